@@ -1,0 +1,243 @@
+#pragma once
+/**
+ * @file
+ * Every difference between the Nix releases that we support (2.26 to 2.35), and nothing else. Each `#if` and each
+ * `requires` names the release that needs it. Header layout: flat up to 2.27, below `nix/` from 2.28.
+ */
+
+#if __has_include("nix/util/logging.hh") // 2.28
+#  include "nix/expr/eval-settings.hh"
+#  include "nix/expr/eval.hh"
+#  include "nix/expr/value-to-json.hh"
+#  include "nix/fetchers/attrs.hh"
+#  include "nix/fetchers/fetchers.hh"
+#  include "nix/flake/flake.hh"
+#  include "nix/flake/lockfile.hh"
+#  include "nix/flake/settings.hh"
+#  include "nix/store/build-result.hh"
+#  include "nix/store/derivations.hh"
+#  include "nix/store/derived-path.hh"
+#  include "nix/store/globals.hh"
+#  include "nix/store/local-fs-store.hh"
+#  include "nix/store/log-store.hh"
+#  include "nix/store/store-api.hh"
+#  include "nix/store/store-cast.hh"
+#  include "nix/util/config-global.hh"
+#  include "nix/util/logging.hh"
+#  include "nix/util/signals.hh"
+#  include "nix/util/terminal.hh"
+#  if __has_include("nix/expr/counter.hh") // 2.32
+#    include "nix/expr/counter.hh"
+#  endif
+#else
+#  include "attrs.hh"
+#  include "build-result.hh"
+#  include "config-global.hh"
+#  include "derivations.hh"
+#  include "derived-path.hh"
+#  include "eval-settings.hh"
+#  include "eval.hh"
+#  include "fetchers.hh"
+#  include "flake/flake.hh"
+#  include "flake/lockfile.hh"
+#  include "flake/settings.hh"
+#  include "globals.hh"
+#  include "local-fs-store.hh"
+#  include "log-store.hh"
+#  include "logging.hh"
+#  include "signals.hh"
+#  include "store-api.hh"
+#  include "store-cast.hh"
+#  include "terminal.hh"
+#  include "value-to-json.hh"
+#endif
+
+#include <nlohmann/json.hpp>
+
+#include <type_traits>
+
+#include "nix_ffi.h"
+
+#include "nix_api_expr_internal.h"
+#include "nix_api_store_internal.h"
+#include "nix_api_util_internal.h"
+
+namespace nix_ffi {
+
+/** 2.26 and 2.35 hold the logger by a plain pointer, the releases between in a `unique_ptr`; the old one is leaked, as another thread may be in it. */
+template<class Slot>
+void install_logger(Slot & slot, nix::Logger * logger)
+{
+    if constexpr (std::is_pointer_v<Slot>)
+        slot = logger;
+    else {
+        (void) slot.release();
+        slot.reset(logger);
+    }
+}
+
+/** 2.33 lets C values point at C++ ones; before, they hold them. */
+template<class CValue>
+nix::Value & cpp_value(CValue * value)
+{
+    if constexpr (std::is_pointer_v<decltype(value->value)>)
+        return *value->value;
+    else
+        return value->value;
+}
+
+/** 2.30 returns what is missing, before it was written through references. */
+struct Missing
+{
+    nix::StorePathSet build, fetch, unknown;
+    uint64_t download = 0, unpacked = 0;
+};
+
+template<class S>
+Missing query_missing(S & store, const std::vector<nix::DerivedPath> & targets)
+{
+    Missing m;
+    if constexpr (requires { store.queryMissing(targets).willBuild; }) {
+        auto r = store.queryMissing(targets);
+        m = {std::move(r.willBuild), std::move(r.willSubstitute), std::move(r.unknown), r.downloadSize, r.narSize};
+    } else
+        store.queryMissing(targets, m.build, m.fetch, m.unknown, m.download, m.unpacked);
+    return m;
+}
+
+/** Nix's word for a failure. The numbers differ between releases, and so does the type that the words belong to. */
+template<class Scope, class Status>
+const char * failure_name(Status status)
+{
+    switch (status) {
+    case Scope::PermanentFailure: return "PermanentFailure";
+    case Scope::InputRejected: return "InputRejected";
+    case Scope::OutputRejected: return "OutputRejected";
+    case Scope::TransientFailure: return "TransientFailure";
+    case Scope::CachedFailure: return "CachedFailure";
+    case Scope::TimedOut: return "TimedOut";
+    case Scope::DependencyFailed: return "DependencyFailed";
+    case Scope::LogLimitExceeded: return "LogLimitExceeded";
+    case Scope::NotDeterministic: return "NotDeterministic";
+    case Scope::NoSubstituters: return "NoSubstituters";
+    default: break;
+    }
+    if constexpr (requires { Scope::HashMismatch; }) // 2.32
+        if (status == Scope::HashMismatch)
+            return "HashMismatch";
+    return "MiscFailure";
+}
+
+/** 2.32 splits results in success and failure; 2.34 makes the failure an error. */
+struct Outcome
+{
+    bool success;
+    const char * status;
+    std::string message;
+};
+
+template<class R>
+Outcome outcome(R & result)
+{
+    if constexpr (requires { result.tryGetFailure(); }) {
+        using Failure = std::remove_cvref_t<decltype(*result.tryGetFailure())>;
+        if (auto * failure = result.tryGetFailure()) {
+            auto status = failure_name<Failure>(failure->status);
+            if constexpr (requires { failure->errorMsg; })
+                return {false, status, failure->errorMsg};
+            else
+                return {false, status, failure->msg()};
+        }
+        return {true, "Success", ""};
+    } else {
+        if (result.success())
+            return {true, "Success", ""};
+        return {false, failure_name<R>(result.status), result.errorMsg};
+    }
+}
+
+/** Outputs of a successful result; 2.32 keeps them in the success. */
+template<class R>
+const nix::SingleDrvOutputs & built_outputs(R & result)
+{
+    if constexpr (requires { result.tryGetSuccess(); }) {
+        static const nix::SingleDrvOutputs none;
+        auto * success = result.tryGetSuccess();
+        return success ? success->builtOutputs : none;
+    } else
+        return result.builtOutputs;
+}
+
+/** 2.33 takes the store by reference. */
+template<class Locked, class S, class F>
+std::optional<nix::Hash> fingerprint(const Locked & locked, nix::ref<S> store, const F & settings)
+{
+    if constexpr (requires { locked.getFingerprint(*store, settings); })
+        return locked.getFingerprint(*store, settings);
+    else
+        return locked.getFingerprint(store, settings);
+}
+
+/** The key of input overrides became a type of its own in 2.34; before it was a list of names. */
+template<class Overrides>
+void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef reference)
+{
+    using Key = typename Overrides::key_type;
+    if constexpr (requires { Key::parse(name); }) {
+        auto key = Key::parse(name);
+        if (!key)
+            throw nix::UsageError("'%s' is not the name of a flake input", name);
+        overrides.insert_or_assign(std::move(*key), std::move(reference));
+    } else {
+        Key key;
+        for (auto & part : nix::tokenizeString<std::vector<std::string>>(name, "/"))
+            key.push_back(part);
+        if (key.empty())
+            throw nix::UsageError("'%s' is not the name of a flake input", name);
+        overrides.insert_or_assign(std::move(key), std::move(reference));
+    }
+}
+
+/** Store path of the tree that `path` is in, and where in it; 2.26 maps a chroot store's real paths back itself. */
+template<class State>
+std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::SourcePath & path)
+{
+#if __has_include("nix/util/logging.hh")
+    auto [storePath, sub] = state.store->toStorePath(path.path.abs());
+#else
+    auto [storePath, sub] = nix::flake::sourcePathToStorePath(state.store, path);
+#endif
+    return {std::move(storePath), std::string(nix::CanonPath(sub).rel())};
+}
+
+/** From 2.35 a tree may only be mounted; whoever wants to keep it must have it in the store. */
+template<class State, class Input>
+void materialise(State & state, const Input & input, const nix::StorePath & path)
+{
+    if (state.store->isValidPath(path))
+        return;
+    if constexpr (requires { input.fetchToStore(state.fetchSettings, *state.store); })
+        input.fetchToStore(state.fetchSettings, *state.store);
+    else
+        input.fetchToStore(state.store);
+}
+
+/** From 2.28 flakes register with one evaluator's settings; before, with the process, for evaluators to come. */
+template<class Flakes, class Evaluation>
+void register_flakes(Flakes & flakes, Evaluation & evaluation)
+{
+    if constexpr (requires { flakes.configureEvalSettings(evaluation); })
+        flakes.configureEvalSettings(evaluation);
+    else
+        nix::flake::initLib(flakes);
+}
+
+/** 2.32 counts only on request. */
+inline void enable_counters()
+{
+#if __has_include("nix/expr/counter.hh")
+    nix::Counter::enabled = true;
+#endif
+}
+
+} // namespace nix_ffi

@@ -1,0 +1,65 @@
+#include "border.hh"
+
+#include <vector>
+
+namespace nix_ffi {
+
+static std::string plain(const std::string & text)
+{
+    return nix::filterANSIEscapes(text, true);
+}
+
+static nix_ffi_position position(Texts & texts, const nix::Pos * pos)
+{
+    if (!pos || pos->line == 0)
+        return {view(""), 0, 0};
+    auto * path = std::get_if<nix::SourcePath>(&pos->origin);
+    return {path ? texts.keep(path->to_string()) : view(""), pos->line, pos->column};
+}
+
+void read_error(
+    const nix::ErrorInfo & info,
+    std::string_view className,
+    std::string_view rendered,
+    nix_ffi_error_callback callback,
+    void * user)
+{
+    Texts texts;
+    std::vector<nix_ffi_trace> traces;
+    for (auto & trace : info.traces)
+        traces.push_back({texts.keep(plain(trace.hint.str())), position(texts, trace.pos.get())});
+    nix_ffi_error_view error{
+        .class_name = view(className),
+        .message = texts.keep(plain(info.msg.str())),
+        .rendered = texts.keep(plain(std::string(rendered))),
+        .position = position(texts, info.pos.get()),
+        .traces = traces.data(),
+        .trace_count = traces.size(),
+        .level = info.level,
+    };
+    callback(user, &error);
+}
+
+} // namespace nix_ffi
+
+using namespace nix_ffi;
+
+extern "C" void nix_ffi_error_read(const nix_c_context * context, nix_ffi_error_callback callback, void * user) noexcept
+{
+    if (context->last_err_code == NIX_OK)
+        return;
+    try {
+        auto rendered = context->last_err.value_or("");
+        if (context->last_err_code == NIX_ERR_NIX_ERROR && context->info)
+            read_error(*context->info, context->name, rendered, callback, user);
+        else
+            read_error(nix::Error("%s", rendered).info(), "", rendered, callback, user);
+    } catch (...) {
+        // Even telling of the error failed (memory, as a rule): say that much, from what needs no memory.
+        nix_ffi_error_view error{};
+        error.message = error.rendered = view("an error could not be told for want of memory");
+        error.class_name = view("");
+        error.position.file = view("");
+        callback(user, &error);
+    }
+}

@@ -1,0 +1,107 @@
+#include "border.hh"
+
+using namespace nix_ffi;
+
+/** A fresh value that the collector keeps; freed by `nix_ffi_value_free`. Throws what went wrong. */
+static nix_value * new_value(EvalState * state)
+{
+    nix_c_context inner;
+    auto value = nix_alloc_value(&inner, state);
+    if (!value)
+        throw nix::Error("no memory for a value");
+    return value;
+}
+
+/** Lets go of a value unless it is handed out. */
+struct Held
+{
+    nix_value * value;
+
+    ~Held()
+    {
+        if (value)
+            nix_ffi_value_free(value);
+    }
+
+    nix_value * release()
+    {
+        return std::exchange(value, nullptr);
+    }
+};
+
+extern "C" void nix_ffi_value_free(nix_value * value) noexcept
+{
+    nix_c_context ignored;
+    nix_gc_decref(&ignored, value);
+}
+
+extern "C" nix_value * nix_ffi_apply(
+    nix_c_context * context,
+    EvalState * state,
+    const char * text,
+    const char * name,
+    nix_value ** arguments,
+    size_t argument_count) noexcept
+{
+    return guarded(context, static_cast<nix_value *>(nullptr), [&] {
+        auto & evaluator = state->state;
+        // The text is ours, compiled in; its base directory is one that nothing is read from.
+        auto * expression =
+            evaluator.parseExprFromString(text, evaluator.rootPath(nix::CanonPath("/runtime-module") / name));
+        auto * function = evaluator.allocValue();
+        evaluator.eval(expression, *function);
+        for (size_t i = 0; i < argument_count; ++i) {
+            auto * next = evaluator.allocValue();
+            next->mkApp(function, &cpp_value(arguments[i]));
+            function = next;
+        }
+        Held held{new_value(state)};
+        cpp_value(held.value) = *function;
+        return held.release();
+    });
+}
+
+extern "C" nix_value * nix_ffi_value_string(nix_c_context * context, EvalState * state, nix_ffi_str text) noexcept
+{
+    return guarded(context, static_cast<nix_value *>(nullptr), [&] {
+        Held held{new_value(state)};
+        nix_c_context inner;
+        if (nix_init_string(&inner, held.value, std::string(text.data, text.length).c_str()) != NIX_OK)
+            throw nix::Error("%s", inner.last_err.value_or("making a string value failed"));
+        return held.release();
+    });
+}
+
+extern "C" void nix_ffi_force_json(
+    nix_c_context * context, EvalState * state, nix_value * value, nix_ffi_str_callback callback, void * user) noexcept
+{
+    guarded(context, [&] {
+        nix::NixStringContext strings;
+        std::ostringstream out;
+        nix::printValueAsJSON(state->state, true, cpp_value(value), nix::noPos, out, strings, false);
+        callback(user, view(out.str()));
+    });
+}
+
+extern "C" nix_value *
+nix_ffi_select(nix_c_context * context, EvalState * state, nix_value * value, const char * name) noexcept
+{
+    bool there = guarded(context, false, [&] {
+        auto & evaluator = state->state;
+        auto & set = cpp_value(value);
+        evaluator.forceAttrs(set, nix::noPos, "while selecting an attribute");
+        return set.attrs()->get(evaluator.symbols.create(name)) != nullptr;
+    });
+    // The C API asserts where the value is no attribute set; by now it is one.
+    return there ? nix_get_attr_byname(context, value, state, name) : nullptr;
+}
+
+extern "C" void nix_ffi_counters_enable() noexcept
+{
+    enable_counters();
+}
+
+extern "C" void nix_ffi_counters_print(nix_c_context * context, EvalState * state) noexcept
+{
+    guarded(context, [&] { state->state.printStatistics(); });
+}

@@ -1,0 +1,107 @@
+#include "settings.hh"
+
+using namespace nix_ffi;
+
+struct nix_ffi_locked
+{
+    nix::flake::LockedFlake flake;
+};
+
+extern "C" nix_ffi_locked * nix_ffi_lock(
+    nix_c_context * context,
+    EvalState * state,
+    nix_ffi_flake_settings * flakes,
+    const nix_ffi_lock_request * request) noexcept
+{
+    return guarded(context, static_cast<nix_ffi_locked *>(nullptr), [&] {
+        nix::ReceiveInterrupts receive;
+        auto & fetching = state->state.fetchSettings;
+        nix::flake::LockFlags flags{
+            .updateLockFile = false,
+            .writeLockFile = false,
+            .useRegistries = request->use_registries,
+            .applyNixConfig = flakes->settings.acceptFlakeConfig.get(),
+            .allowUnlocked = request->allow_unlocked,
+        };
+        for (size_t i = 0; i < request->override_count; ++i)
+            add_override(
+                flags.inputOverrides,
+                request->override_names[i],
+                nix::parseFlakeRef(fetching, request->override_references[i], request->base_directory, true));
+        auto reference = nix::parseFlakeRef(fetching, request->reference, request->base_directory, true);
+        return new nix_ffi_locked{nix::flake::lockFlake(flakes->settings, state->state, reference, flags)};
+    });
+}
+
+extern "C" void nix_ffi_locked_free(nix_ffi_locked * locked) noexcept
+{
+    delete locked;
+}
+
+extern "C" void nix_ffi_locked_set(
+    nix_c_context * context, nix_ffi_locked * locked, const char * name, const char * value) noexcept
+{
+    guarded(context, [&] { locked->flake.flake.lockedRef.input.attrs.insert_or_assign(name, std::string(value)); });
+}
+
+extern "C" void nix_ffi_locked_read(
+    nix_c_context * context,
+    EvalState * state,
+    const nix_ffi_locked * locked,
+    nix_ffi_locked_callback callback,
+    void * user) noexcept
+{
+    guarded(context, [&] {
+        auto & evaluator = state->state;
+        auto & flake = locked->flake.flake;
+        auto [source, directory] = source_tree(evaluator, flake.path.parent());
+        materialise(evaluator, flake.lockedRef.input, source);
+
+        Texts texts;
+        auto lockPath = flake.path.parent() / "flake.lock";
+        auto lockFile = lockPath.pathExists() ? lockPath.readFile() : "";
+        auto lock = locked->flake.lockFile.to_string().first;
+        // Compared as data: the file may be formatted in another way.
+        auto changed = lockFile.empty()
+                           ? !locked->flake.lockFile.root->inputs.empty()
+                           : nlohmann::json::parse(lockFile, nullptr, false) != nlohmann::json::parse(lock, nullptr, false);
+        auto print = fingerprint(locked->flake, evaluator.store, evaluator.fetchSettings);
+        std::string configNames;
+        for (auto & [name, value] : flake.config.settings)
+            configNames += name + "\n";
+
+        nix_ffi_locked_view told{
+            .original_url = texts.keep(flake.originalRef.to_string()),
+            .resolved_url = texts.keep(flake.resolvedRef.to_string()),
+            .locked_url = texts.keep(flake.lockedRef.to_string()),
+            .attributes = texts.keep(nix::fetchers::attrsToJSON(flake.lockedRef.input.attrs).dump()),
+            .source = texts.keep(evaluator.store->printStorePath(source)),
+            .directory = texts.keep(directory),
+            .description = texts.keep(flake.description.value_or("")),
+            .lock = view(lock),
+            .lock_file = view(lockFile),
+            .fingerprint = texts.keep(print ? print->to_string(nix::HashFormat::Base16, false) : ""),
+            .config_names = view(configNames),
+            .lock_changed = changed,
+        };
+        callback(user, &told);
+    });
+}
+
+extern "C" nix_value *
+nix_ffi_outputs(nix_c_context * context, EvalState * state, const nix_ffi_locked * locked) noexcept
+{
+    return guarded(context, static_cast<nix_value *>(nullptr), [&]() -> nix_value * {
+        nix_c_context inner;
+        auto value = nix_alloc_value(&inner, state);
+        if (!value)
+            throw nix::Error("no memory for a value");
+        try {
+            nix::flake::callFlake(state->state, locked->flake, cpp_value(value));
+        } catch (...) {
+            nix_ffi_value_free(value);
+            throw;
+        }
+        return value;
+    });
+}

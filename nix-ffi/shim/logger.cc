@@ -1,0 +1,108 @@
+#include "border.hh"
+
+#include <unistd.h>
+
+#include <sstream>
+#include <vector>
+
+namespace nix_ffi {
+
+/** Forwards to Rust. Never throws, keeps no state but the table, and is never destroyed. */
+class ForwardingLogger final : public nix::Logger
+{
+    const nix_ffi_logger to;
+    /** A build's child starts as a copy of us; what it logs there must not reach Rust. */
+    const pid_t owner = getpid();
+
+    /** Views onto the fields, made for one call. */
+    static std::vector<nix_ffi_field> views(const Fields & fields)
+    {
+        std::vector<nix_ffi_field> out;
+        out.reserve(fields.size());
+        for (auto & field : fields)
+            out.push_back({field.type == Field::tString, field.i, view(field.s)});
+        return out;
+    }
+
+    template<class F>
+    void forward(F && body) const noexcept
+    {
+        if (getpid() != owner)
+            return;
+        try {
+            body();
+        } catch (...) {
+            // Out of memory for a log line: there is nobody to tell.
+        }
+    }
+
+public:
+    explicit ForwardingLogger(const nix_ffi_logger & to)
+        : to(to)
+    {
+    }
+
+    using Logger::log;
+    using Logger::logEI;
+
+    void log(nix::Verbosity level, std::string_view text) noexcept override
+    {
+        if (level <= nix::verbosity)
+            forward([&] { to.message(to.user, level, view(text)); });
+    }
+
+    void logEI(const nix::ErrorInfo & info) noexcept override
+    {
+        forward([&] {
+            std::ostringstream rendered;
+            nix::showErrorInfo(rendered, info, nix::loggerSettings.showTrace.get());
+            read_error(info, "", rendered.str(), to.error, to.user);
+        });
+    }
+
+    void warn(const std::string & text) noexcept override
+    {
+        log(nix::lvlWarn, text);
+    }
+
+    void startActivity(
+        nix::ActivityId activity,
+        nix::Verbosity level,
+        nix::ActivityType type,
+        const std::string & text,
+        const Fields & fields,
+        nix::ActivityId parent) noexcept override
+    {
+        forward([&] {
+            auto f = views(fields);
+            to.start(to.user, activity, level, type, view(text), f.data(), f.size(), parent);
+        });
+    }
+
+    void stopActivity(nix::ActivityId activity) noexcept override
+    {
+        forward([&] { to.stop(to.user, activity); });
+    }
+
+    void result(nix::ActivityId activity, nix::ResultType type, const Fields & fields) noexcept override
+    {
+        forward([&] {
+            auto f = views(fields);
+            to.result(to.user, activity, type, f.data(), f.size());
+        });
+    }
+};
+
+} // namespace nix_ffi
+
+using namespace nix_ffi;
+
+extern "C" void nix_ffi_logger_install(nix_c_context * context, const nix_ffi_logger * logger) noexcept
+{
+    guarded(context, [&] { install_logger(nix::logger, new ForwardingLogger(*logger)); });
+}
+
+extern "C" void nix_ffi_verbosity_set(int level) noexcept
+{
+    nix::verbosity = static_cast<nix::Verbosity>(level);
+}

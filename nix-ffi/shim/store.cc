@@ -1,0 +1,168 @@
+#include "border.hh"
+
+#include <vector>
+
+using namespace nix_ffi;
+
+/** All outputs of each derivation; any other path as itself. */
+static std::vector<nix::DerivedPath> targets(nix::Store & store, const char * const * paths, size_t count)
+{
+    std::vector<nix::DerivedPath> out;
+    for (size_t i = 0; i < count; ++i) {
+        auto path = store.parseStorePath(paths[i]);
+        if (path.isDerivation())
+            out.push_back(
+                nix::DerivedPath::Built{
+                    .drvPath = nix::makeConstantStorePathRef(path), .outputs = nix::OutputsSpec::All{}});
+        else
+            out.push_back(nix::DerivedPath::Opaque{path});
+    }
+    return out;
+}
+
+static std::vector<nix_ffi_str> printed(Texts & texts, nix::Store & store, const nix::StorePathSet & paths)
+{
+    std::vector<nix_ffi_str> out;
+    for (auto & path : paths)
+        out.push_back(texts.keep(store.printStorePath(path)));
+    return out;
+}
+
+extern "C" void nix_ffi_query_missing(
+    nix_c_context * context,
+    Store * store,
+    const char * const * paths,
+    size_t path_count,
+    nix_ffi_missing_callback callback,
+    void * user) noexcept
+{
+    guarded(context, [&] {
+        nix::ReceiveInterrupts receive;
+        auto & s = *store->ptr;
+        auto missing = query_missing(s, targets(s, paths, path_count));
+        Texts texts;
+        auto build = printed(texts, s, missing.build);
+        auto fetch = printed(texts, s, missing.fetch);
+        auto unknown = printed(texts, s, missing.unknown);
+        nix_ffi_missing_view told{
+            .build = build.data(),
+            .build_count = build.size(),
+            .fetch = fetch.data(),
+            .fetch_count = fetch.size(),
+            .unknown = unknown.data(),
+            .unknown_count = unknown.size(),
+            .download_bytes = missing.download,
+            .unpacked_bytes = missing.unpacked,
+        };
+        callback(user, &told);
+    });
+}
+
+extern "C" void nix_ffi_build(
+    nix_c_context * context,
+    Store * store,
+    const char * const * paths,
+    size_t path_count,
+    nix_ffi_build_callback callback,
+    void * user) noexcept
+{
+    guarded(context, [&] {
+        nix::ReceiveInterrupts receive;
+        auto & s = *store->ptr;
+        auto results = s.buildPathsWithResults(targets(s, paths, path_count), nix::bmNormal, nullptr);
+        for (auto & result : results) {
+            Texts texts;
+            std::vector<nix_ffi_str> names, outputs;
+            auto ended = outcome(static_cast<nix::BuildResult &>(result));
+            for (auto & [name, realisation] : built_outputs(static_cast<nix::BuildResult &>(result))) {
+                names.push_back(texts.keep(name));
+                outputs.push_back(texts.keep(s.printStorePath(realisation.outPath)));
+            }
+            auto path = std::visit(
+                nix::overloaded{
+                    [&](const nix::DerivedPath::Built & b) { return s.printStorePath(b.drvPath->getBaseStorePath()); },
+                    [&](const nix::DerivedPath::Opaque & o) { return s.printStorePath(o.path); },
+                },
+                result.path.raw());
+            nix_ffi_build_view told{
+                .path = view(path),
+                .success = ended.success,
+                .status = view(ended.status),
+                .message = texts.keep(nix::filterANSIEscapes(ended.message, true)),
+                .output_names = names.data(),
+                .output_paths = outputs.data(),
+                .output_count = names.size(),
+            };
+            callback(user, &told);
+        }
+    });
+}
+
+extern "C" void nix_ffi_build_log(
+    nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
+{
+    guarded(context, [&] {
+        auto & s = *store->ptr;
+        auto * logs = dynamic_cast<nix::LogStore *>(&s);
+        if (!logs)
+            return;
+        if (auto log = logs->getBuildLog(s.parseStorePath(path)))
+            callback(user, view(*log));
+    });
+}
+
+extern "C" void nix_ffi_derivation_outputs(
+    nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
+{
+    guarded(context, [&] {
+        auto & s = *store->ptr;
+        for (auto & [name, output] : s.queryPartialDerivationOutputMap(s.parseStorePath(path)))
+            if (output) {
+                callback(user, view(name));
+                callback(user, view(s.printStorePath(*output)));
+            }
+    });
+}
+
+extern "C" bool nix_ffi_is_valid(nix_c_context * context, Store * store, const char * path) noexcept
+{
+    return guarded(context, false, [&] { return store->ptr->isValidPath(store->ptr->parseStorePath(path)); });
+}
+
+extern "C" void nix_ffi_add_temp_root(nix_c_context * context, Store * store, const char * path) noexcept
+{
+    guarded(context, [&] { store->ptr->addTempRoot(store->ptr->parseStorePath(path)); });
+}
+
+extern "C" void nix_ffi_add_root(nix_c_context * context, Store * store, const char * path, const char * link) noexcept
+{
+    guarded(context, [&] {
+        auto & s = *store->ptr;
+        auto parsed = s.parseStorePath(path);
+        auto & local = nix::require<nix::LocalFSStore>(s);
+        // Between here and the link a collector must not come: the temporary root is there first.
+        s.addTempRoot(parsed);
+        local.addPermRoot(parsed, link);
+    });
+}
+
+extern "C" bool nix_ffi_closure_size(
+    nix_c_context * context, Store * store, const char * path, uint64_t * paths, uint64_t * bytes) noexcept
+{
+    return guarded(context, false, [&] {
+        auto & s = *store->ptr;
+        nix::StorePathSet closure;
+        s.computeFSClosure(s.parseStorePath(path), closure);
+        *paths = closure.size();
+        *bytes = 0;
+        for (auto & member : closure)
+            *bytes += s.queryPathInfo(member)->narSize;
+        return true;
+    });
+}
+
+extern "C" void nix_ffi_real_path(
+    nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
+{
+    guarded(context, [&] { callback(user, view(store->ptr->toRealPath(path))); });
+}

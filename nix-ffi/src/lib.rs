@@ -1,0 +1,31 @@
+//! What libnix offers in C++ only, as a safe Rust surface.
+//!
+//! `nix-bindings-*` opens the store and the evaluator through Nix's C API; this crate adds what that API lacks: the
+//! logger, flakes, forcing with structured errors, builds with their results, missing paths, GC roots, closures,
+//! interrupts, counters and per-state settings. Below it is a C++ shim (`shim/`) that serves Nix 2.26 to 2.35.
+//!
+//! This is the only crate of the workspace with `unsafe` code. Nothing raw is public.
+
+mod callback;
+mod context;
+mod eval;
+mod flake;
+mod logger;
+mod process;
+mod settings;
+mod store;
+#[rustfmt::skip]
+mod sys;
+
+pub use context::{NixError, Position, Trace};
+pub use eval::{Value, apply, enable_counters, print_counters};
+pub use flake::{LockRequest, Locked, LockedFlake};
+pub use logger::{Activity, Event, ExpectedKind, Progress, install_logger, set_verbosity};
+pub use process::{
+    Versions, init_process, interrupt, interrupted, reset_interrupt, versions,
+};
+pub use settings::{FlakeSettings, get_setting, load_builder, set_setting};
+pub use store::{
+    BuildResult, Missing, add_root, add_temp_root, build, build_log, closure_size,
+    derivation_outputs, is_valid, query_missing, real_path,
+};

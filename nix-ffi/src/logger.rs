@@ -1,0 +1,307 @@
+//! Nix's logger as a stream of typed events.
+
+use std::ffi::c_void;
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::{Context, NixError, copy_error};
+use crate::{callback, sys};
+
+/// What libnix reports while it works. Numbers of activities are unique across the processes of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// A line for the user, at a verbosity from 0 (error) to 7. A daemon's lines all come at 0.
+    Message {
+        /// Verbosity.
+        level: u8,
+        /// The line, possibly with terminal escapes.
+        text: String,
+    },
+    /// An error or warning that was reported, not raised.
+    Error {
+        /// The error.
+        error: NixError,
+    },
+    /// An activity starts.
+    Start {
+        /// Its number.
+        id: u64,
+        /// What it is.
+        activity: Activity,
+        /// Nix's words for it; often empty.
+        text: String,
+        /// The activity that it is a part of; 0 for none.
+        parent: u64,
+    },
+    /// An activity ends.
+    Stop {
+        /// Its number.
+        id: u64,
+    },
+    /// An activity gets on.
+    Progress {
+        /// The number of the activity.
+        id: u64,
+        /// With what.
+        progress: Progress,
+    },
+}
+
+/// What an activity is about. Store paths and URIs are text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are Nix's own, and say all there is")]
+pub enum Activity {
+    /// One path copied between stores.
+    CopyPath { path: String, from: String, to: String },
+    /// A download.
+    FileTransfer { uri: String },
+    /// All of a build call.
+    Realise,
+    /// The substitutions of a build call.
+    CopyPaths,
+    /// The builds of a build call.
+    Builds,
+    /// One build; `machine` is empty for this one.
+    Build { derivation: String, machine: String },
+    /// One path fetched from a substituter.
+    Substitute { path: String, from: String },
+    /// A substituter is asked about a path.
+    QueryPathInfo { path: String, from: String },
+    /// A build waits for its turn.
+    BuildWaiting,
+    /// An input is fetched.
+    FetchTree,
+    /// Anything else, by Nix's number.
+    Other { number: i32 },
+}
+
+/// How an activity gets on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "progress", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are Nix's own, and say all there is")]
+pub enum Progress {
+    /// A line of a build's log.
+    LogLine { line: String },
+    /// The phase that a build is in.
+    Phase { phase: String },
+    /// How much is done of how much; bytes for transfers, goals for `Builds` and `CopyPaths`.
+    Amount { done: u64, expected: u64, running: u64, failed: u64 },
+    /// How much of a kind of activity is expected below this one, such as bytes of downloads. Grows while goals are found.
+    Expected { what: ExpectedKind, amount: u64 },
+    /// Anything else, by Nix's number.
+    Other { number: i32 },
+}
+
+/// Kinds of activity that a total may be announced for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are Nix's own, and say all there is")]
+pub enum ExpectedKind {
+    CopyPath,
+    FileTransfer,
+    Build,
+    Other,
+}
+
+/// The numbers of `nix::ActivityType` and `nix::ResultType`, the same from 2.26 to 2.35 (`logging.hh`).
+mod number {
+    pub(super) const COPY_PATH: i32 = 100;
+    pub(super) const FILE_TRANSFER: i32 = 101;
+    pub(super) const REALISE: i32 = 102;
+    pub(super) const COPY_PATHS: i32 = 103;
+    pub(super) const BUILDS: i32 = 104;
+    pub(super) const BUILD: i32 = 105;
+    pub(super) const SUBSTITUTE: i32 = 108;
+    pub(super) const QUERY_PATH_INFO: i32 = 109;
+    pub(super) const BUILD_WAITING: i32 = 111;
+    pub(super) const FETCH_TREE: i32 = 112;
+
+    pub(super) const LOG_LINE: i32 = 101;
+    pub(super) const SET_PHASE: i32 = 104;
+    pub(super) const PROGRESS: i32 = 105;
+    pub(super) const SET_EXPECTED: i32 = 106;
+    pub(super) const POST_HOOK_LINE: i32 = 107;
+}
+
+type Sink = Box<dyn Fn(Event) + Send + Sync>;
+
+/// Replaces Nix's logger, for good, by `sink`, which is called from many threads at once and must neither block nor call
+/// back into Nix. A second call replaces the first one's.
+pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<(), NixError> {
+    // Leaked on purpose: threads of libnix may log until the very end of the process.
+    let sink: Box<Sink> = Box::new(Box::new(sink));
+    let user: *const Sink = Box::leak(sink);
+    let table = sys::nix_ffi_logger {
+        user: user.cast_mut().cast(),
+        message: Some(on_message),
+        error: Some(on_error),
+        start: Some(on_start),
+        stop: Some(on_stop),
+        result: Some(on_result),
+    };
+    // SAFETY: the table is copied; `user` lives for ever and is `Sync`; the functions are of the generated types.
+    Context::call(|context| unsafe { sys::nix_ffi_logger_install(context, &raw const table) })
+}
+
+/// Sets up to which verbosity (0 error … 3 info, 4 talkative … 7 vomit) messages are made. Activities always are.
+pub fn set_verbosity(level: u8) {
+    // SAFETY: writes a global number.
+    unsafe { sys::nix_ffi_verbosity_set(i32::from(level)) }
+}
+
+/// Hands an event to the sink. A panic there is dropped: the thread is libnix's, and there is nobody to go on with it.
+///
+/// # Safety
+///
+/// `user` must be what `install_logger` put in the table.
+unsafe fn emit(user: *mut c_void, event: impl FnOnce() -> Event) {
+    // SAFETY: the caller's promise: a leaked `Sink`.
+    let sink = unsafe { &*user.cast::<Sink>() };
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink(event())));
+}
+
+unsafe extern "C" fn on_message(user: *mut c_void, level: i32, text: sys::nix_ffi_str) {
+    let event = || Event::Message {
+        level: u8::try_from(level).unwrap_or(0),
+        // SAFETY: a view that lives until this callback returns.
+        text: unsafe { callback::text(text) },
+    };
+    // SAFETY: `user` is the table's.
+    unsafe { emit(user, event) };
+}
+
+unsafe extern "C" fn on_error(user: *mut c_void, error: *const sys::nix_ffi_error_view) {
+    let event = || Event::Error {
+        // SAFETY: a view that lives until this callback returns.
+        error: unsafe { copy_error(error) },
+    };
+    // SAFETY: `user` is the table's.
+    unsafe { emit(user, event) };
+}
+
+unsafe extern "C" fn on_start(
+    user: *mut c_void,
+    id: u64,
+    _level: i32,
+    kind: i32,
+    text: sys::nix_ffi_str,
+    fields: *const sys::nix_ffi_field,
+    field_count: usize,
+    parent: u64,
+) {
+    let event = || Event::Start {
+        id,
+        // SAFETY: an array of the call's, as long as it says.
+        activity: activity(kind, &unsafe { Fields::copy(fields, field_count) }),
+        // SAFETY: a view that lives until this callback returns.
+        text: unsafe { callback::text(text) },
+        parent,
+    };
+    // SAFETY: `user` is the table's.
+    unsafe { emit(user, event) };
+}
+
+unsafe extern "C" fn on_stop(user: *mut c_void, id: u64) {
+    // SAFETY: `user` is the table's.
+    unsafe { emit(user, || Event::Stop { id }) };
+}
+
+unsafe extern "C" fn on_result(
+    user: *mut c_void,
+    id: u64,
+    kind: i32,
+    fields: *const sys::nix_ffi_field,
+    field_count: usize,
+) {
+    let event = || Event::Progress {
+        id,
+        // SAFETY: an array of the call's, as long as it says.
+        progress: progress(kind, &unsafe { Fields::copy(fields, field_count) }),
+    };
+    // SAFETY: `user` is the table's.
+    unsafe { emit(user, event) };
+}
+
+/// The fields of an activity or result, copied.
+struct Fields(Vec<(u64, String)>);
+
+impl Fields {
+    /// # Safety
+    ///
+    /// `data` must be an array of `length` fields of a callback that has not returned yet.
+    unsafe fn copy(data: *const sys::nix_ffi_field, length: usize) -> Self {
+        // SAFETY: the caller's promise.
+        let fields = unsafe { callback::slice(data, length) };
+        Self(
+            fields
+                .iter()
+                .map(|field| {
+                    // SAFETY: the caller's promise.
+                    (field.number, unsafe { callback::text(field.text) })
+                })
+                .collect(),
+        )
+    }
+
+    fn number(&self, index: usize) -> u64 {
+        self.0.get(index).map_or(0, |field| field.0)
+    }
+
+    fn text(&self, index: usize) -> String {
+        self.0.get(index).map_or_else(String::new, |field| field.1.clone())
+    }
+}
+
+fn activity(kind: i32, fields: &Fields) -> Activity {
+    match kind {
+        number::COPY_PATH => Activity::CopyPath {
+            path: fields.text(0),
+            from: fields.text(1),
+            to: fields.text(2),
+        },
+        number::FILE_TRANSFER => Activity::FileTransfer { uri: fields.text(0) },
+        number::REALISE => Activity::Realise,
+        number::COPY_PATHS => Activity::CopyPaths,
+        number::BUILDS => Activity::Builds,
+        number::BUILD => Activity::Build {
+            derivation: fields.text(0),
+            machine: fields.text(1),
+        },
+        number::SUBSTITUTE => Activity::Substitute {
+            path: fields.text(0),
+            from: fields.text(1),
+        },
+        number::QUERY_PATH_INFO => Activity::QueryPathInfo {
+            path: fields.text(0),
+            from: fields.text(1),
+        },
+        number::BUILD_WAITING => Activity::BuildWaiting,
+        number::FETCH_TREE => Activity::FetchTree,
+        number => Activity::Other { number },
+    }
+}
+
+fn progress(kind: i32, fields: &Fields) -> Progress {
+    match kind {
+        number::LOG_LINE | number::POST_HOOK_LINE => Progress::LogLine { line: fields.text(0) },
+        number::SET_PHASE => Progress::Phase { phase: fields.text(0) },
+        number::PROGRESS => Progress::Amount {
+            done: fields.number(0),
+            expected: fields.number(1),
+            running: fields.number(2),
+            failed: fields.number(3),
+        },
+        number::SET_EXPECTED => Progress::Expected {
+            what: match i32::try_from(fields.number(0)) {
+                Ok(number::COPY_PATH) => ExpectedKind::CopyPath,
+                Ok(number::FILE_TRANSFER) => ExpectedKind::FileTransfer,
+                Ok(number::BUILD) => ExpectedKind::Build,
+                _ => ExpectedKind::Other,
+            },
+            amount: fields.number(1),
+        },
+        number => Progress::Other { number },
+    }
+}

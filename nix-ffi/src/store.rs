@@ -1,0 +1,257 @@
+//! What the store does: missing paths, builds, logs, roots, closures.
+
+use std::ffi::{CString, c_char, c_void};
+use std::path::{Path, PathBuf};
+
+use nix_bindings_store::store::Store;
+
+use crate::context::{Context, NixError, c_string};
+use crate::{callback, sys};
+
+/// The store behind nix-bindings' handle.
+fn store_ptr(store: &Store) -> *mut sys::Store {
+    // SAFETY: used only for one call, while `store` is borrowed.
+    unsafe { store.raw_ptr() }.cast()
+}
+
+/// What is not in the store yet. Paths are store paths as text; `build` has derivations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Derivations that will be built.
+    pub build: Vec<String>,
+    /// Paths that will be fetched from substituters.
+    pub fetch: Vec<String>,
+    /// Paths that nobody has and nothing builds.
+    pub unknown: Vec<String>,
+    /// Bytes to download for `fetch`.
+    pub download_bytes: u64,
+    /// Their size once unpacked.
+    pub unpacked_bytes: u64,
+}
+
+/// How one goal of a build ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildResult {
+    /// The derivation, or the plain path.
+    pub path: String,
+    /// Whether all its outputs are there now.
+    pub success: bool,
+    /// `Success`, or Nix's word for the failure, such as `PermanentFailure` or `DependencyFailed`.
+    pub status: String,
+    /// Nix's message; empty on success.
+    pub message: String,
+    /// Names and store paths of the outputs; empty on failure.
+    pub outputs: Vec<(String, String)>,
+}
+
+/// C strings and the array of pointers to them that C takes.
+struct Paths {
+    pointers: Vec<*const c_char>,
+    _owned: Vec<CString>,
+}
+
+impl Paths {
+    fn new(paths: &[&str]) -> Result<Self, NixError> {
+        let owned: Vec<CString> = paths
+            .iter()
+            .map(|path| c_string(path))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            pointers: owned.iter().map(|path| path.as_ptr()).collect(),
+            _owned: owned,
+        })
+    }
+}
+
+/// Asks what realising all outputs of derivations (or plain paths) takes. Asks substituters, so it may use the network.
+pub fn query_missing(store: &Store, paths: &[&str]) -> Result<Missing, NixError> {
+    let paths = Paths::new(paths)?;
+    let mut missing = Missing::default();
+    let user: *mut Missing = &raw mut missing;
+    // SAFETY: store and paths live for the call; `user` is what `keep_missing` expects, and outlives it.
+    Context::call(|context| unsafe {
+        sys::nix_ffi_query_missing(
+            context,
+            store_ptr(store),
+            paths.pointers.as_ptr(),
+            paths.pointers.len(),
+            Some(keep_missing),
+            user.cast(),
+        );
+    })?;
+    Ok(missing)
+}
+
+unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_missing_view) {
+    callback::run(|| {
+        // SAFETY: `query_missing` passes its `Missing`, which outlives the call.
+        let missing = unsafe { &mut *user.cast::<Missing>() };
+        // SAFETY: the shim passes a view that lives until this callback returns.
+        let view = unsafe { &*view };
+        *missing = Missing {
+            // SAFETY: an array of the live view.
+            build: unsafe { texts(view.build, view.build_count) },
+            // SAFETY: as above.
+            fetch: unsafe { texts(view.fetch, view.fetch_count) },
+            // SAFETY: as above.
+            unknown: unsafe { texts(view.unknown, view.unknown_count) },
+            download_bytes: view.download_bytes,
+            unpacked_bytes: view.unpacked_bytes,
+        };
+    });
+}
+
+/// # Safety
+///
+/// `data` must be an array of `length` texts of a view that is live.
+unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<String> {
+    // SAFETY: the caller's promise.
+    let views = unsafe { callback::slice(data, length) };
+    views
+        .iter()
+        // SAFETY: the caller's promise.
+        .map(|view| unsafe { callback::text(*view) })
+        .collect()
+}
+
+/// Builds or fetches all outputs of derivations (or plain paths). A goal that never ran, because another failed, has no
+/// result; an error is only what made building impossible altogether.
+pub fn build(store: &Store, paths: &[&str]) -> Result<Vec<BuildResult>, NixError> {
+    let paths = Paths::new(paths)?;
+    let mut results: Vec<BuildResult> = Vec::new();
+    let user: *mut Vec<BuildResult> = &raw mut results;
+    // SAFETY: store and paths live for the call; `user` is what `keep_result` expects, and outlives it.
+    Context::call(|context| unsafe {
+        sys::nix_ffi_build(
+            context,
+            store_ptr(store),
+            paths.pointers.as_ptr(),
+            paths.pointers.len(),
+            Some(keep_result),
+            user.cast(),
+        );
+    })?;
+    Ok(results)
+}
+
+unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_build_view) {
+    callback::run(|| {
+        // SAFETY: `build` passes its `Vec<BuildResult>`, which outlives the call.
+        let results = unsafe { &mut *user.cast::<Vec<BuildResult>>() };
+        // SAFETY: the shim passes a view that lives until this callback returns.
+        let view = unsafe { &*view };
+        // SAFETY: an array of the live view.
+        let names = unsafe { texts(view.output_names, view.output_count) };
+        // SAFETY: as above.
+        let outputs = unsafe { texts(view.output_paths, view.output_count) };
+        results.push(BuildResult {
+            // SAFETY: a text of the live view.
+            path: unsafe { callback::text(view.path) },
+            success: view.success,
+            // SAFETY: as above.
+            status: unsafe { callback::text(view.status) },
+            // SAFETY: as above.
+            message: unsafe { callback::text(view.message) },
+            outputs: names.into_iter().zip(outputs).collect(),
+        });
+    });
+}
+
+/// The texts that a call hands to `push_text`, for a call about one store path.
+fn texts_of(
+    store: &Store,
+    path: &str,
+    function: unsafe extern "C" fn(
+        *mut sys::nix_c_context,
+        *mut sys::Store,
+        *const c_char,
+        sys::nix_ffi_str_callback,
+        *mut c_void,
+    ),
+) -> Result<Vec<String>, NixError> {
+    let c_path = c_string(path)?;
+    let mut texts: Vec<String> = Vec::new();
+    let user: *mut Vec<String> = &raw mut texts;
+    // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the Vec that `push_text` expects.
+    Context::call(|context| unsafe {
+        function(
+            context,
+            store_ptr(store),
+            c_path.as_ptr(),
+            Some(callback::push_text),
+            user.cast(),
+        );
+    })?;
+    Ok(texts)
+}
+
+/// The log of a build, finished or failed; `None` where there is none.
+pub fn build_log(store: &Store, derivation: &str) -> Result<Option<String>, NixError> {
+    Ok(texts_of(store, derivation, sys::nix_ffi_build_log)?.pop())
+}
+
+/// Names and store paths of a derivation's outputs, as far as they are known without building it.
+pub fn derivation_outputs(
+    store: &Store,
+    derivation: &str,
+) -> Result<Vec<(String, String)>, NixError> {
+    let mut texts = texts_of(store, derivation, sys::nix_ffi_derivation_outputs)?.into_iter();
+    let mut outputs = Vec::new();
+    while let (Some(name), Some(path)) = (texts.next(), texts.next()) {
+        outputs.push((name, path));
+    }
+    Ok(outputs)
+}
+
+/// Where a store path lies on disk; another place than its name says in a chroot store.
+pub fn real_path(store: &Store, path: &str) -> Result<PathBuf, NixError> {
+    texts_of(store, path, sys::nix_ffi_real_path)?
+        .pop()
+        .map(PathBuf::from)
+        .ok_or_else(|| NixError::ours("no real path and no error"))
+}
+
+/// Whether a store path is there, whole.
+pub fn is_valid(store: &Store, path: &str) -> Result<bool, NixError> {
+    let c_path = c_string(path)?;
+    // SAFETY: store and path live for the call.
+    Context::call(|context| unsafe {
+        sys::nix_ffi_is_valid(context, store_ptr(store), c_path.as_ptr())
+    })
+}
+
+/// Keeps a store path from the collector while this process lives.
+pub fn add_temp_root(store: &Store, path: &str) -> Result<(), NixError> {
+    let c_path = c_string(path)?;
+    // SAFETY: store and path live for the call.
+    Context::call(|context| unsafe {
+        sys::nix_ffi_add_temp_root(context, store_ptr(store), c_path.as_ptr());
+    })
+}
+
+/// Makes `link` a symbolic link to a store path and an indirect GC root: it keeps the path while the link is there.
+pub fn add_root(store: &Store, path: &str, link: &Path) -> Result<(), NixError> {
+    let c_path = c_string(path)?;
+    let c_link = c_string(&link.to_string_lossy())?;
+    // SAFETY: store, path and link live for the call.
+    Context::call(|context| unsafe {
+        sys::nix_ffi_add_root(context, store_ptr(store), c_path.as_ptr(), c_link.as_ptr());
+    })
+}
+
+/// How many paths a path's closure has, and how many bytes (NAR size) they are.
+pub fn closure_size(store: &Store, path: &str) -> Result<(u64, u64), NixError> {
+    let c_path = c_string(path)?;
+    let (mut paths, mut bytes) = (0, 0);
+    // SAFETY: store and path live for the call, and the numbers outlive it.
+    Context::call(|context| unsafe {
+        sys::nix_ffi_closure_size(
+            context,
+            store_ptr(store),
+            c_path.as_ptr(),
+            &raw mut paths,
+            &raw mut bytes,
+        )
+    })?;
+    Ok((paths, bytes))
+}

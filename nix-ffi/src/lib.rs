@@ -25,7 +25,4 @@ pub use process::{
     Versions, init_process, interrupt, interrupted, reset_interrupt, versions,
 };
 pub use settings::{FlakeSettings, get_setting, load_builder, set_setting};
-pub use store::{
-    BuildResult, Missing, add_root, add_temp_root, build, build_log, closure_size,
-    derivation_outputs, is_valid, query_missing, real_path,
-};
+pub use store::{BuildResult, Missing, Store};

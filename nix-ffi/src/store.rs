@@ -3,15 +3,25 @@
 use std::ffi::{CString, c_char, c_void};
 use std::path::{Path, PathBuf};
 
-use nix_bindings_store::store::Store;
+use nix_bindings_store::store::Store as Bindings;
 
 use crate::context::{Context, NixError, c_string};
 use crate::{callback, sys};
 
-/// The store behind nix-bindings' handle.
-fn store_ptr(store: &Store) -> *mut sys::Store {
-    // SAFETY: used only for one call, while `store` is borrowed.
-    unsafe { store.raw_ptr() }.cast()
+/// A Nix store. Cheap to clone; all clones are the one that was opened.
+pub struct Store(Bindings);
+
+// SAFETY: a `nix::Store` may be used from several threads at once (`store-api.hh`: the worker and substitution threads of
+// one build share it), and nix-bindings says so of its `StoreRef`. What keeps its handle from being `Sync` is the error
+// context in it, which none of our calls touches: each has one of its own.
+unsafe impl Sync for Store {}
+// SAFETY: as above; the context is freed by whichever thread drops the handle, and is bound to none.
+unsafe impl Send for Store {}
+
+impl Clone for Store {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
 }
 
 /// What is not in the store yet. Paths are store paths as text; `build` has derivations.
@@ -44,6 +54,158 @@ pub struct BuildResult {
     pub outputs: Vec<(String, String)>,
 }
 
+impl Store {
+    /// Opens a store by its URL, or the one that Nix's settings name.
+    pub fn open(url: Option<&str>) -> anyhow::Result<Self> {
+        Bindings::open(url, []).map(Self)
+    }
+
+    /// The handle that makes evaluators.
+    #[must_use]
+    pub fn bindings(&self) -> Bindings {
+        self.0.clone()
+    }
+
+    fn as_ptr(&self) -> *mut sys::Store {
+        // SAFETY: used only for one call, while `self` is borrowed.
+        unsafe { self.0.raw_ptr() }.cast()
+    }
+
+    /// Asks what realising all outputs of derivations (or plain paths) takes. Asks substituters, so it may use the network.
+    pub fn query_missing(&self, paths: &[&str]) -> Result<Missing, NixError> {
+        let paths = Paths::new(paths)?;
+        let mut missing = Missing::default();
+        let user: *mut Missing = &raw mut missing;
+        // SAFETY: store and paths live for the call; `user` is what `keep_missing` expects, and outlives it.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_query_missing(
+                context,
+                self.as_ptr(),
+                paths.pointers.as_ptr(),
+                paths.pointers.len(),
+                Some(keep_missing),
+                user.cast(),
+            );
+        })?;
+        Ok(missing)
+    }
+
+    /// Builds or fetches all outputs of derivations (or plain paths). A goal that never ran, because another failed, has no
+    /// result; an error is only what made building impossible altogether.
+    pub fn build(&self, paths: &[&str]) -> Result<Vec<BuildResult>, NixError> {
+        let paths = Paths::new(paths)?;
+        let mut results: Vec<BuildResult> = Vec::new();
+        let user: *mut Vec<BuildResult> = &raw mut results;
+        // SAFETY: store and paths live for the call; `user` is what `keep_result` expects, and outlives it.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_build(
+                context,
+                self.as_ptr(),
+                paths.pointers.as_ptr(),
+                paths.pointers.len(),
+                Some(keep_result),
+                user.cast(),
+            );
+        })?;
+        Ok(results)
+    }
+
+    /// The log of a build, finished or failed; `None` where there is none.
+    pub fn build_log(&self, derivation: &str) -> Result<Option<String>, NixError> {
+        Ok(self.texts_of(derivation, sys::nix_ffi_build_log)?.pop())
+    }
+
+    /// Names and store paths of a derivation's outputs, as far as they are known without building it.
+    pub fn derivation_outputs(&self, derivation: &str,
+    ) -> Result<Vec<(String, String)>, NixError> {
+        let mut texts = self.texts_of(derivation, sys::nix_ffi_derivation_outputs)?.into_iter();
+        let mut outputs = Vec::new();
+        while let (Some(name), Some(path)) = (texts.next(), texts.next()) {
+            outputs.push((name, path));
+        }
+        Ok(outputs)
+    }
+
+    /// Where a store path lies on disk; another place than its name says in a chroot store.
+    pub fn real_path(&self, path: &str) -> Result<PathBuf, NixError> {
+        self.texts_of(path, sys::nix_ffi_real_path)?
+            .pop()
+            .map(PathBuf::from)
+            .ok_or_else(|| NixError::ours("no real path and no error"))
+    }
+
+    /// Whether a store path is there, whole.
+    pub fn is_valid(&self, path: &str) -> Result<bool, NixError> {
+        let c_path = c_string(path)?;
+        // SAFETY: store and path live for the call.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_is_valid(context, self.as_ptr(), c_path.as_ptr())
+        })
+    }
+
+    /// Keeps a store path from the collector while this process lives.
+    pub fn add_temp_root(&self, path: &str) -> Result<(), NixError> {
+        let c_path = c_string(path)?;
+        // SAFETY: store and path live for the call.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_add_temp_root(context, self.as_ptr(), c_path.as_ptr());
+        })
+    }
+
+    /// Makes `link` a symbolic link to a store path and an indirect GC root: it keeps the path while the link is there.
+    pub fn add_root(&self, path: &str, link: &Path) -> Result<(), NixError> {
+        let c_path = c_string(path)?;
+        let c_link = c_string(&link.to_string_lossy())?;
+        // SAFETY: store, path and link live for the call.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_add_root(context, self.as_ptr(), c_path.as_ptr(), c_link.as_ptr());
+        })
+    }
+
+    /// How many paths a path's closure has, and how many bytes (NAR size) they are.
+    pub fn closure_size(&self, path: &str) -> Result<(u64, u64), NixError> {
+        let c_path = c_string(path)?;
+        let (mut paths, mut bytes) = (0, 0);
+        // SAFETY: store and path live for the call, and the numbers outlive it.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_closure_size(
+                context,
+                self.as_ptr(),
+                c_path.as_ptr(),
+                &raw mut paths,
+                &raw mut bytes,
+            )
+        })?;
+        Ok((paths, bytes))
+    }
+
+    /// The texts that a call hands to `push_text`, for a call about one store path.
+    fn texts_of(&self, path: &str,
+        function: unsafe extern "C" fn(
+            *mut sys::nix_c_context,
+            *mut sys::Store,
+            *const c_char,
+            sys::nix_ffi_str_callback,
+            *mut c_void,
+        ),
+    ) -> Result<Vec<String>, NixError> {
+        let c_path = c_string(path)?;
+        let mut texts: Vec<String> = Vec::new();
+        let user: *mut Vec<String> = &raw mut texts;
+        // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the Vec that `push_text` expects.
+        Context::call(|context| unsafe {
+            function(
+                context,
+                self.as_ptr(),
+                c_path.as_ptr(),
+                Some(callback::push_text),
+                user.cast(),
+            );
+        })?;
+        Ok(texts)
+    }
+}
+
 /// C strings and the array of pointers to them that C takes.
 struct Paths {
     pointers: Vec<*const c_char>,
@@ -63,24 +225,6 @@ impl Paths {
     }
 }
 
-/// Asks what realising all outputs of derivations (or plain paths) takes. Asks substituters, so it may use the network.
-pub fn query_missing(store: &Store, paths: &[&str]) -> Result<Missing, NixError> {
-    let paths = Paths::new(paths)?;
-    let mut missing = Missing::default();
-    let user: *mut Missing = &raw mut missing;
-    // SAFETY: store and paths live for the call; `user` is what `keep_missing` expects, and outlives it.
-    Context::call(|context| unsafe {
-        sys::nix_ffi_query_missing(
-            context,
-            store_ptr(store),
-            paths.pointers.as_ptr(),
-            paths.pointers.len(),
-            Some(keep_missing),
-            user.cast(),
-        );
-    })?;
-    Ok(missing)
-}
 
 unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_missing_view) {
     callback::run(|| {
@@ -114,25 +258,6 @@ unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<String> {
         .collect()
 }
 
-/// Builds or fetches all outputs of derivations (or plain paths). A goal that never ran, because another failed, has no
-/// result; an error is only what made building impossible altogether.
-pub fn build(store: &Store, paths: &[&str]) -> Result<Vec<BuildResult>, NixError> {
-    let paths = Paths::new(paths)?;
-    let mut results: Vec<BuildResult> = Vec::new();
-    let user: *mut Vec<BuildResult> = &raw mut results;
-    // SAFETY: store and paths live for the call; `user` is what `keep_result` expects, and outlives it.
-    Context::call(|context| unsafe {
-        sys::nix_ffi_build(
-            context,
-            store_ptr(store),
-            paths.pointers.as_ptr(),
-            paths.pointers.len(),
-            Some(keep_result),
-            user.cast(),
-        );
-    })?;
-    Ok(results)
-}
 
 unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_build_view) {
     callback::run(|| {
@@ -157,101 +282,10 @@ unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_bu
     });
 }
 
-/// The texts that a call hands to `push_text`, for a call about one store path.
-fn texts_of(
-    store: &Store,
-    path: &str,
-    function: unsafe extern "C" fn(
-        *mut sys::nix_c_context,
-        *mut sys::Store,
-        *const c_char,
-        sys::nix_ffi_str_callback,
-        *mut c_void,
-    ),
-) -> Result<Vec<String>, NixError> {
-    let c_path = c_string(path)?;
-    let mut texts: Vec<String> = Vec::new();
-    let user: *mut Vec<String> = &raw mut texts;
-    // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the Vec that `push_text` expects.
-    Context::call(|context| unsafe {
-        function(
-            context,
-            store_ptr(store),
-            c_path.as_ptr(),
-            Some(callback::push_text),
-            user.cast(),
-        );
-    })?;
-    Ok(texts)
-}
 
-/// The log of a build, finished or failed; `None` where there is none.
-pub fn build_log(store: &Store, derivation: &str) -> Result<Option<String>, NixError> {
-    Ok(texts_of(store, derivation, sys::nix_ffi_build_log)?.pop())
-}
 
-/// Names and store paths of a derivation's outputs, as far as they are known without building it.
-pub fn derivation_outputs(
-    store: &Store,
-    derivation: &str,
-) -> Result<Vec<(String, String)>, NixError> {
-    let mut texts = texts_of(store, derivation, sys::nix_ffi_derivation_outputs)?.into_iter();
-    let mut outputs = Vec::new();
-    while let (Some(name), Some(path)) = (texts.next(), texts.next()) {
-        outputs.push((name, path));
-    }
-    Ok(outputs)
-}
 
-/// Where a store path lies on disk; another place than its name says in a chroot store.
-pub fn real_path(store: &Store, path: &str) -> Result<PathBuf, NixError> {
-    texts_of(store, path, sys::nix_ffi_real_path)?
-        .pop()
-        .map(PathBuf::from)
-        .ok_or_else(|| NixError::ours("no real path and no error"))
-}
 
-/// Whether a store path is there, whole.
-pub fn is_valid(store: &Store, path: &str) -> Result<bool, NixError> {
-    let c_path = c_string(path)?;
-    // SAFETY: store and path live for the call.
-    Context::call(|context| unsafe {
-        sys::nix_ffi_is_valid(context, store_ptr(store), c_path.as_ptr())
-    })
-}
 
-/// Keeps a store path from the collector while this process lives.
-pub fn add_temp_root(store: &Store, path: &str) -> Result<(), NixError> {
-    let c_path = c_string(path)?;
-    // SAFETY: store and path live for the call.
-    Context::call(|context| unsafe {
-        sys::nix_ffi_add_temp_root(context, store_ptr(store), c_path.as_ptr());
-    })
-}
 
-/// Makes `link` a symbolic link to a store path and an indirect GC root: it keeps the path while the link is there.
-pub fn add_root(store: &Store, path: &str, link: &Path) -> Result<(), NixError> {
-    let c_path = c_string(path)?;
-    let c_link = c_string(&link.to_string_lossy())?;
-    // SAFETY: store, path and link live for the call.
-    Context::call(|context| unsafe {
-        sys::nix_ffi_add_root(context, store_ptr(store), c_path.as_ptr(), c_link.as_ptr());
-    })
-}
 
-/// How many paths a path's closure has, and how many bytes (NAR size) they are.
-pub fn closure_size(store: &Store, path: &str) -> Result<(u64, u64), NixError> {
-    let c_path = c_string(path)?;
-    let (mut paths, mut bytes) = (0, 0);
-    // SAFETY: store and path live for the call, and the numbers outlive it.
-    Context::call(|context| unsafe {
-        sys::nix_ffi_closure_size(
-            context,
-            store_ptr(store),
-            c_path.as_ptr(),
-            &raw mut paths,
-            &raw mut bytes,
-        )
-    })?;
-    Ok((paths, bytes))
-}

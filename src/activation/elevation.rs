@@ -1,0 +1,88 @@
+//! Who runs what: the activator with rights, everything else as the user who called.
+
+use std::ffi::OsString;
+use std::io::{BufReader, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use unix::unistd::{Uid, User, geteuid};
+
+use super::activator;
+use crate::cli::Elevate;
+use crate::error::Failure;
+use crate::locations::Locations;
+
+/// The programs that give rights, and how they are to run ours: without a terminal of its own, its stdin and stdout kept.
+const PROGRAMS: [(Elevate, &str, &[&str]); 3] = [
+    (Elevate::Sudo, "sudo", &["--"]),
+    (Elevate::Run0, "run0", &["--pipe", "--background=", "--"]),
+    (Elevate::Doas, "doas", &["--"]),
+];
+
+/// Starts the activator, through a program that gives it rights if it has none and needs them.
+pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<Child> {
+    let own = std::env::current_exe().context("find our own executable")?;
+    if geteuid().is_root() || !locations.is_real() {
+        let mut command = Command::new(own);
+        return spawn(command.arg("__activate")).context("start the activator");
+    }
+    if elevate == Elevate::None {
+        return Err(Failure::Refused
+            .error("activate: only root may, and --elevate none forbids to ask for rights")
+            .hint("run this with sudo, or leave --elevate away")
+            .into());
+    }
+    let wanted = |program: Elevate| elevate == Elevate::Auto || elevate == program;
+    for (_, program, arguments) in PROGRAMS.iter().filter(|(program, ..)| wanted(*program)) {
+        let mut command = Command::new(program);
+        match spawn(command.args(*arguments).arg(&own).arg("__activate")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            started => return started.with_context(|| format!("start {program}")),
+        }
+    }
+    Err(Failure::Refused
+        .error("activate: only root may, and there is none of the programs that give rights")
+        .hint("run this as root, or install sudo, run0 or doas")
+        .into())
+}
+
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+}
+
+/// Called by root through sudo: everything but activation is done as the user who called, whose files and cache they are.
+///
+/// This process becomes the activator; the client is started as that user, with this one at the other end of its stdin.
+/// Returns the client's exit code.
+pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
+    let user = User::from_uid(Uid::from_raw(uid))
+        .context("look up the user who called sudo")?
+        .with_context(|| format!("look up the user who called sudo: there is no user {uid}"))?;
+    let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
+    let mut client = Command::new(std::env::current_exe().context("find our own executable")?)
+        .arg("--activator-on-stdin")
+        .args(arguments)
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .uid(user.uid.as_raw())
+        .gid(user.gid.as_raw())
+        .env("HOME", &user.dir)
+        .env("USER", &user.name)
+        .env("LOGNAME", &user.name)
+        // sudo's are root's.
+        .env_remove("XDG_CACHE_HOME")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_DATA_HOME")
+        .env_remove("XDG_STATE_HOME")
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("SUDO_UID")
+        .spawn()
+        .with_context(|| format!("start the client as {}", user.name))?;
+    let reader = BufReader::new(ours.try_clone().context("share the client's socket")?);
+    let served = activator::serve(reader, ours);
+    let status = client.wait().context("wait for the client")?;
+    served?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(Failure::Internal.code()))
+}

@@ -1,0 +1,203 @@
+//! The stage that activates: from a toplevel in the store to the system that runs.
+//!
+//! The client's side: starts the activator, before the work, so that a missing right is known and a password asked for
+//! then; hands it the toplevel at the end, and passes on what it says. What happens is in `activator.rs`.
+
+mod activator;
+mod elevation;
+mod switch;
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Child;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Elevate;
+use crate::error::{Failed, Failure};
+use crate::libnix::Settings;
+use crate::locations::Locations;
+use crate::progress::Reporter;
+use crate::record::{Outcome, Pin};
+use crate::timings::{Phase, Phases};
+use crate::worker::{greet, receive, send};
+
+pub use activator::{run as activator_role, running};
+pub use elevation::become_user;
+
+/// What the activator is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// How to open libnix.
+    pub settings: Settings,
+    /// The machine's root.
+    pub root: PathBuf,
+    /// The transaction's name: letters, digits and `-`.
+    pub transaction: String,
+    /// What is done, for the lock and the log: `enable hello, web`.
+    pub purpose: String,
+    /// The state that the plan was made against.
+    pub revision: u64,
+    /// The toplevel that ran when the plan was made.
+    pub from: Option<String>,
+    /// The toplevel to activate.
+    pub to: String,
+    /// The toplevel without any runtime module.
+    pub base: Option<String>,
+    /// The source of `to`.
+    pub pin: Option<Pin>,
+    /// Modules that `to` has on.
+    pub wanted: Vec<String>,
+    /// How long the phases before took.
+    pub phases: Phases,
+}
+
+/// What the activator says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "kebab-case")]
+enum Answer {
+    /// A line of the switch program.
+    Line { line: String },
+    /// It has ended.
+    Done { activated: Box<Activated> },
+    /// It was not begun.
+    Refused { failed: Failed },
+}
+
+/// How an activation ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Activated {
+    /// How.
+    pub outcome: Outcome,
+    /// What that means, for people; empty if all is well.
+    pub explanation: String,
+    /// The exit status of the switch program; none if a signal ended it.
+    pub status: Option<i32>,
+    /// Units that failed.
+    pub failed_units: Vec<String>,
+    /// The last lines of the switch program, where it failed.
+    pub last_lines: Vec<String>,
+    /// The log of the switch program.
+    pub log: PathBuf,
+    /// The state's revision now.
+    pub revision: u64,
+    /// Milliseconds that it took.
+    pub milliseconds: f64,
+}
+
+impl Activated {
+    /// The error that it amounts to, if it does.
+    pub fn error(&self) -> Option<Failed> {
+        let kind = match self.outcome {
+            Outcome::Activated => return None,
+            Outcome::UnitsFailed => Failure::UnitsFailed,
+            Outcome::Unchanged if self.status == Some(switch::INIT_INTERFACE_CHANGED) => Failure::RebootNeeded,
+            Outcome::Unchanged => Failure::Refused,
+            Outcome::Returned => Failure::Returned,
+            Outcome::Stranded => Failure::Stranded,
+        };
+        let mut failed = kind.error(self.explanation.clone());
+        for unit in &self.failed_units {
+            failed = failed.detail(format!("failed: {unit}"));
+        }
+        for line in &self.last_lines {
+            failed = failed.detail(format!("> {line}"));
+        }
+        for unit in &self.failed_units {
+            failed = failed.hint(format!("what it said: journalctl -b -u {unit}"));
+        }
+        Some(match kind {
+            Failure::RebootNeeded => failed.hint("make it the system of the next boot: nixos-rebuild boot, then reboot"),
+            Failure::Stranded => failed.hint(format!("the machine is between two systems; read {}, then run `runtime-module reset --force`", self.log.display())),
+            _ => failed.hint(format!("the whole log: {}", self.log.display())),
+        })
+    }
+}
+
+/// An activator that waits for its request. Nothing happens if it never comes.
+pub struct Activator {
+    child: Option<Child>,
+    from: Box<dyn BufRead + Send>,
+    to: Box<dyn Write + Send>,
+}
+
+impl Activator {
+    /// Starts one with the rights that it needs.
+    pub fn start(elevate: Elevate, locations: &Locations) -> Result<Self> {
+        let mut child = elevation::start(elevate, locations)?;
+        let to = child.stdin.take().context("the activator has a stdin")?;
+        let from = child.stdout.take().context("the activator has a stdout")?;
+        let mut activator = Self {
+            child: Some(child),
+            from: Box::new(BufReader::new(from)),
+            to: Box::new(to),
+        };
+        if greet(&mut activator.from)?.is_none() {
+            return Err(activator.denied());
+        }
+        Ok(activator)
+    }
+
+    /// Speaks to the one that holds the other end of our stdin: we were started by it, as the user who called it.
+    pub fn on_stdin() -> Result<Self> {
+        let socket = std::io::stdin().as_fd().try_clone_to_owned().context("take over stdin")?;
+        let socket = UnixStream::from(socket);
+        let mut activator = Self {
+            child: None,
+            from: Box::new(BufReader::new(socket.try_clone().context("share stdin")?)),
+            to: Box::new(socket),
+        };
+        match greet(&mut activator.from)? {
+            Some(_) => Ok(activator),
+            None => Err(activator.denied()),
+        }
+    }
+
+    fn denied(&mut self) -> anyhow::Error {
+        let status = self.child.as_mut().and_then(|child| child.wait().ok());
+        Failure::Refused
+            .error(match status {
+                Some(status) => format!("get the rights to activate: the elevation program ended with {status}"),
+                None => "get the rights to activate: the activator is gone".to_string(),
+            })
+            .hint("run this with sudo, or name another way with --elevate")
+            .into()
+    }
+
+    /// Hands it the request, and passes on what it says until it has ended.
+    pub fn activate(mut self, request: &Request, reporter: &Reporter) -> Result<Activated> {
+        send(&mut self.to, request)?;
+        reporter.begin(Phase::Activate);
+        loop {
+            match receive(&mut self.from)? {
+                Some(Answer::Line { line }) => reporter.switch_line(&line),
+                Some(Answer::Done { activated }) => {
+                    reporter.end_after(Phase::Activate, activated.milliseconds);
+                    return Ok(*activated);
+                }
+                Some(Answer::Refused { failed }) => return Err(failed.into()),
+                None => {
+                    return Err(Failure::Stranded
+                        .error("activate: the activator died, and how far it came is not known")
+                        .hint("`runtime-module status` says in which step; what runs may be neither the old nor the new system")
+                        .into());
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Activator {
+    fn drop(&mut self) {
+        // Closing its stdin ends one that was never asked; the parent must not leave a zombie behind.
+        self.to = Box::new(std::io::sink());
+        if let Some(child) = &mut self.child {
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The switch program of a toplevel, `bin/switch-to-configuration`: how it is run, and what its exit status means.
+//!
+//! Facts: nixpkgs' `switch-to-configuration.pl` (24.05) and `switch-to-configuration-ng` (24.11 and later). Status 0 is
+//! well, 1 a refusal before anything changed, 2 a failed activation script, 3 a failed daemon-reload (the Perl script), 4
+//! failed units (which hides a 2 before), 100 a changed init interface, 101 a panic of -ng.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::error::Failure;
+use crate::locations::Locations;
+use crate::record::create_log;
+
+/// The status of a switch whose init interface differs from the running one's.
+pub(super) const INIT_INTERFACE_CHANGED: i32 = 100;
+
+/// How often the log is looked at while the program runs.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// Lines that are kept for an error.
+const LAST_LINES: usize = 12;
+
+/// How a switch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Switched {
+    /// The exit status; none if a signal ended it.
+    pub(super) status: Option<i32>,
+    /// Its last lines.
+    pub(super) last_lines: Vec<String>,
+    /// Whether it said that an activation script failed.
+    pub(super) script_failed: bool,
+    /// Whether it said that another switch has its lock.
+    pub(super) locked: bool,
+    /// Units that it said have failed.
+    pub(super) failed_units: Vec<String>,
+}
+
+/// What a switch amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// All well.
+    Well,
+    /// Active, with failed units.
+    UnitsFailed,
+    /// Refused before anything changed.
+    Refused,
+    /// Broken off or failed; what runs may be half of each.
+    Failed,
+}
+
+/// Runs the switch program of `toplevel` (a real path) and hands each line that it says to `say`. Its output goes to the
+/// file `log`, never to a pipe: whoever reads may die, and the switch must not.
+pub(super) fn run(
+    toplevel: &Path,
+    log: &Path,
+    locations: &Locations,
+    mut say: impl FnMut(&str),
+) -> Result<Switched> {
+    let program = toplevel.join("bin/switch-to-configuration");
+    if !program.exists() {
+        return Err(Failure::Refused
+            .error(format!("activate {}: it has no bin/switch-to-configuration", toplevel.display()))
+            .hint("the configuration has system.switch.enable = false: a host that cannot switch cannot be changed while it runs")
+            .into());
+    }
+    let output = create_log(log)?;
+    let mut command = Command::new(&program);
+    command
+        .arg("test")
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().context("share the log")?)
+        .stderr(output)
+        .env_clear()
+        .env("PATH", "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LOCALE_ARCHIVE", "/run/current-system/sw/lib/locale/locale-archive")
+        .env("NIXOS_INSTALL_BOOTLOADER", "0");
+    if !locations.is_real() {
+        command.env("RUNTIME_MODULE_ROOT", locations.root());
+    }
+    let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+    let mut tail = Tail::open(log)?;
+    let mut reading = Reading::default();
+    let status = loop {
+        let ended = child.try_wait().with_context(|| format!("wait for {}", program.display()))?;
+        for line in tail.lines(ended.is_some())? {
+            reading.line(&line);
+            say(&line);
+        }
+        match ended {
+            Some(status) => break status,
+            None => std::thread::sleep(GLANCE),
+        }
+    };
+    Ok(reading.end(status))
+}
+
+/// The new lines of a growing file.
+struct Tail {
+    file: File,
+    rest: Vec<u8>,
+}
+
+impl Tail {
+    fn open(path: &Path) -> Result<Self> {
+        let mut file = File::open(path).with_context(|| format!("read the log {}", path.display()))?;
+        file.seek(SeekFrom::Start(0)).context("read the log")?;
+        Ok(Self { file, rest: Vec::new() })
+    }
+
+    /// Whole lines since last time; at the end also one without its end.
+    fn lines(&mut self, end: bool) -> Result<Vec<String>> {
+        self.file.read_to_end(&mut self.rest).context("read the log")?;
+        let mut lines = Vec::new();
+        while let Some(at) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=at).collect();
+            lines.push(String::from_utf8_lossy(&line[..at]).into_owned());
+        }
+        if end && !self.rest.is_empty() {
+            lines.push(String::from_utf8_lossy(&self.rest).into_owned());
+            self.rest.clear();
+        }
+        Ok(lines)
+    }
+}
+
+/// What the lines of a switch say.
+#[derive(Default)]
+struct Reading {
+    last_lines: Vec<String>,
+    script_failed: bool,
+    locked: bool,
+    failed_units: Vec<String>,
+}
+
+impl Reading {
+    fn line(&mut self, line: &str) {
+        self.script_failed |= line.contains("Failed to run activate script")
+            || (line.contains("Activation script snippet") && line.contains("failed"));
+        self.locked |= line.contains("Could not acquire lock");
+        if let Some(units) = line.strip_prefix("warning: the following units failed: ") {
+            self.failed_units = units.split(", ").map(|unit| unit.trim().to_string()).collect();
+        }
+        if self.last_lines.len() == LAST_LINES {
+            self.last_lines.remove(0);
+        }
+        self.last_lines.push(line.to_string());
+    }
+
+    fn end(self, status: ExitStatus) -> Switched {
+        Switched {
+            status: status.code(),
+            last_lines: self.last_lines,
+            script_failed: self.script_failed,
+            locked: self.locked,
+            failed_units: self.failed_units,
+        }
+    }
+}
+
+impl Switched {
+    /// What it amounts to, given whether the running system is another one than before.
+    pub(super) fn verdict(&self, changed: bool) -> Verdict {
+        match self.status {
+            Some(0) if !self.script_failed => Verdict::Well,
+            Some(4) if !self.script_failed => Verdict::UnitsFailed,
+            Some(INIT_INTERFACE_CHANGED) => Verdict::Refused,
+            Some(1) if !changed => Verdict::Refused,
+            _ if self.locked && !changed => Verdict::Refused,
+            _ => Verdict::Failed,
+        }
+    }
+
+    /// What it means, for people.
+    pub(super) fn explanation(&self) -> String {
+        match self.status {
+            _ if self.locked => "another switch is under way: it holds the lock of switch-to-configuration".into(),
+            Some(0) if !self.script_failed => String::new(),
+            Some(1) => "the switch program refused before it changed anything".into(),
+            Some(4) if !self.script_failed => match self.failed_units.len() {
+                0 => "active, but some units failed".into(),
+                1 => "active, but a unit failed".into(),
+                n => format!("active, but {n} units failed"),
+            },
+            Some(INIT_INTERFACE_CHANGED) => "not activated: the new system needs another init than the one that runs".into(),
+            Some(0 | 2 | 4) => "an activation script failed".into(),
+            Some(3) => "systemd could not be reloaded".into(),
+            Some(101) => "the switch program crashed".into(),
+            Some(status) => format!("the switch program failed with exit status {status}"),
+            None => "the switch program was killed".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn switched(status: Option<i32>) -> Switched {
+        Switched {
+            status,
+            last_lines: Vec::new(),
+            script_failed: false,
+            locked: false,
+            failed_units: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_status_has_its_verdict() {
+        let verdict = |status, changed| switched(Some(status)).verdict(changed);
+        assert_eq!(verdict(0, true), Verdict::Well);
+        assert_eq!(verdict(1, false), Verdict::Refused);
+        assert_eq!(verdict(1, true), Verdict::Failed);
+        assert_eq!(verdict(2, true), Verdict::Failed);
+        assert_eq!(verdict(3, true), Verdict::Failed);
+        assert_eq!(verdict(4, true), Verdict::UnitsFailed);
+        assert_eq!(verdict(100, false), Verdict::Refused);
+        assert_eq!(verdict(101, true), Verdict::Failed);
+        assert_eq!(switched(None).verdict(true), Verdict::Failed);
+    }
+
+    #[test]
+    fn failed_units_do_not_hide_a_failed_script() {
+        let mut reading = Reading::default();
+        reading.line("Activation script snippet 'users' failed (1)");
+        reading.line("warning: the following units failed: a.service, b.service");
+        assert!(reading.script_failed);
+        assert_eq!(reading.failed_units, ["a.service", "b.service"]);
+        let hidden = Switched { script_failed: true, ..switched(Some(4)) };
+        assert_eq!(hidden.verdict(true), Verdict::Failed);
+        assert_eq!(hidden.explanation(), "an activation script failed");
+    }
+
+    #[test]
+    fn lines_are_whole_however_they_are_written() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("log");
+        std::fs::write(&path, "one\ntw").expect("written");
+        let mut tail = Tail::open(&path).expect("opened");
+        assert_eq!(tail.lines(false).expect("read"), ["one"]);
+        std::fs::write(&path, "one\ntwo\nthree").expect("written");
+        assert_eq!(tail.lines(false).expect("read"), ["two"]);
+        assert_eq!(tail.lines(true).expect("read"), ["three"]);
+    }
+}

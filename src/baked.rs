@@ -1,0 +1,114 @@
+//! What the NixOS module baked into `/etc/runtime-modules/config.json`: the source of the running system, and its modules.
+//!
+//! The other side of this schema is `nixos/runtime-modules/config.nix`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use crate::evaluation::{Origin, Registered};
+use crate::locations::Locations;
+use crate::record::{Pin, read_json};
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Baked {
+    /// The source of the running system; none where the option `flake` is not set.
+    pub flake: Option<BakedFlake>,
+    /// Where newer sources come from.
+    pub flake_url: Option<String>,
+    /// Entry of `nixosConfigurations`.
+    pub host: String,
+    /// The modules there are, in the order of evaluation.
+    pub modules: Vec<BakedModule>,
+}
+
+/// The source of the running system.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BakedFlake {
+    /// Store path of its tree.
+    pub source: String,
+    /// A locked `path:` reference to it.
+    pub url: String,
+    /// Its revision.
+    pub rev: Option<String>,
+    /// Seconds since 1970 of its last change.
+    pub last_modified: Option<u64>,
+    /// The revision that it was changed from, where it was not clean.
+    pub dirty_rev: Option<String>,
+    /// The same, short.
+    pub dirty_short_rev: Option<String>,
+}
+
+/// A module that can be turned on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BakedModule {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its file inside the source.
+    pub file: Option<String>,
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Files that declare it.
+    #[serde(default)]
+    pub declared: Vec<String>,
+    /// Whether checks pass it over.
+    #[serde(default)]
+    pub skip_validation: bool,
+}
+
+impl Baked {
+    /// Reads it; `None` on a machine without the module.
+    pub fn read(locations: &Locations) -> Result<Option<Self>> {
+        read_json(
+            &locations.baked(),
+            "it belongs to the NixOS configuration: switch to a good one with nixos-rebuild, or name the source with --flake and --host",
+        )
+    }
+
+    /// The pin that it makes.
+    pub fn pin(&self) -> Option<Pin> {
+        let flake = self.flake.as_ref()?;
+        let extra = [
+            ("dirtyRev", &flake.dirty_rev),
+            ("dirtyShortRev", &flake.dirty_short_rev),
+        ];
+        Some(Pin {
+            url: self.flake_url.clone().unwrap_or_else(|| flake.url.clone()),
+            locked: flake.url.clone(),
+            source: flake.source.clone(),
+            host: self.host.clone(),
+            rev: flake.rev.clone().or_else(|| flake.dirty_rev.clone()),
+            last_modified: flake.last_modified,
+            extra: extra
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_string(), value.clone()?)))
+                .collect(),
+            overrides: Vec::new(),
+            baked: true,
+        })
+    }
+
+    /// The modules, with whole paths of their files.
+    pub fn registry(&self) -> Vec<Registered> {
+        let source = self.flake.as_ref().map(|flake| flake.source.as_str()).unwrap_or_default();
+        let whole = |file: &String| Path::new(source).join(file).to_string_lossy().into_owned();
+        self.modules
+            .iter()
+            .map(|module| Registered {
+                name: module.name.clone(),
+                description: module.description.clone(),
+                origin: module.origin,
+                file: module.file.as_ref().map(whole),
+                declared: module.declared.clone(),
+                skip_validation: module.skip_validation,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,128 @@
+//! What is remembered to be faster or to know more next time; never needed, and never believed blindly.
+//!
+//! For now: how evaluations of a host went, so that the next one has a real bar.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::locations::Locations;
+
+/// Points kept of an evaluation's course.
+const POINTS: usize = 50;
+
+/// How an evaluation went: how many files it evaluated, in what time, and how that went on.
+///
+/// Nine tenths of a NixOS's files are evaluated in the first half of the time, so a count is mapped to time by the last
+/// run's own course.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Always 1.
+    schema: u64,
+    /// Files evaluated.
+    pub files: u64,
+    /// Milliseconds that it took.
+    pub milliseconds: f64,
+    /// Share of the time that had gone when each fiftieth of the files was evaluated.
+    curve: Vec<f64>,
+}
+
+impl Estimate {
+    /// From when each file was evaluated, and how long it all took.
+    pub fn observe(files: &[Duration], total: Duration) -> Self {
+        let total_seconds = total.as_secs_f64().max(f64::EPSILON);
+        let share = |point: usize| {
+            let index = (files.len() * point / POINTS).min(files.len().saturating_sub(1));
+            files.get(index).map_or(0.0, |at| (at.as_secs_f64() / total_seconds).min(1.0))
+        };
+        Self {
+            schema: 1,
+            files: files.len() as u64,
+            milliseconds: total_seconds * 1e3,
+            curve: (0..=POINTS).map(share).collect(),
+        }
+    }
+
+    /// How much is done, from 0 to 1, after so many files and so much time.
+    pub fn share(&self, files: u64, elapsed: Duration) -> f64 {
+        let by_time = (elapsed.as_secs_f64() * 1e3 / self.milliseconds.max(1.0)).min(1.0);
+        if files >= self.files || self.files == 0 {
+            // After the last file only time tells; what took longer than last time is nearly done, but not done.
+            let floor = self.curve.last().copied().unwrap_or(0.0);
+            return by_time.max(floor).min(0.99);
+        }
+        let position = files as f64 / self.files as f64 * POINTS as f64;
+        let at = |index: usize| self.curve.get(index).copied().unwrap_or(0.0);
+        let (below, fraction) = (position.floor() as usize, position.fract());
+        at(below) + (at(below + 1) - at(below)) * fraction
+    }
+
+    /// What is remembered of a host; none where there is nothing, or nothing readable.
+    pub fn read(locations: &Locations, host: &str) -> Option<Self> {
+        let text = fs::read_to_string(file(locations, host)).ok()?;
+        serde_json::from_str::<Self>(&text)
+            .ok()
+            .filter(|estimate| estimate.schema == 1 && estimate.files > 0)
+    }
+
+    /// Remembers it. A cache that cannot be written is no reason to fail.
+    pub fn write(&self, locations: &Locations, host: &str) {
+        let path = file(locations, host);
+        let replace = || -> Option<()> {
+            let folder = path.parent()?;
+            fs::create_dir_all(folder).ok()?;
+            let mut new = tempfile::NamedTempFile::new_in(folder).ok()?;
+            new.write_all(serde_json::to_string(self).ok()?.as_bytes()).ok()?;
+            new.persist(&path).ok().map(drop)
+        };
+        let _ = replace();
+    }
+}
+
+/// A name of letters, digits and a sum: host names come from outside.
+fn file(locations: &Locations, host: &str) -> PathBuf {
+    let name: String = host.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    locations
+        .estimates()
+        .join(format!("{name}-{:08x}.json", crc32fast::hash(host.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Half of the files in the first tenth of the time, the rest evenly up to nine tenths.
+    fn estimate() -> Estimate {
+        let files: Vec<Duration> = (0..100)
+            .map(|i| Duration::from_millis(if i < 50 { i * 2 } else { 100 + (i - 50) * 16 }))
+            .collect();
+        Estimate::observe(&files, Duration::from_secs(1))
+    }
+
+    #[test]
+    fn a_count_is_mapped_to_time_by_the_last_course() {
+        let estimate = estimate();
+        assert!((estimate.share(50, Duration::ZERO) - 0.1).abs() < 0.02);
+        assert!((estimate.share(75, Duration::ZERO) - 0.5).abs() < 0.05);
+    }
+
+    #[test]
+    fn it_never_goes_back_and_never_says_done() {
+        let estimate = estimate();
+        let shares: Vec<f64> = (0..=120).map(|n| estimate.share(n, Duration::from_millis(n * 8))).collect();
+        assert!(shares.windows(2).all(|pair| pair[0] <= pair[1] + 1e-9), "{shares:?}");
+        assert!(estimate.share(200, Duration::from_secs(9)) < 1.0);
+    }
+
+    #[test]
+    fn it_is_found_again_for_the_same_host_only() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let locations = Locations::new(dir.path(), dir.path());
+        estimate().write(&locations, "box/../..");
+        assert_eq!(Estimate::read(&locations, "box/../.."), Some(estimate()));
+        assert_eq!(Estimate::read(&locations, "box"), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! The command line and the environment, as they are typed. No logic.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Turn parts of a NixOS configuration on and off on a running machine
+#[derive(Debug, Parser)]
+#[command(name = "runtime-module", version = crate::VERSION, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What any command understands.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options for any command")]
+pub struct Global {
+    /// Print the result as one JSON document on stdout
+    #[arg(short, long, global = true)]
+    pub json: bool,
+
+    /// How to show progress on stderr
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "STYLE")]
+    pub progress: ProgressStyle,
+
+    /// Print every line of every build's log
+    #[arg(short = 'L', long, global = true)]
+    pub print_build_logs: bool,
+
+    /// Print the whole way to an evaluation error
+    #[arg(long, global = true)]
+    pub show_trace: bool,
+
+    /// Print more; may be given up to three times
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Use this flake in place of the one that the running system was built from
+    #[arg(long, global = true, value_name = "REF")]
+    pub flake: Option<String>,
+
+    /// Use this entry of the flake's nixosConfigurations
+    #[arg(long, global = true, value_name = "NAME")]
+    pub host: Option<String>,
+
+    /// Replace an input of the flake; stays with the pin
+    #[arg(long, global = true, num_args = 2, value_names = ["INPUT", "REF"])]
+    pub override_input: Vec<String>,
+
+    /// Let evaluation see the environment, the time and files outside the flake
+    #[arg(long, global = true)]
+    pub impure: bool,
+
+    /// Evaluate in less memory, a little slower
+    #[arg(long, global = true)]
+    pub low_memory: bool,
+
+    /// Use this Nix store
+    #[arg(long, global = true, value_name = "URL", env = "RUNTIME_MODULE_STORE")]
+    pub store: Option<String>,
+
+    /// Set a Nix setting
+    #[arg(long, global = true, num_args = 2, value_names = ["NAME", "VALUE"])]
+    pub option: Vec<String>,
+
+    /// Work on the machine whose files lie below this folder
+    #[arg(long, global = true, value_name = "DIR", env = "RUNTIME_MODULE_ROOT", hide = true)]
+    pub root: Option<PathBuf>,
+
+    /// Keep the program's own cache in this folder
+    #[arg(long, global = true, value_name = "DIR", env = "RUNTIME_MODULE_CACHE", hide = true)]
+    pub cache: Option<PathBuf>,
+
+    /// How to become root for activation
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW", env = "RUNTIME_MODULE_ELEVATE")]
+    pub elevate: Elevate,
+
+    /// Speak to an activator that runs already and holds the other end of stdin
+    #[arg(long, global = true, hide = true)]
+    pub activator_on_stdin: bool,
+
+    #[command(flatten)]
+    pub environment: Environment,
+}
+
+/// What is read from the environment and is no option of ours.
+#[derive(Clone, Debug, Args)]
+pub struct Environment {
+    #[arg(long, hide = true, global = true, env = "XDG_CACHE_HOME")]
+    pub xdg_cache_home: Option<PathBuf>,
+    #[arg(long, hide = true, global = true, env = "HOME")]
+    pub home: Option<PathBuf>,
+    #[arg(long, hide = true, global = true, env = "NO_COLOR")]
+    pub no_color: Option<String>,
+    #[arg(long, hide = true, global = true, env = "SUDO_UID")]
+    pub sudo_uid: Option<u32>,
+    #[arg(long, hide = true, global = true, env = "TERM")]
+    pub term: Option<String>,
+    #[arg(long, hide = true, global = true, env = "GC_INITIAL_HEAP_SIZE")]
+    pub gc_initial_heap_size: Option<String>,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressStyle {
+    /// Bars on a terminal, else plain lines
+    #[default]
+    Auto,
+    /// Bars
+    Bars,
+    /// A line for each step
+    Plain,
+    /// JSON lines, versioned
+    Events,
+    /// Nothing
+    Off,
+}
+
+/// How to become root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Elevate {
+    /// The first of sudo, run0 and doas that is there, if need be
+    #[default]
+    Auto,
+    /// Sudo
+    Sudo,
+    /// Run0
+    Run0,
+    /// Doas
+    Doas,
+    /// Not at all
+    None,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Turn modules on
+    Enable(Change),
+    /// Turn modules off
+    Disable(Change),
+    /// Go back to the system without any runtime module; evaluates nothing
+    Reset(Run),
+    /// Activate the wanted modules again, on the same source
+    Apply(Run),
+    /// Take today's source of the flake, and activate the wanted modules on it
+    Rebuild(Run),
+    /// List the modules there are
+    List,
+    /// Show what is on
+    Status(Status),
+    #[command(name = "__evaluate", hide = true)]
+    Evaluate,
+    #[command(name = "__activate", hide = true)]
+    Activate,
+}
+
+/// Modules to turn on or off.
+#[derive(Clone, Debug, Args)]
+pub struct Change {
+    /// Modules by name, as `list` shows them
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// How far to go.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Run {
+    /// Only say what would be done: evaluates, but builds and changes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Activate although nothing changed
+    #[arg(short, long)]
+    pub force: bool,
+    /// Let a dry run build what evaluation itself needs
+    #[arg(long, requires = "dry_run")]
+    pub allow_ifd: bool,
+}
+
+/// What `status` takes.
+#[derive(Clone, Debug, Args)]
+pub struct Status {
+    /// Modules to ask about; the exit code is 10 unless all are active
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+}

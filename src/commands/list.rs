@@ -1,0 +1,111 @@
+//! `list`: the modules there are. Evaluates nothing on a machine whose configuration baked them.
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::Session;
+use crate::error::{Failure, neutral};
+use crate::evaluation::{Registered, FlakeSource, Request, Target, evaluate, pin};
+use crate::libnix::{Event, Libnix};
+use crate::plan::{Situation, Source, source_to_list};
+use crate::registry::description;
+
+/// The result (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    schema: u64,
+    modules: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    name: String,
+    description: Option<String>,
+    wanted: bool,
+    active: bool,
+    origin: crate::evaluation::Origin,
+    file: Option<String>,
+}
+
+/// Lists.
+pub fn run(session: &Session) -> Result<()> {
+    let situation = Situation::read(&session.locations)?;
+    let registry = registry(session, &situation)?;
+    let rows = registry
+        .iter()
+        .map(|module| Row {
+            name: module.name.clone(),
+            description: description(module),
+            wanted: situation.state.wanted.contains(&module.name),
+            active: situation.active().contains(&module.name),
+            origin: module.origin,
+            file: module.file.clone(),
+        })
+        .collect();
+    let list = List { schema: 1, modules: rows };
+    session.reporter.finish();
+    let text = if session.global.json {
+        serde_json::to_string_pretty(&list).context("write JSON")? + "\n"
+    } else {
+        human(&list)
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("write the result to stdout")
+}
+
+/// The modules there are: baked, or evaluated.
+pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Registered>> {
+    let elsewhere = session.global.flake.is_some() || session.global.host.is_some();
+    if let Some(baked) = situation.baked.as_ref().filter(|_| !elsewhere) {
+        return Ok(baked.registry());
+    }
+    let source = source_to_list(situation, &session.global, &session.here)?;
+    let pin = match source {
+        Source::Pinned(pin) => *pin,
+        Source::Reference { reference, base, overrides, host } => {
+            let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
+            pin(&libnix, &reference, &base, &overrides, &host)?.0
+        }
+    };
+    let request = Request {
+        settings: session.settings(true, 1),
+        flake: FlakeSource {
+            reference: pin.locked.clone(),
+            base_directory: session.here.clone(),
+            overrides: pin.overrides.clone(),
+            extra: pin.extra.clone(),
+        },
+        host: pin.host.clone(),
+        modules: Vec::new(),
+        target: Target::Registry,
+    };
+    let evaluation = evaluate(&request, session.memory(), &session.interrupts, &session.reporter)?;
+    let evaluated = evaluation.release()?;
+    if evaluated.registry.is_empty() {
+        return Err(Failure::Usage
+            .error(format!("list: host '{}' declares no runtime module", pin.host))
+            .hint("declare some in services.runtimeModules.modules, or in the flake's output runtimeModules")
+            .into());
+    }
+    Ok(evaluated.registry)
+}
+
+fn human(list: &List) -> String {
+    let width = list.modules.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).min(40);
+    let mut text = String::new();
+    for row in &list.modules {
+        let mark = match (row.active, row.wanted) {
+            (true, _) => "on ",
+            (false, true) => "off, wanted",
+            (false, false) => "off",
+        };
+        let description = row.description.as_deref().unwrap_or_default();
+        let line = format!("{:width$}  {mark:3}  {description}", row.name);
+        text += &neutral(line.trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,116 @@
+//! One file a command, each reading as the flow it is.
+
+mod change;
+mod list;
+mod report;
+mod status;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::cli::{Cli, Command, Global, Run};
+use crate::evaluation::Memory;
+use crate::interrupt::Interrupts;
+use crate::libnix::Settings;
+use crate::locations::Locations;
+use crate::plan::Wish;
+use crate::progress::{Kind, Reporter, Style};
+
+pub use report::Printed;
+
+/// What every command works with.
+pub struct Session {
+    /// What was asked for.
+    pub global: Global,
+    /// Where everything lies.
+    pub locations: Locations,
+    /// Ctrl-C.
+    pub interrupts: Interrupts,
+    /// Progress.
+    pub reporter: Reporter,
+    /// The folder that relative paths are relative to.
+    pub here: PathBuf,
+}
+
+impl Session {
+    /// Begins a run.
+    pub fn begin(global: Global) -> Result<Self> {
+        let environment = &global.environment;
+        let no_color = environment.no_color.as_ref().is_some_and(|value| !value.is_empty());
+        let style = Style {
+            kind: Kind::decide(global.progress, global.json, environment.term.as_deref() == Some("dumb")),
+            build_logs: global.print_build_logs,
+            verbosity: 1 + global.verbose,
+            colour: !no_color,
+        };
+        let interrupts = Interrupts::listen()?;
+        let reporter = Reporter::start(style)?;
+        let terminal = reporter.clone();
+        interrupts.at_exit(move || terminal.finish());
+        Ok(Self {
+            locations: locations(&global),
+            here: std::env::current_dir().context("find the current folder")?,
+            global,
+            interrupts,
+            reporter,
+        })
+    }
+
+    /// How libnix is opened; `verbosity` is what it makes messages up to.
+    fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
+        Settings {
+            store: self.global.store.clone(),
+            options: self.global.option.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
+            show_trace: self.global.show_trace,
+            impure: self.global.impure,
+            allow_import_from_derivation,
+            verbosity: verbosity.max(1 + self.global.verbose),
+        }
+    }
+
+    /// How the evaluator's heap is chosen.
+    fn memory(&self) -> Memory {
+        if self.global.low_memory {
+            Memory::Low
+        } else if self.global.environment.gc_initial_heap_size.is_some() {
+            Memory::Environment
+        } else {
+            Memory::Plenty
+        }
+    }
+}
+
+/// Where everything lies, for this user.
+pub fn locations(global: &Global) -> Locations {
+    let environment = &global.environment;
+    let user = || environment.home.clone().unwrap_or_else(|| PathBuf::from("/var/empty")).join(".cache");
+    let cache = global.cache.clone().unwrap_or_else(|| {
+        let base = environment.xdg_cache_home.clone().filter(|path| path.is_absolute());
+        base.unwrap_or_else(user).join("runtime-module")
+    });
+    Locations::new(global.root.clone().unwrap_or_else(|| PathBuf::from("/")), cache)
+}
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<()> {
+    let session = Session::begin(cli.global)?;
+    let result = dispatch(&session, cli.command);
+    session.reporter.finish();
+    result
+}
+
+fn dispatch(session: &Session, command: Command) -> Result<()> {
+    let change = |wish: Wish, run: &Run| change::run(session, &wish, run);
+    match command {
+        Command::Enable(args) => change(Wish::Enable(args.names), &args.run),
+        Command::Disable(args) => change(Wish::Disable(args.names), &args.run),
+        Command::Reset(run) => change(Wish::Reset, &run),
+        Command::Apply(run) => change(Wish::Apply, &run),
+        Command::Rebuild(run) => change(Wish::Rebuild, &run),
+        Command::List => list::run(session),
+        Command::Status(args) => status::run(session, &args.names),
+        Command::Evaluate => crate::evaluation::evaluator_role(),
+        Command::Activate => crate::activation::activator_role(),
+    }
+}

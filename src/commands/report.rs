@@ -1,0 +1,297 @@
+//! What a change amounts to: one result, for people on stdout, or as JSON. Timings go to stderr.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::Session;
+use super::change::Reached;
+use crate::activation::Activated;
+use crate::error::{Failed, neutral};
+use crate::evaluation::Facts;
+use crate::libnix::Missing;
+use crate::plan::{Plan, Situation, Wish};
+use crate::progress::{bytes, duration, store_name};
+use crate::timings::{Counters, Phase, Phases};
+
+/// Names of builds and fetches that a person is shown.
+const SHOWN: usize = 10;
+
+/// The result of `enable`, `disable`, `reset`, `apply` and `rebuild` (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    schema: u64,
+    command: String,
+    /// What became of it.
+    pub change: Change,
+    /// Modules that are on afterwards, or would be.
+    modules: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toplevel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<MissingReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<Facts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activation: Option<Activated>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counters: Option<Counters>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phases: Option<Phases>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failed>,
+    #[serde(skip)]
+    words: String,
+}
+
+/// What became of a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// Nothing had to be done.
+    None,
+    /// The toplevel is the one that runs.
+    Same,
+    /// A dry run: this is what would be done.
+    WouldActivate,
+    /// Activated.
+    Activated,
+    /// Not activated, or not wholly: see the error.
+    Failed,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MissingReport {
+    build: Vec<String>,
+    fetch: Vec<String>,
+    download_bytes: u64,
+    unpacked_bytes: u64,
+}
+
+impl From<&Missing> for MissingReport {
+    fn from(missing: &Missing) -> Self {
+        Self {
+            build: missing.build.clone(),
+            fetch: missing.fetch.clone(),
+            download_bytes: missing.download_bytes,
+            unpacked_bytes: missing.unpacked_bytes,
+        }
+    }
+}
+
+impl Report {
+    fn empty(wish: &Wish, words: String) -> Self {
+        Self {
+            schema: 1,
+            command: wish.words().split(' ').next().unwrap_or_default().to_string(),
+            change: Change::None,
+            modules: Vec::new(),
+            toplevel: None,
+            drv: None,
+            base: None,
+            warnings: Vec::new(),
+            missing: None,
+            facts: None,
+            activation: None,
+            counters: None,
+            phases: None,
+            error: None,
+            words,
+        }
+    }
+
+    /// Nothing had to be done, and why.
+    pub fn nothing(wish: &Wish, situation: &Situation, why: String) -> Self {
+        Self {
+            modules: situation.active().to_vec(),
+            toplevel: situation.running.clone(),
+            ..Self::empty(wish, why)
+        }
+    }
+
+    /// What would be done.
+    pub fn new(wish: &Wish, plan: &Plan, goal: &Reached) -> Self {
+        let evaluated = goal.evaluated.as_ref();
+        Self {
+            change: Change::WouldActivate,
+            modules: plan.wanted.clone(),
+            toplevel: Some(goal.toplevel.clone()),
+            drv: goal.drv.clone(),
+            base: goal.base.clone(),
+            warnings: evaluated.map(|e| e.warnings.clone()).unwrap_or_default(),
+            missing: Some(MissingReport::from(&goal.missing)),
+            facts: evaluated.map(|e| e.facts.clone()),
+            counters: evaluated.map(|e| e.counters.clone()),
+            ..Self::empty(wish, String::new())
+        }
+    }
+
+    /// What was done.
+    pub fn activated(&mut self, activated: Activated) {
+        self.error = activated.error();
+        self.change = if self.error.is_some() { Change::Failed } else { Change::Activated };
+        self.activation = Some(activated);
+    }
+
+    /// Prints it; its error, if there is one, is returned after that.
+    pub fn print(mut self, session: &Session) -> Result<()> {
+        self.phases = self.counters.is_some().then(|| session.reporter.phases()).or_else(|| {
+            self.activation.as_ref().map(|_| session.reporter.phases())
+        });
+        session.reporter.finish();
+        let mut out = std::io::stdout().lock();
+        let written = if session.global.json {
+            let text = serde_json::to_string_pretty(&self).context("write JSON")?;
+            writeln!(out, "{text}")
+        } else {
+            self.timings();
+            write!(out, "{}", neutral_lines(&self.human()))
+        };
+        written.context("write the result to stdout")?;
+        match self.error {
+            // A document was printed, and the error is in it.
+            Some(error) if session.global.json => Err(anyhow::Error::from(error).context(Printed)),
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn human(&self) -> String {
+        let modules = if self.modules.is_empty() { "no module".to_string() } else { self.modules.join(", ") };
+        match self.change {
+            Change::None => format!("{}\n", self.words),
+            Change::Same => format!("nothing changed: {modules} on, and the system is the one that runs\n"),
+            Change::WouldActivate => self.would(&modules),
+            Change::Activated => format!("{modules} on\n"),
+            Change::Failed => String::new(),
+        }
+    }
+
+    fn would(&self, modules: &str) -> String {
+        let mut text = format!("would be on: {modules}\n");
+        if let Some(toplevel) = &self.toplevel {
+            text += &format!("system: {toplevel}\n");
+        }
+        if let Some(missing) = &self.missing {
+            text += &names("to build", &missing.build, "");
+            let size = format!(" ({} to download, {} unpacked)", bytes(missing.download_bytes), bytes(missing.unpacked_bytes));
+            text += &names("to fetch", &missing.fetch, &size);
+            if missing.build.is_empty() && missing.fetch.is_empty() {
+                text += "nothing to build or fetch\n";
+            }
+        }
+        text
+    }
+
+    /// Where the time went: a line a phase.
+    fn timings(&self) {
+        let Some(phases) = &self.phases else { return };
+        let mut err = std::io::stderr().lock();
+        let mut row = |name: &str, ms: f64, what: &str| {
+            let time = duration(Duration::from_secs_f64(ms / 1e3));
+            let _ = writeln!(err, "{}", format!("  {name:9}{time:>9}   {what}").trim_end());
+        };
+        for phase in Phase::ALL {
+            if let Some(ms) = phases.get(phase) {
+                row(phase.name(), ms, &self.about(phase));
+            }
+        }
+        if let Some(total) = phases.total() {
+            row("total", total, "");
+        }
+    }
+
+    fn about(&self, phase: Phase) -> String {
+        let missing = self.missing.as_ref();
+        match phase {
+            Phase::Evaluate => self.counters.as_ref().map(counters).unwrap_or_default(),
+            Phase::Build => missing.map_or_else(String::new, |m| format!("{} built", m.build.len())),
+            Phase::Fetch => missing.map_or_else(String::new, |m| bytes(m.download_bytes)),
+            Phase::Lock | Phase::Query | Phase::Activate => String::new(),
+        }
+    }
+}
+
+/// A document has been printed on stdout already; only the exit code is left to be set.
+#[derive(Debug)]
+pub struct Printed;
+
+impl std::fmt::Display for Printed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("printed")
+    }
+}
+
+/// Each line harmless, whatever names are in it.
+fn neutral_lines(text: &str) -> String {
+    text.lines().map(|line| neutral(line) + "\n").collect()
+}
+
+fn names(what: &str, paths: &[String], size: &str) -> String {
+    if paths.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("{what}: {}{size}\n", paths.len());
+    for path in paths.iter().take(SHOWN) {
+        text += &format!("  {}\n", store_name(path));
+    }
+    if paths.len() > SHOWN {
+        text += &format!("  and {} more\n", paths.len() - SHOWN);
+    }
+    text
+}
+
+fn counters(counters: &Counters) -> String {
+    let collections = match counters.collections {
+        0 => "no collection".to_string(),
+        1 => "1 collection".to_string(),
+        n => format!("{n} collections"),
+    };
+    format!(
+        "{} files, {} thunks, {} calls, {} allocated, {collections}, peak {}",
+        thousands(counters.files),
+        thousands(counters.thunks),
+        thousands(counters.function_calls),
+        bytes(counters.allocated_bytes),
+        bytes(counters.peak_bytes)
+    )
+}
+
+/// `1234567` → `1,234,567`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([thousands(7), thousands(1234), thousands(1_234_567)], ["7", "1,234", "1,234,567"]);
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        let paths: Vec<String> = (0..12).map(|n| format!("/nix/store/x-p{n}.drv")).collect();
+        let text = names("to build", &paths, "");
+        assert!(text.starts_with("to build: 12\n  p0\n") && text.ends_with("  and 2 more\n"), "{text}");
+    }
+}

@@ -1,0 +1,126 @@
+//! `status`: what is on, on which source. Evaluates nothing.
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::Session;
+use super::report::Printed;
+use crate::error::{Failure, neutral};
+use crate::plan::{Situation, pinned};
+use crate::record::{Pending, Pin};
+
+/// The result (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    schema: u64,
+    revision: u64,
+    modules: Vec<Module>,
+    running: Option<String>,
+    base: Option<String>,
+    /// Whether the system was switched by other means since.
+    foreign: bool,
+    pin: Option<Pin>,
+    pending: Option<Pending>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Module {
+    name: String,
+    wanted: bool,
+    active: bool,
+}
+
+/// Shows the state of all modules that are wanted, or of the named ones.
+pub fn run(session: &Session, names: &[String]) -> Result<()> {
+    let situation = Situation::read(&session.locations)?;
+    let known: Option<Vec<String>> =
+        situation.baked.as_ref().map(|baked| baked.modules.iter().map(|module| module.name.clone()).collect());
+    if let Some(known) = &known {
+        let unknown: Vec<String> = names.iter().filter(|name| !known.contains(name)).cloned().collect();
+        if !unknown.is_empty() {
+            return Err(crate::evaluation::unknown_modules(&unknown, known).into());
+        }
+    }
+    let shown = if names.is_empty() { &situation.state.wanted } else { names };
+    let modules: Vec<Module> = shown
+        .iter()
+        .map(|name| Module {
+            name: name.clone(),
+            wanted: situation.state.wanted.contains(name),
+            active: situation.active().contains(name),
+        })
+        .collect();
+    let off: Vec<String> = modules.iter().filter(|module| !module.active).map(|module| module.name.clone()).collect();
+    let status = Status {
+        schema: 1,
+        revision: situation.state.revision,
+        modules,
+        running: situation.running.clone(),
+        base: situation.base(),
+        foreign: situation.foreign(),
+        pin: pinned(&situation),
+        pending: situation.state.pending.clone(),
+    };
+    session.reporter.finish();
+    let text = if session.global.json {
+        serde_json::to_string_pretty(&status).context("write JSON")? + "\n"
+    } else {
+        human(&status)
+    };
+    std::io::stdout().write_all(text.as_bytes()).context("write the result to stdout")?;
+    if names.is_empty() || off.is_empty() {
+        return Ok(());
+    }
+    // What was printed says it all; the exit code is for scripts.
+    let verb = if off.len() == 1 { "is" } else { "are" };
+    Err(anyhow::Error::from(Failure::NotActive.error(format!("{} {verb} not on", off.join(", ")))).context(Printed))
+}
+
+fn human(status: &Status) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: &str| {
+        text += &neutral(format!("{name:10} {value}").trim_end());
+        text.push('\n');
+    };
+    if status.modules.is_empty() {
+        row("modules", "none on");
+    }
+    for module in &status.modules {
+        let state = match (module.active, module.wanted) {
+            (true, _) => "on",
+            (false, true) => "enabled but not active: run `runtime-module apply`",
+            (false, false) => "off",
+        };
+        row(&module.name, state);
+    }
+    if let Some(pending) = &status.pending {
+        row("interrupted", &format!("transaction {} ended while {}", pending.transaction, step(pending)));
+    }
+    if status.foreign {
+        row("base", "the system was switched by other means since the last transaction");
+    }
+    if let Some(pin) = &status.pin {
+        let rev = pin.rev.as_ref().map_or_else(String::new, |rev| format!(" at {}", rev.chars().take(12).collect::<String>()));
+        row("source", &format!("{} of {}{rev}", pin.host, pin.url));
+        for (input, url) in &pin.overrides {
+            row("  input", &format!("{input} is {url}"));
+        }
+    }
+    if let Some(running) = &status.running {
+        row("running", running);
+    }
+    text
+}
+
+fn step(pending: &Pending) -> &'static str {
+    use crate::record::Step;
+    match pending.step {
+        Step::Switching => "it switched",
+        Step::Verifying => "it looked at what runs",
+        Step::Returning => "it returned to the previous system",
+    }
+}

@@ -1,0 +1,155 @@
+//! The evaluator's role: one request, one answer, then it ends and its memory goes back to the machine.
+//!
+//! It may be killed at any time. Its main thread waits for the client; when the client is gone, so is this process,
+//! whatever the evaluation is doing.
+
+use std::io::{BufReader, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::{Answer, Evaluated, Facts, Request, Target, explain, heap};
+use crate::libnix::{Evaluator, Event, Expression, Libnix, interrupt};
+use crate::timings::{Phase, milliseconds};
+use crate::worker::{Greeting, receive, send};
+
+/// Our own expression.
+const SYSTEM: Expression = Expression {
+    name: "system.nix",
+    text: include_str!("system.nix"),
+};
+
+/// What is wrong with a request, as `system.nix` says it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Problem {
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) names: Vec<String>,
+    #[serde(default)]
+    pub(super) known: Vec<String>,
+}
+
+/// Runs the role on stdin, which is a socket to the client.
+pub fn run() -> Result<()> {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().context("take over stdin")?;
+    let mut socket = UnixStream::from(socket);
+    send(&mut socket, &Greeting::ours())?;
+    let mut requests = BufReader::new(socket.try_clone().context("share the socket")?);
+    let Some(request) = receive::<Request>(&mut requests)? else {
+        return Ok(());
+    };
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("listen for signals")?;
+    let (answers, outbox) = channel();
+    let events = answers.clone();
+    let libnix = Libnix::open(request.settings.clone(), move |event| {
+        // The client is gone where this fails, and we will be too.
+        let _ = events.send(Answer::Libnix { event });
+    })?;
+    std::thread::spawn(move || {
+        for _ in &mut signals {
+            let _ = interrupt();
+        }
+    });
+    let writer = std::thread::spawn(move || forward(outbox, socket));
+    std::thread::spawn(move || {
+        let last = match libnix.with_evaluator(|evaluator| evaluate(evaluator, &request, &answers)) {
+            Ok(evaluated) => Answer::Done {
+                evaluated: Box::new(evaluated),
+            },
+            Err(error) => Answer::Failed {
+                failed: explain::error(&request, &error),
+            },
+        };
+        let _ = answers.send(last);
+        // The process stays, and with it the temporary roots of what was made, until the client hangs up.
+        std::mem::forget(libnix);
+    });
+    // Nothing more is expected but the end.
+    let _ = receive::<Request>(&mut requests);
+    drop(writer);
+    Ok(())
+}
+
+/// Writes what the other threads have to say, so that none of them waits for the client.
+fn forward(outbox: Receiver<Answer>, socket: UnixStream) {
+    let mut socket = std::io::BufWriter::new(socket);
+    while let Ok(answer) = outbox.recv() {
+        let mut next = Some(answer);
+        // Everything that is there goes out in one go.
+        while let Some(answer) = next {
+            if serde_json::to_writer(&mut socket, &answer).is_err() || socket.write_all(b"\n").is_err() {
+                return;
+            }
+            next = outbox.try_recv().ok();
+        }
+        if socket.flush().is_err() {
+            return;
+        }
+    }
+}
+
+fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Sender<Answer>) -> Result<Evaluated> {
+    let say = |answer| {
+        let _ = answers.send(answer);
+    };
+    let begun = Instant::now();
+    let flake = &request.flake;
+    let mut locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
+    locked.extend(&flake.extra)?;
+    let source = evaluator.read_locked(&locked)?.source;
+    say(Answer::Phase {
+        phase: Phase::Lock,
+        milliseconds: milliseconds(begun.elapsed()),
+    });
+
+    let begun = Instant::now();
+    let text = json!({ "host": request.host, "modules": request.modules }).to_string();
+    let value = evaluator.apply(&SYSTEM, &locked, &text)?;
+    let mut evaluated = Evaluated {
+        source,
+        ..Evaluated::default()
+    };
+    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+        return Err(explain::problem(request, &problem).into());
+    }
+    if request.target == Target::Registry {
+        evaluated.registry = value.get("registry")?;
+    } else {
+        evaluated.order = value.get("order")?;
+        evaluated.warnings = value.get("warnings")?;
+        say(Answer::Warnings {
+            warnings: evaluated.warnings.clone(),
+        });
+        let failed: Vec<String> = value.get("failedAssertions")?;
+        if !failed.is_empty() {
+            return Err(explain::assertions(request, &failed).into());
+        }
+        evaluated.toplevel = Some(value.get("toplevel")?);
+        evaluated.facts = value.get::<Facts>("facts")?;
+        if request.target == Target::ToplevelAndBase {
+            evaluated.base = Some(value.get("base")?);
+        }
+    }
+    say(Answer::Phase {
+        phase: Phase::Evaluate,
+        milliseconds: milliseconds(begun.elapsed()),
+    });
+    evaluator.print_counters()?;
+    evaluated.counters.peak_bytes = heap::peak();
+    Ok(evaluated)
+}
+
+/// The file that a message of libnix says it is evaluating.
+pub fn evaluated_file(event: &Event) -> Option<&str> {
+    match event {
+        Event::Message { text, .. } => text.strip_prefix("evaluating file '")?.strip_suffix('\''),
+        _ => None,
+    }
+}

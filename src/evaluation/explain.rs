@@ -1,0 +1,171 @@
+//! What went wrong in an evaluation, in words that a tired person can act on.
+
+use std::path::Path;
+
+use unix::sys::signal::Signal;
+
+use super::evaluator::Problem;
+use super::{Request, failure, subject};
+use crate::error::{Failed, Failure, describe};
+use crate::libnix::NixError;
+use crate::registry::nearest;
+use crate::worker::Ended;
+
+/// How many lines of an error's text are shown without `--show-trace`.
+const MESSAGE_LINES: usize = 12;
+
+/// An error of the evaluator, or of ours around it.
+pub(super) fn error(request: &Request, error: &anyhow::Error) -> Failed {
+    if error.downcast_ref::<Failed>().is_some() {
+        return describe(error);
+    }
+    match error.downcast_ref::<NixError>() {
+        Some(nix) if nix.interrupted => Failure::Interrupted.error("interrupted"),
+        Some(nix) => nix_error(request, nix),
+        None => describe(error),
+    }
+}
+
+fn nix_error(request: &Request, error: &NixError) -> Failed {
+    let message = error.message.trim();
+    let mut lines = message.lines();
+    let mut failed = failure(format!("{}: {}", subject(request), lines.next().unwrap_or_default().trim()));
+    for line in lines.take(MESSAGE_LINES) {
+        failed = failed.detail(line);
+    }
+    if request.settings.show_trace {
+        return hint(request, message, failed.detail(error.rendered.trim()));
+    }
+    // The place itself, or else the nearest one on the way that is in a file.
+    let in_files = error
+        .traces
+        .iter()
+        .rev()
+        .filter_map(|trace| trace.position.as_ref())
+        .find(|position| !position.file.is_empty());
+    if let Some(position) = error.position.as_ref().filter(|p| !p.file.is_empty()).or(in_files) {
+        failed = failed.detail(format!("at {}:{}:{}", in_source(&position.file), position.line, position.column));
+        if let Some(line) = source_line(&position.file, position.line) {
+            failed = failed.detail(format!("{:>6} | {line}", position.line));
+        }
+    }
+    hint(request, message, failed.hint("--show-trace prints the whole way to the error"))
+}
+
+/// A position without the store path of the tree that it is in.
+fn in_source(file: &str) -> &str {
+    file.split_once("-source/").map_or(file, |(_, inside)| inside)
+}
+
+fn source_line(file: &str, line: u32) -> Option<String> {
+    let text = std::fs::read_to_string(Path::new(file)).ok()?;
+    text.lines().nth(line.checked_sub(1)? as usize).map(String::from)
+}
+
+/// What to do about the errors that people meet most.
+fn hint(request: &Request, message: &str, failed: Failed) -> Failed {
+    let is_git = !request.flake.reference.starts_with("path:");
+    if message.contains("infinite recursion") {
+        failed.hint("a value depends on itself: look for a module that reads an option in order to decide what it imports, or to set that same option")
+    } else if message.contains("max-call-depth") || message.contains("stack overflow") {
+        failed.hint("a function calls itself without an end")
+    } else if message.contains("allow-import-from-derivation") {
+        failed.hint("--allow-ifd lets a dry run build what evaluation needs")
+    } else if (message.contains("does not exist") || message.contains("No such file")) && is_git {
+        failed.hint("a file that git does not know is not part of the flake: git add -N FILE")
+    } else {
+        failed
+    }
+}
+
+/// A request that the flake cannot serve.
+pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
+    let what = subject(request);
+    let reference = &request.flake.reference;
+    let list = |names: &[String]| names.join(", ");
+    match problem.kind.as_str() {
+        "no-configurations" => failure(format!("{what}: the flake {reference} has no output nixosConfigurations"))
+            .detail(format!("its outputs: {}", list(&problem.known)))
+            .hint("name the flake that has your NixOS configuration with --flake"),
+        "unknown-host" => {
+            let failed = Failure::Usage
+                .error(format!("{what}: the flake {reference} has no host of this name"))
+                .detail(format!("its hosts: {}", list(&problem.known)));
+            match nearest(&request.host, &problem.known).first() {
+                Some(name) => failed.hint(format!("did you mean --host {name}?")),
+                None => failed.hint("name one of them with --host"),
+            }
+        }
+        "not-a-configuration" => failure(format!(
+            "{what}: nixosConfigurations.{} cannot be extended (it has no extendModules)",
+            request.host
+        ))
+        .hint("make it with nixpkgs.lib.nixosSystem"),
+        "no-option" => Failure::Usage
+            .error(format!(
+                "{what}: the host declares no runtime modules (it has no option services.runtimeModules), and the flake has no output runtimeModules"
+            ))
+            .hint("import this project's nixosModules.default in the host, and declare modules in services.runtimeModules.modules"),
+        "unknown-modules" => unknown_modules(&problem.names, &problem.known),
+        "defined-twice" => failure(format!("{what}: the module '{}' is declared twice", list(&problem.names)))
+            .detail(problem.known.iter().map(|file| format!("in {}\n", in_source(file))).collect::<String>())
+            .hint("give one of the two another name"),
+        "no-toplevel" => failure(format!("{what}: it has no config.system.build.toplevel"))
+            .hint("is it a NixOS configuration?"),
+        other => failure(format!("{what}: {other}")),
+    }
+}
+
+/// Names that no module has.
+pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
+    let (noun, verb) = if names.len() == 1 { ("module", "is") } else { ("modules", "are") };
+    let mut failed = Failure::Usage.error(format!("there {verb} no {noun} called {}", names.join(", ")));
+    for name in names {
+        let close = nearest(name, known);
+        if !close.is_empty() {
+            failed = failed.hint(format!("for '{name}', did you mean {}?", close.join(" or ")));
+        }
+    }
+    failed.hint("`runtime-module list` shows the modules there are")
+}
+
+/// Assertions that the configuration makes and that do not hold.
+pub(super) fn assertions(request: &Request, messages: &[String]) -> Failed {
+    let count = match messages.len() {
+        1 => "an assertion does not hold".to_string(),
+        n => format!("{n} assertions do not hold"),
+    };
+    let mut failed = failure(format!("{}: {count}", subject(request)));
+    for message in messages {
+        let mut lines = message.trim().lines();
+        failed = failed.detail(format!("- {}", lines.next().unwrap_or_default()));
+        for line in lines {
+            failed = failed.detail(format!("  {line}"));
+        }
+    }
+    failed
+}
+
+/// An evaluator that ended without an answer.
+pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
+    let what = subject(request);
+    let failed = match ended.signal() {
+        Some(Signal::SIGSEGV | Signal::SIGABRT | Signal::SIGBUS) => {
+            failure(format!("{what}: the evaluation overflowed its stack"))
+                .hint("a value or function needs itself without an end; `--option max-call-depth 1000` says earlier where")
+        }
+        Some(Signal::SIGKILL) => failure(format!("{what}: the evaluator was killed, for want of memory as a rule"))
+            .hint("--low-memory evaluates in less; `dmesg` says whether the kernel killed it"),
+        Some(signal) => failure(format!("{what}: the evaluator died of {signal}")),
+        None => failure(format!("{what}: the evaluator ended without an answer")),
+    };
+    ended
+        .stderr
+        .lines()
+        .rev()
+        .take(5)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .fold(failed, |failed, line| failed.detail(line))
+}

@@ -1,0 +1,282 @@
+//! The stage that evaluates: from what is to be on to the toplevel's `.drv`.
+//!
+//! The client's side: starts the evaluator, passes its events on, and returns its answer. Nothing is evaluated here; see
+//! `evaluator.rs` for that, and `system.nix` for what is evaluated.
+
+mod evaluator;
+mod explain;
+mod heap;
+mod pin;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Failed, Failure};
+use crate::interrupt::Interrupts;
+use crate::libnix::{Event, Settings};
+use crate::progress::Reporter;
+use crate::timings::{Counters, Phase};
+use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive};
+
+pub use evaluator::{evaluated_file, run as evaluator_role};
+pub use explain::unknown_modules;
+pub use heap::Memory;
+pub use pin::{lock_inputs, pin};
+
+/// What the evaluator is asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// How to open libnix.
+    pub settings: Settings,
+    /// The source.
+    pub flake: FlakeSource,
+    /// Entry of `nixosConfigurations`.
+    pub host: String,
+    /// Modules to extend it with, in the order of evaluation as far as that is known.
+    pub modules: Vec<ModuleRequest>,
+    /// What to evaluate.
+    pub target: Target,
+}
+
+/// A flake to evaluate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FlakeSource {
+    /// The reference.
+    pub reference: String,
+    /// What a relative path in it is relative to.
+    pub base_directory: PathBuf,
+    /// Inputs that are replaced: name and reference.
+    pub overrides: Vec<(String, String)>,
+    /// What `self` shows beside: see [`crate::record::Pin::extra`].
+    pub extra: Vec<(String, String)>,
+}
+
+/// A module to extend the host with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleRequest {
+    /// Its name.
+    pub name: String,
+    /// Its file, relative to the top of the flake's source tree; none where it is no file of the flake.
+    pub file: Option<String>,
+    /// Where it is declared; none where that is still to be found out.
+    pub origin: Option<Origin>,
+}
+
+/// Where a module is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// `services.runtimeModules.modules` of the host.
+    Option,
+    /// `runtimeModules` of the flake.
+    Output,
+}
+
+/// What to evaluate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// The names and descriptions of the modules there are.
+    Registry,
+    /// The extended host's toplevel.
+    Toplevel,
+    /// The same, and the toplevel of the host by itself.
+    ToplevelAndBase,
+}
+
+/// What the evaluator says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "kebab-case")]
+enum Answer {
+    /// libnix reports something.
+    Libnix { event: Event },
+    /// A phase ended, after so many milliseconds.
+    Phase { phase: Phase, milliseconds: f64 },
+    /// The configuration's own warnings.
+    Warnings { warnings: Vec<String> },
+    /// Done. It stays, and keeps what it made, until it is let go.
+    Done { evaluated: Box<Evaluated> },
+    /// It failed.
+    Failed { failed: Failed },
+}
+
+/// What an evaluation gives.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Evaluated {
+    /// The extended host's toplevel.
+    pub toplevel: Option<Derivation>,
+    /// The toplevel of the host by itself, where it was asked for.
+    pub base: Option<Derivation>,
+    /// The modules there are, where that was asked for.
+    pub registry: Vec<Registered>,
+    /// Names of the modules in the order in which they were evaluated.
+    pub order: Vec<String>,
+    /// The configuration's own warnings.
+    pub warnings: Vec<String>,
+    /// What activation wants to know.
+    pub facts: Facts,
+    /// Where the evaluated flake lies in the store.
+    pub source: String,
+    /// What the evaluator counted.
+    pub counters: Counters,
+}
+
+/// A derivation and its output `out`, store paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derivation {
+    /// The derivation.
+    pub drv: String,
+    /// Its output, there or not.
+    pub out: String,
+}
+
+/// A module that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Registered {
+    /// Its name.
+    pub name: String,
+    /// What it is for, where that is declared.
+    pub description: Option<String>,
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its file, absolute; none where it is not one file.
+    pub file: Option<String>,
+    /// Files that declare it.
+    pub declared: Vec<String>,
+    /// Whether checks pass it over.
+    pub skip_validation: bool,
+}
+
+/// What activation wants to know before anything is built. `None`: the configuration does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Facts {
+    /// `networking.hostName`.
+    pub host_name: Option<String>,
+    /// Store path of the kernel.
+    pub kernel: Option<String>,
+    /// Store path of the initial RAM disk.
+    pub initrd: Option<String>,
+    /// Store path of the kernel's modules.
+    pub modules_tree: Option<String>,
+    /// Store path of the firmware.
+    pub firmware: Option<String>,
+    /// Parameters of the kernel.
+    pub kernel_params: Option<Vec<String>>,
+    /// Kernel modules to load.
+    pub kernel_modules: Option<Vec<String>>,
+    /// `system.switch.inhibitors`.
+    pub switch_inhibitors: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// An evaluation that is done, and the process that keeps its results from the collector until it is dropped.
+pub struct Evaluation {
+    /// What it gave.
+    pub evaluated: Evaluated,
+    process: Option<EvaluatorProcess>,
+}
+
+impl Evaluation {
+    /// Lets the evaluator go, once somebody else keeps the results; fills in what it counted.
+    pub fn release(mut self) -> Result<Evaluated> {
+        if let Some(process) = self.process.take() {
+            let peak = self.evaluated.counters.peak_bytes;
+            let files = self.evaluated.counters.files;
+            let initial = self.evaluated.counters.initial_heap_bytes;
+            self.evaluated.counters = Counters {
+                peak_bytes: peak,
+                files,
+                initial_heap_bytes: initial,
+                ..Counters::from_statistics(&process.finish()?.stdout)
+            };
+        }
+        Ok(self.evaluated)
+    }
+}
+
+/// Evaluates in a process of its own.
+pub fn evaluate(
+    request: &Request,
+    memory: Memory,
+    interrupts: &Interrupts,
+    reporter: &Reporter,
+) -> Result<Evaluation> {
+    let start = EvaluatorStart {
+        initial_heap: memory.initial_heap(),
+    };
+    let mut process = EvaluatorProcess::start(&start)?;
+    let stopper = process.stopper();
+    let guard = interrupts.on_interrupt(move || stopper.stop());
+    let outcome = converse(&mut process, request, reporter);
+    drop(guard);
+    interrupts.check()?;
+    match outcome? {
+        Some(Ok(mut evaluated)) => {
+            evaluated.counters.initial_heap_bytes = start.initial_heap.unwrap_or(0);
+            Ok(Evaluation {
+                evaluated,
+                process: Some(process),
+            })
+        }
+        Some(Err(failed)) => {
+            process.finish()?;
+            Err(failed.into())
+        }
+        None => Err(explain::crash(request, &process.finish()?).into()),
+    }
+}
+
+/// Asks, and listens until the answer is there. `None`: the evaluator ended without one.
+fn converse(
+    process: &mut EvaluatorProcess,
+    request: &Request,
+    reporter: &Reporter,
+) -> Result<Option<Result<Evaluated, Failed>>> {
+    if greet(&mut process.messages)?.is_none() {
+        return Ok(None);
+    }
+    process.request(request)?;
+    reporter.begin(Phase::Lock);
+    loop {
+        match receive(&mut process.messages) {
+            Ok(Some(Answer::Libnix { event })) => reporter.libnix(event),
+            Ok(Some(Answer::Warnings { warnings })) => reporter.warnings(&warnings),
+            Ok(Some(Answer::Phase { phase, milliseconds })) => {
+                reporter.end_after(phase, milliseconds);
+                if phase == Phase::Lock {
+                    reporter.begin(Phase::Evaluate);
+                }
+            }
+            Ok(Some(Answer::Done { evaluated })) => return Ok(Some(Ok(*evaluated))),
+            Ok(Some(Answer::Failed { failed })) => return Ok(Some(Err(failed))),
+            Ok(None) => return Ok(None),
+            // A connection that breaks off is a process that died.
+            Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The names of what is evaluated, for messages.
+fn subject(request: &Request) -> String {
+    let names: Vec<&str> = request.modules.iter().map(|module| module.name.as_str()).collect();
+    if request.target == Target::Registry {
+        format!("list the modules of host '{}'", request.host)
+    } else if names.is_empty() {
+        format!("evaluate host '{}'", request.host)
+    } else {
+        format!("evaluate host '{}' with {}", request.host, names.join(", "))
+    }
+}
+
+/// The failure of an evaluation.
+fn failure(message: impl Into<String>) -> Failed {
+    Failure::Evaluation.error(message)
+}

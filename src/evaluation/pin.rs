@@ -1,0 +1,138 @@
+//! Locks a flake in the client, to pin what everything is evaluated from.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::error::Failure;
+use crate::libnix::{Libnix, LockedFlake, NixError};
+use crate::record::Pin;
+
+/// What cannot be said in a `path:` reference, and is seen by the flake as attributes of `self`.
+const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
+
+/// Fetches a flake, and pins the very tree that was fetched, as it lies in the store.
+pub fn pin(
+    libnix: &Libnix,
+    reference: &str,
+    base: &Path,
+    overrides: &[(String, String)],
+    host: &str,
+) -> Result<(Pin, LockedFlake)> {
+    let locked = libnix.with_evaluator(|evaluator| {
+        let locked = evaluator
+            .lock(reference, base, overrides)
+            .map_err(|error| unresolved(reference, &error))?;
+        evaluator.read_locked(&locked).context("read the locked flake")
+    })?;
+    Ok((from_locked(&locked, overrides, host)?, locked))
+}
+
+fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
+    if error.interrupted {
+        return Failure::Interrupted.error("interrupted").into();
+    }
+    let mut lines = error.message.trim().lines();
+    let mut failed = Failure::Evaluation.error(format!(
+        "lock the flake {reference}: {}",
+        lines.next().unwrap_or_default().trim()
+    ));
+    for line in lines {
+        failed = failed.detail(line);
+    }
+    failed
+        .hint("a flake reference is what Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")
+        .into()
+}
+
+fn from_locked(locked: &LockedFlake, overrides: &[(String, String)], host: &str) -> Result<Pin> {
+    let attributes: Value = serde_json::from_str(&locked.attributes).context("read the locked reference")?;
+    let text = |name: &str| attributes.get(name).and_then(Value::as_str).map(String::from);
+    let number = |name: &str| attributes.get(name).and_then(Value::as_u64);
+    let mut query: Vec<(&str, String)> = Vec::new();
+    let mut add = |name, value: Option<String>| query.extend(value.map(|value| (name, value)));
+    add("dir", Some(locked.directory.clone()).filter(|dir| !dir.is_empty()));
+    add("lastModified", number("lastModified").map(|n| n.to_string()));
+    add("narHash", text("narHash"));
+    // A lock that had to be changed makes the tree another one than its revision says; Nix then shows no revision either.
+    if !locked.lock_changed {
+        add("rev", text("rev"));
+        add("revCount", number("revCount").map(|n| n.to_string()));
+    }
+    let query: Vec<String> = query
+        .iter()
+        .map(|(name, value)| format!("{name}={}", percent_encode(value)))
+        .collect();
+    Ok(Pin {
+        url: locked.original_url.clone(),
+        locked: format!("path:{}?{}", percent_encode(&locked.source), query.join("&")),
+        source: locked.source.clone(),
+        host: host.into(),
+        rev: text("rev").or_else(|| text("dirtyRev")),
+        last_modified: number("lastModified"),
+        extra: EXTRA
+            .iter()
+            .filter_map(|name| text(name).map(|value| ((*name).to_string(), value)))
+            .collect(),
+        overrides: overrides.to_vec(),
+        baked: false,
+    })
+}
+
+/// Everything but what a path or query may hold as it is.
+fn percent_encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+/// The inputs of a lock: name and what it is locked to, for people.
+pub fn lock_inputs(lock: &str) -> Vec<(String, String)> {
+    let lock: Value = serde_json::from_str(lock).unwrap_or_default();
+    let root = lock.get("root").and_then(Value::as_str).unwrap_or("root");
+    let inputs = lock.pointer(&format!("/nodes/{root}/inputs")).and_then(Value::as_object);
+    let described = |node: &Value| {
+        let locked = lock.pointer(&format!("/nodes/{}/locked", node.as_str()?))?;
+        let field = |name: &str| locked.get(name).and_then(Value::as_str);
+        let rev = field("rev").or_else(|| field("narHash"))?;
+        Some(rev.chars().take(12).collect::<String>())
+    };
+    inputs
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, node)| Some((name.clone(), described(node)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dirty_tree_is_pinned_with_all_that_self_shows() {
+        let locked = LockedFlake {
+            original_url: "git+file:///etc/nixos?dir=host".into(),
+            source: "/nix/store/aaaa-source".into(),
+            directory: "host".into(),
+            attributes: r#"{"type":"git","dirtyRev":"12-dirty","dirtyShortRev":"1-dirty","lastModified":5,"narHash":"sha256-a+b/c="}"#.into(),
+            ..LockedFlake::default()
+        };
+        let pin = from_locked(&locked, &[], "box").expect("a pin");
+        assert_eq!(
+            pin.locked,
+            "path:/nix/store/aaaa-source?dir=host&lastModified=5&narHash=sha256-a%2Bb/c%3D"
+        );
+        assert_eq!(pin.extra.len(), 2);
+        assert_eq!(pin.rev.as_deref(), Some("12-dirty"));
+    }
+
+    #[test]
+    fn inputs_are_told_by_name_and_revision() {
+        let lock = r#"{"root":"root","nodes":{"root":{"inputs":{"nixpkgs":"n"}},"n":{"locked":{"rev":"0123456789abcdef"}}}}"#;
+        assert_eq!(lock_inputs(lock), [("nixpkgs".to_string(), "0123456789ab".to_string())]);
+    }
+}

@@ -1,0 +1,160 @@
+# Extends one host with the chosen modules, in one evaluation.
+#
+# Called with the outputs of the flake and the request (JSON text, `Request` in evaluation/mod.rs). Every attribute of the
+# result is asked for by itself, in the order given here; nothing is evaluated that is not asked for.
+outputs: requestText:
+let
+  request = builtins.fromJSON requestText;
+
+  configurations = outputs.nixosConfigurations or { };
+  base = configurations.${request.host};
+
+  # Everything that can be chosen: the host's own first, in its order, then the flake's, by name.
+  registry =
+    (
+      if base.options ? services.runtimeModules.registry then
+        map (entry: entry // { origin = "option"; }) base.config.services.runtimeModules.registry
+      else
+        [ ]
+    )
+    ++ map outputEntry (builtins.attrNames (outputs.runtimeModules or { }));
+
+  # An entry of the flake's own output is a module, or a set that has one and says what it is for.
+  outputEntry =
+    name:
+    let
+      value = outputs.runtimeModules.${name};
+      described = builtins.isAttrs value && value ? module;
+      module = if described then value.module else value;
+    in
+    {
+      inherit name module;
+      origin = "output";
+      description = if described then value.description or null else null;
+      file = if builtins.isPath module then toString module else null;
+      declared = [ "the flake's output runtimeModules.${name}" ];
+      skipValidation = false;
+    };
+
+  # A file of the flake is imported under the very key that a path in the flake would have, so that a module which the
+  # host imports as well is still only there once. The text that the key is made of must not depend on the source tree:
+  # it ends up in the options' declarations, and would change derivations.
+  fromFile =
+    file:
+    let
+      path = outputs.sourceInfo.outPath + "/" + file;
+      key = builtins.unsafeDiscardStringContext path;
+    in
+    {
+      inherit key;
+      _file = key;
+      imports = [ (import path) ];
+    };
+
+  direct =
+    module:
+    if module.file != null then
+      fromFile module.file
+    else
+      (outputEntry module.name).module;
+
+  # With everything known beforehand the host's own modules are evaluated once, extended. To look modules up in the
+  # host's options, the host must be evaluated by itself too.
+  lookUp = builtins.any (module: module.file == null && module.origin != "output") request.modules;
+
+  names = map (module: module.name) request.modules;
+  known = map (entry: entry.name) registry;
+  named = name: builtins.filter (entry: entry.name == name) registry;
+
+  modules =
+    if lookUp then
+      map (entry: entry.module) (builtins.filter (entry: builtins.elem entry.name names) registry)
+    else
+      map direct request.modules;
+
+  extended = if modules == [ ] then base else base.extendModules { inherit modules; };
+  inherit (extended) config;
+
+  # What a configuration lacks, or throws, is unknown.
+  try =
+    value:
+    let
+      tried = builtins.tryEval value;
+    in
+    if tried.success then tried.value else null;
+  path = value: if value == null then null else builtins.unsafeDiscardStringContext "${value}";
+  derivation = toplevel: {
+    drv = builtins.unsafeDiscardStringContext toplevel.drvPath;
+    out = builtins.unsafeDiscardStringContext toplevel.outPath;
+  };
+in
+{
+  # What is wrong with the request itself, or null.
+  problem =
+    if !(outputs ? nixosConfigurations) then
+      {
+        kind = "no-configurations";
+        known = builtins.attrNames (outputs.outputs or outputs);
+      }
+    else if !(configurations ? ${request.host}) then
+      {
+        kind = "unknown-host";
+        known = builtins.attrNames configurations;
+      }
+    else if !(base ? extendModules) then
+      { kind = "not-a-configuration"; }
+    else if lookUp && !(base.options ? services.runtimeModules.registry) && !(outputs ? runtimeModules) then
+      { kind = "no-option"; }
+    else if lookUp && builtins.any (name: named name == [ ]) names then
+      {
+        kind = "unknown-modules";
+        names = builtins.filter (name: named name == [ ]) names;
+        inherit known;
+      }
+    else if lookUp && builtins.any (name: builtins.length (named name) > 1) names then
+      let
+        name = builtins.head (builtins.filter (name: builtins.length (named name) > 1) names);
+      in
+      {
+        kind = "defined-twice";
+        names = [ name ];
+        known = builtins.concatMap (entry: entry.declared) (named name);
+      }
+    else if !(config.system.build ? toplevel) then
+      { kind = "no-toplevel"; }
+    else
+      null;
+
+  # Everything that a person may choose from; only for `list`.
+  registry = map (entry: {
+    inherit (entry) name description origin skipValidation;
+    file = if entry.file == null then null else builtins.unsafeDiscardStringContext entry.file;
+    declared = map (where: builtins.unsafeDiscardStringContext (toString where)) entry.declared;
+  }) registry;
+
+  # The names in the order in which their modules are evaluated.
+  order = if lookUp then builtins.filter (name: builtins.elem name names) known else names;
+
+  failedAssertions = map (assertion: assertion.message) (
+    builtins.filter (assertion: !assertion.assertion) (config.assertions or [ ])
+  );
+
+  warnings = config.warnings or [ ];
+
+  toplevel = derivation config.system.build.toplevel;
+
+  # What activation wants to know before anything is built.
+  facts = {
+    hostName = try (config.networking.hostName or null);
+    kernel = try (path (config.system.build.kernel or null));
+    initrd = try (path (config.system.build.initialRamdisk or null));
+    modulesTree = try (path (config.system.modulesTree or null));
+    firmware = try (path (config.hardware.firmware or null));
+    kernelParams = try (config.boot.kernelParams or null);
+    kernelModules = try (config.boot.kernelModules or null);
+    switchInhibitors = try (config.system.switch.inhibitors or null);
+  };
+
+  # The host by itself; only when a pin is made or moved.
+  base = derivation base.config.system.build.toplevel;
+}

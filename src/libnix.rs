@@ -1,0 +1,244 @@
+//! The one door to libnix: opens it once, in the right order, and hands out the store and, on its own thread, an evaluator.
+//!
+//! No other file names a type of `nix_bindings_*` or calls `nix_ffi`, but for what is re-exported here.
+
+use std::mem::forget;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, anyhow};
+use nix_bindings_expr::eval_state::{
+    EvalState, EvalStateBuilder, ThreadRegistrationGuard, gc_register_my_thread, init,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failure;
+
+pub use nix_ffi::{
+    Activity, BuildResult, Event, ExpectedKind, LockRequest, LockedFlake, Missing, NixError, Progress, Store,
+    interrupt,
+};
+
+/// libnix recurses deeply; its own command runs with a stack of this size too (NixOS/nix, `src/nix/main.cc`).
+const EVALUATION_STACK: usize = 64 << 20;
+
+/// Where Nix's daemon listens, unless a setting says otherwise.
+const DAEMON_SOCKET: &str = "/nix/var/nix/daemon-socket/socket";
+
+/// What every role must open libnix with alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// URL of the store; none for the one that this machine has.
+    pub store: Option<String>,
+    /// Nix settings, by name and value.
+    pub options: Vec<(String, String)>,
+    /// Whether errors carry the whole way to them.
+    pub show_trace: bool,
+    /// Whether evaluation may see what is outside the flake.
+    pub impure: bool,
+    /// Whether evaluation may build.
+    pub allow_import_from_derivation: bool,
+    /// Up to which verbosity libnix makes messages: 0 error … 4 talkative.
+    pub verbosity: u8,
+}
+
+/// libnix, opened.
+pub struct Libnix {
+    /// The store.
+    pub store: Store,
+    settings: Settings,
+}
+
+impl Libnix {
+    /// Opens libnix, on the main thread, before the process has others. `sink` gets everything that libnix reports, from
+    /// any thread, and must not block.
+    pub fn open(settings: Settings, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Self> {
+        let versions = nix_ffi::versions();
+        if !versions.agree() {
+            return Err(Failure::Internal
+                .error(format!(
+                    "open libnix: compiled against {}, but {} is loaded",
+                    versions.compiled, versions.running
+                ))
+                .hint("Nix promises no stable ABI: build runtime-module again against the libnix that is installed")
+                .into());
+        }
+        nix_ffi::init_process().context("prepare the process for libnix")?;
+        init().context("open libnix")?;
+        nix_ffi::install_logger(sink).context("install the logger")?;
+        nix_ffi::set_verbosity(settings.verbosity);
+        set("extra-experimental-features", "nix-command flakes")?;
+        set("show-trace", if settings.show_trace { "true" } else { "false" })?;
+        for (name, value) in &settings.options {
+            // Evaluation's own settings live in the evaluator and are set again there, where an unknown name is noticed.
+            nix_ffi::set_setting(None, name, value).with_context(|| format!("set the Nix setting {name}"))?;
+        }
+        Ok(Self {
+            store: open_store(settings.store.as_deref())?,
+            settings,
+        })
+    }
+
+    /// Runs `work` on a thread that evaluation needs (its stack, the collector's knowledge of it), with an evaluator.
+    pub fn with_evaluator<T: Send>(&self, work: impl FnOnce(&Evaluator) -> Result<T> + Send) -> Result<T> {
+        let run = || work(&Evaluator::open(&self.store, &self.settings)?);
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new()
+                .name("evaluation".into())
+                .stack_size(EVALUATION_STACK)
+                .spawn_scoped(scope, run)
+                .context("start the evaluation thread")?;
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(anyhow!("the evaluation thread panicked")))
+        })
+    }
+}
+
+fn set(name: &str, value: &str) -> Result<()> {
+    nix_ffi::set_setting(None, name, value)
+        .with_context(|| format!("set the Nix setting {name}"))
+        .map(drop)
+}
+
+/// Opens the store that `url` names, or the one that this machine has.
+fn open_store(url: Option<&str>) -> Result<Store> {
+    let auto = || nix_ffi::get_setting("store").map(|store| store.is_none_or(|store| store == "auto"));
+    let url = match url {
+        Some(url) => Some(url),
+        // Nix would use the store of root in process; the daemon knows the machine's builders and limits.
+        None if auto()? && UnixStream::connect(DAEMON_SOCKET).is_ok() => Some("daemon"),
+        None => None,
+    };
+    if !url.is_some_and(is_remote) {
+        // The default hook is the `nix` command, which we never run. A daemon has its own, and would be sent ours.
+        set("build-hook", "")?;
+    }
+    Store::open(url).map_err(|error| refused_store(url, &error.to_string()))
+}
+
+fn is_remote(url: &str) -> bool {
+    url == "daemon" || url.starts_with("unix://") || url.starts_with("ssh")
+}
+
+fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
+    let why = why.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    Failure::Refused
+        .error(format!("open the store {}: {why}", url.unwrap_or("of this machine")))
+        .hint("is the Nix daemon running (systemctl status nix-daemon)? another store can be named with --store")
+        .into()
+}
+
+/// An evaluator, bound to the thread that opened it.
+pub struct Evaluator {
+    state: EvalState,
+    flakes: nix_ffi::FlakeSettings,
+    /// Dropped last: the state must not outlive the collector's knowledge of its thread.
+    _thread: ThreadRegistrationGuard,
+}
+
+impl Evaluator {
+    fn open(store: &Store, settings: &Settings) -> Result<Self> {
+        let thread = gc_register_my_thread().context("make the evaluation thread known to the collector")?;
+        let builder = EvalStateBuilder::new(store.bindings())
+            .context("make an evaluator")?
+            .load_ambient_settings(false);
+        nix_ffi::load_builder(&builder).context("read the Nix settings of evaluation")?;
+        let flakes = nix_ffi::FlakeSettings::load().context("read the Nix settings of flakes")?;
+        let apply = |name: &str, value: &str| {
+            nix_ffi::set_setting(Some((&builder, flakes)), name, value)
+                .with_context(|| format!("set the Nix setting {name}"))
+        };
+        let bool = |value| if value { "true" } else { "false" };
+        apply("pure-eval", bool(!settings.impure))?;
+        if !settings.allow_import_from_derivation {
+            apply("allow-import-from-derivation", "false")?;
+        }
+        for (name, value) in &settings.options {
+            if !apply(name, value)? {
+                return Err(Failure::Usage
+                    .error(format!("--option {name}: there is no such Nix setting"))
+                    .hint("`man nix.conf` lists the settings of the Nix release that this program is linked to")
+                    .into());
+            }
+        }
+        flakes.register(&builder).context("give the evaluator flakes")?;
+        nix_ffi::enable_counters();
+        let state = builder.build().context("make an evaluator");
+        // Up to Nix 2.34 the evaluator keeps a reference into its builder, so the builder must live as long.
+        forget(builder);
+        Ok(Self {
+            state: state?,
+            flakes,
+            _thread: thread,
+        })
+    }
+
+    /// Fetches a flake and locks its inputs, in memory.
+    pub fn lock(&self, reference: &str, base: &Path, overrides: &[(String, String)]) -> Result<Locked, NixError> {
+        let request = LockRequest {
+            reference,
+            base_directory: base,
+            overrides,
+            allow_unlocked: true,
+            use_registries: true,
+        };
+        nix_ffi::Locked::lock(&self.state, self.flakes, &request).map(Locked)
+    }
+
+    /// Tells what was locked.
+    pub fn read_locked(&self, locked: &Locked) -> Result<LockedFlake, NixError> {
+        locked.0.read(&self.state)
+    }
+
+    /// Applies a function of ours to the flake's outputs and a request in JSON; nothing is forced yet.
+    pub fn apply(&self, function: &Expression, locked: &Locked, request: &str) -> Result<Value<'_>, NixError> {
+        let outputs = locked.0.outputs(&self.state)?;
+        let text = nix_ffi::Value::string(&self.state, request)?;
+        let value = nix_ffi::apply(&self.state, function.text, function.name, &[&outputs, &text])?;
+        Ok(Value { value, evaluator: self })
+    }
+
+    /// Prints the counters to where `NIX_SHOW_STATS_PATH` says.
+    pub fn print_counters(&self) -> Result<(), NixError> {
+        nix_ffi::print_counters(&self.state)
+    }
+}
+
+/// A Nix function of ours, compiled in.
+pub struct Expression {
+    /// How it is called in positions.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// A flake, locked.
+pub struct Locked(nix_ffi::Locked);
+
+impl Locked {
+    /// Adds what the flake's `self` is to show and its reference cannot say.
+    pub fn extend(&mut self, extra: &[(String, String)]) -> Result<(), NixError> {
+        extra.iter().try_for_each(|(name, value)| self.0.set(name, value))
+    }
+}
+
+/// A value of an evaluator.
+pub struct Value<'a> {
+    value: nix_ffi::Value,
+    evaluator: &'a Evaluator,
+}
+
+impl Value<'_> {
+    /// Forces the attribute called `name` deeply, and reads it.
+    pub fn get<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let state = &self.evaluator.state;
+        let value = self
+            .value
+            .select(state, name)?
+            .with_context(|| format!("our own expression has no attribute {name}"))?;
+        let json = value.force_json(state)?;
+        serde_json::from_str(&json).with_context(|| format!("read the attribute {name} of our own expression"))
+    }
+}

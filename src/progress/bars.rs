@@ -1,0 +1,234 @@
+//! Bars on a terminal. The only file that knows indicatif.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use console::{measure_text_width, truncate_str};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::model::{Model, Running};
+use super::{Notice, Renderer, Style, bytes, duration};
+use crate::timings::Phase;
+
+/// Things under way that are shown at once; the others are counted.
+const SHOWN: usize = 6;
+
+/// Steps of a bar.
+const STEPS: u64 = 1000;
+
+/// Columns of a terminal that does not say how many it has.
+const COLUMNS: usize = 80;
+
+/// Bars on stderr.
+pub(super) struct Bars {
+    screen: MultiProgress,
+    colour: bool,
+    phases: BTreeMap<Phase, ProgressBar>,
+    running: Vec<ProgressBar>,
+}
+
+impl Bars {
+    pub(super) fn new(style: Style) -> Self {
+        // The drawing thread sets the pace; indicatif is not to have one of its own.
+        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
+        screen.set_move_cursor(false);
+        Self {
+            screen,
+            colour: style.colour,
+            phases: BTreeMap::new(),
+            running: Vec::new(),
+        }
+    }
+
+    /// A line for a phase: how far it is, and in what.
+    fn phase_bar(&mut self, phase: Phase) -> ProgressBar {
+        let colour = self.colour;
+        let before_running = self.phases.len();
+        self.phases
+            .entry(phase)
+            .or_insert_with(|| {
+                let bar = self.screen.insert(before_running, ProgressBar::new(STEPS));
+                bar.set_style(unknown(colour));
+                bar.set_prefix(phase.name());
+                bar
+            })
+            .clone()
+    }
+
+    fn print(&self, line: &str) {
+        // A terminal that is gone is noticed elsewhere.
+        let _ = self.screen.println(line);
+    }
+
+    fn paint(&self, style: console::Style, text: &str) -> String {
+        if self.colour {
+            style.for_stderr().force_styling(true).apply_to(text).to_string()
+        } else {
+            text.to_string()
+        }
+    }
+
+    /// One line for each thing under way, below the phases.
+    fn draw_running(&mut self, model: &Model, now: Duration) {
+        let all: Vec<&Running> = model.builds.values().chain(model.fetches.values()).collect();
+        let mut texts: Vec<String> = all.iter().take(SHOWN).map(|one| running_line(one, now)).collect();
+        if all.len() > SHOWN {
+            texts.push(format!("and {} more", all.len() - SHOWN));
+        }
+        while self.running.len() > texts.len() {
+            if let Some(bar) = self.running.pop() {
+                bar.finish_and_clear();
+                self.screen.remove(&bar);
+            }
+        }
+        while self.running.len() < texts.len() {
+            let bar = self.screen.add(ProgressBar::new_spinner());
+            bar.set_style(template("          {wide_msg}"));
+            self.running.push(bar);
+        }
+        for (bar, text) in self.running.iter().zip(texts) {
+            bar.set_message(text);
+        }
+    }
+}
+
+impl Renderer for Bars {
+    fn notice(&mut self, notice: &Notice, _model: &Model) {
+        match notice {
+            Notice::Begun(phase) => {
+                self.phase_bar(*phase);
+            }
+            Notice::Ended(phase, time) => {
+                let bar = self.phase_bar(*phase);
+                bar.set_style(template("{prefix:9} {wide_msg}"));
+                let done = self.paint(console::Style::new().green(), "done");
+                bar.set_message(format!("{done}, {}", duration(*time)));
+                bar.tick();
+            }
+            Notice::Warning(text) => {
+                let warning = self.paint(console::Style::new().yellow().bold(), "warning:");
+                self.print(&format!("{warning} {text}"));
+            }
+            Notice::Note(text) | Notice::Message(text) => self.print(text),
+            Notice::BuildLine(name, line) => {
+                let name = self.paint(console::Style::new().cyan(), &format!("{name}>"));
+                self.print(&format!("{name} {line}"));
+            }
+            // The switch program's own words are what a person who watches wants to see stay.
+            Notice::Switch(line) => self.print(&format!("          {line}")),
+            Notice::BuildStarted(_)
+            | Notice::FetchStarted(_)
+            | Notice::BuildPhase(..)
+            | Notice::Missing { .. } => {}
+        }
+    }
+
+    fn draw(&mut self, model: &Model, now: Duration) {
+        if let Some((phase, since)) = model.phase {
+            let elapsed = now.saturating_sub(since);
+            let bar = self.phase_bar(phase);
+            let message = phase_message(phase, model, elapsed);
+            match model.share(now) {
+                Some(share) => {
+                    bar.set_style(known(self.colour, columns(), measure_text_width(&message)));
+                    bar.set_position((share * STEPS as f64) as u64);
+                }
+                None => bar.set_style(unknown(self.colour)),
+            }
+            bar.set_message(message);
+            bar.tick();
+        }
+        self.draw_running(model, now);
+    }
+
+    fn clear(&mut self) {
+        // What was printed above stays; the bars themselves have told all that they had.
+        let _ = self.screen.clear();
+    }
+}
+
+fn columns() -> usize {
+    console::Term::stderr().size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns))
+}
+
+fn template(text: &str) -> ProgressStyle {
+    ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A phase whose end is not known.
+fn unknown(colour: bool) -> ProgressStyle {
+    let style = if colour { "{prefix:9} {spinner:.cyan} {wide_msg}" } else { "{prefix:9} {spinner} {wide_msg}" };
+    template(style).tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+}
+
+/// A phase whose end is known: the bar takes what the words leave, up to a third of the line.
+fn known(colour: bool, columns: usize, words: usize) -> ProgressStyle {
+    let room = columns.saturating_sub(words + 16);
+    let width = room.min(columns / 3);
+    if width < 4 {
+        return template("{prefix:9} {percent:>3} %  {wide_msg}");
+    }
+    let bar = if colour { format!("{{bar:{width}.cyan/dim}}") } else { format!("{{bar:{width}}}") };
+    template(&format!("{{prefix:9}} {bar} {{percent:>3}} %  {{wide_msg}}")).progress_chars("━╸─")
+}
+
+fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
+    let time = duration(elapsed);
+    match phase {
+        Phase::Lock if !model.fetching.is_empty() => format!("{}, {time}", model.fetching),
+        Phase::Evaluate => {
+            let left = model
+                .estimate
+                .as_ref()
+                .map(|estimate| Duration::from_secs_f64(estimate.milliseconds / 1e3).saturating_sub(elapsed))
+                .filter(|left| left.as_millis() > 200)
+                .map_or_else(String::new, |left| format!(", {} left", duration(left)));
+            format!("{} files, {time}{left}", model.files)
+        }
+        Phase::Build | Phase::Fetch => {
+            let mut parts = Vec::new();
+            if model.built.expected > 0 {
+                parts.push(format!("{} of {} built", model.built.done, model.built.expected));
+            }
+            if model.fetched.expected > 0 {
+                parts.push(format!("{} of {}", bytes(model.fetched.done), bytes(model.fetched.expected)));
+            }
+            parts.push(time);
+            parts.join(", ")
+        }
+        Phase::Activate if !model.switch_line.is_empty() => time,
+        _ => time,
+    }
+}
+
+fn running_line(running: &Running, now: Duration) -> String {
+    let name = truncate_str(&running.name, 30, "…");
+    let time = duration(now.saturating_sub(running.since));
+    let mut text = format!("{name}  {time}");
+    if !running.state.is_empty() {
+        text.push_str("  ");
+        text.push_str(&running.state);
+    }
+    if !running.line.is_empty() {
+        text.push_str("  ");
+        text.push_str(&running.line);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_is_one_line_with_its_last_words() {
+        let running = Running {
+            name: "hello".into(),
+            since: Duration::from_secs(1),
+            state: "buildPhase".into(),
+            line: "cc main.c".into(),
+            bytes: (0, 0),
+        };
+        assert_eq!(running_line(&running, Duration::from_secs(3)), "hello  2.0 s  buildPhase  cc main.c");
+    }
+}

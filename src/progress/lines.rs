@@ -1,0 +1,177 @@
+//! Progress without a terminal: plain lines for people who read logs, JSON lines for programs, warnings for nobody.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::model::Model;
+use super::{Notice, Renderer, bytes, duration};
+use crate::timings::{Phase, milliseconds};
+
+/// How long nothing may be said while something is under way.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// Writes a line to stderr. Nobody is told when it is closed: the work goes on.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A line for each step.
+pub(super) struct Lines {
+    spoke: Duration,
+}
+
+impl Lines {
+    pub(super) fn new() -> Self {
+        Self { spoke: Duration::ZERO }
+    }
+}
+
+impl Renderer for Lines {
+    fn notice(&mut self, notice: &Notice, model: &Model) {
+        if let Some(line) = line(notice, model) {
+            say(&line);
+        }
+    }
+
+    fn draw(&mut self, model: &Model, now: Duration) {
+        if let Some((phase, since)) = model.phase
+            && now.saturating_sub(since) >= SILENCE
+            && now.saturating_sub(self.spoke) >= SILENCE
+        {
+            self.spoke = now;
+            say(&still(phase, model, now.saturating_sub(since)));
+        }
+    }
+
+    fn clear(&mut self) {}
+}
+
+fn line(notice: &Notice, model: &Model) -> Option<String> {
+    Some(match notice {
+        Notice::Begun(Phase::Lock | Phase::Query) => return None,
+        Notice::Begun(phase) => format!("{} …", phase.name()),
+        Notice::Ended(Phase::Evaluate, time) => format!("evaluate: {} files, {}", model.files, duration(*time)),
+        Notice::Ended(phase, time) => format!("{}: {}", phase.name(), duration(*time)),
+        Notice::BuildStarted(name) => format!("build: {name}"),
+        Notice::FetchStarted(name) => format!("fetch: {name}"),
+        Notice::BuildLine(name, line) => format!("{name}> {line}"),
+        Notice::Missing { build: 0, fetch: 0, .. } => return None,
+        Notice::Missing { build, fetch, download } => {
+            format!("query: {build} to build, {fetch} to fetch ({})", bytes(*download))
+        }
+        Notice::Warning(text) => format!("warning: {text}"),
+        Notice::Note(text) | Notice::Message(text) => text.clone(),
+        Notice::Switch(text) => format!("activate: {text}"),
+        Notice::BuildPhase(..) => return None,
+    })
+}
+
+/// A sign of life in a long phase.
+fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
+    let time = duration(elapsed);
+    match phase {
+        Phase::Evaluate => format!("evaluate: still at it, {} files, {time}", model.files),
+        Phase::Build | Phase::Fetch => {
+            let names: Vec<&str> = model.builds.values().take(3).map(|build| build.name.as_str()).collect();
+            format!(
+                "{}: {} of {} built, {time}, now {}",
+                phase.name(),
+                model.built.done,
+                model.built.expected,
+                if names.is_empty() { "fetching".to_string() } else { names.join(", ") }
+            )
+        }
+        _ => format!("{}: still at it, {time}", phase.name()),
+    }
+}
+
+/// JSON lines (`docs/events.md`). Starts and ends are never dropped; numbers come ten times a second at most.
+#[derive(Default)]
+pub(super) struct Events {
+    last: Value,
+}
+
+impl Renderer for Events {
+    fn notice(&mut self, notice: &Notice, _model: &Model) {
+        let mut event = match notice {
+            Notice::Begun(phase) => json!({"event": "phase-begin", "phase": phase}),
+            Notice::Ended(phase, time) => {
+                json!({"event": "phase-end", "phase": phase, "milliseconds": milliseconds(*time)})
+            }
+            Notice::BuildStarted(name) => json!({"event": "build", "name": name}),
+            Notice::FetchStarted(name) => json!({"event": "fetch", "name": name}),
+            Notice::BuildLine(name, line) => json!({"event": "build-line", "name": name, "line": line}),
+            Notice::BuildPhase(name, phase) => json!({"event": "build-phase", "name": name, "phase": phase}),
+            Notice::Missing { build, fetch, download } => {
+                json!({"event": "missing", "build": build, "fetch": fetch, "downloadBytes": download})
+            }
+            Notice::Warning(text) => json!({"event": "warning", "text": text}),
+            Notice::Note(text) => json!({"event": "note", "text": text}),
+            Notice::Message(text) => json!({"event": "message", "text": text}),
+            Notice::Switch(line) => json!({"event": "switch-line", "line": line}),
+        };
+        event["schema"] = json!(1);
+        say(&event.to_string());
+    }
+
+    fn draw(&mut self, model: &Model, now: Duration) {
+        let Some((phase, _)) = model.phase else { return };
+        let event = json!({
+            "schema": 1,
+            "event": "progress",
+            "phase": phase,
+            "share": model.share(now).map(|share| (share * 1e3).round() / 1e3),
+            "files": model.files,
+            "builds": {"done": model.built.done, "expected": model.built.expected, "running": model.built.running},
+            "bytes": {"done": model.fetched.done, "expected": model.fetched.expected},
+        });
+        if event != self.last {
+            say(&event.to_string());
+            self.last = event;
+        }
+    }
+
+    fn clear(&mut self) {}
+}
+
+/// Nothing but what must not be missed.
+pub(super) struct Warnings;
+
+impl Warnings {
+    pub(super) fn new() -> Self {
+        Self
+    }
+}
+
+impl Renderer for Warnings {
+    fn notice(&mut self, notice: &Notice, _model: &Model) {
+        match notice {
+            Notice::Warning(text) => say(&format!("warning: {text}")),
+            Notice::BuildLine(name, line) => say(&format!("{name}> {line}")),
+            _ => {}
+        }
+    }
+
+    fn draw(&mut self, _model: &Model, _now: Duration) {}
+
+    fn clear(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_lines() {
+        let model = Model::new(false, 1);
+        let text = |notice| line(&notice, &model);
+        assert_eq!(text(Notice::Ended(Phase::Build, Duration::from_secs(3))).as_deref(), Some("build: 3.0 s"));
+        assert_eq!(
+            text(Notice::Missing { build: 2, fetch: 1, download: 1_500_000 }).as_deref(),
+            Some("query: 2 to build, 1 to fetch (1.50 MB)")
+        );
+        assert_eq!(text(Notice::Missing { build: 0, fetch: 0, download: 0 }), None);
+    }
+}

@@ -1,0 +1,376 @@
+//! What is going on, folded from everything that was said. No clock, no terminal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Report, store_name};
+use crate::cache::Estimate;
+use crate::error::neutral;
+use crate::libnix::{Activity, Event, ExpectedKind, Missing, Progress};
+use crate::timings::Phase;
+
+/// Something that is said once and stays on the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A phase begins.
+    Begun(Phase),
+    /// A phase has ended.
+    Ended(Phase, Duration),
+    /// A build starts.
+    BuildStarted(String),
+    /// A path comes from a substituter.
+    FetchStarted(String),
+    /// A line of a build's log, with the name of the build.
+    BuildLine(String, String),
+    /// The phase that a build is in.
+    BuildPhase(String, String),
+    /// What will be built and fetched.
+    Missing {
+        /// Derivations.
+        build: usize,
+        /// Paths.
+        fetch: usize,
+        /// Bytes to download.
+        download: u64,
+    },
+    /// A warning.
+    Warning(String),
+    /// Anything else to know.
+    Note(String),
+    /// A line of the switch program.
+    Switch(String),
+    /// A message of libnix.
+    Message(String),
+}
+
+/// Something that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its name.
+    pub name: String,
+    /// When it began.
+    pub since: Duration,
+    /// The phase that it is in, or the bytes that have come, for people.
+    pub state: String,
+    /// The last line of its log.
+    pub line: String,
+    /// Bytes that have come, and are to come.
+    pub bytes: (u64, u64),
+}
+
+/// How many of how many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Done.
+    pub done: u64,
+    /// To be done, all in all.
+    pub expected: u64,
+    /// Under way.
+    pub running: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+/// What is going on.
+#[derive(Debug)]
+pub struct Model {
+    build_logs: bool,
+    verbosity: u8,
+    /// The phase under way, and since when.
+    pub phase: Option<(Phase, Duration)>,
+    /// Files evaluated so far.
+    pub files: u64,
+    /// How the evaluation went last time.
+    pub estimate: Option<Estimate>,
+    /// Builds under way.
+    pub builds: BTreeMap<u64, Running>,
+    /// Paths under way.
+    pub fetches: BTreeMap<u64, Running>,
+    /// Builds in numbers.
+    pub built: Tally,
+    /// Bytes fetched and to be fetched.
+    pub fetched: Tally,
+    /// The last line of the switch program.
+    pub switch_line: String,
+    /// What is being fetched for evaluation.
+    pub fetching: String,
+    warned: Vec<String>,
+    tallies: BTreeMap<u64, Activity>,
+    transfers: BTreeMap<u64, (u64, u64)>,
+    transferred: u64,
+    missing: Missing,
+}
+
+impl Model {
+    pub(super) fn new(build_logs: bool, verbosity: u8) -> Self {
+        Self {
+            build_logs,
+            verbosity,
+            phase: None,
+            files: 0,
+            estimate: None,
+            builds: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            built: Tally::default(),
+            fetched: Tally::default(),
+            switch_line: String::new(),
+            fetching: String::new(),
+            warned: Vec::new(),
+            tallies: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            transferred: 0,
+            missing: Missing::default(),
+        }
+    }
+
+    /// How much of the current phase is done, from 0 to 1, where that can be said.
+    pub fn share(&self, now: Duration) -> Option<f64> {
+        let (phase, since) = self.phase?;
+        match phase {
+            Phase::Evaluate => Some(self.estimate.as_ref()?.share(self.files, now.saturating_sub(since))),
+            Phase::Build if self.built.expected > 0 => Some(self.built.done as f64 / self.built.expected as f64),
+            _ => None,
+        }
+    }
+
+    /// Takes in what was said, and returns what is to be said about it once.
+    pub(super) fn apply(&mut self, report: Report, now: Duration) -> Vec<Notice> {
+        match report {
+            Report::Begin(phase) => {
+                self.phase = Some((phase, now));
+                vec![Notice::Begun(phase)]
+            }
+            Report::End(phase, time) => {
+                if self.phase.is_some_and(|(current, _)| current == phase) {
+                    self.phase = None;
+                }
+                vec![Notice::Ended(phase, time)]
+            }
+            Report::Libnix(event) => self.libnix(event, now),
+            Report::Warnings(warnings) => {
+                let notices = warnings.iter().map(|text| Notice::Warning(clean(text))).collect();
+                self.warned.extend(warnings);
+                notices
+            }
+            Report::Estimate(estimate) => {
+                self.estimate = Some(estimate);
+                Vec::new()
+            }
+            Report::Missing(missing) => {
+                self.built.expected = missing.build.len() as u64;
+                self.fetched.expected = missing.download_bytes;
+                let notice = Notice::Missing {
+                    build: missing.build.len(),
+                    fetch: missing.fetch.len(),
+                    download: missing.download_bytes,
+                };
+                self.missing = missing;
+                vec![notice]
+            }
+            Report::Switch(line) => {
+                self.switch_line = clean(&line);
+                vec![Notice::Switch(self.switch_line.clone())]
+            }
+            Report::Note(text) => vec![Notice::Note(clean(&text))],
+            Report::Finish(_) => Vec::new(),
+        }
+    }
+
+    fn libnix(&mut self, event: Event, now: Duration) -> Vec<Notice> {
+        if crate::evaluation::evaluated_file(&event).is_some() {
+            self.files += 1;
+            return Vec::new();
+        }
+        match event {
+            Event::Message { level, text } => self.message(level, &text),
+            Event::Error { error } => self.message(error.level, &error.rendered),
+            Event::Start { id, activity, text, .. } => self.start(id, activity, &text, now),
+            Event::Stop { id } => {
+                self.stop(id);
+                Vec::new()
+            }
+            Event::Progress { id, progress } => self.progress(id, progress),
+        }
+    }
+
+    fn message(&mut self, level: u8, text: &str) -> Vec<Notice> {
+        // The configuration's own warnings were told; libnix prints them too, in words of its own.
+        if level > self.verbosity || self.warned.iter().any(|warning| text.contains(warning.trim())) {
+            return Vec::new();
+        }
+        let text = clean(text);
+        if let Some(warning) = text.strip_prefix("warning: ").or_else(|| text.strip_prefix("evaluation warning: ")) {
+            return vec![Notice::Warning(warning.to_string())];
+        }
+        match level {
+            // What failed is told once, by the stage that failed.
+            0 if text.starts_with("error:") => Vec::new(),
+            1 => vec![Notice::Warning(text)],
+            _ => vec![Notice::Message(text)],
+        }
+    }
+
+    fn start(&mut self, id: u64, activity: Activity, text: &str, now: Duration) -> Vec<Notice> {
+        let running = |path: &str| Running {
+            name: store_name(path),
+            since: now,
+            state: String::new(),
+            line: String::new(),
+            bytes: (0, 0),
+        };
+        match &activity {
+            Activity::Build { derivation, .. } => {
+                let build = running(derivation);
+                let name = build.name.clone();
+                self.builds.insert(id, build);
+                return vec![Notice::BuildStarted(name)];
+            }
+            Activity::Substitute { path, .. } => {
+                let fetch = running(path);
+                let name = fetch.name.clone();
+                self.fetches.insert(id, fetch);
+                return vec![Notice::FetchStarted(name)];
+            }
+            Activity::FetchTree => self.fetching = clean(text),
+            Activity::FileTransfer { .. } => {
+                self.transfers.insert(id, (0, 0));
+            }
+            Activity::Builds | Activity::CopyPaths | Activity::Realise => {
+                self.tallies.insert(id, activity);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn stop(&mut self, id: u64) {
+        self.builds.remove(&id);
+        self.fetches.remove(&id);
+        self.tallies.remove(&id);
+        if let Some((done, _)) = self.transfers.remove(&id) {
+            self.transferred += done;
+            self.count_bytes();
+        }
+    }
+
+    fn count_bytes(&mut self) {
+        let under_way: u64 = self.transfers.values().map(|(done, _)| done).sum();
+        self.fetched.done = self.transferred + under_way;
+        self.fetched.expected = self.fetched.expected.max(self.fetched.done);
+    }
+
+    fn progress(&mut self, id: u64, progress: Progress) -> Vec<Notice> {
+        match progress {
+            Progress::LogLine { line } => {
+                if let Some(build) = self.builds.get_mut(&id) {
+                    build.line = clean(&line);
+                    if self.build_logs {
+                        return vec![Notice::BuildLine(build.name.clone(), build.line.clone())];
+                    }
+                }
+            }
+            Progress::Phase { phase } => {
+                if let Some(build) = self.builds.get_mut(&id) {
+                    build.state = clean(&phase);
+                    return vec![Notice::BuildPhase(build.name.clone(), build.state.clone())];
+                }
+            }
+            Progress::Amount { done, expected, running, failed } => {
+                if let Some(transfer) = self.transfers.get_mut(&id) {
+                    *transfer = (done, expected);
+                    self.count_bytes();
+                } else if self.tallies.get(&id) == Some(&Activity::Builds) {
+                    // What was asked for beforehand is a better total than what has been found on the way.
+                    let expected = expected.max(self.missing.build.len() as u64);
+                    self.built = Tally { done, expected, running, failed };
+                }
+            }
+            Progress::Expected { what, amount } => {
+                if what == ExpectedKind::FileTransfer {
+                    self.fetched.expected = amount.max(self.missing.download_bytes);
+                }
+            }
+            Progress::Other { .. } => {}
+        }
+        Vec::new()
+    }
+}
+
+/// Text from outside, on one line, with nothing in it that moves a cursor. Colours are dropped, not shown as characters.
+fn clean(text: &str) -> String {
+    let plain = console::strip_ansi_codes(text);
+    // A line that overwrites itself, as downloads do, is what it says last.
+    let last = plain.trim_end().rsplit('\r').next().unwrap_or_default();
+    neutral(&last.replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(model: &mut Model, event: Event) -> Vec<Notice> {
+        model.apply(Report::Libnix(event), Duration::ZERO)
+    }
+
+    fn build(model: &mut Model, id: u64) -> Vec<Notice> {
+        let activity = Activity::Build {
+            derivation: "/nix/store/abc-hello.drv".into(),
+            machine: String::new(),
+        };
+        event(model, Event::Start { id, activity, text: String::new(), parent: 0 })
+    }
+
+    #[test]
+    fn a_build_is_shown_from_its_start_to_its_stop() {
+        let mut model = Model::new(false, 1);
+        assert_eq!(build(&mut model, 1), [Notice::BuildStarted("hello".into())]);
+        let line = Progress::LogLine { line: "\u{1b}[31mone\rtwo\u{1b}[0m".into() };
+        assert!(event(&mut model, Event::Progress { id: 1, progress: line }).is_empty());
+        assert_eq!(model.builds[&1].line, "two");
+        event(&mut model, Event::Stop { id: 1 });
+        assert!(model.builds.is_empty());
+    }
+
+    #[test]
+    fn logs_are_printed_when_asked_for() {
+        let mut model = Model::new(true, 1);
+        build(&mut model, 1);
+        let line = Progress::LogLine { line: "one".into() };
+        assert_eq!(
+            event(&mut model, Event::Progress { id: 1, progress: line }),
+            [Notice::BuildLine("hello".into(), "one".into())]
+        );
+    }
+
+    #[test]
+    fn a_warning_of_the_configuration_is_said_once() {
+        let mut model = Model::new(false, 1);
+        model.apply(Report::Warnings(vec!["old option".into()]), Duration::ZERO);
+        let echo = Event::Message { level: 0, text: "trace: warning: old option".into() };
+        assert!(event(&mut model, echo).is_empty());
+    }
+
+    #[test]
+    fn totals_do_not_shrink_below_what_was_asked_for() {
+        let mut model = Model::new(false, 1);
+        let missing = Missing { build: vec!["a".into(), "b".into(), "c".into()], ..Missing::default() };
+        model.apply(Report::Missing(missing), Duration::ZERO);
+        event(&mut model, Event::Start { id: 9, activity: Activity::Builds, text: String::new(), parent: 0 });
+        let progress = Progress::Amount { done: 1, expected: 1, running: 0, failed: 0 };
+        event(&mut model, Event::Progress { id: 9, progress });
+        assert_eq!((model.built.done, model.built.expected), (1, 3));
+    }
+
+    #[test]
+    fn bytes_of_downloads_add_up() {
+        let mut model = Model::new(false, 1);
+        let transfer = || Activity::FileTransfer { uri: "u".into() };
+        for id in [1, 2] {
+            event(&mut model, Event::Start { id, activity: transfer(), text: String::new(), parent: 0 });
+            let progress = Progress::Amount { done: 10, expected: 20, running: 0, failed: 0 };
+            event(&mut model, Event::Progress { id, progress });
+        }
+        event(&mut model, Event::Stop { id: 1 });
+        assert_eq!(model.fetched.done, 20);
+    }
+}

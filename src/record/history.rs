@@ -1,0 +1,197 @@
+//! What was done in this boot, one record a transaction, only ever added to.
+//!
+//! A record is a line: length of the JSON, its CRC-32 in hexadecimal, the JSON. A last line that is cut short is a record
+//! whose writing was interrupted, and did not happen; damage anywhere else is an error.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+
+use super::make_folder;
+use crate::error::Failure;
+use crate::locations::Locations;
+use crate::timings::Phases;
+
+/// One transaction that has ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// The state's revision after it.
+    pub revision: u64,
+    /// Its name.
+    pub transaction: String,
+    /// When it ended, seconds since 1970.
+    pub time: u64,
+    /// Modules that were to be on.
+    pub modules: Vec<String>,
+    /// The toplevel that ran before.
+    pub from: Option<String>,
+    /// The toplevel that was to run.
+    pub to: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long each phase took.
+    pub phases: Phases,
+}
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// All well.
+    Activated,
+    /// Active, with failed units.
+    UnitsFailed,
+    /// Refused by the switch program before it changed anything.
+    Unchanged,
+    /// Failed; the previous system was activated again.
+    Returned,
+    /// Failed, and so did the return.
+    Stranded,
+}
+
+/// Adds a record.
+pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
+    make_folder(&locations.run())?;
+    let path = locations.history();
+    let json = serde_json::to_string(entry).context("write JSON")?;
+    let whole = records(&read_text(locations)?).length;
+    let add = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o644)
+            .open(&path)?;
+        // What an interrupted writer left would make the next record unreadable.
+        file.set_len(whole)?;
+        file.write_all(format!("{} {:08x} {json}\n", json.len(), crc32fast::hash(json.as_bytes())).as_bytes())?;
+        file.sync_all()
+    };
+    add().with_context(|| format!("add to the history {}", path.display()))
+}
+
+/// All records, oldest first.
+pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
+    let path = locations.history();
+    let text = read_text(locations)?;
+    let found = records(&text);
+    if let Some(line) = found.damaged {
+        return Err(Failure::Refused
+            .error(format!("read the history {}: line {line} is damaged", path.display()))
+            .hint(format!("move the file away: {}; only the history is lost", path.display()))
+            .into());
+    }
+    found
+        .json
+        .into_iter()
+        .map(|json| serde_json::from_str(json).with_context(|| format!("read the history {}", path.display())))
+        .collect()
+}
+
+fn read_text(locations: &Locations) -> Result<String> {
+    let path = locations.history();
+    match fs::read(&path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).with_context(|| format!("read the history {}", path.display())),
+    }
+}
+
+struct Records<'a> {
+    json: Vec<&'a str>,
+    /// Bytes up to the end of the last whole record.
+    length: u64,
+    /// The first line that is damaged and not the last.
+    damaged: Option<usize>,
+}
+
+fn records(text: &str) -> Records<'_> {
+    let mut found = Records {
+        json: Vec::new(),
+        length: 0,
+        damaged: None,
+    };
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for (index, line) in lines.iter().enumerate() {
+        match line.strip_suffix('\n').and_then(record) {
+            Some(json) => {
+                found.json.push(json);
+                found.length += line.len() as u64;
+            }
+            // Only a line without its end can be one that was being written.
+            None if index + 1 == lines.len() && !line.ends_with('\n') => {}
+            None => {
+                found.damaged = Some(index + 1);
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// The JSON of a whole record.
+fn record(line: &str) -> Option<&str> {
+    let (length, rest) = line.split_once(' ')?;
+    let (sum, json) = rest.split_once(' ')?;
+    let whole = length.parse() == Ok(json.len())
+        && u32::from_str_radix(sum, 16) == Ok(crc32fast::hash(json.as_bytes()));
+    whole.then_some(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(revision: u64) -> Entry {
+        Entry {
+            revision,
+            transaction: format!("t{revision}"),
+            time: 1,
+            modules: vec!["hello".into()],
+            from: None,
+            to: "/nix/store/x".into(),
+            outcome: Outcome::Activated,
+            phases: Phases::default(),
+        }
+    }
+
+    fn place() -> (tempfile::TempDir, Locations) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let locations = Locations::new(dir.path(), dir.path().join("cache"));
+        append(&locations, &entry(1)).expect("added");
+        append(&locations, &entry(2)).expect("added");
+        (dir, locations)
+    }
+
+    #[test]
+    fn records_come_back_in_order() {
+        let (_dir, locations) = place();
+        assert_eq!(read(&locations).expect("read"), [entry(1), entry(2)]);
+    }
+
+    #[test]
+    fn a_cut_last_record_did_not_happen_wherever_it_is_cut() {
+        let (_dir, locations) = place();
+        let whole = fs::read(locations.history()).expect("read");
+        let first = whole.iter().position(|b| *b == b'\n').expect("a line") + 1;
+        for length in first..whole.len() {
+            fs::write(locations.history(), &whole[..length]).expect("cut");
+            assert_eq!(read(&locations).expect("read"), [entry(1)], "cut at {length}");
+            append(&locations, &entry(3)).expect("added");
+            assert_eq!(read(&locations).expect("read"), [entry(1), entry(3)], "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn damage_elsewhere_is_an_error() {
+        let (_dir, locations) = place();
+        let mut bytes = fs::read(locations.history()).expect("read");
+        bytes[20] ^= 1;
+        fs::write(locations.history(), bytes).expect("damaged");
+        let error = read(&locations).expect_err("an error");
+        assert!(format!("{error:#}").ends_with("line 1 is damaged"), "{error:#}");
+    }
+}

@@ -1,0 +1,80 @@
+//! The lock of whoever changes the state. It names its holder, and ends with the process.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use anyhow::{Context as _, Result};
+use unix::fcntl::{Flock, FlockArg};
+
+use super::make_folder;
+use crate::error::Failure;
+use crate::locations::Locations;
+
+/// The lock, held until dropped.
+pub struct Held {
+    _file: Flock<File>,
+}
+
+/// Takes the lock for `purpose` or says who has it.
+pub fn hold(locations: &Locations, purpose: &str) -> Result<Held> {
+    make_folder(&locations.run())?;
+    let path = locations.lock();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .custom_flags(unix::libc::O_NOFOLLOW)
+        .open(&path)
+        .with_context(|| format!("open the lock {}", path.display()))?;
+    let mut holder = String::new();
+    file.read_to_string(&mut holder)
+        .with_context(|| format!("read the lock {}", path.display()))?;
+    let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => file,
+        Err((_, unix::errno::Errno::EWOULDBLOCK)) => {
+            let holder = holder.trim();
+            let holder = if holder.is_empty() { "another run" } else { holder };
+            return Err(Failure::Refused
+                .error(format!("another transaction is under way: {holder}"))
+                .hint("wait for it to end, then try again")
+                .into());
+        }
+        Err((_, error)) => {
+            return Err(error).with_context(|| format!("lock {}", path.display()));
+        }
+    };
+    let mut name_us = || -> std::io::Result<()> {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{purpose} (process {})", std::process::id())
+    };
+    name_us().with_context(|| format!("write our name into the lock {}", path.display()))?;
+    Ok(Held { _file: file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_one_is_told_who_holds_it() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let locations = Locations::new(dir.path(), dir.path().join("cache"));
+        let held = hold(&locations, "enable hello").expect("free");
+        let Err(error) = hold(&locations, "disable hello") else {
+            panic!("it was held");
+        };
+        assert_eq!(
+            format!("{error:#}"),
+            format!(
+                "another transaction is under way: enable hello (process {})",
+                std::process::id()
+            )
+        );
+        drop(held);
+        hold(&locations, "disable hello").expect("free again");
+    }
+}

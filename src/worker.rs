@@ -1,0 +1,229 @@
+//! How our roles speak with each other: one JSON message a line, versioned by a greeting.
+//!
+//! This file and `activation/` are the only ones that start processes. The client starts the evaluator here.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use unix::sys::signal::{Signal, kill};
+use unix::unistd::Pid;
+
+/// The protocol between roles. They are one executable, but a new one may meet an old one across an upgrade.
+pub const PROTOCOL: u32 = 1;
+
+/// How long an interrupted evaluator has to end by itself. A hot loop never does.
+const GRACE: Duration = Duration::from_millis(700);
+
+/// The longest message that is read, bytes: an evaluation's answer with a thousand modules is far below it.
+const LONGEST: usize = 64 << 20;
+
+/// The first message of a role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Greeting {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Effective user id.
+    pub user: u32,
+}
+
+impl Greeting {
+    /// Ours.
+    pub fn ours() -> Self {
+        Self {
+            protocol: PROTOCOL,
+            user: unix::unistd::geteuid().as_raw(),
+        }
+    }
+}
+
+/// Sends a message.
+pub fn send<T: Serialize>(to: &mut impl Write, message: &T) -> Result<()> {
+    let mut line = serde_json::to_vec(message).context("write a message")?;
+    line.push(b'\n');
+    to.write_all(&line).context("send a message")?;
+    to.flush().context("send a message")
+}
+
+/// Receives a message; `None` when the other side has closed.
+pub fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> Result<Option<T>> {
+    let mut line = Vec::new();
+    let mut limited = std::io::Read::take(&mut *from, LONGEST as u64 + 1);
+    limited.read_until(b'\n', &mut line).context("receive a message")?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.len() > LONGEST {
+        bail!("receive a message: it is longer than {LONGEST} bytes");
+    }
+    if line.last() != Some(&b'\n') {
+        // Whoever wrote it died in the middle.
+        return Ok(None);
+    }
+    serde_json::from_slice(&line).map(Some).context("read a message")
+}
+
+/// Receives the greeting and compares protocols.
+pub fn greet(from: &mut impl BufRead) -> Result<Option<Greeting>> {
+    let Some(greeting) = receive::<Greeting>(from)? else {
+        return Ok(None);
+    };
+    if greeting.protocol != PROTOCOL {
+        bail!(
+            "the other half of this program speaks protocol {}, and this one {PROTOCOL}: was it upgraded meanwhile? try again",
+            greeting.protocol
+        );
+    }
+    Ok(Some(greeting))
+}
+
+/// An evaluator: our own executable in another process.
+pub struct EvaluatorProcess {
+    child: Child,
+    /// Where its messages come from.
+    pub messages: BufReader<UnixStream>,
+    requests: UnixStream,
+    outputs: Vec<std::thread::JoinHandle<Vec<u8>>>,
+}
+
+/// How an evaluator is started.
+#[derive(Clone, Debug, Default)]
+pub struct EvaluatorStart {
+    /// The heap that the collector begins with, bytes; none for libnix's own choice.
+    pub initial_heap: Option<u64>,
+}
+
+impl EvaluatorProcess {
+    /// Starts one. It waits for a request.
+    pub fn start(start: &EvaluatorStart) -> Result<Self> {
+        let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
+        let mut command = Command::new(std::env::current_exe().context("find our own executable")?);
+        command
+            .arg("__evaluate")
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // libnix has no way to give its counters but to print them where this says.
+            .env("NIX_SHOW_STATS_PATH", "/dev/stdout");
+        if let Some(bytes) = start.initial_heap {
+            command.env("GC_INITIAL_HEAP_SIZE", bytes.to_string());
+        }
+        let mut child = command.spawn().context("start the evaluator")?;
+        let outputs = vec![drain(child.stdout.take()), drain(child.stderr.take())];
+        let requests = ours.try_clone().context("share the evaluator's socket")?;
+        Ok(Self {
+            child,
+            messages: BufReader::new(ours),
+            requests,
+            outputs,
+        })
+    }
+
+    /// Sends a request.
+    pub fn request<T: Serialize>(&mut self, message: &T) -> Result<()> {
+        send(&mut self.requests, message).context("ask the evaluator")
+    }
+
+    /// A handle by which another thread can stop it.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX)))
+    }
+
+    /// Lets it end, and tells how it did and what it wrote to stdout (counters) and stderr.
+    pub fn finish(mut self) -> Result<Ended> {
+        let _ = self.requests.shutdown(std::net::Shutdown::Both);
+        let status = self.child.wait().context("wait for the evaluator")?;
+        let mut texts = self.outputs.drain(..).map(|thread| {
+            let bytes = thread.join().unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        Ok(Ended {
+            status,
+            stdout: texts.next().unwrap_or_default(),
+            stderr: texts.next().unwrap_or_default(),
+        })
+    }
+}
+
+/// How an evaluator ended.
+pub struct Ended {
+    status: ExitStatus,
+    /// All of its stdout: the counters.
+    pub stdout: String,
+    /// All of its stderr: what libgc or a crash had to say.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// The signal that it died of.
+    pub fn signal(&self) -> Option<Signal> {
+        self.status.signal().and_then(|number| Signal::try_from(number).ok())
+    }
+}
+
+/// Reads a pipe to its end, so that its writer never waits.
+fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // A read error ends it just as the pipe's end does: there is nobody to ask again.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+/// Stops an evaluator: politely, then not.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopper(Pid);
+
+impl Stopper {
+    /// Interrupts it, waits a moment, kills it.
+    pub fn stop(self) {
+        let _ = kill(self.0, Signal::SIGINT);
+        let begun = Instant::now();
+        while begun.elapsed() < GRACE {
+            // A process that has ended but was not waited for can still be signalled; /proc says which it is.
+            if ended(self.0) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let _ = kill(self.0, Signal::SIGKILL);
+    }
+}
+
+fn ended(pid: Pid) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_cut_short_is_the_end() {
+        let mut whole = Vec::new();
+        send(&mut whole, &Greeting::ours()).expect("sent");
+        for length in 0..whole.len() {
+            let got = receive::<Greeting>(&mut &whole[..length]).expect("no error");
+            assert!(got.is_none(), "cut at {length}");
+        }
+        assert_eq!(receive::<Greeting>(&mut &whole[..]).expect("read"), Some(Greeting::ours()));
+    }
+
+    #[test]
+    fn another_protocol_is_told() {
+        let error = greet(&mut &b"{\"protocol\":9,\"user\":0}\n"[..]).expect_err("refused");
+        assert!(error.to_string().contains("speaks protocol 9"));
+    }
+}

@@ -342,9 +342,7 @@ fn own_name() -> Result<String> {
 fn modules(wanted: &[String], situation: &Situation, source: &Source) -> Result<Vec<ModuleRequest>> {
     // What was baked is true of the baked source only.
     let baked = match source {
-        Source::Pinned(pin) if pin.baked && situation.baked.as_ref().is_some_and(|baked| baked.host == pin.host) => {
-            situation.baked.as_ref()
-        }
+        Source::Pinned(pin) if pin.overrides.is_empty() => situation.baked.as_ref().filter(|baked| baked.is_of(pin)),
         _ => None,
     };
     let Some(baked) = baked else {

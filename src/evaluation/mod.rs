@@ -220,6 +220,7 @@ pub fn evaluate(
     match outcome? {
         Some(Ok(mut evaluated)) => {
             evaluated.counters.initial_heap_bytes = start.initial_heap.unwrap_or(0);
+            evaluated.counters.files = reporter.files().len() as u64;
             Ok(Evaluation {
                 evaluated,
                 process: Some(process),

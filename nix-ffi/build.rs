@@ -31,7 +31,12 @@ fn main() {
         .iter()
         .flat_map(|library| &library.include_paths)
         .map(PathBuf::as_path)
-        .filter(|dir| !matches!(dir.to_str(), Some("/usr/include" | "/usr/include/x86_64-linux-gnu")))
+        .filter(|dir| {
+            !matches!(
+                dir.to_str(),
+                Some("/usr/include" | "/usr/include/x86_64-linux-gnu")
+            )
+        })
         .collect();
 
     compile_shim(&nix.version, &include);
@@ -67,15 +72,15 @@ fn compile_shim(version: &str, include: &BTreeSet<&Path>) {
     let mut build = cc::Build::new();
     build
         .cpp(true)
-        .std(if release < (2, 31) {
-            "c++2a"
-        } else {
-            "c++23"
-        })
+        .std(if release < (2, 31) { "c++2a" } else { "c++23" })
         .define("NIX_FFI_VERSION", format!("\"{version}\"").as_str())
         .include("shim")
         // Nix's own headers are not ours to warn about.
-        .flags(include.iter().map(|dir| format!("-isystem{}", dir.display())))
+        .flags(
+            include
+                .iter()
+                .map(|dir| format!("-isystem{}", dir.display())),
+        )
         .flag_if_supported("-Wno-missing-field-initializers")
         .flag_if_supported("-Wno-unused-parameter");
     if release < (2, 28) {
@@ -131,7 +136,11 @@ fn generate_bindings(include: &BTreeSet<&Path>) {
 fn tell_dependents(nix: &pkg_config::Library) {
     println!("cargo:version={}", nix.version);
     // Outside of NixOS (whose linker does it) the executables must be told where libnix lies.
-    if let Some(dir) = nix.link_paths.iter().find(|dir| dir.join("libnixexpr.so").exists()) {
+    if let Some(dir) = nix
+        .link_paths
+        .iter()
+        .find(|dir| dir.join("libnixexpr.so").exists())
+    {
         println!("cargo:libdir={}", dir.display());
         println!("cargo:rustc-link-arg=-Wl,-rpath,{}", dir.display());
     }

@@ -97,12 +97,20 @@ impl Baked {
 
     /// Whether it was baked from this very source, for this host.
     pub fn is_of(&self, pin: &Pin) -> bool {
-        self.host == pin.host && self.flake.as_ref().is_some_and(|flake| flake.url == pin.locked)
+        self.host == pin.host
+            && self
+                .flake
+                .as_ref()
+                .is_some_and(|flake| flake.url == pin.locked)
     }
 
     /// The modules, with whole paths of their files.
     pub fn registry(&self) -> Vec<Registered> {
-        let source = self.flake.as_ref().map(|flake| flake.source.as_str()).unwrap_or_default();
+        let source = self
+            .flake
+            .as_ref()
+            .map(|flake| flake.source.as_str())
+            .unwrap_or_default();
         let whole = |file: &String| Path::new(source).join(file).to_string_lossy().into_owned();
         self.modules
             .iter()

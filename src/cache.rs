@@ -36,7 +36,9 @@ impl Estimate {
         let total_seconds = total.as_secs_f64().max(f64::EPSILON);
         let share = |point: usize| {
             let index = (files.len() * point / POINTS).min(files.len().saturating_sub(1));
-            files.get(index).map_or(0.0, |at| (at.as_secs_f64() / total_seconds).min(1.0))
+            files
+                .get(index)
+                .map_or(0.0, |at| (at.as_secs_f64() / total_seconds).min(1.0))
         };
         Self {
             schema: 1,
@@ -75,7 +77,8 @@ impl Estimate {
             let folder = path.parent()?;
             fs::create_dir_all(folder).ok()?;
             let mut new = tempfile::NamedTempFile::new_in(folder).ok()?;
-            new.write_all(serde_json::to_string(self).ok()?.as_bytes()).ok()?;
+            new.write_all(serde_json::to_string(self).ok()?.as_bytes())
+                .ok()?;
             new.persist(&path).ok().map(drop)
         };
         let _ = replace();
@@ -84,10 +87,15 @@ impl Estimate {
 
 /// A name of letters, digits and a sum: host names come from outside.
 fn file(locations: &Locations, host: &str) -> PathBuf {
-    let name: String = host.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-    locations
-        .estimates()
-        .join(format!("{name}-{:08x}.json", crc32fast::hash(host.as_bytes())))
+    let name: String = host
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(40)
+        .collect();
+    locations.estimates().join(format!(
+        "{name}-{:08x}.json",
+        crc32fast::hash(host.as_bytes())
+    ))
 }
 
 #[cfg(test)]
@@ -112,8 +120,13 @@ mod tests {
     #[test]
     fn it_never_goes_back_and_never_says_done() {
         let estimate = estimate();
-        let shares: Vec<f64> = (0..=120).map(|n| estimate.share(n, Duration::from_millis(n * 8))).collect();
-        assert!(shares.windows(2).all(|pair| pair[0] <= pair[1] + 1e-9), "{shares:?}");
+        let shares: Vec<f64> = (0..=120)
+            .map(|n| estimate.share(n, Duration::from_millis(n * 8)))
+            .collect();
+        assert!(
+            shares.windows(2).all(|pair| pair[0] <= pair[1] + 1e-9),
+            "{shares:?}"
+        );
         assert!(estimate.share(200, Duration::from_secs(9)) < 1.0);
     }
 

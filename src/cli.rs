@@ -67,15 +67,34 @@ pub struct Global {
     pub option: Vec<String>,
 
     /// Work on the machine whose files lie below this folder
-    #[arg(long, global = true, value_name = "DIR", env = "RUNTIME_MODULE_ROOT", hide = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "RUNTIME_MODULE_ROOT",
+        hide = true
+    )]
     pub root: Option<PathBuf>,
 
     /// Keep the program's own cache in this folder
-    #[arg(long, global = true, value_name = "DIR", env = "RUNTIME_MODULE_CACHE", hide = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "RUNTIME_MODULE_CACHE",
+        hide = true
+    )]
     pub cache: Option<PathBuf>,
 
     /// How to become root for activation
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW", env = "RUNTIME_MODULE_ELEVATE")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "HOW",
+        env = "RUNTIME_MODULE_ELEVATE"
+    )]
     pub elevate: Elevate,
 
     /// Speak to an activator that runs already and holds the other end of stdin

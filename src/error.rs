@@ -156,7 +156,16 @@ mod tests {
     fn each_kind_has_a_code_of_its_own() {
         use Failure::*;
         let all = [
-            Internal, Usage, Evaluation, Build, Refused, Returned, UnitsFailed, Stranded, RebootNeeded, NotActive,
+            Internal,
+            Usage,
+            Evaluation,
+            Build,
+            Refused,
+            Returned,
+            UnitsFailed,
+            Stranded,
+            RebootNeeded,
+            NotActive,
             Interrupted,
         ];
         let codes: std::collections::BTreeSet<u8> = all.iter().map(|kind| kind.code()).collect();

@@ -76,7 +76,9 @@ impl Interrupts {
     /// An error, if there was an interrupt.
     pub fn check(&self) -> Result<()> {
         if self.0.interrupted.load(Ordering::SeqCst) {
-            return Err(Failure::Interrupted.error("interrupted; nothing was changed").into());
+            return Err(Failure::Interrupted
+                .error("interrupted; nothing was changed")
+                .into());
         }
         Ok(())
     }

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Failure;
 
 pub use nix_ffi::{
-    Activity, BuildResult, Event, ExpectedKind, LockRequest, LockedFlake, Missing, NixError, Progress, Store,
-    interrupt,
+    Activity, BuildResult, Event, ExpectedKind, LockRequest, LockedFlake, Missing, NixError,
+    Progress, Store, interrupt,
 };
 
 /// libnix recurses deeply; its own command runs with a stack of this size too (NixOS/nix, `src/nix/main.cc`).
@@ -69,10 +69,14 @@ impl Libnix {
         nix_ffi::install_logger(sink).context("install the logger")?;
         nix_ffi::set_verbosity(settings.verbosity);
         set("extra-experimental-features", "nix-command flakes")?;
-        set("show-trace", if settings.show_trace { "true" } else { "false" })?;
+        set(
+            "show-trace",
+            if settings.show_trace { "true" } else { "false" },
+        )?;
         for (name, value) in &settings.options {
             // Evaluation's own settings live in the evaluator and are set again there, where an unknown name is noticed.
-            nix_ffi::set_setting(None, name, value).with_context(|| format!("set the Nix setting {name}"))?;
+            nix_ffi::set_setting(None, name, value)
+                .with_context(|| format!("set the Nix setting {name}"))?;
         }
         Ok(Self {
             store: open_store(settings.store.as_deref())?,
@@ -81,7 +85,10 @@ impl Libnix {
     }
 
     /// Runs `work` on a thread that evaluation needs (its stack, the collector's knowledge of it), with an evaluator.
-    pub fn with_evaluator<T: Send>(&self, work: impl FnOnce(&Evaluator) -> Result<T> + Send) -> Result<T> {
+    pub fn with_evaluator<T: Send>(
+        &self,
+        work: impl FnOnce(&Evaluator) -> Result<T> + Send,
+    ) -> Result<T> {
         let run = || work(&Evaluator::open(&self.store, &self.settings)?);
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new()
@@ -104,7 +111,8 @@ fn set(name: &str, value: &str) -> Result<()> {
 
 /// Opens the store that `url` names, or the one that this machine has.
 fn open_store(url: Option<&str>) -> Result<Store> {
-    let auto = || nix_ffi::get_setting("store").map(|store| store.is_none_or(|store| store == "auto"));
+    let auto =
+        || nix_ffi::get_setting("store").map(|store| store.is_none_or(|store| store == "auto"));
     let url = match url {
         Some(url) => Some(url),
         // Nix would use the store of root in process; the daemon knows the machine's builders and limits.
@@ -140,7 +148,8 @@ pub struct Evaluator {
 
 impl Evaluator {
     fn open(store: &Store, settings: &Settings) -> Result<Self> {
-        let thread = gc_register_my_thread().context("make the evaluation thread known to the collector")?;
+        let thread =
+            gc_register_my_thread().context("make the evaluation thread known to the collector")?;
         let builder = EvalStateBuilder::new(store.bindings())
             .context("make an evaluator")?
             .load_ambient_settings(false);
@@ -163,7 +172,9 @@ impl Evaluator {
                     .into());
             }
         }
-        flakes.register(&builder).context("give the evaluator flakes")?;
+        flakes
+            .register(&builder)
+            .context("give the evaluator flakes")?;
         nix_ffi::enable_counters();
         let state = builder.build().context("make an evaluator");
         // Up to Nix 2.34 the evaluator keeps a reference into its builder, so the builder must live as long.
@@ -176,7 +187,12 @@ impl Evaluator {
     }
 
     /// Fetches a flake and locks its inputs, in memory.
-    pub fn lock(&self, reference: &str, base: &Path, overrides: &[(String, String)]) -> Result<Locked, NixError> {
+    pub fn lock(
+        &self,
+        reference: &str,
+        base: &Path,
+        overrides: &[(String, String)],
+    ) -> Result<Locked, NixError> {
         let request = LockRequest {
             reference,
             base_directory: base,
@@ -193,11 +209,24 @@ impl Evaluator {
     }
 
     /// Applies a function of ours to the flake's outputs and a request in JSON; nothing is forced yet.
-    pub fn apply(&self, function: &Expression, locked: &Locked, request: &str) -> Result<Value<'_>, NixError> {
+    pub fn apply(
+        &self,
+        function: &Expression,
+        locked: &Locked,
+        request: &str,
+    ) -> Result<Value<'_>, NixError> {
         let outputs = locked.0.outputs(&self.state)?;
         let text = nix_ffi::Value::string(&self.state, request)?;
-        let value = nix_ffi::apply(&self.state, function.text, function.name, &[&outputs, &text])?;
-        Ok(Value { value, evaluator: self })
+        let value = nix_ffi::apply(
+            &self.state,
+            function.text,
+            function.name,
+            &[&outputs, &text],
+        )?;
+        Ok(Value {
+            value,
+            evaluator: self,
+        })
     }
 
     /// Prints the counters to where `NIX_SHOW_STATS_PATH` says.
@@ -220,7 +249,9 @@ pub struct Locked(nix_ffi::Locked);
 impl Locked {
     /// Adds what the flake's `self` is to show and its reference cannot say.
     pub fn extend(&mut self, extra: &[(String, String)]) -> Result<(), NixError> {
-        extra.iter().try_for_each(|(name, value)| self.0.set(name, value))
+        extra
+            .iter()
+            .try_for_each(|(name, value)| self.0.set(name, value))
     }
 }
 
@@ -239,6 +270,7 @@ impl Value<'_> {
             .select(state, name)?
             .with_context(|| format!("our own expression has no attribute {name}"))?;
         let json = value.force_json(state)?;
-        serde_json::from_str(&json).with_context(|| format!("read the attribute {name} of our own expression"))
+        serde_json::from_str(&json)
+            .with_context(|| format!("read the attribute {name} of our own expression"))
     }
 }

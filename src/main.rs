@@ -24,7 +24,12 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 /// What `--version` says: ours, and the libnix that this is linked to.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (libnix ", env!("RUNTIME_MODULE_LIBNIX"), ")");
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (libnix ",
+    env!("RUNTIME_MODULE_LIBNIX"),
+    ")"
+);
 
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
@@ -74,12 +79,21 @@ fn complain(error: &anyhow::Error, json: bool) -> u8 {
 
 /// Prints clap's own words: help and version on stdout, a wrong usage on stderr, or as the document that was asked for.
 fn usage(error: &clap::Error) -> ExitCode {
-    let asked_for_json = std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
+    let asked_for_json =
+        std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
     if error.use_stderr() && asked_for_json {
         let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
         return ExitCode::from(complain(&error::Failure::Usage.error(message).into(), true));
     }
     let _ = error.print();
-    ExitCode::from(if error.use_stderr() { error::Failure::Usage.code() } else { 0 })
+    ExitCode::from(if error.use_stderr() {
+        error::Failure::Usage.code()
+    } else {
+        0
+    })
 }

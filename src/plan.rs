@@ -74,7 +74,9 @@ impl Situation {
             pending.map(|pending| &pending.to),
             self.state.base.as_ref().map(|base| &base.toplevel),
         ];
-        self.state.revision > 0 && self.running.is_some() && !ours.into_iter().any(|one| one == self.running.as_ref())
+        self.state.revision > 0
+            && self.running.is_some()
+            && !ours.into_iter().any(|one| one == self.running.as_ref())
     }
 
     /// Modules that are on.
@@ -158,16 +160,27 @@ pub enum Decision {
 }
 
 /// Decides.
-pub fn decide(wish: &Wish, situation: &Situation, global: &Global, force: bool, here: &Path) -> Result<Decision> {
+pub fn decide(
+    wish: &Wish,
+    situation: &Situation,
+    global: &Global,
+    force: bool,
+    here: &Path,
+) -> Result<Decision> {
     let wanted = wanted(wish, situation)?;
     if !force && let Some(why) = nothing(wish, situation, global, &wanted) {
         return Ok(Decision::Nothing(why));
     }
-    let moved = *wish == Wish::Rebuild || global.flake.is_some() || global.host.is_some() || !global.override_input.is_empty();
+    let moved = *wish == Wish::Rebuild
+        || global.flake.is_some()
+        || global.host.is_some()
+        || !global.override_input.is_empty();
     let base = situation.base();
     let goal = match &base {
         // What ran before any module was on needs no evaluation to run again.
-        Some(base) if *wish == Wish::Reset || (wanted.is_empty() && !moved) => Goal::Known(base.clone()),
+        Some(base) if *wish == Wish::Reset || (wanted.is_empty() && !moved) => {
+            Goal::Known(base.clone())
+        }
         None if *wish == Wish::Reset => {
             return Err(Failure::Refused
                 .error("reset: it is not known which system ran before any module was enabled")
@@ -206,7 +219,11 @@ fn wanted(wish: &Wish, situation: &Situation) -> Result<Vec<String>> {
             }
         }
         Wish::Disable(names) => {
-            let others: Vec<String> = names.iter().filter(|name| !wanted.contains(name)).cloned().collect();
+            let others: Vec<String> = names
+                .iter()
+                .filter(|name| !wanted.contains(name))
+                .cloned()
+                .collect();
             known(&others, situation)?;
             wanted.retain(|name| !names.contains(name));
         }
@@ -218,9 +235,19 @@ fn wanted(wish: &Wish, situation: &Situation) -> Result<Vec<String>> {
 
 /// Refuses names that no module has, where the modules are known.
 fn known(names: &[String], situation: &Situation) -> Result<()> {
-    let Some(baked) = &situation.baked else { return Ok(()) };
-    let known: Vec<String> = baked.modules.iter().map(|module| module.name.clone()).collect();
-    let unknown: Vec<String> = names.iter().filter(|name| !known.contains(name)).cloned().collect();
+    let Some(baked) = &situation.baked else {
+        return Ok(());
+    };
+    let known: Vec<String> = baked
+        .modules
+        .iter()
+        .map(|module| module.name.clone())
+        .collect();
+    let unknown: Vec<String> = names
+        .iter()
+        .filter(|name| !known.contains(name))
+        .cloned()
+        .collect();
     if unknown.is_empty() {
         return Ok(());
     }
@@ -228,36 +255,59 @@ fn known(names: &[String], situation: &Situation) -> Result<()> {
 }
 
 /// Why nothing is to be done, if so.
-fn nothing(wish: &Wish, situation: &Situation, global: &Global, wanted: &[String]) -> Option<String> {
+fn nothing(
+    wish: &Wish,
+    situation: &Situation,
+    global: &Global,
+    wanted: &[String],
+) -> Option<String> {
     let same = situation.active() == wanted && wanted == situation.state.wanted;
-    let elsewhere = global.flake.is_some() || global.host.is_some() || !global.override_input.is_empty();
+    let elsewhere =
+        global.flake.is_some() || global.host.is_some() || !global.override_input.is_empty();
     let are = |names: &[String]| if names.len() == 1 { "is" } else { "are" };
     match wish {
         _ if elsewhere || situation.state.pending.is_some() => None,
-        Wish::Enable(names) if same => Some(format!("{} {} on already", names.join(", "), are(names))),
-        Wish::Disable(names) if !names.iter().any(|name| situation.state.wanted.contains(name)) => {
+        Wish::Enable(names) if same => {
+            Some(format!("{} {} on already", names.join(", "), are(names)))
+        }
+        Wish::Disable(names)
+            if !names
+                .iter()
+                .any(|name| situation.state.wanted.contains(name)) =>
+        {
             Some(format!("{} {} off already", names.join(", "), are(names)))
         }
-        Wish::Reset if situation.state.wanted.is_empty() && situation.running == situation.base() => {
+        Wish::Reset
+            if situation.state.wanted.is_empty() && situation.running == situation.base() =>
+        {
             Some("no module is on".into())
         }
-        Wish::Apply if same && !wanted.is_empty() => Some(format!("{} {} on already", wanted.join(", "), are(wanted))),
-        Wish::Apply if same && situation.running.is_some() => Some("no module is wanted, and none is on".into()),
+        Wish::Apply if same && !wanted.is_empty() => {
+            Some(format!("{} {} on already", wanted.join(", "), are(wanted)))
+        }
+        Wish::Apply if same && situation.running.is_some() => {
+            Some("no module is wanted, and none is on".into())
+        }
         _ => None,
     }
 }
 
 /// Where the configuration comes from.
 fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> Result<Source> {
-    let overrides: Vec<(String, String)> =
-        global.override_input.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+    let overrides: Vec<(String, String)> = global
+        .override_input
+        .chunks_exact(2)
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect();
     let baked = situation.baked.as_ref();
     let pinned = pinned(situation);
     let host = || -> Result<String> {
         if let Some(host) = &global.host {
             return Ok(host.clone());
         }
-        let known = baked.map(|baked| baked.host.clone()).or_else(|| pinned.as_ref().map(|pin| pin.host.clone()));
+        let known = baked
+            .map(|baked| baked.host.clone())
+            .or_else(|| pinned.as_ref().map(|pin| pin.host.clone()));
         known.map_or_else(own_name, Ok)
     };
     let reference = |reference: String, overrides| -> Result<Source> {
@@ -281,8 +331,18 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
                 .error("rebuild: it is not known where newer sources come from (services.runtimeModules.flakeUrl is not set)")
                 .hint("set services.runtimeModules.flakeUrl, or name the flake with --flake")
         })?;
-        let kept = pinned.as_ref().map(|pin| pin.overrides.clone()).unwrap_or_default();
-        return reference(url, if overrides.is_empty() { kept } else { overrides });
+        let kept = pinned
+            .as_ref()
+            .map(|pin| pin.overrides.clone())
+            .unwrap_or_default();
+        return reference(
+            url,
+            if overrides.is_empty() {
+                kept
+            } else {
+                overrides
+            },
+        );
     }
     match pinned.clone() {
         Some(mut pin) => {
@@ -297,7 +357,9 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
         }
         None => {
             let url = baked.and_then(|baked| baked.flake_url.clone());
-            let usual = Path::new("/etc/nixos/flake.nix").exists().then(|| "/etc/nixos".to_string());
+            let usual = Path::new("/etc/nixos/flake.nix")
+                .exists()
+                .then(|| "/etc/nixos".to_string());
             let url = url.or(usual).ok_or_else(|| {
                 Failure::Refused
                     .error(format!("{}: it is not known which flake this machine's configuration comes from", wish.words()))
@@ -339,10 +401,16 @@ fn own_name() -> Result<String> {
 }
 
 /// The modules in the order of evaluation, as far as it is known.
-fn modules(wanted: &[String], situation: &Situation, source: &Source) -> Result<Vec<ModuleRequest>> {
+fn modules(
+    wanted: &[String],
+    situation: &Situation,
+    source: &Source,
+) -> Result<Vec<ModuleRequest>> {
     // What was baked is true of the baked source only.
     let baked = match source {
-        Source::Pinned(pin) if pin.overrides.is_empty() => situation.baked.as_ref().filter(|baked| baked.is_of(pin)),
+        Source::Pinned(pin) if pin.overrides.is_empty() => {
+            situation.baked.as_ref().filter(|baked| baked.is_of(pin))
+        }
         _ => None,
     };
     let Some(baked) = baked else {
@@ -409,8 +477,14 @@ mod tests {
             state: State {
                 schema: SCHEMA,
                 revision: 1,
-                pin: Some(Pin { url: "/etc/nixos".into(), host: "box".into(), ..Pin::default() }),
-                base: Some(Base { toplevel: "/base".into() }),
+                pin: Some(Pin {
+                    url: "/etc/nixos".into(),
+                    host: "box".into(),
+                    ..Pin::default()
+                }),
+                base: Some(Base {
+                    toplevel: "/base".into(),
+                }),
                 current: Some("/with-hello".into()),
                 wanted: vec!["hello".into()],
                 active: vec!["hello".into()],
@@ -421,7 +495,14 @@ mod tests {
     }
 
     fn plan(wish: &Wish, situation: &Situation, arguments: &[&str]) -> Decision {
-        decide(wish, situation, &global(arguments), false, Path::new("/here")).expect("a decision")
+        decide(
+            wish,
+            situation,
+            &global(arguments),
+            false,
+            Path::new("/here"),
+        )
+        .expect("a decision")
     }
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -431,9 +512,15 @@ mod tests {
     #[test]
     fn what_is_on_already_is_not_done_again() {
         let wish = Wish::Enable(names(&["hello"]));
-        assert_eq!(plan(&wish, &situation(), &[]), Decision::Nothing("hello is on already".into()));
+        assert_eq!(
+            plan(&wish, &situation(), &[]),
+            Decision::Nothing("hello is on already".into())
+        );
         let wish = Wish::Disable(names(&["a", "b"]));
-        assert_eq!(plan(&wish, &situation(), &[]), Decision::Nothing("a, b are off already".into()));
+        assert_eq!(
+            plan(&wish, &situation(), &[]),
+            Decision::Nothing("a, b are off already".into())
+        );
     }
 
     #[test]
@@ -463,25 +550,49 @@ mod tests {
             panic!("the source moves");
         };
         assert_eq!(plan.base, None);
-        assert!(matches!(plan.goal, Goal::Evaluate { source: Source::Reference { .. }, .. }));
+        assert!(matches!(
+            plan.goal,
+            Goal::Evaluate {
+                source: Source::Reference { .. },
+                ..
+            }
+        ));
     }
 
     #[test]
     fn inputs_that_are_replaced_stay_with_the_pin() {
-        let Decision::Do(plan) = plan(&Wish::Apply, &situation(), &["--override-input", "nixpkgs", "./n"]) else {
+        let Decision::Do(plan) = plan(
+            &Wish::Apply,
+            &situation(),
+            &["--override-input", "nixpkgs", "./n"],
+        ) else {
             panic!("the source moves");
         };
-        let Goal::Evaluate { source: Source::Pinned(pin), .. } = plan.goal else {
+        let Goal::Evaluate {
+            source: Source::Pinned(pin),
+            ..
+        } = plan.goal
+        else {
             panic!("it stays pinned");
         };
-        assert_eq!(pin.overrides, [("nixpkgs".to_string(), "/here/./n".to_string())]);
+        assert_eq!(
+            pin.overrides,
+            [("nixpkgs".to_string(), "/here/./n".to_string())]
+        );
     }
 
     #[test]
     fn rebuild_without_a_source_says_so() {
         let mut situation = situation();
         situation.state.pin = None;
-        let error = decide(&Wish::Rebuild, &situation, &global(&[]), false, Path::new("/")).expect_err("refused");
+        let error = decide(
+            &Wish::Rebuild,
+            &situation,
+            &global(&[]),
+            false,
+            Path::new("/"),
+        )
+        .expect_err("refused");
         assert!(format!("{error:#}").contains("flakeUrl is not set"));
     }
 }

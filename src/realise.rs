@@ -46,12 +46,17 @@ pub fn realise(
         let _ = interrupt();
     });
     // One call fetches and builds, both at once; the time is that of the larger part.
-    let phase = if missing.build.is_empty() { Phase::Fetch } else { Phase::Build };
-    let results = if missing.build.is_empty() && missing.fetch.is_empty() && missing.unknown.is_empty() {
-        Ok(Vec::new())
+    let phase = if missing.build.is_empty() {
+        Phase::Fetch
     } else {
-        reporter.phase(phase, || libnix.store.build(&paths))
+        Phase::Build
     };
+    let results =
+        if missing.build.is_empty() && missing.fetch.is_empty() && missing.unknown.is_empty() {
+            Ok(Vec::new())
+        } else {
+            reporter.phase(phase, || libnix.store.build(&paths))
+        };
     drop(guard);
     interrupts.check()?;
     let results = results.map_err(|error| nix_failure("build", &error))?;
@@ -66,13 +71,19 @@ pub fn realise(
             .map_err(|error| nix_failure("keep what was built", &error))?;
     }
     Ok(Realised {
-        outputs: derivations.iter().map(|derivation| derivation.out.clone()).collect(),
+        outputs: derivations
+            .iter()
+            .map(|derivation| derivation.out.clone())
+            .collect(),
         missing,
     })
 }
 
 fn drvs(derivations: &[Derivation]) -> Vec<&str> {
-    derivations.iter().map(|derivation| derivation.drv.as_str()).collect()
+    derivations
+        .iter()
+        .map(|derivation| derivation.drv.as_str())
+        .collect()
 }
 
 fn nix_failure(what: &str, error: &NixError) -> Failed {
@@ -81,7 +92,10 @@ fn nix_failure(what: &str, error: &NixError) -> Failed {
     }
     let mut lines = error.message.trim().lines();
     let first = lines.next().unwrap_or_default().trim().to_string();
-    lines.fold(Failure::Build.error(format!("{what}: {first}")), |failed, line| failed.detail(line))
+    lines.fold(
+        Failure::Build.error(format!("{what}: {first}")),
+        |failed, line| failed.detail(line),
+    )
 }
 
 /// What failed first, its last lines, and how to see the rest. What only failed because of it is not told.
@@ -90,7 +104,11 @@ fn build_failure(libnix: &Libnix, failures: &[&BuildResult], reported: &[NixErro
     let causes: BTreeSet<String> = reported
         .iter()
         .map(|error| error.message.trim().to_string())
-        .chain(failures.iter().map(|result| result.message.trim().to_string()))
+        .chain(
+            failures
+                .iter()
+                .map(|result| result.message.trim().to_string()),
+        )
         .filter(|message| !message.is_empty() && !message.contains("dependencies of derivation"))
         .collect();
     let derivations: BTreeSet<&str> = causes
@@ -99,9 +117,15 @@ fn build_failure(libnix: &Libnix, failures: &[&BuildResult], reported: &[NixErro
         .filter(|part| part.ends_with(".drv") && part.starts_with('/'))
         .collect();
     let Some(derivation) = derivations.first() else {
-        let message = failures.first().map(|result| result.message.trim()).unwrap_or_default();
+        let message = failures
+            .first()
+            .map(|result| result.message.trim())
+            .unwrap_or_default();
         return message.lines().skip(1).fold(
-            Failure::Build.error(format!("build: {}", message.lines().next().unwrap_or_default())),
+            Failure::Build.error(format!(
+                "build: {}",
+                message.lines().next().unwrap_or_default()
+            )),
             |failed, line| failed.detail(line),
         );
     };
@@ -111,11 +135,12 @@ fn build_failure(libnix: &Libnix, failures: &[&BuildResult], reported: &[NixErro
         .map(|cause| reason(cause, derivation))
         .unwrap_or_default();
     let failed = Failure::Build.error(format!("build {}: {why}", store_name(derivation)));
-    let failed = log_tail(libnix, derivation).iter().fold(failed, |failed, line| failed.detail(format!("> {line}")));
-    let failed = derivations
+    let failed = log_tail(libnix, derivation)
         .iter()
-        .skip(1)
-        .fold(failed, |failed, other| failed.detail(format!("failed too: {other}")));
+        .fold(failed, |failed, line| failed.detail(format!("> {line}")));
+    let failed = derivations.iter().skip(1).fold(failed, |failed, other| {
+        failed.detail(format!("failed too: {other}"))
+    });
     failed.hint(format!("the whole log: nix log {derivation}"))
 }
 
@@ -129,7 +154,12 @@ fn reason(cause: &str, derivation: &str) -> String {
 }
 
 fn log_tail(libnix: &Libnix, derivation: &str) -> Vec<String> {
-    let log = libnix.store.build_log(derivation).ok().flatten().unwrap_or_default();
+    let log = libnix
+        .store
+        .build_log(derivation)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(LOG_LINES)..]
         .iter()
@@ -144,7 +174,10 @@ mod tests {
     #[test]
     fn the_reason_does_not_repeat_the_name() {
         assert_eq!(
-            reason("builder for '/s/a.drv' failed with exit code 1;\nlast 2 log lines:\n> x", "/s/a.drv"),
+            reason(
+                "builder for '/s/a.drv' failed with exit code 1;\nlast 2 log lines:\n> x",
+                "/s/a.drv"
+            ),
             "the builder failed with exit code 1"
         );
     }

@@ -58,7 +58,11 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> V
         .filter(|(closeness, _)| *closeness >= CLOSE)
         .collect();
     close.sort_by(|a, b| b.0.total_cmp(&a.0));
-    close.into_iter().take(OFFERED).map(|(_, name)| name).collect()
+    close
+        .into_iter()
+        .take(OFFERED)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 fn closeness(a: &str, b: &str) -> f64 {
@@ -83,16 +87,30 @@ mod tests {
 
     #[test]
     fn the_first_comment_line_describes() {
-        assert_eq!(comment_of("# A web server.\n{ }").as_deref(), Some("A web server."));
-        assert_eq!(comment_of("\n/*\n  A web server.\n  More. */\n{ }").as_deref(), Some("A web server."));
-        assert_eq!(comment_of("/* A web server. */ { }\n").as_deref(), Some("A web server."));
+        assert_eq!(
+            comment_of("# A web server.\n{ }").as_deref(),
+            Some("A web server.")
+        );
+        assert_eq!(
+            comment_of("\n/*\n  A web server.\n  More. */\n{ }").as_deref(),
+            Some("A web server.")
+        );
+        assert_eq!(
+            comment_of("/* A web server. */ { }\n").as_deref(),
+            Some("A web server.")
+        );
         assert_eq!(comment_of("{ }\n# late"), None);
         assert_eq!(comment_of(""), None);
     }
 
     #[test]
     fn close_names_are_offered_and_others_not() {
-        let known = ["hello".to_string(), "help".to_string(), "web".to_string(), "rt.gimp".to_string()];
+        let known = [
+            "hello".to_string(),
+            "help".to_string(),
+            "web".to_string(),
+            "rt.gimp".to_string(),
+        ];
         assert_eq!(nearest("helo", &known), ["hello", "help"]);
         assert_eq!(nearest("gimp", &known), ["rt.gimp"]);
         assert!(nearest("zzz", &known).is_empty());

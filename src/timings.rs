@@ -139,7 +139,12 @@ impl Counters {
     /// Reads what libnix prints (`EvalState::printStatistics`); what a release does not print stays 0.
     pub fn from_statistics(text: &str) -> Self {
         let statistics: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        let number = |pointer: &str| statistics.pointer(pointer).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let number = |pointer: &str| {
+            statistics
+                .pointer(pointer)
+                .and_then(serde_json::Value::as_u64)
+                .unwrap_or(0)
+        };
         Self {
             thunks: number("/nrThunks"),
             function_calls: number("/nrFunctionCalls"),
@@ -157,7 +162,6 @@ impl Counters {
         }
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -181,7 +185,13 @@ mod tests {
             r#"{"cpuTime":0.5,"nrThunks":3,"nrFunctionCalls":4,"nrPrimOpCalls":5,"nrLookups":6,
                 "values":{"number":7},"gc":{"totalBytes":8,"heapSize":9,"cycles":1}}"#,
         );
-        assert_eq!((counters.thunks, counters.values, counters.collections), (3, 7, 1));
-        assert_eq!((counters.allocated_bytes, counters.heap_bytes, counters.cpu), (8, 9, 500.0));
+        assert_eq!(
+            (counters.thunks, counters.values, counters.collections),
+            (3, 7, 1)
+        );
+        assert_eq!(
+            (counters.allocated_bytes, counters.heap_bytes, counters.cpu),
+            (8, 9, 500.0)
+        );
     }
 }

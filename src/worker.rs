@@ -56,7 +56,9 @@ pub fn send<T: Serialize>(to: &mut impl Write, message: &T) -> Result<()> {
 pub fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> Result<Option<T>> {
     let mut line = Vec::new();
     let mut limited = std::io::Read::take(&mut *from, LONGEST as u64 + 1);
-    limited.read_until(b'\n', &mut line).context("receive a message")?;
+    limited
+        .read_until(b'\n', &mut line)
+        .context("receive a message")?;
     if line.is_empty() {
         return Ok(None);
     }
@@ -67,7 +69,9 @@ pub fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> Result<Option<T>
         // Whoever wrote it died in the middle.
         return Ok(None);
     }
-    serde_json::from_slice(&line).map(Some).context("read a message")
+    serde_json::from_slice(&line)
+        .map(Some)
+        .context("read a message")
 }
 
 /// Receives the greeting and compares protocols.
@@ -133,7 +137,9 @@ impl EvaluatorProcess {
 
     /// A handle by which another thread can stop it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(i32::MAX)))
+        Stopper(Pid::from_raw(
+            i32::try_from(self.child.id()).unwrap_or(i32::MAX),
+        ))
     }
 
     /// Lets it end, and tells how it did and what it wrote to stdout (counters) and stderr.
@@ -164,7 +170,9 @@ pub struct Ended {
 impl Ended {
     /// The signal that it died of.
     pub fn signal(&self) -> Option<Signal> {
-        self.status.signal().and_then(|number| Signal::try_from(number).ok())
+        self.status
+            .signal()
+            .and_then(|number| Signal::try_from(number).ok())
     }
 }
 
@@ -202,7 +210,9 @@ impl Stopper {
 
 fn ended(pid: Pid) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| {
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('Z'))
     })
 }
 
@@ -218,7 +228,10 @@ mod tests {
             let got = receive::<Greeting>(&mut &whole[..length]).expect("no error");
             assert!(got.is_none(), "cut at {length}");
         }
-        assert_eq!(receive::<Greeting>(&mut &whole[..]).expect("read"), Some(Greeting::ours()));
+        assert_eq!(
+            receive::<Greeting>(&mut &whole[..]).expect("read"),
+            Some(Greeting::ours())
+        );
     }
 
     #[test]

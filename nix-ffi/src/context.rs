@@ -78,9 +78,7 @@ impl Context {
     }
 
     /// Calls the shim, then says what it left in the context, and goes on with a callback's panic if there was one.
-    pub(crate) fn call<T>(
-        call: impl FnOnce(*mut sys::nix_c_context) -> T,
-    ) -> Result<T, NixError> {
+    pub(crate) fn call<T>(call: impl FnOnce(*mut sys::nix_c_context) -> T) -> Result<T, NixError> {
         let context = Self::new();
         let result = call(context.0.as_ptr());
         callback::resume();
@@ -102,8 +100,7 @@ impl Context {
         unsafe { sys::nix_ffi_error_read(self.0.as_ptr(), Some(keep_error), user.cast()) };
         callback::resume();
         // `error` is only unset if the shim called nothing back, which the code above has ruled out.
-        let mut error =
-            error.unwrap_or_else(|| NixError::ours("an error without a description"));
+        let mut error = error.unwrap_or_else(|| NixError::ours("an error without a description"));
         error.interrupted = crate::interrupted();
         Some(error)
     }

@@ -95,8 +95,7 @@ impl Locked {
             )
         })?;
         Ok(Self {
-            raw: NonNull::new(raw)
-                .ok_or_else(|| NixError::ours("no locked flake and no error"))?,
+            raw: NonNull::new(raw).ok_or_else(|| NixError::ours("no locked flake and no error"))?,
             _thread: PhantomData,
         })
     }
@@ -149,9 +148,7 @@ impl Drop for Locked {
     }
 }
 
-fn c_strings<'a>(
-    texts: impl Iterator<Item = &'a String>,
-) -> Result<Vec<CString>, NixError> {
+fn c_strings<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Vec<CString>, NixError> {
     texts.map(|text| c_string(text)).collect()
 }
 
@@ -177,10 +174,7 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
             lock_file: text(view.lock_file),
             lock_changed: view.lock_changed,
             fingerprint: Some(text(view.fingerprint)).filter(|print| !print.is_empty()),
-            config_names: text(view.config_names)
-                .lines()
-                .map(String::from)
-                .collect(),
+            config_names: text(view.config_names).lines().map(String::from).collect(),
         };
     });
 }

@@ -54,7 +54,11 @@ pub enum Event {
 #[expect(missing_docs, reason = "the names are Nix's own, and say all there is")]
 pub enum Activity {
     /// One path copied between stores.
-    CopyPath { path: String, from: String, to: String },
+    CopyPath {
+        path: String,
+        from: String,
+        to: String,
+    },
     /// A download.
     FileTransfer { uri: String },
     /// All of a build call.
@@ -87,7 +91,12 @@ pub enum Progress {
     /// The phase that a build is in.
     Phase { phase: String },
     /// How much is done of how much; bytes for transfers, goals for `Builds` and `CopyPaths`.
-    Amount { done: u64, expected: u64, running: u64, failed: u64 },
+    Amount {
+        done: u64,
+        expected: u64,
+        running: u64,
+        failed: u64,
+    },
     /// How much of a kind of activity is expected below this one, such as bytes of downloads. Grows while goals are found.
     Expected { what: ExpectedKind, amount: u64 },
     /// Anything else, by Nix's number.
@@ -250,7 +259,9 @@ impl Fields {
     }
 
     fn text(&self, index: usize) -> String {
-        self.0.get(index).map_or_else(String::new, |field| field.1.clone())
+        self.0
+            .get(index)
+            .map_or_else(String::new, |field| field.1.clone())
     }
 }
 
@@ -261,7 +272,9 @@ fn activity(kind: i32, fields: &Fields) -> Activity {
             from: fields.text(1),
             to: fields.text(2),
         },
-        number::FILE_TRANSFER => Activity::FileTransfer { uri: fields.text(0) },
+        number::FILE_TRANSFER => Activity::FileTransfer {
+            uri: fields.text(0),
+        },
         number::REALISE => Activity::Realise,
         number::COPY_PATHS => Activity::CopyPaths,
         number::BUILDS => Activity::Builds,
@@ -285,8 +298,12 @@ fn activity(kind: i32, fields: &Fields) -> Activity {
 
 fn progress(kind: i32, fields: &Fields) -> Progress {
     match kind {
-        number::LOG_LINE | number::POST_HOOK_LINE => Progress::LogLine { line: fields.text(0) },
-        number::SET_PHASE => Progress::Phase { phase: fields.text(0) },
+        number::LOG_LINE | number::POST_HOOK_LINE => Progress::LogLine {
+            line: fields.text(0),
+        },
+        number::SET_PHASE => Progress::Phase {
+            phase: fields.text(0),
+        },
         number::PROGRESS => Progress::Amount {
             done: fields.number(0),
             expected: fields.number(1),

@@ -25,11 +25,7 @@ impl FlakeSettings {
     pub fn register(self, builder: &EvalStateBuilder) -> Result<(), NixError> {
         // SAFETY: all three live; the settings outlive the evaluator, as they are never freed.
         Context::call(|context| unsafe {
-            sys::nix_ffi_flake_settings_register(
-                context,
-                self.as_ptr(),
-                builder.raw_ptr().cast(),
-            );
+            sys::nix_ffi_flake_settings_register(context, self.as_ptr(), builder.raw_ptr().cast());
         })
     }
 

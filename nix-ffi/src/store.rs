@@ -116,9 +116,10 @@ impl Store {
     }
 
     /// Names and store paths of a derivation's outputs, as far as they are known without building it.
-    pub fn derivation_outputs(&self, derivation: &str,
-    ) -> Result<Vec<(String, String)>, NixError> {
-        let mut texts = self.texts_of(derivation, sys::nix_ffi_derivation_outputs)?.into_iter();
+    pub fn derivation_outputs(&self, derivation: &str) -> Result<Vec<(String, String)>, NixError> {
+        let mut texts = self
+            .texts_of(derivation, sys::nix_ffi_derivation_outputs)?
+            .into_iter();
         let mut outputs = Vec::new();
         while let (Some(name), Some(path)) = (texts.next(), texts.next()) {
             outputs.push((name, path));
@@ -180,7 +181,9 @@ impl Store {
     }
 
     /// The texts that a call hands to `push_text`, for a call about one store path.
-    fn texts_of(&self, path: &str,
+    fn texts_of(
+        &self,
+        path: &str,
         function: unsafe extern "C" fn(
             *mut sys::nix_c_context,
             *mut sys::Store,
@@ -225,7 +228,6 @@ impl Paths {
     }
 }
 
-
 unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_missing_view) {
     callback::run(|| {
         // SAFETY: `query_missing` passes its `Missing`, which outlives the call.
@@ -258,7 +260,6 @@ unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<String> {
         .collect()
 }
 
-
 unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_build_view) {
     callback::run(|| {
         // SAFETY: `build` passes its `Vec<BuildResult>`, which outlives the call.
@@ -281,11 +282,3 @@ unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_bu
         });
     });
 }
-
-
-
-
-
-
-
-

@@ -16,8 +16,8 @@ use crate::error::{Failure, describe};
 use crate::libnix::Libnix;
 use crate::locations::Locations;
 use crate::record::{
-    Base, Entry, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history, hold, prune_roots, read_history,
-    replace_root, write_json,
+    Base, Entry, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history, hold, prune_roots,
+    read_history, replace_root, write_json,
 };
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
@@ -42,9 +42,17 @@ pub fn serve(mut from: impl BufRead, mut to: impl Write) -> Result<()> {
     let mut say = |answer: &Answer| {
         let _ = send(&mut to, answer);
     };
-    let answer = match activate(&request, |line| say(&Answer::Line { line: line.to_string() })) {
-        Ok(activated) => Answer::Done { activated: Box::new(activated) },
-        Err(error) => Answer::Refused { failed: describe(&error) },
+    let answer = match activate(&request, |line| {
+        say(&Answer::Line {
+            line: line.to_string(),
+        })
+    }) {
+        Ok(activated) => Answer::Done {
+            activated: Box::new(activated),
+        },
+        Err(error) => Answer::Refused {
+            failed: describe(&error),
+        },
     };
     say(&answer);
     Ok(())
@@ -67,9 +75,17 @@ fn activate(request: &Request, mut say: impl FnMut(&str)) -> Result<Activated> {
             .hint("try again: it may have been collected meanwhile")
             .into());
     }
-    replace_root(&locations, &libnix.store, &root_name(&request.to), &request.to)?;
+    replace_root(
+        &locations,
+        &libnix.store,
+        &root_name(&request.to),
+        &request.to,
+    )?;
     let source = request.pin.as_ref().map(|pin| &pin.source);
-    for path in [request.from.as_ref(), request.base.as_ref(), source].into_iter().flatten() {
+    for path in [request.from.as_ref(), request.base.as_ref(), source]
+        .into_iter()
+        .flatten()
+    {
         // What is not in this store (a system that was put there by other means) cannot be kept by it.
         if libnix.store.is_valid(path).unwrap_or(false) {
             replace_root(&locations, &libnix.store, &root_name(path), path)?;
@@ -86,8 +102,15 @@ fn activate(request: &Request, mut say: impl FnMut(&str)) -> Result<Activated> {
     state.write(&locations)?;
 
     // 4. The switch.
-    let log = locations.logs().join(format!("{}.log", request.transaction));
-    let switched = switch::run(&libnix.store.real_path(&request.to)?, &log, &locations, &mut say)?;
+    let log = locations
+        .logs()
+        .join(format!("{}.log", request.transaction));
+    let switched = switch::run(
+        &libnix.store.real_path(&request.to)?,
+        &log,
+        &locations,
+        &mut say,
+    )?;
 
     // 5. What is true now.
     step(&mut state, &locations, Step::Verifying)?;
@@ -140,10 +163,16 @@ fn unmoved(request: &Request, state: &State, locations: &Locations) -> Result<()
             runs.as_deref().unwrap_or("none")
         )
     } else {
-        format!("the state is now at revision {}, and the plan was made at {}", state.revision, request.revision)
+        format!(
+            "the state is now at revision {}, and the plan was made at {}",
+            state.revision, request.revision
+        )
     };
     Err(Failure::Refused
-        .error(format!("{}: something else changed the system meanwhile: {what}", request.purpose))
+        .error(format!(
+            "{}: something else changed the system meanwhile: {what}",
+            request.purpose
+        ))
         .hint("`runtime-module status` shows what is on now; then try again")
         .into())
 }
@@ -161,10 +190,17 @@ fn go_back(
     };
     step(state, locations, Step::Returning)?;
     say("activating the previous system again");
-    let log = locations.logs().join(format!("{}-return.log", request.transaction));
-    let real = libnix.store.real_path(from).unwrap_or_else(|_| PathBuf::from(from));
+    let log = locations
+        .logs()
+        .join(format!("{}-return.log", request.transaction));
+    let real = libnix
+        .store
+        .real_path(from)
+        .unwrap_or_else(|_| PathBuf::from(from));
     let returned = switch::run(&real, &log, locations, say);
-    let well = returned.is_ok_and(|switched| matches!(switched.verdict(true), Verdict::Well | Verdict::UnitsFailed));
+    let well = returned.is_ok_and(|switched| {
+        matches!(switched.verdict(true), Verdict::Well | Verdict::UnitsFailed)
+    });
     Ok(if well && running(locations).as_ref() == Some(from) {
         Outcome::Returned
     } else {
@@ -185,12 +221,23 @@ fn explain(activated: &Activated, request: &Request) -> String {
         Outcome::Activated => String::new(),
         Outcome::UnitsFailed => format!("{}: {what}", request.purpose),
         Outcome::Unchanged => format!("{}: {what}", request.purpose),
-        Outcome::Returned => format!("{}: {what}; the previous system is active again", request.purpose),
-        Outcome::Stranded => format!("{}: {what}, and the return to the previous system failed too", request.purpose),
+        Outcome::Returned => format!(
+            "{}: {what}; the previous system is active again",
+            request.purpose
+        ),
+        Outcome::Stranded => format!(
+            "{}: {what}, and the return to the previous system failed too",
+            request.purpose
+        ),
     }
 }
 
-fn commit(request: &Request, state: &mut State, locations: &Locations, activated: &mut Activated) -> Result<()> {
+fn commit(
+    request: &Request,
+    state: &mut State,
+    locations: &Locations,
+    activated: &mut Activated,
+) -> Result<()> {
     state.revision += 1;
     state.pending = None;
     match activated.outcome {
@@ -209,13 +256,18 @@ fn commit(request: &Request, state: &mut State, locations: &Locations, activated
         }
     }
     let mut phases = request.phases.clone();
-    phases.add(Phase::Activate, std::time::Duration::from_secs_f64(activated.milliseconds / 1e3));
+    phases.add(
+        Phase::Activate,
+        std::time::Duration::from_secs_f64(activated.milliseconds / 1e3),
+    );
     append_history(
         locations,
         &Entry {
             revision: state.revision,
             transaction: request.transaction.clone(),
-            time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+            time: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |time| time.as_secs()),
             modules: request.wanted.clone(),
             from: request.from.clone(),
             to: request.to.clone(),
@@ -248,7 +300,9 @@ fn keep_roots(locations: &Locations, state: &State) -> Result<()> {
 
 /// A root is named by what it keeps, so that two entries of the history share one.
 fn root_name(path: &str) -> String {
-    Path::new(path).file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    Path::new(path)
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
 /// The toplevel that runs, as NixOS says; none where nothing says so.

@@ -84,5 +84,8 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
     let served = activator::serve(reader, ours);
     let status = client.wait().context("wait for the client")?;
     served?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(Failure::Internal.code()))
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(Failure::Internal.code()))
 }

@@ -96,7 +96,9 @@ impl Activated {
         let kind = match self.outcome {
             Outcome::Activated => return None,
             Outcome::UnitsFailed => Failure::UnitsFailed,
-            Outcome::Unchanged if self.status == Some(switch::INIT_INTERFACE_CHANGED) => Failure::RebootNeeded,
+            Outcome::Unchanged if self.status == Some(switch::INIT_INTERFACE_CHANGED) => {
+                Failure::RebootNeeded
+            }
             Outcome::Unchanged => Failure::Refused,
             Outcome::Returned => Failure::Returned,
             Outcome::Stranded => Failure::Stranded,
@@ -145,7 +147,10 @@ impl Activator {
 
     /// Speaks to the one that holds the other end of our stdin: we were started by it, as the user who called it.
     pub fn on_stdin() -> Result<Self> {
-        let socket = std::io::stdin().as_fd().try_clone_to_owned().context("take over stdin")?;
+        let socket = std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .context("take over stdin")?;
         let socket = UnixStream::from(socket);
         let mut activator = Self {
             child: None,
@@ -162,7 +167,9 @@ impl Activator {
         let status = self.child.as_mut().and_then(|child| child.wait().ok());
         Failure::Refused
             .error(match status {
-                Some(status) => format!("get the rights to activate: the elevation program ended with {status}"),
+                Some(status) => {
+                    format!("get the rights to activate: the elevation program ended with {status}")
+                }
                 None => "get the rights to activate: the activator is gone".to_string(),
             })
             .hint("run this with sudo, or name another way with --elevate")

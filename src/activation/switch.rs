@@ -82,11 +82,15 @@ pub(super) fn run(
     if !locations.is_real() {
         command.env("RUNTIME_MODULE_ROOT", locations.root());
     }
-    let mut child = command.spawn().with_context(|| format!("start {}", program.display()))?;
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("start {}", program.display()))?;
     let mut tail = Tail::open(log)?;
     let mut reading = Reading::default();
     let status = loop {
-        let ended = child.try_wait().with_context(|| format!("wait for {}", program.display()))?;
+        let ended = child
+            .try_wait()
+            .with_context(|| format!("wait for {}", program.display()))?;
         for line in tail.lines(ended.is_some())? {
             reading.line(&line);
             say(&line);
@@ -107,14 +111,20 @@ struct Tail {
 
 impl Tail {
     fn open(path: &Path) -> Result<Self> {
-        let mut file = File::open(path).with_context(|| format!("read the log {}", path.display()))?;
+        let mut file =
+            File::open(path).with_context(|| format!("read the log {}", path.display()))?;
         file.seek(SeekFrom::Start(0)).context("read the log")?;
-        Ok(Self { file, rest: Vec::new() })
+        Ok(Self {
+            file,
+            rest: Vec::new(),
+        })
     }
 
     /// Whole lines since last time; at the end also one without its end.
     fn lines(&mut self, end: bool) -> Result<Vec<String>> {
-        self.file.read_to_end(&mut self.rest).context("read the log")?;
+        self.file
+            .read_to_end(&mut self.rest)
+            .context("read the log")?;
         let mut lines = Vec::new();
         while let Some(at) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=at).collect();
@@ -143,7 +153,10 @@ impl Reading {
             || (line.contains("Activation script snippet") && line.contains("failed"));
         self.locked |= line.contains("Could not acquire lock");
         if let Some(units) = line.strip_prefix("warning: the following units failed: ") {
-            self.failed_units = units.split(", ").map(|unit| unit.trim().to_string()).collect();
+            self.failed_units = units
+                .split(", ")
+                .map(|unit| unit.trim().to_string())
+                .collect();
         }
         if self.last_lines.len() == LAST_LINES {
             self.last_lines.remove(0);
@@ -178,7 +191,9 @@ impl Switched {
     /// What it means, for people.
     pub(super) fn explanation(&self) -> String {
         match self.status {
-            _ if self.locked => "another switch is under way: it holds the lock of switch-to-configuration".into(),
+            _ if self.locked => {
+                "another switch is under way: it holds the lock of switch-to-configuration".into()
+            }
             Some(0) if !self.script_failed => String::new(),
             Some(1) => "the switch program refused before it changed anything".into(),
             Some(4) if !self.script_failed => match self.failed_units.len() {
@@ -186,7 +201,9 @@ impl Switched {
                 1 => "active, but a unit failed".into(),
                 n => format!("active, but {n} units failed"),
             },
-            Some(INIT_INTERFACE_CHANGED) => "not activated: the new system needs another init than the one that runs".into(),
+            Some(INIT_INTERFACE_CHANGED) => {
+                "not activated: the new system needs another init than the one that runs".into()
+            }
             Some(0 | 2 | 4) => "an activation script failed".into(),
             Some(3) => "systemd could not be reloaded".into(),
             Some(101) => "the switch program crashed".into(),
@@ -231,7 +248,10 @@ mod tests {
         reading.line("warning: the following units failed: a.service, b.service");
         assert!(reading.script_failed);
         assert_eq!(reading.failed_units, ["a.service", "b.service"]);
-        let hidden = Switched { script_failed: true, ..switched(Some(4)) };
+        let hidden = Switched {
+            script_failed: true,
+            ..switched(Some(4))
+        };
         assert_eq!(hidden.verdict(true), Verdict::Failed);
         assert_eq!(hidden.explanation(), "an activation script failed");
     }

@@ -43,19 +43,26 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
         if now.state != situation.state || now.running != situation.running {
             situation = now;
             plan = match decide(wish, &situation, &session.global, run.force, &session.here)? {
-                Decision::Nothing(why) => return Report::nothing(wish, &situation, why).print(session),
+                Decision::Nothing(why) => {
+                    return Report::nothing(wish, &situation, why).print(session);
+                }
                 Decision::Do(plan) => plan,
             };
         }
     }
 
     let reporter = session.reporter.clone();
-    let libnix = Libnix::open(session.settings(false, 1), move |event: Event| reporter.libnix(event))?;
+    let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
+        reporter.libnix(event)
+    })?;
     let goal = reach(session, &libnix, &situation, &plan, run)?;
     let mut report = Report::new(wish, &plan, &goal);
 
     if let Some(activator) = activator {
-        if plan.from.as_ref() == Some(&goal.toplevel) && !plan.force && plan.wanted == situation.state.wanted {
+        if plan.from.as_ref() == Some(&goal.toplevel)
+            && !plan.force
+            && plan.wanted == situation.state.wanted
+        {
             report.change = Change::Same;
         } else {
             let request = request(session, &situation, &plan, &goal);
@@ -94,13 +101,23 @@ pub struct Reached {
 }
 
 /// Evaluates and realises what is to run; in a dry run it is only asked what realising would take.
-fn reach(session: &Session, libnix: &Libnix, situation: &Situation, plan: &Plan, run: &Run) -> Result<Reached> {
+fn reach(
+    session: &Session,
+    libnix: &Libnix,
+    situation: &Situation,
+    plan: &Plan,
+    run: &Run,
+) -> Result<Reached> {
     let (source, modules) = match &plan.goal {
         Goal::Known(toplevel) => return known(libnix, situation, plan, toplevel),
         Goal::Evaluate { source, modules } => (source, modules),
     };
     let pin = locked(session, libnix, situation, source)?;
-    let target = if plan.base.is_none() && !run.dry_run { Target::ToplevelAndBase } else { Target::Toplevel };
+    let target = if plan.base.is_none() && !run.dry_run {
+        Target::ToplevelAndBase
+    } else {
+        Target::Toplevel
+    };
     let evaluation = evaluate(
         &evaluation_request(session, &pin, modules, target, run),
         session.memory(),
@@ -123,7 +140,16 @@ fn reach(session: &Session, libnix: &Libnix, situation: &Situation, plan: &Plan,
     session.interrupts.check()?;
     let missing = match run.dry_run {
         true => missing,
-        false => realise(libnix, &derivations, missing, &session.interrupts, &session.reporter)?.missing,
+        false => {
+            realise(
+                libnix,
+                &derivations,
+                missing,
+                &session.interrupts,
+                &session.reporter,
+            )?
+            .missing
+        }
     };
     let toplevel = evaluated.toplevel.clone().unwrap_or_default();
     if let (Some(base), Some(running)) = (&evaluated.base, &situation.running)
@@ -156,7 +182,10 @@ fn moved(plan: &Plan) -> bool {
 fn known(libnix: &Libnix, situation: &Situation, plan: &Plan, toplevel: &str) -> Result<Reached> {
     if !libnix.store.is_valid(toplevel)? {
         return Err(Failure::Refused
-            .error(format!("{}: the system without any module, {toplevel}, is no longer in the store", plan.purpose))
+            .error(format!(
+                "{}: the system without any module, {toplevel}, is no longer in the store",
+                plan.purpose
+            ))
             .hint("`runtime-module apply` evaluates and builds it again")
             .into());
     }
@@ -171,25 +200,43 @@ fn known(libnix: &Libnix, situation: &Situation, plan: &Plan, toplevel: &str) ->
 }
 
 /// The source as a pin: the one there is, or a reference that is locked now.
-fn locked(session: &Session, libnix: &Libnix, situation: &Situation, source: &Source) -> Result<Pin> {
+fn locked(
+    session: &Session,
+    libnix: &Libnix,
+    situation: &Situation,
+    source: &Source,
+) -> Result<Pin> {
     let (reference, base, overrides, host) = match source {
         Source::Pinned(pin) => return Ok((**pin).clone()),
-        Source::Reference { reference, base, overrides, host } => (reference, base, overrides, host),
+        Source::Reference {
+            reference,
+            base,
+            overrides,
+            host,
+        } => (reference, base, overrides, host),
     };
     let guard = session.interrupts.on_interrupt(|| {
         let _ = crate::libnix::interrupt();
     });
-    let locked = session.reporter.phase(Phase::Lock, || pin(libnix, reference, base, overrides, host));
+    let locked = session.reporter.phase(Phase::Lock, || {
+        pin(libnix, reference, base, overrides, host)
+    });
     drop(guard);
     session.interrupts.check()?;
     let (pin, locked) = locked?;
     let before = pinned(situation);
-    if before.as_ref().is_none_or(|before| before.locked != pin.locked || before.host != pin.host) {
+    if before
+        .as_ref()
+        .is_none_or(|before| before.locked != pin.locked || before.host != pin.host)
+    {
         session.reporter.note(format!(
             "pinned {} of {}{}",
             pin.host,
             pin.url,
-            pin.rev.as_ref().map_or_else(String::new, |rev| format!(" at {}", rev.chars().take(12).collect::<String>()))
+            pin.rev.as_ref().map_or_else(String::new, |rev| format!(
+                " at {}",
+                rev.chars().take(12).collect::<String>()
+            ))
         ));
         for (input, revision) in lock_inputs(&locked.lock) {
             session.reporter.note(format!("  {input} at {revision}"));
@@ -198,7 +245,13 @@ fn locked(session: &Session, libnix: &Libnix, situation: &Situation, source: &So
     Ok(pin)
 }
 
-fn evaluation_request(session: &Session, pin: &Pin, modules: &[ModuleRequest], target: Target, run: &Run) -> Request {
+fn evaluation_request(
+    session: &Session,
+    pin: &Pin,
+    modules: &[ModuleRequest],
+    target: Target,
+    run: &Run,
+) -> Request {
     if let Some(estimate) = Estimate::read(&session.locations, &pin.host) {
         session.reporter.estimate(estimate);
     }
@@ -222,12 +275,20 @@ fn remember(session: &Session, host: &str) {
     if let Some(total) = session.reporter.phases().get(Phase::Evaluate)
         && !files.is_empty()
     {
-        Estimate::observe(&files, Duration::from_secs_f64(total / 1e3)).write(&session.locations, host);
+        Estimate::observe(&files, Duration::from_secs_f64(total / 1e3))
+            .write(&session.locations, host);
     }
 }
 
-fn request(session: &Session, situation: &Situation, plan: &Plan, goal: &Reached) -> ActivationRequest {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
+fn request(
+    session: &Session,
+    situation: &Situation,
+    plan: &Plan,
+    goal: &Reached,
+) -> ActivationRequest {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis());
     ActivationRequest {
         settings: session.settings(false, 1),
         root: session.locations.root().to_path_buf(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Session;
 use crate::error::{Failure, neutral};
-use crate::evaluation::{Registered, FlakeSource, Request, Target, evaluate, pin};
+use crate::evaluation::{FlakeSource, Registered, Request, Target, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Situation, Source, source_to_list};
 use crate::registry::description;
@@ -46,14 +46,19 @@ pub fn run(session: &Session) -> Result<()> {
             file: module.file.clone(),
         })
         .collect();
-    let list = List { schema: 1, modules: rows };
+    let list = List {
+        schema: 1,
+        modules: rows,
+    };
     session.reporter.finish();
     let text = if session.global.json {
         serde_json::to_string_pretty(&list).context("write JSON")? + "\n"
     } else {
         human(&list)
     };
-    std::io::stdout().write_all(text.as_bytes()).context("write the result to stdout")
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("write the result to stdout")
 }
 
 /// The modules there are: baked, or evaluated.
@@ -65,7 +70,12 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     let source = source_to_list(situation, &session.global, &session.here)?;
     let pin = match source {
         Source::Pinned(pin) => *pin,
-        Source::Reference { reference, base, overrides, host } => {
+        Source::Reference {
+            reference,
+            base,
+            overrides,
+            host,
+        } => {
             let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
             pin(&libnix, &reference, &base, &overrides, &host)?.0
         }
@@ -82,7 +92,12 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
         modules: Vec::new(),
         target: Target::Registry,
     };
-    let evaluation = evaluate(&request, session.memory(), &session.interrupts, &session.reporter)?;
+    let evaluation = evaluate(
+        &request,
+        session.memory(),
+        &session.interrupts,
+        &session.reporter,
+    )?;
     let evaluated = evaluation.release()?;
     if evaluated.registry.is_empty() {
         return Err(Failure::Usage
@@ -94,7 +109,13 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
 }
 
 fn human(list: &List) -> String {
-    let width = list.modules.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).min(40);
+    let width = list
+        .modules
+        .iter()
+        .map(|row| row.name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(40);
     let mut text = String::new();
     for row in &list.modules {
         let mark = match (row.active, row.wanted) {

@@ -37,9 +37,16 @@ impl Session {
     /// Begins a run.
     pub fn begin(global: Global) -> Result<Self> {
         let environment = &global.environment;
-        let no_color = environment.no_color.as_ref().is_some_and(|value| !value.is_empty());
+        let no_color = environment
+            .no_color
+            .as_ref()
+            .is_some_and(|value| !value.is_empty());
         let style = Style {
-            kind: Kind::decide(global.progress, global.json, environment.term.as_deref() == Some("dumb")),
+            kind: Kind::decide(
+                global.progress,
+                global.json,
+                environment.term.as_deref() == Some("dumb"),
+            ),
             build_logs: global.print_build_logs,
             verbosity: 1 + global.verbose,
             colour: !no_color,
@@ -61,7 +68,12 @@ impl Session {
     fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
         Settings {
             store: self.global.store.clone(),
-            options: self.global.option.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect(),
+            options: self
+                .global
+                .option
+                .chunks_exact(2)
+                .map(|pair| (pair[0].clone(), pair[1].clone()))
+                .collect(),
             show_trace: self.global.show_trace,
             impure: self.global.impure,
             allow_import_from_derivation,
@@ -84,12 +96,24 @@ impl Session {
 /// Where everything lies, for this user.
 pub fn locations(global: &Global) -> Locations {
     let environment = &global.environment;
-    let user = || environment.home.clone().unwrap_or_else(|| PathBuf::from("/var/empty")).join(".cache");
+    let user = || {
+        environment
+            .home
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("/var/empty"))
+            .join(".cache")
+    };
     let cache = global.cache.clone().unwrap_or_else(|| {
-        let base = environment.xdg_cache_home.clone().filter(|path| path.is_absolute());
+        let base = environment
+            .xdg_cache_home
+            .clone()
+            .filter(|path| path.is_absolute());
         base.unwrap_or_else(user).join("runtime-module")
     });
-    Locations::new(global.root.clone().unwrap_or_else(|| PathBuf::from("/")), cache)
+    Locations::new(
+        global.root.clone().unwrap_or_else(|| PathBuf::from("/")),
+        cache,
+    )
 }
 
 /// Runs the command.

@@ -92,7 +92,12 @@ impl Report {
     fn empty(wish: &Wish, words: String) -> Self {
         Self {
             schema: 1,
-            command: wish.words().split(' ').next().unwrap_or_default().to_string(),
+            command: wish
+                .words()
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_string(),
             change: Change::None,
             modules: Vec::new(),
             toplevel: None,
@@ -138,15 +143,21 @@ impl Report {
     /// What was done.
     pub fn activated(&mut self, activated: Activated) {
         self.error = activated.error();
-        self.change = if self.error.is_some() { Change::Failed } else { Change::Activated };
+        self.change = if self.error.is_some() {
+            Change::Failed
+        } else {
+            Change::Activated
+        };
         self.activation = Some(activated);
     }
 
     /// Prints it; its error, if there is one, is returned after that.
     pub fn print(mut self, session: &Session) -> Result<()> {
-        self.phases = self.counters.is_some().then(|| session.reporter.phases()).or_else(|| {
-            self.activation.as_ref().map(|_| session.reporter.phases())
-        });
+        self.phases = self
+            .counters
+            .is_some()
+            .then(|| session.reporter.phases())
+            .or_else(|| self.activation.as_ref().map(|_| session.reporter.phases()));
         session.reporter.finish();
         let mut out = std::io::stdout().lock();
         let written = if session.global.json {
@@ -166,10 +177,16 @@ impl Report {
     }
 
     fn human(&self) -> String {
-        let modules = if self.modules.is_empty() { "no module".to_string() } else { self.modules.join(", ") };
+        let modules = if self.modules.is_empty() {
+            "no module".to_string()
+        } else {
+            self.modules.join(", ")
+        };
         match self.change {
             Change::None => format!("{}\n", self.words),
-            Change::Same => format!("nothing changed: {modules} on, and the system is the one that runs\n"),
+            Change::Same => {
+                format!("nothing changed: {modules} on, and the system is the one that runs\n")
+            }
             Change::WouldActivate => self.would(&modules),
             Change::Activated => format!("{modules} on\n"),
             Change::Failed => String::new(),
@@ -183,7 +200,11 @@ impl Report {
         }
         if let Some(missing) = &self.missing {
             text += &names("to build", &missing.build, "");
-            let size = format!(" ({} to download, {} unpacked)", bytes(missing.download_bytes), bytes(missing.unpacked_bytes));
+            let size = format!(
+                " ({} to download, {} unpacked)",
+                bytes(missing.download_bytes),
+                bytes(missing.unpacked_bytes)
+            );
             text += &names("to fetch", &missing.fetch, &size);
             if missing.build.is_empty() && missing.fetch.is_empty() {
                 text += "nothing to build or fetch\n";
@@ -198,7 +219,11 @@ impl Report {
         let mut err = std::io::stderr().lock();
         let mut row = |name: &str, ms: f64, what: &str| {
             let time = duration(Duration::from_secs_f64(ms / 1e3));
-            let _ = writeln!(err, "{}", format!("  {name:9}{time:>9}   {what}").trim_end());
+            let _ = writeln!(
+                err,
+                "{}",
+                format!("  {name:9}{time:>9}   {what}").trim_end()
+            );
         };
         for phase in Phase::ALL {
             if let Some(ms) = phases.get(phase) {
@@ -214,7 +239,9 @@ impl Report {
         let missing = self.missing.as_ref();
         match phase {
             Phase::Evaluate => self.counters.as_ref().map(counters).unwrap_or_default(),
-            Phase::Build => missing.map_or_else(String::new, |m| format!("{} built", m.build.len())),
+            Phase::Build => {
+                missing.map_or_else(String::new, |m| format!("{} built", m.build.len()))
+            }
             Phase::Fetch => missing.map_or_else(String::new, |m| bytes(m.download_bytes)),
             Phase::Lock | Phase::Query | Phase::Activate => String::new(),
         }
@@ -271,7 +298,7 @@ fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -285,13 +312,19 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped() {
-        assert_eq!([thousands(7), thousands(1234), thousands(1_234_567)], ["7", "1,234", "1,234,567"]);
+        assert_eq!(
+            [thousands(7), thousands(1234), thousands(1_234_567)],
+            ["7", "1,234", "1,234,567"]
+        );
     }
 
     #[test]
     fn many_names_are_counted() {
         let paths: Vec<String> = (0..12).map(|n| format!("/nix/store/x-p{n}.drv")).collect();
         let text = names("to build", &paths, "");
-        assert!(text.starts_with("to build: 12\n  p0\n") && text.ends_with("  and 2 more\n"), "{text}");
+        assert!(
+            text.starts_with("to build: 12\n  p0\n") && text.ends_with("  and 2 more\n"),
+            "{text}"
+        );
     }
 }

@@ -37,15 +37,28 @@ struct Module {
 /// Shows the state of all modules that are wanted, or of the named ones.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
-    let known: Option<Vec<String>> =
-        situation.baked.as_ref().map(|baked| baked.modules.iter().map(|module| module.name.clone()).collect());
+    let known: Option<Vec<String>> = situation.baked.as_ref().map(|baked| {
+        baked
+            .modules
+            .iter()
+            .map(|module| module.name.clone())
+            .collect()
+    });
     if let Some(known) = &known {
-        let unknown: Vec<String> = names.iter().filter(|name| !known.contains(name)).cloned().collect();
+        let unknown: Vec<String> = names
+            .iter()
+            .filter(|name| !known.contains(name))
+            .cloned()
+            .collect();
         if !unknown.is_empty() {
             return Err(crate::evaluation::unknown_modules(&unknown, known).into());
         }
     }
-    let shown = if names.is_empty() { &situation.state.wanted } else { names };
+    let shown = if names.is_empty() {
+        &situation.state.wanted
+    } else {
+        names
+    };
     let modules: Vec<Module> = shown
         .iter()
         .map(|name| Module {
@@ -54,7 +67,11 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
             active: situation.active().contains(name),
         })
         .collect();
-    let off: Vec<String> = modules.iter().filter(|module| !module.active).map(|module| module.name.clone()).collect();
+    let off: Vec<String> = modules
+        .iter()
+        .filter(|module| !module.active)
+        .map(|module| module.name.clone())
+        .collect();
     let status = Status {
         schema: 1,
         revision: situation.state.revision,
@@ -71,13 +88,18 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     } else {
         human(&status)
     };
-    std::io::stdout().write_all(text.as_bytes()).context("write the result to stdout")?;
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("write the result to stdout")?;
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }
     // What was printed says it all; the exit code is for scripts.
     let verb = if off.len() == 1 { "is" } else { "are" };
-    Err(anyhow::Error::from(Failure::NotActive.error(format!("{} {verb} not on", off.join(", ")))).context(Printed))
+    Err(
+        anyhow::Error::from(Failure::NotActive.error(format!("{} {verb} not on", off.join(", "))))
+            .context(Printed),
+    )
 }
 
 fn human(status: &Status) -> String {
@@ -98,13 +120,25 @@ fn human(status: &Status) -> String {
         row(&module.name, state);
     }
     if let Some(pending) = &status.pending {
-        row("interrupted", &format!("transaction {} ended while {}", pending.transaction, step(pending)));
+        row(
+            "interrupted",
+            &format!(
+                "transaction {} ended while {}",
+                pending.transaction,
+                step(pending)
+            ),
+        );
     }
     if status.foreign {
-        row("base", "the system was switched by other means since the last transaction");
+        row(
+            "base",
+            "the system was switched by other means since the last transaction",
+        );
     }
     if let Some(pin) = &status.pin {
-        let rev = pin.rev.as_ref().map_or_else(String::new, |rev| format!(" at {}", rev.chars().take(12).collect::<String>()));
+        let rev = pin.rev.as_ref().map_or_else(String::new, |rev| {
+            format!(" at {}", rev.chars().take(12).collect::<String>())
+        });
         row("source", &format!("{} of {}{rev}", pin.host, pin.url));
         for (input, url) in &pin.overrides {
             row("  input", &format!("{input} is {url}"));

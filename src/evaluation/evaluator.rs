@@ -38,7 +38,10 @@ pub(super) struct Problem {
 
 /// Runs the role on stdin, which is a socket to the client.
 pub fn run() -> Result<()> {
-    let socket = std::io::stdin().as_fd().try_clone_to_owned().context("take over stdin")?;
+    let socket = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .context("take over stdin")?;
     let mut socket = UnixStream::from(socket);
     send(&mut socket, &Greeting::ours())?;
     let mut requests = BufReader::new(socket.try_clone().context("share the socket")?);
@@ -59,7 +62,8 @@ pub fn run() -> Result<()> {
     });
     let writer = std::thread::spawn(move || forward(outbox, socket));
     std::thread::spawn(move || {
-        let last = match libnix.with_evaluator(|evaluator| evaluate(evaluator, &request, &answers)) {
+        let last = match libnix.with_evaluator(|evaluator| evaluate(evaluator, &request, &answers))
+        {
             Ok(evaluated) => Answer::Done {
                 evaluated: Box::new(evaluated),
             },
@@ -84,7 +88,9 @@ fn forward(outbox: Receiver<Answer>, socket: UnixStream) {
         let mut next = Some(answer);
         // Everything that is there goes out in one go.
         while let Some(answer) = next {
-            if serde_json::to_writer(&mut socket, &answer).is_err() || socket.write_all(b"\n").is_err() {
+            if serde_json::to_writer(&mut socket, &answer).is_err()
+                || socket.write_all(b"\n").is_err()
+            {
                 return;
             }
             next = outbox.try_recv().ok();
@@ -95,7 +101,11 @@ fn forward(outbox: Receiver<Answer>, socket: UnixStream) {
     }
 }
 
-fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Sender<Answer>) -> Result<Evaluated> {
+fn evaluate(
+    evaluator: &Evaluator,
+    request: &Request,
+    answers: &Sender<Answer>,
+) -> Result<Evaluated> {
     let say = |answer| {
         let _ = answers.send(answer);
     };

@@ -29,7 +29,11 @@ pub(super) fn error(request: &Request, error: &anyhow::Error) -> Failed {
 fn nix_error(request: &Request, error: &NixError) -> Failed {
     let message = error.message.trim();
     let mut lines = message.lines();
-    let mut failed = failure(format!("{}: {}", subject(request), lines.next().unwrap_or_default().trim()));
+    let mut failed = failure(format!(
+        "{}: {}",
+        subject(request),
+        lines.next().unwrap_or_default().trim()
+    ));
     for line in lines.take(MESSAGE_LINES) {
         failed = failed.detail(line);
     }
@@ -43,23 +47,40 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
         .rev()
         .filter_map(|trace| trace.position.as_ref())
         .find(|position| !position.file.is_empty());
-    if let Some(position) = error.position.as_ref().filter(|p| !p.file.is_empty()).or(in_files) {
-        failed = failed.detail(format!("at {}:{}:{}", in_source(&position.file), position.line, position.column));
+    if let Some(position) = error
+        .position
+        .as_ref()
+        .filter(|p| !p.file.is_empty())
+        .or(in_files)
+    {
+        failed = failed.detail(format!(
+            "at {}:{}:{}",
+            in_source(&position.file),
+            position.line,
+            position.column
+        ));
         if let Some(line) = source_line(&position.file, position.line) {
             failed = failed.detail(format!("{:>6} | {line}", position.line));
         }
     }
-    hint(request, message, failed.hint("--show-trace prints the whole way to the error"))
+    hint(
+        request,
+        message,
+        failed.hint("--show-trace prints the whole way to the error"),
+    )
 }
 
 /// A position without the store path of the tree that it is in.
 fn in_source(file: &str) -> &str {
-    file.split_once("-source/").map_or(file, |(_, inside)| inside)
+    file.split_once("-source/")
+        .map_or(file, |(_, inside)| inside)
 }
 
 fn source_line(file: &str, line: u32) -> Option<String> {
     let text = std::fs::read_to_string(Path::new(file)).ok()?;
-    text.lines().nth(line.checked_sub(1)? as usize).map(String::from)
+    text.lines()
+        .nth(line.checked_sub(1)? as usize)
+        .map(String::from)
 }
 
 /// What to do about the errors that people meet most.
@@ -118,12 +139,22 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
 
 /// Names that no module has.
 pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
-    let (noun, verb) = if names.len() == 1 { ("module", "is") } else { ("modules", "are") };
-    let mut failed = Failure::Usage.error(format!("there {verb} no {noun} called {}", names.join(", ")));
+    let (noun, verb) = if names.len() == 1 {
+        ("module", "is")
+    } else {
+        ("modules", "are")
+    };
+    let mut failed = Failure::Usage.error(format!(
+        "there {verb} no {noun} called {}",
+        names.join(", ")
+    ));
     for name in names {
         let close = nearest(name, known);
         if !close.is_empty() {
-            failed = failed.hint(format!("for '{name}', did you mean {}?", close.join(" or ")));
+            failed = failed.hint(format!(
+                "for '{name}', did you mean {}?",
+                close.join(" or ")
+            ));
         }
     }
     failed.hint("`runtime-module list` shows the modules there are")

@@ -249,7 +249,10 @@ fn converse(
         match receive(&mut process.messages) {
             Ok(Some(Answer::Libnix { event })) => reporter.libnix(event),
             Ok(Some(Answer::Warnings { warnings })) => reporter.warnings(&warnings),
-            Ok(Some(Answer::Phase { phase, milliseconds })) => {
+            Ok(Some(Answer::Phase {
+                phase,
+                milliseconds,
+            })) => {
                 reporter.end_after(phase, milliseconds);
                 if phase == Phase::Lock {
                     reporter.begin(Phase::Evaluate);
@@ -267,7 +270,11 @@ fn converse(
 
 /// The names of what is evaluated, for messages.
 fn subject(request: &Request) -> String {
-    let names: Vec<&str> = request.modules.iter().map(|module| module.name.as_str()).collect();
+    let names: Vec<&str> = request
+        .modules
+        .iter()
+        .map(|module| module.name.as_str())
+        .collect();
     if request.target == Target::Registry {
         format!("list the modules of host '{}'", request.host)
     } else if names.is_empty() {

@@ -24,7 +24,9 @@ pub fn pin(
         let locked = evaluator
             .lock(reference, base, overrides)
             .map_err(|error| unresolved(reference, &error))?;
-        evaluator.read_locked(&locked).context("read the locked flake")
+        evaluator
+            .read_locked(&locked)
+            .context("read the locked flake")
     })?;
     Ok((from_locked(&locked, overrides, host)?, locked))
 }
@@ -47,13 +49,25 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
 }
 
 fn from_locked(locked: &LockedFlake, overrides: &[(String, String)], host: &str) -> Result<Pin> {
-    let attributes: Value = serde_json::from_str(&locked.attributes).context("read the locked reference")?;
-    let text = |name: &str| attributes.get(name).and_then(Value::as_str).map(String::from);
+    let attributes: Value =
+        serde_json::from_str(&locked.attributes).context("read the locked reference")?;
+    let text = |name: &str| {
+        attributes
+            .get(name)
+            .and_then(Value::as_str)
+            .map(String::from)
+    };
     let number = |name: &str| attributes.get(name).and_then(Value::as_u64);
     let mut query: Vec<(&str, String)> = Vec::new();
     let mut add = |name, value: Option<String>| query.extend(value.map(|value| (name, value)));
-    add("dir", Some(locked.directory.clone()).filter(|dir| !dir.is_empty()));
-    add("lastModified", number("lastModified").map(|n| n.to_string()));
+    add(
+        "dir",
+        Some(locked.directory.clone()).filter(|dir| !dir.is_empty()),
+    );
+    add(
+        "lastModified",
+        number("lastModified").map(|n| n.to_string()),
+    );
     add("narHash", text("narHash"));
     // A lock that had to be changed makes the tree another one than its revision says; Nix then shows no revision either.
     if !locked.lock_changed {
@@ -66,7 +80,11 @@ fn from_locked(locked: &LockedFlake, overrides: &[(String, String)], host: &str)
         .collect();
     Ok(Pin {
         url: locked.original_url.clone(),
-        locked: format!("path:{}?{}", percent_encode(&locked.source), query.join("&")),
+        locked: format!(
+            "path:{}?{}",
+            percent_encode(&locked.source),
+            query.join("&")
+        ),
         source: locked.source.clone(),
         host: host.into(),
         rev: text("rev").or_else(|| text("dirtyRev")),
@@ -84,7 +102,9 @@ fn from_locked(locked: &LockedFlake, overrides: &[(String, String)], host: &str)
 fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                char::from(byte).to_string()
+            }
             byte => format!("%{byte:02X}"),
         })
         .collect()
@@ -94,7 +114,9 @@ fn percent_encode(text: &str) -> String {
 pub fn lock_inputs(lock: &str) -> Vec<(String, String)> {
     let lock: Value = serde_json::from_str(lock).unwrap_or_default();
     let root = lock.get("root").and_then(Value::as_str).unwrap_or("root");
-    let inputs = lock.pointer(&format!("/nodes/{root}/inputs")).and_then(Value::as_object);
+    let inputs = lock
+        .pointer(&format!("/nodes/{root}/inputs"))
+        .and_then(Value::as_object);
     let described = |node: &Value| {
         let locked = lock.pointer(&format!("/nodes/{}/locked", node.as_str()?))?;
         let field = |name: &str| locked.get(name).and_then(Value::as_str);
@@ -133,6 +155,9 @@ mod tests {
     #[test]
     fn inputs_are_told_by_name_and_revision() {
         let lock = r#"{"root":"root","nodes":{"root":{"inputs":{"nixpkgs":"n"}},"n":{"locked":{"rev":"0123456789abcdef"}}}}"#;
-        assert_eq!(lock_inputs(lock), [("nixpkgs".to_string(), "0123456789ab".to_string())]);
+        assert_eq!(
+            lock_inputs(lock),
+            [("nixpkgs".to_string(), "0123456789ab".to_string())]
+        );
     }
 }

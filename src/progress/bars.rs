@@ -62,7 +62,11 @@ impl Bars {
 
     fn paint(&self, style: console::Style, text: &str) -> String {
         if self.colour {
-            style.for_stderr().force_styling(true).apply_to(text).to_string()
+            style
+                .for_stderr()
+                .force_styling(true)
+                .apply_to(text)
+                .to_string()
         } else {
             text.to_string()
         }
@@ -70,8 +74,16 @@ impl Bars {
 
     /// One line for each thing under way, below the phases.
     fn draw_running(&mut self, model: &Model, now: Duration) {
-        let all: Vec<&Running> = model.builds.values().chain(model.fetches.values()).collect();
-        let mut texts: Vec<String> = all.iter().take(SHOWN).map(|one| running_line(one, now)).collect();
+        let all: Vec<&Running> = model
+            .builds
+            .values()
+            .chain(model.fetches.values())
+            .collect();
+        let mut texts: Vec<String> = all
+            .iter()
+            .take(SHOWN)
+            .map(|one| running_line(one, now))
+            .collect();
         if all.len() > SHOWN {
             texts.push(format!("and {} more", all.len() - SHOWN));
         }
@@ -148,7 +160,9 @@ impl Renderer for Bars {
 }
 
 fn columns() -> usize {
-    console::Term::stderr().size_checked().map_or(COLUMNS, |(_, columns)| usize::from(columns))
+    console::Term::stderr()
+        .size_checked()
+        .map_or(COLUMNS, |(_, columns)| usize::from(columns))
 }
 
 fn template(text: &str) -> ProgressStyle {
@@ -157,7 +171,11 @@ fn template(text: &str) -> ProgressStyle {
 
 /// A phase whose end is not known.
 fn unknown(colour: bool) -> ProgressStyle {
-    let style = if colour { "{prefix:9} {spinner:.cyan} {wide_msg}" } else { "{prefix:9} {spinner} {wide_msg}" };
+    let style = if colour {
+        "{prefix:9} {spinner:.cyan} {wide_msg}"
+    } else {
+        "{prefix:9} {spinner} {wide_msg}"
+    };
     template(style).tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
 }
 
@@ -168,8 +186,15 @@ fn known(colour: bool, columns: usize, words: usize) -> ProgressStyle {
     if width < 4 {
         return template("{prefix:9} {percent:>3} %  {wide_msg}");
     }
-    let bar = if colour { format!("{{bar:{width}.cyan/dim}}") } else { format!("{{bar:{width}}}") };
-    template(&format!("{{prefix:9}} {bar} {{percent:>3}} %  {{wide_msg}}")).progress_chars("━╸─")
+    let bar = if colour {
+        format!("{{bar:{width}.cyan/dim}}")
+    } else {
+        format!("{{bar:{width}}}")
+    };
+    template(&format!(
+        "{{prefix:9}} {bar} {{percent:>3}} %  {{wide_msg}}"
+    ))
+    .progress_chars("━╸─")
 }
 
 fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
@@ -180,7 +205,9 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
             let left = model
                 .estimate
                 .as_ref()
-                .map(|estimate| Duration::from_secs_f64(estimate.milliseconds / 1e3).saturating_sub(elapsed))
+                .map(|estimate| {
+                    Duration::from_secs_f64(estimate.milliseconds / 1e3).saturating_sub(elapsed)
+                })
                 .filter(|left| left.as_millis() > 200)
                 .map_or_else(String::new, |left| format!(", {} left", duration(left)));
             format!("{} files, {time}{left}", model.files)
@@ -188,10 +215,17 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
         Phase::Build | Phase::Fetch => {
             let mut parts = Vec::new();
             if model.built.expected > 0 {
-                parts.push(format!("{} of {} built", model.built.done, model.built.expected));
+                parts.push(format!(
+                    "{} of {} built",
+                    model.built.done, model.built.expected
+                ));
             }
             if model.fetched.expected > 0 {
-                parts.push(format!("{} of {}", bytes(model.fetched.done), bytes(model.fetched.expected)));
+                parts.push(format!(
+                    "{} of {}",
+                    bytes(model.fetched.done),
+                    bytes(model.fetched.expected)
+                ));
             }
             parts.push(time);
             parts.join(", ")
@@ -229,6 +263,9 @@ mod tests {
             line: "cc main.c".into(),
             bytes: (0, 0),
         };
-        assert_eq!(running_line(&running, Duration::from_secs(3)), "hello  2.0 s  buildPhase  cc main.c");
+        assert_eq!(
+            running_line(&running, Duration::from_secs(3)),
+            "hello  2.0 s  buildPhase  cc main.c"
+        );
     }
 }

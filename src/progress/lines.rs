@@ -24,7 +24,9 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new() -> Self {
-        Self { spoke: Duration::ZERO }
+        Self {
+            spoke: Duration::ZERO,
+        }
     }
 }
 
@@ -52,14 +54,25 @@ fn line(notice: &Notice, model: &Model) -> Option<String> {
     Some(match notice {
         Notice::Begun(Phase::Lock | Phase::Query) => return None,
         Notice::Begun(phase) => format!("{} …", phase.name()),
-        Notice::Ended(Phase::Evaluate, time) => format!("evaluate: {} files, {}", model.files, duration(*time)),
+        Notice::Ended(Phase::Evaluate, time) => {
+            format!("evaluate: {} files, {}", model.files, duration(*time))
+        }
         Notice::Ended(phase, time) => format!("{}: {}", phase.name(), duration(*time)),
         Notice::BuildStarted(name) => format!("build: {name}"),
         Notice::FetchStarted(name) => format!("fetch: {name}"),
         Notice::BuildLine(name, line) => format!("{name}> {line}"),
-        Notice::Missing { build: 0, fetch: 0, .. } => return None,
-        Notice::Missing { build, fetch, download } => {
-            format!("query: {build} to build, {fetch} to fetch ({})", bytes(*download))
+        Notice::Missing {
+            build: 0, fetch: 0, ..
+        } => return None,
+        Notice::Missing {
+            build,
+            fetch,
+            download,
+        } => {
+            format!(
+                "query: {build} to build, {fetch} to fetch ({})",
+                bytes(*download)
+            )
         }
         Notice::Warning(text) => format!("warning: {text}"),
         Notice::Note(text) | Notice::Message(text) => text.clone(),
@@ -74,13 +87,22 @@ fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
     match phase {
         Phase::Evaluate => format!("evaluate: still at it, {} files, {time}", model.files),
         Phase::Build | Phase::Fetch => {
-            let names: Vec<&str> = model.builds.values().take(3).map(|build| build.name.as_str()).collect();
+            let names: Vec<&str> = model
+                .builds
+                .values()
+                .take(3)
+                .map(|build| build.name.as_str())
+                .collect();
             format!(
                 "{}: {} of {} built, {time}, now {}",
                 phase.name(),
                 model.built.done,
                 model.built.expected,
-                if names.is_empty() { "fetching".to_string() } else { names.join(", ") }
+                if names.is_empty() {
+                    "fetching".to_string()
+                } else {
+                    names.join(", ")
+                }
             )
         }
         _ => format!("{}: still at it, {time}", phase.name()),
@@ -102,9 +124,17 @@ impl Renderer for Events {
             }
             Notice::BuildStarted(name) => json!({"event": "build", "name": name}),
             Notice::FetchStarted(name) => json!({"event": "fetch", "name": name}),
-            Notice::BuildLine(name, line) => json!({"event": "build-line", "name": name, "line": line}),
-            Notice::BuildPhase(name, phase) => json!({"event": "build-phase", "name": name, "phase": phase}),
-            Notice::Missing { build, fetch, download } => {
+            Notice::BuildLine(name, line) => {
+                json!({"event": "build-line", "name": name, "line": line})
+            }
+            Notice::BuildPhase(name, phase) => {
+                json!({"event": "build-phase", "name": name, "phase": phase})
+            }
+            Notice::Missing {
+                build,
+                fetch,
+                download,
+            } => {
                 json!({"event": "missing", "build": build, "fetch": fetch, "downloadBytes": download})
             }
             Notice::Warning(text) => json!({"event": "warning", "text": text}),
@@ -117,7 +147,9 @@ impl Renderer for Events {
     }
 
     fn draw(&mut self, model: &Model, now: Duration) {
-        let Some((phase, _)) = model.phase else { return };
+        let Some((phase, _)) = model.phase else {
+            return;
+        };
         let event = json!({
             "schema": 1,
             "event": "progress",
@@ -167,11 +199,26 @@ mod tests {
     fn steps_are_lines() {
         let model = Model::new(false, 1);
         let text = |notice| line(&notice, &model);
-        assert_eq!(text(Notice::Ended(Phase::Build, Duration::from_secs(3))).as_deref(), Some("build: 3.0 s"));
         assert_eq!(
-            text(Notice::Missing { build: 2, fetch: 1, download: 1_500_000 }).as_deref(),
+            text(Notice::Ended(Phase::Build, Duration::from_secs(3))).as_deref(),
+            Some("build: 3.0 s")
+        );
+        assert_eq!(
+            text(Notice::Missing {
+                build: 2,
+                fetch: 1,
+                download: 1_500_000
+            })
+            .as_deref(),
             Some("query: 2 to build, 1 to fetch (1.50 MB)")
         );
-        assert_eq!(text(Notice::Missing { build: 0, fetch: 0, download: 0 }), None);
+        assert_eq!(
+            text(Notice::Missing {
+                build: 0,
+                fetch: 0,
+                download: 0
+            }),
+            None
+        );
     }
 }

@@ -20,8 +20,8 @@ use crate::error::neutral;
 use crate::libnix::{Event, Missing, NixError};
 use crate::timings::{Phase, Phases};
 
-pub use model::Notice;
 use model::Model;
+pub use model::Notice;
 
 /// How often the picture changes at most.
 const FRAME: Duration = Duration::from_millis(100);
@@ -299,8 +299,19 @@ mod tests {
     fn durations_read_well() {
         let ms = |n| duration(Duration::from_millis(n));
         assert_eq!(
-            [ms(7), ms(99), ms(100), ms(9_940), ms(9_960), ms(59_400), ms(59_600), ms(125_000)],
-            ["7 ms", "99 ms", "0.1 s", "9.9 s", "10 s", "59 s", "1 m 00 s", "2 m 05 s"]
+            [
+                ms(7),
+                ms(99),
+                ms(100),
+                ms(9_940),
+                ms(9_960),
+                ms(59_400),
+                ms(59_600),
+                ms(125_000)
+            ],
+            [
+                "7 ms", "99 ms", "0.1 s", "9.9 s", "10 s", "59 s", "1 m 00 s", "2 m 05 s"
+            ]
         );
     }
 

@@ -127,8 +127,14 @@ impl Model {
     pub fn share(&self, now: Duration) -> Option<f64> {
         let (phase, since) = self.phase?;
         match phase {
-            Phase::Evaluate => Some(self.estimate.as_ref()?.share(self.files, now.saturating_sub(since))),
-            Phase::Build if self.built.expected > 0 => Some(self.built.done as f64 / self.built.expected as f64),
+            Phase::Evaluate => Some(
+                self.estimate
+                    .as_ref()?
+                    .share(self.files, now.saturating_sub(since)),
+            ),
+            Phase::Build if self.built.expected > 0 => {
+                Some(self.built.done as f64 / self.built.expected as f64)
+            }
             _ => None,
         }
     }
@@ -148,7 +154,10 @@ impl Model {
             }
             Report::Libnix(event) => self.libnix(event, now),
             Report::Warnings(warnings) => {
-                let notices = warnings.iter().map(|text| Notice::Warning(clean(text))).collect();
+                let notices = warnings
+                    .iter()
+                    .map(|text| Notice::Warning(clean(text)))
+                    .collect();
                 self.warned.extend(warnings);
                 notices
             }
@@ -184,7 +193,9 @@ impl Model {
         match event {
             Event::Message { level, text } => self.message(level, &text),
             Event::Error { error } => self.message(error.level, &error.rendered),
-            Event::Start { id, activity, text, .. } => self.start(id, activity, &text, now),
+            Event::Start {
+                id, activity, text, ..
+            } => self.start(id, activity, &text, now),
             Event::Stop { id } => {
                 self.stop(id);
                 Vec::new()
@@ -195,11 +206,19 @@ impl Model {
 
     fn message(&mut self, level: u8, text: &str) -> Vec<Notice> {
         // The configuration's own warnings were told; libnix prints them too, in words of its own.
-        if level > self.verbosity || self.warned.iter().any(|warning| text.contains(warning.trim())) {
+        if level > self.verbosity
+            || self
+                .warned
+                .iter()
+                .any(|warning| text.contains(warning.trim()))
+        {
             return Vec::new();
         }
         let text = clean(text);
-        if let Some(warning) = text.strip_prefix("warning: ").or_else(|| text.strip_prefix("evaluation warning: ")) {
+        if let Some(warning) = text
+            .strip_prefix("warning: ")
+            .or_else(|| text.strip_prefix("evaluation warning: "))
+        {
             return vec![Notice::Warning(warning.to_string())];
         }
         match level {
@@ -275,14 +294,24 @@ impl Model {
                     return vec![Notice::BuildPhase(build.name.clone(), build.state.clone())];
                 }
             }
-            Progress::Amount { done, expected, running, failed } => {
+            Progress::Amount {
+                done,
+                expected,
+                running,
+                failed,
+            } => {
                 if let Some(transfer) = self.transfers.get_mut(&id) {
                     *transfer = (done, expected);
                     self.count_bytes();
                 } else if self.tallies.get(&id) == Some(&Activity::Builds) {
                     // What was asked for beforehand is a better total than what has been found on the way.
                     let expected = expected.max(self.missing.build.len() as u64);
-                    self.built = Tally { done, expected, running, failed };
+                    self.built = Tally {
+                        done,
+                        expected,
+                        running,
+                        failed,
+                    };
                 }
             }
             Progress::Expected { what, amount } => {
@@ -317,15 +346,34 @@ mod tests {
             derivation: "/nix/store/abc-hello.drv".into(),
             machine: String::new(),
         };
-        event(model, Event::Start { id, activity, text: String::new(), parent: 0 })
+        event(
+            model,
+            Event::Start {
+                id,
+                activity,
+                text: String::new(),
+                parent: 0,
+            },
+        )
     }
 
     #[test]
     fn a_build_is_shown_from_its_start_to_its_stop() {
         let mut model = Model::new(false, 1);
         assert_eq!(build(&mut model, 1), [Notice::BuildStarted("hello".into())]);
-        let line = Progress::LogLine { line: "\u{1b}[31mone\rtwo\u{1b}[0m".into() };
-        assert!(event(&mut model, Event::Progress { id: 1, progress: line }).is_empty());
+        let line = Progress::LogLine {
+            line: "\u{1b}[31mone\rtwo\u{1b}[0m".into(),
+        };
+        assert!(
+            event(
+                &mut model,
+                Event::Progress {
+                    id: 1,
+                    progress: line
+                }
+            )
+            .is_empty()
+        );
         assert_eq!(model.builds[&1].line, "two");
         event(&mut model, Event::Stop { id: 1 });
         assert!(model.builds.is_empty());
@@ -337,7 +385,13 @@ mod tests {
         build(&mut model, 1);
         let line = Progress::LogLine { line: "one".into() };
         assert_eq!(
-            event(&mut model, Event::Progress { id: 1, progress: line }),
+            event(
+                &mut model,
+                Event::Progress {
+                    id: 1,
+                    progress: line
+                }
+            ),
             [Notice::BuildLine("hello".into(), "one".into())]
         );
     }
@@ -346,17 +400,36 @@ mod tests {
     fn a_warning_of_the_configuration_is_said_once() {
         let mut model = Model::new(false, 1);
         model.apply(Report::Warnings(vec!["old option".into()]), Duration::ZERO);
-        let echo = Event::Message { level: 0, text: "trace: warning: old option".into() };
+        let echo = Event::Message {
+            level: 0,
+            text: "trace: warning: old option".into(),
+        };
         assert!(event(&mut model, echo).is_empty());
     }
 
     #[test]
     fn totals_do_not_shrink_below_what_was_asked_for() {
         let mut model = Model::new(false, 1);
-        let missing = Missing { build: vec!["a".into(), "b".into(), "c".into()], ..Missing::default() };
+        let missing = Missing {
+            build: vec!["a".into(), "b".into(), "c".into()],
+            ..Missing::default()
+        };
         model.apply(Report::Missing(missing), Duration::ZERO);
-        event(&mut model, Event::Start { id: 9, activity: Activity::Builds, text: String::new(), parent: 0 });
-        let progress = Progress::Amount { done: 1, expected: 1, running: 0, failed: 0 };
+        event(
+            &mut model,
+            Event::Start {
+                id: 9,
+                activity: Activity::Builds,
+                text: String::new(),
+                parent: 0,
+            },
+        );
+        let progress = Progress::Amount {
+            done: 1,
+            expected: 1,
+            running: 0,
+            failed: 0,
+        };
         event(&mut model, Event::Progress { id: 9, progress });
         assert_eq!((model.built.done, model.built.expected), (1, 3));
     }
@@ -366,8 +439,21 @@ mod tests {
         let mut model = Model::new(false, 1);
         let transfer = || Activity::FileTransfer { uri: "u".into() };
         for id in [1, 2] {
-            event(&mut model, Event::Start { id, activity: transfer(), text: String::new(), parent: 0 });
-            let progress = Progress::Amount { done: 10, expected: 20, running: 0, failed: 0 };
+            event(
+                &mut model,
+                Event::Start {
+                    id,
+                    activity: transfer(),
+                    text: String::new(),
+                    parent: 0,
+                },
+            );
+            let progress = Progress::Amount {
+                done: 10,
+                expected: 20,
+                running: 0,
+                failed: 0,
+            };
             event(&mut model, Event::Progress { id, progress });
         }
         event(&mut model, Event::Stop { id: 1 });

@@ -67,7 +67,14 @@ pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
             .open(&path)?;
         // What an interrupted writer left would make the next record unreadable.
         file.set_len(whole)?;
-        file.write_all(format!("{} {:08x} {json}\n", json.len(), crc32fast::hash(json.as_bytes())).as_bytes())?;
+        file.write_all(
+            format!(
+                "{} {:08x} {json}\n",
+                json.len(),
+                crc32fast::hash(json.as_bytes())
+            )
+            .as_bytes(),
+        )?;
         file.sync_all()
     };
     add().with_context(|| format!("add to the history {}", path.display()))
@@ -80,14 +87,23 @@ pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
     let found = records(&text);
     if let Some(line) = found.damaged {
         return Err(Failure::Refused
-            .error(format!("read the history {}: line {line} is damaged", path.display()))
-            .hint(format!("move the file away: {}; only the history is lost", path.display()))
+            .error(format!(
+                "read the history {}: line {line} is damaged",
+                path.display()
+            ))
+            .hint(format!(
+                "move the file away: {}; only the history is lost",
+                path.display()
+            ))
             .into());
     }
     found
         .json
         .into_iter()
-        .map(|json| serde_json::from_str(json).with_context(|| format!("read the history {}", path.display())))
+        .map(|json| {
+            serde_json::from_str(json)
+                .with_context(|| format!("read the history {}", path.display()))
+        })
         .collect()
 }
 
@@ -179,9 +195,17 @@ mod tests {
         let first = whole.iter().position(|b| *b == b'\n').expect("a line") + 1;
         for length in first..whole.len() {
             fs::write(locations.history(), &whole[..length]).expect("cut");
-            assert_eq!(read(&locations).expect("read"), [entry(1)], "cut at {length}");
+            assert_eq!(
+                read(&locations).expect("read"),
+                [entry(1)],
+                "cut at {length}"
+            );
             append(&locations, &entry(3)).expect("added");
-            assert_eq!(read(&locations).expect("read"), [entry(1), entry(3)], "cut at {length}");
+            assert_eq!(
+                read(&locations).expect("read"),
+                [entry(1), entry(3)],
+                "cut at {length}"
+            );
         }
     }
 
@@ -192,6 +216,9 @@ mod tests {
         bytes[20] ^= 1;
         fs::write(locations.history(), bytes).expect("damaged");
         let error = read(&locations).expect_err("an error");
-        assert!(format!("{error:#}").ends_with("line 1 is damaged"), "{error:#}");
+        assert!(
+            format!("{error:#}").ends_with("line 1 is damaged"),
+            "{error:#}"
+        );
     }
 }

@@ -36,7 +36,11 @@ pub fn hold(locations: &Locations, purpose: &str) -> Result<Held> {
         Ok(file) => file,
         Err((_, unix::errno::Errno::EWOULDBLOCK)) => {
             let holder = holder.trim();
-            let holder = if holder.is_empty() { "another run" } else { holder };
+            let holder = if holder.is_empty() {
+                "another run"
+            } else {
+                holder
+            };
             return Err(Failure::Refused
                 .error(format!("another transaction is under way: {holder}"))
                 .hint("wait for it to end, then try again")

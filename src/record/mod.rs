@@ -35,8 +35,8 @@ pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Opti
             .error(format!("read {}: {why}", path.display()))
             .hint(way_out)
     };
-    let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| damaged(format!("the file is damaged: {error}")))?;
+    let value: serde_json::Value = serde_json::from_str(&text)
+        .map_err(|error| damaged(format!("the file is damaged: {error}")))?;
     match value.get("schema").and_then(serde_json::Value::as_u64) {
         Some(SCHEMA) => {}
         Some(other) => {
@@ -64,7 +64,8 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let replace = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.write_all(text.as_bytes())?;
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(0o644))?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         // The rename itself must survive too.

@@ -14,7 +14,8 @@ use crate::locations::Locations;
 pub fn replace(locations: &Locations, store: &Store, name: &str, path: &str) -> Result<()> {
     make_folder(&locations.roots())?;
     let link = locations.roots().join(name);
-    if fs::read_link(&link).is_ok_and(|target| target == store.real_path(path).unwrap_or_default()) {
+    if fs::read_link(&link).is_ok_and(|target| target == store.real_path(path).unwrap_or_default())
+    {
         return Ok(());
     }
     store
@@ -28,12 +29,15 @@ pub fn prune(locations: &Locations, keep: &BTreeSet<String>) -> Result<()> {
     let entries = match fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error).with_context(|| format!("read the folder {}", folder.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("read the folder {}", folder.display()));
+        }
     };
     for entry in entries {
         let entry = entry.with_context(|| format!("read the folder {}", folder.display()))?;
         if !keep.contains(&*entry.file_name().to_string_lossy()) {
-            fs::remove_file(entry.path()).with_context(|| format!("remove the root {}", entry.path().display()))?;
+            fs::remove_file(entry.path())
+                .with_context(|| format!("remove the root {}", entry.path().display()))?;
         }
     }
     Ok(())

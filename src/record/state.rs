@@ -101,10 +101,12 @@ impl State {
             "move the file away: {}; the system that runs now is then the base, with no module on (`reset` is not possible then)",
             locations.state().display()
         );
-        Ok(read_json(&locations.state(), &way_out)?.unwrap_or_else(|| Self {
-            schema: SCHEMA,
-            ..Self::default()
-        }))
+        Ok(
+            read_json(&locations.state(), &way_out)?.unwrap_or_else(|| Self {
+                schema: SCHEMA,
+                ..Self::default()
+            }),
+        )
     }
 
     /// Replaces it. Only the activator does, holding the lock.
@@ -161,7 +163,12 @@ mod tests {
     #[test]
     fn every_cut_of_the_file_is_an_error_and_never_an_empty_state() {
         let (_dir, locations) = place();
-        State { schema: SCHEMA, ..State::default() }.write(&locations).expect("written");
+        State {
+            schema: SCHEMA,
+            ..State::default()
+        }
+        .write(&locations)
+        .expect("written");
         let whole = std::fs::read(locations.state()).expect("read");
         for length in 0..whole.len() - 2 {
             std::fs::write(locations.state(), &whole[..length]).expect("cut");

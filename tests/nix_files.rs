@@ -1,0 +1,47 @@
+//! Every Nix file of the project is formatted; `FORMAT=1` formats those that are not.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The fixture whose purpose is not to parse.
+const BROKEN: &str = "tests/minios/runtime/syntax-error.nix";
+
+fn nix_files() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.nix"])
+        .current_dir(root)
+        .output()
+        .expect("git lists the files of a checkout");
+    String::from_utf8_lossy(&listed.stdout)
+        .lines()
+        .filter(|file| *file != BROKEN && root.join(file).exists())
+        .map(|file| root.join(file))
+        .collect()
+}
+
+#[test]
+fn all_are_formatted() {
+    let files = nix_files();
+    assert!(!files.is_empty(), "the project has Nix files");
+    let mut wrong = Vec::new();
+    for file in files {
+        let before = std::fs::read_to_string(&file).expect("a file of the checkout");
+        let (status, after) =
+            alejandra::format::in_memory(file.display().to_string(), before.clone());
+        assert!(
+            !matches!(status, alejandra::format::Status::Error(_)),
+            "{} does not parse",
+            file.display()
+        );
+        if after == before {
+            continue;
+        }
+        if std::env::var_os("FORMAT").is_some() {
+            std::fs::write(&file, after).expect("the checkout is writable");
+        } else {
+            wrong.push(file.display().to_string());
+        }
+    }
+    assert!(wrong.is_empty(), "not formatted (make format): {}", wrong.join(", "));
+}

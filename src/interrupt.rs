@@ -14,6 +14,16 @@ use crate::error::Failure;
 const GRACE: Duration = Duration::from_millis(900);
 
 type Action = Box<dyn Fn() + Send>;
+type AtExit = Box<dyn Fn(Exit) + Send>;
+
+/// Why the process ends in the middle of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The run was stopped before it changed anything.
+    Interrupted,
+    /// The activation goes on without us.
+    Detached,
+}
 
 /// The run's interrupts.
 #[derive(Clone, Default)]
@@ -23,12 +33,11 @@ pub struct Interrupts(Arc<Inner>);
 struct Inner {
     interrupted: AtomicBool,
     detached: AtomicBool,
+    settled: AtomicBool,
     next: AtomicU64,
     actions: Mutex<Vec<(u64, Action)>>,
-    /// What must happen before the process ends in the middle: the terminal is put in order.
-    at_exit: Mutex<Option<Action>>,
-    /// What to say when the user lets go of an activation.
-    farewell: Mutex<Option<Action>>,
+    /// What must happen before the process ends in the middle: the terminal is put in order, the result printed.
+    at_exit: Mutex<Option<AtExit>>,
 }
 
 impl Interrupts {
@@ -63,13 +72,17 @@ impl Interrupts {
     }
 
     /// What to do before the process ends in the middle of something.
-    pub fn at_exit(&self, action: impl Fn() + Send + 'static) {
+    pub fn at_exit(&self, action: impl Fn(Exit) + Send + 'static) {
         *lock(&self.0.at_exit) = Some(Box::new(action));
     }
 
-    /// From now on an interrupt only ends this process; `farewell` says how to follow what goes on without it.
-    pub fn detach(&self, farewell: impl Fn() + Send + 'static) {
-        *lock(&self.0.farewell) = Some(Box::new(farewell));
+    /// The run has ended, and whatever there is to say is being said: an interrupt no longer ends the process.
+    pub fn settle(&self) {
+        self.0.settled.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on an interrupt only ends this process: what goes on does so without it.
+    pub fn detach(&self) {
         self.0.detached.store(true, Ordering::SeqCst);
     }
 
@@ -86,21 +99,20 @@ impl Interrupts {
 
 impl Inner {
     fn signalled(self: &Arc<Self>) {
+        if self.settled.load(Ordering::SeqCst) {
+            return;
+        }
         if self.detached.load(Ordering::SeqCst) {
-            self.tidy();
-            if let Some(farewell) = &*lock(&self.farewell) {
-                farewell();
-            }
-            std::process::exit(i32::from(Failure::Interrupted.code()));
+            return self.exit(Exit::Detached);
         }
         if self.interrupted.swap(true, Ordering::SeqCst) {
             // The second time it is meant.
-            self.exit();
+            return self.exit(Exit::Interrupted);
         }
         let inner = self.clone();
         std::thread::spawn(move || {
             std::thread::sleep(GRACE);
-            inner.exit();
+            inner.exit(Exit::Interrupted);
         });
         let inner = self.clone();
         std::thread::spawn(move || {
@@ -115,14 +127,13 @@ impl Inner {
         }
     }
 
-    fn tidy(&self) {
-        if let Some(tidy) = &*lock(&self.at_exit) {
-            tidy();
+    fn exit(&self, why: Exit) {
+        if self.settled.swap(true, Ordering::SeqCst) {
+            return;
         }
-    }
-
-    fn exit(&self) -> ! {
-        self.tidy();
+        if let Some(at_exit) = &*lock(&self.at_exit) {
+            at_exit(why);
+        }
         std::process::exit(i32::from(Failure::Interrupted.code()));
     }
 }

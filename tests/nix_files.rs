@@ -9,7 +9,13 @@ const BROKEN: &str = "tests/minios/runtime/syntax-error.nix";
 fn nix_files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let listed = Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.nix"])
+        .args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "*.nix",
+        ])
         .current_dir(root)
         .output()
         .expect("git lists the files of a checkout");
@@ -43,5 +49,9 @@ fn all_are_formatted() {
             wrong.push(file.display().to_string());
         }
     }
-    assert!(wrong.is_empty(), "not formatted (make format): {}", wrong.join(", "));
+    assert!(
+        wrong.is_empty(),
+        "not formatted (make format): {}",
+        wrong.join(", ")
+    );
 }

@@ -33,6 +33,9 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     for note in &plan.notes {
         session.reporter.note(note.clone());
     }
+    if session.global.impure {
+        session.reporter.note("evaluation is impure: it may see the environment, the time and files outside the flake");
+    }
     let activator = match run.dry_run {
         true => None,
         false => Some(activator(session)?),
@@ -67,8 +70,7 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
         } else {
             let request = request(session, &situation, &plan, &goal);
             drop(libnix);
-            let transaction = request.transaction.clone();
-            session.interrupts.detach(move || farewell(&transaction));
+            session.interrupts.detach();
             let activated = activator.activate(&request, &session.reporter)?;
             report.activated(activated);
         }
@@ -302,13 +304,4 @@ fn request(
         wanted: plan.wanted.clone(),
         phases: session.reporter.phases(),
     }
-}
-
-/// What is said to someone who lets go of an activation.
-fn farewell(transaction: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(
-        std::io::stderr(),
-        "the activation goes on without this terminal; `runtime-module status` says how it ends (transaction {transaction})"
-    );
 }

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use crate::cli::{Cli, Command, Global, Run};
+use crate::error::{Failed, Failure};
 use crate::evaluation::Memory;
-use crate::interrupt::Interrupts;
+use crate::interrupt::{Exit, Interrupts};
 use crate::libnix::Settings;
 use crate::locations::Locations;
 use crate::plan::Wish;
@@ -54,7 +55,11 @@ impl Session {
         let interrupts = Interrupts::listen()?;
         let reporter = Reporter::start(style)?;
         let terminal = reporter.clone();
-        interrupts.at_exit(move || terminal.finish());
+        let json = global.json;
+        interrupts.at_exit(move |why| {
+            terminal.finish();
+            crate::complain(&interrupted(why).into(), json);
+        });
         Ok(Self {
             locations: locations(&global),
             here: std::env::current_dir().context("find the current folder")?,
@@ -116,10 +121,21 @@ pub fn locations(global: &Global) -> Locations {
     )
 }
 
+/// What is said when the process ends in the middle of something.
+fn interrupted(why: Exit) -> Failed {
+    match why {
+        Exit::Interrupted => Failure::Interrupted.error("interrupted; nothing was changed"),
+        Exit::Detached => Failure::Interrupted
+            .error("interrupted; the activation goes on without this terminal")
+            .hint("`runtime-module status` says how it ends"),
+    }
+}
+
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<()> {
     let session = Session::begin(cli.global)?;
     let result = dispatch(&session, cli.command);
+    session.interrupts.settle();
     session.reporter.finish();
     result
 }

@@ -158,6 +158,7 @@ impl Report {
             .is_some()
             .then(|| session.reporter.phases())
             .or_else(|| self.activation.as_ref().map(|_| session.reporter.phases()));
+        session.interrupts.settle();
         session.reporter.finish();
         let mut out = std::io::stdout().lock();
         let written = if session.global.json {

@@ -206,12 +206,7 @@ impl Model {
 
     fn message(&mut self, level: u8, text: &str) -> Vec<Notice> {
         // The configuration's own warnings were told; libnix prints them too, in words of its own.
-        if level > self.verbosity
-            || self
-                .warned
-                .iter()
-                .any(|warning| text.contains(warning.trim()))
-        {
+        if level > self.verbosity || self.warned.iter().any(|warning| same_words(text, warning)) {
             return Vec::new();
         }
         let text = clean(text);
@@ -325,6 +320,12 @@ impl Model {
     }
 }
 
+/// Whether `text` holds the words of `warning`, however they are broken into lines.
+fn same_words(text: &str, warning: &str) -> bool {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words(&console::strip_ansi_codes(text)).contains(&words(warning))
+}
+
 /// Text from outside, on one line, with nothing in it that moves a cursor. Colours are dropped, not shown as characters.
 fn clean(text: &str) -> String {
     let plain = console::strip_ansi_codes(text);
@@ -399,10 +400,13 @@ mod tests {
     #[test]
     fn a_warning_of_the_configuration_is_said_once() {
         let mut model = Model::new(false, 1);
-        model.apply(Report::Warnings(vec!["old option".into()]), Duration::ZERO);
+        model.apply(
+            Report::Warnings(vec!["old option,\nsecond line".into()]),
+            Duration::ZERO,
+        );
         let echo = Event::Message {
             level: 0,
-            text: "trace: warning: old option".into(),
+            text: "trace: warning: old option,\n         second line".into(),
         };
         assert!(event(&mut model, echo).is_empty());
     }

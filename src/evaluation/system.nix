@@ -52,11 +52,7 @@ let
     };
 
   direct =
-    module:
-    if module.file != null then
-      fromFile module.file
-    else
-      (outputEntry module.name).module;
+    module: if module.file != null then fromFile module.file else (outputEntry module.name).module;
 
   # With everything known beforehand the host's own modules are evaluated once, extended. To look modules up in the
   # host's options, the host must be evaluated by itself too.
@@ -103,7 +99,9 @@ in
       }
     else if !(base ? extendModules) then
       { kind = "not-a-configuration"; }
-    else if lookUp && !(base.options ? services.runtimeModules.registry) && !(outputs ? runtimeModules) then
+    else if
+      lookUp && !(base.options ? services.runtimeModules.registry) && !(outputs ? runtimeModules)
+    then
       { kind = "no-option"; }
     else if lookUp && builtins.any (name: named name == [ ]) names then
       {
@@ -127,7 +125,12 @@ in
 
   # Everything that a person may choose from; only for `list`.
   registry = map (entry: {
-    inherit (entry) name description origin skipValidation;
+    inherit (entry)
+      name
+      description
+      origin
+      skipValidation
+      ;
     file = if entry.file == null then null else builtins.unsafeDiscardStringContext entry.file;
     declared = map (where: builtins.unsafeDiscardStringContext (toString where)) entry.declared;
   }) registry;

@@ -1,0 +1,38 @@
+# Links the files of a system into $root/etc. Part of the script `activate`: $root and $etc are set, an error ends it.
+#
+# All links go through $root/etc/static, so whoever sees one that leads there knows whose it is.
+echo "setting up /etc..."
+static=$root/etc/static
+copies=$root/etc/.minios-copies
+ln -sfn "$etc" "$static"
+
+# What is no longer there goes: links that now lead nowhere, and copies that the new system does not have.
+find "$root/etc" -type l | while read -r link; do
+  case $(readlink "$link") in
+    "$static"/*) [ -e "$link" ] || rm -f "$link" ;;
+  esac
+done
+if [ -e "$copies" ]; then
+  while read -r name; do
+    [ -e "$etc/$name.mode" ] || rm -f "$root/etc/$name"
+  done < "$copies"
+fi
+: > "$copies"
+
+# An entry is a file or a folder of the store; in between are only plain folders.
+find "$etc" -mindepth 1 -type l | sed "s|^$etc/||" | while read -r name; do
+  file=$root/etc/$name
+  mkdir -p "$(dirname "$file")"
+  if [ -d "$file" ] && [ ! -L "$file" ]; then
+    echo "warning: $file is a folder, and stays as it is" >&2
+  elif [ -e "$etc/$name.mode" ]; then
+    cp -f "$etc/$name" "$file.tmp"
+    chmod "$(cat "$etc/$name.mode")" "$file.tmp"
+    # An ordinary user, in a root of their own, can give nothing away.
+    [ "$(id -u)" != 0 ] || chown "$(cat "$etc/$name.uid"):$(cat "$etc/$name.gid")" "$file.tmp"
+    mv -f "$file.tmp" "$file"
+    echo "$name" >> "$copies"
+  elif [ "$(readlink "$file")" != "$static/$name" ]; then
+    ln -sfn "$static/$name" "$file"
+  fi
+done

@@ -1,0 +1,5 @@
+# A module that brings in another one.
+{
+  imports = [ ./adds-one.nix ];
+  items = [ "two" ];
+}

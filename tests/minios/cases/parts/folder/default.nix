@@ -1,0 +1,2 @@
+# A folder is imported by its `default.nix`.
+{ items = [ "folder" ]; }

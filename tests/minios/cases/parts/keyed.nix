@@ -1,0 +1,5 @@
+# A module with a key: the same one, however it is reached.
+{
+  key = "keyed";
+  items = [ "keyed" ];
+}

@@ -1,0 +1,2 @@
+# Not Nix: for the case of a file that cannot be parsed.
+{ items = [ "one" ;

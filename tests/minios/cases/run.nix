@@ -1,0 +1,42 @@
+# The cases with one library: `lib` is that library, `names` picks some cases ("topic/case"), and without it the result
+# is all the names.
+{
+  lib,
+  names ? null,
+}:
+let
+  topics = {
+    extend = ./extend.nix;
+    imports = ./imports.nix;
+    options = ./options.nix;
+    properties = ./properties.nix;
+    runtime-modules = ./runtime-modules.nix;
+    types = ./types.nix;
+  };
+  # Lazy: a case that fails hurts only whoever looks at it.
+  cases = builtins.listToAttrs (
+    builtins.concatLists (
+      builtins.attrValues (
+        builtins.mapAttrs (
+          topic: file:
+          let
+            found = import file { inherit lib; };
+          in
+          map (name: {
+            name = "${topic}/${name}";
+            value = found.${name};
+          }) (builtins.attrNames found)
+        ) topics
+      )
+    )
+  );
+in
+if names == null then
+  builtins.attrNames cases
+else
+  builtins.listToAttrs (
+    map (name: {
+      inherit name;
+      value = cases.${name};
+    }) names
+  )

@@ -1,0 +1,36 @@
+# A whole system from its modules, as `nixosSystem` gives it: what `evalModules` returns, and `pkgs`.
+{
+  modules,
+  specialArgs ? { },
+  system,
+}:
+let
+  lib = import ./lib;
+
+  evaluated = lib.evalModules {
+    class = "nixos";
+    specialArgs = {
+      modulesPath = toString ./modules;
+    }
+    // specialArgs;
+    modules = [
+      ./modules
+      {
+        _file = "the platform that the system was asked for";
+        nixpkgs.hostPlatform = lib.mkDefault system;
+      }
+    ]
+    ++ modules;
+  };
+
+  # An extended system offers what the first one did.
+  withExtras =
+    configuration:
+    configuration
+    // {
+      inherit lib;
+      inherit (configuration._module.args) pkgs;
+      extendModules = arguments: withExtras (configuration.extendModules arguments);
+    };
+in
+withExtras evaluated

@@ -1,0 +1,35 @@
+# The older way to declare modules: a list, in an order of its own.
+{ self, ... }:
+{
+  imports = [
+    ./common.nix
+    ../../../nixos/runtime-modules
+  ];
+
+  networking.hostName = "box-list";
+
+  services.runtimeModules = {
+    enable = true;
+    flake = self;
+    flakeUrl = "git+file:///etc/nixos";
+    modules = [
+      {
+        name = "web";
+        path = ../runtime/web.nix;
+      }
+      {
+        name = "hello";
+        path = ../runtime/hello.nix;
+        desc = "A greeting on every start";
+      }
+      {
+        name = "pair";
+        imports = [
+          ../runtime/pair/left.nix
+          ../runtime/pair/right.nix
+        ];
+        skipValidation = true;
+      }
+    ];
+  };
+}

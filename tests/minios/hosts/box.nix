@@ -1,0 +1,114 @@
+# The host that tests and the demonstration work on: it declares every module of `../runtime`, good and bad.
+{ pkgs, self, ... }:
+{
+  imports = [
+    ./common.nix
+    ../../../nixos/runtime-modules
+  ];
+
+  networking.hostName = "box";
+
+  # A layer over the packages, since most machines have one.
+  nixpkgs.overlays = [
+    (_final: previous: {
+      greeter = previous.greeter // {
+        overlaid = true;
+      };
+    })
+  ];
+  environment.systemPackages = [ pkgs.greeter ];
+
+  # One for each thing that a switch may do to a service whose unit has changed; the module `settings` changes them all.
+  systemd.services = {
+    journal = {
+      description = "Keeps a journal: is stopped, and started again";
+      wantedBy = [ "multi-user.target" ];
+      script = "while sleep 60; do :; done";
+    };
+    gateway = {
+      description = "Lets others in: is restarted at once";
+      wantedBy = [ "multi-user.target" ];
+      stopIfChanged = false;
+      script = "while sleep 60; do :; done";
+    };
+    names = {
+      description = "Knows names: is reloaded";
+      wantedBy = [ "multi-user.target" ];
+      reloadIfChanged = true;
+      serviceConfig.ExecReload = "${pkgs.busybox}/bin/true";
+      script = "while sleep 60; do :; done";
+    };
+    session = {
+      description = "Holds a session: is left alone";
+      wantedBy = [ "multi-user.target" ];
+      restartIfChanged = false;
+      script = "while sleep 60; do :; done";
+    };
+  };
+
+  services.runtimeModules = {
+    enable = true;
+    flake = self;
+    modules = {
+      # What a demonstration turns on.
+      hello = {
+        module = ../runtime/hello.nix;
+        description = "A greeting on every start";
+      };
+      # Its description is the first line of the file.
+      web.module = ../runtime/web.nix;
+      slow = {
+        path = ../runtime/slow.nix;
+        description = "Takes some seconds to build";
+      };
+      # A path is an entry of its own.
+      noisy = ../runtime/noisy.nix;
+      settings = ../runtime/settings.nix;
+      users = ../runtime/users.nix;
+      warning = ../runtime/warning.nix;
+      # Several files as one module.
+      pair = {
+        imports = [
+          ../runtime/pair/left.nix
+          ../runtime/pair/right.nix
+        ];
+        description = "Two files as one module";
+      };
+      # A folder, and a module without a file.
+      folder = ../runtime/folder;
+      inline = {
+        module = {
+          environment.etc.inline.text = "written where it is declared\n";
+        };
+        description = "A module without a file";
+      };
+
+      # What cannot be evaluated.
+      assertion = ../runtime/assertion.nix;
+      conflict-a = ../runtime/conflict-a.nix;
+      conflict-b = ../runtime/conflict-b.nix;
+      deep-thunks = ../runtime/deep-thunks.nix;
+      endless-loop = ../runtime/endless-loop.nix;
+      endless-recursion = ../runtime/endless-recursion.nix;
+      infinite-recursion = ../runtime/infinite-recursion.nix;
+      missing-file = ../runtime/missing-file.nix;
+      syntax-error = {
+        module = ../runtime/syntax-error.nix;
+        skipValidation = true;
+      };
+      type-error = ../runtime/type-error.nix;
+      unfree = ../runtime/unfree.nix;
+      unknown-option = ../runtime/unknown-option.nix;
+
+      # What is evaluated, and fails later or needs more than a switch.
+      broken-build = ../runtime/broken-build.nix;
+      failing-activation = ../runtime/failing-activation.nix;
+      failing-unit = ../runtime/failing-unit.nix;
+      ifd = ../runtime/ifd.nix;
+      inhibitor = ../runtime/inhibitor.nix;
+      init-interface = ../runtime/init-interface.nix;
+      kernel = ../runtime/kernel.nix;
+      ten-minutes = ../runtime/ten-minutes.nix;
+    };
+  };
+}

@@ -1,0 +1,160 @@
+# `evalModules`: modules in, options and configuration out.
+{ lib }:
+let
+  inherit (builtins)
+    filter
+    map
+    removeAttrs
+    ;
+
+  # The options that every evaluation has, of which the module system itself reads the values.
+  internalModule =
+    { specialArgs, ownArgs }:
+    {
+      _file = "the module system";
+      key = "the module system";
+      options._module = {
+        args = lib.mkOption {
+          type = lib.types.lazyAttrsOf lib.types.raw;
+          internal = true;
+          description = "Further arguments for modules that are functions.";
+        };
+        check = lib.mkOption {
+          type = lib.types.bool;
+          internal = true;
+          default = true;
+          description = "Whether a definition for an option that is not declared is an error.";
+        };
+        freeformType = lib.mkOption {
+          type = lib.types.nullOr lib.types.raw;
+          internal = true;
+          default = null;
+          description = "The type of all definitions for which there is no option.";
+        };
+        specialArgs = lib.mkOption {
+          type = lib.types.lazyAttrsOf lib.types.raw;
+          internal = true;
+          readOnly = true;
+          default = specialArgs;
+          description = "The arguments that were given from outside.";
+        };
+      };
+      config._module.args = ownArgs;
+    };
+
+  # The rest of a path that begins with the given one.
+  pathBelow =
+    prefix: path:
+    builtins.genList (i: builtins.elemAt path (i + builtins.length prefix)) (
+      builtins.length path - builtins.length prefix
+    );
+
+  # Says which definitions have no option, and what may have been meant.
+  unmatchedError =
+    prefix: options: unmatched:
+    let
+      first = lib.head unmatched;
+      same = filter (def: def.loc == first.loc) unmatched;
+      parent = lib.reverseList (builtins.tail (lib.reverseList (pathBelow prefix first.loc)));
+      beside = lib.attrByPath parent { } options;
+      known = filter (name: name != "_module") (
+        builtins.attrNames (lib.optionalAttrs (!lib.isOption beside) beside)
+      );
+    in
+    throw (
+      "The option `${lib.showOption first.loc}' does not exist. Definition values:${lib.showDefs same}"
+      + (
+        if lib.any (def: lib.isOption def.value) same then
+          "\nAn option is declared below `options', not below `config'."
+        else
+          lib.optionalString (
+            known != [ ] && builtins.length known <= 40
+          ) "\nThere are: ${lib.concatStringsSep ", " known}."
+      )
+    );
+
+  evalModules =
+    arguments@{
+      modules,
+      prefix ? [ ],
+      specialArgs ? { },
+      class ? null,
+      modulesPath ? specialArgs.modulesPath or "",
+    }:
+    let
+      # What modules get without asking the configuration for it. Neither tree is checked here: modules may look at
+      # `options` to decide what they define, and the check needs to know all that is defined.
+      args = {
+        inherit lib specialArgs config;
+        inherit (tree) options;
+        _class = class;
+        _prefix = prefix;
+      }
+      // specialArgs;
+
+      loaded = lib.loadModules { inherit modulesPath args; } (
+        modules
+        ++ [
+          (internalModule {
+            inherit specialArgs;
+            ownArgs = {
+              inherit extendModules;
+              moduleType = type;
+            };
+          })
+        ]
+      );
+      tree = lib.mergeModules prefix loaded;
+      settings = tree.config._module;
+
+      config =
+        if settings.freeformType == null then
+          tree.config
+        else
+          lib.recursiveUpdate (freeform settings.freeformType) tree.config;
+      freeform =
+        freeformType:
+        freeformType.merge prefix (
+          map (def: {
+            inherit (def) file;
+            value = lib.setAttrByPath (pathBelow prefix def.loc) def.value;
+          }) tree.unmatched
+        );
+
+      checked =
+        value:
+        if settings.freeformType == null && settings.check && tree.unmatched != [ ] then
+          unmatchedError prefix tree.options tree.unmatched
+        else
+          value;
+
+      # Evaluates anew with more modules: nothing of the first evaluation is shared but the modules themselves.
+      extendModules =
+        {
+          modules ? [ ],
+          specialArgs ? { },
+          prefix ? arguments.prefix or [ ],
+        }:
+        evalModules (
+          arguments
+          // {
+            modules = arguments.modules ++ modules;
+            specialArgs = arguments.specialArgs or { } // specialArgs;
+            inherit prefix;
+          }
+        );
+
+      # All of this as a type, for options that hold such a configuration.
+      type = lib.types.submoduleWith { inherit modules specialArgs class; };
+    in
+    {
+      _type = "configuration";
+      options = checked tree.options;
+      config = checked (removeAttrs config [ "_module" ]);
+      _module = settings;
+      inherit extendModules type class;
+    };
+in
+{
+  inherit evalModules;
+}

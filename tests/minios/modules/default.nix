@@ -1,0 +1,24 @@
+# The modules that every minios has. A file goes by the path of the options in it.
+{
+  imports = [
+    ./assertions.nix
+    ./boot/initrd.nix
+    ./boot/kernel.nix
+    ./environment/etc.nix
+    ./environment/system-packages.nix
+    ./hardware.nix
+    ./networking.nix
+    ./nixpkgs.nix
+    ./specialisation.nix
+    ./system/activation-scripts.nix
+    ./system/build.nix
+    ./system/nixos.nix
+    ./system/state-version.nix
+    ./system/switch.nix
+    ./system/toplevel.nix
+    ./systemd/package.nix
+    ./systemd/services.nix
+    ./systemd/units.nix
+    ./users.nix
+  ];
+}

@@ -1,0 +1,26 @@
+# The packages of the system itself.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+{
+  options.environment.systemPackages = lib.mkOption {
+    type = lib.types.listOf lib.types.package;
+    default = [ ];
+    description = "Packages whose programs are found in /run/current-system/sw/bin.";
+  };
+
+  config = {
+    environment.systemPackages = [ pkgs.hello ];
+    system.build.path = pkgs.buildEnv {
+      name = "system-path";
+      paths = config.environment.systemPackages;
+      pathsToLink = [
+        "bin"
+        "share"
+      ];
+    };
+  };
+}

@@ -1,0 +1,34 @@
+# What speaks against a switch to this system.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+{
+  options.system = {
+    switch.inhibitors = lib.mkOption {
+      type = lib.types.attrsOf lib.types.str;
+      default = { };
+      example = {
+        dbus-implementation = "broker";
+      };
+      description = "Things that must not change while the system runs: a system with another value needs a reboot.";
+    };
+    preSwitchChecks = lib.mkOption {
+      type = lib.types.attrsOf lib.types.str;
+      default = { };
+      description = "Shell scripts that are run before a switch, each of which can refuse it.";
+    };
+  };
+
+  config.system.build.preSwitchChecks = pkgs.writeShellScript "pre-switch-checks" (
+    lib.concatStrings (
+      lib.mapAttrsToList (name: script: ''
+        (
+        ${script}
+        ) || { echo "pre-switch check ${name} failed" >&2; exit 1; }
+      '') config.system.preSwitchChecks
+    )
+  );
+}

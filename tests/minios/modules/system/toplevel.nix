@@ -1,0 +1,77 @@
+# The system as a whole: one folder that refers to all of it.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (config.system) build;
+  inherit (config.system.boot) loader;
+
+  toplevel =
+    pkgs.runCommand "nixos-system-${config.networking.hostName}-${config.system.nixos.label}"
+      {
+        inherit (build) activate;
+        inherit (config.system.nixos) version;
+        platform = config.nixpkgs.hostPlatform;
+        kernelParams = config.boot.kernelParams;
+        initInterface = "systemd ${toString config.systemd.package.interfaceVersion}";
+        inhibitors = builtins.toJSON config.system.switch.inhibitors;
+        extraDependencies = config.system.extraDependencies;
+        switchScript = ../../activation/switch-to-configuration.sh;
+        init = ''
+          #!${pkgs.busybox}/bin/sh
+          # The second stage of a boot. minios is switched to, never booted: this is here because a system has one.
+          export PATH=${pkgs.busybox}/bin
+          "$(dirname "$(readlink -f "$0")")/activate"
+          exec /lib/systemd/systemd "$@"
+        '';
+        specialisations = lib.mapAttrsToList (name: system: "${name}=${system}") build.specialisations;
+        passAsFile = [
+          "init"
+          "inhibitors"
+        ];
+      }
+      ''
+        mkdir -p "$out/bin" "$out/specialisation"
+        cp "$activate" "$out/activate"
+        sed -e "s|@out@|$out|g" -e "s|@busybox@|${pkgs.busybox}|g" -e "s|@checks@|${build.preSwitchChecks}|g" \
+          "$switchScript" > "$out/bin/switch-to-configuration"
+        cp "$initPath" "$out/init"
+        chmod +x "$out/activate" "$out/bin/switch-to-configuration" "$out/init"
+
+        ln -s ${build.etc}/etc "$out/etc"
+        ln -s ${build.path} "$out/sw"
+        ln -s ${build.kernel}/${loader.kernelFile} "$out/kernel"
+        ln -s ${build.initialRamdisk}/${loader.initrdFile} "$out/initrd"
+        ln -s ${config.system.modulesTree} "$out/kernel-modules"
+        ln -s ${config.hardware.firmware}/lib/firmware "$out/firmware"
+        ln -s ${config.systemd.package} "$out/systemd"
+        for one in $specialisations; do
+          ln -s "''${one#*=}" "$out/specialisation/''${one%%=*}"
+        done
+
+        printf '%s' "$kernelParams" > "$out/kernel-params"
+        printf '%s' "$initInterface" > "$out/init-interface-version"
+        printf '%s' "$version" > "$out/nixos-version"
+        printf '%s' "$platform" > "$out/system"
+        printf '%s' "$extraDependencies" > "$out/extra-dependencies"
+        cp "$inhibitorsPath" "$out/switch-inhibitors"
+      '';
+
+  failed = lib.filter (one: !one.assertion) config.assertions;
+in
+{
+  options.system.extraDependencies = lib.mkOption {
+    type = lib.types.listOf lib.types.path;
+    default = [ ];
+    description = "What the system keeps in the store without using it.";
+  };
+
+  config.system.build.toplevel =
+    if failed != [ ] then
+      throw "\nFailed assertions:\n${lib.concatMapStringsSep "\n" (one: "- ${one.message}") failed}"
+    else
+      lib.showWarnings config.warnings toplevel;
+}

@@ -1,0 +1,73 @@
+# Unit files as such: a text each, and who wants them.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (lib) mkOption types;
+  enabled = lib.filterAttrs (_: unit: unit.enable) config.systemd.units;
+in
+{
+  options.systemd.units = mkOption {
+    type = types.attrsOf (
+      types.submodule (
+        { name, config, ... }:
+        {
+          options = {
+            enable = mkOption {
+              type = types.bool;
+              default = true;
+              description = "Whether the unit is there.";
+            };
+            text = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              description = "The unit file.";
+            };
+            wantedBy = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              description = "Units that bring this one up with them.";
+            };
+            unit = mkOption {
+              type = types.package;
+              internal = true;
+              description = "The folder that holds the unit file.";
+            };
+          };
+          # systemd takes the name of a unit from where a link ends, so the file must bear it.
+          config.unit =
+            pkgs.runCommand "unit-${name}"
+              {
+                inherit (config) text;
+                unitName = name;
+                passAsFile = [ "text" ];
+              }
+              ''
+                mkdir "$out"
+                cp "$textPath" "$out/$unitName"
+              '';
+        }
+      )
+    );
+    default = { };
+    description = "Unit files, by their full name.";
+  };
+
+  config.environment.etc = lib.mkMerge (
+    lib.mapAttrsToList (
+      name: unit:
+      {
+        "systemd/system/${name}".source = "${unit.unit}/${name}";
+      }
+      // lib.listToAttrs (
+        map (
+          target:
+          lib.nameValuePair "systemd/system/${target}.wants/${name}" { source = "${unit.unit}/${name}"; }
+        ) unit.wantedBy
+      )
+    ) enabled
+  );
+}

@@ -1,0 +1,5 @@
+# A banner for consoles.
+{ ... }:
+{
+  environment.etc.issue.text = "This is minios.\n";
+}

@@ -1,0 +1,27 @@
+# A package set with the names that minios uses, and overlays as in nixpkgs.
+{
+  lib,
+  system,
+  config ? { },
+  overlays ? [ ],
+}:
+let
+  build = import ./build.nix { inherit lib system config; };
+
+  base =
+    final:
+    build
+    // import ./packages.nix final
+    // {
+      inherit lib system config;
+      inherit overlays;
+      stdenv.hostPlatform = {
+        inherit system;
+      };
+      # The same set with more on top, for whoever was given a set that is made already.
+      appendOverlays = more: makeWith (overlays ++ more);
+    };
+
+  makeWith = layers: lib.fix (lib.foldl' (set: overlay: lib.extends overlay set) base layers);
+in
+makeWith overlays

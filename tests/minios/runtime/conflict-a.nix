@@ -1,0 +1,2 @@
+# Wants another domain than conflict-b does
+{ networking.domain = "a.example"; }

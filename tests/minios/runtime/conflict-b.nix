@@ -1,0 +1,2 @@
+# Wants another domain than conflict-a does
+{ networking.domain = "b.example"; }

@@ -1,0 +1,8 @@
+# Calls itself for ever, ever deeper
+{ ... }:
+let
+  deeper = number: deeper (number + 1) + 1;
+in
+{
+  environment.etc.endless-recursion.text = toString (deeper 0);
+}

@@ -1,0 +1,5 @@
+# An option that is defined by its own value
+{ config, ... }:
+{
+  networking.domain = config.networking.domain + ".example";
+}

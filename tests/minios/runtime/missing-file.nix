@@ -1,0 +1,4 @@
+# Imports a file that is not there
+{
+  imports = [ ./no-such-file.nix ];
+}

@@ -1,0 +1,5 @@
+# Is not Nix: a bracket is missing
+{ pkgs, ... }:
+{
+  environment.systemPackages = [ pkgs.hello ;
+}

@@ -1,0 +1,2 @@
+# Gives a number where a text is wanted
+{ networking.domain = 42; }

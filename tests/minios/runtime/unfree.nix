@@ -1,0 +1,5 @@
+# Wants software that is not free, which has to be allowed
+{ pkgs, ... }:
+{
+  environment.systemPackages = [ pkgs.unfree-thing ];
+}

@@ -1,0 +1,2 @@
+# Defines an option that there is not
+{ networking.hostNmae = "typo"; }

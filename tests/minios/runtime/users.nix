@@ -1,0 +1,13 @@
+# Adds a group and a user who is in it
+{ ... }:
+{
+  users.groups.runtime = {
+    gid = 4242;
+    members = [ "runner" ];
+  };
+  users.users.runner = {
+    uid = 4242;
+    gid = 4242;
+    description = "Runs things";
+  };
+}

@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Deserialize;
 
-use crate::evaluation::{Origin, Registered};
 use crate::locations::Locations;
 use crate::record::{Pin, read_json};
+use crate::registry::{Origin, Registered};
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]

@@ -274,3 +274,11 @@ impl Value<'_> {
             .with_context(|| format!("read the attribute {name} of our own expression"))
     }
 }
+
+/// The file that a message of libnix says it is evaluating.
+pub fn evaluated_file(event: &Event) -> Option<&str> {
+    match event {
+        Event::Message { text, .. } => text.strip_prefix("evaluating file '")?.strip_suffix('\''),
+        _ => None,
+    }
+}

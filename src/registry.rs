@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
-use crate::evaluation::Registered;
+use serde::{Deserialize, Serialize};
 
 /// How much of a file is read for its first comment, bytes.
 const HEAD: u64 = 4096;
@@ -14,6 +14,34 @@ const CLOSE: f64 = 0.75;
 
 /// How many names are offered.
 const OFFERED: usize = 3;
+
+/// Where a module is declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// `services.runtimeModules.modules` of the host.
+    Option,
+    /// `runtimeModules` of the flake.
+    Output,
+}
+
+/// A module that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Registered {
+    /// Its name.
+    pub name: String,
+    /// What it is for, where that is declared.
+    pub description: Option<String>,
+    /// Where it is declared.
+    pub origin: Origin,
+    /// Its file, absolute; none where it is not one file.
+    pub file: Option<String>,
+    /// Files that declare it.
+    pub declared: Vec<String>,
+    /// Whether checks pass it over.
+    pub skip_validation: bool,
+}
 
 /// What a module is for: as declared, or else the first line of the first comment of its file.
 pub fn description(module: &Registered) -> Option<String> {

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::Session;
 use crate::error::{Failure, neutral};
-use crate::evaluation::{FlakeSource, Registered, Request, Target, evaluate, pin};
+use crate::evaluation::{FlakeSource, Request, Target, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Situation, Source, source_to_list};
-use crate::registry::description;
+use crate::registry::{Origin, Registered, description};
 
 /// The result (`docs/json.md`).
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ struct Row {
     description: Option<String>,
     wanted: bool,
     active: bool,
-    origin: crate::evaluation::Origin,
+    origin: Origin,
     file: Option<String>,
 }
 

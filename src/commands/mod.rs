@@ -2,6 +2,7 @@
 
 mod change;
 mod list;
+mod reach;
 mod report;
 mod status;
 

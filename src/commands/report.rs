@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 
 use super::Session;
-use super::change::Reached;
+use super::reach::Reached;
 use crate::activation::Activated;
 use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;

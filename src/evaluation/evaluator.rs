@@ -10,13 +10,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use serde::Deserialize;
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::explain::Problem;
 use super::{Answer, Evaluated, Facts, Request, Target, explain, heap};
-use crate::libnix::{Evaluator, Event, Expression, Libnix, interrupt};
+use crate::libnix::{Evaluator, Expression, Libnix, interrupt};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
 
@@ -25,16 +25,6 @@ const SYSTEM: Expression = Expression {
     name: "system.nix",
     text: include_str!("system.nix"),
 };
-
-/// What is wrong with a request, as `system.nix` says it.
-#[derive(Debug, Deserialize)]
-pub(super) struct Problem {
-    pub(super) kind: String,
-    #[serde(default)]
-    pub(super) names: Vec<String>,
-    #[serde(default)]
-    pub(super) known: Vec<String>,
-}
 
 /// Runs the role on stdin, which is a socket to the client.
 pub fn run() -> Result<()> {
@@ -154,12 +144,4 @@ fn evaluate(
     evaluator.print_counters()?;
     evaluated.counters.peak_bytes = heap::peak();
     Ok(evaluated)
-}
-
-/// The file that a message of libnix says it is evaluating.
-pub fn evaluated_file(event: &Event) -> Option<&str> {
-    match event {
-        Event::Message { text, .. } => text.strip_prefix("evaluating file '")?.strip_suffix('\''),
-        _ => None,
-    }
 }

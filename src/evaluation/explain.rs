@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use serde::Deserialize;
 use unix::sys::signal::Signal;
 
-use super::evaluator::Problem;
 use super::{Request, failure, subject};
 use crate::error::{Failed, Failure, describe};
 use crate::libnix::NixError;
@@ -13,6 +13,16 @@ use crate::worker::Ended;
 
 /// How many lines of an error's text are shown without `--show-trace`.
 const MESSAGE_LINES: usize = 12;
+
+/// What is wrong with a request, as `system.nix` says it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Problem {
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) names: Vec<String>,
+    #[serde(default)]
+    pub(super) known: Vec<String>,
+}
 
 /// An error of the evaluator, or of ours around it.
 pub(super) fn error(request: &Request, error: &anyhow::Error) -> Failed {

@@ -17,10 +17,11 @@ use crate::error::{Failed, Failure};
 use crate::interrupt::Interrupts;
 use crate::libnix::{Event, Settings};
 use crate::progress::Reporter;
+use crate::registry::{Origin, Registered};
 use crate::timings::{Counters, Phase};
 use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive};
 
-pub use evaluator::{evaluated_file, run as evaluator_role};
+pub use evaluator::run as evaluator_role;
 pub use explain::unknown_modules;
 pub use heap::Memory;
 pub use pin::{lock_inputs, pin};
@@ -65,16 +66,6 @@ pub struct ModuleRequest {
     pub file: Option<String>,
     /// Where it is declared; none where that is still to be found out.
     pub origin: Option<Origin>,
-}
-
-/// Where a module is declared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// `services.runtimeModules.modules` of the host.
-    Option,
-    /// `runtimeModules` of the flake.
-    Output,
 }
 
 /// What to evaluate.
@@ -134,24 +125,6 @@ pub struct Derivation {
     pub drv: String,
     /// Its output, there or not.
     pub out: String,
-}
-
-/// A module that can be chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Registered {
-    /// Its name.
-    pub name: String,
-    /// What it is for, where that is declared.
-    pub description: Option<String>,
-    /// Where it is declared.
-    pub origin: Origin,
-    /// Its file, absolute; none where it is not one file.
-    pub file: Option<String>,
-    /// Files that declare it.
-    pub declared: Vec<String>,
-    /// Whether checks pass it over.
-    pub skip_validation: bool,
 }
 
 /// What activation wants to know before anything is built. `None`: the configuration does not say.

@@ -168,7 +168,7 @@ impl Reporter {
 
     /// libnix reports something.
     pub fn libnix(&self, event: Event) {
-        if crate::evaluation::evaluated_file(&event).is_some()
+        if crate::libnix::evaluated_file(&event).is_some()
             && let Some(since) = *lock(&self.shared.evaluating_since)
         {
             lock(&self.shared.files).push(since.elapsed());

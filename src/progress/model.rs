@@ -186,7 +186,7 @@ impl Model {
     }
 
     fn libnix(&mut self, event: Event, now: Duration) -> Vec<Notice> {
-        if crate::evaluation::evaluated_file(&event).is_some() {
+        if crate::libnix::evaluated_file(&event).is_some() {
             self.files += 1;
             return Vec::new();
         }

@@ -7,7 +7,8 @@
     non_camel_case_types,
     non_upper_case_globals,
     unreachable_pub,
-    clippy::undocumented_unsafe_blocks
+    clippy::undocumented_unsafe_blocks,
+    rustdoc::all
 )]
 
 include!(concat!(env!("OUT_DIR"), "/sys.rs"));

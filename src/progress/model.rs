@@ -187,7 +187,10 @@ impl Model {
 
     fn libnix(&mut self, event: Event, now: Duration) -> Vec<Notice> {
         if crate::libnix::evaluated_file(&event).is_some() {
-            self.files += 1;
+            // Locking reads `flake.nix`; the bar is about what comes after.
+            if matches!(self.phase, Some((Phase::Evaluate, _))) {
+                self.files += 1;
+            }
             return Vec::new();
         }
         match event {

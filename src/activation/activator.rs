@@ -35,8 +35,12 @@ pub fn run() -> Result<()> {
 /// Greets, waits for one request, and carries it out. Nothing happens if the client hangs up before.
 pub fn serve(mut from: impl BufRead, mut to: impl Write) -> Result<()> {
     send(&mut to, &Greeting::ours())?;
-    let Some(request) = receive::<Request>(&mut from)? else {
-        return Ok(());
+    let request = match receive::<Request>(&mut from) {
+        Ok(Some(request)) => request,
+        // A connection that breaks off is a client that had nothing to ask.
+        Ok(None) => return Ok(()),
+        Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(()),
+        Err(error) => return Err(error),
     };
     // From here on a client that is gone is no reason to stop.
     let mut say = |answer: &Answer| {

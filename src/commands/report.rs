@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Session;
 use super::reach::Reached;
 use crate::activation::Activated;
+use crate::cli::ProgressStyle;
 use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;
 use crate::libnix::Missing;
@@ -165,7 +166,9 @@ impl Report {
             let text = serde_json::to_string_pretty(&self).context("write JSON")?;
             writeln!(out, "{text}")
         } else {
-            self.timings();
+            if session.global.progress != ProgressStyle::Off {
+                self.timings();
+            }
             write!(out, "{}", neutral_lines(&self.human()))
         };
         written.context("write the result to stdout")?;

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::make_folder;
+use super::{make_folder, no_right};
 use crate::error::Failure;
 use crate::locations::Locations;
 use crate::timings::Phases;
@@ -77,7 +77,7 @@ pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
         )?;
         file.sync_all()
     };
-    add().with_context(|| format!("add to the history {}", path.display()))
+    add().map_err(|error| no_right(error, &format!("add to the history {}", path.display())))
 }
 
 /// All records, oldest first.

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use anyhow::{Context as _, Result};
 use unix::fcntl::{Flock, FlockArg};
 
-use super::make_folder;
+use super::{make_folder, no_right};
 use crate::error::Failure;
 use crate::locations::Locations;
 
@@ -28,7 +28,7 @@ pub fn hold(locations: &Locations, purpose: &str) -> Result<Held> {
         .mode(0o644)
         .custom_flags(unix::libc::O_NOFOLLOW)
         .open(&path)
-        .with_context(|| format!("open the lock {}", path.display()))?;
+        .map_err(|error| no_right(error, &format!("open the lock {}", path.display())))?;
     let mut holder = String::new();
     file.read_to_string(&mut holder)
         .with_context(|| format!("read the lock {}", path.display()))?;

@@ -71,12 +71,32 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
         // The rename itself must survive too.
         fs::File::open(folder)?.sync_all()
     };
-    replace().with_context(|| format!("write {}", path.display()))
+    replace().map_err(|error| no_right(error, &format!("write {}", path.display())))
 }
 
 /// Makes a folder that everyone may look into, and those above it.
 pub fn make_folder(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))
+    fs::create_dir_all(folder)
+        .map_err(|error| no_right(error, &format!("make the folder {}", folder.display())))
+}
+
+/// An error of writing where only root may, or any other.
+fn no_right(error: std::io::Error, what: &str) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::PermissionDenied => Failure::Refused
+            .error(format!("{what}: permission denied"))
+            .hint("only root may change the system: run this with sudo")
+            .into(),
+        ErrorKind::ReadOnlyFilesystem => Failure::Refused
+            .error(format!("{what}: the file system is read-only"))
+            .hint("the state of runtime modules must be writable: is the machine in rescue mode, or its disk failing?")
+            .into(),
+        ErrorKind::StorageFull => Failure::Refused
+            .error(format!("{what}: no space is left"))
+            .hint("make room there, then try again; nothing was lost")
+            .into(),
+        _ => anyhow::Error::from(error).context(what.to_string()),
+    }
 }
 
 /// Makes a new file for a log that only its owner may read, and the folder for it.

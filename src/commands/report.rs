@@ -221,24 +221,25 @@ impl Report {
     fn timings(&self) {
         let Some(phases) = &self.phases else { return };
         let mut err = std::io::stderr().lock();
-        let mut row = |name: &str, ms: f64, what: &str| {
-            let time = duration(Duration::from_secs_f64(ms / 1e3));
-            let _ = writeln!(
-                err,
-                "{}",
-                format!("  {name:9}{time:>9}   {what}").trim_end()
-            );
+        let mut row = |name: &str, time: &str, what: &str| {
+            let line = format!("  {name:9}{time:>9}   {what}");
+            let _ = writeln!(err, "{}", line.trim_end());
         };
+        let spoken = |ms: f64| duration(Duration::from_secs_f64(ms / 1e3));
         for phase in Phase::ALL {
             if let Some(ms) = phases.get(phase) {
-                row(phase.name(), ms, &self.about(phase));
+                let about = self.about(phase);
+                let mut lines = about.lines();
+                row(phase.name(), &spoken(ms), lines.next().unwrap_or_default());
+                lines.for_each(|line| row("", "", line));
             }
         }
         if let Some(total) = phases.total() {
-            row("total", total, "");
+            row("total", &spoken(total), "");
         }
     }
 
+    /// What there is to say of a phase beside its time; lines that fit a terminal of 80 columns.
     fn about(&self, phase: Phase) -> String {
         let missing = self.missing.as_ref();
         match phase {
@@ -288,7 +289,7 @@ fn counters(counters: &Counters) -> String {
         n => format!("{n} collections"),
     };
     format!(
-        "{} files, {} thunks, {} calls, {} allocated, {collections}, peak {}",
+        "{} files, {} thunks, {} calls\n{} allocated, {collections}, peak {}",
         thousands(counters.files),
         thousands(counters.thunks),
         thousands(counters.function_calls),

@@ -11,7 +11,8 @@ use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
-    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, evaluate, lock_inputs, pin,
+    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, Waiting, evaluate,
+    lock_inputs, pin, start,
 };
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Decision, Goal, Plan, Situation, Source, Wish, decide, pinned};
@@ -54,11 +55,16 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
         }
     }
 
+    // Two processes load libnix at the same time.
+    let evaluator = match plan.goal {
+        Goal::Evaluate { .. } => Some(start(session.memory())?),
+        Goal::Known(_) => None,
+    };
     let reporter = session.reporter.clone();
     let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
         reporter.libnix(event)
     })?;
-    let goal = reach(session, &libnix, &situation, &plan, run)?;
+    let goal = reach(session, &libnix, evaluator, &situation, &plan, run)?;
     let mut report = Report::new(wish, &plan, &goal);
 
     if let Some(activator) = activator {
@@ -106,13 +112,17 @@ pub struct Reached {
 fn reach(
     session: &Session,
     libnix: &Libnix,
+    evaluator: Option<Waiting>,
     situation: &Situation,
     plan: &Plan,
     run: &Run,
 ) -> Result<Reached> {
-    let (source, modules) = match &plan.goal {
-        Goal::Known(toplevel) => return known(libnix, situation, plan, toplevel),
-        Goal::Evaluate { source, modules } => (source, modules),
+    let (source, modules, evaluator) = match (&plan.goal, evaluator) {
+        (Goal::Known(toplevel), _) => return known(libnix, situation, plan, toplevel),
+        (Goal::Evaluate { source, modules }, Some(evaluator)) => (source, modules, evaluator),
+        (Goal::Evaluate { .. }, None) => {
+            unreachable!("an evaluator is started for every such goal")
+        }
     };
     let pin = locked(session, libnix, situation, source)?;
     let target = if plan.base.is_none() && !run.dry_run {
@@ -121,8 +131,8 @@ fn reach(
         Target::Toplevel
     };
     let evaluation = evaluate(
+        evaluator,
         &evaluation_request(session, &pin, modules, target, run),
-        session.memory(),
         &session.interrupts,
         &session.reporter,
     )?;
@@ -136,9 +146,11 @@ fn reach(
     for derivation in &derivations {
         libnix.store.add_temp_root(&derivation.drv)?;
     }
-    // Its results are kept by us from here on; its memory goes back to the machine before anything is built.
-    let evaluated = evaluation.release()?;
+    // Its results are kept by us from here on. Its memory goes back to the machine while the store is asked, and before
+    // anything is built.
+    evaluation.let_go();
     let missing = query(libnix, &derivations, &session.reporter)?;
+    let evaluated = evaluation.release()?;
     session.interrupts.check()?;
     let missing = match run.dry_run {
         true => missing,

@@ -3,6 +3,7 @@
 //! It may be killed at any time. Its main thread waits for the client; when the client is gone, so is this process,
 //! whatever the evaluation is doing.
 
+use std::convert::Infallible;
 use std::io::{BufReader, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
@@ -62,17 +63,25 @@ pub fn run() -> Result<()> {
     });
     let writer = std::thread::spawn(move || forward(outbox, socket));
     std::thread::spawn(move || {
-        let last = match libnix.with_evaluator(|evaluator| evaluate(evaluator, &request, &answers))
-        {
-            Ok(evaluated) => Answer::Done {
-                evaluated: Box::new(evaluated),
-            },
-            Err(error) => Answer::Failed {
-                failed: explain::error(&request, &error),
-            },
+        let failed = |error: &anyhow::Error| Answer::Failed {
+            failed: explain::error(&request, error),
         };
-        let _ = answers.send(last);
-        // The process stays, and with it the temporary roots of what was made, until the client hangs up.
+        let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
+            let last = match evaluate(evaluator, &request, &answers) {
+                Ok(evaluated) => Answer::Done {
+                    evaluated: Box::new(evaluated),
+                },
+                Err(error) => failed(&error),
+            };
+            let _ = answers.send(last);
+            // The process stays until the client hangs up, and with it the temporary roots of what was made. To take a
+            // whole NixOS apart value by value would cost 30 ms, and what for: the process ends.
+            loop {
+                std::thread::park();
+            }
+        });
+        let Err(error) = opened;
+        let _ = answers.send(failed(&error));
         std::mem::forget(libnix);
     });
     // Nothing more is expected but the end.

@@ -142,9 +142,15 @@ impl EvaluatorProcess {
         ))
     }
 
+    /// Tells it that nothing more will be asked, so that it ends.
+    pub fn hang_up(&self) {
+        // It may have ended by itself.
+        let _ = self.requests.shutdown(std::net::Shutdown::Both);
+    }
+
     /// Lets it end, and tells how it did and what it wrote to stdout (counters) and stderr.
     pub fn finish(mut self) -> Result<Ended> {
-        let _ = self.requests.shutdown(std::net::Shutdown::Both);
+        self.hang_up();
         let status = self.child.wait().context("wait for the evaluator")?;
         let mut texts = self.outputs.drain(..).map(|thread| {
             let bytes = thread.join().unwrap_or_default();

@@ -9,7 +9,6 @@ use super::reach::{Reached, reach};
 use super::report::{Change, Report};
 use crate::activation::{Activator, Request as ActivationRequest};
 use crate::cli::Run;
-use crate::libnix::{Event, Libnix};
 use crate::plan::{Decision, Plan, Situation, Wish, decide};
 
 /// Carries out a wish.
@@ -44,11 +43,7 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
         }
     }
 
-    let reporter = session.reporter.clone();
-    let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
-        reporter.libnix(event)
-    })?;
-    let goal = reach(session, &libnix, &situation, &plan, run)?;
+    let goal = reach(session, &situation, &plan, run)?;
     let mut report = Report::new(wish, &plan, &goal);
 
     if let Some(activator) = activator {
@@ -59,7 +54,6 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
             report.change = Change::Same;
         } else {
             let request = request(session, &situation, &plan, &goal);
-            drop(libnix);
             session.interrupts.detach();
             let activated = activator.activate(&request, &session.reporter)?;
             report.activated(activated);

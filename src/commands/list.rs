@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Session;
 use crate::error::{Failure, neutral};
-use crate::evaluation::{FlakeSource, Request, Target, evaluate, pin};
+use crate::evaluation::{FlakeSource, Request, Target, evaluate, pin, start};
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Situation, Source, source_to_list};
 use crate::registry::{Origin, Registered, description};
@@ -93,8 +93,8 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
         target: Target::Registry,
     };
     let evaluation = evaluate(
+        start(session.memory())?,
         &request,
-        session.memory(),
         &session.interrupts,
         &session.reporter,
     )?;

@@ -9,9 +9,10 @@ use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
-    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, evaluate, lock_inputs, pin,
+    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, Waiting, evaluate,
+    lock_inputs, pin, start,
 };
-use crate::libnix::{Libnix, Missing, interrupt};
+use crate::libnix::{Event, Libnix, Missing, interrupt};
 use crate::plan::{Goal, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
 use crate::record::Pin;
@@ -34,88 +35,124 @@ pub struct Reached {
     pub evaluated: Option<Evaluated>,
     /// What was or would be built and fetched.
     pub missing: Missing,
+    /// Keeps it all from the collector while it lives: until the activator has rooted it.
+    _keeper: Libnix,
 }
 
 /// Evaluates and realises what is to run; in a dry run it is only asked what realising would take.
-pub fn reach(
-    session: &Session,
-    libnix: &Libnix,
-    situation: &Situation,
-    plan: &Plan,
-    run: &Run,
-) -> Result<Reached> {
-    let (source, modules) = match &plan.goal {
-        Goal::Known(toplevel) => return known(libnix, situation, plan, toplevel),
-        Goal::Evaluate { source, modules } => (source, modules),
-    };
-    let pin = locked(session, libnix, situation, source)?;
-    let target = if plan.base.is_none() && !run.dry_run {
-        Target::ToplevelAndBase
-    } else {
-        Target::Toplevel
-    };
-    let evaluation = evaluate(
-        &evaluation_request(session, &pin, modules, target, run),
-        session.memory(),
-        &session.interrupts,
-        &session.reporter,
-    )?;
-    remember(session, &pin.host);
-    let found = &evaluation.evaluated;
-    let mut derivations: Vec<Derivation> = found.toplevel.iter().cloned().collect();
-    // On a machine that runs nothing yet, the base is to be there for `reset`.
-    if plan.from.is_none() {
-        derivations.extend(found.base.iter().cloned());
-    }
-    for derivation in &derivations {
-        libnix.store.add_temp_root(&derivation.drv)?;
-    }
-    // Its results are kept by us from here on; its memory goes back to the machine before anything is built.
-    let evaluated = evaluation.release()?;
-    let missing = query(libnix, &derivations, &session.reporter)?;
-    session.interrupts.check()?;
-    let missing = match run.dry_run {
-        true => missing,
-        false => {
-            realise(
-                libnix,
-                &derivations,
-                missing,
-                &session.interrupts,
-                &session.reporter,
-            )?
-            .missing
+pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -> Result<Reached> {
+    match &plan.goal {
+        Goal::Known(toplevel) => known(open(session)?, situation, plan, toplevel),
+        Goal::Evaluate { source, modules } => {
+            // Two processes load libnix at the same time.
+            let evaluator = start(session.memory())?;
+            let work = Work {
+                session,
+                libnix: open(session)?,
+                situation,
+                plan,
+                run,
+            };
+            work.make(evaluator, source, modules)
         }
-    };
-    let toplevel = evaluated.toplevel.clone().unwrap_or_default();
-    if let (Some(base), Some(running)) = (&evaluated.base, &situation.running)
-        && situation.active().is_empty()
-        && base.out != *running
-    {
-        session.reporter.note(format!(
-            "the system that runs is not what host '{}' of this source gives without any module ({})",
-            pin.host, base.out
-        ));
     }
-    Ok(Reached {
-        toplevel: toplevel.out,
-        drv: Some(toplevel.drv),
-        base: plan.base.clone().or_else(|| match &plan.from {
-            Some(running) if !moved(plan) => Some(running.clone()),
-            _ => evaluated.base.as_ref().map(|base| base.out.clone()),
-        }),
-        pin: Some(pin),
-        evaluated: Some(evaluated),
-        missing,
+}
+
+fn open(session: &Session) -> Result<Libnix> {
+    let reporter = session.reporter.clone();
+    Libnix::open(session.settings(false, 1), move |event: Event| {
+        reporter.libnix(event);
     })
 }
 
-/// Whether the source is another one than before: then its own base is the base.
-fn moved(plan: &Plan) -> bool {
-    plan.base.is_none()
+/// What making a system works with.
+struct Work<'a> {
+    session: &'a Session,
+    libnix: Libnix,
+    situation: &'a Situation,
+    plan: &'a Plan,
+    run: &'a Run,
 }
 
-fn known(libnix: &Libnix, situation: &Situation, plan: &Plan, toplevel: &str) -> Result<Reached> {
+impl Work<'_> {
+    fn make(
+        self,
+        evaluator: Waiting,
+        source: &Source,
+        modules: &[ModuleRequest],
+    ) -> Result<Reached> {
+        let Self { session, plan, .. } = self;
+        let pin = locked(session, &self.libnix, self.situation, source)?;
+        // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
+        let with_base = matches!(source, Source::Reference { .. }) || plan.base.is_none();
+        let target = if with_base && !self.run.dry_run {
+            Target::ToplevelAndBase
+        } else {
+            Target::Toplevel
+        };
+        let request = evaluation_request(session, &pin, modules, target, self.run);
+        let evaluation = evaluate(evaluator, &request, &session.interrupts, &session.reporter)?;
+        remember(session, &pin.host);
+        let derivations = self.derivations(&evaluation.evaluated);
+        for derivation in &derivations {
+            self.libnix.store.add_temp_root(&derivation.drv)?;
+        }
+        // Its results are kept by us from here on. Its memory goes back to the machine while the store is asked, and
+        // before anything is built.
+        evaluation.let_go();
+        let missing = query(&self.libnix, &derivations, &session.reporter)?;
+        let evaluated = evaluation.release()?;
+        session.interrupts.check()?;
+        let missing = self.realise(&derivations, missing)?;
+        self.compare(&evaluated, &pin);
+        let toplevel = evaluated.toplevel.clone().unwrap_or_default();
+        let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
+        Ok(Reached {
+            toplevel: toplevel.out,
+            drv: Some(toplevel.drv),
+            base: plan.base.clone().or(own_base),
+            pin: Some(pin),
+            evaluated: Some(evaluated),
+            missing,
+            _keeper: self.libnix,
+        })
+    }
+
+    /// What is to be built: the toplevel, and its base where that is none that runs already: `reset` must find it.
+    fn derivations(&self, evaluated: &Evaluated) -> Vec<Derivation> {
+        let base = evaluated.base.iter().filter(|_| self.plan.base.is_none());
+        evaluated.toplevel.iter().chain(base).cloned().collect()
+    }
+
+    fn realise(&self, derivations: &[Derivation], missing: Missing) -> Result<Missing> {
+        if self.run.dry_run {
+            return Ok(missing);
+        }
+        let session = self.session;
+        let realised = realise(
+            &self.libnix,
+            derivations,
+            missing,
+            &session.interrupts,
+            &session.reporter,
+        )?;
+        Ok(realised.missing)
+    }
+
+    /// Says so where the source is not the one of the system that runs.
+    fn compare(&self, evaluated: &Evaluated, pin: &Pin) {
+        if let (Some(base), Some(running)) = (&evaluated.base, &self.plan.base)
+            && base.out != *running
+        {
+            self.session.reporter.note(format!(
+                "the system that runs without any module is not what host '{}' of this source gives ({})",
+                pin.host, base.out
+            ));
+        }
+    }
+}
+
+fn known(libnix: Libnix, situation: &Situation, plan: &Plan, toplevel: &str) -> Result<Reached> {
     if !libnix.store.is_valid(toplevel)? {
         return Err(Failure::Refused
             .error(format!(
@@ -132,6 +169,7 @@ fn known(libnix: &Libnix, situation: &Situation, plan: &Plan, toplevel: &str) ->
         pin: pinned(situation),
         evaluated: None,
         missing: Missing::default(),
+        _keeper: libnix,
     })
 }
 

@@ -3,11 +3,13 @@
 //! It may be killed at any time. Its main thread waits for the client; when the client is gone, so is this process,
 //! whatever the evaluation is doing.
 
+use std::convert::Infallible;
 use std::io::{BufReader, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -26,6 +28,9 @@ const SYSTEM: Expression = Expression {
     text: include_str!("system.nix"),
 };
 
+/// For how long libnix's events wait for others, to go out together.
+const MOMENT: Duration = Duration::from_millis(20);
+
 /// Runs the role on stdin, which is a socket to the client.
 pub fn run() -> Result<()> {
     let socket = std::io::stdin()
@@ -39,8 +44,8 @@ pub fn run() -> Result<()> {
         return Ok(());
     };
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("listen for signals")?;
-    let (answers, outbox) = channel();
-    let events = answers.clone();
+    let (queue, outbox) = channel();
+    let events = queue.clone();
     let libnix = Libnix::open(request.settings.clone(), move |event| {
         // The client is gone where this fails, and we will be too.
         let _ = events.send(Answer::Libnix { event });
@@ -50,19 +55,31 @@ pub fn run() -> Result<()> {
             let _ = interrupt();
         }
     });
-    let writer = std::thread::spawn(move || forward(outbox, socket));
+    let writer = std::thread::spawn(move || forward(&outbox, socket));
+    let answers = Answers {
+        queue,
+        writer: writer.thread().clone(),
+    };
     std::thread::spawn(move || {
-        let last = match libnix.with_evaluator(|evaluator| evaluate(evaluator, &request, &answers))
-        {
-            Ok(evaluated) => Answer::Done {
-                evaluated: Box::new(evaluated),
-            },
-            Err(error) => Answer::Failed {
-                failed: explain::error(&request, &error),
-            },
+        let failed = |error: &anyhow::Error| Answer::Failed {
+            failed: explain::error(&request, error),
         };
-        let _ = answers.send(last);
-        // The process stays, and with it the temporary roots of what was made, until the client hangs up.
+        let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
+            let last = match evaluate(evaluator, &request, &answers) {
+                Ok(evaluated) => Answer::Done {
+                    evaluated: Box::new(evaluated),
+                },
+                Err(error) => failed(&error),
+            };
+            answers.say(last);
+            // The process stays until the client hangs up, and with it the temporary roots of what was made. To take a
+            // whole NixOS apart value by value would cost 30 ms, and what for: the process ends.
+            loop {
+                std::thread::park();
+            }
+        });
+        let Err(error) = opened;
+        answers.say(failed(&error));
         std::mem::forget(libnix);
     });
     // Nothing more is expected but the end.
@@ -71,19 +88,42 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Writes what the other threads have to say, so that none of them waits for the client.
-fn forward(outbox: Receiver<Answer>, socket: UnixStream) {
+/// Says things to the client.
+struct Answers {
+    queue: Sender<Answer>,
+    writer: Thread,
+}
+
+impl Answers {
+    /// At once, with everything that was said before.
+    fn say(&self, answer: Answer) {
+        // The client is gone where this fails, and we will be too.
+        let _ = self.queue.send(answer);
+        self.writer.unpark();
+    }
+}
+
+/// Writes what the other threads have to say, so that none of them waits for the client. libnix's events wait for a
+/// moment and go out together: to wake a thread for each of some thousand files is a twentieth of an evaluation.
+fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
     let mut socket = std::io::BufWriter::new(socket);
-    while let Ok(answer) = outbox.recv() {
-        let mut next = Some(answer);
-        // Everything that is there goes out in one go.
-        while let Some(answer) = next {
-            if serde_json::to_writer(&mut socket, &answer).is_err()
-                || socket.write_all(b"\n").is_err()
-            {
-                return;
+    loop {
+        std::thread::park_timeout(MOMENT);
+        loop {
+            match outbox.try_recv() {
+                Ok(answer) => {
+                    if serde_json::to_writer(&mut socket, &answer).is_err()
+                        || socket.write_all(b"\n").is_err()
+                    {
+                        return;
+                    }
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    let _ = socket.flush();
+                    return;
+                }
             }
-            next = outbox.try_recv().ok();
         }
         if socket.flush().is_err() {
             return;
@@ -91,20 +131,13 @@ fn forward(outbox: Receiver<Answer>, socket: UnixStream) {
     }
 }
 
-fn evaluate(
-    evaluator: &Evaluator,
-    request: &Request,
-    answers: &Sender<Answer>,
-) -> Result<Evaluated> {
-    let say = |answer| {
-        let _ = answers.send(answer);
-    };
+fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Result<Evaluated> {
     let begun = Instant::now();
     let flake = &request.flake;
     let mut locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
     locked.extend(&flake.extra)?;
     let source = evaluator.read_locked(&locked)?.source;
-    say(Answer::Phase {
+    answers.say(Answer::Phase {
         phase: Phase::Lock,
         milliseconds: milliseconds(begun.elapsed()),
     });
@@ -124,7 +157,7 @@ fn evaluate(
     } else {
         evaluated.order = value.get("order")?;
         evaluated.warnings = value.get("warnings")?;
-        say(Answer::Warnings {
+        answers.say(Answer::Warnings {
             warnings: evaluated.warnings.clone(),
         });
         let failed: Vec<String> = value.get("failedAssertions")?;
@@ -137,7 +170,7 @@ fn evaluate(
             evaluated.base = Some(value.get("base")?);
         }
     }
-    say(Answer::Phase {
+    answers.say(Answer::Phase {
         phase: Phase::Evaluate,
         milliseconds: milliseconds(begun.elapsed()),
     });

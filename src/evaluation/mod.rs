@@ -157,7 +157,15 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Lets the evaluator go, once somebody else keeps the results; fills in what it counted.
+    /// Lets the evaluator end, once somebody else keeps the results. Giving a gigabyte back takes the kernel a while,
+    /// in which other work can be done.
+    pub fn let_go(&self) {
+        if let Some(process) = &self.process {
+            process.hang_up();
+        }
+    }
+
+    /// Waits until the evaluator is gone, and its memory with it; fills in what it counted.
     pub fn release(mut self) -> Result<Evaluated> {
         if let Some(process) = self.process.take() {
             let peak = self.evaluated.counters.peak_bytes;
@@ -174,17 +182,34 @@ impl Evaluation {
     }
 }
 
-/// Evaluates in a process of its own.
-pub fn evaluate(
-    request: &Request,
-    memory: Memory,
-    interrupts: &Interrupts,
-    reporter: &Reporter,
-) -> Result<Evaluation> {
+/// An evaluator that waits for a request.
+pub struct Waiting {
+    process: EvaluatorProcess,
+    initial_heap: Option<u64>,
+}
+
+/// Starts an evaluator. Loading libnix takes it some time, in which the client can do the same.
+pub fn start(memory: Memory) -> Result<Waiting> {
     let start = EvaluatorStart {
         initial_heap: memory.initial_heap(),
     };
-    let mut process = EvaluatorProcess::start(&start)?;
+    Ok(Waiting {
+        process: EvaluatorProcess::start(&start)?,
+        initial_heap: start.initial_heap,
+    })
+}
+
+/// Evaluates in a process of its own.
+pub fn evaluate(
+    evaluator: Waiting,
+    request: &Request,
+    interrupts: &Interrupts,
+    reporter: &Reporter,
+) -> Result<Evaluation> {
+    let Waiting {
+        mut process,
+        initial_heap,
+    } = evaluator;
     let stopper = process.stopper();
     let guard = interrupts.on_interrupt(move || stopper.stop());
     let outcome = converse(&mut process, request, reporter);
@@ -192,7 +217,7 @@ pub fn evaluate(
     interrupts.check()?;
     match outcome? {
         Some(Ok(mut evaluated)) => {
-            evaluated.counters.initial_heap_bytes = start.initial_heap.unwrap_or(0);
+            evaluated.counters.initial_heap_bytes = initial_heap.unwrap_or(0);
             evaluated.counters.files = reporter.files().len() as u64;
             Ok(Evaluation {
                 evaluated,

@@ -1,0 +1,5 @@
+# No firewall
+{ lib, ... }:
+{
+  networking.firewall.enable = lib.mkForce false;
+}

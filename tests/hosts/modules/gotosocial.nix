@@ -1,0 +1,7 @@
+# A social network of one's own
+{
+  services.gotosocial = {
+    enable = true;
+    settings.host = "box.example";
+  };
+}

@@ -1,0 +1,7 @@
+# Dashboards
+{
+  services.grafana = {
+    enable = true;
+    settings = { };
+  };
+}

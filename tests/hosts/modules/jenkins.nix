@@ -1,0 +1,4 @@
+# Builds and tests
+{
+  services.jenkins.enable = true;
+}

@@ -1,0 +1,7 @@
+# Containers without a daemon
+{
+  virtualisation.podman = {
+    enable = true;
+    dockerCompat = true;
+  };
+}

@@ -1,0 +1,4 @@
+# Printers
+{
+  services.printing.enable = true;
+}

@@ -1,0 +1,7 @@
+# Metrics of this machine
+{
+  services.prometheus = {
+    enable = true;
+    exporters.node.enable = true;
+  };
+}

@@ -1,0 +1,4 @@
+# A private network
+{
+  services.tailscale.enable = true;
+}

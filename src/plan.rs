@@ -322,10 +322,11 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
         return reference(flake.clone(), overrides);
     }
     if *wish == Wish::Rebuild {
-        let url = match baked {
-            Some(baked) => baked.flake_url.clone(),
-            None => pinned.as_ref().map(|pin| pin.url.clone()),
-        };
+        let asked = pinned
+            .as_ref()
+            .filter(|pin| !pin.baked)
+            .map(|pin| pin.url.clone());
+        let url = baked.and_then(|baked| baked.flake_url.clone()).or(asked);
         let url = url.ok_or_else(|| {
             Failure::Refused
                 .error("rebuild: it is not known where newer sources come from (services.runtimeModules.flakeUrl is not set)")

@@ -97,11 +97,9 @@ impl Baked {
 
     /// Whether it was baked from this very source, for this host.
     pub fn is_of(&self, pin: &Pin) -> bool {
-        self.host == pin.host
-            && self
-                .flake
-                .as_ref()
-                .is_some_and(|flake| flake.url == pin.locked)
+        // Nix and we may escape the same reference in two ways.
+        let same = |flake: &BakedFlake| decoded(&flake.url) == decoded(&pin.locked);
+        self.host == pin.host && self.flake.as_ref().is_some_and(same)
     }
 
     /// The modules, with whole paths of their files.
@@ -123,5 +121,41 @@ impl Baked {
                 skip_validation: module.skip_validation,
             })
             .collect()
+    }
+}
+
+/// A reference with its percent escapes undone.
+fn decoded(reference: &str) -> String {
+    let mut parts = reference.split('%');
+    let mut text = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let byte = part
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match byte.filter(u8::is_ascii) {
+            Some(byte) => {
+                text.push(char::from(byte));
+                text.push_str(&part[2..]);
+            }
+            None => {
+                text.push('%');
+                text.push_str(part);
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_compared_without_their_escapes() {
+        assert_eq!(
+            decoded("path:/s?narHash=sha256-a%2Bb%2Fc%3D"),
+            "path:/s?narHash=sha256-a+b/c="
+        );
+        assert_eq!(decoded("100%"), "100%");
     }
 }

@@ -67,7 +67,13 @@ impl Estimate {
         let text = fs::read_to_string(file(locations, host)).ok()?;
         serde_json::from_str::<Self>(&text)
             .ok()
-            .filter(|estimate| estimate.schema == 1 && estimate.files > 0)
+            .filter(|estimate| estimate.schema == 1 && estimate.files > 0 && estimate.is_sane())
+    }
+
+    /// Whether every number is one that a run can have given.
+    fn is_sane(&self) -> bool {
+        (0.0..1e9).contains(&self.milliseconds)
+            && self.curve.iter().all(|share| (0.0..=1.0).contains(share))
     }
 
     /// Remembers it. A cache that cannot be written is no reason to fail.

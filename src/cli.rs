@@ -12,6 +12,8 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
+    #[arg(skip)]
+    pub environment: Environment,
 }
 
 /// What any command understands.
@@ -101,25 +103,47 @@ pub struct Global {
     #[arg(long, global = true, hide = true)]
     pub activator_on_stdin: bool,
 
-    #[command(flatten)]
-    pub environment: Environment,
+    /// Give up the rights of root and be this user
+    #[arg(long, global = true, hide = true, value_name = "UID")]
+    pub as_user: Option<u32>,
 }
 
-/// What is read from the environment and is no option of ours.
-#[derive(Clone, Debug, Args)]
+/// What is read from the environment and is no option of ours. Variables that are set to nothing are not set.
+#[derive(Clone, Debug, Default)]
 pub struct Environment {
-    #[arg(long, hide = true, global = true, env = "XDG_CACHE_HOME")]
-    pub xdg_cache_home: Option<PathBuf>,
-    #[arg(long, hide = true, global = true, env = "HOME")]
+    /// `XDG_CACHE_HOME`.
+    pub cache_home: Option<PathBuf>,
+    /// `HOME`.
     pub home: Option<PathBuf>,
-    #[arg(long, hide = true, global = true, env = "NO_COLOR")]
-    pub no_color: Option<String>,
-    #[arg(long, hide = true, global = true, env = "SUDO_UID")]
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
+    /// `SUDO_UID`: who called sudo.
     pub sudo_uid: Option<u32>,
-    #[arg(long, hide = true, global = true, env = "TERM")]
-    pub term: Option<String>,
-    #[arg(long, hide = true, global = true, env = "GC_INITIAL_HEAP_SIZE")]
-    pub gc_initial_heap_size: Option<String>,
+    /// Whether the terminal can do nothing but lines (`TERM=dumb`).
+    pub dumb_terminal: bool,
+    /// Whether the collector's heap is chosen by `GC_INITIAL_HEAP_SIZE`.
+    pub heap_chosen: bool,
+}
+
+impl Environment {
+    fn read() -> Self {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        Self {
+            cache_home: variable("XDG_CACHE_HOME").map(PathBuf::from),
+            home: variable("HOME").map(PathBuf::from),
+            no_color: variable("NO_COLOR").is_some(),
+            sudo_uid: variable("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok()),
+            dumb_terminal: variable("TERM").is_some_and(|term| term == "dumb"),
+            heap_chosen: variable("GC_INITIAL_HEAP_SIZE").is_some(),
+        }
+    }
+}
+
+/// Reads the command line and the environment.
+pub fn read() -> Result<Cli, clap::Error> {
+    let mut cli = Cli::try_parse()?;
+    cli.environment = Environment::read();
+    Ok(cli)
 }
 
 /// How progress is shown.

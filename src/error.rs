@@ -109,6 +109,7 @@ pub fn describe(error: &anyhow::Error) -> Failed {
         Some(failed) => Failed {
             message,
             details: failed.details.iter().map(|line| neutral(line)).collect(),
+            hints: failed.hints.iter().map(|hint| neutral(hint)).collect(),
             ..failed.clone()
         },
         None => Failure::Internal.error(message),

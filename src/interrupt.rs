@@ -1,19 +1,20 @@
 //! Ctrl-C. Until activation starts it stops the run, which then has changed nothing; from then on it only lets go.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::exit;
 
-use crate::error::Failure;
+use crate::error::{Failed, Failure};
 
 /// How long the run has to end by itself after an interrupt, before the process simply ends.
 const GRACE: Duration = Duration::from_millis(900);
 
-type Action = Box<dyn Fn() + Send>;
+type Action = Arc<dyn Fn() + Send + Sync>;
 type AtExit = Box<dyn Fn(Exit) + Send>;
 
 /// Why the process ends in the middle of something.
@@ -25,18 +26,28 @@ pub enum Exit {
     Detached,
 }
 
+/// How far the run is. It only ever moves by one of these steps, each taken by one thread alone:
+/// running → interrupted → exiting, running → detached → exiting, and running, interrupted or detached → settled.
+mod stage {
+    pub(super) const RUNNING: u8 = 0;
+    pub(super) const INTERRUPTED: u8 = 1;
+    pub(super) const DETACHED: u8 = 2;
+    /// The result is being said; nothing else may be.
+    pub(super) const SETTLED: u8 = 3;
+    /// The signal's thread says its last words and ends the process.
+    pub(super) const EXITING: u8 = 4;
+}
+
 /// The run's interrupts.
 #[derive(Clone, Default)]
 pub struct Interrupts(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    interrupted: AtomicBool,
-    detached: AtomicBool,
-    settled: AtomicBool,
+    stage: AtomicU8,
     next: AtomicU64,
     actions: Mutex<Vec<(u64, Action)>>,
-    /// What must happen before the process ends in the middle: the terminal is put in order, the result printed.
+    /// What must happen before the process ends in the middle: the terminal is put in order, the result is printed.
     at_exit: Mutex<Option<AtExit>>,
 }
 
@@ -58,12 +69,13 @@ impl Interrupts {
     }
 
     /// Does `action` on an interrupt, on a thread of its own, until the guard is dropped.
-    pub fn on_interrupt(&self, action: impl Fn() + Send + 'static) -> Guard {
+    pub fn on_interrupt(&self, action: impl Fn() + Send + Sync + 'static) -> Guard {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        lock(&self.0.actions).push((id, Box::new(action)));
-        if self.0.interrupted.load(Ordering::SeqCst) {
+        let action: Action = Arc::new(action);
+        lock(&self.0.actions).push((id, action.clone()));
+        if self.0.is(stage::INTERRUPTED) {
             // It came before anybody was there to hear it.
-            self.0.act(id);
+            action();
         }
         Guard {
             inner: self.0.clone(),
@@ -76,65 +88,85 @@ impl Interrupts {
         *lock(&self.0.at_exit) = Some(Box::new(action));
     }
 
-    /// The run has ended, and whatever there is to say is being said: an interrupt no longer ends the process.
-    pub fn settle(&self) {
-        self.0.settled.store(true, Ordering::SeqCst);
+    /// From now on an interrupt only ends this process: what goes on does so without it. An error if there was one already.
+    pub fn detach(&self) -> Result<()> {
+        if self.0.advance(stage::RUNNING, stage::DETACHED) {
+            return Ok(());
+        }
+        Err(interrupted().into())
     }
 
-    /// From now on an interrupt only ends this process: what goes on does so without it.
-    pub fn detach(&self) {
-        self.0.detached.store(true, Ordering::SeqCst);
+    /// The run has ended, and whatever there is to say is being said: an interrupt only ends the process.
+    pub fn settle(&self) {
+        for from in [stage::RUNNING, stage::INTERRUPTED, stage::DETACHED] {
+            if self.0.advance(from, stage::SETTLED) {
+                return;
+            }
+        }
+        while self.0.is(stage::EXITING) {
+            // Another thread is saying the last words; ours would be one too many.
+            std::thread::park();
+        }
     }
 
     /// An error, if there was an interrupt.
     pub fn check(&self) -> Result<()> {
-        if self.0.interrupted.load(Ordering::SeqCst) {
-            return Err(Failure::Interrupted
-                .error("interrupted; nothing was changed")
-                .into());
+        if self.0.is(stage::INTERRUPTED) {
+            return Err(interrupted().into());
         }
         Ok(())
     }
 }
 
+/// What an interrupt before activation amounts to.
+pub fn interrupted() -> Failed {
+    Failure::Interrupted.error("interrupted; nothing was changed")
+}
+
 impl Inner {
+    fn is(&self, stage: u8) -> bool {
+        self.stage.load(Ordering::SeqCst) == stage
+    }
+
+    fn advance(&self, from: u8, to: u8) -> bool {
+        self.stage
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+
     fn signalled(self: &Arc<Self>) {
-        if self.settled.load(Ordering::SeqCst) {
-            return;
-        }
-        if self.detached.load(Ordering::SeqCst) {
-            return self.exit(Exit::Detached);
-        }
-        if self.interrupted.swap(true, Ordering::SeqCst) {
+        let code = i32::from(Failure::Interrupted.code());
+        if self.advance(stage::RUNNING, stage::INTERRUPTED) {
+            let inner = self.clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(GRACE);
+                inner.exit(stage::INTERRUPTED, Exit::Interrupted);
+            });
+            let actions: Vec<Action> = lock(&self.actions)
+                .iter()
+                .map(|(_, action)| action.clone())
+                .collect();
+            std::thread::spawn(move || actions.iter().for_each(|action| action()));
+        } else if self.is(stage::INTERRUPTED) {
             // The second time it is meant.
-            return self.exit(Exit::Interrupted);
-        }
-        let inner = self.clone();
-        std::thread::spawn(move || {
-            std::thread::sleep(GRACE);
-            inner.exit(Exit::Interrupted);
-        });
-        let inner = self.clone();
-        std::thread::spawn(move || {
-            let ids: Vec<u64> = lock(&inner.actions).iter().map(|(id, _)| *id).collect();
-            ids.into_iter().for_each(|id| inner.act(id));
-        });
-    }
-
-    fn act(&self, id: u64) {
-        if let Some((_, action)) = lock(&self.actions).iter().find(|(other, _)| *other == id) {
-            action();
+            self.exit(stage::INTERRUPTED, Exit::Interrupted);
+        } else if self.is(stage::DETACHED) {
+            self.exit(stage::DETACHED, Exit::Detached);
+        } else if self.is(stage::SETTLED) {
+            // The result is on its way to a reader that does not read.
+            exit(code);
         }
     }
 
-    fn exit(&self, why: Exit) {
-        if self.settled.swap(true, Ordering::SeqCst) {
+    fn exit(&self, from: u8, why: Exit) {
+        if !self.advance(from, stage::EXITING) {
             return;
         }
         if let Some(at_exit) = &*lock(&self.at_exit) {
             at_exit(why);
         }
-        std::process::exit(i32::from(Failure::Interrupted.code()));
+        // Not the exit that runs C++ destructors: threads of libnix may be at work.
+        exit(i32::from(Failure::Interrupted.code()));
     }
 }
 
@@ -152,5 +184,38 @@ pub struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         lock(&self.inner.actions).retain(|(id, _)| *id != self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    #[test]
+    fn an_interrupt_before_the_activation_forbids_it() {
+        let interrupts = Interrupts::default();
+        assert!(interrupts.0.advance(stage::RUNNING, stage::INTERRUPTED));
+        assert!(interrupts.detach().is_err());
+        assert!(interrupts.check().is_err());
+    }
+
+    #[test]
+    fn what_detached_is_not_called_interrupted() {
+        let interrupts = Interrupts::default();
+        interrupts.detach().expect("nothing came before");
+        assert!(!interrupts.0.advance(stage::INTERRUPTED, stage::EXITING));
+        interrupts.check().expect("it goes on");
+    }
+
+    #[test]
+    fn an_action_that_comes_late_is_done_at_once() {
+        let interrupts = Interrupts::default();
+        interrupts.0.advance(stage::RUNNING, stage::INTERRUPTED);
+        let done = Arc::new(AtomicBool::new(false));
+        let flag = done.clone();
+        let _guard = interrupts.on_interrupt(move || flag.store(true, Ordering::SeqCst));
+        assert!(done.load(Ordering::SeqCst));
     }
 }

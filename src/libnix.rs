@@ -111,15 +111,14 @@ fn set(name: &str, value: &str) -> Result<()> {
 
 /// Opens the store that `url` names, or the one that this machine has.
 fn open_store(url: Option<&str>) -> Result<Store> {
-    let auto =
-        || nix_ffi::get_setting("store").map(|store| store.is_none_or(|store| store == "auto"));
+    let setting = nix_ffi::get_setting("store")?.unwrap_or_else(|| "auto".into());
     let url = match url {
         Some(url) => Some(url),
         // Nix would use the store of root in process; the daemon knows the machine's builders and limits.
-        None if auto()? && UnixStream::connect(DAEMON_SOCKET).is_ok() => Some("daemon"),
+        None if setting == "auto" && UnixStream::connect(DAEMON_SOCKET).is_ok() => Some("daemon"),
         None => None,
     };
-    if !url.is_some_and(is_remote) {
+    if !is_remote(url.unwrap_or(&setting)) {
         // The default hook is the `nix` command, which we never run. A daemon has its own, and would be sent ours.
         set("build-hook", "")?;
     }

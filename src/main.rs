@@ -21,8 +21,6 @@ mod worker;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 /// What `--version` says: ours, and the libnix that this is linked to.
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -32,26 +30,36 @@ const VERSION: &str = concat!(
 );
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let json = cli.global.json;
-    let result = match caller(&cli) {
-        Some(user) => activation::become_user(user, std::env::args_os().skip(1).collect()),
-        None => commands::run(cli).map(|()| 0),
-    };
-    match result {
+    match run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => ExitCode::from(complain(&error, json)),
     }
 }
 
+/// A role of ours, root called by a user, or a command.
+fn run(cli: cli::Cli) -> anyhow::Result<u8> {
+    if let Some(user) = cli.global.as_user {
+        activation::drop_rights(user)?;
+    }
+    match cli.command {
+        cli::Command::Evaluate => evaluation::evaluator_role().map(|()| 0),
+        cli::Command::Activate => activation::activator_role().map(|()| 0),
+        _ => match caller(&cli) {
+            Some(user) => activation::become_user(user, std::env::args_os().skip(1).collect()),
+            None => commands::run(cli).map(|()| 0),
+        },
+    }
+}
+
 /// The user who called us through sudo, where everything but activation is to be done as that user.
 fn caller(cli: &cli::Cli) -> Option<u32> {
-    let role = matches!(cli.command, cli::Command::Evaluate | cli::Command::Activate);
-    let user = cli.global.environment.sudo_uid.filter(|uid| *uid != 0)?;
-    (unix::unistd::geteuid().is_root() && !role).then_some(user)
+    let user = cli.environment.sudo_uid.filter(|uid| *uid != 0)?;
+    unix::unistd::geteuid().is_root().then_some(user)
 }
 
 /// Prints an error once, and returns its exit code.

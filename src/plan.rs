@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::activation::running;
 use crate::baked::Baked;
 use crate::cli::Global;
 use crate::error::Failure;
 use crate::evaluation::{ModuleRequest, unknown_modules};
 use crate::locations::Locations;
-use crate::record::{Pin, State};
+use crate::record::{Pin, State, holder, running};
 
 /// What the user wishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +52,10 @@ pub struct Situation {
     pub state: State,
     /// The toplevel that runs.
     pub running: Option<String>,
+    /// The transaction that is under way, in the words of whoever holds the lock.
+    pub under_way: Option<String>,
+    /// The folder that NixOS's own tools take the configuration from, where it has a flake.
+    pub usual: Option<String>,
 }
 
 impl Situation {
@@ -62,21 +65,14 @@ impl Situation {
             baked: Baked::read(locations)?,
             state: State::read(locations)?,
             running: running(locations),
+            under_way: holder(locations),
+            usual: usual(locations),
         })
     }
 
     /// Whether somebody else has switched since we did: what runs is none of ours.
     pub fn foreign(&self) -> bool {
-        let pending = self.state.pending.as_ref();
-        let ours = [
-            self.state.current.as_ref(),
-            pending.and_then(|pending| pending.from.as_ref()),
-            pending.map(|pending| &pending.to),
-            self.state.base.as_ref().map(|base| &base.toplevel),
-        ];
-        self.state.revision > 0
-            && self.running.is_some()
-            && !ours.into_iter().any(|one| one == self.running.as_ref())
+        self.state.foreign(self.running.as_deref())
     }
 
     /// Modules that are on.
@@ -90,11 +86,17 @@ impl Situation {
 
     /// The toplevel without any runtime module, where it is known.
     pub fn base(&self) -> Option<String> {
-        match &self.state.base {
-            Some(base) if !self.foreign() => Some(base.toplevel.clone()),
-            _ => self.running.clone(),
-        }
+        self.state.base_of(self.running.as_deref())
     }
+}
+
+/// `/etc/nixos`, where it has a flake.
+fn usual(locations: &Locations) -> Option<String> {
+    let folder = locations.root().join("etc/nixos");
+    folder
+        .join("flake.nix")
+        .exists()
+        .then(|| folder.to_string_lossy().into_owned())
 }
 
 /// Where the configuration comes from.
@@ -167,14 +169,11 @@ pub fn decide(
     force: bool,
     here: &Path,
 ) -> Result<Decision> {
-    let wanted = wanted(wish, situation)?;
+    let wanted = wanted(wish, situation, elsewhere(global))?;
     if !force && let Some(why) = nothing(wish, situation, global, &wanted) {
         return Ok(Decision::Nothing(why));
     }
-    let moved = *wish == Wish::Rebuild
-        || global.flake.is_some()
-        || global.host.is_some()
-        || !global.override_input.is_empty();
+    let moved = *wish == Wish::Rebuild || elsewhere(global);
     let base = situation.base();
     let goal = match &base {
         // What ran before any module was on needs no evaluation to run again.
@@ -206,12 +205,19 @@ pub fn decide(
     })))
 }
 
+/// Whether another source is asked for than the one that runs: what was baked says nothing about its modules.
+fn elsewhere(global: &Global) -> bool {
+    global.flake.is_some() || global.host.is_some() || !global.override_input.is_empty()
+}
+
 /// Modules that will be wanted.
-fn wanted(wish: &Wish, situation: &Situation) -> Result<Vec<String>> {
+fn wanted(wish: &Wish, situation: &Situation, elsewhere: bool) -> Result<Vec<String>> {
     let mut wanted = situation.state.wanted.clone();
     match wish {
         Wish::Enable(names) => {
-            known(names, situation)?;
+            if !elsewhere {
+                known(names, situation)?;
+            }
             for name in names {
                 if !wanted.contains(name) {
                     wanted.push(name.clone());
@@ -224,7 +230,9 @@ fn wanted(wish: &Wish, situation: &Situation) -> Result<Vec<String>> {
                 .filter(|name| !wanted.contains(name))
                 .cloned()
                 .collect();
-            known(&others, situation)?;
+            if !elsewhere {
+                known(&others, situation)?;
+            }
             wanted.retain(|name| !names.contains(name));
         }
         Wish::Reset => wanted.clear(),
@@ -262,8 +270,7 @@ fn nothing(
     wanted: &[String],
 ) -> Option<String> {
     let same = situation.active() == wanted && wanted == situation.state.wanted;
-    let elsewhere =
-        global.flake.is_some() || global.host.is_some() || !global.override_input.is_empty();
+    let elsewhere = elsewhere(global);
     let are = |names: &[String]| if names.len() == 1 { "is" } else { "are" };
     match wish {
         _ if elsewhere || situation.state.pending.is_some() => None,
@@ -358,12 +365,18 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
         }
         None => {
             let url = baked.and_then(|baked| baked.flake_url.clone());
-            let usual = Path::new("/etc/nixos/flake.nix")
-                .exists()
-                .then(|| "/etc/nixos".to_string());
-            let url = url.or(usual).ok_or_else(|| {
+            let asked = situation
+                .state
+                .pin
+                .as_ref()
+                .filter(|pin| !pin.baked)
+                .map(|pin| pin.url.clone());
+            let url = url.or(asked).or_else(|| situation.usual.clone()).ok_or_else(|| {
                 Failure::Refused
-                    .error(format!("{}: it is not known which flake this machine's configuration comes from", wish.words()))
+                    .error(format!(
+                        "{}: it is not known which flake this machine's configuration comes from",
+                        wish.words()
+                    ))
                     .hint("name it with --flake, and its host with --host; it is pinned then")
                     .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once")
             })?;
@@ -381,8 +394,8 @@ pub fn source_to_list(situation: &Situation, global: &Global, here: &Path) -> Re
 pub fn pinned(situation: &Situation) -> Option<Pin> {
     let baked = situation.baked.as_ref().and_then(Baked::pin);
     match &situation.state.pin {
-        // After a switch by other means, what that baked is what runs.
-        Some(pin) if !situation.foreign() || baked.is_none() => Some(pin.clone()),
+        // After a switch by other means, what that baked is what runs; where it baked nothing, the source is unknown.
+        Some(pin) if !situation.foreign() => Some(pin.clone()),
         _ => baked,
     }
 }
@@ -440,10 +453,16 @@ fn modules(
 
 fn notes(situation: &Situation) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(pending) = &situation.state.pending {
+    if let Some(pending) = situation
+        .state
+        .pending
+        .as_ref()
+        .filter(|_| situation.under_way.is_none())
+    {
         notes.push(format!(
-            "the last transaction ({}) was interrupted while {:?}",
-            pending.transaction, pending.step
+            "the last transaction ({}) was interrupted: {}",
+            pending.transaction,
+            pending.step.words()
         ));
     }
     if situation.foreign() {
@@ -464,7 +483,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::record::{Base, SCHEMA};
+    use crate::record::SCHEMA;
 
     fn global(arguments: &[&str]) -> Global {
         let all = [&["runtime-module"], arguments, &["list"]].concat();
@@ -483,7 +502,7 @@ mod tests {
                     host: "box".into(),
                     ..Pin::default()
                 }),
-                base: Some(Base {
+                base: Some(crate::record::Base {
                     toplevel: "/base".into(),
                 }),
                 current: Some("/with-hello".into()),
@@ -492,6 +511,8 @@ mod tests {
                 ..State::default()
             },
             running: Some("/with-hello".into()),
+            under_way: None,
+            usual: None,
         }
     }
 

@@ -6,18 +6,20 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
-use super::switch::{self, Verdict};
+use super::switch::{Switch, Verdict};
 use super::{Activated, Answer, Request};
 use crate::error::{Failure, describe};
-use crate::libnix::Libnix;
+use crate::libnix::{Libnix, Settings, Store};
 use crate::locations::Locations;
 use crate::record::{
-    Base, Entry, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history, hold, prune_roots,
-    read_history, replace_root, write_json,
+    Change, Entry, Outcome, SCHEMA, State, Step, Wanted, append_history, hold, prune_roots,
+    read_history, replace_root, running, write_json,
 };
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
@@ -27,13 +29,17 @@ const KEPT: usize = 10;
 
 /// Runs the role on stdin and stdout.
 pub fn run() -> Result<()> {
-    // The terminal's Ctrl-C is the client's; a switch that has begun goes on.
-    let _ = unix::unistd::setsid();
     serve(BufReader::new(std::io::stdin()), std::io::stdout())
 }
 
+/// Makes this process deaf to what a terminal or an elevation program sends to end it: a switch that has begun goes on.
+/// Handlers, unlike ignored signals, are not inherited by the switch program.
+pub(super) fn deaf() -> Result<Signals> {
+    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("take over the signals")
+}
+
 /// Greets, waits for one request, and carries it out. Nothing happens if the client hangs up before.
-pub fn serve(mut from: impl BufRead, mut to: impl Write) -> Result<()> {
+pub(super) fn serve(mut from: impl BufRead, mut to: impl Write) -> Result<()> {
     send(&mut to, &Greeting::ours())?;
     let request = match receive::<Request>(&mut from) {
         Ok(Some(request)) => request,
@@ -42,6 +48,7 @@ pub fn serve(mut from: impl BufRead, mut to: impl Write) -> Result<()> {
         Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(()),
         Err(error) => return Err(error),
     };
+    let _deaf = deaf()?;
     // From here on a client that is gone is no reason to stop.
     let mut say = |answer: &Answer| {
         let _ = send(&mut to, answer);
@@ -49,7 +56,7 @@ pub fn serve(mut from: impl BufRead, mut to: impl Write) -> Result<()> {
     let answer = match activate(&request, |line| {
         say(&Answer::Line {
             line: line.to_string(),
-        })
+        });
     }) {
         Ok(activated) => Answer::Done {
             activated: Box::new(activated),
@@ -62,97 +69,84 @@ pub fn serve(mut from: impl BufRead, mut to: impl Write) -> Result<()> {
     Ok(())
 }
 
+/// Carries out a request. An error means that nothing was begun; what went wrong later is in the result.
 fn activate(request: &Request, mut say: impl FnMut(&str)) -> Result<Activated> {
     let begun = Instant::now();
     let locations = Locations::new(&request.root, PathBuf::new());
+    valid(request)?;
 
-    // 1. Nobody else, and nobody since the plan was made.
+    // 1. Nobody else, and nobody since the plan was made. What is to be written can be.
     let _held = hold(&locations, &request.purpose)?;
     let mut state = State::read(&locations)?;
     unmoved(request, &state, &locations)?;
+    read_history(&locations)?;
 
     // 2. What is to run, and what ran, stay in the store.
-    let libnix = Libnix::open(request.settings.clone(), |_| {})?;
-    if !libnix.store.is_valid(&request.to)? {
-        return Err(Failure::Refused
-            .error(format!("activate {}: it is not in the store", request.to))
-            .hint("try again: it may have been collected meanwhile")
-            .into());
-    }
-    replace_root(
-        &locations,
-        &libnix.store,
-        &root_name(&request.to),
-        &request.to,
-    )?;
-    let source = request.pin.as_ref().map(|pin| &pin.source);
-    for path in [request.from.as_ref(), request.base.as_ref(), source]
-        .into_iter()
-        .flatten()
-    {
-        // What is not in this store (a system that was put there by other means) cannot be kept by it.
-        if libnix.store.is_valid(path).unwrap_or(false) {
-            replace_root(&locations, &libnix.store, &root_name(path), path)?;
-        }
-    }
-
-    // 3. What is about to happen is written down before it does.
-    state.pending = Some(Pending {
-        transaction: request.transaction.clone(),
-        step: Step::Switching,
-        from: request.from.clone(),
-        to: request.to.clone(),
-    });
-    state.write(&locations)?;
-
-    // 4. The switch.
+    let store = open_store(request)?;
+    root(request, &store, &locations)?;
     let log = locations
         .logs()
         .join(format!("{}.log", request.transaction));
-    let switched = switch::run(
-        &libnix.store.real_path(&request.to)?,
-        &log,
-        &locations,
-        &mut say,
-    )?;
+    let switch = Switch::prepare(&store.real_path(&request.to)?, &log, &locations)?;
 
-    // 5. What is true now.
-    step(&mut state, &locations, Step::Verifying)?;
-    let runs = running(&locations);
-    let changed = runs != request.from;
+    // 3. What is about to happen is written down before it does.
+    state.begin(&change(request));
+    state.write(&locations)?;
+
+    // 4. The switch, unless it is the running system that is wanted.
     let mut activated = Activated {
         outcome: Outcome::Activated,
-        explanation: switched.explanation(),
-        status: switched.status,
-        failed_units: switched.failed_units.clone(),
+        explanation: String::new(),
+        status: None,
+        failed_units: Vec::new(),
         last_lines: Vec::new(),
+        warnings: Vec::new(),
         log,
         revision: state.revision,
         milliseconds: 0.0,
     };
-    activated.outcome = match switched.verdict(changed) {
-        Verdict::Well | Verdict::UnitsFailed if runs.as_ref() != Some(&request.to) => {
-            activated.explanation = format!(
-                "the switch program said that all is well, but {} is what runs",
-                runs.as_deref().unwrap_or("nothing")
-            );
-            go_back(request, &mut state, &locations, &libnix, &mut say)?
-        }
-        Verdict::Well => Outcome::Activated,
-        Verdict::UnitsFailed => Outcome::UnitsFailed,
-        Verdict::Refused => Outcome::Unchanged,
-        Verdict::Failed => go_back(request, &mut state, &locations, &libnix, &mut say)?,
-    };
-    if activated.outcome != Outcome::Activated {
-        activated.last_lines.clone_from(&switched.last_lines);
+    if request.force || request.from.as_ref() != Some(&request.to) {
+        let transaction = Transaction {
+            request,
+            store: &store,
+            locations: &locations,
+        };
+        transaction.switch(switch, &mut state, &mut activated, &mut say);
     }
-    activated.explanation = explain(&activated, request);
 
-    // 6. What is true now is written down.
+    // 5. What is true now is written down: the state first, it is the only truth.
     activated.milliseconds = milliseconds(begun.elapsed());
-    commit(request, &mut state, &locations, &mut activated)?;
-    keep_roots(&locations, &state)?;
+    state.end(&change(request), activated.outcome);
+    activated.revision = state.revision;
+    let mut warn = |what: Result<()>| {
+        activated
+            .warnings
+            .extend(what.err().map(|error| format!("{error:#}")));
+    };
+    warn(state.write(&locations));
+    warn(append_history(
+        &locations,
+        &entry(request, &state, activated.outcome, activated.milliseconds),
+    ));
+    let wanted = Wanted {
+        schema: SCHEMA,
+        modules: state.wanted.clone(),
+    };
+    warn(write_json(&locations.wanted(), &wanted));
+    warn(keep_roots(&locations, &state));
     Ok(activated)
+}
+
+/// Refuses what no client of ours asks: parts of a request become paths.
+fn valid(request: &Request) -> Result<()> {
+    let name = &request.transaction;
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if plain && request.root.is_absolute() && Path::new(&request.to).is_absolute() {
+        return Ok(());
+    }
+    Err(Failure::Internal
+        .error("activate: the request is malformed")
+        .into())
 }
 
 /// Refuses a plan that was made against another state, or while another system ran.
@@ -181,112 +175,171 @@ fn unmoved(request: &Request, state: &State, locations: &Locations) -> Result<()
         .into())
 }
 
-/// Activates the system that ran before.
-fn go_back(
-    request: &Request,
-    state: &mut State,
-    locations: &Locations,
-    libnix: &Libnix,
-    say: &mut impl FnMut(&str),
-) -> Result<Outcome> {
-    let Some(from) = &request.from else {
-        return Ok(Outcome::Stranded);
+fn open_store(request: &Request) -> Result<Store> {
+    let settings = Settings {
+        store: request.store.clone(),
+        ..Settings::default()
     };
-    step(state, locations, Step::Returning)?;
-    say("activating the previous system again");
-    let log = locations
-        .logs()
-        .join(format!("{}-return.log", request.transaction));
-    let real = libnix
-        .store
-        .real_path(from)
-        .unwrap_or_else(|_| PathBuf::from(from));
-    let returned = switch::run(&real, &log, locations, say);
-    let well = returned.is_ok_and(|switched| {
-        matches!(switched.verdict(true), Verdict::Well | Verdict::UnitsFailed)
-    });
-    Ok(if well && running(locations).as_ref() == Some(from) {
-        Outcome::Returned
-    } else {
-        Outcome::Stranded
-    })
+    Ok(Libnix::open(settings, |_| {})?.store)
 }
 
-fn step(state: &mut State, locations: &Locations, step: Step) -> Result<()> {
-    if let Some(pending) = &mut state.pending {
-        pending.step = step;
-    }
-    state.write(locations)
-}
-
-fn explain(activated: &Activated, request: &Request) -> String {
-    let what = &activated.explanation;
-    match activated.outcome {
-        Outcome::Activated => String::new(),
-        Outcome::UnitsFailed => format!("{}: {what}", request.purpose),
-        Outcome::Unchanged => format!("{}: {what}", request.purpose),
-        Outcome::Returned => format!(
-            "{}: {what}; the previous system is active again",
-            request.purpose
-        ),
-        Outcome::Stranded => format!(
-            "{}: {what}, and the return to the previous system failed too",
-            request.purpose
-        ),
-    }
-}
-
-fn commit(
-    request: &Request,
-    state: &mut State,
-    locations: &Locations,
-    activated: &mut Activated,
-) -> Result<()> {
-    state.revision += 1;
-    state.pending = None;
-    match activated.outcome {
-        Outcome::Activated | Outcome::UnitsFailed => {
-            state.current = Some(request.to.clone());
-            state.wanted.clone_from(&request.wanted);
-            state.active.clone_from(&request.wanted);
-            state.pin.clone_from(&request.pin);
-            state.base = request.base.clone().map(|toplevel| Base { toplevel });
-        }
-        Outcome::Unchanged | Outcome::Returned => {}
-        Outcome::Stranded => {
-            // Nobody knows what is on.
-            state.current = None;
-            state.active.clear();
+/// Keeps from the collector what is to run, what ran, what `reset` goes back to, and the source.
+fn root(request: &Request, store: &Store, locations: &Locations) -> Result<()> {
+    for (path, what) in [
+        (Some(&request.to), "activate"),
+        (request.base.as_ref(), "reset to"),
+    ] {
+        if let Some(path) = path
+            && !store.is_valid(path)?
+            && request.from.as_ref() != Some(path)
+        {
+            return Err(Failure::Refused
+                .error(format!(
+                    "{}: {path}, which is to {what}, is not in the store",
+                    request.purpose
+                ))
+                .hint("try again: it may have been collected meanwhile")
+                .into());
         }
     }
-    let mut phases = request.phases.clone();
-    phases.add(
-        Phase::Activate,
-        std::time::Duration::from_secs_f64(activated.milliseconds / 1e3),
-    );
-    append_history(
-        locations,
-        &Entry {
-            revision: state.revision,
-            transaction: request.transaction.clone(),
-            time: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |time| time.as_secs()),
-            modules: request.wanted.clone(),
-            from: request.from.clone(),
-            to: request.to.clone(),
-            outcome: activated.outcome,
-            phases,
-        },
-    )?;
-    let wanted = Wanted {
-        schema: SCHEMA,
-        modules: state.wanted.clone(),
-    };
-    write_json(&locations.wanted(), &wanted)?;
-    state.write(locations)?;
-    activated.revision = state.revision;
+    let source = request.pin.as_ref().map(|pin| &pin.source);
+    let paths = [
+        Some(&request.to),
+        request.from.as_ref(),
+        request.base.as_ref(),
+        source,
+    ];
+    for path in paths.into_iter().flatten() {
+        // What is not in this store (a system that was put there by other means) cannot be kept by it.
+        if store.is_valid(path).unwrap_or(false) {
+            replace_root(locations, store, &root_name(path), path)?;
+        }
+    }
     Ok(())
+}
+
+/// The part of a request that changes the state.
+fn change(request: &Request) -> Change<'_> {
+    Change {
+        transaction: &request.transaction,
+        from: request.from.as_deref(),
+        to: &request.to,
+        base: request.base.as_deref(),
+        pin: request.pin.as_ref(),
+        wanted: &request.wanted,
+    }
+}
+
+/// What a switch works with.
+struct Transaction<'a> {
+    request: &'a Request,
+    store: &'a Store,
+    locations: &'a Locations,
+}
+
+impl Transaction<'_> {
+    /// Switches, looks at what runs then, and goes back if that is not what was wanted.
+    fn switch(
+        &self,
+        switch: Switch,
+        state: &mut State,
+        activated: &mut Activated,
+        say: &mut impl FnMut(&str),
+    ) {
+        let request = self.request;
+        let switched = match switch.run(&mut *say) {
+            Ok(switched) => switched,
+            Err(error) => {
+                activated.outcome = Outcome::Unchanged;
+                activated.explanation = format!("{}: {error:#}", request.purpose);
+                return;
+            }
+        };
+        self.step(state, Step::Verifying, activated);
+        let runs = running(self.locations);
+        activated.status = switched.status;
+        activated.failed_units.clone_from(&switched.failed_units);
+        let mut why = switched.explanation();
+        activated.outcome = match switched.verdict(runs != request.from) {
+            Verdict::Well | Verdict::UnitsFailed if runs.as_ref() != Some(&request.to) => {
+                let runs = runs.as_deref().unwrap_or("nothing");
+                why = format!("the switch program said that all is well, but {runs} is what runs");
+                self.go_back(state, activated, say)
+            }
+            Verdict::Well => Outcome::Activated,
+            Verdict::UnitsFailed => Outcome::UnitsFailed,
+            Verdict::Refused => Outcome::Unchanged,
+            Verdict::Failed => self.go_back(state, activated, say),
+        };
+        if activated.outcome == Outcome::Activated {
+            return;
+        }
+        activated.last_lines.clone_from(&switched.last_lines);
+        let end = match activated.outcome {
+            Outcome::Returned => "; the previous system is active again",
+            Outcome::Stranded => ", and the return to the previous system failed too",
+            Outcome::Activated | Outcome::UnitsFailed | Outcome::Unchanged => "",
+        };
+        activated.explanation = format!("{}: {why}{end}", request.purpose);
+    }
+
+    /// Activates the system that ran before.
+    fn go_back(
+        &self,
+        state: &mut State,
+        activated: &mut Activated,
+        say: &mut impl FnMut(&str),
+    ) -> Outcome {
+        let Some(from) = &self.request.from else {
+            return Outcome::Stranded;
+        };
+        self.step(state, Step::Returning, activated);
+        say("activating the previous system again");
+        let log = format!("{}-return.log", self.request.transaction);
+        let real = self
+            .store
+            .real_path(from)
+            .unwrap_or_else(|_| PathBuf::from(from));
+        let returned = Switch::prepare(&real, &self.locations.logs().join(log), self.locations)
+            .and_then(|switch| switch.run(say));
+        let well = match returned {
+            Ok(switched) => matches!(switched.verdict(true), Verdict::Well | Verdict::UnitsFailed),
+            Err(error) => {
+                activated.warnings.push(format!("{error:#}"));
+                false
+            }
+        };
+        if well && running(self.locations).as_ref() == Some(from) {
+            Outcome::Returned
+        } else {
+            Outcome::Stranded
+        }
+    }
+
+    /// Writes down how far it is. What cannot be written now is no reason to leave a machine between two systems.
+    fn step(&self, state: &mut State, step: Step, activated: &mut Activated) {
+        state.step(step);
+        if let Err(error) = state.write(self.locations) {
+            activated.warnings.push(format!("{error:#}"));
+        }
+    }
+}
+
+fn entry(request: &Request, state: &State, outcome: Outcome, time: f64) -> Entry {
+    let mut phases = request.phases.clone();
+    phases.add(Phase::Activate, Duration::from_secs_f64(time / 1e3));
+    Entry {
+        revision: state.revision,
+        transaction: request.transaction.clone(),
+        time: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs()),
+        modules: request.wanted.clone(),
+        from: request.from.clone(),
+        to: request.to.clone(),
+        outcome,
+        phases,
+    }
 }
 
 /// Keeps what runs, its base, and the last systems of the history; lets go of the others.
@@ -307,11 +360,4 @@ fn root_name(path: &str) -> String {
     Path::new(path)
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-/// The toplevel that runs, as NixOS says; none where nothing says so.
-pub fn running(locations: &Locations) -> Option<String> {
-    std::fs::read_link(locations.current_system())
-        .ok()
-        .map(|path| path.to_string_lossy().into_owned())
 }

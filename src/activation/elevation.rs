@@ -1,14 +1,13 @@
 //! Who runs what: the activator with rights, everything else as the user who called.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::io::{BufReader, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use unix::unistd::{Uid, User, geteuid};
+use unix::unistd::{Uid, User, geteuid, initgroups, setgid, setuid};
 
 use super::activator;
 use crate::cli::Elevate;
@@ -61,13 +60,14 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
     let user = User::from_uid(Uid::from_raw(uid))
         .context("look up the user who called sudo")?
         .with_context(|| format!("look up the user who called sudo: there is no user {uid}"))?;
+    // The terminal's Ctrl-C is the client's: whoever activates goes on.
+    let _deaf = activator::deaf()?;
     let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
     let mut client = Command::new(std::env::current_exe().context("find our own executable")?)
         .arg("--activator-on-stdin")
+        .arg(format!("--as-user={uid}"))
         .args(arguments)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .uid(user.uid.as_raw())
-        .gid(user.gid.as_raw())
         .env("HOME", &user.dir)
         .env("USER", &user.name)
         .env("LOGNAME", &user.name)
@@ -88,4 +88,18 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
         .code()
         .and_then(|code| u8::try_from(code).ok())
         .unwrap_or(Failure::Internal.code()))
+}
+
+/// Gives up the rights of root for those of a user, groups and all, for the whole process.
+pub fn drop_rights(uid: u32) -> Result<()> {
+    let user = User::from_uid(Uid::from_raw(uid))
+        .context("look up a user")?
+        .with_context(|| format!("look up a user: there is no user {uid}"))?;
+    let name = CString::new(user.name.as_str()).context("a user's name")?;
+    let drop = || -> unix::Result<()> {
+        initgroups(&name, user.gid)?;
+        setgid(user.gid)?;
+        setuid(user.uid)
+    };
+    drop().with_context(|| format!("become {}", user.name))
 }

@@ -18,22 +18,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::Elevate;
 use crate::error::{Failed, Failure};
-use crate::libnix::Settings;
 use crate::locations::Locations;
 use crate::progress::Reporter;
 use crate::record::{Outcome, Pin};
 use crate::timings::{Phase, Phases};
 use crate::worker::{greet, receive, send};
 
-pub use activator::{run as activator_role, running};
-pub use elevation::become_user;
+pub use activator::run as activator_role;
+pub use elevation::{become_user, drop_rights};
 
 /// What the activator is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// How to open libnix.
-    pub settings: Settings,
+    /// The store that `to` is in; none for the machine's own.
+    pub store: Option<String>,
     /// The machine's root.
     pub root: PathBuf,
     /// The transaction's name: letters, digits and `-`.
@@ -52,6 +51,8 @@ pub struct Request {
     pub pin: Option<Pin>,
     /// Modules that `to` has on.
     pub wanted: Vec<String>,
+    /// Whether to switch even to what runs already.
+    pub force: bool,
     /// How long the phases before took.
     pub phases: Phases,
 }
@@ -82,6 +83,8 @@ pub struct Activated {
     pub failed_units: Vec<String>,
     /// The last lines of the switch program, where it failed.
     pub last_lines: Vec<String>,
+    /// What went wrong beside, and changes nothing about the outcome.
+    pub warnings: Vec<String>,
     /// The log of the switch program.
     pub log: PathBuf,
     /// The state's revision now.

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -21,6 +22,9 @@ pub(super) const INIT_INTERFACE_CHANGED: i32 = 100;
 
 /// How often the log is looked at while the program runs.
 const GLANCE: Duration = Duration::from_millis(20);
+
+/// Where the switch program finds what it does not name by its store path.
+const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Lines that are kept for an error.
 const LAST_LINES: usize = 12;
@@ -53,54 +57,68 @@ pub(super) enum Verdict {
     Failed,
 }
 
-/// Runs the switch program of `toplevel` (a real path) and hands each line that it says to `say`. Its output goes to the
-/// file `log`, never to a pipe: whoever reads may die, and the switch must not.
-pub(super) fn run(
-    toplevel: &Path,
-    log: &Path,
-    locations: &Locations,
-    mut say: impl FnMut(&str),
-) -> Result<Switched> {
-    let program = toplevel.join("bin/switch-to-configuration");
-    if !program.exists() {
-        return Err(Failure::Refused
-            .error(format!("activate {}: it has no bin/switch-to-configuration", toplevel.display()))
-            .hint("the configuration has system.switch.enable = false: a host that cannot switch cannot be changed while it runs")
-            .into());
-    }
-    let output = create_log(log)?;
-    let mut command = Command::new(&program);
-    command
-        .arg("test")
-        .stdin(Stdio::null())
-        .stdout(output.try_clone().context("share the log")?)
-        .stderr(output)
-        .env_clear()
-        .env("PATH", "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LOCALE_ARCHIVE", "/run/current-system/sw/lib/locale/locale-archive")
-        .env("NIXOS_INSTALL_BOOTLOADER", "0");
-    if !locations.is_real() {
-        command.env("RUNTIME_MODULE_ROOT", locations.root());
-    }
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("start {}", program.display()))?;
-    let mut tail = Tail::open(log)?;
-    let mut reading = Reading::default();
-    let status = loop {
-        let ended = child
-            .try_wait()
-            .with_context(|| format!("wait for {}", program.display()))?;
-        for line in tail.lines(ended.is_some())? {
-            reading.line(&line);
-            say(&line);
+/// A switch program that is ready to run.
+pub(super) struct Switch {
+    command: Command,
+    tail: Tail,
+}
+
+impl Switch {
+    /// Prepares the switch program of `toplevel`, a real path. Its output goes to the file `log`, never to a pipe: whoever
+    /// reads may die, and the switch must not.
+    pub(super) fn prepare(toplevel: &Path, log: &Path, locations: &Locations) -> Result<Self> {
+        let program = toplevel.join("bin/switch-to-configuration");
+        if !program.exists() {
+            return Err(Failure::Refused
+                .error(format!("activate {}: it has no bin/switch-to-configuration", toplevel.display()))
+                .hint("the configuration has system.switch.enable = false: a host that cannot switch cannot be changed while it runs")
+                .into());
         }
-        match ended {
-            Some(status) => break status,
-            None => std::thread::sleep(GLANCE),
+        let output = create_log(log)?;
+        let mut command = Command::new(&program);
+        command
+            .arg("test")
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().context("share the log")?)
+            .stderr(output)
+            // A terminal's Ctrl-C goes to the group in its foreground, and must not reach a switch.
+            .process_group(0)
+            .env_clear()
+            .env("PATH", PATH)
+            .env(
+                "LOCALE_ARCHIVE",
+                "/run/current-system/sw/lib/locale/locale-archive",
+            )
+            .env("NIXOS_INSTALL_BOOTLOADER", "0");
+        if !locations.is_real() {
+            command.env("RUNTIME_MODULE_ROOT", locations.root());
         }
-    };
-    Ok(reading.end(status))
+        Ok(Self {
+            command,
+            tail: Tail::open(log)?,
+        })
+    }
+
+    /// Runs it to its end, and hands each line that it says to `say`. An error means that it was not started.
+    pub(super) fn run(mut self, mut say: impl FnMut(&str)) -> Result<Switched> {
+        let mut child = self.command.spawn().context("start the switch program")?;
+        let mut reading = Reading::default();
+        loop {
+            // A switch is never left alone: what cannot be asked for in passing is waited for.
+            let ended = match child.try_wait() {
+                Ok(ended) => ended,
+                Err(_) => child.wait().ok(),
+            };
+            for line in self.tail.lines(ended.is_some()) {
+                reading.line(&line);
+                say(&line);
+            }
+            match ended {
+                Some(status) => return Ok(reading.end(status)),
+                None => std::thread::sleep(GLANCE),
+            }
+        }
+    }
 }
 
 /// The new lines of a growing file.
@@ -120,11 +138,9 @@ impl Tail {
         })
     }
 
-    /// Whole lines since last time; at the end also one without its end.
-    fn lines(&mut self, end: bool) -> Result<Vec<String>> {
-        self.file
-            .read_to_end(&mut self.rest)
-            .context("read the log")?;
+    /// Whole lines since last time; at the end also one without its end. What cannot be read is not shown; it is in the log.
+    fn lines(&mut self, end: bool) -> Vec<String> {
+        let _ = self.file.read_to_end(&mut self.rest);
         let mut lines = Vec::new();
         while let Some(at) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=at).collect();
@@ -134,7 +150,7 @@ impl Tail {
             lines.push(String::from_utf8_lossy(&self.rest).into_owned());
             self.rest.clear();
         }
-        Ok(lines)
+        lines
     }
 }
 
@@ -262,9 +278,9 @@ mod tests {
         let path = dir.path().join("log");
         std::fs::write(&path, "one\ntw").expect("written");
         let mut tail = Tail::open(&path).expect("opened");
-        assert_eq!(tail.lines(false).expect("read"), ["one"]);
+        assert_eq!(tail.lines(false), ["one"]);
         std::fs::write(&path, "one\ntwo\nthree").expect("written");
-        assert_eq!(tail.lines(false).expect("read"), ["two"]);
-        assert_eq!(tail.lines(true).expect("read"), ["three"]);
+        assert_eq!(tail.lines(false), ["two"]);
+        assert_eq!(tail.lines(true), ["three"]);
     }
 }

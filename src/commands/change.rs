@@ -27,7 +27,12 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     }
     let activator = match run.dry_run {
         true => None,
-        false => Some(activator(session)?),
+        false => {
+            let activator = activator(session);
+            // Ctrl-C at the password's prompt ends the program that asked, too.
+            session.interrupts.check()?;
+            Some(activator?)
+        }
     };
     // While a password was typed the machine may have changed.
     if activator.is_some() {
@@ -54,7 +59,7 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
             report.change = Change::Same;
         } else {
             let request = request(session, &situation, &plan, &goal);
-            session.interrupts.detach();
+            session.interrupts.detach()?;
             let activated = activator.activate(&request, &session.reporter)?;
             report.activated(activated);
         }
@@ -80,7 +85,7 @@ fn request(
         .duration_since(UNIX_EPOCH)
         .map_or(0, |time| time.as_millis());
     ActivationRequest {
-        settings: session.settings(false, 1),
+        store: session.global.store.clone(),
         root: session.locations.root().to_path_buf(),
         transaction: format!("{now}-{}", std::process::id()),
         purpose: plan.purpose.clone(),
@@ -90,6 +95,7 @@ fn request(
         base: goal.base.clone(),
         pin: goal.pin.clone(),
         wanted: plan.wanted.clone(),
+        force: plan.force,
         phases: session.reporter.phases(),
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Cli, Command, Global, Run};
+use crate::cli::{Cli, Command, Environment, Global, Run};
 use crate::error::{Failed, Failure};
 use crate::evaluation::Memory;
 use crate::interrupt::{Exit, Interrupts};
@@ -25,6 +25,8 @@ pub use report::Printed;
 pub struct Session {
     /// What was asked for.
     pub global: Global,
+    /// What the environment says.
+    pub environment: Environment,
     /// Where everything lies.
     pub locations: Locations,
     /// Ctrl-C.
@@ -37,21 +39,12 @@ pub struct Session {
 
 impl Session {
     /// Begins a run.
-    pub fn begin(global: Global) -> Result<Self> {
-        let environment = &global.environment;
-        let no_color = environment
-            .no_color
-            .as_ref()
-            .is_some_and(|value| !value.is_empty());
+    pub fn begin(global: Global, environment: Environment) -> Result<Self> {
         let style = Style {
-            kind: Kind::decide(
-                global.progress,
-                global.json,
-                environment.term.as_deref() == Some("dumb"),
-            ),
+            kind: Kind::decide(global.progress, global.json, environment.dumb_terminal),
             build_logs: global.print_build_logs,
             verbosity: 1 + global.verbose,
-            colour: !no_color,
+            colour: !environment.no_color,
         };
         let interrupts = Interrupts::listen()?;
         let reporter = Reporter::start(style)?;
@@ -62,9 +55,10 @@ impl Session {
             crate::complain(&interrupted(why).into(), json);
         });
         Ok(Self {
-            locations: locations(&global),
+            locations: locations(&global, &environment)?,
             here: std::env::current_dir().context("find the current folder")?,
             global,
+            environment,
             interrupts,
             reporter,
         })
@@ -91,7 +85,7 @@ impl Session {
     fn memory(&self) -> Memory {
         if self.global.low_memory {
             Memory::Low
-        } else if self.global.environment.gc_initial_heap_size.is_some() {
+        } else if self.environment.heap_chosen {
             Memory::Environment
         } else {
             Memory::Plenty
@@ -100,32 +94,27 @@ impl Session {
 }
 
 /// Where everything lies, for this user.
-pub fn locations(global: &Global) -> Locations {
-    let environment = &global.environment;
-    let user = || {
-        environment
-            .home
-            .clone()
+fn locations(global: &Global, environment: &Environment) -> Result<Locations> {
+    let root = global.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    let root = std::path::absolute(root).context("find the root")?;
+    let base = environment
+        .cache_home
+        .clone()
+        .filter(|path| path.is_absolute());
+    let base = base.or_else(|| environment.home.as_ref().map(|home| home.join(".cache")));
+    let cache = match &global.cache {
+        Some(cache) => std::path::absolute(cache).context("find the cache")?,
+        None => base
             .unwrap_or_else(|| PathBuf::from("/var/empty"))
-            .join(".cache")
+            .join("runtime-module"),
     };
-    let cache = global.cache.clone().unwrap_or_else(|| {
-        let base = environment
-            .xdg_cache_home
-            .clone()
-            .filter(|path| path.is_absolute());
-        base.unwrap_or_else(user).join("runtime-module")
-    });
-    Locations::new(
-        global.root.clone().unwrap_or_else(|| PathBuf::from("/")),
-        cache,
-    )
+    Ok(Locations::new(root, cache))
 }
 
 /// What is said when the process ends in the middle of something.
 fn interrupted(why: Exit) -> Failed {
     match why {
-        Exit::Interrupted => Failure::Interrupted.error("interrupted; nothing was changed"),
+        Exit::Interrupted => crate::interrupt::interrupted(),
         Exit::Detached => Failure::Interrupted
             .error("interrupted; the activation goes on without this terminal")
             .hint("`runtime-module status` says how it ends"),
@@ -134,7 +123,7 @@ fn interrupted(why: Exit) -> Failed {
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<()> {
-    let session = Session::begin(cli.global)?;
+    let session = Session::begin(cli.global, cli.environment)?;
     let result = dispatch(&session, cli.command);
     session.interrupts.settle();
     session.reporter.finish();
@@ -151,7 +140,6 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Rebuild(run) => change(Wish::Rebuild, &run),
         Command::List => list::run(session),
         Command::Status(args) => status::run(session, &args.names),
-        Command::Evaluate => crate::evaluation::evaluator_role(),
-        Command::Activate => crate::activation::activator_role(),
+        Command::Evaluate | Command::Activate => Ok(()),
     }
 }

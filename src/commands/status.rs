@@ -24,6 +24,8 @@ struct Status {
     foreign: bool,
     pin: Option<Pin>,
     pending: Option<Pending>,
+    /// The transaction that is under way now.
+    under_way: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -44,7 +46,8 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
             .map(|module| module.name.clone())
             .collect()
     });
-    if let Some(known) = &known {
+    let elsewhere = session.global.flake.is_some() || session.global.host.is_some();
+    if let Some(known) = known.as_ref().filter(|_| !elsewhere) {
         let unknown: Vec<String> = names
             .iter()
             .filter(|name| !known.contains(name))
@@ -81,6 +84,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         foreign: situation.foreign(),
         pin: pinned(&situation),
         pending: situation.state.pending.clone(),
+        under_way: situation.under_way.clone(),
     };
     session.reporter.finish();
     let text = if session.global.json {
@@ -119,13 +123,15 @@ fn human(status: &Status) -> String {
         };
         row(&module.name, state);
     }
-    if let Some(pending) = &status.pending {
+    if let Some(holder) = &status.under_way {
+        row("under way", holder);
+    } else if let Some(pending) = &status.pending {
         row(
             "interrupted",
             &format!(
-                "transaction {} ended while {}",
+                "transaction {}: {}",
                 pending.transaction,
-                step(pending)
+                pending.step.words()
             ),
         );
     }
@@ -148,13 +154,4 @@ fn human(status: &Status) -> String {
         row("running", running);
     }
     text
-}
-
-fn step(pending: &Pending) -> &'static str {
-    use crate::record::Step;
-    match pending.step {
-        Step::Switching => "it switched",
-        Step::Verifying => "it looked at what runs",
-        Step::Returning => "it returned to the previous system",
-    }
 }

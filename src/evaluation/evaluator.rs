@@ -143,7 +143,12 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     });
 
     let begun = Instant::now();
-    let text = json!({ "host": request.host, "modules": request.modules }).to_string();
+    let text = json!({
+        "host": request.host,
+        "modules": request.modules,
+        "toplevel": request.target != Target::Registry,
+    })
+    .to_string();
     let value = evaluator.apply(&SYSTEM, &locked, &text)?;
     let mut evaluated = Evaluated {
         source,

@@ -191,6 +191,10 @@ pub(super) fn assertions(request: &Request, messages: &[String]) -> Failed {
 pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
     let what = subject(request);
     let failed = match ended.signal() {
+        Some(Signal::SIGABRT) if !ended.stderr.contains("overflowed its stack") => {
+            failure(format!("{what}: the evaluator gave up, for want of memory as a rule"))
+                .hint("--low-memory evaluates in less")
+        }
         Some(Signal::SIGSEGV | Signal::SIGABRT | Signal::SIGBUS) => {
             failure(format!("{what}: the evaluation overflowed its stack"))
                 .hint("a value or function needs itself without an end; `--option max-call-depth 1000` says earlier where")

@@ -145,8 +145,8 @@ pub struct Facts {
     pub kernel_params: Option<Vec<String>>,
     /// Kernel modules to load.
     pub kernel_modules: Option<Vec<String>>,
-    /// `system.switch.inhibitors`.
-    pub switch_inhibitors: Option<serde_json::Map<String, serde_json::Value>>,
+    /// `system.switch.inhibitors`: names and values that must not change while the machine runs.
+    pub switch_inhibitors: Option<serde_json::Value>,
 }
 
 /// An evaluation that is done, and the process that keeps its results from the collector until it is dropped.

@@ -75,7 +75,7 @@ let
   try =
     value:
     let
-      tried = builtins.tryEval value;
+      tried = builtins.tryEval (builtins.deepSeq value value);
     in
     if tried.success then tried.value else null;
   path = value: if value == null then null else builtins.unsafeDiscardStringContext "${value}";
@@ -87,7 +87,7 @@ in
 {
   # What is wrong with the request itself, or null.
   problem =
-    if !(outputs ? nixosConfigurations) then
+    if !(builtins.isAttrs (outputs.nixosConfigurations or null)) then
       {
         kind = "no-configurations";
         known = builtins.attrNames (outputs.outputs or outputs);
@@ -118,7 +118,7 @@ in
         names = [ name ];
         known = builtins.concatMap (entry: entry.declared) (named name);
       }
-    else if !(config.system.build ? toplevel) then
+    else if request.toplevel && !(config ? system.build.toplevel) then
       { kind = "no-toplevel"; }
     else
       null;

@@ -58,7 +58,12 @@ pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     make_folder(&locations.run())?;
     let path = locations.history();
     let json = serde_json::to_string(entry).context("write JSON")?;
-    let whole = records(&read_text(locations)?).length;
+    let text = read_text(locations)?;
+    let found = records(&text);
+    if let Some(line) = found.damaged {
+        return Err(damaged(locations, line));
+    }
+    let whole = found.length;
     let add = || -> std::io::Result<()> {
         let mut file = fs::OpenOptions::new()
             .create(true)
@@ -86,16 +91,7 @@ pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
     let text = read_text(locations)?;
     let found = records(&text);
     if let Some(line) = found.damaged {
-        return Err(Failure::Refused
-            .error(format!(
-                "read the history {}: line {line} is damaged",
-                path.display()
-            ))
-            .hint(format!(
-                "move the file away: {}; only the history is lost",
-                path.display()
-            ))
-            .into());
+        return Err(damaged(locations, line));
     }
     found
         .json
@@ -105,6 +101,20 @@ pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
                 .with_context(|| format!("read the history {}", path.display()))
         })
         .collect()
+}
+
+fn damaged(locations: &Locations, line: usize) -> anyhow::Error {
+    let path = locations.history();
+    Failure::Refused
+        .error(format!(
+            "read the history {}: line {line} is damaged",
+            path.display()
+        ))
+        .hint(format!(
+            "move the file away: {}; only the history is lost",
+            path.display()
+        ))
+        .into()
 }
 
 fn read_text(locations: &Locations) -> Result<String> {

@@ -20,7 +20,7 @@ pub struct Held {
 pub fn hold(locations: &Locations, purpose: &str) -> Result<Held> {
     make_folder(&locations.run())?;
     let path = locations.lock();
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
@@ -29,18 +29,10 @@ pub fn hold(locations: &Locations, purpose: &str) -> Result<Held> {
         .custom_flags(unix::libc::O_NOFOLLOW)
         .open(&path)
         .map_err(|error| no_right(error, &format!("open the lock {}", path.display())))?;
-    let mut holder = String::new();
-    file.read_to_string(&mut holder)
-        .with_context(|| format!("read the lock {}", path.display()))?;
     let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(file) => file,
         Err((_, unix::errno::Errno::EWOULDBLOCK)) => {
-            let holder = holder.trim();
-            let holder = if holder.is_empty() {
-                "another run"
-            } else {
-                holder
-            };
+            let holder = holder(locations).unwrap_or_else(|| "another run".into());
             return Err(Failure::Refused
                 .error(format!("another transaction is under way: {holder}"))
                 .hint("wait for it to end, then try again")
@@ -57,6 +49,20 @@ pub fn hold(locations: &Locations, purpose: &str) -> Result<Held> {
     };
     name_us().with_context(|| format!("write our name into the lock {}", path.display()))?;
     Ok(Held { _file: file })
+}
+
+/// Who holds the lock, in its own words; none where nobody does.
+pub fn holder(locations: &Locations) -> Option<String> {
+    let mut file = File::open(locations.lock()).ok()?;
+    let mut name = String::new();
+    file.read_to_string(&mut name).ok()?;
+    // Taken shared for a moment: that fails while somebody has it.
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Err((_, unix::errno::Errno::EWOULDBLOCK)) => {
+            Some(name.trim().to_string()).filter(|name| !name.is_empty())
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

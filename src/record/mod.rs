@@ -9,7 +9,7 @@ mod state;
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -17,11 +17,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Failure;
+use crate::locations::Locations;
 
 pub use history::{Entry, Outcome, append as append_history, read as read_history};
-pub use lock::hold;
+pub use lock::{hold, holder};
 pub use roots::{prune as prune_roots, replace as replace_root};
-pub use state::{Base, Pending, Pin, SCHEMA, State, Step, Wanted};
+#[cfg(test)]
+pub use state::Base;
+pub use state::{Change, Pending, Pin, SCHEMA, State, Step, Wanted};
 
 /// Reads a versioned JSON file; `None` where there is none. `way_out` says what to do about a damaged one.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {
@@ -76,7 +79,12 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 
 /// Makes a folder that everyone may look into, and those above it.
 pub fn make_folder(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder)
+    // Not left to the umask: root's may be anything.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(folder)
+        .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)))
         .map_err(|error| no_right(error, &format!("make the folder {}", folder.display())))
 }
 
@@ -110,4 +118,11 @@ pub fn create_log(path: &Path) -> Result<fs::File> {
         .custom_flags(unix::libc::O_NOFOLLOW)
         .open(path)
         .with_context(|| format!("create the log {}", path.display()))
+}
+
+/// The toplevel that runs, as NixOS says; none where nothing says so.
+pub fn running(locations: &Locations) -> Option<String> {
+    fs::read_link(locations.current_system())
+        .ok()
+        .map(|path| path.to_string_lossy().into_owned())
 }

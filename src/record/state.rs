@@ -1,9 +1,11 @@
 //! The state of this boot: what runs, from which source, and what was asked for.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::{read_json, write_json};
+use super::{Outcome, read_json, write_json};
 use crate::locations::Locations;
 
 /// The schema of `state.json` and `wanted.json`.
@@ -92,26 +94,132 @@ pub enum Step {
     Verifying,
     /// It failed, and the previous system is being activated again.
     Returning,
+    /// That failed too: what runs may be half of each.
+    Stranded,
+}
+
+impl Step {
+    /// What was going on, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Switching => "it ended while the switch program ran",
+            Self::Verifying => "it ended before it had looked at what runs",
+            Self::Returning => "it ended on the way back to the previous system",
+            Self::Stranded => "neither the switch nor the way back succeeded",
+        }
+    }
+}
+
+/// What a transaction changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// Its name.
+    pub transaction: &'a str,
+    /// The toplevel that runs before.
+    pub from: Option<&'a str>,
+    /// The toplevel that is to run.
+    pub to: &'a str,
+    /// The toplevel without any runtime module, of the source of `to`.
+    pub base: Option<&'a str>,
+    /// The source of `to`.
+    pub pin: Option<&'a Pin>,
+    /// Modules that `to` has on.
+    pub wanted: &'a [String],
 }
 
 impl State {
-    /// Reads it; an empty one where none was written yet.
+    /// Reads it. Where none was written yet in this boot, nothing is on, and what was wanted before still is.
     pub fn read(locations: &Locations) -> Result<Self> {
-        let way_out = format!(
-            "move the file away: {}; the system that runs now is then the base, with no module on (`reset` is not possible then)",
-            locations.state().display()
-        );
-        Ok(
-            read_json(&locations.state(), &way_out)?.unwrap_or_else(|| Self {
-                schema: SCHEMA,
-                ..Self::default()
-            }),
-        )
+        let way_out =
+            |file: &Path, then: &str| format!("move the file away: {}; {then}", file.display());
+        let file = locations.state();
+        let lost = "the system that runs now is then the base, with no module on";
+        if let Some(state) = read_json(&file, &way_out(&file, lost))? {
+            return Ok(state);
+        }
+        let file = locations.wanted();
+        let lost = "no module is wanted then";
+        let wanted: Option<Wanted> = read_json(&file, &way_out(&file, lost))?;
+        Ok(Self {
+            schema: SCHEMA,
+            wanted: wanted.map(|wanted| wanted.modules).unwrap_or_default(),
+            ..Self::default()
+        })
     }
 
     /// Replaces it. Only the activator does, holding the lock.
     pub fn write(&self, locations: &Locations) -> Result<()> {
         write_json(&locations.state(), self)
+    }
+
+    /// Whether somebody else has switched since we did: what runs is none of ours.
+    pub fn foreign(&self, running: Option<&str>) -> bool {
+        let pending = self.pending.as_ref();
+        let ours = [
+            self.current.as_deref(),
+            pending.and_then(|pending| pending.from.as_deref()),
+            pending.map(|pending| pending.to.as_str()),
+            self.base.as_ref().map(|base| base.toplevel.as_str()),
+        ];
+        self.revision > 0 && running.is_some() && !ours.contains(&running)
+    }
+
+    /// The toplevel without any runtime module: the recorded one, or what somebody else has switched to.
+    pub fn base_of(&self, running: Option<&str>) -> Option<String> {
+        match &self.base {
+            Some(base) if !self.foreign(running) => Some(base.toplevel.clone()),
+            _ => running.map(String::from),
+        }
+    }
+
+    /// A transaction begins. The base of what runs is known from here on, whatever comes of it.
+    pub fn begin(&mut self, change: &Change<'_>) {
+        if self.base.is_none() || self.foreign(change.from) {
+            self.base = change.from.map(|toplevel| Base {
+                toplevel: toplevel.into(),
+            });
+            self.current = None;
+            self.active.clear();
+        }
+        self.pending = Some(Pending {
+            transaction: change.transaction.into(),
+            step: Step::Switching,
+            from: change.from.map(String::from),
+            to: change.to.into(),
+        });
+    }
+
+    /// It has come so far.
+    pub fn step(&mut self, step: Step) {
+        if let Some(pending) = &mut self.pending {
+            pending.step = step;
+        }
+    }
+
+    /// It has ended.
+    pub fn end(&mut self, change: &Change<'_>, outcome: Outcome) {
+        self.revision += 1;
+        match outcome {
+            Outcome::Activated | Outcome::UnitsFailed => {
+                self.pending = None;
+                self.current = Some(change.to.into());
+                self.wanted = change.wanted.to_vec();
+                self.active = change.wanted.to_vec();
+                self.pin = change.pin.cloned();
+                if let Some(base) = change.base {
+                    self.base = Some(Base {
+                        toplevel: base.into(),
+                    });
+                }
+            }
+            Outcome::Unchanged | Outcome::Returned => self.pending = None,
+            Outcome::Stranded => {
+                // Nobody knows what is on; what ran and what was to run is still ours.
+                self.step(Step::Stranded);
+                self.current = None;
+                self.active.clear();
+            }
+        }
     }
 }
 
@@ -182,5 +290,89 @@ mod tests {
         write_json(&locations.state(), &serde_json::json!({"schema": 2})).expect("written");
         let error = State::read(&locations).expect_err("refused");
         assert!(format!("{error:#}").ends_with("it has schema 2, and this program knows 1"));
+    }
+
+    /// Nothing is recorded; `/a` runs.
+    fn fresh() -> State {
+        State {
+            schema: SCHEMA,
+            ..State::default()
+        }
+    }
+
+    fn change<'a>(from: &'a str, to: &'a str, base: &'a str, wanted: &'a [String]) -> Change<'a> {
+        Change {
+            transaction: "t",
+            from: Some(from),
+            to,
+            base: Some(base),
+            pin: None,
+            wanted,
+        }
+    }
+
+    #[test]
+    fn the_base_is_known_from_the_first_step_on() {
+        let wanted = ["hello".to_string()];
+        let mut state = fresh();
+        state.begin(&change("/a", "/b", "/a", &wanted));
+        // Killed after the link had moved: what runs is not taken for the base.
+        assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
+        state.end(&change("/a", "/b", "/a", &wanted), Outcome::Activated);
+        assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
+        assert_eq!((state.revision, state.active.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_stranded_machine_keeps_its_base() {
+        let wanted = ["hello".to_string()];
+        let mut state = fresh();
+        state.begin(&change("/a", "/b", "/a", &wanted));
+        state.end(&change("/a", "/b", "/a", &wanted), Outcome::Stranded);
+        assert!(!state.foreign(Some("/b")) && state.active.is_empty());
+        assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
+    }
+
+    #[test]
+    fn what_failed_changes_neither_what_is_on_nor_what_is_wanted() {
+        let (one, two) = (
+            ["hello".to_string()],
+            ["hello".to_string(), "web".to_string()],
+        );
+        let mut state = fresh();
+        state.begin(&change("/a", "/b", "/a", &one));
+        state.end(&change("/a", "/b", "/a", &one), Outcome::Activated);
+        let before = state.clone();
+        state.begin(&change("/b", "/c", "/a", &two));
+        state.end(&change("/b", "/c", "/a", &two), Outcome::Returned);
+        assert_eq!(
+            state,
+            State {
+                revision: 2,
+                ..before
+            }
+        );
+    }
+
+    #[test]
+    fn a_foreign_switch_makes_a_new_base() {
+        let wanted = ["hello".to_string()];
+        let mut state = fresh();
+        state.begin(&change("/a", "/b", "/a", &wanted));
+        state.end(&change("/a", "/b", "/a", &wanted), Outcome::Activated);
+        assert!(state.foreign(Some("/n")));
+        state.begin(&change("/n", "/m", "/n", &wanted));
+        assert_eq!(state.base_of(Some("/m")).as_deref(), Some("/n"));
+    }
+
+    #[test]
+    fn what_was_wanted_before_the_boot_still_is() {
+        let (_dir, locations) = place();
+        let wanted = Wanted {
+            schema: SCHEMA,
+            modules: vec!["hello".into()],
+        };
+        write_json(&locations.wanted(), &wanted).expect("written");
+        assert_eq!(State::read(&locations).expect("read").wanted, ["hello"]);
     }
 }

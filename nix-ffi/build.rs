@@ -27,16 +27,16 @@ fn main() {
     let libraries: Vec<_> = LIBRARIES.iter().map(|name| probe(name)).collect();
     let nix = &libraries[2];
     // The system's own folders are searched anyway, and out of order they break `#include_next`.
+    let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
+    let system = [
+        "/usr/include".to_owned(),
+        format!("/usr/include/{arch}-linux-gnu"),
+    ];
     let include: BTreeSet<&Path> = libraries
         .iter()
         .flat_map(|library| &library.include_paths)
         .map(PathBuf::as_path)
-        .filter(|dir| {
-            !matches!(
-                dir.to_str(),
-                Some("/usr/include" | "/usr/include/x86_64-linux-gnu")
-            )
-        })
+        .filter(|dir| !system.iter().any(|system| *dir == Path::new(system)))
         .collect();
 
     compile_shim(&nix.version, &include);

@@ -7,21 +7,30 @@
 #include "compat.hh"
 
 #include <deque>
+#include <optional>
 
 namespace nix_ffi {
+
+/**
+ * Keeps the exception that is being handled in `context`. `nix_context_error` would do for most, but not for us: it leaks
+ * the name of the class, tells nothing of `nix::Interrupted`, and renders inside `what()`, which is noexcept and reads
+ * source files: an interrupt that is noticed there ends the process.
+ */
+void keep_error(nix_c_context & context) noexcept;
 
 /** Calls `body`; an exception of any kind is kept in `context`, and `otherwise` returned. */
 template<class R, class F>
 R guarded(nix_c_context * context, R otherwise, F && body) noexcept
 {
+    // The C API leaves what an earlier error had set beside the code.
     context->last_err_code = NIX_OK;
+    context->last_err.reset();
+    context->info.reset();
+    context->name.clear();
     try {
         return body();
-    } catch (const std::exception &) {
-        nix_context_error(context);
     } catch (...) {
-        // nix_context_error only knows std::exception and what derives from it.
-        nix_set_err_msg(context, NIX_ERR_UNKNOWN, "an exception that is no std::exception was thrown");
+        keep_error(*context);
     }
     return otherwise;
 }
@@ -35,6 +44,21 @@ void guarded(nix_c_context * context, F && body) noexcept
         return 0;
     });
 }
+
+/**
+ * While it lives, an interrupt wakes this thread out of a blocking call. Unlike `nix::ReceiveInterrupts` alone it does not
+ * go while `nix_ffi_interrupt` still looks at it (`triggerInterrupt` calls copies of the callbacks, which refer to it).
+ */
+class Interruptible
+{
+    std::optional<nix::ReceiveInterrupts> receive;
+
+public:
+    Interruptible();
+    ~Interruptible();
+    Interruptible(const Interruptible &) = delete;
+    Interruptible & operator=(const Interruptible &) = delete;
+};
 
 inline nix_ffi_str view(std::string_view text)
 {

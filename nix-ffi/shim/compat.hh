@@ -54,6 +54,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <mutex>
 #include <type_traits>
 
 #include "nix_ffi.h"
@@ -134,7 +135,15 @@ struct Outcome
     bool success;
     const char * status;
     std::string message;
+    /** Up to 2.32 a goal that never ran, because another failed, has a result as well: the one that it was made with. */
+    bool ran = true;
 };
+
+template<class Failure>
+bool ran(const Failure & failure)
+{
+    return failure.status != Failure::MiscFailure || !failure.errorMsg.empty();
+}
 
 template<class R>
 Outcome outcome(R & result)
@@ -143,16 +152,16 @@ Outcome outcome(R & result)
         using Failure = std::remove_cvref_t<decltype(*result.tryGetFailure())>;
         if (auto * failure = result.tryGetFailure()) {
             auto status = failure_name<Failure>(failure->status);
-            if constexpr (requires { failure->errorMsg; })
-                return {false, status, failure->errorMsg};
+            if constexpr (requires { failure->errorMsg; }) // up to 2.33
+                return {false, status, failure->errorMsg, ran(*failure)};
             else
-                return {false, status, failure->msg()};
+                return {false, status, failure->info().msg.str()};
         }
         return {true, "Success", ""};
     } else {
         if (result.success())
             return {true, "Success", ""};
-        return {false, failure_name<R>(result.status), result.errorMsg};
+        return {false, failure_name<R>(result.status), result.errorMsg, ran(result)};
     }
 }
 
@@ -198,16 +207,31 @@ void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef re
     }
 }
 
-/** Store path of the tree that `path` is in, and where in it; 2.26 maps a chroot store's real paths back itself. */
+/** Store path of the tree that `path` is in, and where in it; 2.26, and only that, has to map a chroot store's real paths back. */
 template<class State>
 std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::SourcePath & path)
 {
-#if __has_include("nix/util/logging.hh")
-    auto [storePath, sub] = state.store->toStorePath(path.path.abs());
-#else
-    auto [storePath, sub] = nix::flake::sourcePathToStorePath(state.store, path);
-#endif
+    using namespace nix::flake;
+    auto split = [&] {
+        if constexpr (requires { sourcePathToStorePath(state.store, path); })
+            return sourcePathToStorePath(state.store, path);
+        else
+            return state.store->toStorePath(path.path.abs());
+    };
+    auto [storePath, sub] = split();
     return {std::move(storePath), std::string(nix::CanonPath(sub).rel())};
+}
+
+/** From 2.34 only stores that are file systems know real paths. */
+template<class S, class Local = nix::LocalFSStore>
+std::string real_path(S & store, const nix::StorePath & path)
+{
+    if constexpr (requires { store.toRealPath(path); })
+        return store.toRealPath(path);
+    else if (auto * local = dynamic_cast<Local *>(&store))
+        return std::filesystem::path(local->toRealPath(path)).string();
+    else
+        return store.printStorePath(path);
 }
 
 /** From 2.35 a tree may only be mounted; whoever wants to keep it must have it in the store. */
@@ -226,10 +250,14 @@ void materialise(State & state, const Input & input, const nix::StorePath & path
 template<class Flakes, class Evaluation>
 void register_flakes(Flakes & flakes, Evaluation & evaluation)
 {
-    if constexpr (requires { flakes.configureEvalSettings(evaluation); })
-        flakes.configureEvalSettings(evaluation);
-    else
-        nix::flake::initLib(flakes);
+#if __has_include("nix/util/logging.hh") // 2.28
+    flakes.configureEvalSettings(evaluation);
+#else
+    (void) evaluation;
+    // A second time would give `builtins` each of the primops twice.
+    static std::once_flag once;
+    std::call_once(once, [&] { nix::flake::initLib(flakes); });
+#endif
 }
 
 /** 2.32 counts only on request. */

@@ -1,8 +1,54 @@
 #include "border.hh"
 
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <memory>
+#include <typeinfo>
 #include <vector>
 
 namespace nix_ffi {
+
+static std::string class_name(const std::exception & error)
+{
+    const char * mangled = typeid(error).name();
+    std::unique_ptr<char, decltype(&std::free)> plain(
+        abi::__cxa_demangle(mangled, nullptr, nullptr, nullptr), &std::free);
+    return plain ? plain.get() : mangled;
+}
+
+static void keep(nix_c_context & context, const nix::BaseError & error)
+{
+    // First, as it renders, outside of what(), which then has it ready.
+    context.info = error.info();
+    context.last_err = error.what();
+    context.name = class_name(error);
+    context.last_err_code = NIX_ERR_NIX_ERROR;
+}
+
+void keep_error(nix_c_context & context) noexcept
+{
+    // Should all that follows fail (memory, as a rule), this is still said.
+    context.last_err_code = NIX_ERR_UNKNOWN;
+    try {
+        try {
+            throw;
+        } catch (const nix::BaseError & error) {
+            try {
+                keep(context, error);
+            } catch (const nix::BaseError & later) {
+                // An interrupt came while the source was read for an excerpt; then that is what there is to tell.
+                keep(context, later);
+            }
+        } catch (const std::exception & error) {
+            context.last_err = error.what();
+            context.name = class_name(error);
+        } catch (...) {
+            context.last_err = "an exception that is no std::exception was thrown";
+        }
+    } catch (...) {
+    }
+}
 
 static std::string plain(const std::string & text)
 {
@@ -53,7 +99,7 @@ extern "C" void nix_ffi_error_read(const nix_c_context * context, nix_ffi_error_
         if (context->last_err_code == NIX_ERR_NIX_ERROR && context->info)
             read_error(*context->info, context->name, rendered, callback, user);
         else
-            read_error(nix::Error("%s", rendered).info(), "", rendered, callback, user);
+            read_error(nix::Error("%s", rendered).info(), context->name, rendered, callback, user);
     } catch (...) {
         // Even telling of the error failed (memory, as a rule): say that much, from what needs no memory.
         nix_ffi_error_view error{};

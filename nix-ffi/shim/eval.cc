@@ -8,7 +8,7 @@ static nix_value * new_value(EvalState * state)
     nix_c_context inner;
     auto value = nix_alloc_value(&inner, state);
     if (!value)
-        throw nix::Error("no memory for a value");
+        throw nix::Error("making a value failed: %s", inner.last_err.value_or("no memory"));
     return value;
 }
 
@@ -44,10 +44,11 @@ extern "C" nix_value * nix_ffi_apply(
     size_t argument_count) noexcept
 {
     return guarded(context, static_cast<nix_value *>(nullptr), [&] {
+        Interruptible interruptible;
         auto & evaluator = state->state;
         // The text is ours, compiled in; its base directory is one that nothing is read from.
-        auto * expression =
-            evaluator.parseExprFromString(text, evaluator.rootPath(nix::CanonPath("/runtime-module") / name));
+        nix::CanonPath base(name, nix::CanonPath("/runtime-module"));
+        auto * expression = evaluator.parseExprFromString(text, evaluator.rootPath(base));
         auto * function = evaluator.allocValue();
         evaluator.eval(expression, *function);
         for (size_t i = 0; i < argument_count; ++i) {
@@ -61,12 +62,12 @@ extern "C" nix_value * nix_ffi_apply(
     });
 }
 
-extern "C" nix_value * nix_ffi_value_string(nix_c_context * context, EvalState * state, nix_ffi_str text) noexcept
+extern "C" nix_value * nix_ffi_value_string(nix_c_context * context, EvalState * state, const char * text) noexcept
 {
     return guarded(context, static_cast<nix_value *>(nullptr), [&] {
         Held held{new_value(state)};
         nix_c_context inner;
-        if (nix_init_string(&inner, held.value, std::string(text.data, text.length).c_str()) != NIX_OK)
+        if (nix_init_string(&inner, held.value, text) != NIX_OK)
             throw nix::Error("%s", inner.last_err.value_or("making a string value failed"));
         return held.release();
     });
@@ -76,6 +77,7 @@ extern "C" void nix_ffi_force_json(
     nix_c_context * context, EvalState * state, nix_value * value, nix_ffi_str_callback callback, void * user) noexcept
 {
     guarded(context, [&] {
+        Interruptible interruptible;
         nix::NixStringContext strings;
         std::ostringstream out;
         nix::printValueAsJSON(state->state, true, cpp_value(value), nix::noPos, out, strings, false);
@@ -86,14 +88,22 @@ extern "C" void nix_ffi_force_json(
 extern "C" nix_value *
 nix_ffi_select(nix_c_context * context, EvalState * state, nix_value * value, const char * name) noexcept
 {
-    bool there = guarded(context, false, [&] {
+    return guarded(context, static_cast<nix_value *>(nullptr), [&]() -> nix_value * {
+        Interruptible interruptible;
         auto & evaluator = state->state;
         auto & set = cpp_value(value);
         evaluator.forceAttrs(set, nix::noPos, "while selecting an attribute");
-        return set.attrs()->get(evaluator.symbols.create(name)) != nullptr;
+        auto * attribute = set.attrs()->get(evaluator.symbols.create(name));
+        if (!attribute)
+            return nullptr;
+        evaluator.forceValue(*attribute->value, attribute->pos);
+        // Now the C API has nothing left to force or to assert. It loses a count, and the value with it, where forcing fails.
+        nix_c_context inner;
+        auto * selected = nix_get_attr_byname(&inner, value, state, name);
+        if (!selected)
+            throw nix::Error("selecting '%s' failed: %s", name, inner.last_err.value_or("no memory"));
+        return selected;
     });
-    // The C API asserts where the value is no attribute set; by now it is one.
-    return there ? nix_get_attr_byname(context, value, state, name) : nullptr;
 }
 
 extern "C" void nix_ffi_counters_enable() noexcept

@@ -14,7 +14,7 @@ extern "C" nix_ffi_locked * nix_ffi_lock(
     const nix_ffi_lock_request * request) noexcept
 {
     return guarded(context, static_cast<nix_ffi_locked *>(nullptr), [&] {
-        nix::ReceiveInterrupts receive;
+        Interruptible interruptible;
         auto & fetching = state->state.fetchSettings;
         nix::flake::LockFlags flags{
             .updateLockFile = false,
@@ -52,6 +52,7 @@ extern "C" void nix_ffi_locked_read(
     void * user) noexcept
 {
     guarded(context, [&] {
+        Interruptible interruptible;
         auto & evaluator = state->state;
         auto & flake = locked->flake.flake;
         auto [source, directory] = source_tree(evaluator, flake.path.parent());
@@ -92,10 +93,11 @@ extern "C" nix_value *
 nix_ffi_outputs(nix_c_context * context, EvalState * state, const nix_ffi_locked * locked) noexcept
 {
     return guarded(context, static_cast<nix_value *>(nullptr), [&]() -> nix_value * {
+        Interruptible interruptible;
         nix_c_context inner;
         auto value = nix_alloc_value(&inner, state);
         if (!value)
-            throw nix::Error("no memory for a value");
+            throw nix::Error("making a value failed: %s", inner.last_err.value_or("no memory"));
         try {
             nix::flake::callFlake(state->state, locked->flake, cpp_value(value));
         } catch (...) {

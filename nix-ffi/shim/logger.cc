@@ -2,12 +2,13 @@
 
 #include <unistd.h>
 
+#include <new>
 #include <sstream>
 #include <vector>
 
 namespace nix_ffi {
 
-/** Forwards to Rust. Never throws, keeps no state but the table, and is never destroyed. */
+/** Forwards to Rust. Never throws, keeps no state but the table, and is never destroyed, though Nix 2.27 to 2.34 try to at exit. */
 class ForwardingLogger final : public nix::Logger
 {
     const nix_ffi_logger to;
@@ -41,6 +42,9 @@ public:
         : to(to)
     {
     }
+
+    /** Deleting it does nothing: late threads of libnix may still be in it. */
+    static void operator delete(ForwardingLogger *, std::destroying_delete_t) {}
 
     using Logger::log;
     using Logger::logEI;

@@ -50,7 +50,7 @@ typedef struct {
 
 /** An error as Nix holds it; texts are free of terminal escapes. */
 typedef struct {
-    /** C++ class, such as `nix::ThrownError`; empty for an error that is not Nix's. */
+    /** C++ class, such as `nix::ThrownError`; empty for what was never an exception. */
     nix_ffi_str class_name;
     /** The message alone: no `error:`, no position, no trace. */
     nix_ffi_str message;
@@ -76,8 +76,8 @@ const char * nix_ffi_compiled_version(void) NIX_FFI_NOEXCEPT;
 
 /**
  * Makes the process one that libnix can work in: umask 022, an empty SIGUSR1 handler (interrupts wake threads with it),
- * the signal mask that children get, SIGCHLD as the kernel has it, as many open files as allowed. Main thread, before
- * any other thread and before a store is opened.
+ * an empty SIGPIPE handler, the signal mask that children get, SIGCHLD as the kernel has it, as many open files as
+ * allowed. Main thread, before any other thread and before a store is opened.
  */
 void nix_ffi_process_init(nix_c_context * context) NIX_FFI_NOEXCEPT;
 
@@ -149,7 +149,10 @@ void nix_ffi_setting_get(nix_c_context * context, const char * name, nix_ffi_str
 
 /* --- evaluation --- */
 
-/** Parses `text`, whose positions are shown as being in `name`, and applies it, lazily, to `arguments`. Null on failure; else decref. */
+/**
+ * Parses and evaluates `text` and applies it, lazily, to `arguments`. Positions in `text` belong to no file; `name` only
+ * stands in for one where a relative path would start. Null on failure; else decref.
+ */
 nix_value * nix_ffi_apply(
     nix_c_context * context,
     EvalState * state,
@@ -159,7 +162,7 @@ nix_value * nix_ffi_apply(
     size_t argument_count) NIX_FFI_NOEXCEPT;
 
 /** A string value without context. Null on failure; else decref. */
-nix_value * nix_ffi_value_string(nix_c_context * context, EvalState * state, nix_ffi_str text) NIX_FFI_NOEXCEPT;
+nix_value * nix_ffi_value_string(nix_c_context * context, EvalState * state, const char * text) NIX_FFI_NOEXCEPT;
 
 /** Forces `value` deeply and gives it as JSON. Nothing is copied to the store. */
 void nix_ffi_force_json(
@@ -312,14 +315,14 @@ bool nix_ffi_is_valid(nix_c_context * context, Store * store, const char * path)
 /** Keeps a path while this process (or its connection to the daemon) lives. */
 void nix_ffi_add_temp_root(nix_c_context * context, Store * store, const char * path) NIX_FFI_NOEXCEPT;
 
-/** Makes `link` a symlink to `path` and registers it as an indirect root. */
+/** Makes `link`, an absolute path, a symlink to `path`, which must be valid, and registers it as an indirect root. */
 void nix_ffi_add_root(nix_c_context * context, Store * store, const char * path, const char * link) NIX_FFI_NOEXCEPT;
 
 /** Counts a path's closure; false on failure. Sizes are of NARs, in bytes. */
 bool nix_ffi_closure_size(
     nix_c_context * context, Store * store, const char * path, uint64_t * paths, uint64_t * bytes) NIX_FFI_NOEXCEPT;
 
-/** Where a store path really lies on disk (they differ in a chroot store). */
+/** Where a store path, or what is below one, really lies on disk (they differ in a chroot store). */
 void nix_ffi_real_path(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 

@@ -1,8 +1,28 @@
 #include "border.hh"
 
+#include <mutex>
+
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+namespace nix_ffi {
+
+/** Held while callbacks of interrupts run, and while one of ours goes. */
+static std::mutex interrupting;
+
+Interruptible::Interruptible()
+{
+    receive.emplace();
+}
+
+Interruptible::~Interruptible()
+{
+    std::scoped_lock lock(interrupting);
+    receive.reset();
+}
+
+} // namespace nix_ffi
 
 using namespace nix_ffi;
 
@@ -26,6 +46,8 @@ extern "C" void nix_ffi_process_init(nix_c_context * context) noexcept
     guarded(context, [] {
         umask(0022);
         set_handler(SIGUSR1, [](int) {});
+        // Rust ignores it, and a builder would inherit that; a handler does the same for us and ends with exec.
+        set_handler(SIGPIPE, [](int) {});
         set_handler(SIGCHLD, SIG_DFL);
         nix::unix::saveSignalMask();
         struct rlimit files;
@@ -38,7 +60,10 @@ extern "C" void nix_ffi_process_init(nix_c_context * context) noexcept
 
 extern "C" void nix_ffi_interrupt(nix_c_context * context) noexcept
 {
-    guarded(context, [] { nix::unix::triggerInterrupt(); });
+    guarded(context, [] {
+        std::scoped_lock lock(interrupting);
+        nix::unix::triggerInterrupt();
+    });
 }
 
 extern "C" void nix_ffi_interrupt_reset() noexcept

@@ -4,12 +4,20 @@
 
 using namespace nix_ffi;
 
+/** A store path; Nix asserts where the text is empty. */
+static nix::StorePath parse(nix::Store & store, const char * path)
+{
+    if (path[0] != '/')
+        throw nix::BadStorePath("path '%s' is not in the Nix store", path);
+    return store.parseStorePath(path);
+}
+
 /** All outputs of each derivation; any other path as itself. */
 static std::vector<nix::DerivedPath> targets(nix::Store & store, const char * const * paths, size_t count)
 {
     std::vector<nix::DerivedPath> out;
     for (size_t i = 0; i < count; ++i) {
-        auto path = store.parseStorePath(paths[i]);
+        auto path = parse(store, paths[i]);
         if (path.isDerivation())
             out.push_back(
                 nix::DerivedPath::Built{
@@ -37,7 +45,7 @@ extern "C" void nix_ffi_query_missing(
     void * user) noexcept
 {
     guarded(context, [&] {
-        nix::ReceiveInterrupts receive;
+        Interruptible interruptible;
         auto & s = *store->ptr;
         auto missing = query_missing(s, targets(s, paths, path_count));
         Texts texts;
@@ -67,13 +75,15 @@ extern "C" void nix_ffi_build(
     void * user) noexcept
 {
     guarded(context, [&] {
-        nix::ReceiveInterrupts receive;
+        Interruptible interruptible;
         auto & s = *store->ptr;
         auto results = s.buildPathsWithResults(targets(s, paths, path_count), nix::bmNormal, nullptr);
         for (auto & result : results) {
             Texts texts;
             std::vector<nix_ffi_str> names, outputs;
             auto ended = outcome(static_cast<nix::BuildResult &>(result));
+            if (!ended.ran)
+                continue;
             for (auto & [name, realisation] : built_outputs(static_cast<nix::BuildResult &>(result))) {
                 names.push_back(texts.keep(name));
                 outputs.push_back(texts.keep(s.printStorePath(realisation.outPath)));
@@ -102,11 +112,12 @@ extern "C" void nix_ffi_build_log(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
 {
     guarded(context, [&] {
+        Interruptible interruptible;
         auto & s = *store->ptr;
         auto * logs = dynamic_cast<nix::LogStore *>(&s);
         if (!logs)
             return;
-        if (auto log = logs->getBuildLog(s.parseStorePath(path)))
+        if (auto log = logs->getBuildLog(parse(s, path)))
             callback(user, view(*log));
     });
 }
@@ -115,8 +126,9 @@ extern "C" void nix_ffi_derivation_outputs(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
 {
     guarded(context, [&] {
+        Interruptible interruptible;
         auto & s = *store->ptr;
-        for (auto & [name, output] : s.queryPartialDerivationOutputMap(s.parseStorePath(path)))
+        for (auto & [name, output] : s.queryPartialDerivationOutputMap(parse(s, path)))
             if (output) {
                 callback(user, view(name));
                 callback(user, view(s.printStorePath(*output)));
@@ -126,22 +138,28 @@ extern "C" void nix_ffi_derivation_outputs(
 
 extern "C" bool nix_ffi_is_valid(nix_c_context * context, Store * store, const char * path) noexcept
 {
-    return guarded(context, false, [&] { return store->ptr->isValidPath(store->ptr->parseStorePath(path)); });
+    return guarded(context, false, [&] { return store->ptr->isValidPath(parse(*store->ptr, path)); });
 }
 
 extern "C" void nix_ffi_add_temp_root(nix_c_context * context, Store * store, const char * path) noexcept
 {
-    guarded(context, [&] { store->ptr->addTempRoot(store->ptr->parseStorePath(path)); });
+    guarded(context, [&] { store->ptr->addTempRoot(parse(*store->ptr, path)); });
 }
 
 extern "C" void nix_ffi_add_root(nix_c_context * context, Store * store, const char * path, const char * link) noexcept
 {
     guarded(context, [&] {
+        Interruptible interruptible;
         auto & s = *store->ptr;
-        auto parsed = s.parseStorePath(path);
+        // Nix asserts where it is empty.
+        if (link[0] != '/')
+            throw nix::UsageError("the root '%s' is not an absolute path", link);
+        auto parsed = parse(s, path);
         auto & local = nix::require<nix::LocalFSStore>(s);
-        // Between here and the link a collector must not come: the temporary root is there first.
+        // Between here and the link a collector must not come: the temporary root is there first, the check after it.
         s.addTempRoot(parsed);
+        if (!s.isValidPath(parsed))
+            throw nix::InvalidPath("path '%s' is not valid, and cannot be rooted", path);
         local.addPermRoot(parsed, link);
     });
 }
@@ -150,9 +168,10 @@ extern "C" bool nix_ffi_closure_size(
     nix_c_context * context, Store * store, const char * path, uint64_t * paths, uint64_t * bytes) noexcept
 {
     return guarded(context, false, [&] {
+        Interruptible interruptible;
         auto & s = *store->ptr;
         nix::StorePathSet closure;
-        s.computeFSClosure(s.parseStorePath(path), closure);
+        s.computeFSClosure(parse(s, path), closure);
         *paths = closure.size();
         *bytes = 0;
         for (auto & member : closure)
@@ -164,5 +183,12 @@ extern "C" bool nix_ffi_closure_size(
 extern "C" void nix_ffi_real_path(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
 {
-    guarded(context, [&] { callback(user, view(store->ptr->toRealPath(path))); });
+    guarded(context, [&] {
+        auto & s = *store->ptr;
+        // Nix asserts where the path is not in the store; this throws.
+        auto [storePath, below] = s.toStorePath(path);
+        nix::CanonPath inside(below);
+        auto real = real_path(s, storePath);
+        callback(user, view(inside.isRoot() ? real : real + inside.abs()));
+    });
 }

@@ -2,6 +2,8 @@
 
 use std::ffi::{CString, c_void};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::ptr::NonNull;
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +33,7 @@ pub struct Trace {
 /// An error of libnix, with all that it knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NixError {
-    /// C++ class, such as `nix::ThrownError`; empty for an error that is not Nix's own.
+    /// C++ class, such as `nix::ThrownError`; empty for an error of our own side.
     pub class: String,
     /// The message alone.
     pub message: String,
@@ -89,7 +91,7 @@ impl Context {
     }
 
     fn error(&self) -> Option<NixError> {
-        // SAFETY: the context is live; the first argument may be null and is for errors of this very call.
+        // SAFETY: the context is live, and only read.
         let code = unsafe { sys::nix_err_code(self.0.as_ptr()) };
         if code == sys::nix_err_NIX_OK {
             return None;
@@ -101,7 +103,8 @@ impl Context {
         callback::resume();
         // `error` is only unset if the shim called nothing back, which the code above has ruled out.
         let mut error = error.unwrap_or_else(|| NixError::ours("an error without a description"));
-        error.interrupted = crate::interrupted();
+        // What an interrupt breaks on its way (a connection to the daemon, say) counts as well.
+        error.interrupted = error.class == "nix::Interrupted" || crate::interrupted();
         Some(error)
     }
 }
@@ -171,4 +174,10 @@ unsafe fn copy_position(position: sys::nix_ffi_position) -> Option<Position> {
 pub(crate) fn c_string(text: &str) -> Result<CString, NixError> {
     CString::new(text)
         .map_err(|_| NixError::ours(format!("a text with a NUL byte in it: {text:?}")))
+}
+
+/// A C string of a path, byte for byte.
+pub(crate) fn path_string(path: &Path) -> Result<CString, NixError> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| NixError::ours(format!("a path with a NUL byte in it: {}", path.display())))
 }

@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 
-use nix_bindings_expr::eval_state::EvalState;
+use nix_bindings_expr::eval_state::{EvalState, EvalStateWeak};
 
 use crate::context::{Context, NixError, c_string};
 use crate::{callback, sys};
@@ -15,57 +15,72 @@ pub(crate) fn state_ptr(state: &EvalState) -> *mut sys::EvalState {
 
 /// A value of an evaluator, evaluated or not. Kept from the collector while it lives; neither `Send` nor `Sync`, as only
 /// the evaluator's own thread may touch it.
-pub struct Value(NonNull<sys::nix_value>);
+pub struct Value {
+    raw: NonNull<sys::nix_value>,
+    /// Whose value it is: another evaluator would read its symbols as other names.
+    owner: EvalStateWeak,
+}
 
 impl Value {
-    /// Takes over a value that the shim returned.
-    fn own(raw: *mut sys::nix_value) -> Result<Self, NixError> {
-        Self::own_if_any(raw).ok_or_else(|| NixError::ours("no value and no error"))
-    }
-
-    fn own_if_any(raw: *mut sys::nix_value) -> Option<Self> {
-        NonNull::new(raw).map(Self)
+    /// Takes over the value, if any, that a call into the shim returns.
+    fn from_call_if_any(
+        state: &EvalState,
+        call: impl FnOnce(*mut sys::nix_c_context) -> *mut sys::nix_value,
+    ) -> Result<Option<Self>, NixError> {
+        Ok(NonNull::new(Context::call(call)?).map(|raw| Self {
+            raw,
+            owner: state.weak_ref(),
+        }))
     }
 
     /// Takes over the value that a call into the shim returns.
     pub(crate) fn from_call(
+        state: &EvalState,
         call: impl FnOnce(*mut sys::nix_c_context) -> *mut sys::nix_value,
     ) -> Result<Self, NixError> {
-        Self::own(Context::call(call)?)
+        Self::from_call_if_any(state, call)?.ok_or_else(|| NixError::ours("no value and no error"))
     }
 
-    /// A string without context.
+    /// The pointer, for a call with `state`, which must be the evaluator that made the value.
+    fn for_call(&self, state: &EvalState) -> Result<*mut sys::nix_value, NixError> {
+        match self.owner.upgrade() {
+            Some(owner) if state_ptr(&owner) == state_ptr(state) => Ok(self.raw.as_ptr()),
+            _ => Err(NixError::ours(
+                "a value was used with another evaluator than its own",
+            )),
+        }
+    }
+
+    /// A string without context. Nix has no strings with NUL bytes.
     pub fn string(state: &EvalState, text: &str) -> Result<Self, NixError> {
-        let view = sys::nix_ffi_str {
-            data: text.as_ptr().cast(),
-            length: text.len(),
-        };
+        let c_text = c_string(text)?;
         // SAFETY: the evaluator and the text are borrowed for the call.
-        Self::from_call(|context| unsafe {
-            sys::nix_ffi_value_string(context, state_ptr(state), view)
+        Self::from_call(state, |context| unsafe {
+            sys::nix_ffi_value_string(context, state_ptr(state), c_text.as_ptr())
         })
     }
 
     /// Forces this, an attribute set, and the attribute called `name`. `Ok(None)`: it has no such attribute.
     pub fn select(&self, state: &EvalState, name: &str) -> Result<Option<Self>, NixError> {
         let c_name = c_string(name)?;
-        // SAFETY: evaluator, value and name are borrowed for the call.
-        let raw = Context::call(|context| unsafe {
-            sys::nix_ffi_select(context, state_ptr(state), self.0.as_ptr(), c_name.as_ptr())
-        })?;
-        Ok(Self::own_if_any(raw))
+        let value = self.for_call(state)?;
+        // SAFETY: evaluator, value and name are borrowed for the call; the value is this evaluator's.
+        Self::from_call_if_any(state, |context| unsafe {
+            sys::nix_ffi_select(context, state_ptr(state), value, c_name.as_ptr())
+        })
     }
 
     /// Forces this deeply and gives it as JSON text.
     pub fn force_json(&self, state: &EvalState) -> Result<String, NixError> {
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
-        // SAFETY: evaluator and value are borrowed for the call; `user` is the Vec that `push_text` expects.
+        let value = self.for_call(state)?;
+        // SAFETY: evaluator and value are borrowed for the call, and belong together; `user` is the Vec that `push_text` expects.
         Context::call(|context| unsafe {
             sys::nix_ffi_force_json(
                 context,
                 state_ptr(state),
-                self.0.as_ptr(),
+                value,
                 Some(callback::push_text),
                 user.cast(),
             );
@@ -79,12 +94,13 @@ impl Value {
 impl Drop for Value {
     fn drop(&mut self) {
         // SAFETY: owned: every constructor takes over one count of the collector's.
-        unsafe { sys::nix_ffi_value_free(self.0.as_ptr()) };
+        unsafe { sys::nix_ffi_value_free(self.raw.as_ptr()) };
     }
 }
 
 /// Applies the function that `text` (an expression of ours, never user data) evaluates to. The application itself is left
-/// unevaluated; its errors come when it is forced. Positions in `text` are shown as being in a file called `name`.
+/// unevaluated; its errors come when it is forced. Positions in `text` are without a file; `name`, a relative path, only
+/// stands in for one where relative paths in it would start.
 pub fn apply(
     state: &EvalState,
     text: &str,
@@ -93,9 +109,12 @@ pub fn apply(
 ) -> Result<Value, NixError> {
     let c_text = c_string(text)?;
     let c_name = c_string(name)?;
-    let mut raw: Vec<*mut sys::nix_value> = arguments.iter().map(|v| v.0.as_ptr()).collect();
-    // SAFETY: all is borrowed for the call; the array is as long as it says.
-    Value::from_call(|context| unsafe {
+    let mut raw = arguments
+        .iter()
+        .map(|value| value.for_call(state))
+        .collect::<Result<Vec<_>, _>>()?;
+    // SAFETY: all is borrowed for the call; the array is as long as it says, and its values are this evaluator's.
+    Value::from_call(state, |context| unsafe {
         sys::nix_ffi_apply(
             context,
             state_ptr(state),

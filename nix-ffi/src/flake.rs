@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 
 use nix_bindings_expr::eval_state::EvalState;
 
-use crate::context::{Context, NixError, c_string};
+use crate::context::{Context, NixError, c_string, path_string};
 use crate::eval::{Value, state_ptr};
 use crate::settings::FlakeSettings;
 use crate::{callback, sys};
@@ -71,7 +71,7 @@ impl Locked {
         request: &LockRequest<'_>,
     ) -> Result<Self, NixError> {
         let reference = c_string(request.reference)?;
-        let base = c_string(&request.base_directory.to_string_lossy())?;
+        let base = path_string(request.base_directory)?;
         let names = c_strings(request.overrides.iter().map(|(name, _)| name))?;
         let references = c_strings(request.overrides.iter().map(|(_, url)| url))?;
         let name_pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
@@ -135,7 +135,7 @@ impl Locked {
     /// The flake's outputs, as `builtins.getFlake` gives them.
     pub fn outputs(&self, state: &EvalState) -> Result<Value, NixError> {
         // SAFETY: evaluator and flake live for the call.
-        Value::from_call(|context| unsafe {
+        Value::from_call(state, |context| unsafe {
             sys::nix_ffi_outputs(context, state_ptr(state), self.raw.as_ptr())
         })
     }

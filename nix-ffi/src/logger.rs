@@ -1,6 +1,8 @@
 //! Nix's logger as a stream of typed events.
 
 use std::ffi::c_void;
+use std::mem::forget;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
@@ -168,7 +170,10 @@ pub fn set_verbosity(level: u8) {
 unsafe fn emit(user: *mut c_void, event: impl FnOnce() -> Event) {
     // SAFETY: the caller's promise: a leaked `Sink`.
     let sink = unsafe { &*user.cast::<Sink>() };
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| sink(event())));
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| sink(event()))) {
+        // What it carries is not dropped: that could panic as well, into C.
+        forget(panic);
+    }
 }
 
 unsafe extern "C" fn on_message(user: *mut c_void, level: i32, text: sys::nix_ffi_str) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nix_bindings_store::store::Store as Bindings;
 
-use crate::context::{Context, NixError, c_string};
+use crate::context::{Context, NixError, c_string, path_string};
 use crate::{callback, sys};
 
 /// A Nix store. Cheap to clone; all clones are the one that was opened.
@@ -127,7 +127,7 @@ impl Store {
         Ok(outputs)
     }
 
-    /// Where a store path lies on disk; another place than its name says in a chroot store.
+    /// Where a store path, or what is below one, lies on disk; another place than its name says in a chroot store.
     pub fn real_path(&self, path: &str) -> Result<PathBuf, NixError> {
         self.texts_of(path, sys::nix_ffi_real_path)?
             .pop()
@@ -153,10 +153,11 @@ impl Store {
         })
     }
 
-    /// Makes `link` a symbolic link to a store path and an indirect GC root: it keeps the path while the link is there.
+    /// Makes `link`, absolute, a symbolic link to a store path that is there, and an indirect GC root: it keeps the path
+    /// while the link is there.
     pub fn add_root(&self, path: &str, link: &Path) -> Result<(), NixError> {
         let c_path = c_string(path)?;
-        let c_link = c_string(&link.to_string_lossy())?;
+        let c_link = path_string(link)?;
         // SAFETY: store, path and link live for the call.
         Context::call(|context| unsafe {
             sys::nix_ffi_add_root(context, self.as_ptr(), c_path.as_ptr(), c_link.as_ptr());

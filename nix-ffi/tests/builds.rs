@@ -1,0 +1,459 @@
+//! The store: builds and how they end, logs, missing paths, roots, closures.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use common::{evaluate, folder, fresh_folder, store};
+use nix_ffi::{BuildResult, set_setting};
+
+fn main() -> ExitCode {
+    common::main(&[
+        ("success", success),
+        ("several_outputs", several_outputs),
+        ("a_plain_path", a_plain_path),
+        ("failure", failure),
+        ("a_failed_dependency", a_failed_dependency),
+        (
+            "several_failures_with_keep_going",
+            several_failures_with_keep_going,
+        ),
+        (
+            "a_goal_that_never_ran_is_left_out",
+            a_goal_that_never_ran_is_left_out,
+        ),
+        ("a_missing_output", a_missing_output),
+        ("a_timeout", a_timeout),
+        ("paths_that_are_none", paths_that_are_none),
+        (
+            "builders_start_with_clean_signals",
+            builders_start_with_clean_signals,
+        ),
+        ("query_missing", query_missing),
+        (
+            "a_root_is_a_link_and_registered",
+            a_root_is_a_link_and_registered,
+        ),
+        ("roots_that_cannot_be", roots_that_cannot_be),
+        (
+            "a_temporary_root_is_registered",
+            a_temporary_root_is_registered,
+        ),
+        ("closure_size", closure_size),
+        ("real_path", real_path),
+        ("a_store_serves_many_threads", a_store_serves_many_threads),
+        (
+            "a_store_that_cannot_be_opened",
+            a_store_that_cannot_be_opened,
+        ),
+    ])
+}
+
+fn derivation(attributes: &str) -> String {
+    evaluate(|e| e.derivation(attributes))
+}
+
+fn build(drv: &str) -> BuildResult {
+    let mut results = store().build(&[drv]).unwrap();
+    assert_eq!(results.len(), 1, "{results:?}");
+    let result = results.remove(0);
+    assert_eq!(result.path, drv);
+    result
+}
+
+fn success() {
+    let drv = derivation("{ name = \"ok\"; script = \"echo hello; echo content > $out\"; }");
+    assert_eq!(store().build_log(&drv).unwrap(), None);
+    let known = store().derivation_outputs(&drv).unwrap();
+    let result = build(&drv);
+    assert_eq!(
+        (
+            result.success,
+            result.status.as_str(),
+            result.message.as_str()
+        ),
+        (true, "Success", "")
+    );
+    assert_eq!(result.outputs, known);
+    let [(name, path)] = &result.outputs[..] else {
+        panic!("{result:?}")
+    };
+    assert_eq!(name, "out");
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "content\n");
+    assert_eq!(store().is_valid(path), Ok(true));
+    assert_eq!(store().build_log(&drv).unwrap().as_deref(), Some("hello\n"));
+    // Once more: there is nothing to do.
+    assert_eq!(build(&drv), result);
+}
+
+fn several_outputs() {
+    let drv = derivation(
+        "{ name = \"two\"; outputs = [ \"out\" \"dev\" ]; script = \"echo 1 > $out; echo 2 > $dev\"; }",
+    );
+    let result = build(&drv);
+    let names: Vec<_> = result
+        .outputs
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(names, ["dev", "out"]);
+    assert!(result.outputs[0].1.ends_with("-two-dev"), "{result:?}");
+}
+
+fn a_plain_path() {
+    let drv = derivation("{ name = \"plain\"; script = \"echo 1 > $out\"; }");
+    let out = build(&drv).outputs.remove(0).1;
+    let result = build(&out);
+    assert!(result.success && result.outputs.is_empty(), "{result:?}");
+    let absent = out.replace("-plain", "-absent");
+    let result = build(&absent);
+    assert_eq!(
+        (result.success, result.status.as_str()),
+        (false, "NoSubstituters"),
+        "{result:?}"
+    );
+    assert!(result.message.contains("-absent"), "{result:?}");
+}
+
+fn failure() {
+    let drv = derivation(
+        "{ name = \"fails\"; script = \"echo to the log; echo and this >&2; exit 7\"; }",
+    );
+    let result = build(&drv);
+    assert_eq!(
+        (result.success, result.status.as_str()),
+        (false, "PermanentFailure")
+    );
+    assert_eq!(result.outputs, []);
+    assert!(
+        result
+            .message
+            .contains("fails.drv' failed with exit code 7"),
+        "{result:?}"
+    );
+    assert!(
+        result.message.contains("and this") && !result.message.contains('\u{1b}'),
+        "{result:?}"
+    );
+    assert!(!result.message.starts_with("error:"), "{result:?}");
+    assert_eq!(
+        store().build_log(&drv).unwrap().as_deref(),
+        Some("to the log\nand this\n")
+    );
+}
+
+fn a_failed_dependency() {
+    let drv = derivation(
+        "{ name = \"upper\"; script = \"echo $lower > $out\"; lower = sh { name = \"lower\"; script = \"exit 1\"; }; }",
+    );
+    let result = build(&drv);
+    assert_eq!(
+        (result.success, result.status.as_str()),
+        (false, "DependencyFailed")
+    );
+    assert!(result.message.contains("upper.drv"), "{result:?}");
+    assert_eq!(store().build_log(&drv).unwrap(), None);
+}
+
+fn several_failures_with_keep_going() {
+    let one = derivation("{ name = \"one\"; script = \"exit 1\"; }");
+    let two = derivation("{ name = \"two\"; script = \"exit 2\"; }");
+    let good = derivation("{ name = \"good\"; script = \"echo 1 > $out\"; }");
+    assert_eq!(set_setting(None, "keep-going", "true"), Ok(true));
+    let results = store().build(&[&one, &two, &good]).unwrap();
+    assert_eq!(set_setting(None, "keep-going", "false"), Ok(true));
+    let of = |drv: &str| results.iter().find(|result| result.path == drv).unwrap();
+    assert!(of(&one).message.contains("exit code 1"), "{results:?}");
+    assert!(of(&two).message.contains("exit code 2"), "{results:?}");
+    assert!(of(&good).success, "{results:?}");
+    assert_eq!(results.len(), 3);
+}
+
+fn a_goal_that_never_ran_is_left_out() {
+    assert_eq!(set_setting(None, "max-jobs", "1"), Ok(true));
+    let drvs: Vec<_> = (0..4)
+        .map(|n| derivation(&format!("{{ name = \"never-{n}\"; script = \"exit 1\"; }}")))
+        .collect();
+    let results = store()
+        .build(&drvs.iter().map(String::as_str).collect::<Vec<_>>())
+        .unwrap();
+    // The first failure ends the whole; which one is first is not said.
+    assert_eq!(results.len(), 1, "{results:?}");
+    assert_eq!(results[0].status, "PermanentFailure");
+    assert!(results[0].message.contains("exit code 1"), "{results:?}");
+}
+
+fn a_missing_output() {
+    let result = build(&derivation("{ name = \"nothing\"; script = \"\"; }"));
+    assert!(!result.success);
+    assert!(
+        result.message.contains("failed to produce output path"),
+        "{result:?}"
+    );
+}
+
+fn a_timeout() {
+    assert_eq!(set_setting(None, "timeout", "1"), Ok(true));
+    let result = build(&derivation(
+        "{ name = \"slow\"; script = \"while :; do :; done\"; }",
+    ));
+    assert_eq!(set_setting(None, "timeout", "60"), Ok(true));
+    assert_eq!(
+        (result.success, result.status.as_str()),
+        (false, "TimedOut"),
+        "{result:?}"
+    );
+}
+
+fn paths_that_are_none() {
+    let store = store();
+    let absent = folder()
+        .join("store/00000000000000000000000000000000-x")
+        .display()
+        .to_string();
+    assert_eq!(store.is_valid(&absent), Ok(false));
+    for wrong in [
+        "",
+        "/",
+        "/etc/passwd",
+        "relative",
+        "/nix/store/00000000000000000000000000000000-x",
+        &folder().join("store/short").display().to_string(),
+    ] {
+        let errors = [
+            store.build(&[wrong]).map(drop).unwrap_err(),
+            store.query_missing(&[wrong]).map(drop).unwrap_err(),
+            store.build_log(wrong).map(drop).unwrap_err(),
+            store.derivation_outputs(wrong).map(drop).unwrap_err(),
+            store.is_valid(wrong).map(drop).unwrap_err(),
+            store.add_temp_root(wrong).unwrap_err(),
+            store.add_root(wrong, Path::new("/tmp/never")).unwrap_err(),
+            store.closure_size(wrong).map(drop).unwrap_err(),
+            store.real_path(wrong).map(drop).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(
+                error.class == "nix::BadStorePath"
+                    || error.message.contains("is not in the Nix store"),
+                "{wrong}: {error:?}"
+            );
+        }
+    }
+    assert!(store.is_valid("a\0b").unwrap_err().message.contains("NUL"));
+    assert_eq!(
+        store.closure_size(&absent).unwrap_err().class,
+        "nix::InvalidPath"
+    );
+    assert!(store.derivation_outputs(&format!("{absent}.drv")).is_err());
+    assert_eq!(store.build(&[]), Ok(vec![]));
+}
+
+/// Rust ignores SIGPIPE; a builder that inherited that would not be told when who reads from it is gone.
+fn builders_start_with_clean_signals() {
+    let drv = derivation(
+        "{ name = \"signals\"; script = \"while read key value; do case $key in SigIgn:|SigBlk:) echo $key $value;; esac; done < /proc/self/status > $out\"; }",
+    );
+    let out = build(&drv).outputs.remove(0).1;
+    let text = std::fs::read_to_string(out).unwrap();
+    let masks: Vec<_> = text
+        .lines()
+        .map(|line| u64::from_str_radix(&line[8..], 16).unwrap())
+        .collect();
+    // SIGINT, SIGUSR1, SIGPIPE, SIGTERM, SIGCHLD; what this process itself was started with may have others.
+    let ours = [2, 10, 13, 15, 17]
+        .into_iter()
+        .fold(0_u64, |mask, signal| mask | 1 << (signal - 1));
+    assert_eq!(masks.len(), 2, "{text}");
+    assert!(masks.iter().all(|mask| mask & ours == 0), "{text}");
+}
+
+fn query_missing() {
+    let drv = derivation(
+        "{ name = \"wanted\"; script = \"echo $needs > $out\"; needs = sh { name = \"needed\"; script = \"echo 1 > $out\"; }; }",
+    );
+    let store = store();
+    let missing = store.query_missing(&[&drv]).unwrap();
+    assert_eq!(missing.build.len(), 2, "{missing:?}");
+    assert!(missing.build.contains(&drv));
+    assert!(
+        missing
+            .build
+            .iter()
+            .any(|path| path.ends_with("-needed.drv")),
+        "{missing:?}"
+    );
+    assert!(missing.fetch.is_empty() && missing.unknown.is_empty());
+    assert_eq!((missing.download_bytes, missing.unpacked_bytes), (0, 0));
+    build(&drv);
+    assert_eq!(
+        store.query_missing(&[&drv]),
+        Ok(nix_ffi::Missing::default())
+    );
+    let absent = folder()
+        .join("store/00000000000000000000000000000000-x")
+        .display()
+        .to_string();
+    assert_eq!(store.query_missing(&[&absent]).unwrap().unknown, [absent]);
+}
+
+fn a_root_is_a_link_and_registered() {
+    let out = build(&derivation(
+        "{ name = \"rooted\"; script = \"echo 1 > $out\"; }",
+    ))
+    .outputs
+    .remove(0)
+    .1;
+    // Neither spaces nor bytes that are no UTF-8 change on the way.
+    let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"a root \xe4");
+    let link = fresh_folder("roots").join("new").join(name);
+    store().add_root(&out, &link).unwrap();
+    assert_eq!(std::fs::read_link(&link).unwrap(), Path::new(&out));
+    let registered = || {
+        std::fs::read_dir(folder().join("var/gcroots/auto"))
+            .unwrap()
+            .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+            .filter(|target| *target == link)
+            .count()
+    };
+    assert_eq!(registered(), 1);
+    // A root may move to another path, but not replace what is no root.
+    let other = build(&derivation(
+        "{ name = \"other\"; script = \"echo 1 > $out\"; }",
+    ))
+    .outputs
+    .remove(0)
+    .1;
+    store().add_root(&other, &link).unwrap();
+    assert_eq!(std::fs::read_link(&link).unwrap(), Path::new(&other));
+    assert_eq!(registered(), 1);
+}
+
+fn roots_that_cannot_be() {
+    let store = store();
+    let out = build(&derivation(
+        "{ name = \"unrooted\"; script = \"echo 1 > $out\"; }",
+    ))
+    .outputs
+    .remove(0)
+    .1;
+    let file = fresh_folder("roots").join("a file");
+    std::fs::write(&file, "mine").unwrap();
+    let error = store.add_root(&out, &file).unwrap_err();
+    assert!(error.message.contains("already exists"), "{error:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    for link in ["", "relative"] {
+        let error = store.add_root(&out, Path::new(link)).unwrap_err();
+        assert_eq!(
+            error.message,
+            format!("the root '{link}' is not an absolute path")
+        );
+    }
+    let inside = folder().join("store/root");
+    assert!(
+        store
+            .add_root(&out, &inside)
+            .unwrap_err()
+            .message
+            .contains("forbidden")
+    );
+    let absent = out.replace("-unrooted", "-absent");
+    let link = file.with_file_name("absent");
+    assert_eq!(
+        store.add_root(&absent, &link).unwrap_err().class,
+        "nix::InvalidPath"
+    );
+    assert!(!link.exists() && link.read_link().is_err());
+}
+
+fn a_temporary_root_is_registered() {
+    let out = build(&derivation(
+        "{ name = \"temporary\"; script = \"echo 1 > $out\"; }",
+    ))
+    .outputs
+    .remove(0)
+    .1;
+    store().add_temp_root(&out).unwrap();
+    let file = folder()
+        .join("var/temproots")
+        .join(std::process::id().to_string());
+    let roots = std::fs::read_to_string(file).unwrap();
+    let base = Path::new(&out).file_name().unwrap().to_str().unwrap();
+    assert!(
+        roots.split('\0').any(|root| root.ends_with(base)),
+        "{roots:?}"
+    );
+}
+
+fn closure_size() {
+    let drv = derivation(
+        "{ name = \"top\"; script = \"echo $below > $out\"; below = sh { name = \"below\"; script = \"printf 0123456789 > $out\"; }; }",
+    );
+    let out = build(&drv).outputs.remove(0).1;
+    let below = std::fs::read_to_string(&out).unwrap().trim().to_owned();
+    // A NAR of one file: what frames it, and the content, padded to eight bytes.
+    assert_eq!(store().closure_size(&below), Ok((1, 112 + 16)));
+    let text = std::fs::metadata(&out).unwrap().len();
+    assert_eq!(
+        store().closure_size(&out),
+        Ok((2, 112 + 16 + 112 + text.next_multiple_of(8)))
+    );
+}
+
+fn real_path() {
+    let store = store();
+    let path = folder().join("store/00000000000000000000000000000000-x");
+    assert_eq!(store.real_path(path.to_str().unwrap()), Ok(path.clone()));
+    let inside = path.join("bin/x");
+    assert_eq!(store.real_path(inside.to_str().unwrap()), Ok(inside));
+    let error = store.real_path("/etc/passwd").unwrap_err();
+    assert!(
+        error.message.contains("is not in the Nix store"),
+        "{error:?}"
+    );
+}
+
+fn a_store_serves_many_threads() {
+    let outs: Vec<_> = (0..4)
+        .map(|n| {
+            build(&derivation(&format!(
+                "{{ name = \"shared-{n}\"; script = \"echo {n} > $out\"; }}"
+            )))
+            .outputs
+            .remove(0)
+            .1
+        })
+        .collect();
+    let store = store();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for out in outs.iter().cycle().take(100) {
+                    assert_eq!(store.is_valid(out), Ok(true));
+                    assert_eq!(store.closure_size(out).unwrap().0, 1);
+                    assert!(store.is_valid("/wrong").is_err());
+                }
+            });
+        }
+    });
+}
+
+fn a_store_that_cannot_be_opened() {
+    for url in [
+        "no-such-scheme://x",
+        "local?no-such-parameter",
+        "unix:///no/such/socket",
+    ] {
+        let opened = nix_ffi::Store::open(Some(url));
+        // A daemon is only connected to when it is used.
+        if let Ok(store) = opened {
+            let path = "/nix/store/00000000000000000000000000000000-x";
+            assert!(
+                url == "local?no-such-parameter" || store.is_valid(path).is_err(),
+                "{url}"
+            );
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What every test file here shares: a `main` of its own (libnix and its collector want to be opened on the main thread,
+//! which libtest keeps for itself), an environment of its own, a store of its own, and evaluators on threads of their own.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "each file uses a part; tests may unwrap"
+)]
+
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
+
+use nix_bindings_expr::eval_state::{EvalState, EvalStateBuilder, gc_register_my_thread, init};
+use nix_ffi::{Event, FlakeSettings, NixError, Store, Value};
+
+/// A test: its name and what it does.
+pub(crate) type Test = (&'static str, fn());
+
+/// Names the folder that all of a run happens in, once the environment is right.
+const FOLDER: &str = "NIX_FFI_TEST_DIR";
+
+/// Everything that libnix reported in this process.
+static EVENTS: Mutex<Vec<Event>> = Mutex::new(Vec::new());
+
+/// Runs the tests whose names contain one of the arguments (all, without any), one after the other.
+pub(crate) fn main(tests: &[Test]) -> ExitCode {
+    let Ok(folder) = std::env::var(FOLDER) else {
+        return again_in_a_folder();
+    };
+    assert!(Path::new(&folder).is_dir());
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    if std::env::args().any(|argument| argument == "--list") {
+        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    open();
+    let (mut passed, mut failed) = (0, 0);
+    for (name, test) in tests {
+        if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
+            continue;
+        }
+        print!("test {name} ... ");
+        std::io::stdout().flush().unwrap();
+        let start = Instant::now();
+        if catch_unwind(AssertUnwindSafe(test)).is_ok() {
+            println!("ok ({} ms)", start.elapsed().as_millis());
+            passed += 1;
+        } else {
+            println!("FAILED");
+            failed += 1;
+        }
+    }
+    println!("\ntest result: {passed} passed; {failed} failed\n");
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// libnix reads its folders from the environment before `main`, so this program is started again with the right ones.
+fn again_in_a_folder() -> ExitCode {
+    let folder = tempfile::tempdir().unwrap();
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(std::env::args_os().skip(1))
+        .envs(environment(folder.path()))
+        .env_remove("NIX_PATH")
+        .env_remove("NIX_REMOTE")
+        .env_remove("NIX_CONFIG")
+        .status()
+        .unwrap();
+    u8::try_from(status.code().unwrap_or(101)).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// What keeps a test from the machine that it runs on.
+fn environment(folder: &Path) -> Vec<(&'static str, PathBuf)> {
+    vec![
+        (FOLDER, folder.into()),
+        ("HOME", folder.join("home")),
+        ("XDG_CACHE_HOME", folder.join("cache")),
+        ("XDG_CONFIG_HOME", folder.join("config")),
+        ("NIX_CONF_DIR", folder.join("etc")),
+        ("NIX_USER_CONF_FILES", "/dev/null".into()),
+        // git must not look at the machine's settings, and needs a name for commits.
+        ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
+        ("GIT_CONFIG_SYSTEM", "/dev/null".into()),
+        ("GIT_AUTHOR_NAME", "test".into()),
+        ("GIT_AUTHOR_EMAIL", "test@example.org".into()),
+        ("GIT_COMMITTER_NAME", "test".into()),
+        ("GIT_COMMITTER_EMAIL", "test@example.org".into()),
+        // The same content is the same commit.
+        ("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z".into()),
+        ("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z".into()),
+    ]
+}
+
+/// The folder of this run.
+pub(crate) fn folder() -> PathBuf {
+    std::env::var_os(FOLDER).unwrap().into()
+}
+
+/// An empty folder of this run that nobody else has.
+pub(crate) fn fresh_folder(name: &str) -> PathBuf {
+    let folder = folder().join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.canonicalize().unwrap()
+}
+
+/// Writes a file, and the folders above it.
+pub(crate) fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+fn open() {
+    nix_ffi::init_process().unwrap();
+    init().unwrap();
+    nix_ffi::install_logger(|event| EVENTS.lock().unwrap().push(event)).unwrap();
+    let settings = [
+        ("extra-experimental-features", "nix-command flakes"),
+        ("build-users-group", ""),
+        ("sandbox", "false"),
+        ("substituters", ""),
+        ("build-hook", ""),
+        ("builders", ""),
+        ("timeout", "60"),
+    ];
+    for (name, value) in settings {
+        assert_eq!(nix_ffi::set_setting(None, name, value), Ok(true), "{name}");
+    }
+}
+
+/// Takes what libnix has reported up to now.
+pub(crate) fn take_events() -> Vec<Event> {
+    std::mem::take(&mut EVENTS.lock().unwrap())
+}
+
+/// The store of this run; opened once.
+pub(crate) fn store() -> Store {
+    static STORE: OnceLock<Store> = OnceLock::new();
+    let open = || {
+        let root = folder();
+        let at = |name| root.join(name).display().to_string();
+        let url = format!(
+            "local?store={}&state={}&log={}",
+            at("store"),
+            at("var"),
+            at("log")
+        );
+        Store::open(Some(&url)).unwrap()
+    };
+    STORE.get_or_init(open).clone()
+}
+
+/// An evaluator, on the thread that it belongs to.
+pub(crate) struct Evaluator {
+    pub(crate) state: EvalState,
+    pub(crate) flakes: FlakeSettings,
+}
+
+/// Runs `work` with a new evaluator, which has `options` set, on a thread of its own.
+pub(crate) fn evaluate_with<T: Send>(
+    options: &[(&str, &str)],
+    work: impl FnOnce(&Evaluator) -> T + Send,
+) -> T {
+    let store = store();
+    let run = || {
+        let _guard = gc_register_my_thread().unwrap();
+        let builder = EvalStateBuilder::new(store.bindings())
+            .unwrap()
+            .load_ambient_settings(false);
+        nix_ffi::load_builder(&builder).unwrap();
+        let flakes = FlakeSettings::load().unwrap();
+        for (name, value) in options {
+            assert_eq!(
+                nix_ffi::set_setting(Some((&builder, flakes)), name, value),
+                Ok(true),
+                "{name}"
+            );
+        }
+        flakes.register(&builder).unwrap();
+        let state = builder.build().unwrap();
+        // Up to Nix 2.34 the evaluator keeps a reference into it.
+        std::mem::forget(builder);
+        work(&Evaluator { state, flakes })
+    };
+    on_a_thread(run)
+}
+
+/// Runs `work` on a thread with the stack that evaluation wants.
+pub(crate) fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .stack_size(64 << 20)
+            .spawn_scoped(scope, work)
+            .unwrap();
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// As above, pure.
+pub(crate) fn evaluate<T: Send>(work: impl FnOnce(&Evaluator) -> T + Send) -> T {
+    evaluate_with(&[("pure-eval", "true")], work)
+}
+
+impl Evaluator {
+    /// The value of an expression.
+    pub(crate) fn value(&self, text: &str) -> Result<Value, NixError> {
+        nix_ffi::apply(&self.state, text, "test.nix", &[])
+    }
+
+    /// The value of an expression, deeply, as JSON text.
+    pub(crate) fn json(&self, text: &str) -> Result<String, NixError> {
+        self.value(text)?.force_json(&self.state)
+    }
+
+    /// The error of an expression.
+    pub(crate) fn error(&self, text: &str) -> NixError {
+        self.json(text).unwrap_err()
+    }
+
+    /// Store path of the derivation that an attribute set with a shell script `script` (and more) makes.
+    pub(crate) fn derivation(&self, attributes: &str) -> String {
+        let text = format!(
+            "with {{ sh = args: derivation ({{ system = \"{}-linux\"; builder = \"/bin/sh\"; args = [ \"-ec\" args.script ]; }} \
+             // removeAttrs args [ \"script\" ]); }}; (sh ({attributes})).drvPath",
+            std::env::consts::ARCH
+        );
+        string(&self.json(&text).unwrap())
+    }
+}
+
+/// The text of a JSON string.
+pub(crate) fn string(json: &str) -> String {
+    serde_json::from_str(json).unwrap()
+}

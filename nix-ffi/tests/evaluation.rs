@@ -1,0 +1,465 @@
+//! Values: applying, selecting, forcing; and the errors, told in data.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::process::ExitCode;
+
+use common::{evaluate, evaluate_with, fresh_folder, on_a_thread, write};
+use nix_ffi::{Value, apply};
+
+fn main() -> ExitCode {
+    common::main(&[
+        ("json_of_every_kind", json_of_every_kind),
+        (
+            "apply_takes_arguments_in_order",
+            apply_takes_arguments_in_order,
+        ),
+        ("apply_is_lazy", apply_is_lazy),
+        ("names_of_expressions", names_of_expressions),
+        ("select_finds_or_does_not", select_finds_or_does_not),
+        ("select_wants_a_set", select_wants_a_set),
+        ("text_goes_in_unharmed", text_goes_in_unharmed),
+        ("nul_bytes_are_errors", nul_bytes_are_errors),
+        ("values_outlive_collections", values_outlive_collections),
+        (
+            "values_outlive_their_evaluator",
+            values_outlive_their_evaluator,
+        ),
+        ("a_foreign_value_is_refused", a_foreign_value_is_refused),
+        ("throw", throw),
+        ("type_error", type_error),
+        ("undefined_variable", undefined_variable),
+        ("syntax_error", syntax_error),
+        ("infinite_recursion", infinite_recursion),
+        ("missing_attribute", missing_attribute),
+        ("assertion", assertion),
+        ("abort", abort),
+        ("no_json_for_functions", no_json_for_functions),
+        ("the_way_to_an_error", the_way_to_an_error),
+        (
+            "an_error_leaves_no_trace_behind",
+            an_error_leaves_no_trace_behind,
+        ),
+        (
+            "import_from_derivation_refused",
+            import_from_derivation_refused,
+        ),
+        ("counters", counters),
+    ])
+}
+
+fn json_of_every_kind() {
+    evaluate(|e| {
+        let json = e.json("{ i = -3; f = 1.5; s = \"ä\\n\"; b = true; n = null; l = [ 1 [ ] ]; s2 = { __toString = _: \"x\"; }; }");
+        assert_eq!(
+            json.unwrap(),
+            r#"{"b":true,"f":1.5,"i":-3,"l":[1,[]],"n":null,"s":"ä\n","s2":"x"}"#
+        );
+        assert_eq!(
+            e.json("9223372036854775807").unwrap(),
+            "9223372036854775807"
+        );
+        // Not copied to the store.
+        assert_eq!(e.json("/some/where").unwrap(), "\"/some/where\"");
+    });
+}
+
+fn apply_takes_arguments_in_order() {
+    evaluate(|e| {
+        let text = |text| Value::string(&e.state, text).unwrap();
+        let applied = apply(
+            &e.state,
+            "a: b: c: a + \"-\" + b + \"-\" + c",
+            "f.nix",
+            &[&text("1"), &text("2"), &text("3")],
+        );
+        assert_eq!(applied.unwrap().force_json(&e.state).unwrap(), "\"1-2-3\"");
+    });
+}
+
+fn apply_is_lazy() {
+    evaluate(|e| {
+        let argument = e.value("throw \"the argument\"");
+        // Evaluating the text itself is not lazy, applying it is.
+        assert!(argument.is_err());
+        let text = Value::string(&e.state, "x").unwrap();
+        let applied = apply(
+            &e.state,
+            "x: throw \"the body with ${x}\"",
+            "f.nix",
+            &[&text],
+        )
+        .unwrap();
+        for _ in 0..2 {
+            assert_eq!(
+                applied.force_json(&e.state).unwrap_err().message,
+                "the body with x"
+            );
+        }
+        // One value, forced once: both selections are of the same set.
+        let set = apply(&e.state, "x: { a = x; b = [ x x ]; }", "f.nix", &[&text]).unwrap();
+        assert_eq!(
+            set.force_json(&e.state).unwrap(),
+            r#"{"a":"x","b":["x","x"]}"#
+        );
+        assert_eq!(
+            set.select(&e.state, "b")
+                .unwrap()
+                .unwrap()
+                .force_json(&e.state)
+                .unwrap(),
+            r#"["x","x"]"#
+        );
+    });
+}
+
+/// libnix asserts (that is, ends the process) where a name in a path is `..` or has a slash in it.
+fn names_of_expressions() {
+    evaluate(|e| {
+        for name in ["a.nix", "a/b.nix", "..", "", "/", "../../x", "ä b"] {
+            assert_eq!(
+                apply(&e.state, "1 + 1", name, &[])
+                    .unwrap()
+                    .force_json(&e.state)
+                    .unwrap(),
+                "2",
+                "{name}"
+            );
+        }
+    });
+}
+
+fn select_finds_or_does_not() {
+    evaluate(|e| {
+        let set = e
+            .value("{ a = { b = 1 + 1; }; \"with space\" = 2; bad = throw \"no\"; }")
+            .unwrap();
+        let a = set.select(&e.state, "a").unwrap().unwrap();
+        assert_eq!(
+            a.select(&e.state, "b")
+                .unwrap()
+                .unwrap()
+                .force_json(&e.state)
+                .unwrap(),
+            "2"
+        );
+        assert!(set.select(&e.state, "with space").unwrap().is_some());
+        assert!(set.select(&e.state, "c").unwrap().is_none());
+        assert!(set.select(&e.state, "").unwrap().is_none());
+        let error = set.select(&e.state, "bad").map(drop).unwrap_err();
+        assert_eq!(
+            (error.class.as_str(), error.message.as_str()),
+            ("nix::ThrownError", "no")
+        );
+        // After an error as before.
+        assert!(set.select(&e.state, "a").unwrap().is_some());
+    });
+}
+
+fn select_wants_a_set() {
+    evaluate(|e| {
+        for (text, what) in [
+            ("1", "an integer"),
+            ("\"s\"", "a string"),
+            ("[ ]", "a list"),
+            ("x: x", "a function"),
+        ] {
+            let error = e
+                .value(text)
+                .unwrap()
+                .select(&e.state, "a")
+                .map(drop)
+                .unwrap_err();
+            assert_eq!(error.class, "nix::TypeError");
+            assert!(
+                error
+                    .message
+                    .starts_with(&format!("expected a set but found {what}")),
+                "{error:?}"
+            );
+        }
+    });
+}
+
+fn text_goes_in_unharmed() {
+    evaluate(|e| {
+        for text in [
+            "",
+            "ä€𝄞",
+            "${builtins.abort \"x\"}",
+            "''\\\"\n\t\r",
+            &"x".repeat(1 << 20),
+        ] {
+            let value = Value::string(&e.state, text).unwrap();
+            assert_eq!(common::string(&value.force_json(&e.state).unwrap()), text);
+        }
+    });
+}
+
+fn nul_bytes_are_errors() {
+    evaluate(|e| {
+        let set = e.value("{ }").unwrap();
+        for error in [
+            Value::string(&e.state, "a\0b").map(drop).unwrap_err(),
+            set.select(&e.state, "a\0b").map(drop).unwrap_err(),
+            e.value("1\0").map(drop).unwrap_err(),
+            apply(&e.state, "1", "a\0", &[]).map(drop).unwrap_err(),
+        ] {
+            assert!(error.message.contains("NUL"), "{error:?}");
+        }
+    });
+}
+
+fn values_outlive_collections() {
+    evaluate(|e| {
+        let kept = e
+            .value("{ deep = builtins.genList (n: { inherit n; }) 1000; }")
+            .unwrap();
+        let deep = kept.select(&e.state, "deep").unwrap().unwrap();
+        drop(kept);
+        // Far more garbage than the collector's first heap holds without a collection.
+        for _ in 0..20 {
+            e.json("builtins.length (builtins.genList (n: { a = toString n; }) 300000)")
+                .unwrap();
+            e.json("builtins.foldl' (a: n: a + builtins.stringLength (toString n)) 0 (builtins.genList (n: n) 300000)").unwrap();
+        }
+        let json = deep.force_json(&e.state).unwrap();
+        assert!(json.starts_with(r#"[{"n":0},{"n":1},"#) && json.ends_with(r#"{"n":999}]"#));
+    });
+}
+
+fn values_outlive_their_evaluator() {
+    evaluate(|e| {
+        let value = Value::string(&e.state, "x").unwrap();
+        // The evaluator of `inner` is gone when the values are dropped, on its own thread.
+        on_a_thread(|| {
+            evaluate(|inner| {
+                drop(inner.value("{ a = 1; }").unwrap());
+            });
+        });
+        assert_eq!(value.force_json(&e.state).unwrap(), "\"x\"");
+    });
+}
+
+fn a_foreign_value_is_refused() {
+    evaluate(|e| {
+        let value = e.value("{ a = 1; }").unwrap();
+        let other =
+            nix_bindings_expr::eval_state::EvalStateBuilder::new(common::store().bindings())
+                .unwrap();
+        let state = other.build().unwrap();
+        for error in [
+            value.select(&state, "a").map(drop).unwrap_err(),
+            value.force_json(&state).map(drop).unwrap_err(),
+            apply(&state, "x: x", "f.nix", &[&value])
+                .map(drop)
+                .unwrap_err(),
+        ] {
+            assert_eq!(
+                error.message,
+                "a value was used with another evaluator than its own"
+            );
+        }
+        drop(state);
+        drop(other);
+        assert_eq!(value.force_json(&e.state).unwrap(), r#"{"a":1}"#);
+    });
+}
+
+/// Evaluates `text` as a file, so that positions have one, and gives the error, whose place must be `line` and `column`.
+fn error_at(text: &str, line: u32, column: u32) -> nix_ffi::NixError {
+    let file = fresh_folder("errors").join("error.nix");
+    write(&file, text);
+    let error = evaluate_with(&[("pure-eval", "false")], |e| {
+        let path = Value::string(&e.state, file.to_str().unwrap()).unwrap();
+        apply(&e.state, "import", "import.nix", &[&path])
+            .unwrap()
+            .force_json(&e.state)
+            .unwrap_err()
+    });
+    let position = error
+        .position
+        .as_ref()
+        .unwrap_or_else(|| panic!("no position: {error:?}"));
+    assert_eq!(
+        (position.file.as_str(), position.line, position.column),
+        (file.to_str().unwrap(), line, column),
+        "{error:?}"
+    );
+    assert!(error.rendered.starts_with("error:"), "{error:?}");
+    assert!(
+        !error.rendered.contains('\u{1b}') && !error.message.contains('\u{1b}'),
+        "{error:?}"
+    );
+    assert_eq!((error.level, error.interrupted), (0, false));
+    error
+}
+
+fn throw() {
+    // Nix gives `throw` itself no place; the frames say where.
+    let error = evaluate(|e| e.error("throw \"one\\ntwo\""));
+    assert_eq!(
+        (error.class.as_str(), error.message.as_str()),
+        ("nix::ThrownError", "one\ntwo")
+    );
+    assert!(
+        error
+            .traces
+            .iter()
+            .any(|trace| trace.hint.contains("while calling the 'throw' builtin")),
+        "{error:?}"
+    );
+}
+
+fn type_error() {
+    let error = error_at("\n  1 + \"a\"\n", 2, 7);
+    assert_eq!(
+        (error.class.as_str(), error.message.as_str()),
+        ("nix::EvalError", "cannot add a string to an integer")
+    );
+}
+
+fn undefined_variable() {
+    let error = error_at("{\n  a = [ 1 nowhere ];\n}\n", 2, 11);
+    assert_eq!(
+        (error.class.as_str(), error.message.as_str()),
+        ("nix::UndefinedVarError", "undefined variable 'nowhere'")
+    );
+    assert!(error.rendered.contains("a = [ 1 nowhere ];"), "{error:?}");
+}
+
+fn syntax_error() {
+    let error = error_at("{\n  a = ;\n}\n", 2, 7);
+    assert_eq!(
+        (error.class.as_str(), error.message.as_str()),
+        ("nix::ParseError", "syntax error, unexpected ';'")
+    );
+}
+
+fn infinite_recursion() {
+    let error = error_at("let\n  x = x;\nin x\n", 2, 7);
+    assert_eq!(error.class, "nix::InfiniteRecursionError");
+    assert_eq!(error.message, "infinite recursion encountered");
+}
+
+fn missing_attribute() {
+    let error = error_at("let s = { abc = 1; };\nin s.abd\n", 2, 4);
+    assert_eq!(error.message, "attribute 'abd' missing");
+    assert_eq!(error.class, "nix::EvalError");
+    // Suggestions are part of what `nix` prints.
+    assert!(error.rendered.contains("Did you mean abc?"), "{error:?}");
+}
+
+fn assertion() {
+    let error = error_at("# here\nassert false; 3\n", 2, 1);
+    assert_eq!(
+        (error.class.as_str(), error.message.as_str()),
+        ("nix::AssertionError", "assertion 'false' failed")
+    );
+}
+
+fn abort() {
+    let error = evaluate(|e| e.error("abort \"enough\""));
+    assert_eq!(error.class, "nix::Abort");
+    assert!(error.message.contains("'enough'"), "{error:?}");
+}
+
+fn no_json_for_functions() {
+    let error = evaluate(|e| e.error("{ f = x: x; }"));
+    assert_eq!(error.class, "nix::TypeError");
+    assert!(
+        error
+            .message
+            .starts_with("cannot convert a function to JSON"),
+        "{error:?}"
+    );
+    // Bytes that are no UTF-8 make no JSON either; the error is not even Nix's.
+    let file = fresh_folder("errors").join("latin");
+    std::fs::write(&file, [0xe4]).unwrap();
+    let error = evaluate_with(&[("pure-eval", "false")], |e| {
+        e.error(&format!("builtins.readFile \"{}\"", file.display()))
+    });
+    assert!(error.message.contains("UTF-8"), "{error:?}");
+    assert_ne!(error.class, "");
+}
+
+fn the_way_to_an_error() {
+    let text = "let\n  f = x: builtins.addErrorContext \"while doing ${x}\" (1 + x);\n  g = x: f x;\nin g \"it\"\n";
+    // Calls are only noted where traces are to be shown.
+    assert_eq!(nix_ffi::set_setting(None, "show-trace", "true"), Ok(true));
+    let error = error_at(text, 2, 59);
+    assert_eq!(nix_ffi::set_setting(None, "show-trace", "false"), Ok(true));
+    let hints: Vec<_> = error
+        .traces
+        .iter()
+        .map(|trace| trace.hint.as_str())
+        .collect();
+    let at = |part: &str| {
+        hints
+            .iter()
+            .position(|hint| hint.contains(part))
+            .unwrap_or_else(|| panic!("no {part}: {hints:?}"))
+    };
+    // Innermost last.
+    assert!(
+        at("while calling 'g'") < at("while calling 'f'"),
+        "{hints:?}"
+    );
+    assert!(at("while calling 'f'") < at("while doing it"), "{hints:?}");
+    let call = error.traces[at("while calling 'f'")]
+        .position
+        .as_ref()
+        .unwrap();
+    // Where it is written; where it is called from is a step of its own.
+    assert_eq!((call.line, call.column), (2, 7), "{error:?}");
+}
+
+fn an_error_leaves_no_trace_behind() {
+    evaluate(|e| {
+        let whole = e.error("{ }.a");
+        assert!(!whole.traces.is_empty() || whole.position.is_some());
+        // One of our own side after one of Nix's: nothing of the first is in the second.
+        let ours = Value::string(&e.state, "\0").map(drop).unwrap_err();
+        assert_eq!(
+            (ours.class.as_str(), ours.position, ours.traces.len()),
+            ("", None, 0)
+        );
+        assert_eq!(e.json("1").unwrap(), "1");
+    });
+}
+
+fn import_from_derivation_refused() {
+    let options = [
+        ("pure-eval", "true"),
+        ("allow-import-from-derivation", "false"),
+    ];
+    evaluate_with(&options, |e| {
+        let drv = e.derivation("{ name = \"ifd\"; script = \"echo 1 > $out\"; }");
+        let text = "drv: import (builtins.outputOf (import drv) \"out\")";
+        let path = Value::string(&e.state, &drv).unwrap();
+        assert!(
+            apply(&e.state, text, "ifd.nix", &[&path])
+                .unwrap()
+                .force_json(&e.state)
+                .is_err()
+        );
+        let error = e.error(&format!(
+            "import (derivation {{ name = \"ifd\"; system = \"{}-linux\"; builder = \"/bin/sh\"; args = [ \"-c\" \"echo 1 > $out\" ]; }})",
+            std::env::consts::ARCH
+        ));
+        assert!(
+            error.message.contains("allow-import-from-derivation"),
+            "{error:?}"
+        );
+    });
+}
+
+fn counters() {
+    evaluate(|e| {
+        nix_ffi::enable_counters();
+        // To stderr, as nothing says otherwise: only that it does no harm.
+        nix_ffi::print_counters(&e.state).unwrap();
+    });
+}

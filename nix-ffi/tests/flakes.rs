@@ -1,0 +1,608 @@
+//! Flakes: locking them, what is told of them, and their outputs.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use common::{Evaluator, evaluate, fresh_folder, store, string, write};
+use nix_ffi::{LockRequest, Locked, LockedFlake, NixError, apply};
+
+fn main() -> ExitCode {
+    common::main(&[
+        ("a_path_flake", a_path_flake),
+        ("a_clean_git_flake", a_clean_git_flake),
+        ("a_dirty_git_flake", a_dirty_git_flake),
+        ("files_that_git_does_not_know", files_that_git_does_not_know),
+        ("a_flake_in_a_folder", a_flake_in_a_folder),
+        ("a_relative_reference", a_relative_reference),
+        ("a_relative_path_input", a_relative_path_input),
+        ("an_input_is_locked_in_memory", an_input_is_locked_in_memory),
+        ("a_lock_that_fits", a_lock_that_fits),
+        ("an_overridden_input", an_overridden_input),
+        ("an_override_of_nothing", an_override_of_nothing),
+        (
+            "unlocked_inputs_may_be_refused",
+            unlocked_inputs_may_be_refused,
+        ),
+        ("names_of_nix_config", names_of_nix_config),
+        ("attributes_can_be_added", attributes_can_be_added),
+        (
+            "get_flake_of_a_locked_reference",
+            get_flake_of_a_locked_reference,
+        ),
+        ("missing_flakes", missing_flakes),
+        ("odd_base_directories", odd_base_directories),
+        ("broken_flakes", broken_flakes),
+        (
+            "errors_in_outputs_have_places",
+            errors_in_outputs_have_places,
+        ),
+    ])
+}
+
+struct Request<'a> {
+    reference: &'a str,
+    base: &'a Path,
+    overrides: &'a [(&'a str, &'a str)],
+    allow_unlocked: bool,
+}
+
+impl<'a> Request<'a> {
+    fn of(reference: &'a str) -> Self {
+        Self {
+            reference,
+            base: Path::new("/"),
+            overrides: &[],
+            allow_unlocked: true,
+        }
+    }
+
+    fn lock(&self, e: &Evaluator) -> Result<Locked, NixError> {
+        let overrides: Vec<_> = self
+            .overrides
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect();
+        let request = LockRequest {
+            reference: self.reference,
+            base_directory: self.base,
+            overrides: &overrides,
+            allow_unlocked: self.allow_unlocked,
+            use_registries: false,
+        };
+        Locked::lock(&e.state, e.flakes, &request)
+    }
+
+    fn told(&self) -> LockedFlake {
+        evaluate(|e| self.lock(e).unwrap().read(&e.state).unwrap())
+    }
+
+    fn error(&self) -> NixError {
+        evaluate(|e| self.lock(e).map(drop).unwrap_err())
+    }
+}
+
+fn output(e: &Evaluator, locked: &Locked, function: &str) -> Result<String, NixError> {
+    let outputs = locked.outputs(&e.state)?;
+    apply(&e.state, function, "output.nix", &[&outputs])?.force_json(&e.state)
+}
+
+fn flake(name: &str, text: &str) -> PathBuf {
+    let folder = fresh_folder(name);
+    write(&folder.join("flake.nix"), text);
+    folder
+}
+
+const SIMPLE: &str =
+    "{\n  description = \"a simple one\";\n  outputs = { self }: { value = 40 + 2; };\n}\n";
+
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A repository with one commit.
+fn repository(name: &str, text: &str) -> PathBuf {
+    let folder = flake(name, text);
+    git(&folder, &["init", "--quiet", "--initial-branch=main"]);
+    git(&folder, &["add", "."]);
+    git(&folder, &["commit", "--quiet", "--message=one"]);
+    folder
+}
+
+fn attribute(told: &LockedFlake, name: &str) -> Option<String> {
+    let attributes: serde_json::Value = serde_json::from_str(&told.attributes).unwrap();
+    attributes
+        .get(name)
+        .and_then(|value| value.as_str())
+        .map(String::from)
+}
+
+fn a_path_flake() {
+    let folder = flake("simple", SIMPLE);
+    let reference = format!("path:{}", folder.display());
+    evaluate(|e| {
+        let locked = Request::of(&reference).lock(e).unwrap();
+        let told = locked.read(&e.state).unwrap();
+        assert_eq!(told.original_url, reference);
+        assert_eq!(told.resolved_url, reference);
+        assert!(
+            told.locked_url
+                .starts_with(&format!("{reference}?lastModified=")),
+            "{told:?}"
+        );
+        assert!(told.locked_url.contains("&narHash=sha256-"), "{told:?}");
+        assert_eq!(attribute(&told, "type").as_deref(), Some("path"));
+        assert_eq!(
+            (told.directory.as_str(), told.description.as_str()),
+            ("", "a simple one")
+        );
+        assert_eq!(
+            std::fs::read_to_string(Path::new(&told.source).join("flake.nix")).unwrap(),
+            SIMPLE
+        );
+        assert_eq!(store().is_valid(&told.source), Ok(true));
+        // A tree without revision has no identity that Nix would name.
+        assert_eq!(told.fingerprint, None);
+        assert_eq!((told.lock_file.as_str(), told.lock_changed), ("", false));
+        let lock: serde_json::Value = serde_json::from_str(&told.lock).unwrap();
+        assert_eq!(lock["root"], "root");
+        assert_eq!(told.config_names, Vec::<String>::new());
+        assert_eq!(output(e, &locked, "flake: flake.value").unwrap(), "42");
+        let keys = "flake: builtins.filter (name: builtins.substring 0 12 name != \"lastModified\") (builtins.attrNames flake)";
+        assert_eq!(
+            output(e, &locked, keys).unwrap(),
+            r#"["_type","inputs","narHash","outPath","outputs","sourceInfo","value"]"#
+        );
+    });
+}
+
+fn a_clean_git_flake() {
+    let folder = repository("clean", SIMPLE);
+    let revision = git(&folder, &["rev-parse", "HEAD"]);
+    let told = Request::of(&format!("git+file://{}", folder.display())).told();
+    assert!(
+        told.locked_url.contains(&format!("rev={revision}")),
+        "{told:?}"
+    );
+    assert_eq!(attribute(&told, "rev").as_deref(), Some(revision.as_str()));
+    assert_eq!(attribute(&told, "dirtyRev"), None);
+    let print = told.fingerprint.clone().unwrap();
+    assert!(
+        print.len() == 64 && print.bytes().all(|b| b.is_ascii_hexdigit()),
+        "{print}"
+    );
+    // The same tree, another evaluator: the same. (libnix keeps what it saw of a working tree as long as the process lives.)
+    assert_eq!(
+        Request::of(&format!("git+file://{}", folder.display()))
+            .told()
+            .fingerprint,
+        Some(print.clone())
+    );
+    let twin = repository("twin", SIMPLE);
+    assert_eq!(
+        Request::of(&format!("git+file://{}", twin.display()))
+            .told()
+            .fingerprint,
+        Some(print.clone())
+    );
+    let later = repository("later", SIMPLE);
+    git(
+        &later,
+        &["commit", "--quiet", "--allow-empty", "--message=two"],
+    );
+    assert_ne!(
+        Request::of(&format!("git+file://{}", later.display()))
+            .told()
+            .fingerprint,
+        Some(print)
+    );
+}
+
+fn a_dirty_git_flake() {
+    let clean = repository("dirty-0", SIMPLE);
+    let clean = Request::of(&format!("git+file://{}", clean.display())).told();
+    let revision = attribute(&clean, "rev").unwrap();
+    let dirty = |name: &str, value: &str| {
+        let folder = repository(name, SIMPLE);
+        write(&folder.join("flake.nix"), &SIMPLE.replace("40 + 2", value));
+        format!("git+file://{}", folder.display())
+    };
+    let reference = dirty("dirty-1", "43");
+    evaluate(|e| {
+        let locked = Request::of(&reference).lock(e).unwrap();
+        let told = locked.read(&e.state).unwrap();
+        assert_eq!(attribute(&told, "rev"), None);
+        assert_eq!(
+            attribute(&told, "dirtyRev"),
+            Some(format!("{revision}-dirty"))
+        );
+        assert!(told.fingerprint.is_some());
+        assert_ne!(told.fingerprint, clean.fingerprint);
+        assert_ne!(told.source, clean.source);
+        // Evaluated purely, though it has no revision.
+        assert_eq!(
+            output(e, &locked, "flake: [ flake.value flake.dirtyRev ]").unwrap(),
+            format!("[43,\"{revision}-dirty\"]")
+        );
+        assert_ne!(
+            Request::of(&dirty("dirty-2", "44")).told().fingerprint,
+            told.fingerprint
+        );
+        assert_eq!(
+            Request::of(&dirty("dirty-3", "43")).told().fingerprint,
+            told.fingerprint
+        );
+    });
+}
+
+fn files_that_git_does_not_know() {
+    let value = |name: &str, add: bool| {
+        let folder = repository(
+            name,
+            "{ outputs = { self }: { value = import ./other.nix; }; }",
+        );
+        write(&folder.join("other.nix"), "1");
+        if add {
+            git(&folder, &["add", "--intent-to-add", "other.nix"]);
+        }
+        let reference = format!("git+file://{}", folder.display());
+        evaluate(|e| {
+            output(
+                e,
+                &Request::of(&reference).lock(e).unwrap(),
+                "flake: flake.value",
+            )
+        })
+    };
+    let error = value("unknown", false).unwrap_err();
+    assert!(
+        error.message.contains("other.nix' does not exist"),
+        "{error:?}"
+    );
+    assert_eq!(value("known", true).unwrap(), "1");
+}
+
+fn a_flake_in_a_folder() {
+    let folder = fresh_folder("folder");
+    write(&folder.join("sub/dir/flake.nix"), SIMPLE);
+    write(&folder.join("beside"), "x");
+    let reference = format!("path:{}?dir=sub/dir", folder.display());
+    let told = Request::of(&reference).told();
+    assert_eq!(told.directory, "sub/dir");
+    assert!(Path::new(&told.source).join("beside").exists(), "{told:?}");
+}
+
+fn a_relative_reference() {
+    let folder = flake("relative", SIMPLE);
+    for reference in [".", "./.", "path:./."] {
+        let request = Request {
+            base: &folder,
+            ..Request::of(reference)
+        };
+        assert_eq!(request.told().description, "a simple one", "{reference}");
+    }
+    let request = Request {
+        base: folder.parent().unwrap(),
+        ..Request::of("./relative")
+    };
+    assert_eq!(
+        request.told().original_url,
+        format!("path:{}", folder.display())
+    );
+}
+
+fn a_relative_path_input() {
+    let folder = flake(
+        "with-sub",
+        "{ inputs.sub.url = \"path:./sub\"; outputs = { self, sub }: { value = sub.value + 1; }; }",
+    );
+    write(&folder.join("sub/flake.nix"), SIMPLE);
+    evaluate(|e| {
+        let locked = Request::of(&format!("path:{}", folder.display()))
+            .lock(e)
+            .unwrap();
+        let told = locked.read(&e.state).unwrap();
+        assert!(told.lock_changed);
+        let lock: serde_json::Value = serde_json::from_str(&told.lock).unwrap();
+        assert_eq!(lock["nodes"]["sub"]["locked"]["path"], "./sub");
+        assert_eq!(output(e, &locked, "flake: flake.value").unwrap(), "43");
+    });
+}
+
+/// A flake that reads the flake at `input`.
+fn user_of(name: &str, input: &str) -> PathBuf {
+    let text = format!(
+        "{{ inputs.used.url = \"{input}\"; outputs = {{ self, used }}: {{ value = used.value; rev = used.rev or null; }}; }}"
+    );
+    flake(name, &text)
+}
+
+fn an_input_is_locked_in_memory() {
+    let used = repository("used", SIMPLE);
+    let revision = git(&used, &["rev-parse", "HEAD"]);
+    let folder = user_of("user", &format!("git+file://{}", used.display()));
+    evaluate(|e| {
+        let locked = Request::of(&format!("path:{}", folder.display()))
+            .lock(e)
+            .unwrap();
+        let told = locked.read(&e.state).unwrap();
+        let lock: serde_json::Value = serde_json::from_str(&told.lock).unwrap();
+        assert_eq!(lock["nodes"]["used"]["locked"]["rev"], revision.as_str());
+        assert_eq!((told.lock_file.as_str(), told.lock_changed), ("", true));
+        assert!(!folder.join("flake.lock").exists());
+        assert_eq!(
+            output(e, &locked, "flake: [ flake.value flake.rev ]").unwrap(),
+            format!("[42,\"{revision}\"]")
+        );
+    });
+}
+
+fn a_lock_that_fits() {
+    let used = repository("fitting", SIMPLE);
+    let revision = git(&used, &["rev-parse", "HEAD"]);
+    let folder = user_of("fits", &format!("git+file://{}", used.display()));
+    let reference = format!("path:{}", folder.display());
+    let first = Request::of(&reference).told();
+    write(&folder.join("flake.lock"), &first.lock);
+    git(
+        &used,
+        &["commit", "--quiet", "--allow-empty", "--message=two"],
+    );
+    let told = Request::of(&reference).told();
+    // What the lock says holds, whatever is newer.
+    assert!(told.lock.contains(&revision), "{told:?}");
+    assert_eq!(
+        (told.lock_file.as_str(), told.lock_changed),
+        (first.lock.as_str(), false)
+    );
+    // Formatting is not content.
+    let lock: serde_json::Value = serde_json::from_str(&first.lock).unwrap();
+    write(&folder.join("flake.lock"), &lock.to_string());
+    assert!(!Request::of(&reference).told().lock_changed);
+    // A lock for another input is stale.
+    write(
+        &folder.join("flake.lock"),
+        &first.lock.replace("\"used\"", "\"other\""),
+    );
+    assert!(Request::of(&reference).told().lock_changed);
+    write(&folder.join("flake.lock"), "no json");
+    let error = Request::of(&reference).error();
+    assert!(!error.message.is_empty(), "{error:?}");
+}
+
+fn an_overridden_input() {
+    let used = flake("original", SIMPLE);
+    let other = repository("replacement", &SIMPLE.replace("40 + 2", "7"));
+    let folder = user_of("overridden", &format!("path:{}", used.display()));
+    let to = format!("git+file://{}", other.display());
+    evaluate(|e| {
+        let reference = format!("path:{}", folder.display());
+        let plain = Request::of(&reference).lock(e).unwrap();
+        assert_eq!(output(e, &plain, "flake: flake.value").unwrap(), "42");
+        let request = Request {
+            overrides: &[("used", &to)],
+            ..Request::of(&reference)
+        };
+        let locked = request.lock(e).unwrap();
+        let told = locked.read(&e.state).unwrap();
+        assert!(
+            told.lock_changed && told.lock.contains(&git(&other, &["rev-parse", "HEAD"])),
+            "{told:?}"
+        );
+        assert_eq!(output(e, &locked, "flake: flake.value").unwrap(), "7");
+    });
+}
+
+fn an_override_of_nothing() {
+    let folder = flake("nothing-to-override", SIMPLE);
+    let reference = format!("path:{}", folder.display());
+    for name in ["", "/"] {
+        let request = Request {
+            overrides: &[(name, "path:/x")],
+            ..Request::of(&reference)
+        };
+        let error = request.error();
+        assert_eq!(
+            error.message,
+            format!("'{name}' is not the name of a flake input")
+        );
+    }
+    // Nix only warns about inputs that are not there.
+    let request = Request {
+        overrides: &[("none/at/all", "path:/x")],
+        ..Request::of(&reference)
+    };
+    assert_eq!(request.told().description, "a simple one");
+    let request = Request {
+        overrides: &[("a\0b", "path:/x")],
+        ..Request::of(&reference)
+    };
+    assert!(request.error().message.contains("NUL"));
+}
+
+fn unlocked_inputs_may_be_refused() {
+    let used = repository("never-committed", SIMPLE);
+    write(&used.join("flake.nix"), &SIMPLE.replace("40 + 2", "1"));
+    let folder = user_of("unlocked", &format!("git+file://{}", used.display()));
+    let reference = format!("path:{}", folder.display());
+    let request = Request::of(&reference);
+    assert_eq!(request.told().fingerprint, None);
+    // What is refused is to *write* such a lock; in memory it may be.
+    let strict = Request {
+        allow_unlocked: false,
+        ..Request::of(&reference)
+    };
+    let error = strict.error();
+    assert!(error.message.contains("unlocked"), "{error:?}");
+}
+
+fn names_of_nix_config() {
+    let folder = flake(
+        "configured",
+        "{ nixConfig = { extra-substituters = [ \"https://x\" ]; allow-dirty = true; }; outputs = { self }: { }; }",
+    );
+    let told = Request::of(&format!("path:{}", folder.display())).told();
+    assert_eq!(told.config_names, ["allow-dirty", "extra-substituters"]);
+    // It is told, not done.
+    assert!(
+        !nix_ffi::get_setting("substituters")
+            .unwrap()
+            .unwrap()
+            .contains("https://x")
+    );
+}
+
+fn attributes_can_be_added() {
+    let folder = flake("extended", SIMPLE);
+    evaluate(|e| {
+        let mut locked = Request::of(&format!("path:{}", folder.display()))
+            .lock(e)
+            .unwrap();
+        locked.set("dirtyRev", "abc-dirty").unwrap();
+        locked.set("dirtyShortRev", "ab-dirty").unwrap();
+        let told = locked.read(&e.state).unwrap();
+        assert_eq!(attribute(&told, "dirtyRev").as_deref(), Some("abc-dirty"));
+        assert_eq!(
+            output(e, &locked, "flake: [ flake.dirtyRev flake.value ]").unwrap(),
+            r#"["abc-dirty",42]"#
+        );
+        assert!(locked.set("a\0", "b").is_err());
+    });
+}
+
+fn get_flake_of_a_locked_reference() {
+    let folder = flake("got", SIMPLE);
+    let told = Request::of(&format!("path:{}", folder.display())).told();
+    evaluate(|e| {
+        let url = nix_ffi::Value::string(&e.state, &told.locked_url).unwrap();
+        let got = apply(
+            &e.state,
+            "url: (builtins.getFlake url).value",
+            "get.nix",
+            &[&url],
+        )
+        .unwrap();
+        assert_eq!(got.force_json(&e.state).unwrap(), "42");
+        let url = nix_ffi::Value::string(&e.state, &told.original_url).unwrap();
+        let error = apply(
+            &e.state,
+            "url: (builtins.getFlake url).value",
+            "get.nix",
+            &[&url],
+        )
+        .unwrap()
+        .force_json(&e.state)
+        .unwrap_err();
+        assert!(
+            error
+                .message
+                .contains("cannot call 'getFlake' on unlocked flake reference"),
+            "{error:?}"
+        );
+    });
+}
+
+fn missing_flakes() {
+    let empty = fresh_folder("empty");
+    for (reference, part) in [
+        ("path:/no/such/folder".to_owned(), "/no/such/folder"),
+        ("/no/such/folder".to_owned(), "/no/such/folder"),
+        (format!("path:{}", empty.display()), "flake.nix"),
+        (
+            "git+file:///no/such/repository".to_owned(),
+            "/no/such/repository",
+        ),
+        ("no-such-flake".to_owned(), "no-such-flake"),
+        ("no-such-scheme:x".to_owned(), "no-such-scheme"),
+        ("".to_owned(), ""),
+    ] {
+        let error = Request::of(&reference).error();
+        assert!(
+            error.rendered.contains(part) && !error.message.is_empty(),
+            "{reference}: {error:?}"
+        );
+        assert!(!error.class.is_empty(), "{reference}: {error:?}");
+    }
+}
+
+fn odd_base_directories() {
+    for base in ["", "relative", "/no/such/folder"] {
+        for reference in [".", "", "./x", "path:.", "path:"] {
+            let request = Request {
+                base: Path::new(base),
+                overrides: &[("a", "")],
+                ..Request::of(reference)
+            };
+            assert!(!request.error().message.is_empty(), "{base} {reference}");
+        }
+    }
+}
+
+fn broken_flakes() {
+    for (name, text, part) in [
+        ("syntax", "{ outputs = ; }", "syntax error"),
+        ("no-outputs", "{ }", "lacks attribute 'outputs'"),
+        ("no-set", "1", "must be an attribute set"),
+        (
+            "unknown",
+            "{ outputs = { self }: { }; other = 1; }",
+            "unsupported attribute 'other'",
+        ),
+        (
+            "input",
+            "{ inputs.a.uri = \"x\"; outputs = { self, a }: { }; }",
+            "unexpected flake input attribute 'uri'",
+        ),
+    ] {
+        let folder = flake(name, text);
+        let error = Request::of(&format!("path:{}", folder.display())).error();
+        let whole = error.rendered.replace('\n', " ");
+        assert!(whole.contains(part), "{name}: {whole}");
+    }
+}
+
+fn errors_in_outputs_have_places() {
+    let folder = flake(
+        "failing",
+        "{\n  outputs = { self }: {\n    value = 1 + { };\n  };\n}\n",
+    );
+    evaluate(|e| {
+        let locked = Request::of(&format!("path:{}", folder.display()))
+            .lock(e)
+            .unwrap();
+        let source = locked.read(&e.state).unwrap().source;
+        let error = output(e, &locked, "flake: flake.value").unwrap_err();
+        let position = error
+            .position
+            .clone()
+            .unwrap_or_else(|| panic!("{error:?}"));
+        assert_eq!(position.line, 3);
+        assert!(position.file.ends_with("/flake.nix"), "{error:?}");
+        assert!(position.file.starts_with(&source), "{error:?}");
+        // The text of ours that selects is in no file.
+        assert!(
+            error
+                .traces
+                .iter()
+                .filter_map(|trace| trace.position.as_ref())
+                .all(|p| p.file.is_empty() || p.file.starts_with(&source)),
+            "{error:?}"
+        );
+        let json = string(&output(e, &locked, "flake: flake.outPath").unwrap());
+        assert_eq!(json, source);
+    });
+}

@@ -1,0 +1,175 @@
+//! Interrupts: of builds, of evaluations, and of nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use common::{evaluate, evaluate_with, fresh_folder, on_a_thread, store, take_events, write};
+use nix_ffi::{Activity, Event, NixError, interrupt, interrupted, reset_interrupt};
+
+/// How long an interrupt may take.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    common::main(&[
+        ("an_idle_process", an_idle_process),
+        ("a_build", a_build),
+        (
+            "a_build_that_evaluation_wants",
+            a_build_that_evaluation_wants,
+        ),
+        ("an_evaluation_that_reads", an_evaluation_that_reads),
+        ("an_error_while_interrupted", an_error_while_interrupted),
+        ("afterwards_all_works", afterwards_all_works),
+        ("a_storm", a_storm),
+    ])
+}
+
+fn an_idle_process() {
+    assert!(!interrupted());
+    interrupt().unwrap();
+    assert!(interrupted());
+    reset_interrupt();
+    assert!(!interrupted());
+}
+
+/// Interrupts `work`, on a thread of its own, once `ready` says so; gives its error and how long it took to come.
+fn interrupted_error<T: Send>(
+    ready: impl Fn() -> bool,
+    work: impl FnOnce() -> Result<T, NixError> + Send,
+) -> (NixError, Duration) {
+    take_events();
+    let ended = std::thread::scope(|scope| {
+        let thread = scope.spawn(|| (on_a_thread(work).map(drop), Instant::now()));
+        let start = Instant::now();
+        while !ready() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it never starts");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        let at = Instant::now();
+        interrupt().unwrap();
+        let (result, ended) = thread.join().unwrap();
+        (result.unwrap_err(), ended - at)
+    });
+    reset_interrupt();
+    assert!(ended.0.interrupted, "{ended:?}");
+    ended
+}
+
+fn a_build_runs() -> bool {
+    take_events().iter().any(|event| {
+        matches!(
+            event,
+            Event::Start {
+                activity: Activity::Build { .. },
+                ..
+            }
+        )
+    })
+}
+
+/// Sixty seconds (the time limit of all tests) of nothing, in a shell alone.
+const ENDLESS: &str = "script = \"while :; do :; done\"";
+
+fn a_build() {
+    let drv = evaluate(|e| e.derivation(&format!("{{ name = \"endless\"; {ENDLESS}; }}")));
+    let (error, took) = interrupted_error(a_build_runs, || store().build(&[&drv]));
+    assert!(took < AT_ONCE, "{took:?}");
+    assert_eq!(
+        (error.class.as_str(), error.message.as_str()),
+        ("nix::Interrupted", "interrupted by the user")
+    );
+    assert_eq!(error.rendered, "error: interrupted by the user");
+}
+
+fn a_build_that_evaluation_wants() {
+    let (error, took) = interrupted_error(a_build_runs, || {
+        evaluate(|e| {
+            let system = std::env::consts::ARCH;
+            e.json(&format!(
+                "import (derivation {{ name = \"endless-ifd\"; system = \"{system}-linux\"; builder = \"/bin/sh\"; args = [ \"-c\" \"while :; do :; done\" ]; }})"
+            ))
+        })
+    });
+    assert!(took < AT_ONCE, "{took:?}");
+    assert_eq!(error.class, "nix::Interrupted", "{error:?}");
+}
+
+fn an_evaluation_that_reads() {
+    let file = fresh_folder("interrupts").join("file");
+    write(&file, "x");
+    let started = Instant::now();
+    let (error, took) = interrupted_error(
+        || started.elapsed() > Duration::from_millis(300),
+        || {
+            evaluate_with(&[("pure-eval", "false")], |e| {
+                e.json(&format!(
+                    "builtins.foldl' (sum: n: sum + builtins.stringLength (builtins.readFile \"{}\")) 0 (builtins.genList (n: n) 10000000)",
+                    file.display()
+                ))
+            })
+        },
+    );
+    assert!(took < AT_ONCE, "{took:?}");
+    assert_eq!(error.class, "nix::Interrupted", "{error:?}");
+}
+
+/// An error whose excerpt is read from a file while an interrupt is pending: noticed inside of `what()`, that is the end of
+/// the process.
+fn an_error_while_interrupted() {
+    let file = fresh_folder("interrupts").join("error.nix");
+    write(&file, "x: builtins.seq x (1 + \"a\")\n");
+    evaluate_with(&[("pure-eval", "false")], |e| {
+        let path = nix_ffi::Value::string(&e.state, file.to_str().unwrap()).unwrap();
+        let function =
+            nix_ffi::apply(&e.state, "path: { f = import path; }", "f.nix", &[&path]).unwrap();
+        let function = function.select(&e.state, "f").unwrap().unwrap();
+        let one = nix_ffi::Value::string(&e.state, "1").unwrap();
+        let call = nix_ffi::apply(&e.state, "f: x: f x", "call.nix", &[&function, &one]).unwrap();
+        interrupt().unwrap();
+        let error = call.force_json(&e.state).unwrap_err();
+        reset_interrupt();
+        assert!(error.interrupted, "{error:?}");
+        assert!(
+            ["nix::EvalError", "nix::Interrupted"].contains(&error.class.as_str()),
+            "{error:?}"
+        );
+    });
+}
+
+fn afterwards_all_works() {
+    let drv = evaluate(|e| e.derivation("{ name = \"after\"; script = \"echo 1 > $out\"; }"));
+    assert!(store().build(&[&drv]).unwrap()[0].success);
+}
+
+/// Interrupts against calls that come and go: none may hit a thread that has just left libnix.
+fn a_storm() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let done = AtomicBool::new(false);
+    let drv = evaluate(|e| e.derivation("{ name = \"storm\"; script = \"echo 1 > $out\"; }"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::SeqCst) {
+                interrupt().unwrap();
+                reset_interrupt();
+            }
+        });
+        let store = store();
+        std::thread::scope(|inner| {
+            for _ in 0..2 {
+                inner.spawn(|| {
+                    for _ in 0..500 {
+                        // Whether it is interrupted is chance.
+                        let _ = store.query_missing(&[&drv]);
+                    }
+                });
+            }
+        });
+        done.store(true, Ordering::SeqCst);
+    });
+    reset_interrupt();
+}

@@ -1,0 +1,116 @@
+//! What fails, a hundred times over: nothing may be left of it. `scripts/check-ffi` runs this under valgrind.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::process::ExitCode;
+
+use common::{evaluate, store};
+use nix_ffi::{LockRequest, Locked, Value, apply, get_setting, set_setting};
+
+/// How often everything is done.
+const TIMES: usize = 100;
+
+fn main() -> ExitCode {
+    common::main(&[
+        ("failing_settings", failing_settings),
+        ("failing_evaluations", failing_evaluations),
+        ("failing_locks", failing_locks),
+        ("failing_store_calls", failing_store_calls),
+        ("values_and_views", values_and_views),
+        ("memory_does_not_grow", memory_does_not_grow),
+    ])
+}
+
+fn failing_settings() {
+    for _ in 0..TIMES {
+        assert!(set_setting(None, "cores", "many").is_err());
+        assert_eq!(set_setting(None, "no-such-setting", "1"), Ok(false));
+        assert!(get_setting("cores").unwrap().is_some());
+    }
+}
+
+fn failing_evaluations() {
+    evaluate(|e| {
+        let set = e
+            .value("{ bad = throw \"no\"; deep.bad = [ (1 + \"a\") ]; }")
+            .unwrap();
+        for _ in 0..TIMES {
+            assert!(e.value("{").is_err());
+            assert!(e.value("throw \"no\"").is_err());
+            assert!(set.select(&e.state, "bad").is_err());
+            assert!(set.select(&e.state, "none").unwrap().is_none());
+            assert!(
+                set.select(&e.state, "deep")
+                    .unwrap()
+                    .unwrap()
+                    .force_json(&e.state)
+                    .is_err()
+            );
+        }
+    });
+}
+
+fn failing_locks() {
+    evaluate(|e| {
+        for reference in ["path:/no/such/flake", "no-such-scheme:x", "", "::"] {
+            for _ in 0..TIMES / 4 {
+                let request = LockRequest {
+                    reference,
+                    base_directory: &common::folder(),
+                    overrides: &[("a".into(), "path:/b".into())],
+                    allow_unlocked: true,
+                    use_registries: false,
+                };
+                assert!(
+                    Locked::lock(&e.state, e.flakes, &request).is_err(),
+                    "{reference}"
+                );
+            }
+        }
+    });
+}
+
+fn failing_store_calls() {
+    let store = store();
+    for _ in 0..TIMES {
+        assert!(store.is_valid("/wrong").is_err());
+        assert!(store.closure_size("/wrong").is_err());
+        assert!(store.build(&["/wrong"]).is_err());
+        assert!(store.query_missing(&["/wrong"]).is_err());
+        assert!(store.real_path("/wrong").is_err());
+        assert!(store.add_root("/wrong", "/x".as_ref()).is_err());
+    }
+}
+
+fn values_and_views() {
+    evaluate(|e| {
+        for _ in 0..TIMES {
+            let text = Value::string(&e.state, "text").unwrap();
+            let applied = apply(&e.state, "x: { a = [ x ]; }", "f.nix", &[&text]).unwrap();
+            let a = applied.select(&e.state, "a").unwrap().unwrap();
+            assert_eq!(a.force_json(&e.state).unwrap(), "[\"text\"]");
+        }
+    });
+}
+
+/// Resident memory in pages, which a leak of a kilobyte a call would move by two thousand and more.
+fn memory_does_not_grow() {
+    let pages = || -> u64 {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        text.split(' ').nth(1).unwrap().parse().unwrap()
+    };
+    let store = store();
+    let rounds = |count: usize| {
+        for _ in 0..count {
+            assert!(store.is_valid("/wrong").is_err());
+            assert!(set_setting(None, "cores", "many").is_err());
+        }
+    };
+    rounds(1000);
+    let before = pages();
+    rounds(5000);
+    let grown = pages().saturating_sub(before);
+    assert!(grown < 500, "{grown} pages more");
+}

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use crate::baked::Baked;
 use crate::cli::Global;
 use crate::error::Failure;
-use crate::evaluation::{ModuleRequest, unknown_modules};
+use crate::evaluation::{Host, ModuleRequest, unknown_modules};
 use crate::locations::Locations;
 use crate::record::{Pin, State, holder, running};
 
@@ -113,7 +113,9 @@ pub enum Source {
         /// Inputs to replace.
         overrides: Vec<(String, String)>,
         /// Entry of `nixosConfigurations`.
-        host: String,
+        host: Host,
+        /// The pin whose tree it is, where only its inputs are replaced.
+        of: Option<Box<Pin>>,
     },
 }
 
@@ -308,14 +310,14 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
         .collect();
     let baked = situation.baked.as_ref();
     let pinned = pinned(situation);
-    let host = || -> Result<String> {
+    let host = || -> Result<Host> {
         if let Some(host) = &global.host {
-            return Ok(host.clone());
+            return Ok(Host::Named(host.clone()));
         }
         let known = baked
             .map(|baked| baked.host.clone())
             .or_else(|| pinned.as_ref().map(|pin| pin.host.clone()));
-        known.map_or_else(own_name, Ok)
+        known.map_or_else(own_name, Ok).map(Host::Usual)
     };
     let reference = |reference: String, overrides| -> Result<Source> {
         Ok(Source::Reference {
@@ -323,6 +325,7 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
             base: here.to_path_buf(),
             overrides,
             host: host()?,
+            of: None,
         })
     };
     if let Some(flake) = &global.flake {
@@ -353,13 +356,21 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
         );
     }
     match pinned.clone() {
+        Some(pin) if !overrides.is_empty() => {
+            let mut all = pin.overrides.clone();
+            all.retain(|(name, _)| overrides.iter().all(|(other, _)| other != name));
+            all.extend(overrides);
+            Ok(Source::Reference {
+                reference: pin.locked.clone(),
+                base: here.to_path_buf(),
+                overrides: all,
+                host: Host::Named(global.host.clone().unwrap_or_else(|| pin.host.clone())),
+                of: Some(Box::new(pin)),
+            })
+        }
         Some(mut pin) => {
             if let Some(host) = &global.host {
                 pin.host.clone_from(host);
-            }
-            for (name, url) in overrides {
-                pin.overrides.retain(|(other, _)| *other != name);
-                pin.overrides.push((name, absolute(&url, here)));
             }
             Ok(Source::Pinned(Box::new(pin)))
         }
@@ -397,15 +408,6 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
         // After a switch by other means, what that baked is what runs; where it baked nothing, the source is unknown.
         Some(pin) if !situation.foreign() => Some(pin.clone()),
         _ => baked,
-    }
-}
-
-/// A relative path would mean another place the next time.
-fn absolute(url: &str, here: &Path) -> String {
-    if url.starts_with("./") || url.starts_with("../") || url == "." {
-        here.join(url).to_string_lossy().into_owned()
-    } else {
-        url.to_string()
     }
 }
 
@@ -582,25 +584,20 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_are_replaced_stay_with_the_pin() {
-        let Decision::Do(plan) = plan(
-            &Wish::Apply,
-            &situation(),
-            &["--override-input", "nixpkgs", "./n"],
-        ) else {
+    fn inputs_are_replaced_in_the_pinned_tree() {
+        let arguments = ["--override-input", "nixpkgs", "./n"];
+        let Decision::Do(plan) = plan(&Wish::Apply, &situation(), &arguments) else {
             panic!("the source moves");
         };
         let Goal::Evaluate {
-            source: Source::Pinned(pin),
+            source: Source::Reference { overrides, of, .. },
             ..
         } = plan.goal
         else {
-            panic!("it stays pinned");
+            panic!("it is locked anew");
         };
-        assert_eq!(
-            pin.overrides,
-            [("nixpkgs".to_string(), "/here/./n".to_string())]
-        );
+        assert_eq!(overrides, [("nixpkgs".to_string(), "./n".to_string())]);
+        assert_eq!(of.map(|pin| pin.url).as_deref(), Some("/etc/nixos"));
     }
 
     #[test]

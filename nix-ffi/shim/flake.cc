@@ -1,10 +1,13 @@
 #include "settings.hh"
 
+#include <vector>
+
 using namespace nix_ffi;
 
 struct nix_ffi_locked
 {
     nix::flake::LockedFlake flake;
+    std::string fragment;
 };
 
 extern "C" nix_ffi_locked * nix_ffi_lock(
@@ -28,8 +31,10 @@ extern "C" nix_ffi_locked * nix_ffi_lock(
                 flags.inputOverrides,
                 request->override_names[i],
                 nix::parseFlakeRef(fetching, request->override_references[i], request->base_directory, true));
-        auto reference = nix::parseFlakeRef(fetching, request->reference, request->base_directory, true);
-        return new nix_ffi_locked{nix::flake::lockFlake(flakes->settings, state->state, reference, flags)};
+        auto [reference, fragment] =
+            nix::parseFlakeRefWithFragment(fetching, request->reference, request->base_directory, true);
+        return new nix_ffi_locked{
+            nix::flake::lockFlake(flakes->settings, state->state, reference, flags), std::move(fragment)};
     });
 }
 
@@ -71,6 +76,14 @@ extern "C" void nix_ffi_locked_read(
         for (auto & [name, value] : flake.config.settings)
             configNames += name + "\n";
 
+        std::vector<nix_ffi_str> inputNames, inputUrls;
+        for (auto & [name, edge] : locked->flake.lockFile.root->inputs)
+            // An input that follows another one is locked where that is.
+            if (auto * node = std::get_if<0>(&edge)) {
+                inputNames.push_back(view(name));
+                inputUrls.push_back(texts.keep((*node)->lockedRef.to_string()));
+            }
+
         nix_ffi_locked_view told{
             .original_url = texts.keep(flake.originalRef.to_string()),
             .resolved_url = texts.keep(flake.resolvedRef.to_string()),
@@ -82,6 +95,10 @@ extern "C" void nix_ffi_locked_read(
             .lock = view(lock),
             .lock_file = view(lockFile),
             .fingerprint = texts.keep(print ? print->to_string(nix::HashFormat::Base16, false) : ""),
+            .fragment = view(locked->fragment),
+            .input_names = inputNames.data(),
+            .input_urls = inputUrls.data(),
+            .input_count = inputNames.size(),
             .config_names = view(configNames),
             .lock_changed = changed,
         };

@@ -187,7 +187,7 @@ typedef struct nix_ffi_locked nix_ffi_locked;
 
 /** What `nix_ffi_lock` is asked for. */
 typedef struct {
-    /** The flake reference as the user wrote it. */
+    /** The flake reference as the user wrote it; a fragment (`#name`) is told by `nix_ffi_locked_read`. */
     const char * reference;
     /** What a relative path in it is relative to; an absolute path. */
     const char * base_directory;
@@ -218,6 +218,12 @@ typedef struct {
     nix_ffi_str lock_file;
     /** Base-16 SHA-256; empty where there is none. */
     nix_ffi_str fingerprint;
+    /** What stood behind a `#` in the reference; empty where nothing did. */
+    nix_ffi_str fragment;
+    /** The flake's own inputs, names and locked references, `input_count` of each. */
+    const nix_ffi_str * input_names;
+    const nix_ffi_str * input_urls;
+    size_t input_count;
     /** Names of the settings in the flake's `nixConfig`, one a line. */
     nix_ffi_str config_names;
     /** Whether the lock had to be changed in memory. */

@@ -54,6 +54,21 @@ pub(crate) unsafe fn slice<'a, T>(data: *const T, length: usize) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(data, length) }
 }
 
+/// Copies an array of texts.
+///
+/// # Safety
+///
+/// `data` must be an array of `length` texts of a view that is live.
+pub(crate) unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<String> {
+    // SAFETY: the caller's promise.
+    let views = unsafe { slice(data, length) };
+    views
+        .iter()
+        // SAFETY: the caller's promise.
+        .map(|view| unsafe { text(*view) })
+        .collect()
+}
+
 /// The callback that appends texts to the `Vec<String>` that `user` points at.
 pub(crate) unsafe extern "C" fn push_text(user: *mut c_void, view: sys::nix_ffi_str) {
     run(|| {

@@ -52,6 +52,10 @@ pub struct LockedFlake {
     pub lock_changed: bool,
     /// What identifies everything that evaluation can read, as base-16 SHA-256; `None` where Nix knows none.
     pub fingerprint: Option<String>,
+    /// What stood behind a `#` in the reference; empty where nothing did.
+    pub fragment: String,
+    /// The flake's own inputs: names and locked references, without those that follow others.
+    pub inputs: Vec<(String, String)>,
     /// Names of the settings in the flake's `nixConfig`.
     pub config_names: Vec<String>,
 }
@@ -174,6 +178,14 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
             lock_file: text(view.lock_file),
             lock_changed: view.lock_changed,
             fingerprint: Some(text(view.fingerprint)).filter(|print| !print.is_empty()),
+            fragment: text(view.fragment),
+            inputs: {
+                // SAFETY: an array of the live view, as long as it says.
+                let names = unsafe { callback::texts(view.input_names, view.input_count) };
+                // SAFETY: as above.
+                let urls = unsafe { callback::texts(view.input_urls, view.input_count) };
+                names.into_iter().zip(urls).collect()
+            },
             config_names: text(view.config_names).lines().map(String::from).collect(),
         };
     });

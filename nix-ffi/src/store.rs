@@ -237,28 +237,15 @@ unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_m
         let view = unsafe { &*view };
         *missing = Missing {
             // SAFETY: an array of the live view.
-            build: unsafe { texts(view.build, view.build_count) },
+            build: unsafe { callback::texts(view.build, view.build_count) },
             // SAFETY: as above.
-            fetch: unsafe { texts(view.fetch, view.fetch_count) },
+            fetch: unsafe { callback::texts(view.fetch, view.fetch_count) },
             // SAFETY: as above.
-            unknown: unsafe { texts(view.unknown, view.unknown_count) },
+            unknown: unsafe { callback::texts(view.unknown, view.unknown_count) },
             download_bytes: view.download_bytes,
             unpacked_bytes: view.unpacked_bytes,
         };
     });
-}
-
-/// # Safety
-///
-/// `data` must be an array of `length` texts of a view that is live.
-unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<String> {
-    // SAFETY: the caller's promise.
-    let views = unsafe { callback::slice(data, length) };
-    views
-        .iter()
-        // SAFETY: the caller's promise.
-        .map(|view| unsafe { callback::text(*view) })
-        .collect()
 }
 
 unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_build_view) {
@@ -268,9 +255,9 @@ unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_bu
         // SAFETY: the shim passes a view that lives until this callback returns.
         let view = unsafe { &*view };
         // SAFETY: an array of the live view.
-        let names = unsafe { texts(view.output_names, view.output_count) };
+        let names = unsafe { callback::texts(view.output_names, view.output_count) };
         // SAFETY: as above.
-        let outputs = unsafe { texts(view.output_paths, view.output_count) };
+        let outputs = unsafe { callback::texts(view.output_paths, view.output_count) };
         results.push(BuildResult {
             // SAFETY: a text of the live view.
             path: unsafe { callback::text(view.path) },

@@ -75,6 +75,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
             base,
             overrides,
             host,
+            ..
         } => {
             let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
             pin(&libnix, &reference, &base, &overrides, &host)?.0

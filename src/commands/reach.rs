@@ -180,14 +180,15 @@ fn locked(
     situation: &Situation,
     source: &Source,
 ) -> Result<Pin> {
-    let (reference, base, overrides, host) = match source {
+    let (reference, base, overrides, host, of) = match source {
         Source::Pinned(pin) => return Ok((**pin).clone()),
         Source::Reference {
             reference,
             base,
             overrides,
             host,
-        } => (reference, base, overrides, host),
+            of,
+        } => (reference, base, overrides, host, of),
     };
     let guard = session.interrupts.on_interrupt(|| {
         let _ = interrupt();
@@ -197,7 +198,14 @@ fn locked(
     });
     drop(guard);
     session.interrupts.check()?;
-    let (pin, locked) = locked?;
+    let (mut pin, locked) = locked?;
+    if let Some(of) = of {
+        // The tree is the same one still, under the name that it was asked for by.
+        pin.url.clone_from(&of.url);
+        pin.extra.clone_from(&of.extra);
+        pin.rev.clone_from(&of.rev);
+    }
+    libnix.store.add_temp_root(&pin.source)?;
     let before = pinned(situation);
     if before
         .as_ref()

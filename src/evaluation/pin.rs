@@ -12,13 +12,22 @@ use crate::record::Pin;
 /// What cannot be said in a `path:` reference, and is seen by the flake as attributes of `self`.
 const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
 
+/// Which entry of `nixosConfigurations` is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// The one that was named.
+    Named(String),
+    /// This one, unless the reference names another behind its `#`.
+    Usual(String),
+}
+
 /// Fetches a flake, and pins the very tree that was fetched, as it lies in the store.
 pub fn pin(
     libnix: &Libnix,
     reference: &str,
     base: &Path,
     overrides: &[(String, String)],
-    host: &str,
+    host: &Host,
 ) -> Result<(Pin, LockedFlake)> {
     let locked = libnix.with_evaluator(|evaluator| {
         let locked = evaluator
@@ -28,6 +37,11 @@ pub fn pin(
             .read_locked(&locked)
             .context("read the locked flake")
     })?;
+    let host = match host {
+        Host::Named(name) => name,
+        Host::Usual(_) if !locked.fragment.is_empty() => &locked.fragment,
+        Host::Usual(name) => name,
+    };
     Ok((from_locked(&locked, overrides, host)?, locked))
 }
 
@@ -93,9 +107,20 @@ fn from_locked(locked: &LockedFlake, overrides: &[(String, String)], host: &str)
             .iter()
             .filter_map(|name| text(name).map(|value| ((*name).to_string(), value)))
             .collect(),
-        overrides: overrides.to_vec(),
+        overrides: pinned_inputs(locked, overrides),
         baked: false,
     })
+}
+
+/// Inputs that must be named to be locked the same way again: those that were replaced, and all where the flake's own lock
+/// does not hold.
+fn pinned_inputs(locked: &LockedFlake, overrides: &[(String, String)]) -> Vec<(String, String)> {
+    let direct = locked.inputs.iter().filter(|(name, _)| {
+        locked.lock_changed || overrides.iter().any(|(other, _)| other == name)
+    });
+    // An input of an input is told as it was asked for.
+    let deeper = overrides.iter().filter(|(name, _)| name.contains('/'));
+    direct.chain(deeper).cloned().collect()
 }
 
 /// Everything but what a path or query may hold as it is.

@@ -222,6 +222,13 @@ impl TestEnv {
     }
 }
 
+impl Drop for TestEnv {
+    fn drop(&mut self) {
+        // A test that fails in the middle leaves nothing that runs.
+        self.processes().end();
+    }
+}
+
 /// Reads a JSON file.
 pub fn read_json(path: &Path) -> Value {
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));

@@ -55,7 +55,14 @@ impl Processes {
         self.gone_within(Duration::from_secs(60));
     }
 
-    /// All are gone within this time. Whoever is left is ended, so that a failed test leaves nothing behind.
+    /// Ends all that there are.
+    pub fn end(&self) {
+        for (pid, _) in self.now() {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    }
+
+    /// All are gone within this time.
     pub fn gone_within(&self, time: Duration) {
         let begun = Instant::now();
         loop {
@@ -63,12 +70,7 @@ impl Processes {
             if left.is_empty() {
                 return;
             }
-            if begun.elapsed() > time {
-                for (pid, _) in &left {
-                    let _ = kill(*pid, Signal::SIGKILL);
-                }
-                panic!("left behind: {left:?}");
-            }
+            assert!(begun.elapsed() <= time, "left behind: {left:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }

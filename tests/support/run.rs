@@ -120,7 +120,8 @@ impl Running {
     pub fn end(mut self) -> Ran {
         let status = self.wait();
         let time = self.started.elapsed();
-        while let Ok(line) = self.lines.recv() {
+        // Whoever goes on without it may hold its stderr: what is not there soon after the end was not said by it.
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
             self.hear(&line);
         }
         let stdout = self.stdout.take().expect("once").join().expect("stdout read");

@@ -204,7 +204,7 @@ fn modules_take_effect_in_the_order_in_which_they_are_declared() {
 #[test]
 fn the_same_modules_are_the_same_system_whatever_way_they_were_turned_on() {
     let env = TestEnv::new();
-    let ask = |arguments: &[&str]| toplevel(&env.run(&[&["--dry-run", "--json"], arguments].concat()).ok());
+    let ask = |arguments: &[&str]| toplevel(&env.run(&[arguments, &["--dry-run", "--json"]].concat()).ok());
     // The baked registry (a fast path) and the reference itself (a look into the host) agree.
     let flake = env.flake();
     let fast = ask(&["enable", "hello", "web", "folder", "pair", "clock", "banner", "inline"]);

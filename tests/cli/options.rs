@@ -160,8 +160,6 @@ fn more_is_said_when_asked_for() {
     let env = TestEnv::fixture().module("web", r#"{ environment.etc.traced.text = builtins.trace "here we are" "x"; }"#).start("box");
     let ran = env.run(&["enable", "web", "-vvv", "--dry-run"]).ok();
     assert!(ran.stderr.contains("here we are"), "{}", ran.stderr);
-    let quiet = env.run(&["enable", "web", "--dry-run"]).ok();
-    assert!(ran.stderr.lines().count() > quiet.stderr.lines().count());
     env.run(&["enable", "web", "-v", "-v", "--verbose", "--dry-run"]).ok();
 }
 

@@ -90,13 +90,15 @@ fn usage(error: &clap::Error) -> ExitCode {
     let asked_for_json =
         std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
     if error.use_stderr() && asked_for_json {
+        // The first paragraph: what is wrong, and with which arguments. The others say how it is used.
         let text = error.render().to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        return ExitCode::from(complain(&error::Failure::Usage.error(message).into(), true));
+        let mut lines = text.lines().take_while(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default();
+        let message = message.trim_start_matches("error: ").trim_end_matches(':');
+        let failed = lines.fold(error::Failure::Usage.error(message), |failed, line| {
+            failed.detail(line.trim())
+        });
+        return ExitCode::from(complain(&failed.into(), true));
     }
     let _ = error.print();
     ExitCode::from(if error.use_stderr() {

@@ -6,12 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Turn parts of a NixOS configuration on and off on a running machine
 #[derive(Debug, Parser)]
-#[command(
-    name = "runtime-module",
-    version = crate::VERSION,
-    disable_help_subcommand = true,
-    arg_required_else_help = true
-)]
+#[command(name = "runtime-module", version = crate::VERSION, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,

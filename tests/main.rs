@@ -1,6 +1,9 @@
 //! The built program, run as people run it, on the fixture `tests/minios`: each test in a store and a root of its own.
 
-#![expect(clippy::panic, reason = "a test fails by a panic, also in what tests share")]
+#![expect(
+    clippy::panic,
+    reason = "a test fails by a panic, also in what tests share"
+)]
 
 mod support;
 

@@ -23,7 +23,14 @@ impl Daemon {
         let socket = env.path("daemon.sock");
         let mut command = env.other(nix(test)?);
         command
-            .args(["daemon", "--extra-experimental-features", "nix-command", "--option", "trusted-users", "*"])
+            .args([
+                "daemon",
+                "--extra-experimental-features",
+                "nix-command",
+                "--option",
+                "trusted-users",
+                "*",
+            ])
             .env("NIX_STORE_DIR", env.path("store"))
             .env("NIX_STATE_DIR", env.path("state"))
             .env("NIX_LOG_DIR", env.path("log"))
@@ -33,11 +40,20 @@ impl Daemon {
             .process_group(0);
         let child = command.spawn().expect("the daemon started");
         let at = |name: &str| env.path(name).display().to_string();
-        let url = format!("unix://{}?store={}&state={}&log={}", socket.display(), at("store"), at("state"), at("log"));
+        let url = format!(
+            "unix://{}?store={}&state={}&log={}",
+            socket.display(),
+            at("store"),
+            at("state"),
+            at("log")
+        );
         let daemon = Self { child, url };
         let begun = Instant::now();
         while UnixStream::connect(&socket).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the daemon does not answer");
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "the daemon does not answer"
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
         Some(daemon)
@@ -62,13 +78,27 @@ impl Drop for Daemon {
 fn modules_are_turned_on_and_off_through_a_daemon() {
     let test = "modules_are_turned_on_and_off_through_a_daemon";
     let env = TestEnv::fixture();
-    let Some(daemon) = Daemon::start(test, &env) else { return };
+    let Some(daemon) = Daemon::start(test, &env) else {
+        return;
+    };
     let flake = env.flake();
-    daemon.run(&env, &["apply", "--flake", &flake, "--host", "box"]).ok();
-    daemon.run(&env, &["enable", "hello", "web"]).ok().golden("daemon-enable");
+    daemon
+        .run(&env, &["apply", "--flake", &flake, "--host", "box"])
+        .ok();
+    daemon
+        .run(&env, &["enable", "hello", "web"])
+        .ok()
+        .golden("daemon-enable");
     assert_eq!(env.unit("hello.service").as_deref(), Some("active"));
     assert_eq!(env.active(), ["hello", "web"]);
-    assert!(env.path("state/gcroots/auto").read_dir().expect("roots").count() >= 2, "no indirect roots");
+    assert!(
+        env.path("state/gcroots/auto")
+            .read_dir()
+            .expect("roots")
+            .count()
+            >= 2,
+        "no indirect roots"
+    );
     daemon.run(&env, &["disable", "web"]).ok();
     daemon.run(&env, &["reset"]).ok();
     assert_eq!(env.active(), Vec::<String>::new());
@@ -79,12 +109,26 @@ fn modules_are_turned_on_and_off_through_a_daemon() {
 fn a_build_that_fails_in_a_daemon_shows_its_last_lines() {
     let test = "a_build_that_fails_in_a_daemon_shows_its_last_lines";
     let env = TestEnv::new();
-    let Some(daemon) = Daemon::start(test, &env) else { return };
-    let ran = daemon.run(&env, &["enable", "broken-build", "--progress", "off"]).ends_with(4).golden("daemon-broken-build");
+    let Some(daemon) = Daemon::start(test, &env) else {
+        return;
+    };
+    let ran = daemon
+        .run(&env, &["enable", "broken-build", "--progress", "off"])
+        .ends_with(4)
+        .golden("daemon-broken-build");
     assert!(ran.stderr.contains("> part 41 does not compile"));
-    daemon.run(&env, &["enable", "type-error", "--progress", "off"]).ends_with(3).golden("daemon-type-error");
-    let logs = daemon.run(&env, &["enable", "broken-build", "-L"]).ends_with(4);
-    assert!(logs.stderr.contains("broken-build> compiling part 1\n"), "{}", logs.stderr);
+    daemon
+        .run(&env, &["enable", "type-error", "--progress", "off"])
+        .ends_with(3)
+        .golden("daemon-type-error");
+    let logs = daemon
+        .run(&env, &["enable", "broken-build", "-L"])
+        .ends_with(4);
+    assert!(
+        logs.stderr.contains("broken-build> compiling part 1\n"),
+        "{}",
+        logs.stderr
+    );
 }
 
 #[test]
@@ -94,20 +138,27 @@ fn with_a_daemon_nothing_is_started_but_our_own_roles_and_the_switch_program() {
         return;
     }
     let env = TestEnv::new();
-    let Some(daemon) = Daemon::start(test, &env) else { return };
+    let Some(daemon) = Daemon::start(test, &env) else {
+        return;
+    };
     let mut command = Trace::command(&env, &["enable", "hello"]);
     command.env("RUNTIME_MODULE_STORE", &daemon.url);
     env.start_running(command).end().ok();
     let counts = Trace::read(&env).check(&env.path(""));
     let count = |name: &str| counts.get(name).copied().unwrap_or(0);
-    assert_eq!(["client", "__evaluate", "__activate", "switch", "build"].map(count), [1, 1, 1, 1, 0]);
+    assert_eq!(
+        ["client", "__evaluate", "__activate", "switch", "build"].map(count),
+        [1, 1, 1, 1, 0]
+    );
 }
 
 #[test]
 fn an_interrupt_ends_a_build_in_a_daemon() {
     let test = "an_interrupt_ends_a_build_in_a_daemon";
     let env = TestEnv::new();
-    let Some(daemon) = Daemon::start(test, &env) else { return };
+    let Some(daemon) = Daemon::start(test, &env) else {
+        return;
+    };
     let mut command = env.command(["enable", "ten-minutes", "--progress", "events"]);
     command.env("RUNTIME_MODULE_STORE", &daemon.url);
     let mut running = env.start_running(command);
@@ -117,14 +168,32 @@ fn an_interrupt_ends_a_build_in_a_daemon() {
     let begun = Instant::now();
     running.signal_group(Signal::SIGINT);
     let ran = running.end().ends_with(130);
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    let words: String = ran.stderr.lines().filter(|line| !line.starts_with('{')).map(|line| format!("{line}\n")).collect();
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+    let words: String = ran
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .map(|line| format!("{line}\n"))
+        .collect();
     compare("interrupted", &words);
     before.is_still(&env.everything());
     // The daemon gives the build up once its client is gone.
     let begun = Instant::now();
-    while env.processes().now().iter().any(|(_, command)| command.contains("sleep 600")) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the build goes on: {:?}", env.processes().now());
+    while env
+        .processes()
+        .now()
+        .iter()
+        .any(|(_, command)| command.contains("sleep 600"))
+    {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "the build goes on: {:?}",
+            env.processes().now()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -133,7 +202,9 @@ fn an_interrupt_ends_a_build_in_a_daemon() {
 fn a_daemon_that_dies_is_told_about() {
     let test = "a_daemon_that_dies_is_told_about";
     let env = TestEnv::fixture().gated().start("box");
-    let Some(daemon) = Daemon::start(test, &env) else { return };
+    let Some(daemon) = Daemon::start(test, &env) else {
+        return;
+    };
     let before = env.everything();
     let mut command = env.command(["enable", "slow", "--progress", "events"]);
     command.env("RUNTIME_MODULE_STORE", &daemon.url);
@@ -142,12 +213,17 @@ fn a_daemon_that_dies_is_told_about() {
     drop(daemon);
     // Its children, one for each connection, are in other groups.
     for (pid, command) in env.processes().now() {
-        if command.contains("nix") && command.contains("daemon") {
+        if command.contains("/nix ") {
             let _ = unix::sys::signal::kill(pid, Signal::SIGKILL);
         }
     }
     let ran = running.end().ends_with(4);
-    let words: String = ran.stderr.lines().filter(|line| !line.starts_with('{')).map(|line| format!("{line}\n")).collect();
+    let words: String = ran
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .map(|line| format!("{line}\n"))
+        .collect();
     compare("daemon-dies", &env.normalise(&words));
     before.is_still(&env.everything());
     env.open_gate();

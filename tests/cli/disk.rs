@@ -9,7 +9,11 @@ use serde_json::json;
 use crate::support::{TestEnv, read_json};
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).permissions().mode() & 0o7777
+    fs::metadata(path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .permissions()
+        .mode()
+        & 0o7777
 }
 
 #[test]
@@ -28,19 +32,34 @@ fn the_state_says_what_is_true() {
     assert_eq!(state["pending"], serde_json::Value::Null);
     let locked = state["pin"]["locked"].as_str().expect("a reference");
     let source = state["pin"]["source"].as_str().expect("a path");
-    assert!(locked.starts_with(&format!("path:{source}?")) && locked.contains("narHash="), "{locked}");
-    crate::support::compare("state", &env.normalise(&fs::read_to_string(env.root("run/runtime-modules/state.json")).expect("read")));
+    assert!(
+        locked.starts_with(&format!("path:{source}?")) && locked.contains("narHash="),
+        "{locked}"
+    );
+    crate::support::compare(
+        "state",
+        &env.normalise(
+            &fs::read_to_string(env.root("run/runtime-modules/state.json")).expect("read"),
+        ),
+    );
 }
 
 #[test]
 fn files_and_units_of_a_module_are_there_and_go_again() {
     let env = TestEnv::new();
     env.run(&["enable", "web", "folder", "users", "clock"]).ok();
-    assert_eq!(env.etc("web/index.html").as_deref(), Some("<h1>minios</h1>\n"));
-    assert!(env.etc("systemd/system/web.service").is_some_and(|unit| unit.contains("ExecStart=")));
+    assert_eq!(
+        env.etc("web/index.html").as_deref(),
+        Some("<h1>minios</h1>\n")
+    );
+    assert!(
+        env.etc("systemd/system/web.service")
+            .is_some_and(|unit| unit.contains("ExecStart="))
+    );
     assert!(env.root("var/lib/clock").exists());
     assert_eq!(env.unit("web.service").as_deref(), Some("active"));
-    env.run(&["disable", "web", "folder", "users", "clock"]).ok();
+    env.run(&["disable", "web", "folder", "users", "clock"])
+        .ok();
     assert_eq!(env.etc("web/index.html"), None);
     assert_eq!(env.etc("systemd/system/web.service"), None);
     assert_eq!(env.unit("web.service"), None);
@@ -56,12 +75,21 @@ fn everyone_may_read_the_state_and_nobody_else_the_logs() {
     assert_eq!(mode(&run.join("state.json")), 0o644);
     assert_eq!(mode(&run.join("history")), 0o644);
     assert_eq!(mode(&run.join("lock")), 0o644);
-    assert_eq!(mode(&env.root("var/lib/runtime-modules/wanted.json")), 0o644);
-    let logs: Vec<PathBuf> =
-        fs::read_dir(run.join("log")).expect("logs").map(|entry| entry.expect("an entry").path()).collect();
+    assert_eq!(
+        mode(&env.root("var/lib/runtime-modules/wanted.json")),
+        0o644
+    );
+    let logs: Vec<PathBuf> = fs::read_dir(run.join("log"))
+        .expect("logs")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     assert_eq!(logs.len(), 2);
     assert!(logs.iter().all(|log| mode(log) == 0o600), "{logs:?}");
-    assert!(logs.iter().any(|log| fs::read_to_string(log).expect("a log").contains("setting up /etc...")));
+    assert!(logs.iter().any(|log| {
+        fs::read_to_string(log)
+            .expect("a log")
+            .contains("setting up /etc...")
+    }));
 }
 
 #[test]
@@ -76,24 +104,47 @@ fn the_history_has_a_record_for_each_transaction() {
         let (length, rest) = line.split_once(' ').expect("a length");
         let (sum, json) = rest.split_once(' ').expect("a checksum");
         assert_eq!(length.parse(), Ok(json.len()));
-        assert_eq!(u32::from_str_radix(sum, 16), Ok(crc32fast::hash(json.as_bytes())));
+        assert_eq!(
+            u32::from_str_radix(sum, 16),
+            Ok(crc32fast::hash(json.as_bytes()))
+        );
         records.push(serde_json::from_str::<serde_json::Value>(json).expect("JSON"));
     }
-    let told: Vec<_> = records.iter().map(|one| (one["revision"].as_u64(), one["outcome"].as_str(), &one["modules"])).collect();
+    let told: Vec<_> = records
+        .iter()
+        .map(|one| {
+            (
+                one["revision"].as_u64(),
+                one["outcome"].as_str(),
+                &one["modules"],
+            )
+        })
+        .collect();
     assert_eq!(
         told,
         [
             (Some(1), Some("activated"), &json!([])),
             (Some(2), Some("activated"), &json!(["inline"])),
-            (Some(3), Some("returned"), &json!(["inline", "failing-activation"])),
+            (
+                Some(3),
+                Some("returned"),
+                &json!(["inline", "failing-activation"])
+            ),
             (Some(4), Some("activated"), &json!([])),
         ]
     );
     for record in &records {
         let phases = record["phases"].as_object().expect("phases");
-        let parts: f64 = phases.iter().filter(|(name, _)| *name != "total").filter_map(|(_, time)| time.as_f64()).sum();
+        let parts: f64 = phases
+            .iter()
+            .filter(|(name, _)| *name != "total")
+            .filter_map(|(_, time)| time.as_f64())
+            .sum();
         let total = phases["total"].as_f64().expect("a total");
-        assert!(total >= parts * 0.99, "phases take {parts} ms, and all of it {total} ms: {record}");
+        assert!(
+            total >= parts * 0.99,
+            "phases take {parts} ms, and all of it {total} ms: {record}"
+        );
     }
 }
 
@@ -107,8 +158,16 @@ fn what_runs_its_base_and_its_source_are_kept_from_the_collector() {
         .expect("roots")
         .map(|entry| fs::read_link(entry.expect("an entry").path()).expect("a link"))
         .collect();
-    for path in [base, env.running(), state["pin"]["source"].as_str().expect("a source").into()] {
-        assert!(kept.contains(&path), "{} is not among {kept:?}", path.display());
+    for path in [
+        base,
+        env.running(),
+        state["pin"]["source"].as_str().expect("a source").into(),
+    ] {
+        assert!(
+            kept.contains(&path),
+            "{} is not among {kept:?}",
+            path.display()
+        );
     }
     // Indirect roots: the store itself knows of each.
     let registered: Vec<PathBuf> = fs::read_dir(env.path("state/gcroots/auto"))
@@ -117,7 +176,11 @@ fn what_runs_its_base_and_its_source_are_kept_from_the_collector() {
         .collect();
     for entry in fs::read_dir(env.root("run/runtime-modules/roots")).expect("roots") {
         let path = entry.expect("an entry").path();
-        assert!(registered.contains(&path), "{} is not registered: {registered:?}", path.display());
+        assert!(
+            registered.contains(&path),
+            "{} is not registered: {registered:?}",
+            path.display()
+        );
     }
 }
 
@@ -128,7 +191,9 @@ fn old_systems_are_let_go_and_the_last_ten_are_not() {
         env.run(&["enable", "inline"]).ok();
         env.run(&["enable", "conflict-a"]).ok();
     }
-    let roots = fs::read_dir(env.root("run/runtime-modules/roots")).expect("roots").count();
+    let roots = fs::read_dir(env.root("run/runtime-modules/roots"))
+        .expect("roots")
+        .count();
     assert!(roots <= 4 + 10, "{roots} roots");
 }
 
@@ -136,11 +201,20 @@ fn old_systems_are_let_go_and_the_last_ten_are_not() {
 fn the_configuration_bakes_where_it_came_from() {
     let env = TestEnv::new();
     let baked = read_json(&env.root("etc/runtime-modules/config.json"));
-    assert_eq!((baked["schema"].as_u64(), baked["host"].as_str()), (Some(1), Some("box")));
+    assert_eq!(
+        (baked["schema"].as_u64(), baked["host"].as_str()),
+        (Some(1), Some("box"))
+    );
     let source = baked["flake"]["source"].as_str().expect("a source");
-    assert!(Path::new(source).join("tests/minios/flake.nix").exists(), "{source}");
+    assert!(
+        Path::new(source).join("tests/minios/flake.nix").exists(),
+        "{source}"
+    );
     let url = baked["flake"]["url"].as_str().expect("a reference");
-    assert!(url.starts_with("path:") && url.contains("narHash="), "{url}");
+    assert!(
+        url.starts_with("path:") && url.contains("narHash="),
+        "{url}"
+    );
 }
 
 #[test]
@@ -148,12 +222,26 @@ fn nothing_is_written_outside() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     // HOME is one of ours, and only the cache of evaluations and of fetches may be used.
-    let home: Vec<_> = fs::read_dir(env.path("home")).expect("home").map(|entry| entry.expect("an entry").file_name()).collect();
+    let home: Vec<_> = fs::read_dir(env.path("home"))
+        .expect("home")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
     assert!(home.is_empty(), "{home:?}");
     let here: Vec<String> = fs::read_dir(env.path(""))
         .expect("the folder")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
-    let known = ["cache", "etc", "home", "log", "root", "source", "state", "store"];
-    assert!(here.iter().all(|name| known.contains(&name.as_str())), "{here:?}");
+    let known = [
+        "cache", "etc", "home", "log", "root", "source", "state", "store",
+    ];
+    assert!(
+        here.iter().all(|name| known.contains(&name.as_str())),
+        "{here:?}"
+    );
 }

@@ -28,13 +28,20 @@ fn start(env: &TestEnv, module: &str) -> Running {
 
 /// What a run said that is no event.
 fn words(stderr: &str) -> String {
-    stderr.lines().filter(|line| !line.starts_with('{')).map(|line| format!("{line}\n")).collect()
+    stderr
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// Nobody holds the lock.
 fn lock_is_free(env: &TestEnv) {
     if let Ok(file) = File::open(env.root("run/runtime-modules/lock")) {
-        assert!(Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(), "the lock is held");
+        assert!(
+            Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok(),
+            "the lock is held"
+        );
     }
 }
 
@@ -59,8 +66,12 @@ fn interrupt(env: &TestEnv, mut running: Running, until: &str, send: impl Fn(&Ru
 /// To the whole group, as a terminal does, and to the client alone.
 fn both_ways(env: &TestEnv, module: &str, until: &str) {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
-        interrupt(env, start(env, module), until, |running| running.signal_group(signal));
-        interrupt(env, start(env, module), until, |running| running.signal(signal));
+        interrupt(env, start(env, module), until, |running| {
+            running.signal_group(signal)
+        });
+        interrupt(env, start(env, module), until, |running| {
+            running.signal(signal)
+        });
     }
     env.run(&["enable", "inline"]).ok();
 }
@@ -82,7 +93,11 @@ fn in_an_endless_loop() {
 #[test]
 fn in_a_build_of_ten_minutes() {
     let env = TestEnv::new();
-    both_ways(&env, "ten-minutes", r#""event":"build","name":"ten-minutes""#);
+    both_ways(
+        &env,
+        "ten-minutes",
+        r#""event":"build","name":"ten-minutes""#,
+    );
 }
 
 #[test]
@@ -106,7 +121,9 @@ fn an_interrupt_is_one_json_document_too() {
 #[test]
 fn a_terminal_that_is_closed_ends_it_too() {
     let env = TestEnv::new();
-    interrupt(&env, start(&env, "endless-loop"), EVALUATING, |running| running.signal_group(Signal::SIGHUP));
+    interrupt(&env, start(&env, "endless-loop"), EVALUATING, |running| {
+        running.signal_group(Signal::SIGHUP)
+    });
 }
 
 #[test]
@@ -119,7 +136,11 @@ fn a_second_interrupt_ends_it_at_once() {
     let begun = Instant::now();
     running.signal_group(Signal::SIGINT);
     running.end().ends_with(130);
-    assert!(begun.elapsed() < Duration::from_millis(400), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_millis(400),
+        "{:?}",
+        begun.elapsed()
+    );
     env.processes().gone_within(GONE);
 }
 
@@ -153,8 +174,11 @@ fn when_the_evaluator_is_killed_the_client_says_so() {
 
     let mut running = start(&env, "endless-loop");
     running.until(EVALUATING);
-    kill(env.processes().wait_for("__evaluate"), Signal::SIGSEGV).expect("killed");
-    compare("evaluator-crashed", &words(&running.end().ends_with(3).stderr));
+    kill(env.processes().wait_for("__evaluate"), Signal::SIGABRT).expect("killed");
+    compare(
+        "evaluator-crashed",
+        &words(&running.end().ends_with(3).stderr),
+    );
 }
 
 #[test]
@@ -190,7 +214,9 @@ fn an_activation_that_has_begun_goes_on_alone() {
         running.until("waiting at the gate");
         // Whoever looks meanwhile is told what is under way.
         env.run(&["status"]).ok().golden("status-under-way");
-        env.run(&["enable", "inline", "--progress", "off"]).ends_with(5).golden("enable-under-way");
+        env.run(&["enable", "inline", "--progress", "off"])
+            .ends_with(5)
+            .golden("enable-under-way");
         running.signal_group(signal);
         let ran = running.end().ends_with(130);
         compare("detached", &env.normalise(&words(&ran.stderr)));
@@ -226,8 +252,12 @@ fn an_activator_that_was_killed_is_told_about() {
     compare("activator-killed-in-the-middle", &words(&ran.stderr));
     env.open_gate();
     env.processes().wait_to_end();
-    env.run(&["status"]).ok().golden("status-after-a-killed-activator");
-    env.run(&["apply", "--progress", "off"]).ok().golden("apply-after-a-killed-activator");
+    env.run(&["status"])
+        .ok()
+        .golden("status-after-a-killed-activator");
+    env.run(&["apply", "--progress", "off"])
+        .ok()
+        .golden("apply-after-a-killed-activator");
     env.run(&["enable", "web"]).ok();
     assert_eq!(env.active(), ["web"]);
 }

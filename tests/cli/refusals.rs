@@ -11,11 +11,18 @@ use crate::support::{PROGRAM, TestEnv, has, skip};
 fn while_another_holds_the_lock() {
     let env = TestEnv::new();
     let path = env.root("run/runtime-modules/lock");
-    let mut file = OpenOptions::new().read(true).write(true).truncate(true).open(&path).expect("the lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .truncate(true)
+        .open(&path)
+        .expect("the lock");
     writeln!(file, "enable web (process 4711)").expect("a name");
     let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).expect("free");
     let before = env.everything();
-    env.run(&["enable", "inline", "--progress", "off"]).ends_with(5).golden("lock-held");
+    env.run(&["enable", "inline", "--progress", "off"])
+        .ends_with(5)
+        .golden("lock-held");
     before.is_still(&env.everything());
     // Reading needs no lock.
     env.run(&["status"]).ok();
@@ -28,7 +35,11 @@ fn while_another_holds_the_lock() {
 #[test]
 fn a_lock_that_a_dead_one_left_is_free() {
     let env = TestEnv::new();
-    fs::write(env.root("run/runtime-modules/lock"), "enable web (process 4711)\n").expect("a name");
+    fs::write(
+        env.root("run/runtime-modules/lock"),
+        "enable web (process 4711)\n",
+    )
+    .expect("a name");
     env.run(&["enable", "inline"]).ok();
 }
 
@@ -41,20 +52,38 @@ fn a_state_that_cannot_be_read() {
         ("cut", whole[..whole.len() / 2].to_string()),
         ("empty", String::new()),
         ("newer", whole.replacen("\"schema\": 1", "\"schema\": 2", 1)),
-        ("without-schema", whole.replacen("\"schema\"", "\"skema\"", 1)),
-        ("odd", whole.replacen("\"revision\": 1", "\"revision\": \"one\"", 1)),
+        (
+            "without-schema",
+            whole.replacen("\"schema\"", "\"skema\"", 1),
+        ),
+        (
+            "odd",
+            whole.replacen("\"revision\": 1", "\"revision\": \"one\"", 1),
+        ),
     ];
     for (name, text) in cases {
         fs::write(&state, text).expect("written");
         let before = env.everything();
-        env.run(&["enable", "inline"]).ends_with(5).golden(&format!("state-{name}"));
-        for command in [&["status"][..], &["list"], &["reset"], &["apply", "--dry-run"], &["disable", "inline", "--json"]] {
+        env.run(&["enable", "inline"])
+            .ends_with(5)
+            .golden(&format!("state-{name}"));
+        for command in [
+            &["status"][..],
+            &["list"],
+            &["reset"],
+            &["apply", "--dry-run"],
+            &["disable", "inline", "--json"],
+        ] {
             env.run(command).ends_with(5);
         }
         before.is_still(&env.everything());
     }
     // The way out that the message names.
     fs::remove_file(&state).expect("moved away");
+    // What was baked is the source then, and it does not say where newer ones come from.
+    env.run(&["rebuild"])
+        .ends_with(5)
+        .golden("rebuild-without-a-source");
     env.run(&["enable", "inline"]).ok();
 }
 
@@ -82,7 +111,11 @@ fn a_damaged_history_is_not_written_over() {
     let ran = env.run(&["enable", "hello", "--progress", "off"]);
     assert_eq!(ran.code, 5, "{}", ran.text());
     ran.golden("history-damaged");
-    assert_eq!(env.running(), running, "it was activated, and only then said that it cannot be recorded");
+    assert_eq!(
+        env.running(),
+        running,
+        "it was activated, and only then said that it cannot be recorded"
+    );
 }
 
 #[test]
@@ -95,8 +128,15 @@ fn a_state_that_moved_on_while_it_was_built() {
     let (state, toplevel) = (env.state(), env.running());
     env.open_gate();
     let ran = running.end().ends_with(5);
-    let message: Vec<&str> = ran.stderr.lines().filter(|line| !line.starts_with('{')).collect();
-    crate::support::compare("state-moved-on", &env.normalise(&(message.join("\n") + "\n")));
+    let message: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .collect();
+    crate::support::compare(
+        "state-moved-on",
+        &env.normalise(&(message.join("\n") + "\n")),
+    );
     assert_eq!((env.state(), env.running()), (state, toplevel));
 }
 
@@ -110,9 +150,19 @@ fn a_system_that_was_switched_while_it_was_built() {
     env.switch_by_hand(&base);
     env.open_gate();
     let ran = running.end().ends_with(5);
-    let message: Vec<&str> = ran.stderr.lines().filter(|line| !line.starts_with('{')).collect();
-    crate::support::compare("system-moved-on", &env.normalise(&(message.join("\n") + "\n")));
-    assert_eq!((env.running(), env.active()), (base, vec!["inline".to_string()]));
+    let message: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .collect();
+    crate::support::compare(
+        "system-moved-on",
+        &env.normalise(&(message.join("\n") + "\n")),
+    );
+    assert_eq!(
+        (env.running(), env.active()),
+        (base, vec!["inline".to_string()])
+    );
 }
 
 /// The program as somebody who is not root, on the real machine's root, where such a one can change nothing.
@@ -123,17 +173,25 @@ fn as_nobody(test: &str, env: &TestEnv, arguments: &[&str]) -> Option<std::proce
         }
         // A user namespace: another user by id, who still may read our build folder.
         let mut command = env.other("/usr/bin/unshare");
-        let probe = env.other("/usr/bin/unshare").args(["--user", "--map-user=1000", "true"]).output().expect("unshare");
+        let probe = env
+            .other("/usr/bin/unshare")
+            .args(["--user", "--map-user=1000", "true"])
+            .output()
+            .expect("unshare");
         if !probe.status.success() {
             skip(test, "this kernel gives no user namespaces");
             return None;
         }
-        command.args(["--user", "--map-user=1000", "--", PROGRAM]).args(arguments);
+        command
+            .args(["--user", "--map-user=1000", "--", PROGRAM])
+            .args(arguments);
         command
     } else {
         env.command(arguments)
     };
-    command.env_remove("RUNTIME_MODULE_ROOT").env("PATH", env.path("empty"));
+    command
+        .env_remove("RUNTIME_MODULE_ROOT")
+        .env("PATH", env.path("empty"));
     Some(command)
 }
 
@@ -141,22 +199,39 @@ fn as_nobody(test: &str, env: &TestEnv, arguments: &[&str]) -> Option<std::proce
 fn whoever_is_not_root_is_told_before_any_work() {
     let test = "whoever_is_not_root_is_told_before_any_work";
     let env = TestEnv::fixture();
-    if std::path::Path::new("/run/runtime-modules").exists() || std::path::Path::new("/etc/runtime-modules").exists() {
+    if std::path::Path::new("/run/runtime-modules").exists()
+        || std::path::Path::new("/etc/runtime-modules").exists()
+    {
         return skip(test, "this machine uses runtime-module itself");
     }
     let flake = env.flake();
     let enable = ["enable", "hello", "--flake", &flake, "--host", "box"];
-    let Some(command) = as_nobody(test, &env, &[&enable[..], &["--elevate", "none"]].concat()) else { return };
+    let Some(command) = as_nobody(test, &env, &[&enable[..], &["--elevate", "none"]].concat())
+    else {
+        return;
+    };
     let ran = env.start_running(command).end().ends_with(5);
     crate::support::compare("no-rights", &env.normalise(&ran.stderr));
     // Nothing that gives rights is on this PATH.
     for how in ["auto", "sudo", "doas"] {
-        let Some(command) = as_nobody(test, &env, &[&enable[..], &["--elevate", how]].concat()) else { return };
+        let Some(command) = as_nobody(test, &env, &[&enable[..], &["--elevate", how]].concat())
+        else {
+            return;
+        };
         let ran = env.start_running(command).end().ends_with(5);
         crate::support::compare(&format!("no-rights-{how}"), &env.normalise(&ran.stderr));
     }
-    assert!(!env.path("store").exists(), "work was done before the rights were there");
+    assert!(
+        !env.path("store").exists(),
+        "work was done before the rights were there"
+    );
     // A dry run needs none.
-    let Some(command) = as_nobody(test, &env, &[&enable[..], &["--elevate", "none", "--dry-run"]].concat()) else { return };
+    let Some(command) = as_nobody(
+        test,
+        &env,
+        &[&enable[..], &["--elevate", "none", "--dry-run"]].concat(),
+    ) else {
+        return;
+    };
     env.start_running(command).end().ok();
 }

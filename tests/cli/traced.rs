@@ -32,7 +32,18 @@ impl Trace {
     pub(super) fn command(env: &TestEnv, arguments: &[&str]) -> Command {
         let mut command = env.other("strace");
         command
-            .args(["-f", "-qq", "-v", "-s", "300", "-e", "trace=execve,execveat,clone,clone3,fork,vfork", "-e", "signal=none", "-o"])
+            .args([
+                "-f",
+                "-qq",
+                "-v",
+                "-s",
+                "300",
+                "-e",
+                "trace=execve,execveat,clone,clone3,fork,vfork",
+                "-e",
+                "signal=none",
+                "-o",
+            ])
             .arg(env.path("trace"))
             .arg(PROGRAM)
             .args(arguments);
@@ -42,15 +53,29 @@ impl Trace {
     /// Reads what strace wrote.
     pub(super) fn read(env: &TestEnv) -> Self {
         let text = fs::read_to_string(env.path("trace")).expect("a trace");
-        let child = Regex::new(r"^(\d+) +(?:<\.\.\. )?(?:clone|clone3|fork|vfork)\b.* = (\d+)$").expect("a rule");
-        let exec = Regex::new(r#"^(\d+) +execve(?:at)?\((?:AT_FDCWD, )?"([^"]*)", (.*)$"#).expect("a rule");
+        let child = Regex::new(r"^(\d+) +(?:<\.\.\. )?(?:clone|clone3|fork|vfork)\b.* = (\d+)$")
+            .expect("a rule");
+        let exec = Regex::new(r#"^(\d+) +execve(?:at)?\((?:AT_FDCWD, )?"([^"]*)", (.*)$"#)
+            .expect("a rule");
         let number = |text: &str| text.parse().expect("a number");
-        let parents = text.lines().filter_map(|line| child.captures(line)).map(|found| (number(&found[2]), number(&found[1])));
-        let tried = text.lines().filter(|line| !line.ends_with("(No such file or directory)"));
-        let execs = tried
-            .filter_map(|line| exec.captures(line))
-            .map(|found| (number(&found[1]), found[2].to_string(), found[3].to_string()));
-        Self { parents: parents.collect(), execs: execs.collect() }
+        let parents = text
+            .lines()
+            .filter_map(|line| child.captures(line))
+            .map(|found| (number(&found[2]), number(&found[1])));
+        let tried = text
+            .lines()
+            .filter(|line| !line.ends_with("(No such file or directory)"));
+        let execs = tried.filter_map(|line| exec.captures(line)).map(|found| {
+            (
+                number(&found[1]),
+                found[2].to_string(),
+                found[3].to_string(),
+            )
+        });
+        Self {
+            parents: parents.collect(),
+            execs: execs.collect(),
+        }
     }
 
     /// Every program that was started is one that may be, and for the right reason. Returns how many there were of each.
@@ -66,20 +91,34 @@ impl Trace {
                     (Kind::Ours, "client".to_string())
                 }
                 Some(Kind::Ours) if program == PROGRAM => {
-                    let role = ["__evaluate", "__activate"].into_iter().find(|role| rest.contains(&format!("\"{role}\"")));
-                    (Kind::Ours, role.unwrap_or_else(|| panic!("a role: {rest}")).to_string())
+                    let role = ["__evaluate", "__activate"]
+                        .into_iter()
+                        .find(|role| rest.contains(&format!("\"{role}\"")));
+                    (
+                        Kind::Ours,
+                        role.unwrap_or_else(|| panic!("a role: {rest}")).to_string(),
+                    )
                 }
-                Some(Kind::Ours) if program.ends_with("/bin/switch-to-configuration") && Path::new(program).starts_with(&store) => {
+                Some(Kind::Ours)
+                    if program.ends_with("/bin/switch-to-configuration")
+                        && Path::new(program).starts_with(&store) =>
+                {
                     (Kind::Switch, "switch".to_string())
                 }
                 // A builder, with the environment that Nix gives builders.
-                Some(Kind::Ours) if Path::new(program).starts_with(&store) && rest.contains("\"NIX_BUILD_TOP=") => {
+                Some(Kind::Ours)
+                    if Path::new(program).starts_with(&store)
+                        && rest.contains("\"NIX_BUILD_TOP=") =>
+                {
                     (Kind::Build, "build".to_string())
                 }
                 Some(Kind::Ours) => panic!("the program started {program}: {rest}"),
                 Some(kind) => (kind, String::new()),
             };
-            let name = Path::new(program).file_name().expect("a name").to_string_lossy();
+            let name = Path::new(program)
+                .file_name()
+                .expect("a name")
+                .to_string_lossy();
             let is_nix = name == "nix" || name.starts_with("nix-") || name == "nixos-rebuild";
             assert!(!is_nix, "{program} was started: {rest}");
             kinds.insert(*process, kind);
@@ -104,17 +143,23 @@ impl Trace {
 
 #[test]
 fn a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program() {
-    if !has("a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program", "strace") {
+    if !has(
+        "a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program",
+        "strace",
+    ) {
         return;
     }
     let env = TestEnv::fixture();
     let flake = env.flake();
     let run = |arguments: &[&str]| {
-        env.start_running(Trace::command(&env, arguments)).end().ok();
+        env.start_running(Trace::command(&env, arguments))
+            .end()
+            .ok();
         Trace::read(&env).check(&env.path(""))
     };
     let counts = |counts: &HashMap<String, usize>| {
-        ["client", "__evaluate", "__activate", "switch"].map(|name| counts.get(name).copied().unwrap_or(0))
+        ["client", "__evaluate", "__activate", "switch"]
+            .map(|name| counts.get(name).copied().unwrap_or(0))
     };
     let first = run(&["apply", "--flake", &flake, "--host", "box"]);
     assert_eq!(counts(&first), [1, 1, 1, 1]);

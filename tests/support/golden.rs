@@ -17,7 +17,10 @@ const CHANGING: [(&str, &str); 15] = [
     (r"\(process \d+\)", "(process <n>)"),
     // Times, also those that are aligned.
     (r" *\b(\d+ m \d\d s|\d+(\.\d+)? (ms|s))\b", " <time>"),
-    (r#"("milliseconds"|"cpu"|"lock"|"evaluate"|"query"|"fetch"|"build"|"activate"|"total"): [\d.]+"#, "$1: <time>"),
+    (
+        r#"("milliseconds"|"cpu"|"lock"|"evaluate"|"query"|"fetch"|"build"|"activate"|"total"): [\d.]+"#,
+        "$1: <time>",
+    ),
     (r#"("time"|"lastModified"): \d+"#, "$1: <time>"),
     // Numbers of the evaluator.
     (r"\b[\d,]+ (files|thunks|calls)\b", "<n> $1"),
@@ -29,13 +32,20 @@ const CHANGING: [(&str, &str); 15] = [
         "$1: <n>",
     ),
     // Versions.
-    (r"runtime-module \d+\.\d+\.\d+ \(libnix [\d.]+\)", "runtime-module <version> (libnix <version>)"),
+    (
+        r"runtime-module \d+\.\d+\.\d+ \(libnix [\d.]+\)",
+        "runtime-module <version> (libnix <version>)",
+    ),
     // Whatever of a log's lines is cut off depends on nothing that is looked at here.
     (r"[ \t]+\n", "\n"),
 ];
 
-static RULES: LazyLock<Vec<(Regex, &str)>> =
-    LazyLock::new(|| CHANGING.iter().map(|(rule, name)| (Regex::new(rule).expect("a rule"), *name)).collect());
+static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    CHANGING
+        .iter()
+        .map(|(rule, name)| (Regex::new(rule).expect("a rule"), *name))
+        .collect()
+});
 
 /// Replaces what differs from run to run.
 pub fn normalise(text: &str, place: &Path) -> String {
@@ -56,12 +66,16 @@ fn sort_builds(text: &str) -> String {
 }
 
 fn is_build(line: &str) -> bool {
-    line.strip_prefix("build: ").is_some_and(|rest| rest != "<time>")
+    line.strip_prefix("build: ")
+        .is_some_and(|rest| rest != "<time>")
 }
 
 /// Compares a text with the golden file of this name.
 pub fn compare(name: &str, text: &str) {
-    let path = PathBuf::from(format!("{}/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR")));
+    let path = PathBuf::from(format!(
+        "{}/tests/golden/{name}.txt",
+        env!("CARGO_MANIFEST_DIR")
+    ));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, text).expect("the golden file written");
         return;
@@ -79,8 +93,18 @@ pub fn compare(name: &str, text: &str) {
 fn difference(golden: &str, text: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (golden.lines().collect(), text.lines().collect());
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
-    let tail = old[head..].iter().rev().zip(new[head..].iter().rev()).take_while(|(a, b)| a == b).count();
-    let lines = |sign: char, lines: &[&str]| lines.iter().map(|line| format!("{sign} {line}\n")).collect::<String>();
+    let tail = old[head..]
+        .iter()
+        .rev()
+        .zip(new[head..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let lines = |sign: char, lines: &[&str]| {
+        lines
+            .iter()
+            .map(|line| format!("{sign} {line}\n"))
+            .collect::<String>()
+    };
     format!(
         "  ({head} lines are the same)\n{}{}  ({tail} lines are the same)\n",
         lines('-', &old[head..old.len() - tail]),

@@ -44,14 +44,20 @@ impl TestEnv {
 
     /// Nothing runs yet; the fixture is there to be changed.
     pub fn fixture() -> Self {
-        let dir = tempfile::Builder::new().prefix("runtime-module-").tempdir().expect("a temporary folder");
+        let dir = tempfile::Builder::new()
+            .prefix("runtime-module-")
+            .tempdir()
+            .expect("a temporary folder");
         let env = Self { dir };
         for folder in ["etc", "home", "root", "source/tests"] {
             fs::create_dir_all(env.path(folder)).expect("a folder");
         }
         fs::write(env.path("etc/nix.conf"), SETTINGS).expect("nix.conf");
         let repository = Path::new(REPOSITORY);
-        copy(&repository.join("tests/minios"), &env.path("source/tests/minios"));
+        copy(
+            &repository.join("tests/minios"),
+            &env.path("source/tests/minios"),
+        );
         copy(&repository.join("nixos"), &env.path("source/nixos"));
         fs::copy(busybox(), env.fixture_path("busybox")).expect("a busybox in the fixture");
         env
@@ -60,7 +66,16 @@ impl TestEnv {
     /// Activates `host` without any module on the empty root.
     pub fn start(self, host: &str) -> Self {
         let flake = self.flake();
-        self.run(&["apply", "--flake", &flake, "--host", host, "--progress", "off"]).ok();
+        self.run(&[
+            "apply",
+            "--flake",
+            &flake,
+            "--host",
+            host,
+            "--progress",
+            "off",
+        ])
+        .ok();
         self
     }
 
@@ -122,7 +137,12 @@ impl TestEnv {
     /// The store as a URL.
     pub fn store(&self) -> String {
         let at = |name| self.path(name).display().to_string();
-        format!("local?store={}&state={}&log={}", at("store"), at("state"), at("log"))
+        format!(
+            "local?store={}&state={}&log={}",
+            at("store"),
+            at("state"),
+            at("log")
+        )
     }
 
     /// The program with these arguments, in an environment of this test and nothing else.
@@ -209,9 +229,18 @@ impl TestEnv {
     /// The outputs in the store: whatever is neither a derivation nor a source.
     pub fn outputs(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path("store")).expect("the store");
-        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-        let mut outputs: Vec<String> =
-            names.filter(|name| !name.ends_with(".drv") && !name.ends_with("-source") && !name.starts_with('.')).collect();
+        let names = entries.map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        });
+        let mut outputs: Vec<String> = names
+            .filter(|name| {
+                !name.ends_with(".drv") && !name.ends_with("-source") && !name.starts_with('.')
+            })
+            .collect();
         outputs.sort();
         outputs
     }
@@ -231,19 +260,29 @@ impl Drop for TestEnv {
 
 /// Reads a JSON file.
 pub fn read_json(path: &Path) -> Value {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()))
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
+    serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()))
 }
 
 /// The strings of a JSON list.
 pub fn strings(value: &Value) -> Vec<String> {
-    let list = value.as_array().unwrap_or_else(|| panic!("no list: {value}"));
-    list.iter().map(|one| one.as_str().unwrap_or_default().to_string()).collect()
+    let list = value
+        .as_array()
+        .unwrap_or_else(|| panic!("no list: {value}"));
+    list.iter()
+        .map(|one| one.as_str().unwrap_or_default().to_string())
+        .collect()
 }
 
 /// A static busybox: what the fixture is built with.
 fn busybox() -> PathBuf {
-    let places = [Path::new(REPOSITORY).join("tests/minios/busybox"), "/bin/busybox".into(), "/usr/bin/busybox".into()];
+    let places = [
+        Path::new(REPOSITORY).join("tests/minios/busybox"),
+        "/bin/busybox".into(),
+        "/usr/bin/busybox".into(),
+    ];
     places
         .into_iter()
         .find(|path| path.exists())

@@ -10,8 +10,13 @@ pub fn skip(test: &str, reason: &str) {
     let line = format!("SKIPPED {test}: {reason}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
     if let Some(path) = std::env::var_os("RUNTIME_MODULE_SKIPPED") {
-        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("the list of skipped tests");
-        file.write_all(line.as_bytes()).expect("the list of skipped tests");
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .expect("the list of skipped tests");
+        file.write_all(line.as_bytes())
+            .expect("the list of skipped tests");
     }
 }
 
@@ -32,9 +37,14 @@ pub fn nix(test: &str) -> Option<PathBuf> {
         return Some(ours);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = std::env::split_paths(&path).map(|folder| folder.join("nix")).find(|nix| nix.exists());
+    let there = std::env::split_paths(&path)
+        .map(|folder| folder.join("nix"))
+        .find(|nix| nix.exists());
     if there.is_none() {
-        skip(test, "there is no nix command, whose daemon it needs (scripts/libnix --with-nix)");
+        skip(
+            test,
+            "there is no nix command, whose daemon it needs (scripts/libnix --with-nix)",
+        );
     }
     there
 }

@@ -14,16 +14,31 @@ pub struct Processes {
 
 impl Processes {
     pub(super) fn of(place: &Path) -> Self {
-        Self { place: place.to_path_buf() }
+        Self {
+            place: place.to_path_buf(),
+        }
     }
 
-    /// Those that there are now, with their command lines.
+    /// Those that there are now, with their command lines. The watchdog that the fixture's `timeout` leaves behind for
+    /// ten seconds is not among them.
     pub fn now(&self) -> Vec<(Pid, String)> {
+        let mut all = self.all();
+        all.retain(|(_, command)| !command.starts_with("timeout 10 "));
+        all
+    }
+
+    fn all(&self) -> Vec<(Pid, String)> {
         let own = std::process::id().to_string();
         let place = self.place.display().to_string();
         let entries = fs::read_dir("/proc").expect("/proc");
         let mut found = Vec::new();
-        for name in entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()) {
+        for name in entries.map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        }) {
             let Ok(pid) = name.parse() else { continue };
             let read = |file: &str| {
                 let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
@@ -45,7 +60,10 @@ impl Processes {
             if let Some((pid, _)) = now.iter().find(|(_, command)| command.contains(text)) {
                 return *pid;
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "no process {text}, but {now:?}");
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "no process {text}, but {now:?}"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -57,7 +75,7 @@ impl Processes {
 
     /// Ends all that there are.
     pub fn end(&self) {
-        for (pid, _) in self.now() {
+        for (pid, _) in self.all() {
             let _ = kill(pid, Signal::SIGKILL);
         }
     }

@@ -31,8 +31,14 @@ pub struct Running {
 impl Running {
     /// Starts it.
     pub fn start(mut command: Command, place: &Path) -> Self {
-        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        command
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
         let started = Instant::now();
         let mut child = command.spawn().expect("the program started");
         let mut stdout = child.stdout.take().expect("a pipe");
@@ -70,7 +76,10 @@ impl Running {
     pub fn until(&mut self, text: &str) {
         let begun = Instant::now();
         loop {
-            match self.lines.recv_timeout(PATIENCE.saturating_sub(begun.elapsed())) {
+            match self
+                .lines
+                .recv_timeout(PATIENCE.saturating_sub(begun.elapsed()))
+            {
                 Ok(line) => {
                     let found = line.contains(text);
                     self.hear(&line);
@@ -78,9 +87,14 @@ impl Running {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => panic!("{}: never said {text:?}:\n{}", self.arguments, self.stderr),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{}: never said {text:?}:\n{}", self.arguments, self.stderr)
+                }
                 Err(RecvTimeoutError::Disconnected) => {
-                    panic!("{}: ended and never said {text:?}:\n{}", self.arguments, self.stderr)
+                    panic!(
+                        "{}: ended and never said {text:?}:\n{}",
+                        self.arguments, self.stderr
+                    )
                 }
             }
         }
@@ -124,9 +138,16 @@ impl Running {
         while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
             self.hear(&line);
         }
-        let stdout = self.stdout.take().expect("once").join().expect("stdout read");
+        let stdout = self
+            .stdout
+            .take()
+            .expect("once")
+            .join()
+            .expect("stdout read");
         Ran {
-            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            code: status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
             stdout,
             stderr: self.stderr,
             time,
@@ -164,8 +185,9 @@ impl Ran {
 
     /// The one JSON document on stdout, of schema 1.
     pub fn json(&self) -> Value {
-        let value: Value = serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("stdout is not one JSON document: {error}\n{}", self.text()));
+        let value: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("stdout is not one JSON document: {error}\n{}", self.text())
+        });
         assert_eq!(value["schema"], 1, "the schema of\n{}", self.text());
         value
     }
@@ -178,7 +200,10 @@ impl Ran {
 
     /// Everything, as golden files have it.
     pub fn text(&self) -> String {
-        let mut text = format!("$ runtime-module {}\nexit code {}\n", self.arguments, self.code);
+        let mut text = format!(
+            "$ runtime-module {}\nexit code {}\n",
+            self.arguments, self.code
+        );
         for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !stream.is_empty() {
                 text.push_str(&format!("--- {name}\n{stream}"));
@@ -193,7 +218,8 @@ impl Ran {
     /// Every line of stderr as an event of schema 1.
     pub fn events(&self) -> Vec<Value> {
         let event = |line: &str| {
-            let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("no event: {line:?}: {error}"));
+            let value: Value = serde_json::from_str(line)
+                .unwrap_or_else(|error| panic!("no event: {line:?}: {error}"));
             assert_eq!(value["schema"], 1, "{line}");
             assert!(value["event"].is_string(), "{line}");
             value

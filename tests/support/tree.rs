@@ -45,7 +45,10 @@ fn walk(top: &Path, folder: &Path, entries: &mut BTreeMap<String, String>) {
             metadata.mtime(),
             metadata.mtime_nsec()
         );
-        entries.insert(path.strip_prefix(top).expect("below").display().to_string(), about);
+        entries.insert(
+            path.strip_prefix(top).expect("below").display().to_string(),
+            about,
+        );
         if kind.is_dir() {
             walk(top, &path, entries);
         }
@@ -55,7 +58,9 @@ fn walk(top: &Path, folder: &Path, entries: &mut BTreeMap<String, String>) {
 /// Copies a folder with all that is in it.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).unwrap_or_else(|error| panic!("read {}: {error}", from.display())) {
+    for entry in
+        fs::read_dir(from).unwrap_or_else(|error| panic!("read {}: {error}", from.display()))
+    {
         let entry = entry.expect("an entry");
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().expect("a kind");

@@ -402,8 +402,12 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
 
 /// A relative path would mean another place the next time.
 fn absolute(url: &str, here: &Path) -> String {
-    if url.starts_with("./") || url.starts_with("../") || url == "." {
-        here.join(url).to_string_lossy().into_owned()
+    let (scheme, path) = match url.strip_prefix("path:") {
+        Some(path) => ("path:", path),
+        None => ("", url),
+    };
+    if path.starts_with("./") || path.starts_with("../") || path == "." {
+        format!("{scheme}{}", here.join(path).display())
     } else {
         url.to_string()
     }

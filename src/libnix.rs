@@ -12,7 +12,7 @@ use nix_bindings_expr::eval_state::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::Failure;
+use crate::error::{Failed, Failure};
 
 pub use nix_ffi::{
     Activity, BuildResult, Event, ExpectedKind, LockRequest, LockedFlake, Missing, NixError,
@@ -75,8 +75,7 @@ impl Libnix {
         )?;
         for (name, value) in &settings.options {
             // Evaluation's own settings live in the evaluator and are set again there, where an unknown name is noticed.
-            nix_ffi::set_setting(None, name, value)
-                .with_context(|| format!("set the Nix setting {name}"))?;
+            nix_ffi::set_setting(None, name, value).map_err(|error| wrong_setting(name, &error))?;
         }
         Ok(Self {
             store: open_store(settings.store.as_deref())?,
@@ -103,6 +102,10 @@ impl Libnix {
     }
 }
 
+fn wrong_setting(name: &str, error: &NixError) -> Failed {
+    Failure::Usage.error(format!("--option {name}: {}", error.message.trim()))
+}
+
 fn set(name: &str, value: &str) -> Result<()> {
     nix_ffi::set_setting(None, name, value)
         .with_context(|| format!("set the Nix setting {name}"))
@@ -122,7 +125,18 @@ fn open_store(url: Option<&str>) -> Result<Store> {
         // The default hook is the `nix` command, which we never run. A daemon has its own, and would be sent ours.
         set("build-hook", "")?;
     }
+    // libnix connects at the first request only, which would be told as a failed evaluation.
+    if let Some(socket) = url.and_then(socket) {
+        UnixStream::connect(socket)
+            .map_err(|error| refused_store(url, &format!("connect to {socket}: {error}")))?;
+    }
     Store::open(url).map_err(|error| refused_store(url, &error.to_string()))
+}
+
+/// The socket of a store that is a daemon's.
+fn socket(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("unix://")?.split('?').next()?;
+    Some(path).filter(|path| !path.is_empty())
 }
 
 fn is_remote(url: &str) -> bool {
@@ -130,7 +144,9 @@ fn is_remote(url: &str) -> bool {
 }
 
 fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
-    let why = why.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let why = console::strip_ansi_codes(why);
+    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    let why = why.trim_start_matches("error: ");
     Failure::Refused
         .error(format!("open the store {}: {why}", url.unwrap_or("of this machine")))
         .hint("is the Nix daemon running (systemctl status nix-daemon)? another store can be named with --store")
@@ -164,7 +180,9 @@ impl Evaluator {
             apply("allow-import-from-derivation", "false")?;
         }
         for (name, value) in &settings.options {
-            if !apply(name, value)? {
+            let known = nix_ffi::set_setting(Some((&builder, flakes)), name, value)
+                .map_err(|error| wrong_setting(name, &error))?;
+            if !known {
                 return Err(Failure::Usage
                     .error(format!("--option {name}: there is no such Nix setting"))
                     .hint("`man nix.conf` lists the settings of the Nix release that this program is linked to")

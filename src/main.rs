@@ -21,6 +21,8 @@ mod worker;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
+
 /// What `--version` says: ours, and the libnix that this is linked to.
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -32,7 +34,7 @@ const VERSION: &str = concat!(
 fn main() -> ExitCode {
     let cli = match cli::read() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(error),
     };
     let json = cli.global.json;
     match run(cli) {
@@ -86,17 +88,25 @@ fn complain(error: &anyhow::Error, json: bool) -> u8 {
 }
 
 /// Prints clap's own words: help and version on stdout, a wrong usage on stderr, or as the document that was asked for.
-fn usage(error: &clap::Error) -> ExitCode {
+fn usage(mut error: clap::Error) -> ExitCode {
+    // clap names hidden commands too.
+    if let Some(ContextValue::Strings(names)) = error.get(ContextKind::ValidSubcommand) {
+        let shown = names.iter().filter(|name| !name.starts_with("__")).cloned();
+        let shown = ContextValue::Strings(shown.collect());
+        error.insert(ContextKind::ValidSubcommand, shown);
+    }
     let asked_for_json =
         std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
     if error.use_stderr() && asked_for_json {
+        // The first paragraph: what is wrong, and with which arguments. The others say how it is used.
         let text = error.render().to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        return ExitCode::from(complain(&error::Failure::Usage.error(message).into(), true));
+        let mut lines = text.lines().take_while(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default();
+        let message = message.trim_start_matches("error: ").trim_end_matches(':');
+        let failed = lines.fold(error::Failure::Usage.error(message), |failed, line| {
+            failed.detail(line.trim())
+        });
+        return ExitCode::from(complain(&failed.into(), true));
     }
     let _ = error.print();
     ExitCode::from(if error.use_stderr() {

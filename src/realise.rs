@@ -1,7 +1,5 @@
 //! The stage that realises: from derivations to their outputs in the store.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 
 use crate::error::{Failed, Failure};
@@ -99,23 +97,20 @@ fn nix_failure(what: &str, error: &NixError) -> Failed {
 }
 
 /// What failed first, its last lines, and how to see the rest. What only failed because of it is not told.
-fn build_failure(libnix: &Libnix, failures: &[&BuildResult], reported: &[NixError]) -> Failed {
-    // A goal that failed because another did says little; libnix reported the other one beside.
-    let causes: BTreeSet<String> = reported
+fn build_failure(libnix: &Libnix, failures: &[&BuildResult], reported: &[String]) -> Failed {
+    // A goal that failed because another did says little; libnix reported the other one beside, and before.
+    let causes: Vec<&str> = reported
         .iter()
-        .map(|error| error.message.trim().to_string())
-        .chain(
-            failures
-                .iter()
-                .map(|result| result.message.trim().to_string()),
-        )
+        .chain(failures.iter().map(|result| &result.message))
+        .map(|message| message.trim())
         .filter(|message| !message.is_empty() && !message.contains("dependencies of derivation"))
         .collect();
-    let derivations: BTreeSet<&str> = causes
-        .iter()
-        .flat_map(|cause| cause.split('\''))
-        .filter(|part| part.ends_with(".drv") && part.starts_with('/'))
-        .collect();
+    let mut derivations: Vec<&str> = Vec::new();
+    for part in causes.iter().flat_map(|cause| cause.split('\'')) {
+        if part.ends_with(".drv") && part.starts_with('/') && !derivations.contains(&part) {
+            derivations.push(part);
+        }
+    }
     let Some(derivation) = derivations.first() else {
         let message = failures
             .first()
@@ -131,7 +126,7 @@ fn build_failure(libnix: &Libnix, failures: &[&BuildResult], reported: &[NixErro
     };
     let why = causes
         .iter()
-        .find(|cause| cause.contains(derivation))
+        .find(|cause| cause.contains(*derivation))
         .map(|cause| reason(cause, derivation))
         .unwrap_or_default();
     let failed = Failure::Build.error(format!("build {}: {why}", store_name(derivation)));

@@ -97,9 +97,12 @@ fn closeness(a: &str, b: &str) -> f64 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
     // A part of a name is as good as a typing error: `gimp` for `rt.gimp`.
     if a.len() > 2 && b.contains(&a) {
-        return 0.9;
+        return if b.starts_with(&a) { 0.96 } else { 0.9 };
     }
-    strsim::jaro_winkler(&a, &b)
+    // Of short names Jaro-Winkler sees no two letters that changed places.
+    let one_slip = a.len() > 1 && strsim::osa_distance(&a, &b) == 1;
+    let close = strsim::jaro_winkler(&a, &b);
+    if one_slip { close.max(0.95) } else { close }
 }
 
 #[cfg(test)]
@@ -141,6 +144,8 @@ mod tests {
         ];
         assert_eq!(nearest("helo", &known), ["hello", "help"]);
         assert_eq!(nearest("gimp", &known), ["rt.gimp"]);
+        assert_eq!(nearest("wbe", &known), ["web"]);
+        assert_eq!(nearest("we", &known), ["web"]);
         assert!(nearest("zzz", &known).is_empty());
     }
 }

@@ -94,6 +94,14 @@ impl Phases {
         *self.slot(phase).get_or_insert(0.0) += milliseconds(time);
     }
 
+    /// Adds a phase that came after the end of what is counted so far.
+    pub fn append(&mut self, phase: Phase, time: Duration) {
+        self.add(phase, time);
+        if let Some(total) = &mut self.total {
+            *total += milliseconds(time);
+        }
+    }
+
     /// Ends the run.
     pub fn finish(&mut self, started: Instant) {
         self.total = Some(milliseconds(started.elapsed()));

@@ -327,7 +327,7 @@ impl Transaction<'_> {
 
 fn entry(request: &Request, state: &State, outcome: Outcome, time: f64) -> Entry {
     let mut phases = request.phases.clone();
-    phases.add(Phase::Activate, Duration::from_secs_f64(time / 1e3));
+    phases.append(Phase::Activate, Duration::from_secs_f64(time / 1e3));
     Entry {
         revision: state.revision,
         transaction: request.transaction.clone(),

@@ -22,9 +22,6 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     for note in &plan.notes {
         session.reporter.note(note.clone());
     }
-    if session.global.impure {
-        session.reporter.note("evaluation is impure: it may see the environment, the time and files outside the flake");
-    }
     let activator = match run.dry_run {
         true => None,
         false => {

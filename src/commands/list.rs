@@ -84,6 +84,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     let request = Request {
         settings: session.settings(true, 1),
         flake: FlakeSource {
+            url: pin.url.clone(),
             reference: pin.locked.clone(),
             base_directory: session.here.clone(),
             overrides: pin.overrides.clone(),

@@ -90,6 +90,11 @@ impl Work<'_> {
         } else {
             Target::Toplevel
         };
+        if session.global.impure {
+            session.reporter.note(
+                "impure: evaluation sees the environment, the time and files outside the flake",
+            );
+        }
         let request = evaluation_request(session, &pin, modules, target, self.run);
         let evaluation = evaluate(evaluator, &request, &session.interrupts, &session.reporter)?;
         remember(session, &pin.host);
@@ -240,6 +245,7 @@ fn evaluation_request(
     Request {
         settings: session.settings(!run.dry_run || run.allow_ifd, TALKATIVE),
         flake: FlakeSource {
+            url: pin.url.clone(),
             reference: pin.locked.clone(),
             base_directory: session.here.clone(),
             overrides: pin.overrides.clone(),

@@ -81,12 +81,19 @@ struct MissingReport {
 impl From<&Missing> for MissingReport {
     fn from(missing: &Missing) -> Self {
         Self {
-            build: missing.build.clone(),
-            fetch: missing.fetch.clone(),
+            build: by_name(&missing.build),
+            fetch: by_name(&missing.fetch),
             download_bytes: missing.download_bytes,
             unpacked_bytes: missing.unpacked_bytes,
         }
     }
+}
+
+/// Sorted by name: the order of hashes tells nobody anything.
+fn by_name(paths: &[String]) -> Vec<String> {
+    let mut paths = paths.to_vec();
+    paths.sort_by_cached_key(|path| (store_name(path), path.clone()));
+    paths
 }
 
 impl Report {
@@ -166,8 +173,10 @@ impl Report {
             let text = serde_json::to_string_pretty(&self).context("write JSON")?;
             writeln!(out, "{text}")
         } else {
-            if session.global.progress != ProgressStyle::Off {
-                self.timings();
+            // The events told each phase's time; whoever reads them takes each line for one.
+            match session.global.progress {
+                ProgressStyle::Off | ProgressStyle::Events => {}
+                _ => self.timings(),
             }
             write!(out, "{}", neutral_lines(&self.human()))
         };

@@ -95,7 +95,11 @@ fn source_line(file: &str, line: u32) -> Option<String> {
 
 /// What to do about the errors that people meet most.
 fn hint(request: &Request, message: &str, failed: Failed) -> Failed {
-    let is_git = !request.flake.reference.starts_with("path:");
+    // What is evaluated is a copy in the store, and has no file that git did not know.
+    let flake = &request.flake;
+    let is_git = !flake.url.starts_with("path:")
+        || flake.reference.contains("&rev=")
+        || !flake.extra.is_empty();
     if message.contains("infinite recursion") {
         failed.hint("a value depends on itself: look for a module that reads an option in order to decide what it imports, or to set that same option")
     } else if message.contains("max-call-depth") || message.contains("stack overflow") {
@@ -112,7 +116,7 @@ fn hint(request: &Request, message: &str, failed: Failed) -> Failed {
 /// A request that the flake cannot serve.
 pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
     let what = subject(request);
-    let reference = &request.flake.reference;
+    let reference = &request.flake.url;
     let list = |names: &[String]| names.join(", ");
     match problem.kind.as_str() {
         "no-configurations" => failure(format!("{what}: the flake {reference} has no output nixosConfigurations"))

@@ -46,6 +46,8 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FlakeSource {
+    /// The reference that was asked for, for people.
+    pub url: String,
     /// The reference.
     pub reference: String,
     /// What a relative path in it is relative to.

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use crate::cache::Estimate;
 use crate::cli::ProgressStyle;
 use crate::error::neutral;
-use crate::libnix::{Event, Missing, NixError};
+use crate::libnix::{Event, Missing};
 use crate::timings::{Phase, Phases};
 
 use model::Model;
@@ -107,7 +107,7 @@ pub struct Reporter {
 struct Shared {
     phases: Mutex<Phases>,
     /// Errors that libnix reported and did not raise: the true causes of failed builds.
-    errors: Mutex<Vec<NixError>>,
+    errors: Mutex<Vec<String>>,
     /// When each file was evaluated, since evaluation began.
     files: Mutex<Vec<Duration>>,
     evaluating_since: Mutex<Option<Instant>>,
@@ -173,11 +173,7 @@ impl Reporter {
         {
             lock(&self.shared.files).push(since.elapsed());
         }
-        if let Event::Error { error } = &event
-            && error.level == 0
-        {
-            lock(&self.shared.errors).push(error.clone());
-        }
+        lock(&self.shared.errors).extend(reported_error(&event));
         self.say(Report::Libnix(event));
     }
 
@@ -213,8 +209,8 @@ impl Reporter {
         phases
     }
 
-    /// The errors that libnix reported so far and did not raise.
-    pub fn errors(&self) -> Vec<NixError> {
+    /// The errors that libnix reported so far and did not raise, the first one first.
+    pub fn errors(&self) -> Vec<String> {
         lock(&self.shared.errors).clone()
     }
 
@@ -228,6 +224,18 @@ impl Reporter {
         let (done, wait) = channel();
         self.say(Report::Finish(done));
         let _ = wait.recv_timeout(Duration::from_secs(1));
+    }
+}
+
+/// The message of an error that libnix reports. One of a daemon comes as text, without its parts.
+fn reported_error(event: &Event) -> Option<String> {
+    match event {
+        Event::Error { error } if error.level == 0 => Some(error.message.clone()),
+        Event::Message { level: 0, text } => {
+            let text = console::strip_ansi_codes(text);
+            Some(text.trim_start().strip_prefix("error:")?.trim().to_string())
+        }
+        _ => None,
     }
 }
 
@@ -294,6 +302,20 @@ pub fn store_name(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_a_daemon_are_found_in_its_messages() {
+        let event = |text: &str| Event::Message {
+            level: 0,
+            text: text.into(),
+        };
+        let daemon = event("\u{1b}[31;1merror:\u{1b}[0m builder for '/s/a.drv' failed");
+        assert_eq!(
+            reported_error(&daemon).as_deref(),
+            Some("builder for '/s/a.drv' failed")
+        );
+        assert_eq!(reported_error(&event("trace: error: no")), None);
+    }
 
     #[test]
     fn durations_read_well() {

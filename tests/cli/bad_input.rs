@@ -1,0 +1,299 @@
+//! Input that cannot work: each has its exit code and its message, whole, and nothing is changed by it.
+
+use std::fs;
+
+use crate::support::TestEnv;
+
+/// Tries to enable modules; the message is a golden file, and all is as it was.
+fn fails(env: &TestEnv, names: &[&str], code: i32, golden: &str) {
+    let before = env.everything();
+    env.run(&[&["enable", "--progress", "off"], names].concat())
+        .ends_with(code)
+        .golden(golden);
+    before.is_still(&env.everything());
+    env.processes()
+        .gone_within(std::time::Duration::from_secs(1));
+}
+
+#[test]
+fn modules_that_are_not_there() {
+    let env = TestEnv::new();
+    fails(&env, &["helo"], 2, "unknown-module");
+    fails(&env, &["hello", "helo", "wbe", "zzz"], 2, "unknown-modules");
+    fails(
+        &env,
+        &["a\u{1b}[31mred\nline"],
+        2,
+        "unknown-module-with-control-characters",
+    );
+    let before = env.everything();
+    env.run(&["disable", "helo"])
+        .ends_with(2)
+        .golden("disable-unknown-module");
+    env.run(&["status", "helo"])
+        .ends_with(2)
+        .golden("status-unknown-module");
+    before.is_still(&env.everything());
+    // Where nothing is baked they are only found out by evaluation.
+    let env = TestEnv::fixture().start("bare");
+    fails(&env, &["baner"], 2, "unknown-module-evaluated");
+}
+
+#[test]
+fn modules_that_cannot_be_evaluated() {
+    let env = TestEnv::new();
+    for name in [
+        "syntax-error",
+        "type-error",
+        "missing-file",
+        "infinite-recursion",
+        "endless-recursion",
+        "assertion",
+        "unfree",
+        "unknown-option",
+    ] {
+        fails(&env, &[name], 3, name);
+    }
+    fails(&env, &["conflict-a", "conflict-b"], 3, "conflict");
+    fails(&env, &["hello", "type-error"], 3, "good-and-bad");
+}
+
+#[test]
+fn an_endless_recursion_without_a_limit_is_no_crash() {
+    let env = TestEnv::new();
+    let before = env.everything();
+    env.run(&[
+        "enable",
+        "endless-recursion",
+        "--progress",
+        "off",
+        "--option",
+        "max-call-depth",
+        "100000000",
+    ])
+    .ends_with(3)
+    .golden("stack-overflow");
+    before.is_still(&env.everything());
+}
+
+#[test]
+fn a_build_that_fails_shows_its_last_lines() {
+    let env = TestEnv::fixture()
+        .module(
+            "web",
+            r#"{ pkgs, ... }: { environment.etc.one.source = pkgs.runCommand "one" { } "echo one is out of order; exit 1";
+                                environment.etc.two.source = pkgs.runCommand "two" { } "echo two is out of order; exit 2"; }"#,
+        )
+        .module("users", r#"{ pkgs, ... }: { environment.etc.mute.source = pkgs.runCommand "mute" { } "exit 1"; }"#)
+        .module("folder/default", r#"{ pkgs, ... }: { environment.etc.lazy.source = pkgs.runCommand "lazy" { } "true"; }"#)
+        .module("warning", r#"{ pkgs, ... }: { environment.etc.rude.source = pkgs.runCommand "rude" { } "printf 'a\\033[31mred\\033[2J\\a\\n'; exit 1"; }"#)
+        .start("box");
+    fails(&env, &["broken-build"], 4, "broken-build");
+    fails(&env, &["broken-build"], 4, "broken-build");
+    fails(&env, &["users"], 4, "mute-build");
+    fails(&env, &["folder"], 4, "build-without-output");
+    fails(&env, &["warning"], 4, "build-with-control-characters");
+    fails(
+        &env,
+        &["web", "--option", "keep-going", "true"],
+        4,
+        "two-broken-builds",
+    );
+}
+
+#[test]
+fn flakes_that_do_not_serve() {
+    let env = TestEnv::fixture();
+    let flake = |name: &str, text: &str| {
+        let folder = env.path("flakes").join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(folder.join("flake.nix"), text).expect("a flake");
+        format!("path:{}", folder.display())
+    };
+    let fails = |reference: &str, host: &str, name: &str, code: i32, golden: &str| {
+        env.run(&[
+            "enable",
+            name,
+            "--flake",
+            reference,
+            "--host",
+            host,
+            "--progress",
+            "off",
+        ])
+        .ends_with(code)
+        .golden(golden);
+    };
+    let nowhere = format!("path:{}", env.path("nowhere").display());
+    fails(&nowhere, "box", "hello", 3, "flake-nowhere");
+    fails("./nowhere", "box", "hello", 3, "flake-relative-nowhere");
+    fails("no-such-flake", "box", "hello", 3, "flake-not-in-registry");
+    fails("nonsense::", "box", "hello", 3, "flake-nonsense");
+    let empty = env.path("empty");
+    fs::create_dir_all(&empty).expect("a folder");
+    fails(
+        &format!("path:{}", empty.display()),
+        "box",
+        "hello",
+        3,
+        "flake-without-flake-nix",
+    );
+    fails(
+        &flake("syntax", "{ outputs = { self }: { ; }"),
+        "box",
+        "hello",
+        3,
+        "flake-syntax-error",
+    );
+    fails(
+        &flake("no-outputs", "{ }"),
+        "box",
+        "hello",
+        3,
+        "flake-no-outputs",
+    );
+    fails(
+        &flake(
+            "bare",
+            "{ outputs = { self }: { packages = { }; lib = { }; }; }",
+        ),
+        "box",
+        "hello",
+        3,
+        "flake-no-configurations",
+    );
+    let odd =
+        "{ outputs = { self }: { nixosConfigurations.box = { config = { }; options = { }; }; }; }";
+    fails(
+        &flake("odd", odd),
+        "box",
+        "hello",
+        3,
+        "flake-not-a-configuration",
+    );
+    let plain = "{ outputs = { self }: { nixosConfigurations.box = { config = { }; options = { }; extendModules = _: throw \"no\"; }; }; }";
+    fails(&flake("plain", plain), "box", "hello", 2, "flake-no-option");
+    let minios = env.flake();
+    fails(&minios, "bix", "hello", 2, "flake-unknown-host");
+    // Nothing said where the configuration is.
+    env.run(&["enable", "hello"])
+        .ends_with(5)
+        .golden("flake-not-known");
+    env.run(&["list"])
+        .ends_with(5)
+        .golden("flake-not-known-list");
+    env.run(&["reset"]).ok().golden("reset-empty-root");
+    env.run(&["reset", "--force"])
+        .ends_with(5)
+        .golden("reset-without-a-base");
+    assert!(!env.root("run").exists() && !env.root("var").exists());
+}
+
+#[test]
+fn a_name_in_two_places_is_an_error_that_shows_both() {
+    let env = TestEnv::fixture().edit("flake.nix", |text| {
+        text.replace(
+            "clock = ./output/clock.nix;",
+            "clock = ./output/clock.nix;\n        hello = ./output/clock.nix;",
+        )
+    });
+    let flake = env.flake();
+    env.run(&[
+        "apply",
+        "--flake",
+        &flake,
+        "--host",
+        "box",
+        "--progress",
+        "off",
+    ])
+    .ends_with(3)
+    .golden("defined-twice-baked");
+    env.run(&[
+        "enable",
+        "hello",
+        "--flake",
+        &flake,
+        "--host",
+        "box",
+        "--progress",
+        "off",
+    ])
+    .ends_with(3)
+    .golden("defined-twice");
+}
+
+#[test]
+fn a_file_that_git_does_not_know_is_explained() {
+    let env = TestEnv::fixture();
+    if !crate::support::has("a_file_that_git_does_not_know_is_explained", "git") {
+        return;
+    }
+    let git = |arguments: &[&str]| {
+        let mut git = env.other("git");
+        git.current_dir(env.path("source"))
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+            .args(arguments);
+        let output = git.output().expect("git");
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    git(&["init", "-q"]);
+    git(&["add", "--force", "."]);
+    git(&["rm", "-q", "--cached", "tests/minios/runtime/web.nix"]);
+    git(&["commit", "-q", "-m", "first"]);
+    let flake = format!(
+        "git+file://{}?dir=tests/minios",
+        env.path("source").display()
+    );
+    env.run(&[
+        "apply",
+        "--flake",
+        &flake,
+        "--host",
+        "box",
+        "--progress",
+        "off",
+    ])
+    .ok();
+    env.run(&["enable", "web", "--progress", "off"])
+        .ends_with(3)
+        .golden("file-unknown-to-git");
+}
+
+#[test]
+fn switches_that_fail() {
+    let env = TestEnv::new();
+    env.run(&["enable", "inline"]).ok();
+    let before = env.running();
+    env.run(&["enable", "failing-activation", "--progress", "off"])
+        .ends_with(6)
+        .golden("failing-activation");
+    assert_eq!(
+        (env.running(), env.active()),
+        (before.clone(), vec!["inline".to_string()])
+    );
+    env.run(&["status"])
+        .ok()
+        .golden("status-after-failing-activation");
+    env.run(&["enable", "init-interface", "--progress", "off"])
+        .ends_with(9)
+        .golden("init-interface");
+    assert_eq!(
+        (env.running(), env.active()),
+        (before.clone(), vec!["inline".to_string()])
+    );
+    env.run(&["enable", "failing-unit", "--progress", "off"])
+        .ends_with(7)
+        .golden("failing-unit");
+    assert_ne!(env.running(), before);
+    assert_eq!(env.active(), ["inline", "failing-unit"]);
+    env.run(&["disable", "failing-unit"]).ok();
+    assert_eq!(
+        (env.running(), env.active()),
+        (before, vec!["inline".to_string()])
+    );
+}

@@ -1,0 +1,453 @@
+//! `enable`, `disable`, `apply`, `reset` and `rebuild`, when all goes well.
+
+use crate::support::{Ran, TestEnv, read_json, strings};
+
+/// The modules that `status` says are on.
+fn on(env: &TestEnv) -> Vec<String> {
+    let status = env.json(&["status"]);
+    let modules = status["modules"].as_array().expect("a list").iter();
+    modules
+        .filter(|one| one["active"] == true)
+        .map(|one| one["name"].as_str().unwrap_or_default().to_string())
+        .collect()
+}
+
+fn toplevel(ran: &Ran) -> String {
+    ran.json()["toplevel"]
+        .as_str()
+        .expect("a toplevel")
+        .to_string()
+}
+
+#[test]
+fn the_first_apply_activates_the_base_on_an_empty_root() {
+    let env = TestEnv::fixture();
+    let flake = env.flake();
+    env.run(&["apply", "--flake", &flake, "--host", "box"])
+        .ok()
+        .golden("apply-empty-root");
+    assert_eq!(env.etc("hostname").as_deref(), Some("box\n"));
+    assert_eq!(env.unit("heartbeat.service").as_deref(), Some("active"));
+    env.run(&["status"]).ok().golden("status-base");
+    env.run(&["apply"]).ok().golden("apply-nothing-wanted");
+}
+
+#[test]
+fn modules_are_turned_on_and_off() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.run(&["enable", "hello", "web"])
+        .ok()
+        .golden("enable-two");
+    assert_eq!(env.unit("hello.service").as_deref(), Some("active"));
+    assert_eq!(env.unit("web.service").as_deref(), Some("active"));
+    assert_eq!(
+        env.etc("web/index.html").as_deref(),
+        Some("<h1>minios</h1>\n")
+    );
+    assert!(env.running().join("sw/bin/hello-runtime").exists());
+    env.run(&["status"]).ok().golden("status-two");
+    env.run(&["status", "hello", "web"])
+        .ok()
+        .golden("status-named-on");
+    env.run(&["status", "hello", "slow"])
+        .ends_with(10)
+        .golden("status-named-off");
+
+    env.run(&["enable", "hello"]).ok().golden("enable-again");
+    env.run(&["enable", "web", "hello"])
+        .ok()
+        .golden("enable-two-again");
+
+    env.run(&["disable", "hello"]).ok().golden("disable-one");
+    assert_eq!(on(&env), ["web"]);
+    assert_eq!(env.unit("hello.service"), None);
+    assert_eq!(env.unit("web.service").as_deref(), Some("active"));
+    env.run(&["disable", "hello"])
+        .ok()
+        .golden("disable-what-is-off");
+    env.run(&["disable", "hello", "slow"])
+        .ok()
+        .golden("disable-two-that-are-off");
+
+    env.run(&["reset"]).ok().golden("reset");
+    assert_eq!(env.running(), base);
+    assert_eq!(env.etc("web/index.html"), None);
+    assert_eq!(env.unit("web.service"), None);
+    env.run(&["reset"]).ok().golden("reset-again");
+    env.run(&["status"]).ok().golden("status-after-reset");
+}
+
+#[test]
+fn several_names_are_one_transaction_with_one_evaluation() {
+    let env = TestEnv::new();
+    let before = env.state()["revision"].as_u64().expect("a revision");
+    let ran = env
+        .run(&["enable", "hello", "web", "pair", "--progress", "events"])
+        .ok();
+    let begun = |phase: &str| {
+        ran.events()
+            .iter()
+            .filter(|event| event["event"] == "phase-begin" && event["phase"] == phase)
+            .count()
+    };
+    assert_eq!((begun("evaluate"), begun("activate")), (1, 1));
+    assert_eq!(env.state()["revision"], before + 1);
+    let ran = env
+        .run(&["disable", "web", "pair", "--progress", "events"])
+        .ok();
+    assert_eq!(
+        ran.events()
+            .iter()
+            .filter(|event| event["phase"] == "evaluate" && event["event"] == "phase-begin")
+            .count(),
+        1
+    );
+    assert_eq!(env.state()["revision"], before + 2);
+    assert_eq!(on(&env), ["hello"]);
+}
+
+#[test]
+fn the_last_one_off_and_reset_evaluate_nothing() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.run(&["enable", "pair"]).ok();
+    let ran = env.run(&["disable", "pair", "--progress", "events"]).ok();
+    assert!(
+        ran.events()
+            .iter()
+            .all(|event| event["phase"] != "evaluate"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(env.running(), base);
+    // A broken flake, and a pinned source that is gone: still the way back is open.
+    env.run(&["enable", "inline"]).ok();
+    std::fs::remove_dir_all(env.path("source")).expect("the source gone");
+    let source = env.state()["pin"]["source"]
+        .as_str()
+        .expect("a source")
+        .to_string();
+    std::fs::rename(&source, format!("{source}-away")).expect("the pinned source gone");
+    env.run(&["reset"]).ok();
+    assert_eq!(env.running(), base);
+}
+
+#[test]
+fn a_toggle_is_pinned_and_a_rebuild_is_not() {
+    let env = TestEnv::new();
+    let motd = env.fixture_path("hosts/common.nix");
+    let text = std::fs::read_to_string(&motd).expect("read");
+    std::fs::write(
+        &motd,
+        text.replace("Welcome to minios.", "Welcome to another day."),
+    )
+    .expect("written");
+
+    env.run(&["enable", "inline"]).ok();
+    assert_eq!(env.etc("motd").as_deref(), Some("Welcome to minios.\n"));
+    // The configuration names no flakeUrl: what was asked for when it was pinned is taken anew.
+    env.run(&["rebuild"]).ok().golden("rebuild");
+    assert_eq!(
+        env.etc("motd").as_deref(),
+        Some("Welcome to another day.\n")
+    );
+    assert_eq!(on(&env), ["inline"]);
+    // What was pinned now is what the next toggle extends, and the new base is the way back.
+    env.run(&["enable", "hello"]).ok();
+    assert_eq!(
+        env.etc("motd").as_deref(),
+        Some("Welcome to another day.\n")
+    );
+    env.run(&["reset"]).ok();
+    assert_eq!(
+        env.etc("motd").as_deref(),
+        Some("Welcome to another day.\n")
+    );
+    assert_eq!(env.etc("inline"), None);
+}
+
+#[test]
+fn rebuild_takes_the_url_that_the_configuration_names() {
+    let env = TestEnv::fixture();
+    let url = env.flake();
+    let env = env
+        .edit("hosts/box.nix", |text| {
+            text.replace(
+                "flake = self;",
+                &format!("flake = self;\n    flakeUrl = \"{url}\";"),
+            )
+        })
+        .start("box");
+    env.run(&["enable", "inline"]).ok();
+    let motd = env.fixture_path("hosts/common.nix");
+    let text = std::fs::read_to_string(&motd).expect("read");
+    std::fs::write(
+        &motd,
+        text.replace("Welcome to minios.", "Welcome to another day."),
+    )
+    .expect("written");
+    env.run(&["rebuild"]).ok().golden("rebuild-from-its-url");
+    assert_eq!(
+        env.etc("motd").as_deref(),
+        Some("Welcome to another day.\n")
+    );
+    assert_eq!(
+        env.etc("inline").as_deref(),
+        Some("written where it is declared\n")
+    );
+}
+
+#[test]
+fn nothing_new_is_activated_only_by_force() {
+    let env = TestEnv::new();
+    env.run(&["enable", "inline"]).ok();
+    let revision = env.state()["revision"].as_u64().expect("a revision");
+    // The file is taken away by hand: only an activation brings it back.
+    std::fs::remove_file(env.root("etc/inline")).expect("removed");
+    env.run(&["enable", "inline"]).ok();
+    env.run(&["apply"]).ok().golden("apply-again");
+    assert_eq!(
+        (env.state()["revision"].as_u64(), env.etc("inline")),
+        (Some(revision), None)
+    );
+    env.run(&["enable", "inline", "--force"])
+        .ok()
+        .golden("enable-force");
+    assert_eq!(env.state()["revision"], revision + 1);
+    assert!(env.etc("inline").is_some());
+    std::fs::remove_file(env.root("etc/inline")).expect("removed");
+    env.run(&["apply", "-f"]).ok();
+    assert!(env.etc("inline").is_some());
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let env = TestEnv::new();
+    let (before, outputs) = (env.everything(), env.outputs());
+    env.run(&["enable", "hello", "slow", "--dry-run"])
+        .ok()
+        .golden("enable-dry-run");
+    env.run(&["apply", "--dry-run", "--force"]).ok();
+    env.run(&["rebuild", "--dry-run", "--flake", &env.flake()])
+        .ok()
+        .golden("rebuild-dry-run");
+    before.is_still(&env.everything());
+    assert_eq!(outputs, env.outputs(), "a dry run built something");
+
+    env.run(&["enable", "hello"]).ok();
+    let (before, outputs) = (env.everything(), env.outputs());
+    env.run(&["disable", "hello", "--dry-run"])
+        .ok()
+        .golden("disable-dry-run");
+    env.run(&["reset", "--dry-run"])
+        .ok()
+        .golden("reset-dry-run");
+    before.is_still(&env.everything());
+    assert_eq!(outputs, env.outputs(), "a dry run built something");
+}
+
+#[test]
+fn a_dry_run_builds_for_evaluation_only_when_it_may() {
+    let env = TestEnv::new();
+    let outputs = env.outputs();
+    env.run(&["enable", "ifd", "--dry-run"])
+        .ends_with(3)
+        .golden("ifd-dry-run");
+    assert_eq!(outputs, env.outputs());
+    env.run(&["enable", "ifd", "--dry-run", "--allow-ifd"]).ok();
+    env.run(&["enable", "inline", "--allow-ifd"])
+        .ends_with(2)
+        .golden("allow-ifd-without-dry-run");
+    env.run(&["enable", "ifd"]).ok();
+    assert_eq!(env.etc("ifd").as_deref(), Some("from a built file\n"));
+}
+
+#[test]
+fn modules_take_effect_in_the_order_in_which_they_are_declared() {
+    let adds = |name: &str| format!("{{ environment.etc.order.text = \"{name}\"; }}");
+    let hosts = [
+        // A set goes by name, a list by its own order; the flake's own modules come last.
+        ("box", ["hello", "users", "web", "clock"].as_slice()),
+        ("box-list", ["web", "hello", "clock"].as_slice()),
+    ];
+    for (host, declared) in hosts {
+        let env = TestEnv::fixture()
+            .module("web", &adds("web"))
+            .module("hello", &adds("hello"))
+            .module("users", &adds("users"))
+            .edit("output/clock.nix", |_| adds("clock"))
+            .start(host);
+        let backwards: Vec<&str> = declared.iter().rev().copied().collect();
+        let mut seen = Vec::new();
+        for names in [declared, &backwards] {
+            for name in names {
+                env.run(&["enable", name]).ok();
+            }
+            assert_eq!(env.active(), names, "the wish keeps its own order");
+            seen.push(env.running().display().to_string());
+            let order = env.etc("order").expect("the file");
+            assert_eq!(order.lines().collect::<Vec<_>>(), declared, "{host}");
+            env.run(&["reset"]).ok();
+        }
+        let all = env.run(&[&["enable", "--dry-run", "--json"], &backwards[..]].concat());
+        seen.push(toplevel(&all.ok()));
+        assert!(seen.iter().all(|one| *one == seen[0]), "{host}: {seen:?}");
+    }
+}
+
+#[test]
+fn the_same_modules_are_the_same_system_whatever_way_they_are_found() {
+    let adds = |name: &str| format!("{{ environment.etc.order.text = \"{name}\"; }}");
+    let env = TestEnv::fixture()
+        .module("web", &adds("web"))
+        .module("hello", &adds("hello"))
+        .edit("flake.nix", |text| {
+            text.replace(
+                "clock = ./output/clock.nix;",
+                &format!(
+                    "clock = ./output/clock.nix;\n        aside = {};",
+                    adds("aside")
+                ),
+            )
+        })
+        .start("box");
+    let flake = env.flake();
+    let elsewhere = ["--flake", &flake, "--host", "box"];
+    for names in [
+        &["hello", "web", "folder", "clock", "banner"][..],
+        // One without a file of its own.
+        &["hello", "web", "inline", "clock"],
+        &["hello", "web", "aside"],
+        &["pair", "web"],
+    ] {
+        let arguments = [&["enable", "--dry-run", "--json"], names].concat();
+        // By the names and files that were baked, and by a look into the host.
+        let fast = toplevel(&env.run(&arguments).ok());
+        let slow = toplevel(&env.run(&[&arguments[..], &elsewhere].concat()).ok());
+        assert_eq!(fast, slow, "{names:?}");
+    }
+}
+
+#[test]
+fn the_flakes_own_modules_can_be_turned_on() {
+    let env = TestEnv::new();
+    env.run(&["enable", "clock", "banner"]).ok();
+    assert_eq!(env.etc("issue").as_deref(), Some("This is minios.\n"));
+    assert!(env.root("var/lib/clock").exists());
+    assert_eq!(on(&env), ["clock", "banner"]);
+    // A host that declares none has them too.
+    let env = TestEnv::fixture().start("bare");
+    env.run(&["enable", "banner"])
+        .ok()
+        .golden("enable-output-on-bare");
+    assert_eq!(env.etc("issue").as_deref(), Some("This is minios.\n"));
+}
+
+#[test]
+fn after_a_switch_by_other_means_what_is_wanted_is_kept() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.run(&["enable", "hello", "inline"]).ok();
+    let with_modules = env.running();
+
+    // Back to the base by hand.
+    env.switch_by_hand(&base);
+    env.run(&["status"])
+        .ok()
+        .golden("status-switched-to-the-base");
+    env.run(&["status", "hello"]).ends_with(10);
+    let list = env.run(&["list"]).ok().stdout;
+    assert!(
+        list.lines()
+            .any(|line| line.starts_with("hello ") && line.contains("off, wanted")),
+        "{list}"
+    );
+    env.run(&["apply"]).ok().golden("apply-after-a-switch");
+    assert_eq!(
+        (env.running(), on(&env)),
+        (
+            with_modules,
+            vec!["hello".to_string(), "inline".to_string()]
+        )
+    );
+
+    // Another configuration is switched to, as nixos-rebuild would: that is the base from then on.
+    let flake = env.flake();
+    let other = env
+        .run(&[
+            "apply",
+            "--dry-run",
+            "--json",
+            "--flake",
+            &flake,
+            "--host",
+            "other-kernel",
+        ])
+        .ok();
+    assert!(other.json()["base"].is_null() || other.json()["base"].is_string());
+    let elsewhere = env.path("elsewhere");
+    let elsewhere = elsewhere.to_str().expect("a path");
+    env.run(&[
+        "apply",
+        "--flake",
+        &flake,
+        "--host",
+        "other-kernel",
+        "--root",
+        elsewhere,
+    ])
+    .ok();
+    let other = std::fs::read_link(env.path("elsewhere/run/current-system")).expect("a system");
+    let switched = env
+        .other(other.join("bin/switch-to-configuration"))
+        .arg("test")
+        .status()
+        .expect("the switch program");
+    assert!(switched.success());
+    env.run(&["status"])
+        .ok()
+        .golden("status-switched-elsewhere");
+    env.run(&["apply"])
+        .ok()
+        .golden("apply-after-a-switch-elsewhere");
+    assert_eq!(on(&env), ["hello", "inline"]);
+    assert_eq!(env.state()["base"]["toplevel"], other.display().to_string());
+    env.run(&["reset"]).ok();
+    assert_eq!(env.running(), other);
+}
+
+#[test]
+fn another_host_and_its_list_of_modules() {
+    let env = TestEnv::fixture().start("box-list");
+    env.run(&["list"]).ok().golden("list-of-a-list");
+    env.run(&["enable", "pair", "hello"]).ok();
+    assert_eq!(on(&env), ["pair", "hello"]);
+    assert!(env.etc("pair/left").is_some() && env.etc("pair/right").is_some());
+}
+
+#[test]
+fn warnings_of_the_configuration_are_shown_once() {
+    let env = TestEnv::new();
+    let ran = env
+        .run(&["enable", "warning", "--progress", "off"])
+        .ok()
+        .golden("enable-warning");
+    assert_eq!(ran.stderr.matches("services.old is deprecated").count(), 1);
+    let document = env.json(&["enable", "warning", "--force", "--dry-run"]);
+    assert_eq!(strings(&document["warnings"]).len(), 2);
+}
+
+#[test]
+fn the_wish_is_kept_where_a_reboot_finds_it() {
+    let env = TestEnv::new();
+    env.run(&["enable", "web", "hello"]).ok();
+    let wanted = read_json(&env.root("var/lib/runtime-modules/wanted.json"));
+    assert_eq!(
+        (wanted["schema"].as_u64(), strings(&wanted["modules"])),
+        (Some(1), vec!["web".into(), "hello".into()])
+    );
+    env.run(&["reset"]).ok();
+    let wanted = read_json(&env.root("var/lib/runtime-modules/wanted.json"));
+    assert_eq!(strings(&wanted["modules"]), Vec::<String>::new());
+}

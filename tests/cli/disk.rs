@@ -1,0 +1,247 @@
+//! What is on disk after a change, and with which rights.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::support::{TestEnv, read_json};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+        .permissions()
+        .mode()
+        & 0o7777
+}
+
+#[test]
+fn the_state_says_what_is_true() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.run(&["enable", "hello", "inline"]).ok();
+    let state = env.state();
+    assert_eq!(state["schema"], 1);
+    assert_eq!(state["revision"], 2);
+    assert_eq!(state["wanted"], json!(["hello", "inline"]));
+    assert_eq!(state["active"], json!(["hello", "inline"]));
+    assert_eq!(state["current"], env.running().display().to_string());
+    assert_eq!(state["base"]["toplevel"], base.display().to_string());
+    assert_eq!(state["pin"]["host"], "box");
+    assert_eq!(state["pending"], serde_json::Value::Null);
+    let locked = state["pin"]["locked"].as_str().expect("a reference");
+    let source = state["pin"]["source"].as_str().expect("a path");
+    assert!(
+        locked.starts_with(&format!("path:{source}?")) && locked.contains("narHash="),
+        "{locked}"
+    );
+    crate::support::compare(
+        "state",
+        &env.normalise(
+            &fs::read_to_string(env.root("run/runtime-modules/state.json")).expect("read"),
+        ),
+    );
+}
+
+#[test]
+fn files_and_units_of_a_module_are_there_and_go_again() {
+    let env = TestEnv::new();
+    env.run(&["enable", "web", "folder", "users", "clock"]).ok();
+    assert_eq!(
+        env.etc("web/index.html").as_deref(),
+        Some("<h1>minios</h1>\n")
+    );
+    assert!(
+        env.etc("systemd/system/web.service")
+            .is_some_and(|unit| unit.contains("ExecStart="))
+    );
+    assert!(env.root("var/lib/clock").exists());
+    assert_eq!(env.unit("web.service").as_deref(), Some("active"));
+    env.run(&["disable", "web", "folder", "users", "clock"])
+        .ok();
+    assert_eq!(env.etc("web/index.html"), None);
+    assert_eq!(env.etc("systemd/system/web.service"), None);
+    assert_eq!(env.unit("web.service"), None);
+    assert_eq!(env.unit("heartbeat.service").as_deref(), Some("active"));
+}
+
+#[test]
+fn everyone_may_read_the_state_and_nobody_else_the_logs() {
+    let env = TestEnv::new();
+    env.run(&["enable", "inline"]).ok();
+    let run = env.root("run/runtime-modules");
+    assert_eq!(mode(&run), 0o755);
+    assert_eq!(mode(&run.join("state.json")), 0o644);
+    assert_eq!(mode(&run.join("history")), 0o644);
+    assert_eq!(mode(&run.join("lock")), 0o644);
+    assert_eq!(
+        mode(&env.root("var/lib/runtime-modules/wanted.json")),
+        0o644
+    );
+    let logs: Vec<PathBuf> = fs::read_dir(run.join("log"))
+        .expect("logs")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    assert_eq!(logs.len(), 2);
+    assert!(logs.iter().all(|log| mode(log) == 0o600), "{logs:?}");
+    assert!(logs.iter().any(|log| {
+        fs::read_to_string(log)
+            .expect("a log")
+            .contains("setting up /etc...")
+    }));
+}
+
+#[test]
+fn the_history_has_a_record_for_each_transaction() {
+    let env = TestEnv::new();
+    env.run(&["enable", "inline"]).ok();
+    env.run(&["enable", "failing-activation"]).ends_with(6);
+    env.run(&["reset"]).ok();
+    let history = fs::read_to_string(env.root("run/runtime-modules/history")).expect("the history");
+    let mut records = Vec::new();
+    for line in history.lines() {
+        let (length, rest) = line.split_once(' ').expect("a length");
+        let (sum, json) = rest.split_once(' ').expect("a checksum");
+        assert_eq!(length.parse(), Ok(json.len()));
+        assert_eq!(
+            u32::from_str_radix(sum, 16),
+            Ok(crc32fast::hash(json.as_bytes()))
+        );
+        records.push(serde_json::from_str::<serde_json::Value>(json).expect("JSON"));
+    }
+    let told: Vec<_> = records
+        .iter()
+        .map(|one| {
+            (
+                one["revision"].as_u64(),
+                one["outcome"].as_str(),
+                &one["modules"],
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Some(1), Some("activated"), &json!([])),
+            (Some(2), Some("activated"), &json!(["inline"])),
+            (
+                Some(3),
+                Some("returned"),
+                &json!(["inline", "failing-activation"])
+            ),
+            (Some(4), Some("activated"), &json!([])),
+        ]
+    );
+    for record in &records {
+        let phases = record["phases"].as_object().expect("phases");
+        let parts: f64 = phases
+            .iter()
+            .filter(|(name, _)| *name != "total")
+            .filter_map(|(_, time)| time.as_f64())
+            .sum();
+        let total = phases["total"].as_f64().expect("a total");
+        assert!(
+            total >= parts * 0.99,
+            "phases take {parts} ms, and all of it {total} ms: {record}"
+        );
+    }
+}
+
+#[test]
+fn what_runs_its_base_and_its_source_are_kept_from_the_collector() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.run(&["enable", "inline"]).ok();
+    let state = env.state();
+    let kept: Vec<PathBuf> = fs::read_dir(env.root("run/runtime-modules/roots"))
+        .expect("roots")
+        .map(|entry| fs::read_link(entry.expect("an entry").path()).expect("a link"))
+        .collect();
+    for path in [
+        base,
+        env.running(),
+        state["pin"]["source"].as_str().expect("a source").into(),
+    ] {
+        assert!(
+            kept.contains(&path),
+            "{} is not among {kept:?}",
+            path.display()
+        );
+    }
+    // Indirect roots: the store itself knows of each.
+    let registered: Vec<PathBuf> = fs::read_dir(env.path("state/gcroots/auto"))
+        .expect("indirect roots")
+        .filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok())
+        .collect();
+    for entry in fs::read_dir(env.root("run/runtime-modules/roots")).expect("roots") {
+        let path = entry.expect("an entry").path();
+        assert!(
+            registered.contains(&path),
+            "{} is not registered: {registered:?}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn old_systems_are_let_go_and_the_last_ten_are_not() {
+    let env = TestEnv::new();
+    for _ in 0..6 {
+        env.run(&["enable", "inline"]).ok();
+        env.run(&["enable", "conflict-a"]).ok();
+    }
+    let roots = fs::read_dir(env.root("run/runtime-modules/roots"))
+        .expect("roots")
+        .count();
+    assert!(roots <= 4 + 10, "{roots} roots");
+}
+
+#[test]
+fn the_configuration_bakes_where_it_came_from() {
+    let env = TestEnv::new();
+    let baked = read_json(&env.root("etc/runtime-modules/config.json"));
+    assert_eq!(
+        (baked["schema"].as_u64(), baked["host"].as_str()),
+        (Some(1), Some("box"))
+    );
+    let source = baked["flake"]["source"].as_str().expect("a source");
+    assert!(
+        Path::new(source).join("tests/minios/flake.nix").exists(),
+        "{source}"
+    );
+    let url = baked["flake"]["url"].as_str().expect("a reference");
+    assert!(
+        url.starts_with("path:") && url.contains("narHash="),
+        "{url}"
+    );
+}
+
+#[test]
+fn nothing_is_written_outside() {
+    let env = TestEnv::new();
+    env.run(&["enable", "inline"]).ok();
+    // HOME is one of ours, and only the cache of evaluations and of fetches may be used.
+    let home: Vec<_> = fs::read_dir(env.path("home"))
+        .expect("home")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    assert!(home.is_empty(), "{home:?}");
+    let here: Vec<String> = fs::read_dir(env.path(""))
+        .expect("the folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    let known = [
+        "cache", "etc", "home", "log", "root", "source", "state", "store",
+    ];
+    assert!(
+        here.iter().all(|name| known.contains(&name.as_str())),
+        "{here:?}"
+    );
+}

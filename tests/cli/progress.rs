@@ -1,0 +1,364 @@
+//! What is shown while the program works: lines, events, nothing, and bars on a terminal.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::{PROGRAM, TestEnv, has};
+
+#[test]
+fn plain_lines_are_what_there_is_without_a_terminal() {
+    let env = TestEnv::new();
+    let plain = env
+        .run(&["enable", "hello", "--progress", "plain", "--dry-run"])
+        .ok();
+    let auto = env.run(&["enable", "hello", "--dry-run"]).ok();
+    assert_eq!(plain.text().replace(" --progress plain", ""), auto.text());
+    assert!(!plain.stderr.contains('\u{1b}'), "{:?}", plain.stderr);
+}
+
+#[test]
+fn events_are_json_lines() {
+    let env = TestEnv::new();
+    let ran = env
+        .run(&["enable", "hello", "warning", "--progress", "events", "-L"])
+        .ok();
+    let mut lines: Vec<&str> = ran.stderr.lines().collect();
+    // The table at the end is for people.
+    lines.retain(|line| !line.starts_with("  "));
+    assert_eq!(
+        lines.len(),
+        ran.stderr.lines().count(),
+        "with --progress events stderr has nothing but events:\n{}",
+        ran.stderr
+    );
+    let events = ran.events();
+    let has = |event: &str, key: &str, value: &str| {
+        events
+            .iter()
+            .any(|one| one["event"] == event && one[key] == value)
+    };
+    for phase in ["lock", "evaluate", "query", "build", "activate"] {
+        assert!(
+            has("phase-begin", "phase", phase),
+            "{phase}: {}",
+            ran.stderr
+        );
+        assert!(has("phase-end", "phase", phase), "{phase}: {}", ran.stderr);
+    }
+    assert!(has("build", "name", "unit-hello.service"), "{}", ran.stderr);
+    assert!(
+        has("switch-line", "line", "activating the configuration..."),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        has(
+            "warning",
+            "text",
+            "The option services.old is deprecated; use services.new."
+        ),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        events
+            .iter()
+            .any(|one| one["event"] == "missing" && one["build"].as_u64() > Some(0)),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn off_is_silent() {
+    let env = TestEnv::new();
+    let ran = env
+        .run(&["enable", "inline", "--progress", "off"])
+        .ok()
+        .golden("enable-progress-off");
+    assert!(!ran.stderr.contains("evaluate …"));
+    env.run(&["enable", "hello", "--json"])
+        .ok()
+        .golden("enable-json-stderr");
+}
+
+#[test]
+fn build_logs_are_printed_on_demand() {
+    let env = TestEnv::new();
+    let ran = env.run(&["enable", "broken-build", "-L"]).ends_with(4);
+    assert!(
+        ran.stderr.contains("\nbroken-build> compiling part 1\n"),
+        "{}",
+        ran.stderr
+    );
+    let again = env
+        .run(&[
+            "enable",
+            "broken-build",
+            "--print-build-logs",
+            "--progress",
+            "off",
+        ])
+        .ends_with(4);
+    assert!(
+        again.stderr.contains("broken-build> compiling part 40\n"),
+        "{}",
+        again.stderr
+    );
+    let quiet = env.run(&["enable", "broken-build"]).ends_with(4);
+    assert!(!quiet.stderr.contains("broken-build> "), "{}", quiet.stderr);
+}
+
+#[test]
+fn a_hundred_thousand_lines_are_no_burden() {
+    let env = TestEnv::new();
+    let ran = env.run(&["enable", "noisy", "-L"]).ok();
+    assert_eq!(
+        ran.stderr
+            .lines()
+            .filter(|line| line.starts_with("noisy> this is line "))
+            .count(),
+        100_000
+    );
+    assert!(ran.time < Duration::from_secs(20), "{:?}", ran.time);
+}
+
+#[test]
+fn bars_have_no_colour_where_none_is_wanted() {
+    let name = "bars_have_no_colour_where_none_is_wanted";
+    if !has(name, "script") {
+        return;
+    }
+    let env = TestEnv::new();
+    let typescript = |colour: bool| {
+        let file = env.path("typescript");
+        let command = format!("{PROGRAM} enable web --dry-run --progress bars");
+        let mut script = env.other("script");
+        script
+            .args(["-qefc", &command])
+            .arg(&file)
+            .env("TERM", "xterm-256color");
+        if !colour {
+            script.env("NO_COLOR", "1");
+        }
+        env.start_running(script).end().ok();
+        fs::read_to_string(file).expect("a typescript")
+    };
+    assert!(
+        colours(&typescript(true)) > 0,
+        "no colour at all: {:?}",
+        typescript(true)
+    );
+    assert_eq!(colours(&typescript(false)), 0, "{:?}", typescript(false));
+}
+
+/// Escape sequences that choose a colour.
+fn colours(text: &str) -> usize {
+    let sequences = text.split("\u{1b}[").skip(1);
+    sequences
+        .filter(|rest| {
+            let parameters = rest
+                .split(|c: char| c.is_ascii_alphabetic())
+                .next()
+                .unwrap_or_default();
+            let is_style = rest[parameters.len()..].starts_with('m');
+            is_style
+                && parameters
+                    .split(';')
+                    .any(|one| one.len() >= 2 && one.starts_with(['3', '4', '9']))
+        })
+        .count()
+}
+
+/// A terminal, in a tmux server of its own.
+struct Terminal<'a> {
+    env: &'a TestEnv,
+}
+
+impl<'a> Terminal<'a> {
+    /// Runs `command` in a shell, and then leaves the terminal as it is.
+    fn start(env: &'a TestEnv, columns: u32, command: &str) -> Self {
+        let terminal = Self { env };
+        let shell = format!(
+            "stty -a > {0}/stty-before; {command}; echo \"code $?\" > {0}/code; stty -a > {0}/stty-after; sleep 600",
+            env.path("").display()
+        );
+        let (columns, done) = (columns.to_string(), ["new-session", "-d", "-x"]);
+        let arguments = [&done[..], &[&columns, "-y", "40", "/bin/sh", "-c", &shell]].concat();
+        assert!(terminal.tmux(&arguments).status().expect("tmux").success());
+        terminal
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Command {
+        let mut command = self.env.other("tmux");
+        command
+            .arg("-S")
+            .arg(self.env.path("tmux.sock"))
+            .args(["-f", "/dev/null"])
+            .args(arguments);
+        command
+            .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8");
+        command
+    }
+
+    fn ask(&self, arguments: &[&str]) -> String {
+        let output = self.tmux(arguments).output().expect("tmux");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// What is on the screen.
+    fn screen(&self) -> String {
+        self.ask(&["capture-pane", "-p"])
+    }
+
+    /// Waits until the screen shows this.
+    fn until(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.screen().contains(text) {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "never {text:?}:\n{}",
+                self.screen()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for the command's end, and returns its exit code.
+    fn end(&self) -> String {
+        let begun = Instant::now();
+        loop {
+            // Written after the command, and the other after that.
+            if self.env.path("stty-after").exists() {
+                std::thread::sleep(Duration::from_millis(100));
+                return fs::read_to_string(self.env.path("code"))
+                    .expect("a code")
+                    .trim()
+                    .to_string();
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "it does not end:\n{}",
+                self.screen()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The terminal is as it was: its settings, a cursor that can be seen, no attribute that stays on, and nothing on the
+    /// screen but words.
+    fn is_restored(&self) {
+        let stty = |file| {
+            let settings = fs::read_to_string(self.env.path(file)).expect("settings");
+            // The first line is about its size.
+            settings.split_once('\n').expect("lines").1.to_string()
+        };
+        assert_eq!(stty("stty-before"), stty("stty-after"));
+        assert_eq!(
+            self.ask(&["display-message", "-p", "#{cursor_flag} #{alternate_on}"])
+                .trim(),
+            "1 0"
+        );
+        let screen = self.screen();
+        assert!(
+            !screen.contains([
+                '━', '╸', '⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏', '\u{1b}'
+            ]),
+            "{screen}"
+        );
+    }
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        let _ = self.tmux(&["kill-server"]).status();
+    }
+}
+
+#[test]
+fn bars_are_seen_and_leave_nothing_behind() {
+    let name = "bars_are_seen_and_leave_nothing_behind";
+    if !has(name, "tmux") {
+        return;
+    }
+    for columns in [80, 200] {
+        let env = TestEnv::fixture().gated().start("box");
+        let terminal = Terminal::start(&env, columns, &format!("{PROGRAM} enable slow hello"));
+        terminal.until("waiting");
+        let screen = terminal.screen();
+        assert!(
+            screen
+                .lines()
+                .any(|line| line.starts_with("build ") && line.contains("built")),
+            "{screen}"
+        );
+        assert!(
+            screen.lines().any(|line| line.trim().starts_with("gate ")),
+            "{screen}"
+        );
+        assert!(
+            screen
+                .lines()
+                .all(|line| line.chars().count() <= columns as usize),
+            "{screen}"
+        );
+        env.open_gate();
+        assert_eq!(terminal.end(), "code 0", "{}", terminal.screen());
+        terminal.is_restored();
+        let screen = env.normalise(&terminal.screen());
+        crate::support::compare(
+            &format!("bars-{columns}"),
+            &(screen.trim_end().to_string() + "\n"),
+        );
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_the_terminal_as_it_was() {
+    let name = "ctrl_c_leaves_the_terminal_as_it_was";
+    if !has(name, "tmux") {
+        return;
+    }
+    let env = TestEnv::fixture().gated().start("box");
+    let terminal = Terminal::start(
+        &env,
+        80,
+        &format!("trap : INT; {PROGRAM} enable slow hello"),
+    );
+    terminal.until("waiting");
+    assert!(
+        terminal
+            .tmux(&["send-keys", "C-c"])
+            .status()
+            .expect("tmux")
+            .success()
+    );
+    assert_eq!(terminal.end(), "code 130", "{}", terminal.screen());
+    terminal.is_restored();
+    let screen = env.normalise(&terminal.screen());
+    crate::support::compare("bars-interrupted", &(screen.trim_end().to_string() + "\n"));
+}
+
+#[test]
+fn a_resize_in_between_does_no_harm() {
+    let name = "a_resize_in_between_does_no_harm";
+    if !has(name, "tmux") {
+        return;
+    }
+    let env = TestEnv::fixture().gated().start("box");
+    let terminal = Terminal::start(&env, 200, &format!("{PROGRAM} enable slow hello"));
+    terminal.until("waiting");
+    assert!(
+        terminal
+            .tmux(&["resize-window", "-x", "60", "-y", "20"])
+            .status()
+            .expect("tmux")
+            .success()
+    );
+    std::thread::sleep(Duration::from_millis(500));
+    env.open_gate();
+    assert_eq!(terminal.end(), "code 0", "{}", terminal.screen());
+    terminal.is_restored();
+}

@@ -1,0 +1,237 @@
+//! What is refused, for a reason that can be removed: lock, state, rights. Nothing is changed by it.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+
+use unix::fcntl::{Flock, FlockArg};
+
+use crate::support::{PROGRAM, TestEnv, has, skip};
+
+#[test]
+fn while_another_holds_the_lock() {
+    let env = TestEnv::new();
+    let path = env.root("run/runtime-modules/lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .truncate(true)
+        .open(&path)
+        .expect("the lock");
+    writeln!(file, "enable web (process 4711)").expect("a name");
+    let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).expect("free");
+    let before = env.everything();
+    env.run(&["enable", "inline", "--progress", "off"])
+        .ends_with(5)
+        .golden("lock-held");
+    before.is_still(&env.everything());
+    // Reading needs no lock.
+    env.run(&["status"]).ok();
+    env.run(&["list"]).ok();
+    env.run(&["enable", "inline", "--dry-run"]).ok();
+    drop(held);
+    env.run(&["enable", "inline"]).ok();
+}
+
+#[test]
+fn a_lock_that_a_dead_one_left_is_free() {
+    let env = TestEnv::new();
+    fs::write(
+        env.root("run/runtime-modules/lock"),
+        "enable web (process 4711)\n",
+    )
+    .expect("a name");
+    env.run(&["enable", "inline"]).ok();
+}
+
+#[test]
+fn a_state_that_cannot_be_read() {
+    let env = TestEnv::new();
+    let state = env.root("run/runtime-modules/state.json");
+    let whole = fs::read_to_string(&state).expect("the state");
+    let cases = [
+        ("cut", whole[..whole.len() / 2].to_string()),
+        ("empty", String::new()),
+        ("newer", whole.replacen("\"schema\": 1", "\"schema\": 2", 1)),
+        (
+            "without-schema",
+            whole.replacen("\"schema\"", "\"skema\"", 1),
+        ),
+        (
+            "odd",
+            whole.replacen("\"revision\": 1", "\"revision\": \"one\"", 1),
+        ),
+    ];
+    for (name, text) in cases {
+        fs::write(&state, text).expect("written");
+        let before = env.everything();
+        env.run(&["enable", "inline"])
+            .ends_with(5)
+            .golden(&format!("state-{name}"));
+        for command in [
+            &["status"][..],
+            &["list"],
+            &["reset"],
+            &["apply", "--dry-run"],
+            &["disable", "inline", "--json"],
+        ] {
+            env.run(command).ends_with(5);
+        }
+        before.is_still(&env.everything());
+    }
+    // The way out that the message names.
+    fs::remove_file(&state).expect("moved away");
+    // What was baked is the source then, and it does not say where newer ones come from.
+    env.run(&["rebuild"])
+        .ends_with(5)
+        .golden("rebuild-without-a-source");
+    env.run(&["enable", "inline"]).ok();
+}
+
+#[test]
+fn a_baked_file_that_cannot_be_read() {
+    let env = TestEnv::new();
+    let baked = env.root("etc/runtime-modules/config.json");
+    let text = fs::read_to_string(&baked).expect("the file");
+    fs::remove_file(&baked).expect("the link");
+    fs::write(&baked, text.replacen("\"schema\":1", "\"schema\":7", 1)).expect("written");
+    env.run(&["list"]).ends_with(5).golden("baked-newer");
+    fs::write(&baked, "{").expect("written");
+    env.run(&["list"]).ends_with(5).golden("baked-damaged");
+}
+
+#[test]
+fn a_damaged_history_is_not_written_over() {
+    let env = TestEnv::new();
+    let history = env.root("run/runtime-modules/history");
+    env.run(&["enable", "inline"]).ok();
+    let mut bytes = fs::read(&history).expect("the history");
+    bytes[20] ^= 1;
+    fs::write(&history, &bytes).expect("written");
+    let running = env.running();
+    let ran = env.run(&["enable", "hello", "--progress", "off"]);
+    assert_eq!(ran.code, 5, "{}", ran.text());
+    ran.golden("history-damaged");
+    assert_eq!(
+        env.running(),
+        running,
+        "it was activated, and only then said that it cannot be recorded"
+    );
+}
+
+#[test]
+fn a_state_that_moved_on_while_it_was_built() {
+    let env = TestEnv::fixture().gated().start("box");
+    let mut running = env.start_running(env.command(["enable", "slow", "--progress", "events"]));
+    running.until("\"name\":\"gate\"");
+    // Nothing is locked meanwhile.
+    env.run(&["enable", "inline"]).ok();
+    let (state, toplevel) = (env.state(), env.running());
+    env.open_gate();
+    let ran = running.end().ends_with(5);
+    let message: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .collect();
+    crate::support::compare(
+        "state-moved-on",
+        &env.normalise(&(message.join("\n") + "\n")),
+    );
+    assert_eq!((env.state(), env.running()), (state, toplevel));
+}
+
+#[test]
+fn a_system_that_was_switched_while_it_was_built() {
+    let env = TestEnv::fixture().gated().start("box");
+    let base = env.running();
+    env.run(&["enable", "inline"]).ok();
+    let mut running = env.start_running(env.command(["enable", "slow", "--progress", "events"]));
+    running.until("\"name\":\"gate\"");
+    env.switch_by_hand(&base);
+    env.open_gate();
+    let ran = running.end().ends_with(5);
+    let message: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .collect();
+    crate::support::compare(
+        "system-moved-on",
+        &env.normalise(&(message.join("\n") + "\n")),
+    );
+    assert_eq!(
+        (env.running(), env.active()),
+        (base, vec!["inline".to_string()])
+    );
+}
+
+/// The program as somebody who is not root, on the real machine's root, where such a one can change nothing.
+fn as_nobody(test: &str, env: &TestEnv, arguments: &[&str]) -> Option<std::process::Command> {
+    let mut command = if unix::unistd::geteuid().is_root() {
+        if !has(test, "unshare") {
+            return None;
+        }
+        // A user namespace: another user by id, who still may read our build folder.
+        let mut command = env.other("/usr/bin/unshare");
+        let probe = env
+            .other("/usr/bin/unshare")
+            .args(["--user", "--map-user=1000", "true"])
+            .output()
+            .expect("unshare");
+        if !probe.status.success() {
+            skip(test, "this kernel gives no user namespaces");
+            return None;
+        }
+        command
+            .args(["--user", "--map-user=1000", "--", PROGRAM])
+            .args(arguments);
+        command
+    } else {
+        env.command(arguments)
+    };
+    command
+        .env_remove("RUNTIME_MODULE_ROOT")
+        .env("PATH", env.path("empty"));
+    Some(command)
+}
+
+#[test]
+fn whoever_is_not_root_is_told_before_any_work() {
+    let test = "whoever_is_not_root_is_told_before_any_work";
+    let env = TestEnv::fixture();
+    if std::path::Path::new("/run/runtime-modules").exists()
+        || std::path::Path::new("/etc/runtime-modules").exists()
+    {
+        return skip(test, "this machine uses runtime-module itself");
+    }
+    let flake = env.flake();
+    let enable = ["enable", "hello", "--flake", &flake, "--host", "box"];
+    let Some(command) = as_nobody(test, &env, &[&enable[..], &["--elevate", "none"]].concat())
+    else {
+        return;
+    };
+    let ran = env.start_running(command).end().ends_with(5);
+    crate::support::compare("no-rights", &env.normalise(&ran.stderr));
+    // Nothing that gives rights is on this PATH.
+    for how in ["auto", "sudo", "doas"] {
+        let Some(command) = as_nobody(test, &env, &[&enable[..], &["--elevate", how]].concat())
+        else {
+            return;
+        };
+        let ran = env.start_running(command).end().ends_with(5);
+        crate::support::compare(&format!("no-rights-{how}"), &env.normalise(&ran.stderr));
+    }
+    assert!(
+        !env.path("store").exists(),
+        "work was done before the rights were there"
+    );
+    // A dry run needs none.
+    let Some(command) = as_nobody(
+        test,
+        &env,
+        &[&enable[..], &["--elevate", "none", "--dry-run"]].concat(),
+    ) else {
+        return;
+    };
+    env.start_running(command).end().ok();
+}

@@ -1,0 +1,21 @@
+//! The built program, run as people run it, on the fixture `tests/minios`: each test in a store and a root of its own.
+
+#![expect(
+    clippy::panic,
+    reason = "a test fails by a panic, also in what tests share"
+)]
+
+mod support;
+
+mod cli {
+    mod bad_input;
+    mod changes;
+    mod daemon;
+    mod disk;
+    mod interrupts;
+    mod listing;
+    mod options;
+    mod progress;
+    mod refusals;
+    mod traced;
+}

@@ -1,0 +1,113 @@
+//! Golden files: whole texts that must not change unnoticed. `UPDATE_GOLDEN=1` rewrites them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What differs from run to run, and what stands for it. In this order.
+const CHANGING: [(&str, &str); 15] = [
+    // Store paths and hashes.
+    (r"\b[0-9a-df-np-sv-z]{32}-", "<hash>-"),
+    (r"sha256-[A-Za-z0-9+/]{43}(=|%3D)", "<hash>"),
+    (r"lastModified=\d+", "lastModified=<n>"),
+    // Transactions and processes.
+    (r"\b1\d{12}-\d+\b", "<transaction>"),
+    (r"\(process \d+\)", "(process <n>)"),
+    // Times, also those that are aligned.
+    (r" *\b(\d+ m \d\d s|\d+(\.\d+)? (ms|s))\b", " <time>"),
+    (
+        r#"("milliseconds"|"cpu"|"lock"|"evaluate"|"query"|"fetch"|"build"|"activate"|"total"): [\d.]+"#,
+        "$1: <time>",
+    ),
+    (r#"("time"|"lastModified"): \d+"#, "$1: <time>"),
+    // Numbers of the evaluator.
+    (r"\b[\d,]+ (files|thunks|calls)\b", "<n> $1"),
+    (r"\b(no collection|\d+ collections?)\b", "<n> collections"),
+    (r"\b[\d.]+ (B|[kMG]B) allocated\b", "<n> allocated"),
+    (r"\bpeak [\d.]+ (B|[kMG]B)", "peak <n>"),
+    (
+        r#"("(?:thunks|functionCalls|primopCalls|lookups|values|allocatedBytes|heapBytes|collections|peakBytes|files|initialHeapBytes)"): \d+"#,
+        "$1: <n>",
+    ),
+    // Versions.
+    (
+        r"runtime-module \d+\.\d+\.\d+ \(libnix [\d.]+\)",
+        "runtime-module <version> (libnix <version>)",
+    ),
+    // Whatever of a log's lines is cut off depends on nothing that is looked at here.
+    (r"[ \t]+\n", "\n"),
+];
+
+static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    CHANGING
+        .iter()
+        .map(|(rule, name)| (Regex::new(rule).expect("a rule"), *name))
+        .collect()
+});
+
+/// Replaces what differs from run to run.
+pub fn normalise(text: &str, place: &Path) -> String {
+    let mut text = text.replace(&place.display().to_string(), "T");
+    for (rule, name) in RULES.iter() {
+        text = rule.replace_all(&text, *name).into_owned();
+    }
+    sort_builds(&text)
+}
+
+/// Which of several builds is the first is up to their hashes.
+fn sort_builds(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    for group in lines.chunk_by_mut(|a, b| is_build(a) && is_build(b)) {
+        group.sort_unstable();
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn is_build(line: &str) -> bool {
+    line.strip_prefix("build: ")
+        .is_some_and(|rest| rest != "<time>")
+}
+
+/// Compares a text with the golden file of this name.
+pub fn compare(name: &str, text: &str) {
+    let path = PathBuf::from(format!(
+        "{}/tests/golden/{name}.txt",
+        env!("CARGO_MANIFEST_DIR")
+    ));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).expect("the golden file written");
+        return;
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        golden == text,
+        "{}\n{}(UPDATE_GOLDEN=1 takes the new text for right)",
+        path.display(),
+        difference(&golden, text)
+    );
+}
+
+/// The lines that differ: those before and after that are the same are counted.
+fn difference(golden: &str, text: &str) -> String {
+    let (old, new): (Vec<&str>, Vec<&str>) = (golden.lines().collect(), text.lines().collect());
+    let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+    let tail = old[head..]
+        .iter()
+        .rev()
+        .zip(new[head..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let lines = |sign: char, lines: &[&str]| {
+        lines
+            .iter()
+            .map(|line| format!("{sign} {line}\n"))
+            .collect::<String>()
+    };
+    format!(
+        "  ({head} lines are the same)\n{}{}  ({tail} lines are the same)\n",
+        lines('-', &old[head..old.len() - tail]),
+        lines('+', &new[head..new.len() - tail])
+    )
+}

@@ -1,0 +1,290 @@
+//! One environment a test: a store, a root that stands for the machine, a cache and a copy of the fixture, all of them
+//! below one temporary folder. Nothing outside it is touched, and tests can run beside each other.
+
+mod golden;
+mod needs;
+mod processes;
+mod run;
+mod tree;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use golden::{compare, normalise};
+pub use needs::{has, nix, skip};
+pub use processes::Processes;
+pub use run::{Ran, Running};
+pub use tree::{Tree, copy};
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module");
+
+/// Where the repository is.
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+/// What a machine has of Nix settings: a store that an ordinary user can have, and no network.
+const SETTINGS: &str = "build-users-group =\nsubstituters =\nsandbox = false\nflake-registry =\n";
+
+/// The environment of one test.
+pub struct TestEnv {
+    dir: TempDir,
+}
+
+impl TestEnv {
+    /// The host `box` runs, with no module on.
+    pub fn new() -> Self {
+        Self::fixture().start("box")
+    }
+
+    /// Nothing runs yet; the fixture is there to be changed.
+    pub fn fixture() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("runtime-module-")
+            .tempdir()
+            .expect("a temporary folder");
+        let env = Self { dir };
+        for folder in ["etc", "home", "root", "source/tests"] {
+            fs::create_dir_all(env.path(folder)).expect("a folder");
+        }
+        fs::write(env.path("etc/nix.conf"), SETTINGS).expect("nix.conf");
+        let repository = Path::new(REPOSITORY);
+        copy(
+            &repository.join("tests/minios"),
+            &env.path("source/tests/minios"),
+        );
+        copy(&repository.join("nixos"), &env.path("source/nixos"));
+        fs::copy(busybox(), env.fixture_path("busybox")).expect("a busybox in the fixture");
+        env
+    }
+
+    /// Activates `host` without any module on the empty root.
+    pub fn start(self, host: &str) -> Self {
+        let flake = self.flake();
+        self.run(&[
+            "apply",
+            "--flake",
+            &flake,
+            "--host",
+            host,
+            "--progress",
+            "off",
+        ])
+        .ok();
+        self
+    }
+
+    /// Replaces a module of the fixture. Before [`Self::start`], since what runs is pinned.
+    pub fn module(self, name: &str, text: &str) -> Self {
+        self.edit(&format!("runtime/{name}.nix"), |_| text.to_string())
+    }
+
+    /// Makes the module `slow` one whose build ends when the file `gate` appears (see [`Self::open_gate`]).
+    pub fn gated(self) -> Self {
+        let gate = self.path("gate").display().to_string();
+        let text = format!(
+            r#"{{ pkgs, ... }}: {{
+  environment.etc.gate.source = pkgs.runCommand "gate" {{ }} ''
+    echo waiting
+    while [ ! -e {gate} ]; do sleep 0.02; done
+    echo open > $out
+  '';
+}}"#
+        );
+        self.module("slow", &text)
+    }
+
+    /// Lets go what waits at the gate.
+    pub fn open_gate(&self) {
+        fs::write(self.path("gate"), "").expect("the gate");
+    }
+
+    /// Changes a file of the fixture.
+    pub fn edit(self, file: &str, change: impl FnOnce(&str) -> String) -> Self {
+        let path = self.fixture_path(file);
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        let after = change(&before);
+        assert_ne!(before, after, "{file} is not what the test takes it for");
+        fs::write(path, after).expect("the fixture changed");
+        self
+    }
+
+    /// A path below the temporary folder.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    /// A path in the machine's root.
+    pub fn root(&self, path: &str) -> PathBuf {
+        self.path("root").join(path)
+    }
+
+    /// A file of the fixture.
+    pub fn fixture_path(&self, path: &str) -> PathBuf {
+        self.path("source/tests/minios").join(path)
+    }
+
+    /// The fixture as a flake reference.
+    pub fn flake(&self) -> String {
+        format!("path:{}?dir=tests/minios", self.path("source").display())
+    }
+
+    /// The store as a URL.
+    pub fn store(&self) -> String {
+        let at = |name| self.path(name).display().to_string();
+        format!(
+            "local?store={}&state={}&log={}",
+            at("store"),
+            at("state"),
+            at("log")
+        )
+    }
+
+    /// The program with these arguments, in an environment of this test and nothing else.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = self.other(PROGRAM);
+        command.args(arguments);
+        command
+    }
+
+    /// Another program in the same environment.
+    pub fn other(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.path("home"))
+            .env("NIX_CONF_DIR", self.path("etc"))
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .env("RUNTIME_MODULE_ROOT", self.path("root"))
+            .env("RUNTIME_MODULE_STORE", self.store())
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.start_running(self.command(arguments)).end()
+    }
+
+    /// Runs it, and reads the one document on stdout.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        self.run(&[arguments, &["--json"]].concat()).ok().json()
+    }
+
+    /// Starts a command of this environment.
+    pub fn start_running(&self, command: Command) -> Running {
+        Running::start(command, self.dir.path())
+    }
+
+    /// The processes that belong to this environment.
+    pub fn processes(&self) -> Processes {
+        Processes::of(self.dir.path())
+    }
+
+    /// The state file.
+    pub fn state(&self) -> Value {
+        read_json(&self.root("run/runtime-modules/state.json"))
+    }
+
+    /// The toplevel that runs.
+    pub fn running(&self) -> PathBuf {
+        fs::read_link(self.root("run/current-system")).expect("a system runs")
+    }
+
+    /// Makes another toplevel the one that runs, as somebody else would.
+    pub fn switch_by_hand(&self, toplevel: &Path) {
+        let link = self.root("run/current-system");
+        fs::remove_file(&link).expect("the old link");
+        symlink(toplevel, link).expect("the new link");
+    }
+
+    /// Whether a module's unit is up.
+    pub fn unit(&self, name: &str) -> Option<String> {
+        let text = fs::read_to_string(self.root("run/minios/units").join(name)).ok()?;
+        Some(text.trim().to_string())
+    }
+
+    /// A file in the machine's /etc.
+    pub fn etc(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.root("etc").join(name)).ok()
+    }
+
+    /// Modules that the state says are on.
+    pub fn active(&self) -> Vec<String> {
+        strings(&self.state()["active"])
+    }
+
+    /// Everything below the root, and whatever else a run could change, except the store's own books.
+    pub fn everything(&self) -> Tree {
+        Tree::of(&self.path("root"))
+    }
+
+    /// The outputs in the store: whatever is neither a derivation nor a source.
+    pub fn outputs(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path("store")).expect("the store");
+        let names = entries.map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        });
+        let mut outputs: Vec<String> = names
+            .filter(|name| {
+                !name.ends_with(".drv") && !name.ends_with("-source") && !name.starts_with('.')
+            })
+            .collect();
+        outputs.sort();
+        outputs
+    }
+
+    /// `text` with everything that differs from run to run replaced.
+    pub fn normalise(&self, text: &str) -> String {
+        normalise(text, self.dir.path())
+    }
+}
+
+impl Drop for TestEnv {
+    fn drop(&mut self) {
+        // A test that fails in the middle leaves nothing that runs.
+        self.processes().end();
+    }
+}
+
+/// Reads a JSON file.
+pub fn read_json(path: &Path) -> Value {
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
+    serde_json::from_str(&text)
+        .unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()))
+}
+
+/// The strings of a JSON list.
+pub fn strings(value: &Value) -> Vec<String> {
+    let list = value
+        .as_array()
+        .unwrap_or_else(|| panic!("no list: {value}"));
+    list.iter()
+        .map(|one| one.as_str().unwrap_or_default().to_string())
+        .collect()
+}
+
+/// A static busybox: what the fixture is built with.
+fn busybox() -> PathBuf {
+    let places = [
+        Path::new(REPOSITORY).join("tests/minios/busybox"),
+        "/bin/busybox".into(),
+        "/usr/bin/busybox".into(),
+    ];
+    places
+        .into_iter()
+        .find(|path| path.exists())
+        .expect("there is no static busybox: apt-get install busybox-static, or copy one to tests/minios/busybox")
+}

@@ -1,0 +1,229 @@
+//! A run of the program: started, listened to, ended, and what came of it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use unix::sys::signal::{Signal, kill, killpg};
+use unix::unistd::Pid;
+
+use super::golden::{compare, normalise};
+
+/// Beyond this a run hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A program under way, in a process group of its own.
+pub struct Running {
+    child: Child,
+    arguments: String,
+    place: PathBuf,
+    started: Instant,
+    stdout: Option<JoinHandle<String>>,
+    lines: Receiver<String>,
+    stderr: String,
+}
+
+impl Running {
+    /// Starts it.
+    pub fn start(mut command: Command, place: &Path) -> Self {
+        command
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        let started = Instant::now();
+        let mut child = command.spawn().expect("the program started");
+        let mut stdout = child.stdout.take().expect("a pipe");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stderr.split(b'\n') {
+                let line = String::from_utf8_lossy(&line.expect("stderr read")).into_owned();
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            arguments: words.join(" "),
+            place: place.to_path_buf(),
+            started,
+            stdout: Some(std::thread::spawn(move || {
+                let mut bytes = Vec::new();
+                stdout.read_to_end(&mut bytes).expect("stdout read");
+                String::from_utf8_lossy(&bytes).into_owned()
+            })),
+            lines,
+            stderr: String::new(),
+        }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"))
+    }
+
+    /// Listens until a line of stderr has `text` in it.
+    pub fn until(&mut self, text: &str) {
+        let begun = Instant::now();
+        loop {
+            match self
+                .lines
+                .recv_timeout(PATIENCE.saturating_sub(begun.elapsed()))
+            {
+                Ok(line) => {
+                    let found = line.contains(text);
+                    self.hear(&line);
+                    if found {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{}: never said {text:?}:\n{}", self.arguments, self.stderr)
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!(
+                        "{}: ended and never said {text:?}:\n{}",
+                        self.arguments, self.stderr
+                    )
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, line: &str) {
+        self.stderr.push_str(line);
+        self.stderr.push('\n');
+    }
+
+    /// Sends it a signal, and to nobody else.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("a signal sent");
+    }
+
+    /// Sends a signal to all of its group, as a terminal does for Ctrl-C.
+    pub fn signal_group(&self, signal: Signal) {
+        killpg(self.pid(), signal).expect("a signal sent");
+    }
+
+    /// Waits for the end of the process itself, whoever else may hold its pipes.
+    fn wait(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("waited") {
+                return status;
+            }
+            if begun.elapsed() > PATIENCE {
+                self.child.kill().expect("killed");
+                panic!("{}: hangs:\n{}", self.arguments, self.stderr);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Lets it end.
+    pub fn end(mut self) -> Ran {
+        let status = self.wait();
+        let time = self.started.elapsed();
+        // Whoever goes on without it may hold its stderr: what is not there soon after the end was not said by it.
+        while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
+            self.hear(&line);
+        }
+        let stdout = self
+            .stdout
+            .take()
+            .expect("once")
+            .join()
+            .expect("stdout read");
+        Ran {
+            code: status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            stdout,
+            stderr: self.stderr,
+            time,
+            arguments: self.arguments,
+            place: self.place,
+        }
+    }
+}
+
+/// What came of a run.
+pub struct Ran {
+    /// The exit code; 128 and the signal's number where one ended it.
+    pub code: i32,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+    /// How long it took.
+    pub time: Duration,
+    arguments: String,
+    place: PathBuf,
+}
+
+impl Ran {
+    /// All is well.
+    pub fn ok(self) -> Self {
+        self.ends_with(0)
+    }
+
+    /// It ended with this code.
+    pub fn ends_with(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "the exit code of\n{}", self.text());
+        self
+    }
+
+    /// The one JSON document on stdout, of schema 1.
+    pub fn json(&self) -> Value {
+        let value: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("stdout is not one JSON document: {error}\n{}", self.text())
+        });
+        assert_eq!(value["schema"], 1, "the schema of\n{}", self.text());
+        value
+    }
+
+    /// Compares all that it said with a golden file.
+    pub fn golden(self, name: &str) -> Self {
+        compare(name, &self.text());
+        self
+    }
+
+    /// Everything, as golden files have it.
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "$ runtime-module {}\nexit code {}\n",
+            self.arguments, self.code
+        );
+        for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
+            if !stream.is_empty() {
+                text.push_str(&format!("--- {name}\n{stream}"));
+                if !stream.ends_with('\n') {
+                    text.push_str("(no line end)\n");
+                }
+            }
+        }
+        normalise(&text, &self.place)
+    }
+
+    /// Every line of stderr as an event of schema 1.
+    pub fn events(&self) -> Vec<Value> {
+        let event = |line: &str| {
+            let value: Value = serde_json::from_str(line)
+                .unwrap_or_else(|error| panic!("no event: {line:?}: {error}"));
+            assert_eq!(value["schema"], 1, "{line}");
+            assert!(value["event"].is_string(), "{line}");
+            value
+        };
+        self.stderr.lines().map(event).collect()
+    }
+}

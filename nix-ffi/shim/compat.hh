@@ -222,7 +222,7 @@ std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::Sou
     return {std::move(storePath), std::string(nix::CanonPath(sub).rel())};
 }
 
-/** From 2.34 only stores that are file systems know real paths. */
+/** From 2.33 only stores that are file systems know real paths, there as text, from 2.34 as a path. */
 template<class S, class Local = nix::LocalFSStore>
 std::string real_path(S & store, const nix::StorePath & path)
 {

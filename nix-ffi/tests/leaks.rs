@@ -58,7 +58,7 @@ fn failing_locks() {
             for _ in 0..TIMES / 4 {
                 let request = LockRequest {
                     reference,
-                    base_directory: &common::folder(),
+                    base_directory: &common::fresh_folder("base"),
                     overrides: &[("a".into(), "path:/b".into())],
                     allow_unlocked: true,
                     use_registries: false,

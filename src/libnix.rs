@@ -225,7 +225,7 @@ impl Evaluator {
         locked.0.read(&self.state)
     }
 
-    /// Applies a function of ours to the flake's outputs and a request in JSON; nothing is forced yet.
+    /// Applies a function of ours to the flake's outputs, the top of its source and a request in JSON; nothing is forced yet.
     pub fn apply(
         &self,
         function: &Expression,
@@ -233,12 +233,13 @@ impl Evaluator {
         request: &str,
     ) -> Result<Value<'_>, NixError> {
         let outputs = locked.0.outputs(&self.state)?;
+        let source = locked.0.source(&self.state)?;
         let text = nix_ffi::Value::string(&self.state, request)?;
         let value = nix_ffi::apply(
             &self.state,
             function.text,
             function.name,
-            &[&outputs, &text],
+            &[&outputs, &source, &text],
         )?;
         Ok(Value {
             value,

@@ -384,10 +384,7 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
                 .map(|pin| pin.url.clone());
             let url = url.or(asked).or_else(|| situation.usual.clone()).ok_or_else(|| {
                 Failure::Refused
-                    .error(format!(
-                        "{}: it is not known which flake this machine's configuration comes from",
-                        wish.words()
-                    ))
+                    .error("it is not known which flake this machine's configuration comes from")
                     .hint("name it with --flake, and its host with --host; it is pinned then")
                     .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once")
             })?;

@@ -5,7 +5,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -114,6 +114,8 @@ impl EvaluatorProcess {
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // A terminal's Ctrl-C and hang-up are the client's; it tells the evaluator what it is to know.
+            .process_group(0)
             // libnix has no way to give its counters but to print them where this says.
             .env("NIX_SHOW_STATS_PATH", "/dev/stdout");
         if let Some(bytes) = start.initial_heap {

@@ -260,6 +260,16 @@ void register_flakes(Flakes & flakes, Evaluation & evaluation)
 #endif
 }
 
+/** From 2.33 path values are allocated in the evaluator's own memory. */
+template<class V, class State>
+void make_path(V & value, State & state, const nix::SourcePath & path)
+{
+    if constexpr (requires { value.mkPath(path, state.mem); })
+        value.mkPath(path, state.mem);
+    else
+        value.mkPath(path);
+}
+
 /** 2.32 counts only on request. */
 inline void enable_counters()
 {

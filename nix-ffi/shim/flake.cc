@@ -106,21 +106,42 @@ extern "C" void nix_ffi_locked_read(
     });
 }
 
+/** A fresh value that `fill` gives its content; let go of where that fails. */
+template<class F>
+static nix_value * filled_value(EvalState * state, F && fill)
+{
+    nix_c_context inner;
+    auto value = nix_alloc_value(&inner, state);
+    if (!value)
+        throw nix::Error("making a value failed: %s", inner.last_err.value_or("no memory"));
+    try {
+        fill(cpp_value(value));
+    } catch (...) {
+        nix_ffi_value_free(value);
+        throw;
+    }
+    return value;
+}
+
 extern "C" nix_value *
 nix_ffi_outputs(nix_c_context * context, EvalState * state, const nix_ffi_locked * locked) noexcept
 {
-    return guarded(context, static_cast<nix_value *>(nullptr), [&]() -> nix_value * {
+    return guarded(context, static_cast<nix_value *>(nullptr), [&] {
         Interruptible interruptible;
-        nix_c_context inner;
-        auto value = nix_alloc_value(&inner, state);
-        if (!value)
-            throw nix::Error("making a value failed: %s", inner.last_err.value_or("no memory"));
-        try {
-            nix::flake::callFlake(state->state, locked->flake, cpp_value(value));
-        } catch (...) {
-            nix_ffi_value_free(value);
-            throw;
-        }
-        return value;
+        return filled_value(state, [&](nix::Value & value) {
+            nix::flake::callFlake(state->state, locked->flake, value);
+        });
+    });
+}
+
+extern "C" nix_value *
+nix_ffi_source(nix_c_context * context, EvalState * state, const nix_ffi_locked * locked) noexcept
+{
+    return guarded(context, static_cast<nix_value *>(nullptr), [&] {
+        auto top = locked->flake.flake.path.parent();
+        auto directory = source_tree(state->state, top).second;
+        for (auto depth = nix::tokenizeString<std::vector<std::string>>(directory, "/").size(); depth > 0; --depth)
+            top = top.parent();
+        return filled_value(state, [&](nix::Value & value) { make_path(value, state->state, top); });
     });
 }

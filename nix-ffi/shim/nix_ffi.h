@@ -257,6 +257,10 @@ void nix_ffi_locked_set(
 nix_value *
 nix_ffi_outputs(nix_c_context * context, EvalState * state, const nix_ffi_locked * locked) NIX_FFI_NOEXCEPT;
 
+/** The top of the flake's source tree as a path value, as the flake's own paths are. Null on failure; else decref. */
+nix_value *
+nix_ffi_source(nix_c_context * context, EvalState * state, const nix_ffi_locked * locked) NIX_FFI_NOEXCEPT;
+
 /* --- store --- */
 
 /** What is not there yet. */

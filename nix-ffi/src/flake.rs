@@ -136,6 +136,14 @@ impl Locked {
         })
     }
 
+    /// The top of the flake's source tree as a path value, as the flake's own paths are.
+    pub fn source(&self, state: &EvalState) -> Result<Value, NixError> {
+        // SAFETY: evaluator and flake live for the call.
+        Value::from_call(state, |context| unsafe {
+            sys::nix_ffi_source(context, state_ptr(state), self.raw.as_ptr())
+        })
+    }
+
     /// The flake's outputs, as `builtins.getFlake` gives them.
     pub fn outputs(&self, state: &EvalState) -> Result<Value, NixError> {
         // SAFETY: evaluator and flake live for the call.

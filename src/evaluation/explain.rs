@@ -14,6 +14,9 @@ use crate::worker::Ended;
 /// How many lines of an error's text are shown without `--show-trace`.
 const MESSAGE_LINES: usize = 12;
 
+/// Lines of a crashed evaluator's stderr that are shown.
+const CRASH_LINES: usize = 5;
+
 /// What is wrong with a request, as `system.nix` says it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Problem {
@@ -208,13 +211,13 @@ pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
         Some(signal) => failure(format!("{what}: the evaluator died of {signal}")),
         None => failure(format!("{what}: the evaluator ended without an answer")),
     };
-    ended
-        .stderr
-        .lines()
-        .rev()
-        .take(5)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-        .fold(failed, |failed, line| failed.detail(line))
+    // What Rust says of an overflow is said above, in words.
+    let told = ended.stderr.lines().filter(|line| {
+        !(line.is_empty()
+            || line.starts_with("thread '")
+            || line.starts_with("fatal runtime error"))
+    });
+    let last: Vec<&str> = told.collect();
+    let last = &last[last.len().saturating_sub(CRASH_LINES)..];
+    last.iter().fold(failed, |failed, line| failed.detail(line))
 }

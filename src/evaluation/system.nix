@@ -1,8 +1,8 @@
 # Extends one host with the chosen modules, in one evaluation.
 #
-# Called with the outputs of the flake and the request (JSON text, `Request` in evaluation/mod.rs). Every attribute of the
+# Called with the outputs of the flake, the top of its source tree (a path) and the request (JSON text, `Request` in evaluation/mod.rs). Every attribute of the
 # result is asked for by itself, in the order given here; nothing is evaluated that is not asked for.
-outputs: requestText:
+outputs: source: requestText:
 let
   request = builtins.fromJSON requestText;
 
@@ -36,20 +36,8 @@ let
       skipValidation = false;
     };
 
-  # A file of the flake is imported under the very key that a path in the flake would have, so that a module which the
-  # host imports as well is still only there once. The text that the key is made of must not depend on the source tree:
-  # it ends up in the options' declarations, and would change derivations.
-  fromFile =
-    file:
-    let
-      path = outputs.sourceInfo.outPath + "/" + file;
-      key = builtins.unsafeDiscardStringContext path;
-    in
-    {
-      inherit key;
-      _file = key;
-      imports = [ (import path) ];
-    };
+  # A path, as the flake would name the file itself: the module system tells modules apart by it, and orders by it.
+  fromFile = file: source + "/${file}";
 
   direct =
     module: if module.file != null then fromFile module.file else (outputEntry module.name).module;

@@ -1,6 +1,11 @@
 # `box` with what real machines do to packages: unfree ones are allowed, one overlay is a constant, and one reads the
 # configuration, so that packages are other ones when a module is turned on.
-{ config, lib, pkgs, ... }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
 {
   imports = [ ./box.nix ];
 

@@ -36,20 +36,11 @@ let
       skipValidation = false;
     };
 
-  # A file of the flake is imported under the very key that a path in the flake would have, so that a module which the
-  # host imports as well is still only there once. The text that the key is made of must not depend on the source tree:
-  # it ends up in the options' declarations, and would change derivations.
-  fromFile =
-    file:
-    let
-      path = outputs.sourceInfo.outPath + "/" + file;
-      key = builtins.unsafeDiscardStringContext path;
-    in
-    {
-      inherit key;
-      _file = key;
-      imports = [ (import path) ];
-    };
+  # A file of the flake is the very path that stands in the flake: a module which the host imports as well is still only
+  # there once, and stands where it would stand among the definitions if it were looked up. (Wrapped into a set that
+  # imports it, it would come after what the host's own modules import, and lists would be merged in another order.) The
+  # text must not depend on the source tree: it ends up in the options' declarations, and would change derivations.
+  fromFile = file: /. + builtins.unsafeDiscardStringContext (outputs.sourceInfo.outPath + "/" + file);
 
   direct =
     module: if module.file != null then fromFile module.file else (outputEntry module.name).module;

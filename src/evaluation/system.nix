@@ -36,7 +36,9 @@ let
       skipValidation = false;
     };
 
-  # A path, as the flake would name the file itself: the module system tells modules apart by it, and orders by it.
+  # The very path that stands in the flake: a module which the host imports as well is still only there once, and stands
+  # where it would stand among the definitions if it were looked up. Wrapped into a set that imports it, it would come
+  # after what the host's own modules import, and lists would be merged in another order.
   fromFile = file: source + "/${file}";
 
   direct =

@@ -156,6 +156,8 @@ impl Renderer for Bars {
     fn clear(&mut self) {
         // What was printed above stays; the bars themselves have told all that they had.
         let _ = self.screen.clear();
+        // Bars that are dropped unfinished draw themselves once more, over whatever is printed by then.
+        self.screen.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 

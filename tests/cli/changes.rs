@@ -1,6 +1,6 @@
 //! `enable`, `disable`, `apply`, `reset` and `rebuild`, when all goes well.
 
-use crate::support::{Ran, TestEnv, read_json, strings};
+use crate::support::{Ran, TestEnv, nix, read_json, strings};
 
 /// The modules that `status` says are on.
 fn on(env: &TestEnv) -> Vec<String> {
@@ -327,6 +327,53 @@ fn the_same_modules_are_the_same_system_whatever_way_they_are_found() {
         let slow = toplevel(&env.run(&[&arguments[..], &elsewhere].concat()).ok());
         assert_eq!(fast, slow, "{names:?}");
     }
+}
+
+#[test]
+fn a_module_gives_the_system_that_nix_gives() {
+    let test = "a_module_gives_the_system_that_nix_gives";
+    let env = TestEnv::new();
+    let Some(nix) = nix(test) else { return };
+    // Two packages beside the host's own: their order is in the derivation.
+    let expression = format!(
+        r#"let flake = builtins.getFlake "{}"; in (flake.nixosConfigurations.box.extendModules {{
+             modules = [ (flake.outPath + "/runtime/hello.nix") (flake.outPath + "/runtime/users.nix") ];
+           }}).config.system.build.toplevel.drvPath"#,
+        env.flake()
+    );
+    let mut command = env.other(nix);
+    command
+        .args(["--extra-experimental-features", "nix-command flakes"])
+        .args([
+            "--store",
+            &env.store(),
+            "eval",
+            "--raw",
+            "--impure",
+            "--expr",
+        ])
+        .arg(expression);
+    let theirs = env.start_running(command).end().ok().stdout;
+    let ours = env.json(&["enable", "users", "hello", "--dry-run"]);
+    assert_eq!(ours["drv"], theirs);
+}
+
+#[test]
+fn a_module_that_the_host_imports_already_is_there_once() {
+    let env = TestEnv::fixture()
+        .module("web", "{ lib, ... }: { options.once = lib.mkOption { type = lib.types.int; default = 1; description = \"Once\"; }; }")
+        .edit("hosts/common.nix", |text| {
+            text.replacen("{\n", "{\n  imports = [ ../runtime/web.nix ];\n", 1)
+        })
+        .start("box");
+    let base = env.running();
+    env.run(&["enable", "web"]).ok();
+    assert_eq!(env.running(), base);
+    assert_eq!(env.active(), ["web"]);
+    // The system is the same: what is wanted is recorded all the same.
+    env.run(&["status", "web"]).ok();
+    env.run(&["disable", "web"]).ok();
+    assert_eq!(env.active(), Vec::<String>::new());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What differs from run to run, and what stands for it. In this order.
-const CHANGING: [(&str, &str); 15] = [
+const CHANGING: [(&str, &str); 17] = [
     // Store paths and hashes.
     (r"\b[0-9a-df-np-sv-z]{32}-", "<hash>-"),
     (r"sha256-[A-Za-z0-9+/]{43}(=|%3D)", "<hash>"),
@@ -31,6 +31,12 @@ const CHANGING: [(&str, &str); 15] = [
         r#"("(?:thunks|functionCalls|primopCalls|lookups|values|allocatedBytes|heapBytes|collections|peakBytes|files|initialHeapBytes)"): \d+"#,
         "$1: <n>",
     ),
+    // Where in the fixture's own library an error comes up.
+    (
+        r#"(?m)at tests/minios/(lib|pkgs|modules)/[^"\n]*("?,?)\n.* \| .*$"#,
+        "at <a line of the fixture's $1>$2",
+    ),
+    (r"thread 'evaluation' \(\d+\)", "thread 'evaluation' (<n>)"),
     // Versions.
     (
         r"runtime-module \d+\.\d+\.\d+ \(libnix [\d.]+\)",

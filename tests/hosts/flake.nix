@@ -20,8 +20,6 @@
       hosts = {
         box = host ./hosts/box.nix;
         box-real = host ./hosts/box-real.nix;
-        # The same evaluation as box, and a system that is built in a moment and takes a while to be switched to.
-        box-pause = host ./hosts/box-pause.nix;
       };
 
       # What is turned on in tests and measurements; in the order in which the program evaluates them.
@@ -49,7 +47,15 @@
         ) sets;
     in
     {
-      nixosConfigurations = hosts // lib.concatMapAttrs extended hosts;
+      nixosConfigurations =
+        hosts
+        // lib.concatMapAttrs extended hosts
+        // {
+          box-pause = import ./pausing.nix (host {
+            imports = [ ./hosts/box.nix ];
+            networking.hostName = lib.mkForce "box-pause";
+          });
+        };
 
       runtimeModules.firewall-off = {
         module = ./modules/firewall-off.nix;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Session;
 use crate::error::{Failure, neutral};
-use crate::evaluation::{FlakeSource, Request, Target, evaluate, pin, start};
+use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin, start};
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Situation, Source, source_to_list};
 use crate::registry::{Origin, Registered, description};
@@ -78,7 +78,14 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
             ..
         } => {
             let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
-            pin(&libnix, &reference, &base, &overrides, &host)?.0
+            let to_pin = ToPin {
+                reference: &reference,
+                shown: &reference,
+                base: &base,
+                overrides: &overrides,
+                host: &host,
+            };
+            pin(&libnix, &to_pin)?.0
         }
     };
     let request = Request {

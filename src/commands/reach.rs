@@ -9,7 +9,7 @@ use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
-    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, Waiting, evaluate,
+    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, ToPin, Waiting, evaluate,
     lock_inputs, pin, start,
 };
 use crate::libnix::{Event, Libnix, Missing, interrupt};
@@ -195,12 +195,17 @@ fn locked(
             of,
         } => (reference, base, overrides, host, of),
     };
+    let to_pin = ToPin {
+        reference,
+        shown: of.as_ref().map_or(reference, |of| &of.url),
+        base,
+        overrides,
+        host,
+    };
     let guard = session.interrupts.on_interrupt(|| {
         let _ = interrupt();
     });
-    let locked = session.reporter.phase(Phase::Lock, || {
-        pin(libnix, reference, base, overrides, host)
-    });
+    let locked = session.reporter.phase(Phase::Lock, || pin(libnix, &to_pin));
     drop(guard);
     session.interrupts.check()?;
     let (mut pin, locked) = locked?;

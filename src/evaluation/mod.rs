@@ -24,7 +24,7 @@ use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive};
 pub use evaluator::run as evaluator_role;
 pub use explain::unknown_modules;
 pub use heap::Memory;
-pub use pin::{Host, lock_inputs, pin};
+pub use pin::{Host, ToPin, lock_inputs, pin};
 
 /// What the evaluator is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]

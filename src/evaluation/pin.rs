@@ -21,18 +21,30 @@ pub enum Host {
     Usual(String),
 }
 
+/// What is to be pinned.
+#[derive(Clone, Copy, Debug)]
+pub struct ToPin<'a> {
+    /// The flake reference.
+    pub reference: &'a str,
+    /// How it is called in messages: what the user asked for.
+    pub shown: &'a str,
+    /// What a relative path in it is relative to.
+    pub base: &'a Path,
+    /// Inputs to replace: names and references.
+    pub overrides: &'a [(String, String)],
+    /// Entry of `nixosConfigurations`.
+    pub host: &'a Host,
+}
+
 /// Fetches a flake, and pins the very tree that was fetched, as it lies in the store.
-pub fn pin(
-    libnix: &Libnix,
-    reference: &str,
-    base: &Path,
-    overrides: &[(String, String)],
-    host: &Host,
-) -> Result<(Pin, LockedFlake)> {
+pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
+    let ToPin {
+        overrides, host, ..
+    } = *what;
     let locked = libnix.with_evaluator(|evaluator| {
         let locked = evaluator
-            .lock(reference, base, overrides)
-            .map_err(|error| unresolved(reference, &error))?;
+            .lock(what.reference, what.base, overrides)
+            .map_err(|error| unresolved(what.shown, &error))?;
         evaluator
             .read_locked(&locked)
             .context("read the locked flake")

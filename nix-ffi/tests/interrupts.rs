@@ -108,7 +108,7 @@ fn an_evaluation_that_reads() {
         || {
             evaluate_with(&[("pure-eval", "false")], |e| {
                 e.json(&format!(
-                    "builtins.foldl' (sum: n: sum + builtins.stringLength (builtins.readFile \"{}\")) 0 (builtins.genList (n: n) 10000000)",
+                    "builtins.foldl' (sum: n: sum + builtins.stringLength (builtins.readFile \"{}\")) 0 (builtins.genList (n: n) 1000000)",
                     file.display()
                 ))
             })

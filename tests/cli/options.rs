@@ -230,7 +230,7 @@ fn nix_settings_can_be_set() {
         .ends_with(2)
         .golden("option-wrong-value");
     // One that the build sees.
-    env.run(&["enable", "slow", "--option", "timeout", "1"])
+    env.run(&["enable", "ten-minutes", "--option", "timeout", "1"])
         .ends_with(4)
         .golden("option-timeout");
 }

@@ -106,7 +106,9 @@ fn build_failure(libnix: &Libnix, failures: &[&BuildResult], reported: &[String]
         .filter(|message| !message.is_empty() && !message.contains("dependencies of derivation"))
         .collect();
     let mut derivations: Vec<&str> = Vec::new();
-    for part in causes.iter().flat_map(|cause| cause.split('\'')) {
+    let quoted = causes.iter().flat_map(|cause| cause.split('\''));
+    // A build that took too long is named with its outputs: `x.drv^out`.
+    for part in quoted.map(|part| part.split('^').next().unwrap_or(part)) {
         if part.ends_with(".drv") && part.starts_with('/') && !derivations.contains(&part) {
             derivations.push(part);
         }
@@ -142,6 +144,10 @@ fn build_failure(libnix: &Libnix, failures: &[&BuildResult], reported: &[String]
 /// Nix's reason, without the derivation's name and without the log lines that it ends with.
 fn reason(cause: &str, derivation: &str) -> String {
     let first = cause.lines().next().unwrap_or_default();
+    let first = match first.split_once(" from .drv file ") {
+        Some((build, why)) if build.starts_with("building of ") => why,
+        _ => first,
+    };
     first
         .replace(&format!("builder for '{derivation}' "), "the builder ")
         .trim_end_matches([';', '.', ':'])
@@ -174,6 +180,13 @@ mod tests {
                 "/s/a.drv"
             ),
             "the builder failed with exit code 1"
+        );
+        assert_eq!(
+            reason(
+                "building of '/s/a.drv^out' from .drv file timed out after 1 seconds",
+                "/s/a.drv"
+            ),
+            "timed out after 1 seconds"
         );
     }
 }

@@ -181,7 +181,14 @@ impl Activator {
 
     /// Hands it the request, and passes on what it says until it has ended.
     pub fn activate(mut self, request: &Request, reporter: &Reporter) -> Result<Activated> {
-        send(&mut self.to, request)?;
+        send(&mut self.to, request).map_err(|_| {
+            Failure::Refused
+                .error(format!(
+                    "{}: the activator is gone, and was not asked yet; nothing was changed",
+                    request.purpose
+                ))
+                .hint("try again: it was killed, or whatever gave it its rights has ended it")
+        })?;
         reporter.begin(Phase::Activate);
         loop {
             match receive(&mut self.from)? {

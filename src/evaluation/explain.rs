@@ -7,7 +7,7 @@ use unix::sys::signal::Signal;
 
 use super::{Request, failure, subject};
 use crate::error::{Failed, Failure, describe};
-use crate::libnix::NixError;
+use crate::libnix::{NixError, Position};
 use crate::registry::nearest;
 use crate::worker::Ended;
 
@@ -33,7 +33,9 @@ pub(super) fn error(request: &Request, error: &anyhow::Error) -> Failed {
         return describe(error);
     }
     match error.downcast_ref::<NixError>() {
-        Some(nix) if nix.interrupted => Failure::Interrupted.error("interrupted"),
+        Some(nix) if nix.interrupted => {
+            Failure::Interrupted.error("interrupted; nothing was changed")
+        }
         Some(nix) => nix_error(request, nix),
         None => describe(error),
     }
@@ -66,21 +68,23 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
         .filter(|p| !p.file.is_empty())
         .or(in_files)
     {
-        failed = failed.detail(format!(
-            "at {}:{}:{}",
-            in_source(&position.file),
-            position.line,
-            position.column
-        ));
-        if let Some(line) = source_line(&position.file, position.line) {
-            failed = failed.detail(format!("{:>6} | {line}", position.line));
-        }
+        failed = at(failed, position);
     }
     hint(
         request,
         message,
         failed.hint("--show-trace prints the whole way to the error"),
     )
+}
+
+/// Adds where it is: the position, and the line that stands there.
+pub(super) fn at(failed: Failed, position: &Position) -> Failed {
+    let (line, column) = (position.line, position.column);
+    let failed = failed.detail(format!("at {}:{line}:{column}", in_source(&position.file)));
+    match source_line(&position.file, line) {
+        Some(text) => failed.detail(format!("{line:>6} | {text}")),
+        None => failed,
+    }
 }
 
 /// A position without the store path of the tree that it is in.

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use super::explain::at;
 use crate::error::Failure;
 use crate::libnix::{Libnix, LockedFlake, NixError};
 use crate::record::Pin;
@@ -59,7 +60,9 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
 
 fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
     if error.interrupted {
-        return Failure::Interrupted.error("interrupted").into();
+        return Failure::Interrupted
+            .error("interrupted; nothing was changed")
+            .into();
     }
     let mut lines = error.message.trim().lines();
     let mut failed = Failure::Evaluation.error(format!(
@@ -68,6 +71,10 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
     ));
     for line in lines {
         failed = failed.detail(line);
+    }
+    // What has a place was found: it is the flake itself that is wrong.
+    if let Some(position) = error.position.as_ref().filter(|at| !at.file.is_empty()) {
+        return at(failed, position).into();
     }
     failed
         .hint("a flake reference is what Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")

@@ -48,7 +48,8 @@ pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Opti
                     "read {}: it has schema {other}, and this program knows {SCHEMA}",
                     path.display()
                 ))
-                .hint("another version of runtime-module wrote it: use that version, or reboot, which clears it")
+                .hint("another version of runtime-module wrote it: use that version")
+                .hint(format!("or else: {way_out}"))
                 .into());
         }
         None => return Err(damaged("it does not name its schema".into()).into()),

@@ -136,12 +136,14 @@ fn another_flake_moves_the_pin_and_takes_the_modules_along() {
     assert_eq!(env.active(), ["inline", "hello"]);
 }
 
-#[test]
-fn an_input_that_is_replaced_stays_with_the_pin() {
+/// A machine whose flake has an input, a folder, that no lock file pins; the module `web` shows what is in it. The folder
+/// `other` can stand in for it.
+fn with_input() -> TestEnv {
     let env = TestEnv::fixture();
+    let place = env.path("");
     let text = |folder: &str, text: &str| {
-        fs::create_dir_all(env.path(folder)).expect("a folder");
-        fs::write(env.path(folder).join("text"), text).expect("written");
+        fs::create_dir_all(place.join(folder)).expect("a folder");
+        fs::write(place.join(folder).join("text"), text).expect("written");
     };
     text("greeting", "Hello.\n");
     text("other", "Good morning.\n");
@@ -149,8 +151,7 @@ fn an_input_that_is_replaced_stays_with_the_pin() {
         "inputs.greeting = {{ url = \"path:{}\"; flake = false; }};",
         env.path("greeting").display()
     );
-    let env = env
-        .edit("flake.nix", |text| {
+    env.edit("flake.nix", |text| {
             text.replace("  outputs =\n    { self, ... }:", &format!("  {input}\n  outputs =\n    {{ self, greeting, ... }}:"))
                 .replace("specialArgs = { inherit self; };", "specialArgs = { inherit self greeting; };")
         })
@@ -158,8 +159,12 @@ fn an_input_that_is_replaced_stays_with_the_pin() {
             "web",
             "{ greeting, ... }: { environment.etc.greeting.text = builtins.readFile (greeting + \"/text\"); }",
         )
-        .start("box");
+        .start("box")
+}
 
+#[test]
+fn an_input_that_is_replaced_stays_with_the_pin() {
+    let env = with_input();
     env.run(&["enable", "web"]).ok();
     assert_eq!(env.etc("greeting").as_deref(), Some("Hello.\n"));
     env.run(&["apply", "--override-input", "greeting", "path:./other"])
@@ -180,6 +185,20 @@ fn an_input_that_is_replaced_stays_with_the_pin() {
     ])
     .ends_with(3)
     .golden("override-input-nowhere");
+}
+
+#[test]
+#[ignore = "an input that no lock file pins is fetched anew, and not taken from the store: a toggle fails when it has changed"]
+fn an_input_that_has_changed_since_is_what_it_was() {
+    let env = with_input();
+    fs::write(env.path("greeting/text"), "Hello again.\n").expect("written");
+    env.run(&["enable", "web"]).ok();
+    assert_eq!(env.etc("greeting").as_deref(), Some("Hello.\n"));
+    env.run(&["apply", "--override-input", "greeting", "path:./other"])
+        .ok();
+    fs::remove_dir_all(env.path("other")).expect("gone");
+    env.run(&["enable", "banner"]).ok();
+    assert_eq!(env.etc("greeting").as_deref(), Some("Good morning.\n"));
 }
 
 #[test]
@@ -230,7 +249,7 @@ fn nix_settings_can_be_set() {
         .ends_with(2)
         .golden("option-wrong-value");
     // One that the build sees.
-    env.run(&["enable", "slow", "--option", "timeout", "1"])
+    env.run(&["enable", "ten-minutes", "--option", "timeout", "1"])
         .ends_with(4)
         .golden("option-timeout");
 }

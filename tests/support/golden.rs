@@ -10,7 +10,7 @@ use regex::Regex;
 const CHANGING: [(&str, &str); 17] = [
     // Store paths and hashes.
     (r"\b[0-9a-df-np-sv-z]{32}-", "<hash>-"),
-    (r"sha256-[A-Za-z0-9+/]{43}(=|%3D)", "<hash>"),
+    (r"sha256-(?:[A-Za-z0-9+/]|%2[BF])+(=|%3D)", "<hash>"),
     (r"lastModified=\d+", "lastModified=<n>"),
     // Transactions and processes.
     (r"\b1\d{12}-\d+\b", "<transaction>"),

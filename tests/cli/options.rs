@@ -188,20 +188,6 @@ fn an_input_that_is_replaced_stays_with_the_pin() {
 }
 
 #[test]
-#[ignore = "an input that no lock file pins is fetched anew, and not taken from the store: a toggle fails when it has changed"]
-fn an_input_that_has_changed_since_is_what_it_was() {
-    let env = with_input();
-    fs::write(env.path("greeting/text"), "Hello again.\n").expect("written");
-    env.run(&["enable", "web"]).ok();
-    assert_eq!(env.etc("greeting").as_deref(), Some("Hello.\n"));
-    env.run(&["apply", "--override-input", "greeting", "path:./other"])
-        .ok();
-    fs::remove_dir_all(env.path("other")).expect("gone");
-    env.run(&["enable", "banner"]).ok();
-    assert_eq!(env.etc("greeting").as_deref(), Some("Good morning.\n"));
-}
-
-#[test]
 fn impure_evaluation_sees_the_environment_and_says_so() {
     let env = TestEnv::fixture()
         .module(

@@ -32,7 +32,7 @@ extern "C" nix_ffi_locked * nix_ffi_lock(
                 request->override_names[i],
                 nix::parseFlakeRef(fetching, request->override_references[i], request->base_directory, true));
         auto [reference, fragment] =
-            nix::parseFlakeRefWithFragment(fetching, request->reference, request->base_directory, false);
+            nix::parseFlakeRefWithFragment(fetching, request->reference, request->base_directory, true);
         return new nix_ffi_locked{
             nix::flake::lockFlake(flakes->settings, state->state, reference, flags), std::move(fragment)};
     });

@@ -1,12 +1,15 @@
 //! What the NixOS module baked into `/etc/runtime-modules/config.json`: the source of the running system, and its modules.
 //!
-//! The other side of this schema is `nixos/runtime-modules/config.nix`.
+//! The schema is `nixos/runtime-modules/config.schema.json`; what writes it is `nixos/runtime-modules/config.nix`. The tests
+//! of both sides hold them to that one file.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
+use crate::cli::Elevate;
 use crate::locations::Locations;
 use crate::record::{Pin, read_json};
 use crate::registry::{Origin, Registered};
@@ -23,6 +26,45 @@ pub struct Baked {
     pub host: String,
     /// The modules there are, in the order of evaluation.
     pub modules: Vec<BakedModule>,
+    /// Whether what was on is turned on again after a boot.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the transactions that are about to read it")
+    )]
+    #[serde(default)]
+    pub restore_at_boot: bool,
+    /// What happens when units fail because of a change.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the transactions that are about to read it")
+    )]
+    #[serde(default)]
+    pub on_failed_units: OnFailedUnits,
+    /// How long a change waits for its confirmation; none where it needs no confirmation.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the transactions that are about to read it")
+    )]
+    #[serde(default, deserialize_with = "confirmation")]
+    pub confirm: Option<Duration>,
+    /// How to become root.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the transactions that are about to read it")
+    )]
+    #[serde(default)]
+    pub elevation: Elevate,
+}
+
+/// What happens when units fail because of a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailedUnits {
+    /// The previous system is activated again.
+    #[default]
+    Rollback,
+    /// The change stays.
+    Keep,
 }
 
 /// The source of the running system.
@@ -124,6 +166,35 @@ impl Baked {
     }
 }
 
+/// A time as the schema has it: a whole number, and `s`, `m` or `h`.
+fn confirmation<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(from)? else {
+        return Ok(None);
+    };
+    let seconds = || {
+        let number = text.strip_suffix(['s', 'm', 'h'])?;
+        let plain = (1..=4).contains(&number.len())
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && !number.starts_with('0');
+        let number: u64 = number.parse().ok().filter(|_| plain)?;
+        let unit = match text.as_bytes().last()? {
+            b's' => 1,
+            b'm' => 60,
+            _ => 3600,
+        };
+        Some(number * unit)
+    };
+    let wrong = || {
+        de::Error::custom(format!(
+            "confirm is {text:?}, and not a time such as \"60s\""
+        ))
+    };
+    seconds()
+        .map(Duration::from_secs)
+        .map(Some)
+        .ok_or_else(wrong)
+}
+
 /// A reference with its percent escapes undone.
 fn decoded(reference: &str) -> String {
     let mut parts = reference.split('%');
@@ -147,15 +218,4 @@ fn decoded(reference: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_are_compared_without_their_escapes() {
-        assert_eq!(
-            decoded("path:/s?narHash=sha256-a%2Bb%2Fc%3D"),
-            "path:/s?narHash=sha256-a+b/c="
-        );
-        assert_eq!(decoded("100%"), "100%");
-    }
-}
+mod tests;

@@ -163,7 +163,8 @@ pub enum ProgressStyle {
 }
 
 /// How to become root.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Elevate {
     /// The first of sudo, run0 and doas that is there, if need be
     #[default]

@@ -96,9 +96,9 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
         );
     }
     let types = types(schema);
-    values.extend((!types.is_empty() && !types.contains(&"string")).then(|| json!("text")));
-    values.extend((!types.contains(&"integer")).then(|| json!(7)));
-    values.extend((!types.contains(&"boolean")).then(|| json!(true)));
+    values.extend((!types.is_empty() && !types.contains(&"string")).then_some(json!("text")));
+    values.extend((!types.contains(&"integer")).then_some(json!(7)));
+    values.extend((!types.contains(&"boolean")).then_some(json!(true)));
     if schema["minimum"] == 0 {
         values.push(json!(-1));
     }

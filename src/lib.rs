@@ -1,0 +1,121 @@
+//! `runtime-module`: turns parts of a NixOS configuration on and off on a running machine.
+//!
+//! A library only so that fuzz targets and tests can reach what reads files and messages: the program is all that it is
+//! for, and `main.rs` starts it.
+
+mod activation;
+mod baked;
+mod cache;
+mod cli;
+mod commands;
+mod error;
+mod evaluation;
+mod interrupt;
+mod libnix;
+mod locations;
+mod plan;
+mod progress;
+mod realise;
+mod record;
+mod registry;
+mod timings;
+mod worker;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::error::{ContextKind, ContextValue};
+
+/// What `--version` says: ours, and the libnix that this is linked to.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (libnix ",
+    env!("RUNTIME_MODULE_LIBNIX"),
+    ")"
+);
+
+/// The program.
+pub fn main() -> ExitCode {
+    let cli = match cli::read() {
+        Ok(cli) => cli,
+        Err(error) => return usage(error),
+    };
+    let json = cli.global.json;
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(complain(&error, json)),
+    }
+}
+
+/// A role of ours, root called by a user, or a command.
+fn run(cli: cli::Cli) -> anyhow::Result<u8> {
+    if let Some(user) = cli.global.as_user {
+        activation::drop_rights(user)?;
+    }
+    match cli.command {
+        cli::Command::Evaluate => evaluation::evaluator_role().map(|()| 0),
+        cli::Command::Activate => activation::activator_role().map(|()| 0),
+        _ => match caller(&cli) {
+            Some(user) => activation::become_user(user, std::env::args_os().skip(1).collect()),
+            None => commands::run(cli).map(|()| 0),
+        },
+    }
+}
+
+/// The user who called us through sudo, where everything but activation is to be done as that user.
+fn caller(cli: &cli::Cli) -> Option<u32> {
+    let user = cli.environment.sudo_uid.filter(|uid| *uid != 0)?;
+    unix::unistd::geteuid().is_root().then_some(user)
+}
+
+/// Prints an error once, and returns its exit code.
+fn complain(error: &anyhow::Error, json: bool) -> u8 {
+    let failed = error::describe(error);
+    if error.is::<commands::Printed>() {
+        return failed.failure.code();
+    }
+    if json {
+        let document = serde_json::json!({ "schema": 1, "error": failed });
+        // stdout may be closed; the exit code still tells.
+        let _ = writeln!(std::io::stdout(), "{document:#}");
+    } else {
+        let mut err = std::io::stderr().lock();
+        let _ = writeln!(err, "error: {}", failed.message);
+        for detail in &failed.details {
+            let _ = writeln!(err, "  {detail}");
+        }
+        for hint in &failed.hints {
+            let _ = writeln!(err, "hint: {hint}");
+        }
+    }
+    failed.failure.code()
+}
+
+/// Prints clap's own words: help and version on stdout, a wrong usage on stderr, or as the document that was asked for.
+fn usage(mut error: clap::Error) -> ExitCode {
+    // clap names hidden commands too.
+    if let Some(ContextValue::Strings(names)) = error.get(ContextKind::ValidSubcommand) {
+        let shown = names.iter().filter(|name| !name.starts_with("__")).cloned();
+        let shown = ContextValue::Strings(shown.collect());
+        error.insert(ContextKind::ValidSubcommand, shown);
+    }
+    let asked_for_json =
+        std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
+    if error.use_stderr() && asked_for_json {
+        // The first paragraph: what is wrong, and with which arguments. The others say how it is used.
+        let text = error.render().to_string();
+        let mut lines = text.lines().take_while(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default();
+        let message = message.trim_start_matches("error: ").trim_end_matches(':');
+        let failed = lines.fold(error::Failure::Usage.error(message), |failed, line| {
+            failed.detail(line.trim())
+        });
+        return ExitCode::from(complain(&failed.into(), true));
+    }
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() {
+        error::Failure::Usage.code()
+    } else {
+        0
+    })
+}

@@ -133,6 +133,7 @@ impl Baked {
                 .filter_map(|(name, value)| Some((name.to_string(), value.clone()?)))
                 .collect(),
             overrides: Vec::new(),
+            inputs: Vec::new(),
             baked: true,
         })
     }

@@ -356,18 +356,13 @@ fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> R
         );
     }
     match pinned.clone() {
-        Some(pin) if !overrides.is_empty() => {
-            let mut all = pin.overrides.clone();
-            all.retain(|(name, _)| overrides.iter().all(|(other, _)| other != name));
-            all.extend(overrides);
-            Ok(Source::Reference {
-                reference: pin.locked.clone(),
-                base: here.to_path_buf(),
-                overrides: all,
-                host: Host::Named(global.host.clone().unwrap_or_else(|| pin.host.clone())),
-                of: Some(Box::new(pin)),
-            })
-        }
+        Some(pin) if !overrides.is_empty() => Ok(Source::Reference {
+            reference: pin.locked.clone(),
+            base: here.to_path_buf(),
+            overrides,
+            host: Host::Named(global.host.clone().unwrap_or_else(|| pin.host.clone())),
+            of: Some(Box::new(pin)),
+        }),
         Some(mut pin) => {
             if let Some(host) = &global.host {
                 pin.host.clone_from(host);
@@ -421,7 +416,7 @@ fn modules(
 ) -> Result<Vec<ModuleRequest>> {
     // What was baked is true of the baked source only.
     let baked = match source {
-        Source::Pinned(pin) if pin.overrides.is_empty() => {
+        Source::Pinned(pin) if pin.inputs.is_empty() => {
             situation.baked.as_ref().filter(|baked| baked.is_of(pin))
         }
         _ => None,

@@ -1,5 +1,6 @@
 #include "settings.hh"
 
+#include <algorithm>
 #include <vector>
 
 using namespace nix_ffi;
@@ -8,7 +9,42 @@ struct nix_ffi_locked
 {
     nix::flake::LockedFlake flake;
     std::string fragment;
+    std::vector<std::string> overrides;
 };
+
+/** An input that was fetched: how it is named from the flake, what it is locked to, and its tree in the store. */
+struct FetchedInput
+{
+    std::string name, attributes, source, directory;
+};
+
+/** Collects what was fetched below `node`. Inputs that follow others are told where those are, relative ones are part of a tree. */
+static void collect_fetched(
+    nix::EvalState & state,
+    const nix::flake::LockedFlake & flake,
+    const nix::flake::Node & node,
+    const std::string & prefix,
+    std::vector<FetchedInput> & found)
+{
+    for (auto & [name, edge] : node.inputs) {
+        auto * child = std::get_if<0>(&edge);
+        if (!child)
+            continue;
+        auto path = flake.nodePaths.find(*child);
+        auto & locked = (*child)->lockedRef;
+        if (path != flake.nodePaths.end() && !locked.input.isRelative()) {
+            auto source = source_tree(state, path->second).first;
+            materialise(state, locked.input, source);
+            found.push_back({
+                prefix + name,
+                nix::fetchers::attrsToJSON(locked.input.attrs).dump(),
+                state.store->printStorePath(source),
+                locked.subdir,
+            });
+        }
+        collect_fetched(state, flake, **child, prefix + name + "/", found);
+    }
+}
 
 extern "C" nix_ffi_locked * nix_ffi_lock(
     nix_c_context * context,
@@ -26,15 +62,18 @@ extern "C" nix_ffi_locked * nix_ffi_lock(
             .applyNixConfig = flakes->settings.acceptFlakeConfig.get(),
             .allowUnlocked = request->allow_unlocked,
         };
-        for (size_t i = 0; i < request->override_count; ++i)
-            add_override(
-                flags.inputOverrides,
-                request->override_names[i],
-                nix::parseFlakeRef(fetching, request->override_references[i], request->base_directory, true));
+        std::vector<std::string> overrides;
+        for (size_t i = 0; i < request->override_count; ++i) {
+            auto reference = nix::parseFlakeRef(fetching, request->override_references[i], request->base_directory, true);
+            overrides.push_back(reference.to_string());
+            add_override(flags.inputOverrides, request->override_names[i], std::move(reference));
+        }
         auto [reference, fragment] =
             nix::parseFlakeRefWithFragment(fetching, request->reference, request->base_directory, true);
         return new nix_ffi_locked{
-            nix::flake::lockFlake(flakes->settings, state->state, reference, flags), std::move(fragment)};
+            nix::flake::lockFlake(flakes->settings, state->state, reference, flags),
+            std::move(fragment),
+            std::move(overrides)};
     });
 }
 
@@ -76,13 +115,13 @@ extern "C" void nix_ffi_locked_read(
         for (auto & [name, value] : flake.config.settings)
             configNames += name + "\n";
 
-        std::vector<nix_ffi_str> inputNames, inputUrls;
-        for (auto & [name, edge] : locked->flake.lockFile.root->inputs)
-            // An input that follows another one is locked where that is.
-            if (auto * node = std::get_if<0>(&edge)) {
-                inputNames.push_back(view(name));
-                inputUrls.push_back(texts.keep((*node)->lockedRef.to_string()));
-            }
+        std::vector<FetchedInput> fetched;
+        collect_fetched(evaluator, locked->flake, *locked->flake.lockFile.root, "", fetched);
+        std::vector<nix_ffi_locked_input> inputs;
+        for (auto & input : fetched)
+            inputs.push_back({view(input.name), view(input.attributes), view(input.source), view(input.directory)});
+        std::vector<nix_ffi_str> overrides(locked->overrides.size());
+        std::ranges::transform(locked->overrides, overrides.begin(), [](auto & url) { return view(url); });
 
         nix_ffi_locked_view told{
             .original_url = texts.keep(flake.originalRef.to_string()),
@@ -96,9 +135,10 @@ extern "C" void nix_ffi_locked_read(
             .lock_file = view(lockFile),
             .fingerprint = texts.keep(print ? print->to_string(nix::HashFormat::Base16, false) : ""),
             .fragment = view(locked->fragment),
-            .input_names = inputNames.data(),
-            .input_urls = inputUrls.data(),
-            .input_count = inputNames.size(),
+            .inputs = inputs.data(),
+            .input_count = inputs.size(),
+            .override_urls = overrides.data(),
+            .override_count = overrides.size(),
             .config_names = view(configNames),
             .lock_changed = changed,
         };

@@ -201,6 +201,17 @@ typedef struct {
     bool use_registries;
 } nix_ffi_lock_request;
 
+/** An input that was fetched. */
+typedef struct {
+    /** How it is named from the flake: `a`, or `a/b` for an input's input. */
+    nix_ffi_str name;
+    /** Attributes of its locked reference, a JSON object. */
+    nix_ffi_str attributes;
+    /** Store path of its tree, and the folder in it that is meant. */
+    nix_ffi_str source;
+    nix_ffi_str directory;
+} nix_ffi_locked_input;
+
 /** A locked flake, told in data. */
 typedef struct {
     nix_ffi_str original_url;
@@ -220,10 +231,12 @@ typedef struct {
     nix_ffi_str fingerprint;
     /** What stood behind a `#` in the reference; empty where nothing did. */
     nix_ffi_str fragment;
-    /** The flake's own inputs, names and locked references, `input_count` of each. */
-    const nix_ffi_str * input_names;
-    const nix_ffi_str * input_urls;
+    /** Inputs that were fetched, at any depth; `input_count` of them. */
+    const nix_ffi_locked_input * inputs;
     size_t input_count;
+    /** What the overrides of the request came to as whole references, in its order. */
+    const nix_ffi_str * override_urls;
+    size_t override_count;
     /** Names of the settings in the flake's `nixConfig`, one a line. */
     nix_ffi_str config_names;
     /** Whether the lock had to be changed in memory. */

@@ -54,10 +54,25 @@ pub struct LockedFlake {
     pub fingerprint: Option<String>,
     /// What stood behind a `#` in the reference; empty where nothing did.
     pub fragment: String,
-    /// The flake's own inputs: names and locked references, without those that follow others.
-    pub inputs: Vec<(String, String)>,
+    /// Inputs that were fetched, at any depth, without those that follow others or are part of another's tree.
+    pub inputs: Vec<LockedInput>,
+    /// What the overrides of the request came to as whole references, in its order.
+    pub overrides: Vec<String>,
     /// Names of the settings in the flake's `nixConfig`.
     pub config_names: Vec<String>,
+}
+
+/// An input that was fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockedInput {
+    /// How it is named from the flake: `a`, or `a/b` for an input's input.
+    pub name: String,
+    /// Attributes of its locked reference, a JSON object.
+    pub attributes: String,
+    /// Store path of its tree.
+    pub source: String,
+    /// The folder in the tree that is meant; empty for its top.
+    pub directory: String,
 }
 
 /// A flake and its locked inputs, inside the evaluator that locked it.
@@ -189,11 +204,17 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
             fragment: text(view.fragment),
             inputs: {
                 // SAFETY: an array of the live view, as long as it says.
-                let names = unsafe { callback::texts(view.input_names, view.input_count) };
-                // SAFETY: as above.
-                let urls = unsafe { callback::texts(view.input_urls, view.input_count) };
-                names.into_iter().zip(urls).collect()
+                let inputs = unsafe { callback::slice(view.inputs, view.input_count) };
+                let told = |input: &sys::nix_ffi_locked_input| LockedInput {
+                    name: text(input.name),
+                    attributes: text(input.attributes),
+                    source: text(input.source),
+                    directory: text(input.directory),
+                };
+                inputs.iter().map(told).collect()
             },
+            // SAFETY: an array of the live view, as long as it says.
+            overrides: unsafe { callback::texts(view.override_urls, view.override_count) },
             config_names: text(view.config_names).lines().map(String::from).collect(),
         };
     });

@@ -18,7 +18,7 @@ use crate::error::{Failure, describe};
 use crate::libnix::{Libnix, Settings, Store};
 use crate::locations::Locations;
 use crate::record::{
-    Change, Entry, Outcome, SCHEMA, State, Step, Wanted, append_history, hold, prune_roots,
+    Change, Entry, Outcome, Pin, SCHEMA, State, Step, Wanted, append_history, hold, prune_roots,
     read_history, replace_root, running, write_json,
 };
 use crate::timings::{Phase, milliseconds};
@@ -202,14 +202,14 @@ fn root(request: &Request, store: &Store, locations: &Locations) -> Result<()> {
                 .into());
         }
     }
-    let source = request.pin.as_ref().map(|pin| &pin.source);
-    let paths = [
+    let sources = request.pin.iter().flat_map(Pin::sources);
+    let systems = [
         Some(&request.to),
         request.from.as_ref(),
         request.base.as_ref(),
-        source,
     ];
-    for path in paths.into_iter().flatten() {
+    let systems = systems.into_iter().flatten().map(String::as_str);
+    for path in systems.chain(sources) {
         // What is not in this store (a system that was put there by other means) cannot be kept by it.
         if store.is_valid(path).unwrap_or(false) {
             replace_root(locations, store, &root_name(path), path)?;
@@ -347,7 +347,7 @@ fn keep_roots(locations: &Locations, state: &State) -> Result<()> {
     let mut keep: BTreeSet<String> = BTreeSet::new();
     keep.extend(state.base.iter().map(|base| root_name(&base.toplevel)));
     keep.extend(state.current.iter().map(|toplevel| root_name(toplevel)));
-    keep.extend(state.pin.iter().map(|pin| root_name(&pin.source)));
+    keep.extend(state.pin.iter().flat_map(Pin::sources).map(root_name));
     for entry in read_history(locations)?.iter().rev().take(KEPT) {
         keep.insert(root_name(&entry.to));
         keep.extend(entry.from.iter().map(|from| root_name(from)));

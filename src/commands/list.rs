@@ -75,7 +75,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
             base,
             overrides,
             host,
-            ..
+            of,
         } => {
             let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
             let to_pin = ToPin {
@@ -84,6 +84,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
                 base: &base,
                 overrides: &overrides,
                 host: &host,
+                of: of.as_deref(),
             };
             pin(&libnix, &to_pin)?.0
         }
@@ -94,7 +95,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
             url: pin.url.clone(),
             reference: pin.locked.clone(),
             base_directory: session.here.clone(),
-            overrides: pin.overrides.clone(),
+            overrides: pin.replaced(),
             extra: pin.extra.clone(),
         },
         host: pin.host.clone(),

@@ -82,7 +82,7 @@ impl Work<'_> {
         modules: &[ModuleRequest],
     ) -> Result<Reached> {
         let Self { session, plan, .. } = self;
-        let pin = locked(session, &self.libnix, self.situation, source)?;
+        let mut pin = locked(session, &self.libnix, self.situation, source)?;
         // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
         let with_base = matches!(source, Source::Reference { .. }) || plan.base.is_none();
         let target = if with_base && !self.run.dry_run {
@@ -101,6 +101,11 @@ impl Work<'_> {
         let derivations = self.derivations(&evaluation.evaluated);
         for derivation in &derivations {
             self.libnix.store.add_temp_root(&derivation.drv)?;
+        }
+        // What no lock held is held by the pin from now on.
+        pin.inputs.clone_from(&evaluation.evaluated.inputs);
+        for source in pin.sources() {
+            self.libnix.store.add_temp_root(source)?;
         }
         // Its results are kept by us from here on. Its memory goes back to the machine while the store is asked, and
         // before anything is built.
@@ -201,6 +206,7 @@ fn locked(
         base,
         overrides,
         host,
+        of: of.as_deref(),
     };
     let guard = session.interrupts.on_interrupt(|| {
         let _ = interrupt();
@@ -208,13 +214,7 @@ fn locked(
     let locked = session.reporter.phase(Phase::Lock, || pin(libnix, &to_pin));
     drop(guard);
     session.interrupts.check()?;
-    let (mut pin, locked) = locked?;
-    if let Some(of) = of {
-        // The tree is the same one still, under the name that it was asked for by.
-        pin.url.clone_from(&of.url);
-        pin.extra.clone_from(&of.extra);
-        pin.rev.clone_from(&of.rev);
-    }
+    let (pin, locked) = locked?;
     libnix.store.add_temp_root(&pin.source)?;
     let before = pinned(situation);
     if before
@@ -253,7 +253,7 @@ fn evaluation_request(
             url: pin.url.clone(),
             reference: pin.locked.clone(),
             base_directory: session.here.clone(),
-            overrides: pin.overrides.clone(),
+            overrides: pin.replaced(),
             extra: pin.extra.clone(),
         },
         host: pin.host.clone(),

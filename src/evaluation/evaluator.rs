@@ -17,6 +17,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::explain::Problem;
+use super::pin::pinned_inputs;
 use super::{Answer, Evaluated, Facts, Request, Target, explain, heap};
 use crate::libnix::{Evaluator, Expression, Libnix, interrupt};
 use crate::timings::{Phase, milliseconds};
@@ -136,7 +137,7 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     let flake = &request.flake;
     let mut locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
     locked.extend(&flake.extra)?;
-    let source = evaluator.read_locked(&locked)?.source;
+    let told = evaluator.read_locked(&locked)?;
     answers.say(Answer::Phase {
         phase: Phase::Lock,
         milliseconds: milliseconds(begun.elapsed()),
@@ -151,7 +152,7 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     .to_string();
     let value = evaluator.apply(&SYSTEM, &locked, &text)?;
     let mut evaluated = Evaluated {
-        source,
+        inputs: pinned_inputs(&told)?,
         ..Evaluated::default()
     };
     if let Some(problem) = value.get::<Option<Problem>>("problem")? {
@@ -160,7 +161,6 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     if request.target == Target::Registry {
         evaluated.registry = value.get("registry")?;
     } else {
-        evaluated.order = value.get("order")?;
         evaluated.warnings = value.get("warnings")?;
         answers.say(Answer::Warnings {
             warnings: evaluated.warnings.clone(),

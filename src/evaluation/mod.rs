@@ -17,6 +17,7 @@ use crate::error::{Failed, Failure};
 use crate::interrupt::Interrupts;
 use crate::libnix::{Event, Settings};
 use crate::progress::Reporter;
+use crate::record::PinnedInput;
 use crate::registry::{Origin, Registered};
 use crate::timings::{Counters, Phase};
 use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive};
@@ -108,14 +109,12 @@ pub struct Evaluated {
     pub base: Option<Derivation>,
     /// The modules there are, where that was asked for.
     pub registry: Vec<Registered>,
-    /// Names of the modules in the order in which they were evaluated.
-    pub order: Vec<String>,
     /// The configuration's own warnings.
     pub warnings: Vec<String>,
     /// What activation wants to know.
     pub facts: Facts,
-    /// Where the evaluated flake lies in the store.
-    pub source: String,
+    /// Inputs that the flake's own lock does not hold, as they were locked.
+    pub inputs: Vec<PinnedInput>,
     /// What the evaluator counted.
     pub counters: Counters,
 }

@@ -8,10 +8,13 @@ use serde_json::Value;
 use super::explain::at;
 use crate::error::Failure;
 use crate::libnix::{Libnix, LockedFlake, NixError};
-use crate::record::Pin;
+use crate::record::{Pin, PinnedInput};
 
 /// What cannot be said in a `path:` reference, and is seen by the flake as attributes of `self`.
 const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
+
+/// Inputs that are replaced: names and references.
+type Overrides = Vec<(String, String)>;
 
 /// Which entry of `nixosConfigurations` is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,27 +38,58 @@ pub struct ToPin<'a> {
     pub overrides: &'a [(String, String)],
     /// Entry of `nixosConfigurations`.
     pub host: &'a Host,
+    /// The pin whose tree the reference names, where only inputs are replaced.
+    pub of: Option<&'a Pin>,
 }
 
 /// Fetches a flake, and pins the very tree that was fetched, as it lies in the store.
 pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
-    let ToPin {
-        overrides, host, ..
-    } = *what;
-    let locked = libnix.with_evaluator(|evaluator| {
+    let (kept, pinned) = kept(what);
+    let overrides = [pinned, what.overrides.to_vec()].concat();
+    let mut locked = libnix.with_evaluator(|evaluator| {
         let locked = evaluator
-            .lock(what.reference, what.base, overrides)
+            .lock(what.reference, what.base, &overrides)
             .map_err(|error| unresolved(what.shown, &error))?;
         evaluator
             .read_locked(&locked)
             .context("read the locked flake")
     })?;
-    let host = match host {
+    let asked = locked
+        .overrides
+        .split_off(overrides.len() - what.overrides.len());
+    let host = match what.host {
         Host::Named(name) => name,
         Host::Usual(_) if !locked.fragment.is_empty() => &locked.fragment,
         Host::Usual(name) => name,
     };
-    Ok((from_locked(&locked, overrides, host)?, locked))
+    let mut pin = from_locked(&locked, host)?;
+    let names = what.overrides.iter().map(|(name, _)| name.clone());
+    pin.overrides = kept.into_iter().chain(names.zip(asked)).collect();
+    if let Some(of) = what.of {
+        // The tree is the same one still, under the name that it was asked for by.
+        pin.url.clone_from(&of.url);
+        pin.extra.clone_from(&of.extra);
+        pin.rev.clone_from(&of.rev);
+    }
+    Ok((pin, locked))
+}
+
+/// Of a pin whose inputs are replaced anew: the replacements that stay, as they were asked for, and the inputs that stay as
+/// they lie in the store.
+fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
+    let stays = |(name, _): &&(String, String)| {
+        let below = |other: &str| {
+            name.strip_prefix(other)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        !what.overrides.iter().any(|(other, _)| below(other))
+    };
+    let Some(of) = what.of else {
+        return Default::default();
+    };
+    let replaced = of.replaced();
+    let staying = |all: &Overrides| all.iter().filter(stays).cloned().collect();
+    (staying(&of.overrides), staying(&replaced))
 }
 
 fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
@@ -81,7 +115,7 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
         .into()
 }
 
-fn from_locked(locked: &LockedFlake, overrides: &[(String, String)], host: &str) -> Result<Pin> {
+fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
     let attributes: Value =
         serde_json::from_str(&locked.attributes).context("read the locked reference")?;
     let text = |name: &str| {
@@ -90,56 +124,67 @@ fn from_locked(locked: &LockedFlake, overrides: &[(String, String)], host: &str)
             .and_then(Value::as_str)
             .map(String::from)
     };
-    let number = |name: &str| attributes.get(name).and_then(Value::as_u64);
-    let mut query: Vec<(&str, String)> = Vec::new();
-    let mut add = |name, value: Option<String>| query.extend(value.map(|value| (name, value)));
-    add(
-        "dir",
-        Some(locked.directory.clone()).filter(|dir| !dir.is_empty()),
-    );
-    add(
-        "lastModified",
-        number("lastModified").map(|n| n.to_string()),
-    );
-    add("narHash", text("narHash"));
-    // A lock that had to be changed makes the tree another one than its revision says; Nix then shows no revision either.
-    if !locked.lock_changed {
-        add("rev", text("rev"));
-        add("revCount", number("revCount").map(|n| n.to_string()));
-    }
-    let query: Vec<String> = query
-        .iter()
-        .map(|(name, value)| format!("{name}={}", percent_encode(value)))
-        .collect();
     Ok(Pin {
         url: locked.original_url.clone(),
-        locked: format!(
-            "path:{}?{}",
-            percent_encode(&locked.source),
-            query.join("&")
+        // A lock that had to be changed makes the tree another one than its revision says; Nix then shows no revision either.
+        locked: in_store(
+            &locked.source,
+            &locked.directory,
+            &attributes,
+            !locked.lock_changed,
         ),
         source: locked.source.clone(),
         host: host.into(),
         rev: text("rev").or_else(|| text("dirtyRev")),
-        last_modified: number("lastModified"),
+        last_modified: attributes.get("lastModified").and_then(Value::as_u64),
         extra: EXTRA
             .iter()
             .filter_map(|name| text(name).map(|value| ((*name).to_string(), value)))
             .collect(),
-        overrides: pinned_inputs(locked, overrides),
+        overrides: Vec::new(),
+        inputs: pinned_inputs(locked)?,
         baked: false,
     })
 }
 
-/// Inputs that must be named to be locked the same way again: those that were replaced, and all where the flake's own lock
-/// does not hold.
-fn pinned_inputs(locked: &LockedFlake, overrides: &[(String, String)]) -> Vec<(String, String)> {
-    let direct = locked.inputs.iter().filter(|(name, _)| {
-        locked.lock_changed || overrides.iter().any(|(other, _)| other == name)
-    });
-    // An input of an input is told as it was asked for.
-    let deeper = overrides.iter().filter(|(name, _)| name.contains('/'));
-    direct.chain(deeper).cloned().collect()
+/// A tree in the store as a reference that is locked. `attributes` are those of the reference that it was fetched by.
+fn in_store(source: &str, directory: &str, attributes: &Value, with_revision: bool) -> String {
+    let text = |name: &str| match attributes.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let directory = Some(directory.to_string()).filter(|directory| !directory.is_empty());
+    let revision = |name| text(name).filter(|_| with_revision);
+    let query: Vec<String> = [
+        ("dir", directory),
+        ("lastModified", text("lastModified")),
+        ("narHash", text("narHash")),
+        ("rev", revision("rev")),
+        ("revCount", revision("revCount")),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(format!("{name}={}", percent_encode(&value?))))
+    .collect();
+    format!("path:{}?{}", percent_encode(source), query.join("&"))
+}
+
+/// Inputs that must be named to be locked the same way again: those that were fetched because the flake's own lock does not
+/// hold. They are pinned as they lie in the store, so that a folder may change, and a server may be gone.
+pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
+    let fetched = locked.inputs.iter().filter(|_| locked.lock_changed);
+    fetched
+        .map(|input| {
+            let attributes = serde_json::from_str(&input.attributes).with_context(|| {
+                format!("read the locked reference of the input {}", input.name)
+            })?;
+            Ok(PinnedInput {
+                name: input.name.clone(),
+                locked: in_store(&input.source, &input.directory, &attributes, true),
+                source: input.source.clone(),
+            })
+        })
+        .collect()
 }
 
 /// Everything but what a path or query may hold as it is.
@@ -187,7 +232,7 @@ mod tests {
             attributes: r#"{"type":"git","dirtyRev":"12-dirty","dirtyShortRev":"1-dirty","lastModified":5,"narHash":"sha256-a+b/c="}"#.into(),
             ..LockedFlake::default()
         };
-        let pin = from_locked(&locked, &[], "box").expect("a pin");
+        let pin = from_locked(&locked, "box").expect("a pin");
         assert_eq!(
             pin.locked,
             "path:/nix/store/aaaa-source?dir=host&lastModified=5&narHash=sha256-a%2Bb/c%3D"

@@ -125,9 +125,6 @@ in
     declared = map (where: builtins.unsafeDiscardStringContext (toString where)) entry.declared;
   }) registry;
 
-  # The names in the order in which their modules are evaluated.
-  order = if lookUp then builtins.filter (name: builtins.elem name names) known else names;
-
   failedAssertions = map (assertion: assertion.message) (
     builtins.filter (assertion: !assertion.assertion) (config.assertions or [ ])
   );

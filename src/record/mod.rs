@@ -24,7 +24,7 @@ pub use lock::{hold, holder};
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
-pub use state::{Change, Pending, Pin, SCHEMA, State, Step, Wanted};
+pub use state::{Change, Pending, Pin, PinnedInput, SCHEMA, State, Step, Wanted};
 
 /// Reads a versioned JSON file; `None` where there is none. `way_out` says what to do about a damaged one.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {

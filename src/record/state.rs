@@ -56,12 +56,41 @@ pub struct Pin {
     /// What a `path:` reference cannot say, and the flake's `self` says: `dirtyRev`, `dirtyShortRev`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<(String, String)>,
-    /// Inputs that were replaced: name and reference.
+    /// Inputs that were replaced, as they were asked for: name and reference.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<(String, String)>,
+    /// Inputs that the tree's own lock does not hold: those that were replaced, or all where it has no lock that is true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<PinnedInput>,
     /// Whether the NixOS module baked it.
     #[serde(default)]
     pub baked: bool,
+}
+
+impl Pin {
+    /// What is replaced in the lock whenever the pin is evaluated: names and references of inputs.
+    pub fn replaced(&self) -> Vec<(String, String)> {
+        let pair = |input: &PinnedInput| (input.name.clone(), input.locked.clone());
+        self.inputs.iter().map(pair).collect()
+    }
+
+    /// Store paths of the trees that it needs.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        let inputs = self.inputs.iter().map(|input| input.source.as_str());
+        std::iter::once(self.source.as_str()).chain(inputs)
+    }
+}
+
+/// An input that stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedInput {
+    /// How it is named from the flake: `a`, or `a/b` for an input's input.
+    pub name: String,
+    /// Its tree as a locked `path:` reference into the store.
+    pub locked: String,
+    /// Store path of the tree.
+    pub source: String,
 }
 
 /// The system without any runtime module.

@@ -185,6 +185,26 @@ fn an_input_that_is_replaced_stays_with_the_pin() {
     ])
     .ends_with(3)
     .golden("override-input-nowhere");
+    // Neither its absence nor a change moves what is pinned.
+    fs::remove_dir_all(env.path("other")).expect("removed");
+    env.run(&["disable", "hello"]).ok();
+    assert_eq!(env.etc("greeting").as_deref(), Some("Good morning.\n"));
+}
+
+#[test]
+fn an_input_without_a_lock_stays_as_the_first_transaction_found_it() {
+    let env = with_input();
+    env.run(&["enable", "web"]).ok();
+    fs::write(env.path("greeting/text"), "Good evening.\n").expect("written");
+    env.run(&["enable", "hello"]).ok();
+    assert_eq!(env.etc("greeting").as_deref(), Some("Hello.\n"));
+    // A source that is locked anew takes what there is.
+    let flake = env.flake();
+    env.run(&["apply", "--flake", &flake, "--host", "box"]).ok();
+    assert_eq!(env.etc("greeting").as_deref(), Some("Good evening.\n"));
+    fs::remove_dir_all(env.path("greeting")).expect("removed");
+    env.run(&["disable", "hello"]).ok();
+    assert_eq!(env.etc("greeting").as_deref(), Some("Good evening.\n"));
 }
 
 #[test]

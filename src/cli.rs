@@ -121,6 +121,8 @@ pub struct Environment {
     pub sudo_uid: Option<u32>,
     /// Whether the terminal can do nothing but lines (`TERM=dumb`).
     pub dumb_terminal: bool,
+    /// `RUNTIME_MODULE_FAULT`: what is to go wrong, in tests.
+    pub fault: Option<String>,
     /// Whether the collector's heap is chosen by `GC_INITIAL_HEAP_SIZE`.
     pub heap_chosen: bool,
 }
@@ -134,6 +136,7 @@ impl Environment {
             no_color: variable("NO_COLOR").is_some(),
             sudo_uid: variable("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok()),
             dumb_terminal: variable("TERM").is_some_and(|term| term == "dumb"),
+            fault: variable("RUNTIME_MODULE_FAULT").and_then(|fault| fault.into_string().ok()),
             heap_chosen: variable("GC_INITIAL_HEAP_SIZE").is_some(),
         }
     }
@@ -200,6 +203,9 @@ pub enum Command {
     Evaluate,
     #[command(name = "__activate", hide = true)]
     Activate,
+    /// Prints where tests can inject faults
+    #[command(name = "__faults", hide = true)]
+    Faults,
 }
 
 /// Modules to turn on or off.

@@ -10,6 +10,7 @@ mod cli;
 mod commands;
 mod error;
 mod evaluation;
+mod fault;
 mod interrupt;
 mod libnix;
 mod locations;
@@ -49,6 +50,7 @@ pub fn main() -> ExitCode {
 
 /// A role of ours, root called by a user, or a command.
 fn run(cli: cli::Cli) -> anyhow::Result<u8> {
+    fault::arm(cli.environment.fault.as_deref())?;
     if let Some(user) = cli.global.as_user {
         activation::drop_rights(user)?;
     }

@@ -15,11 +15,12 @@ use signal_hook::iterator::Signals;
 use super::switch::{Switch, Verdict};
 use super::{Activated, Answer, Request};
 use crate::error::{Failure, describe};
+use crate::fault::{self, Point, step};
 use crate::libnix::{Libnix, Settings, Store};
 use crate::locations::Locations;
 use crate::record::{
     Change, Entry, Outcome, Pin, SCHEMA, State, Step, Wanted, append_history, hold, prune_roots,
-    read_history, replace_root, running, write_json,
+    read_history, replace_root, running,
 };
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
@@ -48,6 +49,7 @@ pub(super) fn serve(mut from: impl BufRead, mut to: impl Write) -> Result<()> {
         Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(()),
         Err(error) => return Err(error),
     };
+    fault::arm(request.fault.as_deref())?;
     let _deaf = deaf()?;
     // From here on a client that is gone is no reason to stop.
     let mut say = |answer: &Answer| {
@@ -76,14 +78,14 @@ fn activate(request: &Request, mut say: impl FnMut(&str)) -> Result<Activated> {
     valid(request)?;
 
     // 1. Nobody else, and nobody since the plan was made. What is to be written can be.
-    let _held = hold(&locations, &request.purpose)?;
+    let _held = step(Point::Held, || hold(&locations, &request.purpose))?;
     let mut state = State::read(&locations)?;
-    unmoved(request, &state, &locations)?;
+    step(Point::Compare, || unmoved(request, &state, &locations))?;
     read_history(&locations)?;
 
     // 2. What is to run, and what ran, stay in the store.
     let store = open_store(request)?;
-    root(request, &store, &locations)?;
+    step(Point::Root, || root(request, &store, &locations))?;
     let log = locations
         .logs()
         .join(format!("{}.log", request.transaction));
@@ -91,7 +93,7 @@ fn activate(request: &Request, mut say: impl FnMut(&str)) -> Result<Activated> {
 
     // 3. What is about to happen is written down before it does.
     state.begin(&change(request));
-    state.write(&locations)?;
+    step(Point::Begin, || state.write(&locations))?;
 
     // 4. The switch, unless it is the running system that is wanted.
     let mut activated = Activated {
@@ -123,17 +125,15 @@ fn activate(request: &Request, mut say: impl FnMut(&str)) -> Result<Activated> {
             .warnings
             .extend(what.err().map(|error| format!("{error:#}")));
     };
-    warn(state.write(&locations));
-    warn(append_history(
-        &locations,
-        &entry(request, &state, activated.outcome, activated.milliseconds),
-    ));
+    warn(step(Point::Commit, || state.write(&locations)));
+    let entry = entry(request, &state, activated.outcome, activated.milliseconds);
+    warn(step(Point::History, || append_history(&locations, &entry)));
     let wanted = Wanted {
         schema: SCHEMA,
         modules: state.wanted.clone(),
     };
-    warn(write_json(&locations.wanted(), &wanted));
-    warn(keep_roots(&locations, &state));
+    warn(step(Point::Wanted, || wanted.write(&locations)));
+    warn(step(Point::Release, || keep_roots(&locations, &state)));
     Ok(activated)
 }
 
@@ -247,7 +247,7 @@ impl Transaction<'_> {
         say: &mut impl FnMut(&str),
     ) {
         let request = self.request;
-        let switched = match switch.run(&mut *say) {
+        let switched = match step(Point::Switch, || switch.run(&mut *say)) {
             Ok(switched) => switched,
             Err(error) => {
                 activated.outcome = Outcome::Unchanged;

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::Elevate;
 use crate::error::{Failed, Failure};
+use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::progress::Reporter;
 use crate::record::{Outcome, Pin};
@@ -55,6 +56,9 @@ pub struct Request {
     pub force: bool,
     /// How long the phases before took.
     pub phases: Phases,
+    /// What is to go wrong, in tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 /// What the activator says.
@@ -181,7 +185,7 @@ impl Activator {
 
     /// Hands it the request, and passes on what it says until it has ended.
     pub fn activate(mut self, request: &Request, reporter: &Reporter) -> Result<Activated> {
-        send(&mut self.to, request).map_err(|_| {
+        step(Point::Ask, || send(&mut self.to, request)).map_err(|_| {
             Failure::Refused
                 .error(format!(
                     "{}: the activator is gone, and was not asked yet; nothing was changed",

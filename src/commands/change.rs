@@ -9,13 +9,17 @@ use super::reach::{Reached, reach};
 use super::report::{Change, Report};
 use crate::activation::{Activator, Request as ActivationRequest};
 use crate::cli::Run;
+use crate::fault::{self, Point};
 use crate::plan::{Decision, Plan, Situation, Wish, decide};
 
 /// Carries out a wish.
 pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     let mut situation = Situation::read(&session.locations)?;
     // A first plan finds mistakes before a password is asked for.
-    let mut plan = match decide(wish, &situation, &session.global, run.force, &session.here)? {
+    let decided = fault::step(Point::Plan, || {
+        decide(wish, &situation, &session.global, run.force, &session.here)
+    })?;
+    let mut plan = match decided {
         Decision::Nothing(why) => return Report::nothing(wish, &situation, why).print(session),
         Decision::Do(plan) => plan,
     };
@@ -25,7 +29,7 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     let activator = match run.dry_run {
         true => None,
         false => {
-            let activator = activator(session);
+            let activator = fault::step(Point::Elevate, || activator(session));
             // Ctrl-C at the password's prompt ends the program that asked, too.
             session.interrupts.check()?;
             Some(activator?)
@@ -61,7 +65,7 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
             report.activated(activated);
         }
     }
-    report.print(session)
+    fault::step(Point::Report, || report.print(session))
 }
 
 fn activator(session: &Session) -> Result<Activator> {
@@ -94,5 +98,6 @@ fn request(
         wanted: plan.wanted.clone(),
         force: plan.force,
         phases: session.reporter.phases(),
+        fault: session.environment.fault.clone(),
     }
 }

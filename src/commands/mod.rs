@@ -6,6 +6,7 @@ mod reach;
 mod report;
 mod status;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result};
 use crate::cli::{Cli, Command, Environment, Global, Run};
 use crate::error::{Failed, Failure};
 use crate::evaluation::Memory;
+use crate::fault;
 use crate::interrupt::{Exit, Interrupts};
 use crate::libnix::Settings;
 use crate::locations::Locations;
@@ -140,6 +142,20 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Rebuild(run) => change(Wish::Rebuild, &run),
         Command::List => list::run(session),
         Command::Status(args) => status::run(session, &args.names),
+        Command::Faults => faults(),
         Command::Evaluate | Command::Activate => Ok(()),
     }
+}
+
+/// Prints where faults can be injected, for the tests that do.
+fn faults() -> Result<()> {
+    if !fault::POSSIBLE {
+        return Err(Failure::Refused
+            .error("__faults: this build injects none")
+            .hint("a debug build does")
+            .into());
+    }
+    std::io::stdout()
+        .write_all(fault::table().as_bytes())
+        .context("write the result to stdout")
 }

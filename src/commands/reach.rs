@@ -12,6 +12,7 @@ use crate::evaluation::{
     Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, ToPin, Waiting, evaluate,
     lock_inputs, pin, start,
 };
+use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing, interrupt};
 use crate::plan::{Goal, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
@@ -96,7 +97,9 @@ impl Work<'_> {
             );
         }
         let request = evaluation_request(session, &pin, modules, target, self.run);
-        let evaluation = evaluate(evaluator, &request, &session.interrupts, &session.reporter)?;
+        let evaluation = fault::step(Point::Evaluate, || {
+            evaluate(evaluator, &request, &session.interrupts, &session.reporter)
+        })?;
         remember(session, &pin.host);
         let derivations = self.derivations(&evaluation.evaluated);
         for derivation in &derivations {
@@ -110,10 +113,12 @@ impl Work<'_> {
         // Its results are kept by us from here on. Its memory goes back to the machine while the store is asked, and
         // before anything is built.
         evaluation.let_go();
-        let missing = query(&self.libnix, &derivations, &session.reporter)?;
+        let missing = fault::step(Point::Query, || {
+            query(&self.libnix, &derivations, &session.reporter)
+        })?;
         let evaluated = evaluation.release()?;
         session.interrupts.check()?;
-        let missing = self.realise(&derivations, missing)?;
+        let missing = fault::step(Point::Realise, || self.realise(&derivations, missing))?;
         self.compare(&evaluated, &pin);
         let toplevel = evaluated.toplevel.clone().unwrap_or_default();
         let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
@@ -211,7 +216,9 @@ fn locked(
     let guard = session.interrupts.on_interrupt(|| {
         let _ = interrupt();
     });
-    let locked = session.reporter.phase(Phase::Lock, || pin(libnix, &to_pin));
+    let locked = session.reporter.phase(Phase::Lock, || {
+        fault::step(Point::Lock, || pin(libnix, &to_pin))
+    });
     drop(guard);
     session.interrupts.check()?;
     let (pin, locked) = locked?;

@@ -19,6 +19,7 @@ use signal_hook::iterator::Signals;
 use super::explain::Problem;
 use super::pin::pinned_inputs;
 use super::{Answer, Evaluated, Facts, Request, Target, explain, heap};
+use crate::fault::{Point, step};
 use crate::libnix::{Evaluator, Expression, Libnix, interrupt};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
@@ -47,9 +48,11 @@ pub fn run() -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("listen for signals")?;
     let (queue, outbox) = channel();
     let events = queue.clone();
-    let libnix = Libnix::open(request.settings.clone(), move |event| {
-        // The client is gone where this fails, and we will be too.
-        let _ = events.send(Answer::Libnix { event });
+    let libnix = step(Point::EvaluatorOpen, || {
+        Libnix::open(request.settings.clone(), move |event| {
+            // The client is gone where this fails, and we will be too.
+            let _ = events.send(Answer::Libnix { event });
+        })
     })?;
     std::thread::spawn(move || {
         for _ in &mut signals {
@@ -72,7 +75,12 @@ pub fn run() -> Result<()> {
                 },
                 Err(error) => failed(&error),
             };
-            answers.say(last);
+            if let Err(error) = step(Point::EvaluatorAnswer, || {
+                answers.say(last);
+                anyhow::Ok(())
+            }) {
+                answers.say(failed(&error));
+            }
             // The process stays until the client hangs up, and with it the temporary roots of what was made. To take a
             // whole NixOS apart value by value would cost 30 ms, and what for: the process ends.
             loop {
@@ -135,7 +143,10 @@ fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
 fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Result<Evaluated> {
     let begun = Instant::now();
     let flake = &request.flake;
-    let mut locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
+    let mut locked = step(Point::EvaluatorLock, || {
+        let locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides);
+        locked.map_err(anyhow::Error::from)
+    })?;
     locked.extend(&flake.extra)?;
     let told = evaluator.read_locked(&locked)?;
     answers.say(Answer::Phase {
@@ -169,7 +180,7 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
         if !failed.is_empty() {
             return Err(explain::assertions(request, &failed).into());
         }
-        evaluated.toplevel = Some(value.get("toplevel")?);
+        evaluated.toplevel = Some(step(Point::EvaluatorEvaluate, || value.get("toplevel"))?);
         evaluated.facts = value.get::<Facts>("facts")?;
         if request.target == Target::ToplevelAndBase {
             evaluated.base = Some(value.get("base")?);

@@ -4,14 +4,14 @@
 //! whose writing was interrupted, and did not happen; damage anywhere else is an error.
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::ErrorKind;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{make_folder, no_right};
+use super::disk;
 use crate::error::Failure;
+use crate::fault::Point;
 use crate::locations::Locations;
 use crate::timings::Phases;
 
@@ -55,7 +55,6 @@ pub enum Outcome {
 
 /// Adds a record.
 pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
-    make_folder(&locations.run())?;
     let path = locations.history();
     let json = serde_json::to_string(entry).context("write JSON")?;
     let text = read_text(locations)?;
@@ -63,26 +62,12 @@ pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     if let Some(line) = found.damaged {
         return Err(damaged(locations, line));
     }
-    let whole = found.length;
-    let add = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o644)
-            .open(&path)?;
-        // What an interrupted writer left would make the next record unreadable.
-        file.set_len(whole)?;
-        file.write_all(
-            format!(
-                "{} {:08x} {json}\n",
-                json.len(),
-                crc32fast::hash(json.as_bytes())
-            )
-            .as_bytes(),
-        )?;
-        file.sync_all()
-    };
-    add().map_err(|error| no_right(error, &format!("add to the history {}", path.display())))
+    let line = format!(
+        "{} {:08x} {json}\n",
+        json.len(),
+        crc32fast::hash(json.as_bytes())
+    );
+    disk::append(&path, found.length, line.as_bytes(), Point::WriteHistory)
 }
 
 /// All records, oldest first.

@@ -1,14 +1,15 @@
 //! The lock of whoever changes the state. It names its holder, and ends with the process.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{Read as _, Seek as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use anyhow::{Context as _, Result};
 use unix::fcntl::{Flock, FlockArg};
 
-use super::{make_folder, no_right};
+use super::disk::{make_folder, no_right};
 use crate::error::Failure;
+use crate::fault::{self, Point};
 use crate::locations::Locations;
 
 /// The lock, held until dropped.
@@ -45,7 +46,8 @@ pub fn hold(locations: &Locations, purpose: &str) -> Result<Held> {
     let mut name_us = || -> std::io::Result<()> {
         file.set_len(0)?;
         file.rewind()?;
-        writeln!(file, "{purpose} (process {})", std::process::id())
+        let name = format!("{purpose} (process {})\n", std::process::id());
+        fault::write(Point::WriteLock, &mut file, name.as_bytes())
     };
     name_us().with_context(|| format!("write our name into the lock {}", path.display()))?;
     Ok(Held { _file: file })

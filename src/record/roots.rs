@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 
 use anyhow::{Context as _, Result};
 
-use super::make_folder;
+use super::disk::make_folder;
 use crate::libnix::Store;
 use crate::locations::Locations;
 

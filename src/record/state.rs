@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, read_json, write_json};
+use crate::fault::Point;
 use crate::locations::Locations;
 
 /// The schema of `state.json` and `wanted.json`.
@@ -178,7 +179,7 @@ impl State {
 
     /// Replaces it. Only the activator does, holding the lock.
     pub fn write(&self, locations: &Locations) -> Result<()> {
-        write_json(&locations.state(), self)
+        write_json(&locations.state(), self, Point::WriteState)
     }
 
     /// Whether somebody else has switched since we did: what runs is none of ours.
@@ -261,6 +262,13 @@ pub struct Wanted {
     pub modules: Vec<String>,
 }
 
+impl Wanted {
+    /// Replaces it. Only the activator does, holding the lock.
+    pub fn write(&self, locations: &Locations) -> Result<()> {
+        write_json(&locations.wanted(), self, Point::WriteWanted)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,7 +324,12 @@ mod tests {
     #[test]
     fn a_newer_schema_is_refused_by_name() {
         let (_dir, locations) = place();
-        write_json(&locations.state(), &serde_json::json!({"schema": 2})).expect("written");
+        write_json(
+            &locations.state(),
+            &serde_json::json!({"schema": 2}),
+            Point::WriteState,
+        )
+        .expect("written");
         let error = State::read(&locations).expect_err("refused");
         assert!(format!("{error:#}").ends_with("it has schema 2, and this program knows 1"));
     }
@@ -401,7 +414,7 @@ mod tests {
             schema: SCHEMA,
             modules: vec!["hello".into()],
         };
-        write_json(&locations.wanted(), &wanted).expect("written");
+        wanted.write(&locations).expect("written");
         assert_eq!(State::read(&locations).expect("read").wanted, ["hello"]);
     }
 }

@@ -1,0 +1,162 @@
+//! How files are written: whole or not at all, by nobody but us, through no link that somebody else has laid.
+//!
+//! The one place of the program that writes outside the cache, so that a fault can be injected at every byte.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::error::Failure;
+use crate::fault::{self, Point};
+
+/// Replaces a file: a new one beside it, synced, renamed. Whatever fails, the old one stays and nothing is left beside it.
+pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Result<()> {
+    let folder = path.parent().context("a file has a folder")?;
+    make_folder(folder)?;
+    let new = beside(path);
+    let place = || -> io::Result<()> {
+        // What a writer left that was killed; holding the lock, we are the only one.
+        absent(&new)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .custom_flags(unix::libc::O_NOFOLLOW)
+            .open(&new)?;
+        // Not left to the umask: root's may be anything.
+        file.set_permissions(Permissions::from_mode(mode))?;
+        fault::write(point, &mut file, bytes)?;
+        fault::step(Point::DiskSync, || file.sync_all())?;
+        fault::step(Point::DiskRename, || fs::rename(&new, path))?;
+        // The rename itself must survive too.
+        File::open(folder)?.sync_all()
+    };
+    place().map_err(|error| {
+        let _ = absent(&new);
+        no_right(error, &format!("write {}", path.display()))
+    })
+}
+
+/// Adds to a file whose first `whole` bytes are good; what comes after them was never finished.
+pub(super) fn append(path: &Path, whole: u64, bytes: &[u8], point: Point) -> Result<()> {
+    make_folder(path.parent().context("a file has a folder")?)?;
+    let add = || -> io::Result<()> {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o644)
+            .custom_flags(unix::libc::O_NOFOLLOW)
+            .open(path)?;
+        file.set_len(whole)?;
+        fault::write(point, &mut file, bytes)?;
+        file.sync_all()
+    };
+    add().map_err(|error| no_right(error, &format!("add to {}", path.display())))
+}
+
+/// Makes a new file for a log that only its owner may read, and the folder for it.
+pub fn create_log(path: &Path) -> Result<File> {
+    make_folder(path.parent().context("a file has a folder")?)?;
+    OpenOptions::new()
+        .append(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(unix::libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(|error| no_right(error, &format!("create the log {}", path.display())))
+}
+
+/// Makes a folder that everyone may look into, and those above it.
+pub(super) fn make_folder(folder: &Path) -> Result<()> {
+    let what = || format!("make the folder {}", folder.display());
+    if fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink()) {
+        return Err(Failure::Refused
+            .error(format!("{}: it is a symbolic link", what()))
+            .hint("remove the link: runtime-module follows none where it writes as root")
+            .into());
+    }
+    // Not left to the umask: root's may be anything.
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(folder)
+        .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
+        .map_err(|error| no_right(error, &what()))
+}
+
+/// An error of writing where only root may, or any other.
+pub(super) fn no_right(error: io::Error, what: &str) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::PermissionDenied => Failure::Refused
+            .error(format!("{what}: permission denied"))
+            .hint("only root may change the system: run this with sudo")
+            .into(),
+        ErrorKind::ReadOnlyFilesystem => Failure::Refused
+            .error(format!("{what}: the file system is read-only"))
+            .hint("the state of runtime modules must be writable: is the machine in rescue mode, or its disk failing?")
+            .into(),
+        ErrorKind::StorageFull => Failure::Refused
+            .error(format!("{what}: no space is left"))
+            .hint("make room there, then try again; nothing was lost")
+            .into(),
+        _ => anyhow::Error::from(error).context(what.to_string()),
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+/// Removes a file, if it is there.
+pub(super) fn absent(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_writer_left_is_no_obstacle_and_nothing_stays() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("run/state.json");
+        replace(&path, b"one", 0o644, Point::WriteState).expect("written");
+        fs::write(beside(&path), "half").expect("left");
+        replace(&path, b"two", 0o600, Point::WriteState).expect("replaced");
+        assert_eq!(fs::read(&path).expect("read"), b"two");
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(
+            fs::read_dir(dir.path().join("run"))
+                .expect("listed")
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn no_link_is_followed() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let elsewhere = dir.path().join("elsewhere");
+        fs::create_dir(&elsewhere).expect("made");
+        let link = dir.path().join("run");
+        std::os::unix::fs::symlink(&elsewhere, &link).expect("linked");
+        let error =
+            replace(&link.join("state.json"), b"x", 0o644, Point::WriteState).expect_err("refused");
+        assert!(
+            error.to_string().ends_with("it is a symbolic link"),
+            "{error}"
+        );
+        std::os::unix::fs::symlink("/etc/passwd", elsewhere.join("log")).expect("linked");
+        assert!(create_log(&elsewhere.join("log")).is_err());
+        assert!(append(&elsewhere.join("log"), 0, b"x", Point::WriteHistory).is_err());
+    }
+}

@@ -60,6 +60,10 @@ pub struct Global {
     #[arg(long, global = true)]
     pub low_memory: bool,
 
+    /// Evaluate, whatever the cache has, and keep nothing in it
+    #[arg(long, global = true)]
+    pub no_cache: bool,
+
     /// Use this Nix store
     #[arg(long, global = true, value_name = "URL", env = "RUNTIME_MODULE_STORE")]
     pub store: Option<String>,
@@ -199,6 +203,8 @@ pub enum Command {
     List,
     /// Show what is on
     Status(Status),
+    /// Look at, or clear, the results of evaluation that are kept
+    Cache(Cache),
     #[command(name = "__evaluate", hide = true)]
     Evaluate,
     #[command(name = "__activate", hide = true)]
@@ -230,6 +236,26 @@ pub struct Run {
     /// Let a dry run build what evaluation itself needs
     #[arg(long, requires = "dry_run")]
     pub allow_ifd: bool,
+}
+
+/// What `cache` takes.
+#[derive(Clone, Debug, Args)]
+pub struct Cache {
+    /// What to do
+    #[arg(value_enum)]
+    pub what: Option<CacheWhat>,
+}
+
+/// What to do with the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CacheWhat {
+    /// List the results (the default)
+    #[default]
+    List,
+    /// Count them
+    Stats,
+    /// Forget them, and let their outputs be collected
+    Clear,
 }
 
 /// What `status` takes.

@@ -83,6 +83,12 @@ impl Libnix {
         })
     }
 
+    /// Every Nix setting as it is in force, also for an evaluator: names and values.
+    pub fn settings_in_force(&self) -> Result<Vec<(String, String)>> {
+        let (builder, flakes) = prepare(&self.store, &self.settings)?;
+        nix_ffi::list_settings(&builder, flakes).context("list the Nix settings")
+    }
+
     /// Runs `work` on a thread that evaluation needs (its stack, the collector's knowledge of it), with an evaluator.
     pub fn with_evaluator<T: Send>(
         &self,
@@ -100,6 +106,11 @@ impl Libnix {
                 .unwrap_or_else(|_| Err(anyhow!("the evaluation thread panicked")))
         })
     }
+}
+
+/// The release of libnix that runs.
+pub fn libnix_version() -> String {
+    nix_ffi::versions().running.into()
 }
 
 fn wrong_setting(name: &str, error: &NixError) -> Failed {
@@ -153,6 +164,38 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
         .into()
 }
 
+/// What makes an evaluator, with every setting as it is to be.
+fn prepare(
+    store: &Store,
+    settings: &Settings,
+) -> Result<(EvalStateBuilder, nix_ffi::FlakeSettings)> {
+    let builder = EvalStateBuilder::new(store.bindings())
+        .context("make an evaluator")?
+        .load_ambient_settings(false);
+    nix_ffi::load_builder(&builder).context("read the Nix settings of evaluation")?;
+    let flakes = nix_ffi::FlakeSettings::load().context("read the Nix settings of flakes")?;
+    let apply = |name: &str, value: &str| {
+        nix_ffi::set_setting(Some((&builder, flakes)), name, value)
+            .with_context(|| format!("set the Nix setting {name}"))
+    };
+    let bool = |value| if value { "true" } else { "false" };
+    apply("pure-eval", bool(!settings.impure))?;
+    if !settings.allow_import_from_derivation {
+        apply("allow-import-from-derivation", "false")?;
+    }
+    for (name, value) in &settings.options {
+        let known = nix_ffi::set_setting(Some((&builder, flakes)), name, value)
+            .map_err(|error| wrong_setting(name, &error))?;
+        if !known {
+            return Err(Failure::Usage
+                .error(format!("--option {name}: there is no such Nix setting"))
+                .hint("`man nix.conf` lists the settings of the Nix release that this program is linked to")
+                .into());
+        }
+    }
+    Ok((builder, flakes))
+}
+
 /// An evaluator, bound to the thread that opened it.
 pub struct Evaluator {
     state: EvalState,
@@ -165,30 +208,7 @@ impl Evaluator {
     fn open(store: &Store, settings: &Settings) -> Result<Self> {
         let thread =
             gc_register_my_thread().context("make the evaluation thread known to the collector")?;
-        let builder = EvalStateBuilder::new(store.bindings())
-            .context("make an evaluator")?
-            .load_ambient_settings(false);
-        nix_ffi::load_builder(&builder).context("read the Nix settings of evaluation")?;
-        let flakes = nix_ffi::FlakeSettings::load().context("read the Nix settings of flakes")?;
-        let apply = |name: &str, value: &str| {
-            nix_ffi::set_setting(Some((&builder, flakes)), name, value)
-                .with_context(|| format!("set the Nix setting {name}"))
-        };
-        let bool = |value| if value { "true" } else { "false" };
-        apply("pure-eval", bool(!settings.impure))?;
-        if !settings.allow_import_from_derivation {
-            apply("allow-import-from-derivation", "false")?;
-        }
-        for (name, value) in &settings.options {
-            let known = nix_ffi::set_setting(Some((&builder, flakes)), name, value)
-                .map_err(|error| wrong_setting(name, &error))?;
-            if !known {
-                return Err(Failure::Usage
-                    .error(format!("--option {name}: there is no such Nix setting"))
-                    .hint("`man nix.conf` lists the settings of the Nix release that this program is linked to")
-                    .into());
-            }
-        }
+        let (builder, flakes) = prepare(store, settings)?;
         flakes
             .register(&builder)
             .context("give the evaluator flakes")?;

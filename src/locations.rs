@@ -77,6 +77,11 @@ impl Locations {
         self.at("run/current-system")
     }
 
+    /// Results of evaluation.
+    pub fn results(&self) -> PathBuf {
+        self.cache.join("results")
+    }
+
     /// How long things took last time, for the bars.
     pub fn estimates(&self) -> PathBuf {
         self.cache.join("estimates")

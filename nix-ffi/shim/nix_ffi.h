@@ -147,6 +147,23 @@ bool nix_ffi_setting_set(
 /** Gives the value of a setting of the process; the callback is not called where there is none. */
 void nix_ffi_setting_get(nix_c_context * context, const char * name, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
+/**
+ * From now on evaluation writes nothing into the store: paths are computed only. Before the first evaluator is prepared.
+ * Not undone.
+ */
+void nix_ffi_read_only(void) NIX_FFI_NOEXCEPT;
+
+/**
+ * Gives every setting of the process, of `builder` and of `flakes`: for each its name, then its value. Settings that exist
+ * in more than one place are given more than once.
+ */
+void nix_ffi_settings_list(
+    nix_c_context * context,
+    nix_eval_state_builder * builder,
+    nix_ffi_flake_settings * flakes,
+    nix_ffi_str_callback callback,
+    void * user) NIX_FFI_NOEXCEPT;
+
 /* --- evaluation --- */
 
 /**
@@ -344,6 +361,10 @@ void nix_ffi_add_root(nix_c_context * context, Store * store, const char * path,
 /** Counts a path's closure; false on failure. Sizes are of NARs, in bytes. */
 bool nix_ffi_closure_size(
     nix_c_context * context, Store * store, const char * path, uint64_t * paths, uint64_t * bytes) NIX_FFI_NOEXCEPT;
+
+/** Bytes of NARs in a path's closure that are no part of the closure of `other` (may be null); 0 on failure. */
+uint64_t nix_ffi_closure_size_beyond(
+    nix_c_context * context, Store * store, const char * path, const char * other) NIX_FFI_NOEXCEPT;
 
 /** Where a store path, or what is below one, really lies on disk (they differ in a chroot store). */
 void nix_ffi_real_path(

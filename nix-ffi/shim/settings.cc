@@ -33,6 +33,34 @@ extern "C" bool nix_ffi_setting_set(
     });
 }
 
+extern "C" void nix_ffi_read_only() noexcept
+{
+    nix::settings.readOnlyMode = true;
+}
+
+extern "C" void nix_ffi_settings_list(
+    nix_c_context * context,
+    nix_eval_state_builder * builder,
+    nix_ffi_flake_settings * flakes,
+    nix_ffi_str_callback callback,
+    void * user) noexcept
+{
+    guarded(context, [&] {
+        auto tell = [&](nix::AbstractConfig & config) {
+            std::map<std::string, nix::AbstractConfig::SettingInfo> all;
+            config.getSettings(all);
+            for (auto & [name, setting] : all) {
+                callback(user, view(name));
+                callback(user, view(setting.value));
+            }
+        };
+        tell(nix::globalConfig);
+        tell(builder->settings);
+        tell(builder->fetchSettings);
+        tell(flakes->settings);
+    });
+}
+
 extern "C" void
 nix_ffi_setting_get(nix_c_context * context, const char * name, nix_ffi_str_callback callback, void * user) noexcept
 {

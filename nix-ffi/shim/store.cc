@@ -180,6 +180,24 @@ extern "C" bool nix_ffi_closure_size(
     });
 }
 
+extern "C" uint64_t nix_ffi_closure_size_beyond(
+    nix_c_context * context, Store * store, const char * path, const char * other) noexcept
+{
+    return guarded(context, static_cast<uint64_t>(0), [&] {
+        Interruptible interruptible;
+        auto & s = *store->ptr;
+        nix::StorePathSet closure, beside;
+        s.computeFSClosure(parse(s, path), closure);
+        if (other)
+            s.computeFSClosure(parse(s, other), beside);
+        uint64_t bytes = 0;
+        for (auto & member : closure)
+            if (!beside.count(member))
+                bytes += s.queryPathInfo(member)->narSize;
+        return bytes;
+    });
+}
+
 extern "C" void nix_ffi_real_path(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
 {

@@ -22,5 +22,7 @@ pub use eval::{Value, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
 pub use logger::{Activity, Event, ExpectedKind, Progress, install_logger, set_verbosity};
 pub use process::{Versions, init_process, interrupt, interrupted, reset_interrupt, versions};
-pub use settings::{FlakeSettings, get_setting, load_builder, set_setting};
+pub use settings::{
+    FlakeSettings, get_setting, list_settings, load_builder, set_read_only, set_setting,
+};
 pub use store::{BuildResult, Missing, Store};

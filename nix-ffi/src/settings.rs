@@ -62,6 +62,40 @@ pub fn set_setting(
     })
 }
 
+/// Makes evaluation write nothing into the store: what it would write is only computed. For the evaluators that are
+/// prepared from now on, in all of this process.
+pub fn set_read_only() {
+    // SAFETY: writes a flag of the process, before any evaluator or other thread reads it.
+    unsafe { sys::nix_ffi_read_only() }
+}
+
+/// Every setting as it is in force, of the process and of the evaluators that `builder` makes: names and values, sorted.
+pub fn list_settings(
+    builder: &EvalStateBuilder,
+    flakes: FlakeSettings,
+) -> Result<Vec<(String, String)>, NixError> {
+    let mut texts: Vec<String> = Vec::new();
+    let user: *mut Vec<String> = &raw mut texts;
+    // SAFETY: builder and settings live for the call; `user` is the Vec that `push_text` expects, and outlives it.
+    Context::call(|context| unsafe {
+        sys::nix_ffi_settings_list(
+            context,
+            builder.raw_ptr().cast(),
+            flakes.as_ptr(),
+            Some(callback::push_text),
+            user.cast(),
+        );
+    })?;
+    let mut texts = texts.into_iter();
+    let mut settings = Vec::new();
+    while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+        settings.push((name, value));
+    }
+    settings.sort();
+    settings.dedup();
+    Ok(settings)
+}
+
 /// The value of a setting of the process; `None` where there is no such setting.
 pub fn get_setting(name: &str) -> Result<Option<String>, NixError> {
     let c_name = c_string(name)?;

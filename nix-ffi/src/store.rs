@@ -71,6 +71,14 @@ impl Store {
         unsafe { self.0.raw_ptr() }.cast()
     }
 
+    /// After a fork: drops the connection that was inherited, which says nothing any more, so that the next one is ours.
+    /// `beside` is any store path; what is asked for is a path that was never asked for before.
+    pub fn reconnect(&self, beside: &str) {
+        let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
+        // It fails for a daemon's store, which is its purpose, and any other is asked in vain.
+        let _ = self.is_valid(&format!("{folder}/00000000000000000000000000000000-none"));
+    }
+
     /// Asks what realising all outputs of derivations (or plain paths) takes. Asks substituters, so it may use the network.
     pub fn query_missing(&self, paths: &[&str]) -> Result<Missing, NixError> {
         let paths = Paths::new(paths)?;
@@ -179,6 +187,19 @@ impl Store {
             )
         })?;
         Ok((paths, bytes))
+    }
+
+    /// How many bytes (NAR size) of a path's closure are no part of another path's closure.
+    pub fn closure_size_beyond(&self, path: &str, other: Option<&str>) -> Result<u64, NixError> {
+        let c_path = c_string(path)?;
+        let c_other = other.map(c_string).transpose()?;
+        let other = c_other
+            .as_ref()
+            .map_or(std::ptr::null(), |other| other.as_ptr());
+        // SAFETY: store and paths live for the call; the second may be null.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_closure_size_beyond(context, self.as_ptr(), c_path.as_ptr(), other)
+        })
     }
 
     /// The texts that a call hands to `push_text`, for a call about one store path.

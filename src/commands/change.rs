@@ -65,7 +65,11 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
             report.activated(activated);
         }
     }
-    fault::step(Point::Report, || report.print(session))
+    let printed = fault::step(Point::Report, || report.print(session));
+    if !run.dry_run {
+        goal.remember(situation.running.as_deref());
+    }
+    printed
 }
 
 fn activator(session: &Session) -> Result<Activator> {

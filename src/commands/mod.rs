@@ -1,8 +1,10 @@
 //! One file a command, each reading as the flow it is.
 
+mod cache;
 mod change;
 mod list;
 mod reach;
+mod recall;
 mod report;
 mod status;
 
@@ -140,6 +142,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Reset(run) => change(Wish::Reset, &run),
         Command::Apply(run) => change(Wish::Apply, &run),
         Command::Rebuild(run) => change(Wish::Rebuild, &run),
+        Command::Cache(args) => cache::run(session, args.what.unwrap_or_default()),
         Command::List => list::run(session),
         Command::Status(args) => status::run(session, &args.names),
         Command::Faults => faults(),

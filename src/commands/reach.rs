@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Session;
+use super::recall::{self, Found, Recall, Recalled};
 use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
@@ -36,8 +37,24 @@ pub struct Reached {
     pub evaluated: Option<Evaluated>,
     /// What was or would be built and fetched.
     pub missing: Missing,
+    /// The cache's part in it; none where nothing had to be evaluated.
+    recall: Option<Recall>,
     /// Keeps it all from the collector while it lives: until the activator has rooted it.
-    _keeper: Libnix,
+    keeper: Libnix,
+}
+
+impl Reached {
+    /// Whether it came from the cache.
+    pub fn recalled(&self) -> Option<Recalled> {
+        self.recall.as_ref().map(Recall::told)
+    }
+
+    /// Keeps what was made for the next time. After everything that somebody waits for.
+    pub fn remember(&self, running: Option<&str>) {
+        if let Some(recall) = &self.recall {
+            recall.settle(&self.keeper, &self.toplevel, running);
+        }
+    }
 }
 
 /// Evaluates and realises what is to run; in a dry run it is only asked what realising would take.
@@ -45,8 +62,18 @@ pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -
     match &plan.goal {
         Goal::Known(toplevel) => known(open(session)?, situation, plan, toplevel),
         Goal::Evaluate { source, modules } => {
-            // Two processes load libnix at the same time.
-            let evaluator = start(session.memory())?;
+            // Two processes load libnix at the same time, unless the second is likely not to be needed.
+            let evaluator = match source {
+                Source::Pinned(pin)
+                    if !recall::may_have(
+                        session,
+                        &evaluation_request(session, pin, modules, run),
+                    ) =>
+                {
+                    Some(start(session.memory())?)
+                }
+                _ => None,
+            };
             let work = Work {
                 session,
                 libnix: open(session)?,
@@ -78,7 +105,7 @@ struct Work<'a> {
 impl Work<'_> {
     fn make(
         self,
-        evaluator: Waiting,
+        evaluator: Option<Waiting>,
         source: &Source,
         modules: &[ModuleRequest],
     ) -> Result<Reached> {
@@ -86,39 +113,29 @@ impl Work<'_> {
         let mut pin = locked(session, &self.libnix, self.situation, source)?;
         // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
         let with_base = matches!(source, Source::Reference { .. }) || plan.base.is_none();
-        let target = if with_base && !self.run.dry_run {
-            Target::ToplevelAndBase
-        } else {
-            Target::Toplevel
-        };
+        let need_base = with_base && !self.run.dry_run;
         if session.global.impure {
             session.reporter.note(
                 "impure: evaluation sees the environment, the time and files outside the flake",
             );
         }
-        let request = evaluation_request(session, &pin, modules, target, self.run);
-        let evaluation = fault::step(Point::Evaluate, || {
-            evaluate(evaluator, &request, &session.interrupts, &session.reporter)
-        })?;
-        remember(session, &pin.host);
-        let derivations = self.derivations(&evaluation.evaluated);
-        for derivation in &derivations {
-            self.libnix.store.add_temp_root(&derivation.drv)?;
+        let mut request = evaluation_request(session, &pin, modules, self.run);
+        if need_base {
+            request.target = Target::ToplevelAndBase;
         }
+        let mut recall = Recall::new(session, &self.libnix, &request, &pin);
+        let found = recall.look(&self.libnix, need_base, |evaluated| {
+            self.derivations(evaluated)
+        })?;
+        let (evaluated, missing) = match found {
+            Some(found) => self.again(found)?,
+            None => self.evaluate(evaluator, &request, &pin, &mut recall)?,
+        };
         // What no lock held is held by the pin from now on.
-        pin.inputs.clone_from(&evaluation.evaluated.inputs);
+        pin.inputs.clone_from(&evaluated.inputs);
         for source in pin.sources() {
             self.libnix.store.add_temp_root(source)?;
         }
-        // Its results are kept by us from here on. Its memory goes back to the machine while the store is asked, and
-        // before anything is built.
-        evaluation.let_go();
-        let missing = fault::step(Point::Query, || {
-            query(&self.libnix, &derivations, &session.reporter)
-        })?;
-        let evaluated = evaluation.release()?;
-        session.interrupts.check()?;
-        let missing = fault::step(Point::Realise, || self.realise(&derivations, missing))?;
         self.compare(&evaluated, &pin);
         let toplevel = evaluated.toplevel.clone().unwrap_or_default();
         let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
@@ -129,8 +146,63 @@ impl Work<'_> {
             pin: Some(pin),
             evaluated: Some(evaluated),
             missing,
-            _keeper: self.libnix,
+            recall: Some(recall),
+            keeper: self.libnix,
         })
+    }
+
+    /// Evaluates and realises.
+    fn evaluate(
+        &self,
+        evaluator: Option<Waiting>,
+        request: &Request,
+        pin: &Pin,
+        recall: &mut Recall,
+    ) -> Result<(Evaluated, Missing)> {
+        let session = self.session;
+        let evaluator = match evaluator {
+            Some(evaluator) => evaluator,
+            None => start(session.memory())?,
+        };
+        if let Some(estimate) = Estimate::read(&session.locations, &pin.host) {
+            session.reporter.estimate(estimate);
+        }
+        let evaluation = fault::step(Point::Evaluate, || {
+            evaluate(evaluator, request, &session.interrupts, &session.reporter)
+        })?;
+        remember(session, &pin.host);
+        let derivations = self.derivations(&evaluation.evaluated);
+        for derivation in &derivations {
+            self.libnix.store.add_temp_root(&derivation.drv)?;
+        }
+        for input in &evaluation.evaluated.inputs {
+            self.libnix.store.add_temp_root(&input.source)?;
+        }
+        // Its results are kept by us from here on. Its memory goes back to the machine while the store is asked, and
+        // before anything is built.
+        evaluation.let_go();
+        let took = session.reporter.phases().get(Phase::Evaluate);
+        recall.keep(request, pin, &evaluation.evaluated, took.unwrap_or(0.0));
+        let missing = fault::step(Point::Query, || {
+            query(&self.libnix, &derivations, &session.reporter)
+        })?;
+        let evaluated = evaluation.release()?;
+        session.interrupts.check()?;
+        let missing = fault::step(Point::Realise, || self.realise(&derivations, missing))?;
+        Ok((evaluated, missing))
+    }
+
+    /// What an evaluation gave before, realised again where it is no longer.
+    fn again(&self, found: Found) -> Result<(Evaluated, Missing)> {
+        let session = self.session;
+        session.reporter.warnings(&found.evaluated.warnings);
+        let missing = match found.realised {
+            true => Missing::default(),
+            false => query(&self.libnix, &found.targets, &session.reporter)?,
+        };
+        session.interrupts.check()?;
+        let missing = self.realise(&found.targets, missing)?;
+        Ok((found.evaluated, missing))
     }
 
     /// What is to be built: the toplevel, and its base where that is none that runs already: `reset` must find it.
@@ -184,7 +256,8 @@ fn known(libnix: Libnix, situation: &Situation, plan: &Plan, toplevel: &str) -> 
         pin: pinned(situation),
         evaluated: None,
         missing: Missing::default(),
-        _keeper: libnix,
+        recall: None,
+        keeper: libnix,
     })
 }
 
@@ -248,12 +321,8 @@ fn evaluation_request(
     session: &Session,
     pin: &Pin,
     modules: &[ModuleRequest],
-    target: Target,
     run: &Run,
 ) -> Request {
-    if let Some(estimate) = Estimate::read(&session.locations, &pin.host) {
-        session.reporter.estimate(estimate);
-    }
     Request {
         settings: session.settings(!run.dry_run || run.allow_ifd, TALKATIVE),
         flake: FlakeSource {
@@ -265,7 +334,7 @@ fn evaluation_request(
         },
         host: pin.host.clone(),
         modules: modules.to_vec(),
-        target,
+        target: Target::Toplevel,
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Session;
 use super::reach::Reached;
+use super::recall::Recalled;
 use crate::activation::Activated;
 use crate::cli::ProgressStyle;
 use crate::error::{Failed, neutral};
@@ -43,6 +44,8 @@ pub struct Report {
     facts: Option<Facts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     activation: Option<Activated>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<Recalled>,
     #[serde(skip_serializing_if = "Option::is_none")]
     counters: Option<Counters>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +118,7 @@ impl Report {
             missing: None,
             facts: None,
             activation: None,
+            cache: None,
             counters: None,
             phases: None,
             error: None,
@@ -143,7 +147,10 @@ impl Report {
             warnings: evaluated.map(|e| e.warnings.clone()).unwrap_or_default(),
             missing: Some(MissingReport::from(&goal.missing)),
             facts: evaluated.map(|e| e.facts.clone()),
-            counters: evaluated.map(|e| e.counters.clone()),
+            counters: evaluated
+                .filter(|_| goal.recalled().is_none_or(|cache| !cache.hit))
+                .map(|e| e.counters.clone()),
+            cache: goal.recalled(),
             ..Self::empty(wish, String::new())
         }
     }
@@ -162,7 +169,7 @@ impl Report {
     /// Prints it; its error, if there is one, is returned after that.
     pub fn print(mut self, session: &Session) -> Result<()> {
         self.phases = self
-            .counters
+            .cache
             .is_some()
             .then(|| session.reporter.phases())
             .or_else(|| self.activation.as_ref().map(|_| session.reporter.phases()));
@@ -236,6 +243,17 @@ impl Report {
         };
         let spoken = |ms: f64| duration(Duration::from_secs_f64(ms / 1e3));
         for phase in Phase::ALL {
+            if let Some(cache) = self
+                .cache
+                .as_ref()
+                .filter(|cache| cache.hit && phase == Phase::Evaluate)
+            {
+                row(
+                    phase.name(),
+                    &spoken(cache.milliseconds),
+                    &format!("from the cache; {}", cache.why),
+                );
+            }
             if let Some(ms) = phases.get(phase) {
                 let about = self.about(phase);
                 let mut lines = about.lines();
@@ -252,7 +270,13 @@ impl Report {
     fn about(&self, phase: Phase) -> String {
         let missing = self.missing.as_ref();
         match phase {
-            Phase::Evaluate => self.counters.as_ref().map(counters).unwrap_or_default(),
+            Phase::Evaluate => {
+                let counted = self.counters.as_ref().map(counters).unwrap_or_default();
+                match &self.cache {
+                    Some(cache) => format!("{counted}\nnot from the cache: {}", cache.why),
+                    None => counted,
+                }
+            }
             Phase::Build => {
                 missing.map_or_else(String::new, |m| format!("{} built", m.build.len()))
             }

@@ -27,8 +27,11 @@ use crate::worker::{Greeting, receive, send};
 /// Our own expression.
 const SYSTEM: Expression = Expression {
     name: "system.nix",
-    text: include_str!("system.nix"),
+    text: SYSTEM_TEXT,
 };
+
+/// Its text, which is part of what a result depends on.
+pub const SYSTEM_TEXT: &str = include_str!("system.nix");
 
 /// For how long libnix's events wait for others, to go out together.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -164,6 +167,9 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     let value = evaluator.apply(&SYSTEM, &locked, &text)?;
     let mut evaluated = Evaluated {
         inputs: pinned_inputs(&told)?,
+        source: told.source,
+        lock: told.lock,
+        lock_changed: told.lock_changed,
         ..Evaluated::default()
     };
     if let Some(problem) = value.get::<Option<Problem>>("problem")? {

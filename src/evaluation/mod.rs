@@ -22,7 +22,7 @@ use crate::registry::{Origin, Registered};
 use crate::timings::{Counters, Phase};
 use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive};
 
-pub use evaluator::run as evaluator_role;
+pub use evaluator::{SYSTEM_TEXT, run as evaluator_role};
 pub use explain::unknown_modules;
 pub use heap::Memory;
 pub use pin::{Host, ToPin, lock_inputs, pin};
@@ -115,6 +115,13 @@ pub struct Evaluated {
     pub facts: Facts,
     /// Inputs that the flake's own lock does not hold, as they were locked.
     pub inputs: Vec<PinnedInput>,
+    /// Where the evaluated flake lies in the store.
+    pub source: String,
+    /// The lock as it was used, JSON; not remembered with the result, as its key has it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub lock: String,
+    /// Whether the lock is another one than that of the flake's own file.
+    pub lock_changed: bool,
     /// What the evaluator counted.
     pub counters: Counters,
 }

@@ -58,8 +58,84 @@ let
     else
       map direct request.modules;
 
-  extended = if modules == [ ] then base else base.extendModules { inherit modules; };
+  plain = if modules == [ ] then base else base.extendModules { inherit modules; };
+  extended = if unshared == null then sharing else plain;
   inherit (extended) config;
+
+  # The same with the host's own `pkgs`, where that is proved to be what the extended system would make for itself: where
+  # both say the same about it. What they say is looked at in the extended system itself, whose `pkgs` is not there before
+  # that is decided: an option of nixpkgs that depends on `pkgs` is an infinite recursion here as it is there.
+  sharing = base.extendModules {
+    modules = modules ++ [
+      {
+        _module.args.pkgs = {
+          _type = "override";
+          priority = 50;
+          content = if unshared == null then base._module.args.pkgs else throw unshared;
+        };
+      }
+    ];
+  };
+
+  # Why the packages are not shared; null where they are.
+  unshared =
+    if !(request.sharePkgs or false) then
+      "it was not asked for"
+    else if modules == [ ] then
+      "nothing is added"
+    else if !(base ? _module.args.pkgs && base ? options.nixpkgs && base ? options._module.args) then
+      "the host does not tell where its packages come from"
+    else if definersOfPkgs sharing != definersOfPkgs base + 1 then
+      "a module sets _module.args.pkgs"
+    else
+      let
+        names = builtins.attrNames sharing.options.nixpkgs;
+        others = builtins.filter (name: !(agree name)) names;
+      in
+      if names != builtins.attrNames base.options.nixpkgs then
+        "a module declares options of nixpkgs"
+      else if others != [ ] then
+        "nixpkgs.${builtins.head others} is or may be another one"
+      else
+        null;
+
+  # How many definitions of `_module.args` have a `pkgs`.
+  definersOfPkgs =
+    configuration:
+    builtins.length (
+      builtins.filter (definition: definition ? pkgs) configuration.options._module.args.definitions
+    );
+
+  # Whether both say the same, provably. Functions are the same only if they are the very same one: then they have the same
+  # environment too. That holds for overlays that are files of their own, and for no function inside a module.
+  agree =
+    name:
+    let
+      here = base.options.nixpkgs.${name};
+      there = sharing.options.nixpkgs.${name};
+      said = option: if name == "config" then option.value else option.definitions or [ option.value ];
+    in
+    # What `nix` itself is told of nixpkgs, and nothing of packages.
+    if name == "flake" then
+      true
+    else if here._type or null != "option" || there._type or null != "option" then
+      false
+    else if name == "pkgs" then
+      !here.isDefined && !there.isDefined
+    else if name == "overlays" then
+      here.value == there.value
+    else
+      isData (said here) && isData (said there) && said here == said there;
+
+  # Neither a function nor a package anywhere.
+  isData =
+    value:
+    if builtins.isAttrs value then
+      value.type or null != "derivation" && builtins.all isData (builtins.attrValues value)
+    else if builtins.isList value then
+      builtins.all isData value
+    else
+      !builtins.isFunction value;
 
   # What a configuration lacks, or throws, is unknown.
   try =
@@ -144,6 +220,25 @@ in
     kernelModules = try (config.boot.kernelModules or null);
     switchInhibitors = try (config.system.switch.inhibitors or null);
   };
+
+  # Whether packages are the host's own, and else why not.
+  sharing = {
+    shared = unshared == null;
+    why = unshared;
+  };
+
+  # Whether there is any use in asking: where overlays are made anew with each extension, none is ever proved to be the same.
+  mayShare =
+    base ? options.nixpkgs.overlays
+    && (
+      let
+        inherit (base.options.nixpkgs.overlays) value;
+      in
+      value == [ ] || (base.extendModules { }).options.nixpkgs.overlays.value == value
+    );
+
+  # The hosts there are.
+  hosts = builtins.attrNames configurations;
 
   # The host by itself; only when a pin is made or moved.
   base = derivation base.config.system.build.toplevel;

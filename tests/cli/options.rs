@@ -327,7 +327,7 @@ fn more_is_said_when_asked_for() {
 fn low_memory_gives_the_same_system() {
     let env = TestEnv::new();
     let plenty = env.json(&["enable", "hello", "--dry-run"]);
-    let low = env.json(&["enable", "hello", "--dry-run", "--low-memory"]);
+    let low = env.json(&["enable", "hello", "--dry-run", "--low-memory", "--no-cache"]);
     assert_eq!(plenty["drv"], low["drv"]);
     assert_eq!(low["counters"]["initialHeapBytes"], 0);
     assert_eq!(strings(&low["modules"]), ["hello"]);

@@ -9,9 +9,11 @@ use crate::support::{PROGRAM, TestEnv, has};
 #[test]
 fn plain_lines_are_what_there_is_without_a_terminal() {
     let env = TestEnv::new();
+    env.run(&["cache", "clear"]).ok();
     let plain = env
         .run(&["enable", "hello", "--progress", "plain", "--dry-run"])
         .ok();
+    env.run(&["cache", "clear"]).ok();
     let auto = env.run(&["enable", "hello", "--dry-run"]).ok();
     assert_eq!(plain.text().replace(" --progress plain", ""), auto.text());
     assert!(!plain.stderr.contains('\u{1b}'), "{:?}", plain.stderr);

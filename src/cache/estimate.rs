@@ -1,6 +1,4 @@
-//! What is remembered to be faster or to know more next time; never needed, and never believed blindly.
-//!
-//! For now: how evaluations of a host went, so that the next one has a real bar.
+//! How evaluations of a host went, so that the next one has a real bar.
 
 use std::fs;
 use std::io::Write as _;

@@ -1,0 +1,210 @@
+//! Each ingredient in turn: another one is another key, and nothing else is.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::evaluation::Target;
+use crate::registry::Origin;
+
+fn module(name: &str, file: Option<&str>) -> ModuleRequest {
+    ModuleRequest {
+        name: name.into(),
+        file: file.map(String::from),
+        origin: Some(Origin::Option),
+    }
+}
+
+fn request() -> Request {
+    Request {
+        settings: Settings::default(),
+        flake: FlakeSource {
+            url: "/etc/nixos".into(),
+            reference: "path:/nix/store/a-source?dir=host&narHash=sha256-a".into(),
+            base_directory: PathBuf::from("/"),
+            overrides: vec![("nixpkgs".into(), "path:/nix/store/n?narHash=b".into())],
+            extra: vec![("dirtyRev".into(), "1-dirty".into())],
+        },
+        host: "box".into(),
+        modules: vec![module("a", Some("a.nix")), module("b", Some("b.nix"))],
+        target: Target::Toplevel,
+    }
+}
+
+fn ingredients(request: &Request) -> Ingredients {
+    Ingredients {
+        settings: vec![("system".into(), "x86_64-linux".into())],
+        nix: "2.26.3".into(),
+        program: "one".into(),
+        ..Ingredients::new(request, "{}", &["1 + 1"])
+    }
+}
+
+fn key(change: impl FnOnce(&mut Request)) -> Key {
+    let mut request = request();
+    change(&mut request);
+    ingredients(&request).key()
+}
+
+/// Every way in which ingredients can be other ones, and the name that is told for it.
+type Change = (&'static str, fn(&mut Ingredients));
+
+const CHANGES: [Change; 16] = [
+    ("the source", |i| i.reference.push('x')),
+    ("the source", |i| i.extra[0].1.push('x')),
+    ("the source", |i| i.extra.clear()),
+    ("replaced inputs", |i| i.overrides[0].0.push('x')),
+    ("replaced inputs", |i| i.overrides[0].1.push('x')),
+    ("replaced inputs", |i| i.overrides.clear()),
+    ("the lock", |i| i.lock.push(' ')),
+    ("the host", |i| i.host.push('x')),
+    ("the modules", |i| i.modules.reverse()),
+    ("the modules", |i| drop(i.modules.pop())),
+    ("the store", |i| i.store = Some("daemon".into())),
+    ("Nix settings", |i| {
+        i.options.push(("cores".into(), String::new()))
+    }),
+    ("Nix settings", |i| i.settings[0].1.push('x')),
+    ("the release of Nix", |i| i.nix.push('x')),
+    ("our expressions", |i| i.expressions[0].push(' ')),
+    ("this program", |i| i.program.push('x')),
+];
+
+#[test]
+fn every_ingredient_makes_another_key_and_is_told_by_name() {
+    let before = ingredients(&request());
+    let mut keys = std::collections::BTreeSet::from([before.key().digest]);
+    for (index, (name, change)) in CHANGES.iter().enumerate() {
+        let mut after = before.clone();
+        change(&mut after);
+        let key = after.key();
+        assert_eq!(
+            key.differences(&before.key().parts),
+            [*name],
+            "change {index}"
+        );
+        assert!(
+            keys.insert(key.digest),
+            "change {index} ({name}) gives the key of another"
+        );
+    }
+    // Whoever adds an ingredient has to add its change: there is one for each name.
+    let named: std::collections::BTreeSet<&str> = CHANGES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(named.len(), before.key().parts.len());
+}
+
+#[test]
+fn what_moves_from_one_ingredient_to_the_next_is_another_key() {
+    // Texts are told apart by their length, not by what stands between them.
+    let one = Ingredients {
+        nix: "a".into(),
+        program: "bc".into(),
+        ..Ingredients::default()
+    };
+    let other = Ingredients {
+        nix: "ab".into(),
+        program: "c".into(),
+        ..Ingredients::default()
+    };
+    assert_ne!(one.key().digest, other.key().digest);
+    assert_ne!(digest(&["a", "bc"]), digest(&["ab", "c"]));
+}
+
+#[test]
+fn every_part_of_a_request_that_evaluation_can_see_is_in_the_key() {
+    let before = key(|_| ());
+    let changes: [fn(&mut Request); 12] = [
+        |r| r.settings.store = Some("daemon".into()),
+        |r| {
+            r.settings
+                .options
+                .push(("system".into(), "i686-linux".into()))
+        },
+        |r| r.flake.reference.push('x'),
+        |r| r.flake.overrides[0].1.push('x'),
+        |r| r.flake.extra[0].1.push('x'),
+        |r| r.host.push('x'),
+        |r| r.modules.swap(0, 1),
+        |r| drop(r.modules.pop()),
+        |r| r.modules[0].name.push('x'),
+        |r| r.modules[0].file = Some("x.nix".into()),
+        |r| r.modules[0].file = None,
+        |r| r.modules[0].origin = Some(Origin::Output),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        assert_ne!(key(change).digest, before.digest, "change {index}");
+    }
+}
+
+#[test]
+fn what_evaluation_cannot_see_is_not_in_the_key() {
+    let before = key(|_| ());
+    let changes: [fn(&mut Request); 7] = [
+        |r| r.settings.show_trace = true,
+        |r| r.settings.verbosity = 9,
+        |r| r.settings.allow_import_from_derivation = true,
+        |r| r.settings.options.push(("cores".into(), "3".into())),
+        |r| r.flake.url.push('x'),
+        |r| r.flake.base_directory.push("x"),
+        |r| r.target = Target::ToplevelAndBase,
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        assert_eq!(key(change), before, "change {index}");
+    }
+}
+
+#[test]
+fn modules_that_are_looked_up_come_in_the_hosts_order() {
+    let looked_up = |names: [&str; 2]| {
+        key(|request| request.modules = names.iter().map(|name| module(name, None)).collect())
+    };
+    assert_eq!(looked_up(["a", "b"]), looked_up(["b", "a"]));
+}
+
+#[test]
+fn what_is_not_pure_or_not_locked_has_no_key() {
+    let why = |change: fn(&mut Request)| {
+        let mut request = request();
+        change(&mut request);
+        why_not(&request)
+    };
+    assert_eq!(why(|_| ()), None);
+    assert!(why(|r| r.settings.impure = true).is_some());
+    assert!(why(|r| r.flake.reference = "path:/nix/store/a-source".into()).is_some());
+    assert!(why(|r| r.flake.reference = "git+file:///etc/nixos?narHash=x".into()).is_some());
+    let native = |r: &mut Request| {
+        let name = "allow-unsafe-native-code-during-evaluation";
+        r.settings.options.push((name.into(), "true".into()));
+    };
+    assert!(why(native).is_some());
+}
+
+#[test]
+fn a_lock_is_kept_only_if_each_input_says_what_it_is() {
+    let lock = |node: &str| {
+        format!(r#"{{"root":"root","nodes":{{"root":{{"inputs":{{"a":"a"}}}},"a":{node}}}}}"#)
+    };
+    let kept = |node: &str| may_be_kept(&lock(node), false, &[]).is_ok();
+    assert!(kept(
+        r#"{"locked":{"type":"path","path":"/x","narHash":"sha256-a"}}"#
+    ));
+    assert!(kept(
+        r#"{"locked":{"type":"git","rev":"0123456789012345678901234567890123456789"}}"#
+    ));
+    assert!(kept(
+        r#"{"locked":{"type":"path","path":"./sub"},"parent":[]}"#
+    ));
+    for unlocked in [
+        r#"{"locked":{"type":"path","path":"/x"}}"#,
+        r#"{"locked":{"type":"path","path":"/x"},"parent":[]}"#,
+        r#"{"locked":{"type":"git","rev":"main"}}"#,
+        r#"{"locked":{"type":"github","rev":"0123456789012345678901234567890123456789"}}"#,
+        r#"{"locked":{"type":"tarball","url":"https://x"}}"#,
+        "{}",
+    ] {
+        assert!(!kept(unlocked), "{unlocked}");
+    }
+    assert!(may_be_kept("", false, &[]).is_err());
+    let good = lock(r#"{"locked":{"narHash":"sha256-a"}}"#);
+    assert!(may_be_kept(&good, true, &[]).is_err());
+    assert!(may_be_kept(&good, true, &[("a".into(), "b".into())]).is_ok());
+}

@@ -1,0 +1,94 @@
+//! What keeps the outputs of remembered results in the store: indirect roots in the cache, within a limit.
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+
+use super::{Key, Results};
+use crate::libnix::Store;
+
+/// How many bytes all roots together may keep beyond what the running system has anyway.
+const LIMIT: u64 = 10 << 30;
+
+impl Results {
+    /// Keeps the realised output of a result. `beside` is a system that is kept by others; what is no part of it counts.
+    /// A root that cannot be made only means that the result may have to be built again.
+    pub fn root(&self, store: &Store, key: &Key, output: &str, beside: Option<&str>) {
+        let link = self.roots().join(&key.digest);
+        if fs::symlink_metadata(&link).is_ok() || fs::create_dir_all(self.roots()).is_err() {
+            return;
+        }
+        let Ok(bytes) = store.closure_size_beyond(output, beside) else {
+            return;
+        };
+        if bytes > LIMIT || store.add_root(output, &link).is_err() {
+            return;
+        }
+        let _ = fs::write(size_file(&link), bytes.to_string());
+        self.shrink();
+    }
+
+    /// Whether a result is rooted, and how many bytes that keeps beyond a system that ran then.
+    pub fn rooted(&self, digest: &str) -> Option<u64> {
+        let link = self.roots().join(digest);
+        fs::symlink_metadata(&link).ok()?;
+        fs::read_to_string(size_file(&link))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    }
+
+    /// Removes the oldest roots until the rest is within the limit.
+    fn shrink(&self) {
+        let mut roots: Vec<(SystemTime, String, u64)> = self
+            .rooted_digests()
+            .into_iter()
+            .filter_map(|digest| {
+                let made = fs::symlink_metadata(self.roots().join(&digest))
+                    .ok()?
+                    .modified()
+                    .ok()?;
+                let bytes = self.rooted(&digest)?;
+                Some((made, digest, bytes))
+            })
+            .collect();
+        roots.sort_by_key(|(made, _, _)| std::cmp::Reverse(*made));
+        let mut sum = 0;
+        for (_, digest, bytes) in roots {
+            sum += bytes;
+            if sum > LIMIT {
+                let _ = remove(&self.roots().join(digest));
+            }
+        }
+    }
+
+    /// Removes every root but those of these results.
+    pub(super) fn prune_roots(&self, keep: &[String]) -> Result<()> {
+        for digest in self.rooted_digests() {
+            if !keep.contains(&digest) {
+                remove(&self.roots().join(digest))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rooted_digests(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.roots()).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .filter(|name| !name.contains('.'))
+            .collect()
+    }
+}
+
+fn size_file(link: &Path) -> std::path::PathBuf {
+    link.with_extension("bytes")
+}
+
+fn remove(link: &Path) -> Result<()> {
+    let _ = fs::remove_file(size_file(link));
+    fs::remove_file(link).with_context(|| format!("remove the root {}", link.display()))
+}

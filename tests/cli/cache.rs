@@ -1,0 +1,290 @@
+//! The result cache: what is found again, what is not, and that it never makes a difference to what is activated.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::support::{TestEnv, nix};
+
+/// What a dry run says, with the cache or without.
+fn dry(env: &TestEnv, arguments: &[&str]) -> Value {
+    env.json(&[&["enable", "--dry-run"], arguments].concat())
+}
+
+fn hit(document: &Value) -> bool {
+    document["cache"]["hit"]
+        .as_bool()
+        .expect("the cache's part")
+}
+
+/// Writes a file, as if it had been written long ago.
+fn edit(file: &Path, text: &str) {
+    fs::write(file, text).expect("edited");
+    let file = fs::File::options().append(true).open(file).expect("open");
+    file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000))
+        .expect("made old");
+}
+
+fn why(document: &Value) -> String {
+    document["cache"]["why"]
+        .as_str()
+        .expect("a reason")
+        .to_string()
+}
+
+#[test]
+fn what_was_evaluated_is_not_evaluated_again() {
+    let env = TestEnv::new();
+    let first = env.json(&["enable", "hello"]);
+    assert!(!hit(&first));
+    env.run(&["disable", "hello"]).ok();
+    let ran = env
+        .run(&["enable", "hello"])
+        .ok()
+        .golden("enable-from-the-cache");
+    assert!(!ran.stderr.contains("files,"), "{}", ran.stderr);
+    env.run(&["disable", "hello"]).ok();
+    let again = env.json(&["enable", "hello"]);
+    assert!(hit(&again));
+    assert_eq!(again["toplevel"], first["toplevel"]);
+    assert_eq!(again["drv"], first["drv"]);
+    assert_eq!(again["facts"], first["facts"]);
+    assert!(again["counters"].is_null() && again["phases"]["evaluate"].is_null());
+}
+
+#[test]
+fn warnings_come_from_the_cache_too() {
+    let env = TestEnv::new();
+    let first = dry(&env, &["warning"]);
+    let again = dry(&env, &["warning"]);
+    assert!(!hit(&first) && hit(&again));
+    assert_eq!(again["warnings"], first["warnings"]);
+    assert!(
+        env.run(&["enable", "warning", "--dry-run"])
+            .stderr
+            .contains("warning")
+    );
+}
+
+#[test]
+fn it_can_be_listed_counted_cleared_and_passed_over() {
+    let env = TestEnv::new();
+    env.run(&["cache", "clear"]).ok();
+    env.run(&["cache"]).ok().golden("cache-empty");
+    env.run(&["enable", "hello", "--no-cache"]).ok();
+    env.run(&["cache"]).ok().golden("cache-empty");
+    env.run(&["disable", "hello"]).ok();
+    env.run(&["enable", "hello"]).ok();
+    env.run(&["enable", "web", "--dry-run"]).ok();
+    let listed = env.json(&["cache", "list"]);
+    let results = listed["results"].as_array().expect("results");
+    assert_eq!(results.len(), 2);
+    assert_eq!(
+        results.iter().filter(|one| one["rooted"] == true).count(),
+        1
+    );
+    let stats = env.json(&["cache", "stats"]);
+    assert_eq!(
+        (&stats["results"], &stats["rooted"]),
+        (&2.into(), &1.into())
+    );
+    env.run(&["cache", "clear"]).ok().golden("cache-clear");
+    assert_eq!(env.json(&["cache", "stats"])["rooted"], 0);
+    let document = env.json(&["enable", "web", "--dry-run", "--no-cache"]);
+    assert_eq!(why(&document), "--no-cache");
+}
+
+#[test]
+fn each_difference_is_a_miss_that_says_why() {
+    let env = TestEnv::new();
+    let flake = env.flake();
+    let here: &[&str] = &["hello", "--flake", &flake, "--host", "box"];
+    assert!(!hit(&dry(&env, here)));
+    assert!(hit(&dry(&env, here)));
+    let miss = |arguments: &[&str]| {
+        let document = dry(&env, arguments);
+        assert!(!hit(&document), "{arguments:?}");
+        why(&document)
+    };
+    assert_eq!(
+        miss(&["web", "--flake", &flake, "--host", "box"]),
+        "nothing yet with these modules"
+    );
+    assert_eq!(
+        miss(&["hello", "--flake", &flake, "--host", "box-list"]),
+        "nothing yet for this host"
+    );
+    let with = |more: &[&str]| miss(&[here, more].concat());
+    assert_eq!(
+        with(&["--option", "max-call-depth", "9999"]),
+        "changed since: Nix settings"
+    );
+    assert_eq!(
+        with(&["--option", "system", "i686-linux"]),
+        "changed since: Nix settings"
+    );
+    assert!(with(&["--impure"]).contains("impure"));
+    // What only says how to build and what to show makes no difference.
+    let more = ["--option", "cores", "1", "--show-trace", "-v"];
+    assert!(hit(&dry(&env, &[here, &more[..]].concat())));
+
+    let file = env.fixture_path("hosts/bare.nix");
+    let before = fs::read_to_string(&file).expect("a host");
+    edit(&file, &before);
+    assert!(hit(&dry(&env, here)));
+    // A byte of a file that has nothing to do with it: nobody can know that it has not.
+    let env = env.edit("hosts/bare.nix", |text| format!("{text}\n"));
+    let document = dry(&env, here);
+    assert_eq!(
+        (hit(&document), why(&document).as_str()),
+        (false, "changed since: the source")
+    );
+    // And once more, as nothing but the bytes: `self` shows when a tree was changed last.
+    edit(&env.fixture_path("hosts/bare.nix"), &before);
+    assert!(hit(&dry(&env, here)), "the tree is as it was");
+}
+
+#[test]
+fn what_pure_evaluation_cannot_see_changes_nothing() {
+    let env = TestEnv::new();
+    let drv = dry(&env, &["hello"])["drv"].clone();
+    let mut command = env.command(["enable", "hello", "--dry-run", "--json", "--no-cache"]);
+    command
+        .env("RUNTIME", "another")
+        .env("NIX_PATH", "nixpkgs=/nowhere")
+        .env("LANG", "C")
+        .env("TZ", "Asia/Tokyo");
+    assert_eq!(env.start_running(command).end().ok().json()["drv"], drv);
+    fs::write(env.path("outside"), "written").expect("a file outside");
+    let document = dry(&env, &["hello"]);
+    assert!(hit(&document));
+    assert_eq!(document["drv"], drv);
+}
+
+#[test]
+fn what_was_collected_is_made_again() {
+    let Some(nix) = nix("what_was_collected_is_made_again") else {
+        return;
+    };
+    let env = TestEnv::new();
+    let first = dry(&env, &["web"]);
+    assert!(hit(&dry(&env, &["web"])));
+    let collect = || {
+        let mut command = env.other(&nix);
+        command.args([
+            "--extra-experimental-features",
+            "nix-command",
+            "store",
+            "gc",
+            "--store",
+            &env.store(),
+        ]);
+        env.start_running(command).end().ok();
+    };
+    collect();
+    let document = dry(&env, &["web"]);
+    assert_eq!(
+        (hit(&document), why(&document).as_str()),
+        (false, "its derivation is no longer in the store")
+    );
+    assert_eq!(document["drv"], first["drv"]);
+
+    // What was built once is rooted: only the derivation goes.
+    env.run(&["enable", "web"]).ok();
+    env.run(&["disable", "web"]).ok();
+    fs::remove_dir_all(env.root("run/runtime-modules/roots")).expect("the roots of this boot gone");
+    collect();
+    let document = env.json(&["enable", "web"]);
+    assert!(hit(&document), "{document:#}");
+    assert_eq!(
+        env.etc("web/index.html").as_deref(),
+        Some("<h1>minios</h1>\n")
+    );
+}
+
+#[test]
+fn what_failed_is_not_kept() {
+    let env = TestEnv::new();
+    for _ in 0..2 {
+        env.run(&["enable", "assertion", "--dry-run"]).ends_with(3);
+    }
+    assert_eq!(
+        env.json(&["cache", "stats"])["results"],
+        1,
+        "that of the first apply"
+    );
+}
+
+/// Random edits and toggles: with the cache and without, it is the same derivation every time. `make soak` takes more.
+#[test]
+fn random_steps_give_the_same_with_and_without_the_cache() {
+    let soak = std::env::var_os("RUNTIME_MODULE_SOAK").is_some();
+    let steps = if soak { 10_000 } else { 100 };
+    let env = TestEnv::new();
+    let flake = env.flake();
+    let sets: [&[&str]; 4] = [
+        &["hello"],
+        &["web", "pair"],
+        &["inline", "clock"],
+        &["pair", "web"],
+    ];
+    let mut random = 0x5eed_u64;
+    let mut next = |below: usize| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    let mut hits = 0;
+    for step in 0..steps {
+        // One file of two, in one of two versions: the tree comes back to what it was every now and then.
+        let file = env.fixture_path(["runtime/hello.nix", "hosts/common.nix"][next(2)]);
+        let text = fs::read_to_string(&file).expect("a module");
+        if next(4) == 0 {
+            let text = match text.strip_suffix("# edited\n") {
+                Some(before) => before.to_string(),
+                None => text.replace("minios", "miniOS") + "# edited\n",
+            };
+            edit(&file, &text);
+        }
+        let chosen = sets[next(sets.len())];
+        let depth = ["10000", "9999"][next(8) / 7];
+        let host = ["box", "box-list"][next(6) / 5];
+        let arguments = [
+            chosen,
+            &[
+                "--flake",
+                &flake,
+                "--host",
+                host,
+                "--option",
+                "max-call-depth",
+                depth,
+            ],
+        ]
+        .concat();
+        let kept = env.run(&[&["enable", "--dry-run", "--json"], &arguments[..]].concat());
+        let fresh = env.run(
+            &[
+                &["enable", "--dry-run", "--json", "--no-cache"],
+                &arguments[..],
+            ]
+            .concat(),
+        );
+        assert_eq!(kept.code, fresh.code, "step {step}: {arguments:?}");
+        let (kept, fresh) = (kept.json(), fresh.json());
+        for field in ["drv", "toplevel", "facts", "warnings", "modules", "base"] {
+            assert_eq!(
+                kept[field], fresh[field],
+                "step {step}: {field} of {arguments:?}"
+            );
+        }
+        hits += usize::from(kept["cache"]["hit"] == true);
+    }
+    assert!(
+        hits > steps / 4,
+        "only {hits} of {steps} were hits: nothing was tried"
+    );
+}

@@ -1,0 +1,373 @@
+"""What must be so on a machine with a real systemd, one function each. One that cannot be tested returns why."""
+
+import os
+import signal
+import time
+
+
+def enable_starts_a_unit_and_disable_stops_it(s):
+    s.ok("enable", "beacon")
+    assert s.unit("beacon.service") == "active"
+    assert s.read("/etc/beacon.conf") == "bright\n"
+    s.is_on("beacon")
+    s.ok("disable", "beacon")
+    assert s.unit("beacon.service") == "inactive"
+    assert s.read("/etc/beacon.conf") is None
+    s.at_base()
+
+
+def a_changed_unit_is_restarted_and_others_are_left_alone(s):
+    heartbeat, reader = s.main_pid("heartbeat.service"), s.main_pid("reader.service")
+    s.ok("enable", "changed")
+    assert s.main_pid("heartbeat.service") not in (heartbeat, "0")
+    assert s.main_pid("reader.service") == reader
+    s.ok("reset")
+    assert s.main_pid("reader.service") == reader
+    s.at_base()
+
+
+def a_failing_unit_rolls_back(s):
+    heartbeat = s.main_pid("heartbeat.service")
+    done = s.ends(6, "enable", "failing", "beacon")
+    assert "failing.service" in done.err, done
+    assert "the thing that this service needs is not there" in done.err, done
+    s.at_base()
+    assert s.unit("beacon.service") == "inactive"
+    assert s.main_pid("heartbeat.service") == heartbeat
+    assert s.failed() == []
+
+
+def a_failing_unit_stays_where_that_is_wanted(s):
+    done = s.ends(7, "enable", "failing", "beacon", "--on-failed-units", "keep")
+    assert "failing.service" in done.err, done
+    s.is_on("failing", "beacon")
+    assert s.unit("failing.service") == "failed" and s.unit("beacon.service") == "active"
+    s.ok("reset")
+    s.at_base()
+
+
+def a_unit_that_had_failed_before_is_no_failure(s):
+    s.shell("systemd-run --quiet --unit=old-trouble --property=Type=oneshot false || true")
+    assert "old-trouble.service" in s.failed()
+    s.ok("enable", "beacon")
+    s.is_on("beacon")
+
+
+def a_failing_activation_script_rolls_back(s):
+    s.ends(6, "enable", "broken-script", "beacon")
+    s.at_base()
+    assert s.unit("beacon.service") == "inactive"
+
+
+def a_client_that_dies_in_the_middle_does_not_stop_the_switch(s):
+    client = s.start("enable", "slow")
+    s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
+    # All that the client has started itself; what runs in a unit of its own is not among them.
+    kill_client(s, client)
+    s.wait("the switch is done", lambda: s.state().get("pending") is None and s.state()["active"] == ["slow"])
+    assert s.unit("slow.service") == "active"
+    s.is_on("slow")
+    assert "slow" in s.ok("history").out
+
+
+def kill_client(s, client):
+    """Kills a client and the processes that it has started: those of ours that systemd has not."""
+    mine = [pid for pid in s.machine.ours() if "runtime-module" not in unit_of(pid)]
+    for pid in mine:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    client.wait(10)
+
+
+def unit_of(pid):
+    """The control group of a process, which says the unit that it is in; empty if it is gone."""
+    try:
+        with open(f"/proc/{pid}/cgroup") as file:
+            return "".join(line for line in file if ":name=systemd:" in line or line.startswith("0::"))
+    except OSError:
+        return ""
+
+
+def what_a_crash_interrupted_is_told_and_undone(s):
+    crash_in_the_middle(s)
+    told = s.program("status")
+    assert "recover" in told.out + told.err, told
+    refused = s.program("enable", "beacon")
+    assert refused.code == 0 or "recover" in refused.err, refused
+    s.ok("recover")
+    s.at_base()
+    assert s.unit("slow.service") == "inactive"
+
+
+def what_a_crash_interrupted_can_be_finished(s):
+    crash_in_the_middle(s)
+    s.ok("recover", "--finish")
+    s.is_on("slow")
+    assert s.unit("slow.service") == "active"
+
+
+def crash_in_the_middle(s):
+    """Everything of ours dies while the switch program runs, and so does that."""
+    client = s.start("enable", "slow")
+    s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
+    s.machine.kill_ours()
+    client.wait(10)
+    s.wait("nothing of ours is left", lambda: not s.machine.ours())
+    s.wait("the unit of the transaction is gone", lambda: not transaction_units(s))
+    s.wait("the switch program is gone", lambda: s.shell("flock -n /run/nixos/switch-to-configuration.lock true").code == 0)
+    assert s.state()["pending"], s.state()
+
+
+def transaction_units(s):
+    """The units of ours that run now: services, not timers."""
+    listed = s.machine.run("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating").out
+    return [name for name in (line.split()[0] for line in listed.splitlines()) if is_ours(name) and name.endswith(".service")]
+
+
+def is_ours(name):
+    """Whether a unit is one that our program makes."""
+    return name.startswith("runtime-module")
+
+
+def nothing_confirms_and_the_system_returns(s):
+    begun = time.monotonic()
+    s.ok("enable", "beacon", "--confirm", "4s")
+    assert s.unit("beacon.service") == "active"
+    s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
+    assert time.monotonic() - begun >= 4
+    s.at_base()
+    assert s.unit("beacon.service") == "inactive"
+
+
+def the_system_returns_when_all_our_processes_are_dead(s):
+    s.ok("enable", "beacon", "--confirm", "4s")
+    s.machine.kill_ours()
+    assert not s.machine.ours()
+    s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
+    s.at_base()
+
+
+def the_system_returns_when_all_die_while_it_switches(s):
+    client = s.start("enable", "slow", "--confirm", "8s")
+    s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
+    s.machine.kill_ours()
+    client.wait(10)
+    s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 40)
+    s.at_base()
+    assert s.unit("slow.service") == "inactive"
+
+
+def what_is_confirmed_stays(s):
+    s.ok("enable", "beacon", "--confirm", "5s")
+    s.ok("confirm")
+    time.sleep(6)
+    s.is_on("beacon")
+    assert s.unit("beacon.service") == "active"
+    timers = s.machine.run("systemctl", "list-timers", "--all", "--plain", "--no-legend").out
+    assert "runtime-module" not in timers, timers
+
+
+def of_two_runs_at_once_one_is_refused_and_told_who_holds_the_lock(s):
+    first = s.start("enable", "slow")
+    s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
+    second = s.ends(5, "enable", "beacon")
+    assert "enable slow" in second.err, second
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    s.is_on("slow")
+
+
+def one_of_two_runs_waits_for_the_other_if_it_may(s):
+    first = s.start("enable", "slow")
+    s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
+    s.ok("enable", "beacon", "--wait", "60s")
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    s.is_on("slow", "beacon")
+
+
+def a_switch_by_others_is_not_disturbed(s):
+    other = s.machine.start("flock", "/run/nixos/switch-to-configuration.lock", "sleep", "30")
+    s.wait("the lock is held", lambda: s.shell("flock -n /run/nixos/switch-to-configuration.lock true").code != 0)
+    try:
+        done = s.ends(5, "enable", "beacon")
+        assert "switch" in done.err and done.seconds < 20, done
+        s.at_base()
+    finally:
+        s.shell("pkill -x sleep -n")
+        other.kill()
+        other.wait()
+
+
+def a_unit_that_ignores_sigterm_is_waited_for_and_killed(s):
+    s.ok("enable", "stubborn")
+    assert s.unit("stubborn.service") == "active"
+    done = s.program("disable", "stubborn")
+    # systemd calls a unit that it had to kill a failed one; whether it is still there to be listed is up to it.
+    assert done.code in (0, 7), done
+    s.wait("the unit is gone", lambda: s.unit("stubborn.service") in ("inactive", "failed"))
+    assert s.running() == s.base and s.state()["active"] == []
+
+
+def ten_thousand_lines_are_no_trouble(s):
+    done = s.ok("enable", "chatty", "--progress", "off")
+    assert s.unit("chatty.service") == "active"
+    assert len(done.out.splitlines()) + len(done.err.splitlines()) < 100, "what is not asked for is shown"
+    logs = s.shell("cat /run/runtime-modules/log/*").out
+    assert logs.count("the script says ") >= 10_000
+    s.is_on("chatty")
+
+
+def without_d_bus_it_still_switches(s):
+    s.shell("systemctl stop dbus.socket dbus.service; rm -f /run/dbus/system_bus_socket")
+    try:
+        if s.switch == "minios":
+            s.ok("enable", "beacon")
+            s.is_on("beacon")
+            assert s.unit("beacon.service") == "active"
+        else:
+            # NixOS's own programs need a bus; that is told, and nothing is lost.
+            done = s.program("enable", "beacon")
+            assert done.code in (0, 5, 6), done
+            assert s.state()["pending"] is None
+    finally:
+        s.spoilt()
+
+
+def a_session_over_ssh_that_is_cut_does_not_stop_the_switch(s):
+    prepare_ssh(s)
+    for terminal in ("-T", "-tt"):
+        remote = ["ssh", terminal, "-o", "StrictHostKeyChecking=no", "root@127.0.0.1", s.machine.program, "enable", "slow"]
+        client = s.machine.start(*remote)
+        s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
+        # The connection's own process in the server: all that hangs on it is hung up.
+        s.shell("pkill -KILL -f '^sshd: root' ; pkill -KILL -x ssh")
+        client.wait(10)
+        s.wait("the switch is done", lambda: s.state().get("pending") is None and s.state()["active"] == ["slow"])
+        s.is_on("slow")
+        s.ok("reset")
+        s.at_base()
+
+
+def prepare_ssh(s):
+    """Lets root log in over ssh, without a password."""
+    done = s.shell("""
+        set -e
+        mkdir -p /root/.ssh && chmod 700 /root/.ssh
+        [ -e /root/.ssh/id_ed25519 ] || ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
+        cp /root/.ssh/id_ed25519.pub /root/.ssh/authorized_keys
+        systemctl start ssh
+    """)
+    assert done.code == 0, done
+    login = ["ssh", "-o", "StrictHostKeyChecking=no", "root@127.0.0.1", "true"]
+    s.wait("sshd answers", lambda: s.machine.run(*login).code == 0, 20)
+
+
+def the_shape_of_home_manager_keeps_working(s):
+    greeting, more = "/home/alice/.config/greeting", "/home/alice/.config/more"
+    assert s.read(greeting) == "good day\n"
+    s.ok("enable", "home")
+    assert s.read(greeting) == "hello from a module\n" and s.read(more) == "more\n"
+    assert s.machine.run("stat", "--dereference", "--format=%U", "/home/alice/.local/state/home-manager").out == "alice\n"
+    s.ok("disable", "home")
+    assert s.read(greeting) == "good day\n" and s.read(more) is None
+    s.ends(6, "enable", "home", "failing")
+    assert s.read(greeting) == "good day\n" and s.read(more) is None
+    assert s.unit("home-manager-alice.service") == "active"
+
+
+def the_shapes_of_sops_and_agenix_keep_working(s):
+    def secrets():
+        return [s.read(f"/run/{name}") for name in ("secrets/database", "agenix/mail", "secrets/token", "agenix/key")]
+
+    base = ["password", "letter", None, None]
+    assert secrets() == base
+    reader = s.main_pid("reader.service")
+    s.ok("enable", "secret")
+    assert secrets() == ["password", "letter", "secret", "house"]
+    assert s.read("/run/second-reader") == "secrethouse"
+    assert s.machine.run("stat", "--format=%a %U", "/run/secrets/token").out == "400 root\n"
+    s.ok("disable", "secret")
+    assert secrets() == base
+    s.ends(6, "enable", "secret", "failing")
+    assert secrets() == base
+    # One generation each is left, however often it was switched, and nobody was restarted.
+    assert s.shell("ls /run/secrets.d /run/agenix.d | grep -c '^[0-9]'").out == "2\n"
+    assert s.main_pid("reader.service") == reader
+
+
+def user_units_keep_working(s):
+    s.wait("alice has a user manager", lambda: s.alice("systemctl", "--user", "is-system-running").out.strip() == "running")
+    s.ok("enable", "user-unit")
+    assert s.alice("systemctl", "--user", "start", "lamp.service").code == 0
+    pid = s.alice("systemctl", "--user", "show", "--value", "--property=MainPID", "lamp.service").out
+    s.ok("enable", "beacon")
+    s.ok("disable", "beacon")
+    s.ends(6, "enable", "failing")
+    assert s.unit("lamp.service", user=True) == "active"
+    assert s.alice("systemctl", "--user", "show", "--value", "--property=MainPID", "lamp.service").out == pid
+    s.alice("systemctl", "--user", "stop", "lamp.service")
+    s.ok("disable", "user-unit")
+    assert s.alice("systemctl", "--user", "start", "lamp.service").code != 0
+
+
+def a_switch_inhibitor_refuses_and_can_be_passed(s):
+    done = s.ends(5, "enable", "inhibited")
+    assert "message-bus" in done.err and "--allow" in done.err, done
+    s.at_base()
+    s.ends(5, "enable", "inhibited", "--force")
+    s.at_base()
+    s.ok("enable", "inhibited", "--allow", "inhibitors")
+    s.is_on("inhibited")
+
+
+def a_pre_switch_check_refuses(s):
+    if s.switch not in ("minios",):
+        return "this release of NixOS's switch program knows no pre-switch checks"
+    done = s.ends(5, "enable", "refused", "beacon")
+    assert "the moon is not full" in done.err, done
+    s.at_base()
+    assert s.unit("beacon.service") == "inactive"
+
+
+def another_init_needs_a_reboot(s):
+    done = s.ends(9, "enable", "other-init")
+    assert "boot" in done.err, done
+    s.at_base()
+
+
+def a_new_login_is_asked_for_where_groups_changed(s):
+    done = s.ok("enable", "login")
+    assert "log" in done.err.lower(), done
+    s.is_on("login")
+
+
+def rollback_goes_back_and_history_tells(s):
+    s.ok("enable", "beacon")
+    one = s.running()
+    s.ok("enable", "changed")
+    s.ok("rollback")
+    assert s.running() == one
+    s.is_on("beacon")
+    told = s.ok("history").out
+    assert "beacon" in told and "changed" in told, told
+
+
+def nothing_of_ours_is_left_behind(s):
+    s.ok("enable", "beacon")
+    s.ends(6, "enable", "failing")
+    s.ok("reset")
+    assert not s.machine.ours()
+    units = s.machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend").out
+    left = [line for line in units.splitlines() if is_ours(line.split()[0])]
+    assert not left, left
+    loaded = s.shell("ls /run/systemd/transient | grep -c '^runtime-module' || true").out
+    assert loaded == "0\n", loaded
+
+
+# In the order in which they are run.
+ALL = [one for name, one in list(globals().items()) if callable(one) and name not in {
+    "kill_client", "unit_of", "crash_in_the_middle", "transaction_units", "is_ours", "prepare_ssh",
+}]

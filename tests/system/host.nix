@@ -1,0 +1,87 @@
+# The machine of tests/system: minios on top of a Debian, whose systemd is the init.
+{
+  lib,
+  pkgs,
+  self,
+  ...
+}:
+{
+  imports = [
+    ../minios/hosts/common.nix
+    ../../nixos/runtime-modules
+    ./home.nix
+    ./secrets.nix
+  ];
+
+  networking.hostName = "machine";
+
+  # The machine's own systemd, where a toplevel has it: NixOS's switch programs call it by these paths.
+  nixpkgs.overlays = [
+    (final: _previous: {
+      systemd =
+        final.runCommand "systemd-of-the-machine"
+          {
+            passthru.interfaceVersion = 2;
+          }
+          ''
+            mkdir -p "$out/bin" "$out/lib/systemd"
+            for program in busctl journalctl loginctl systemctl systemd-escape; do
+              ln -s "/usr/bin/$program" "$out/bin/$program"
+            done
+            ln -s /usr/lib/systemd/systemd "$out/lib/systemd/systemd"
+          '';
+    })
+  ];
+  environment.systemPackages = [ pkgs.systemd ];
+
+  # A NixOS has each of these: its switch programs start the targets of the new system again, and compare system.conf.
+  systemd.units = {
+    "multi-user.target".text = ''
+      [Unit]
+      Description=Multi-User System
+      Requires=basic.target
+      After=basic.target
+      AllowIsolate=yes
+    '';
+    "sysinit-reactivation.target".text = ''
+      [Unit]
+      Description=Reactivate sysinit units
+    '';
+  };
+  environment.etc."systemd/system.conf".text = "[Manager]\n";
+  environment.etc."systemd/user/nixos-activation.service".text = ''
+    [Unit]
+    Description=Run user-specific NixOS activation
+
+    [Service]
+    Type=oneshot
+    ExecStart=/bin/true
+  '';
+
+  services.runtimeModules = {
+    enable = true;
+    flake = self;
+    modules =
+      lib.mapAttrs
+        (name: description: {
+          module = ./modules + "/${name}.nix";
+          inherit description;
+        })
+        {
+          beacon = "A service that stays up";
+          broken-script = "An activation script that fails";
+          changed = "Changes a unit that the machine has already";
+          chatty = "Prints ten thousand lines, by a unit and by a script";
+          failing = "A unit that fails";
+          home = "More in alice's home";
+          inhibited = "Changes what must not change while the machine runs";
+          login = "A group, and a variable that every session has";
+          other-init = "Needs another init";
+          refused = "A pre-switch check that refuses";
+          secret = "One more secret, and a service that reads it";
+          slow = "A unit that takes four seconds to start";
+          stubborn = "A unit that does not end when it is told to";
+          user-unit = "A unit of the user manager";
+        };
+  };
+}

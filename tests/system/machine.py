@@ -1,0 +1,206 @@
+"""A machine with a real systemd as its init, in a container: a Debian that mmdebstrap makes once and that is cached, with
+an overlay in memory on top, so that every boot is the first one.
+
+Nothing of it outlives the process that made it, but the cache.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+
+# What the container's Debian has beside what our program links to.
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-client", "openssh-server", "procps", "util-linux"]
+
+# What is done to it once: a user with a user manager, an identity, and nothing that starts by itself at odd times.
+PREPARE = r"""
+set -eu
+chroot "$1" useradd --create-home --uid 1000 --shell /bin/bash alice
+mkdir -p "$1/var/lib/systemd/linger" "$1/etc/nix" "$1/nix"
+touch "$1/var/lib/systemd/linger/alice" "$1/etc/NIXOS"
+echo 00000000000000000000000000000001 > "$1/etc/machine-id"
+printf 'build-users-group =\nsubstituters =\nsandbox = false\nflake-registry =\n' > "$1/etc/nix/nix.conf"
+chroot "$1" systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer getty.target console-getty.service
+chroot "$1" systemctl set-default --quiet multi-user.target
+"""
+
+# The environment of whoever logs in as root.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
+
+PATIENCE = 60
+
+
+class Missing(Exception):
+    """The machine that the tests run on lacks something."""
+
+
+class Done:
+    """What came of a command in the container."""
+
+    def __init__(self, arguments, code, out, err, seconds):
+        self.arguments, self.code, self.out, self.err, self.seconds = arguments, code, out, err, seconds
+
+    def __str__(self):
+        return f"$ {' '.join(self.arguments)}\nexit code {self.code} after {self.seconds:.1f} s\n{self.out}{self.err}"
+
+
+def check_needs():
+    """What must be there, or the reason why nothing can be run."""
+    if os.geteuid() != 0:
+        raise Missing("only root can start a container")
+    for program in ("systemd-nspawn", "mmdebstrap", "nsenter", "dpkg"):
+        if not shutil.which(program):
+            raise Missing(f"there is no {program}: scripts/packages system")
+    unshared = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
+    if unshared.returncode != 0:
+        raise Missing(f"there are no namespaces here: {unshared.stderr.strip()}")
+    if not Path("/sys/fs/cgroup").is_mount():
+        raise Missing("there are no control groups at /sys/fs/cgroup, and systemd wants them")
+
+
+def packages_of(program):
+    """The Debian packages that hold the libraries of a program."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    libraries = {path for path in re.findall(r"=> (/\S+)", listed) if path.startswith(("/lib", "/usr/lib"))}
+    # dpkg knows some by the name that they had before /lib became a link to /usr/lib.
+    names = libraries | {path.removeprefix("/usr") for path in libraries} | {f"/usr{path}" for path in libraries}
+    found = subprocess.run(["dpkg", "-S", *sorted(names)], capture_output=True, text=True).stdout
+    return {line.split(":")[0] for line in found.splitlines()}
+
+
+def debian(program):
+    """The folder with the container's Debian, made if the cache has none of this recipe."""
+    release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    suite = release.get("VERSION_CODENAME", "").strip('"')
+    packages = sorted(set(PACKAGES) | packages_of(program))
+    recipe = hashlib.sha256("\n".join([suite, PREPARE, *packages]).encode()).hexdigest()[:12]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "runtime-module"
+    folder = cache / f"debian-{recipe}"
+    if folder.exists():
+        return folder
+    print(f"making a Debian for the container, once, in {folder}", flush=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f"debian-{recipe}.", dir=cache))
+    try:
+        hook = made.with_suffix(".prepare")
+        hook.write_text(f"#!/bin/sh\n{PREPARE}")
+        hook.chmod(0o755)
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--customize-hook={hook}"]
+        done = subprocess.run(
+            [*command, f"--include={','.join(packages)}", suite, str(made)], capture_output=True, text=True
+        )
+        hook.unlink()
+        if done.returncode != 0:
+            raise Missing(f"mmdebstrap could not make a Debian {suite}: {done.stderr.strip()[-500:]}")
+        made.chmod(0o755)
+        made.rename(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return folder
+
+
+def is_systemd(pid):
+    """Whether a process is the container's init already, and not what becomes it."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/exe")).name == "systemd"
+    except OSError:
+        return False
+
+
+class Machine:
+    """A container that has booted."""
+
+    def __init__(self, program, source, binds=()):
+        self.program, self.source, self.binds = str(program), source, binds
+        self.root = debian(self.program)
+        self.nspawn = self.init = None
+
+    def boot(self):
+        """Boots it anew: whatever was changed before is gone."""
+        self.end()
+        command = ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--boot", "--quiet", "--register=no", "--keep-unit"]
+        command += ["--private-network", "--volatile=overlay", "--link-journal=no", "--console=pipe"]
+        command += [f"--directory={self.root}", f"--machine=runtime-module-{os.getpid()}"]
+        command += [f"--bind-ro={path}" for path in (self.source, *self.binds)]
+        self.log = tempfile.TemporaryFile()
+        self.nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        children = Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children")
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            if self.nspawn.poll() is not None or time.monotonic() > deadline:
+                self.log.seek(0)
+                said = self.log.read().decode(errors="replace").strip()
+                self.end()
+                raise Missing(f"systemd-nspawn starts no container here: {said[-500:]}")
+            self.init = next((pid for pid in map(int, children.read_text().split()) if is_systemd(pid)), None)
+            if self.init:
+                if self.run("systemctl", "is-system-running", "--wait").out.strip() in ("running", "degraded"):
+                    return self
+            time.sleep(0.05)
+
+    def end(self):
+        """Ends it at once."""
+        if self.init:
+            os.kill(self.init, signal.SIGKILL)
+        if self.nspawn:
+            try:
+                self.nspawn.wait(10)
+            except subprocess.TimeoutExpired:
+                self.nspawn.kill()
+                self.nspawn.wait()
+        self.nspawn = self.init = None
+
+    def command(self, *arguments, env=None):
+        """A command line that runs something in the container."""
+        assignments = [f"{name}={value}" for name, value in (ENVIRONMENT | (env or {})).items()]
+        enter = ["nsenter", "--all", f"--target={self.init}", "--", "env", "--chdir=/", "-i", *assignments]
+        return [*enter, *map(str, arguments)]
+
+    def start(self, *arguments, **options):
+        """Starts something in the container."""
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(self.command(*arguments, **options), text=True, errors="replace", **pipes)
+
+    def run(self, *arguments, **options):
+        """Runs something in the container to its end."""
+        begun = time.monotonic()
+        process = self.start(*arguments, **options)
+        try:
+            out, err = process.communicate(timeout=PATIENCE * 2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            err += "\n(hangs, and was killed)"
+        return Done([str(one) for one in arguments], process.returncode, out, err, time.monotonic() - begun)
+
+    def ours(self):
+        """The processes of our program in the container, as process ids out here."""
+        space, own = os.stat(f"/proc/{self.init}/ns/pid").st_ino, os.stat(self.program)
+        found = []
+        for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
+            try:
+                exe = os.stat(f"/proc/{pid}/exe")
+                if os.stat(f"/proc/{pid}/ns/pid").st_ino == space and os.path.samestat(exe, own):
+                    found.append(pid)
+            except OSError:
+                pass
+        return found
+
+    def kill_ours(self):
+        """Kills all of them at once."""
+        for pid in self.ours():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass

@@ -1,0 +1,8 @@
+# More in alice's home
+{ ... }:
+{
+  home.files = {
+    ".config/greeting" = "hello from a module\n";
+    ".config/more" = "more\n";
+  };
+}

@@ -1,0 +1,5 @@
+# Needs another init
+{ lib, pkgs, ... }:
+{
+  systemd.package = lib.mkForce (pkgs.systemd // { interfaceVersion = 3; });
+}

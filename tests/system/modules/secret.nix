@@ -1,0 +1,14 @@
+# One more secret, and a service that reads it
+{ ... }:
+{
+  sops.secrets.token = "frperg";
+  age.secrets.key = "ubhfr";
+  systemd.services.second-reader = {
+    description = "Has read the secrets of a module";
+    wantedBy = [ "multi-user.target" ];
+    script = ''
+      cat /run/secrets/token /run/agenix/key > /run/second-reader
+      while sleep 60; do :; done
+    '';
+  };
+}

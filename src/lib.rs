@@ -11,6 +11,7 @@ mod commands;
 mod error;
 mod evaluation;
 mod fault;
+pub mod fuzz;
 mod interrupt;
 mod libnix;
 mod locations;

@@ -86,7 +86,7 @@ pub enum Target {
 /// What the evaluator says.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
-enum Answer {
+pub(crate) enum Answer {
     /// libnix reports something.
     Libnix { event: Event },
     /// A phase ended, after so many milliseconds.

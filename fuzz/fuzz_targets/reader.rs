@@ -1,0 +1,32 @@
+//! One target for every kind of file and message: `RUNTIME_MODULE_READER` says which.
+#![no_main]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use runtime_module::fuzz::{READERS, Reader};
+
+/// The reader, and a folder in memory that stands for the machine.
+static BENCH: OnceLock<(Reader, PathBuf)> = OnceLock::new();
+
+fn bench() -> (Reader, PathBuf) {
+    let name = std::env::var("RUNTIME_MODULE_READER").expect("RUNTIME_MODULE_READER names a reader");
+    let reader = READERS.iter().find(|reader| reader.name == name);
+    let root = PathBuf::from(format!("/dev/shm/runtime-module-fuzz-{}", std::process::id()));
+    let reader = *reader.unwrap_or_else(|| panic!("no reader is called {name}"));
+    if let Some(file) = reader.file {
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    }
+    (reader, root)
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let (reader, root) = BENCH.get_or_init(bench);
+    if let Some(file) = reader.file {
+        fs::write(root.join(file), (reader.dress)(bytes)).expect("a file");
+    }
+    (reader.read)(root, bytes);
+});

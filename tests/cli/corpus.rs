@@ -1,0 +1,48 @@
+//! The stored corpus of the fuzz targets, read once more: what once crashed a reader never does again.
+
+use std::fs;
+use std::path::Path;
+
+use runtime_module::fuzz::{READERS, Reader};
+
+/// Reads bytes as the target does.
+fn feed(root: &Path, reader: &Reader, bytes: &[u8]) {
+    if let Some(file) = reader.file {
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, (reader.dress)(bytes)).expect("a file");
+    }
+    (reader.read)(root, bytes);
+}
+
+#[test]
+fn every_reader_survives_its_corpus_and_every_cut_of_it() {
+    let root = tempfile::tempdir().expect("a temporary folder");
+    for reader in READERS {
+        let corpus = format!("{}/fuzz/corpus/{}", env!("CARGO_MANIFEST_DIR"), reader.name);
+        let entries = fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{corpus}: {error}"));
+        let mut inputs = 0;
+        for entry in entries {
+            let bytes = fs::read(entry.expect("an entry").path()).expect("an input");
+            feed(root.path(), &reader, &bytes);
+            for length in (0..bytes.len().min(4096)).step_by(3) {
+                feed(root.path(), &reader, &bytes[..length]);
+            }
+            inputs += 1;
+        }
+        assert!(inputs > 0, "there is nothing in {corpus}");
+    }
+}
+
+#[test]
+fn every_corpus_has_a_reader() {
+    let folder = format!("{}/fuzz/corpus", env!("CARGO_MANIFEST_DIR"));
+    for entry in fs::read_dir(folder).expect("the corpus") {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_string_lossy();
+        assert!(
+            READERS.iter().any(|reader| reader.name == name),
+            "no reader is called {name}"
+        );
+    }
+}

@@ -1,10 +1,10 @@
 # The two commands: `make demo` and `make test`. Everything else is a part of one of them, or longer than a coffee.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build check unit bench soak format clean
+.PHONY: help demo test test-nixos build check unit bench soak format docs clean
 
 help: ## Says what there is.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Installs what is missing, builds, and shows the main job on a small system of our own.
 	@scripts/packages build fixture
@@ -14,6 +14,12 @@ demo: ## Installs what is missing, builds, and shows the main job on a small sys
 
 test: ## Installs what is missing, builds, and runs every test.
 	@scripts/test
+
+test-nixos: ## Evaluates the flake and all pairs of built-in modules on the nixpkgs that RUNTIME_MODULE_NIXPKGS names.
+	@scripts/packages build fixture test
+	@scripts/libnix --with-nix
+	cargo build --release
+	@tests/nixos/check --pairs
 
 build: ## Builds the program.
 	@scripts/packages build
@@ -35,6 +41,9 @@ soak: ## Runs what takes hours.
 format: ## Formats Rust and Nix files.
 	cargo fmt --all
 	FORMAT=1 cargo test --quiet --test nix_files
+
+docs: ## Writes docs/modules.md anew, from the options.
+	@scripts/docs
 
 clean: ## Removes what was built here; the cache stays.
 	cargo clean

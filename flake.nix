@@ -1,7 +1,8 @@
 {
   description = "Turns parts of a NixOS configuration on and off on a running machine";
 
-  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-unstable";
+  # The program's own nixpkgs: the host's may be older or newer.
+  inputs.nixpkgs.url = "https://channels.nixos.org/nixos-26.05/nixexprs.tar.xz";
 
   outputs =
     {
@@ -16,28 +17,37 @@
       ];
       perSystem = make: lib.genAttrs systems (system: make nixpkgs.legacyPackages.${system});
 
-      # The Nix releases that this nixpkgs carries as components and that nix-ffi is written for.
+      # The Nix releases that this nixpkgs carries as components and that nix-ffi is written for. Those that it had once
+      # are there as attributes that throw.
       releases =
         pkgs:
-        lib.filter (release: pkgs.nixVersions ? "nixComponents_2_${toString release}") (lib.range 28 35);
-      componentsOf = pkgs: release: pkgs.nixVersions."nixComponents_2_${toString release}";
+        lib.filter (
+          release: (builtins.tryEval (pkgs.nixVersions.${componentsName release} ? nix-expr-c)).value
+        ) (lib.range 28 35);
+      componentsName = release: "nixComponents_2_${toString release}";
       build =
-        pkgs: release: pkgs.callPackage ./package.nix { nixComponents = componentsOf pkgs release; };
+        pkgs: release:
+        pkgs.callPackage ./package.nix { nixComponents = pkgs.nixVersions.${componentsName release}; };
+
+      tests = import ./nixos/tests {
+        inherit self;
+        pkgs = nixpkgs.legacyPackages.x86_64-linux;
+      };
     in
     {
       packages = perSystem (
         pkgs:
         let
           all = lib.listToAttrs (
-            map (release: {
-              name = "runtime-module-nix_2_${toString release}";
-              value = build pkgs release;
-            }) (releases pkgs)
+            map (release: lib.nameValuePair "runtime-module-nix_2_${toString release}" (build pkgs release)) (
+              releases pkgs
+            )
           );
+          newest = build pkgs (lib.last (releases pkgs));
         in
         lib.optionalAttrs (all != { }) {
-          default = build pkgs (lib.last (releases pkgs));
-          runtime-module = build pkgs (lib.last (releases pkgs));
+          default = newest;
+          runtime-module = newest;
         }
         // all
       );
@@ -46,19 +56,73 @@
         runtime-module = build final (lib.last (releases final));
       };
 
-      nixosModules = import ./nixos;
+      apps = lib.mapAttrs (
+        _: packages:
+        lib.optionalAttrs (packages ? default) {
+          default = {
+            type = "app";
+            program = lib.getExe packages.default;
+            meta.description = "Turns parts of a NixOS configuration on and off";
+          };
+        }
+      ) self.packages;
 
+      nixosModules = import ./nixos { inherit self; };
+
+      # For the checks, and as examples.
+      nixosConfigurations = import ./nixos/hosts { inherit self nixpkgs; } // {
+        vm = tests.machine;
+      };
+
+      checks = perSystem (
+        pkgs:
+        import ./nixos/checks.nix {
+          inherit self pkgs;
+          formatter = self.formatter.${pkgs.stdenv.hostPlatform.system};
+        }
+        // lib.optionalAttrs (pkgs.stdenv.hostPlatform.system == "x86_64-linux") (
+          self.lib.checks {
+            host = self.nixosConfigurations.desktop;
+            builtin = true;
+          }
+          // self.lib.checks {
+            host = self.nixosConfigurations.server;
+            together = true;
+          }
+          // tests.checks
+        )
+      );
+
+      templates = rec {
+        default = runtime;
+        runtime = {
+          path = ./nixos/templates/runtime;
+          description = "A NixOS host with runtime modules";
+        };
+      };
+
+      lib = import ./nixos/lib.nix { inherit lib; };
+
+      # NixOS's own style; the package had another name until 25.11.
+      formatter = perSystem (pkgs: pkgs.nixfmt-tree or pkgs.nixfmt-rfc-style);
+
+      # Everything that `make` needs, and on NixOS nothing else does.
       devShells = perSystem (pkgs: {
         default = pkgs.mkShell {
           inputsFrom = lib.optional (releases pkgs != [ ]) (build pkgs (lib.last (releases pkgs)));
           packages = with pkgs; [
+            busybox
             cargo
             clippy
-            rustfmt
             git
             gnumake
             jq
+            nix
+            pkg-config
             python3
+            rustc
+            rustfmt
+            rustPlatform.bindgenHook
             strace
             tmux
             valgrind

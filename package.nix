@@ -1,7 +1,9 @@
 # The program, built against the libraries of one Nix release.
 {
   lib,
+  stdenv,
   rustPlatform,
+  installShellFiles,
   pkg-config,
   boehmgc,
   boost,
@@ -21,12 +23,15 @@ rustPlatform.buildRustPackage {
       ./build.rs
       ./clippy.toml
       ./nix-ffi
+      # The schema that the reader of config.json is tested by.
+      ./nixos/runtime-modules/config.schema.json
       ./src
     ];
   };
   cargoLock.lockFile = ./Cargo.lock;
 
   nativeBuildInputs = [
+    installShellFiles
     pkg-config
     rustPlatform.bindgenHook
   ];
@@ -49,6 +54,21 @@ rustPlatform.buildRustPackage {
 
   # Unit tests run here; what needs a store of its own runs by `make test`.
   cargoTestFlags = [ "--bins" ];
+
+  # Made by the program itself, of its own command line.
+  postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+    program="$out/bin/runtime-module"
+    installShellCompletion --cmd runtime-module \
+      --bash <("$program" __completions bash) \
+      --zsh <("$program" __completions zsh) \
+      --fish <("$program" __completions fish)
+    mkdir -p "$out/share/nushell/vendor/autoload"
+    "$program" __completions nushell > "$out/share/nushell/vendor/autoload/runtime-module.nu"
+    for page in $("$program" __man); do
+      "$program" __man "$page" > "$page.1"
+      installManPage "$page.1"
+    done
+  '';
 
   meta = {
     description = "Turns parts of a NixOS configuration on and off on a running machine";

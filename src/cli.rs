@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::ArgValueCandidates;
+
+use crate::commands::candidates;
 
 /// Turn parts of a NixOS configuration on and off on a running machine
 #[derive(Debug, Parser)]
@@ -146,6 +149,21 @@ impl Environment {
     }
 }
 
+/// Where the completions that a shell runs say that it is completions that they want.
+pub const COMPLETE: &str = "RUNTIME_MODULE_COMPLETE";
+
+/// Answers a shell that asks how a command line goes on, and ends the process; else does nothing.
+pub fn complete() {
+    clap_complete::CompleteEnv::with_factory(Cli::command)
+        .var(COMPLETE)
+        .complete();
+}
+
+/// The root that completions look below: they are asked for before the command line is whole.
+pub fn completed_root() -> PathBuf {
+    std::env::var_os("RUNTIME_MODULE_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from)
+}
+
 /// Reads the command line and the environment.
 pub fn read() -> Result<Cli, clap::Error> {
     let mut cli = Cli::try_parse()?;
@@ -205,6 +223,18 @@ pub enum Command {
     Status(Status),
     /// Look at, or clear, the results of evaluation that are kept
     Cache(Cache),
+    /// Print the completions for a shell
+    #[command(name = "__completions", hide = true)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a manual page; without a name, the names of all of them
+    #[command(name = "__man", hide = true)]
+    Man {
+        /// Such as `runtime-module-enable`
+        page: Option<String>,
+    },
     #[command(name = "__evaluate", hide = true)]
     Evaluate,
     #[command(name = "__activate", hide = true)]
@@ -214,11 +244,24 @@ pub enum Command {
     Faults,
 }
 
+/// A shell that there are completions for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// Bash
+    Bash,
+    /// Zsh
+    Zsh,
+    /// Fish
+    Fish,
+    /// Nushell
+    Nushell,
+}
+
 /// Modules to turn on or off.
 #[derive(Clone, Debug, Args)]
 pub struct Change {
     /// Modules by name, as `list` shows them
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = ArgValueCandidates::new(candidates))]
     pub names: Vec<String>,
     #[command(flatten)]
     pub run: Run,
@@ -262,6 +305,6 @@ pub enum CacheWhat {
 #[derive(Clone, Debug, Args)]
 pub struct Status {
     /// Modules to ask about; the exit code is 10 unless all are active
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates))]
     pub names: Vec<String>,
 }

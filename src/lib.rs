@@ -38,6 +38,7 @@ const VERSION: &str = concat!(
 
 /// The program.
 pub fn main() -> ExitCode {
+    cli::complete();
     let cli = match cli::read() {
         Ok(cli) => cli,
         Err(error) => return usage(error),

@@ -1,4 +1,4 @@
-# What services.runtimeModules does to a system: one file in /etc, and the assertions that only the whole can make.
+# What services.runtimeModules says to the program, in one file in /etc; and what only the whole can tell is wrong.
 {
   config,
   lib,
@@ -11,6 +11,11 @@ let
   isFlake = cfg.flake == null || (builtins.isAttrs cfg.flake && cfg.flake ? outPath);
   outputs = lib.optionals (isFlake && cfg.flake != null) (pure.outputEntries cfg.flake);
 
+  hosts = lib.attrNames (cfg.flake.nixosConfigurations or { });
+  release = lib.trivial.release or oldest;
+  # The oldest nixpkgs whose options this module and its built-in modules use.
+  oldest = "24.05";
+
   where = entry: lib.concatStringsSep " and " entry.declared;
   declared = builtins.listToAttrs (map (entry: lib.nameValuePair entry.name entry) cfg.registry);
 in
@@ -18,10 +23,35 @@ in
   config = lib.mkIf cfg.enable {
     assertions = [
       {
+        assertion = builtins.compareVersions release oldest >= 0;
+        message =
+          "services.runtimeModules needs NixOS ${oldest} or later, and this nixpkgs is ${release}. "
+          + "Move the flake's input nixpkgs to a later release.";
+      }
+      {
         assertion = isFlake;
         message =
           "services.runtimeModules.flake is ${pure.show cfg.flake}, which is no flake. "
           + "Set it to the `self` that the flake's outputs are called with, or leave it null.";
+      }
+      {
+        assertion = !isFlake || hosts == [ ] || lib.elem cfg.host hosts;
+        message =
+          "services.runtimeModules.host is ${builtins.toJSON cfg.host}, and the flake has no "
+          + "nixosConfigurations.${cfg.host}. Set it to the name that this host has there: "
+          + "${lib.concatMapStringsSep " or " builtins.toJSON hosts}.";
+      }
+      {
+        assertion = cfg.flakeUrl == null || pure.isReference cfg.flakeUrl;
+        message =
+          "services.runtimeModules.flakeUrl is ${pure.show cfg.flakeUrl}, which means another place in every folder "
+          + "that the program is called from. Name the whole place, for example \"git+file:///etc/nixos\".";
+      }
+      {
+        assertion = config.system.switch.enable or true;
+        message =
+          "services.runtimeModules.enable is true and system.switch.enable is false: a system without a switch program "
+          + "cannot be changed while it runs. Set one of them to the other's value.";
       }
     ]
     ++ lib.concatMap (
@@ -41,6 +71,15 @@ in
       }
     ) outputs;
 
+    warnings = lib.optional (cfg.flake == null) (
+      "services.runtimeModules.flake is null, so runtime modules are added to whatever the flake is on the day that they "
+      + "are turned on, and not to what this system was built from"
+      + lib.optionalString (
+        cfg.flakeUrl == null
+      ) "; nor does services.runtimeModules.flakeUrl say which flake that is"
+      + ". Set it to the `self` that the flake's outputs are called with."
+    );
+
     environment.etc."runtime-modules/config.json".text = builtins.toJSON (
       pure.document {
         inherit (cfg)
@@ -48,6 +87,10 @@ in
           flakeUrl
           host
           registry
+          restoreAtBoot
+          onFailedUnits
+          confirm
+          elevation
           ;
       }
     );

@@ -4,5 +4,7 @@
   imports = [
     ./options.nix
     ./config.nix
+    ./activation.nix
+    ./builtin
   ];
 }

@@ -125,6 +125,14 @@ rec {
 
   # --- the flake ---
 
+  # Whether a reference names the same place wherever it is read: an address, an absolute path, or an entry of the flake
+  # registry.
+  isReference =
+    reference:
+    !(hasPrefix "." reference || hasPrefix "?" reference || hasPrefix "#" reference || reference == "")
+    && builtins.match "path:[^/].*" reference == null
+    && builtins.match "git\\+file:[^/].*" reference == null;
+
   # Each part of a path on its own, so that the slashes stay.
   escapePath = path: concatMapStringsSep "/" escapeURL (splitString "/" path);
 
@@ -234,13 +242,17 @@ rec {
 
   # --- config.json ---
 
-  # The document that the program reads, schema 1.
+  # The document that the program reads, schema 1: `config.schema.json` beside this file.
   document =
     {
       flake,
       flakeUrl,
       host,
       registry,
+      restoreAtBoot,
+      onFailedUnits,
+      confirm,
+      elevation,
     }:
     let
       facts = flakeFacts flake;
@@ -261,7 +273,14 @@ rec {
     {
       schema = 1;
       flake = if flake == null then null else facts;
-      inherit flakeUrl host;
+      inherit
+        flakeUrl
+        host
+        restoreAtBoot
+        onFailedUnits
+        confirm
+        elevation
+        ;
       modules =
         map (entry "option") registry
         ++ map (entry "output") (if flake == null then [ ] else outputEntries flake);

@@ -74,6 +74,81 @@ in
       '';
     };
 
+    builtinModules.enable = mkOption {
+      type = types.bool;
+      default = false;
+      example = true;
+      description = ''
+        Whether to add the modules that come with runtime-module to `modules`: `rt.gimp`, `rt.podman` and the others of
+        the table at the end of this page. What is never turned on costs nothing.
+      '';
+    };
+
+    package = mkOption {
+      type = types.nullOr types.package;
+      default = null;
+      defaultText = literalExpression "the program as runtime-module's own flake builds it";
+      example = literalExpression "inputs.runtime-module.packages.x86_64-linux.runtime-module-nix_2_31";
+      description = ''
+        The program. It is linked to the libraries of Nix 2.26 or newer; so that it does not matter which Nix the host's
+        nixpkgs carries, the flake's module takes it from the flake's own nixpkgs.
+
+        Where it is null, as in a configuration that imports the module by its path, nothing is installed: no program,
+        no boot service, no activation hook.
+      '';
+    };
+
+    restoreAtBoot = mkOption {
+      type = types.bool;
+      default = false;
+      example = true;
+      description = ''
+        Whether the modules that were on are turned on again after a boot. A reboot ends what a runtime module does: the
+        system that boots is always the one that was built without any. With this, the boot service evaluates, builds
+        and activates them again, when the network is up; until then, and where it fails, the plain system runs.
+      '';
+    };
+
+    onFailedUnits = mkOption {
+      type = types.enum [
+        "rollback"
+        "keep"
+      ];
+      default = "rollback";
+      example = "keep";
+      description = ''
+        What happens when units fail because of a change that did not fail before it: the previous system is activated
+        again, or the change stays and the exit code says so. `--on-failed-units` decides for one run.
+      '';
+    };
+
+    confirm = mkOption {
+      type = types.nullOr (types.strMatching "[1-9][0-9]{0,3}[smh]");
+      default = null;
+      example = "60s";
+      description = ''
+        How long the previous system waits for `runtime-module confirm` after each change before it comes back by itself:
+        seconds, minutes or hours. For machines that are reached over the network that a module may break. Where it is
+        null, a change is confirmed by its success.
+      '';
+    };
+
+    elevation = mkOption {
+      type = types.enum [
+        "auto"
+        "sudo"
+        "run0"
+        "doas"
+        "none"
+      ];
+      default = "auto";
+      example = "run0";
+      description = ''
+        How the program becomes root for the part of its work that needs it: `auto` takes the first of sudo, run0 and
+        doas that is there, `none` none of them. `--elevate` decides for one run.
+      '';
+    };
+
     registry = mkOption {
       type = types.listOf types.raw;
       internal = true;

@@ -6,6 +6,7 @@ mod list;
 mod reach;
 mod recall;
 mod report;
+mod shell;
 mod status;
 
 use std::io::Write as _;
@@ -24,6 +25,7 @@ use crate::plan::Wish;
 use crate::progress::{Kind, Reporter, Style};
 
 pub use report::Printed;
+pub use shell::candidates;
 
 /// What every command works with.
 pub struct Session {
@@ -146,6 +148,8 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::List => list::run(session),
         Command::Status(args) => status::run(session, &args.names),
         Command::Faults => faults(),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { page } => shell::man(page.as_deref()),
         Command::Evaluate | Command::Activate => Ok(()),
     }
 }

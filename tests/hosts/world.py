@@ -29,7 +29,9 @@ LAST_MODIFIED = 1_700_000_000
 class World:
     """Everything that a run needs, in one folder. What is in place from an earlier run is used again."""
 
-    def __init__(self, work, program, nix, nixpkgs=None):
+    def __init__(self, work, program, nix, nixpkgs=None, parts=()):
+        """`parts` are files and folders of the project that the flakes need beside those that all of them do."""
+        self.parts = parts
         self.work = Path(work).resolve()
         self.program = str(Path(program).resolve())
         self.nix_program = str(Path(nix).absolute())
@@ -85,6 +87,10 @@ class World:
             shutil.copytree(minios, tree / "tests/minios")
             if Path("/bin/busybox").exists():
                 shutil.copy("/bin/busybox", tree / "tests/minios/busybox")
+        for part in self.parts:
+            (tree / part).parent.mkdir(parents=True, exist_ok=True)
+            copy = shutil.copytree if (TOP / part).is_dir() else shutil.copy
+            copy(TOP / part, tree / part)
         if self.nixpkgs:
             locked = {"type": "path", "lastModified": LAST_MODIFIED, **self.nixpkgs}
             original = {"type": "path", "path": "/nowhere/nixpkgs"}
@@ -93,7 +99,9 @@ class World:
                 "root": {"inputs": {"nixpkgs": "nixpkgs"}},
             }
             lock = {"nodes": nodes, "root": "root", "version": 7}
-            (tree / "tests/hosts/flake.lock").write_text(json.dumps(lock, indent=2) + "\n")
+            for folder in [tree / "tests/hosts", *(tree / part for part in self.parts)]:
+                if (folder / "flake.nix").exists():
+                    (folder / "flake.lock").write_text(json.dumps(lock, indent=2) + "\n")
         return tree
 
     def flake(self, directory):
@@ -101,6 +109,13 @@ class World:
         nar = quote(self.source["narHash"], safe="")
         query = f"dir={quote(directory)}&lastModified={LAST_MODIFIED}&narHash={nar}"
         return f"path:{self.source['path']}?{query}"
+
+    def add(self, folder, nodes):
+        """A flake in a folder, with a flake.lock that says where its inputs lie; returns a locked reference to it."""
+        lock = {"nodes": nodes, "root": "root", "version": 7}
+        (folder / "flake.lock").write_text(json.dumps(lock, indent=2) + "\n")
+        source = self._add(folder)
+        return f"path:{source['path']}?lastModified={LAST_MODIFIED}&narHash={quote(source['narHash'], safe='')}"
 
     def root(self, name):
         """A scratch root of its own."""
@@ -111,9 +126,13 @@ class World:
         return f'{self.flake(directory)}#nixosConfigurations."{configuration}".config.system.build.toplevel'
 
     def bake(self, directory, host, root):
-        """A scratch root with what the host itself bakes into /etc/runtime-modules/config.json."""
+        """A scratch root with what a host of ours bakes into /etc/runtime-modules/config.json."""
+        return self.bake_from(self.flake(directory), host, root)
+
+    def bake_from(self, flake, host, root):
+        """The same for a host of any flake."""
         attribute = f'nixosConfigurations."{host}".config.environment.etc."runtime-modules/config.json".text'
-        text = self.nix("eval", "--raw", "--option", "eval-cache", "false", f"{self.flake(directory)}#{attribute}")
+        text = self.nix("eval", "--raw", "--option", "eval-cache", "false", f"{flake}#{attribute}")
         folder = root / "etc/runtime-modules"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(text)

@@ -7,6 +7,7 @@
 let
   topics = {
     extend = ./extend.nix;
+    helpers = ./helpers.nix;
     imports = ./imports.nix;
     options = ./options.nix;
     properties = ./properties.nix;

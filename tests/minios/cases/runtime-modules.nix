@@ -17,9 +17,40 @@ let
         type = types.attrsOf (types.submodule { options.text = mkOption { type = types.str; }; });
         default = { };
       };
+      environment.systemPackages = mkOption { default = [ ]; };
       networking.hostName = mkOption { default = "stub"; };
+      system.activationScripts = mkOption { default = { }; };
+      systemd.services = mkOption { default = { }; };
+      warnings = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+      };
     };
   };
+  problems = import ./schema.nix { inherit lib; } ../../../nixos/runtime-modules/config.schema.json;
+  # A program, as far as it is looked at.
+  program = {
+    type = "derivation";
+    outPath = fakeSource "runtime-module";
+  };
+  installed =
+    settings:
+    let
+      config = eval [
+        {
+          services.runtimeModules = settings // {
+            package = program;
+          };
+        }
+      ];
+    in
+    {
+      packages = map toString config.environment.systemPackages;
+      inherit (config.system) activationScripts;
+      inherit (config.systemd) services;
+    };
+  warned =
+    values: settings: (eval (files values ++ [ { services.runtimeModules = settings; } ])).warnings;
   eval =
     modules:
     (lib.evalModules {
@@ -436,7 +467,149 @@ in
     (eval [ { services.runtimeModules.registry = [ ]; } ]).services.runtimeModules.registry;
   flake-is-no-flake = failed [ ] { flake = "git+file:///etc/nixos"; };
 
+  host-not-in-the-flake = failed [ ] {
+    host = "laptop";
+    flake = self // {
+      nixosConfigurations = {
+        a = throw "evaluated";
+        b = throw "evaluated";
+      };
+    };
+  };
+  host-in-the-flake = failed [ ] {
+    host = "a";
+    flake = self // {
+      nixosConfigurations.a = throw "evaluated";
+    };
+  };
+  url-is-relative = map (flakeUrl: lib.length (failed [ ] { inherit flakeUrl; })) [
+    "."
+    "./machines"
+    "../machines"
+    "?dir=x"
+    "#x"
+    "path:machines"
+    "path:./machines"
+    "git+file:machines"
+    ""
+  ];
+  url-is-relative-message = failed [ ] { flakeUrl = "./machines"; };
+  url-is-whole = map (flakeUrl: lib.length (failed [ ] { inherit flakeUrl; })) [
+    "/etc/nixos"
+    "path:/etc/nixos"
+    "git+file:///etc/nixos"
+    "git+file:/etc/nixos"
+    "github:someone/machines"
+    "machines"
+    "git+ssh://git@example.org/machines?ref=main"
+    "https://example.org/machines.tar.gz"
+  ];
+  flake-unset = warned [ ] { };
+  flake-unset-with-url = warned [ ] { flakeUrl = "git+file:///etc/nixos"; };
+  flake-set = warned [ ] { flake = self; };
+  confirm-odd = (baked [ ] { confirm = "soon"; }).confirm;
+  elevation-odd = (baked [ ] { elevation = "su"; }).elevation;
+  failed-units-odd = (baked [ ] { onFailedUnits = "ignore"; }).onFailedUnits;
+
+  # --- what of the program is part of a system ---
+  without-a-program =
+    let
+      config = eval [ ];
+    in
+    {
+      inherit (config.environment) systemPackages;
+      inherit (config.system) activationScripts;
+      inherit (config.systemd) services;
+    };
+  with-a-program = installed { };
+  restoring = (installed { restoreAtBoot = true; }).services;
+
+  # --- built-in modules ---
+  builtin-off = names [ { a = one; } ];
+  builtin-on = map (entry: { inherit (entry) name description; }) (
+    (eval (files [ { a = one; } ] ++ [ { services.runtimeModules.builtinModules.enable = true; } ]))
+    .services.runtimeModules.registry
+  );
+  builtin-named-again = map (entry: entry.name) (
+    (eval (
+      files [ { "rt.gimp" = one; } ] ++ [ { services.runtimeModules.builtinModules.enable = true; } ]
+    )).services.runtimeModules.registry
+  );
+  builtin-replaced =
+    let
+      found =
+        (eval (
+          files [ { "rt.gimp".module = lib.mkForce one; } ]
+          ++ [ { services.runtimeModules.builtinModules.enable = true; } ]
+        )).services.runtimeModules.registry;
+      gimp = lib.head (lib.filter (entry: entry.name == "rt.gimp") found);
+    in
+    {
+      inherit (gimp) description;
+      file = shorten gimp.file;
+    };
+  # What a file says of itself in its first line is what the list says of it.
+  builtin-descriptions = lib.filter (name: name != null) (
+    lib.mapAttrsToList (
+      name: description:
+      let
+        text = builtins.readFile (../../../nixos/runtime-modules/builtin + "/${name}.nix");
+      in
+      if lib.hasPrefix "# ${description}\n" text then null else name
+    ) (import ../../../nixos/runtime-modules/builtin/list.nix)
+  );
+
   # --- config.json ---
+  schema-of-nothing = problems (baked [ ] { });
+  schema-of-everything = problems (
+    baked
+      [
+        {
+          a = {
+            module = one;
+            description = "A";
+          };
+        }
+        { b.module = { }; }
+      ]
+      {
+        flake = self;
+        flakeUrl = "git+file:///etc/nixos";
+        restoreAtBoot = true;
+        onFailedUnits = "keep";
+        confirm = "90s";
+        elevation = "doas";
+      }
+  );
+  schema-of-a-flake-alone = problems (
+    baked [ ] {
+      flake = {
+        outPath = fakeSource "x";
+        dirtyRev = "0123456-dirty";
+        dirtyShortRev = "0123-dirty";
+      };
+    }
+  );
+  schema-notices = problems {
+    schema = 2;
+    host = null;
+    confirm = "soon";
+    elevation = "su";
+    more = true;
+    flake.source = 1;
+    modules = [
+      { name = "a"; }
+      "b"
+    ];
+  };
+  baked-settings = lib.filterAttrs (name: _: name != "flake" && name != "modules") (
+    baked [ ] {
+      restoreAtBoot = true;
+      onFailedUnits = "keep";
+      confirm = "5m";
+      elevation = "run0";
+    }
+  );
   baked-without-flake =
     baked [
       {

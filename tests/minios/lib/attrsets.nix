@@ -21,6 +21,9 @@ rec {
     zipAttrsWith
     ;
 
+  hasAttrByPath =
+    path: set: path == [ ] || set ? ${head path} && hasAttrByPath (builtins.tail path) set.${head path};
+
   nameValuePair = name: value: { inherit name value; };
 
   mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);

@@ -43,6 +43,9 @@ in
 
   range = first: final: if first > final then [ ] else genList (i: first + i) (final - first + 1);
 
+  # The second list without what is in the first.
+  subtractLists = without: builtins.filter (value: !elem value without);
+
   # The first occurrence of every value, in order.
   unique = foldl' (kept: value: if elem value kept then kept else kept ++ [ value ]) [ ];
 }

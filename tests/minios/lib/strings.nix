@@ -73,6 +73,12 @@ rec {
     prefix: text:
     if hasPrefix prefix text then substring (stringLength prefix) (stringLength text) text else text;
 
+  removeSuffix =
+    suffix: text:
+    if hasSuffix suffix text then substring 0 (stringLength text - stringLength suffix) text else text;
+
+  hasInfix = part: text: builtins.match ".*${escapeRegex part}.*" text != null;
+
   escapeRegex =
     let
       special = lib.stringToCharacters "\\[{()^$?*+|.";

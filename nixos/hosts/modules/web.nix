@@ -1,0 +1,7 @@
+# A web server
+{
+  services.nginx = {
+    enable = true;
+    virtualHosts.localhost.root = "/var/www";
+  };
+}

@@ -1,0 +1,55 @@
+# What of the program is part of the system: the program itself, with its completions and manual pages, the service that
+# runs once a boot, and the hook by which it learns of switches that are not its own.
+{
+  config,
+  lib,
+  ...
+}:
+let
+  cfg = config.services.runtimeModules;
+  program = "${cfg.package}/bin/runtime-module";
+in
+{
+  config = lib.mkIf (cfg.enable && cfg.package != null) {
+    environment.systemPackages = [ cfg.package ];
+
+    systemd.services.runtime-modules-boot = {
+      description =
+        if cfg.restoreAtBoot then
+          "Turns on the runtime modules that were on before the boot"
+        else
+          "Cleans up after the runtime modules of the last boot";
+      wantedBy = [ "multi-user.target" ];
+      wants = lib.optional cfg.restoreAtBoot "network-online.target";
+      after = [
+        "local-fs.target"
+        "nix-daemon.socket"
+      ]
+      ++ lib.optional cfg.restoreAtBoot "network-online.target";
+      environment = {
+        HOME = "/root";
+        XDG_CACHE_HOME = "/var/cache";
+      };
+      # Turning modules on runs a switch, and the switch waits for multi-user.target: it must not wait for this service in
+      # turn. So it counts as started as soon as it runs; and a switch lets it run, and does not run it again.
+      serviceConfig = {
+        Type = "exec";
+        RemainAfterExit = true;
+        ExecStart = "${program} __boot";
+      };
+      restartIfChanged = false;
+      stopIfChanged = false;
+    };
+
+    # Every switch runs this, the program's own ones too: it knows those. Nothing was ever turned on where there is no
+    # state; and a system must come up even if this fails.
+    system.activationScripts.runtimeModules = {
+      deps = [ "etc" ];
+      text = ''
+        if [ -e "''${RUNTIME_MODULE_ROOT-}/run/runtime-modules/state.json" ]; then
+          ${program} __switched "$systemConfig" || true
+        fi
+      '';
+    };
+  };
+}

@@ -1,0 +1,13 @@
+# Bluetooth devices
+{ config, lib, ... }:
+{
+  hardware.bluetooth.enable = true;
+  # Desktops that have no settings for it of their own.
+  services.blueman.enable = lib.mkDefault (
+    config.services.xserver.enable
+    && !(config.services.desktopManager.plasma6.enable or false)
+    && !(config.services.desktopManager.gnome.enable
+      or config.services.xserver.desktopManager.gnome.enable or false
+    )
+  );
+}

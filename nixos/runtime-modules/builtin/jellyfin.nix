@@ -1,0 +1,7 @@
+# Media server, on port 8096
+{
+  services.jellyfin = {
+    enable = true;
+    openFirewall = true;
+  };
+}

@@ -1,0 +1,4 @@
+# PostgreSQL database server
+{
+  services.postgresql.enable = true;
+}

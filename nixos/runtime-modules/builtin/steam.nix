@@ -1,0 +1,49 @@
+# Steam, and games for it
+{
+  config,
+  lib,
+  options,
+  pkgs,
+  ...
+}@args:
+let
+  inherit (import ./tools.nix args "steam") platforms setting unfree;
+
+  # What is not free of it has other names in each release; those that are gone throw.
+  parts = map (path: lib.attrByPath path null pkgs) [
+    [ "steam" ]
+    [ "steam-unwrapped" ]
+    [
+      "steamPackages"
+      "steam"
+    ]
+    [
+      "steamPackages"
+      "steam-runtime"
+    ]
+    [
+      "steamPackages"
+      "steam-fhsenv"
+      "run"
+    ]
+  ];
+  present = lib.filter (
+    part:
+    let
+      tried = builtins.tryEval (part != null && part ? meta);
+    in
+    tried.success && tried.value
+  ) parts;
+in
+lib.mkMerge [
+  (platforms [ "x86_64-linux" ])
+  (unfree present)
+  { programs.steam.enable = true; }
+  # Since 24.11.
+  (setting [
+    "programs"
+    "steam"
+    "protontricks"
+    "enable"
+  ] true)
+]

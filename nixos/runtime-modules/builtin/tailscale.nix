@@ -1,0 +1,7 @@
+# Private network with Tailscale
+{
+  services.tailscale = {
+    enable = true;
+    openFirewall = true;
+  };
+}

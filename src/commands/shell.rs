@@ -1,0 +1,119 @@
+//! What shells and `man` want: completions with the names of the modules there are, and manual pages, made of the command
+//! line's own types. The package installs what is printed here; it reads the baked registry and evaluates nothing.
+
+use std::io::{Write, stdout};
+
+use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
+use clap_complete::engine::CompletionCandidate;
+use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+use clap_complete_nushell::Nushell;
+
+use crate::baked::Baked;
+use crate::cli::{COMPLETE, Cli, Shell, completed_root};
+use crate::error::{Failure, neutral};
+use crate::locations::Locations;
+use crate::registry::description;
+
+const NAME: &str = "runtime-module";
+
+/// The modules that a name may be completed to. A shell is told nothing of what cannot be read.
+pub fn candidates() -> Vec<CompletionCandidate> {
+    let locations = Locations::new(completed_root(), "/var/empty");
+    let baked = Baked::read(&locations).ok().flatten();
+    baked
+        .iter()
+        .flat_map(Baked::registry)
+        .map(|module| {
+            let help = description(&module).map(|text| neutral(&text).into());
+            CompletionCandidate::new(neutral(&module.name)).help(help)
+        })
+        .collect()
+}
+
+/// Prints the completions for a shell. But for nushell's they ask the program itself, each time.
+pub fn completions(shell: Shell) -> Result<()> {
+    let mut script = Vec::new();
+    let ask = |completer: &dyn EnvCompleter, script: &mut Vec<u8>| {
+        completer.write_registration(COMPLETE, NAME, NAME, NAME, script)
+    };
+    match shell {
+        Shell::Bash => ask(&Bash, &mut script),
+        Shell::Zsh => ask(&Zsh, &mut script),
+        Shell::Fish => ask(&Fish, &mut script),
+        Shell::Nushell => {
+            let mut generated = Vec::new();
+            clap_complete::generate(Nushell, &mut Cli::command(), NAME, &mut generated);
+            let generated = String::from_utf8(generated).context("nushell's completions")?;
+            write!(script, "{}", with_names(&generated))
+        }
+    }
+    .context("make completions")?;
+    print(&script)
+}
+
+/// Nushell's completions: without what `--help` hides, and with a completer of our own where modules are named.
+fn with_names(generated: &str) -> String {
+    let program = Cli::command();
+    let hidden: Vec<String> = program
+        .get_arguments()
+        .filter(|argument| argument.is_hide_set())
+        .filter_map(|argument| Some(format!("--{}", argument.get_long()?)))
+        .collect();
+    let is_shown = |line: &&str| {
+        let option = line.trim_start().split([' ', ':', '(']).next();
+        !hidden.iter().any(|one| Some(one.as_str()) == option)
+    };
+    let blocks: Vec<String> = generated
+        .split("\n\n")
+        .filter(|block| !block.contains("runtime-module __"))
+        .map(|block| {
+            block
+                .lines()
+                .filter(is_shown)
+                .collect::<Vec<_>>()
+                .join("\n")
+        })
+        .collect();
+    let completer = "  def \"nu-complete runtime-module names\" [] {\n    \
+        ^runtime-module list --json | from json | get modules\n    \
+        | each {|module| { value: $module.name, description: $module.description } }\n  }";
+    let (head, rest) = blocks.split_first().expect("there are completions");
+    [head, completer, &rest.join("\n\n")].join("\n\n").replace(
+        "...names: string",
+        "...names: string@\"nu-complete runtime-module names\"",
+    ) + "\n"
+}
+
+/// Prints a manual page, or the names of all.
+pub fn man(page: Option<&str>) -> Result<()> {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    let shown = program
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    let pages: Vec<(String, clap::Command)> = std::iter::once((NAME.to_string(), program.clone()))
+        .chain(shown.map(|command| (format!("{NAME}-{}", command.get_name()), command.clone())))
+        .collect();
+    let Some(page) = page else {
+        let names: String = pages.iter().map(|(name, _)| format!("{name}\n")).collect();
+        return print(names.as_bytes());
+    };
+    let (name, command) = pages
+        .into_iter()
+        .find(|(name, _)| name == page)
+        .ok_or_else(|| Failure::Usage.error(format!("there is no manual page {page:?}")))?;
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command)
+        .title(name)
+        .source(concat!("runtime-module ", env!("CARGO_PKG_VERSION")))
+        .render(&mut text)
+        .context("make a manual page")?;
+    print(&text)
+}
+
+fn print(text: &[u8]) -> Result<()> {
+    stdout()
+        .write_all(text)
+        .context("write the result to stdout")
+}

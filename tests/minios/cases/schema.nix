@@ -1,0 +1,55 @@
+# Holds a value to a JSON Schema, as far as `nixos/runtime-modules/config.schema.json` uses the language: the list of what
+# is wrong, each with its place.
+{ lib }:
+schemaFile:
+let
+  root = builtins.fromJSON (builtins.readFile schemaFile);
+
+  types = {
+    null = value: value == null;
+    string = builtins.isString;
+    integer = builtins.isInt;
+    boolean = builtins.isBool;
+    array = builtins.isList;
+    object = builtins.isAttrs;
+  };
+  definition = reference: root."$defs".${lib.removePrefix "#/$defs/" reference};
+
+  check =
+    at: schema: value:
+    if schema ? "$ref" then
+      check at (definition schema."$ref") value
+    else if schema ? anyOf then
+      let
+        tries = map (one: check at one value) schema.anyOf;
+      in
+      if lib.any (problems: problems == [ ]) tries then [ ] else lib.last tries
+    else
+      lib.optional (
+        schema ? type && !lib.any (type: types.${type} value) (lib.toList schema.type)
+      ) "${at} is ${builtins.typeOf value}"
+      ++ lib.optional (schema ? enum && !lib.elem value schema.enum) "${at} is ${builtins.toJSON value}"
+      ++ lib.optional (schema ? const && value != schema.const) "${at} is ${builtins.toJSON value}"
+      ++ lib.optional (
+        schema ? minimum && builtins.isInt value && value < schema.minimum
+      ) "${at} is ${toString value}"
+      ++ lib.optional (
+        schema ? pattern && builtins.isString value && builtins.match schema.pattern value == null
+      ) "${at} is ${builtins.toJSON value}"
+      ++ lib.optionals (schema ? items && builtins.isList value) (
+        lib.concatLists (lib.imap1 (n: check "${at}[${toString (n - 1)}]" schema.items) value)
+      )
+      ++ lib.optionals (builtins.isAttrs value) (
+        map (name: "${at} has no ${name}") (lib.filter (name: !(value ? ${name})) (schema.required or [ ]))
+        # What is written is written down: unlike a reader, the writer adds nothing of its own.
+        ++ map (name: "${at}.${name} is not in the schema") (
+          lib.optionals (schema ? properties) (
+            lib.filter (name: !(schema.properties ? ${name})) (lib.attrNames value)
+          )
+        )
+        ++ lib.concatMap (name: check "${at}.${name}" schema.properties.${name} value.${name}) (
+          lib.filter (name: value ? ${name}) (lib.attrNames (schema.properties or { }))
+        )
+      );
+in
+check "config" root

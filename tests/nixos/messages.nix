@@ -1,0 +1,112 @@
+# What is said of what is wrong, by name: compared with messages.json.
+{
+  lib,
+  nixpkgs,
+  project,
+}:
+let
+  base = {
+    imports = [ project.nixosModules.default ];
+    system.stateVersion = "24.05";
+    networking.hostName = "machine";
+    boot.loader.systemd-boot.enable = true;
+    fileSystems."/".device = "/dev/disk/by-label/root";
+    services.runtimeModules.enable = true;
+    services.runtimeModules.flake = lib.mkDefault flake;
+  };
+  # As much of a flake as is looked at.
+  flake = rec {
+    outPath = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-source";
+    sourceInfo = { inherit outPath; };
+    inputs = { };
+    nixosConfigurations.machine = { };
+  };
+
+  on-platform =
+    platform: modules:
+    nixpkgs.lib.nixosSystem {
+      modules = [
+        base
+        { nixpkgs.hostPlatform = platform; }
+      ]
+      ++ modules;
+    };
+  host = on-platform "x86_64-linux";
+
+  # What is ours of what a configuration says. Only of an assertion that fails must the message be one.
+  isOurs = message: lib.hasPrefix "rt." message || lib.hasInfix "runtimeModules" message;
+  said = configuration: {
+    assertions = map (one: one.message) (
+      lib.filter (one: !one.assertion && isOurs one.message) configuration.config.assertions
+    );
+    warnings = lib.filter isOurs configuration.config.warnings;
+  };
+  of = settings: said (host [ { services.runtimeModules = settings; } ]);
+  files = map (name: ../../nixos/runtime-modules/builtin + "/${name}.nix");
+  on = names: modules: said (host (modules ++ files names));
+in
+{
+  nothing-wrong = of { };
+
+  flake-unset = of { flake = null; };
+  flake-and-url-unset = of {
+    flake = null;
+    flakeUrl = null;
+  };
+  flake-is-a-reference = of { flake = "github:someone/machines"; };
+  url-is-relative = of { flakeUrl = "."; };
+  host-is-not-in-the-flake = of { host = "laptop"; };
+  nixpkgs-too-old = said (
+    nixpkgs.lib.nixosSystem {
+      lib = nixpkgs.lib.extend (
+        _: previous: {
+          trivial = previous.trivial // {
+            release = "23.11";
+          };
+        }
+      );
+      modules = [
+        base
+        { nixpkgs.hostPlatform = "x86_64-linux"; }
+      ];
+    }
+  );
+
+  docker-and-podman =
+    on
+      [
+        "docker"
+        "podman"
+      ]
+      [ ];
+  podman-on-a-host-with-docker = on [ "podman" ] [ { virtualisation.docker.enable = true; } ];
+  steam-is-not-free = on [ "steam" ] [ ];
+  steam-half-allowed =
+    on
+      [ "gaming" ]
+      [
+        {
+          nixpkgs.config.allowUnfreePredicate = package: lib.getName package == "steam";
+        }
+      ];
+  steam-allowed = on [ "steam" ] [ { nixpkgs.config.allowUnfree = true; } ];
+  steam-with-given-packages =
+    on
+      [ "steam" ]
+      [
+        { nixpkgs.pkgs = import nixpkgs { system = "x86_64-linux"; }; }
+      ];
+  steam-with-read-only-packages = said (
+    nixpkgs.lib.nixosSystem {
+      modules = [
+        base
+        nixpkgs.nixosModules.readOnlyPkgs
+        { nixpkgs.pkgs = import nixpkgs { system = "x86_64-linux"; }; }
+      ]
+      ++ files [ "steam" ];
+    }
+  );
+  wine-on-arm = said (on-platform "aarch64-linux" (files [ "wine" ]));
+  gimp-on-a-server = on [ "gimp" ] [ ];
+  virt-manager-on-a-server = on [ "virt-manager" ] [ ];
+}

@@ -1,0 +1,108 @@
+# What modules come to, by name: compared with values.json. On nixpkgs of several releases, only what all of them give.
+{
+  lib,
+  nixpkgs,
+  project,
+}:
+let
+  hosts = project.nixosConfigurations;
+  inherit (project.lib) withModules;
+  inherit (hosts.desktop.config.services.runtimeModules) registry;
+  names = map (entry: entry.name) registry;
+  # All built-in modules at once, but for one of the two that exclude each other: a single evaluation shows what each does.
+  all = (withModules hosts.desktop (lib.remove "rt.docker" names)).config;
+  docker = (withModules hosts.desktop [ "rt.docker" ]).config;
+  server =
+    (withModules hosts.server (
+      map (entry: entry.name) hosts.server.config.services.runtimeModules.registry
+    )).config;
+
+  programs = map lib.getName all.environment.systemPackages;
+  has = lib.flip lib.elem programs;
+  document =
+    host:
+    builtins.fromJSON (
+      builtins.unsafeDiscardStringContext host.config.environment.etc."runtime-modules/config.json".text
+    );
+in
+{
+  # What the host says of itself holds for what is turned on in it.
+  outputs = {
+    modules = lib.attrNames project.nixosModules;
+    lib = lib.attrNames project.lib;
+    templates = lib.mapAttrs (
+      _: template: builtins.pathExists (template.path + "/flake.nix")
+    ) project.templates;
+    overlay = lib.isFunction project.overlays.default;
+    checks = lib.attrNames project.checks.x86_64-linux;
+  };
+  registry = names;
+  server-modules = map (entry: entry.name) hosts.server.config.services.runtimeModules.registry;
+  settings = {
+    inherit (document hosts.server)
+      confirm
+      elevation
+      flakeUrl
+      host
+      onFailedUnits
+      restoreAtBoot
+      ;
+  };
+  boot-service = {
+    inherit (hosts.server.config.systemd.services.runtime-modules-boot) after restartIfChanged wants;
+    type = hosts.server.config.systemd.services.runtime-modules-boot.serviceConfig.Type;
+  };
+  hook-is-there = lib.hasInfix "__switched" hosts.server.config.system.activationScripts.runtimeModules.text;
+
+  gimp = has "gimp";
+  kdenlive = has "kdenlive";
+  libreoffice = lib.any (lib.hasPrefix "libreoffice") programs;
+  development = map has [
+    "gdb"
+    "gnumake"
+    "ripgrep"
+  ];
+  gaming = {
+    inherit (all.programs.gamemode) enable;
+    gamescope = all.programs.gamescope.enable;
+    mangohud = has "mangohud";
+  };
+  podman = {
+    inherit (all.virtualisation.podman) enable dockerCompat;
+  };
+  docker = docker.virtualisation.docker.enable;
+  steam = {
+    inherit (all.programs.steam) enable;
+    hardware = all.hardware.steam-hardware.enable;
+  };
+  wine = {
+    program = lib.any (lib.hasPrefix "wine") programs;
+    winetricks = has "winetricks";
+    drivers = all.hardware.graphics.enable32Bit or all.hardware.opengl.driSupport32Bit;
+  };
+  virt-manager = {
+    libvirtd = all.virtualisation.libvirtd.enable;
+    window = all.programs.virt-manager.enable;
+  };
+  printing = {
+    inherit (all.services.printing) enable;
+    network = all.services.avahi.nssmdns4;
+  };
+  bluetooth = {
+    hardware = all.hardware.bluetooth.enable;
+    # Of use on X servers whose desktop has no settings for it.
+    blueman = all.services.blueman.enable;
+  };
+  tailscale = lib.elem 41641 all.networking.firewall.allowedUDPPorts;
+  jellyfin = lib.elem 8096 all.networking.firewall.allowedTCPPorts;
+  postgresql = all.services.postgresql.enable;
+  ollama = all.systemd.services ? ollama;
+
+  # Modules of a host of its own: in a folder, and one that is written where it is declared. Between two that say
+  # something of one option, priorities decide, and not the order in which they were turned on.
+  server = {
+    web = server.services.nginx.enable;
+    inherit (server.users) motd;
+    firewall = server.networking.firewall.allowedTCPPorts;
+  };
+}

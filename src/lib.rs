@@ -50,6 +50,11 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The exit code of a role that ended; says why it failed.
+fn role(ended: anyhow::Result<()>) -> u8 {
+    ended.map_or_else(|error| complain(&error, false), |()| 0)
+}
+
 /// A role of ours, root called by a user, or a command.
 fn run(cli: cli::Cli) -> anyhow::Result<u8> {
     fault::arm(cli.environment.fault.as_deref())?;

@@ -2,21 +2,29 @@
 //!
 //! This file and `activation/` are the only ones that start processes. The client starts the evaluator here.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read as _, Write, pipe};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use unix::sys::prctl::set_name;
 use unix::sys::signal::{Signal, kill};
-use unix::unistd::Pid;
+use unix::sys::wait::{WaitStatus, waitpid};
+use unix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setpgid};
+
+use crate::error::Failure;
 
 /// The protocol between roles. They are one executable, but a new one may meet an old one across an upgrade.
 pub const PROTOCOL: u32 = 1;
+
+/// The evaluator's hidden command.
+const EVALUATOR: &str = "__evaluate";
 
 /// How long an interrupted evaluator has to end by itself. A hot loop never does.
 const GRACE: Duration = Duration::from_millis(700);
@@ -88,15 +96,6 @@ pub fn greet(from: &mut impl BufRead) -> Result<Option<Greeting>> {
     Ok(Some(greeting))
 }
 
-/// An evaluator: our own executable in another process.
-pub struct EvaluatorProcess {
-    child: Child,
-    /// Where its messages come from.
-    pub messages: BufReader<UnixStream>,
-    requests: UnixStream,
-    outputs: Vec<std::thread::JoinHandle<Vec<u8>>>,
-}
-
 /// How an evaluator is started.
 #[derive(Clone, Debug, Default)]
 pub struct EvaluatorStart {
@@ -104,31 +103,81 @@ pub struct EvaluatorStart {
     pub initial_heap: Option<u64>,
 }
 
+impl EvaluatorStart {
+    /// The environment variables by which libnix learns of it.
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        // libnix has no way to give its counters but to print them where this says.
+        let counters = ("NIX_SHOW_STATS_PATH", "/dev/stdout".to_string());
+        let heap = self.initial_heap;
+        let heap = heap.map(|bytes| ("GC_INITIAL_HEAP_SIZE", bytes.to_string()));
+        std::iter::once(counters).chain(heap).collect()
+    }
+}
+
+/// Takes an evaluator's place among processes: what it speaks over, a group and a name of its own.
+fn become_evaluator(socket: UnixStream, out: PipeWriter, err: PipeWriter) -> unix::Result<()> {
+    dup2_stdin(socket)?;
+    dup2_stdout(out)?;
+    dup2_stderr(err)?;
+    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+    set_name(c"__evaluate")
+}
+
+/// An evaluator: our own executable in another process.
+pub struct EvaluatorProcess {
+    pid: Pid,
+    /// Where its messages come from.
+    pub messages: BufReader<UnixStream>,
+    requests: UnixStream,
+    outputs: [JoinHandle<Vec<u8>>; 2],
+}
+
 impl EvaluatorProcess {
     /// Starts one. It waits for a request.
     pub fn start(start: &EvaluatorStart) -> Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
-        let mut command = Command::new(std::env::current_exe().context("find our own executable")?);
-        command
-            .arg("__evaluate")
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+        let (out, their_out) = pipe().context("make a pipe")?;
+        let (err, their_err) = pipe().context("make a pipe")?;
+        let child = Command::new(std::env::current_exe().context("find our own executable")?)
+            .arg(EVALUATOR)
+            .stdin(OwnedFd::from(theirs))
+            .stdout(their_out)
+            .stderr(their_err)
             // A terminal's Ctrl-C and hang-up are the client's; it tells the evaluator what it is to know.
             .process_group(0)
-            // libnix has no way to give its counters but to print them where this says.
-            .env("NIX_SHOW_STATS_PATH", "/dev/stdout");
-        if let Some(bytes) = start.initial_heap {
-            command.env("GC_INITIAL_HEAP_SIZE", bytes.to_string());
+            .envs(start.variables())
+            .spawn()
+            .context("start the evaluator")?;
+        let pid = i32::try_from(child.id()).context("start the evaluator")?;
+        Self::of(Pid::from_raw(pid), ours, out, err)
+    }
+
+    /// Makes one out of this process, which must not have other threads yet; it runs `role`. It need not load libnix
+    /// again, which takes longer than all else that starting one takes.
+    pub fn fork(start: &EvaluatorStart, role: fn() -> u8) -> Result<Self> {
+        let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
+        let (out, their_out) = pipe().context("make a pipe")?;
+        let (err, their_err) = pipe().context("make a pipe")?;
+        let forked = nix_ffi::fork(&start.variables()).context("start the evaluator")?;
+        if let Some(pid) = forked {
+            return Self::of(pid, ours, out, err);
         }
-        let mut child = command.spawn().context("start the evaluator")?;
-        let outputs = vec![drain(child.stdout.take()), drain(child.stderr.take())];
+        drop((ours, out, err));
+        let code = match become_evaluator(theirs, their_out, their_err) {
+            Ok(()) => role(),
+            // Nobody listens. The client sees that it ended without a greeting.
+            Err(_) => Failure::Internal.code(),
+        };
+        std::process::exit(code.into())
+    }
+
+    fn of(pid: Pid, ours: UnixStream, out: PipeReader, err: PipeReader) -> Result<Self> {
         let requests = ours.try_clone().context("share the evaluator's socket")?;
         Ok(Self {
-            child,
+            pid,
             messages: BufReader::new(ours),
             requests,
-            outputs,
+            outputs: [drain(out), drain(err)],
         })
     }
 
@@ -139,9 +188,7 @@ impl EvaluatorProcess {
 
     /// A handle by which another thread can stop it.
     pub fn stopper(&self) -> Stopper {
-        Stopper(Pid::from_raw(
-            i32::try_from(self.child.id()).unwrap_or(i32::MAX),
-        ))
+        Stopper(self.pid)
     }
 
     /// Tells it that nothing more will be asked, so that it ends.
@@ -151,24 +198,24 @@ impl EvaluatorProcess {
     }
 
     /// Lets it end, and tells how it did and what it wrote to stdout (counters) and stderr.
-    pub fn finish(mut self) -> Result<Ended> {
+    pub fn finish(self) -> Result<Ended> {
         self.hang_up();
-        let status = self.child.wait().context("wait for the evaluator")?;
-        let mut texts = self.outputs.drain(..).map(|thread| {
+        let status = waitpid(self.pid, None).context("wait for the evaluator")?;
+        let [stdout, stderr] = self.outputs.map(|thread| {
             let bytes = thread.join().unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         });
         Ok(Ended {
             status,
-            stdout: texts.next().unwrap_or_default(),
-            stderr: texts.next().unwrap_or_default(),
+            stdout,
+            stderr,
         })
     }
 }
 
 /// How an evaluator ended.
 pub struct Ended {
-    status: ExitStatus,
+    status: WaitStatus,
     /// All of its stdout: the counters.
     pub stdout: String,
     /// All of its stderr: what libgc or a crash had to say.
@@ -178,20 +225,19 @@ pub struct Ended {
 impl Ended {
     /// The signal that it died of.
     pub fn signal(&self) -> Option<Signal> {
-        self.status
-            .signal()
-            .and_then(|number| Signal::try_from(number).ok())
+        match self.status {
+            WaitStatus::Signaled(_, signal, _) => Some(signal),
+            _ => None,
+        }
     }
 }
 
 /// Reads a pipe to its end, so that its writer never waits.
-fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+fn drain(mut pipe: PipeReader) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // A read error ends it just as the pipe's end does: there is nobody to ask again.
-            let _ = pipe.read_to_end(&mut bytes);
-        }
+        // A read error ends it just as the pipe's end does: there is nobody to ask again.
+        let _ = pipe.read_to_end(&mut bytes);
         bytes
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! `nix-bindings-*` opens the store and the evaluator through Nix's C API; this crate adds what that API lacks: the
 //! logger, flakes, forcing with structured errors, builds with their results, missing paths, GC roots, closures,
-//! interrupts, counters and per-state settings. Below it is a C++ shim (`shim/`) that serves Nix 2.26 to 2.35.
+//! interrupts, counters, per-state settings, and a fork of a process that has libnix loaded. Below it is a C++ shim (`shim/`) that serves Nix 2.26 to 2.35.
 //!
 //! This is the only crate of the workspace with `unsafe` code. Nothing raw is public.
 
@@ -21,7 +21,9 @@ pub use context::{NixError, Position, Trace};
 pub use eval::{Value, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
 pub use logger::{Activity, Event, ExpectedKind, Progress, install_logger, set_verbosity};
-pub use process::{Versions, init_process, interrupt, interrupted, reset_interrupt, versions};
+pub use process::{
+    Versions, fork, init_process, interrupt, interrupted, reset_interrupt, versions,
+};
 pub use settings::{
     FlakeSettings, get_setting, list_settings, load_builder, set_read_only, set_setting,
 };

@@ -84,14 +84,6 @@ impl Results {
         }
     }
 
-    /// Whether there is a result that this may be: seen from names alone.
-    pub fn may_have(&self, key: &Key) -> bool {
-        let start = &key.subject[..SUBJECT];
-        self.files()
-            .iter()
-            .any(|file| name(file).starts_with(start))
-    }
-
     /// Looks a result up.
     pub fn lookup(&self, key: &Key) -> Lookup {
         match read(&self.file(key))
@@ -341,8 +333,6 @@ mod tests {
         assert!(
             matches!(results.lookup(&one), Lookup::Hit(entry) if entry.evaluated == evaluated())
         );
-        assert!(results.may_have(&one) && results.may_have(&key("box", "2")));
-        assert!(!results.may_have(&key("bare", "1")));
         assert_eq!(
             results.lookup(&key("box", "2")),
             Lookup::Miss("changed since: the lock".into())

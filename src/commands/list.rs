@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Session;
 use crate::error::{Failure, neutral};
-use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin, start};
+use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Situation, Source, source_to_list};
 use crate::registry::{Origin, Registered, description};
@@ -103,7 +103,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
         target: Target::Registry,
     };
     let evaluation = evaluate(
-        start(session.memory())?,
+        session.evaluator()?,
         &request,
         &session.interrupts,
         &session.reporter,

@@ -9,6 +9,7 @@ mod report;
 mod shell;
 mod status;
 
+use std::cell::Cell;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ use anyhow::{Context as _, Result};
 
 use crate::cli::{Cli, Command, Environment, Global, Run};
 use crate::error::{Failed, Failure};
-use crate::evaluation::Memory;
+use crate::evaluation::{Memory, Waiting};
 use crate::fault;
 use crate::interrupt::{Exit, Interrupts};
 use crate::libnix::Settings;
@@ -41,11 +42,18 @@ pub struct Session {
     pub reporter: Reporter,
     /// The folder that relative paths are relative to.
     pub here: PathBuf,
+    /// An evaluator that was forked off before this process had threads.
+    evaluator: Cell<Option<Waiting>>,
 }
 
 impl Session {
-    /// Begins a run.
-    pub fn begin(global: Global, environment: Environment) -> Result<Self> {
+    /// Begins a run, with an evaluator in waiting where it will probably evaluate.
+    pub fn begin(global: Global, environment: Environment, evaluates: bool) -> Result<Self> {
+        let evaluator = if evaluates {
+            Some(Waiting::fork(memory(&global, &environment))?)
+        } else {
+            None
+        };
         let style = Style {
             kind: Kind::decide(global.progress, global.json, environment.dumb_terminal),
             build_logs: global.print_build_logs,
@@ -67,6 +75,7 @@ impl Session {
             environment,
             interrupts,
             reporter,
+            evaluator: Cell::new(evaluator),
         })
     }
 
@@ -87,15 +96,23 @@ impl Session {
         }
     }
 
-    /// How the evaluator's heap is chosen.
-    fn memory(&self) -> Memory {
-        if self.global.low_memory {
-            Memory::Low
-        } else if self.environment.heap_chosen {
-            Memory::Environment
-        } else {
-            Memory::Plenty
+    /// An evaluator that waits for a request: the one that was forked off at the start, if it still waits.
+    fn evaluator(&self) -> Result<Waiting> {
+        match self.evaluator.take() {
+            Some(waiting) => Ok(waiting),
+            None => Waiting::start(memory(&self.global, &self.environment)),
         }
+    }
+}
+
+/// How the evaluator's heap is chosen.
+fn memory(global: &Global, environment: &Environment) -> Memory {
+    if global.low_memory {
+        Memory::Low
+    } else if environment.heap_chosen {
+        Memory::Environment
+    } else {
+        Memory::Plenty
     }
 }
 
@@ -129,7 +146,11 @@ fn interrupted(why: Exit) -> Failed {
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<()> {
-    let session = Session::begin(cli.global, cli.environment)?;
+    let evaluates = matches!(
+        cli.command,
+        Command::Enable(_) | Command::Disable(_) | Command::Apply(_) | Command::Rebuild(_)
+    );
+    let session = Session::begin(cli.global, cli.environment, evaluates)?;
     let result = dispatch(&session, cli.command);
     session.interrupts.settle();
     session.reporter.finish();

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::Session;
-use super::recall::{self, Found, Recall, Recalled};
+use super::recall::{Found, Recall, Recalled};
 use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
-    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, ToPin, Waiting, evaluate,
-    lock_inputs, pin, start,
+    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, ToPin, evaluate,
+    lock_inputs, pin,
 };
 use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing, interrupt};
@@ -62,18 +62,6 @@ pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -
     match &plan.goal {
         Goal::Known(toplevel) => known(open(session)?, situation, plan, toplevel),
         Goal::Evaluate { source, modules } => {
-            // Two processes load libnix at the same time, unless the second is likely not to be needed.
-            let evaluator = match source {
-                Source::Pinned(pin)
-                    if !recall::may_have(
-                        session,
-                        &evaluation_request(session, pin, modules, run),
-                    ) =>
-                {
-                    Some(start(session.memory())?)
-                }
-                _ => None,
-            };
             let work = Work {
                 session,
                 libnix: open(session)?,
@@ -81,7 +69,7 @@ pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -
                 plan,
                 run,
             };
-            work.make(evaluator, source, modules)
+            work.make(source, modules)
         }
     }
 }
@@ -103,12 +91,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn make(
-        self,
-        evaluator: Option<Waiting>,
-        source: &Source,
-        modules: &[ModuleRequest],
-    ) -> Result<Reached> {
+    fn make(self, source: &Source, modules: &[ModuleRequest]) -> Result<Reached> {
         let Self { session, plan, .. } = self;
         let mut pin = locked(session, &self.libnix, self.situation, source)?;
         // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
@@ -129,7 +112,7 @@ impl Work<'_> {
         })?;
         let (evaluated, missing) = match found {
             Some(found) => self.again(found)?,
-            None => self.evaluate(evaluator, &request, &pin, &mut recall)?,
+            None => self.evaluate(&request, &pin, &mut recall)?,
         };
         // What no lock held is held by the pin from now on.
         pin.inputs.clone_from(&evaluated.inputs);
@@ -154,16 +137,12 @@ impl Work<'_> {
     /// Evaluates and realises.
     fn evaluate(
         &self,
-        evaluator: Option<Waiting>,
         request: &Request,
         pin: &Pin,
         recall: &mut Recall,
     ) -> Result<(Evaluated, Missing)> {
         let session = self.session;
-        let evaluator = match evaluator {
-            Some(evaluator) => evaluator,
-            None => start(session.memory())?,
-        };
+        let evaluator = session.evaluator()?;
         if let Some(estimate) = Estimate::read(&session.locations, &pin.host) {
             session.reporter.estimate(estimate);
         }

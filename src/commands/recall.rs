@@ -49,15 +49,6 @@ pub struct Found {
     pub targets: Vec<Derivation>,
 }
 
-/// Whether there may be a result, from what is known before libnix is opened. Without a doubt only where there is none.
-pub fn may_have(session: &Session, request: &Request) -> bool {
-    if session.global.no_cache || why_not(request).is_some() {
-        return false;
-    }
-    let key = Ingredients::new(request, "", &[]).key();
-    Results::open(&session.locations).is_ok_and(|results| results.may_have(&key))
-}
-
 impl Recall {
     /// Makes the key.
     pub fn new(session: &Session, libnix: &Libnix, request: &Request, pin: &Pin) -> Self {

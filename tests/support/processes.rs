@@ -23,7 +23,7 @@ impl Processes {
     /// ten seconds is not among them.
     pub fn now(&self) -> Vec<(Pid, String)> {
         let mut all = self.all();
-        all.retain(|(_, command)| !command.starts_with("timeout 10 "));
+        all.retain(|(_, command)| !command.contains(": timeout 10 "));
         all
     }
 
@@ -44,7 +44,8 @@ impl Processes {
                 let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
                 String::from_utf8_lossy(&bytes).replace('\0', " ")
             };
-            let command = read("cmdline");
+            // A role that was forked off the client has its own name, and the client's command line.
+            let command = format!("{}: {}", read("comm").trim(), read("cmdline"));
             if name != own && (command.contains(&place) || read("environ").contains(&place)) {
                 found.push((Pid::from_raw(pid), command));
             }

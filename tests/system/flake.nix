@@ -1,13 +1,24 @@
 {
-  description = "A machine with a real systemd, made of minios: what the tests of tests/system switch";
+  description = "Machines with a real systemd, made of minios: what the tests of tests/system switch";
 
   outputs =
     { self }:
+    let
+      machine =
+        name:
+        import ../minios/eval-config.nix {
+          system = "x86_64-linux";
+          specialArgs = { inherit self; };
+          modules = [
+            ./host.nix
+            { networking.hostName = name; }
+          ];
+        };
+    in
     {
-      nixosConfigurations.machine = import ../minios/eval-config.nix {
-        system = "x86_64-linux";
-        specialArgs = { inherit self; };
-        modules = [ ./host.nix ];
+      nixosConfigurations = {
+        machine = machine "machine";
+        other = machine "elsewhere";
       };
     };
 }

@@ -1,4 +1,4 @@
-# The machine of tests/system: minios on top of a Debian, whose systemd is the init.
+# A machine of tests/system: minios on top of a Debian, whose systemd is the init.
 {
   lib,
   pkgs,
@@ -12,8 +12,6 @@
     ./home.nix
     ./secrets.nix
   ];
-
-  networking.hostName = "machine";
 
   # The machine's own systemd, where a toplevel has it: NixOS's switch programs call it by these paths.
   nixpkgs.overlays = [

@@ -8,6 +8,8 @@ PATIENCE = 60
 # A NixOS always runs a system, from its boot on: the least that its switch programs want to find there.
 BOOTED = """
 set -e
+echo machine > /etc/hostname
+hostname machine
 mkdir -p /run/booted/etc /run/booted/sw
 ln -s /usr/bin /run/booted/sw/bin
 printf 'systemd 2' > /run/booted/init-interface-version

@@ -142,6 +142,19 @@ reload_units() {
   fi
 }
 
+# The managers of users who are logged in see their new units, and do what the system has for them on an activation.
+reload_users() {
+  loginctl=$(machine_program loginctl)
+  su=$(machine_program su)
+  [ -n "$loginctl" ] && [ -n "$su" ] || return 0
+  "$loginctl" list-users --no-legend 2>/dev/null | while read -r uid name _; do
+    say "reloading user units for $name..."
+    "$su" -s /bin/sh -l "$name" -c "export XDG_RUNTIME_DIR=/run/user/$uid
+      $systemctl --user daemon-reexec
+      $systemctl --user start nixos-activation.service" 9>&- </dev/null >&2 || true
+  done
+}
+
 # --- one switch at a time, and only where it may be ---
 
 mkdir -p "$root/run/nixos" || exit 1
@@ -257,6 +270,7 @@ say "activating the configuration..."
 if [ -n "$systemctl" ]; then
   "$systemctl" reset-failed || true
   "$systemctl" daemon-reload || status=4
+  reload_users
 else
   for record in "$records"/units/*; do
     [ "$(cat "$record" 2>/dev/null)" != failed ] || rm -f "$record"

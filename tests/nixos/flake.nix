@@ -98,15 +98,17 @@
         // {
           hosts = all "hosts" (lib.mapAttrs (_: host: host.config.system.build.toplevel) hosts);
           checks = all "checks" (
-            lib.filterAttrs (name: _: !lib.hasPrefix "vm-" name) project.checks.x86_64-linux
+            lib.filterAttrs (name: _: !lib.hasPrefix "vm-" name && name != "format") project.checks.x86_64-linux
           );
+          # Of Haskell, which not every copy of nixpkgs has.
+          formatter = all "formatter" {
+            formatter = project.formatter.x86_64-linux;
+            inherit (project.checks.x86_64-linux) format;
+          };
           machines = all "machines" (
             lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) project.checks.x86_64-linux
           );
-          shells = all "shells" {
-            x86_64 = project.devShells.x86_64-linux.default;
-            formatter = project.formatter.x86_64-linux;
-          };
+          shells = all "shells" project.devShells.x86_64-linux;
           values = asHost (pkgs.writeText "values" "") [
             (builtins.toJSON (import ./values.nix { inherit lib nixpkgs project; }))
           ];

@@ -24,8 +24,38 @@ let
     builtins.fromJSON (
       builtins.unsafeDiscardStringContext host.config.environment.etc."runtime-modules/config.json".text
     );
+
+  # A small host without the option, with it, and with a module on.
+  inherit (hosts) live;
+  bare = live.extendModules { modules = [ { services.runtimeModules.enable = lib.mkForce false; } ]; };
+  toggled = withModules live [ "rt.postgresql" ];
+  boots = host: {
+    initrd = host.config.system.build.initialRamdisk.drvPath;
+    kernel = host.config.boot.kernelPackages.kernel.drvPath;
+    parameters = host.config.boot.kernelParams;
+  };
 in
 {
+  # Neither the option nor a toggle adds anything to what boots.
+  boots-the-same = {
+    with-the-option = boots live == boots bare;
+    with-a-module = boots live == boots toggled;
+    needs-reboot = lib.attrNames (project.lib.needsReboot live toggled);
+  };
+  # What changes it is found.
+  needs-reboot = lib.attrNames (
+    project.lib.needsReboot live (
+      live.extendModules {
+        modules = [
+          {
+            boot.kernelParams = [ "mitigations=off" ];
+            boot.initrd.kernelModules = [ "fuse" ];
+          }
+        ];
+      }
+    )
+  );
+
   # What the host says of itself holds for what is turned on in it.
   outputs = {
     modules = lib.attrNames project.nixosModules;

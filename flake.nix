@@ -22,12 +22,25 @@
       releases =
         pkgs:
         lib.filter (
-          release: (builtins.tryEval (pkgs.nixVersions.${componentsName release} ? nix-expr-c)).value
+          release:
+          let
+            name = componentsName release;
+          in
+          pkgs.nixVersions ? ${name} && (builtins.tryEval (pkgs.nixVersions.${name} ? nix-expr-c)).value
         ) (lib.range 28 35);
       componentsName = release: "nixComponents_2_${toString release}";
       build =
         pkgs: release:
         pkgs.callPackage ./package.nix { nixComponents = pkgs.nixVersions.${componentsName release}; };
+      newest =
+        pkgs:
+        if releases pkgs == [ ] then
+          throw (
+            "runtime-module is linked to the libraries of Nix 2.28 or newer, and this nixpkgs, "
+            + "${pkgs.lib.trivial.release}, has none of them. 25.11 and later do."
+          )
+        else
+          build pkgs (lib.last (releases pkgs));
 
       tests = import ./nixos/tests {
         inherit self;
@@ -43,17 +56,16 @@
               releases pkgs
             )
           );
-          newest = build pkgs (lib.last (releases pkgs));
         in
         lib.optionalAttrs (all != { }) {
-          default = newest;
-          runtime-module = newest;
+          default = newest pkgs;
+          runtime-module = newest pkgs;
         }
         // all
       );
 
       overlays.default = final: _: {
-        runtime-module = build final (lib.last (releases final));
+        runtime-module = newest final;
       };
 
       apps = lib.mapAttrs (
@@ -109,7 +121,7 @@
       # Everything that `make` needs, and on NixOS nothing else does.
       devShells = perSystem (pkgs: {
         default = pkgs.mkShell {
-          inputsFrom = lib.optional (releases pkgs != [ ]) (build pkgs (lib.last (releases pkgs)));
+          inputsFrom = lib.optional (releases pkgs != [ ]) (newest pkgs);
           packages = with pkgs; [
             busybox
             cargo

@@ -17,7 +17,7 @@ let
         self.packages.${system}.default or (throw (
           "services.runtimeModules.package has no value: the nixpkgs that runtime-module's flake was given, "
           + "${self.inputs.nixpkgs.lib.trivial.release}, has no program for ${system}. It must carry the libraries of Nix "
-          + "2.28 or newer, as 25.05 and later do. Let runtime-module keep its own input nixpkgs (no `follows`): the host's "
+          + "2.28 or newer, as 25.11 and later do. Let runtime-module keep its own input nixpkgs (no `follows`): the host's "
           + "own nixpkgs may be as old as 24.05."
         ))
       );

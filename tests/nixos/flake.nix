@@ -109,6 +109,20 @@
             lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) project.checks.x86_64-linux
           );
           shells = all "shells" project.devShells.x86_64-linux;
+          # Where the project's own nixpkgs is too old to have the program. Only of the option's value is that asked.
+          no-program = asHost ((nixpkgs.lib.nixosSystem {
+            modules = [
+              (import ../../nixos {
+                self = {
+                  outPath = "${self.sourceInfo}";
+                  packages.x86_64-linux = { };
+                  inputs = { inherit nixpkgs; };
+                };
+              }).default
+              { nixpkgs.hostPlatform = "x86_64-linux"; }
+            ];
+          }).config.services.runtimeModules.package
+          ) [ ];
           values = asHost (pkgs.writeText "values" "") [
             (builtins.toJSON (import ./values.nix { inherit lib nixpkgs project; }))
           ];

@@ -27,7 +27,9 @@ let
 
   # A small host without the option, with it, and with a module on.
   inherit (hosts) live;
-  bare = live.extendModules { modules = [ { services.runtimeModules.enable = lib.mkForce false; } ]; };
+  bare = live.extendModules {
+    modules = [ { services.runtimeModules.enable = lib.mkForce false; } ];
+  };
   toggled = withModules live [ "rt.postgresql" ];
   boots = host: {
     initrd = host.config.system.build.initialRamdisk.drvPath;

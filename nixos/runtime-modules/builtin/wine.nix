@@ -10,9 +10,17 @@ let
   inherit (import ./tools.nix args "wine")
     graphics
     graphics32
-    packageOf
     platforms
     ;
+
+  # The one that runs programs of 32 and 64 bits, and that cache.nixos.org has.
+  wine =
+    (
+      if lib.versionAtLeast lib.trivial.release "25.11" then
+        pkgs.wineWow64Packages
+      else
+        pkgs.wineWowPackages
+    ).stable;
 in
 lib.mkMerge [
   (platforms [ "x86_64-linux" ])
@@ -20,16 +28,7 @@ lib.mkMerge [
   graphics32
   {
     environment.systemPackages = [
-      (packageOf [
-        [
-          "wineWowPackages"
-          "stable"
-        ]
-        [
-          "wineWow64Packages"
-          "stable"
-        ]
-      ])
+      wine
       pkgs.winetricks
     ];
   }

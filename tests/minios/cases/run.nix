@@ -7,6 +7,7 @@
 let
   topics = {
     extend = ./extend.nix;
+    flake = ./flake.nix;
     helpers = ./helpers.nix;
     imports = ./imports.nix;
     options = ./options.nix;

@@ -3,6 +3,7 @@
 {
   config,
   lib,
+  options,
   ...
 }:
 let
@@ -11,7 +12,11 @@ let
 in
 {
   config = lib.mkIf (cfg.enable && cfg.package != null) {
-    environment.systemPackages = [ cfg.package ];
+    environment = {
+      systemPackages = [ cfg.package ];
+    }
+    # Where nushell finds completions; for other shells NixOS links what is needed.
+    // lib.optionalAttrs (options.environment ? pathsToLink) { pathsToLink = [ "/share/nushell" ]; };
 
     systemd.services.runtime-modules-boot = {
       description =

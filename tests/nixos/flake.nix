@@ -54,7 +54,24 @@
       builtin = lib.filter (lib.hasPrefix "rt.") (
         map (entry: entry.name) hosts.desktop.config.services.runtimeModules.registry
       );
-      toplevel = names: (project.lib.withModules hosts.desktop names).config.system.build.toplevel;
+      # All with the packages of the host itself, which saves most of the work: no built-in module changes what packages
+      # are made of, and `shared` shows that the system is the same.
+      toplevel =
+        names:
+        ((project.lib.withModules hosts.desktop names).extendModules {
+          modules = [ { _module.args.pkgs = lib.mkForce hosts.desktop.pkgs; } ];
+        }).config.system.build.toplevel;
+      shared =
+        let
+          names = lib.remove "rt.docker" builtin;
+          alone = (project.lib.withModules hosts.desktop names).config.system.build.toplevel;
+        in
+        asHost (
+          if (toplevel names).drvPath == alone.drvPath then
+            alone
+          else
+            throw "with the host's packages the system with all built-in modules is another one"
+        ) [ ];
 
       # All pairs but those that exclude each other, in as many parts as `parts` says.
       excluded = [
@@ -108,6 +125,7 @@
           machines = all "machines" (
             lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) project.checks.x86_64-linux
           );
+          inherit shared;
           shells = all "shells" project.devShells.x86_64-linux;
           # Where the project's own nixpkgs is too old to have the program. Only of the option's value is that asked.
           no-program = asHost ((nixpkgs.lib.nixosSystem {

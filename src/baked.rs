@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::cli::Elevate;
+use crate::cli::{Elevate, OnFailedUnits};
 use crate::locations::Locations;
 use crate::record::{Pin, read_json};
 use crate::registry::{Origin, Registered};
@@ -27,44 +27,17 @@ pub struct Baked {
     /// The modules there are, in the order of evaluation.
     pub modules: Vec<BakedModule>,
     /// Whether what was on is turned on again after a boot.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the transactions that are about to read it")
-    )]
     #[serde(default)]
     pub restore_at_boot: bool,
     /// What happens when units fail because of a change.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the transactions that are about to read it")
-    )]
     #[serde(default)]
     pub on_failed_units: OnFailedUnits,
     /// How long a change waits for its confirmation; none where it needs no confirmation.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the transactions that are about to read it")
-    )]
     #[serde(default, deserialize_with = "confirmation")]
     pub confirm: Option<Duration>,
     /// How to become root.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the transactions that are about to read it")
-    )]
     #[serde(default)]
     pub elevation: Elevate,
-}
-
-/// What happens when units fail because of a change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnFailedUnits {
-    /// The previous system is activated again.
-    #[default]
-    Rollback,
-    /// The change stays.
-    Keep,
 }
 
 /// The source of the running system.

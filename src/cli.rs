@@ -1,6 +1,7 @@
 //! The command line and the environment, as they are typed. No logic.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
@@ -95,16 +96,15 @@ pub struct Global {
     )]
     pub cache: Option<PathBuf>,
 
-    /// How to become root for activation
+    /// How to become root for activation [default: what the configuration says, or auto]
     #[arg(
         long,
         global = true,
         value_enum,
-        default_value_t,
         value_name = "HOW",
         env = "RUNTIME_MODULE_ELEVATE"
     )]
-    pub elevate: Elevate,
+    pub elevate: Option<Elevate>,
 
     /// Speak to an activator that runs already and holds the other end of stdin
     #[arg(long, global = true, hide = true)]
@@ -204,6 +204,45 @@ pub enum Elevate {
     None,
 }
 
+/// What is to be done about units that fail because of a change.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailedUnits {
+    /// Activate the previous system again
+    #[default]
+    Rollback,
+    /// Leave the change as it is
+    Keep,
+}
+
+/// What speaks against a switch, and may be passed by who knows better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allow {
+    /// The system is another host's
+    WrongHost,
+    /// What must not change while the machine runs would change
+    Inhibitors,
+    /// NixOS's own checks before a switch, all of them
+    PreSwitchChecks,
+    /// There is not enough space
+    Space,
+}
+
+impl Allow {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WrongHost => "wrong-host",
+            Self::Inhibitors => "inhibitors",
+            Self::PreSwitchChecks => "pre-switch-checks",
+            Self::Space => "space",
+        }
+    }
+}
+
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
@@ -217,6 +256,14 @@ pub enum Command {
     Apply(Run),
     /// Take today's source of the flake, and activate the wanted modules on it
     Rebuild(Run),
+    /// End a change that was interrupted: by the system that ran before, or with --finish by the new one
+    Recover(Recover),
+    /// Keep a change that waits to be confirmed
+    Confirm(Patience),
+    /// Return to an earlier state of this boot
+    Rollback(Rollback),
+    /// List the changes of this boot, and what came of them
+    History,
     /// List the modules there are
     List,
     /// Show what is on
@@ -239,6 +286,22 @@ pub enum Command {
     Evaluate,
     #[command(name = "__activate", hide = true)]
     Activate,
+    /// Carries out the request that was left for this transaction
+    #[command(name = "__transact", hide = true)]
+    Transact { transaction: String },
+    /// Undoes this transaction unless it was confirmed
+    #[command(name = "__expire", hide = true)]
+    Expire {
+        transaction: String,
+        #[arg(default_value_t = 0)]
+        seconds: u64,
+    },
+    /// What the boot service runs
+    #[command(name = "__boot", hide = true)]
+    Boot,
+    /// What an activation script runs: somebody switches
+    #[command(name = "__switched", hide = true)]
+    Switched { toplevel: Option<PathBuf> },
     /// Prints where tests can inject faults
     #[command(name = "__faults", hide = true)]
     Faults,
@@ -279,6 +342,61 @@ pub struct Run {
     /// Let a dry run build what evaluation itself needs
     #[arg(long, requires = "dry_run")]
     pub allow_ifd: bool,
+    /// Return to the previous system after this time, unless `runtime-module confirm` comes first; 0 for never
+    #[arg(long, value_name = "DURATION", value_parser = time)]
+    pub confirm: Option<Duration>,
+    /// What to do if units fail because of the change [default: what the configuration says, or rollback]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_failed_units: Option<OnFailedUnits>,
+    /// Do it although this speaks against it; several are separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
+    pub allow: Vec<Allow>,
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// How long to wait for others.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Patience {
+    /// Wait so long for a change that is under way, in place of refusing at once
+    #[arg(long, value_name = "DURATION", value_parser = time, default_value = "0", hide_default_value = true)]
+    pub wait: Duration,
+}
+
+/// What `recover` takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Recover {
+    /// Activate what was to run, in place of what ran before
+    #[arg(long)]
+    pub finish: bool,
+    #[command(flatten)]
+    pub patience: Patience,
+}
+
+/// What `rollback` takes.
+#[derive(Clone, Debug, Args)]
+pub struct Rollback {
+    /// The state to return to, by its number in `history`; the one before the last change if left away
+    #[arg(value_name = "N")]
+    pub number: Option<u64>,
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// A time as people type it: `30s`, `2m`, `1h`, `500ms`; without a unit, seconds.
+fn time(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err("a time is a number with ms, s, m or h: 30s".into()),
+    };
+    let number: u32 = digits
+        .parse()
+        .map_err(|_| "a time is a whole number with ms, s, m or h: 30s".to_string())?;
+    Ok(Duration::from_millis(u64::from(number) * unit))
 }
 
 /// What `cache` takes.

@@ -61,9 +61,22 @@ fn run(cli: cli::Cli) -> anyhow::Result<u8> {
     if let Some(user) = cli.global.as_user {
         activation::drop_rights(user)?;
     }
-    match cli.command {
+    let root = cli.global.root.clone().unwrap_or_else(|| "/".into());
+    let locations = locations::Locations::new(&root, &root);
+    match &cli.command {
         cli::Command::Evaluate => evaluation::evaluator_role().map(|()| 0),
-        cli::Command::Activate => activation::activator_role().map(|()| 0),
+        cli::Command::Activate => activation::relay_role().map(|()| 0),
+        cli::Command::Transact { transaction } => {
+            activation::activator_role(&locations, transaction).map(|()| 0)
+        }
+        cli::Command::Expire {
+            transaction,
+            seconds,
+        } => {
+            let after = std::time::Duration::from_secs(*seconds);
+            activation::expire(&locations, transaction, after).map(|()| 0)
+        }
+        cli::Command::Switched { .. } => activation::switched_elsewhere(&locations).map(|()| 0),
         _ => match caller(&cli) {
             Some(user) => activation::become_user(user, std::env::args_os().skip(1).collect()),
             None => commands::run(cli).map(|()| 0),

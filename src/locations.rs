@@ -62,6 +62,21 @@ impl Locations {
         self.run().join("log")
     }
 
+    /// The log of a transaction.
+    pub fn log(&self, transaction: &str) -> PathBuf {
+        self.logs().join(format!("{transaction}.log"))
+    }
+
+    /// What the activator is asked for, until it takes it.
+    pub fn request(&self, transaction: &str) -> PathBuf {
+        self.logs().join(format!("{transaction}.request"))
+    }
+
+    /// How a transaction ended, for whoever followed it.
+    pub fn outcome(&self, transaction: &str) -> PathBuf {
+        self.logs().join(format!("{transaction}.outcome"))
+    }
+
     /// GC roots of this boot.
     pub fn roots(&self) -> PathBuf {
         self.run().join("roots")
@@ -80,6 +95,16 @@ impl Locations {
     /// Results of evaluation.
     pub fn results(&self) -> PathBuf {
         self.cache.join("results")
+    }
+
+    /// The system that was booted, as NixOS says.
+    pub fn booted_system(&self) -> PathBuf {
+        self.at("run/booted-system")
+    }
+
+    /// The lock of NixOS's own switch program.
+    pub fn switch_lock(&self) -> PathBuf {
+        self.at("run/nixos/switch-to-configuration.lock")
     }
 
     /// How long things took last time, for the bars.

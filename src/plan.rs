@@ -10,10 +10,10 @@ use anyhow::{Context as _, Result};
 
 use crate::baked::Baked;
 use crate::cli::Global;
-use crate::error::Failure;
+use crate::error::{Failed, Failure};
 use crate::evaluation::{Host, ModuleRequest, unknown_modules};
 use crate::locations::Locations;
-use crate::record::{Pin, State, holder, running};
+use crate::record::{Entry, Pin, State, Step, holder, reachable, running};
 
 /// What the user wishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,83 @@ pub enum Wish {
     Apply,
     /// What is wanted is to be on, on today's source.
     Rebuild,
+    /// An earlier state of this boot is to be on.
+    Rollback(Box<Past>),
+}
+
+/// An earlier state of this boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Past {
+    /// Its number in the history.
+    pub number: u64,
+    /// Its toplevel.
+    pub toplevel: String,
+    /// The toplevel without any runtime module, of its source.
+    pub base: Option<String>,
+    /// Its source.
+    pub pin: Option<Pin>,
+    /// Modules that were on.
+    pub wanted: Vec<String>,
+}
+
+impl Past {
+    /// The state with this number; the one before what is on now if none is named.
+    pub fn find(history: &[Entry], number: Option<u64>, now: u64) -> Result<Self, Failed> {
+        let known: Vec<Self> = Self::all(history, now);
+        let found = match number {
+            Some(number) => known.iter().find(|past| past.number == number),
+            None => known.get(1),
+        };
+        if let Some(past) = found {
+            return Ok(past.clone());
+        }
+        let numbers: Vec<String> = known.iter().map(|past| past.number.to_string()).collect();
+        Err(match number {
+            Some(number) => Failure::Usage.error(format!(
+                "rollback {number}: there is no such state of this boot to return to"
+            )),
+            None => Failure::Refused.error("rollback: there is no earlier state of this boot"),
+        }
+        .hint(if number.is_none() || numbers.is_empty() {
+            "`runtime-module history` lists the changes of this boot".to_string()
+        } else {
+            format!(
+                "`runtime-module history` lists them: {}",
+                numbers.join(", ")
+            )
+        }))
+    }
+
+    /// All that can be returned to, the last first.
+    pub fn all(history: &[Entry], now: u64) -> Vec<Self> {
+        let ran = history.iter().filter(|entry| entry.ran()).count();
+        let mut all: Vec<Self> = reachable(history, now).map(Self::from).collect();
+        // Before the first change of all there was a state, too.
+        if let Some(first) = history.iter().find(|entry| entry.ran())
+            && let Some(from) = first.from.as_ref().filter(|_| ran == all.len())
+        {
+            all.push(Self {
+                number: first.revision.saturating_sub(1),
+                toplevel: from.clone(),
+                base: Some(from.clone()),
+                pin: None,
+                wanted: Vec::new(),
+            });
+        }
+        all
+    }
+}
+
+impl From<&Entry> for Past {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            number: entry.revision,
+            toplevel: entry.to.clone(),
+            base: entry.base.clone(),
+            pin: entry.pin.clone(),
+            wanted: entry.modules.clone(),
+        }
+    }
 }
 
 impl Wish {
@@ -39,6 +116,7 @@ impl Wish {
             Self::Reset => "reset".into(),
             Self::Apply => "apply".into(),
             Self::Rebuild => "rebuild".into(),
+            Self::Rollback(past) => format!("rollback to {}", past.number),
         }
     }
 }
@@ -77,10 +155,20 @@ impl Situation {
 
     /// Modules that are on.
     pub fn active(&self) -> &[String] {
-        if self.state.current.is_some() && self.state.current == self.running {
-            &self.state.active
-        } else {
-            &[]
+        match self.state.unended(self.running.as_deref()) {
+            // It runs, and may be returned from.
+            Some(pending)
+                if pending.step == Step::Confirming
+                    && Some(&pending.to) == self.running.as_ref() =>
+            {
+                &pending.wanted
+            }
+            // Nobody knows what is on.
+            Some(pending) if pending.step == Step::Stranded => &[],
+            _ if self.state.current.is_some() && self.state.current == self.running => {
+                &self.state.active
+            }
+            _ => &[],
         }
     }
 
@@ -124,6 +212,8 @@ pub enum Source {
 pub enum Goal {
     /// A toplevel that is in the store already.
     Known(String),
+    /// One that ran before, with its own base and source.
+    Past(Box<Past>),
     /// One to evaluate: the host of this source, with these modules in the order of evaluation.
     Evaluate {
         /// The source.
@@ -177,12 +267,13 @@ pub fn decide(
     }
     let moved = *wish == Wish::Rebuild || elsewhere(global);
     let base = situation.base();
-    let goal = match &base {
+    let goal = match (&base, wish) {
+        (_, Wish::Rollback(past)) => Goal::Past(past.clone()),
         // What ran before any module was on needs no evaluation to run again.
-        Some(base) if *wish == Wish::Reset || (wanted.is_empty() && !moved) => {
+        (Some(base), _) if *wish == Wish::Reset || (wanted.is_empty() && !moved) => {
             Goal::Known(base.clone())
         }
-        None if *wish == Wish::Reset => {
+        (None, Wish::Reset) => {
             return Err(Failure::Refused
                 .error("reset: it is not known which system ran before any module was enabled")
                 .hint("activate a system by nixos-rebuild, or `runtime-module apply`")
@@ -238,6 +329,7 @@ fn wanted(wish: &Wish, situation: &Situation, elsewhere: bool) -> Result<Vec<Str
             wanted.retain(|name| !names.contains(name));
         }
         Wish::Reset => wanted.clear(),
+        Wish::Rollback(past) => wanted.clone_from(&past.wanted),
         Wish::Apply | Wish::Rebuild => {}
     }
     Ok(wanted)
@@ -447,18 +539,6 @@ fn modules(
 
 fn notes(situation: &Situation) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(pending) = situation
-        .state
-        .pending
-        .as_ref()
-        .filter(|_| situation.under_way.is_none())
-    {
-        notes.push(format!(
-            "the last transaction ({}) was interrupted: {}",
-            pending.transaction,
-            pending.step.words()
-        ));
-    }
     if situation.foreign() {
         notes.push(if situation.state.wanted.is_empty() {
             "the system was switched by other means since; that is the base now".into()

@@ -21,4 +21,5 @@ mod cli {
     mod progress;
     mod refusals;
     mod traced;
+    mod transactions;
 }

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result};
 use unix::unistd::{Uid, User, geteuid, initgroups, setgid, setuid};
 
-use super::activator;
+use super::relay;
 use crate::cli::Elevate;
 use crate::error::Failure;
 use crate::locations::Locations;
@@ -61,7 +61,7 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
         .context("look up the user who called sudo")?
         .with_context(|| format!("look up the user who called sudo: there is no user {uid}"))?;
     // The terminal's Ctrl-C is the client's: whoever activates goes on.
-    let _deaf = activator::deaf()?;
+    let _deaf = relay::deaf()?;
     let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
     let mut client = Command::new(std::env::current_exe().context("find our own executable")?)
         .arg("--activator-on-stdin")
@@ -81,7 +81,7 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
         .spawn()
         .with_context(|| format!("start the client as {}", user.name))?;
     let reader = BufReader::new(ours.try_clone().context("share the client's socket")?);
-    let served = activator::serve(reader, ours);
+    let served = relay::serve(reader, ours);
     let status = client.wait().context("wait for the client")?;
     served?;
     Ok(status

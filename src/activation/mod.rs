@@ -1,11 +1,22 @@
 //! The stage that activates: from a toplevel in the store to the system that runs.
 //!
-//! The client's side: starts the activator, before the work, so that a missing right is known and a password asked for
-//! then; hands it the toplevel at the end, and passes on what it says. What happens is in `activator.rs`.
+//! The client's side: starts the relay, before the work, so that a missing right is known and a password asked for then;
+//! hands it the request at the end, and passes on what it says. What happens is in `activator.rs`.
 
 mod activator;
+mod confirm;
 mod elevation;
+mod log;
+mod login;
+mod preflight;
+mod recovery;
+mod relay;
+mod rooting;
 mod switch;
+mod systemd;
+mod transaction;
+mod unit;
+mod verify;
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd as _;
@@ -16,23 +27,26 @@ use std::process::Child;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::Elevate;
+use crate::cli::{Allow, Elevate, OnFailedUnits};
 use crate::error::{Failed, Failure};
 use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::progress::Reporter;
-use crate::record::{Outcome, Pin};
+use crate::record::{Entry, Outcome, Pin, State, Step, holder, read_history};
 use crate::timings::{Phase, Phases};
 use crate::worker::{greet, receive, send};
 
 pub use activator::run as activator_role;
 pub use elevation::{become_user, drop_rights};
+pub use preflight::{Findings, Machine, Profile, compare, space};
+pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
+pub use relay::run as relay_role;
 
 /// What the activator is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// The store that `to` is in; none for the machine's own.
+    /// The store that everything is in; none for the machine's own.
     pub store: Option<String>,
     /// The machine's root.
     pub root: PathBuf,
@@ -40,6 +54,34 @@ pub struct Request {
     pub transaction: String,
     /// What is done, for the lock and the log: `enable hello, web`.
     pub purpose: String,
+    /// Milliseconds to wait for whoever holds a lock.
+    pub wait: u64,
+    /// What is to be done.
+    pub errand: Errand,
+    /// What is to go wrong, in tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "errand", rename_all = "kebab-case")]
+pub enum Errand {
+    /// Another system is to run.
+    Change(Box<Change>),
+    /// A transaction that was interrupted, or waits to be confirmed, is to be ended.
+    Recover {
+        /// Whether by what it wanted, not by what was before.
+        finish: bool,
+    },
+    /// A transaction that waits to be confirmed is.
+    Confirm,
+}
+
+/// A change of the system that runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
     /// The state that the plan was made against.
     pub revision: u64,
     /// The toplevel that ran when the plan was made.
@@ -54,11 +96,14 @@ pub struct Request {
     pub wanted: Vec<String>,
     /// Whether to switch even to what runs already.
     pub force: bool,
+    /// Objections that are passed.
+    pub allow: Vec<Allow>,
+    /// What to do when units fail because of it.
+    pub on_failed_units: OnFailedUnits,
+    /// Seconds in which it is to be confirmed, where it is.
+    pub confirm: Option<u64>,
     /// How long the phases before took.
     pub phases: Phases,
-    /// What is to go wrong, in tests.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
 }
 
 /// What the activator says.
@@ -83,12 +128,18 @@ pub struct Activated {
     pub explanation: String,
     /// The exit status of the switch program; none if a signal ended it.
     pub status: Option<i32>,
-    /// Units that failed.
+    /// Units that failed because of it.
     pub failed_units: Vec<String>,
+    /// The last lines of each in the journal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unit_logs: Vec<UnitLog>,
     /// The last lines of the switch program, where it failed.
     pub last_lines: Vec<String>,
     /// What went wrong beside, and changes nothing about the outcome.
     pub warnings: Vec<String>,
+    /// Seconds since 1970 until which it is to be confirmed, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_until: Option<u64>,
     /// The log of the switch program.
     pub log: PathBuf,
     /// The state's revision now.
@@ -97,7 +148,45 @@ pub struct Activated {
     pub milliseconds: f64,
 }
 
+/// What a unit that failed wrote last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnitLog {
+    /// The unit.
+    pub unit: String,
+    /// Its last lines.
+    pub lines: Vec<String>,
+}
+
 impl Activated {
+    /// Nothing is said yet but that all is well.
+    fn new(log: PathBuf, revision: u64) -> Self {
+        Self {
+            outcome: Outcome::Activated,
+            explanation: String::new(),
+            status: None,
+            failed_units: Vec::new(),
+            unit_logs: Vec::new(),
+            last_lines: Vec::new(),
+            warnings: Vec::new(),
+            confirm_until: None,
+            log,
+            revision,
+            milliseconds: 0.0,
+        }
+    }
+
+    /// What a record of the history tells of it.
+    fn of(entry: &Entry, log: PathBuf) -> Self {
+        Self {
+            outcome: entry.outcome,
+            explanation: entry.explanation.clone(),
+            failed_units: entry.failed_units.clone(),
+            milliseconds: entry.phases.get(Phase::Activate).unwrap_or(0.0),
+            ..Self::new(log, entry.revision)
+        }
+    }
+
     /// The error that it amounts to, if it does.
     pub fn error(&self) -> Option<Failed> {
         let kind = match self.outcome {
@@ -106,13 +195,18 @@ impl Activated {
             Outcome::Unchanged if self.status == Some(switch::INIT_INTERFACE_CHANGED) => {
                 Failure::RebootNeeded
             }
-            Outcome::Unchanged => Failure::Refused,
+            Outcome::Unchanged | Outcome::Superseded => Failure::Refused,
             Outcome::Returned => Failure::Returned,
             Outcome::Stranded => Failure::Stranded,
         };
         let mut failed = kind.error(self.explanation.clone());
         for unit in &self.failed_units {
             failed = failed.detail(format!("failed: {unit}"));
+        }
+        for log in &self.unit_logs {
+            for line in &log.lines {
+                failed = failed.detail(format!("{}> {line}", log.unit));
+            }
         }
         for line in &self.last_lines {
             failed = failed.detail(format!("> {line}"));
@@ -121,8 +215,13 @@ impl Activated {
             failed = failed.hint(format!("what it said: journalctl -b -u {unit}"));
         }
         Some(match kind {
-            Failure::RebootNeeded => failed.hint("make it the system of the next boot: nixos-rebuild boot, then reboot"),
-            Failure::Stranded => failed.hint(format!("the machine is between two systems; read {}, then run `runtime-module reset --force`", self.log.display())),
+            Failure::RebootNeeded => {
+                failed.hint("make it the system of the next boot: nixos-rebuild boot, then reboot")
+            }
+            Failure::Stranded => failed.hint(format!(
+                "the machine is between two systems; read {}, then run `runtime-module recover`",
+                self.log.display()
+            )),
             _ => failed.hint(format!("the whole log: {}", self.log.display())),
         })
     }
@@ -194,23 +293,67 @@ impl Activator {
                 .hint("try again: it was killed, or whatever gave it its rights has ended it")
         })?;
         reporter.begin(Phase::Activate);
-        loop {
-            match receive(&mut self.from)? {
-                Some(Answer::Line { line }) => reporter.switch_line(&line),
-                Some(Answer::Done { activated }) => {
-                    reporter.end_after(Phase::Activate, activated.milliseconds);
-                    return Ok(*activated);
-                }
-                Some(Answer::Refused { failed }) => return Err(failed.into()),
-                None => {
-                    return Err(Failure::Stranded
-                        .error("activate: the activator died, and how far it came is not known")
-                        .hint("`runtime-module status` says in which step; what runs may be neither the old nor the new system")
-                        .into());
-                }
+        let answer = step(Point::Follow, || self.follow(request, reporter))?;
+        match answer {
+            Answer::Done { activated } => {
+                reporter.end_after(Phase::Activate, activated.milliseconds);
+                Ok(*activated)
+            }
+            Answer::Refused { failed } => Err(failed.into()),
+            Answer::Line { .. } => {
+                Err(Failure::Internal.error("activate: a line is no end").into())
             }
         }
     }
+
+    fn follow(&mut self, request: &Request, reporter: &Reporter) -> Result<Answer> {
+        loop {
+            match receive(&mut self.from) {
+                Ok(Some(Answer::Line { line })) => reporter.switch_line(&line),
+                Ok(Some(answer)) => return Ok(answer),
+                // Only who relayed it is gone. What was begun goes on, and its end can be seen from here.
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let locations = Locations::new(&request.root, request.root.clone());
+        reporter.note("lost sight of the activation, which goes on; waiting for its end");
+        for _ in 0..10 {
+            // It may not have taken the lock yet.
+            while holder(&locations).is_some() {
+                std::thread::sleep(log::GLANCE);
+            }
+            std::thread::sleep(log::GLANCE);
+        }
+        Ok(aftermath(&locations, &request.transaction))
+    }
+}
+
+/// What the state and the history say of a transaction whose activator is gone and left no outcome.
+fn aftermath(locations: &Locations, transaction: &str) -> Answer {
+    let log = locations.log(transaction);
+    let history = read_history(locations).unwrap_or_default();
+    if let Some(entry) = history
+        .iter()
+        .rev()
+        .find(|entry| entry.transaction == transaction)
+    {
+        return Answer::Done {
+            activated: Box::new(Activated::of(entry, log)),
+        };
+    }
+    let pending = State::read(locations).ok().and_then(|state| state.pending);
+    let failed = match pending.filter(|pending| pending.transaction == transaction) {
+        Some(pending) if pending.step == Step::Checking => Failure::Refused
+            .error("activate: the activator died before it had changed anything")
+            .hint("`runtime-module recover` forgets the attempt; then try again"),
+        Some(pending) => Failure::Stranded
+            .error(format!("activate: the activator died: {}", pending.step.words()))
+            .hint("`runtime-module recover` activates the previous system again, and with --finish the new one"),
+        None => Failure::Refused
+            .error("activate: the activator died before it had begun; nothing was changed")
+            .hint(format!("try again; if it said why, then in {}", log.display())),
+    };
+    Answer::Refused { failed }
 }
 
 impl Drop for Activator {

@@ -4,27 +4,21 @@
 //! well, 1 a refusal before anything changed, 2 a failed activation script, 3 a failed daemon-reload (the Perl script), 4
 //! failed units (which hides a 2 before), 100 a changed init interface, 101 a panic of -ng.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::error::Failure;
+use super::log::{GLANCE, Log, Tail};
+use super::systemd::is_name;
 use crate::locations::Locations;
-use crate::record::create_log;
 
 /// The status of a switch whose init interface differs from the running one's.
 pub(super) const INIT_INTERFACE_CHANGED: i32 = 100;
 
-/// How often the log is looked at while the program runs.
-const GLANCE: Duration = Duration::from_millis(20);
-
 /// Where the switch program finds what it does not name by its store path.
-const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Lines that are kept for an error.
 const LAST_LINES: usize = 12;
@@ -42,6 +36,8 @@ pub(super) struct Switched {
     pub(super) locked: bool,
     /// Units that it said have failed.
     pub(super) failed_units: Vec<String>,
+    /// Units that it said it stops, reloads, restarts or starts.
+    pub(super) touched: Vec<String>,
 }
 
 /// What a switch amounts to.
@@ -57,6 +53,15 @@ pub(super) enum Verdict {
     Failed,
 }
 
+/// What of NixOS's own checks the switch program makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checks {
+    /// All.
+    All,
+    /// None, as the user has said.
+    None,
+}
+
 /// A switch program that is ready to run.
 pub(super) struct Switch {
     command: Command,
@@ -64,18 +69,16 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    /// Prepares the switch program of `toplevel`, a real path. Its output goes to the file `log`, never to a pipe: whoever
-    /// reads may die, and the switch must not.
-    pub(super) fn prepare(toplevel: &Path, log: &Path, locations: &Locations) -> Result<Self> {
-        let program = toplevel.join("bin/switch-to-configuration");
-        if !program.exists() {
-            return Err(Failure::Refused
-                .error(format!("activate {}: it has no bin/switch-to-configuration", toplevel.display()))
-                .hint("the configuration has system.switch.enable = false: a host that cannot switch cannot be changed while it runs")
-                .into());
-        }
-        let output = create_log(log)?;
-        let mut command = Command::new(&program);
+    /// Prepares the switch program of `toplevel`, a real path. Its output goes to the log, never to a pipe: whoever reads
+    /// may die, and the switch must not.
+    pub(super) fn prepare(
+        toplevel: &Path,
+        checks: Checks,
+        log: &Log,
+        locations: &Locations,
+    ) -> Result<Self> {
+        let output = log.share()?;
+        let mut command = Command::new(toplevel.join("bin/switch-to-configuration"));
         command
             .arg("test")
             .stdin(Stdio::null())
@@ -83,6 +86,7 @@ impl Switch {
             .stderr(output)
             // A terminal's Ctrl-C goes to the group in its foreground, and must not reach a switch.
             .process_group(0)
+            .current_dir("/")
             .env_clear()
             .env("PATH", PATH)
             .env(
@@ -90,17 +94,20 @@ impl Switch {
                 "/run/current-system/sw/lib/locale/locale-archive",
             )
             .env("NIXOS_INSTALL_BOOTLOADER", "0");
+        if checks == Checks::None {
+            command.env("NIXOS_NO_CHECK", "1");
+        }
         if !locations.is_real() {
             command.env("RUNTIME_MODULE_ROOT", locations.root());
         }
         Ok(Self {
             command,
-            tail: Tail::open(log)?,
+            tail: log.tail()?,
         })
     }
 
-    /// Runs it to its end, and hands each line that it says to `say`. An error means that it was not started.
-    pub(super) fn run(mut self, mut say: impl FnMut(&str)) -> Result<Switched> {
+    /// Runs it to its end. An error means that it was not started.
+    pub(super) fn run(mut self) -> Result<Switched> {
         let mut child = self.command.spawn().context("start the switch program")?;
         let mut reading = Reading::default();
         loop {
@@ -111,7 +118,6 @@ impl Switch {
             };
             for line in self.tail.lines(ended.is_some()) {
                 reading.line(&line);
-                say(&line);
             }
             match ended {
                 Some(status) => return Ok(reading.end(status)),
@@ -121,38 +127,14 @@ impl Switch {
     }
 }
 
-/// The new lines of a growing file.
-struct Tail {
-    file: File,
-    rest: Vec<u8>,
-}
-
-impl Tail {
-    fn open(path: &Path) -> Result<Self> {
-        let mut file =
-            File::open(path).with_context(|| format!("read the log {}", path.display()))?;
-        file.seek(SeekFrom::Start(0)).context("read the log")?;
-        Ok(Self {
-            file,
-            rest: Vec::new(),
-        })
-    }
-
-    /// Whole lines since last time; at the end also one without its end. What cannot be read is not shown; it is in the log.
-    fn lines(&mut self, end: bool) -> Vec<String> {
-        let _ = self.file.read_to_end(&mut self.rest);
-        let mut lines = Vec::new();
-        while let Some(at) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=at).collect();
-            lines.push(String::from_utf8_lossy(&line[..at]).into_owned());
-        }
-        if end && !self.rest.is_empty() {
-            lines.push(String::from_utf8_lossy(&self.rest).into_owned());
-            self.rest.clear();
-        }
-        lines
-    }
-}
+/// What it says before the units that it is at.
+const TOUCHES: [&str; 5] = [
+    "stopping the following units: ",
+    "reloading the following units: ",
+    "restarting the following units: ",
+    "starting the following units: ",
+    "the following new units were started: ",
+];
 
 /// What the lines of a switch say.
 #[derive(Default)]
@@ -161,6 +143,7 @@ struct Reading {
     script_failed: bool,
     locked: bool,
     failed_units: Vec<String>,
+    touched: Vec<String>,
 }
 
 impl Reading {
@@ -168,11 +151,15 @@ impl Reading {
         self.script_failed |= line.contains("Failed to run activate script")
             || (line.contains("Activation script snippet") && line.contains("failed"));
         self.locked |= line.contains("Could not acquire lock");
+        let names = |units: &str| -> Vec<String> {
+            let names = units.split(", ").map(|unit| unit.trim().to_string());
+            names.filter(|unit| is_name(unit)).collect()
+        };
         if let Some(units) = line.strip_prefix("warning: the following units failed: ") {
-            self.failed_units = units
-                .split(", ")
-                .map(|unit| unit.trim().to_string())
-                .collect();
+            self.failed_units = names(units);
+        }
+        for units in TOUCHES.iter().filter_map(|what| line.strip_prefix(what)) {
+            self.touched.extend(names(units));
         }
         if self.last_lines.len() == LAST_LINES {
             self.last_lines.remove(0);
@@ -187,11 +174,24 @@ impl Reading {
             script_failed: self.script_failed,
             locked: self.locked,
             failed_units: self.failed_units,
+            touched: self.touched,
         }
     }
 }
 
 impl Switched {
+    /// One that could not be run, or not to its end.
+    pub(super) fn failed(error: &anyhow::Error) -> Self {
+        Self {
+            status: None,
+            last_lines: vec![format!("{error:#}")],
+            script_failed: false,
+            locked: false,
+            failed_units: Vec::new(),
+            touched: Vec::new(),
+        }
+    }
+
     /// What it amounts to, given whether the running system is another one than before.
     pub(super) fn verdict(&self, changed: bool) -> Verdict {
         match self.status {
@@ -213,9 +213,9 @@ impl Switched {
             Some(0) if !self.script_failed => String::new(),
             Some(1) => "the switch program refused before it changed anything".into(),
             Some(4) if !self.script_failed => match self.failed_units.len() {
-                0 => "active, but some units failed".into(),
-                1 => "active, but a unit failed".into(),
-                n => format!("active, but {n} units failed"),
+                0 => "some units failed".into(),
+                1 => "a unit failed".into(),
+                n => format!("{n} units failed"),
             },
             Some(INIT_INTERFACE_CHANGED) => {
                 "not activated: the new system needs another init than the one that runs".into()
@@ -240,6 +240,7 @@ mod tests {
             script_failed: false,
             locked: false,
             failed_units: Vec::new(),
+            touched: Vec::new(),
         }
     }
 
@@ -270,17 +271,5 @@ mod tests {
         };
         assert_eq!(hidden.verdict(true), Verdict::Failed);
         assert_eq!(hidden.explanation(), "an activation script failed");
-    }
-
-    #[test]
-    fn lines_are_whole_however_they_are_written() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let path = dir.path().join("log");
-        std::fs::write(&path, "one\ntw").expect("written");
-        let mut tail = Tail::open(&path).expect("opened");
-        assert_eq!(tail.lines(false), ["one"]);
-        std::fs::write(&path, "one\ntwo\nthree").expect("written");
-        assert_eq!(tail.lines(false), ["two"]);
-        assert_eq!(tail.lines(true), ["three"]);
     }
 }

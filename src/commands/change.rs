@@ -1,20 +1,23 @@
-//! `enable`, `disable`, `reset`, `apply`, `rebuild`: plan, evaluate, realise, activate.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! `enable`, `disable`, `reset`, `apply`, `rebuild`, `rollback N`: plan, evaluate, realise, activate.
 
 use anyhow::Result;
 
 use super::Session;
 use super::reach::{Reached, reach};
-use super::report::{Change, Report};
-use crate::activation::{Activator, Request as ActivationRequest};
+use super::report::{self, Report};
+use super::request::{activator, patiently, request};
+use crate::activation::{Change, Errand, unended};
 use crate::cli::Run;
 use crate::fault::{self, Point};
 use crate::plan::{Decision, Plan, Situation, Wish, decide};
 
 /// Carries out a wish.
 pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
+    patiently(session, run.patience);
     let mut situation = Situation::read(&session.locations)?;
+    if !run.dry_run {
+        ended(&situation, wish)?;
+    }
     // A first plan finds mistakes before a password is asked for.
     let decided = fault::step(Point::Plan, || {
         decide(wish, &situation, &session.global, run.force, &session.here)
@@ -57,9 +60,11 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
             && !plan.force
             && plan.wanted == situation.state.wanted
         {
-            report.change = Change::Same;
+            report.change = report::Change::Same;
         } else {
-            let request = request(session, &situation, &plan, &goal);
+            let change = change(session, &situation, &plan, &goal, run);
+            let mut request = request(session, &plan.purpose, Errand::Change(Box::new(change)));
+            request.wait = report::whole_milliseconds(run.patience.wait);
             session.interrupts.detach()?;
             let activated = activator.activate(&request, &session.reporter)?;
             report.activated(activated);
@@ -72,28 +77,25 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     printed
 }
 
-fn activator(session: &Session) -> Result<Activator> {
-    if session.global.activator_on_stdin {
-        Activator::on_stdin()
-    } else {
-        Activator::start(session.global.elevate, &session.locations)
+/// Refuses while another change has begun and not ended, before any work. Whether one is under way, the activator looks.
+fn ended(situation: &Situation, wish: &Wish) -> Result<()> {
+    let pending = situation.state.unended(situation.running.as_deref());
+    match pending.filter(|_| situation.under_way.is_none()) {
+        Some(pending) => Err(unended(&wish.words(), pending).into()),
+        None => Ok(()),
     }
 }
 
-fn request(
+fn change(
     session: &Session,
     situation: &Situation,
     plan: &Plan,
     goal: &Reached,
-) -> ActivationRequest {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_millis());
-    ActivationRequest {
-        store: session.global.store.clone(),
-        root: session.locations.root().to_path_buf(),
-        transaction: format!("{now}-{}", std::process::id()),
-        purpose: plan.purpose.clone(),
+    run: &Run,
+) -> Change {
+    let baked = situation.baked.as_ref();
+    let confirm = run.confirm.or(baked.and_then(|baked| baked.confirm));
+    Change {
         revision: situation.state.revision,
         from: plan.from.clone(),
         to: goal.toplevel.clone(),
@@ -101,7 +103,14 @@ fn request(
         pin: goal.pin.clone(),
         wanted: plan.wanted.clone(),
         force: plan.force,
+        allow: run.allow.clone(),
+        on_failed_units: run
+            .on_failed_units
+            .or(baked.map(|baked| baked.on_failed_units))
+            .unwrap_or_default(),
+        confirm: confirm
+            .map(|time| time.as_secs())
+            .filter(|seconds| *seconds > 0),
         phases: session.reporter.phases(),
-        fault: session.environment.fault.clone(),
     }
 }

@@ -1,11 +1,15 @@
 //! One file a command, each reading as the flow it is.
 
+mod boot;
 mod cache;
 mod change;
+mod history;
 mod list;
 mod reach;
 mod recall;
+mod recover;
 mod report;
+mod request;
 mod shell;
 mod status;
 
@@ -15,6 +19,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
+use crate::activation::Errand;
 use crate::cli::{Cli, Command, Environment, Global, Run};
 use crate::error::{Failed, Failure};
 use crate::evaluation::{Memory, Waiting};
@@ -22,8 +27,9 @@ use crate::fault;
 use crate::interrupt::{Exit, Interrupts};
 use crate::libnix::Settings;
 use crate::locations::Locations;
-use crate::plan::Wish;
+use crate::plan::{Past, Situation, Wish};
 use crate::progress::{Kind, Reporter, Style};
+use crate::record::{Step, read_history};
 
 pub use report::Printed;
 pub use shell::candidates;
@@ -166,13 +172,41 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Apply(run) => change(Wish::Apply, &run),
         Command::Rebuild(run) => change(Wish::Rebuild, &run),
         Command::Cache(args) => cache::run(session, args.what.unwrap_or_default()),
+        Command::Recover(args) => {
+            let errand = Errand::Recover {
+                finish: args.finish,
+            };
+            recover::run(session, "recover", errand, args.patience)
+        }
+        Command::Confirm(patience) => recover::run(session, "confirm", Errand::Confirm, patience),
+        Command::Rollback(args) => rollback(session, args.number, &args.run),
+        Command::History => history::run(session),
+        Command::Boot => boot::run(session),
         Command::List => list::run(session),
         Command::Status(args) => status::run(session, &args.names),
         Command::Faults => faults(),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { page } => shell::man(page.as_deref()),
-        Command::Evaluate | Command::Activate => Ok(()),
+        // Roles, which are no commands.
+        Command::Evaluate
+        | Command::Activate
+        | Command::Transact { .. }
+        | Command::Expire { .. }
+        | Command::Switched { .. } => Ok(()),
     }
+}
+
+/// Returns to an earlier state; what waits to be confirmed is undone at once.
+fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
+    let situation = Situation::read(&session.locations)?;
+    let pending = situation.state.unended(situation.running.as_deref());
+    if number.is_none() && pending.is_some_and(|pending| pending.step == Step::Confirming) {
+        let errand = Errand::Recover { finish: false };
+        return recover::run(session, "rollback", errand, run.patience);
+    }
+    let history = read_history(&session.locations)?;
+    let past = Past::find(&history, number, history::now())?;
+    change::run(session, &Wish::Rollback(Box::new(past)), run)
 }
 
 /// Prints where faults can be injected, for the tests that do.

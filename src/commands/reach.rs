@@ -1,11 +1,13 @@
 //! What is to run, found or made: evaluates and realises, or in a dry run only asks what realising would take.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::Session;
 use super::recall::{Found, Recall, Recalled};
+use crate::activation::{Findings, Machine, Profile, compare, space};
 use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
@@ -15,7 +17,7 @@ use crate::evaluation::{
 };
 use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing, interrupt};
-use crate::plan::{Goal, Plan, Situation, Source, pinned};
+use crate::plan::{Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
 use crate::record::Pin;
 use crate::timings::Phase;
@@ -37,6 +39,8 @@ pub struct Reached {
     pub evaluated: Option<Evaluated>,
     /// What was or would be built and fetched.
     pub missing: Missing,
+    /// What speaks against it, as far as evaluation tells.
+    pub findings: Findings,
     /// The cache's part in it; none where nothing had to be evaluated.
     recall: Option<Recall>,
     /// Keeps it all from the collector while it lives: until the activator has rooted it.
@@ -60,7 +64,17 @@ impl Reached {
 /// Evaluates and realises what is to run; in a dry run it is only asked what realising would take.
 pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -> Result<Reached> {
     match &plan.goal {
-        Goal::Known(toplevel) => known(open(session)?, situation, plan, toplevel),
+        Goal::Known(toplevel) => {
+            let past = Past {
+                number: 0,
+                toplevel: toplevel.clone(),
+                base: Some(toplevel.clone()),
+                pin: pinned(situation),
+                wanted: Vec::new(),
+            };
+            known(open(session)?, plan, &past)
+        }
+        Goal::Past(past) => known(open(session)?, plan, past),
         Goal::Evaluate { source, modules } => {
             let work = Work {
                 session,
@@ -127,6 +141,7 @@ impl Work<'_> {
             drv: Some(toplevel.drv),
             base: plan.base.clone().or(own_base),
             pin: Some(pin),
+            findings: self.object(&evaluated, &missing),
             evaluated: Some(evaluated),
             missing,
             recall: Some(recall),
@@ -167,6 +182,10 @@ impl Work<'_> {
         })?;
         let evaluated = evaluation.release()?;
         session.interrupts.check()?;
+        if !self.run.dry_run {
+            // Before anything is built: what cannot be activated need not be.
+            self.object(&evaluated, &missing).pass(&self.run.allow)?;
+        }
         let missing = fault::step(Point::Realise, || self.realise(&derivations, missing))?;
         Ok((evaluated, missing))
     }
@@ -205,6 +224,25 @@ impl Work<'_> {
         Ok(realised.missing)
     }
 
+    /// What speaks against activating it.
+    fn object(&self, evaluated: &Evaluated, missing: &Missing) -> Findings {
+        let running = std::fs::canonicalize(self.session.locations.current_system()).ok();
+        let machine = Machine::look(&self.session.locations, running.as_deref());
+        let to = Profile::expected(&evaluated.facts);
+        let mut findings = compare(&self.plan.purpose, &to, &machine);
+        let toplevel = evaluated.toplevel.as_ref();
+        let place = toplevel.and_then(|toplevel| self.libnix.store.real_path(&toplevel.out).ok());
+        if let Some(store) = place.as_deref().and_then(Path::parent) {
+            space(
+                &self.plan.purpose,
+                store,
+                missing.unpacked_bytes,
+                &mut findings,
+            );
+        }
+        findings
+    }
+
     /// Says so where the source is not the one of the system that runs.
     fn compare(&self, evaluated: &Evaluated, pin: &Pin) {
         if let (Some(base), Some(running)) = (&evaluated.base, &self.plan.base)
@@ -218,23 +256,25 @@ impl Work<'_> {
     }
 }
 
-fn known(libnix: Libnix, situation: &Situation, plan: &Plan, toplevel: &str) -> Result<Reached> {
+fn known(libnix: Libnix, plan: &Plan, past: &Past) -> Result<Reached> {
+    let toplevel = &past.toplevel;
     if !libnix.store.is_valid(toplevel)? {
         return Err(Failure::Refused
             .error(format!(
-                "{}: the system without any module, {toplevel}, is no longer in the store",
+                "{}: its system, {toplevel}, is no longer in the store",
                 plan.purpose
             ))
-            .hint("`runtime-module apply` evaluates and builds it again")
+            .hint("`runtime-module apply` evaluates and builds what is wanted again")
             .into());
     }
     Ok(Reached {
-        toplevel: toplevel.to_string(),
+        toplevel: toplevel.clone(),
         drv: None,
-        base: Some(toplevel.to_string()),
-        pin: pinned(situation),
+        base: past.base.clone(),
+        pin: past.pin.clone(),
         evaluated: None,
         missing: Missing::default(),
+        findings: Findings::default(),
         recall: None,
         keeper: libnix,
     })

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Session;
 use super::reach::Reached;
 use super::recall::Recalled;
-use crate::activation::Activated;
+use crate::activation::{Activated, Findings};
 use crate::cli::ProgressStyle;
 use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;
@@ -42,6 +42,9 @@ pub struct Report {
     missing: Option<MissingReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
+    /// What speaks against it, and what will take no effect; only in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preflight: Option<Findings>,
     #[serde(skip_serializing_if = "Option::is_none")]
     activation: Option<Activated>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +120,7 @@ impl Report {
             warnings: Vec::new(),
             missing: None,
             facts: None,
+            preflight: None,
             activation: None,
             cache: None,
             counters: None,
@@ -147,6 +151,7 @@ impl Report {
             warnings: evaluated.map(|e| e.warnings.clone()).unwrap_or_default(),
             missing: Some(MissingReport::from(&goal.missing)),
             facts: evaluated.map(|e| e.facts.clone()),
+            preflight: Some(goal.findings.clone()),
             counters: evaluated
                 .filter(|_| goal.recalled().is_none_or(|cache| !cache.hit))
                 .map(|e| e.counters.clone()),
@@ -157,6 +162,7 @@ impl Report {
 
     /// What was done.
     pub fn activated(&mut self, activated: Activated) {
+        self.preflight = None;
         self.error = activated.error();
         self.change = if self.error.is_some() {
             Change::Failed
@@ -185,6 +191,9 @@ impl Report {
                 ProgressStyle::Off | ProgressStyle::Events => {}
                 _ => self.timings(),
             }
+            if let Some(activation) = &self.activation {
+                note(&activation.warnings);
+            }
             write!(out, "{}", neutral_lines(&self.human()))
         };
         written.context("write the result to stdout")?;
@@ -208,9 +217,47 @@ impl Report {
                 format!("nothing changed: {modules} on, and the system is the one that runs\n")
             }
             Change::WouldActivate => self.would(&modules),
-            Change::Activated => format!("{modules} on\n"),
+            Change::Activated => format!("{modules} on\n{}", self.unconfirmed()),
             Change::Failed => String::new(),
         }
+    }
+
+    /// What is to be done about a change that waits to be confirmed.
+    fn unconfirmed(&self) -> String {
+        let until = self
+            .activation
+            .as_ref()
+            .and_then(|activation| activation.confirm_until);
+        let Some(until) = until else {
+            return String::new();
+        };
+        let left = Duration::from_secs(until.saturating_sub(super::history::now()));
+        format!(
+            "it is undone in {} unless you confirm it: runtime-module confirm\n",
+            duration(left)
+        )
+    }
+
+    /// What speaks against it, as far as is known before it is built.
+    fn objections(&self) -> String {
+        let Some(findings) = &self.preflight else {
+            return String::new();
+        };
+        let mut text = String::new();
+        for objection in &findings.objections {
+            let refusal = &objection.refusal;
+            text += &format!("would be refused: {}\n", refusal.message);
+            for detail in &refusal.details {
+                text += &format!("  {detail}\n");
+            }
+            if let Some(allow) = objection.allow {
+                text += &format!("  to do it all the same: --allow {}\n", allow.name());
+            }
+        }
+        for warning in &findings.warnings {
+            text += &format!("note: {warning}\n");
+        }
+        text + "only the build tells: whether the system is whole and its init fits, and what its own checks say\n"
     }
 
     fn would(&self, modules: &str) -> String {
@@ -230,7 +277,7 @@ impl Report {
                 text += "nothing to build or fetch\n";
             }
         }
-        text
+        text + &self.objections()
     }
 
     /// Where the time went: a line a phase.
@@ -284,6 +331,20 @@ impl Report {
             Phase::Lock | Phase::Query | Phase::Activate => String::new(),
         }
     }
+}
+
+/// Says on stderr what there is to know beside the result.
+pub fn note(warnings: &[String]) {
+    let mut err = std::io::stderr().lock();
+    for text in warnings {
+        // Who closed stderr does not want to know.
+        let _ = writeln!(err, "note: {}", neutral(text));
+    }
+}
+
+/// A time in whole milliseconds, as messages have it.
+pub fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A document has been printed on stdout already; only the exit code is left to be set.

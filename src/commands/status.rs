@@ -1,6 +1,7 @@
 //! `status`: what is on, on which source. Evaluates nothing.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -9,7 +10,8 @@ use super::Session;
 use super::report::Printed;
 use crate::error::{Failure, neutral};
 use crate::plan::{Situation, pinned};
-use crate::record::{Pending, Pin};
+use crate::progress::duration;
+use crate::record::{Outcome, Pending, Pin, Step, read_history};
 
 /// The result (`docs/json.md`).
 #[derive(Debug, Serialize)]
@@ -26,6 +28,17 @@ struct Status {
     pending: Option<Pending>,
     /// The transaction that is under way now.
     under_way: Option<String>,
+    /// The last transaction that has ended.
+    last: Option<Last>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Last {
+    transaction: String,
+    purpose: String,
+    outcome: Outcome,
+    explanation: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +98,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         pin: pinned(&situation),
         pending: situation.state.pending.clone(),
         under_way: situation.under_way.clone(),
+        last: last(session),
     };
     session.reporter.finish();
     let text = if session.global.json {
@@ -106,6 +120,17 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     )
 }
 
+/// What became of the last transaction. A damaged history is `history`'s to complain about.
+fn last(session: &Session) -> Option<Last> {
+    let entry = read_history(&session.locations).ok()?.pop()?;
+    Some(Last {
+        transaction: entry.transaction,
+        purpose: entry.purpose,
+        outcome: entry.outcome,
+        explanation: entry.explanation,
+    })
+}
+
 fn human(status: &Status) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: &str| {
@@ -125,15 +150,37 @@ fn human(status: &Status) -> String {
     }
     if let Some(holder) = &status.under_way {
         row("under way", holder);
-    } else if let Some(pending) = &status.pending {
-        row(
-            "interrupted",
-            &format!(
-                "transaction {}: {}",
-                pending.transaction,
-                pending.step.words()
-            ),
-        );
+    } else if let Some(pending) = status.pending.as_ref().filter(|_| !status.foreign) {
+        let words = pending.step.words();
+        if pending.step == Step::Confirming {
+            let until = pending.confirm_until.unwrap_or(0);
+            let left = Duration::from_secs(until.saturating_sub(super::history::now()));
+            let left = duration(left);
+            row(
+                "unconfirmed",
+                &format!(
+                    "`{}`: undone in {left} unless `runtime-module confirm` comes before",
+                    pending.purpose
+                ),
+            );
+        } else {
+            row("interrupted", &format!("`{}`: {words}", pending.purpose));
+            row(
+                "",
+                "`runtime-module recover` activates the previous system again, and with --finish the new one",
+            );
+        }
+    } else if let Some(last) = status
+        .last
+        .as_ref()
+        .filter(|last| last.outcome != Outcome::Activated)
+    {
+        let words = if last.explanation.is_empty() {
+            last.outcome.words()
+        } else {
+            &last.explanation
+        };
+        row("last", words);
     }
     if status.foreign {
         row(

@@ -69,6 +69,20 @@ pub fn create_log(path: &Path) -> Result<File> {
         .map_err(|error| no_right(error, &format!("create the log {}", path.display())))
 }
 
+/// Opens a log that is there, to add to it.
+pub fn open_log(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .custom_flags(unix::libc::O_NOFOLLOW)
+        .open(path)
+        .with_context(|| format!("open the log {}", path.display()))
+}
+
+/// Adds a remark of ours to a log.
+pub fn remark(log: &mut File, text: &str) -> io::Result<()> {
+    fault::write(Point::WriteLog, log, format!("{text}\n").as_bytes())
+}
+
 /// Makes a folder that everyone may look into, and those above it.
 pub(super) fn make_folder(folder: &Path) -> Result<()> {
     let what = || format!("make the folder {}", folder.display());

@@ -9,20 +9,23 @@ use std::io::ErrorKind;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::disk;
+use super::{Pin, disk};
 use crate::error::Failure;
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::timings::Phases;
 
 /// One transaction that has ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The state's revision after it.
     pub revision: u64,
     /// Its name.
     pub transaction: String,
+    /// What it did, for people.
+    #[serde(default)]
+    pub purpose: String,
     /// When it ended, seconds since 1970.
     pub time: u64,
     /// Modules that were to be on.
@@ -31,17 +34,37 @@ pub struct Entry {
     pub from: Option<String>,
     /// The toplevel that was to run.
     pub to: String,
+    /// The toplevel without any runtime module, of the source of `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The source of `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<Pin>,
     /// How it ended.
     pub outcome: Outcome,
+    /// What that means, for people; empty if all is well.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub explanation: String,
+    /// Units that failed because of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_units: Vec<String>,
     /// How long each phase took.
     pub phases: Phases,
 }
 
+impl Entry {
+    /// Whether what it wanted ran after it: what `rollback` can return to.
+    pub fn ran(&self) -> bool {
+        matches!(self.outcome, Outcome::Activated | Outcome::UnitsFailed)
+    }
+}
+
 /// How a transaction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// All well.
+    #[default]
     Activated,
     /// Active, with failed units.
     UnitsFailed,
@@ -51,23 +74,51 @@ pub enum Outcome {
     Returned,
     /// Failed, and so did the return.
     Stranded,
+    /// Somebody else switched before it had ended or was confirmed.
+    Superseded,
 }
 
-/// Adds a record.
+impl Outcome {
+    /// In words, for `history` and `status`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Activated => "activated",
+            Self::UnitsFailed => "activated, units failed",
+            Self::Unchanged => "refused, nothing changed",
+            Self::Returned => "failed, previous system active again",
+            Self::Stranded => "failed, and so did the return",
+            Self::Superseded => "superseded by another switch",
+        }
+    }
+}
+
+/// Records that are kept when the file has grown to twice as many.
+const KEPT: usize = 250;
+
+/// Adds a record. Now and then the oldest ones go.
 pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     let path = locations.history();
-    let json = serde_json::to_string(entry).context("write JSON")?;
     let text = read_text(locations)?;
     let found = records(&text);
     if let Some(line) = found.damaged {
         return Err(damaged(locations, line));
     }
-    let line = format!(
+    let new = written(&serde_json::to_string(entry).context("write JSON")?);
+    if found.json.len() < 2 * KEPT {
+        return disk::append(&path, found.length, new.as_bytes(), Point::WriteHistory);
+    }
+    let kept = &found.json[found.json.len() - KEPT..];
+    let text: String = kept.iter().map(|json| written(json)).chain([new]).collect();
+    disk::replace(&path, text.as_bytes(), 0o644, Point::WriteHistory)
+}
+
+/// A record as it is written.
+fn written(json: &str) -> String {
+    format!(
         "{} {:08x} {json}\n",
         json.len(),
         crc32fast::hash(json.as_bytes())
-    );
-    disk::append(&path, found.length, line.as_bytes(), Point::WriteHistory)
+    )
 }
 
 /// All records, oldest first.
@@ -86,6 +137,19 @@ pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
                 .with_context(|| format!("read the history {}", path.display()))
         })
         .collect()
+}
+
+/// Past states that can be returned to.
+const REACHABLE: usize = 10;
+
+/// For how long they and the logs are kept, seconds.
+pub const AGE: u64 = 14 * 24 * 3600;
+
+/// What can be returned to, the last first: the records of what ran, not too many and not too old at the time `now`.
+pub fn reachable(history: &[Entry], now: u64) -> impl Iterator<Item = &Entry> {
+    let old = now.saturating_sub(AGE);
+    let ran = history.iter().rev().filter(|entry| entry.ran());
+    ran.take(REACHABLE).filter(move |entry| entry.time >= old)
 }
 
 fn damaged(locations: &Locations, line: usize) -> anyhow::Error {
@@ -162,10 +226,8 @@ mod tests {
             transaction: format!("t{revision}"),
             time: 1,
             modules: vec!["hello".into()],
-            from: None,
             to: "/nix/store/x".into(),
-            outcome: Outcome::Activated,
-            phases: Phases::default(),
+            ..Entry::default()
         }
     }
 
@@ -202,6 +264,17 @@ mod tests {
                 "cut at {length}"
             );
         }
+    }
+
+    #[test]
+    fn it_does_not_grow_for_ever() {
+        let (_dir, locations) = place();
+        for revision in 3..=2 * KEPT as u64 + 2 {
+            append(&locations, &entry(revision)).expect("added");
+        }
+        let kept = read(&locations).expect("read");
+        assert!((KEPT..=2 * KEPT).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept.last(), Some(&entry(2 * KEPT as u64 + 2)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Only the activator writes here. Reading is for everyone. Every replacement is atomic: a temporary file, synced, renamed.
 
 mod disk;
+mod handover;
 mod history;
 mod lock;
 mod roots;
@@ -20,13 +21,17 @@ use crate::error::Failure;
 use crate::fault::Point;
 use crate::locations::Locations;
 
-pub use disk::create_log;
-pub use history::{Entry, Outcome, append as append_history, read as read_history};
-pub use lock::{hold, holder};
+pub use disk::{create_log, open_log, remark};
+pub use handover::{
+    forget_log, forget_outcome, hand_over, is_transaction, leave_outcome, outcome, prune_logs,
+    take_over,
+};
+pub use history::{AGE, Entry, Outcome, append as append_history, reachable, read as read_history};
+pub use lock::{hold, holder, no_foreign_switch, not_held};
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
-pub use state::{Change, Pending, Pin, PinnedInput, SCHEMA, State, Step, Wanted};
+pub use state::{Leaves, Pending, Pin, PinnedInput, SCHEMA, State, Step, Wanted, forget_boot};
 
 /// Reads a versioned JSON file; `None` where there is none. `way_out` says what to do about a damaged one.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {

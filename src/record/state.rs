@@ -2,24 +2,29 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, read_json, write_json};
+use super::disk::absent;
+use super::{read_json, write_json};
 use crate::fault::Point;
 use crate::locations::Locations;
+use crate::timings::Phases;
 
 /// The schema of `state.json` and `wanted.json`.
 pub const SCHEMA: u64 = 1;
 
 /// `state.json`, the only truth about this boot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
     /// Always [`SCHEMA`].
     pub schema: u64,
     /// Grows by one with each commit.
     pub revision: u64,
+    /// The boot that it is of, as the kernel names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
     /// The source that everything is evaluated from; none before the first transaction on a machine without a baked one.
     pub pin: Option<Pin>,
     /// The system without any runtime module.
@@ -101,27 +106,54 @@ pub struct Base {
     pub toplevel: String,
 }
 
-/// A transaction under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A transaction under way: what it wants, so that it can be ended by whoever finds it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Pending {
     /// Its name.
     pub transaction: String,
+    /// What it does, for people.
+    #[serde(default)]
+    pub purpose: String,
     /// How far it is.
     pub step: Step,
     /// The toplevel that ran before.
     pub from: Option<String>,
     /// The toplevel that is to run.
     pub to: String,
+    /// The toplevel without any runtime module, of the source of `to`.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// The source of `to`.
+    #[serde(default)]
+    pub pin: Option<Pin>,
+    /// Modules that `to` has on.
+    #[serde(default)]
+    pub wanted: Vec<String>,
+    /// The store that both are in; none for the machine's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// When it is undone unless it is confirmed before, seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm_until: Option<u64>,
+    /// How long its phases took.
+    #[serde(default)]
+    pub phases: Phases,
 }
 
 /// The steps of a transaction that can be interrupted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
+    /// It is being looked at whether anything speaks against it; nothing has changed.
+    #[default]
+    Checking,
     /// The switch program is about to run, or runs.
     Switching,
     /// It has ended; what runs is being looked at.
     Verifying,
+    /// All is well, and somebody is to say so.
+    Confirming,
     /// It failed, and the previous system is being activated again.
     Returning,
     /// That failed too: what runs may be half of each.
@@ -129,32 +161,51 @@ pub enum Step {
 }
 
 impl Step {
-    /// What was going on, for people.
+    /// What was going on when it was interrupted, for people.
     pub fn words(self) -> &'static str {
         match self {
+            Self::Checking => "it ended before anything was changed",
             Self::Switching => "it ended while the switch program ran",
             Self::Verifying => "it ended before it had looked at what runs",
+            Self::Confirming => "it waits to be confirmed",
             Self::Returning => "it ended on the way back to the previous system",
             Self::Stranded => "neither the switch nor the way back succeeded",
         }
     }
 }
 
-/// What a transaction changes.
-#[derive(Clone, Copy, Debug)]
-pub struct Change<'a> {
-    /// Its name.
-    pub transaction: &'a str,
-    /// The toplevel that runs before.
-    pub from: Option<&'a str>,
-    /// The toplevel that is to run.
-    pub to: &'a str,
-    /// The toplevel without any runtime module, of the source of `to`.
-    pub base: Option<&'a str>,
-    /// The source of `to`.
-    pub pin: Option<&'a Pin>,
-    /// Modules that `to` has on.
-    pub wanted: &'a [String],
+/// How a transaction leaves the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaves {
+    /// What it wanted is what runs.
+    Done,
+    /// What ran before runs.
+    AsBefore,
+    /// Nobody knows what runs: it stays pending.
+    Stranded,
+}
+
+/// Removes what an earlier boot left, where it left anything: its state and its history. The roots and logs go with the
+/// next release. The lock is held.
+pub fn forget_boot(locations: &Locations) -> Result<bool> {
+    let Ok(text) = std::fs::read_to_string(locations.state()) else {
+        return Ok(false);
+    };
+    // A damaged file is somebody else's to report.
+    let found: Option<State> = serde_json::from_str(&text).ok();
+    let earlier = found.is_some_and(|state| state.boot.is_some() && state.boot != boot());
+    if earlier {
+        for path in [locations.history(), locations.state()] {
+            absent(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+    }
+    Ok(earlier)
+}
+
+/// The kernel's name for this boot.
+fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_string())
 }
 
 impl State {
@@ -164,7 +215,10 @@ impl State {
             |file: &Path, then: &str| format!("move the file away: {}; {then}", file.display());
         let file = locations.state();
         let lost = "the system that runs now is then the base, with no module on";
-        if let Some(state) = read_json(&file, &way_out(&file, lost))? {
+        let boot = boot();
+        let state: Option<Self> = read_json(&file, &way_out(&file, lost))?;
+        // What an earlier boot left says nothing about this one: its systems do not run.
+        if let Some(state) = state.filter(|state| state.boot.is_none() || state.boot == boot) {
             return Ok(state);
         }
         let file = locations.wanted();
@@ -172,6 +226,7 @@ impl State {
         let wanted: Option<Wanted> = read_json(&file, &way_out(&file, lost))?;
         Ok(Self {
             schema: SCHEMA,
+            boot,
             wanted: wanted.map(|wanted| wanted.modules).unwrap_or_default(),
             ..Self::default()
         })
@@ -191,7 +246,12 @@ impl State {
             pending.map(|pending| pending.to.as_str()),
             self.base.as_ref().map(|base| base.toplevel.as_str()),
         ];
-        self.revision > 0 && running.is_some() && !ours.contains(&running)
+        (self.revision > 0 || pending.is_some()) && running.is_some() && !ours.contains(&running)
+    }
+
+    /// The transaction that has begun and not ended; none where somebody has switched to something else since, which ends it.
+    pub fn unended(&self, running: Option<&str>) -> Option<&Pending> {
+        self.pending.as_ref().filter(|_| !self.foreign(running))
     }
 
     /// The toplevel without any runtime module: the recorded one, or what somebody else has switched to.
@@ -203,20 +263,16 @@ impl State {
     }
 
     /// A transaction begins. The base of what runs is known from here on, whatever comes of it.
-    pub fn begin(&mut self, change: &Change<'_>) {
-        if self.base.is_none() || self.foreign(change.from) {
-            self.base = change.from.map(|toplevel| Base {
+    pub fn begin(&mut self, pending: Pending) {
+        let from = pending.from.as_deref();
+        if self.base.is_none() || self.foreign(from) {
+            self.base = from.map(|toplevel| Base {
                 toplevel: toplevel.into(),
             });
             self.current = None;
             self.active.clear();
         }
-        self.pending = Some(Pending {
-            transaction: change.transaction.into(),
-            step: Step::Switching,
-            from: change.from.map(String::from),
-            to: change.to.into(),
-        });
+        self.pending = Some(pending);
     }
 
     /// It has come so far.
@@ -227,28 +283,23 @@ impl State {
     }
 
     /// It has ended.
-    pub fn end(&mut self, change: &Change<'_>, outcome: Outcome) {
+    pub fn end(&mut self, leaves: Leaves) {
         self.revision += 1;
-        match outcome {
-            Outcome::Activated | Outcome::UnitsFailed => {
-                self.pending = None;
-                self.current = Some(change.to.into());
-                self.wanted = change.wanted.to_vec();
-                self.active = change.wanted.to_vec();
-                self.pin = change.pin.cloned();
-                if let Some(base) = change.base {
-                    self.base = Some(Base {
-                        toplevel: base.into(),
-                    });
+        match (leaves, self.pending.take()) {
+            (Leaves::Done, Some(pending)) => {
+                self.current = Some(pending.to);
+                self.wanted.clone_from(&pending.wanted);
+                self.active = pending.wanted;
+                self.pin = pending.pin;
+                if let Some(toplevel) = pending.base {
+                    self.base = Some(Base { toplevel });
                 }
             }
-            Outcome::Unchanged | Outcome::Returned => self.pending = None,
-            Outcome::Stranded => {
-                // Nobody knows what is on; what ran and what was to run is still ours.
-                self.step(Step::Stranded);
-                self.current = None;
-                self.active.clear();
+            (Leaves::Stranded, Some(mut pending)) => {
+                pending.step = Step::Stranded;
+                self.pending = Some(pending);
             }
+            (Leaves::AsBefore, _) | (_, None) => {}
         }
     }
 }
@@ -289,8 +340,8 @@ mod tests {
             pending: Some(Pending {
                 transaction: "t".into(),
                 step: Step::Switching,
-                from: None,
                 to: "/nix/store/x".into(),
+                ..Pending::default()
             }),
             ..State::default()
         };
@@ -342,51 +393,49 @@ mod tests {
         }
     }
 
-    fn change<'a>(from: &'a str, to: &'a str, base: &'a str, wanted: &'a [String]) -> Change<'a> {
-        Change {
-            transaction: "t",
-            from: Some(from),
-            to,
-            base: Some(base),
-            pin: None,
-            wanted,
+    fn change(from: &str, to: &str, base: &str, wanted: &[&str]) -> Pending {
+        Pending {
+            transaction: "t".into(),
+            from: Some(from.into()),
+            to: to.into(),
+            base: Some(base.into()),
+            wanted: wanted.iter().map(ToString::to_string).collect(),
+            ..Pending::default()
         }
     }
 
     #[test]
     fn the_base_is_known_from_the_first_step_on() {
-        let wanted = ["hello".to_string()];
         let mut state = fresh();
-        state.begin(&change("/a", "/b", "/a", &wanted));
+        state.begin(change("/a", "/b", "/a", &["hello"]));
         // Killed after the link had moved: what runs is not taken for the base.
         assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
-        state.end(&change("/a", "/b", "/a", &wanted), Outcome::Activated);
+        state.end(Leaves::Done);
         assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
         assert_eq!((state.revision, state.active.len()), (1, 1));
     }
 
     #[test]
-    fn a_stranded_machine_keeps_its_base() {
-        let wanted = ["hello".to_string()];
+    fn a_stranded_machine_keeps_its_base_and_the_way_back() {
         let mut state = fresh();
-        state.begin(&change("/a", "/b", "/a", &wanted));
-        state.end(&change("/a", "/b", "/a", &wanted), Outcome::Stranded);
-        assert!(!state.foreign(Some("/b")) && state.active.is_empty());
+        state.begin(change("/a", "/b", "/a", &["hello"]));
+        state.end(Leaves::Stranded);
+        assert!(!state.foreign(Some("/b")));
         assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
+        let step = state.pending.as_ref().map(|pending| pending.step);
+        assert_eq!(step, Some(Step::Stranded));
+        state.end(Leaves::Done);
+        assert_eq!((state.pending, state.active.len()), (None, 1));
     }
 
     #[test]
     fn what_failed_changes_neither_what_is_on_nor_what_is_wanted() {
-        let (one, two) = (
-            ["hello".to_string()],
-            ["hello".to_string(), "web".to_string()],
-        );
         let mut state = fresh();
-        state.begin(&change("/a", "/b", "/a", &one));
-        state.end(&change("/a", "/b", "/a", &one), Outcome::Activated);
+        state.begin(change("/a", "/b", "/a", &["hello"]));
+        state.end(Leaves::Done);
         let before = state.clone();
-        state.begin(&change("/b", "/c", "/a", &two));
-        state.end(&change("/b", "/c", "/a", &two), Outcome::Returned);
+        state.begin(change("/b", "/c", "/a", &["hello", "web"]));
+        state.end(Leaves::AsBefore);
         assert_eq!(
             state,
             State {
@@ -398,13 +447,24 @@ mod tests {
 
     #[test]
     fn a_foreign_switch_makes_a_new_base() {
-        let wanted = ["hello".to_string()];
         let mut state = fresh();
-        state.begin(&change("/a", "/b", "/a", &wanted));
-        state.end(&change("/a", "/b", "/a", &wanted), Outcome::Activated);
+        state.begin(change("/a", "/b", "/a", &["hello"]));
+        state.end(Leaves::Done);
         assert!(state.foreign(Some("/n")));
-        state.begin(&change("/n", "/m", "/n", &wanted));
+        state.begin(change("/n", "/m", "/n", &["hello"]));
         assert_eq!(state.base_of(Some("/m")).as_deref(), Some("/n"));
+    }
+
+    #[test]
+    fn a_state_of_an_earlier_boot_says_nothing_about_this_one() {
+        let (_dir, locations) = place();
+        let state = State {
+            boot: Some("another".into()),
+            revision: 9,
+            ..fresh()
+        };
+        state.write(&locations).expect("written");
+        assert_eq!(State::read(&locations).expect("read").revision, 0);
     }
 
     #[test]

@@ -287,6 +287,14 @@ fn switches_that_fail() {
         (before.clone(), vec!["inline".to_string()])
     );
     env.run(&["enable", "failing-unit", "--progress", "off"])
+        .ends_with(6)
+        .golden("failing-unit-returned");
+    assert_eq!(
+        (env.running(), env.active()),
+        (before.clone(), vec!["inline".to_string()])
+    );
+    let keep = ["--on-failed-units", "keep", "--progress", "off"];
+    env.run(&[&["enable", "failing-unit"], &keep[..]].concat())
         .ends_with(7)
         .golden("failing-unit");
     assert_ne!(env.running(), before);

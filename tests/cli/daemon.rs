@@ -147,8 +147,8 @@ fn with_a_daemon_nothing_is_started_but_our_own_roles_and_the_switch_program() {
     let counts = Trace::read(&env).check(&env.path(""));
     let count = |name: &str| counts.get(name).copied().unwrap_or(0);
     assert_eq!(
-        ["client", "__activate", "switch", "build"].map(count),
-        [1, 1, 1, 0]
+        ["client", "__activate", "__transact", "switch", "build"].map(count),
+        [1, 1, 1, 1, 0]
     );
 }
 

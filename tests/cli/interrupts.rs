@@ -247,7 +247,7 @@ fn an_activator_that_was_killed_is_told_about() {
     let env = gated_activation();
     let mut running = start(&env, "web");
     running.until("waiting at the gate");
-    kill(env.processes().wait_for("__activate"), Signal::SIGKILL).expect("killed");
+    kill(env.processes().wait_for("__transact"), Signal::SIGKILL).expect("killed");
     let ran = running.end().ends_with(8);
     compare("activator-killed-in-the-middle", &words(&ran.stderr));
     env.open_gate();
@@ -256,8 +256,43 @@ fn an_activator_that_was_killed_is_told_about() {
         .ok()
         .golden("status-after-a-killed-activator");
     env.run(&["apply", "--progress", "off"])
-        .ok()
+        .ends_with(5)
         .golden("apply-after-a-killed-activator");
-    env.run(&["enable", "web"]).ok();
+    env.run(&["recover", "--finish", "--progress", "off"])
+        .ok()
+        .golden("recover-after-a-killed-activator");
     assert_eq!(env.active(), ["web"]);
+}
+
+#[test]
+fn a_relay_that_was_killed_takes_nothing_with_it() {
+    let env = gated_activation();
+    let mut running = start(&env, "web");
+    running.until("waiting at the gate");
+    kill(env.processes().wait_for("__activate"), Signal::SIGKILL).expect("killed");
+    running.until("lost sight of the activation");
+    env.open_gate();
+    running.end().ok();
+    assert_eq!(env.active(), ["web"]);
+}
+
+#[test]
+fn neither_a_stopped_client_nor_a_stopped_relay_holds_up_the_activation() {
+    let env = gated_activation();
+    let mut running = start(&env, "web");
+    running.until("waiting at the gate");
+    running.signal(Signal::SIGSTOP);
+    kill(env.processes().wait_for("__activate"), Signal::SIGSTOP).expect("stopped");
+    let activator = env.processes().wait_for("__transact");
+    env.open_gate();
+    while std::path::Path::new(&format!("/proc/{activator}")).exists()
+        && !std::fs::read_to_string(format!("/proc/{activator}/stat"))
+            .is_ok_and(|stat| stat.contains(") Z"))
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(env.active(), ["web"]);
+    kill(env.processes().wait_for("__activate"), Signal::SIGCONT).expect("let go");
+    running.signal(Signal::SIGCONT);
+    running.end().ok();
 }

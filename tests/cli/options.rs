@@ -33,7 +33,7 @@ fn every_result_is_one_json_document() {
         .ends_with(3)
         .golden("json-type-error");
     env.run(&["enable", "failing-unit", "--json"])
-        .ends_with(7)
+        .ends_with(6)
         .golden("json-failing-unit");
     env.run(&["enable", "failing-activation", "--json"])
         .ends_with(6)

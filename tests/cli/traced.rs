@@ -91,7 +91,7 @@ impl Trace {
                     (Kind::Ours, "client".to_string())
                 }
                 Some(Kind::Ours) if program == PROGRAM => {
-                    let role = ["__evaluate", "__activate"]
+                    let role = ["__evaluate", "__activate", "__transact"]
                         .into_iter()
                         .find(|role| rest.contains(&format!("\"{role}\"")));
                     (
@@ -159,17 +159,18 @@ fn a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program() 
     };
     let counts = |counts: &HashMap<String, usize>| {
         // The evaluator is forked off the client.
-        ["client", "__activate", "switch"].map(|name| counts.get(name).copied().unwrap_or(0))
+        ["client", "__activate", "__transact", "switch"]
+            .map(|name| counts.get(name).copied().unwrap_or(0))
     };
     let first = run(&["apply", "--flake", &flake, "--host", "box"]);
-    assert_eq!(counts(&first), [1, 1, 1]);
+    assert_eq!(counts(&first), [1, 1, 1, 1]);
     let enable = run(&["enable", "hello", "web"]);
-    assert_eq!(counts(&enable), [1, 1, 1]);
+    assert_eq!(counts(&enable), [1, 1, 1, 1]);
     assert!(enable["build"] > 3, "{enable:?}");
     let dry = run(&["enable", "slow", "--dry-run"]);
-    assert_eq!((counts(&dry), dry.get("build")), ([1, 0, 0], None));
+    assert_eq!((counts(&dry), dry.get("build")), ([1, 0, 0, 0], None));
     let reset = run(&["reset"]);
-    assert_eq!((counts(&reset), reset.get("build")), ([1, 1, 1], None));
+    assert_eq!((counts(&reset), reset.get("build")), ([1, 1, 1, 1], None));
     let list = run(&["list"]);
-    assert_eq!(counts(&list), [1, 0, 0]);
+    assert_eq!(counts(&list), [1, 0, 0, 0]);
 }

@@ -1,0 +1,91 @@
+//! The timer that returns to the previous system unless somebody confirms the new one.
+//!
+//! It is systemd's, and needs none of our processes to live; where systemd does not run it is a process in a session of
+//! its own. It is armed before the switch and once more at its end: whoever dies in between is returned from, too.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+
+use super::systemd;
+use super::unit::{in_session, own_executable};
+use crate::error::Failure;
+use crate::locations::Locations;
+
+/// When it is armed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Armed {
+    /// Before the switch.
+    Before,
+    /// At its end.
+    After,
+}
+
+fn timer(transaction: &str, armed: Armed) -> String {
+    let which = match armed {
+        Armed::Before => "before",
+        Armed::After => "after",
+    };
+    format!("runtime-module-confirm-{transaction}-{which}")
+}
+
+/// Arms it: after so many seconds the transaction is undone.
+pub(super) fn arm(
+    transaction: &str,
+    armed: Armed,
+    seconds: u64,
+    locations: &Locations,
+) -> Result<()> {
+    if !systemd::runs(locations) {
+        let seconds = seconds.to_string();
+        in_session(&["__expire", transaction, &seconds], transaction, locations)?;
+        return Ok(());
+    }
+    let own = own_executable()?;
+    let unit = format!("--unit={}", timer(transaction, armed));
+    let after = format!("--on-active={seconds}s");
+    let said = systemd::ask(
+        "systemd-run",
+        &[
+            "--quiet",
+            "--no-ask-password",
+            "--collect",
+            "--description=Returns to the previous system unless the new one is confirmed",
+            "--timer-property=AccuracySec=100ms",
+            "--property=OOMPolicy=continue",
+            &unit,
+            &after,
+            "--",
+            &own.to_string_lossy(),
+            "__expire",
+            transaction,
+        ],
+    );
+    said.map(drop).map_err(|why| {
+        Failure::Refused
+            .error(format!(
+                "arm the timer that returns unless confirmed: {why}"
+            ))
+            .hint("without --confirm it can be done, and is not undone by itself")
+            .into()
+    })
+}
+
+/// Disarms it. The one that is not armed is no error.
+pub(super) fn disarm(transaction: &str, which: &[Armed], locations: &Locations) {
+    if !systemd::runs(locations) {
+        // The process finds nothing to be undone, and ends.
+        return;
+    }
+    for armed in which {
+        let unit = format!("{}.timer", timer(transaction, *armed));
+        let _ = systemd::ask("systemctl", &["stop", "--", &unit]);
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}

@@ -1,0 +1,141 @@
+//! The log of a transaction: what the switch program says, and our own remarks. A file, never a pipe: whoever reads may
+//! die, or stop reading, and the switch must not notice.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::record::{open_log, remark};
+
+/// How often a log is looked at.
+pub(super) const GLANCE: Duration = Duration::from_millis(20);
+
+/// A log that is written.
+pub(super) struct Log {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    file: File,
+    journal: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+}
+
+impl Log {
+    /// Opens one. What is written is copied to stdout, which is the journal where we are a unit.
+    pub(super) fn open(path: PathBuf) -> Result<Self> {
+        let tail = Tail::open(&path)?;
+        let end = Arc::new(AtomicBool::new(false));
+        let flag = end.clone();
+        // On a thread: a journal that does not read must not hold us up.
+        let thread = std::thread::spawn(move || copy(tail, &flag));
+        Ok(Self {
+            file: open_log(&path)?,
+            path,
+            journal: Some((end, thread)),
+        })
+    }
+
+    /// A handle for the switch program.
+    pub(super) fn share(&self) -> Result<File> {
+        self.file.try_clone().context("share the log")
+    }
+
+    /// Adds a remark. It is no loss for the transaction if that fails.
+    pub(super) fn say(&mut self, text: &str) {
+        let _ = remark(&mut self.file, text);
+    }
+
+    /// What is added from now on.
+    pub(super) fn tail(&self) -> Result<Tail> {
+        let mut tail = Tail::open(&self.path)?;
+        tail.file.seek(SeekFrom::End(0)).context("read the log")?;
+        Ok(tail)
+    }
+
+    /// Lets the journal have the rest, if it takes it soon.
+    pub(super) fn close(mut self) {
+        if let Some((end, thread)) = self.journal.take() {
+            end.store(true, Ordering::SeqCst);
+            for _ in 0..50 {
+                if thread.is_finished() {
+                    return;
+                }
+                std::thread::sleep(GLANCE / 4);
+            }
+        }
+    }
+}
+
+fn copy(mut tail: Tail, end: &AtomicBool) {
+    let mut out = std::io::stdout();
+    loop {
+        let last = end.load(Ordering::SeqCst);
+        for line in tail.lines(last) {
+            let line = crate::error::neutral(&line);
+            if writeln!(out, "{line}").is_err() {
+                return;
+            }
+        }
+        if last {
+            return;
+        }
+        std::thread::sleep(GLANCE);
+    }
+}
+
+/// The new lines of a growing file.
+pub(super) struct Tail {
+    file: File,
+    rest: Vec<u8>,
+}
+
+/// The longest line that is passed on whole, bytes.
+const LONGEST: usize = 64 << 10;
+
+impl Tail {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).with_context(|| format!("read the log {}", path.display()))?;
+        Ok(Self {
+            file,
+            rest: Vec::new(),
+        })
+    }
+
+    /// Whole lines since last time; at the end also one without its end. What cannot be read is not shown; it is in the log.
+    pub(super) fn lines(&mut self, end: bool) -> Vec<String> {
+        let _ = self.file.read_to_end(&mut self.rest);
+        let mut lines = Vec::new();
+        let mut from = 0;
+        while let Some(at) = self.rest[from..].iter().position(|byte| *byte == b'\n') {
+            lines.push(String::from_utf8_lossy(&self.rest[from..from + at]).into_owned());
+            from += at + 1;
+        }
+        self.rest.drain(..from);
+        if (end && !self.rest.is_empty()) || self.rest.len() > LONGEST {
+            lines.push(String::from_utf8_lossy(&self.rest).into_owned());
+            self.rest.clear();
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_whole_however_they_are_written() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("log");
+        std::fs::write(&path, "one\ntw").expect("written");
+        let mut tail = Tail::open(&path).expect("opened");
+        assert_eq!(tail.lines(false), ["one"]);
+        std::fs::write(&path, "one\ntwo\nthree").expect("written");
+        assert_eq!(tail.lines(false), ["two"]);
+        assert_eq!(tail.lines(true), ["three"]);
+    }
+}

@@ -1,0 +1,124 @@
+//! What of a change reaches nobody before the next login: groups and session variables.
+//!
+//! Reads the machine before and after a switch. Changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::locations::Locations;
+
+/// Where NixOS keeps what a session begins with.
+const SESSION: [&str; 2] = ["set-environment", "pam/environment"];
+
+/// What a session depends on, at some time.
+pub(super) struct Sessions {
+    groups: BTreeMap<String, BTreeSet<String>>,
+    variables: Vec<Option<String>>,
+}
+
+impl Sessions {
+    /// Looks at the machine.
+    pub(super) fn look(locations: &Locations) -> Self {
+        let etc = locations.root().join("etc");
+        let read = |name: &str| fs::read_to_string(etc.join(name)).ok();
+        Self {
+            groups: groups(&read("group").unwrap_or_default()),
+            variables: SESSION.iter().map(|name| read(name)).collect(),
+        }
+    }
+
+    /// What is to be said about it after a switch.
+    pub(super) fn compare(&self, locations: &Locations) -> Vec<String> {
+        let now = Self::look(locations);
+        let mut said = Vec::new();
+        for (user, groups) in &now.groups {
+            let before = self.groups.get(user);
+            let new: Vec<&str> = groups
+                .iter()
+                .filter(|group| before.is_none_or(|before| !before.contains(*group)))
+                .map(String::as_str)
+                .collect();
+            // A user that is new has no session yet.
+            if !new.is_empty() && has_session(user, locations) {
+                let groups = if new.len() == 1 { "group" } else { "groups" };
+                said.push(format!(
+                    "{user} is in {groups} {} now: a new login is needed for it to take effect",
+                    new.join(", ")
+                ));
+            }
+        }
+        if self.variables != now.variables {
+            said.push(
+                "session variables changed: a new login is needed for them to take effect".into(),
+            );
+        }
+        said
+    }
+}
+
+/// The groups of each user, of a file like /etc/group.
+fn groups(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in text.lines() {
+        let mut fields = line.split(':');
+        let (Some(name), Some(members)) = (fields.next(), fields.nth(2)) else {
+            continue;
+        };
+        for member in members.split(',').filter(|member| !member.is_empty()) {
+            groups
+                .entry(member.to_string())
+                .or_default()
+                .insert(name.to_string());
+        }
+    }
+    groups
+}
+
+/// Whether a user may have a session: it can log in. Whether it has is known for the real machine only.
+fn has_session(user: &str, locations: &Locations) -> bool {
+    let passwd = fs::read_to_string(locations.root().join("etc/passwd")).unwrap_or_default();
+    let line = passwd
+        .lines()
+        .find(|line| line.split(':').next() == Some(user));
+    let shell = line
+        .and_then(|line| line.rsplit(':').next())
+        .unwrap_or_default();
+    let name = Path::new(shell).file_name().and_then(|name| name.to_str());
+    !matches!(name, None | Some("nologin" | "false"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(group: &str, environment: &str) -> (tempfile::TempDir, Locations) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let etc = dir.path().join("etc");
+        fs::create_dir(&etc).expect("etc");
+        fs::write(etc.join("group"), group).expect("group");
+        fs::write(etc.join("set-environment"), environment).expect("environment");
+        let passwd =
+            "ann:x:1000:100::/home/ann:/run/current-system/sw/bin/bash\nd:x:9:9::/:/bin/nologin\n";
+        fs::write(etc.join("passwd"), passwd).expect("passwd");
+        let locations = Locations::new(dir.path(), dir.path());
+        (dir, locations)
+    }
+
+    #[test]
+    fn who_is_in_a_new_group_is_told_and_services_are_not() {
+        let (dir, locations) = machine("users:x:100:ann\n", "A=1\n");
+        let before = Sessions::look(&locations);
+        assert!(before.compare(&locations).is_empty());
+        let etc = dir.path().join("etc");
+        fs::write(etc.join("group"), "users:x:100:ann\ndocker:x:5:ann,d\n").expect("group");
+        fs::write(etc.join("set-environment"), "A=2\n").expect("environment");
+        assert_eq!(
+            before.compare(&locations),
+            [
+                "ann is in group docker now: a new login is needed for it to take effect",
+                "session variables changed: a new login is needed for them to take effect",
+            ]
+        );
+    }
+}

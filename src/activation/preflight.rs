@@ -1,0 +1,376 @@
+//! What speaks against a switch, found before anything changes: a pure comparison of what is to run with what runs and
+//! with what was booted.
+//!
+//! The client asks with what evaluation knows, before anything is built; the activator asks again with the built system.
+//! Nothing here changes anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::Allow;
+use crate::error::{Failed, Failure};
+use crate::evaluation::Facts;
+use crate::locations::Locations;
+
+/// What a toplevel needs to have before it is handed the machine.
+const ESSENTIAL: [&str; 6] = [
+    "activate",
+    "bin/switch-to-configuration",
+    "etc",
+    "init-interface-version",
+    "nixos-version",
+    "sw",
+];
+
+/// What is compared of a system. `None`: not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// The machine's name.
+    host: Option<String>,
+    /// What must not change while the machine runs, by name.
+    inhibitors: Option<BTreeMap<String, String>>,
+    /// The interface between its units and its init.
+    init_interface: Option<String>,
+    /// What takes effect at boot only, by its name for people.
+    boot: BTreeMap<&'static str, String>,
+    /// Kernel modules that it loads.
+    kernel_modules: BTreeSet<String>,
+}
+
+impl Profile {
+    /// Of a system in the store.
+    pub fn of(toplevel: &Path) -> Self {
+        let text = |name: &str| {
+            let text = fs::read_to_string(toplevel.join(name)).ok()?;
+            Some(text.trim().to_string()).filter(|text| !text.is_empty())
+        };
+        let link = |name: &str| fs::read_link(toplevel.join(name)).ok();
+        let folder = |path: PathBuf| path.parent().map(Path::to_path_buf);
+        let firmware = |path: PathBuf| path.ancestors().nth(2).map(Path::to_path_buf);
+        let boot = [
+            ("kernel", link("kernel").and_then(folder)),
+            ("kernel modules", link("kernel-modules")),
+            ("initrd", link("initrd").and_then(folder)),
+            ("firmware", link("firmware").and_then(firmware)),
+        ];
+        let mut boot: BTreeMap<&'static str, String> = boot
+            .into_iter()
+            .filter_map(|(name, path)| Some((name, path?.to_string_lossy().into_owned())))
+            .collect();
+        let parameters = fs::read_to_string(toplevel.join("kernel-params")).ok();
+        boot.extend(parameters.map(|text| ("kernel parameters", text.trim().to_string())));
+        Self {
+            host: text("etc/hostname"),
+            inhibitors: text("switch-inhibitors").map(|text| inhibitors(&text)),
+            init_interface: text("init-interface-version"),
+            boot,
+            kernel_modules: text("etc/modules-load.d/nixos.conf")
+                .map(|text| module_names(&text))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Of a system that was evaluated and perhaps not built.
+    pub fn expected(facts: &Facts) -> Self {
+        let boot = [
+            ("kernel", facts.kernel.clone()),
+            ("kernel modules", facts.modules_tree.clone()),
+            ("initrd", facts.initrd.clone()),
+            ("firmware", facts.firmware.clone()),
+            (
+                "kernel parameters",
+                facts.kernel_params.as_ref().map(|words| words.join(" ")),
+            ),
+        ];
+        let inhibitors = facts.switch_inhibitors.as_ref();
+        Self {
+            host: facts.host_name.clone().filter(|name| !name.is_empty()),
+            inhibitors: inhibitors.map(inhibitors_of),
+            init_interface: None,
+            boot: boot
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect(),
+            kernel_modules: facts.kernel_modules.iter().flatten().cloned().collect(),
+        }
+    }
+}
+
+/// The file `switch-inhibitors`: JSON, a set of names and values; before that was settled, a line for each value.
+fn inhibitors(text: &str) -> BTreeMap<String, String> {
+    match serde_json::from_str(text) {
+        Ok(value) => inhibitors_of(&value),
+        Err(_) => BTreeMap::from([("the list of inhibitors".to_string(), text.to_string())]),
+    }
+}
+
+fn inhibitors_of(value: &serde_json::Value) -> BTreeMap<String, String> {
+    match value {
+        serde_json::Value::Object(values) => values
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.clone(),
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), String::from),
+                )
+            })
+            .collect(),
+        serde_json::Value::Array(values) if values.is_empty() => BTreeMap::new(),
+        other => BTreeMap::from([("the list of inhibitors".to_string(), other.to_string())]),
+    }
+}
+
+fn module_names(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(String::from)
+        .collect()
+}
+
+/// Something that speaks against a switch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Objection {
+    /// What passes it; none for what cannot be passed.
+    pub allow: Option<Allow>,
+    /// What it is.
+    pub refusal: Failed,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Findings {
+    /// What speaks against it.
+    pub objections: Vec<Objection>,
+    /// What will not take effect.
+    pub warnings: Vec<String>,
+}
+
+impl Findings {
+    /// What is passed is said; the first that is not is the error.
+    pub fn pass(&self, allowed: &[Allow]) -> Result<Vec<String>, Failed> {
+        let mut passed = Vec::new();
+        for Objection { allow, refusal } in &self.objections {
+            match allow {
+                Some(name) if allowed.contains(name) => {
+                    passed.push(format!(
+                        "allowed by --allow {}: {}",
+                        name.name(),
+                        refusal.message
+                    ));
+                }
+                Some(name) => {
+                    return Err(refusal
+                        .clone()
+                        .hint(format!("to do it all the same: --allow {}", name.name())));
+                }
+                None => return Err(refusal.clone()),
+            }
+        }
+        Ok(passed)
+    }
+
+    fn object(&mut self, allow: Option<Allow>, refusal: Failed) {
+        self.objections.push(Objection { allow, refusal });
+    }
+}
+
+/// The machine that a system is to run on.
+pub struct Machine {
+    /// The system that runs.
+    pub running: Profile,
+    /// The system that was booted; none where nobody says which.
+    booted: Option<PathBuf>,
+    name: Option<String>,
+}
+
+impl Machine {
+    /// Looks at it. `running` is the real path of the system that runs.
+    pub fn look(locations: &Locations, running: Option<&Path>) -> Self {
+        let running = running.map(Profile::of).unwrap_or_default();
+        let file = fs::read_to_string(locations.root().join("etc/hostname")).ok();
+        let own = || {
+            let name = unix::unistd::gethostname().ok()?;
+            Some(name.to_string_lossy().into_owned())
+        };
+        let name = running
+            .host
+            .clone()
+            .or_else(|| file.map(|text| text.trim().to_string()))
+            .or_else(|| own().filter(|_| locations.is_real()));
+        Self {
+            name: name.filter(|name| !name.is_empty()),
+            booted: fs::canonicalize(locations.booted_system()).ok(),
+            running,
+        }
+    }
+}
+
+/// Compares what is to run with the machine.
+pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
+    let mut findings = Findings::default();
+    wrong_host(purpose, to, machine, &mut findings);
+    inhibited(purpose, to, &machine.running, &mut findings);
+    if let (Some(new), Some(old)) = (&to.init_interface, &machine.running.init_interface)
+        && new != old
+    {
+        findings.object(
+            None,
+            Failure::RebootNeeded
+                .error(format!("{purpose}: the new system needs another init than the one that runs (interface '{new}' in place of '{old}')"))
+                .hint("make it the system of the next boot: nixos-rebuild boot, then reboot"),
+        );
+    }
+    if let Some(booted) = &machine.booted {
+        at_boot(to, booted, &mut findings);
+    }
+    findings
+}
+
+fn wrong_host(purpose: &str, to: &Profile, machine: &Machine, findings: &mut Findings) {
+    if let (Some(new), Some(here)) = (&to.host, &machine.name)
+        && new != here
+    {
+        findings.object(
+            Some(Allow::WrongHost),
+            Failure::Refused
+                .error(format!(
+                    "{purpose}: this is the system of host '{new}', and this machine is '{here}'"
+                ))
+                .hint("name this machine's own entry of nixosConfigurations with --host"),
+        );
+    }
+}
+
+fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Findings) {
+    let (Some(new), Some(old)) = (&to.inhibitors, &running.inhibitors) else {
+        return;
+    };
+    // As NixOS does: a name that only one of them has is no obstacle.
+    let changed: Vec<_> = new
+        .iter()
+        .filter_map(|(name, value)| Some((name, old.get(name)?, value)))
+        .filter(|(_, old, new)| old != new)
+        .collect();
+    if changed.is_empty() {
+        return;
+    }
+    let names: Vec<&str> = changed.iter().map(|(name, ..)| name.as_str()).collect();
+    let mut refusal = Failure::Refused
+        .error(format!(
+            "{purpose}: what must not change while the machine runs would change: {}",
+            names.join(", ")
+        ))
+        .hint("make it the system of the next boot: nixos-rebuild boot, then reboot");
+    for (name, old, new) in changed {
+        refusal = refusal.detail(format!("{name}: '{old}' would become '{new}'"));
+    }
+    findings.object(Some(Allow::Inhibitors), refusal);
+}
+
+/// Says what takes no effect before a reboot.
+fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
+    let before = Profile::of(booted);
+    let differ: Vec<&str> = to
+        .boot
+        .iter()
+        .filter(|(name, value)| before.boot.get(*name).is_some_and(|old| old != *value))
+        .map(|(name, _)| *name)
+        .collect();
+    if !differ.is_empty() {
+        findings.warnings.push(format!(
+            "{} differ from what was booted, and take effect only at a boot into this system",
+            differ.join(", ")
+        ));
+    }
+    let lacking = lacking(&to.kernel_modules, booted);
+    if !lacking.is_empty() {
+        findings.warnings.push(format!(
+            "the kernel that runs has no module {}: what needs it works only after a boot into this system",
+            lacking.join(", ")
+        ));
+    }
+}
+
+/// Modules to load that the kernel which was booted does not have.
+fn lacking(wanted: &BTreeSet<String>, booted: &Path) -> Vec<String> {
+    let Ok(folders) = fs::read_dir(booted.join("kernel-modules/lib/modules")) else {
+        return Vec::new();
+    };
+    let mut known = BTreeSet::new();
+    let mut aliases = Vec::new();
+    for folder in folders.flatten().map(|entry| entry.path()) {
+        let lines = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+        for line in (lines("modules.dep") + &lines("modules.builtin")).lines() {
+            let file = line.split(':').next().unwrap_or_default();
+            let name = file.rsplit('/').next().unwrap_or_default();
+            known.insert(plain(name.split('.').next().unwrap_or_default()));
+        }
+        for line in lines("modules.alias").lines() {
+            aliases.extend(line.split(' ').nth(1).map(plain));
+        }
+    }
+    if known.is_empty() {
+        return Vec::new();
+    }
+    let has = |name: &String| known.contains(&plain(name)) || aliases.contains(&plain(name));
+    wanted.iter().filter(|name| !has(name)).cloned().collect()
+}
+
+/// The kernel takes - and _ in a module's name for the same.
+fn plain(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// Objects to a toplevel that lacks what every NixOS system has.
+pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
+    let missing: Vec<&str> = ESSENTIAL
+        .into_iter()
+        .filter(|name| !toplevel.join(name).exists())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let failed = Failure::Refused.error(format!(
+        "{purpose}: {} is no whole NixOS system: it has no {}",
+        toplevel.display(),
+        missing.join(", no ")
+    ));
+    Err(if missing == ["bin/switch-to-configuration"] {
+        failed.hint("the configuration has system.switch.enable = false: a host that cannot switch cannot be changed while it runs")
+    } else {
+        failed
+            .hint("was a part of it lost? `nix-store --verify --check-contents --repair` finds out")
+    })
+}
+
+/// Objects where `needed` bytes do not fit into the file system of `place`.
+pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) {
+    let Ok(found) = unix::sys::statvfs::statvfs(place) else {
+        return;
+    };
+    let free = found
+        .blocks_available()
+        .saturating_mul(found.fragment_size());
+    if free >= needed {
+        return;
+    }
+    findings.object(
+        Some(Allow::Space),
+        Failure::Refused
+            .error(format!(
+                "{purpose}: there is not enough space in {}: {} are needed, and {} are free",
+                place.display(),
+                crate::progress::bytes(needed),
+                crate::progress::bytes(free)
+            ))
+            .hint("make room, for the store with a garbage collection"),
+    );
+}

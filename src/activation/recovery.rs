@@ -1,0 +1,254 @@
+//! What becomes of a transaction that did not end by itself: it was interrupted, is to be confirmed, was not confirmed in
+//! time, somebody else has switched, or the machine has booted since.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::confirm::{Armed, disarm, now};
+use super::log::Log;
+use super::relay::deaf;
+use super::rooting::release;
+use super::switch::Verdict;
+use super::transaction::{Work, entry, open_store};
+use super::{Activated, Errand, Request};
+use crate::error::{Failed, Failure};
+use crate::fault::Point;
+use crate::locations::Locations;
+use crate::record::{
+    Entry, Leaves, Outcome, Pending, State, Step, append_history, create_log, forget_boot, hold,
+    holder, is_transaction, running,
+};
+
+/// How long the one that undoes waits for a switch that is under way.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The refusal of whatever comes before a transaction has ended.
+pub fn unended(purpose: &str, pending: &Pending) -> Failed {
+    let before = match pending.purpose.as_str() {
+        "" => format!("transaction {}", pending.transaction),
+        words => format!("`{words}`"),
+    };
+    if pending.step == Step::Confirming {
+        return Failure::Refused
+            .error(format!("{purpose}: {before} waits to be confirmed"))
+            .hint(
+                "`runtime-module confirm` keeps it; `runtime-module rollback` undoes it at once",
+            );
+    }
+    Failure::Refused
+        .error(format!(
+            "{purpose}: {before} has not ended: {}",
+            pending.step.words()
+        ))
+        .hint("`runtime-module recover` activates the previous system again; `runtime-module recover --finish` what was to run")
+}
+
+/// Ends a transaction that has not ended: by what ran before, or by what was to run.
+pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
+    let purpose = work.request.purpose.clone();
+    let Some(pending) = work.state.pending.clone() else {
+        return Err(Failure::Refused
+            .error(format!("{purpose}: nothing was interrupted"))
+            .hint("`runtime-module status` says what is on")
+            .into());
+    };
+    let runs = running(work.locations);
+    if work.state.unended(runs.as_deref()).is_none() {
+        // Somebody else has switched since: there is nothing to go back from.
+        work.activated.explanation = format!("{purpose}: the system was switched by other means");
+        work.settle(Leaves::AsBefore, Outcome::Superseded);
+        work.activated.outcome = Outcome::Activated;
+        return Ok(work.activated);
+    }
+    if pending.step == Step::Checking && !finish {
+        work.activated.explanation = format!("{purpose}: nothing had been changed");
+        work.settle(Leaves::AsBefore, Outcome::Unchanged);
+        work.activated.outcome = Outcome::Activated;
+        return Ok(work.activated);
+    }
+    let to = if finish {
+        Some(pending.to.clone())
+    } else {
+        pending.from.clone()
+    };
+    let Some(to) = to else {
+        return Err(Failure::Refused
+            .error(format!("{purpose}: it is not known what ran before"))
+            .hint("`runtime-module recover --finish` activates what was to run")
+            .into());
+    };
+    work.store = Some(open_store(pending.store.as_deref())?);
+    super::preflight::whole(&purpose, &work.real(&to))?;
+    let wait = Duration::from_millis(work.request.wait);
+    crate::record::no_foreign_switch(work.locations, &purpose, wait)?;
+    end_by(&mut work, &pending, &to, finish);
+    Ok(work.activated)
+}
+
+/// Switches to `to`, and ends the pending transaction so.
+fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
+    work.advance(if finish {
+        Step::Switching
+    } else {
+        Step::Returning
+    });
+    let point = if finish { Point::Switch } else { Point::Return };
+    let looked = work.switch_to(to, point);
+    let outcome = match looked.verdict {
+        Verdict::Well => Outcome::Activated,
+        Verdict::UnitsFailed => Outcome::UnitsFailed,
+        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
+    };
+    work.activated.outcome = outcome;
+    work.activated.explanation = match outcome {
+        Outcome::Activated => String::new(),
+        Outcome::UnitsFailed => format!("{}: {}", work.request.purpose, looked.why),
+        _ => format!(
+            "{}: {}; the machine is still between two systems",
+            work.request.purpose, looked.why
+        ),
+    };
+    if outcome == Outcome::Stranded {
+        work.advance(Step::Stranded);
+        return;
+    }
+    disarm(
+        &pending.transaction,
+        &[Armed::Before, Armed::After],
+        work.locations,
+    );
+    let leaves = if finish {
+        Leaves::Done
+    } else {
+        Leaves::AsBefore
+    };
+    work.state.end(leaves);
+    let base = work.state.base.as_ref().map(|base| base.toplevel.clone());
+    let ended = Entry {
+        transaction: work.request.transaction.clone(),
+        purpose: work.request.purpose.clone(),
+        modules: work.state.active.clone(),
+        from: if finish {
+            pending.from.clone()
+        } else {
+            Some(pending.to.clone())
+        },
+        to: to.to_string(),
+        base,
+        pin: work.state.pin.clone(),
+        ..entry(
+            pending,
+            outcome,
+            &work.activated.explanation,
+            work.state.revision,
+        )
+    };
+    work.write_down(&ended, leaves);
+    work.activated.revision = work.state.revision;
+}
+
+/// Keeps what waits to be confirmed.
+pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
+    let runs = running(work.locations);
+    let waits = work.state.unended(runs.as_deref());
+    if waits.is_none_or(|pending| pending.step != Step::Confirming) {
+        return Err(Failure::Refused
+            .error("confirm: nothing waits to be confirmed")
+            .hint("`runtime-module history` says what became of the last change")
+            .into());
+    }
+    work.settle(Leaves::Done, Outcome::Activated);
+    Ok(work.activated)
+}
+
+/// Undoes a transaction that nobody has confirmed. Called by the timer, which knows nothing but its name.
+pub fn expire(locations: &Locations, name: &str, after: Duration) -> Result<()> {
+    if !is_transaction(name) {
+        return Err(Failure::Usage
+            .error(format!("no transaction is called '{name}'"))
+            .into());
+    }
+    let _ = unix::unistd::setsid();
+    let _deaf = deaf()?;
+    std::thread::sleep(after);
+    let _held = hold(locations, "undo what was not confirmed", PATIENCE)?;
+    let state = State::read(locations)?;
+    let runs = running(locations);
+    let Some(pending) = state.unended(runs.as_deref()).cloned() else {
+        return Ok(());
+    };
+    // The timer that was armed before the switch comes early, where the one after it is armed as well.
+    let due = pending.confirm_until.is_none_or(|until| until <= now() + 1);
+    if pending.transaction != name || !due || pending.step == Step::Checking {
+        return Ok(());
+    }
+    let Some(from) = pending.from.clone() else {
+        return Ok(());
+    };
+    let request = Request {
+        store: pending.store.clone(),
+        root: locations.root().to_path_buf(),
+        transaction: format!("{name}-return"),
+        purpose: pending.purpose.clone(),
+        wait: 0,
+        errand: Errand::Recover { finish: false },
+        fault: None,
+    };
+    let path: PathBuf = locations.log(&request.transaction);
+    drop(create_log(&path)?);
+    let mut log = Log::open(path)?;
+    let mut work = Work::new(&request, locations, &mut log, state);
+    work.store = Some(open_store(pending.store.as_deref()).context("open the store")?);
+    work.log
+        .say("it was not confirmed in time: activating the previous system again");
+    work.advance(Step::Returning);
+    let looked = work.switch_to(&from, Point::Return);
+    let outcome = match looked.verdict {
+        Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
+        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
+    };
+    work.explain(outcome, "it was not confirmed in time");
+    let leaves = match outcome {
+        Outcome::Returned => Leaves::AsBefore,
+        _ => Leaves::Stranded,
+    };
+    work.settle(leaves, outcome);
+    log.close();
+    Ok(())
+}
+
+/// Somebody else switches to another system: what was under way here is over, and must not undo that.
+pub fn switched_elsewhere(locations: &Locations) -> Result<()> {
+    // While one of ours runs, the switch is its own.
+    if !locations.state().exists() || holder(locations).is_some() {
+        return Ok(());
+    }
+    let _held = hold(locations, "note a switch by other means", Duration::ZERO)?;
+    let mut state = State::read(locations)?;
+    let Some(pending) = state.pending.clone() else {
+        return Ok(());
+    };
+    disarm(
+        &pending.transaction,
+        &[Armed::Before, Armed::After],
+        locations,
+    );
+    state.end(Leaves::AsBefore);
+    state.write(locations)?;
+    let why = "the system was switched by other means before it had ended";
+    append_history(
+        locations,
+        &entry(&pending, Outcome::Superseded, why, state.revision),
+    )?;
+    release(locations, &state)
+}
+
+/// Forgets what an earlier boot left where /run outlived it. The lock is held.
+pub fn forget_earlier_boot(locations: &Locations) -> Result<()> {
+    if forget_boot(locations)? {
+        release(locations, &State::read(locations)?)?;
+    }
+    Ok(())
+}

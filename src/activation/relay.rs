@@ -1,0 +1,130 @@
+//! The relay's role: the process that has the rights and the client's ear. It leaves the request where the activator finds
+//! it, starts that in a unit or session of its own, and tells the client what the log and the outcome say.
+//!
+//! It holds no lock, opens no store and changes no state: killed, stopped or cut off, it takes nothing with it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::log::{GLANCE, Tail};
+use super::{Answer, Request, aftermath, unit};
+use crate::error::{Failure, describe};
+use crate::fault::{self, Point, step};
+use crate::locations::Locations;
+use crate::record::{
+    create_log, forget_log, forget_outcome, hand_over, is_transaction, not_held, outcome,
+};
+use crate::worker::{Greeting, receive, send};
+
+/// Runs the role on stdin and stdout.
+pub fn run() -> Result<()> {
+    serve(BufReader::new(std::io::stdin()), std::io::stdout())
+}
+
+/// Makes this process deaf to what a terminal or an elevation program sends to end it.
+/// Handlers, unlike ignored signals, are not inherited by the switch program.
+pub(super) fn deaf() -> Result<Signals> {
+    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("take over the signals")
+}
+
+/// Greets, waits for one request, and has it carried out. Nothing happens if the client hangs up before.
+pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write) -> Result<()> {
+    send(&mut to, &Greeting::ours())?;
+    let request = match receive::<Request>(&mut from) {
+        Ok(Some(request)) => request,
+        // A connection that breaks off is a client that had nothing to ask.
+        Ok(None) => return Ok(()),
+        Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    fault::arm(request.fault.as_deref())?;
+    let _deaf = deaf()?;
+    let gone = hung_up(from);
+    let answer = match relay(&request, &gone, |line| {
+        send(&mut to, &Answer::Line { line })
+    }) {
+        Ok(Some(answer)) => answer,
+        // Nobody listens any more.
+        Ok(None) => return Ok(()),
+        Err(error) => Answer::Refused {
+            failed: describe(&error),
+        },
+    };
+    let _ = send(&mut to, &answer);
+    Ok(())
+}
+
+/// Tells when the client hangs up.
+fn hung_up(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
+    let gone = Arc::new(AtomicBool::new(false));
+    let flag = gone.clone();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut std::io::sink());
+        flag.store(true, Ordering::SeqCst);
+    });
+    gone
+}
+
+/// Has a request carried out, and passes on what is said. None: the client is gone.
+fn relay(
+    request: &Request,
+    gone: &AtomicBool,
+    say: impl FnMut(String) -> Result<()>,
+) -> Result<Option<Answer>> {
+    let name = &request.transaction;
+    if !is_transaction(name) || !request.root.is_absolute() {
+        return Err(Failure::Internal
+            .error("activate: the request is malformed")
+            .into());
+    }
+    let locations = Locations::new(&request.root, request.root.clone());
+    if request.wait == 0 {
+        not_held(&locations)?;
+    }
+    drop(create_log(&locations.log(name))?);
+    step(Point::RelayRequest, || hand_over(&locations, name, request))?;
+    let vehicle = step(Point::RelayStart, || unit::start(name, &locations))?;
+    step(Point::RelayFollow, || {
+        follow(name, vehicle, &locations, gone, say)
+    })
+}
+
+/// Passes on the log until the outcome is there, or the activator is not.
+fn follow(
+    name: &str,
+    mut vehicle: unit::Vehicle,
+    locations: &Locations,
+    gone: &AtomicBool,
+    mut say: impl FnMut(String) -> Result<()>,
+) -> Result<Option<Answer>> {
+    let mut tail = Tail::open(&locations.log(name))?;
+    loop {
+        // In this order: whoever has ended has left its outcome before.
+        let up = vehicle.is_up();
+        let answer = outcome::<Answer>(locations, name)?;
+        for line in tail.lines(answer.is_some() || !up) {
+            if say(line).is_err() {
+                return Ok(None);
+            }
+        }
+        if let Some(answer) = answer {
+            if matches!(answer, Answer::Refused { .. }) {
+                forget_log(locations, name);
+            }
+            forget_outcome(locations, name);
+            return Ok(Some(answer));
+        }
+        if !up {
+            return Ok(Some(aftermath(locations, name)));
+        }
+        if gone.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        std::thread::sleep(GLANCE);
+    }
+}

@@ -1,0 +1,114 @@
+//! What is kept from the collector: what runs, what ran before, what `reset` and `rollback` go back to, and while a
+//! transaction runs our own executable. Everything else is let go at its end.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Change;
+use super::activator::own_store_path;
+use super::confirm::now;
+use crate::error::Failure;
+use crate::libnix::Store;
+use crate::locations::Locations;
+use crate::record::{
+    AGE, Pin, State, prune_logs, prune_roots, reachable, read_history, replace_root,
+};
+
+/// Logs that are kept.
+const LOGS: usize = 50;
+
+/// Keeps what a change needs.
+pub(super) fn root(
+    purpose: &str,
+    change: &Change,
+    store: &Store,
+    locations: &Locations,
+) -> Result<()> {
+    let own = Path::new(&change.to).parent().and_then(own_store_path);
+    let systems = [Some(&change.to), change.from.as_ref(), change.base.as_ref()];
+    let systems = systems
+        .into_iter()
+        .flatten()
+        .chain(&own)
+        .map(String::as_str);
+    let sources = change.pin.iter().flat_map(Pin::sources);
+    for path in systems.chain(sources).collect::<Vec<_>>() {
+        // What is not in this store (a system that was put there by other means) cannot be kept by it.
+        if store.is_valid(path).unwrap_or(false) {
+            replace_root(locations, store, &root_name(path), path)?;
+        }
+    }
+    // Once it is kept it stays: only now is it sure that it is there.
+    for (path, what) in [
+        (Some(&change.to), "activate"),
+        (change.base.as_ref(), "reset to"),
+    ] {
+        if let Some(path) = path
+            && !store.is_valid(path)?
+            && change.from.as_ref() != Some(path)
+        {
+            return Err(Failure::Refused
+                .error(format!(
+                    "{purpose}: {path}, which is to {what}, is not in the store"
+                ))
+                .hint("try again: it may have been collected meanwhile")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what runs, its base, what can be returned to and what is under way; lets go of everything else.
+pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
+    let history = read_history(locations)?;
+    let mut keep: BTreeSet<String> = BTreeSet::new();
+    let mut add = |path: &str| {
+        keep.insert(root_name(path));
+    };
+    state.base.iter().for_each(|base| add(&base.toplevel));
+    state.current.iter().for_each(|path| add(path));
+    let sources = state.pin.iter().flat_map(Pin::sources);
+    sources.for_each(&mut add);
+    for entry in reachable(&history, now()) {
+        add(&entry.to);
+        let others = entry.from.iter().chain(&entry.base).map(String::as_str);
+        let sources = entry.pin.iter().flat_map(Pin::sources);
+        others.chain(sources).for_each(&mut add);
+    }
+    if let Some(pending) = &state.pending {
+        add(&pending.to);
+        let others = pending.from.iter().chain(&pending.base).map(String::as_str);
+        let sources = pending.pin.iter().flat_map(Pin::sources);
+        others.chain(sources).for_each(&mut add);
+        // The timer that waits to undo it runs our own executable.
+        let own = Path::new(&pending.to).parent().and_then(own_store_path);
+        own.iter().for_each(|path| add(path));
+    }
+    prune_roots(locations, &keep)?;
+
+    let old = now().saturating_sub(AGE);
+    let logs = history
+        .iter()
+        .rev()
+        .take(LOGS)
+        .filter(|entry| entry.time >= old);
+    let logs: BTreeSet<&str> = logs.map(|entry| entry.transaction.as_str()).collect();
+    let pending = state
+        .pending
+        .as_ref()
+        .map(|pending| pending.transaction.as_str());
+    // Names begin with the time in milliseconds: what is not in the history yet is younger than its last record.
+    let young = logs.iter().max().copied().unwrap_or_default().to_string();
+    prune_logs(locations, |name| {
+        logs.contains(name) || pending == Some(name) || name > young.as_str()
+    })
+}
+
+/// A root is named by what it keeps, so that two entries of the history share one.
+fn root_name(path: &str) -> String {
+    Path::new(path)
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}

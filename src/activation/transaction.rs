@@ -1,0 +1,309 @@
+//! One transaction under the lock: switching, looking, going back, writing down what is.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::confirm::{Armed, arm, disarm, now};
+use super::log::Log;
+use super::login::Sessions;
+use super::rooting::release;
+use super::switch::{Checks, Switch, Switched, Verdict};
+use super::verify::{Before, Looked};
+use super::{Activated, Change, Request, UnitLog, systemd};
+use crate::cli::OnFailedUnits;
+use crate::fault::{Point, step};
+use crate::libnix::{Libnix, Settings, Store};
+use crate::locations::Locations;
+use crate::record::{Entry, Leaves, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history};
+use crate::timings::{Phase, milliseconds};
+
+/// How many units' last words are shown.
+const SHOWN: usize = 5;
+
+/// What a transaction works with.
+pub(super) struct Work<'a> {
+    pub(super) request: &'a Request,
+    pub(super) locations: &'a Locations,
+    pub(super) log: &'a mut Log,
+    pub(super) state: State,
+    pub(super) store: Option<Store>,
+    pub(super) checks: Checks,
+    /// What comes of it.
+    pub(super) activated: Activated,
+    begun: Instant,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(
+        request: &'a Request,
+        locations: &'a Locations,
+        log: &'a mut Log,
+        state: State,
+    ) -> Self {
+        Self {
+            activated: Activated::new(log.path.clone(), state.revision),
+            request,
+            locations,
+            log,
+            state,
+            store: None,
+            checks: Checks::All,
+            begun: Instant::now(),
+        }
+    }
+
+    /// Something that changes nothing about the outcome.
+    pub(super) fn warn(&mut self, text: String) {
+        self.activated.warnings.push(text);
+    }
+
+    fn note(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.warn(format!("{error:#}"));
+        }
+    }
+
+    /// Where a store path lies on disk.
+    pub(super) fn real(&self, path: &str) -> PathBuf {
+        self.store
+            .as_ref()
+            .and_then(|store| store.real_path(path).ok())
+            .unwrap_or_else(|| PathBuf::from(path))
+    }
+
+    /// Makes the change that was prepared.
+    pub(super) fn change(&mut self, change: &Change) {
+        self.advance(Step::Switching);
+        let sessions = Sessions::look(self.locations);
+        let looked = self.switch_to(&change.to, Point::Switch);
+        let outcome = match looked.verdict {
+            Verdict::Well => Outcome::Activated,
+            Verdict::Refused => Outcome::Unchanged,
+            Verdict::UnitsFailed
+                if change.on_failed_units == OnFailedUnits::Keep || change.from.is_none() =>
+            {
+                Outcome::UnitsFailed
+            }
+            Verdict::UnitsFailed | Verdict::Failed => self.go_back(change.from.as_deref()),
+        };
+        self.explain(outcome, &looked.why);
+        self.activated
+            .warnings
+            .extend(sessions.compare(self.locations));
+        match (outcome, change.confirm) {
+            (Outcome::Activated | Outcome::UnitsFailed, Some(seconds)) => {
+                self.wait_for_confirmation(seconds);
+            }
+            _ => self.settle(leaves(outcome), outcome),
+        }
+    }
+
+    /// Nothing is to be switched: the system is the one that runs, and only what is wanted changes.
+    pub(super) fn same(&mut self) {
+        self.settle(Leaves::Done, Outcome::Activated);
+    }
+
+    /// Runs the switch program of a system, and looks at what comes of it.
+    pub(super) fn switch_to(&mut self, to: &str, point: Point) -> Looked {
+        let before = Before::look(self.locations);
+        let since = now();
+        let switched = step(point, || {
+            Switch::prepare(&self.real(to), self.checks, self.log, self.locations)?.run()
+        });
+        let switched = match switched {
+            Ok(switched) => switched,
+            // Whether it was begun is known by looking.
+            Err(error) => Switched::failed(&error),
+        };
+        if point == Point::Switch {
+            self.advance(Step::Verifying);
+        }
+        let looked = step(Point::Verify, || -> Result<Looked> {
+            Ok(before.compare(&switched, to, self.locations))
+        });
+        let looked = looked.unwrap_or_else(|error| Looked::failed(&error));
+        if point == Point::Switch {
+            self.activated.status = switched.status;
+            self.activated.failed_units.clone_from(&looked.failed);
+            if looked.verdict != Verdict::Well {
+                self.activated.last_lines.clone_from(&switched.last_lines);
+            }
+            self.last_words(&looked.failed, since);
+        }
+        self.activated.warnings.extend(looked.warnings.clone());
+        looked
+    }
+
+    fn last_words(&mut self, units: &[String], since: u64) {
+        if !systemd::runs(self.locations) {
+            return;
+        }
+        for unit in units.iter().take(SHOWN) {
+            let lines = systemd::last_words(unit, since);
+            let unit = unit.clone();
+            self.activated.unit_logs.push(UnitLog { unit, lines });
+        }
+    }
+
+    /// Activates the system that ran before.
+    fn go_back(&mut self, from: Option<&str>) -> Outcome {
+        let Some(from) = from else {
+            return Outcome::Stranded;
+        };
+        self.advance(Step::Returning);
+        self.log.say("activating the previous system again");
+        let looked = self.switch_to(from, Point::Return);
+        match looked.verdict {
+            Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
+            Verdict::Refused | Verdict::Failed => {
+                self.warn(format!("on the way back: {}", looked.why));
+                Outcome::Stranded
+            }
+        }
+    }
+
+    /// Says what an outcome means.
+    pub(super) fn explain(&mut self, outcome: Outcome, why: &str) {
+        self.activated.outcome = outcome;
+        let end = match outcome {
+            Outcome::Activated => return,
+            Outcome::Returned => "; the previous system is active again",
+            Outcome::Stranded => ", and the return to the previous system failed too",
+            Outcome::UnitsFailed => "; the change is active all the same",
+            Outcome::Unchanged | Outcome::Superseded => "",
+        };
+        self.activated.explanation = format!("{}: {why}{end}", self.request.purpose);
+    }
+
+    /// Writes down how far it is. What cannot be written now is no reason to leave a machine between two systems.
+    pub(super) fn advance(&mut self, to: Step) {
+        self.state.step(to);
+        let written = self.state.write(self.locations);
+        self.note(written);
+    }
+
+    /// It runs, and stays only if somebody says so in time.
+    fn wait_for_confirmation(&mut self, seconds: u64) {
+        let name = &self.request.transaction;
+        let until = now() + seconds;
+        let armed = step(Point::Arm, || {
+            arm(name, Armed::After, seconds, self.locations)
+        });
+        if armed.is_ok() {
+            disarm(name, &[Armed::Before], self.locations);
+        }
+        self.note(armed);
+        let phases = self.phases_to_now();
+        if let Some(pending) = &mut self.state.pending {
+            pending.confirm_until = Some(until);
+            pending.phases = phases;
+        }
+        self.activated.confirm_until = Some(until);
+        self.state.step(Step::Confirming);
+        let written = step(Point::Commit, || self.state.write(self.locations));
+        self.note(written);
+        self.activated.milliseconds = milliseconds(self.begun.elapsed());
+    }
+
+    fn phases_to_now(&self) -> crate::timings::Phases {
+        let pending = self.state.pending.as_ref();
+        let mut phases = pending
+            .map(|pending| pending.phases.clone())
+            .unwrap_or_default();
+        phases.append(Phase::Activate, self.begun.elapsed());
+        phases
+    }
+
+    /// Writes down what is true now: the state first, it is the only truth.
+    pub(super) fn settle(&mut self, leaves: Leaves, outcome: Outcome) {
+        let phases = self.phases_to_now();
+        if let Some(pending) = self.state.pending.clone() {
+            disarm(
+                &pending.transaction,
+                &[Armed::Before, Armed::After],
+                self.locations,
+            );
+            self.state.end(leaves);
+            let entry = Entry {
+                phases,
+                failed_units: self.activated.failed_units.clone(),
+                ..entry(
+                    &pending,
+                    outcome,
+                    &self.activated.explanation,
+                    self.state.revision,
+                )
+            };
+            self.write_down(&entry, leaves);
+        }
+        self.activated.outcome = outcome;
+        self.activated.revision = self.state.revision;
+        self.activated.milliseconds = milliseconds(self.begun.elapsed());
+    }
+
+    /// The state, the history, the wish, the roots. What cannot be written is a warning: the system runs.
+    pub(super) fn write_down(&mut self, entry: &Entry, leaves: Leaves) {
+        let locations = self.locations;
+        let written = step(Point::Commit, || self.state.write(locations));
+        if written.is_err() {
+            self.warn("what runs could not be written down: once it can, `runtime-module recover --finish` does".into());
+        }
+        self.note(written);
+        let added = step(Point::History, || append_history(locations, entry));
+        self.note(added);
+        if leaves == Leaves::Done {
+            let wanted = Wanted {
+                schema: SCHEMA,
+                modules: self.state.wanted.clone(),
+            };
+            let written = step(Point::Wanted, || wanted.write(locations));
+            self.note(written);
+        }
+        let released = step(Point::Release, || release(locations, &self.state));
+        self.note(released);
+    }
+}
+
+/// How an outcome leaves the state.
+fn leaves(outcome: Outcome) -> Leaves {
+    match outcome {
+        Outcome::Activated | Outcome::UnitsFailed => Leaves::Done,
+        Outcome::Unchanged | Outcome::Returned | Outcome::Superseded => Leaves::AsBefore,
+        Outcome::Stranded => Leaves::Stranded,
+    }
+}
+
+/// The record of a transaction.
+pub(super) fn entry(
+    pending: &Pending,
+    outcome: Outcome,
+    explanation: &str,
+    revision: u64,
+) -> Entry {
+    Entry {
+        revision,
+        transaction: pending.transaction.clone(),
+        purpose: pending.purpose.clone(),
+        time: now(),
+        modules: pending.wanted.clone(),
+        from: pending.from.clone(),
+        to: pending.to.clone(),
+        base: pending.base.clone(),
+        pin: pending.pin.clone(),
+        outcome,
+        explanation: explanation.to_string(),
+        failed_units: Vec::new(),
+        phases: pending.phases.clone(),
+    }
+}
+
+/// Opens a store, for roots and real paths.
+pub(super) fn open_store(url: Option<&str>) -> Result<Store> {
+    let settings = Settings {
+        store: url.map(String::from),
+        ..Settings::default()
+    };
+    Ok(Libnix::open(settings, |_| {})?.store)
+}

@@ -1,0 +1,111 @@
+//! `history`: the transactions of this boot, and which of their states can be returned to. Evaluates nothing.
+
+use std::io::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::Session;
+use crate::error::neutral;
+use crate::plan::{Past, Situation};
+use crate::progress::duration;
+use crate::record::{Entry, read_history};
+
+/// The result (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct History {
+    schema: u64,
+    transactions: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    #[serde(flatten)]
+    entry: Entry,
+    /// Whether its system is the one that runs.
+    running: bool,
+    /// Whether `rollback` can return to it.
+    reachable: bool,
+}
+
+/// Lists them, oldest first.
+pub fn run(session: &Session) -> Result<()> {
+    let situation = Situation::read(&session.locations)?;
+    let entries = read_history(&session.locations)?;
+    let now = now();
+    let reachable: Vec<u64> = Past::all(&entries, now)
+        .iter()
+        .map(|past| past.number)
+        .collect();
+    let last = entries
+        .iter()
+        .rposition(|entry| entry.ran() && Some(&entry.to) == situation.running.as_ref());
+    let rows = entries.into_iter().enumerate().map(|(index, entry)| Row {
+        running: last == Some(index),
+        reachable: entry.ran() && reachable.contains(&entry.revision),
+        entry,
+    });
+    let history = History {
+        schema: 1,
+        transactions: rows.collect(),
+    };
+    session.reporter.finish();
+    let text = if session.global.json {
+        serde_json::to_string_pretty(&history).context("write JSON")? + "\n"
+    } else {
+        human(&history, now)
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("write the result to stdout")
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs())
+}
+
+fn human(history: &History, now: u64) -> String {
+    if history.transactions.is_empty() {
+        return "nothing was changed in this boot\n".into();
+    }
+    let width = |text: fn(&Row) -> &str| {
+        let lengths = history
+            .transactions
+            .iter()
+            .map(|row| text(row).chars().count());
+        lengths.max().unwrap_or(0).min(40)
+    };
+    let purposes = width(|row| &row.entry.purpose);
+    let outcomes = width(|row| row.entry.outcome.words());
+    let mut text = String::new();
+    for row in &history.transactions {
+        let entry = &row.entry;
+        let mark = match (row.running, row.reachable) {
+            (true, _) => '*',
+            (false, true) => ' ',
+            (false, false) => '-',
+        };
+        let took = entry.phases.total().unwrap_or(0.0);
+        let modules = match entry.modules.as_slice() {
+            [] => "no module".to_string(),
+            modules => modules.join(", "),
+        };
+        let line = format!(
+            "{mark}{:>4}  {:purposes$}  {:outcomes$}  {:>7} ago, took {:>7}  {modules}",
+            entry.revision,
+            entry.purpose,
+            entry.outcome.words(),
+            duration(Duration::from_secs(now.saturating_sub(entry.time))),
+            duration(Duration::from_secs_f64(took / 1e3)),
+        );
+        text += &neutral(line.trim_end());
+        text.push('\n');
+    }
+    text + "(* runs now, - cannot be returned to)\n"
+}

@@ -1,0 +1,91 @@
+//! `recover`, `confirm`, and `rollback` of what waits to be confirmed: end a transaction that has not ended. Nothing is
+//! evaluated.
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use super::Session;
+use super::report::{Printed, note, whole_milliseconds};
+use super::request::{activator, patiently, request};
+use crate::activation::{Activated, Errand};
+use crate::cli::Patience;
+use crate::error::{Failed, neutral};
+use crate::plan::Situation;
+use crate::record::Outcome;
+
+/// The result (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ended {
+    schema: u64,
+    command: &'static str,
+    /// Modules that are on now.
+    modules: Vec<String>,
+    activation: Activated,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failed>,
+}
+
+/// Ends it.
+pub fn run(
+    session: &Session,
+    command: &'static str,
+    errand: Errand,
+    patience: Patience,
+) -> Result<()> {
+    patiently(session, patience);
+    let activator = activator(session)?;
+    let purpose = match errand {
+        Errand::Recover { finish: true } => format!("{command} --finish"),
+        _ => command.to_string(),
+    };
+    let mut request = request(session, &purpose, errand);
+    request.wait = whole_milliseconds(patience.wait);
+    session.interrupts.detach()?;
+    let activation = activator.activate(&request, &session.reporter)?;
+    let situation = Situation::read(&session.locations)?;
+    let ended = Ended {
+        schema: 1,
+        command,
+        modules: situation.active().to_vec(),
+        error: activation.error(),
+        activation,
+    };
+    print(session, ended)
+}
+
+fn print(session: &Session, ended: Ended) -> Result<()> {
+    session.interrupts.settle();
+    session.reporter.finish();
+    let text = if session.global.json {
+        serde_json::to_string_pretty(&ended).context("write JSON")? + "\n"
+    } else {
+        note(&ended.activation.warnings);
+        match ended.error {
+            Some(_) => String::new(),
+            None => human(&ended),
+        }
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("write the result to stdout")?;
+    match ended.error {
+        Some(error) if session.global.json => Err(anyhow::Error::from(error).context(Printed)),
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}
+
+fn human(ended: &Ended) -> String {
+    let on = match ended.modules.as_slice() {
+        [] => "no module on".to_string(),
+        modules => format!("{} on", modules.join(", ")),
+    };
+    let why = match ended.activation.outcome {
+        Outcome::Activated if ended.activation.explanation.is_empty() => on,
+        _ => format!("{}; {on}", ended.activation.explanation),
+    };
+    neutral(&why) + "\n"
+}

@@ -1,0 +1,240 @@
+//! What makes a change safe: it can be recovered, confirmed, rolled back, waited for, and refused before anything happens.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Ran, TestEnv};
+
+/// Runs with a fault injected.
+fn faulty(env: &TestEnv, fault: &str, arguments: &[&str]) -> Ran {
+    let mut command = env.command(arguments.iter().chain(&["--progress", "off"]));
+    command.env("RUNTIME_MODULE_FAULT", fault);
+    env.start_running(command).end()
+}
+
+fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
+    env.run(&[arguments, &["--progress", "off"]].concat())
+}
+
+#[test]
+fn what_was_interrupted_is_recovered_either_way() {
+    for (fault, finish) in [
+        ("activator.begin:after", false),
+        ("activator.switch:before", false),
+        ("activator.switch:after", false),
+        ("activator.switch:after", true),
+        ("activator.verify:after", true),
+    ] {
+        let env = TestEnv::new();
+        let base = env.running();
+        let ran = faulty(&env, fault, &["enable", "inline"]);
+        assert_ne!(ran.code, 0, "{fault}");
+        quiet(&env, &["enable", "hello"]).ends_with(5);
+        let recover: &[&str] = if finish {
+            &["recover", "--finish"]
+        } else {
+            &["recover"]
+        };
+        quiet(&env, recover).ok();
+        let on: &[&str] = if finish { &["inline"] } else { &[] };
+        assert_eq!(env.active(), on, "{fault}");
+        assert_eq!(env.running() == base, !finish, "{fault}");
+        assert_eq!(env.state()["pending"], serde_json::Value::Null);
+        quiet(&env, &["recover"])
+            .ends_with(5)
+            .golden("recover-nothing");
+        quiet(&env, &["enable", "conflict-a"]).ok();
+    }
+}
+
+#[test]
+fn what_waits_to_be_confirmed_is_kept_or_undone() {
+    let env = TestEnv::new();
+    let base = env.running();
+    quiet(&env, &["enable", "inline", "--confirm", "60s"])
+        .ok()
+        .golden("enable-confirm");
+    assert_ne!(env.running(), base);
+    env.run(&["status", "inline"])
+        .ok()
+        .golden("status-unconfirmed");
+    quiet(&env, &["enable", "conflict-a"])
+        .ends_with(5)
+        .golden("enable-unconfirmed");
+    quiet(&env, &["confirm"]).ok().golden("confirm");
+    assert_eq!(env.active(), ["inline"]);
+    quiet(&env, &["confirm"])
+        .ends_with(5)
+        .golden("confirm-nothing");
+
+    quiet(&env, &["disable", "inline", "--confirm", "60s"]).ok();
+    quiet(&env, &["rollback"])
+        .ok()
+        .golden("rollback-unconfirmed");
+    assert_eq!(env.active(), ["inline"]);
+    env.processes().end();
+}
+
+#[test]
+fn what_nobody_confirms_is_undone_by_itself() {
+    let env = TestEnv::new();
+    let base = env.running();
+    quiet(&env, &["enable", "inline", "--confirm", "2s"]).ok();
+    assert_ne!(env.running(), base);
+    let begun = Instant::now();
+    while env.running() != base || !env.state()["pending"].is_null() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it was not undone"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    env.processes().wait_to_end();
+    env.run(&["status"]).ok().golden("status-not-confirmed");
+    assert_eq!(env.active(), Vec::<String>::new());
+}
+
+#[test]
+fn earlier_states_can_be_returned_to() {
+    let env = TestEnv::new();
+    quiet(&env, &["rollback"])
+        .ends_with(5)
+        .golden("rollback-nothing");
+    quiet(&env, &["enable", "inline"]).ok();
+    let one = env.running();
+    quiet(&env, &["enable", "conflict-a"]).ok();
+    quiet(&env, &["enable", "failing-activation"]).ends_with(6);
+    quiet(&env, &["rollback"]).ok().golden("rollback");
+    assert_eq!(
+        (env.running(), env.active()),
+        (one, vec!["inline".to_string()])
+    );
+    quiet(&env, &["rollback", "9"])
+        .ends_with(2)
+        .golden("rollback-unknown");
+    quiet(&env, &["rollback", "1"]).ok();
+    assert_eq!(env.active(), Vec::<String>::new());
+    env.run(&["history"]).ok().golden("history");
+    let history = env.json(&["history"]);
+    let told: Vec<_> = history["transactions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| {
+            (
+                one["revision"].as_u64(),
+                one["outcome"].clone(),
+                one["reachable"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told[3],
+        (Some(4), json!("returned"), json!(false)),
+        "{history}"
+    );
+    assert_eq!(told.len(), 6, "{history}");
+}
+
+#[test]
+fn another_hosts_system_is_refused_before_it_is_built() {
+    let env = TestEnv::new();
+    let outputs = env.outputs();
+    let apply = ["apply", "--host", "bare"];
+    quiet(&env, &apply).ends_with(5).golden("wrong-host");
+    assert_eq!(env.outputs(), outputs);
+    quiet(&env, &[&apply[..], &["--force"]].concat()).ends_with(5);
+    quiet(&env, &[&apply[..], &["--dry-run"]].concat())
+        .ok()
+        .golden("wrong-host-dry-run");
+    quiet(&env, &[&apply[..], &["--allow", "wrong-host"]].concat())
+        .ok()
+        .golden("wrong-host-allowed");
+}
+
+#[test]
+fn a_switch_inhibitor_is_refused_and_can_be_passed() {
+    let env = TestEnv::new();
+    quiet(&env, &["enable", "inhibitor"])
+        .ends_with(5)
+        .golden("inhibitor");
+    quiet(&env, &["enable", "inhibitor", "--allow", "inhibitors"])
+        .ok()
+        .golden("inhibitor-allowed");
+}
+
+#[test]
+fn what_needs_a_reboot_is_told() {
+    let env = TestEnv::new();
+    std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
+    quiet(&env, &["enable", "kernel"])
+        .ok()
+        .golden("reboot-needed");
+    quiet(&env, &["enable", "init-interface"])
+        .ends_with(9)
+        .golden("init-interface");
+}
+
+#[test]
+fn a_switch_by_somebody_else_is_met_politely() {
+    let env = TestEnv::new();
+    let lock: PathBuf = env.root("run/nixos/switch-to-configuration.lock");
+    let holder = env
+        .other("/usr/bin/flock")
+        .arg(&lock)
+        .args(["sleep", "3"])
+        .spawn();
+    let mut holder = holder.expect("flock");
+    env.processes().wait_for("sleep 3");
+    quiet(&env, &["enable", "inline"])
+        .ends_with(5)
+        .golden("switch-elsewhere");
+    assert!(env.state()["pending"].is_null());
+    quiet(&env, &["enable", "inline", "--wait", "60s"]).ok();
+    holder.wait().expect("it ended");
+}
+
+#[test]
+fn a_foreign_switch_ends_what_waited_to_be_confirmed() {
+    let env = TestEnv::new();
+    let base = env.running();
+    quiet(&env, &["enable", "inline", "--confirm", "3s"]).ok();
+    let ours = env.running();
+    env.run(&["__switched"]).ok();
+    assert!(env.state()["pending"].is_null());
+    env.processes().wait_to_end();
+    assert!(
+        env.running() == ours && ours != base,
+        "it was undone all the same"
+    );
+}
+
+#[test]
+fn no_failed_run_leaves_roots_or_files() {
+    let env = TestEnv::new();
+    quiet(&env, &["enable", "inline"]).ok();
+    let listing = || {
+        let folder = env.root("run/runtime-modules/roots");
+        let entries = std::fs::read_dir(folder).expect("roots");
+        let mut names: Vec<_> = entries
+            .map(|one| one.expect("an entry").file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = listing();
+    for fault in [
+        "activator.root:after:eio",
+        "activator.begin:before:enospc",
+        "write.state:before:short=9",
+        "activator.preflight:after:eio",
+    ] {
+        let ran = faulty(&env, fault, &["enable", "conflict-a"]);
+        assert_ne!(ran.code, 0, "{fault}");
+        assert_eq!(listing(), before, "{fault}: {}", ran.stderr);
+        assert!(env.state()["pending"].is_null(), "{fault}");
+        assert_eq!(env.active(), ["inline"], "{fault}");
+    }
+}

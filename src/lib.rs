@@ -64,7 +64,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<u8> {
     let root = cli.global.root.clone().unwrap_or_else(|| "/".into());
     let locations = locations::Locations::new(&root, &root);
     match &cli.command {
-        cli::Command::Evaluate => evaluation::evaluator_role().map(|()| 0),
+        cli::Command::Evaluate => evaluation::evaluator_role(None).map(|()| 0),
         cli::Command::Activate => activation::relay_role().map(|()| 0),
         cli::Command::Transact { transaction } => {
             activation::activator_role(&locations, transaction).map(|()| 0)

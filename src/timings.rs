@@ -50,6 +50,9 @@ impl Phase {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Phases {
+    /// libnix is opened: its settings and the store. Not shown to people, who cannot do anything about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    open: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lock: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,6 +90,11 @@ impl Phases {
     /// Milliseconds of the whole run.
     pub fn total(&self) -> Option<f64> {
         self.total
+    }
+
+    /// libnix is open, after so long.
+    pub fn opened(&mut self, time: Duration) {
+        *self.open.get_or_insert(0.0) += milliseconds(time);
     }
 
     /// Adds to a phase.

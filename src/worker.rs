@@ -154,7 +154,7 @@ impl EvaluatorProcess {
 
     /// Makes one out of this process, which must not have other threads yet; it runs `role`. It need not load libnix
     /// again, which takes longer than all else that starting one takes.
-    pub fn fork(start: &EvaluatorStart, role: fn() -> u8) -> Result<Self> {
+    pub fn fork(start: &EvaluatorStart, role: impl FnOnce() -> u8) -> Result<Self> {
         let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
         let (out, their_out) = pipe().context("make a pipe")?;
         let (err, their_err) = pipe().context("make a pipe")?;

@@ -34,6 +34,9 @@ use crate::record::{Step, read_history};
 pub use report::Printed;
 pub use shell::candidates;
 
+/// libnix's verbosity at which it says which files it evaluates.
+const TALKATIVE: u8 = 4;
+
 /// What every command works with.
 pub struct Session {
     /// What was asked for.
@@ -53,13 +56,18 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a run, with an evaluator in waiting where it will probably evaluate.
-    pub fn begin(global: Global, environment: Environment, evaluates: bool) -> Result<Self> {
-        let evaluator = if evaluates {
-            Some(Waiting::fork(memory(&global, &environment))?)
-        } else {
-            None
-        };
+    /// Begins a run, with an evaluator in waiting where there will probably be something `to_evaluate`.
+    pub fn begin(
+        global: Global,
+        environment: Environment,
+        to_evaluate: Option<&Run>,
+    ) -> Result<Self> {
+        let evaluator = to_evaluate
+            .map(|run| {
+                let settings = evaluation_settings(&global, run);
+                Waiting::fork(memory(&global, &environment), settings)
+            })
+            .transpose()?;
         let style = Style {
             kind: Kind::decide(global.progress, global.json, environment.dumb_terminal),
             build_logs: global.print_build_logs,
@@ -87,19 +95,7 @@ impl Session {
 
     /// How libnix is opened; `verbosity` is what it makes messages up to.
     fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
-        Settings {
-            store: self.global.store.clone(),
-            options: self
-                .global
-                .option
-                .chunks_exact(2)
-                .map(|pair| (pair[0].clone(), pair[1].clone()))
-                .collect(),
-            show_trace: self.global.show_trace,
-            impure: self.global.impure,
-            allow_import_from_derivation,
-            verbosity: verbosity.max(1 + self.global.verbose),
-        }
+        settings(&self.global, allow_import_from_derivation, verbosity)
     }
 
     /// An evaluator that waits for a request: the one that was forked off at the start, if it still waits.
@@ -109,6 +105,26 @@ impl Session {
             None => Waiting::start(memory(&self.global, &self.environment)),
         }
     }
+}
+
+/// How libnix is opened; `verbosity` is what it makes messages up to.
+fn settings(global: &Global, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
+    let options = global.option.chunks_exact(2);
+    Settings {
+        store: global.store.clone(),
+        options: options
+            .map(|pair| (pair[0].clone(), pair[1].clone()))
+            .collect(),
+        show_trace: global.show_trace,
+        impure: global.impure,
+        allow_import_from_derivation,
+        verbosity: verbosity.max(1 + global.verbose),
+    }
+}
+
+/// How it is opened to evaluate what is to run.
+fn evaluation_settings(global: &Global, run: &Run) -> Settings {
+    settings(global, !run.dry_run || run.allow_ifd, TALKATIVE)
 }
 
 /// How the evaluator's heap is chosen.
@@ -152,11 +168,12 @@ fn interrupted(why: Exit) -> Failed {
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<()> {
-    let evaluates = matches!(
-        cli.command,
-        Command::Enable(_) | Command::Disable(_) | Command::Apply(_) | Command::Rebuild(_)
-    );
-    let session = Session::begin(cli.global, cli.environment, evaluates)?;
+    let to_evaluate = match &cli.command {
+        Command::Enable(change) | Command::Disable(change) => Some(&change.run),
+        Command::Apply(run) | Command::Rebuild(run) => Some(run),
+        _ => None,
+    };
+    let session = Session::begin(cli.global, cli.environment, to_evaluate)?;
     let result = dispatch(&session, cli.command);
     session.interrupts.settle();
     session.reporter.finish();

@@ -1,12 +1,12 @@
 //! What is to run, found or made: evaluates and realises, or in a dry run only asks what realising would take.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::Session;
 use super::recall::{Found, Recall, Recalled};
+use super::{Session, evaluation_settings};
 use crate::activation::{Findings, Machine, Profile, compare, space};
 use crate::cache::Estimate;
 use crate::cli::Run;
@@ -21,9 +21,6 @@ use crate::plan::{Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
 use crate::record::Pin;
 use crate::timings::Phase;
-
-/// libnix's verbosity at which it says which files it evaluates.
-const TALKATIVE: u8 = 4;
 
 /// What is to run, found or made.
 pub struct Reached {
@@ -89,10 +86,13 @@ pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -
 }
 
 fn open(session: &Session) -> Result<Libnix> {
+    let begun = Instant::now();
     let reporter = session.reporter.clone();
-    Libnix::open(session.settings(false, 1), move |event: Event| {
+    let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
         reporter.libnix(event);
-    })
+    });
+    session.reporter.opened(begun.elapsed());
+    libnix
 }
 
 /// What making a system works with.
@@ -343,7 +343,7 @@ fn evaluation_request(
     run: &Run,
 ) -> Request {
     Request {
-        settings: session.settings(!run.dry_run || run.allow_ifd, TALKATIVE),
+        settings: evaluation_settings(&session.global, run),
         flake: FlakeSource {
             url: pin.url.clone(),
             reference: pin.locked.clone(),

@@ -20,7 +20,7 @@ use super::explain::Problem;
 use super::pin::pinned_inputs;
 use super::{Answer, Evaluated, Facts, Request, Target, explain, heap};
 use crate::fault::{Point, step};
-use crate::libnix::{Evaluator, Expression, Libnix, interrupt};
+use crate::libnix::{Evaluator, Expression, Libnix, Settings, interrupt};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
 
@@ -36,8 +36,9 @@ pub const SYSTEM_TEXT: &str = include_str!("system.nix");
 /// For how long libnix's events wait for others, to go out together.
 const MOMENT: Duration = Duration::from_millis(20);
 
-/// Runs the role on stdin, which is a socket to the client.
-pub fn run() -> Result<()> {
+/// Runs the role on stdin, which is a socket to the client. Where it is known beforehand how libnix is to be opened, that
+/// is done while the client is still thinking; otherwise the request says it.
+pub fn run(settings: Option<Settings>) -> Result<()> {
     let socket = std::io::stdin()
         .as_fd()
         .try_clone_to_owned()
@@ -45,14 +46,19 @@ pub fn run() -> Result<()> {
     let mut socket = UnixStream::from(socket);
     send(&mut socket, &Greeting::ours())?;
     let mut requests = BufReader::new(socket.try_clone().context("share the socket")?);
-    let Some(request) = receive::<Request>(&mut requests)? else {
-        return Ok(());
+    let mut first = None;
+    let settings = match settings {
+        Some(settings) => settings,
+        None => match receive::<Request>(&mut requests)? {
+            Some(request) => first.insert(request).settings.clone(),
+            None => return Ok(()),
+        },
     };
     let mut signals = Signals::new([SIGINT, SIGTERM]).context("listen for signals")?;
     let (queue, outbox) = channel();
     let events = queue.clone();
     let libnix = step(Point::EvaluatorOpen, || {
-        Libnix::open(request.settings.clone(), move |event| {
+        Libnix::open(settings, move |event| {
             // The client is gone where this fails, and we will be too.
             let _ = events.send(Answer::Libnix { event });
         })
@@ -67,22 +73,29 @@ pub fn run() -> Result<()> {
         queue,
         writer: writer.thread().clone(),
     };
+    let (hand_over, mut asked) = channel::<Request>();
     std::thread::spawn(move || {
-        let failed = |error: &anyhow::Error| Answer::Failed {
-            failed: explain::error(&request, error),
+        let failed = |request: &Request, error: &anyhow::Error| Answer::Failed {
+            failed: explain::error(request, error),
         };
+        let lent = &mut asked;
         let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
-            let last = match evaluate(evaluator, &request, &answers) {
-                Ok(evaluated) => Answer::Done {
-                    evaluated: Box::new(evaluated),
-                },
-                Err(error) => failed(&error),
-            };
-            if let Err(error) = step(Point::EvaluatorAnswer, || {
-                answers.say(last);
-                anyhow::Ok(())
-            }) {
-                answers.say(failed(&error));
+            // Taken whole: a receiver may be lent to another thread, but not shared with one.
+            let asked = lent;
+            // Without a request the client has hung up, and the process ends.
+            if let Ok(request) = asked.recv() {
+                let last = match evaluate(evaluator, &request, &answers) {
+                    Ok(evaluated) => Answer::Done {
+                        evaluated: Box::new(evaluated),
+                    },
+                    Err(error) => failed(&request, &error),
+                };
+                if let Err(error) = step(Point::EvaluatorAnswer, || {
+                    answers.say(last);
+                    anyhow::Ok(())
+                }) {
+                    answers.say(failed(&request, &error));
+                }
             }
             // The process stays until the client hangs up, and with it the temporary roots of what was made. To take a
             // whole NixOS apart value by value would cost 30 ms, and what for: the process ends.
@@ -91,9 +104,15 @@ pub fn run() -> Result<()> {
             }
         });
         let Err(error) = opened;
-        answers.say(failed(&error));
+        if let Ok(request) = asked.recv() {
+            answers.say(failed(&request, &error));
+        }
         std::mem::forget(libnix);
     });
+    if let Some(request) = first.map_or_else(|| receive(&mut requests), |first| Ok(Some(first)))? {
+        // The thread only ends with the process.
+        let _ = hand_over.send(request);
+    }
     // Nothing more is expected but the end.
     let _ = receive::<Request>(&mut requests);
     drop(writer);

@@ -208,13 +208,16 @@ impl Waiting {
         })
     }
 
-    /// Makes one out of this process as long as it has no other threads; much quicker.
-    pub fn fork(memory: Memory) -> Result<Self> {
+    /// Makes one out of this process as long as it has no other threads; much quicker. It opens libnix with `settings`
+    /// while the client still thinks.
+    pub fn fork(memory: Memory, settings: Settings) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),
         };
         Ok(Self {
-            process: EvaluatorProcess::fork(&start, || crate::role(evaluator::run()))?,
+            process: EvaluatorProcess::fork(&start, || {
+                crate::role(evaluator::run(Some(settings)))
+            })?,
             initial_heap: start.initial_heap,
         })
     }

@@ -139,6 +139,11 @@ impl Reporter {
         let _ = self.reports.send(report);
     }
 
+    /// libnix is open, after so long.
+    pub fn opened(&self, time: Duration) {
+        lock(&self.shared.phases).opened(time);
+    }
+
     /// A phase begins.
     pub fn begin(&self, phase: Phase) {
         if phase == Phase::Evaluate {

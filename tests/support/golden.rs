@@ -21,7 +21,7 @@ const CHANGING: [(&str, &str); 19] = [
     // Times, also those that are aligned.
     (r" *\b(\d+ m \d\d s|\d+(\.\d+)? (ms|s))\b", " <time>"),
     (
-        r#"("milliseconds"|"cpu"|"lock"|"evaluate"|"query"|"fetch"|"build"|"activate"|"total"): [\d.]+"#,
+        r#"("milliseconds"|"cpu"|"open"|"lock"|"evaluate"|"query"|"fetch"|"build"|"activate"|"total"): [\d.]+"#,
         "$1: <time>",
     ),
     (r#"("time"|"lastModified"): \d+"#, "$1: <time>"),

@@ -16,7 +16,7 @@ use crate::error::{Failed, Failure};
 
 pub use nix_ffi::{
     Activity, BuildResult, Event, ExpectedKind, LockRequest, LockedFlake, Missing, NixError,
-    Position, Progress, Store, interrupt,
+    Position, Progress, Store, fork, interrupt,
 };
 
 /// libnix recurses deeply; its own command runs with a stack of this size too (NixOS/nix, `src/nix/main.cc`).

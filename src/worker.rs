@@ -158,7 +158,7 @@ impl EvaluatorProcess {
         let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
         let (out, their_out) = pipe().context("make a pipe")?;
         let (err, their_err) = pipe().context("make a pipe")?;
-        let forked = nix_ffi::fork(&start.variables()).context("start the evaluator")?;
+        let forked = crate::libnix::fork(&start.variables()).context("start the evaluator")?;
         if let Some(pid) = forked {
             return Self::of(pid, ours, out, err);
         }

@@ -42,6 +42,14 @@
         else
           build pkgs (lib.last (releases pkgs));
 
+      # Until 25.11 the name was another formatter's.
+      nixfmt =
+        pkgs:
+        if builtins.compareVersions lib.trivial.release "25.11" < 0 then
+          pkgs.nixfmt-rfc-style
+        else
+          pkgs.nixfmt;
+
       tests = import ./nixos/tests {
         inherit self;
         pkgs = nixpkgs.legacyPackages.x86_64-linux;
@@ -90,7 +98,7 @@
         pkgs:
         import ./nixos/checks.nix {
           inherit self pkgs;
-          formatter = self.formatter.${pkgs.stdenv.hostPlatform.system};
+          nixfmt = nixfmt pkgs;
         }
         // lib.optionalAttrs (pkgs.stdenv.hostPlatform.system == "x86_64-linux") (
           self.lib.checks {
@@ -115,8 +123,17 @@
 
       lib = import ./nixos/lib.nix { inherit lib; };
 
-      # NixOS's own style; the package had another name until 25.11.
-      formatter = perSystem (pkgs: pkgs.nixfmt-tree or pkgs.nixfmt-rfc-style);
+      # NixOS's own style, for all files but the fixtures that are there to be no Nix.
+      formatter = perSystem (
+        pkgs:
+        if pkgs ? nixfmt-tree then
+          pkgs.nixfmt-tree.override {
+            nixfmtPackage = nixfmt pkgs;
+            settings.formatter.nixfmt.excludes = [ "**/syntax-error.nix" ];
+          }
+        else
+          nixfmt pkgs
+      );
 
       # Everything that `make` needs, and on NixOS nothing else does.
       devShells = perSystem (pkgs: {

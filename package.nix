@@ -53,7 +53,7 @@ rustPlatform.buildRustPackage {
   env.BINDGEN_EXTRA_CLANG_ARGS = "-std=c2x";
 
   # Unit tests run here; what needs a store of its own runs by `make test`.
-  cargoTestFlags = [ "--bins" ];
+  cargoTestFlags = [ "--lib" ];
 
   # Made by the program itself, of its own command line.
   postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''

@@ -2,7 +2,7 @@
 {
   self,
   pkgs,
-  formatter,
+  nixfmt,
 }:
 let
   inherit (pkgs) lib;
@@ -10,7 +10,7 @@ let
 in
 {
   format =
-    pkgs.runCommand "format" { nativeBuildInputs = [ (lib.getBin formatter) ]; }
+    pkgs.runCommand "format" { nativeBuildInputs = [ nixfmt ]; }
       # One fixture is there to be no Nix.
       ''
         find ${self} -name '*.nix' ! -name syntax-error.nix -print0 | xargs -0 nixfmt --check

@@ -1,7 +1,13 @@
-# A server, with modules of its own: as paths, in a folder, and one written where it is declared.
+# A server, with modules of its own: in a folder, and one written where it is declared. That one uses a special argument
+# and a package of an overlay of the host, which hold for runtime modules as for all others.
 { self, ... }:
 {
   networking.hostName = "server";
+  nixpkgs.overlays = [
+    (_final: previous: {
+      trial = previous.writeText "trial" "Something is being tried out.\n";
+    })
+  ];
 
   services.openssh.enable = true;
   networking.firewall.allowedTCPPorts = [ 80 ];
@@ -14,7 +20,17 @@
     restoreAtBoot = true;
     modules = self.lib.modulesIn ./modules // {
       motd = {
-        module.users.motd = "Something is being tried out.";
+        module =
+          {
+            lib,
+            pkgs,
+            self,
+            ...
+          }:
+          {
+            users.motd = lib.mkIf (self ? nixosConfigurations) "Something is being tried out.";
+            environment.etc.trial.source = pkgs.trial;
+          };
         description = "Says at every login that something is being tried out";
       };
     };

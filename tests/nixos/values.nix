@@ -135,6 +135,7 @@ in
   server = {
     web = server.services.nginx.enable;
     inherit (server.users) motd;
+    of-an-overlay = server.environment.etc.trial.source.name;
     firewall = server.networking.firewall.allowedTCPPorts;
   };
 }

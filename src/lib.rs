@@ -6,6 +6,7 @@
 mod activation;
 mod baked;
 mod cache;
+mod checking;
 mod cli;
 mod commands;
 mod error;
@@ -65,6 +66,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<u8> {
     let locations = locations::Locations::new(&root, &root);
     match &cli.command {
         cli::Command::Evaluate => evaluation::evaluator_role(None).map(|()| 0),
+        cli::Command::Template => checking::template_role().map(|()| 0),
         cli::Command::Activate => activation::relay_role().map(|()| 0),
         cli::Command::Transact { transaction } => {
             activation::activator_role(&locations, transaction).map(|()| 0)

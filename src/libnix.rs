@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Failed, Failure};
 
 pub use nix_ffi::{
-    Activity, BuildResult, Event, ExpectedKind, LockRequest, LockedFlake, Missing, NixError,
-    Position, Progress, Store, fork, interrupt,
+    Activity, BuildResult, Event, ExpectedKind, ForkError, Forked, LockRequest, LockedFlake,
+    Missing, NixError, Position, Progress, Store, fork, fork_child, interrupt, print_to,
 };
 
 /// libnix recurses deeply; its own command runs with a stack of this size too (NixOS/nix, `src/nix/main.cc`).
@@ -89,6 +89,11 @@ impl Libnix {
         nix_ffi::list_settings(&builder, flakes).context("list the Nix settings")
     }
 
+    /// An evaluator on this very thread, for a process that is to have no other. Its stack is the caller's business.
+    pub fn evaluator_here(&self) -> Result<Evaluator> {
+        Evaluator::open(&self.store, &self.settings)
+    }
+
     /// Runs `work` on a thread that evaluation needs (its stack, the collector's knowledge of it), with an evaluator.
     pub fn with_evaluator<T: Send>(
         &self,
@@ -106,6 +111,16 @@ impl Libnix {
                 .unwrap_or_else(|_| Err(anyhow!("the evaluation thread panicked")))
         })
     }
+}
+
+/// From now on evaluation only computes what it would write into the store. Before libnix is opened.
+pub fn compute_only() {
+    nix_ffi::set_read_only();
+}
+
+/// The stack that evaluation needs, bytes.
+pub fn evaluation_stack() -> u64 {
+    EVALUATION_STACK as u64
 }
 
 /// The release of libnix that runs.
@@ -245,21 +260,27 @@ impl Evaluator {
         locked.0.read(&self.state)
     }
 
-    /// Applies a function of ours to the flake's outputs, the top of its source and a request in JSON; nothing is forced yet.
+    /// The flake's outputs and the top of its source. What is forced in them stays forced as long as they live.
+    pub fn outputs(&self, locked: &Locked) -> Result<Outputs, NixError> {
+        Ok(Outputs {
+            outputs: locked.0.outputs(&self.state)?,
+            source: locked.0.source(&self.state)?,
+        })
+    }
+
+    /// Applies a function of ours to a flake's outputs, the top of its source and a request in JSON; nothing is forced yet.
     pub fn apply(
         &self,
         function: &Expression,
-        locked: &Locked,
+        flake: &Outputs,
         request: &str,
     ) -> Result<Value<'_>, NixError> {
-        let outputs = locked.0.outputs(&self.state)?;
-        let source = locked.0.source(&self.state)?;
         let text = nix_ffi::Value::string(&self.state, request)?;
         let value = nix_ffi::apply(
             &self.state,
             function.text,
             function.name,
-            &[&outputs, &source, &text],
+            &[&flake.outputs, &flake.source, &text],
         )?;
         Ok(Value {
             value,
@@ -279,6 +300,12 @@ pub struct Expression {
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
+}
+
+/// What a locked flake gives.
+pub struct Outputs {
+    outputs: nix_ffi::Value,
+    source: nix_ffi::Value,
 }
 
 /// A flake, locked.

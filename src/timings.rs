@@ -152,6 +152,20 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// What was counted since `before`.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            thunks: self.thunks.saturating_sub(before.thunks),
+            function_calls: self.function_calls.saturating_sub(before.function_calls),
+            primop_calls: self.primop_calls.saturating_sub(before.primop_calls),
+            lookups: self.lookups.saturating_sub(before.lookups),
+            values: self.values.saturating_sub(before.values),
+            allocated_bytes: self.allocated_bytes.saturating_sub(before.allocated_bytes),
+            collections: self.collections.saturating_sub(before.collections),
+            ..self.clone()
+        }
+    }
+
     /// Reads what libnix prints (`EvalState::printStatistics`); what a release does not print stays 0.
     pub fn from_statistics(text: &str) -> Self {
         let statistics: serde_json::Value = serde_json::from_str(text).unwrap_or_default();

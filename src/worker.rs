@@ -26,6 +26,9 @@ pub const PROTOCOL: u32 = 1;
 /// The evaluator's hidden command.
 const EVALUATOR: &str = "__evaluate";
 
+/// The template's.
+const TEMPLATE: &str = "__template";
+
 /// How long an interrupted evaluator has to end by itself. A hot loop never does.
 const GRACE: Duration = Duration::from_millis(700);
 
@@ -101,6 +104,8 @@ pub fn greet(from: &mut impl BufRead) -> Result<Option<Greeting>> {
 pub struct EvaluatorStart {
     /// The heap that the collector begins with, bytes; none for libnix's own choice.
     pub initial_heap: Option<u64>,
+    /// Whether it is a template, which forks evaluators (`checking/template.rs`).
+    pub template: bool,
 }
 
 impl EvaluatorStart {
@@ -110,7 +115,9 @@ impl EvaluatorStart {
         let counters = ("NIX_SHOW_STATS_PATH", "/dev/stdout".to_string());
         let heap = self.initial_heap;
         let heap = heap.map(|bytes| ("GC_INITIAL_HEAP_SIZE", bytes.to_string()));
-        std::iter::once(counters).chain(heap).collect()
+        // The collector's helpers would be threads that a fork does not copy.
+        let alone = self.template.then(|| ("GC_MARKERS", "1".to_string()));
+        std::iter::once(counters).chain(heap).chain(alone).collect()
     }
 }
 
@@ -139,7 +146,7 @@ impl EvaluatorProcess {
         let (out, their_out) = pipe().context("make a pipe")?;
         let (err, their_err) = pipe().context("make a pipe")?;
         let child = Command::new(std::env::current_exe().context("find our own executable")?)
-            .arg(EVALUATOR)
+            .arg(if start.template { TEMPLATE } else { EVALUATOR })
             .stdin(OwnedFd::from(theirs))
             .stdout(their_out)
             .stderr(their_err)
@@ -184,6 +191,13 @@ impl EvaluatorProcess {
     /// Sends a request.
     pub fn request<T: Serialize>(&mut self, message: &T) -> Result<()> {
         send(&mut self.requests, message).context("ask the evaluator")
+    }
+
+    /// Another end to send requests by, for another thread than the one that listens.
+    pub fn sender(&self) -> Result<UnixStream> {
+        self.requests
+            .try_clone()
+            .context("share the evaluator's socket")
     }
 
     /// A handle by which another thread can stop it.
@@ -247,6 +261,11 @@ fn drain(mut pipe: PipeReader) -> JoinHandle<Vec<u8>> {
 pub struct Stopper(Pid);
 
 impl Stopper {
+    /// Its process.
+    pub fn process(self) -> Pid {
+        self.0
+    }
+
     /// Interrupts it, waits a moment, kills it.
     pub fn stop(self) {
         let _ = kill(self.0, Signal::SIGINT);

@@ -11,6 +11,7 @@ mod cli {
     mod bad_input;
     mod cache;
     mod changes;
+    mod checking;
     mod completions;
     mod corpus;
     mod daemon;

@@ -10,6 +10,7 @@ mod callback;
 mod context;
 mod eval;
 mod flake;
+mod fork;
 mod logger;
 mod process;
 mod settings;
@@ -20,6 +21,7 @@ mod sys;
 pub use context::{NixError, Position, Trace};
 pub use eval::{Value, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
+pub use fork::{ForkError, Forked, fork_child, print_to, threads};
 pub use logger::{Activity, Event, ExpectedKind, Progress, install_logger, set_verbosity};
 pub use process::{
     Versions, fork, init_process, interrupt, interrupted, reset_interrupt, versions,

@@ -2,10 +2,10 @@
 
 use anyhow::Result;
 
-use super::Session;
 use super::reach::{Reached, reach};
 use super::report::{self, Report};
 use super::request::{activator, patiently, request};
+use super::{Session, prefetch};
 use crate::activation::{Change, Errand, unended};
 use crate::cli::Run;
 use crate::fault::{self, Point};
@@ -13,6 +13,14 @@ use crate::plan::{Decision, Plan, Situation, Wish, decide};
 
 /// Carries out a wish.
 pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
+    let changed = carry_out(session, wish, run);
+    if changed.is_ok() {
+        prefetch::afterwards(session, &run.prefetch);
+    }
+    changed
+}
+
+fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     patiently(session, run.patience);
     let mut situation = Situation::read(&session.locations)?;
     if !run.dry_run {

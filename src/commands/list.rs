@@ -10,6 +10,7 @@ use crate::error::{Failure, neutral};
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Situation, Source, source_to_list};
+use crate::record::Pin;
 use crate::registry::{Origin, Registered, description};
 
 /// The result (`docs/json.md`).
@@ -67,28 +68,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     if let Some(baked) = situation.baked.as_ref().filter(|_| !elsewhere) {
         return Ok(baked.registry());
     }
-    let source = source_to_list(situation, &session.global, &session.here)?;
-    let pin = match source {
-        Source::Pinned(pin) => *pin,
-        Source::Reference {
-            reference,
-            base,
-            overrides,
-            host,
-            of,
-        } => {
-            let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
-            let to_pin = ToPin {
-                reference: &reference,
-                shown: &reference,
-                base: &base,
-                overrides: &overrides,
-                host: &host,
-                of: of.as_deref(),
-            };
-            pin(&libnix, &to_pin)?.0
-        }
-    };
+    let pin = source(session, situation)?;
     let request = Request {
         settings: session.settings(true, 1),
         flake: FlakeSource {
@@ -116,6 +96,31 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
             .into());
     }
     Ok(evaluated.registry)
+}
+
+/// The source that is to be looked at, pinned for this run.
+pub fn source(session: &Session, situation: &Situation) -> Result<Pin> {
+    match source_to_list(situation, &session.global, &session.here)? {
+        Source::Pinned(pin) => Ok(*pin),
+        Source::Reference {
+            reference,
+            base,
+            overrides,
+            host,
+            of,
+        } => {
+            let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
+            let to_pin = ToPin {
+                reference: &reference,
+                shown: &reference,
+                base: &base,
+                overrides: &overrides,
+                host: &host,
+                of: of.as_deref(),
+            };
+            Ok(pin(&libnix, &to_pin)?.0)
+        }
+    }
 }
 
 fn human(list: &List) -> String {

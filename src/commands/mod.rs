@@ -3,8 +3,10 @@
 mod boot;
 mod cache;
 mod change;
+mod check;
 mod history;
 mod list;
+mod prefetch;
 mod reach;
 mod recall;
 mod recover;
@@ -188,6 +190,8 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Reset(run) => change(Wish::Reset, &run),
         Command::Apply(run) => change(Wish::Apply, &run),
         Command::Rebuild(run) => change(Wish::Rebuild, &run),
+        Command::Prefetch(args) => prefetch::run(session, &args.names),
+        Command::Check(args) => check::run(session, &args),
         Command::Cache(args) => cache::run(session, args.what.unwrap_or_default()),
         Command::Recover(args) => {
             let errand = Errand::Recover {
@@ -206,6 +210,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Man { page } => shell::man(page.as_deref()),
         // Roles, which are no commands.
         Command::Evaluate
+        | Command::Template
         | Command::Activate
         | Command::Transact { .. }
         | Command::Expire { .. }

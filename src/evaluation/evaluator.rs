@@ -20,12 +20,12 @@ use super::explain::Problem;
 use super::pin::pinned_inputs;
 use super::{Answer, Evaluated, Facts, Request, Target, explain, heap};
 use crate::fault::{Point, step};
-use crate::libnix::{Evaluator, Expression, Libnix, Settings, interrupt};
+use crate::libnix::{Evaluator, Expression, Libnix, Settings, Value, interrupt};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
 
 /// Our own expression.
-const SYSTEM: Expression = Expression {
+pub const SYSTEM: Expression = Expression {
     name: "system.nix",
     text: SYSTEM_TEXT,
 };
@@ -177,13 +177,8 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     });
 
     let begun = Instant::now();
-    let text = json!({
-        "host": request.host,
-        "modules": request.modules,
-        "toplevel": request.target != Target::Registry,
-    })
-    .to_string();
-    let value = evaluator.apply(&SYSTEM, &locked, &text)?;
+    let outputs = evaluator.outputs(&locked)?;
+    let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;
     let mut evaluated = Evaluated {
         inputs: pinned_inputs(&told)?,
         source: told.source,
@@ -191,26 +186,11 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
         lock_changed: told.lock_changed,
         ..Evaluated::default()
     };
-    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
-        return Err(explain::problem(request, &problem).into());
-    }
-    if request.target == Target::Registry {
-        evaluated.registry = value.get("registry")?;
-    } else {
-        evaluated.warnings = value.get("warnings")?;
+    read(&value, request, &mut evaluated, |warnings| {
         answers.say(Answer::Warnings {
-            warnings: evaluated.warnings.clone(),
+            warnings: warnings.to_vec(),
         });
-        let failed: Vec<String> = value.get("failedAssertions")?;
-        if !failed.is_empty() {
-            return Err(explain::assertions(request, &failed).into());
-        }
-        evaluated.toplevel = Some(step(Point::EvaluatorEvaluate, || value.get("toplevel"))?);
-        evaluated.facts = value.get::<Facts>("facts")?;
-        if request.target == Target::ToplevelAndBase {
-            evaluated.base = Some(value.get("base")?);
-        }
-    }
+    })?;
     answers.say(Answer::Phase {
         phase: Phase::Evaluate,
         milliseconds: milliseconds(begun.elapsed()),
@@ -218,4 +198,43 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     evaluator.print_counters()?;
     evaluated.counters.peak_bytes = heap::peak();
     Ok(evaluated)
+}
+
+/// The request as our expression wants it. `share`: the host's own packages may be used where they are proved to be the same.
+pub fn text(request: &Request, share: bool) -> String {
+    json!({
+        "host": request.host,
+        "modules": request.modules,
+        "toplevel": request.target != Target::Registry,
+        "sharePkgs": share,
+    })
+    .to_string()
+}
+
+/// Forces what was asked for, in the order in which it is worth knowing, and reads it.
+pub fn read(
+    value: &Value<'_>,
+    request: &Request,
+    evaluated: &mut Evaluated,
+    warn: impl FnOnce(&[String]),
+) -> Result<()> {
+    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+        return Err(explain::problem(request, &problem).into());
+    }
+    if request.target == Target::Registry {
+        evaluated.registry = value.get("registry")?;
+        return Ok(());
+    }
+    evaluated.warnings = value.get("warnings")?;
+    warn(&evaluated.warnings);
+    let failed: Vec<String> = value.get("failedAssertions")?;
+    if !failed.is_empty() {
+        return Err(explain::assertions(request, &failed).into());
+    }
+    evaluated.toplevel = Some(step(Point::EvaluatorEvaluate, || value.get("toplevel"))?);
+    evaluated.facts = value.get::<Facts>("facts")?;
+    if request.target == Target::ToplevelAndBase {
+        evaluated.base = Some(value.get("base")?);
+    }
+    Ok(())
 }

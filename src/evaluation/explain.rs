@@ -28,7 +28,7 @@ pub(super) struct Problem {
 }
 
 /// An error of the evaluator, or of ours around it.
-pub(super) fn error(request: &Request, error: &anyhow::Error) -> Failed {
+pub fn error(request: &Request, error: &anyhow::Error) -> Failed {
     if error.downcast_ref::<Failed>().is_some() {
         return describe(error);
     }

@@ -37,7 +37,7 @@ fn choose(available: u64) -> Option<u64> {
 }
 
 /// Memory that can be used without swapping, bytes.
-fn available() -> Option<u64> {
+pub fn available() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
         .lines()

@@ -20,11 +20,11 @@ use crate::progress::Reporter;
 use crate::record::PinnedInput;
 use crate::registry::{Origin, Registered};
 use crate::timings::{Counters, Phase};
-use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive};
+use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper, greet, receive};
 
-pub use evaluator::{SYSTEM_TEXT, run as evaluator_role};
-pub use explain::unknown_modules;
-pub use heap::Memory;
+pub use evaluator::{SYSTEM, SYSTEM_TEXT, read, run as evaluator_role, text};
+pub use explain::{error as explain_error, unknown_modules};
+pub use heap::{Memory, available};
 pub use pin::{Host, ToPin, lock_inputs, pin};
 
 /// What the evaluator is asked for.
@@ -201,6 +201,7 @@ impl Waiting {
     pub fn start(memory: Memory) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),
+            template: false,
         };
         Ok(Self {
             process: EvaluatorProcess::start(&start)?,
@@ -213,6 +214,7 @@ impl Waiting {
     pub fn fork(memory: Memory, settings: Settings) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),
+            template: false,
         };
         Ok(Self {
             process: EvaluatorProcess::fork(&start, || {
@@ -220,6 +222,11 @@ impl Waiting {
             })?,
             initial_heap: start.initial_heap,
         })
+    }
+
+    /// A handle by which another thread can stop it.
+    pub fn stopper(&self) -> Stopper {
+        self.process.stopper()
     }
 }
 

@@ -58,62 +58,76 @@ let
     else
       map direct request.modules;
 
-  plain = if modules == [ ] then base else base.extendModules { inherit modules; };
-  extended = if unshared == null then sharing else plain;
+  extended =
+    if modules == [ ] then
+      base
+    else if request.sharePkgs or false then
+      base.extendModules { modules = modules ++ [ share ]; }
+    else
+      base.extendModules { inherit modules; };
   inherit (extended) config;
 
-  # The same with the host's own `pkgs`, where that is proved to be what the extended system would make for itself: where
-  # both say the same about it. What they say is looked at in the extended system itself, whose `pkgs` is not there before
-  # that is decided: an option of nixpkgs that depends on `pkgs` is an infinite recursion here as it is there.
-  sharing = base.extendModules {
-    modules = modules ++ [
-      {
-        _module.args.pkgs = {
+  # The host's own `pkgs`, where that is proved to be what the extended system would make for itself: where both say the same
+  # about it. It is decided inside of the extended system, whose `pkgs` is not there before that: an option of nixpkgs that
+  # depends on `pkgs` is an infinite recursion here as it is without us. Where it is not proved, `pkgs` is what it would be.
+  share =
+    { options, ... }:
+    let
+      why = unshared options;
+      others = builtins.filter (
+        definition: definition ? pkgs && !(definition ? runtimeModuleShares)
+      ) options._module.args.definitions;
+      own = (builtins.head others).pkgs;
+      content = if own._type or null == "override" then own.content else own;
+    in
+    {
+      _module.args = {
+        runtimeModuleShares = why;
+        pkgs = {
           _type = "override";
           priority = 50;
-          content = if unshared == null then base._module.args.pkgs else throw unshared;
+          content =
+            if why == null then
+              base._module.args.pkgs
+            else if builtins.length others != 1 || content._type or null != null && content._type != "pkgs" then
+              throw "runtime-module: the packages come from more than one place"
+            else
+              content;
         };
-      }
-    ];
-  };
+      };
+    };
 
   # Why the packages are not shared; null where they are.
   unshared =
-    if !(request.sharePkgs or false) then
-      "it was not asked for"
-    else if modules == [ ] then
-      "nothing is added"
-    else if !(base ? _module.args.pkgs && base ? options.nixpkgs && base ? options._module.args) then
-      "the host does not tell where its packages come from"
-    else if definersOfPkgs sharing != definersOfPkgs base + 1 then
+    options:
+    let
+      names = builtins.attrNames options.nixpkgs;
+      others = builtins.filter (name: !(agree base.options.nixpkgs.${name} options.nixpkgs.${name} name)) names;
+    in
+    if names != builtins.attrNames base.options.nixpkgs then
+      "a module declares options of nixpkgs"
+    else if others != [ ] then
+      "nixpkgs.${builtins.head others} is or may be another one"
+    else if definersOfPkgs options != definersOfPkgs base.options + 1 then
       "a module sets _module.args.pkgs"
     else
-      let
-        names = builtins.attrNames sharing.options.nixpkgs;
-        others = builtins.filter (name: !(agree name)) names;
-      in
-      if names != builtins.attrNames base.options.nixpkgs then
-        "a module declares options of nixpkgs"
-      else if others != [ ] then
-        "nixpkgs.${builtins.head others} is or may be another one"
-      else
-        null;
+      null;
 
   # How many definitions of `_module.args` have a `pkgs`.
   definersOfPkgs =
-    configuration:
+    options:
     builtins.length (
-      builtins.filter (definition: definition ? pkgs) configuration.options._module.args.definitions
+      builtins.filter (definition: definition ? pkgs) options._module.args.definitions
     );
 
   # Whether both say the same, provably. Functions are the same only if they are the very same one: then they have the same
   # environment too. That holds for overlays that are files of their own, and for no function inside a module.
   agree =
-    name:
+    here: there: name:
     let
-      here = base.options.nixpkgs.${name};
-      there = sharing.options.nixpkgs.${name};
       said = option: if name == "config" then option.value else option.definitions or [ option.value ];
+      # 1500 is the priority of a default: nobody has said anything. Some defaults only throw.
+      unsaid = option: option.highestPrio or 100 >= 1500;
     in
     # What `nix` itself is told of nixpkgs, and nothing of packages.
     if name == "flake" then
@@ -124,6 +138,8 @@ let
       !here.isDefined && !there.isDefined
     else if name == "overlays" then
       here.value == there.value
+    else if unsaid here && unsaid there then
+      true
     else
       isData (said here) && isData (said there) && said here == said there;
 
@@ -222,14 +238,20 @@ in
   };
 
   # Whether packages are the host's own, and else why not.
-  sharing = {
-    shared = unshared == null;
-    why = unshared;
-  };
+  sharing =
+    let
+      why = extended._module.args.runtimeModuleShares;
+    in
+    {
+      shared = why == null;
+      inherit why;
+    };
 
   # Whether there is any use in asking: where overlays are made anew with each extension, none is ever proved to be the same.
   mayShare =
     base ? options.nixpkgs.overlays
+    && base ? options._module.args.definitions
+    && base ? _module.args.pkgs
     && (
       let
         inherit (base.options.nixpkgs.overlays) value;

@@ -134,6 +134,15 @@ impl Reporter {
         })
     }
 
+    /// To which things are said and which shows none of them: its counts are of use.
+    pub fn silent() -> Self {
+        Self {
+            reports: channel().0,
+            shared: Arc::default(),
+            started: Instant::now(),
+        }
+    }
+
     fn say(&self, report: Report) {
         // The drawing thread only ends when it was asked to.
         let _ = self.reports.send(report);

@@ -205,6 +205,22 @@ fn what_was_collected_is_made_again() {
 }
 
 #[test]
+fn what_is_prefetched_only_has_to_be_activated() {
+    let env = TestEnv::new();
+    env.run(&["prefetch", "web", "pair"]).ok();
+    assert!(env.active().is_empty());
+    let document = env.json(&["enable", "web", "--prefetch", "hello"]);
+    assert!(hit(&document));
+    assert!(document["phases"]["build"].is_null(), "{document:#}");
+    let document = env.json(&["enable", "hello"]);
+    assert!(
+        hit(&document) && document["phases"]["build"].is_null(),
+        "{document:#}"
+    );
+    env.run(&["prefetch", "helo"]).ends_with(2);
+}
+
+#[test]
 fn what_failed_is_not_kept() {
     let env = TestEnv::new();
     for _ in 0..2 {

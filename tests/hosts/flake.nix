@@ -34,6 +34,47 @@
         inline = [ "inline" ];
       };
 
+      # As many modules as a machine may declare: those of `box` that evaluate there, and small ones.
+      units = map (number: "unit-${toString number}") (lib.range 1 16);
+      many =
+        name: file:
+        host {
+          imports = [ file ];
+          networking.hostName = lib.mkOverride 40 name;
+          services.runtimeModules.modules = lib.genAttrs units (unit: {
+            module = small unit;
+          });
+        };
+      small = unit: {
+        systemd.services.${unit} = {
+          wantedBy = [ "multi-user.target" ];
+          script = "echo ${unit}";
+        };
+        environment.etc.${unit}.text = unit;
+      };
+
+      # Those of them that a measurement checks, each written down as people would.
+      checked = {
+        jenkins = ./modules/jenkins.nix;
+        grafana = ./modules/grafana.nix;
+        gotosocial = ./modules/gotosocial.nix;
+        podman = ./modules/podman.nix;
+        printing = ./modules/printing.nix;
+        tailscale = ./modules/tailscale.nix;
+        prometheus = ./modules/prometheus.nix;
+        inline = ./modules/inline.nix;
+      }
+      // lib.genAttrs units small;
+      each =
+        name: configuration:
+        lib.mapAttrs' (
+          module: file: lib.nameValuePair "${name}+${module}" (configuration.extendModules { modules = [ file ]; })
+        ) checked;
+      manies = {
+        box-many = many "box-many" ./hosts/box.nix;
+        box-real-many = many "box-real-many" ./hosts/box-real.nix;
+      };
+
       # The same systems as people would write them down: `nix` is asked for these.
       extended =
         name: configuration:
@@ -50,6 +91,8 @@
       nixosConfigurations =
         hosts
         // lib.concatMapAttrs extended hosts
+        // manies
+        // lib.concatMapAttrs each manies
         // {
           box-pause = import ./pausing.nix (host {
             imports = [ ./hosts/box.nix ];

@@ -21,7 +21,8 @@ let
             mkdir -p $out/bin
             cat > $out/bin/switch-to-configuration <<END
             #!/bin/sh
-            sleep 4
+            date +%s.%N > "\$RUNTIME_MODULE_ROOT/switching"
+            [ -e "\$RUNTIME_MODULE_ROOT/at-once" ] || sleep 4
             mkdir -p "\$RUNTIME_MODULE_ROOT/run"
             ln -sfn $out "\$RUNTIME_MODULE_ROOT/run/current-system"
             END

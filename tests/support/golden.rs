@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What differs from run to run, and what stands for it. In this order.
-const CHANGING: [(&str, &str); 19] = [
+const CHANGING: [(&str, &str); 22] = [
     // Store paths and hashes.
     (r"\b[0-9a-df-np-sv-z]{32}-", "<hash>-"),
     (r"sha256-(?:[A-Za-z0-9+/]|%2[BF])+(=|%3D)", "<hash>"),
@@ -25,6 +25,13 @@ const CHANGING: [(&str, &str); 19] = [
         "$1: <time>",
     ),
     (r#"("time"|"lastModified"): \d+"#, "$1: <time>"),
+    // What `check` measures.
+    (r" *\b[\d.]+ [kMG]?B(  box| \|)", " <n>$1"),
+    (r#"time="[\d.]+""#, "time=<time>"),
+    (
+        r#"("(?:milliseconds|bytes|thunks|functionCalls|primopCalls|lookups|values|allocatedBytes|heapBytes|collections|cpu|peakBytes|files|initialHeapBytes)"):[\d.]+"#,
+        "$1:<n>",
+    ),
     // Numbers of the evaluator.
     (r"\b[\d,]+ (files|thunks|calls)\b", "<n> $1"),
     (r"\b(no collection|\d+ collections?)\b", "<n> collections"),

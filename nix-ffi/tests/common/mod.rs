@@ -85,6 +85,8 @@ fn environment(folder: &Path) -> Vec<(&'static str, PathBuf)> {
         ("XDG_CONFIG_HOME", folder.join("config")),
         ("NIX_CONF_DIR", folder.join("etc")),
         ("NIX_USER_CONF_FILES", "/dev/null".into()),
+        // The collector's helpers are threads, and a process that has any is not forked.
+        ("GC_MARKERS", "1".into()),
         // git must not look at the machine's settings, and needs a name for commits.
         ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
         ("GIT_CONFIG_SYSTEM", "/dev/null".into()),

@@ -1,0 +1,147 @@
+//! What a forked child does: evaluates one thing with everything that its template has evaluated, says how it went, ends.
+//!
+//! It writes nothing: evaluation computes only, databases that it inherited are read-only, and a connection to a daemon is
+//! one of its own. What cannot be evaluated so is marked to be evaluated again, by an evaluator that is no fork.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::{Ended, Outcome, Sharing};
+use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, read, text};
+use crate::libnix::{Evaluator, Libnix, NixError, Outputs, Position, print_to};
+use crate::timings::{Counters, milliseconds};
+
+/// Errors that the configuration makes, whoever evaluates it.
+const ITS_OWN: [&str; 10] = [
+    "nix::Abort",
+    "nix::AssertionError",
+    "nix::EvalError",
+    "nix::InfiniteRecursionError",
+    "nix::MissingArgumentError",
+    "nix::ParseError",
+    "nix::StackOverflowError",
+    "nix::ThrownError",
+    "nix::TypeError",
+    "nix::UndefinedVarError",
+];
+
+/// Where one evaluation has everything from.
+pub(super) struct Ground<'a> {
+    pub(super) libnix: &'a Libnix,
+    pub(super) evaluator: &'a Evaluator,
+    pub(super) outputs: &'a Outputs,
+    /// Whether there is any use in sharing packages.
+    pub(super) share: bool,
+    /// A store path.
+    pub(super) source: &'a str,
+}
+
+/// The whole of a child's life.
+pub(super) fn live(ground: &Ground<'_>, request: &Request, mut pipe: File) {
+    ground.libnix.store.reconnect(ground.source);
+    let begun = Instant::now();
+    let (result, sharing) = evaluate(ground, request);
+    let outcome = Outcome {
+        ended: ended(request, result),
+        milliseconds: milliseconds(begun.elapsed()),
+        bytes: own_memory("self"),
+        counters: Counters::default(),
+        sharing,
+    };
+    // Whoever should hear it is gone where this fails.
+    let said = serde_json::to_vec(&outcome).map(|text| {
+        let _ = pipe.write_all(&text).and_then(|()| pipe.write_all(b"\n"));
+    });
+    if said.is_ok() && print_to(&pipe).is_ok() {
+        let _ = ground.evaluator.print_counters();
+    }
+}
+
+fn evaluate(ground: &Ground<'_>, request: &Request) -> (Result<Evaluated>, Sharing) {
+    let first = attempt(ground, request, ground.share);
+    let undecided = |error: &anyhow::Error| {
+        is(error, "nix::InfiniteRecursionError")
+            || format!("{error}").contains("runtime-module: the packages")
+    };
+    match &first.0 {
+        // Whether packages can be shared is looked for in options that evaluation itself may never need.
+        Err(error) if ground.share && undecided(error) => attempt(ground, request, false),
+        _ => first,
+    }
+}
+
+fn attempt(ground: &Ground<'_>, request: &Request, share: bool) -> (Result<Evaluated>, Sharing) {
+    let mut sharing = Sharing::default();
+    let mut run = || -> Result<Evaluated> {
+        let value = ground
+            .evaluator
+            .apply(&SYSTEM, ground.outputs, &text(request, share))?;
+        let mut evaluated = Evaluated::default();
+        read(&value, request, &mut evaluated, |_| ())?;
+        if share {
+            sharing = value.get("sharing")?;
+        }
+        Ok(evaluated)
+    };
+    let result = run();
+    (result, sharing)
+}
+
+fn is(error: &anyhow::Error, class: &str) -> bool {
+    error
+        .downcast_ref::<NixError>()
+        .is_some_and(|error| error.class == class)
+}
+
+/// A result as it is told.
+pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
+    let error = match result {
+        Ok(evaluated) => {
+            return Ended::Evaluated {
+                evaluated: Box::new(evaluated),
+            };
+        }
+        Err(error) => error,
+    };
+    let nix = error.downcast_ref::<NixError>();
+    // A derivation that is to be built while evaluation waits must be in the store, where a fork writes nothing.
+    let unwritten = |error: &NixError| error.message.contains("is not valid");
+    let builds = nix.is_some_and(|error| {
+        error.message.contains("allow-import-from-derivation") || unwritten(error)
+    });
+    Ended::Failed {
+        again: builds || nix.is_some_and(|error| !ITS_OWN.contains(&error.class.as_str())),
+        builds,
+        position: nix.and_then(place).cloned(),
+        failed: explain_error(request, &error),
+    }
+}
+
+/// Where an error is: its own place, or else the nearest one on the way that is in a file.
+fn place(error: &NixError) -> Option<&Position> {
+    let on_the_way = error
+        .traces
+        .iter()
+        .rev()
+        .filter_map(|trace| trace.position.as_ref());
+    error
+        .position
+        .iter()
+        .chain(on_the_way)
+        .find(|position| !position.file.is_empty())
+}
+
+/// Memory that a process shares with nobody, bytes; 0 where the kernel does not say.
+pub(super) fn own_memory(process: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+    let own = text.lines().filter_map(|line| {
+        let rest = line
+            .strip_prefix("Private_Dirty:")
+            .or_else(|| line.strip_prefix("Private_Clean:"))?;
+        rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+    });
+    own.sum::<u64>() << 10
+}

@@ -1,0 +1,112 @@
+//! Evaluating many things of one flake: a template process evaluates a host once and forks children, each of which
+//! evaluates one extension of it and ends.
+//!
+//! `template.rs` the template's role; `child.rs` what a child does; `pool.rs` the client's side: which template or evaluator
+//! gets which job, and what comes of it; `rows.rs` what is told of each; `baseline.rs` comparing with an earlier run.
+//! Nothing is drawn here.
+
+mod baseline;
+mod child;
+mod pool;
+mod rows;
+mod template;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failed;
+use crate::evaluation::{Evaluated, FlakeSource, ModuleRequest};
+use crate::libnix::{Position, Settings};
+use crate::registry::Registered;
+use crate::timings::Counters;
+
+pub use baseline::Baseline;
+pub use pool::{Combinations, Limits, Pool, Shard, Work};
+pub use rows::{Regression, Row, Status, Summary};
+pub use template::run as template_role;
+
+/// What a template is asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+enum Ask {
+    /// To open a flake.
+    Open {
+        settings: Settings,
+        flake: FlakeSource,
+    },
+    /// To evaluate a host of it. Once.
+    Base { host: String, share: bool },
+    /// To have a child evaluate the host with modules.
+    Evaluate(Job),
+}
+
+/// One thing to evaluate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Job {
+    id: usize,
+    modules: Vec<ModuleRequest>,
+    /// Seconds that it may take.
+    seconds: Option<f64>,
+    /// Bytes of memory that it may have of its own.
+    bytes: Option<u64>,
+}
+
+/// What a template says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+enum Say {
+    /// The flake is open, and has these hosts.
+    Opened { hosts: Vec<String> },
+    /// The host is evaluated.
+    Ready {
+        registry: Vec<Registered>,
+        outcome: Box<Outcome>,
+    },
+    /// What was asked for cannot be done.
+    Failed { ended: Box<Ended> },
+    /// A child has ended.
+    Done { id: usize, outcome: Box<Outcome> },
+}
+
+/// How an evaluation went.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    ended: Ended,
+    milliseconds: f64,
+    /// Bytes of memory of its own.
+    bytes: u64,
+    /// Of this evaluation alone, without what the template had done.
+    counters: Counters,
+    sharing: Sharing,
+}
+
+/// Whether packages were the host's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Sharing {
+    shared: bool,
+    why: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+enum Ended {
+    /// With a result.
+    Evaluated { evaluated: Box<Evaluated> },
+    /// With an error.
+    Failed {
+        failed: Failed,
+        /// Where.
+        position: Option<Position>,
+        /// Whether it is known only after an evaluation that may write and build.
+        again: bool,
+        /// Whether evaluation wanted to build.
+        builds: bool,
+    },
+    /// It took too long.
+    TimedOut,
+    /// It had too much memory.
+    TooLarge,
+    /// Its process died.
+    Died { why: String },
+}

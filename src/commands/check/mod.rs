@@ -1,0 +1,305 @@
+//! `check`: every module of a host, or of all hosts, alone and together, down to the toplevel's derivation.
+
+mod formats;
+mod people;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::{Printed, Session, list, memory};
+use crate::cache::Ingredients;
+use crate::checking::{Baseline, Combinations, Limits, Pool, Row, Shard, Status, Summary, Work};
+use crate::cli::{Check, CheckCombinations, CheckFormat};
+use crate::error::{Failure, describe};
+use crate::evaluation::{
+    FlakeSource, Host, ModuleRequest, Request, SYSTEM_TEXT, Target, ToPin, available, evaluate, pin,
+};
+use crate::libnix::{Event, Libnix};
+use crate::plan::Situation;
+use crate::realise::{query, realise};
+use crate::record::Pin;
+
+/// Memory that an evaluation of a whole NixOS has of its own, about: more workers than fit would only swap.
+const USUAL: u64 = 1 << 30;
+
+/// Checks.
+pub fn run(session: &Session, args: &Check) -> Result<()> {
+    let situation = Situation::read(&session.locations)?;
+    let pin = list::source(session, &situation)?;
+    let baseline = args
+        .baseline
+        .as_deref()
+        .map(|file| Baseline::read(file, args.tolerance))
+        .transpose()?;
+    let format = if session.global.json {
+        CheckFormat::Json
+    } else {
+        args.format
+    };
+    let mut output = Output {
+        format,
+        rows: Vec::new(),
+        notes: Vec::new(),
+    };
+    if let Some(revision) = &args.changed_since {
+        match changes(session, &pin, revision)? {
+            None => {
+                session.reporter.note(format!(
+                    "nothing that evaluation can see has changed since {revision}"
+                ));
+                return output.end(session, &Summary::default());
+            }
+            Some(what) => session.reporter.note(format!(
+                "changed since {revision}: {what}; every module may be reached by that"
+            )),
+        }
+    }
+    let work = work(session, args, &pin);
+    let builder = args
+        .build
+        .then(|| Builder::new(session, &pin))
+        .transpose()?;
+    output.begin()?;
+    let mut broken = None;
+    let mut extra = 0;
+    let mut summary = Pool::run(&work, &session.interrupts, |mut row| {
+        let was_bad = row.is_bad();
+        if let Some(builder) = builder.as_ref().filter(|_| row.status == Status::Ok) {
+            builder.build(&mut row);
+        }
+        if let Some(note) = baseline
+            .as_ref()
+            .and_then(|baseline| baseline.compare(&mut row))
+        {
+            output.notes.push(note);
+        }
+        extra += usize::from(row.is_bad() && !was_bad);
+        if let Err(error) = output.row(row) {
+            broken.get_or_insert(error);
+        }
+    })?;
+    summary.failed += extra;
+    broken.map_or(Ok(()), Err)?;
+    output.end(session, &summary)
+}
+
+fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let free = available();
+    let fitting = free.map_or(processors, |bytes| {
+        (bytes.saturating_sub(USUAL) / USUAL) as usize
+    });
+    let workers = args.workers.unwrap_or(processors.min(fitting)).max(1);
+    let share = free.map(|bytes| (bytes / (workers as u64 + 1)).max(USUAL));
+    Work {
+        settings: session.settings(false, 0),
+        flake: flake(session, pin),
+        source: pin.source.clone(),
+        host: (!args.all_hosts).then(|| pin.host.clone()),
+        names: args.names.clone(),
+        combinations: match args.combinations {
+            CheckCombinations::Together => Combinations::Together,
+            CheckCombinations::Pairs => Combinations::Pairs,
+        },
+        shard: args.shard.map(|(number, count)| Shard {
+            index: number - 1,
+            count,
+        }),
+        limits: Limits {
+            workers,
+            seconds: args.timeout,
+            bytes: args.max_memory.or(share),
+        },
+        share: !args.unshared,
+        memory: memory(&session.global, &session.environment),
+    }
+}
+
+fn flake(session: &Session, pin: &Pin) -> FlakeSource {
+    FlakeSource {
+        url: pin.url.clone(),
+        reference: pin.locked.clone(),
+        base_directory: session.here.clone(),
+        overrides: pin.replaced(),
+        extra: pin.extra.clone(),
+    }
+}
+
+fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Request {
+    let module = |name: &String| ModuleRequest {
+        name: name.clone(),
+        file: None,
+        origin: None,
+    };
+    Request {
+        settings: session.settings(true, 0),
+        flake: flake(session, pin),
+        host: host.into(),
+        modules: modules.iter().map(module).collect(),
+        target: Target::Toplevel,
+    }
+}
+
+/// What of the ingredients of a result is another one than at a revision; none where nothing is. Which modules a change of
+/// the tree reaches nobody can know without evaluating: any of them may read any file.
+fn changes(session: &Session, pinned: &Pin, revision: &str) -> Result<Option<String>> {
+    if !pinned.url.starts_with("git") {
+        return Err(Failure::Usage
+            .error(format!(
+                "--changed-since {revision}: {} is no git tree",
+                pinned.url
+            ))
+            .hint("name the flake as one: --flake git+file:///…")
+            .into());
+    }
+    let name = if revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        "rev"
+    } else {
+        "ref"
+    };
+    let and = if pinned.url.contains('?') { '&' } else { '?' };
+    let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
+    let what = ToPin {
+        reference: &format!("{}{and}{name}={revision}", pinned.url),
+        shown: &format!("{} at {revision}", pinned.url),
+        base: &session.here,
+        overrides: &[],
+        host: &Host::Named(pinned.host.clone()),
+        of: None,
+    };
+    let before = pin(&libnix, &what)?.0;
+    let key = |pin: &Pin| {
+        Ingredients::new(&request(session, pin, &pin.host, &[]), "", &[SYSTEM_TEXT]).key()
+    };
+    let differences = key(pinned).differences(&key(&before).parts).join(", ");
+    Ok(Some(differences).filter(|differences| !differences.is_empty()))
+}
+
+/// Realises what evaluates.
+struct Builder<'a> {
+    session: &'a Session,
+    pin: &'a Pin,
+    libnix: Libnix,
+}
+
+impl<'a> Builder<'a> {
+    fn new(session: &'a Session, pin: &'a Pin) -> Result<Self> {
+        let reporter = session.reporter.clone();
+        let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
+            reporter.libnix(event)
+        })?;
+        Ok(Self {
+            session,
+            pin,
+            libnix,
+        })
+    }
+
+    /// Evaluates once more, since a fork writes no derivation, and realises that.
+    fn build(&self, row: &mut Row) {
+        let Self {
+            session,
+            pin,
+            libnix,
+        } = self;
+        let silent = crate::progress::Reporter::silent();
+        let make = || -> Result<()> {
+            let request = request(session, pin, &row.host, &row.modules);
+            let evaluation =
+                evaluate(session.evaluator()?, &request, &session.interrupts, &silent)?;
+            let derivations: Vec<_> = evaluation.evaluated.toplevel.iter().cloned().collect();
+            for derivation in &derivations {
+                libnix.store.add_temp_root(&derivation.drv)?;
+            }
+            evaluation.release()?;
+            let missing = query(libnix, &derivations, &session.reporter)?;
+            realise(
+                libnix,
+                &derivations,
+                missing,
+                &session.interrupts,
+                &session.reporter,
+            )
+            .map(drop)
+        };
+        if let Err(error) = make() {
+            row.status = Status::NotBuilt;
+            row.error = Some(describe(&error));
+        }
+    }
+}
+
+/// Where the rows go.
+struct Output {
+    format: CheckFormat,
+    rows: Vec<Row>,
+    /// What is to be told at the end and fails nothing.
+    notes: Vec<String>,
+}
+
+impl Output {
+    fn begin(&self) -> Result<()> {
+        match self.format {
+            CheckFormat::Table => say(&people::head()),
+            _ => Ok(()),
+        }
+    }
+
+    fn row(&mut self, row: Row) -> Result<()> {
+        match self.format {
+            CheckFormat::Table => say(&people::row(&row))?,
+            CheckFormat::Jsonl => {
+                say(&(serde_json::to_string(&row).context("write JSON")? + "\n"))?
+            }
+            CheckFormat::Github => say(&formats::github(&row))?,
+            _ => {}
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    fn end(mut self, session: &Session, summary: &Summary) -> Result<()> {
+        session.interrupts.settle();
+        session.reporter.finish();
+        // As they were asked for, not as they came.
+        self.rows.sort_by(|a, b| {
+            (&a.host, a.modules.len(), &a.modules).cmp(&(&b.host, b.modules.len(), &b.modules))
+        });
+        let Self { rows, notes, .. } = &self;
+        let text = match self.format {
+            CheckFormat::Table => people::foot(summary, notes),
+            CheckFormat::Jsonl => json!({ "schema": 1, "summary": summary }).to_string() + "\n",
+            CheckFormat::Json => {
+                let document =
+                    json!({ "schema": 1, "results": rows, "summary": summary, "notes": notes });
+                serde_json::to_string_pretty(&document).context("write JSON")? + "\n"
+            }
+            CheckFormat::Junit => formats::junit(rows, summary),
+            CheckFormat::Github => people::foot(summary, notes),
+            CheckFormat::Sarif => formats::sarif(rows)?,
+            CheckFormat::Markdown => people::markdown(rows, summary, notes),
+        };
+        say(&text)?;
+        if summary.failed == 0 {
+            return Ok(());
+        }
+        let failed = Failure::Evaluation.error(format!(
+            "check: {} of {} fail",
+            summary.failed, summary.checked
+        ));
+        match self.format {
+            // What there is to say is said already.
+            CheckFormat::Json => Err(anyhow::Error::from(failed).context(Printed)),
+            _ => Err(failed.into()),
+        }
+    }
+}
+
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .context("write the result to stdout")
+}

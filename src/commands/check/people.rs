@@ -1,0 +1,121 @@
+//! What `check` says to people: a table that grows, and Markdown.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::checking::{Row, Status, Summary};
+use crate::error::neutral;
+use crate::progress::{bytes, duration};
+
+/// The table's head.
+pub(super) fn head() -> String {
+    format!("{:9}  {:>7}  {:>9}  {}\n", "", "time", "memory", "what")
+}
+
+/// A row, and below it what is wrong.
+pub(super) fn row(row: &Row) -> String {
+    let took = duration(Duration::from_secs_f64(row.milliseconds / 1e3));
+    let mut text = format!(
+        "{:9}  {took:>7}  {:>9}  {}",
+        row.status.word(),
+        bytes(row.bytes),
+        row.subject()
+    );
+    let remarks = remarks(row);
+    if !remarks.is_empty() {
+        let _ = write!(text, " ({})", remarks.join("; "));
+    }
+    let mut lines = vec![text];
+    for warning in &row.warnings {
+        lines.extend(
+            warning
+                .trim()
+                .lines()
+                .map(|line| format!("  warning: {line}")),
+        );
+    }
+    if let Some(error) = &row.error {
+        lines.push(format!("  {}", error.message));
+        lines.extend(error.details.iter().map(|detail| format!("    {detail}")));
+    }
+    for regression in &row.regressions {
+        lines.push(format!(
+            "  {}: {}, and {} in the baseline",
+            regression.counter, regression.now, regression.before
+        ));
+    }
+    lines.iter().map(|line| neutral(line) + "\n").collect()
+}
+
+/// What is remarkable of a row.
+fn remarks(row: &Row) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if !row.needs_reboot.is_empty() {
+        remarks.push(format!("needs a reboot: {}", row.needs_reboot.join(", ")));
+    }
+    if row.import_from_derivation {
+        remarks.push("evaluation builds".into());
+    }
+    if row.changed == Some(true) {
+        remarks.push("another system than in the baseline".into());
+    }
+    if let Some(why) = &row.why_not_shared
+        && row.status == Status::Ok
+    {
+        remarks.push(format!("packages not shared: {why}"));
+    }
+    if row.status == Status::Ok && row.same_as_host && !row.modules.is_empty() {
+        remarks.push("changes nothing".into());
+    }
+    remarks
+}
+
+/// The end of it.
+pub(super) fn foot(summary: &Summary, notes: &[String]) -> String {
+    let mut text = String::new();
+    for note in notes {
+        let _ = writeln!(text, "{}", neutral(note));
+    }
+    let took = duration(Duration::from_secs_f64(summary.milliseconds / 1e3));
+    let skipped = match summary.skipped {
+        0 => String::new(),
+        count => format!(", {count} passed over"),
+    };
+    let hosts = match summary.hosts {
+        0 | 1 => String::new(),
+        count => format!(" of {count} hosts"),
+    };
+    let _ = writeln!(
+        text,
+        "{} checked{hosts}, {} failed{skipped}, in {took}",
+        summary.checked, summary.failed
+    );
+    text
+}
+
+/// A summary for a pull request.
+pub(super) fn markdown(rows: &[Row], summary: &Summary, notes: &[String]) -> String {
+    let mut text = format!("{}\n", foot(summary, notes));
+    text += "| | host | modules | time | memory | |\n|---|---|---|---|---|---|\n";
+    for row in rows {
+        let took = duration(Duration::from_secs_f64(row.milliseconds / 1e3));
+        let error = row.error.as_ref().map(|error| error.message.clone());
+        let what: Vec<String> = error.into_iter().chain(remarks(row)).collect();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {took} | {} | {} |",
+            row.status.word(),
+            cell(&row.host),
+            cell(&row.modules.join(", ")),
+            bytes(row.bytes),
+            cell(&what.join("; "))
+        );
+    }
+    text
+}
+
+/// Text that cannot leave its cell.
+fn cell(text: &str) -> String {
+    let text = neutral(text).replace('\\', "\\\\").replace('|', "\\|");
+    text.replace('<', "&lt;").replace('`', "'")
+}

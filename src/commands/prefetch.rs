@@ -1,0 +1,52 @@
+//! `prefetch`, and `--prefetch` after a change: evaluates and builds ahead, so that turning a module on only activates.
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+
+use super::Session;
+use super::reach::reach;
+use crate::cli::Run;
+use crate::error::{Failed, describe, neutral};
+use crate::plan::{Decision, Situation, Wish, decide};
+
+/// Does it for each by itself, upon what is wanted now.
+pub fn run(session: &Session, names: &[String]) -> Result<()> {
+    let mut done = Vec::new();
+    for name in names {
+        one(session, name)?;
+        done.push(name.clone());
+    }
+    session.interrupts.settle();
+    session.reporter.finish();
+    let text = match session.global.json {
+        true => serde_json::json!({ "schema": 1, "prefetched": done }).to_string() + "\n",
+        false => format!("{} can be turned on at once\n", neutral(&done.join(", "))),
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("write the result to stdout")
+}
+
+/// The same when the change itself is done and told: what fails here fails nothing of that.
+pub fn afterwards(session: &Session, names: &[String]) {
+    for name in names {
+        if let Err(error) = one(session, name) {
+            let Failed { message, .. } = describe(&error);
+            let _ = writeln!(std::io::stderr(), "prefetch {}: {message}", neutral(name));
+        }
+    }
+}
+
+fn one(session: &Session, name: &str) -> Result<()> {
+    let situation = Situation::read(&session.locations)?;
+    let wish = Wish::Enable(vec![name.to_string()]);
+    match decide(&wish, &situation, &session.global, true, &session.here)? {
+        Decision::Nothing(_) => Ok(()),
+        Decision::Do(plan) => {
+            let goal = reach(session, &situation, &plan, &Run::default())?;
+            goal.remember(situation.running.as_deref());
+            Ok(())
+        }
+    }
+}

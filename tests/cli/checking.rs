@@ -1,0 +1,303 @@
+//! `check`: every module alone and together, in forks of an evaluated host, and what is said of it in each format.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{TestEnv, strings};
+
+/// The rows of a run, by modules.
+fn rows(document: &Value) -> BTreeMap<String, Value> {
+    let results = document["results"].as_array().expect("results");
+    results
+        .iter()
+        .map(|row| (strings(&row["modules"]).join("+"), row.clone()))
+        .collect()
+}
+
+#[test]
+fn every_module_is_what_it_would_be_if_it_were_turned_on() {
+    let env = TestEnv::new();
+    let names = [
+        "hello", "web", "pair", "folder", "inline", "kernel", "ifd", "clock",
+    ];
+    let arguments = [&["check", "--workers", "2"], &names[..]].concat();
+    let document = env.json(&arguments);
+    assert_eq!(document["summary"]["failed"], 0, "{document:#}");
+    let rows = rows(&document);
+    assert_eq!(
+        rows.len(),
+        names.len() + 2,
+        "each, the host alone, and all together"
+    );
+    for name in names {
+        let row = &rows[name];
+        let enabled = env.json(&["enable", name, "--dry-run", "--allow-ifd", "--no-cache"]);
+        assert_eq!(row["drv"], enabled["drv"], "{name}");
+        // Import from derivation needs a store that can be written to.
+        assert_eq!(row["forked"], name != "ifd", "{name}");
+        assert_eq!(row["importFromDerivation"], name == "ifd", "{name}");
+    }
+    assert_eq!(
+        strings(&rows["kernel"]["needsReboot"]),
+        ["initrd", "kernel parameters"]
+    );
+    assert!(strings(&rows["hello"]["needsReboot"]).is_empty());
+}
+
+#[test]
+fn one_that_dies_or_never_ends_or_grows_ends_alone() {
+    let env = TestEnv::new();
+    let ran = env.run(&[
+        "check",
+        "--json",
+        "--workers",
+        "2",
+        "--timeout",
+        "3",
+        "hello",
+        "endless-loop",
+        "deep-thunks",
+        "endless-recursion",
+        "web",
+    ]);
+    let document = ran.ends_with(3).json();
+    let rows = rows(&document);
+    let status = |name: &str| rows[name]["status"].as_str().expect("a status").to_string();
+    assert_eq!(status("endless-loop"), "timed-out");
+    assert!(
+        ["died", "timed-out"].contains(&status("deep-thunks").as_str()),
+        "{document:#}"
+    );
+    assert_eq!(status("endless-recursion"), "failed");
+    assert_eq!((status("hello"), status("web")), ("ok".into(), "ok".into()));
+    assert_eq!(
+        status("hello+web"),
+        "ok",
+        "what evaluates alone is checked together"
+    );
+
+    let env = TestEnv::fixture()
+        .module("web", r#"{ environment.etc.large.text = toString (builtins.length (builtins.genList (n: n + 1) 90000000)); }"#)
+        .start("box");
+    let document = env
+        .run(&["check", "--json", "--max-memory", "100M", "hello", "web"])
+        .ends_with(3)
+        .json();
+    let rows = self::rows(&document);
+    assert_eq!(rows["web"]["status"], "too-large", "{document:#}");
+    assert_eq!(rows["hello"]["status"], "ok");
+}
+
+#[test]
+fn nothing_is_written_into_the_store() {
+    let env = TestEnv::new();
+    let before = env.outputs();
+    let drvs = || fs::read_dir(env.path("store")).expect("the store").count();
+    let count = drvs();
+    env.run(&["check", "hello", "web"]).ok();
+    assert_eq!((env.outputs(), drvs()), (before, count));
+}
+
+#[test]
+fn conflicts_are_found_together() {
+    let env = TestEnv::new();
+    env.run(&[
+        "check",
+        "conflict-a",
+        "conflict-b",
+        "hello",
+        "--workers",
+        "1",
+    ])
+    .ends_with(3)
+    .golden("check-conflict");
+    let document = env
+        .run(&[
+            "check",
+            "conflict-a",
+            "conflict-b",
+            "hello",
+            "--combinations",
+            "pairs",
+            "--json",
+        ])
+        .ends_with(3)
+        .json();
+    let rows = rows(&document);
+    assert_eq!(rows["conflict-a+conflict-b"]["status"], "conflict");
+    assert_eq!(rows["conflict-a+hello"]["status"], "ok");
+    let files = strings(&rows["conflict-a+conflict-b"]["files"]);
+    assert_eq!(
+        files,
+        [
+            "tests/minios/runtime/conflict-a.nix",
+            "tests/minios/runtime/conflict-b.nix"
+        ]
+    );
+}
+
+#[test]
+fn each_format_says_it_in_its_own_way() {
+    let env = TestEnv::new();
+    for format in ["jsonl", "junit", "github", "sarif", "markdown"] {
+        env.run(&[
+            "check",
+            "type-error",
+            "warning",
+            "--workers",
+            "1",
+            "--format",
+            format,
+        ])
+        .ends_with(3)
+        .golden(&format!("check-{format}"));
+    }
+}
+
+#[test]
+fn shards_do_all_of_it_together_and_nothing_twice() {
+    let env = TestEnv::new();
+    let names = ["hello", "web", "pair", "users", "settings"];
+    let whole = env.json(&[&["check"], &names[..]].concat());
+    let mut found = BTreeMap::new();
+    for shard in ["1/3", "2/3", "3/3"] {
+        let part = env.json(&[&["check", "--shard", shard], &names[..]].concat());
+        for (name, row) in rows(&part) {
+            assert!(
+                found.insert(name.clone(), row["drv"].clone()).is_none(),
+                "{name} twice"
+            );
+        }
+    }
+    let whole: BTreeMap<String, Value> = rows(&whole)
+        .into_iter()
+        .map(|(name, row)| (name, row["drv"].clone()))
+        .collect();
+    assert_eq!(found, whole);
+}
+
+#[test]
+fn a_baseline_fails_what_grew() {
+    let env = TestEnv::new();
+    let lines = env
+        .run(&["check", "hello", "--format", "jsonl"])
+        .ok()
+        .stdout;
+    let file = env.path("baseline.jsonl");
+    let file_name = file.display().to_string();
+    fs::write(&file, &lines).expect("a baseline");
+    let same = env.json(&[
+        "check",
+        "hello",
+        "--baseline",
+        &file_name,
+        "--tolerance",
+        "0",
+    ]);
+    assert_eq!(same["summary"]["failed"], 0, "counters are exact: {same:#}");
+    assert_eq!(rows(&same)["hello"]["changed"], false);
+    let smaller = regex::Regex::new(r#""thunks":\d+"#)
+        .expect("a pattern")
+        .replace_all(&lines, "\"thunks\":1")
+        .into_owned();
+    fs::write(&file, smaller).expect("a baseline");
+    let grew = env
+        .run(&["check", "hello", "--baseline", &file_name, "--json"])
+        .ends_with(3)
+        .json();
+    assert_eq!(rows(&grew)["hello"]["regressions"][0]["counter"], "thunks");
+    fs::write(&file, "no JSON").expect("a baseline");
+    env.run(&["check", "hello", "--baseline", &file_name])
+        .ends_with(2)
+        .golden("check-bad-baseline");
+}
+
+#[test]
+fn all_hosts_are_checked() {
+    // Without the one that declares a thousand modules: that is for `make bench`.
+    let env = TestEnv::fixture()
+        .edit("flake.nix", |text| {
+            text.replace("        wide = ./hosts/wide.nix;\n", "")
+        })
+        .edit("flake.nix", |text| {
+            text.replace("        box = ./hosts/box.nix;\n", "")
+        });
+    let flake = env.flake();
+    let document = env.json(&[
+        "check",
+        "--flake",
+        &flake,
+        "--host",
+        "bare",
+        "--workers",
+        "2",
+    ]);
+    let bare = rows(&document).len();
+    let document = env
+        .run(&[
+            "check",
+            "--flake",
+            &flake,
+            "--all-hosts",
+            "--timeout",
+            "20",
+            "--json",
+        ])
+        .json();
+    let results = document["results"].as_array().expect("results");
+    for host in ["box-list", "bare", "other-kernel", "spec"] {
+        let alone = results
+            .iter()
+            .filter(|row| row["host"] == host && strings(&row["modules"]).is_empty());
+        assert_eq!(alone.count(), 1, "{host}");
+    }
+    assert_eq!(
+        results.iter().filter(|row| row["host"] == "bare").count(),
+        bare
+    );
+    assert_eq!(document["summary"]["hosts"], 4);
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_explained() {
+    let env = TestEnv::new();
+    env.run(&["check", "helo"])
+        .ends_with(2)
+        .golden("check-unknown-module");
+    env.run(&["check", "--shard", "3/2"]).ends_with(2);
+    env.run(&["check", "--max-memory", "some"]).ends_with(2);
+    env.run(&["check", "--flake", "/nowhere"]).ends_with(3);
+}
+
+#[test]
+fn what_evaluates_is_built_on_demand() {
+    let env = TestEnv::new();
+    let document = env
+        .run(&["check", "hello", "broken-build", "--build", "--json"])
+        .ends_with(3)
+        .json();
+    let rows = rows(&document);
+    assert_eq!(rows["hello"]["status"], "ok");
+    assert_eq!(rows["broken-build"]["status"], "not-built");
+    assert!(
+        env.outputs()
+            .iter()
+            .any(|name| name.contains("hello-runtime"))
+    );
+}
+
+#[test]
+fn an_interrupt_ends_all_of_it() {
+    use unix::sys::signal::Signal;
+    let env = TestEnv::new();
+    let running =
+        env.start_running(env.command(["check", "endless-loop", "hello", "--workers", "2"]));
+    env.processes().wait_for("__template");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    running.signal(Signal::SIGINT);
+    running.end().ends_with(130);
+    env.processes()
+        .gone_within(std::time::Duration::from_secs(3));
+}

@@ -94,6 +94,20 @@
         // manies
         // lib.concatMapAttrs each manies
         // {
+          # Declaring modules must cost nothing to speak of; those of `box` and a thousand more.
+          box-thousand = host {
+            imports = [ ./hosts/box.nix ];
+            networking.hostName = lib.mkForce "box-thousand";
+            services.runtimeModules.modules = lib.listToAttrs (
+              map (
+                number:
+                lib.nameValuePair "declared-${toString number}" {
+                  module = ./modules/inline.nix;
+                  description = "Number ${toString number} of a thousand";
+                }
+              ) (lib.range 1 1000)
+            );
+          };
           box-pause = import ./pausing.nix (host {
             imports = [ ./hosts/box.nix ];
             networking.hostName = lib.mkForce "box-pause";

@@ -105,6 +105,45 @@ fn modules_are_turned_on_and_off_through_a_daemon() {
     daemon.run(&env, &["enable", "slow", "--dry-run"]).ok();
 }
 
+/// Forks inherit a connection that they must not use: each makes its own.
+#[test]
+fn modules_are_checked_through_a_daemon() {
+    let env = TestEnv::fixture();
+    let Some(daemon) = Daemon::start("modules_are_checked_through_a_daemon", &env) else {
+        return;
+    };
+    let flake = env.flake();
+    daemon
+        .run(&env, &["apply", "--flake", &flake, "--host", "box"])
+        .ok();
+    let names = ["hello", "web", "pair", "folder", "ifd", "users"];
+    let arguments = [&["check", "--json", "--workers", "3"], &names[..]].concat();
+    let document = daemon.run(&env, &arguments).ok().json();
+    let rows = document["results"].as_array().expect("results");
+    assert_eq!(rows.len(), names.len() + 2);
+    for row in rows.iter().filter(|row| {
+        row["modules"]
+            .as_array()
+            .is_some_and(|names| names.len() == 1)
+    }) {
+        let name = row["modules"][0].as_str().expect("a name");
+        let arguments = [
+            "enable",
+            name,
+            "--dry-run",
+            "--allow-ifd",
+            "--no-cache",
+            "--json",
+        ];
+        assert_eq!(
+            row["drv"],
+            daemon.run(&env, &arguments).ok().json()["drv"],
+            "{name}"
+        );
+        assert_eq!(row["forked"], name != "ifd", "{name}");
+    }
+}
+
 #[test]
 fn a_build_that_fails_in_a_daemon_shows_its_last_lines() {
     let test = "a_build_that_fails_in_a_daemon_shows_its_last_lines";

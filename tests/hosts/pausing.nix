@@ -18,7 +18,11 @@ let
         args = [
           "-c"
           ''
-            mkdir -p $out/bin
+            # Nothing is handed a machine that lacks these.
+            mkdir -p $out/bin $out/etc $out/sw
+            echo 'systemd 255' > $out/init-interface-version
+            echo pausing > $out/nixos-version
+            touch $out/activate
             cat > $out/bin/switch-to-configuration <<END
             #!/bin/sh
             date +%s.%N > "\$RUNTIME_MODULE_ROOT/switching"

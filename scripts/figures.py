@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json.
+
+    scripts/figures.py --table     prints all of them as Markdown
+    scripts/figures.py --write     puts them into both pages
+    scripts/figures.py --verify    fails where a page says something else
+"""
+
+import json
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+EVIDENCE = TOP / "docs/evidence"
+BEGIN, END = "<!-- figures: scripts/figures.py --write -->\n", "<!-- end of figures -->\n"
+
+# What the README shows: what it is in words, the evidence, and the name of the figure in it.
+README = [
+    ("wall time, to nix as it comes", "box-present", "ours / nix as it comes, wall"),
+    ("wall time, to nix given the same heap", "box-present", "ours / nix with the same heap, wall"),
+    ("wall time, its `.drv`s not there yet, to nix as it comes", "box-absent", "ours / nix as it comes, wall"),
+    ("the evaluator's peak memory, to nix as it comes", "box-present", "evaluator / nix as it comes, peak memory"),
+    ("the same with `--low-memory`", "box-present", "--low-memory / nix as it comes, peak memory"),
+    ("wall time with `--low-memory`", "box-present", "--low-memory / nix as it comes, wall"),
+    ("wall time on a host with overlays that read `config`", "box-real-present", "ours / nix as it comes, wall"),
+    ("a thousand more modules declared, to none", "box-thousand", "a thousand more / without, wall"),
+    ("time that is neither libnix's nor its opening", "box-present", "our own share"),
+    ("held by all our processes while the switch program runs", "held", None),
+    ("`list`", "reading", None),
+]
+
+
+def shown(one):
+    form = {"ratio": "{:.3f}", "s": "{:.3f} s", "ms": "{:.1f} ms", "MB": "{:.1f} MB"}[one["unit"]].format
+    value, limit = one["value"], one["limit"]
+    text = f"{form(value['median'])} ({form(value['min'])} – {form(value['max'])}, n = {value['n']})"
+    return text + (f", at most {form(limit)}" if limit is not None else "")
+
+
+def evidence(case):
+    return json.loads((EVIDENCE / f"bench-{case}.json").read_text())
+
+
+def table():
+    """All evidence."""
+    text = ""
+    for path in sorted(EVIDENCE.glob("bench-*.json")):
+        document = evidence(path.stem.removeprefix("bench-"))
+        text += f"**{document['what']}** ([samples](evidence/{path.name}))\n\n"
+        text += "| figure | median (min – max) | at most | |\n|---|---|---|---|\n"
+        for one in document["checks"]:
+            value = shown(one).split(", at most ")
+            met = "" if one["limit"] is None else ("met" if one["met"] else "**missed**")
+            text += f"| {one['name']} | {value[0]} | {value[1] if len(value) > 1 else ''} | {met} |\n"
+        text += "\n"
+    return text
+
+
+def chosen():
+    """What the README shows."""
+    text = "| | median (min – max) | |\n|---|---|---|\n"
+    for words, case, name in README:
+        checks = evidence(case)["checks"]
+        one = next(one for one in checks if name in (None, one["name"]))
+        text += f"| {words} | {shown(one).split(', at most ')[0]} | [samples](docs/evidence/bench-{case}.json) |\n"
+    return text
+
+
+def page(path, figures):
+    """A page with its figures in their place."""
+    before, rest = path.read_text().split(BEGIN)
+    return f"{before}{BEGIN}\n{figures}\n{END}{rest.split(END)[1]}"
+
+
+def main():
+    pages = {TOP / "docs/performance.md": table().rstrip("\n") + "\n", TOP / "README.md": chosen()}
+    if sys.argv[1:] == ["--table"]:
+        print(table(), end="")
+    elif sys.argv[1:] == ["--write"]:
+        for path, figures in pages.items():
+            path.write_text(page(path, figures))
+    elif sys.argv[1:] == ["--verify"]:
+        stale = [path.name for path, figures in pages.items() if path.read_text() != page(path, figures)]
+        if stale:
+            sys.exit(f"{', '.join(stale)}: other figures than docs/evidence gives; scripts/figures.py --write")
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How a run may end other than well. The numbers are a promise to scripts (`docs/errors.md`).
+/// How a run may end other than well. The numbers are a promise to scripts (see README).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {

@@ -22,7 +22,6 @@ README = [
     ("the evaluator's peak memory, to nix as it comes", "box-present", "evaluator / nix as it comes, peak memory"),
     ("the same with `--low-memory`", "box-present", "--low-memory / nix as it comes, peak memory"),
     ("wall time with `--low-memory`", "box-present", "--low-memory / nix as it comes, wall"),
-    ("wall time on a host with overlays that read `config`", "box-real-present", "ours / nix as it comes, wall"),
     ("a thousand more modules declared, to none", "box-thousand", "a thousand more / without, wall"),
     ("time that is neither libnix's nor its opening", "box-present", "our own share"),
     ("held by all our processes while the switch program runs", "held", None),

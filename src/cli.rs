@@ -351,6 +351,9 @@ pub struct Run {
     /// When that is done, evaluate and build what turning each of these on would take
     #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "dry_run")]
     pub prefetch: Vec<String>,
+    /// Show what will be stopped, restarted, reloaded and started, and how the closure differs, and ask
+    #[arg(long, conflicts_with = "dry_run")]
+    pub ask: bool,
     /// Return to the previous system after this time, unless `runtime-module confirm` comes first; 0 for never
     #[arg(long, value_name = "DURATION", value_parser = time)]
     pub confirm: Option<Duration>,

@@ -362,6 +362,10 @@ void nix_ffi_add_root(nix_c_context * context, Store * store, const char * path,
 bool nix_ffi_closure_size(
     nix_c_context * context, Store * store, const char * path, uint64_t * paths, uint64_t * bytes) NIX_FFI_NOEXCEPT;
 
+/** The paths of a path's closure, itself among them: one call each, in no order that means anything. */
+void nix_ffi_closure(
+    nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
+
 /** Bytes of NARs in a path's closure that are no part of the closure of `other` (may be null); 0 on failure. */
 uint64_t nix_ffi_closure_size_beyond(
     nix_c_context * context, Store * store, const char * path, const char * other) NIX_FFI_NOEXCEPT;

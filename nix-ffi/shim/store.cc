@@ -180,6 +180,21 @@ extern "C" bool nix_ffi_closure_size(
     });
 }
 
+extern "C" void nix_ffi_closure(
+    nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
+{
+    guarded(context, [&] {
+        Interruptible interruptible;
+        auto & s = *store->ptr;
+        nix::StorePathSet closure;
+        s.computeFSClosure(parse(s, path), closure);
+        for (auto & member : closure) {
+            auto printed = s.printStorePath(member);
+            callback(user, view(printed));
+        }
+    });
+}
+
 extern "C" uint64_t nix_ffi_closure_size_beyond(
     nix_c_context * context, Store * store, const char * path, const char * other) noexcept
 {

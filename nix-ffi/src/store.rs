@@ -172,6 +172,11 @@ impl Store {
         })
     }
 
+    /// The paths of a path's closure, itself among them.
+    pub fn closure(&self, path: &str) -> Result<Vec<String>, NixError> {
+        self.texts_of(path, sys::nix_ffi_closure)
+    }
+
     /// How many paths a path's closure has, and how many bytes (NAR size) they are.
     pub fn closure_size(&self, path: &str) -> Result<(u64, u64), NixError> {
         let c_path = c_string(path)?;

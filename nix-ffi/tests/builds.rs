@@ -395,6 +395,11 @@ fn closure_size() {
     let below = std::fs::read_to_string(&out).unwrap().trim().to_owned();
     // A NAR of one file: what frames it, and the content, padded to eight bytes.
     assert_eq!(store().closure_size(&below), Ok((1, 112 + 16)));
+    let mut closure = store().closure(&out).unwrap();
+    closure.sort();
+    let mut both = [below.clone(), out.clone()];
+    both.sort();
+    assert_eq!(closure, both);
     let text = std::fs::metadata(&out).unwrap().len();
     assert_eq!(
         store().closure_size(&out),

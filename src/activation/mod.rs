@@ -16,6 +16,7 @@ mod switch;
 mod systemd;
 mod transaction;
 mod unit;
+mod units;
 mod verify;
 
 use std::io::{BufRead, BufReader, Write};
@@ -41,6 +42,7 @@ pub use elevation::{become_user, drop_rights};
 pub use preflight::{Findings, Machine, Profile, compare, space};
 pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
 pub use relay::run as relay_role;
+pub use units::{UnitChanges, unit_changes};
 
 /// What the activator is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

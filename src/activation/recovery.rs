@@ -147,6 +147,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     };
     work.write_down(&ended, leaves);
     work.activated.revision = work.state.revision;
+    work.timed();
 }
 
 /// Keeps what waits to be confirmed.

@@ -204,6 +204,11 @@ impl<'a> Work<'a> {
         self.state.step(Step::Confirming);
         let written = step(Point::Commit, || self.state.write(self.locations));
         self.note(written);
+        self.timed();
+    }
+
+    /// Says how long it took.
+    pub(super) fn timed(&mut self) {
         self.activated.milliseconds = milliseconds(self.begun.elapsed());
     }
 
@@ -240,7 +245,7 @@ impl<'a> Work<'a> {
         }
         self.activated.outcome = outcome;
         self.activated.revision = self.state.revision;
-        self.activated.milliseconds = milliseconds(self.begun.elapsed());
+        self.timed();
     }
 
     /// The state, the history, the wish, the roots. What cannot be written is a warning: the system runs.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::ask::ask;
 use super::reach::{Reached, reach};
 use super::report::{self, Report};
 use super::request::{activator, patiently, request};
@@ -73,6 +74,10 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
             let change = change(session, &situation, &plan, &goal, run);
             let mut request = request(session, &plan.purpose, Errand::Change(Box::new(change)));
             request.wait = report::whole_milliseconds(run.patience.wait);
+            if run.ask {
+                let from = plan.from.as_deref();
+                ask(session, &plan.purpose, goal.store(), from, &goal.toplevel)?;
+            }
             session.interrupts.detach()?;
             let activated = activator.activate(&request, &session.reporter)?;
             report.activated(activated);

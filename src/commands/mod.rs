@@ -1,5 +1,6 @@
 //! One file a command, each reading as the flow it is.
 
+mod ask;
 mod boot;
 mod cache;
 mod change;

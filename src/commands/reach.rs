@@ -16,7 +16,7 @@ use crate::evaluation::{
     lock_inputs, pin,
 };
 use crate::fault::{self, Point};
-use crate::libnix::{Event, Libnix, Missing, interrupt};
+use crate::libnix::{Event, Libnix, Missing, Store, interrupt};
 use crate::plan::{Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
 use crate::record::Pin;
@@ -45,6 +45,11 @@ pub struct Reached {
 }
 
 impl Reached {
+    /// The store that it is in.
+    pub fn store(&self) -> &Store {
+        &self.keeper.store
+    }
+
     /// Whether it came from the cache.
     pub fn recalled(&self) -> Option<Recalled> {
         self.recall.as_ref().map(Recall::told)

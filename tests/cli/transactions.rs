@@ -1,11 +1,13 @@
 //! What makes a change safe: it can be recovered, confirmed, rolled back, waited for, and refused before anything happens.
 
+use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Ran, TestEnv};
+use crate::support::{PROGRAM, Ran, TestEnv, compare, has};
 
 /// Runs with a fault injected.
 fn faulty(env: &TestEnv, fault: &str, arguments: &[&str]) -> Ran {
@@ -236,5 +238,39 @@ fn no_failed_run_leaves_roots_or_files() {
         assert_eq!(listing(), before, "{fault}: {}", ran.stderr);
         assert!(env.state()["pending"].is_null(), "{fault}");
         assert_eq!(env.active(), ["inline"], "{fault}");
+    }
+}
+
+#[test]
+fn who_is_asked_is_shown_what_will_happen() {
+    let name = "who_is_asked_is_shown_what_will_happen";
+    let env = TestEnv::new();
+    // In a session of its own it has no terminal.
+    let mut alone = env.other("setsid");
+    alone.args(["-w", PROGRAM, "enable", "web", "--ask", "--progress", "off"]);
+    let ran = env.start_running(alone).end().ends_with(2);
+    compare("ask-without-a-terminal", &env.normalise(&ran.stderr));
+    if !has(name, "script") {
+        return;
+    }
+    for (answer, on) in [("n", vec![]), ("y", vec!["web".to_string()])] {
+        let file = env.path("typescript");
+        let command = format!("{PROGRAM} enable web --ask --progress off");
+        let mut script = env.other("script");
+        script
+            .args(["-qec", &command])
+            .arg(&file)
+            .stdin(Stdio::piped());
+        let mut child = script.spawn().expect("script");
+        let mut keys = child.stdin.take().expect("a keyboard");
+        writeln!(keys, "{answer}").expect("typed");
+        let ended = child.wait().expect("it ended");
+        let shown = std::fs::read_to_string(&file).expect("a typescript");
+        assert_eq!(ended.success(), answer == "y", "{shown}");
+        assert!(
+            shown.contains("start: web.service") && shown.contains("+ unit-web.service"),
+            "{shown}"
+        );
+        assert_eq!(env.active(), on);
     }
 }

@@ -334,7 +334,7 @@ def a_pre_switch_check_refuses(s):
 
 
 def the_system_of_another_host_is_refused_and_can_be_passed(s):
-    other = ("apply", "--flake", s.flake, "--host", "other")
+    other = ("apply", "--flake", s.flake, "--host", "elsewhere")
     done = s.ends(5, *other)
     assert "'elsewhere'" in done.err and "'machine'" in done.err and "--allow wrong-host" in done.err, done
     s.at_base()

@@ -18,7 +18,7 @@
     {
       nixosConfigurations = {
         machine = machine "machine";
-        other = machine "elsewhere";
+        elsewhere = machine "elsewhere";
       };
     };
 }

@@ -141,8 +141,9 @@ class Machine:
             if self.nspawn.poll() is not None or time.monotonic() > deadline:
                 self.log.seek(0)
                 said = self.log.read().decode(errors="replace").strip()
+                ended = self.nspawn.poll()
                 self.end()
-                raise Missing(f"systemd-nspawn starts no container here: {said[-500:]}")
+                raise Missing(f"systemd-nspawn (exit status {ended}) starts no container here: {said[-500:]}")
             self.init = next((pid for pid in map(int, children.read_text().split()) if is_systemd(pid)), None)
             if self.init:
                 if self.run("systemctl", "is-system-running", "--wait").out.strip() in ("running", "degraded"):

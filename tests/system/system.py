@@ -30,9 +30,12 @@ class System:
 
     def ready(self):
         """The base runs, and nothing else: as after a boot."""
-        if self.base and self.machine.init and self._clean():
-            return
-        self.machine.boot()
+        if self.base:
+            if self._clean():
+                return
+            self.spoilt()
+        if not self.machine.init:
+            self.machine.boot()
         seeded = self.shell(BOOTED)
         assert seeded.code == 0, seeded
         self.ok("apply", "--flake", self.flake, "--host", "machine")
@@ -43,6 +46,7 @@ class System:
 
     def spoilt(self):
         """Whatever is left is not to be built upon: the next behaviour gets a new boot."""
+        self.machine.end()
         self.base = None
 
     def _clean(self):

@@ -29,11 +29,12 @@ build: ## Builds the program.
 check: ## Formatting, lints, docs, the doors of ARCHITECTURE.md, and the Nix files.
 	@scripts/check
 
-bench: ## Measures against the nix command, into docs/evidence.
+bench: ## Measures against the nix command, and makes the tables of docs/benchmarks.md, into docs/evidence.
 	@scripts/packages build fixture test
 	@scripts/libnix --with-nix
 	cargo build --release
 	@scripts/bench
+	@scripts/bench-tables
 
 soak: ## Runs what takes hours.
 	@scripts/test --soak

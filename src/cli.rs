@@ -1,5 +1,7 @@
 //! The command line and the environment, as they are typed. No logic.
 
+mod bench;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,6 +9,10 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
 use crate::commands::candidates;
+
+pub use bench::{
+    Bench, BenchCompare, BenchDiff, BenchOptions, BenchOverrides, BenchToggle, Measuring,
+};
 
 /// Turn parts of a NixOS configuration on and off on a running machine
 #[derive(Debug, Parser)]
@@ -132,7 +138,20 @@ pub struct Environment {
     pub fault: Option<String>,
     /// Whether the collector's heap is chosen by `GC_INITIAL_HEAP_SIZE`.
     pub heap_chosen: bool,
+    /// Settings of libgc, by name and value.
+    pub collector: Vec<(String, String)>,
 }
+
+/// Variables by which libgc is set up (its `docs/README.environment`), as far as they change how long things take.
+const COLLECTOR: [&str; 7] = [
+    "GC_INITIAL_HEAP_SIZE",
+    "GC_MAXIMUM_HEAP_SIZE",
+    "GC_FREE_SPACE_DIVISOR",
+    "GC_MARKERS",
+    "GC_NPROCS",
+    "GC_DONT_GC",
+    "GC_ENABLE_INCREMENTAL",
+];
 
 impl Environment {
     fn read() -> Self {
@@ -145,6 +164,10 @@ impl Environment {
             dumb_terminal: variable("TERM").is_some_and(|term| term == "dumb"),
             fault: variable("RUNTIME_MODULE_FAULT").and_then(|fault| fault.into_string().ok()),
             heap_chosen: variable("GC_INITIAL_HEAP_SIZE").is_some(),
+            collector: COLLECTOR
+                .iter()
+                .filter_map(|name| Some(((*name).into(), variable(name)?.to_str()?.into())))
+                .collect(),
         }
     }
 }
@@ -274,6 +297,9 @@ pub enum Command {
     Cache(Cache),
     /// Evaluate every module of a host, alone and together, for CI and before a commit
     Check(Check),
+    /// Measure evaluation, toggles and single options, so that the figures can be believed
+    #[command(subcommand)]
+    Bench(Box<Bench>),
     /// Print the completions for a shell
     #[command(name = "__completions", hide = true)]
     Completions {

@@ -47,6 +47,8 @@ struct Inner {
     stage: AtomicU8,
     next: AtomicU64,
     actions: Mutex<Vec<(u64, Action)>>,
+    /// Milliseconds that the run has to end by itself, where [`GRACE`] is not enough.
+    patience: AtomicU64,
     /// What must happen before the process ends in the middle: the terminal is put in order, the result is printed.
     at_exit: Mutex<Option<AtExit>>,
 }
@@ -86,6 +88,13 @@ impl Interrupts {
     /// What to do before the process ends in the middle of something.
     pub fn at_exit(&self, action: impl Fn(Exit) + Send + 'static) {
         *lock(&self.0.at_exit) = Some(Box::new(action));
+    }
+
+    /// From now on the run has this long to end by itself: there is something that it must do first. A second interrupt
+    /// still ends it at once.
+    pub fn be_patient(&self, patience: Duration) {
+        let milliseconds = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.0.patience.store(milliseconds, Ordering::SeqCst);
     }
 
     /// From now on an interrupt only ends this process: what goes on does so without it. An error if there was one already.
@@ -139,7 +148,8 @@ impl Inner {
         if self.advance(stage::RUNNING, stage::INTERRUPTED) {
             let inner = self.clone();
             std::thread::spawn(move || {
-                std::thread::sleep(GRACE);
+                let patience = Duration::from_millis(inner.patience.load(Ordering::SeqCst));
+                std::thread::sleep(GRACE.max(patience));
                 inner.exit(stage::INTERRUPTED, Exit::Interrupted);
             });
             let actions: Vec<Action> = lock(&self.actions)

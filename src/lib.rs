@@ -5,6 +5,7 @@
 
 mod activation;
 mod baked;
+mod benchmarks;
 mod cache;
 mod checking;
 mod cli;

@@ -288,6 +288,33 @@ impl Evaluator {
         })
     }
 
+    /// Applies a function of ours to a part of another one's result, or else to the flake's outputs, and to a request in
+    /// JSON; nothing is forced yet.
+    pub fn apply_to(
+        &self,
+        function: &Expression,
+        subject: Subject<'_>,
+        request: &str,
+    ) -> Result<Value<'_>, NixError> {
+        let nothing = nix_ffi::Value::string(&self.state, "")?;
+        let (outputs, part) = match &subject {
+            Subject::Outputs(flake) => (&flake.outputs, &nothing),
+            Subject::Part(part) => (&nothing, &part.value),
+            Subject::Nothing => (&nothing, &nothing),
+        };
+        let text = nix_ffi::Value::string(&self.state, request)?;
+        let value = nix_ffi::apply(
+            &self.state,
+            function.text,
+            function.name,
+            &[outputs, part, &text],
+        )?;
+        Ok(Value {
+            value,
+            evaluator: self,
+        })
+    }
+
     /// Prints the counters to where `NIX_SHOW_STATS_PATH` says.
     pub fn print_counters(&self) -> Result<(), NixError> {
         nix_ffi::print_counters(&self.state)
@@ -300,6 +327,21 @@ pub struct Expression {
     pub name: &'static str,
     /// Its text.
     pub text: &'static str,
+}
+
+/// What a function of ours is applied to.
+pub enum Subject<'a> {
+    /// The outputs of a flake.
+    Outputs(&'a Outputs),
+    /// A part of another function's result.
+    Part(Value<'a>),
+    /// Nothing at all.
+    Nothing,
+}
+
+/// The system that Nix evaluates for, such as `x86_64-linux`.
+pub fn system() -> Result<String, NixError> {
+    Ok(nix_ffi::get_setting("system")?.unwrap_or_default())
 }
 
 /// What a locked flake gives.
@@ -326,15 +368,25 @@ pub struct Value<'a> {
     evaluator: &'a Evaluator,
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
+    /// The attribute called `name`, forced no further than to what it is.
+    pub fn part(&self, name: &str) -> Result<Value<'a>> {
+        let value = self.value.select(&self.evaluator.state, name)?;
+        Ok(Value {
+            value: value.with_context(|| format!("our own expression has no attribute {name}"))?,
+            evaluator: self.evaluator,
+        })
+    }
+
+    /// Forces it deeply, as JSON that nobody reads.
+    pub fn force(&self) -> Result<(), NixError> {
+        self.value.force_json(&self.evaluator.state).map(drop)
+    }
+
     /// Forces the attribute called `name` deeply, and reads it.
     pub fn get<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
-        let state = &self.evaluator.state;
-        let value = self
-            .value
-            .select(state, name)?
-            .with_context(|| format!("our own expression has no attribute {name}"))?;
-        let json = value.force_json(state)?;
+        let value = self.part(name)?.value;
+        let json = value.force_json(&self.evaluator.state)?;
         serde_json::from_str(&json)
             .with_context(|| format!("read the attribute {name} of our own expression"))
     }

@@ -501,7 +501,7 @@ fn own_name() -> Result<String> {
 }
 
 /// The modules in the order of evaluation, as far as it is known.
-fn modules(
+pub fn modules(
     wanted: &[String],
     situation: &Situation,
     source: &Source,

@@ -152,6 +152,15 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Reads what libnix prints (`EvalState::printStatistics`), once or several times.
+    pub fn each_from_statistics(text: &str) -> Vec<Self> {
+        let documents = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+        documents
+            .map_while(Result::ok)
+            .map(|one| Self::read(&one))
+            .collect()
+    }
+
     /// What was counted since `before`.
     pub fn since(&self, before: &Self) -> Self {
         Self {
@@ -162,13 +171,33 @@ impl Counters {
             values: self.values.saturating_sub(before.values),
             allocated_bytes: self.allocated_bytes.saturating_sub(before.allocated_bytes),
             collections: self.collections.saturating_sub(before.collections),
+            cpu: ((self.cpu - before.cpu) * 1e3).round() / 1e3,
             ..self.clone()
         }
     }
 
-    /// Reads what libnix prints (`EvalState::printStatistics`); what a release does not print stays 0.
+    /// Whether everything that is exact is the same.
+    pub fn agree(&self, other: &Self) -> bool {
+        let exact = |c: &Self| {
+            (
+                c.thunks,
+                c.function_calls,
+                c.primop_calls,
+                c.lookups,
+                c.values,
+            )
+        };
+        exact(self) == exact(other)
+    }
+
+    /// Reads what libnix printed once.
     pub fn from_statistics(text: &str) -> Self {
-        let statistics: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        let mut all = Self::each_from_statistics(text);
+        all.drain(..).next().unwrap_or_default()
+    }
+
+    /// What a release does not print stays 0.
+    fn read(statistics: &serde_json::Value) -> Self {
         let number = |pointer: &str| {
             statistics
                 .pointer(pointer)
@@ -211,10 +240,11 @@ mod tests {
 
     #[test]
     fn statistics_of_2_26_are_read() {
-        let counters = Counters::from_statistics(
-            r#"{"cpuTime":0.5,"nrThunks":3,"nrFunctionCalls":4,"nrPrimOpCalls":5,"nrLookups":6,
-                "values":{"number":7},"gc":{"totalBytes":8,"heapSize":9,"cycles":1}}"#,
-        );
+        let printed = r#"{"cpuTime":0.5,"nrThunks":3,"nrFunctionCalls":4,"nrPrimOpCalls":5,"nrLookups":6,
+            "values":{"number":7},"gc":{"totalBytes":8,"heapSize":9,"cycles":1}}"#;
+        let all = Counters::each_from_statistics(&format!("{printed}\n{printed}\n"));
+        assert_eq!(all.len(), 2);
+        let counters = &all[1];
         assert_eq!(
             (counters.thunks, counters.values, counters.collections),
             (3, 7, 1)

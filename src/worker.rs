@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read as _, Write, pipe
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -225,6 +225,16 @@ impl EvaluatorProcess {
             stderr,
         })
     }
+}
+
+/// Runs our own executable to its end, as a user would who types these arguments. What it prints on stderr is not passed on.
+pub fn run_ourselves(arguments: &[String]) -> Result<Output> {
+    Command::new(std::env::current_exe().context("find our own executable")?)
+        .args(arguments)
+        // In our process group still: whoever asks for a password reads it from the terminal.
+        .stdin(Stdio::null())
+        .output()
+        .context("start our own executable")
 }
 
 /// How an evaluator ended.

@@ -9,6 +9,7 @@ mod support;
 
 mod cli {
     mod bad_input;
+    mod bench;
     mod cache;
     mod changes;
     mod checking;

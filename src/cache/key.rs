@@ -71,6 +71,8 @@ impl Ingredients {
             modules,
             // An entry says which toplevels it has; nothing that it has depends on what else was asked for.
             target: _,
+            // Benchmarks evaluate, and keep nothing.
+            measure: _,
         } = request;
         let Settings {
             store,

@@ -270,6 +270,7 @@ impl<'a> Pool<'a> {
             host: self.hosts[index].name.clone().unwrap_or_default(),
             modules: requests(modules),
             target,
+            measure: None,
         }
     }
 

@@ -73,6 +73,7 @@ fn request(
         host: host.into(),
         modules,
         target: Target::Toplevel,
+        measure: None,
     }
 }
 

@@ -81,6 +81,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
         host: pin.host.clone(),
         modules: Vec::new(),
         target: Target::Registry,
+        measure: None,
     };
     let evaluation = evaluate(
         session.evaluator()?,

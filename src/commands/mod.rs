@@ -1,6 +1,7 @@
 //! One file a command, each reading as the flow it is.
 
 mod ask;
+mod bench;
 mod boot;
 mod cache;
 mod change;
@@ -96,13 +97,23 @@ impl Session {
         })
     }
 
+    /// From now on this is what is said when the process ends in the middle of something.
+    pub fn say_at_exit(&self, words: Failed) {
+        let terminal = self.reporter.clone();
+        let json = self.global.json;
+        self.interrupts.at_exit(move |_| {
+            terminal.finish();
+            crate::complain(&words.clone().into(), json);
+        });
+    }
+
     /// How libnix is opened; `verbosity` is what it makes messages up to.
-    fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
+    pub fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
         settings(&self.global, allow_import_from_derivation, verbosity)
     }
 
     /// An evaluator that waits for a request: the one that was forked off at the start, if it still waits.
-    fn evaluator(&self) -> Result<Waiting> {
+    pub fn evaluator(&self) -> Result<Waiting> {
         match self.evaluator.take() {
             Some(waiting) => Ok(waiting),
             None => Waiting::start(memory(&self.global, &self.environment)),
@@ -206,6 +217,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Boot => boot::run(session),
         Command::List => list::run(session),
         Command::Status(args) => status::run(session, &args.names),
+        Command::Bench(what) => bench::run(session, &what),
         Command::Faults => faults(),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { page } => shell::man(page.as_deref()),

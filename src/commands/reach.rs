@@ -359,6 +359,7 @@ fn evaluation_request(
         host: pin.host.clone(),
         modules: modules.to_vec(),
         target: Target::Toplevel,
+        measure: None,
     }
 }
 

@@ -171,10 +171,22 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     })?;
     locked.extend(&flake.extra)?;
     let told = evaluator.read_locked(&locked)?;
+    let lock = milliseconds(begun.elapsed());
     answers.say(Answer::Phase {
         phase: Phase::Lock,
-        milliseconds: milliseconds(begun.elapsed()),
+        milliseconds: lock,
     });
+    if request.target == Target::Source {
+        return Ok(Evaluated {
+            source: told.source,
+            ..Evaluated::default()
+        });
+    }
+    if let Some(measure) = &request.measure {
+        let mut evaluated = super::measure::measure(evaluator, &locked, request, measure)?;
+        evaluated.measured.lock = lock;
+        return Ok(evaluated);
+    }
 
     let begun = Instant::now();
     let outputs = evaluator.outputs(&locked)?;
@@ -205,7 +217,7 @@ pub fn text(request: &Request, share: bool) -> String {
     json!({
         "host": request.host,
         "modules": request.modules,
-        "toplevel": request.target != Target::Registry,
+        "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),
         "sharePkgs": share,
     })
     .to_string()

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use unix::sys::signal::Signal;
 
+use super::measure::attribute_path;
 use super::{Request, failure, subject};
 use crate::error::{Failed, Failure, describe};
 use crate::libnix::{NixError, Position};
@@ -109,6 +110,11 @@ fn hint(request: &Request, message: &str, failed: Failed) -> Failed {
         || !flake.extra.is_empty();
     if message.contains("infinite recursion") {
         failed.hint("a value depends on itself: look for a module that reads an option in order to decide what it imports, or to set that same option")
+    } else if message.contains("cannot convert a function to JSON")
+        || message.contains("cannot convert the built-in function")
+        || message.contains("cannot convert the partially applied built-in function")
+    {
+        failed.hint("a function in it cannot be forced deeply: --without PATH leaves one attribute out, --shallow forces nothing below it")
     } else if message.contains("max-call-depth") || message.contains("stack overflow") {
         failed.hint("a function calls itself without an end")
     } else if message.contains("allow-import-from-derivation") {
@@ -155,6 +161,58 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
         "no-toplevel" => failure(format!("{what}: it has no config.system.build.toplevel"))
             .hint("is it a NixOS configuration?"),
         other => failure(format!("{what}: {other}")),
+    }
+}
+
+/// A value that is not there, or cannot be measured as was asked.
+pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
+    let what = subject(request);
+    let at = attribute_path(&problem.names);
+    match problem.kind.as_str() {
+        "no-attribute" => {
+            let (last, parents) = match problem.names.split_last() {
+                Some((last, parents)) => (last.as_str(), attribute_path(parents)),
+                None => ("", String::new()),
+            };
+            let failed = Failure::Usage.error(match parents.as_str() {
+                "" => format!("{what}: there is no '{last}'"),
+                parents => format!("{what}: there is no '{last}' in {parents}"),
+            });
+            match nearest(last, &problem.known).as_slice() {
+                [] => failed.detail(format!("there are: {}", some(&problem.known))),
+                close => failed.hint(format!("did you mean {}?", close.join(" or "))),
+            }
+        }
+        "not-a-set" => {
+            let kind = problem.known.first().map_or("value", String::as_str);
+            let whole = if at.is_empty() { "it".into() } else { at };
+            Failure::Usage
+                .error(format!(
+                    "{what}: {whole} is a {kind}, which has no attributes"
+                ))
+                .hint("a name with a dot in it is quoted: 'systemd.units.\"sshd.service\".text'")
+        }
+        "function" => Failure::Usage
+            .error(format!(
+                "{what}: it is a function, which cannot be forced deeply"
+            ))
+            .hint("--shallow forces it only so far that one can say what it is"),
+        other => failure(format!("{what}: {other}")),
+    }
+}
+
+/// Some names of many.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
     }
 }
 

@@ -6,6 +6,7 @@
 mod evaluator;
 mod explain;
 mod heap;
+mod measure;
 mod pin;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper, greet, receive};
 pub use evaluator::{SYSTEM, SYSTEM_TEXT, read, run as evaluator_role, text};
 pub use explain::{error as explain_error, unknown_modules};
 pub use heap::{Memory, available};
+pub use measure::{Forced, Measure, Measured, Overrides, Pass};
 pub use pin::{Host, ToPin, lock_inputs, pin};
 
 /// What the evaluator is asked for.
@@ -41,6 +43,9 @@ pub struct Request {
     pub modules: Vec<ModuleRequest>,
     /// What to evaluate.
     pub target: Target,
+    /// What a benchmark measures; none where nothing is measured.
+    #[serde(default)]
+    pub measure: Option<Measure>,
 }
 
 /// A flake to evaluate.
@@ -81,6 +86,10 @@ pub enum Target {
     Toplevel,
     /// The same, and the toplevel of the host by itself.
     ToplevelAndBase,
+    /// Any one value: [`Measure::forced`].
+    Value,
+    /// Nothing but where the locked flake lies in the store.
+    Source,
 }
 
 /// What the evaluator says.
@@ -124,6 +133,8 @@ pub struct Evaluated {
     pub lock_changed: bool,
     /// What the evaluator counted.
     pub counters: Counters,
+    /// What a benchmark measured.
+    pub measured: Measured,
 }
 
 /// A derivation and its output `out`, store paths.
@@ -179,12 +190,14 @@ impl Evaluation {
             let peak = self.evaluated.counters.peak_bytes;
             let files = self.evaluated.counters.files;
             let initial = self.evaluated.counters.initial_heap_bytes;
+            let counted = Counters::each_from_statistics(&process.finish()?.stdout);
             self.evaluated.counters = Counters {
                 peak_bytes: peak,
                 files,
                 initial_heap_bytes: initial,
-                ..Counters::from_statistics(&process.finish()?.stdout)
+                ..counted.first().cloned().unwrap_or_default()
             };
+            self.evaluated.measured.count(&counted, initial);
         }
         Ok(self.evaluated)
     }
@@ -304,7 +317,13 @@ fn subject(request: &Request) -> String {
         .iter()
         .map(|module| module.name.as_str())
         .collect();
-    if request.target == Target::Registry {
+    let forced = request
+        .measure
+        .as_ref()
+        .and_then(|measure| measure.forced.as_ref());
+    if let Some(forced) = forced {
+        format!("measure {}", forced.name(&request.host))
+    } else if request.target == Target::Registry {
         format!("list the modules of host '{}'", request.host)
     } else if names.is_empty() {
         format!("evaluate host '{}'", request.host)

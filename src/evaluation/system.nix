@@ -225,6 +225,9 @@ in
 
   toplevel = derivation config.system.build.toplevel;
 
+  # The extended host itself, for whoever wants another part of it than its toplevel.
+  system = extended;
+
   # What activation wants to know before anything is built.
   facts = {
     hostName = try (config.networking.hostName or null);

@@ -7,7 +7,7 @@ use console::{measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::model::{Model, Running};
-use super::{Notice, Renderer, Style, bytes, duration};
+use super::{Notice, Renderer, Round, Style, bytes, duration};
 use crate::timings::Phase;
 
 /// Things under way that are shown at once; the others are counted.
@@ -25,6 +25,7 @@ pub(super) struct Bars {
     colour: bool,
     phases: BTreeMap<Phase, ProgressBar>,
     running: Vec<ProgressBar>,
+    bench: Option<ProgressBar>,
 }
 
 impl Bars {
@@ -37,7 +38,29 @@ impl Bars {
             colour: style.colour,
             phases: BTreeMap::new(),
             running: Vec::new(),
+            bench: None,
         }
+    }
+
+    /// The one line of a benchmark.
+    fn draw_bench(&mut self, round: Option<&Round>) {
+        let Some(round) = round else {
+            if let Some(bar) = self.bench.take() {
+                bar.finish_and_clear();
+                self.screen.remove(&bar);
+            }
+            return;
+        };
+        let bar = self.bench.get_or_insert_with(|| {
+            let bar = self.screen.add(ProgressBar::new(STEPS));
+            bar.set_prefix("bench");
+            bar
+        });
+        let message = round_message(round);
+        bar.set_style(known(self.colour, columns(), measure_text_width(&message)));
+        bar.set_position((round.share * STEPS as f64) as u64);
+        bar.set_message(message);
+        bar.tick();
     }
 
     /// A line for a phase: how far it is, and in what.
@@ -151,6 +174,7 @@ impl Renderer for Bars {
             bar.tick();
         }
         self.draw_running(model, now);
+        self.draw_bench(model.round.as_ref());
     }
 
     fn clear(&mut self) {
@@ -235,6 +259,14 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
         Phase::Activate if !model.switch_line.is_empty() => time,
         _ => time,
     }
+}
+
+/// The time left first: a name may be too long for the line.
+fn round_message(round: &Round) -> String {
+    let left = round
+        .left
+        .map_or_else(String::new, |left| format!("{} left, ", duration(left)));
+    format!("{left}{}", truncate_str(&round.name, 40, "…"))
 }
 
 fn running_line(running: &Running, now: Duration) -> String {

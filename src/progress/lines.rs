@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::model::Model;
-use super::{Notice, Renderer, bytes, duration};
+use super::{Notice, Renderer, Round, bytes, duration};
 use crate::timings::{Phase, milliseconds};
 
 /// How long nothing may be said while something is under way.
@@ -44,6 +44,12 @@ impl Renderer for Lines {
         {
             self.spoke = now;
             say(&still(phase, model, now.saturating_sub(since)));
+        }
+        if let Some(round) = &model.round
+            && now.saturating_sub(self.spoke) >= SILENCE
+        {
+            self.spoke = now;
+            say(&still_measuring(round));
         }
     }
 
@@ -109,6 +115,18 @@ fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
     }
 }
 
+/// A sign of life in a long benchmark.
+fn still_measuring(round: &Round) -> String {
+    let left = round
+        .left
+        .map_or_else(String::new, |left| format!(", {} left", duration(left)));
+    format!(
+        "bench: {:.0} %{left}, now {}",
+        round.share * 100.0,
+        round.name
+    )
+}
+
 /// JSON lines (`docs/events.md`). Starts and ends are never dropped; numbers come ten times a second at most.
 #[derive(Default)]
 pub(super) struct Events {
@@ -147,18 +165,20 @@ impl Renderer for Events {
     }
 
     fn draw(&mut self, model: &Model, now: Duration) {
-        let Some((phase, _)) = model.phase else {
+        let event = if let Some(round) = &model.round {
+            json!({
+                "schema": 1,
+                "event": "bench",
+                "name": round.name,
+                "done": round.done,
+                "share": (round.share * 1e3).round() / 1e3,
+                "left": round.left.map(milliseconds),
+            })
+        } else if let Some((phase, _)) = model.phase {
+            phase_event(phase, model, now)
+        } else {
             return;
         };
-        let event = json!({
-            "schema": 1,
-            "event": "progress",
-            "phase": phase,
-            "share": model.share(now).map(|share| (share * 1e3).round() / 1e3),
-            "files": model.files,
-            "builds": {"done": model.built.done, "expected": model.built.expected, "running": model.built.running},
-            "bytes": {"done": model.fetched.done, "expected": model.fetched.expected},
-        });
         if event != self.last {
             say(&event.to_string());
             self.last = event;
@@ -166,6 +186,18 @@ impl Renderer for Events {
     }
 
     fn clear(&mut self) {}
+}
+
+fn phase_event(phase: Phase, model: &Model, now: Duration) -> Value {
+    json!({
+        "schema": 1,
+        "event": "progress",
+        "phase": phase,
+        "share": model.share(now).map(|share| (share * 1e3).round() / 1e3),
+        "files": model.files,
+        "builds": {"done": model.built.done, "expected": model.built.expected, "running": model.built.running},
+        "bytes": {"done": model.fetched.done, "expected": model.fetched.expected},
+    })
 }
 
 /// Nothing but what must not be missed.

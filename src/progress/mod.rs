@@ -40,7 +40,22 @@ enum Report {
     /// A line of the switch program.
     Switch(String),
     Note(String),
+    /// A benchmark goes on, or has ended.
+    Round(Option<Round>),
     Finish(Sender<()>),
+}
+
+/// How far a benchmark is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round {
+    /// What is being measured.
+    pub name: String,
+    /// How many measurements were made.
+    pub done: u64,
+    /// How much of it all is done, from 0 to 1.
+    pub share: f64,
+    /// The time left, where it can be told.
+    pub left: Option<Duration>,
 }
 
 /// How progress is shown, decided once.
@@ -209,6 +224,20 @@ impl Reporter {
     /// A line of the switch program.
     pub fn switch_line(&self, line: &str) {
         self.say(Report::Switch(line.to_string()));
+    }
+
+    /// A benchmark is so far; none: it has ended.
+    pub fn round(&self, round: Option<Round>) {
+        self.say(Report::Round(round));
+    }
+
+    /// One to which everything can be said and nobody listens: samples of a benchmark are not told one by one.
+    pub fn deaf() -> Self {
+        Self {
+            reports: channel().0,
+            shared: Arc::default(),
+            started: Instant::now(),
+        }
     }
 
     /// Something that the user should know.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Report, store_name};
+use super::{Report, Round, store_name};
 use crate::cache::Estimate;
 use crate::error::neutral;
 use crate::libnix::{Activity, Event, ExpectedKind, Missing, Progress};
@@ -94,6 +94,8 @@ pub struct Model {
     pub switch_line: String,
     /// What is being fetched for evaluation.
     pub fetching: String,
+    /// The benchmark under way.
+    pub round: Option<Round>,
     warned: Vec<String>,
     tallies: BTreeMap<u64, Activity>,
     transfers: BTreeMap<u64, (u64, u64)>,
@@ -115,6 +117,7 @@ impl Model {
             fetched: Tally::default(),
             switch_line: String::new(),
             fetching: String::new(),
+            round: None,
             warned: Vec::new(),
             tallies: BTreeMap::new(),
             transfers: BTreeMap::new(),
@@ -179,6 +182,13 @@ impl Model {
             Report::Switch(line) => {
                 self.switch_line = clean(&line);
                 vec![Notice::Switch(self.switch_line.clone())]
+            }
+            Report::Round(round) => {
+                self.round = round.map(|round| Round {
+                    name: clean(&round.name),
+                    ..round
+                });
+                Vec::new()
             }
             Report::Note(text) => vec![Notice::Note(clean(&text))],
             Report::Finish(_) => Vec::new(),

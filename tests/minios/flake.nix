@@ -26,9 +26,14 @@
         box-list = ./hosts/box-list.nix;
         bare = ./hosts/bare.nix;
         other-kernel = ./hosts/other-kernel.nix;
+        published = ./hosts/published.nix;
         spec = ./hosts/spec.nix;
         wide = ./hosts/wide.nix;
       };
+
+      # A node of a test, where nixpkgs has those.
+      legacyPackages.${system}.nixosTests.published.nodes.machine =
+        self.nixosConfigurations.published.config;
 
       # Modules that the flake offers to all of its hosts.
       runtimeModules = {

@@ -27,6 +27,7 @@ fn request() -> Request {
         host: "box".into(),
         modules: vec![module("a", Some("a.nix")), module("b", Some("b.nix"))],
         target: Target::Toplevel,
+        measure: None,
     }
 }
 

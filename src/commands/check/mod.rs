@@ -139,6 +139,7 @@ fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Requ
         host: host.into(),
         modules: modules.iter().map(module).collect(),
         target: Target::Toplevel,
+        measure: None,
     }
 }
 

@@ -1,0 +1,154 @@
+//! `bench compare`: two sources of one host against each other, taking turns.
+
+use std::cell::RefCell;
+
+use anyhow::Result;
+
+use super::outcome::{About, Run, times};
+use super::paths::parse;
+use super::rounds::{self, Rules, Task};
+use super::samples::Outcome;
+use super::statistics::Difference;
+use super::subject::Subject;
+use crate::cli::BenchCompare;
+use crate::commands::Session;
+use crate::error::Failure;
+use crate::evaluation::{Forced, Measure};
+
+/// Measures both.
+pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outcome> {
+    let forced = match &asked.path {
+        Some(path) => Some(Forced {
+            path: parse(path)?,
+            strict: true,
+            ..Forced::default()
+        }),
+        None => None,
+    };
+    let measure = Measure {
+        forced,
+        again: false,
+    };
+    let libnix = super::open(session)?;
+    let usual = || -> Result<String> {
+        let subject = Subject::lock(session, &libnix, None)?;
+        Ok(subject.url().to_string())
+    };
+    let first = Subject::lock(session, &libnix, Some(&reference(&asked.first, usual)?))?;
+    let second = Subject::lock(session, &libnix, Some(&reference(&asked.second, usual)?))?;
+    // Files of two such runs are compared by these names, whatever the references are.
+    let names = ["A".to_string(), "B".to_string()];
+    let run = Run::begin(session, rules);
+    let overheads = RefCell::new(Vec::new());
+    let mut tasks = Vec::new();
+    for (subject, name) in [&first, &second].into_iter().zip(&names) {
+        let modules = subject.modules(&asked.with)?;
+        let (measure, overheads) = (&measure, &overheads);
+        tasks.push(Task {
+            name: name.clone(),
+            optional: false,
+            work: Box::new(move || {
+                let measured = subject.measure(&modules, measure)?;
+                overheads.borrow_mut().push(measured.overhead());
+                Ok(measured.samples(&[name]))
+            }),
+        });
+    }
+    let rounds = rounds::run(tasks, rules, &session.interrupts, &session.reporter)?;
+    if !rounds.interrupted {
+        first.is_still()?;
+        second.is_still()?;
+    }
+    let what = asked
+        .path
+        .as_deref()
+        .unwrap_or("all that turning modules on evaluates");
+    let about = About {
+        bench: "compare",
+        title: format!(
+            "{what}, of host '{}': A is {}, B is {}",
+            first.host(),
+            asked.first,
+            asked.second
+        ),
+        flakes: vec![first.record(), second.record()],
+        modules: asked.with.clone(),
+        strict: true,
+        own_process: true,
+        result_cache: None,
+        series: names
+            .iter()
+            .map(|name| (name.clone(), what.to_string()))
+            .collect(),
+    };
+    let mut outcome = run.end(about, &rounds, &overheads.into_inner());
+    if let [first, second] = &outcome.series[..] {
+        outcome.difference = Some(Difference::between(&times(first), &times(second)));
+    }
+    Ok(outcome)
+}
+
+/// What was typed as a flake reference: a revision is one of the flake that the commands would work on.
+fn reference(text: &str, usual: impl Fn() -> Result<String>) -> Result<String> {
+    let is_hex = text.len() >= 7 && text.chars().all(|c| c.is_ascii_hexdigit());
+    if !is_hex || std::path::Path::new(text).exists() {
+        return Ok(text.to_string());
+    }
+    if text.len() != 40 {
+        return Err(Failure::Usage
+            .error(format!(
+                "bench compare: {text} looks like a revision, but is not a whole one"
+            ))
+            .hint("name it by all of its 40 digits (git rev-parse), or name a flake reference")
+            .into());
+    }
+    let url = usual()?;
+    if url.starts_with("path:") {
+        return Err(Failure::Usage
+            .error(format!(
+                "bench compare: {text} is a revision, and {url} is no git tree"
+            ))
+            .hint("name the git tree with --flake git+file:///…")
+            .into());
+    }
+    let url = without_revision(&url);
+    let mark = if url.contains('?') { '&' } else { '?' };
+    Ok(format!("{url}{mark}rev={text}"))
+}
+
+fn without_revision(url: &str) -> String {
+    let Some((place, query)) = url.split_once('?') else {
+        return url.to_string();
+    };
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|one| {
+            !["rev=", "ref=", "narHash=", "lastModified=", "revCount="]
+                .iter()
+                .any(|it| one.starts_with(it))
+        })
+        .collect();
+    if kept.is_empty() {
+        place.to_string()
+    } else {
+        format!("{place}?{}", kept.join("&"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_one_of_the_usual_flake() {
+        let rev = "0123456789012345678901234567890123456789";
+        let usual = || Ok("git+file:///etc/nixos?dir=host&ref=main".to_string());
+        assert_eq!(
+            reference(rev, usual).expect("a reference"),
+            format!("git+file:///etc/nixos?dir=host&rev={rev}")
+        );
+        assert_eq!(reference("./x", usual).expect("a reference"), "./x");
+        assert!(reference("0123456", usual).is_err());
+        assert!(reference(rev, || Ok("path:/x".into())).is_err());
+    }
+}

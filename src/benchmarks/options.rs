@@ -1,0 +1,178 @@
+//! `bench options`: what single options cost, against each other and against the whole system.
+
+use std::cell::{Cell, RefCell};
+
+use anyhow::Result;
+
+use super::outcome::{About, Run};
+use super::paths::parse;
+use super::presets::Preset;
+use super::rounds::{self, Rules, Task};
+use super::samples::{Outcome, Published};
+use super::subject::Subject;
+use crate::cli::BenchOptions;
+use crate::commands::Session;
+use crate::error::Failure;
+use crate::evaluation::{Forced, Measure};
+
+/// One row of the table.
+struct Row {
+    name: String,
+    forced: Forced,
+    published: Option<f64>,
+    optional: bool,
+}
+
+/// Measures each option that was asked for.
+pub fn run(session: &Session, asked: &BenchOptions, rules: Rules) -> Result<Outcome> {
+    let rows = rows(asked)?;
+    let libnix = super::open(session)?;
+    let subject = Subject::lock(session, &libnix, None)?;
+    let modules = subject.modules(&asked.with)?;
+    let run = Run::begin(session, rules);
+    let overheads = RefCell::new(Vec::new());
+    let tasks = rows.iter().map(|row| {
+        let measure = Measure {
+            forced: Some(row.forced.clone()),
+            again: false,
+        };
+        let (subject, modules, overheads) = (&subject, &modules, &overheads);
+        let told = Cell::new(false);
+        Task {
+            name: row.name.clone(),
+            optional: row.optional,
+            work: Box::new(move || {
+                let measured = subject.measure(modules, &measure)?;
+                overheads.borrow_mut().push(measured.overhead());
+                if measured.evaluated.measured.what == "derivation" && !told.replace(true) {
+                    session.reporter.note(format!(
+                        "{} is a derivation: it is forced as far as its outPath",
+                        row.name
+                    ));
+                }
+                Ok(measured.samples(&[&row.name]))
+            }),
+        }
+    });
+    let rounds = rounds::run(
+        tasks.collect(),
+        rules,
+        &session.interrupts,
+        &session.reporter,
+    )?;
+    if !rounds.interrupted {
+        subject.is_still()?;
+    }
+    let about = About {
+        bench: "options",
+        title: title(&subject, asked),
+        flakes: vec![subject.record()],
+        modules: asked.with.clone(),
+        strict: !asked.shallow,
+        own_process: true,
+        result_cache: None,
+        series: rows
+            .iter()
+            .map(|row| (row.name.clone(), row.forced.name(subject.host())))
+            .collect(),
+    };
+    let mut outcome = run.end(about, &rounds, &overheads.into_inner());
+    publish(&mut outcome, &rows);
+    Ok(outcome)
+}
+
+fn title(subject: &Subject<'_>, asked: &BenchOptions) -> String {
+    let of = match &asked.of {
+        Some(attribute) => attribute.clone(),
+        None => format!("host '{}'", subject.host()),
+    };
+    let with = if asked.with.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", asked.with.join(", "))
+    };
+    format!("options of {of}{with}, {}", subject.url())
+}
+
+/// What is measured: each path as it is, and once more without what is to be left out.
+fn rows(asked: &BenchOptions) -> Result<Vec<Row>> {
+    if asked.of.is_some() && !asked.with.is_empty() {
+        return Err(Failure::Usage
+            .error("bench options: --with extends a host, and --of names something else")
+            .hint("leave one of the two out")
+            .into());
+    }
+    let root = asked.of.as_deref().map(parse).transpose()?;
+    let forced = |path: &str, without: &[&str]| -> Result<Forced> {
+        Ok(Forced {
+            root: root.clone(),
+            path: parse(path)?,
+            strict: !asked.shallow,
+            without: without
+                .iter()
+                .map(|path| parse(path))
+                .collect::<Result<_, _>>()?,
+            overrides: None,
+        })
+    };
+    let mut rows = Vec::new();
+    for path in &asked.paths {
+        let mut add = |without: &[&str]| -> Result<()> {
+            rows.push(Row {
+                name: name(path, without),
+                forced: forced(path, without)?,
+                published: None,
+                optional: false,
+            });
+            Ok(())
+        };
+        if !asked.without.is_empty() {
+            let all: Vec<&str> = asked.without.iter().map(String::as_str).collect();
+            add(&all)?;
+        }
+        add(&[])?;
+    }
+    for row in asked
+        .preset
+        .iter()
+        .flat_map(|preset: &Preset| preset.rows())
+    {
+        let without: Vec<&str> = row.without.into_iter().collect();
+        let name = name(row.path, &without);
+        // Two tables have the same first row.
+        if rows.iter().any(|other: &Row| other.name == name) {
+            continue;
+        }
+        rows.push(Row {
+            name,
+            forced: forced(row.path, &without)?,
+            published: row.published,
+            optional: true,
+        });
+    }
+    Ok(rows)
+}
+
+fn name(path: &str, without: &[&str]) -> String {
+    if without.is_empty() {
+        path.to_string()
+    } else {
+        format!("{path} without {}", without.join(", "))
+    }
+}
+
+/// Puts what was published beside what was measured: for one table, as of several the first rows are not the same.
+fn publish(outcome: &mut Outcome, rows: &[Row]) {
+    let Some(first) = rows.first().and_then(|row| row.published) else {
+        return;
+    };
+    for series in &mut outcome.series {
+        let row = rows.iter().find(|row| row.name == series.name);
+        series.published = row
+            .and_then(|row| row.published)
+            .map(|milliseconds| Published {
+                milliseconds,
+                ratio: milliseconds / first,
+            });
+    }
+}

@@ -1,0 +1,187 @@
+//! From samples to a result: series in sum, ratios, costs, and what to know before believing it.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::machine::Machine;
+use super::rounds::{Enough, Rounds, Rules, Taken};
+use super::samples::{FlakeRecord, KIND, Method, Outcome, SCHEMA, Sample, Series, SubjectRecord};
+use super::statistics::{Summary, median, outliers};
+use super::warnings;
+use crate::commands::Session;
+
+/// A run that has begun.
+pub struct Run<'a> {
+    session: &'a Session,
+    rules: Rules,
+    begun: Instant,
+    started: u64,
+    machine: Machine,
+}
+
+/// What a benchmark is about.
+#[derive(Default)]
+pub struct About {
+    /// Which one it is.
+    pub bench: &'static str,
+    /// What is measured, for people.
+    pub title: String,
+    /// The flakes.
+    pub flakes: Vec<FlakeRecord>,
+    /// Modules that the host is extended with.
+    pub modules: Vec<String>,
+    /// Whether values are forced deeply.
+    pub strict: bool,
+    /// What part our own cache of results has in it; off where that is not said.
+    pub result_cache: Option<&'static str>,
+    /// Whether each sample has an evaluator process of its own.
+    pub own_process: bool,
+    /// The series: name, and what it is for people. Those that got no sample are left out.
+    pub series: Vec<(String, String)>,
+}
+
+impl<'a> Run<'a> {
+    /// Now.
+    pub fn begin(session: &'a Session, rules: Rules) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            session,
+            rules,
+            begun: Instant::now(),
+            started: since.map_or(0, |time| time.as_millis() as u64),
+            machine: Machine::look(),
+        }
+    }
+
+    /// All that is to be told; `overheads` is what our own expression took in each sample.
+    pub fn end(mut self, about: About, rounds: &Rounds, overheads: &[f64]) -> Outcome {
+        self.machine.ended();
+        let mut series: Vec<Series> = about
+            .series
+            .iter()
+            .map(|(name, about)| sum_up(name, about, rounds))
+            .filter(|series| !series.samples.is_empty())
+            .collect();
+        let first = series.first().map_or(0.0, |first| first.summary.median);
+        for one in &mut series {
+            one.ratio = if first > 0.0 {
+                one.summary.median / first
+            } else {
+                1.0
+            };
+        }
+        let mut outcome = Outcome {
+            schema: SCHEMA,
+            kind: KIND.into(),
+            bench: about.bench.into(),
+            title: about.title.clone(),
+            interrupted: rounds.interrupted,
+            started: self.started,
+            seconds: self.begun.elapsed().as_secs_f64(),
+            method: self.method(&about, series.len()),
+            subject: self.subject(about, &series),
+            machine: self.machine,
+            overhead: (!overheads.is_empty()).then(|| Summary::of(overheads)),
+            series,
+            costs: Vec::new(),
+            difference: None,
+            warnings: rounds.left_out.clone(),
+        };
+        outcome.warnings.extend(warnings::of(&outcome));
+        outcome
+    }
+
+    fn method(&self, about: &About, series: usize) -> Method {
+        let (runs, budget) = match self.rules.enough {
+            Enough::Runs(runs) => (Some(runs), None),
+            Enough::Budget(budget) => (None, Some(budget.as_secs_f64())),
+        };
+        Method {
+            runs,
+            budget,
+            warmup: self.rules.warmup,
+            interleaved: series > 1,
+            own_process: about.own_process,
+            strict: about.strict,
+            page_cache: if self.rules.warmup > 0 {
+                "warm"
+            } else {
+                "unknown"
+            }
+            .into(),
+            evaluation_cache: "off".into(),
+            result_cache: about.result_cache.unwrap_or("off").into(),
+        }
+    }
+
+    fn subject(&self, about: About, series: &[Series]) -> SubjectRecord {
+        let session = self.session;
+        let settings = session.settings(true, 0);
+        let counted = series.iter().find_map(|one| one.counters.as_ref());
+        SubjectRecord {
+            flakes: about.flakes,
+            modules: about.modules,
+            store: settings.store.unwrap_or_else(|| "auto".into()),
+            options: settings.options,
+            impure: settings.impure,
+            version: crate::VERSION.into(),
+            initial_heap_bytes: counted.map_or(0, |counters| counters.initial_heap_bytes),
+            collector: session.environment.collector.clone(),
+        }
+    }
+}
+
+/// The samples of one series, in sum.
+fn sum_up(name: &str, about: &str, rounds: &Rounds) -> Series {
+    let of = |taken: &[Taken]| -> Vec<Sample> {
+        let mine = taken.iter().filter(|one| one.series == name);
+        mine.map(|one| one.sample.clone()).collect()
+    };
+    let samples = of(&rounds.taken);
+    let times: Vec<f64> = samples.iter().map(|sample| sample.milliseconds).collect();
+    let ran: Vec<f64> = samples.iter().filter_map(|sample| sample.ran).collect();
+    let counters = samples.first().and_then(|sample| sample.counters.clone());
+    let same = |first| {
+        samples
+            .iter()
+            .flat_map(|one| &one.counters)
+            .all(|one| one.agree(first))
+    };
+    Series {
+        name: name.into(),
+        about: about.into(),
+        summary: Summary::of(&times),
+        ratio: 1.0,
+        published: None,
+        same_counters: counters.as_ref().map(same),
+        counters,
+        ran: (!ran.is_empty()).then(|| Summary::of(&ran)),
+        waited: share(&samples, |sample| sample.waited),
+        others: share(&samples, |sample| sample.others),
+        warmup: of(&rounds.warmup)
+            .iter()
+            .map(|sample| sample.milliseconds)
+            .collect(),
+        samples,
+    }
+}
+
+/// A part of each sample, as a share of all of them.
+fn share(samples: &[Sample], part: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
+    let parts: Vec<f64> = samples.iter().filter_map(part).collect();
+    let all: f64 = samples.iter().map(|sample| sample.milliseconds).sum();
+    (!parts.is_empty() && all > 0.0).then(|| parts.iter().sum::<f64>() / all)
+}
+
+/// The times of a series.
+pub fn times(series: &Series) -> Vec<f64> {
+    series
+        .samples
+        .iter()
+        .map(|sample| sample.milliseconds)
+        .collect()
+}
+
+/// Whether the first of these samples is far above the others: what a warm-up is for.
+pub fn first_is_slow(times: &[f64]) -> bool {
+    times.len() > 2 && outliers(times).contains(&0) && times[0] > median(times)
+}

@@ -1,0 +1,95 @@
+//! `bench overrides`: what an append-only record of overrides costs, by how many definitions are in it.
+
+use std::cell::RefCell;
+
+use anyhow::Result;
+
+use super::outcome::{About, Run};
+use super::paths::parse;
+use super::rounds::{self, Rules, Task};
+use super::samples::Outcome;
+use super::subject::Subject;
+use crate::cli::BenchOverrides;
+use crate::commands::Session;
+use crate::error::Failure;
+use crate::evaluation::{Forced, Measure, Overrides};
+
+/// Measures one value with each number of overrides.
+pub fn run(session: &Session, asked: &BenchOverrides, rules: Rules) -> Result<Outcome> {
+    let path = parse(&asked.path)?;
+    let value = serde_json::from_str(&asked.value).map_err(|error| {
+        Failure::Usage
+            .error(format!("bench overrides: --value {}: {error}", asked.value))
+            .hint("the value is JSON: a text is quoted, '\"like this\"'")
+    })?;
+    let force = match &asked.force {
+        Some(force) => parse(force)?,
+        None => path.clone(),
+    };
+    let libnix = super::open(session)?;
+    let subject = Subject::lock(session, &libnix, None)?;
+    let modules = subject.modules(&asked.with)?;
+    let run = Run::begin(session, rules);
+    let overheads = RefCell::new(Vec::new());
+    let tasks = asked.counts.iter().map(|count| {
+        let measure = Measure {
+            forced: Some(Forced {
+                path: force.clone(),
+                strict: true,
+                overrides: Some(Overrides {
+                    path: path.clone(),
+                    value: serde_json::Value::clone(&value),
+                    count: *count,
+                }),
+                ..Forced::default()
+            }),
+            again: false,
+        };
+        let (subject, modules, overheads) = (&subject, &modules, &overheads);
+        Task {
+            name: name(*count),
+            optional: false,
+            work: Box::new(move || {
+                let measured = subject.measure(modules, &measure)?;
+                overheads.borrow_mut().push(measured.overhead());
+                Ok(measured.samples(&[&name(*count)]))
+            }),
+        }
+    });
+    let rounds = rounds::run(
+        tasks.collect(),
+        rules,
+        &session.interrupts,
+        &session.reporter,
+    )?;
+    if !rounds.interrupted {
+        subject.is_still()?;
+    }
+    let forced = asked.force.as_ref().unwrap_or(&asked.path);
+    let about = About {
+        bench: "overrides",
+        title: format!(
+            "{forced} of host '{}' by the number of overrides of {}, {}",
+            subject.host(),
+            asked.path,
+            subject.url()
+        ),
+        flakes: vec![subject.record()],
+        modules: asked.with.clone(),
+        strict: true,
+        own_process: true,
+        result_cache: None,
+        series: asked
+            .counts
+            .iter()
+            .map(|count| (name(*count), format!("{forced} with {}", name(*count))))
+            .collect(),
+    };
+    let outcome = run.end(about, &rounds, &overheads.into_inner());
+    Ok(outcome)
+}
+
+/// `10 000 overrides`, with the digits in groups.
+fn name(count: u64) -> String {
+    format!("{} overrides", super::table::grouped(count))
+}

@@ -1,0 +1,111 @@
+//! Tables that others published, to be made again on any host.
+//!
+//! The figures are those of the "modular dynamicism" RFD, made with `nix-instantiate --eval --json --strict` under
+//! hyperfine on the author's machine; only their proportions can be compared with ours.
+
+use clap::ValueEnum;
+
+/// A table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// The unit and settings of Jenkins
+    Jenkins,
+    /// The unit and settings of Grafana
+    Grafana,
+    /// The unit and settings of GoToSocial
+    Gotosocial,
+    /// Kernel parameters, file systems and sshd's settings, each against the file made of it
+    Generated,
+}
+
+/// A row of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What is forced.
+    pub path: &'static str,
+    /// What of it is left out.
+    pub without: Option<&'static str>,
+    /// Milliseconds that were published.
+    pub published: Option<f64>,
+}
+
+const fn row(path: &'static str, published: f64) -> Row {
+    Row {
+        path,
+        without: None,
+        published: Some(published),
+    }
+}
+
+const fn bare(path: &'static str) -> Row {
+    Row {
+        path,
+        without: None,
+        published: None,
+    }
+}
+
+/// What every table is a proportion of.
+const TOPLEVEL: &str = "system.build.toplevel.outPath";
+
+const JENKINS: [Row; 3] = [
+    row(TOPLEVEL, 3257.0),
+    row("systemd.units.\"jenkins.service\".text", 773.3),
+    row("services.jenkins.jobBuilder", 401.0),
+];
+
+const GRAFANA: [Row; 4] = [
+    row(TOPLEVEL, 2224.0),
+    row("systemd.units.\"grafana.service\".text", 1320.0),
+    Row {
+        path: "services.grafana.settings",
+        without: Some("paths.provisioning"),
+        published: Some(718.0),
+    },
+    row("services.grafana.settings", 1230.0),
+];
+
+const GOTOSOCIAL: [Row; 3] = [
+    row(TOPLEVEL, 1704.0),
+    row("systemd.units.\"gotosocial.service\".text", 880.7),
+    row("services.gotosocial.settings", 445.3),
+];
+
+const GENERATED: [Row; 8] = [
+    bare(TOPLEVEL),
+    bare("boot.kernel.sysctl"),
+    bare("environment.etc.\"sysctl.d/60-nixos.conf\".text"),
+    bare("fileSystems"),
+    bare("environment.etc.fstab.text"),
+    bare("services.openssh.settings"),
+    bare("systemd.services.sshd.runner.text"),
+    bare("systemd.units.\"sshd.service\".text"),
+];
+
+impl Preset {
+    /// Its rows.
+    pub fn rows(self) -> &'static [Row] {
+        match self {
+            Self::Jenkins => &JENKINS,
+            Self::Grafana => &GRAFANA,
+            Self::Gotosocial => &GOTOSOCIAL,
+            Self::Generated => &GENERATED,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::paths::parse;
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_path() {
+        for preset in Preset::value_variants() {
+            for row in preset.rows() {
+                parse(row.path).expect("a path");
+                parse(row.without.unwrap_or("x")).expect("a path");
+            }
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! What samples amount to: mean, deviation, median, outliers, and whether two sets of them differ.
+//!
+//! Takes numbers and returns numbers; knows no clock, no file and no terminal.
+
+use serde::{Deserialize, Serialize};
+
+/// A sample further from the median than this many deviations, as the median of deviations estimates them, is an outlier:
+/// the rule of hyperfine (`src/outlier_detection.rs`: 1.4826 × 10).
+const FAR: f64 = 1.4826 * 10.0;
+
+/// Below this two sets of samples are called different.
+const LEVEL: f64 = 0.05;
+
+/// Samples in sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// How many there are.
+    pub samples: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation (of a sample); 0 for one.
+    pub deviation: f64,
+    /// The median.
+    pub median: f64,
+    /// The smallest.
+    pub minimum: f64,
+    /// The largest.
+    pub maximum: f64,
+    /// Between these the true median lies, with 95 % confidence; the smallest and largest where there are fewer than six.
+    pub median_low: f64,
+    /// The upper end of the same.
+    pub median_high: f64,
+    /// Samples that are far from the others.
+    pub outliers: usize,
+}
+
+impl Summary {
+    /// Of some samples; all 0 where there are none.
+    pub fn of(samples: &[f64]) -> Self {
+        let sorted = sorted(samples);
+        let (Some(&minimum), Some(&maximum)) = (sorted.first(), sorted.last()) else {
+            return Self::default();
+        };
+        let mean = mean(&sorted);
+        let (low, high) = median_ranks(sorted.len());
+        Self {
+            samples: sorted.len(),
+            mean,
+            deviation: deviation(&sorted, mean),
+            median: quantile(&sorted, 0.5),
+            minimum,
+            maximum,
+            median_low: sorted[low],
+            median_high: sorted[high],
+            outliers: outliers(samples).len(),
+        }
+    }
+
+    /// How far off the median may be, as a share of it.
+    pub fn uncertainty(&self) -> f64 {
+        let off = (self.median_high - self.median).max(self.median - self.median_low);
+        if self.median > 0.0 {
+            off / self.median
+        } else {
+            0.0
+        }
+    }
+}
+
+/// In order.
+pub fn sorted(samples: &[f64]) -> Vec<f64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+/// The value below which this share of the sorted samples lies, between two of them in proportion.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return 0.0;
+    };
+    let position = share.clamp(0.0, 1.0) * last as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(last);
+    sorted[below] + (sorted[above] - sorted[below]) * position.fract()
+}
+
+/// The median of samples in any order.
+pub fn median(samples: &[f64]) -> f64 {
+    quantile(&sorted(samples), 0.5)
+}
+
+fn mean(samples: &[f64]) -> f64 {
+    samples.iter().sum::<f64>() / samples.len() as f64
+}
+
+fn deviation(samples: &[f64], mean: f64) -> f64 {
+    if samples.len() < 2 {
+        return 0.0;
+    }
+    let squares: f64 = samples.iter().map(|x| (x - mean).powi(2)).sum();
+    (squares / (samples.len() - 1) as f64).sqrt()
+}
+
+/// Ranks between which the median lies with 95 % confidence, whatever the distribution: each sample is on either side of
+/// it like a coin.
+fn median_ranks(count: usize) -> (usize, usize) {
+    // The chance that at most `below` of `count` coins fall on one side.
+    let mut chance = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
+    let (mut cumulated, mut below) = (0.0, 0);
+    while below < count / 2 {
+        cumulated += chance;
+        if cumulated > 0.025 {
+            break;
+        }
+        chance *= (count - below) as f64 / (below + 1) as f64;
+        below += 1;
+    }
+    // `below` coins on one side are improbable enough for all ranks before it to be left out.
+    let low = below.saturating_sub(1);
+    (low, count - 1 - low)
+}
+
+/// Which samples are far from the others.
+pub fn outliers(samples: &[f64]) -> Vec<usize> {
+    let middle = median(samples);
+    let deviations: Vec<f64> = samples.iter().map(|x| (x - middle).abs()).collect();
+    let spread = median(&deviations);
+    if spread <= 0.0 {
+        return Vec::new();
+    }
+    let far = |(index, x): (usize, &f64)| ((x - middle).abs() / spread > FAR).then_some(index);
+    samples.iter().enumerate().filter_map(far).collect()
+}
+
+/// Whether, and by how much, two sets of samples differ.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// The second median as a multiple of the first.
+    pub ratio: f64,
+    /// Between these the ratio lies, with 95 % confidence.
+    pub ratio_low: f64,
+    /// The upper end of the same.
+    pub ratio_high: f64,
+    /// How often chance alone gives samples that are as far apart (Mann and Whitney's test, two-sided).
+    pub probability: f64,
+    /// What that says.
+    pub verdict: Verdict,
+}
+
+/// What a comparison of samples says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The second takes longer.
+    Slower,
+    /// The second takes less.
+    Faster,
+    /// Chance alone would do this more often than one time in twenty.
+    NotShown,
+    /// So few samples could never show a difference.
+    TooFew,
+}
+
+impl Difference {
+    /// Of two sets of samples.
+    pub fn between(first: &[f64], second: &[f64]) -> Self {
+        let (probability, above) = mann_whitney(first, second);
+        let few = least_probability(first.len(), second.len()) > LEVEL;
+        let verdict = match (few, probability <= LEVEL) {
+            (true, _) => Verdict::TooFew,
+            (false, false) => Verdict::NotShown,
+            (false, true) if above => Verdict::Slower,
+            (false, true) => Verdict::Faster,
+        };
+        let (a, b) = (Summary::of(first), Summary::of(second));
+        let over = |x: f64, y: f64| if y > 0.0 { x / y } else { 1.0 };
+        Self {
+            ratio: over(b.median, a.median),
+            // Of two intervals that hold with 95 % each the quotient's holds with more.
+            ratio_low: over(b.median_low, a.median_high),
+            ratio_high: over(b.median_high, a.median_low),
+            probability,
+            verdict,
+        }
+    }
+}
+
+/// The probability, and whether the second set is the larger one.
+fn mann_whitney(first: &[f64], second: &[f64]) -> (f64, bool) {
+    let (n, m) = (first.len(), second.len());
+    if n == 0 || m == 0 {
+        return (1.0, false);
+    }
+    // How often a sample of the second exceeds one of the first; a tie is half.
+    let exceeds = |a: f64, b: f64| match b.total_cmp(&a) {
+        std::cmp::Ordering::Greater => 1.0,
+        std::cmp::Ordering::Equal => 0.5,
+        std::cmp::Ordering::Less => 0.0,
+    };
+    let pairs = first
+        .iter()
+        .flat_map(|a| second.iter().map(move |b| exceeds(*a, *b)));
+    let statistic: f64 = pairs.sum();
+    let half = (n * m) as f64 / 2.0;
+    let extreme = half - (statistic - half).abs();
+    let ties = tie_correction(first, second);
+    let probability = if ties == 0.0 && n.max(m) <= 40 {
+        exact(n, m, extreme as usize)
+    } else {
+        approximate(n, m, extreme, ties)
+    };
+    (probability.min(1.0), statistic > half)
+}
+
+/// The chance of a statistic of at most `extreme`, on both sides: counted over all orders of the samples.
+fn exact(n: usize, m: usize, extreme: usize) -> f64 {
+    let size = n * m + 1;
+    // ways[i][u]: orders of i samples of the first and those of the second so far that give u. The largest of them is one
+    // of the first and adds nothing, or one of the second and adds i.
+    let mut ways = vec![vec![0.0_f64; size]; n + 1];
+    for row in &mut ways {
+        row[0] = 1.0;
+    }
+    for _ in 0..m {
+        for i in 1..=n {
+            for u in (0..size).rev() {
+                let second = if u >= i { ways[i][u - i] } else { 0.0 };
+                ways[i][u] = ways[i - 1][u] + second;
+            }
+        }
+    }
+    let all: f64 = ways[n].iter().sum();
+    let few: f64 = ways[n].iter().take(extreme + 1).sum();
+    2.0 * few / all
+}
+
+/// The same by the normal distribution, corrected for ties and for steps.
+fn approximate(n: usize, m: usize, extreme: f64, ties: f64) -> f64 {
+    let (n, m) = (n as f64, m as f64);
+    let all = n + m;
+    let variance = n * m / 12.0 * (all + 1.0 - ties / (all * (all - 1.0)));
+    if variance <= 0.0 {
+        return 1.0;
+    }
+    let z = ((n * m / 2.0 - extreme - 0.5) / variance.sqrt()).max(0.0);
+    2.0 * upper_tail(z)
+}
+
+fn tie_correction(first: &[f64], second: &[f64]) -> f64 {
+    let all = sorted(&[first, second].concat());
+    let groups = all.chunk_by(|a, b| a == b).map(|group| group.len() as f64);
+    groups.map(|t| t.powi(3) - t).sum()
+}
+
+/// The normal distribution beyond `z` (Abramowitz and Stegun 26.2.17; off by less than 10⁻⁷).
+fn upper_tail(z: f64) -> f64 {
+    let t = 1.0 / (1.0 + 0.231_641_9 * z);
+    let series = [
+        0.319_381_53,
+        -0.356_563_782,
+        1.781_477_937,
+        -1.821_255_978,
+        1.330_274_429,
+    ];
+    let polynomial = series
+        .iter()
+        .rev()
+        .fold(0.0, |sum, factor| (sum + factor) * t);
+    polynomial * (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()
+}
+
+/// The smallest probability that so many samples can give.
+fn least_probability(n: usize, m: usize) -> f64 {
+    let orders: f64 = (1..=n).map(|i| (m + i) as f64 / i as f64).product();
+    2.0 / orders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-6
+    }
+
+    #[test]
+    fn samples_in_sum() {
+        let summary = Summary::of(&[4.0, 1.0, 3.0, 2.0]);
+        assert_eq!((summary.median, summary.mean), (2.5, 2.5));
+        assert!(close(summary.deviation, 1.290_994_448));
+        assert_eq!((summary.minimum, summary.maximum), (1.0, 4.0));
+        assert_eq!((summary.median_low, summary.median_high), (1.0, 4.0));
+        assert_eq!(Summary::of(&[]), Summary::default());
+        assert_eq!(Summary::of(&[7.0]).deviation, 0.0);
+    }
+
+    #[test]
+    fn the_median_lies_between_ranks_of_the_binomial_table() {
+        // Ranks (from 1) of the tables: 6: 1, 6; 9: 2, 8; 10: 2, 9; 20: 6, 15; 30: 10, 21.
+        let ranks = |count| median_ranks(count);
+        assert_eq!(
+            [
+                ranks(5),
+                ranks(6),
+                ranks(9),
+                ranks(10),
+                ranks(20),
+                ranks(30)
+            ],
+            [(0, 4), (0, 5), (1, 7), (1, 8), (5, 14), (9, 20)]
+        );
+    }
+
+    #[test]
+    fn one_far_from_the_others_is_an_outlier() {
+        assert_eq!(outliers(&[10.0, 10.1, 9.9, 10.2, 30.0]), [4]);
+        assert!(outliers(&[10.0, 10.1, 9.9, 10.2, 10.4]).is_empty());
+        assert!(outliers(&[5.0; 6]).is_empty());
+    }
+
+    #[test]
+    fn differences_as_the_tables_have_them() {
+        // n = m = 5: of 252 orders 7 give a statistic of at most 3, and 1 gives 0.
+        let a = [1.0, 2.0, 3.0, 4.0, 8.5];
+        let b = [6.0, 7.0, 8.0, 9.0, 10.0];
+        let (p, above) = mann_whitney(&a, &b);
+        assert!((p - 14.0 / 252.0).abs() < 1e-9, "{p}");
+        assert!(above);
+        let (p, _) = mann_whitney(&[1.0, 2.0, 3.0, 4.0, 5.0], &b);
+        assert!((p - 2.0 / 252.0).abs() < 1e-9, "{p}");
+        // The approximation is near the exact value where both can be had.
+        let near = approximate(5, 5, 3.0, 0.0);
+        assert!((near - 14.0 / 252.0).abs() < 0.01, "{near}");
+        assert!((upper_tail(1.959_964) - 0.025).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_difference_is_only_called_one_where_it_can_be() {
+        let slow: Vec<f64> = (0..10).map(|n| 20.0 + f64::from(n) * 0.1).collect();
+        let fast: Vec<f64> = (0..10).map(|n| 10.0 + f64::from(n) * 0.1).collect();
+        let verdict = |a: &[f64], b: &[f64]| Difference::between(a, b).verdict;
+        assert_eq!(verdict(&fast, &slow), Verdict::Slower);
+        assert_eq!(verdict(&slow, &fast), Verdict::Faster);
+        assert_eq!(verdict(&slow, &slow), Verdict::NotShown);
+        assert_eq!(verdict(&fast[..3], &slow[..3]), Verdict::TooFew);
+        let difference = Difference::between(&fast, &slow);
+        assert!(
+            difference.ratio_low < difference.ratio && difference.ratio < difference.ratio_high
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! What is measured: a flake, locked once for the whole run, and one evaluator after the other that is asked for a part of it.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::rounds::Taken;
+use super::samples::{FlakeRecord, Sample};
+use crate::commands::Session;
+use crate::error::Failure;
+use crate::evaluation::{
+    Evaluated, FlakeSource, Measure, ModuleRequest, Pass, Request, Target, ToPin, evaluate, pin,
+};
+use crate::libnix::Libnix;
+use crate::plan::{Situation, Source, modules, source_to_list};
+use crate::progress::Reporter;
+use crate::record::Pin;
+use crate::timings::milliseconds;
+
+/// A flake, locked.
+pub struct Subject<'a> {
+    session: &'a Session,
+    pin: Pin,
+    /// Its modules as far as they are known without evaluating.
+    source: Source,
+    situation: Situation,
+    /// What it was locked from, where that can change: reference, folder, replaced inputs.
+    reference: Option<Changing>,
+}
+
+/// A reference whose tree may be another one tomorrow.
+struct Changing {
+    reference: String,
+    base: PathBuf,
+    overrides: Vec<(String, String)>,
+}
+
+impl<'a> Subject<'a> {
+    /// The configuration that the commands would work on, or the one that `flake` names.
+    pub fn lock(session: &'a Session, libnix: &Libnix, flake: Option<&str>) -> Result<Self> {
+        let situation = Situation::read(&session.locations)?;
+        let mut global = session.global.clone();
+        if let Some(flake) = flake {
+            global.flake = Some(flake.to_string());
+        }
+        let source = source_to_list(&situation, &global, &session.here)?;
+        let (pin, reference) = match &source {
+            Source::Pinned(pin) => ((**pin).clone(), None),
+            Source::Reference {
+                reference,
+                base,
+                overrides,
+                host,
+                of,
+            } => {
+                let to_pin = ToPin {
+                    reference,
+                    shown: of.as_ref().map_or(reference, |of| &of.url),
+                    base,
+                    overrides,
+                    host,
+                    of: of.as_deref(),
+                };
+                let pinned = locked(session, libnix, &to_pin)?;
+                let changing = of.is_none().then(|| Changing {
+                    reference: reference.clone(),
+                    base: base.clone(),
+                    overrides: overrides.clone(),
+                });
+                (pinned, changing)
+            }
+        };
+        libnix.store.add_temp_root(&pin.source)?;
+        Ok(Self {
+            session,
+            pin,
+            source,
+            situation,
+            reference,
+        })
+    }
+
+    /// For the result.
+    pub fn record(&self) -> FlakeRecord {
+        FlakeRecord {
+            url: self.pin.url.clone(),
+            locked: self.pin.locked.clone(),
+            rev: self.pin.rev.clone(),
+            dirty: self.pin.extra.iter().any(|(name, _)| name == "dirtyRev"),
+            host: self.pin.host.clone(),
+        }
+    }
+
+    /// The host.
+    pub fn host(&self) -> &str {
+        &self.pin.host
+    }
+
+    /// As it was asked for.
+    pub fn url(&self) -> &str {
+        &self.pin.url
+    }
+
+    /// Modules that are wanted on this machine.
+    pub fn wanted(&self) -> &[String] {
+        &self.situation.state.wanted
+    }
+
+    /// Modules by name, to be evaluated.
+    pub fn modules(&self, names: &[String]) -> Result<Vec<ModuleRequest>> {
+        modules(names, &self.situation, &self.source)
+    }
+
+    /// One measurement, in an evaluator of its own.
+    pub fn measure(&self, modules: &[ModuleRequest], measure: &Measure) -> Result<Measurement> {
+        let target = match measure.forced {
+            Some(_) => Target::Value,
+            None => Target::Toplevel,
+        };
+        let begun = Instant::now();
+        let evaluation = self.evaluate(modules, target, Some(measure.clone()), &self.pin.locked)?;
+        let process = milliseconds(begun.elapsed());
+        Ok(Measurement {
+            evaluated: evaluation.release()?,
+            process,
+        })
+    }
+
+    /// An error where the flake is another one than at the beginning.
+    pub fn is_still(&self) -> Result<()> {
+        let Some(Changing { reference, .. }) = &self.reference else {
+            return Ok(());
+        };
+        let evaluation = self.evaluate(&[], Target::Source, None, reference)?;
+        if evaluation.release()?.source == self.pin.source {
+            return Ok(());
+        }
+        Err(Failure::Refused
+            .error(format!(
+                "bench: the flake {} changed during the run: the run is void, and nothing was written",
+                self.pin.url
+            ))
+            .hint("measure again while nobody edits it, or name a revision: git+file:///…?rev=…")
+            .into())
+    }
+
+    fn evaluate(
+        &self,
+        modules: &[ModuleRequest],
+        target: Target,
+        measure: Option<Measure>,
+        reference: &str,
+    ) -> Result<crate::evaluation::Evaluation> {
+        let session = self.session;
+        let (base_directory, overrides) = match &self.reference {
+            Some(changing) if target == Target::Source => {
+                (changing.base.clone(), changing.overrides.clone())
+            }
+            _ => (session.here.clone(), self.pin.replaced()),
+        };
+        let request = Request {
+            settings: session.settings(true, 0),
+            flake: FlakeSource {
+                url: self.pin.url.clone(),
+                reference: reference.to_string(),
+                base_directory,
+                overrides,
+                extra: self.pin.extra.clone(),
+            },
+            host: self.pin.host.clone(),
+            modules: modules.to_vec(),
+            target,
+            measure,
+        };
+        let evaluator = session.evaluator()?;
+        evaluate(evaluator, &request, &session.interrupts, &Reporter::deaf())
+    }
+}
+
+fn locked(session: &Session, libnix: &Libnix, to_pin: &ToPin<'_>) -> Result<Pin> {
+    let guard = session.interrupts.on_interrupt(|| {
+        let _ = crate::libnix::interrupt();
+    });
+    let pinned = pin(libnix, to_pin);
+    drop(guard);
+    session.interrupts.check()?;
+    Ok(pinned?.0)
+}
+
+/// What one evaluator gave.
+pub struct Measurement {
+    /// Its answer.
+    pub evaluated: Evaluated,
+    /// From its start to its answer, milliseconds.
+    process: f64,
+}
+
+impl Measurement {
+    /// The samples: the first pass for the first of these series, the second for the second.
+    pub fn samples(&self, series: &[&str]) -> Vec<Taken> {
+        let measured = &self.evaluated.measured;
+        let pairs = series.iter().zip(&measured.passes).enumerate();
+        pairs
+            .map(|(index, (name, pass))| Taken {
+                series: (*name).to_string(),
+                sample: Sample {
+                    // What comes before an answer belongs to the first one only.
+                    process: (index == 0 && measured.passes.len() == 1).then_some(self.process),
+                    lock: (index == 0).then_some(measured.lock),
+                    ..sample(pass)
+                },
+            })
+            .collect()
+    }
+
+    /// What our own expression took.
+    pub fn overhead(&self) -> f64 {
+        self.evaluated.measured.overhead
+    }
+}
+
+fn sample(pass: &Pass) -> Sample {
+    Sample {
+        milliseconds: pass.milliseconds,
+        ran: Some(pass.ran),
+        waited: pass.waited,
+        others: pass.others,
+        counters: Some(pass.counters.clone()),
+        ..Sample::default()
+    }
+}

@@ -1,0 +1,133 @@
+//! `bench`: timings that one can trust. What is measured is decided in `benchmarks/`; here it is started and shown.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use super::{Printed, Session};
+use crate::benchmarks::{self, Enough, Exports, Outcome, Rules};
+use crate::cli::{Bench, BenchDiff, Measuring};
+use crate::error::{Failure, neutral};
+
+/// Columns of a table and of a plot that no terminal shows.
+const COLUMNS: (usize, usize) = (240, 100);
+
+/// How long an interrupted run may take to write down what was measured.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Measures, or compares what was measured.
+pub fn run(session: &Session, bench: &Bench) -> Result<()> {
+    match bench {
+        Bench::Eval(asked) => measured(session, &asked.measuring, |rules| {
+            benchmarks::eval(session, &asked.names, rules)
+        }),
+        Bench::Toggle(asked) => measured(session, &asked.measuring, |rules| {
+            benchmarks::toggle(session, asked, rules)
+        }),
+        Bench::Options(asked) => measured(session, &asked.measuring, |rules| {
+            benchmarks::options(session, asked, rules)
+        }),
+        Bench::Overrides(asked) => measured(session, &asked.measuring, |rules| {
+            benchmarks::overrides(session, asked, rules)
+        }),
+        Bench::Compare(asked) => measured(session, &asked.measuring, |rules| {
+            benchmarks::compare(session, asked, rules)
+        }),
+        Bench::Diff(asked) => diff(session, asked),
+    }
+}
+
+/// Whether the result can be kept is known before anything is measured.
+fn measured(
+    session: &Session,
+    measuring: &Measuring,
+    measure: impl FnOnce(Rules) -> Result<Outcome>,
+) -> Result<()> {
+    let exports = Exports {
+        json: measuring.export_json.clone(),
+        markdown: measuring.export_markdown.clone(),
+        csv: measuring.export_csv.clone(),
+        svg: measuring.export_svg.clone(),
+    };
+    exports.check()?;
+    session.interrupts.be_patient(PATIENCE);
+    let outcome = measure(rules(measuring))?;
+    if outcome.interrupted && outcome.series.is_empty() {
+        return Err(Failure::Interrupted
+            .error("interrupted; nothing was measured")
+            .into());
+    }
+    exports.write(&outcome)?;
+    show(session, measuring, &outcome)
+}
+
+fn rules(measuring: &Measuring) -> Rules {
+    Rules {
+        warmup: measuring.warmup,
+        enough: match measuring.budget {
+            Some(budget) => Enough::Budget(budget),
+            None => Enough::Runs(measuring.runs),
+        },
+    }
+}
+
+/// Prints the result; that it was interrupted is an error behind it.
+fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<()> {
+    session.interrupts.settle();
+    session.reporter.finish();
+    let text = if session.global.json {
+        serde_json::to_string_pretty(outcome).context("write JSON")? + "\n"
+    } else {
+        let size = console::Term::stdout().size_checked();
+        let (width, plot) = size.map_or(COLUMNS, |(_, columns)| (columns.into(), columns.into()));
+        let mut text = benchmarks::table(outcome, width);
+        if !measuring.no_plot {
+            text.push('\n');
+            text += &benchmarks::plot(outcome, plot);
+        }
+        harmless(&text)
+    };
+    print(&text)?;
+    if !session.global.json {
+        warn(&outcome.warnings);
+    }
+    if !outcome.interrupted {
+        return Ok(());
+    }
+    let error = Failure::Interrupted.error("interrupted; what was measured until then is above");
+    if session.global.json {
+        return Err(anyhow::Error::from(error).context(Printed));
+    }
+    Err(error.into())
+}
+
+fn diff(session: &Session, asked: &BenchDiff) -> Result<()> {
+    let differences = benchmarks::diff(&asked.old, &asked.new)?;
+    session.reporter.finish();
+    if session.global.json {
+        let text = serde_json::to_string_pretty(&differences).context("write JSON")?;
+        return print(&(text + "\n"));
+    }
+    print(&harmless(&benchmarks::differences(&differences)))?;
+    warn(&differences.warnings);
+    Ok(())
+}
+
+/// Each line harmless, whatever names are in it.
+fn harmless(text: &str) -> String {
+    text.lines().map(|line| neutral(line) + "\n").collect()
+}
+
+fn print(text: &str) -> Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("write the result to stdout")
+}
+
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        // stderr may be closed; the warnings are in the result too.
+        let _ = writeln!(std::io::stderr(), "warning: {}", neutral(warning));
+    }
+}

@@ -1,0 +1,147 @@
+# What a benchmark forces: one value of a host, or of anything else in a flake.
+#
+# Called with the outputs of the flake (where the value is not a host's), the host (an evaluated configuration, where it is)
+# and the request (JSON text, `Forced` in evaluation/measure.rs; null to be asked for nothing). Every attribute of the result
+# is asked for by itself; `value` is what is measured.
+outputs: host: requestText:
+let
+  inherit (builtins.fromJSON requestText) system forced;
+  inherit (builtins)
+    attrNames
+    elemAt
+    filter
+    foldl'
+    genList
+    head
+    isAttrs
+    length
+    removeAttrs
+    tail
+    typeOf
+    ;
+
+  # From a value along a path: the value that is there, or where there is nothing.
+  walk =
+    value: path: walked:
+    if path == [ ] then
+      { inherit value; }
+    else if !(isAttrs value) then
+      {
+        problem = {
+          kind = "not-a-set";
+          names = walked;
+          known = [ (typeOf value) ];
+        };
+      }
+    else if !(value ? ${head path}) then
+      {
+        problem = {
+          kind = "no-attribute";
+          names = walked ++ [ (head path) ];
+          known = attrNames value;
+        };
+      }
+    else
+      walk value.${head path} (tail path) (walked ++ [ (head path) ]);
+
+  # As for the nix command, what is not at the top may be a package.
+  prefixes = [
+    [ ]
+    [
+      "packages"
+      system
+    ]
+    [
+      "legacyPackages"
+      system
+    ]
+  ];
+  candidates = map (prefix: walk outputs (prefix ++ forced.root) [ ]) prefixes;
+  found = filter (one: one ? value) candidates;
+  fromFlake = if found == [ ] then head candidates else head found;
+
+  # An append-only record of overrides: each definition is stronger than all before it.
+  overrides = forced.overrides;
+  record =
+    let
+      definition = index: {
+        _type = "override";
+        priority = 40 - index;
+        content = overrides.value;
+      };
+      nest = value: path: foldl' (inner: index: { ${elemAt path index} = inner; }) value (
+        genList (n: length path - 1 - n) (length path)
+      );
+    in
+    {
+      _file = "the overrides of a benchmark";
+      config = nest {
+        _type = "merge";
+        contents = genList definition overrides.count;
+      } overrides.path;
+    };
+
+  start =
+    if forced.root != null then
+      fromFlake
+    else if overrides != null then
+      { value = host.extendModules { modules = [ record ]; }; }
+    else
+      { value = host; };
+
+  # Options are named as in a configuration, whether that was named itself or what it is part of.
+  top =
+    if !(start ? value) then
+      start
+    else if isAttrs start.value && start.value ? config && start.value ? options then
+      { value = start.value.config; }
+    else
+      start;
+
+  target = if top ? value then walk top.value forced.path [ ] else top;
+
+  # What is to be left out must be there.
+  missing = filter (one: one ? problem) (map (path: walk target.value path forced.path) forced.without);
+
+  leaveOut =
+    path: set:
+    if length path == 1 then
+      removeAttrs set path
+    else
+      set // { ${head path} = leaveOut (tail path) set.${head path}; };
+
+  isDerivation = value: isAttrs value && value.type or null == "derivation";
+  value = foldl' (set: path: leaveOut path set) target.value forced.without;
+in
+{
+  # What is wrong with the request, or null.
+  problem =
+    if forced == null then
+      null
+    else if target ? problem then
+      target.problem
+    else if missing != [ ] then
+      (head missing).problem
+    else if forced.strict && typeOf target.value == "lambda" then
+      { kind = "function"; }
+    else
+      null;
+
+  # Deeply for JSON, or only as far as it takes to say what it is.
+  value =
+    if forced == null then
+      null
+    else if forced.strict then
+      value
+    else
+      builtins.seq value null;
+
+  # What it is, for people.
+  what =
+    if forced == null then
+      "nothing"
+    else if isDerivation value then
+      "derivation"
+    else
+      typeOf value;
+}

@@ -140,9 +140,9 @@
         default = pkgs.mkShell {
           inputsFrom = lib.optional (releases pkgs != [ ]) (newest pkgs);
           packages = with pkgs; [
-            busybox
             cargo
             clippy
+            fish
             git
             gnumake
             jq
@@ -155,7 +155,14 @@
             strace
             tmux
             valgrind
+            zsh
           ];
+          # What tests/minios is built with, as Debian has it in /bin.
+          shellHook = ''
+            if [ -d tests/minios ] && [ ! -e tests/minios/busybox ]; then
+              install -m 755 ${pkgs.pkgsStatic.busybox}/bin/busybox tests/minios/busybox
+            fi
+          '';
           env.BINDGEN_EXTRA_CLANG_ARGS = "-std=c2x";
         };
       });

@@ -102,7 +102,9 @@ let
     options:
     let
       names = builtins.attrNames options.nixpkgs;
-      others = builtins.filter (name: !(agree base.options.nixpkgs.${name} options.nixpkgs.${name} name)) names;
+      others = builtins.filter (
+        name: !(agree base.options.nixpkgs.${name} options.nixpkgs.${name} name)
+      ) names;
     in
     if names != builtins.attrNames base.options.nixpkgs then
       "a module declares options of nixpkgs"
@@ -116,9 +118,7 @@ let
   # How many definitions of `_module.args` have a `pkgs`.
   definersOfPkgs =
     options:
-    builtins.length (
-      builtins.filter (definition: definition ? pkgs) options._module.args.definitions
-    );
+    builtins.length (builtins.filter (definition: definition ? pkgs) options._module.args.definitions);
 
   # Whether both say the same, provably. Functions are the same only if they are the very same one: then they have the same
   # environment too. That holds for overlays that are files of their own, and for no function inside a module.

@@ -68,7 +68,8 @@
       each =
         name: configuration:
         lib.mapAttrs' (
-          module: file: lib.nameValuePair "${name}+${module}" (configuration.extendModules { modules = [ file ]; })
+          module: file:
+          lib.nameValuePair "${name}+${module}" (configuration.extendModules { modules = [ file ]; })
         ) checked;
       manies = {
         box-many = many "box-many" ./hosts/box.nix;

@@ -79,7 +79,9 @@ fn run(cli: cli::Cli) -> anyhow::Result<u8> {
             let after = std::time::Duration::from_secs(*seconds);
             activation::expire(&locations, transaction, after).map(|()| 0)
         }
-        cli::Command::Switched { .. } => activation::switched_elsewhere(&locations).map(|()| 0),
+        cli::Command::Switched { toplevel } => {
+            activation::switched_elsewhere(&locations, toplevel.as_deref()).map(|()| 0)
+        }
         _ => match caller(&cli) {
             Some(user) => activation::become_user(user, std::env::args_os().skip(1).collect()),
             None => commands::run(cli).map(|()| 0),

@@ -1,7 +1,7 @@
 //! What becomes of a transaction that did not end by itself: it was interrupted, is to be confirmed, was not confirmed in
 //! time, somebody else has switched, or the machine has booted since.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -220,8 +220,8 @@ pub fn expire(locations: &Locations, name: &str, after: Duration) -> Result<()> 
     Ok(())
 }
 
-/// Somebody else switches to another system: what was under way here is over, and must not undo that.
-pub fn switched_elsewhere(locations: &Locations) -> Result<()> {
+/// Somebody switches to the system `to`. If it is somebody else, what was under way here is over, and must not undo that.
+pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()> {
     // While one of ours runs, the switch is its own.
     if !locations.state().exists() || holder(locations).is_some() {
         return Ok(());
@@ -231,6 +231,11 @@ pub fn switched_elsewhere(locations: &Locations) -> Result<()> {
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };
+    // A switch program of ours whose activator was killed may still run: that is to be recovered, and nobody else's.
+    let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
+    if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
+        return Ok(());
+    }
     disarm(
         &pending.transaction,
         &[Armed::Before, Armed::After],

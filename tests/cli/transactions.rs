@@ -202,9 +202,11 @@ fn a_switch_by_somebody_else_is_met_politely() {
 fn a_foreign_switch_ends_what_waited_to_be_confirmed() {
     let env = TestEnv::new();
     let base = env.running();
-    quiet(&env, &["enable", "inline", "--confirm", "3s"]).ok();
+    quiet(&env, &["enable", "inline", "--confirm", "12s"]).ok();
     let ours = env.running();
-    env.run(&["__switched"]).ok();
+    env.run(&["__switched", &ours.display().to_string()]).ok();
+    assert_eq!(env.state()["pending"]["step"], "confirming");
+    env.run(&["__switched", "/nix/store/another"]).ok();
     assert!(env.state()["pending"].is_null());
     env.processes().wait_to_end();
     assert!(

@@ -1,15 +1,17 @@
 //! Evaluating many things of one flake: a template process evaluates a host once and forks children, each of which
 //! evaluates one extension of it and ends.
 //!
-//! `template.rs` the template's role; `child.rs` what a child does; `pool.rs` the client's side: which template or evaluator
-//! gets which job, and what comes of it; `rows.rs` what is told of each; `baseline.rs` comparing with an earlier run.
+//! `work.rs` what is to be done; `template.rs` the template's role; `child.rs` what a child does; `alone.rs` an evaluator that
+//! is no fork; `pool.rs` the client's side: which of them gets which job, and what comes of it; `rows.rs` what is told of each; `baseline.rs` comparing with an earlier run.
 //! Nothing is drawn here.
 
+mod alone;
 mod baseline;
 mod child;
 mod pool;
 mod rows;
 mod template;
+mod work;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,9 +22,10 @@ use crate::registry::Registered;
 use crate::timings::Counters;
 
 pub use baseline::Baseline;
-pub use pool::{Combinations, Limits, Pool, Shard, Work};
+pub use pool::Pool;
 pub use rows::{Regression, Row, Status, Summary};
 pub use template::run as template_role;
+pub use work::{Combinations, Limits, Shard, Work};
 
 /// What a template is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]

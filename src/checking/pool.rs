@@ -6,79 +6,19 @@
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::{Ask, Ended, Job, Outcome, Row, Say, Sharing, Status, Summary};
+use super::alone::alone;
+use super::{Ask, Combinations, Ended, Job, Outcome, Row, Say, Sharing, Status, Summary, Work};
 use crate::error::{Failed, Failure, describe};
-use crate::evaluation::{
-    Evaluated, FlakeSource, Memory, ModuleRequest, Request, Target, Waiting, evaluate,
-    unknown_modules,
-};
+use crate::evaluation::{Evaluated, ModuleRequest, Request, Target, unknown_modules};
 use crate::interrupt::{Guard, Interrupts};
 use crate::libnix::Settings;
-use crate::progress::Reporter;
 use crate::registry::Registered;
 use crate::timings::milliseconds;
-use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper, greet, receive, send};
-
-/// How often an evaluator of its own is looked at.
-const LOOK: Duration = Duration::from_millis(200);
-
-/// Which sets of modules are checked beside each alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Combinations {
-    /// All together.
-    Together,
-    /// All together, and each two.
-    Pairs,
-}
-
-/// A part of the work, for many machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// From 0.
-    pub index: usize,
-    /// How many there are.
-    pub count: usize,
-}
-
-/// What one evaluation may have, and how many there are at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Processes that evaluate at once.
-    pub workers: usize,
-    /// Seconds for one.
-    pub seconds: Option<f64>,
-    /// Bytes of memory of its own for one.
-    pub bytes: Option<u64>,
-}
-
-/// What is to be checked.
-#[derive(Clone, Debug)]
-pub struct Work {
-    /// How libnix is opened.
-    pub settings: Settings,
-    /// The flake.
-    pub flake: FlakeSource,
-    /// Store path of its tree.
-    pub source: String,
-    /// The host; none for all of them.
-    pub host: Option<String>,
-    /// The modules; none for all of them.
-    pub names: Vec<String>,
-    /// Which sets of them.
-    pub combinations: Combinations,
-    /// Which part.
-    pub shard: Option<Shard>,
-    /// What one may have.
-    pub limits: Limits,
-    /// Whether packages are shared where that is proved to be right.
-    pub share: bool,
-    /// The collector's heap.
-    pub memory: Memory,
-}
+use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive, send};
 
 /// Everything under way.
 pub struct Pool<'a> {
@@ -586,7 +526,7 @@ impl Host {
 }
 
 impl Outcome {
-    fn of(ended: Ended) -> Self {
+    pub(super) fn of(ended: Ended) -> Self {
         Self {
             ended,
             milliseconds: 0.0,
@@ -644,82 +584,4 @@ fn listen(index: usize, mut process: EvaluatorProcess, sayings: &Sender<(usize, 
         (Err(error), _) => describe(&error).message,
     };
     let _ = sayings.send((index, Said::Gone(why.trim().to_string())));
-}
-
-/// Evaluates in a process of its own that is no fork, within the limits. The result comes beside, too.
-fn alone(work: &Work, request: &Request, interrupts: &Interrupts) -> (Option<Evaluated>, Outcome) {
-    let begun = Instant::now();
-    let waiting = match Waiting::start(work.memory) {
-        Ok(waiting) => waiting,
-        Err(error) => {
-            return (
-                None,
-                Outcome::of(Ended::Died {
-                    why: describe(&error).message,
-                }),
-            );
-        }
-    };
-    let (stopper, limits) = (waiting.stopper(), work.limits);
-    let (finished, watched) = channel::<()>();
-    let watch = std::thread::spawn(move || watch(stopper, limits, &watched));
-    let result = evaluate(waiting, request, interrupts, &Reporter::silent());
-    let result = result.and_then(crate::evaluation::Evaluation::release);
-    drop(finished);
-    let (killed, bytes) = watch.join().unwrap_or_default();
-    let ended = match (killed, result) {
-        (Some(ended), _) => ended,
-        (None, Ok(evaluated)) => Ended::Evaluated {
-            evaluated: Box::new(evaluated),
-        },
-        (None, Err(error)) => Ended::Failed {
-            failed: describe(&error),
-            position: None,
-            again: false,
-            builds: false,
-        },
-    };
-    let evaluated = match &ended {
-        Ended::Evaluated { evaluated } => Some((**evaluated).clone()),
-        _ => None,
-    };
-    let outcome = Outcome {
-        milliseconds: milliseconds(begun.elapsed()),
-        bytes: evaluated
-            .as_ref()
-            .map_or(bytes, |evaluated| evaluated.counters.peak_bytes),
-        counters: evaluated
-            .as_ref()
-            .map(|evaluated| evaluated.counters.clone())
-            .unwrap_or_default(),
-        ..Outcome::of(ended)
-    };
-    (evaluated, outcome)
-}
-
-/// Looks at an evaluator until it has finished; ends it where it takes too long or is too large.
-fn watch(stopper: Stopper, limits: Limits, finished: &Receiver<()>) -> (Option<Ended>, u64) {
-    let begun = Instant::now();
-    let mut most = 0;
-    while finished.recv_timeout(LOOK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-        let late = limits
-            .seconds
-            .is_some_and(|seconds| begun.elapsed().as_secs_f64() > seconds);
-        if limits.bytes.is_some() {
-            most = super::child::own_memory(&stopper.process().to_string()).max(most);
-        }
-        let large = limits.bytes.is_some_and(|bytes| most > bytes);
-        if late || large {
-            stopper.stop();
-            return (
-                Some(if late {
-                    Ended::TimedOut
-                } else {
-                    Ended::TooLarge
-                }),
-                most,
-            );
-        }
-    }
-    (None, most)
 }

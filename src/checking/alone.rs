@@ -1,0 +1,98 @@
+//! An evaluation by an evaluator of its own, for what no fork can do: it may write and build.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use super::child::own_memory;
+use super::{Ended, Limits, Outcome, Work};
+use crate::error::describe;
+use crate::evaluation::{Evaluated, Request, Waiting, evaluate};
+use crate::interrupt::Interrupts;
+use crate::progress::Reporter;
+use crate::timings::milliseconds;
+use crate::worker::Stopper;
+
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Evaluates in a process of its own that is no fork, within the limits. The result comes beside, too.
+pub(super) fn alone(
+    work: &Work,
+    request: &Request,
+    interrupts: &Interrupts,
+) -> (Option<Evaluated>, Outcome) {
+    let begun = Instant::now();
+    let waiting = match Waiting::start(work.memory) {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            return (
+                None,
+                Outcome::of(Ended::Died {
+                    why: describe(&error).message,
+                }),
+            );
+        }
+    };
+    let (stopper, limits) = (waiting.stopper(), work.limits);
+    let (finished, watched) = channel::<()>();
+    let watch = std::thread::spawn(move || watch(stopper, limits, &watched));
+    let result = evaluate(waiting, request, interrupts, &Reporter::silent());
+    let result = result.and_then(crate::evaluation::Evaluation::release);
+    drop(finished);
+    let (killed, bytes) = watch.join().unwrap_or_default();
+    let ended = match (killed, result) {
+        (Some(ended), _) => ended,
+        (None, Ok(evaluated)) => Ended::Evaluated {
+            evaluated: Box::new(evaluated),
+        },
+        (None, Err(error)) => Ended::Failed {
+            failed: describe(&error),
+            position: None,
+            again: false,
+            builds: false,
+        },
+    };
+    let evaluated = match &ended {
+        Ended::Evaluated { evaluated } => Some((**evaluated).clone()),
+        _ => None,
+    };
+    let outcome = Outcome {
+        milliseconds: milliseconds(begun.elapsed()),
+        bytes: evaluated
+            .as_ref()
+            .map_or(bytes, |evaluated| evaluated.counters.peak_bytes),
+        counters: evaluated
+            .as_ref()
+            .map(|evaluated| evaluated.counters.clone())
+            .unwrap_or_default(),
+        ..Outcome::of(ended)
+    };
+    (evaluated, outcome)
+}
+
+/// Looks at an evaluator until it has finished; ends it where it takes too long or is too large.
+fn watch(stopper: Stopper, limits: Limits, finished: &Receiver<()>) -> (Option<Ended>, u64) {
+    let begun = Instant::now();
+    let mut most = 0;
+    while finished.recv_timeout(LOOK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        let late = limits
+            .seconds
+            .is_some_and(|seconds| begun.elapsed().as_secs_f64() > seconds);
+        if limits.bytes.is_some() {
+            most = own_memory(&stopper.process().to_string()).max(most);
+        }
+        let large = limits.bytes.is_some_and(|bytes| most > bytes);
+        if late || large {
+            stopper.stop();
+            return (
+                Some(if late {
+                    Ended::TimedOut
+                } else {
+                    Ended::TooLarge
+                }),
+                most,
+            );
+        }
+    }
+    (None, most)
+}

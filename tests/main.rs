@@ -15,13 +15,16 @@ mod cli {
     mod checking;
     mod completions;
     mod corpus;
+    mod crashes;
     mod daemon;
     mod disk;
     mod interrupts;
     mod listing;
+    mod load;
     mod options;
     mod progress;
     mod refusals;
     mod traced;
     mod transactions;
+    mod writes;
 }

@@ -1,7 +1,9 @@
 //! One environment a test: a store, a root that stands for the machine, a cache and a copy of the fixture, all of them
 //! below one temporary folder. Nothing outside it is touched, and tests can run beside each other.
 
+mod evidence;
 mod golden;
+mod lab;
 mod needs;
 mod processes;
 mod run;
@@ -16,8 +18,10 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use evidence::Evidence;
 pub use golden::{compare, normalise};
-pub use needs::{has, nix, skip};
+pub use lab::{Lab, Role, Victim};
+pub use needs::{has, nix, skip, soak};
 pub use processes::Processes;
 pub use run::{Ran, Running};
 pub use tree::{Tree, copy};

@@ -48,3 +48,11 @@ pub fn nix(test: &str) -> Option<PathBuf> {
     }
     there
 }
+
+/// How often something is to be done where tests run for hours; none where they do not. `RUNTIME_MODULE_SOAK_RUNS` makes
+/// it fewer.
+pub fn soak(runs: usize) -> Option<usize> {
+    std::env::var_os("RUNTIME_MODULE_SOAK")?;
+    let fewer = std::env::var("RUNTIME_MODULE_SOAK_RUNS").ok();
+    Some(fewer.and_then(|runs| runs.parse().ok()).unwrap_or(runs))
+}

@@ -10,13 +10,22 @@ use unix::unistd::Pid;
 /// The processes that have a path in their environment or command line.
 pub struct Processes {
     place: PathBuf,
+    /// Those that were started before are not looked at, in ticks since the boot.
+    since: u64,
 }
 
 impl Processes {
     pub(super) fn of(place: &Path) -> Self {
         Self {
             place: place.to_path_buf(),
+            since: 0,
         }
+    }
+
+    /// Only a process and those that were started after it: to look closely at all takes longer than a run.
+    pub fn since(mut self, first: Pid) -> Self {
+        self.since = started(&first.to_string()).unwrap_or(0);
+        self
     }
 
     /// Those that there are now, with their command lines. The watchdog that the fixture's `timeout` leaves behind for
@@ -40,6 +49,9 @@ impl Processes {
                 .into_owned()
         }) {
             let Ok(pid) = name.parse() else { continue };
+            if self.since > 0 && started(&name).is_none_or(|at| at < self.since) {
+                continue;
+            }
             let read = |file: &str| {
                 let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
                 String::from_utf8_lossy(&bytes).replace('\0', " ")
@@ -69,6 +81,27 @@ impl Processes {
         }
     }
 
+    /// The process that stands still at a fault (`:stop`); none if the run of `client` ends without coming there.
+    pub fn wait_for_stop(&self, client: Pid) -> Option<Pid> {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(60) {
+            let now = self.now();
+            if let Some((pid, _)) = now.iter().find(|(pid, _)| state_of(*pid) == Some('T')) {
+                return Some(*pid);
+            }
+            // A client that has ended and was not waited for yet has no command line any more. Whoever waits for a
+            // confirmation does so for long.
+            let ended = now
+                .iter()
+                .all(|(_, command)| command.contains(" __expire "));
+            if ended && matches!(state_of(client), None | Some('Z')) {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("neither stopped nor ended: {:?}", self.now());
+    }
+
     /// Waits until all have come to their end.
     pub fn wait_to_end(&self) {
         self.gone_within(Duration::from_secs(60));
@@ -93,4 +126,16 @@ impl Processes {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// The state of a process, as in /proc.
+fn state_of(pid: Pid) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// When a process was started, in ticks since the boot.
+fn started(pid: &str) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }

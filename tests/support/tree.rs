@@ -17,6 +17,11 @@ impl Tree {
         Self(entries)
     }
 
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Nothing is another than before.
     pub fn is_still(&self, now: &Self) {
         let differ = |key: &&String| self.0.get(*key) != now.0.get(*key);

@@ -1,0 +1,193 @@
+//! Many transactions in a row: nothing grows with their number, be it time, memory, file descriptors, roots or files.
+//!
+//! A hundred of them; ten thousand where `RUNTIME_MODULE_SOAK` is set.
+
+use std::fs;
+
+use unix::sys::signal::{Signal, kill};
+use unix::unistd::Pid;
+
+use crate::support::{Evidence, TestEnv, soak};
+
+/// What one transaction took.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    milliseconds: f64,
+    /// Peak memory of the evaluator; none where the cache had the result.
+    evaluator: Option<f64>,
+    /// Files below the machine's root.
+    files: usize,
+    /// Links that keep something from the collector, ours and the store's own.
+    roots: usize,
+    /// Bytes of all that is kept of transactions, but for the history, which gets a record of each.
+    kept: u64,
+}
+
+fn command(number: usize) -> &'static str {
+    ["enable", "disable"][number % 2]
+}
+
+/// Turns a module on, or off; now and then by an evaluation.
+fn transaction(env: &TestEnv, number: usize) -> Cost {
+    let mut arguments = vec![command(number), "inline", "--json"];
+    if number % 10 < 2 {
+        arguments.push("--no-cache");
+    }
+    let ran = env.run(&arguments).ok();
+    let document = ran.json();
+    let links = |folder| fs::read_dir(folder).map_or(0, Iterator::count);
+    Cost {
+        milliseconds: ran.time.as_secs_f64() * 1e3,
+        evaluator: document["counters"]["peakBytes"].as_f64(),
+        files: env.everything().len(),
+        roots: links(env.root("run/runtime-modules/roots")) + links(env.path("state/gcroots/auto")),
+        kept: bytes_in(env),
+    }
+}
+
+fn bytes_in(env: &TestEnv) -> u64 {
+    let folders = [
+        "run/runtime-modules",
+        "run/runtime-modules/log",
+        "var/lib/runtime-modules",
+    ];
+    let entries = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(env.root(folder)).expect("a folder"));
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name() != "history")
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(fs::Metadata::is_file)
+        .map(|file| file.len())
+        .sum()
+}
+
+/// File descriptors and peak memory of whoever stands at a point of a transaction.
+fn held_at(env: &TestEnv, number: usize, point: &str) -> (usize, u64) {
+    let mut command = env.command([command(number), "inline"]);
+    command.env("RUNTIME_MODULE_FAULT", format!("{point}:before:stop"));
+    let running = env.start_running(command);
+    let pid = env
+        .processes()
+        .wait_for_stop(running.pid())
+        .expect("somebody comes by");
+    let held = (descriptors(pid), peak(pid));
+    kill(pid, Signal::SIGCONT).expect("let go");
+    running.end().ok();
+    held
+}
+
+fn descriptors(pid: Pid) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("descriptors")
+        .count()
+}
+
+/// The most memory that a process had, kB.
+fn peak(pid: Pid) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .expect("a peak");
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .expect("a number")
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[test]
+fn a_hundred_transactions_cost_no_more_than_the_first() {
+    let count = soak(10_000).unwrap_or(100);
+    let evidence = Evidence::of("load");
+    let env = TestEnv::new();
+    // Whatever is kept of the past is full then.
+    let warm = 30;
+    for number in 0..warm {
+        transaction(&env, number);
+    }
+    let points = ["client.report", "activator.release"];
+    let held_now = || [held_at(&env, 0, points[0]), held_at(&env, 1, points[1])];
+    let first = held_now();
+    let costs: Vec<Cost> = (0..count).map(|number| transaction(&env, number)).collect();
+    let last = held_now();
+
+    for ((point, first), last) in points.iter().zip(first).zip(last) {
+        assert_eq!(first.0, last.0, "{point}: file descriptors");
+        assert!(
+            last.1 < first.1 + first.1 / 4,
+            "{point}: {} kB, and then {} kB",
+            first.1,
+            last.1
+        );
+    }
+    let part = count / 5;
+    let (early, late) = (&costs[..part], &costs[count - part..]);
+    let both = |of: fn(&Cost) -> Option<f64>| {
+        (
+            median(early.iter().filter_map(of)),
+            median(late.iter().filter_map(of)),
+        )
+    };
+    // The least of each, as a machine that has other things to do only ever adds to it.
+    let least = |costs: &[Cost]| {
+        costs
+            .iter()
+            .map(|cost| cost.milliseconds)
+            .fold(f64::MAX, f64::min)
+    };
+    let time = (least(early), least(late));
+    let memory = both(|cost| cost.evaluator);
+    assert!(
+        time.1 < time.0 * 1.5 + 50.0,
+        "a transaction took {} ms, and then {} ms",
+        time.0,
+        time.1
+    );
+    assert!(
+        memory.1 < memory.0 * 1.1,
+        "the evaluator took {} bytes, and then {}",
+        memory.0,
+        memory.1
+    );
+    let (early, late) = (early[part - 1], late[part - 1]);
+    assert_eq!(early.files, late.files, "files");
+    assert_eq!(early.roots, late.roots, "roots");
+    assert!(
+        late.kept <= early.kept + 4096,
+        "{} bytes are kept, and then {}",
+        early.kept,
+        late.kept
+    );
+    evidence.write(&serde_json::json!({
+        "transactions": count,
+        "leastMilliseconds": {"first fifth": time.0, "last fifth": time.1},
+        "medianEvaluatorPeakBytes": {"first fifth": memory.0, "last fifth": memory.1},
+        "files": {"first fifth": early.files, "last": late.files},
+        "roots": {"first fifth": early.roots, "last": late.roots},
+        "keptBytes": {"first fifth": early.kept, "last": late.kept},
+        "heldBefore": held(&points, first),
+        "heldAfter": held(&points, last),
+    }));
+}
+
+fn held(points: &[&str; 2], held: [(usize, u64); 2]) -> serde_json::Value {
+    points
+        .iter()
+        .zip(held)
+        .map(|(point, (descriptors, peak))| {
+            (
+                (*point).to_string(),
+                serde_json::json!({"descriptors": descriptors, "peakKilobytes": peak}),
+            )
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}

@@ -1,0 +1,55 @@
+//! What long runs leave behind in `docs/evidence`, for `docs/reliability.md`.
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::REPOSITORY;
+
+/// The evidence of one long run, from its beginning on.
+pub struct Evidence {
+    name: &'static str,
+    begun: Instant,
+}
+
+impl Evidence {
+    /// The run begins.
+    pub fn of(name: &'static str) -> Self {
+        Self {
+            name,
+            begun: Instant::now(),
+        }
+    }
+
+    /// It has ended, and nothing was wrong. Short runs leave nothing behind.
+    pub fn write(&self, found: &Value) {
+        if std::env::var_os("RUNTIME_MODULE_SOAK").is_none() {
+            return;
+        }
+        let text = |program: &str, arguments: &[&str]| {
+            let output = Command::new(program)
+                .args(arguments)
+                .current_dir(REPOSITORY)
+                .output();
+            let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+            String::from_utf8_lossy(&output.stdout).trim().to_string()
+        };
+        let cpu = fs::read_to_string("/proc/cpuinfo").expect("processors");
+        let document = json!({
+            "schema": 1,
+            "case": self.name,
+            "commit": text("git", &["rev-parse", "HEAD"]),
+            "program": text(super::PROGRAM, &["--version"]),
+            "machine": {
+                "processors": cpu.lines().filter(|line| line.starts_with("processor")).count(),
+                "kernel": text("uname", &["-r"]),
+            },
+            "seconds": self.begun.elapsed().as_secs(),
+            "found": found,
+        });
+        let path = format!("{REPOSITORY}/docs/evidence/soak-{}.json", self.name);
+        fs::write(path, format!("{document:#}\n")).expect("the evidence");
+    }
+}

@@ -5,6 +5,7 @@
 use std::mem::forget;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use nix_bindings_expr::eval_state::{
@@ -21,6 +22,9 @@ pub use nix_ffi::{
 
 /// libnix recurses deeply; its own command runs with a stack of this size too (NixOS/nix, `src/nix/main.cc`).
 const EVALUATION_STACK: usize = 64 << 20;
+
+/// How long whoever is making a new store's database may take.
+const NEW_STORE: Duration = Duration::from_millis(100);
 
 /// Where Nix's daemon listens, unless a setting says otherwise.
 const DAEMON_SOCKET: &str = "/nix/var/nix/daemon-socket/socket";
@@ -156,7 +160,14 @@ fn open_store(url: Option<&str>) -> Result<Store> {
         UnixStream::connect(socket)
             .map_err(|error| refused_store(url, &format!("connect to {socket}: {error}")))?;
     }
-    Store::open(url).map_err(|error| refused_store(url, &error.to_string()))
+    // Of two that make the database of a new store at the same moment, as client and evaluator do, one fails.
+    let again = |_| {
+        std::thread::sleep(NEW_STORE);
+        Store::open(url)
+    };
+    Store::open(url)
+        .or_else(again)
+        .map_err(|error| refused_store(url, &error.to_string()))
 }
 
 /// The socket of a store that is a daemon's.

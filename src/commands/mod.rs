@@ -68,7 +68,8 @@ impl Session {
     ) -> Result<Self> {
         let evaluator = to_evaluate
             .map(|run| {
-                let settings = evaluation_settings(&global, run);
+                // What changes the system does no work, not even on the store, before its rights are known.
+                let settings = run.dry_run.then(|| evaluation_settings(&global, run));
                 Waiting::fork(memory(&global, &environment), settings)
             })
             .transpose()?;

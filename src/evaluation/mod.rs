@@ -222,17 +222,15 @@ impl Waiting {
         })
     }
 
-    /// Makes one out of this process as long as it has no other threads; much quicker. It opens libnix with `settings`
-    /// while the client still thinks.
-    pub fn fork(memory: Memory, settings: Settings) -> Result<Self> {
+    /// Makes one out of this process as long as it has no other threads; much quicker. Given `settings`, it opens
+    /// libnix while the client still thinks.
+    pub fn fork(memory: Memory, settings: Option<Settings>) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),
             template: false,
         };
         Ok(Self {
-            process: EvaluatorProcess::fork(&start, || {
-                crate::role(evaluator::run(Some(settings)))
-            })?,
+            process: EvaluatorProcess::fork(&start, || crate::role(evaluator::run(settings)))?,
             initial_heap: start.initial_heap,
         })
     }

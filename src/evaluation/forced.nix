@@ -69,9 +69,11 @@ let
         priority = 40 - index;
         content = overrides.value;
       };
-      nest = value: path: foldl' (inner: index: { ${elemAt path index} = inner; }) value (
-        genList (n: length path - 1 - n) (length path)
-      );
+      nest =
+        value: path:
+        foldl' (inner: index: { ${elemAt path index} = inner; }) value (
+          genList (n: length path - 1 - n) (length path)
+        );
     in
     {
       _file = "the overrides of a benchmark";
@@ -101,7 +103,9 @@ let
   target = if top ? value then walk top.value forced.path [ ] else top;
 
   # What is to be left out must be there.
-  missing = filter (one: one ? problem) (map (path: walk target.value path forced.path) forced.without);
+  missing = filter (one: one ? problem) (
+    map (path: walk target.value path forced.path) forced.without
+  );
 
   leaveOut =
     path: set:

@@ -1,4 +1,4 @@
-//! Children that are copies of this process: they begin with everything that it has evaluated.
+//! Processes that are copies of this one: they begin with libnix loaded, or with everything that it has evaluated.
 //!
 //! A fork copies one thread and every lock. So it is refused where there is another thread, and whatever a child inherits
 //! and must not use is taken from it before it does anything: databases become read-only, and connections end.
@@ -14,7 +14,7 @@ use unix::fcntl::OFlag;
 use unix::libc;
 use unix::sys::prctl::set_pdeathsig;
 use unix::sys::signal::Signal;
-use unix::unistd::{ForkResult, Pid, fork, getpid, getppid, pipe2};
+use unix::unistd::{ForkResult, Pid, getpid, getppid, pipe2};
 
 use crate::context::NixError;
 
@@ -58,21 +58,40 @@ pub fn threads() -> io::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/task")?.count())
 }
 
-/// Forks. The child runs `work` with the pipe that the parent reads from, and ends: nothing of the parent's is run in it,
-/// no destructor and no exit handler. It inherits no connection that works and no database that can be written to, keeps
-/// `keep` as they are, and is killed when its parent ends.
-pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkError> {
+/// Splits this process in two, where it has one thread. Both go on from here.
+fn split() -> Result<ForkResult, ForkError> {
     let count = threads().map_err(ForkError::System)?;
     if count != 1 {
         return Err(ForkError::Threads(count));
     }
+    // SAFETY: this process has one thread, counted just now, and that one is here: nobody else can hold a lock, of the
+    // allocator, the collector or libnix, that would stay held in the child.
+    unsafe { unix::unistd::fork() }.map_err(|error| ForkError::System(error.into()))
+}
+
+/// Splits this process in two; the new one, told by `None`, has these environment variables set and goes on as if it had
+/// been started by itself. It has libnix loaded already, which takes longer than all else that starting a process of ours takes.
+pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
+    match split()? {
+        ForkResult::Parent { child } => Ok(Some(child)),
+        ForkResult::Child => {
+            for (name, value) in variables {
+                // SAFETY: this is the only thread, so nobody reads the environment meanwhile.
+                unsafe { std::env::set_var(name, value) };
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// Forks a child that runs `work` with the pipe that the parent reads from, and ends: nothing of the parent's is run in it,
+/// no destructor and no exit handler. It inherits no connection that works and no database that can be written to, keeps
+/// `keep` as they are, and is killed when its parent ends.
+pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkError> {
     let (reader, writer) =
         pipe2(OFlag::O_CLOEXEC).map_err(|error| ForkError::System(error.into()))?;
     let parent = getpid();
-    // SAFETY: this process has one thread, counted just now, and that one is here: nobody else can hold a lock, of the
-    // allocator, the collector or libnix, that would stay held in the child.
-    let forked = unsafe { fork() }.map_err(|error| ForkError::System(error.into()))?;
-    match forked {
+    match split()? {
         ForkResult::Parent { child } => Ok(Forked {
             pid: child,
             output: File::from(reader),

@@ -21,11 +21,9 @@ mod sys;
 pub use context::{NixError, Position, Trace};
 pub use eval::{Value, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
-pub use fork::{ForkError, Forked, fork_child, print_to, threads};
+pub use fork::{ForkError, Forked, fork, fork_child, print_to, threads};
 pub use logger::{Activity, Event, ExpectedKind, Progress, install_logger, set_verbosity};
-pub use process::{
-    Versions, fork, init_process, interrupt, interrupted, reset_interrupt, versions,
-};
+pub use process::{Versions, init_process, interrupt, interrupted, reset_interrupt, versions};
 pub use settings::{
     FlakeSettings, get_setting, list_settings, load_builder, set_read_only, set_setting,
 };

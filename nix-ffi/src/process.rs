@@ -1,10 +1,6 @@
 //! The process as a whole: what libnix needs of it, interrupts, versions.
 
 use std::ffi::CStr;
-use std::{env, fs};
-
-use anyhow::{Context as _, Result, ensure};
-use unix::unistd::{ForkResult, Pid};
 
 use crate::context::{Context, NixError};
 use crate::sys;
@@ -15,29 +11,6 @@ use crate::sys;
 pub fn init_process() -> Result<(), NixError> {
     // SAFETY: the context is live for the call.
     Context::call(|context| unsafe { sys::nix_ffi_process_init(context) })
-}
-
-/// Splits this process in two; the new one, told by `None`, has these environment variables set. It has libnix loaded
-/// already, which takes longer than all else that starting a process of ours takes.
-///
-/// Refused where this process has more threads than one: a lock that another holds at that moment would be held forever.
-pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>> {
-    let threads = fs::read_dir("/proc/self/task").context("count the threads of this process")?;
-    ensure!(
-        threads.count() == 1,
-        "fork: this process has several threads"
-    );
-    // SAFETY: this is the only thread, so the new process has all of it, and nobody else holds a lock in it.
-    match unsafe { unix::unistd::fork() }.context("fork")? {
-        ForkResult::Parent { child } => Ok(Some(child)),
-        ForkResult::Child => {
-            for (name, value) in variables {
-                // SAFETY: this is the only thread, so nobody reads the environment meanwhile.
-                unsafe { env::set_var(name, value) };
-            }
-            Ok(None)
-        }
-    }
 }
 
 /// Makes every thread that is inside libnix stop at its next check, with an error whose `interrupted` is set.

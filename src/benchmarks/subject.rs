@@ -153,21 +153,19 @@ impl<'a> Subject<'a> {
         reference: &str,
     ) -> Result<crate::evaluation::Evaluation> {
         let session = self.session;
-        let (base_directory, overrides) = match &self.reference {
-            Some(changing) if target == Target::Source => {
-                (changing.base.clone(), changing.overrides.clone())
-            }
-            _ => (session.here.clone(), self.pin.replaced()),
+        let mut flake = FlakeSource {
+            reference: reference.into(),
+            ..FlakeSource::of(&self.pin, &session.here)
         };
+        if let Some(changing) = &self.reference
+            && target == Target::Source
+        {
+            flake.base_directory.clone_from(&changing.base);
+            flake.overrides.clone_from(&changing.overrides);
+        }
         let request = Request {
             settings: session.settings(true, 0),
-            flake: FlakeSource {
-                url: self.pin.url.clone(),
-                reference: reference.to_string(),
-                base_directory,
-                overrides,
-                extra: self.pin.extra.clone(),
-            },
+            flake,
             host: self.pin.host.clone(),
             modules: modules.to_vec(),
             target,

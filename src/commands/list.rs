@@ -71,13 +71,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     let pin = source(session, situation)?;
     let request = Request {
         settings: session.settings(true, 1),
-        flake: FlakeSource {
-            url: pin.url.clone(),
-            reference: pin.locked.clone(),
-            base_directory: session.here.clone(),
-            overrides: pin.replaced(),
-            extra: pin.extra.clone(),
-        },
+        flake: FlakeSource::of(&pin, &session.here),
         host: pin.host.clone(),
         modules: Vec::new(),
         target: Target::Registry,

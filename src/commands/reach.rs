@@ -349,13 +349,7 @@ fn evaluation_request(
 ) -> Request {
     Request {
         settings: evaluation_settings(&session.global, run),
-        flake: FlakeSource {
-            url: pin.url.clone(),
-            reference: pin.locked.clone(),
-            base_directory: session.here.clone(),
-            overrides: pin.replaced(),
-            extra: pin.extra.clone(),
-        },
+        flake: FlakeSource::of(pin, &session.here),
         host: pin.host.clone(),
         modules: modules.to_vec(),
         target: Target::Toplevel,

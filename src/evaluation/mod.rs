@@ -9,7 +9,7 @@ mod heap;
 mod measure;
 mod pin;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use crate::error::{Failed, Failure};
 use crate::interrupt::Interrupts;
 use crate::libnix::{Event, Settings};
 use crate::progress::Reporter;
-use crate::record::PinnedInput;
+use crate::record::{Pin, PinnedInput};
 use crate::registry::{Origin, Registered};
 use crate::timings::{Counters, Phase};
 use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper, greet, receive};
@@ -62,6 +62,19 @@ pub struct FlakeSource {
     pub overrides: Vec<(String, String)>,
     /// What `self` shows beside: see [`crate::record::Pin::extra`].
     pub extra: Vec<(String, String)>,
+}
+
+impl FlakeSource {
+    /// The source that a pin names, asked for from the folder `here`.
+    pub fn of(pin: &Pin, here: &Path) -> Self {
+        Self {
+            url: pin.url.clone(),
+            reference: pin.locked.clone(),
+            base_directory: here.into(),
+            overrides: pin.replaced(),
+            extra: pin.extra.clone(),
+        }
+    }
 }
 
 /// A module to extend the host with.

@@ -95,7 +95,7 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
     let share = free.map(|bytes| (bytes / (workers as u64 + 1)).max(USUAL));
     Work {
         settings: session.settings(false, 0),
-        flake: flake(session, pin),
+        flake: FlakeSource::of(pin, &session.here),
         source: pin.source.clone(),
         host: (!args.all_hosts).then(|| pin.host.clone()),
         names: args.names.clone(),
@@ -117,16 +117,6 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
     }
 }
 
-fn flake(session: &Session, pin: &Pin) -> FlakeSource {
-    FlakeSource {
-        url: pin.url.clone(),
-        reference: pin.locked.clone(),
-        base_directory: session.here.clone(),
-        overrides: pin.replaced(),
-        extra: pin.extra.clone(),
-    }
-}
-
 fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Request {
     let module = |name: &String| ModuleRequest {
         name: name.clone(),
@@ -135,7 +125,7 @@ fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Requ
     };
     Request {
         settings: session.settings(true, 0),
-        flake: flake(session, pin),
+        flake: FlakeSource::of(pin, &session.here),
         host: host.into(),
         modules: modules.iter().map(module).collect(),
         target: Target::Toplevel,

@@ -23,7 +23,7 @@ README = [
     ("the same with `--low-memory`", "box-present", "--low-memory / nix as it comes, peak memory"),
     ("wall time with `--low-memory`", "box-present", "--low-memory / nix as it comes, wall"),
     ("a thousand more modules declared, to none", "box-thousand", "a thousand more / without, wall"),
-    ("time that is neither libnix's nor its opening", "box-present", "our own share"),
+    ("time that is neither spent in libnix nor loading it", "box-present", "our own share"),
     ("turned on again, all of it cached and built: until the switch program runs", "toggle", "to the switch program, cached and built"),
     ("the same, to nix", "toggle", "to the switch program, cached and built / nix, its cache off"),
     ("the same, to nix with its cache warm", "toggle", "to the switch program, cached and built / nix, its cache warm (git tree)"),

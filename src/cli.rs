@@ -1,6 +1,8 @@
 //! The command line and the environment, as they are typed. No logic.
 
 mod bench;
+mod check;
+mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +15,9 @@ use crate::commands::candidates;
 pub use bench::{
     Bench, BenchCompare, BenchDiff, BenchOptions, BenchOverrides, BenchToggle, Measuring,
 };
+pub use check::{Check, CheckCombinations, CheckFormat};
+
+use values::time;
 
 /// Turn parts of a NixOS configuration on and off on a running machine
 #[derive(Debug, Parser)]
@@ -419,147 +424,6 @@ pub struct Rollback {
     pub number: Option<u64>,
     #[command(flatten)]
     pub run: Run,
-}
-
-/// A time as people type it: `30s`, `2m`, `1h`, `500ms`; without a unit, seconds.
-fn time(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match &text[digits.len()..] {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err("a time is a number with ms, s, m or h: 30s".into()),
-    };
-    let number: u32 = digits
-        .parse()
-        .map_err(|_| "a time is a whole number with ms, s, m or h: 30s".to_string())?;
-    Ok(Duration::from_millis(u64::from(number) * unit))
-}
-
-/// What `check` takes.
-#[derive(Clone, Debug, Args)]
-pub struct Check {
-    /// Modules to check; all of them where none is named
-    #[arg(value_name = "NAME")]
-    pub names: Vec<String>,
-    /// Check every host of the flake
-    #[arg(long, conflicts_with = "host")]
-    pub all_hosts: bool,
-    /// Which sets of modules to check, beside each alone
-    #[arg(long, value_enum, default_value_t, value_name = "SETS")]
-    pub combinations: CheckCombinations,
-    /// Processes that evaluate at once; by default as many as processors and memory allow
-    #[arg(long, value_name = "N")]
-    pub workers: Option<usize>,
-    /// Memory that one evaluation may have of its own, such as 1500M or 2G
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub max_memory: Option<u64>,
-    /// Seconds that one evaluation may take
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub timeout: Option<f64>,
-    /// Check the Ith of N parts, for N machines
-    #[arg(long, value_name = "I/N", value_parser = shard)]
-    pub shard: Option<(usize, usize)>,
-    /// Share no packages between the host and what extends it
-    #[arg(long, hide = true)]
-    pub unshared: bool,
-    /// Build what evaluates, too
-    #[arg(long)]
-    pub build: bool,
-    /// Check nothing where nothing that evaluation can see has changed since a revision or branch of the flake's git tree
-    #[arg(long, value_name = "REV")]
-    pub changed_since: Option<String>,
-    /// How to print the results
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: CheckFormat,
-    /// Compare with what `--format jsonl` printed before, and fail where a counter grew
-    #[arg(long, value_name = "FILE")]
-    pub baseline: Option<PathBuf>,
-    /// By what percentage a counter may grow
-    #[arg(
-        long,
-        value_name = "PERCENT",
-        default_value_t = 5.0,
-        requires = "baseline"
-    )]
-    pub tolerance: f64,
-}
-
-/// Sets of modules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum CheckCombinations {
-    /// All that evaluate alone, together
-    #[default]
-    Together,
-    /// The same, and each two of them
-    Pairs,
-}
-
-/// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum CheckFormat {
-    /// A table that grows
-    #[default]
-    Table,
-    /// A JSON document a line, while it works
-    Jsonl,
-    /// JUnit's XML
-    Junit,
-    /// GitHub's annotations, while it works
-    Github,
-    /// SARIF 2.1.0
-    Sarif,
-    /// A summary in Markdown
-    Markdown,
-    /// One JSON document, as with --json
-    #[value(skip)]
-    Json,
-}
-
-/// `1500M`, `2G`, or bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
-        Some(at) => text.split_at(at),
-        None => (text, ""),
-    };
-    let shift = match unit {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        _ => return Err("it is a number with K, M or G behind it, or bytes".into()),
-    };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "it begins with a whole number".to_string())?;
-    number
-        .checked_shl(shift)
-        .filter(|bytes| bytes >> shift == number && *bytes > 0)
-        .ok_or_else(|| "it is too large, or nothing".into())
-}
-
-/// A time that passes.
-fn seconds(text: &str) -> Result<f64, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "it is a number of seconds".to_string())?;
-    if seconds > 0.0 && seconds < 1e9 {
-        Ok(seconds)
-    } else {
-        Err("it is more than none, and not for ever".into())
-    }
-}
-
-/// `1/4`: the first of four.
-fn shard(text: &str) -> Result<(usize, usize), String> {
-    let parsed = text
-        .split_once('/')
-        .and_then(|(number, count)| Some((number.parse().ok()?, count.parse().ok()?)));
-    match parsed {
-        Some((number, count)) if number >= 1 && number <= count => Ok((number, count)),
-        _ => Err("it is I/N, such as 1/4 for the first of four parts".into()),
-    }
 }
 
 /// What `prefetch` takes.

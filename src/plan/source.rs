@@ -1,0 +1,144 @@
+//! Where the configuration comes from: what is pinned, or a reference that is to be.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::{Situation, Wish};
+use crate::baked::Baked;
+use crate::cli::Global;
+use crate::error::Failure;
+use crate::evaluation::Host;
+use crate::record::Pin;
+
+/// Where the configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A source that is pinned already.
+    Pinned(Box<Pin>),
+    /// A reference that is locked now, and pinned.
+    Reference {
+        /// The flake reference.
+        reference: String,
+        /// What a relative path in it is relative to.
+        base: PathBuf,
+        /// Inputs to replace.
+        overrides: Vec<(String, String)>,
+        /// Entry of `nixosConfigurations`.
+        host: Host,
+        /// The pin whose tree it is, where only its inputs are replaced.
+        of: Option<Box<Pin>>,
+    },
+}
+
+/// Whether another source is asked for than the one that runs: what was baked says nothing about its modules.
+pub fn elsewhere(global: &Global) -> bool {
+    global.flake.is_some() || global.host.is_some() || !global.override_input.is_empty()
+}
+
+/// Where the configuration comes from.
+pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> Result<Source> {
+    let overrides: Vec<(String, String)> = global
+        .override_input
+        .chunks_exact(2)
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect();
+    let baked = situation.baked.as_ref();
+    let pinned = pinned(situation);
+    let host = || -> Result<Host> {
+        if let Some(host) = &global.host {
+            return Ok(Host::Named(host.clone()));
+        }
+        let known = baked
+            .map(|baked| baked.host.clone())
+            .or_else(|| pinned.as_ref().map(|pin| pin.host.clone()));
+        known.map_or_else(own_name, Ok).map(Host::Usual)
+    };
+    let reference = |reference: String, overrides| -> Result<Source> {
+        Ok(Source::Reference {
+            reference,
+            base: here.to_path_buf(),
+            overrides,
+            host: host()?,
+            of: None,
+        })
+    };
+    if let Some(flake) = &global.flake {
+        return reference(flake.clone(), overrides);
+    }
+    if *wish == Wish::Rebuild {
+        let asked = pinned
+            .as_ref()
+            .filter(|pin| !pin.baked)
+            .map(|pin| pin.url.clone());
+        let url = baked.and_then(|baked| baked.flake_url.clone()).or(asked);
+        let url = url.ok_or_else(|| {
+            Failure::Refused
+                .error("rebuild: it is not known where newer sources come from (services.runtimeModules.flakeUrl is not set)")
+                .hint("set services.runtimeModules.flakeUrl, or name the flake with --flake")
+        })?;
+        let kept = pinned
+            .as_ref()
+            .map(|pin| pin.overrides.clone())
+            .unwrap_or_default();
+        return reference(
+            url,
+            if overrides.is_empty() {
+                kept
+            } else {
+                overrides
+            },
+        );
+    }
+    match pinned.clone() {
+        Some(pin) if !overrides.is_empty() => Ok(Source::Reference {
+            reference: pin.locked.clone(),
+            base: here.to_path_buf(),
+            overrides,
+            host: Host::Named(global.host.clone().unwrap_or_else(|| pin.host.clone())),
+            of: Some(Box::new(pin)),
+        }),
+        Some(mut pin) => {
+            if let Some(host) = &global.host {
+                pin.host.clone_from(host);
+            }
+            Ok(Source::Pinned(Box::new(pin)))
+        }
+        None => {
+            let url = baked.and_then(|baked| baked.flake_url.clone());
+            let asked = situation
+                .state
+                .pin
+                .as_ref()
+                .filter(|pin| !pin.baked)
+                .map(|pin| pin.url.clone());
+            let url = url.or(asked).or_else(|| situation.usual.clone()).ok_or_else(|| {
+                Failure::Refused
+                    .error("it is not known which flake this machine's configuration comes from")
+                    .hint("name it with --flake, and its host with --host; it is pinned then")
+                    .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once")
+            })?;
+            reference(url, overrides)
+        }
+    }
+}
+
+/// The source whose modules are to be listed.
+pub fn source_to_list(situation: &Situation, global: &Global, here: &Path) -> Result<Source> {
+    source(&Wish::Apply, situation, global, here)
+}
+
+/// The pin that holds now.
+pub fn pinned(situation: &Situation) -> Option<Pin> {
+    let baked = situation.baked.as_ref().and_then(Baked::pin);
+    match &situation.state.pin {
+        // After a switch by other means, what that baked is what runs; where it baked nothing, the source is unknown.
+        Some(pin) if !situation.foreign() => Some(pin.clone()),
+        _ => baked,
+    }
+}
+
+fn own_name() -> Result<String> {
+    let name = unix::unistd::gethostname().context("ask for this machine's name")?;
+    Ok(name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,132 @@
+use clap::Parser as _;
+
+use super::*;
+use crate::record::{Pin, SCHEMA, State};
+
+fn global(arguments: &[&str]) -> Global {
+    let all = [&["runtime-module"], arguments, &["list"]].concat();
+    crate::cli::Cli::parse_from(all).global
+}
+
+/// A machine on which `hello` was enabled by us.
+fn situation() -> Situation {
+    Situation {
+        baked: None,
+        state: State {
+            schema: SCHEMA,
+            revision: 1,
+            pin: Some(Pin {
+                url: "/etc/nixos".into(),
+                host: "box".into(),
+                ..Pin::default()
+            }),
+            base: Some(crate::record::Base {
+                toplevel: "/base".into(),
+            }),
+            current: Some("/with-hello".into()),
+            wanted: vec!["hello".into()],
+            active: vec!["hello".into()],
+            ..State::default()
+        },
+        running: Some("/with-hello".into()),
+        under_way: None,
+        usual: None,
+    }
+}
+
+fn plan(wish: &Wish, situation: &Situation, arguments: &[&str]) -> Decision {
+    decide(
+        wish,
+        situation,
+        &global(arguments),
+        false,
+        Path::new("/here"),
+    )
+    .expect("a decision")
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_string()).collect()
+}
+
+#[test]
+fn what_is_on_already_is_not_done_again() {
+    let wish = Wish::Enable(names(&["hello"]));
+    assert_eq!(
+        plan(&wish, &situation(), &[]),
+        Decision::Nothing("hello is on already".into())
+    );
+    let wish = Wish::Disable(names(&["a", "b"]));
+    assert_eq!(
+        plan(&wish, &situation(), &[]),
+        Decision::Nothing("a, b are off already".into())
+    );
+}
+
+#[test]
+fn the_last_one_off_is_the_base_and_evaluates_nothing() {
+    let Decision::Do(plan) = plan(&Wish::Disable(names(&["hello"])), &situation(), &[]) else {
+        panic!("something is to be done");
+    };
+    assert_eq!(plan.goal, Goal::Known("/base".into()));
+    assert!(plan.wanted.is_empty());
+}
+
+#[test]
+fn after_a_foreign_switch_what_is_wanted_is_not_on() {
+    let mut situation = situation();
+    situation.running = Some("/new-base".into());
+    assert!(situation.foreign() && situation.active().is_empty());
+    let Decision::Do(plan) = plan(&Wish::Enable(names(&["hello"])), &situation, &[]) else {
+        panic!("it is to be on again");
+    };
+    assert_eq!(plan.base.as_deref(), Some("/new-base"));
+    assert_eq!(plan.notes.len(), 1);
+}
+
+#[test]
+fn another_flake_takes_its_own_base_along() {
+    let Decision::Do(plan) = plan(&Wish::Apply, &situation(), &["--flake", "./x"]) else {
+        panic!("the source moves");
+    };
+    assert_eq!(plan.base, None);
+    assert!(matches!(
+        plan.goal,
+        Goal::Evaluate {
+            source: Source::Reference { .. },
+            ..
+        }
+    ));
+}
+
+#[test]
+fn inputs_are_replaced_in_the_pinned_tree() {
+    let arguments = ["--override-input", "nixpkgs", "./n"];
+    let Decision::Do(plan) = plan(&Wish::Apply, &situation(), &arguments) else {
+        panic!("the source moves");
+    };
+    let Goal::Evaluate {
+        source: Source::Reference { overrides, of, .. },
+        ..
+    } = plan.goal
+    else {
+        panic!("it is locked anew");
+    };
+    assert_eq!(overrides, [("nixpkgs".to_string(), "./n".to_string())]);
+    assert_eq!(of.map(|pin| pin.url).as_deref(), Some("/etc/nixos"));
+}
+
+#[test]
+fn rebuild_without_a_source_says_so() {
+    let mut situation = situation();
+    situation.state.pin = None;
+    let error = decide(
+        &Wish::Rebuild,
+        &situation,
+        &global(&[]),
+        false,
+        Path::new("/"),
+    )
+    .expect_err("refused");
+    assert!(format!("{error:#}").contains("flakeUrl is not set"));
+}

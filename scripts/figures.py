@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json.
+"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json, and of docs/benchmarks.md, made from
+docs/evidence/tables-*.json.
 
-    scripts/figures.py --table     prints all of them as Markdown
-    scripts/figures.py --write     puts them into both pages
+    scripts/figures.py --write     puts them into the pages
     scripts/figures.py --verify    fails where a page says something else
 """
 
@@ -69,6 +69,42 @@ def chosen():
     return text
 
 
+# The tables of docs/benchmarks.md, in their order.
+TABLES = [
+    "jenkins", "grafana", "gotosocial", "jenkins-on-box", "grafana-on-box", "gotosocial-on-box", "generated", "eval", "overrides",
+    "overrides-toplevel",
+]
+
+
+def time(milliseconds):
+    return f"{milliseconds / 1e3:.3f} s" if milliseconds >= 1e3 else f"{milliseconds:.1f} ms"
+
+
+def tables():
+    """What `bench` says of real hosts, beside what others published of the same services."""
+    text = ""
+    for case in TABLES:
+        path = EVIDENCE / f"tables-{case}.json"
+        if not path.exists():
+            continue
+        result = json.loads(path.read_text())
+        published = any("published" in one for one in result["series"])
+        heads = ["", "median", "on CPU", "ratio", *(["published", "its ratio"] if published else []), "thunks", "peak"]
+        text += f"**{result['title']}** ([samples](evidence/{path.name}))\n\n"
+        text += f"| {' | '.join(heads)} |\n|---|{'---:|' * (len(heads) - 1)}\n"
+        for one in result["series"]:
+            counted = one.get("counters") or {}
+            ran = time(one["ran"]["median"]) if "ran" in one else ""
+            cells = [f"`{one['name']}`", time(one["summary"]["median"]), ran, f"{one['ratio']:.3f}"]
+            if published:
+                figure = one.get("published")
+                cells += [time(figure["milliseconds"]), f"{figure['ratio']:.3f}"] if figure else ["", ""]
+            cells += [f"{counted['thunks']:,}", f"{counted['peakBytes'] / 1e6:,.0f} MB"] if counted else ["", ""]
+            text += f"| {' | '.join(cells)} |\n"
+        text += "\n"
+    return text
+
+
 def page(path, figures):
     """A page with its figures in their place."""
     before, rest = path.read_text().split(BEGIN)
@@ -76,10 +112,12 @@ def page(path, figures):
 
 
 def main():
-    pages = {TOP / "docs/performance.md": table().rstrip("\n") + "\n", TOP / "README.md": chosen()}
-    if sys.argv[1:] == ["--table"]:
-        print(table(), end="")
-    elif sys.argv[1:] == ["--write"]:
+    pages = {
+        TOP / "docs/performance.md": table().rstrip("\n") + "\n",
+        TOP / "docs/benchmarks.md": tables().rstrip("\n") + "\n",
+        TOP / "README.md": chosen(),
+    }
+    if sys.argv[1:] == ["--write"]:
         for path, figures in pages.items():
             path.write_text(page(path, figures))
     elif sys.argv[1:] == ["--verify"]:

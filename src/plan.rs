@@ -102,7 +102,7 @@ pub fn decide(
     };
     Ok(Decision::Do(Box::new(Plan {
         purpose: wish.words(),
-        notes: notes(situation),
+        notes: notes(situation, &wanted),
         goal,
         wanted,
         revision: situation.state.revision,
@@ -240,17 +240,28 @@ pub fn modules(
         .collect())
 }
 
-fn notes(situation: &Situation) -> Vec<String> {
+fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
+    let before = &situation.state.wanted;
+    let again: Vec<&str> = before
+        .iter()
+        .filter(|name| wanted.contains(name))
+        .map(String::as_str)
+        .collect();
+    let again = again.join(", ");
     let mut notes = Vec::new();
     if situation.foreign() {
-        notes.push(if situation.state.wanted.is_empty() {
+        notes.push(if again.is_empty() {
             "the system was switched by other means since; that is the base now".into()
         } else {
             format!(
-                "the system was switched by other means since; that is the base now, and {} will be on again",
-                situation.state.wanted.join(", ")
+                "the system was switched by other means since; that is the base now, and {again} will be on again"
             )
         });
+    } else if situation.state.revision == 0 && !again.is_empty() {
+        // A wish from before, and a state that nobody has written yet: the machine was started since.
+        notes.push(format!(
+            "nothing was activated since this machine started; {again} will be on again"
+        ));
     }
     notes
 }

@@ -24,6 +24,7 @@ mod cli {
     mod options;
     mod progress;
     mod refusals;
+    mod sources;
     mod traced;
     mod transactions;
     mod writes;

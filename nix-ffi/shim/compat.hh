@@ -22,6 +22,7 @@
 #  include "nix/store/log-store.hh"
 #  include "nix/store/store-api.hh"
 #  include "nix/store/store-cast.hh"
+#  include "nix/util/archive.hh"
 #  include "nix/util/config-global.hh"
 #  include "nix/util/logging.hh"
 #  include "nix/util/signals.hh"
@@ -30,6 +31,7 @@
 #    include "nix/expr/counter.hh"
 #  endif
 #else
+#  include "archive.hh"
 #  include "attrs.hh"
 #  include "build-result.hh"
 #  include "config-global.hh"
@@ -268,6 +270,17 @@ void make_path(V & value, State & state, const nix::SourcePath & path)
         value.mkPath(path, state.mem);
     else
         value.mkPath(path);
+}
+
+/** A store path as evaluation reads it: from 2.28 by its name, before where it really lies. */
+template<class State>
+nix::SourcePath readable_path(State & state, const nix::StorePath & path)
+{
+    state.allowPath(path);
+    if constexpr (requires { state.storePath(path); })
+        return state.storePath(path);
+    else
+        return state.rootPath(nix::CanonPath(state.store->toRealPath(path)));
 }
 
 /** 2.32 counts only on request. */

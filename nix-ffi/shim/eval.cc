@@ -73,6 +73,35 @@ extern "C" nix_value * nix_ffi_value_string(nix_c_context * context, EvalState *
     });
 }
 
+extern "C" nix_value *
+nix_ffi_value_store_path(nix_c_context * context, EvalState * state, const char * path) noexcept
+{
+    return guarded(context, static_cast<nix_value *>(nullptr), [&] {
+        auto & evaluator = state->state;
+        // Nix asserts where the text is empty.
+        if (path[0] != '/')
+            throw nix::BadStorePath("path '%s' is not in the Nix store", path);
+        auto readable = readable_path(evaluator, evaluator.store->parseStorePath(path));
+        Held held{new_value(state)};
+        make_path(cpp_value(held.value), evaluator, readable);
+        return held.release();
+    });
+}
+
+extern "C" nix_value *
+nix_ffi_value_list(nix_c_context * context, EvalState * state, nix_value ** values, size_t value_count) noexcept
+{
+    return guarded(context, static_cast<nix_value *>(nullptr), [&] {
+        auto & evaluator = state->state;
+        auto list = evaluator.buildList(value_count);
+        for (size_t i = 0; i < value_count; ++i)
+            list[i] = &cpp_value(values[i]);
+        Held held{new_value(state)};
+        cpp_value(held.value).mkList(list);
+        return held.release();
+    });
+}
+
 extern "C" void nix_ffi_force_json(
     nix_c_context * context, EvalState * state, nix_value * value, nix_ffi_str_callback callback, void * user) noexcept
 {

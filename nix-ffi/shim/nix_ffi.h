@@ -181,6 +181,13 @@ nix_value * nix_ffi_apply(
 /** A string value without context. Null on failure; else decref. */
 nix_value * nix_ffi_value_string(nix_c_context * context, EvalState * state, const char * text) NIX_FFI_NOEXCEPT;
 
+/** A store path as a path value, which pure evaluation may read from now on. Null on failure; else decref. */
+nix_value * nix_ffi_value_store_path(nix_c_context * context, EvalState * state, const char * path) NIX_FFI_NOEXCEPT;
+
+/** A list of values. Null on failure; else decref. */
+nix_value * nix_ffi_value_list(
+    nix_c_context * context, EvalState * state, nix_value ** values, size_t value_count) NIX_FFI_NOEXCEPT;
+
 /** Forces `value` deeply and gives it as JSON. Nothing is copied to the store. */
 void nix_ffi_force_json(
     nix_c_context * context, EvalState * state, nix_value * value, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
@@ -369,6 +376,22 @@ void nix_ffi_closure(
 /** Bytes of NARs in a path's closure that are no part of the closure of `other` (may be null); 0 on failure. */
 uint64_t nix_ffi_closure_size_beyond(
     nix_c_context * context, Store * store, const char * path, const char * other) NIX_FFI_NOEXCEPT;
+
+/** The derivation that a path was built by; no call where nobody knows. */
+void nix_ffi_deriver(
+    nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
+
+/** Bytes of a path's NAR; 0 on failure. */
+uint64_t nix_ffi_nar_size(nix_c_context * context, Store * store, const char * path) NIX_FFI_NOEXCEPT;
+
+/** Copies a file or folder of this machine into the store, named by its content; tells its store path. */
+void nix_ffi_add_file(
+    nix_c_context * context,
+    Store * store,
+    const char * name,
+    const char * file,
+    nix_ffi_str_callback callback,
+    void * user) NIX_FFI_NOEXCEPT;
 
 /** Where a store path, or what is below one, really lies on disk (they differ in a chroot store). */
 void nix_ffi_real_path(

@@ -213,6 +213,44 @@ extern "C" uint64_t nix_ffi_closure_size_beyond(
     });
 }
 
+extern "C" void nix_ffi_deriver(
+    nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
+{
+    guarded(context, [&] {
+        Interruptible interruptible;
+        auto & s = *store->ptr;
+        if (auto deriver = s.queryPathInfo(parse(s, path))->deriver) {
+            auto printed = s.printStorePath(*deriver);
+            callback(user, view(printed));
+        }
+    });
+}
+
+extern "C" uint64_t nix_ffi_nar_size(nix_c_context * context, Store * store, const char * path) noexcept
+{
+    return guarded(context, static_cast<uint64_t>(0), [&] {
+        Interruptible interruptible;
+        return store->ptr->queryPathInfo(parse(*store->ptr, path))->narSize;
+    });
+}
+
+extern "C" void nix_ffi_add_file(
+    nix_c_context * context,
+    Store * store,
+    const char * name,
+    const char * file,
+    nix_ffi_str_callback callback,
+    void * user) noexcept
+{
+    guarded(context, [&] {
+        Interruptible interruptible;
+        auto & s = *store->ptr;
+        auto dump = nix::sinkToSource([&](nix::Sink & sink) { nix::dumpPath(std::string(file), sink); });
+        auto printed = s.printStorePath(s.addToStoreFromDump(*dump, name));
+        callback(user, view(printed));
+    });
+}
+
 extern "C" void nix_ffi_real_path(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) noexcept
 {

@@ -60,6 +60,28 @@ impl Value {
         })
     }
 
+    /// A store path as a path, which pure evaluation may read from now on.
+    pub fn store_path(state: &EvalState, path: &str) -> Result<Self, NixError> {
+        let c_path = c_string(path)?;
+        // SAFETY: the evaluator and the text are borrowed for the call.
+        Self::from_call(state, |context| unsafe {
+            sys::nix_ffi_value_store_path(context, state_ptr(state), c_path.as_ptr())
+        })
+    }
+
+    /// A list of these.
+    pub fn list(state: &EvalState, values: &[&Self]) -> Result<Self, NixError> {
+        let mut raw = values
+            .iter()
+            .map(|value| value.for_call(state))
+            .collect::<Result<Vec<_>, _>>()?;
+        // SAFETY: all is borrowed for the call; the array is as long as it says, and its values are this evaluator's. The
+        // list refers to them by itself from then on, where the collector sees it.
+        Self::from_call(state, |context| unsafe {
+            sys::nix_ffi_value_list(context, state_ptr(state), raw.as_mut_ptr(), raw.len())
+        })
+    }
+
     /// Forces this, an attribute set, and the attribute called `name`. `Ok(None)`: it has no such attribute.
     pub fn select(&self, state: &EvalState, name: &str) -> Result<Option<Self>, NixError> {
         let c_name = c_string(name)?;

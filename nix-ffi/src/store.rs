@@ -143,6 +143,43 @@ impl Store {
             .ok_or_else(|| NixError::ours("no real path and no error"))
     }
 
+    /// The derivation that built a path; `None` where nobody knows.
+    pub fn deriver(&self, path: &str) -> Result<Option<String>, NixError> {
+        Ok(self.texts_of(path, sys::nix_ffi_deriver)?.pop())
+    }
+
+    /// How many bytes (NAR size) a path is.
+    pub fn nar_size(&self, path: &str) -> Result<u64, NixError> {
+        let c_path = c_string(path)?;
+        // SAFETY: store and path live for the call.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_nar_size(context, self.as_ptr(), c_path.as_ptr())
+        })
+    }
+
+    /// Copies a file or folder of this machine into the store under this name; gives its store path, which is named by the
+    /// content.
+    pub fn add_file(&self, name: &str, file: &Path) -> Result<String, NixError> {
+        let c_name = c_string(name)?;
+        let c_file = path_string(file)?;
+        let mut texts: Vec<String> = Vec::new();
+        let user: *mut Vec<String> = &raw mut texts;
+        // SAFETY: store and texts live for the call; `user` is the Vec that `push_text` expects.
+        Context::call(|context| unsafe {
+            sys::nix_ffi_add_file(
+                context,
+                self.as_ptr(),
+                c_name.as_ptr(),
+                c_file.as_ptr(),
+                Some(callback::push_text),
+                user.cast(),
+            );
+        })?;
+        texts
+            .pop()
+            .ok_or_else(|| NixError::ours("no store path and no error"))
+    }
+
     /// Whether a store path is there, whole.
     pub fn is_valid(&self, path: &str) -> Result<bool, NixError> {
         let c_path = c_string(path)?;

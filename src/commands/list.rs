@@ -5,7 +5,7 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::Session;
+use super::{Session, moved};
 use crate::error::{Failure, neutral};
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
@@ -82,7 +82,8 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
         &request,
         &session.interrupts,
         &session.reporter,
-    )?;
+    )
+    .map_err(|error| gone(session, &pin).unwrap_or(error))?;
     let evaluated = evaluation.release()?;
     if evaluated.registry.is_empty() {
         return Err(Failure::Usage
@@ -91,6 +92,12 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
             .into());
     }
     Ok(evaluated.registry)
+}
+
+/// Where the pinned tree is no longer there, that is what it failed of.
+fn gone(session: &Session, pin: &Pin) -> Option<anyhow::Error> {
+    let libnix = Libnix::open(session.settings(false, 1), |_: Event| {}).ok()?;
+    moved::gone(&libnix.store, "list", pin)
 }
 
 /// The source that is to be looked at, pinned for this run.

@@ -8,6 +8,7 @@ mod change;
 mod check;
 mod history;
 mod list;
+mod moved;
 mod prefetch;
 mod reach;
 mod recall;

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::recall::{Found, Recall, Recalled};
-use super::{Session, evaluation_settings};
+use super::{Session, evaluation_settings, moved};
 use crate::activation::{Findings, Machine, Profile, compare, space};
 use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
-    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, ToPin, evaluate,
-    lock_inputs, pin,
+    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, ToPin, evaluate, pin,
 };
 use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing, Store, interrupt};
@@ -138,7 +137,7 @@ impl Work<'_> {
         for source in pin.sources() {
             self.libnix.store.add_temp_root(source)?;
         }
-        self.compare(&evaluated, &pin);
+        self.compare(&evaluated, &pin)?;
         let toplevel = evaluated.toplevel.clone().unwrap_or_default();
         let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
         Ok(Reached {
@@ -168,6 +167,9 @@ impl Work<'_> {
         }
         let evaluation = fault::step(Point::Evaluate, || {
             evaluate(evaluator, request, &session.interrupts, &session.reporter)
+        });
+        let evaluation = evaluation.map_err(|error| {
+            moved::gone(&self.libnix.store, &self.plan.purpose, pin).unwrap_or(error)
         })?;
         remember(session, &pin.host);
         let derivations = self.derivations(&evaluation.evaluated);
@@ -249,15 +251,21 @@ impl Work<'_> {
     }
 
     /// Says so where the source is not the one of the system that runs.
-    fn compare(&self, evaluated: &Evaluated, pin: &Pin) {
-        if let (Some(base), Some(running)) = (&evaluated.base, &self.plan.base)
-            && base.out != *running
-        {
-            self.session.reporter.note(format!(
+    fn compare(&self, evaluated: &Evaluated, pin: &Pin) -> Result<()> {
+        let Some(base) = &evaluated.base else {
+            return Ok(());
+        };
+        match (&self.plan.base, self.situation.base()) {
+            (Some(running), _) if base.out != *running => self.session.reporter.note(format!(
                 "the system that runs without any module is not what host '{}' of this source gives ({})",
                 pin.host, base.out
-            ));
+            )),
+            (None, Some(before)) => {
+                moved::announce_base(self.session, &self.libnix, &before, base)?;
+            }
+            _ => {}
         }
+        Ok(())
     }
 }
 
@@ -320,24 +328,7 @@ fn locked(
     session.interrupts.check()?;
     let (pin, locked) = locked?;
     libnix.store.add_temp_root(&pin.source)?;
-    let before = pinned(situation);
-    if before
-        .as_ref()
-        .is_none_or(|before| before.locked != pin.locked || before.host != pin.host)
-    {
-        session.reporter.note(format!(
-            "pinned {} of {}{}",
-            pin.host,
-            pin.url,
-            pin.rev.as_ref().map_or_else(String::new, |rev| format!(
-                " at {}",
-                rev.chars().take(12).collect::<String>()
-            ))
-        ));
-        for (input, revision) in lock_inputs(&locked.lock) {
-            session.reporter.note(format!("  {input} at {revision}"));
-        }
-    }
+    moved::announce(session, libnix, pinned(situation).as_ref(), &pin, &locked)?;
     Ok(pin)
 }
 

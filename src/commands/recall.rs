@@ -2,7 +2,6 @@
 //!
 //! Says for each run whether it was a hit, or else why not. What is found is used only where its paths are in the store.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -12,7 +11,7 @@ use super::Session;
 use crate::cache::{
     Entry, Ingredients, Key, Lookup, Results, may_be_kept, this_program, visible, why_not,
 };
-use crate::evaluation::{Derivation, Evaluated, Request, SYSTEM_TEXT};
+use crate::evaluation::{Derivation, Evaluated, Request, SYSTEM_TEXT, lock_text};
 use crate::libnix::{Libnix, libnix_version};
 use crate::progress::duration;
 use crate::record::Pin;
@@ -175,26 +174,13 @@ impl Recall {
 fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
     let flake = &request.flake;
     if flake.overrides.is_empty() {
-        let folder: PathBuf = libnix
-            .store
-            .real_path(&pin.source)?
-            .join(directory(&pin.locked));
-        return Ok(std::fs::read_to_string(folder.join("flake.lock")).unwrap_or_default());
+        // Of a tree that is gone the hash, which is in the key too, says as much.
+        return Ok(lock_text(&libnix.store, pin).unwrap_or_default());
     }
     libnix.with_evaluator(|evaluator| {
         let locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
         Ok(evaluator.read_locked(&locked)?.lock)
     })
-}
-
-/// The folder of `flake.nix`, as the reference says it. Escapes in it are not undone: then no lock is found, and the
-/// reference itself, which is in the key too, has to do.
-fn directory(reference: &str) -> &str {
-    let (_, query) = reference.split_once('?').unwrap_or_default();
-    query
-        .split('&')
-        .find_map(|one| one.strip_prefix("dir="))
-        .unwrap_or_default()
 }
 
 /// What a result amounts to now: each path is kept first and looked at then, so that no collector comes between.

@@ -27,7 +27,7 @@ pub use evaluator::{SYSTEM, SYSTEM_TEXT, read, run as evaluator_role, text};
 pub use explain::{error as explain_error, unknown_modules};
 pub use heap::{Memory, available};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
-pub use pin::{Host, ToPin, lock_inputs, pin};
+pub use pin::{Host, ToPin, lock_inputs, lock_text, pin, revision_of};
 
 /// What the evaluator is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]

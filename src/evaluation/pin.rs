@@ -1,5 +1,6 @@
 //! Locks a flake in the client, to pin what everything is evaluated from.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use super::explain::at;
 use crate::error::Failure;
-use crate::libnix::{Libnix, LockedFlake, NixError};
+use crate::libnix::{Libnix, LockedFlake, NixError, Store};
 use crate::record::{Pin, PinnedInput};
 
 /// What cannot be said in a `path:` reference, and is seen by the flake as attributes of `self`.
@@ -110,6 +111,13 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
     if let Some(position) = error.position.as_ref().filter(|at| !at.file.is_empty()) {
         return at(failed, position).into();
     }
+    // Everything without a scheme may lie in a git tree, and what git does not know is no part of that.
+    let may_be_git = reference.starts_with("git") || !reference.contains(':');
+    if error.message.contains("does not exist") && may_be_git {
+        failed = failed.hint(
+            "of a git tree only what git knows is part of the flake: git add -N FILE; and its submodules only with ?submodules=1",
+        );
+    }
     failed
         .hint("a flake reference is what Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")
         .into()
@@ -199,24 +207,69 @@ fn percent_encode(text: &str) -> String {
         .collect()
 }
 
-/// The inputs of a lock: name and what it is locked to, for people.
-pub fn lock_inputs(lock: &str) -> Vec<(String, String)> {
+/// The inputs of a lock at any depth, those left away that follow others: how each is named from the flake, and what it is
+/// locked to, for people.
+pub fn lock_inputs(lock: &str) -> BTreeMap<String, String> {
     let lock: Value = serde_json::from_str(lock).unwrap_or_default();
     let root = lock.get("root").and_then(Value::as_str).unwrap_or("root");
+    let mut found = BTreeMap::new();
+    below(&lock, root, "", &mut found);
+    found
+}
+
+/// How deep inputs of inputs are looked at: a damaged lock may go in circles.
+const DEPTH: usize = 8;
+
+fn below(lock: &Value, node: &str, prefix: &str, found: &mut BTreeMap<String, String>) {
     let inputs = lock
-        .pointer(&format!("/nodes/{root}/inputs"))
+        .pointer(&format!("/nodes/{node}/inputs"))
         .and_then(Value::as_object);
-    let described = |node: &Value| {
-        let locked = lock.pointer(&format!("/nodes/{}/locked", node.as_str()?))?;
-        let field = |name: &str| locked.get(name).and_then(Value::as_str);
-        let rev = field("rev").or_else(|| field("narHash"))?;
-        Some(rev.chars().take(12).collect::<String>())
-    };
-    inputs
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, node)| Some((name.clone(), described(node)?)))
-        .collect()
+    for (name, edge) in inputs.into_iter().flatten() {
+        let Some(child) = edge.as_str() else { continue };
+        let name = format!("{prefix}{name}");
+        if let Some(locked) = lock.pointer(&format!("/nodes/{child}/locked")) {
+            let field = |field: &str| locked.get(field).and_then(Value::as_str);
+            if let Some(revision) = field("rev").or_else(|| field("narHash")) {
+                found.insert(name.clone(), short(revision));
+            }
+        }
+        if name.matches('/').count() < DEPTH {
+            below(lock, child, &format!("{name}/"), found);
+        }
+    }
+}
+
+/// What a locked reference into the store was locked to, for people.
+pub fn revision_of(locked: &str) -> String {
+    let (_, query) = locked.split_once('?').unwrap_or_default();
+    let field = |name: &str| query.split('&').find_map(|one| one.strip_prefix(name));
+    let revision = field("rev=").or_else(|| field("narHash="));
+    short(&revision.unwrap_or_default().replace("%2B", "+"))
+}
+
+/// As much of a revision or hash as tells it apart from others.
+fn short(revision: &str) -> String {
+    let hash = revision.strip_prefix("sha256-").unwrap_or(revision);
+    hash.chars().take(12).collect()
+}
+
+/// The text of the lock in a pinned tree; an error where the tree is gone, and nothing where it has no lock.
+pub fn lock_text(store: &Store, pin: &Pin) -> Result<String> {
+    let tree = store.real_path(&pin.source)?;
+    tree.metadata()
+        .with_context(|| format!("look at {}", tree.display()))?;
+    let file = tree.join(directory(&pin.locked)).join("flake.lock");
+    Ok(std::fs::read_to_string(file).unwrap_or_default())
+}
+
+/// The folder of `flake.nix`, as the reference says it. Escapes in it are not undone: then no lock is found, and the
+/// reference itself, which is in the cache's key too, has to do.
+fn directory(reference: &str) -> &str {
+    let (_, query) = reference.split_once('?').unwrap_or_default();
+    query
+        .split('&')
+        .find_map(|one| one.strip_prefix("dir="))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -243,10 +296,26 @@ mod tests {
 
     #[test]
     fn inputs_are_told_by_name_and_revision() {
-        let lock = r#"{"root":"root","nodes":{"root":{"inputs":{"nixpkgs":"n"}},"n":{"locked":{"rev":"0123456789abcdef"}}}}"#;
+        let lock = r#"{"root":"root","nodes":{
+            "root":{"inputs":{"nixpkgs":"n","other":"o","same":["nixpkgs"]}},
+            "n":{"locked":{"rev":"0123456789abcdef"}},
+            "o":{"locked":{"narHash":"sha256-abcdefghijklmnop="},"inputs":{"deep":"n","circle":"o"}}}}"#;
+        let found = lock_inputs(lock);
+        let one = |name: &str| found.get(name).map(String::as_str);
+        assert_eq!(one("nixpkgs"), Some("0123456789ab"));
+        assert_eq!(one("other"), Some("abcdefghijkl"));
+        assert_eq!(one("other/deep"), Some("0123456789ab"));
+        assert_eq!(one("same"), None);
+    }
+
+    #[test]
+    fn a_locked_reference_tells_its_revision() {
+        let locked =
+            "path:/nix/store/a?dir=x&narHash=sha256-a%2Bcdefghijklmno&rev=0123456789abcdef";
+        assert_eq!(revision_of(locked), "0123456789ab");
         assert_eq!(
-            lock_inputs(lock),
-            [("nixpkgs".to_string(), "0123456789ab".to_string())]
+            revision_of(locked.split("&rev").next().expect("a part")),
+            "a+cdefghijkl"
         );
     }
 }

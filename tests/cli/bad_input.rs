@@ -229,18 +229,7 @@ fn a_file_that_git_does_not_know_is_explained() {
     if !crate::support::has("a_file_that_git_does_not_know_is_explained", "git") {
         return;
     }
-    let git = |arguments: &[&str]| {
-        let mut git = env.other("git");
-        git.current_dir(env.path("source"))
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
-            .args(arguments);
-        let output = git.output().expect("git");
-        assert!(
-            output.status.success(),
-            "git {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-    };
+    let git = |arguments: &[&str]| env.git(&env.path("source"), arguments);
     git(&["init", "-q"]);
     git(&["add", "--force", "."]);
     git(&["rm", "-q", "--cached", "tests/minios/runtime/web.nix"]);

@@ -182,6 +182,21 @@ impl TestEnv {
         self.run(&[arguments, &["--json"]].concat()).ok().json()
     }
 
+    /// Runs git in a folder; gives what it says.
+    pub fn git(&self, folder: &Path, arguments: &[&str]) -> String {
+        let mut git = self.other("git");
+        git.current_dir(folder)
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+            .args(arguments);
+        let output = git.output().expect("git");
+        assert!(
+            output.status.success(),
+            "git {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// Starts a command of this environment.
     pub fn start_running(&self, command: Command) -> Running {
         Running::start(command, self.dir.path())

@@ -1,0 +1,225 @@
+//! What is said as a pin is made or moved: which source, which inputs, which base. Changes nothing.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+
+use super::Session;
+use crate::error::Failure;
+use crate::evaluation::{Derivation, lock_inputs, lock_text, revision_of};
+use crate::libnix::{Libnix, LockedFlake, Store};
+use crate::progress::{bytes, store_name};
+use crate::record::Pin;
+
+/// From this size on it is worth saying that a folder is copied whole.
+const LARGE: u64 = 100 << 20;
+
+/// Inputs by name, and to what each is locked.
+type Inputs = BTreeMap<String, String>;
+
+/// Says what was pinned, and what is another one than before.
+pub fn announce(
+    session: &Session,
+    libnix: &Libnix,
+    before: Option<&Pin>,
+    now: &Pin,
+    locked: &LockedFlake,
+) -> Result<()> {
+    let inputs = lock_inputs(&locked.lock);
+    let earlier = before.map(|pin| inputs_of(libnix, pin));
+    let changes = changes(earlier.as_ref(), &inputs);
+    let same = before.is_some_and(|before| before.locked == now.locked && before.host == now.host);
+    if !same {
+        let was = before.map_or_else(String::new, |before| was(before, now));
+        session.reporter.note(format!(
+            "pinned {} of {}{}{was}",
+            now.host,
+            now.url,
+            at(now)
+        ));
+    } else if !changes.is_empty() {
+        let whose = format!("inputs of {}, which stays as it is", now.url);
+        session.reporter.note(whose);
+    }
+    for change in changes {
+        session.reporter.note(format!("  {change}"));
+    }
+    large(session, libnix, now)
+}
+
+/// Says which base the moved pin gives, in place of the one that runs.
+pub fn announce_base(
+    session: &Session,
+    libnix: &Libnix,
+    before: &str,
+    now: &Derivation,
+) -> Result<()> {
+    if before == now.out {
+        session
+            .reporter
+            .note("without any module the system stays the one that runs".to_string());
+        return Ok(());
+    }
+    // A system that came from elsewhere may be known by nobody here.
+    let known = libnix.store.is_valid(before)?;
+    let deriver = known
+        .then(|| libnix.store.deriver(before))
+        .transpose()?
+        .flatten();
+    let before = deriver.as_deref().unwrap_or(before);
+    session.reporter.note(format!(
+        "without any module the system is another one: {}, was {before}",
+        now.drv
+    ));
+    Ok(())
+}
+
+/// Where a pinned tree is no longer there, that is what an evaluation failed of, whatever it says.
+pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
+    let gone = |path: &&str| store.is_valid(path).is_ok_and(|there| !there);
+    let path = pin.sources().find(gone)?;
+    let failed = Failure::Refused
+        .error(format!(
+            "{purpose}: the pinned source {path} is no longer in the store, and cannot be evaluated"
+        ))
+        .detail(format!(
+            "it was pinned as {} of {}{}",
+            pin.host,
+            pin.url,
+            at(pin)
+        ));
+    let url = match pin.url.contains("/nix/store/") || pin.url.contains(&pin.source) {
+        true => "REF",
+        false => &pin.url,
+    };
+    Some(
+        failed
+            .hint(format!(
+                "`runtime-module rebuild --flake {url}` pins it again, as it is today"
+            ))
+            .hint("`runtime-module reset` and `rollback` evaluate nothing, and work without it")
+            .into(),
+    )
+}
+
+/// Its revision, for people.
+fn at(pin: &Pin) -> String {
+    pin.rev.as_ref().map_or_else(String::new, |rev| {
+        format!(" at {}", rev.chars().take(12).collect::<String>())
+    })
+}
+
+/// What it was before, as far as that is another.
+fn was(before: &Pin, now: &Pin) -> String {
+    if before.host != now.host || before.url != now.url {
+        format!(" (was {} of {}{})", before.host, before.url, at(before))
+    } else if before.rev != now.rev {
+        let revision = at(before);
+        let revision = revision.trim_start_matches(" at ");
+        if revision.is_empty() {
+            String::new()
+        } else {
+            format!(" (was {revision})")
+        }
+    } else {
+        String::new()
+    }
+}
+
+/// The inputs of a pin: its tree's own lock, and what is pinned beside. None where the tree is no longer there.
+fn inputs_of(libnix: &Libnix, pin: &Pin) -> Inputs {
+    let lock = lock_text(&libnix.store, pin).unwrap_or_default();
+    let mut inputs: Inputs = lock_inputs(&lock);
+    for input in &pin.inputs {
+        inputs.insert(input.name.clone(), revision_of(&input.locked));
+    }
+    inputs
+}
+
+/// In words: all inputs of a first pin, and those that differ where it moves.
+fn changes(before: Option<&Inputs>, now: &Inputs) -> Vec<String> {
+    let Some(before) = before else {
+        let direct = now.iter().filter(|(name, _)| !name.contains('/'));
+        return direct
+            .map(|(name, revision)| format!("{name} at {revision}"))
+            .collect();
+    };
+    let mut words = Vec::new();
+    for (name, revision) in now {
+        match before.get(name) {
+            Some(old) if old == revision => {}
+            Some(old) => words.push(format!("{name} at {revision}, was {old}")),
+            None => words.push(format!("{name} at {revision}, new")),
+        }
+    }
+    let gone = before.keys().filter(|name| !now.contains_key(*name));
+    words.extend(gone.map(|name| format!("{name} is no input any more")));
+    words
+}
+
+/// Says so where a folder was copied with all that is in it.
+fn large(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<()> {
+    let folder = pin.url.strip_prefix("path:");
+    let Some(folder) = folder.filter(|path| !path.starts_with("/nix/store/")) else {
+        return Ok(());
+    };
+    let size = libnix.store.nar_size(&pin.source)?;
+    if size < LARGE {
+        return Ok(());
+    }
+    let folder = folder.split('?').next().unwrap_or_default();
+    session.reporter.note(format!(
+        "the whole folder {folder} was copied to the store ({}, as {}); as git+file:{folder}, only files that git knows would be",
+        bytes(size),
+        store_name(&pin.source)
+    ));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(pairs: &[(&str, &str)]) -> Inputs {
+        let owned = |(name, revision): &(&str, &str)| ((*name).into(), (*revision).into());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn what_differs_is_told_by_name_and_revision() {
+        let before = inputs(&[("a", "1"), ("b", "2"), ("c", "3")]);
+        let now = inputs(&[("a", "1"), ("b", "4"), ("d", "5"), ("d/e", "6")]);
+        assert_eq!(
+            changes(Some(&before), &now),
+            [
+                "b at 4, was 2",
+                "d at 5, new",
+                "d/e at 6, new",
+                "c is no input any more"
+            ]
+        );
+        assert_eq!(
+            changes(None, &now),
+            ["a at 1", "b at 4", "d at 5"],
+            "a first pin"
+        );
+        assert!(changes(Some(&now), &now).is_empty());
+    }
+
+    #[test]
+    fn a_pin_says_what_it_was() {
+        let pin = |url: &str, rev: Option<&str>| Pin {
+            url: url.into(),
+            host: "box".into(),
+            rev: rev.map(String::from),
+            ..Pin::default()
+        };
+        let now = pin("/x", Some("0123456789abcdef"));
+        assert_eq!(
+            was(&pin("/x", Some("fedcba98765432")), &now),
+            " (was fedcba987654)"
+        );
+        assert_eq!(was(&pin("/x", None), &now), "");
+        assert_eq!(was(&pin("/y", None), &now), " (was box of /y)");
+    }
+}

@@ -1,0 +1,472 @@
+//! Where a configuration may lie: every kind of flake reference, and the pin that is made of it.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{TestEnv, compare, has, nix, skip};
+
+/// The fixture as a git tree in which all is committed; `None` without git.
+fn committed(test: &str) -> Option<TestEnv> {
+    let env = TestEnv::fixture();
+    if !has(test, "git") {
+        return None;
+    }
+    let source = env.path("source");
+    env.git(&source, &["init", "-q"]);
+    env.git(&source, &["add", "--force", "."]);
+    env.git(&source, &["commit", "-q", "-m", "first"]);
+    Some(env)
+}
+
+/// What turning `inline` on would give, from this reference.
+fn drv(env: &TestEnv, reference: &str) -> Value {
+    let document = env.json(&[
+        "enable",
+        "inline",
+        "--dry-run",
+        "--flake",
+        reference,
+        "--host",
+        "box",
+    ]);
+    assert!(document["drv"].is_string(), "{reference}: {document}");
+    document["drv"].clone()
+}
+
+/// Pins the reference, and sees to it that what is pinned gives the very system that the reference gives.
+fn pinned_alike(env: &TestEnv, reference: &str) {
+    let direct = drv(env, reference);
+    env.run(&["apply", "--flake", reference, "--host", "box"])
+        .ok();
+    let pinned = env.json(&["enable", "inline", "--dry-run", "--no-cache"]);
+    assert_eq!(pinned["drv"], direct, "{reference}: {}", env.state()["pin"]);
+}
+
+#[test]
+fn every_kind_of_reference_is_pinned_as_it_is() {
+    let Some(env) = committed("every_kind_of_reference_is_pinned_as_it_is") else {
+        return;
+    };
+    let at = |path: &str| env.path(path).display().to_string();
+    let clean = format!("git+file://{}?dir=tests/minios", at("source"));
+    pinned_alike(&env, &clean);
+    let revision = env.git(&env.path("source"), &["rev-parse", "HEAD"]);
+    assert_eq!(env.state()["pin"]["rev"], revision.trim());
+
+    // A folder in a git tree, also by a link to it and from within it, is that git tree.
+    symlink(env.path("source"), env.path("link")).expect("a link");
+    let system = drv(&env, &clean);
+    assert_eq!(drv(&env, &format!("{}/tests/minios", at("source"))), system);
+    assert_eq!(drv(&env, &format!("{}/tests/minios", at("link"))), system);
+    let mut within = env.command([
+        "enable",
+        "inline",
+        "--dry-run",
+        "--json",
+        "--flake",
+        ".",
+        "--host",
+        "box",
+    ]);
+    within.current_dir(env.fixture_path(""));
+    let within = env.start_running(within).end().ok().json();
+    assert_eq!(within["drv"], system);
+    // A worktree of it has its own files.
+    env.git(
+        &env.path("source"),
+        &["worktree", "add", "-q", "-b", "other", &at("worktree")],
+    );
+    assert_eq!(
+        drv(&env, &format!("{}/tests/minios", at("worktree"))),
+        system
+    );
+
+    // What is changed and not committed is part of it; `self` shows another revision then.
+    fs::write(
+        env.fixture_path("runtime/web.nix"),
+        "{ environment.etc.web.text = \"dirty\\n\"; }",
+    )
+    .expect("written");
+    pinned_alike(&env, &clean);
+    let rev = env.state()["pin"]["rev"].clone();
+    assert_eq!(rev, format!("{}-dirty", revision.trim()));
+    env.run(&["enable", "web"]).ok();
+    assert_eq!(env.etc("web").as_deref(), Some("dirty\n"));
+
+    // A folder that is no git tree, and an archive.
+    pinned_alike(&env, &format!("path:{}?dir=tests/minios", at("worktree")));
+    let archive = at("source.tar.gz");
+    let mut tar = env.other("tar");
+    tar.args(["--exclude=.git", "-czf", &archive, "-C", &at(""), "source"]);
+    assert!(tar.status().expect("tar").success());
+    pinned_alike(&env, &format!("file://{archive}?dir=tests/minios"));
+    fs::remove_file(&archive).expect("removed");
+    env.run(&["enable", "hello"]).ok();
+}
+
+#[test]
+fn submodules_are_part_of_the_tree_where_they_are_asked_for() {
+    let test = "submodules_are_part_of_the_tree_where_they_are_asked_for";
+    let Some(env) = committed(test) else {
+        return;
+    };
+    let whole = env.path("whole");
+    fs::create_dir(&whole).expect("a folder");
+    env.git(&whole, &["init", "-q"]);
+    let source = env.path("source").display().to_string();
+    env.git(
+        &whole,
+        &[
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            &source,
+            "part",
+        ],
+    );
+    env.git(&whole, &["commit", "-q", "-m", "with a part"]);
+    let reference = format!(
+        "git+file://{}?submodules=1&dir=part/tests/minios",
+        whole.display()
+    );
+    // Git refuses local submodules unless it is told.
+    let config = env.path("home/.gitconfig");
+    fs::write(config, "[protocol \"file\"]\n\tallow = always\n").expect("written");
+    pinned_alike(&env, &reference);
+    let without = reference.replace("submodules=1&", "");
+    env.run(&[
+        "apply",
+        "--flake",
+        &without,
+        "--host",
+        "box",
+        "--progress",
+        "off",
+    ])
+    .ends_with(3)
+    .golden("flake-in-a-submodule");
+}
+
+/// An sshd for this test alone.
+struct Sshd {
+    child: Child,
+    port: u16,
+}
+
+impl Sshd {
+    fn start(test: &str, env: &TestEnv) -> Option<Self> {
+        const PROGRAM: &str = "/usr/sbin/sshd";
+        if !Path::new(PROGRAM).exists() {
+            skip(test, "there is no sshd on this machine");
+            return None;
+        }
+        if !has(test, "ssh-keygen") {
+            return None;
+        }
+        for key in ["host", "user"] {
+            let mut keygen = env.other("ssh-keygen");
+            keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
+            keygen.arg(env.path(key));
+            assert!(keygen.status().expect("ssh-keygen").success());
+        }
+        fs::copy(env.path("user.pub"), env.path("authorized")).expect("copied");
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a port")
+            .port();
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\nPermitRootLogin yes\n",
+            env.path("host").display(),
+            env.path("authorized").display(),
+        );
+        fs::write(env.path("sshd_config"), config).expect("written");
+        let mut command = match unix::unistd::geteuid().is_root() {
+            // Started by root it wants a folder in /run, which nobody else is to see.
+            true => {
+                let mut command = env.other("unshare");
+                let script = "mount -t tmpfs none /run && mkdir /run/sshd && exec \"$@\"";
+                command.args(["--mount", "sh", "-c", script, "sh", PROGRAM]);
+                command
+            }
+            false => env.other(PROGRAM),
+        };
+        let child = command
+            .args(["-D", "-e", "-f"])
+            .arg(env.path("sshd_config"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sshd started");
+        let sshd = Self { child, port };
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if begun.elapsed() > Duration::from_secs(20) {
+                skip(test, "sshd cannot be started here");
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(sshd)
+    }
+
+    /// How ssh is to be called.
+    fn command(env: &TestEnv) -> String {
+        format!(
+            "ssh -F none -i {} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o LogLevel=ERROR",
+            env.path("user").display()
+        )
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_private_repository_is_fetched_by_ssh_once() {
+    let test = "a_private_repository_is_fetched_by_ssh_once";
+    let Some(env) = committed(test) else {
+        return;
+    };
+    let Some(sshd) = Sshd::start(test, &env) else {
+        return;
+    };
+    let user = unix::unistd::User::from_uid(unix::unistd::geteuid());
+    let user = user.expect("users").expect("a user").name;
+    let reference = format!(
+        "git+ssh://{user}@127.0.0.1:{}{}?dir=tests/minios",
+        sshd.port,
+        env.path("source").display()
+    );
+    let run = |arguments: &[&str], ssh: &str| {
+        let mut command = env.command(arguments);
+        command.env("GIT_SSH_COMMAND", ssh);
+        env.start_running(command).end()
+    };
+    let apply = ["apply", "--flake", &reference, "--host", "box"];
+    // Without the key nothing is fetched, and nothing asks for a password.
+    let keyless = "ssh -F none -o IdentitiesOnly=yes -o IdentityFile=/dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes";
+    let refused = run(&[&apply[..], &["--progress", "off"]].concat(), keyless).ends_with(3);
+    assert!(
+        refused.stderr.contains("lock the flake git+ssh://")
+            && refused.stderr.contains("Permission denied")
+            && refused.stderr.contains("hint: "),
+        "{}",
+        refused.stderr
+    );
+    run(&apply, &Sshd::command(&env)).ok();
+    assert_eq!(env.state()["pin"]["url"], reference);
+    // From then on the server may be gone.
+    drop(sshd);
+    env.run(&["enable", "inline"]).ok();
+    env.run(&["status"]).ok();
+}
+
+#[test]
+fn parameters_reach_imports_of_a_module_however_it_is_found() {
+    let env = TestEnv::fixture()
+        .edit("flake.nix", |text| {
+            text.replace(
+                "specialArgs = { inherit self; };",
+                "specialArgs = { inherit self; colour = \"green\"; };",
+            )
+        })
+        .edit("runtime/colour.nix", |_| {
+            "colour: { environment.etc.colour.text = \"${colour}\\n\"; }".into()
+        })
+        .module(
+            "web",
+            "{ colour, ... }: { imports = [ (import ./colour.nix colour) ]; }",
+        )
+        .edit("hosts/box.nix", |text| {
+            text.replace(
+                "inline = {",
+                "given.module = import ../runtime/colour.nix \"blue\";\n      inline = {",
+            )
+        })
+        .start("box");
+    env.run(&["enable", "web"]).ok();
+    assert_eq!(env.etc("colour").as_deref(), Some("green\n"));
+    env.run(&["disable", "web"]).ok();
+    env.run(&["enable", "given"]).ok();
+    assert_eq!(env.etc("colour").as_deref(), Some("blue\n"));
+}
+
+/// The fixture with an input that is a git tree of its own.
+fn with_git_input(test: &str) -> Option<TestEnv> {
+    let env = TestEnv::fixture();
+    if !has(test, "git") {
+        return None;
+    }
+    let greeting = env.path("greeting");
+    fs::create_dir(&greeting).expect("a folder");
+    fs::write(greeting.join("text"), "Hello.\n").expect("written");
+    env.git(&greeting, &["init", "-q"]);
+    env.git(&greeting, &["add", "."]);
+    env.git(&greeting, &["commit", "-q", "-m", "first"]);
+    let input = format!(
+        "inputs.greeting = {{ url = \"git+file://{}\"; flake = false; }};",
+        greeting.display()
+    );
+    let env = env.edit("flake.nix", |text| {
+        text.replace(
+            "  outputs =\n    { self, ... }:",
+            &format!("  {input}\n  outputs =\n    {{ self, greeting, ... }}:"),
+        )
+        .replace(
+            "specialArgs = { inherit self; };",
+            "specialArgs = { inherit self greeting; };",
+        )
+    });
+    let env = env.edit("hosts/common.nix", |text| {
+        text.replacen("{ lib", "{ greeting, lib", 1).replace(
+            "Welcome to minios.",
+            "${builtins.readFile (greeting + \"/text\")}",
+        )
+    });
+    let source = env.path("source");
+    env.git(&source, &["init", "-q"]);
+    env.git(&source, &["add", "--force", "."]);
+    env.git(&source, &["commit", "-q", "-m", "first"]);
+    Some(env)
+}
+
+#[test]
+fn a_pin_that_moves_says_what_changes() {
+    let Some(env) = with_git_input("a_pin_that_moves_says_what_changes") else {
+        return;
+    };
+    let (source, greeting) = (env.path("source"), env.path("greeting"));
+    let flake = format!("git+file://{}?dir=tests/minios", source.display());
+    let head = |folder: &Path| env.git(folder, &["rev-parse", "HEAD"]).trim().to_string();
+    let mut revisions = vec![head(&source), head(&greeting)];
+    let told = |name: &str, stderr: &str, revisions: &[String]| {
+        let mut text: String = stderr
+            .lines()
+            .filter(|line| {
+                line.starts_with("  ") && line.contains(" at ")
+                    || line.starts_with("pinned")
+                    || line.contains("without any module")
+                    || line.contains("inputs of")
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        for (number, revision) in revisions.iter().enumerate() {
+            text = text.replace(&revision[..12], &format!("<revision {number}>"));
+        }
+        compare(name, &env.normalise(&text));
+    };
+    let first = env.run(&["apply", "--flake", &flake, "--host", "box"]).ok();
+    told("moved-first", &first.stderr, &revisions);
+    env.run(&["enable", "inline"]).ok();
+
+    // The flake and its input move on; a toggle does not.
+    fs::write(greeting.join("text"), "Good morning.\n").expect("written");
+    env.git(&greeting, &["commit", "-q", "-a", "-m", "second"]);
+    fs::write(source.join("news"), "news\n").expect("written");
+    env.git(&source, &["add", "news"]);
+    env.git(&source, &["commit", "-q", "-m", "second"]);
+    revisions.extend([head(&source), head(&greeting)]);
+    env.run(&["enable", "web"]).ok();
+    let motd = |env: &TestEnv| env.etc("motd").expect("a motd");
+    assert!(motd(&env).starts_with("Hello."), "{}", motd(&env));
+    let rebuilt = env.run(&["rebuild"]).ok();
+    told("moved-rebuild", &rebuilt.stderr, &revisions);
+    assert!(motd(&env).starts_with("Good morning."), "{}", motd(&env));
+    // Nothing new.
+    let again = env.run(&["rebuild"]).ok();
+    told("moved-not", &again.stderr, &revisions);
+    // One input alone.
+    let replaced = env
+        .run(&[
+            "apply",
+            "--override-input",
+            "greeting",
+            &format!("git+file://{}?rev={}", greeting.display(), revisions[1]),
+        ])
+        .ok();
+    told("moved-input", &replaced.stderr, &revisions);
+    assert!(motd(&env).starts_with("Hello."), "{}", motd(&env));
+}
+
+#[test]
+fn a_reboot_is_noticed() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.run(&["enable", "hello", "inline"]).ok();
+    // What runs then is the base, and the state is of another boot.
+    env.switch_by_hand(&base);
+    let state = env.root("run/runtime-modules/state.json");
+    let mut told = env.state();
+    told["boot"] = "00000000-0000-0000-0000-000000000000".into();
+    fs::write(&state, told.to_string()).expect("written");
+    env.run(&["status"]).ok().golden("status-after-a-reboot");
+    env.run(&["enable", "web", "--dry-run"])
+        .ok()
+        .golden("enable-after-a-reboot");
+    env.run(&["disable", "inline", "--progress", "plain"]).ok();
+    assert_eq!(env.active(), ["hello"]);
+}
+
+#[test]
+fn a_pinned_source_that_is_gone_is_explained() {
+    let Some(nix) = nix("a_pinned_source_that_is_gone_is_explained") else {
+        return;
+    };
+    // A host that bakes nothing: its system does not refer to its source.
+    let env = TestEnv::fixture().start("bare");
+    env.run(&["enable", "clock"]).ok();
+    let source = env.state()["pin"]["source"].clone();
+    let source = Path::new(source.as_str().expect("a path"));
+    for entry in fs::read_dir(env.root("run/runtime-modules/roots")).expect("roots") {
+        let link = entry.expect("an entry").path();
+        if fs::read_link(&link).is_ok_and(|target| target == source) {
+            fs::remove_file(link).expect("removed");
+        }
+    }
+    let mut collector = env.other(&nix);
+    collector
+        .args(["--extra-experimental-features", "nix-command"])
+        .args(["store", "gc", "--quiet", "--store", &env.store()]);
+    assert!(collector.status().expect("nix").success());
+    assert!(!source.exists());
+    env.run(&["enable", "banner", "--progress", "off"])
+        .ends_with(5)
+        .golden("pinned-source-gone");
+    env.run(&["list"]).ends_with(5).golden("list-source-gone");
+    // The ways out that it names.
+    let flake = env.flake();
+    env.run(&["rebuild", "--flake", &flake]).ok();
+    env.run(&["enable", "banner"]).ok();
+    env.run(&["reset"]).ok();
+}
+
+#[test]
+fn a_large_folder_is_told_about() {
+    let env = TestEnv::fixture();
+    let large = fs::File::create(env.path("source/large")).expect("a file");
+    large.set_len(101 << 20).expect("a length");
+    drop(large);
+    fs::set_permissions(env.path("source/large"), fs::Permissions::from_mode(0o644)).expect("set");
+    let flake = env.flake();
+    let ran = env
+        .run(&["apply", "--flake", &flake, "--host", "box", "--dry-run"])
+        .ok();
+    let told: String = ran
+        .stderr
+        .lines()
+        .filter(|line| line.contains("the whole folder"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    compare("large-folder", &env.normalise(&told));
+}

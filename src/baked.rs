@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::cli::{Elevate, OnFailedUnits};
+use crate::choice::{Elevate, OnFailedUnits};
 use crate::locations::Locations;
 use crate::record::{Pin, read_json};
 use crate::registry::{Origin, Registered};

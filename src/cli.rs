@@ -2,21 +2,24 @@
 
 mod bench;
 mod check;
+mod complete;
 mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::ArgValueCandidates;
 
-use crate::commands::candidates;
+use crate::choice::{Allow, Elevate, OnFailedUnits, ProgressStyle};
 
 pub use bench::{
     Bench, BenchCompare, BenchDiff, BenchOptions, BenchOverrides, BenchToggle, Measuring,
 };
 pub use check::{Check, CheckCombinations, CheckFormat};
+pub use complete::{COMPLETE, complete};
 
+use complete::candidates;
 use values::time;
 
 /// Turn parts of a NixOS configuration on and off on a running machine
@@ -177,98 +180,11 @@ impl Environment {
     }
 }
 
-/// Where the completions that a shell runs say that it is completions that they want.
-pub const COMPLETE: &str = "RUNTIME_MODULE_COMPLETE";
-
-/// Answers a shell that asks how a command line goes on, and ends the process; else does nothing.
-pub fn complete() {
-    clap_complete::CompleteEnv::with_factory(Cli::command)
-        .var(COMPLETE)
-        .complete();
-}
-
-/// The root that completions look below: they are asked for before the command line is whole.
-pub fn completed_root() -> PathBuf {
-    std::env::var_os("RUNTIME_MODULE_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from)
-}
-
 /// Reads the command line and the environment.
 pub fn read() -> Result<Cli, clap::Error> {
     let mut cli = Cli::try_parse()?;
     cli.environment = Environment::read();
     Ok(cli)
-}
-
-/// How progress is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProgressStyle {
-    /// Bars on a terminal, else plain lines
-    #[default]
-    Auto,
-    /// Bars
-    Bars,
-    /// A line for each step
-    Plain,
-    /// JSON lines, versioned
-    Events,
-    /// Nothing
-    Off,
-}
-
-/// How to become root.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Elevate {
-    /// The first of sudo, run0 and doas that is there, if need be
-    #[default]
-    Auto,
-    /// Sudo
-    Sudo,
-    /// Run0
-    Run0,
-    /// Doas
-    Doas,
-    /// Not at all
-    None,
-}
-
-/// What is to be done about units that fail because of a change.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnFailedUnits {
-    /// Activate the previous system again
-    #[default]
-    Rollback,
-    /// Leave the change as it is
-    Keep,
-}
-
-/// What speaks against a switch, and may be passed by who knows better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Allow {
-    /// The system is another host's
-    WrongHost,
-    /// What must not change while the machine runs would change
-    Inhibitors,
-    /// NixOS's own checks before a switch, all of them
-    PreSwitchChecks,
-    /// There is not enough space
-    Space,
-}
-
-impl Allow {
-    /// As it is typed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::WrongHost => "wrong-host",
-            Self::Inhibitors => "inhibitors",
-            Self::PreSwitchChecks => "pre-switch-checks",
-            Self::Space => "space",
-        }
-    }
 }
 
 /// What to do.

@@ -8,6 +8,7 @@ mod baked;
 mod benchmarks;
 mod cache;
 mod checking;
+mod choice;
 mod cli;
 mod commands;
 mod error;
@@ -22,6 +23,7 @@ mod progress;
 mod realise;
 mod record;
 mod registry;
+mod session;
 mod timings;
 mod worker;
 

@@ -15,7 +15,7 @@ use super::rooting::{release, root};
 use super::switch::Checks;
 use super::transaction::{Work, open_store};
 use super::{Activated, Answer, Change, Errand, Machine, Profile, Request, preflight, recovery};
-use crate::cli::Allow;
+use crate::choice::Allow;
 use crate::error::{Failure, describe};
 use crate::fault::{self, Point, step};
 use crate::locations::Locations;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use unix::unistd::{Uid, User, geteuid, initgroups, setgid, setuid};
 
 use super::relay;
-use crate::cli::Elevate;
+use crate::choice::Elevate;
 use crate::error::Failure;
 use crate::locations::Locations;
 

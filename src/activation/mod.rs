@@ -28,7 +28,7 @@ use std::process::Child;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::{Allow, Elevate, OnFailedUnits};
+use crate::choice::{Allow, Elevate, OnFailedUnits};
 use crate::error::{Failed, Failure};
 use crate::fault::{Point, step};
 use crate::locations::Locations;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::Allow;
+use crate::choice::Allow;
 use crate::error::{Failed, Failure};
 use crate::evaluation::Facts;
 use crate::locations::Locations;

@@ -12,7 +12,7 @@ use super::rooting::release;
 use super::switch::{Checks, Switch, Switched, Verdict};
 use super::verify::{Before, Looked};
 use super::{Activated, Change, Request, UnitLog, systemd};
-use crate::cli::OnFailedUnits;
+use crate::choice::OnFailedUnits;
 use crate::fault::{Point, step};
 use crate::libnix::{Libnix, Settings, Store};
 use crate::locations::Locations;

@@ -11,9 +11,9 @@ use super::samples::Outcome;
 use super::statistics::Difference;
 use super::subject::Subject;
 use crate::cli::BenchCompare;
-use crate::commands::Session;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure};
+use crate::session::Session;
 
 /// Measures both.
 pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outcome> {

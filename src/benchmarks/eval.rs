@@ -10,8 +10,8 @@ use super::rounds::{self, Rules, Taken, Task};
 use super::samples::{Cost, Outcome, Sample, Series};
 use super::statistics::Difference;
 use super::subject::Subject;
-use crate::commands::Session;
 use crate::evaluation::Measure;
+use crate::session::Session;
 
 /// Measures the host by itself, with these modules, and with each of them.
 pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<Outcome> {

@@ -40,8 +40,8 @@ pub use toggle::run as toggle;
 
 use anyhow::Result;
 
-use crate::commands::Session;
 use crate::libnix::{Event, Libnix};
+use crate::session::Session;
 
 /// The one libnix of this process; it keeps what was locked from the collector of the store while it lives.
 fn open(session: &Session) -> Result<Libnix> {

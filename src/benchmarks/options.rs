@@ -11,9 +11,9 @@ use super::rounds::{self, Rules, Task};
 use super::samples::{Outcome, Published};
 use super::subject::Subject;
 use crate::cli::BenchOptions;
-use crate::commands::Session;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure};
+use crate::session::Session;
 
 /// One row of the table.
 struct Row {

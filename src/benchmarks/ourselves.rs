@@ -7,8 +7,8 @@ use clap::ValueEnum as _;
 use serde_json::Value;
 
 use crate::cli::Global;
-use crate::commands::Session;
 use crate::error::Failed;
+use crate::session::Session;
 use crate::worker::run_ourselves;
 
 /// Runs a command to its end, with everything that holds for this run.

@@ -7,7 +7,7 @@ use super::rounds::{Enough, Rounds, Rules, Taken};
 use super::samples::{FlakeRecord, KIND, Method, Outcome, SCHEMA, Sample, Series, SubjectRecord};
 use super::statistics::{Summary, median, outliers};
 use super::warnings;
-use crate::commands::Session;
+use crate::session::Session;
 
 /// A run that has begun.
 pub struct Run<'a> {

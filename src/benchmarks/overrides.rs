@@ -10,9 +10,9 @@ use super::rounds::{self, Rules, Task};
 use super::samples::Outcome;
 use super::subject::Subject;
 use crate::cli::BenchOverrides;
-use crate::commands::Session;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure, Overrides};
+use crate::session::Session;
 
 /// Measures one value with each number of overrides.
 pub fn run(session: &Session, asked: &BenchOverrides, rules: Rules) -> Result<Outcome> {

@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use super::rounds::Taken;
 use super::samples::{FlakeRecord, Sample};
-use crate::commands::Session;
 use crate::error::Failure;
 use crate::evaluation::{
     Evaluated, FlakeSource, Measure, ModuleRequest, Pass, Request, Target, ToPin, evaluate, pin,
@@ -16,6 +15,7 @@ use crate::libnix::Libnix;
 use crate::plan::{Situation, Source, modules, source_to_list};
 use crate::progress::Reporter;
 use crate::record::Pin;
+use crate::session::Session;
 use crate::timings::milliseconds;
 
 /// A flake, locked.

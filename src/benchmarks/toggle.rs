@@ -13,9 +13,9 @@ use super::outcome::{About, Run};
 use super::rounds::{self, Rules, Taken, Task};
 use super::samples::{Outcome, Sample};
 use crate::cli::BenchToggle;
-use crate::commands::Session;
 use crate::error::{Failed, Failure};
 use crate::plan::Situation;
+use crate::session::Session;
 use crate::timings::{Counters, Phase};
 
 /// For how long a toggle that is under way is waited for after an interrupt, and the way back tried.

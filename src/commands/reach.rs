@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::recall::{Found, Recall, Recalled};
-use super::{Session, evaluation_settings, moved};
+use super::{Session, moved};
 use crate::activation::{Findings, Machine, Profile, compare, space};
 use crate::cache::Estimate;
 use crate::cli::Run;
@@ -19,6 +19,7 @@ use crate::libnix::{Event, Libnix, Missing, Store, interrupt};
 use crate::plan::{Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
 use crate::record::Pin;
+use crate::session::evaluation_settings;
 use crate::timings::Phase;
 
 /// What is to run, found or made.

@@ -10,7 +10,7 @@ use super::Session;
 use super::reach::Reached;
 use super::recall::Recalled;
 use crate::activation::{Activated, Findings};
-use crate::cli::ProgressStyle;
+use crate::choice::ProgressStyle;
 use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;
 use crate::libnix::Missing;

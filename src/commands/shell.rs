@@ -5,31 +5,13 @@ use std::io::{Write, stdout};
 
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
-use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use clap_complete_nushell::Nushell;
 
-use crate::baked::Baked;
-use crate::cli::{COMPLETE, Cli, Shell, completed_root};
-use crate::error::{Failure, neutral};
-use crate::locations::Locations;
-use crate::registry::description;
+use crate::cli::{COMPLETE, Cli, Shell};
+use crate::error::Failure;
 
 const NAME: &str = "runtime-module";
-
-/// The modules that a name may be completed to. A shell is told nothing of what cannot be read.
-pub fn candidates() -> Vec<CompletionCandidate> {
-    let locations = Locations::new(completed_root(), "/var/empty");
-    let baked = Baked::read(&locations).ok().flatten();
-    baked
-        .iter()
-        .flat_map(Baked::registry)
-        .map(|module| {
-            let help = description(&module).map(|text| neutral(&text).into());
-            CompletionCandidate::new(neutral(&module.name)).help(help)
-        })
-        .collect()
-}
 
 /// Prints the completions for a shell. But for nushell's they ask the program itself, each time.
 pub fn completions(shell: Shell) -> Result<()> {

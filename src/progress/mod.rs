@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 
 use crate::cache::Estimate;
-use crate::cli::ProgressStyle;
+use crate::choice::ProgressStyle;
 use crate::error::neutral;
 use crate::libnix::{Event, Missing};
 use crate::timings::{Phase, Phases};

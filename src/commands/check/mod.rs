@@ -8,7 +8,7 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::{Printed, Session, list, memory};
+use super::{Printed, Session, list};
 use crate::cache::Ingredients;
 use crate::checking::{Baseline, Combinations, Limits, Pool, Row, Shard, Status, Summary, Work};
 use crate::cli::{Check, CheckCombinations, CheckFormat};
@@ -20,6 +20,7 @@ use crate::libnix::{Event, Libnix};
 use crate::plan::Situation;
 use crate::realise::{query, realise};
 use crate::record::Pin;
+use crate::session::memory;
 
 /// Memory that an evaluation of a whole NixOS has of its own, about: more workers than fit would only swap.
 const USUAL: u64 = 1 << 30;

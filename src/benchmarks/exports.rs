@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::samples::{KIND, Outcome, SCHEMA};
-use super::{svg, table};
+use super::{csv, svg, table};
 use crate::error::{Failed, Failure};
 
 /// Which files were asked for.
@@ -49,7 +49,7 @@ impl Exports {
             replace(path, &table::markdown(outcome))?;
         }
         if let Some(path) = &self.csv {
-            replace(path, &table::csv(outcome)?)?;
+            replace(path, &csv::csv(outcome)?)?;
         }
         if let Some(path) = &self.svg {
             replace(path, &svg::draw(outcome)?)?;

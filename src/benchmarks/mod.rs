@@ -4,11 +4,14 @@
 //! `rounds.rs` repeats, `outcome.rs` sums up, `warnings.rs` says what to know before believing it. Nothing here draws on
 //! the terminal; the text for it is made in `table.rs` and `plot.rs`.
 
+mod columns;
 mod compare;
+mod csv;
 mod diff;
 mod eval;
 mod exports;
 mod machine;
+mod numbers;
 mod options;
 mod ourselves;
 mod outcome;
@@ -23,6 +26,7 @@ mod subject;
 mod svg;
 mod table;
 mod toggle;
+mod verdict;
 mod warnings;
 
 pub use compare::run as compare;
@@ -35,8 +39,9 @@ pub use plot::draw as plot;
 pub use presets::Preset;
 pub use rounds::{Enough, Rules};
 pub use samples::Outcome;
-pub use table::{differences, human as table};
+pub use table::human as table;
 pub use toggle::run as toggle;
+pub use verdict::differences;
 
 use anyhow::Result;
 

@@ -91,5 +91,5 @@ pub fn run(session: &Session, asked: &BenchOverrides, rules: Rules) -> Result<Ou
 
 /// `10 000 overrides`, with the digits in groups.
 fn name(count: u64) -> String {
-    format!("{} overrides", super::table::grouped(count))
+    format!("{} overrides", super::numbers::grouped(count))
 }

@@ -5,10 +5,10 @@
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
+use super::numbers::time;
 use super::outcome::times;
 use super::samples::{Outcome, Series};
 use super::statistics::{quantile, sorted};
-use super::table::time;
 
 /// Columns that names may take.
 const NAME: usize = 30;

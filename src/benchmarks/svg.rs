@@ -9,10 +9,10 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::numbers::time;
 use super::outcome::times;
 use super::samples::{Outcome, Series};
 use super::statistics::{quantile, sorted};
-use super::table::time;
 
 const WIDTH: u32 = 900;
 const ROW: u32 = 44;

@@ -1,0 +1,53 @@
+//! Numbers as people read them.
+
+use std::time::Duration;
+
+use crate::progress::duration;
+
+/// Milliseconds with three digits that say something.
+pub fn time(milliseconds: f64) -> String {
+    match milliseconds {
+        ms if ms < 9.9995 => format!("{ms:.3} ms"),
+        ms if ms < 99.995 => format!("{ms:.2} ms"),
+        ms if ms < 999.95 => format!("{ms:.1} ms"),
+        ms if ms < 9_999.5 => format!("{:.3} s", ms / 1e3),
+        ms if ms < 60_000.0 => format!("{:.2} s", ms / 1e3),
+        ms => duration(Duration::from_secs_f64(ms / 1e3)),
+    }
+}
+
+/// `1234567` → `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `+1,234` or `-1,234`.
+pub fn signed(number: i64) -> String {
+    let sign = if number < 0 { "-" } else { "+" };
+    format!("{sign}{}", grouped(number.unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_digits_that_say_something() {
+        assert_eq!(
+            [0.0123, 12.345, 123.45, 1_234.5, 12_345.0, 61_000.0].map(time),
+            [
+                "0.012 ms", "12.35 ms", "123.5 ms", "1.234 s", "12.35 s", "1 m 01 s"
+            ]
+        );
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(signed(-12), "-12");
+    }
+}

@@ -102,7 +102,21 @@ def tables():
             cells += [f"{counted['thunks']:,}", f"{counted['peakBytes'] / 1e6:,.0f} MB"] if counted else ["", ""]
             text += f"| {' | '.join(cells)} |\n"
         text += "\n"
-    return text
+    return text + repetitions()
+
+
+def repetitions():
+    """What the same benchmark said when it was run again and again on a busy machine."""
+    path = EVIDENCE / "repetitions.json"
+    if not path.exists():
+        return ""
+    result = json.loads(path.read_text())
+    thunks = "the same number of thunks in all of them" if result["sameThunks"] else "**other numbers of thunks**"
+    return (
+        f"**{result['what'][0].upper()}{result['what'][1:]}**, at a load of {result['machine']['loadBefore']:.1f} on "
+        f"{result['machine']['processors']} processors ([samples](evidence/{path.name})): {result['furtherThan5Percent']} medians "
+        f"further than 5 % from the middle one, {result['furtherAndNotSaid']} of which did not say that this may be; {thunks}.\n"
+    )
 
 
 def page(path, figures):

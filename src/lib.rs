@@ -120,6 +120,15 @@ fn complain(error: &anyhow::Error, json: bool) -> u8 {
     failed.failure.code()
 }
 
+/// An argument that is no text. clap does not say which.
+fn not_text() -> error::Failed {
+    let odd = std::env::args_os().find(|argument| argument.to_str().is_none());
+    let shown = odd.map(|odd| odd.display().to_string()).unwrap_or_default();
+    error::Failure::Usage
+        .error(format!("the argument '{shown}' is not UTF-8"))
+        .hint("names of modules and flake references are text; a folder with such a name can be reached by a link with another one")
+}
+
 /// Prints clap's own words: help and version on stdout, a wrong usage on stderr, or as the document that was asked for.
 fn usage(mut error: clap::Error) -> ExitCode {
     // clap names hidden commands too.
@@ -130,6 +139,9 @@ fn usage(mut error: clap::Error) -> ExitCode {
     }
     let asked_for_json =
         std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
+    if error.kind() == clap::error::ErrorKind::InvalidUtf8 {
+        return ExitCode::from(complain(&not_text().into(), asked_for_json));
+    }
     if error.use_stderr() && asked_for_json {
         // The first paragraph: what is wrong, and with which arguments. The others say how it is used.
         let text = error.render().to_string();

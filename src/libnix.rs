@@ -184,9 +184,25 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
     let why = console::strip_ansi_codes(why);
     let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
     let why = why.trim_start_matches("error: ");
+    let hint = if why.contains("store schema is version") {
+        format!(
+            "a newer Nix made this store: use it through its daemon, or build runtime-module with that release's libnix (this libnix is {})",
+            libnix_version()
+        )
+    } else if why.contains("No space left") || why.contains("disk is full") {
+        "make room there, then try again: nothing was changed".into()
+    } else if why.contains("Read-only file system") {
+        "the store's database must be writable: is the disk failing, or a daemon not running?"
+            .into()
+    } else {
+        "is the Nix daemon running (systemctl status nix-daemon)? another store can be named with --store".into()
+    };
     Failure::Refused
-        .error(format!("open the store {}: {why}", url.unwrap_or("of this machine")))
-        .hint("is the Nix daemon running (systemctl status nix-daemon)? another store can be named with --store")
+        .error(format!(
+            "open the store {}: {why}",
+            url.unwrap_or("of this machine")
+        ))
+        .hint(hint)
         .into()
 }
 

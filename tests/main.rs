@@ -18,6 +18,9 @@ mod cli {
     mod crashes;
     mod daemon;
     mod disk;
+    mod explanations;
+    mod extremes;
+    mod full_disk;
     mod interrupts;
     mod listing;
     mod load;

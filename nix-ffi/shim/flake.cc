@@ -12,6 +12,12 @@ struct nix_ffi_locked
     std::vector<std::string> overrides;
 };
 
+/** JSON as text. A path need not be UTF-8. */
+static std::string dump(const nlohmann::json & json)
+{
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 /** An input that was fetched: how it is named from the flake, what it is locked to, and its tree in the store. */
 struct FetchedInput
 {
@@ -37,7 +43,7 @@ static void collect_fetched(
             materialise(state, locked.input, source);
             found.push_back({
                 prefix + name,
-                nix::fetchers::attrsToJSON(locked.input.attrs).dump(),
+                dump(nix::fetchers::attrsToJSON(locked.input.attrs)),
                 state.store->printStorePath(source),
                 locked.subdir,
             });
@@ -127,7 +133,7 @@ extern "C" void nix_ffi_locked_read(
             .original_url = texts.keep(flake.originalRef.to_string()),
             .resolved_url = texts.keep(flake.resolvedRef.to_string()),
             .locked_url = texts.keep(flake.lockedRef.to_string()),
-            .attributes = texts.keep(nix::fetchers::attrsToJSON(flake.lockedRef.input.attrs).dump()),
+            .attributes = texts.keep(dump(nix::fetchers::attrsToJSON(flake.lockedRef.input.attrs))),
             .source = texts.keep(evaluator.store->printStorePath(source)),
             .directory = texts.keep(directory),
             .description = texts.keep(flake.description.value_or("")),

@@ -122,7 +122,7 @@ fn harmless(text: &str) -> String {
 fn print(text: &str) -> Result<()> {
     std::io::stdout()
         .write_all(text.as_bytes())
-        .context("write the result to stdout")
+        .map_err(super::untold)
 }
 
 fn warn(warnings: &[String]) {

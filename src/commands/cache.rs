@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 
@@ -49,7 +49,7 @@ pub fn run(session: &Session, what: CacheWhat) -> Result<()> {
     };
     std::io::stdout()
         .write_all(text.as_bytes())
-        .context("write the result to stdout")
+        .map_err(super::untold)
 }
 
 fn rows(results: &Results) -> Vec<Row> {

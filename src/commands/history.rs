@@ -60,7 +60,7 @@ pub fn run(session: &Session) -> Result<()> {
     };
     std::io::stdout()
         .write_all(text.as_bytes())
-        .context("write the result to stdout")
+        .map_err(super::untold)
 }
 
 /// Seconds since 1970.

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::Session;
 use super::reach::reach;
@@ -25,7 +25,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     };
     std::io::stdout()
         .write_all(text.as_bytes())
-        .context("write the result to stdout")
+        .map_err(super::untold)
 }
 
 /// The same when the change itself is done and told: what fails here fails nothing of that.

@@ -70,7 +70,7 @@ fn print(session: &Session, ended: Ended) -> Result<()> {
     };
     std::io::stdout()
         .write_all(text.as_bytes())
-        .context("write the result to stdout")?;
+        .map_err(super::untold)?;
     match ended.error {
         Some(error) if session.global.json => Err(anyhow::Error::from(error).context(Printed)),
         Some(error) => Err(error.into()),

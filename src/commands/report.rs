@@ -196,7 +196,7 @@ impl Report {
             }
             write!(out, "{}", neutral_lines(&self.human()))
         };
-        written.context("write the result to stdout")?;
+        written.map_err(super::untold)?;
         match self.error {
             // A document was printed, and the error is in it.
             Some(error) if session.global.json => Err(anyhow::Error::from(error).context(Printed)),

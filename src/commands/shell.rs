@@ -95,7 +95,5 @@ pub fn man(page: Option<&str>) -> Result<()> {
 }
 
 fn print(text: &[u8]) -> Result<()> {
-    stdout()
-        .write_all(text)
-        .context("write the result to stdout")
+    stdout().write_all(text).map_err(super::untold)
 }

@@ -108,7 +108,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     };
     std::io::stdout()
         .write_all(text.as_bytes())
-        .context("write the result to stdout")?;
+        .map_err(super::untold)?;
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }

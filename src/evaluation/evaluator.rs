@@ -18,9 +18,10 @@ use signal_hook::iterator::Signals;
 
 use super::explain::Problem;
 use super::pin::pinned_inputs;
-use super::{Answer, Evaluated, Facts, Request, Target, explain, heap};
+use super::{Answer, Evaluated, Facts, Request, Target, advice, explain, fetching, heap};
+use crate::error::Failed;
 use crate::fault::{Point, step};
-use crate::libnix::{Evaluator, Expression, Libnix, Settings, Value, interrupt};
+use crate::libnix::{Evaluator, Expression, Libnix, NixError, Outputs, Settings, Value, interrupt};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
 
@@ -198,11 +199,14 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
         lock_changed: told.lock_changed,
         ..Evaluated::default()
     };
-    read(&value, request, &mut evaluated, |warnings| {
+    let read = read(&value, request, &mut evaluated, |warnings| {
         answers.say(Answer::Warnings {
             warnings: warnings.to_vec(),
         });
-    })?;
+    });
+    if let Err(error) = read {
+        return Err(explained(evaluator, &outputs, request, &evaluated, error));
+    }
     answers.say(Answer::Phase {
         phase: Phase::Evaluate,
         milliseconds: milliseconds(begun.elapsed()),
@@ -210,6 +214,43 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     evaluator.print_counters()?;
     evaluated.counters.peak_bytes = heap::peak();
     Ok(evaluated)
+}
+
+/// An error with what only an evaluator or the store can add to it: which options there are instead of one that there is
+/// not, and which inputs are there although one cannot be fetched.
+fn explained(
+    evaluator: &Evaluator,
+    outputs: &Outputs,
+    request: &Request,
+    locked: &Evaluated,
+    error: anyhow::Error,
+) -> anyhow::Error {
+    let Some(nix) = error.downcast_ref::<NixError>() else {
+        return error;
+    };
+    let failed = explain::error(request, &error);
+    if let Some(path) = advice::missing_option(&nix.message) {
+        let parents = &path[..path.len().saturating_sub(1)];
+        let asked =
+            json!({ "host": request.host, "modules": [], "toplevel": false, "beside": parents });
+        let beside = evaluator
+            .apply(&SYSTEM, outputs, &asked.to_string())
+            .map_err(anyhow::Error::from)
+            .and_then(|value| value.get::<Vec<String>>("beside"));
+        // An option's own type may fail as well; then there is nothing to offer.
+        let meant = advice::meant(&path, &beside.unwrap_or_default());
+        return first_hint(failed, meant).into();
+    }
+    if fetching::concerns(nix) {
+        return fetching::with_inputs(failed, &locked.lock, &locked.source).into();
+    }
+    failed.into()
+}
+
+/// What helps most is said first.
+fn first_hint(mut failed: Failed, hint: String) -> Failed {
+    failed.hints.insert(0, hint);
+    failed
 }
 
 /// The request as our expression wants it. `share`: the host's own packages may be used where they are proved to be the same.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use unix::sys::signal::Signal;
 
 use super::measure::attribute_path;
-use super::{Request, failure, subject};
+use super::{Request, advice, failure, fetching, subject};
 use crate::error::{Failed, Failure, describe};
 use crate::libnix::{NixError, Position};
 use crate::registry::nearest;
@@ -43,20 +43,30 @@ pub fn error(request: &Request, error: &anyhow::Error) -> Failed {
 }
 
 fn nix_error(request: &Request, error: &NixError) -> Failed {
-    let message = error.message.trim();
-    let mut lines = message.lines();
+    let what = subject(request);
+    if let Some(failed) = fetching::failure(&what, error) {
+        return failed;
+    }
+    if error.message.contains("std::bad_alloc") {
+        return failure(format!("{what}: the evaluator ran out of memory"))
+            .hint("--low-memory evaluates in less");
+    }
+    let mut lines = advice::worth_showing(&error.message);
     let mut failed = failure(format!(
-        "{}: {}",
-        subject(request),
+        "{what}: {}",
         lines.next().unwrap_or_default().trim()
     ));
     for line in lines.take(MESSAGE_LINES) {
         failed = failed.detail(line);
     }
+    let hints = advice::hints(request, error);
     if request.settings.show_trace {
-        return hint(request, message, failed.detail(error.rendered.trim()));
+        failed = failed.detail(error.rendered.trim());
+        return hints.into_iter().fold(failed, Failed::hint);
     }
-    // The place itself, or else the nearest one on the way that is in a file.
+    // The place itself, or else the nearest one on the way that is in a file; where the message names files, the place is
+    // only that of whoever found it out.
+    let named = advice::names_files(&error.message);
     let in_files = error
         .traces
         .iter()
@@ -68,14 +78,14 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
         .as_ref()
         .filter(|p| !p.file.is_empty())
         .or(in_files)
+        .filter(|_| !named)
     {
         failed = at(failed, position);
     }
-    hint(
-        request,
-        message,
-        failed.hint("--show-trace prints the whole way to the error"),
-    )
+    hints
+        .into_iter()
+        .fold(failed, Failed::hint)
+        .hint("--show-trace prints the whole way to the error")
 }
 
 /// Adds where it is: the position, and the line that stands there.
@@ -99,31 +109,6 @@ fn source_line(file: &str, line: u32) -> Option<String> {
     text.lines()
         .nth(line.checked_sub(1)? as usize)
         .map(String::from)
-}
-
-/// What to do about the errors that people meet most.
-fn hint(request: &Request, message: &str, failed: Failed) -> Failed {
-    // What is evaluated is a copy in the store, and has no file that git did not know.
-    let flake = &request.flake;
-    let is_git = !flake.url.starts_with("path:")
-        || flake.reference.contains("&rev=")
-        || !flake.extra.is_empty();
-    if message.contains("infinite recursion") {
-        failed.hint("a value depends on itself: look for a module that reads an option in order to decide what it imports, or to set that same option")
-    } else if message.contains("cannot convert a function to JSON")
-        || message.contains("cannot convert the built-in function")
-        || message.contains("cannot convert the partially applied built-in function")
-    {
-        failed.hint("a function in it cannot be forced deeply: --without PATH leaves one attribute out, --shallow forces nothing below it")
-    } else if message.contains("max-call-depth") || message.contains("stack overflow") {
-        failed.hint("a function calls itself without an end")
-    } else if message.contains("allow-import-from-derivation") {
-        failed.hint("--allow-ifd lets a dry run build what evaluation needs")
-    } else if (message.contains("does not exist") || message.contains("No such file")) && is_git {
-        failed.hint("a file that git does not know is not part of the flake: git add -N FILE")
-    } else {
-        failed
-    }
 }
 
 /// A request that the flake cannot serve.
@@ -160,7 +145,8 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
             .hint("give one of the two another name"),
         "no-toplevel" => failure(format!("{what}: it has no config.system.build.toplevel"))
             .hint("is it a NixOS configuration?"),
-        other => failure(format!("{what}: {other}")),
+        other => failure(format!("{what}: {other}"))
+            .hint("this is a bug of runtime-module: please report it"),
     }
 }
 
@@ -253,7 +239,21 @@ pub(super) fn assertions(request: &Request, messages: &[String]) -> Failed {
             failed = failed.detail(format!("  {line}"));
         }
     }
-    failed
+    let names: Vec<&str> = request
+        .modules
+        .iter()
+        .map(|module| module.name.as_str())
+        .collect();
+    failed.hint(match names.as_slice() {
+        [] => {
+            "the configuration itself says so: change what it names, then `runtime-module rebuild`"
+                .into()
+        }
+        names => format!(
+            "the configuration itself says so: change what it names, or leave {} off",
+            names.join(" or ")
+        ),
+    })
 }
 
 /// An evaluator that ended without an answer.
@@ -270,8 +270,10 @@ pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
         }
         Some(Signal::SIGKILL) => failure(format!("{what}: the evaluator was killed, for want of memory as a rule"))
             .hint("--low-memory evaluates in less; `dmesg` says whether the kernel killed it"),
-        Some(signal) => failure(format!("{what}: the evaluator died of {signal}")),
-        None => failure(format!("{what}: the evaluator ended without an answer")),
+        Some(signal) => failure(format!("{what}: the evaluator died of {signal}"))
+            .hint("try again; if it happens each time, please report it with what is said above"),
+        None => failure(format!("{what}: the evaluator ended without an answer, for want of memory as a rule"))
+            .hint("--low-memory evaluates in less"),
     };
     // What Rust says of an overflow is said above, in words.
     let told = ended.stderr.lines().filter(|line| {

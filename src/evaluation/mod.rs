@@ -3,8 +3,10 @@
 //! The client's side: starts the evaluator, passes its events on, and returns its answer. Nothing is evaluated here; see
 //! `evaluator.rs` for that, and `system.nix` for what is evaluated.
 
+mod advice;
 mod evaluator;
 mod explain;
+mod fetching;
 mod heap;
 mod measure;
 mod pin;
@@ -57,6 +59,7 @@ pub struct FlakeSource {
     /// The reference.
     pub reference: String,
     /// What a relative path in it is relative to.
+    #[serde(serialize_with = "as_text")]
     pub base_directory: PathBuf,
     /// Inputs that are replaced: name and reference.
     pub overrides: Vec<(String, String)>,
@@ -75,6 +78,11 @@ impl FlakeSource {
             extra: pin.extra.clone(),
         }
     }
+}
+
+/// A path in a message, which is text. What is pinned is named by an absolute path, and needs no other to be found by.
+fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// A module to extend the host with.
@@ -296,7 +304,11 @@ fn converse(
     if greet(&mut process.messages)?.is_none() {
         return Ok(None);
     }
-    process.request(request)?;
+    match process.request(request) {
+        // Nobody reads it: the process died since its greeting.
+        Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(None),
+        sent => sent?,
+    }
     reporter.begin(Phase::Lock);
     loop {
         match receive(&mut process.messages) {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::explain::at;
+use super::fetching;
 use crate::error::Failure;
 use crate::libnix::{Libnix, LockedFlake, NixError, Store};
 use crate::record::{Pin, PinnedInput};
@@ -99,17 +100,24 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
             .error("interrupted; nothing was changed")
             .into();
     }
+    if let Some(failed) = fetching::failure(&format!("lock the flake {reference}"), error) {
+        return failed
+            .hint(
+                "`enable` without --flake extends what runs on its own source, which needs no network",
+            )
+            .into();
+    }
     let mut lines = error.message.trim().lines();
-    let mut failed = Failure::Evaluation.error(format!(
-        "lock the flake {reference}: {}",
-        lines.next().unwrap_or_default().trim()
-    ));
+    let first = lines.next().unwrap_or_default().trim();
+    let mut failed = Failure::Evaluation.error(format!("lock the flake {reference}: {first}"));
     for line in lines {
         failed = failed.detail(line);
     }
     // What has a place was found: it is the flake itself that is wrong.
     if let Some(position) = error.position.as_ref().filter(|at| !at.file.is_empty()) {
-        return at(failed, position).into();
+        return at(failed, position)
+            .hint("correct it there: the flake cannot be read as it is")
+            .into();
     }
     // Everything without a scheme may lie in a git tree, and what git does not know is no part of that.
     let may_be_git = reference.starts_with("git") || !reference.contains(':');

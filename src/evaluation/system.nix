@@ -262,6 +262,38 @@ in
       value == [ ] || (base.extendModules { }).options.nixpkgs.overlays.value == value
     );
 
+  # The names that the host has where an option was looked for that there is not: `request.beside` is the path to the place.
+  beside =
+    let
+      below =
+        options: path:
+        if options._type or null == "option" then
+          inType options.type path
+        else if path == [ ] then
+          builtins.filter (name: name != "_module" && name != "_freeformOptions") (builtins.attrNames options)
+        else if options ? ${builtins.head path} then
+          below options.${builtins.head path} (builtins.tail path)
+        else
+          [ ];
+      # Things in a set or list are passed by, each being one name of the path.
+      inType =
+        type: path:
+        let
+          holds = builtins.elem type.name [
+            "attrsOf"
+            "lazyAttrsOf"
+            "listOf"
+          ];
+        in
+        if type.name == "submodule" then
+          below (type.getSubOptions [ ]) path
+        else if !(type ? nestedTypes.elemType) || holds && path == [ ] then
+          [ ]
+        else
+          inType type.nestedTypes.elemType (if holds then builtins.tail path else path);
+    in
+    below base.options (request.beside or [ ]);
+
   # The hosts there are.
   hosts = builtins.attrNames configurations;
 

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What differs from run to run, and what stands for it. In this order.
-const CHANGING: [(&str, &str); 22] = [
+const CHANGING: [(&str, &str); 23] = [
     // Store paths and hashes.
     (r"\b[0-9a-df-np-sv-z]{32}-", "<hash>-"),
     (r"sha256-(?:[A-Za-z0-9+/]|%2[BF])+(=|%3D)", "<hash>"),
@@ -51,6 +51,10 @@ const CHANGING: [(&str, &str); 22] = [
     (
         r"runtime-module \d+\.\d+\.\d+ \(libnix [\d.]+\)",
         "runtime-module <version> (libnix <version>)",
+    ),
+    (
+        r"(this libnix does not know \(|this libnix is )[\d.]+",
+        "$1<version>",
     ),
     // Whatever of a log's lines is cut off depends on nothing that is looked at here.
     (r"[ \t]+\n", "\n"),

@@ -293,5 +293,5 @@ fn say(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .context("write the result to stdout")
+        .map_err(crate::commands::untold)
 }

@@ -49,28 +49,18 @@ let
       builtins.length path - builtins.length prefix
     );
 
-  # Says which definitions have no option, and what may have been meant.
+  # Says which definitions have no option.
   unmatchedError =
-    prefix: options: unmatched:
+    unmatched:
     let
       first = lib.head unmatched;
       same = filter (def: def.loc == first.loc) unmatched;
-      parent = lib.reverseList (builtins.tail (lib.reverseList (pathBelow prefix first.loc)));
-      beside = lib.attrByPath parent { } options;
-      known = filter (name: name != "_module") (
-        builtins.attrNames (lib.optionalAttrs (!lib.isOption beside) beside)
-      );
     in
     throw (
       "The option `${lib.showOption first.loc}' does not exist. Definition values:${lib.showDefs same}"
-      + (
-        if lib.any (def: lib.isOption def.value) same then
-          "\nAn option is declared below `options', not below `config'."
-        else
-          lib.optionalString (
-            known != [ ] && builtins.length known <= 40
-          ) "\nThere are: ${lib.concatStringsSep ", " known}."
-      )
+      + lib.optionalString (lib.any (
+        def: lib.isOption def.value
+      ) same) "\nAn option is declared below `options', not below `config'."
     );
 
   evalModules =
@@ -124,7 +114,7 @@ let
       checked =
         value:
         if settings.freeformType == null && settings.check && tree.unmatched != [ ] then
-          unmatchedError prefix tree.options tree.unmatched
+          unmatchedError tree.unmatched
         else
           value;
 

@@ -29,7 +29,7 @@ in
       example = {
         allowUnfree = true;
       };
-      description = "What the package set is told: `allowUnfree` and `allowUnfreePredicate`.";
+      description = "What the package set is told: `allowUnfree`, `allowUnfreePredicate`, `permittedInsecurePackages` and `allowBroken`.";
     };
     overlays = lib.mkOption {
       type = lib.types.listOf lib.types.raw;

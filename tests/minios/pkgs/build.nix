@@ -7,32 +7,36 @@
 let
   bootstrap = import ./bootstrap.nix;
 
-  # Whether the configuration lets a package be used; a package without a licence is free.
-  checkLicence =
+  # Whether the configuration lets a package be used; one without a licence is free, one without known issues is safe.
+  # What is refused is refused in words of nixpkgs' shape: who, why, and what other programs than ours can do about it.
+  checkMeta =
     { name, meta }:
     value:
     let
-      free = meta.license.free or true;
-      allowed =
-        free
-        || config.allowUnfree or false
-        || (config.allowUnfreePredicate or (_: false)) {
-          inherit meta name;
-          pname = meta.pname or name;
-        };
-    in
-    if allowed then
-      value
-    else
-      throw ''
-        Package ‘${name}’ has an unfree license (‘${
-          meta.license.shortName or "unfree"
-        }’), refusing to evaluate.
+      pname = meta.pname or name;
+      issues = meta.knownVulnerabilities or [ ];
+      refuse =
+        why: rest:
+        throw ''
+          Package ‘${name}’ in ${meta.position or "«unknown-file»"} ${why}, refusing to evaluate.
 
-        To use it all the same, allow it by name:
-            nixpkgs.config.allowUnfreePredicate = package: builtins.elem package.pname [ "${meta.pname or name}" ];
-        or allow all software of that kind:
-            nixpkgs.config.allowUnfree = true;'';
+          ${rest}
+          a) An environment variable allows it for a single run of nix-build.
+          b) What this system says about its packages is nixpkgs.config.
+        '';
+      free =
+        meta.license.free or true
+        || config.allowUnfree or false
+        || (config.allowUnfreePredicate or (_: false)) { inherit meta name pname; };
+    in
+    if meta.broken or false && !config.allowBroken or false then
+      refuse "is marked as broken" ""
+    else if !free then
+      refuse "has an unfree license (‘${meta.license.shortName or "unfree"}’)" ""
+    else if issues != [ ] && !builtins.elem name config.permittedInsecurePackages or [ ] then
+      refuse "is marked as insecure" "Known issues:\n${lib.concatMapStrings (issue: " - ${issue}\n") issues}"
+    else
+      value;
 
   # The shell comes first; all that follows is built by it.
   busybox =
@@ -65,7 +69,7 @@ rec {
     name: attributes: script:
     let
       meta = attributes.meta or { };
-      check = checkLicence { inherit name meta; };
+      check = checkMeta { inherit name meta; };
       package = derivation (
         {
           inherit name system script;

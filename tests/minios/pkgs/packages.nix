@@ -54,6 +54,17 @@ in
         chmod +x "$out/bin/unfree-thing"
       '';
 
+  insecure-thing =
+    final.runCommand "insecure-thing-1.0"
+      {
+        meta.knownVulnerabilities = [ "CVE-2024-0001: anyone may come in" ];
+      }
+      ''
+        mkdir -p "$out/bin"
+        printf '#!%s\necho "not safe"\n' "${final.busybox}/bin/sh" > "$out/bin/insecure-thing"
+        chmod +x "$out/bin/insecure-thing"
+      '';
+
   # A stand-in: what switches a system looks only at the interface version.
   systemd =
     final.runCommand "systemd-255"

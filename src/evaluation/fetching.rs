@@ -1,0 +1,250 @@
+//! Sources that cannot be had: an input out of reach, a lock file that is damaged or of another release.
+//!
+//! Takes libnix's errors and the lock; returns a failure that names the input, why, and what is there all the same. It
+//! fetches nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Failed, Failure};
+use crate::libnix::{NixError, libnix_version};
+
+/// What libnix says where something is out of reach.
+const OUT_OF_REACH: [&str; 7] = [
+    "unable to download",
+    "resolving Git reference",
+    "Failed to open archive",
+    "Cannot find Git revision",
+    "cannot find Git revision",
+    "failed to fetch",
+    "program 'git' failed",
+];
+
+/// What a failed download is wrapped in.
+const ARCHIVE: &str = "(Source threw exception: error: ";
+
+/// Whether a source could not be had.
+pub(super) fn concerns(error: &NixError) -> bool {
+    OUT_OF_REACH.iter().any(|text| error.message.contains(text))
+}
+
+/// The failure, if it is one of these. `what` was tried.
+pub(super) fn failure(what: &str, error: &NixError) -> Option<Failed> {
+    let input = Input::of(error);
+    if concerns(error) {
+        let message = match &input {
+            Some(input) => format!(
+                "{what}: {} cannot be fetched: {}",
+                input.shown(),
+                reason(error)
+            ),
+            None => format!("{what}: it cannot be fetched: {}", reason(error)),
+        };
+        let failed = Failure::Build
+            .error(message)
+            .hint("is the network up, does the source still exist, and may this user read it?");
+        return Some(match input.and_then(|input| input.name) {
+            Some(name) => failed.hint(format!(
+                "--override-input {name} path:FOLDER takes a copy that you have"
+            )),
+            None => failed,
+        });
+    }
+    if let Some(name) = input.and_then(|input| input.name)
+        && error.message.contains("does not exist")
+    {
+        let reason = reason(error);
+        return Some(
+            Failure::Evaluation
+                .error(format!("{what}: the input {name} cannot be had: {reason}"))
+                .hint(format!("correct the input in flake.nix, or replace it: --override-input {name} path:FOLDER")),
+        );
+    }
+    lock(what, error)
+}
+
+/// A lock file that cannot be used.
+fn lock(what: &str, error: &NixError) -> Option<Failed> {
+    let message = error.message.trim();
+    if let Some((_, version)) = message.split_once(" has unsupported version ") {
+        return Some(
+            Failure::Evaluation
+                .error(format!(
+                    "{what}: its flake.lock has version {version}, which this libnix does not know ({})",
+                    libnix_version()
+                ))
+                .hint("another release of Nix wrote it: lock the flake with this one, or build runtime-module with that libnix"),
+        );
+    }
+    let damaged = message.contains("[json.exception") || message.contains("lock file references");
+    damaged.then(|| {
+        Failure::Evaluation
+            .error(format!("{what}: its flake.lock is damaged: {}", json(message)))
+            .hint("take it from version control again (git checkout flake.lock), or remove it: the inputs are then locked anew")
+    })
+}
+
+/// What the JSON library says, without its own numbers.
+fn json(message: &str) -> &str {
+    match message.strip_prefix("[json.exception.") {
+        Some(rest) => rest.split_once("] ").map_or(rest, |(_, said)| said),
+        None => message,
+    }
+}
+
+/// Why, in one line, and without what it is wrapped in.
+fn reason(error: &NixError) -> String {
+    let message = error.message.trim();
+    let inner = message.split_once(ARCHIVE).map_or(message, |(_, inner)| {
+        inner.strip_suffix(')').unwrap_or(inner)
+    });
+    inner.lines().next().unwrap_or_default().trim().to_string()
+}
+
+/// An input on the way to an error.
+struct Input {
+    name: Option<String>,
+    reference: Option<String>,
+}
+
+impl Input {
+    fn of(error: &NixError) -> Option<Self> {
+        let quoted = |before: &str| {
+            let hints = error.traces.iter().map(|trace| trace.hint.as_str());
+            let rest = hints.rev().find_map(|hint| hint.strip_prefix(before))?;
+            Some(rest.strip_suffix('\'')?.to_string())
+        };
+        let input = Self {
+            name: quoted("while updating the flake input '"),
+            reference: quoted("while fetching the input '"),
+        };
+        (input.name.is_some() || input.reference.is_some()).then_some(input)
+    }
+
+    fn shown(&self) -> String {
+        match (&self.name, &self.reference) {
+            (Some(name), Some(reference)) => format!("the input {name} ({reference})"),
+            (Some(name), None) => format!("the input {name}"),
+            (None, Some(reference)) => format!("the source {reference}"),
+            (None, None) => "a source".into(),
+        }
+    }
+}
+
+/// Adds which inputs of a lock lie in the store, and which do not. `source` is any tree in that store.
+pub(super) fn with_inputs(failed: Failed, lock: &str, source: &str) -> Failed {
+    let Some(store) = Path::new(source).parent() else {
+        return failed;
+    };
+    let lock: Value = serde_json::from_str(lock).unwrap_or_default();
+    let (there, gone): (Vec<_>, Vec<_>) = nodes(&lock)
+        .into_iter()
+        .filter_map(|(name, hash)| Some((name, tree(store, hash)?)))
+        .partition(|(_, path)| path.exists());
+    let names = |found: &[(&str, PathBuf)]| {
+        let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    };
+    let failed = match gone.is_empty() {
+        true => failed,
+        false => failed.detail(format!(
+            "inputs that are not in the store: {}",
+            names(&gone)
+        )),
+    };
+    match there.is_empty() {
+        true => failed.detail("inputs that are in the store: none"),
+        false => failed.detail(format!("inputs that are in the store: {}", names(&there))),
+    }
+}
+
+/// The inputs of a lock that are named by a hash: name of the node, and hash.
+fn nodes(lock: &Value) -> Vec<(&str, &str)> {
+    let nodes = lock.get("nodes").and_then(Value::as_object);
+    nodes
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, node)| {
+            Some((name.as_str(), node.pointer("/locked/narHash")?.as_str()?))
+        })
+        .collect()
+}
+
+/// Where a tree of this hash lies (NixOS/nix, `store-dir-config.cc`: makeFixedOutputPath).
+fn tree(store: &Path, hash: &str) -> Option<PathBuf> {
+    let sum = decode_base64(hash.strip_prefix("sha256-")?)?;
+    let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = format!("source:sha256:{hex}:{}:source", store.display());
+    let digest = Sha256::digest(text.as_bytes());
+    let mut folded = [0u8; 20];
+    for (at, byte) in digest.iter().enumerate() {
+        folded[at % 20] ^= byte;
+    }
+    Some(store.join(format!("{}-source", base32(&folded))))
+}
+
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let (mut bits, mut count) = (0u32, 0);
+    for c in text.trim_end_matches('=').bytes() {
+        let value = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count & 0xff) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+/// Nix's own base 32: digits from the last to the first, without e, o, t and u.
+fn base32(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] = b"0123456789abcdfghijklmnpqrsvwxyz";
+    let digits = (bytes.len() * 8).div_ceil(5);
+    (0..digits)
+        .rev()
+        .map(|digit| {
+            let (byte, shift) = (digit * 5 / 8, digit * 5 % 8);
+            let low = u16::from(bytes[byte]) >> shift;
+            let high = bytes
+                .get(byte + 1)
+                .map_or(0, |next| u16::from(*next) << (8 - shift));
+            char::from(DIGITS[usize::from((low | high) & 0x1f)])
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_found_by_its_hash() {
+        // As `nix-store --print-fixed-path --recursive sha256 … source` has it.
+        let hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        let path = tree(Path::new("/nix/store"), hash).expect("a path");
+        assert_eq!(
+            path.to_str(),
+            Some("/nix/store/f6jkrn77ysv9dhs8hh6s2faflhjc930i-source")
+        );
+    }
+
+    #[test]
+    fn downloads_that_fail_are_told_without_their_wrapping() {
+        let error = NixError {
+            message: "Failed to open archive (Source threw exception: error: unable to download 'x': no (7))".into(),
+            ..NixError::default()
+        };
+        assert_eq!(reason(&error), "unable to download 'x': no (7)");
+    }
+}

@@ -20,7 +20,7 @@ mod status;
 
 use std::io::Write as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::activation::Errand;
 use crate::cli::{Cli, Command, Run};

@@ -150,14 +150,17 @@ fn a_full_disk() {
         .ok();
 
     // And a state that cannot be written at all.
-    namespace.shell(&env, "mount -o remount,ro $PWD/root/run");
+    namespace.shell(
+        &env,
+        "mount --bind $PWD/root/run $PWD/root/run; mount -o remount,bind,ro $PWD/root/run",
+    );
     let ran = namespace
         .run(&env, &["disable", "hello", "--progress", "off"])
         .ends_with(5);
     golden(&env, &ran, "read-only-state");
     namespace.run(&env, &["status"]).ok();
     namespace.run(&env, &["list"]).ok();
-    namespace.shell(&env, "mount -o remount,rw $PWD/root/run");
+    namespace.shell(&env, "umount -l $PWD/root/run");
     namespace
         .run(&env, &["disable", "hello", "--progress", "off"])
         .ok();

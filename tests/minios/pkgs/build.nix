@@ -34,7 +34,9 @@ let
     else if !free then
       refuse "has an unfree license (‘${meta.license.shortName or "unfree"}’)" ""
     else if issues != [ ] && !builtins.elem name config.permittedInsecurePackages or [ ] then
-      refuse "is marked as insecure" "Known issues:\n${lib.concatMapStrings (issue: " - ${issue}\n") issues}"
+      refuse "is marked as insecure" "Known issues:\n${
+        lib.concatMapStrings (issue: " - ${issue}\n") issues
+      }"
     else
       value;
 

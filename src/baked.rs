@@ -108,6 +108,8 @@ impl Baked {
             overrides: Vec::new(),
             inputs: Vec::new(),
             baked: true,
+            specialisation: None,
+            extras: Vec::new(),
         })
     }
 

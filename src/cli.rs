@@ -66,6 +66,10 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub host: Option<String>,
 
+    /// Let the flake's own nixConfig set Nix settings
+    #[arg(long, global = true)]
+    pub accept_flake_config: bool,
+
     /// Replace an input of the flake; stays with the pin
     #[arg(long, global = true, num_args = 2, value_names = ["INPUT", "REF"])]
     pub override_input: Vec<String>,
@@ -277,7 +281,7 @@ pub enum Shell {
 #[derive(Clone, Debug, Args)]
 pub struct Change {
     /// Modules by name, as `list` shows them
-    #[arg(required = true, value_name = "NAME", add = ArgValueCandidates::new(candidates))]
+    #[arg(required_unless_present = "extra", value_name = "NAME", add = ArgValueCandidates::new(candidates))]
     pub names: Vec<String>,
     #[command(flatten)]
     pub run: Run,
@@ -292,6 +296,15 @@ pub struct Run {
     /// Activate although nothing changed
     #[arg(short, long)]
     pub force: bool,
+    /// Use this specialisation of the host, and stay with it; an empty name is the host itself
+    #[arg(long, value_name = "NAME")]
+    pub specialisation: Option<String>,
+    /// Add a module that is no part of the configuration: a file or folder, or one of another flake
+    #[arg(long = "module", value_name = "FILE|REF#ATTR", id = "extra")]
+    pub extras: Vec<String>,
+    /// Keep what --module adds until `reset`, and not for this change only
+    #[arg(long, requires = "extra")]
+    pub keep: bool,
     /// Let a dry run build what evaluation itself needs
     #[arg(long, requires = "dry_run")]
     pub allow_ifd: bool,

@@ -289,13 +289,30 @@ impl Evaluator {
 
     /// The flake's outputs and the top of its source. What is forced in them stays forced as long as they live.
     pub fn outputs(&self, locked: &Locked) -> Result<Outputs, NixError> {
+        self.outputs_with(locked, &[])
+    }
+
+    /// The same, and values that come from elsewhere.
+    pub fn outputs_with(
+        &self,
+        locked: &Locked,
+        beside: &[Beside<'_>],
+    ) -> Result<Outputs, NixError> {
+        let values = beside.iter().map(|one| match one {
+            Beside::Path(path) => nix_ffi::Value::store_path(&self.state, path),
+            Beside::Flake(other) => other.0.outputs(&self.state),
+        });
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        let values: Vec<&nix_ffi::Value> = values.iter().collect();
         Ok(Outputs {
             outputs: locked.0.outputs(&self.state)?,
             source: locked.0.source(&self.state)?,
+            beside: nix_ffi::Value::list(&self.state, &values)?,
         })
     }
 
-    /// Applies a function of ours to a flake's outputs, the top of its source and a request in JSON; nothing is forced yet.
+    /// Applies a function of ours to a flake's outputs, the top of its source, what comes from elsewhere and a request in
+    /// JSON; nothing is forced yet.
     pub fn apply(
         &self,
         function: &Expression,
@@ -307,7 +324,7 @@ impl Evaluator {
             &self.state,
             function.text,
             function.name,
-            &[&flake.outputs, &flake.source, &text],
+            &[&flake.outputs, &flake.source, &flake.beside, &text],
         )?;
         Ok(Value {
             value,
@@ -375,6 +392,16 @@ pub fn system() -> Result<String, NixError> {
 pub struct Outputs {
     outputs: nix_ffi::Value,
     source: nix_ffi::Value,
+    /// A list of values that come from elsewhere: paths in the store, and outputs of other flakes.
+    beside: nix_ffi::Value,
+}
+
+/// What comes from elsewhere than the flake.
+pub enum Beside<'a> {
+    /// A path in the store.
+    Path(&'a str),
+    /// The outputs of another flake.
+    Flake(&'a Locked),
 }
 
 /// A flake, locked.

@@ -3,6 +3,7 @@
 //! Takes what the user wishes and what the machine is like; returns a [`Plan`], or why there is nothing to do. Reads files,
 //! opens no libnix, changes nothing.
 
+mod beside;
 mod situation;
 mod source;
 mod wish;
@@ -12,10 +13,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::cli::Global;
+use crate::cli::{Global, Run};
 use crate::error::Failure;
 use crate::evaluation::{ModuleRequest, unknown_modules};
 
+pub use beside::Beside;
 pub use situation::Situation;
 pub use source::{Source, pinned, source_to_list};
 pub use wish::{Past, Wish};
@@ -35,6 +37,8 @@ pub enum Goal {
         source: Source,
         /// The modules.
         modules: Vec<ModuleRequest>,
+        /// What is beside them.
+        beside: Beside,
     },
 }
 
@@ -73,19 +77,33 @@ pub fn decide(
     wish: &Wish,
     situation: &Situation,
     global: &Global,
-    force: bool,
+    run: &Run,
     here: &Path,
 ) -> Result<Decision> {
+    let beside = Beside::decide(wish, situation, run)?;
     let wanted = wanted(wish, situation, elsewhere(global))?;
-    if !force && let Some(why) = nothing(wish, situation, global, &wanted) {
+    if !run.force
+        && let Some(why) = nothing(wish, situation, global, &wanted, &beside)
+    {
         return Ok(Decision::Nothing(why));
     }
-    let moved = *wish == Wish::Rebuild || elsewhere(global);
+    let varied = beside.specialisation != specialisation(situation);
+    let moved = *wish == Wish::Rebuild || elsewhere(global) || varied;
+    let mut notes = notes(situation, &wanted);
+    let gone = beside.gone(situation);
+    if !gone.is_empty() && !matches!(wish, Wish::Reset | Wish::Rollback(_)) {
+        notes.push(format!(
+            "{} was added for one change only, and goes with this one (--keep keeps)",
+            gone.join(", ")
+        ));
+    }
     let base = situation.base();
     let goal = match (&base, wish) {
         (_, Wish::Rollback(past)) => Goal::Past(past.clone()),
         // What ran before any module was on needs no evaluation to run again.
-        (Some(base), _) if *wish == Wish::Reset || (wanted.is_empty() && !moved) => {
+        (Some(base), _)
+            if *wish == Wish::Reset || (wanted.is_empty() && !moved && !beside.has_modules()) =>
+        {
             Goal::Known(base.clone())
         }
         (None, Wish::Reset) => {
@@ -97,19 +115,23 @@ pub fn decide(
         _ => {
             let source = source(wish, situation, global, here)?;
             let modules = modules(&wanted, situation, &source)?;
-            Goal::Evaluate { source, modules }
+            Goal::Evaluate {
+                source,
+                modules,
+                beside,
+            }
         }
     };
     Ok(Decision::Do(Box::new(Plan {
         purpose: wish.words(),
-        notes: notes(situation, &wanted),
+        notes,
         goal,
         wanted,
         revision: situation.state.revision,
         from: situation.running.clone(),
         // A source that moves takes its own base along.
         base: base.filter(|_| !moved),
-        force,
+        force: run.force,
     })))
 }
 
@@ -130,7 +152,7 @@ fn wanted(wish: &Wish, situation: &Situation, elsewhere: bool) -> Result<Vec<Str
         Wish::Disable(names) => {
             let others: Vec<String> = names
                 .iter()
-                .filter(|name| !wanted.contains(name))
+                .filter(|name| !wanted.contains(name) && !is_extra(situation, name))
                 .cloned()
                 .collect();
             if !elsewhere {
@@ -143,6 +165,16 @@ fn wanted(wish: &Wish, situation: &Situation, elsewhere: bool) -> Result<Vec<Str
         Wish::Apply | Wish::Rebuild => {}
     }
     Ok(wanted)
+}
+
+/// The variant of the host that is pinned.
+fn specialisation(situation: &Situation) -> Option<String> {
+    pinned(situation)?.specialisation
+}
+
+/// Whether a module from elsewhere is on under this name.
+fn is_extra(situation: &Situation, name: &str) -> bool {
+    pinned(situation).is_some_and(|pin| pin.extras.iter().any(|extra| extra.name == name))
 }
 
 /// Refuses names that no module has, where the modules are known.
@@ -172,12 +204,16 @@ fn nothing(
     situation: &Situation,
     global: &Global,
     wanted: &[String],
+    beside: &Beside,
 ) -> Option<String> {
     let same = situation.active() == wanted && wanted == situation.state.wanted;
     let elsewhere = elsewhere(global);
     let are = |names: &[String]| if names.len() == 1 { "is" } else { "are" };
     match wish {
         _ if elsewhere || situation.state.pending.is_some() => None,
+        _ if !beside.new.is_empty() || beside.specialisation != specialisation(situation) => None,
+        Wish::Disable(names) if names.iter().any(|name| is_extra(situation, name)) => None,
+        Wish::Apply if !beside.gone(situation).is_empty() => None,
         Wish::Enable(names) if same => {
             Some(format!("{} {} on already", names.join(", "), are(names)))
         }
@@ -250,12 +286,16 @@ fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
     let again = again.join(", ");
     let mut notes = Vec::new();
     if situation.foreign() {
+        let what = match &situation.specialisation {
+            Some(name) => format!(
+                "specialisation {name} was switched to by other means since; it is what is extended now"
+            ),
+            None => "the system was switched by other means since; that is the base now".into(),
+        };
         notes.push(if again.is_empty() {
-            "the system was switched by other means since; that is the base now".into()
+            what
         } else {
-            format!(
-                "the system was switched by other means since; that is the base now, and {again} will be on again"
-            )
+            format!("{what}, and {again} will be on again")
         });
     } else if situation.state.revision == 0 && !again.is_empty() {
         // A wish from before, and a state that nobody has written yet: the machine was started since.

@@ -100,11 +100,13 @@ impl Session {
 /// How libnix is opened; `verbosity` is what it makes messages up to.
 fn settings(global: &Global, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
     let options = global.option.chunks_exact(2);
+    let options = options.map(|pair| (pair[0].clone(), pair[1].clone()));
+    let accept = global
+        .accept_flake_config
+        .then(|| ("accept-flake-config".to_string(), "true".to_string()));
     Settings {
         store: global.store.clone(),
-        options: options
-            .map(|pair| (pair[0].clone(), pair[1].clone()))
-            .collect(),
+        options: options.chain(accept).collect(),
         show_trace: global.show_trace,
         impure: global.impure,
         allow_import_from_derivation,

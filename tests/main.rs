@@ -19,6 +19,7 @@ mod cli {
     mod daemon;
     mod disk;
     mod explanations;
+    mod extras;
     mod extremes;
     mod full_disk;
     mod interrupts;

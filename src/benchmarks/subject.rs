@@ -169,6 +169,8 @@ impl<'a> Subject<'a> {
             host: self.pin.host.clone(),
             modules: modules.to_vec(),
             target,
+            extras: Vec::new(),
+            specialisation: None,
             measure,
         };
         let evaluator = session.evaluator()?;

@@ -47,6 +47,11 @@ pub struct Ingredients {
     pub host: String,
     /// Modules in the order of evaluation. Their text is in the tree, which the reference knows by its hash.
     pub modules: Vec<ModuleRequest>,
+    /// Modules that are no part of the configuration: how they are called in errors, and where each lies in the store, whose
+    /// paths are named by their content. With one of another flake nothing is kept: see `why_not`.
+    pub extras: Vec<(String, Option<String>)>,
+    /// The variant of the host; none for the host itself.
+    pub specialisation: Option<String>,
     /// The store.
     pub store: Option<String>,
     /// Nix settings that were given to us.
@@ -69,6 +74,8 @@ impl Ingredients {
             flake,
             host,
             modules,
+            extras,
+            specialisation,
             // An entry says which toplevels it has; nothing that it has depends on what else was asked for.
             target: _,
             // Benchmarks evaluate, and keep nothing.
@@ -102,6 +109,11 @@ impl Ingredients {
             lock: lock.to_string(),
             host: host.clone(),
             modules: in_order(modules),
+            extras: extras
+                .iter()
+                .map(|extra| (extra.name.clone(), extra.path.clone()))
+                .collect(),
+            specialisation: specialisation.clone(),
             store: store.clone(),
             options: visible(options),
             expressions: expressions.iter().map(|text| (*text).into()).collect(),
@@ -118,6 +130,8 @@ impl Ingredients {
             lock,
             host,
             modules,
+            extras,
+            specialisation,
             store,
             options,
             settings,
@@ -128,6 +142,8 @@ impl Ingredients {
         let subject = digest(&[
             digest(&[reference, &json(extra), &json(overrides), host]),
             json(modules),
+            json(extras),
+            json(specialisation),
         ]);
         let parts: BTreeMap<String, String> = [
             ("the source", digest(&[reference, &json(extra)])),
@@ -135,6 +151,8 @@ impl Ingredients {
             ("the lock", digest(&[lock])),
             ("the host", digest(&[host])),
             ("the modules", digest(&[json(modules)])),
+            ("modules from elsewhere", digest(&[json(extras)])),
+            ("the specialisation", digest(&[json(specialisation)])),
             ("the store", digest(&[json(store)])),
             ("Nix settings", digest(&[json(options), json(settings)])),
             ("the release of Nix", digest(&[nix])),
@@ -190,6 +208,9 @@ pub fn why_not(request: &Request) -> Option<String> {
         .any(|(name, value)| name == native && value != "false")
     {
         return Some("evaluation may run native code".into());
+    }
+    if request.extras.iter().any(|extra| extra.path.is_none()) {
+        return Some("a module is of another flake".into());
     }
     if !request.flake.reference.starts_with("path:/") {
         return Some("the source is not a tree in the store".into());

@@ -210,6 +210,8 @@ impl<'a> Pool<'a> {
             host: self.hosts[index].name.clone().unwrap_or_default(),
             modules: requests(modules),
             target,
+            extras: Vec::new(),
+            specialisation: None,
             measure: None,
         }
     }

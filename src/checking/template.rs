@@ -73,6 +73,8 @@ fn request(
         host: host.into(),
         modules,
         target: Target::Toplevel,
+        extras: Vec::new(),
+        specialisation: None,
         measure: None,
     }
 }

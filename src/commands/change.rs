@@ -11,6 +11,7 @@ use crate::activation::{Change, Errand, unended};
 use crate::cli::Run;
 use crate::fault::{self, Point};
 use crate::plan::{Decision, Plan, Situation, Wish, decide};
+use crate::record::Pin;
 
 /// Carries out a wish.
 pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
@@ -29,7 +30,7 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     }
     // A first plan finds mistakes before a password is asked for.
     let decided = fault::step(Point::Plan, || {
-        decide(wish, &situation, &session.global, run.force, &session.here)
+        decide(wish, &situation, &session.global, run, &session.here)
     })?;
     let mut plan = match decided {
         Decision::Nothing(why) => return Report::nothing(wish, &situation, why).print(session),
@@ -52,7 +53,7 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
         let now = Situation::read(&session.locations)?;
         if now.state != situation.state || now.running != situation.running {
             situation = now;
-            plan = match decide(wish, &situation, &session.global, run.force, &session.here)? {
+            plan = match decide(wish, &situation, &session.global, run, &session.here)? {
                 Decision::Nothing(why) => {
                     return Report::nothing(wish, &situation, why).print(session);
                 }
@@ -68,6 +69,14 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
         if plan.from.as_ref() == Some(&goal.toplevel)
             && !plan.force
             && plan.wanted == situation.state.wanted
+            && !situation.foreign()
+            && goal.beside()
+                == situation
+                    .state
+                    .pin
+                    .as_ref()
+                    .map(Pin::beside)
+                    .unwrap_or_default()
         {
             report.change = report::Change::Same;
         } else {

@@ -92,7 +92,9 @@ fn human(history: &History, now: u64) -> String {
             (false, false) => '-',
         };
         let took = entry.phases.total().unwrap_or(0.0);
-        let modules = match entry.modules.as_slice() {
+        let extras = entry.pin.iter().flat_map(|pin| &pin.extras);
+        let names = entry.modules.iter().chain(extras.map(|extra| &extra.name));
+        let modules = match names.cloned().collect::<Vec<_>>().as_slice() {
             [] => "no module".to_string(),
             modules => modules.join(", "),
         };

@@ -75,6 +75,8 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
         host: pin.host.clone(),
         modules: Vec::new(),
         target: Target::Registry,
+        extras: Vec::new(),
+        specialisation: None,
         measure: None,
     };
     let evaluation = evaluate(

@@ -6,6 +6,7 @@ mod boot;
 mod cache;
 mod change;
 mod check;
+mod extras;
 mod history;
 mod list;
 mod moved;

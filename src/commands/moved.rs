@@ -44,6 +44,12 @@ pub fn announce(
     for change in changes {
         session.reporter.note(format!("  {change}"));
     }
+    if !locked.config_names.is_empty() && !session.global.accept_flake_config {
+        session.reporter.note(format!(
+            "what the flake's nixConfig says of {} is ignored; --accept-flake-config lets it",
+            locked.config_names.join(", ")
+        ));
+    }
     large(session, libnix, now)
 }
 

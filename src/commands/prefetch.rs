@@ -41,10 +41,14 @@ pub fn afterwards(session: &Session, names: &[String]) {
 fn one(session: &Session, name: &str) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let wish = Wish::Enable(vec![name.to_string()]);
-    match decide(&wish, &situation, &session.global, true, &session.here)? {
+    let run = Run {
+        force: true,
+        ..Run::default()
+    };
+    match decide(&wish, &situation, &session.global, &run, &session.here)? {
         Decision::Nothing(_) => Ok(()),
         Decision::Do(plan) => {
-            let goal = reach(session, &situation, &plan, &Run::default())?;
+            let goal = reach(session, &situation, &plan, &run)?;
             goal.remember(situation.running.as_deref());
             Ok(())
         }

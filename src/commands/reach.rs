@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::recall::{Found, Recall, Recalled};
-use super::{Session, moved};
+use super::{Session, extras, moved};
 use crate::activation::{Findings, Machine, Profile, compare, space};
 use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
-    Derivation, Evaluated, FlakeSource, ModuleRequest, Request, Target, ToPin, evaluate, pin,
+    Derivation, Evaluated, ExtraRequest, FlakeSource, ModuleRequest, Request, Target, ToPin,
+    evaluate, pin,
 };
 use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing, Store, interrupt};
-use crate::plan::{Goal, Past, Plan, Situation, Source, pinned};
+use crate::plan::{Beside, Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
-use crate::record::Pin;
+use crate::record::{ExtraModule, Pin};
 use crate::session::evaluation_settings;
 use crate::timings::Phase;
 
@@ -50,6 +51,11 @@ impl Reached {
         &self.keeper.store
     }
 
+    /// What it has beside its source.
+    pub fn beside(&self) -> (Option<&str>, &[ExtraModule]) {
+        self.pin.as_ref().map(Pin::beside).unwrap_or_default()
+    }
+
     /// Whether it came from the cache.
     pub fn recalled(&self) -> Option<Recalled> {
         self.recall.as_ref().map(Recall::told)
@@ -67,17 +73,25 @@ impl Reached {
 pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -> Result<Reached> {
     match &plan.goal {
         Goal::Known(toplevel) => {
+            let pin = pinned(situation).map(|pin| Pin {
+                extras: Vec::new(),
+                ..pin
+            });
             let past = Past {
                 number: 0,
                 toplevel: toplevel.clone(),
                 base: Some(toplevel.clone()),
-                pin: pinned(situation),
+                pin,
                 wanted: Vec::new(),
             };
             known(open(session)?, plan, &past)
         }
         Goal::Past(past) => known(open(session)?, plan, past),
-        Goal::Evaluate { source, modules } => {
+        Goal::Evaluate {
+            source,
+            modules,
+            beside,
+        } => {
             let work = Work {
                 session,
                 libnix: open(session)?,
@@ -85,7 +99,7 @@ pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -
                 plan,
                 run,
             };
-            work.make(source, modules)
+            work.make(source, modules, beside)
         }
     }
 }
@@ -110,9 +124,11 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn make(self, source: &Source, modules: &[ModuleRequest]) -> Result<Reached> {
+    fn make(self, source: &Source, modules: &[ModuleRequest], beside: &Beside) -> Result<Reached> {
         let Self { session, plan, .. } = self;
         let mut pin = locked(session, &self.libnix, self.situation, source)?;
+        pin.specialisation.clone_from(&beside.specialisation);
+        pin.extras = extras::take_in(session, &self.libnix, beside)?;
         // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
         let with_base = matches!(source, Source::Reference { .. }) || plan.base.is_none();
         let need_base = with_base && !self.run.dry_run;
@@ -302,7 +318,12 @@ fn locked(
     source: &Source,
 ) -> Result<Pin> {
     let (reference, base, overrides, host, of) = match source {
-        Source::Pinned(pin) => return Ok((**pin).clone()),
+        Source::Pinned(pin) => {
+            if session.global.accept_flake_config {
+                accept(session, libnix, pin)?;
+            }
+            return Ok((**pin).clone());
+        }
         Source::Reference {
             reference,
             base,
@@ -333,6 +354,15 @@ fn locked(
     Ok(pin)
 }
 
+/// Locks a pinned flake only for what its `nixConfig` sets: what is built and fetched here goes by that too.
+fn accept(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<()> {
+    let flake = FlakeSource::of(pin, &session.here);
+    libnix.with_evaluator(|evaluator| {
+        evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
+        Ok(())
+    })
+}
+
 fn evaluation_request(
     session: &Session,
     pin: &Pin,
@@ -344,6 +374,12 @@ fn evaluation_request(
         flake: FlakeSource::of(pin, &session.here),
         host: pin.host.clone(),
         modules: modules.to_vec(),
+        extras: pin
+            .extras
+            .iter()
+            .map(|extra| ExtraRequest::of(extra, &session.here))
+            .collect(),
+        specialisation: pin.specialisation.clone(),
         target: Target::Toplevel,
         measure: None,
     }

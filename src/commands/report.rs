@@ -31,6 +31,12 @@ pub struct Report {
     pub change: Change,
     /// Modules that are on afterwards, or would be.
     modules: Vec<String>,
+    /// Modules from elsewhere that are on beside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    extra_modules: Vec<String>,
+    /// The variant of the host; none for the host itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    specialisation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     toplevel: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,6 +120,8 @@ impl Report {
                 .to_string(),
             change: Change::None,
             modules: Vec::new(),
+            extra_modules: Vec::new(),
+            specialisation: None,
             toplevel: None,
             drv: None,
             base: None,
@@ -142,9 +150,12 @@ impl Report {
     /// What would be done.
     pub fn new(wish: &Wish, plan: &Plan, goal: &Reached) -> Self {
         let evaluated = goal.evaluated.as_ref();
+        let (specialisation, extras) = goal.beside();
         Self {
             change: Change::WouldActivate,
             modules: plan.wanted.clone(),
+            extra_modules: extras.iter().map(|extra| extra.name.clone()).collect(),
+            specialisation: specialisation.map(String::from),
             toplevel: Some(goal.toplevel.clone()),
             drv: goal.drv.clone(),
             base: goal.base.clone(),
@@ -206,11 +217,20 @@ impl Report {
     }
 
     fn human(&self) -> String {
-        let modules = if self.modules.is_empty() {
+        let all: Vec<&str> = self
+            .modules
+            .iter()
+            .chain(&self.extra_modules)
+            .map(String::as_str)
+            .collect();
+        let mut modules = if all.is_empty() {
             "no module".to_string()
         } else {
-            self.modules.join(", ")
+            all.join(", ")
         };
+        if let Some(name) = &self.specialisation {
+            modules += &format!(" (specialisation {name})");
+        }
         match self.change {
             Change::None => format!("{}\n", self.words),
             Change::Same => {

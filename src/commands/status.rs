@@ -192,7 +192,22 @@ fn human(status: &Status) -> String {
         let rev = pin.rev.as_ref().map_or_else(String::new, |rev| {
             format!(" at {}", rev.chars().take(12).collect::<String>())
         });
-        row("source", &format!("{} of {}{rev}", pin.host, pin.url));
+        let variant = pin
+            .specialisation
+            .as_ref()
+            .map_or_else(String::new, |name| format!(", specialisation {name}"));
+        row(
+            "source",
+            &format!("{} of {}{rev}{variant}", pin.host, pin.url),
+        );
+        for extra in &pin.extras {
+            let until = if extra.keep {
+                "until `reset`"
+            } else {
+                "until the next change"
+            };
+            row("  beside", &format!("{} {until}", extra.name));
+        }
         for (input, url) in &pin.overrides {
             row("  input", &format!("{input} is {url}"));
         }

@@ -272,7 +272,10 @@ fn unknown_file(request: &Request, message: &str) -> Option<String> {
         || !flake.extra.is_empty();
     let missing = message.starts_with("path '") && message.contains("does not exist");
     let missing = missing || message.contains("No such file");
-    if !missing {
+    let alone = request.extras.iter().any(|extra| extra.path.is_some());
+    if alone && (missing || message.contains("is forbidden in pure evaluation")) {
+        Some("a file that --module names is taken in by itself: where it imports others, name its folder, with a default.nix".into())
+    } else if !missing {
         None
     } else if is_git {
         Some("a file that git does not know is not part of the flake: git add -N FILE".into())

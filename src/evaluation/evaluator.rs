@@ -18,10 +18,15 @@ use signal_hook::iterator::Signals;
 
 use super::explain::Problem;
 use super::pin::pinned_inputs;
-use super::{Answer, Evaluated, Facts, Request, Target, advice, explain, fetching, heap};
+use super::{
+    Answer, Evaluated, ExtraRequest, Facts, FlakeSource, Request, Target, advice, explain,
+    fetching, heap,
+};
 use crate::error::Failed;
 use crate::fault::{Point, step};
-use crate::libnix::{Evaluator, Expression, Libnix, NixError, Outputs, Settings, Value, interrupt};
+use crate::libnix::{
+    Beside, Evaluator, Expression, Libnix, Locked, NixError, Outputs, Settings, Value, interrupt,
+};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
 
@@ -190,7 +195,7 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     }
 
     let begun = Instant::now();
-    let outputs = evaluator.outputs(&locked)?;
+    let outputs = with_extras(evaluator, &locked, &request.extras)?;
     let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;
     let mut evaluated = Evaluated {
         inputs: pinned_inputs(&told)?,
@@ -253,11 +258,36 @@ fn first_hint(mut failed: Failed, hint: String) -> Failed {
     failed
 }
 
+/// The flake's outputs, and beside them each extra module in turn.
+fn with_extras(evaluator: &Evaluator, locked: &Locked, extras: &[ExtraRequest]) -> Result<Outputs> {
+    let lock = |flake: &FlakeSource| -> Result<Locked> {
+        let (reference, here) = (&flake.reference, &flake.base_directory);
+        let mut locked = evaluator.lock(reference, here, &flake.overrides)?;
+        locked.extend(&flake.extra)?;
+        Ok(locked)
+    };
+    let flakes = extras
+        .iter()
+        .map(|extra| extra.flake.as_ref().map(lock).transpose())
+        .collect::<Result<Vec<_>>>()?;
+    let beside: Vec<Beside<'_>> = extras
+        .iter()
+        .zip(&flakes)
+        .map(|(extra, flake)| match flake {
+            Some(flake) => Beside::Flake(flake),
+            None => Beside::Path(extra.path.as_deref().unwrap_or_default()),
+        })
+        .collect();
+    Ok(evaluator.outputs_with(locked, &beside)?)
+}
+
 /// The request as our expression wants it. `share`: the host's own packages may be used where they are proved to be the same.
 pub fn text(request: &Request, share: bool) -> String {
     json!({
         "host": request.host,
         "modules": request.modules,
+        "extras": request.extras,
+        "specialisation": request.specialisation,
         "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),
         "sharePkgs": share,
     })

@@ -98,10 +98,21 @@ pub(super) fn at(failed: Failed, position: &Position) -> Failed {
     }
 }
 
-/// A position without the store path of the tree that it is in.
+/// A position without the store path of the tree that it is in; of a file by itself only its name.
 fn in_source(file: &str) -> &str {
-    file.split_once("-source/")
-        .map_or(file, |(_, inside)| inside)
+    const HASH: usize = 32;
+    if let Some((_, inside)) = file.split_once("-source/") {
+        return inside;
+    }
+    let hashed = file.match_indices('/').find_map(|(at, _)| {
+        let rest = &file[at + 1..];
+        let hash = rest.get(..HASH)?;
+        let plain = hash
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        (plain && rest.as_bytes().get(HASH) == Some(&b'-')).then(|| &rest[HASH + 1..])
+    });
+    hashed.unwrap_or(file)
 }
 
 fn source_line(file: &str, line: u32) -> Option<String> {
@@ -128,6 +139,24 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
                 Some(name) => failed.hint(format!("did you mean --host {name}?")),
                 None => failed.hint("name one of them with --host"),
             }
+        }
+        "no-such-extra" => {
+            let name = problem.names.first().map_or("", String::as_str);
+            let failed = Failure::Usage.error(format!("{what}: --module {name}: that flake has no such module"));
+            let failed = match problem.known.as_slice() {
+                [] => failed.detail("it has neither nixosModules nor runtimeModules"),
+                known => failed.detail(format!("its modules: {}", some(known))),
+            };
+            failed.hint("behind the # stands an output's whole path, or the name of one of its nixosModules or runtimeModules; without one it is `default`")
+        }
+        "no-specialisation" => {
+            let name = problem.names.first().map_or("", String::as_str);
+            let failed = Failure::Usage.error(format!("{what}: there is no specialisation '{name}'"));
+            let failed = match problem.known.as_slice() {
+                [] => failed.detail("the host has none"),
+                known => failed.detail(format!("there are: {}", some(known))),
+            };
+            failed.hint("--specialisation '' is the host itself")
         }
         "not-a-configuration" => failure(format!(
             "{what}: nixosConfigurations.{} cannot be extended (it has no extendModules)",

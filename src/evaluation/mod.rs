@@ -20,7 +20,7 @@ use crate::error::{Failed, Failure};
 use crate::interrupt::Interrupts;
 use crate::libnix::{Event, Settings};
 use crate::progress::Reporter;
-use crate::record::{Pin, PinnedInput};
+use crate::record::{ExtraModule, Pin, PinnedInput};
 use crate::registry::{Origin, Registered};
 use crate::timings::{Counters, Phase};
 use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper, greet, receive};
@@ -43,6 +43,12 @@ pub struct Request {
     pub host: String,
     /// Modules to extend it with, in the order of evaluation as far as that is known.
     pub modules: Vec<ModuleRequest>,
+    /// Modules that are no part of the configuration, in their order, after all others.
+    #[serde(default)]
+    pub extras: Vec<ExtraRequest>,
+    /// The variant of the host that is meant; none for the host itself.
+    #[serde(default)]
+    pub specialisation: Option<String>,
     /// What to evaluate.
     pub target: Target,
     /// What a benchmark measures; none where nothing is measured.
@@ -95,6 +101,33 @@ pub struct ModuleRequest {
     pub file: Option<String>,
     /// Where it is declared; none where that is still to be found out.
     pub origin: Option<Origin>,
+}
+
+/// A module that is no part of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtraRequest {
+    /// As it was asked for.
+    pub name: String,
+    /// Store path of the file or folder; none for a module of another flake.
+    pub path: Option<String>,
+    /// The other flake.
+    pub flake: Option<FlakeSource>,
+    /// Which of its outputs.
+    pub attribute: Option<String>,
+}
+
+impl ExtraRequest {
+    /// What was pinned of it, asked for from the folder `here`.
+    pub fn of(extra: &ExtraModule, here: &Path) -> Self {
+        let flake = extra.flake.as_deref();
+        Self {
+            name: extra.name.clone(),
+            path: flake.is_none().then(|| extra.source.clone()),
+            flake: flake.map(|pin| FlakeSource::of(pin, here)),
+            attribute: flake.map(|pin| pin.host.clone()),
+        }
+    }
 }
 
 /// What to evaluate.
@@ -335,11 +368,9 @@ fn converse(
 
 /// The names of what is evaluated, for messages.
 fn subject(request: &Request) -> String {
-    let names: Vec<&str> = request
-        .modules
-        .iter()
-        .map(|module| module.name.as_str())
-        .collect();
+    let modules = request.modules.iter().map(|module| module.name.as_str());
+    let extras = request.extras.iter().map(|extra| extra.name.as_str());
+    let names: Vec<&str> = modules.chain(extras).collect();
     let forced = request
         .measure
         .as_ref()

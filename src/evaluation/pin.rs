@@ -160,6 +160,8 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
         overrides: Vec::new(),
         inputs: pinned_inputs(locked)?,
         baked: false,
+        specialisation: None,
+        extras: Vec::new(),
     })
 }
 

@@ -1,8 +1,8 @@
 # Extends one host with the chosen modules, in one evaluation.
 #
-# Called with the outputs of the flake, the top of its source tree (a path) and the request (JSON text, `Request` in evaluation/mod.rs). Every attribute of the
+# Called with the outputs of the flake, the top of its source tree (a path), what comes from elsewhere (a list: for each extra module a path, or the outputs of its flake) and the request (JSON text, `Request` in evaluation/mod.rs). Every attribute of the
 # result is asked for by itself, in the order given here; nothing is evaluated that is not asked for.
-outputs: source: requestText:
+outputs: source: elsewhere: requestText:
 let
   request = builtins.fromJSON requestText;
 
@@ -53,19 +53,88 @@ let
   named = name: builtins.filter (entry: entry.name == name) registry;
 
   modules =
-    if lookUp then
-      map (entry: entry.module) (builtins.filter (entry: builtins.elem entry.name names) registry)
+    (
+      if lookUp then
+        map (entry: entry.module) (builtins.filter (entry: builtins.elem entry.name names) registry)
+      else
+        map direct request.modules
+    )
+    ++ map (extra: builtins.head extra.found) extras;
+
+  # Modules that are no part of the configuration: a path as it is, of another flake what its attribute names.
+  extras = builtins.genList (
+    index:
+    let
+      entry = builtins.elemAt request.extras index;
+      value = builtins.elemAt elsewhere index;
+    in
+    {
+      inherit (entry) name;
+      found = if entry.path != null then [ value ] else attributesOf value entry.attribute;
+      known = builtins.concatMap (
+        output: map (name: "${output}.${name}") (builtins.attrNames (value.${output} or { }))
+      ) moduleOutputs;
+    }
+  ) (builtins.length (request.extras or [ ]));
+  missing = builtins.filter (extra: extra.found == [ ]) extras;
+
+  # Outputs of a flake that have modules.
+  moduleOutputs = [
+    "nixosModules"
+    "runtimeModules"
+  ];
+
+  # What an attribute may mean: one of the outputs themselves, or a module by its name alone. A list of all that are there.
+  attributesOf =
+    outputs: attribute:
+    let
+      path = builtins.filter builtins.isString (builtins.split "\\." attribute);
+      at =
+        value: path:
+        if path == [ ] then
+          [ value ]
+        else if builtins.isAttrs value && value ? ${builtins.head path} then
+          at value.${builtins.head path} (builtins.tail path)
+        else
+          [ ];
+      # An entry of `runtimeModules` may be a set that has a module and says what it is for.
+      described = value: if builtins.isAttrs value && value ? module then value.module else value;
+    in
+    map described (
+      at outputs path
+      ++ builtins.concatMap (output: at (outputs.${output} or { }) [ attribute ]) moduleOutputs
+    );
+
+  # A variant takes the host's modules as its own, unless it says that it does not: then they are given to it alone.
+  specialisation = request.specialisation or null;
+  variants = config: config.specialisation or { };
+  variant = config: (variants config).${specialisation};
+  inherits = whole: (variant whole.config).inheritParentConfig or true;
+
+  extendedWith =
+    more:
+    let
+      whole = base.extendModules { modules = modules ++ more; };
+    in
+    if specialisation == null || !(variants whole.config ? ${specialisation}) || inherits whole then
+      whole
     else
-      map direct request.modules;
+      base.extendModules {
+        modules = [ { specialisation.${specialisation}.configuration.imports = modules; } ] ++ more;
+      };
 
   extended =
     if modules == [ ] then
       base
     else if request.sharePkgs or false then
-      base.extendModules { modules = modules ++ [ share ]; }
+      extendedWith [ share ]
     else
-      base.extendModules { inherit modules; };
-  inherit (extended) config;
+      extendedWith [ ];
+
+  # The configuration that is meant of a whole one.
+  meant =
+    whole: if specialisation == null then whole.config else (variant whole.config).configuration;
+  config = meant extended;
 
   # The host's own `pkgs`, where that is proved to be what the extended system would make for itself: where both say the same
   # about it. It is decided inside of the extended system, whose `pkgs` is not there before that: an option of nixpkgs that
@@ -200,6 +269,18 @@ in
         names = [ name ];
         known = builtins.concatMap (entry: entry.declared) (named name);
       }
+    else if missing != [ ] then
+      {
+        kind = "no-such-extra";
+        names = map (extra: extra.name) missing;
+        known = builtins.concatMap (extra: extra.known) missing;
+      }
+    else if specialisation != null && !(variants extended.config ? ${specialisation}) then
+      {
+        kind = "no-specialisation";
+        names = [ specialisation ];
+        known = builtins.attrNames (variants extended.config);
+      }
     else if request.toplevel && !(config ? system.build.toplevel) then
       { kind = "no-toplevel"; }
     else
@@ -298,5 +379,5 @@ in
   hosts = builtins.attrNames configurations;
 
   # The host by itself; only when a pin is made or moved.
-  base = derivation base.config.system.build.toplevel;
+  base = derivation (meant base).system.build.toplevel;
 }

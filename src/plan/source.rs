@@ -134,7 +134,23 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
     match &situation.state.pin {
         // After a switch by other means, what that baked is what runs; where it baked nothing, the source is unknown.
         Some(pin) if !situation.foreign() => Some(pin.clone()),
-        _ => baked,
+        // A specialisation of what we had activated is of the same source.
+        Some(pin) if situation.varied_base().is_some() => Some(Pin {
+            specialisation: situation.specialisation.clone(),
+            extras: pin
+                .extras
+                .iter()
+                .filter(|extra| extra.keep)
+                .cloned()
+                .collect(),
+            ..pin.clone()
+        }),
+        before => baked.map(|mut pin| {
+            pin.specialisation.clone_from(&situation.specialisation);
+            let kept = before.iter().flat_map(|pin| &pin.extras);
+            pin.extras = kept.filter(|extra| extra.keep).cloned().collect();
+            pin
+        }),
     }
 }
 

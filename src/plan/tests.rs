@@ -31,6 +31,7 @@ fn situation() -> Situation {
         running: Some("/with-hello".into()),
         under_way: None,
         usual: None,
+        specialisation: None,
     }
 }
 
@@ -39,7 +40,7 @@ fn plan(wish: &Wish, situation: &Situation, arguments: &[&str]) -> Decision {
         wish,
         situation,
         &global(arguments),
-        false,
+        &Run::default(),
         Path::new("/here"),
     )
     .expect("a decision")
@@ -124,7 +125,7 @@ fn rebuild_without_a_source_says_so() {
         &Wish::Rebuild,
         &situation,
         &global(&[]),
-        false,
+        &Run::default(),
         Path::new("/"),
     )
     .expect_err("refused");

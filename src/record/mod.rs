@@ -31,7 +31,9 @@ pub use lock::{hold, holder, no_foreign_switch, not_held};
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
-pub use state::{Leaves, Pending, Pin, PinnedInput, SCHEMA, State, Step, Wanted, forget_boot};
+pub use state::{
+    ExtraModule, Leaves, Pending, Pin, PinnedInput, SCHEMA, State, Step, Wanted, forget_boot,
+};
 
 /// Reads a versioned JSON file; `None` where there is none. `way_out` says what to do about a damaged one.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {

@@ -71,6 +71,28 @@ pub struct Pin {
     /// Whether the NixOS module baked it.
     #[serde(default)]
     pub baked: bool,
+    /// The variant of the host that is meant; none for the host itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specialisation: Option<String>,
+    /// Modules that are on and no part of the configuration, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extras: Vec<ExtraModule>,
+}
+
+/// A module that is no part of the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExtraModule {
+    /// As it was asked for.
+    pub name: String,
+    /// Store path of the file or folder, or of the flake's tree.
+    pub source: String,
+    /// The flake that it is of, whose `host` is the attribute; none for a file or folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flake: Option<Box<Pin>>,
+    /// Whether it stays until a reset, and not for one change only.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 impl Pin {
@@ -80,9 +102,25 @@ impl Pin {
         self.inputs.iter().map(pair).collect()
     }
 
+    /// What it has beside the source: the variant and the modules from elsewhere.
+    pub fn beside(&self) -> (Option<&str>, &[ExtraModule]) {
+        (self.specialisation.as_deref(), &self.extras)
+    }
+
     /// Store paths of the trees that it needs.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         let inputs = self.inputs.iter().map(|input| input.source.as_str());
+        let own = std::iter::once(self.source.as_str()).chain(inputs);
+        let extras = self.extras.iter().flat_map(ExtraModule::sources);
+        own.chain(extras)
+    }
+}
+
+impl ExtraModule {
+    /// Store paths of the trees that it needs.
+    fn sources(&self) -> impl Iterator<Item = &str> {
+        let inputs = self.flake.iter().flat_map(|pin| &pin.inputs);
+        let inputs = inputs.map(|input| input.source.as_str());
         std::iter::once(self.source.as_str()).chain(inputs)
     }
 }

@@ -27,6 +27,8 @@ fn request() -> Request {
         host: "box".into(),
         modules: vec![module("a", Some("a.nix")), module("b", Some("b.nix"))],
         target: Target::Toplevel,
+        extras: Vec::new(),
+        specialisation: None,
         measure: None,
     }
 }
@@ -49,7 +51,7 @@ fn key(change: impl FnOnce(&mut Request)) -> Key {
 /// Every way in which ingredients can be other ones, and the name that is told for it.
 type Change = (&'static str, fn(&mut Ingredients));
 
-const CHANGES: [Change; 16] = [
+const CHANGES: [Change; 19] = [
     ("the source", |i| i.reference.push('x')),
     ("the source", |i| i.extra[0].1.push('x')),
     ("the source", |i| i.extra.clear()),
@@ -60,6 +62,17 @@ const CHANGES: [Change; 16] = [
     ("the host", |i| i.host.push('x')),
     ("the modules", |i| i.modules.reverse()),
     ("the modules", |i| drop(i.modules.pop())),
+    ("modules from elsewhere", |i| {
+        i.extras
+            .push(("./x.nix".into(), Some("/nix/store/x-x.nix".into())))
+    }),
+    ("modules from elsewhere", |i| {
+        i.extras
+            .push(("./x.nix".into(), Some("/nix/store/y-x.nix".into())))
+    }),
+    ("the specialisation", |i| {
+        i.specialisation = Some("travel".into())
+    }),
     ("the store", |i| i.store = Some("daemon".into())),
     ("Nix settings", |i| {
         i.options.push(("cores".into(), String::new()))

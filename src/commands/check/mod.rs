@@ -130,6 +130,8 @@ fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Requ
         host: host.into(),
         modules: modules.iter().map(module).collect(),
         target: Target::Toplevel,
+        extras: Vec::new(),
+        specialisation: None,
         measure: None,
     }
 }

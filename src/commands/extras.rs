@@ -1,0 +1,108 @@
+//! Modules from elsewhere: taken into the store, or locked, so that evaluation stays pure and can be repeated.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::Session;
+use crate::error::Failure;
+use crate::evaluation::{Host, ToPin, pin};
+use crate::libnix::{Libnix, interrupt};
+use crate::plan::Beside;
+use crate::record::ExtraModule;
+
+/// What stands for the attribute where none is named, as `nix` has it.
+const USUAL: &str = "default";
+
+/// Those that stay, and after them those that are added.
+pub fn take_in(session: &Session, libnix: &Libnix, beside: &Beside) -> Result<Vec<ExtraModule>> {
+    let mut extras = beside.kept.clone();
+    for name in &beside.new {
+        session.interrupts.check()?;
+        let guard = session.interrupts.on_interrupt(|| {
+            let _ = interrupt();
+        });
+        let extra = one(session, libnix, name, beside.keep);
+        drop(guard);
+        session.interrupts.check()?;
+        extras.push(extra?);
+    }
+    for path in extras.iter().map(|extra| &extra.source) {
+        libnix.store.add_temp_root(path)?;
+    }
+    Ok(extras)
+}
+
+fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<ExtraModule> {
+    let file = session.here.join(name);
+    let is_flake = file.join("flake.nix").exists();
+    if file.exists() && !is_flake {
+        return Ok(ExtraModule {
+            name: name.into(),
+            source: add(libnix, name, &file)?,
+            flake: None,
+            keep,
+        });
+    }
+    if !is_flake && !name.contains(['#', ':']) {
+        return Err(Failure::Usage
+            .error(format!("--module {name}: there is no such file"))
+            .hint("it is the path of a module's file or folder, or REF#ATTR for a module of another flake")
+            .into());
+    }
+    let what = ToPin {
+        reference: name,
+        shown: name,
+        base: &session.here,
+        overrides: &[],
+        host: &Host::Usual(USUAL.into()),
+        of: None,
+    };
+    let (pin, _) = pin(libnix, &what)?;
+    Ok(ExtraModule {
+        name: name.into(),
+        source: pin.source.clone(),
+        flake: Some(Box::new(pin)),
+        keep,
+    })
+}
+
+/// Copies it into the store, where everyone may read it.
+fn add(libnix: &Libnix, name: &str, file: &Path) -> Result<String> {
+    let real = file
+        .canonicalize()
+        .with_context(|| format!("--module {name}: follow its links"))?;
+    let added = libnix.store.add_file(&store_name(&real), &real);
+    added.with_context(|| format!("--module {name}: take {} into the store", real.display()))
+}
+
+/// A name that the store allows.
+fn store_name(file: &Path) -> String {
+    let name = file
+        .file_name()
+        .map_or_else(Default::default, |name| name.to_string_lossy());
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "+-._?=".contains(c);
+    let name: String = name
+        .chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        .take(100)
+        .collect();
+    match name.trim_start_matches('.') {
+        "" => "module".into(),
+        name => name.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_file_has_a_name_that_the_store_allows() {
+        let name = |file: &str| store_name(Path::new(file));
+        assert_eq!(name("/a/my module.nix"), "my-module.nix");
+        assert_eq!(name("/a/.hidden"), "hidden");
+        assert_eq!(name("/"), "module");
+        assert_eq!(name("/a/ü.nix"), "-.nix");
+    }
+}

@@ -1,0 +1,73 @@
+//! What is beside the configuration's own modules: modules from elsewhere, and the variant of the host.
+
+use crate::cli::Run;
+use crate::error::{Failed, Failure};
+use crate::record::ExtraModule;
+
+use super::{Situation, Wish, pinned};
+
+/// What is evaluated beside the configuration's own modules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Modules from elsewhere that stay.
+    pub kept: Vec<ExtraModule>,
+    /// Modules from elsewhere that are to be added, as they were asked for.
+    pub new: Vec<String>,
+    /// Whether those stay until a reset.
+    pub keep: bool,
+    /// The variant of the host; none for the host itself.
+    pub specialisation: Option<String>,
+}
+
+impl Beside {
+    /// Decides.
+    pub fn decide(wish: &Wish, situation: &Situation, run: &Run) -> Result<Self, Failed> {
+        let evaluates = !matches!(wish, Wish::Reset | Wish::Rollback(_));
+        let asked = [
+            ("--module", !run.extras.is_empty()),
+            ("--specialisation", run.specialisation.is_some()),
+        ];
+        if let Some((option, _)) = asked.iter().find(|(_, asked)| *asked && !evaluates) {
+            return Err(Failure::Usage
+                .error(format!(
+                    "{}: {option} says nothing where nothing is evaluated",
+                    wish.words()
+                ))
+                .hint("`apply` and `enable` take it"));
+        }
+        let now = pinned(situation);
+        let of_now = now.as_ref().and_then(|pin| pin.specialisation.clone());
+        let off: &[String] = match wish {
+            Wish::Disable(names) => names,
+            _ => &[],
+        };
+        let on = now.map(|pin| pin.extras).unwrap_or_default();
+        let kept = on
+            .into_iter()
+            .filter(|extra| extra.keep && *wish != Wish::Reset)
+            .filter(|extra| !off.contains(&extra.name) && !run.extras.contains(&extra.name));
+        Ok(Self {
+            kept: kept.collect(),
+            new: run.extras.clone(),
+            keep: run.keep,
+            specialisation: match &run.specialisation {
+                Some(name) => Some(name.clone()).filter(|name| !name.is_empty()),
+                None => of_now,
+            },
+        })
+    }
+
+    /// Whether there are modules from elsewhere.
+    pub fn has_modules(&self) -> bool {
+        !self.kept.is_empty() || !self.new.is_empty()
+    }
+
+    /// Modules that were on for one change only, and go with this one.
+    pub fn gone(&self, situation: &Situation) -> Vec<String> {
+        let on = pinned(situation).map(|pin| pin.extras).unwrap_or_default();
+        let gone = on.into_iter().filter(|extra| {
+            !extra.keep && !self.new.contains(&extra.name) && !self.kept.contains(extra)
+        });
+        gone.map(|extra| extra.name).collect()
+    }
+}

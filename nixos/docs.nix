@@ -53,6 +53,7 @@ let
       package = "package, or null";
       confirm = "string such as `60s`, or null";
       imports = "list of modules";
+      prefetch = "list of names";
       description = "string, or null";
     }
     .${name};

@@ -18,6 +18,7 @@ use crate::error::{Failed, Failure};
 pub use nix_ffi::{
     Activity, BuildResult, Event, ExpectedKind, ForkError, Forked, LockRequest, LockedFlake,
     Missing, NixError, Position, Progress, Store, fork, fork_child, interrupt, print_to,
+    touch_ahead,
 };
 
 /// libnix recurses deeply; its own command runs with a stack of this size too (NixOS/nix, `src/nix/main.cc`).

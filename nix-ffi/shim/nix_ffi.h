@@ -397,6 +397,19 @@ void nix_ffi_add_file(
 void nix_ffi_real_path(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
+/** Bytes of the collector's heap. From any thread; a moment old. */
+size_t nix_ffi_heap_size(void) NIX_FFI_NOEXCEPT;
+
+/** Bytes of the collector's heap that were handed out since the last collection or before. From any thread; a moment old. */
+size_t nix_ffi_heap_used(void) NIX_FFI_NOEXCEPT;
+
+/** Where the collector has just put an object that nobody wants; null where it has no room. After libnix is initialised, on
+ * a thread that the collector knows. */
+const void * nix_ffi_heap_object(void) NIX_FFI_NOEXCEPT;
+
+/** Whether there is something of the collector's heap at an address. */
+bool nix_ffi_heap_has(const void * address) NIX_FFI_NOEXCEPT;
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,6 +11,7 @@ mod context;
 mod eval;
 mod flake;
 mod fork;
+mod heap;
 mod logger;
 mod process;
 mod settings;
@@ -22,6 +23,7 @@ pub use context::{NixError, Position, Trace};
 pub use eval::{Value, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
 pub use fork::{ForkError, Forked, fork, fork_child, print_to, threads};
+pub use heap::touch_ahead;
 pub use logger::{Activity, Event, ExpectedKind, Progress, install_logger, set_verbosity};
 pub use process::{Versions, init_process, interrupt, interrupted, reset_interrupt, versions};
 pub use settings::{

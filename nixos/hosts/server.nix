@@ -18,6 +18,7 @@
     # Its network may be what a module breaks.
     confirm = "2m";
     restoreAtBoot = true;
+    prefetch = [ "motd" ];
     modules = self.lib.modulesIn ./modules // {
       motd = {
         module =

@@ -46,6 +46,39 @@ in
       stopIfChanged = false;
     };
 
+    # What of the modules can be done before they are turned on. It stands back for everything else, and what fails is tried
+    # again on the next day.
+    systemd.services.runtime-modules-prefetch = lib.mkIf (cfg.prefetch != [ ]) {
+      description = "Evaluates and builds runtime modules ahead";
+      wants = [ "network-online.target" ];
+      after = [
+        "network-online.target"
+        "nix-daemon.socket"
+        "runtime-modules-boot.service"
+      ];
+      # The cache of root's own shell.
+      environment.HOME = "/root";
+      serviceConfig = {
+        Type = "oneshot";
+        ExecStart = "${program} prefetch --low-memory ${lib.escapeShellArgs cfg.prefetch}";
+        Nice = 19;
+        CPUSchedulingPolicy = "idle";
+        IOSchedulingClass = "idle";
+      };
+      # A switch neither waits for it nor ends it: it may be what the switch is about.
+      restartIfChanged = false;
+      stopIfChanged = false;
+    };
+    systemd.timers.runtime-modules-prefetch = lib.mkIf (cfg.prefetch != [ ]) {
+      description = "Evaluates and builds runtime modules ahead, after boot and every day";
+      wantedBy = [ "timers.target" ];
+      timerConfig = {
+        OnBootSec = "5min";
+        OnUnitActiveSec = "1d";
+        RandomizedDelaySec = "5min";
+      };
+    };
+
     # Every switch runs this, the program's own ones too: it knows those. Nothing was ever turned on where there is no
     # state; and a system must come up even if this fails.
     system.activationScripts.runtimeModules = {

@@ -17,6 +17,7 @@ let
   oldest = "24.05";
 
   where = entry: lib.concatStringsSep " and " entry.declared;
+  unknown = lib.subtractLists (map (entry: entry.name) (cfg.registry ++ outputs)) cfg.prefetch;
   declared = builtins.listToAttrs (map (entry: lib.nameValuePair entry.name entry) cfg.registry);
 in
 {
@@ -46,6 +47,12 @@ in
         message =
           "services.runtimeModules.flakeUrl is ${pure.show cfg.flakeUrl}, which means another place in every folder "
           + "that the program is called from. Name the whole place, for example \"git+file:///etc/nixos\".";
+      }
+      {
+        assertion = unknown == [ ];
+        message =
+          "services.runtimeModules.prefetch names ${lib.concatMapStringsSep " and " builtins.toJSON unknown}, "
+          + "and there is no such module. Declare it in services.runtimeModules.modules, or take it off that list.";
       }
       {
         assertion = config.system.switch.enable or true;

@@ -109,6 +109,23 @@ in
       '';
     };
 
+    prefetch = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [
+        "printing"
+        "rt.podman"
+      ];
+      description = ''
+        Modules that are evaluated and built ahead, each by itself, a while after boot and once a day: to turn one of them
+        on then only activates it. What is built stays in the store for as long as it is of use (`runtime-module cache`).
+        It takes the time and memory of an evaluation for each, at the lowest priority.
+
+        What is built serves everybody; the evaluation itself only root, who is the one that did it: a user's own
+        cache has what `runtime-module prefetch` was told by that user.
+      '';
+    };
+
     onFailedUnits = mkOption {
       type = types.enum [
         "rollback"

@@ -28,6 +28,10 @@ let
       script = ./toggle.py;
       toggled = [ "web" ];
     };
+    prefetch = {
+      script = ./prefetch.py;
+      toggled = [ "web" ];
+    };
     failing-unit = {
       script = ./failing-unit.py;
       toggled = [ "failing" ];

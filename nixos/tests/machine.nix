@@ -31,6 +31,7 @@ in
       flake = self;
       host = "vm";
       restoreAtBoot = true;
+      prefetch = [ "web" ];
       inherit modules;
     };
 

@@ -11,8 +11,8 @@ use anyhow::Result;
 
 use super::{Ended, Outcome, Sharing};
 use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, read, text};
-use crate::libnix::{Evaluator, Libnix, NixError, Outputs, Position, print_to};
-use crate::timings::{Counters, milliseconds};
+use crate::libnix::{Evaluator, Libnix, NixError, Outputs, Position, print_to, touch_ahead};
+use crate::timings::milliseconds;
 
 /// Errors that the configuration makes, whoever evaluates it.
 const ITS_OWN: [&str; 10] = [
@@ -40,16 +40,39 @@ pub(super) struct Ground<'a> {
 }
 
 /// The whole of a child's life.
-pub(super) fn live(ground: &Ground<'_>, request: &Request, mut pipe: File) {
+pub(super) fn live(ground: &Ground<'_>, request: &Request, pipe: File) {
+    speak(ground, request, pipe, Vec::new);
+}
+
+/// The life of a child that evaluates the host itself, alone: another processor may help it. It tells which files it evaluated.
+pub(super) fn evaluate_host(
+    ground: &Ground<'_>,
+    request: &Request,
+    pipe: File,
+    files: impl FnOnce() -> Vec<String>,
+) {
+    if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
+        // Without it evaluation only takes longer.
+        let _ = touch_ahead();
+    }
+    speak(ground, request, pipe, files);
+}
+
+fn speak(
+    ground: &Ground<'_>,
+    request: &Request,
+    mut pipe: File,
+    files: impl FnOnce() -> Vec<String>,
+) {
     ground.libnix.store.reconnect(ground.source);
     let begun = Instant::now();
     let (result, sharing) = evaluate(ground, request);
     let outcome = Outcome {
-        ended: ended(request, result),
         milliseconds: milliseconds(begun.elapsed()),
         bytes: own_memory("self"),
-        counters: Counters::default(),
         sharing,
+        files: files(),
+        ..Outcome::of(ended(request, result))
     };
     // Whoever should hear it is gone where this fails.
     let said = serde_json::to_vec(&outcome).map(|text| {

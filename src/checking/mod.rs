@@ -1,13 +1,14 @@
 //! Evaluating many things of one flake: a template process evaluates a host once and forks children, each of which
 //! evaluates one extension of it and ends.
 //!
-//! `work.rs` what is to be done; `template.rs` the template's role; `child.rs` what a child does; `alone.rs` an evaluator that
+//! `work.rs` what is to be done; `template.rs` the template's role; `forking.rs` its children; `child.rs` what a child does; `alone.rs` an evaluator that
 //! is no fork; `pool.rs` the client's side: which of them gets which job, and what comes of it; `rows.rs` what is told of each; `baseline.rs` comparing with an earlier run.
 //! Nothing is drawn here.
 
 mod alone;
 mod baseline;
 mod child;
+mod forking;
 mod pool;
 mod rows;
 mod template;
@@ -81,6 +82,9 @@ struct Outcome {
     /// Of this evaluation alone, without what the template had done.
     counters: Counters,
     sharing: Sharing,
+    /// The files that were evaluated, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    files: Vec<String>,
 }
 
 /// Whether packages were the host's own.

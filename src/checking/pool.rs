@@ -535,6 +535,7 @@ impl Outcome {
             bytes: 0,
             counters: crate::timings::Counters::default(),
             sharing: Sharing::default(),
+            files: Vec::new(),
         }
     }
 }

@@ -2,34 +2,43 @@
 //!
 //! It has one thread, since a fork copies no more than that: no logger thread, no signal thread, none of the collector's
 //! helpers (`GC_MARKERS=1`); libnix's own (fetching, building) are only there when it fetches or builds. Whether it is so is
-//! counted at each fork, and where it is not, the job is given back. One loop waits for the client and for all children.
+//! counted at each fork, and where it is not, the job is given back.
+//!
+//! Where children can use the host's packages, it evaluates the host itself. Where they cannot, next to nothing of that would be
+//! of use to them: then a child evaluates the host, and the template only reads the files that this took.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
-use unix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use anyhow::{Context as _, Result};
 use unix::sys::resource::{Resource, getrlimit, setrlimit};
-use unix::sys::signal::{Signal, kill};
-use unix::sys::wait::{WaitStatus, waitpid};
-use unix::unistd::Pid;
+use unix::sys::wait::waitpid;
 
-use super::child::{Ground, ended, live, own_memory};
-use super::{Ask, Ended, Job, Outcome, Say, Sharing};
-use crate::error::Failure;
+use super::child::{Ground, ended, evaluate_host, live, own_memory};
+use super::forking::{Child, Forking};
+use super::{Ask, Ended, Job, Outcome, Say};
 use crate::evaluation::{
     Evaluated, FlakeSource, ModuleRequest, Request, SYSTEM, Target, read, text,
 };
-use crate::libnix::{Event, Libnix, Settings, compute_only, evaluation_stack, fork_child};
+use crate::libnix::{
+    Evaluator, Event, Expression, Libnix, Settings, Subject, compute_only, evaluated_file,
+    evaluation_stack, fork_child,
+};
+use crate::registry::Registered;
 use crate::timings::{Counters, milliseconds};
 use crate::worker::{Greeting, send};
 
-/// How often children are looked at.
-const LOOK: Duration = Duration::from_millis(200);
+/// The verbosity at which libnix says which files it evaluates.
+const TALKATIVE: u8 = 4;
+
+/// Reads a file as evaluation will: what it has parsed stays.
+const IMPORT: Expression = Expression {
+    name: "import.nix",
+    text: "_: _: file: builtins.seq (import file) null",
+};
 
 /// Runs the role on stdin, which is a socket to the client.
 pub fn run() -> Result<()> {
@@ -81,7 +90,12 @@ fn request(
 
 fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Result<()> {
     // What libnix reports is said again by whatever fails of it, and nobody waits for the rest.
-    let libnix = Libnix::open(settings.clone(), |_: Event| {})?;
+    let files = Files::default();
+    let settings = &Settings {
+        verbosity: TALKATIVE,
+        ..settings.clone()
+    };
+    let libnix = Libnix::open(settings.clone(), files.listen())?;
     let evaluator = libnix.evaluator_here()?;
     let mut locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
     locked.extend(&flake.extra)?;
@@ -100,17 +114,23 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
         return Ok(());
     };
 
-    let begun = Instant::now();
     let asking = request(settings, flake, &host, Vec::new());
-    let value = evaluator.apply(&SYSTEM, &outputs, &text(&asking, false))?;
-    let mut evaluated = Evaluated::default();
-    let result = read(&value, &asking, &mut evaluated, |_| ()).and_then(|()| {
-        Ok((
-            value.get("registry")?,
-            wanted && value.get::<bool>("mayShare")?,
-        ))
-    });
-    let (registry, share) = match result {
+    let mut ground = Ground {
+        libnix: &libnix,
+        evaluator: &evaluator,
+        outputs: &outputs,
+        share: false,
+        source: &source,
+    };
+    let begun = Instant::now();
+    let (registry, mut outcome) = match registry(&ground, &asking).and_then(|(registry, share)| {
+        ground.share = wanted && share;
+        let outcome = match ground.share {
+            true => host_here(&ground, &asking)?,
+            false => host_apart(&ground, &asking, &files)?,
+        };
+        Ok((registry, outcome))
+    }) {
         Ok(found) => found,
         Err(error) => {
             return client.say(&Say::Failed {
@@ -118,36 +138,98 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
             });
         }
     };
-    let ground = Ground {
-        libnix: &libnix,
-        evaluator: &evaluator,
-        outputs: &outputs,
-        share,
-        source: &source,
-    };
-    let took = begun.elapsed();
+    if matches!(outcome.ended, Ended::Failed { .. }) {
+        return client.say(&Say::Failed {
+            ended: Box::new(outcome.ended),
+        });
+    }
+    outcome.milliseconds = milliseconds(begun.elapsed());
     let counters = counted(&ground)?;
+    if ground.share {
+        outcome.counters = counters.clone();
+    }
     client.say(&Say::Ready {
         registry,
-        outcome: Box::new(Outcome {
-            ended: Ended::Evaluated {
-                evaluated: Box::new(evaluated),
-            },
-            milliseconds: milliseconds(took),
-            bytes: own_memory("self"),
-            counters: counters.clone(),
-            sharing: Sharing::default(),
-        }),
+        outcome: Box::new(outcome),
     })?;
     let fork = |job: &Job| {
         let asking = request(settings, flake, &host, job.modules.clone());
         fork_child(&[], |pipe| live(&ground, &asking, pipe))
     };
-    Forking {
-        counters,
-        children: Vec::new(),
+    Forking::new(counters).work(client, fork)
+}
+
+/// The modules that the host has, and whether children may use its packages.
+fn registry(ground: &Ground<'_>, asking: &Request) -> Result<(Vec<Registered>, bool)> {
+    let asking = Request {
+        target: Target::Registry,
+        ..asking.clone()
+    };
+    let value = ground
+        .evaluator
+        .apply(&SYSTEM, ground.outputs, &text(&asking, false))?;
+    let mut evaluated = Evaluated::default();
+    read(&value, &asking, &mut evaluated, |_| ())?;
+    Ok((evaluated.registry, value.get("mayShare")?))
+}
+
+/// Evaluates the host in this process, where all that comes of it is of use to children.
+fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<Outcome> {
+    let value = ground
+        .evaluator
+        .apply(&SYSTEM, ground.outputs, &text(asking, false))?;
+    let mut evaluated = Evaluated::default();
+    read(&value, asking, &mut evaluated, |_| ())?;
+    Ok(Outcome {
+        bytes: own_memory("self"),
+        ..Outcome::of(Ended::Evaluated {
+            evaluated: Box::new(evaluated),
+        })
+    })
+}
+
+/// Has a child evaluate the host, and reads the files that it read: their syntax is all that is of use to others.
+fn host_apart(ground: &Ground<'_>, asking: &Request, files: &Files) -> Result<Outcome> {
+    let before = counted(ground)?;
+    let forked = fork_child(&[], |pipe| {
+        evaluate_host(ground, asking, pipe, || files.take());
+    })
+    .context("fork an evaluator")?;
+    let mut outcome = Child::alone(forked).wait(&before)?;
+    for file in std::mem::take(&mut outcome.files) {
+        // A file that cannot be read like this is read by whoever needs it.
+        let _ = import(ground.evaluator, &file);
     }
-    .work(client, fork)
+    Ok(outcome)
+}
+
+fn import(evaluator: &Evaluator, file: &str) -> Result<()> {
+    let value = evaluator.apply_to(&IMPORT, Subject::Nothing, file)?;
+    Ok(value.force()?)
+}
+
+/// The files that libnix evaluates.
+#[derive(Clone, Default)]
+struct Files(Arc<Mutex<Vec<String>>>);
+
+impl Files {
+    /// What libnix is to tell everything.
+    fn listen(&self) -> impl Fn(Event) + Send + Sync + 'static {
+        let files = self.clone();
+        move |event| {
+            if let (Some(file), Ok(mut files)) = (evaluated_file(&event), files.0.lock()) {
+                files.push(file.into());
+            }
+        }
+    }
+
+    /// Those since it was asked before.
+    fn take(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .map(|mut files| std::mem::take(&mut *files))
+            .unwrap_or_default()
+    }
 }
 
 /// What was counted so far: by a child, since libnix prints it to where a variable says, and ours is the client's.
@@ -170,13 +252,13 @@ fn counted(ground: &Ground<'_>) -> Result<Counters> {
 }
 
 /// The other end, read without waiting longer than for a line.
-struct Client {
-    socket: UnixStream,
+pub(super) struct Client {
+    pub(super) socket: UnixStream,
     heard: Vec<u8>,
 }
 
 impl Client {
-    fn say(&mut self, what: &Say) -> Result<()> {
+    pub(super) fn say(&mut self, what: &Say) -> Result<()> {
         send(&mut self.socket, what)
     }
 
@@ -193,7 +275,7 @@ impl Client {
     }
 
     /// Reads what is there; false at the end.
-    fn hear(&mut self) -> Result<bool> {
+    pub(super) fn hear(&mut self) -> Result<bool> {
         let mut bytes = [0; 1 << 16];
         let count = self
             .socket
@@ -204,7 +286,7 @@ impl Client {
     }
 
     /// What has been asked and is whole.
-    fn next(&mut self) -> Result<Option<Ask>> {
+    pub(super) fn next(&mut self) -> Result<Option<Ask>> {
         let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') else {
             return Ok(None);
         };
@@ -212,199 +294,5 @@ impl Client {
         serde_json::from_slice(&line)
             .map(Some)
             .context("read what is asked")
-    }
-}
-
-/// A child under way.
-struct Child {
-    id: usize,
-    pid: Pid,
-    output: File,
-    heard: Vec<u8>,
-    begun: Instant,
-    looked: Instant,
-    deadline: Option<Instant>,
-    bytes: Option<u64>,
-    /// The most memory that it was seen with.
-    most: u64,
-    /// Why it was killed.
-    killed: Option<Ended>,
-}
-
-struct Forking {
-    counters: Counters,
-    children: Vec<Child>,
-}
-
-impl Forking {
-    fn work(
-        mut self,
-        client: &mut Client,
-        fork: impl Fn(&Job) -> Result<crate::libnix::Forked, crate::libnix::ForkError>,
-    ) -> Result<()> {
-        loop {
-            while let Some(ask) = client.next()? {
-                match ask {
-                    Ask::Evaluate(job) => match fork(&job) {
-                        Ok(forked) => self.children.push(Child::new(&job, forked)),
-                        Err(error) => client.say(&not_forked(&job, &error.to_string()))?,
-                    },
-                    _ => bail!("a template opens one flake, and one host of it"),
-                }
-            }
-            let (asked, heard) = self.wait(client)?;
-            if asked && !client.hear()? {
-                self.children.iter().for_each(Child::kill);
-                return Ok(());
-            }
-            for index in heard.into_iter().rev() {
-                if !self.children[index].hear()? {
-                    let child = self.children.swap_remove(index);
-                    client.say(&Say::Done {
-                        id: child.id,
-                        outcome: Box::new(child.end(&self.counters)?),
-                    })?;
-                }
-            }
-            self.children.iter_mut().for_each(Child::look);
-        }
-    }
-
-    /// Waits for the client or a child: whether the client has said something, and which children, in their order.
-    fn wait(&self, client: &Client) -> Result<(bool, Vec<usize>)> {
-        let mut ends = vec![PollFd::new(client.socket.as_fd(), PollFlags::POLLIN)];
-        let outputs = self
-            .children
-            .iter()
-            .map(|child| PollFd::new(child.output.as_fd(), PollFlags::POLLIN));
-        ends.extend(outputs);
-        let patience = match self.children.is_empty() {
-            true => PollTimeout::NONE,
-            false => PollTimeout::try_from(LOOK).context("a fifth of a second fits")?,
-        };
-        match poll(&mut ends, patience) {
-            Ok(_) | Err(unix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error).context("wait for children"),
-        }
-        let spoke = |end: &PollFd<'_>| end.any().unwrap_or(false);
-        let heard = ends
-            .iter()
-            .skip(1)
-            .enumerate()
-            .filter(|(_, end)| spoke(end));
-        Ok((spoke(&ends[0]), heard.map(|(index, _)| index).collect()))
-    }
-}
-
-/// A job that nobody here can do.
-fn not_forked(job: &Job, why: &str) -> Say {
-    Say::Done {
-        id: job.id,
-        outcome: Box::new(Outcome {
-            ended: Ended::Failed {
-                failed: Failure::Internal.error(format!("fork an evaluator: {why}")),
-                position: None,
-                again: true,
-                builds: false,
-            },
-            milliseconds: 0.0,
-            bytes: 0,
-            counters: Counters::default(),
-            sharing: Sharing::default(),
-        }),
-    }
-}
-
-impl Child {
-    fn new(job: &Job, forked: crate::libnix::Forked) -> Self {
-        let now = Instant::now();
-        Self {
-            id: job.id,
-            pid: forked.pid,
-            output: forked.output,
-            heard: Vec::new(),
-            begun: now,
-            looked: now,
-            deadline: job
-                .seconds
-                .map(|seconds| now + Duration::from_secs_f64(seconds)),
-            bytes: job.bytes,
-            most: 0,
-            killed: None,
-        }
-    }
-
-    fn kill(&self) {
-        // It may have ended by itself.
-        let _ = kill(self.pid, Signal::SIGKILL);
-    }
-
-    /// Reads what is there; false at the end.
-    fn hear(&mut self) -> Result<bool> {
-        let mut bytes = [0; 1 << 16];
-        let count = self.output.read(&mut bytes).context("listen to a child")?;
-        self.heard.extend_from_slice(&bytes[..count]);
-        Ok(count > 0)
-    }
-
-    /// Ends it where it takes too long or is too large.
-    fn look(&mut self) {
-        let now = Instant::now();
-        if self.killed.is_some() {
-            return;
-        }
-        if self.deadline.is_some_and(|deadline| now > deadline) {
-            self.killed = Some(Ended::TimedOut);
-        }
-        if let Some(limit) = self.bytes
-            && now - self.looked >= LOOK
-        {
-            self.looked = now;
-            let bytes = own_memory(&self.pid.to_string());
-            self.most = self.most.max(bytes);
-            if bytes > limit {
-                self.killed = Some(Ended::TooLarge);
-            }
-        }
-        if self.killed.is_some() {
-            self.kill();
-        }
-    }
-
-    /// What came of it.
-    fn end(self, before: &Counters) -> Result<Outcome> {
-        let status = waitpid(self.pid, None).context("wait for a child")?;
-        let took = milliseconds(self.begun.elapsed());
-        let line = self
-            .heard
-            .split(|byte| *byte == b'\n')
-            .next()
-            .unwrap_or_default();
-        let died = |why: String| Outcome {
-            ended: Ended::Died { why },
-            milliseconds: took,
-            bytes: self.most,
-            counters: Counters::default(),
-            sharing: Sharing::default(),
-        };
-        if let Some(ended) = self.killed.clone() {
-            return Ok(Outcome {
-                ended,
-                ..died(String::new())
-            });
-        }
-        let Ok(mut outcome) = serde_json::from_slice::<Outcome>(line) else {
-            return Ok(died(match status {
-                WaitStatus::Signaled(_, signal, _) => format!("its evaluator died of {signal}"),
-                _ => "its evaluator ended without an answer".into(),
-            }));
-        };
-        let counted = self.heard.get(line.len()..).unwrap_or_default();
-        let counted = String::from_utf8_lossy(counted);
-        if serde_json::from_str::<Value>(counted.trim()).is_ok() {
-            outcome.counters = Counters::from_statistics(counted.trim()).since(before);
-            outcome.counters.peak_bytes = outcome.bytes;
-        }
-        Ok(outcome)
     }
 }

@@ -10,12 +10,25 @@ use crate::cli::Run;
 use crate::error::{Failed, describe, neutral};
 use crate::plan::{Decision, Situation, Wish, decide};
 
-/// Does it for each by itself, upon what is wanted now.
+/// Does it for each by itself, upon what is wanted now. One that fails is no reason to leave the others, but the first that
+/// does is what this ends with.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let mut done = Vec::new();
+    let mut failed = None;
     for name in names {
-        one(session, name)?;
-        done.push(name.clone());
+        match one(session, name) {
+            Ok(()) => done.push(name.clone()),
+            Err(error) => {
+                session.interrupts.check()?;
+                if failed.is_some() {
+                    tell(name, &error);
+                }
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     session.interrupts.settle();
     session.reporter.finish();
@@ -32,10 +45,14 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
 pub fn afterwards(session: &Session, names: &[String]) {
     for name in names {
         if let Err(error) = one(session, name) {
-            let Failed { message, .. } = describe(&error);
-            let _ = writeln!(std::io::stderr(), "prefetch {}: {message}", neutral(name));
+            tell(name, &error);
         }
     }
+}
+
+fn tell(name: &str, error: &anyhow::Error) {
+    let Failed { message, .. } = describe(error);
+    let _ = writeln!(std::io::stderr(), "prefetch {}: {message}", neutral(name));
 }
 
 fn one(session: &Session, name: &str) -> Result<()> {

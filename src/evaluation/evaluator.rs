@@ -26,6 +26,7 @@ use crate::error::Failed;
 use crate::fault::{Point, step};
 use crate::libnix::{
     Beside, Evaluator, Expression, Libnix, Locked, NixError, Outputs, Settings, Value, interrupt,
+    touch_ahead,
 };
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
@@ -69,6 +70,10 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
             let _ = events.send(Answer::Libnix { event });
         })
     })?;
+    if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
+        // Without it evaluation only takes longer.
+        let _ = touch_ahead();
+    }
     std::thread::spawn(move || {
         for _ in &mut signals {
             let _ = interrupt();

@@ -55,6 +55,14 @@ in
 {
   nothing-wrong = of { };
 
+  prefetch-unknown = of {
+    modules.web = { };
+    prefetch = [
+      "web"
+      "wbe"
+    ];
+  };
+
   flake-unset = of {
     flake = null;
     flakeUrl = "git+file:///etc/nixos";

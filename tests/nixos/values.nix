@@ -84,6 +84,13 @@ in
     inherit (hosts.server.config.systemd.services.runtime-modules-boot) after restartIfChanged wants;
     type = hosts.server.config.systemd.services.runtime-modules-boot.serviceConfig.Type;
   };
+  prefetch = {
+    command = lib.last (
+      lib.splitString "/bin/" hosts.server.config.systemd.services.runtime-modules-prefetch.serviceConfig.ExecStart
+    );
+    timer = hosts.server.config.systemd.timers.runtime-modules-prefetch.wantedBy;
+    nothing = hosts.desktop.config.systemd.services ? runtime-modules-prefetch;
+  };
   hook-is-there = lib.hasInfix "__switched" hosts.server.config.system.activationScripts.runtimeModules.text;
 
   gimp = has "gimp";

@@ -12,6 +12,8 @@ use super::REPOSITORY;
 pub struct Evidence {
     name: &'static str,
     begun: Instant,
+    /// What it runs: the tree may be another one by the time it ends.
+    commit: String,
 }
 
 impl Evidence {
@@ -20,27 +22,24 @@ impl Evidence {
         Self {
             name,
             begun: Instant::now(),
+            commit: if wanted() {
+                text("git", &["rev-parse", "HEAD"])
+            } else {
+                String::new()
+            },
         }
     }
 
     /// It has ended, and nothing was wrong. Short runs leave nothing behind.
     pub fn write(&self, found: &Value) {
-        if std::env::var_os("RUNTIME_MODULE_SOAK").is_none() {
+        if !wanted() {
             return;
         }
-        let text = |program: &str, arguments: &[&str]| {
-            let output = Command::new(program)
-                .args(arguments)
-                .current_dir(REPOSITORY)
-                .output();
-            let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
-            String::from_utf8_lossy(&output.stdout).trim().to_string()
-        };
         let cpu = fs::read_to_string("/proc/cpuinfo").expect("processors");
         let document = json!({
             "schema": 1,
             "case": self.name,
-            "commit": text("git", &["rev-parse", "HEAD"]),
+            "commit": self.commit,
             "program": text(super::PROGRAM, &["--version"]),
             "machine": {
                 "processors": cpu.lines().filter(|line| line.starts_with("processor")).count(),
@@ -52,4 +51,18 @@ impl Evidence {
         let path = format!("{REPOSITORY}/docs/evidence/soak-{}.json", self.name);
         fs::write(path, format!("{document:#}\n")).expect("the evidence");
     }
+}
+
+fn wanted() -> bool {
+    std::env::var_os("RUNTIME_MODULE_SOAK").is_some()
+}
+
+/// What a program prints.
+fn text(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(REPOSITORY)
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    String::from_utf8_lossy(&output.stdout).trim().to_string()
 }

@@ -51,7 +51,9 @@ in
       {
         assertion = unknown == [ ];
         message =
-          "services.runtimeModules.prefetch names ${lib.concatMapStringsSep " and " builtins.toJSON unknown}, "
+          "services.runtimeModules.prefetch names ${
+            lib.concatMapStringsSep " and " builtins.toJSON unknown
+          }, "
           + "and there is no such module. Declare it in services.runtimeModules.modules, or take it off that list.";
       }
       {

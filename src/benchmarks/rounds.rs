@@ -203,6 +203,7 @@ impl Course<'_> {
             }
         };
         self.reporter.round(Some(Round {
+            what: "bench",
             name: name.to_string(),
             done: self.done,
             share: share.clamp(0.0, 1.0),

@@ -23,7 +23,7 @@ use crate::registry::Registered;
 use crate::timings::Counters;
 
 pub use baseline::Baseline;
-pub use pool::Pool;
+pub use pool::{Pool, Standing, Told};
 pub use rows::{Regression, Row, Status, Summary};
 pub use template::run as template_role;
 pub use work::{Combinations, Limits, Shard, Work};

@@ -20,6 +20,26 @@ use crate::registry::Registered;
 use crate::timings::milliseconds;
 use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive, send};
 
+/// What is told while it goes on.
+pub enum Told {
+    /// Something is checked.
+    Row(Box<Row>),
+    /// It is so far.
+    Standing(Standing),
+}
+
+/// How far it is.
+pub struct Standing {
+    /// How much was checked.
+    pub done: usize,
+    /// How much there is to check, as far as is known.
+    pub known: usize,
+    /// How much of it is being evaluated.
+    pub under_way: usize,
+    /// The host that it is about.
+    pub host: String,
+}
+
 /// Everything under way.
 pub struct Pool<'a> {
     work: &'a Work,
@@ -79,11 +99,11 @@ struct Template {
 }
 
 impl<'a> Pool<'a> {
-    /// Checks everything, and says each row as it comes.
+    /// Checks everything; says each row as it comes, and how far it is.
     pub fn run(
         work: &'a Work,
         interrupts: &'a Interrupts,
-        mut tell: impl FnMut(Row),
+        mut tell: impl FnMut(Told),
     ) -> Result<Summary> {
         let begun = Instant::now();
         let (sayings, said) = channel();
@@ -98,17 +118,15 @@ impl<'a> Pool<'a> {
             skipped: 0,
         };
         let (mut checked, mut failed) = (0, 0);
-        let mut count = |row: Row| {
-            checked += 1;
-            failed += usize::from(row.is_bad());
-            tell(row);
-        };
         while pool.hosts.iter().any(|host| host.stage != Stage::Done) {
             pool.fill()?;
+            tell(Told::Standing(pool.standing(checked)));
             let (host, said) = pool.said.recv().context("wait for an evaluation")?;
             interrupts.check()?;
             for row in pool.hear(host, said)? {
-                count(row);
+                checked += 1;
+                failed += usize::from(row.is_bad());
+                tell(Told::Row(Box::new(row)));
             }
             pool.advance();
         }
@@ -119,6 +137,17 @@ impl<'a> Pool<'a> {
             skipped: pool.skipped,
             milliseconds: milliseconds(begun.elapsed()),
         })
+    }
+
+    /// How far it is: of each host itself and what is known of its modules so far.
+    fn standing(&self, done: usize) -> Standing {
+        let now = self.hosts.iter().find(|host| host.stage != Stage::Done);
+        Standing {
+            done,
+            known: self.hosts.len() + self.tasks.len(),
+            under_way: self.busy,
+            host: now.and_then(|host| host.name.clone()).unwrap_or_default(),
+        }
     }
 
     /// Gives every free slot something to do: what is ready first, so that a host ends before the next one begins.

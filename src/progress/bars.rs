@@ -42,7 +42,7 @@ impl Bars {
         }
     }
 
-    /// The one line of a benchmark.
+    /// The one line of a benchmark or a check.
     fn draw_bench(&mut self, round: Option<&Round>) {
         let Some(round) = round else {
             if let Some(bar) = self.bench.take() {
@@ -53,7 +53,7 @@ impl Bars {
         };
         let bar = self.bench.get_or_insert_with(|| {
             let bar = self.screen.add(ProgressBar::new(STEPS));
-            bar.set_prefix("bench");
+            bar.set_prefix(round.what);
             bar
         });
         let message = round_message(round);
@@ -145,6 +145,11 @@ impl Renderer for Bars {
                 self.print(&format!("{warning} {text}"));
             }
             Notice::Note(text) | Notice::Message(text) => self.print(text),
+            Notice::Row(text) => self.screen.suspend(|| {
+                use std::io::Write as _;
+                // A terminal that is gone is noticed elsewhere.
+                let _ = std::io::stdout().write_all(text.as_bytes());
+            }),
             Notice::BuildLine(name, line) => {
                 let name = self.paint(console::Style::new().cyan(), &format!("{name}>"));
                 self.print(&format!("{name} {line}"));

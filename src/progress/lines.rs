@@ -83,7 +83,7 @@ fn line(notice: &Notice, model: &Model) -> Option<String> {
         Notice::Warning(text) => format!("warning: {text}"),
         Notice::Note(text) | Notice::Message(text) => text.clone(),
         Notice::Switch(text) => format!("activate: {text}"),
-        Notice::BuildPhase(..) => return None,
+        Notice::BuildPhase(..) | Notice::Row(_) => return None,
     })
 }
 
@@ -115,13 +115,14 @@ fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
     }
 }
 
-/// A sign of life in a long benchmark.
+/// A sign of life in a long benchmark or check.
 fn still_measuring(round: &Round) -> String {
     let left = round
         .left
         .map_or_else(String::new, |left| format!(", {} left", duration(left)));
     format!(
-        "bench: {:.0} %{left}, now {}",
+        "{}: {:.0} %{left}, now {}",
+        round.what,
         round.share * 100.0,
         round.name
     )
@@ -159,6 +160,8 @@ impl Renderer for Events {
             Notice::Note(text) => json!({"event": "note", "text": text}),
             Notice::Message(text) => json!({"event": "message", "text": text}),
             Notice::Switch(line) => json!({"event": "switch-line", "line": line}),
+            // Rows are only said to who draws.
+            Notice::Row(_) => return,
         };
         event["schema"] = json!(1);
         say(&event.to_string());
@@ -168,7 +171,7 @@ impl Renderer for Events {
         let event = if let Some(round) = &model.round {
             json!({
                 "schema": 1,
-                "event": "bench",
+                "event": round.what,
                 "name": round.name,
                 "done": round.done,
                 "share": (round.share * 1e3).round() / 1e3,

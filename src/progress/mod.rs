@@ -40,17 +40,21 @@ enum Report {
     /// A line of the switch program.
     Switch(String),
     Note(String),
-    /// A benchmark goes on, or has ended.
+    /// Something that repeats goes on, or has ended.
     Round(Option<Round>),
+    /// A line of the result, while it comes.
+    Row(String),
     Finish(Sender<()>),
 }
 
-/// How far a benchmark is.
+/// How far a benchmark or a check is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Round {
-    /// What is being measured.
+    /// Which of them: `bench`, `check`.
+    pub what: &'static str,
+    /// What is being done.
     pub name: String,
-    /// How many measurements were made.
+    /// How often it was done.
     pub done: u64,
     /// How much of it all is done, from 0 to 1.
     pub share: f64,
@@ -115,6 +119,7 @@ pub struct Reporter {
     reports: Sender<Report>,
     shared: Arc<Shared>,
     started: Instant,
+    draws: bool,
 }
 
 /// What is kept beside the picture.
@@ -146,6 +151,7 @@ impl Reporter {
             reports,
             shared: Arc::default(),
             started: Instant::now(),
+            draws: style.kind == Kind::Bars,
         })
     }
 
@@ -155,6 +161,7 @@ impl Reporter {
             reports: channel().0,
             shared: Arc::default(),
             started: Instant::now(),
+            draws: false,
         }
     }
 
@@ -226,7 +233,17 @@ impl Reporter {
         self.say(Report::Switch(line.to_string()));
     }
 
-    /// A benchmark is so far; none: it has ended.
+    /// Whether the terminal is drawn upon: then nobody else may write to it.
+    pub fn draws(&self) -> bool {
+        self.draws
+    }
+
+    /// A line of the result, for stdout, where it is the terminal that is drawn upon.
+    pub fn row(&self, text: impl Into<String>) {
+        self.say(Report::Row(text.into()));
+    }
+
+    /// A benchmark or a check is so far; none: it has ended.
     pub fn round(&self, round: Option<Round>) {
         self.say(Report::Round(round));
     }
@@ -237,6 +254,7 @@ impl Reporter {
             reports: channel().0,
             shared: Arc::default(),
             started: Instant::now(),
+            draws: false,
         }
     }
 

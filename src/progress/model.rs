@@ -12,6 +12,8 @@ use crate::timings::Phase;
 /// Something that is said once and stays on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
+    /// A line of the result, ready for stdout.
+    Row(String),
     /// A phase begins.
     Begun(Phase),
     /// A phase has ended.
@@ -191,6 +193,7 @@ impl Model {
                 Vec::new()
             }
             Report::Note(text) => vec![Notice::Note(clean(&text))],
+            Report::Row(text) => vec![Notice::Row(text)],
             Report::Finish(_) => Vec::new(),
         }
     }

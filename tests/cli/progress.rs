@@ -318,6 +318,34 @@ fn bars_are_seen_and_leave_nothing_behind() {
 }
 
 #[test]
+fn a_check_shows_how_far_it_is_below_its_rows() {
+    let name = "a_check_shows_how_far_it_is_below_its_rows";
+    if !has(name, "tmux") {
+        return;
+    }
+    for columns in [80, 200] {
+        let env = TestEnv::new();
+        let command = format!("{PROGRAM} check hello endless-loop --workers 2 --timeout 5");
+        let terminal = Terminal::start(&env, columns, &command);
+        terminal.until("box with hello");
+        terminal.until("2 of 3, 1 at work on box");
+        let screen = terminal.screen();
+        let lines: Vec<&str> = screen.lines().filter(|line| !line.is_empty()).collect();
+        assert!(
+            lines.last().is_some_and(|line| line.starts_with("check ")
+                && line.contains(" 67 %")
+                && line.chars().count() <= columns as usize),
+            "{screen}"
+        );
+        assert_eq!(terminal.end(), "code 3", "{}", terminal.screen());
+        terminal.is_restored();
+        let screen = terminal.screen();
+        assert!(!screen.contains("at work"), "{screen}");
+        assert!(screen.contains("3 checked, 1 failed"), "{screen}");
+    }
+}
+
+#[test]
 fn ctrl_c_leaves_the_terminal_as_it_was() {
     let name = "ctrl_c_leaves_the_terminal_as_it_was";
     if !has(name, "tmux") {

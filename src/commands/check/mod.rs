@@ -3,14 +3,16 @@
 mod formats;
 mod people;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::{Printed, Session, list};
 use crate::cache::Ingredients;
-use crate::checking::{Baseline, Combinations, Limits, Pool, Row, Shard, Status, Summary, Work};
+use crate::checking::{
+    Baseline, Combinations, Limits, Pool, Row, Shard, Standing, Status, Summary, Told, Work,
+};
 use crate::cli::{Check, CheckCombinations, CheckFormat};
 use crate::error::{Failure, describe};
 use crate::evaluation::{
@@ -18,6 +20,7 @@ use crate::evaluation::{
 };
 use crate::libnix::{Event, Libnix};
 use crate::plan::Situation;
+use crate::progress::Round;
 use crate::realise::{query, realise};
 use crate::record::Pin;
 use crate::session::memory;
@@ -62,10 +65,16 @@ pub fn run(session: &Session, args: &Check) -> Result<()> {
         .build
         .then(|| Builder::new(session, &pin))
         .transpose()?;
-    output.begin()?;
+    output.begin(session)?;
     let mut broken = None;
     let mut extra = 0;
-    let mut summary = Pool::run(&work, &session.interrupts, |mut row| {
+    let mut summary = Pool::run(&work, &session.interrupts, |told| {
+        let mut row = match told {
+            Told::Row(row) => *row,
+            Told::Standing(standing) => {
+                return session.reporter.round(Some(round(&standing, &work)));
+            }
+        };
         let was_bad = row.is_bad();
         if let Some(builder) = builder.as_ref().filter(|_| row.status == Status::Ok) {
             builder.build(&mut row);
@@ -77,10 +86,11 @@ pub fn run(session: &Session, args: &Check) -> Result<()> {
             output.notes.push(note);
         }
         extra += usize::from(row.is_bad() && !was_bad);
-        if let Err(error) = output.row(row) {
+        if let Err(error) = output.row(session, row) {
             broken.get_or_insert(error);
         }
     })?;
+    session.reporter.round(None);
     summary.failed += extra;
     broken.map_or(Ok(()), Err)?;
     output.end(session, &summary)
@@ -234,20 +244,21 @@ struct Output {
 }
 
 impl Output {
-    fn begin(&self) -> Result<()> {
+    fn begin(&self, session: &Session) -> Result<()> {
         match self.format {
-            CheckFormat::Table => say(&people::head()),
+            CheckFormat::Table => say_beside(session, people::head()),
             _ => Ok(()),
         }
     }
 
-    fn row(&mut self, row: Row) -> Result<()> {
+    fn row(&mut self, session: &Session, row: Row) -> Result<()> {
         match self.format {
-            CheckFormat::Table => say(&people::row(&row))?,
-            CheckFormat::Jsonl => {
-                say(&(serde_json::to_string(&row).context("write JSON")? + "\n"))?
-            }
-            CheckFormat::Github => say(&formats::github(&row))?,
+            CheckFormat::Table => say_beside(session, people::row(&row))?,
+            CheckFormat::Jsonl => say_beside(
+                session,
+                serde_json::to_string(&row).context("write JSON")? + "\n",
+            )?,
+            CheckFormat::Github => say_beside(session, formats::github(&row))?,
             _ => {}
         }
         self.rows.push(row);
@@ -288,6 +299,39 @@ impl Output {
             CheckFormat::Json => Err(anyhow::Error::from(failed).context(Printed)),
             _ => Err(failed.into()),
         }
+    }
+}
+
+/// Writes a part of the result while it goes on: where stdout is the terminal that is drawn upon, by who draws.
+fn say_beside(session: &Session, text: String) -> Result<()> {
+    if session.reporter.draws() && std::io::stdout().is_terminal() {
+        session.reporter.row(text);
+        return Ok(());
+    }
+    say(&text)
+}
+
+/// How far it is, as the bar has it.
+fn round(standing: &Standing, work: &Work) -> Round {
+    let more = match work.combinations {
+        Combinations::Pairs => ", then pairs",
+        Combinations::Together => "",
+    };
+    let Standing {
+        done,
+        known,
+        under_way,
+        host,
+    } = standing;
+    Round {
+        what: "check",
+        name: match host.as_str() {
+            "" => "opens the flake".into(),
+            host => format!("{done} of {known}{more}, {under_way} at work on {host}"),
+        },
+        done: *done as u64,
+        share: *done as f64 / (*known).max(1) as f64,
+        left: None,
     }
 }
 

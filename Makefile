@@ -43,7 +43,7 @@ format: ## Formats Rust and Nix files.
 	cargo fmt --all
 	FORMAT=1 cargo test --quiet --test nix_files
 
-docs: ## Writes docs/modules.md anew, from the options.
+docs: ## Writes docs/modules.md and docs/errors.md anew, from options and messages.
 	@scripts/docs
 
 clean: ## Removes what was built here; the cache stays.

@@ -262,6 +262,9 @@ pub enum Command {
     /// Prints where tests can inject faults
     #[command(name = "__faults", hide = true)]
     Faults,
+    /// Prints docs/errors.md
+    #[command(name = "__errors", hide = true)]
+    Errors,
 }
 
 /// A shell that there are completions for.

@@ -3,9 +3,13 @@
 //! An error that a person can act on is a [`Failed`]: what was tried and why it failed, what there is to know about it,
 //! and what to do next. It travels inside `anyhow::Error`; `main` prints it once.
 
+mod table;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use table::{Row, TABLE};
 
 /// How a run may end other than well. The numbers are a promise to scripts (see README).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +40,46 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// All kinds.
+    pub const ALL: [Self; 11] = [
+        Self::Internal,
+        Self::Usage,
+        Self::Evaluation,
+        Self::Build,
+        Self::Refused,
+        Self::Returned,
+        Self::UnitsFailed,
+        Self::Stranded,
+        Self::RebootNeeded,
+        Self::NotActive,
+        Self::Interrupted,
+    ];
+
+    /// How it is called in JSON.
+    pub fn name(self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|name| name.as_str().map(String::from))
+            .unwrap_or_default()
+    }
+
+    /// What it means, in a few words.
+    pub fn means(self) -> &'static str {
+        match self {
+            Self::Internal => "something that nobody foresaw",
+            Self::Usage => "wrong usage, or an unknown module",
+            Self::Evaluation => "evaluation failed (for `check`: at least one module failed)",
+            Self::Build => "a build or a fetch failed",
+            Self::Refused => "refused, for a reason that can be removed",
+            Self::Returned => "activation failed; the previous system is active again",
+            Self::UnitsFailed => "active, but some units failed",
+            Self::Stranded => "activation failed, and so did the return",
+            Self::RebootNeeded => "not activated: a reboot is needed",
+            Self::NotActive => "`status NAME`: not every module is active",
+            Self::Interrupted => "interrupted before activation",
+        }
+    }
+
     /// The exit code.
     pub fn code(self) -> u8 {
         match self {
@@ -130,6 +174,9 @@ pub fn neutral(text: &str) -> String {
 }
 
 #[cfg(test)]
+mod whole;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -155,21 +202,8 @@ mod tests {
 
     #[test]
     fn each_kind_has_a_code_of_its_own() {
-        use Failure::*;
-        let all = [
-            Internal,
-            Usage,
-            Evaluation,
-            Build,
-            Refused,
-            Returned,
-            UnitsFailed,
-            Stranded,
-            RebootNeeded,
-            NotActive,
-            Interrupted,
-        ];
-        let codes: std::collections::BTreeSet<u8> = all.iter().map(|kind| kind.code()).collect();
-        assert_eq!(codes.len(), all.len());
+        let codes: std::collections::BTreeSet<u8> =
+            Failure::ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(codes.len(), Failure::ALL.len());
     }
 }

@@ -20,6 +20,11 @@ pub struct Realised {
     pub missing: Missing,
 }
 
+/// Why builds fail most, and what to do about it.
+pub fn known_failures() -> &'static [(&'static [&'static str], &'static str)] {
+    failures::KNOWN
+}
+
 /// Asks what realising takes.
 pub fn query(libnix: &Libnix, derivations: &[Derivation], reporter: &Reporter) -> Result<Missing> {
     let paths = drvs(derivations);

@@ -6,6 +6,7 @@ mod boot;
 mod cache;
 mod change;
 mod check;
+mod errors;
 mod extras;
 mod history;
 mod list;
@@ -72,6 +73,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Status(args) => status::run(session, &args.names),
         Command::Bench(what) => bench::run(session, &what),
         Command::Faults => faults(),
+        Command::Errors => errors::run(),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { page } => shell::man(page.as_deref()),
         // Roles, which are no commands.

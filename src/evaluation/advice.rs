@@ -8,7 +8,7 @@ use crate::libnix::NixError;
 use crate::registry::nearest;
 
 /// Errors that are known by a text, and what to do about each.
-const KNOWN: &[(&[&str], &str)] = &[
+pub(super) const KNOWN: &[(&[&str], &str)] = &[
     (
         &["infinite recursion"],
         "a value depends on itself: look for a module that reads an option in order to decide what it imports, or to set that same option",

@@ -366,6 +366,11 @@ fn converse(
     }
 }
 
+/// What Nix and nixpkgs say most, and what to do about it.
+pub fn known_errors() -> &'static [(&'static [&'static str], &'static str)] {
+    advice::KNOWN
+}
+
 /// The names of what is evaluated, for messages.
 fn subject(request: &Request) -> String {
     let modules = request.modules.iter().map(|module| module.name.as_str());

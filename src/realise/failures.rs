@@ -11,7 +11,7 @@ use crate::progress::store_name;
 const LOG_LINES: usize = 15;
 
 /// Failures that are known by a text, and what to do about each.
-const KNOWN: &[(&[&str], &str)] = &[
+pub(super) const KNOWN: &[(&[&str], &str)] = &[
     (
         &["hash mismatch in fixed-output derivation"],
         "if what was fetched is what you want, put the hash that was got where the other one stands; else somebody changed the file",

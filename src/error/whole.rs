@@ -1,0 +1,145 @@
+//! The table of messages is whole: nothing is said that does not stand there.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+
+use super::table::{Row, TABLE};
+use crate::evaluation::known_errors;
+use crate::realise::known_failures;
+
+/// Whose words are those of the parser of the command line.
+const PARSER: [&str; 7] = [
+    "requires a subcommand",
+    "unrecognized subcommand",
+    "unexpected argument",
+    "invalid value '",
+    "required arguments were not provided",
+    "cannot be used with",
+    "values required for",
+];
+
+/// Whether a message reads like a row; there may be more before and behind it.
+fn fits(row: &Row, message: &str) -> bool {
+    let mut rest = message;
+    row.says.split('…').all(|part| match rest.find(part) {
+        Some(at) => {
+            rest = &rest[at + part.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+fn rows(message: &str) -> Vec<&'static Row> {
+    TABLE.iter().filter(|row| fits(row, message)).collect()
+}
+
+fn files(folder: &Path, ending: &str, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files(&path, ending, found);
+        } else if path.to_string_lossy().ends_with(ending) {
+            let text = fs::read_to_string(&path).expect("a text");
+            found.push((path.display().to_string(), text));
+        }
+    }
+}
+
+fn all(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    files(&top, ending, &mut found);
+    found
+}
+
+#[test]
+fn every_message_in_the_program_stands_in_the_table() {
+    let said =
+        Regex::new(r#"(?s)(?:\.error\(|\bfailure\()\s*(?:&?format!\(\s*)?"((?:[^"\\]|\\.)*)""#)
+            .expect("a pattern");
+    let lines = Regex::new(r"\\\n\s*").expect("a pattern");
+    let varying = Regex::new(r"\{[^}]*\}").expect("a pattern");
+    let mut missing = BTreeSet::new();
+    for (file, text) in all("src", ".rs") {
+        let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+        if file.ends_with("/tests.rs") || file.contains("/error/") {
+            continue;
+        }
+        for found in said.captures_iter(program) {
+            let text = lines.replace_all(&found[1], "");
+            let text = varying.replace_all(&text, "…").replace("\\\"", "\"");
+            // What only passes somebody else's words on.
+            if text.replace(['…', ':', ' '], "").is_empty() {
+                continue;
+            }
+            if rows(&text).is_empty() {
+                missing.insert(format!("{file}: {text}"));
+            }
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "not in src/error/table.rs: {missing:#?}"
+    );
+}
+
+#[test]
+fn every_message_that_a_test_has_seen_stands_in_the_table_with_its_exit_code() {
+    let code = Regex::new(r"(?m)^exit code (\d+)$").expect("a pattern");
+    let error =
+        Regex::new(r#"(?m)^(?:error: |    "message": ")(.*?)(?:",?)?$"#).expect("a pattern");
+    let mut missing = BTreeSet::new();
+    for (file, text) in all("tests/golden", ".txt") {
+        let code = code.captures(&text).and_then(|found| found[1].parse().ok());
+        let Some(found) = error.captures(&text) else {
+            continue;
+        };
+        let message = &found[1];
+        let parser = PARSER.iter().any(|words| message.contains(words));
+        let right = |row: &&Row| code.is_none_or(|code: u8| row.kind.code() == code);
+        if !parser && !rows(message).iter().any(right) {
+            missing.insert(format!("{file}: {code:?} {message}"));
+        }
+    }
+    assert!(
+        missing.is_empty(),
+        "not in src/error/table.rs: {missing:#?}"
+    );
+}
+
+#[test]
+fn every_row_is_said_by_something() {
+    let program: String = all("src", ".rs")
+        .into_iter()
+        .filter(|(file, _)| !file.contains("/error/"))
+        .map(|(_, text)| text)
+        .collect();
+    let mut seen = program.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (_, text) in all("tests/golden", ".txt") {
+        seen.push_str(&text);
+    }
+    let said = |row: &&Row| {
+        let mut parts = row.says.split('…').map(str::trim);
+        parts.all(|part| seen.contains(part))
+    };
+    let unsaid: Vec<&str> = TABLE
+        .iter()
+        .filter(|row| !said(row))
+        .map(|row| row.says)
+        .collect();
+    assert!(unsaid.is_empty(), "nobody says: {unsaid:#?}");
+}
+
+#[test]
+fn what_nix_says_is_known_by_texts_that_differ() {
+    let mut texts: BTreeSet<&str> = BTreeSet::new();
+    for (known, hint) in known_errors().iter().chain(known_failures()) {
+        assert!(!known.is_empty() && !hint.is_empty());
+        texts.extend(known.iter().copied());
+    }
+    assert!(texts.len() > 30, "{texts:?}");
+}

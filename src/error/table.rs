@@ -47,6 +47,10 @@ pub const TABLE: &[Row] = &[
     row(Usage, "there is no manual page …", "`__man`, with which packages are made, was asked for a page of another name.", "`runtime-module __man` lists the pages."),
     row(Usage, "read the baseline …", "The file of `--baseline` is not there or is none.", "`runtime-module check --format jsonl > FILE` makes one."),
     row(Usage, "RUNTIME_MODULE_FAULT=…: no fault is called that", "The variable, which is for tests, names no fault.", "Unset it. In a debug build `runtime-module __faults` lists what there is."),
+    row(Usage, "--module …: there is no such file", "The extra module is to be a file, and there is none.", "Name a file, or a module of a flake: `REF#ATTR`."),
+    row(Usage, "--module …: that flake has no such module", "The flake was had, and has nothing of that name.", "Take one of those that are offered."),
+    row(Usage, "there is no specialisation '…'", "The configuration declares no specialisation of this name.", "Take one of those that are offered."),
+    row(Usage, "… says nothing where nothing is evaluated", "The option says how to evaluate, and this command evaluates nothing.", "Leave it out."),
     // bench
     row(Usage, "read the path …: …", "An attribute path cannot be parsed.", "Names are parted by dots; quote one that has a dot in it: `'systemd.units.\"sshd.service\".text'`."),
     row(Usage, "there is no '…'", "The value to measure is not there.", "Take one of the names that are offered."),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json, and of docs/benchmarks.md, made from
-docs/evidence/tables-*.json.
+"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json, of docs/benchmarks.md, made from
+docs/evidence/tables-*.json, and of docs/reliability.md, made from docs/evidence/soak-*.json.
 
     scripts/figures.py --write     puts them into the pages
     scripts/figures.py --verify    fails where a page says something else
@@ -119,6 +119,43 @@ def repetitions():
     )
 
 
+def soaked():
+    """What long runs have found."""
+    text = "| what | how often | what was wrong | of commit |\n|---|---:|---:|---|\n"
+
+    def row(case, what, often, wrong):
+        path = EVIDENCE / f"soak-{case}.json"
+        if not path.exists():
+            return f"| {what} | none yet | | |\n"
+        document = json.loads(path.read_text())
+        found = document.get("found", document)
+        commit = f"`{document['commit'][:7]}`, [more](evidence/soak-{case}.json)"
+        return f"| {what} | {often(found):,} | {wrong(found):,} | {commit} |\n"
+
+    text += row("crashes", "processes killed at a step or a write, by lot", lambda f: f["crashes"], lambda f: f["inconsistent"])
+    text += row("writes", "writes cut short, by a full disk or a kill", lambda f: f["cuts"], lambda f: f["inconsistent"])
+    text += row("load", "transactions in a row", lambda f: f["transactions"], lambda f: 0)
+    text += row("fuzz", "inputs to what reads files and messages", lambda f: sum(one["inputs"] for one in f["targets"]),
+                lambda f: sum(one["result"] != "passed" for one in f["targets"]))
+    path = EVIDENCE / "soak-load.json"
+    if not path.exists():
+        return text
+    load = json.loads(path.read_text())["found"]
+    text += "\n| under load | at first | at last |\n|---|---:|---:|\n"
+    first, last = load["leastMilliseconds"].values()
+    text += f"| time of a transaction, the least of a fifth of them | {first:.0f} ms | {last:.0f} ms |\n"
+    first, last = load["medianEvaluatorPeakBytes"].values()
+    text += f"| the evaluator's peak memory, median | {first / 1e6:.1f} MB | {last / 1e6:.1f} MB |\n"
+    for name, words in (("files", "files"), ("roots", "roots"), ("keptBytes", "bytes of state, history and logs")):
+        first, last = load[name].values()
+        text += f"| {words} | {first:,} | {last:,} |\n"
+    for point, before in load["heldBefore"].items():
+        after = load["heldAfter"][point]
+        text += f"| file descriptors of the {point.split('.')[0]} | {before['descriptors']} | {after['descriptors']} |\n"
+        text += f"| peak memory of the {point.split('.')[0]} | {before['peakKilobytes'] / 1e3:.1f} MB | {after['peakKilobytes'] / 1e3:.1f} MB |\n"
+    return text
+
+
 def page(path, figures):
     """A page with its figures in their place."""
     before, rest = path.read_text().split(BEGIN)
@@ -129,6 +166,7 @@ def main():
     pages = {
         TOP / "docs/performance.md": table().rstrip("\n") + "\n",
         TOP / "docs/benchmarks.md": tables().rstrip("\n") + "\n",
+        TOP / "docs/reliability.md": soaked(),
         TOP / "README.md": chosen(),
     }
     if sys.argv[1:] == ["--write"]:

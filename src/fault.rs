@@ -11,6 +11,8 @@
 //!   and let go), `eio` or `enospc` (the step fails so; after the step: it was done, and says that it failed).
 //! - For points that write: `short=N` (N bytes are written, then no space is left), `cut=N` (N bytes are written, then we
 //!   are killed).
+//!
+//! Where several are due at one place all happen, in their order: `P:before:stop,P:before:eio` can be seen, and then fails.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -49,7 +51,7 @@ macro_rules! points {
 }
 
 // The first part of a name is the process that passes the point: client, evaluator, relay, activator. Files are written by
-// the activator, but for the request, which is the relay's.
+// the activator, but for the request, which is the relay's, and the cache, which is the client's.
 points! {
     Plan "client.plan" Step "The client reads the situation and makes a plan."
     Elevate "client.elevate" Step "The client starts the activator, which waits."
@@ -94,6 +96,9 @@ points! {
     WriteWanted "write.wanted" Write "What is wanted over reboots."
     WriteLog "write.log" Write "A remark of ours in the log of a switch."
     WriteOutcome "write.outcome" Write "The outcome."
+    CacheResult "cache.result" Write "A result of evaluation, into the cache, by the client."
+    CacheRoot "cache.root" Write "What a root of the cache keeps, by the client."
+    CacheEstimate "cache.estimate" Write "How an evaluation went, into the cache, by the client."
 }
 
 impl Point {
@@ -208,14 +213,15 @@ pub fn step<T, E: From<io::Error>>(
 /// Writes all of `bytes` into a file.
 pub fn write(point: Point, file: &mut File, bytes: &[u8]) -> io::Result<()> {
     pass(point, Side::Before)?;
-    match due(point, Side::After, |fault| {
+    let breaks = due(point, Side::After, |fault| {
         matches!(fault, Fault::Short(_) | Fault::Cut(_))
-    }) {
-        Some(Fault::Short(length)) => {
+    });
+    match breaks.first() {
+        Some(&Fault::Short(length)) => {
             file.write_all(&bytes[..length.min(bytes.len())])?;
             return Err(no_space());
         }
-        Some(Fault::Cut(length)) => {
+        Some(&Fault::Cut(length)) => {
             file.write_all(&bytes[..length.min(bytes.len())])?;
             die();
         }
@@ -225,33 +231,40 @@ pub fn write(point: Point, file: &mut File, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn pass(point: Point, side: Side) -> io::Result<()> {
-    match due(point, side, |fault| {
+    let faults = due(point, side, |fault| {
         !matches!(fault, Fault::Short(_) | Fault::Cut(_))
-    }) {
-        Some(Fault::Kill) => die(),
-        // Going on when let go.
-        Some(Fault::Stop) => drop(raise(Signal::SIGSTOP)),
-        Some(Fault::Io) => return Err(io::Error::from(unix::errno::Errno::EIO)),
-        Some(Fault::NoSpace) => return Err(no_space()),
-        Some(Fault::Short(_) | Fault::Cut(_)) | None => {}
+    });
+    for fault in faults {
+        match fault {
+            Fault::Kill => die(),
+            // Going on when let go.
+            Fault::Stop => drop(raise(Signal::SIGSTOP)),
+            Fault::Io => return Err(io::Error::from(unix::errno::Errno::EIO)),
+            Fault::NoSpace => return Err(no_space()),
+            Fault::Short(_) | Fault::Cut(_) => {}
+        }
     }
     Ok(())
 }
 
-/// The fault of this kind that is due now.
-fn due(point: Point, side: Side, kind: impl Fn(Fault) -> bool) -> Option<Fault> {
+/// The faults of this kind that are due now, in the order in which they were named.
+fn due(point: Point, side: Side, kind: impl Fn(Fault) -> bool) -> Vec<Fault> {
     if !POSSIBLE {
-        return None;
+        return Vec::new();
     }
     let here = |armed: &&Armed| armed.point == point && armed.side == side && kind(armed.fault);
-    let mut found = None;
-    for armed in ARMED.get()?.iter().filter(here) {
+    let now = |armed: &Armed| {
         let passing = armed.passed.fetch_add(1, Ordering::SeqCst) + 1;
-        if armed.passing.is_none_or(|wanted| wanted == passing) {
-            found = found.or(Some(armed.fault));
-        }
+        let due = armed.passing.is_none_or(|wanted| wanted == passing);
+        due.then_some(armed.fault)
+    };
+    #[cfg(test)]
+    if let Some(found) = within::armed(|armed| armed.iter().filter(here).filter_map(now).collect())
+    {
+        return found;
     }
-    found
+    let armed = ARMED.get().map(Vec::as_slice).unwrap_or_default();
+    armed.iter().filter(here).filter_map(now).collect()
 }
 
 fn no_space() -> io::Error {
@@ -260,6 +273,8 @@ fn no_space() -> io::Error {
 
 /// Nothing of ours runs after this: no destructor, no handler.
 fn die() -> ! {
+    #[cfg(test)]
+    within::die();
     loop {
         let _ = raise(Signal::SIGKILL);
     }
@@ -277,6 +292,44 @@ pub fn table() -> String {
             format!("{}\t{kind}\t{what}\n", point.name())
         })
         .collect()
+}
+
+/// Faults in a unit test: only on the thread that asks for them, and without the death of the process.
+#[cfg(test)]
+pub mod within {
+    use std::cell::RefCell;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    use super::{Armed, parse};
+
+    thread_local! {
+        static HERE: RefCell<Option<Vec<Armed>>> = const { RefCell::new(None) };
+    }
+
+    struct Killed;
+
+    /// Does something with a fault on its way. None: it was killed. No destructor that tidies up is run by a kill, nor by
+    /// this where functions tidy up after errors, as ours do.
+    pub fn with<T>(fault: &str, doing: impl FnOnce() -> T) -> Option<T> {
+        HERE.set(Some(vec![parse(fault).expect("a fault")]));
+        let done = catch_unwind(AssertUnwindSafe(doing));
+        HERE.set(None);
+        match done {
+            Ok(done) => Some(done),
+            Err(why) if why.is::<Killed>() => None,
+            Err(why) => resume_unwind(why),
+        }
+    }
+
+    pub(super) fn armed<T>(look: impl FnOnce(&[Armed]) -> T) -> Option<T> {
+        HERE.with_borrow(|armed| armed.as_deref().map(look))
+    }
+
+    pub(super) fn die() {
+        if armed(|_| ()).is_some() {
+            resume_unwind(Box::new(Killed));
+        }
+    }
 }
 
 #[cfg(test)]

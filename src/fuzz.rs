@@ -12,10 +12,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::activation::{Machine, Profile, compare, unit_changes};
 use crate::baked::Baked;
 use crate::cache::{Estimate, Results};
 use crate::locations::Locations;
-use crate::record::{State, read_history};
+use crate::record::{State, outcome, read_history};
 use crate::worker::{Greeting, receive};
 use crate::{activation, evaluation};
 
@@ -33,7 +34,7 @@ pub struct Reader {
 }
 
 /// All of them.
-pub const READERS: [Reader; 11] = [
+pub const READERS: [Reader; 16] = [
     file("state", "run/runtime-modules/state.json", state),
     file("wanted", "var/lib/runtime-modules/wanted.json", state),
     file("history", "run/runtime-modules/history", history),
@@ -57,6 +58,15 @@ pub const READERS: [Reader; 11] = [
     message("activator-request", |_, bytes| {
         messages::<activation::Request>(bytes)
     }),
+    message("activator-answer", |_, bytes| {
+        messages::<activation::Answer>(bytes)
+    }),
+    file("outcome", "run/runtime-modules/log/1-1.outcome", told),
+    message("switch-output", |_, bytes| {
+        activation::read_switch_output(bytes)
+    }),
+    file("inhibitors", "system/switch-inhibitors", system),
+    file("unit", "system/etc/systemd/system/a.service", units),
 ];
 
 const fn file(name: &'static str, file: &'static str, read: fn(&Path, &[u8])) -> Reader {
@@ -101,6 +111,33 @@ fn history(root: &Path, _: &[u8]) {
 fn record(json: &[u8]) -> Vec<u8> {
     let head = format!("{} {:08x} ", json.len(), crc32fast::hash(json));
     [head.as_bytes(), json, b"\n"].concat()
+}
+
+fn told(root: &Path, _: &[u8]) {
+    if let Ok(Some(told)) = outcome::<activation::Answer>(&locations(root), "1-1") {
+        let sent = serde_json::to_vec(&told).expect("what was read can be written");
+        messages::<activation::Answer>(&[&sent[..], b"\n"].concat());
+    }
+}
+
+/// What is compared of a system before a switch to it.
+fn system(root: &Path, _: &[u8]) {
+    let locations = locations(root);
+    let machine = Machine::look(&locations, Some(&root.join("system")));
+    let findings = compare("enable hello", &Profile::of(&root.join("system")), &machine);
+    // Nothing differs from itself.
+    assert!(findings.objections.is_empty(), "{findings:?}");
+}
+
+/// What a switch will do to units.
+fn units(root: &Path, _: &[u8]) {
+    let _ = unit_changes(None, &root.join("system"), &locations(root));
+    let same = unit_changes(
+        Some(&root.join("system")),
+        &root.join("system"),
+        &locations(root),
+    );
+    assert!(same.user.is_empty(), "{same:?}");
 }
 
 fn config(root: &Path, _: &[u8]) {

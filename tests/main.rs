@@ -21,6 +21,7 @@ mod cli {
     mod explanations;
     mod extras;
     mod extremes;
+    mod failures;
     mod full_disk;
     mod interrupts;
     mod listing;

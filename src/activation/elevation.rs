@@ -21,12 +21,13 @@ const PROGRAMS: [(Elevate, &str, &[&str]); 3] = [
     (Elevate::Doas, "doas", &["--"]),
 ];
 
-/// Starts the activator, through a program that gives it rights if it has none and needs them.
-pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<Child> {
+/// Starts the activator, through a program that gives it rights if it has none and needs them. Says by which program.
+pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static str, Child)> {
     let own = std::env::current_exe().context("find our own executable")?;
     if geteuid().is_root() || !locations.is_real() {
         let mut command = Command::new(own);
-        return spawn(command.arg("__activate")).context("start the activator");
+        let child = spawn(command.arg("__activate")).context("start the activator")?;
+        return Ok(("the activator", child));
     }
     if elevate == Elevate::None {
         return Err(Failure::Refused
@@ -39,7 +40,10 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<Child> {
         let mut command = Command::new(program);
         match spawn(command.args(*arguments).arg(&own).arg("__activate")) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            started => return started.with_context(|| format!("start {program}")),
+            started => {
+                let child = started.with_context(|| format!("start {program}"))?;
+                return Ok((program, child));
+            }
         }
     }
     Err(Failure::Refused

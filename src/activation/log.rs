@@ -138,4 +138,23 @@ mod tests {
         assert_eq!(tail.lines(false), ["two"]);
         assert_eq!(tail.lines(true), ["three"]);
     }
+
+    #[test]
+    fn a_remark_that_is_cut_takes_no_other_line_with_it() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        for end in ["short", "cut"] {
+            for byte in 0.."a remark\n".len() {
+                let path = dir.path().join(format!("{end}-{byte}"));
+                std::fs::write(&path, "one\n").expect("written");
+                let mut file = open_log(&path).expect("opened");
+                let fault = format!("write.log:after:{end}={byte}");
+                crate::fault::within::with(&fault, || remark(&mut file, "a remark"));
+                remark(&mut file, "the next").expect("written");
+                let lines = Tail::open(&path).expect("opened").lines(true);
+                assert_eq!(lines[0], "one", "{fault}");
+                let last = lines.last().expect("a line");
+                assert!(last.ends_with("the next"), "{fault}: {lines:?}");
+            }
+        }
+    }
 }

@@ -24,6 +24,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,7 @@ pub use elevation::{become_user, drop_rights};
 pub use preflight::{Findings, Machine, Profile, compare, space};
 pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
 pub use relay::run as relay_role;
+pub use switch::read_output as read_switch_output;
 pub use units::{UnitChanges, unit_changes};
 
 /// What the activator is asked for.
@@ -111,13 +113,22 @@ pub struct Change {
 /// What the activator says.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
-enum Answer {
+pub enum Answer {
     /// A line of the switch program.
-    Line { line: String },
+    Line {
+        /// The line.
+        line: String,
+    },
     /// It has ended.
-    Done { activated: Box<Activated> },
+    Done {
+        /// How.
+        activated: Box<Activated>,
+    },
     /// It was not begun.
-    Refused { failed: Failed },
+    Refused {
+        /// Why.
+        failed: Failed,
+    },
 }
 
 /// How an activation ended.
@@ -229,9 +240,15 @@ impl Activated {
     }
 }
 
+/// How long the program that gave the rights may take to leave. What it does then (closing a session of PAM's, say) has
+/// nothing to do with us, and must not keep anybody waiting.
+const TO_LEAVE: Duration = Duration::from_secs(5);
+
 /// An activator that waits for its request. Nothing happens if it never comes.
 pub struct Activator {
     child: Option<Child>,
+    /// What was started, for people.
+    program: String,
     from: Box<dyn BufRead + Send>,
     to: Box<dyn Write + Send>,
 }
@@ -239,11 +256,12 @@ pub struct Activator {
 impl Activator {
     /// Starts one with the rights that it needs.
     pub fn start(elevate: Elevate, locations: &Locations) -> Result<Self> {
-        let mut child = elevation::start(elevate, locations)?;
+        let (program, mut child) = elevation::start(elevate, locations)?;
         let to = child.stdin.take().context("the activator has a stdin")?;
         let from = child.stdout.take().context("the activator has a stdout")?;
         let mut activator = Self {
             child: Some(child),
+            program: program.to_string(),
             from: Box::new(BufReader::new(from)),
             to: Box::new(to),
         };
@@ -262,6 +280,7 @@ impl Activator {
         let socket = UnixStream::from(socket);
         let mut activator = Self {
             child: None,
+            program: String::new(),
             from: Box::new(BufReader::new(socket.try_clone().context("share stdin")?)),
             to: Box::new(socket),
         };
@@ -276,7 +295,8 @@ impl Activator {
         Failure::Refused
             .error(match status {
                 Some(status) => {
-                    format!("get the rights to activate: the elevation program ended with {status}")
+                    let program = &self.program;
+                    format!("get the rights to activate: {program} ended with {status}")
                 }
                 None => "get the rights to activate: the activator is gone".to_string(),
             })
@@ -319,28 +339,43 @@ impl Activator {
         }
         let locations = Locations::new(&request.root, request.root.clone());
         reporter.note("lost sight of the activation, which goes on; waiting for its end");
-        for _ in 0..10 {
-            // It may not have taken the lock yet.
-            while holder(&locations).is_some() {
-                std::thread::sleep(log::GLANCE);
-            }
-            std::thread::sleep(log::GLANCE);
-        }
+        wait_for_end(&locations, &request.transaction);
         Ok(aftermath(&locations, &request.transaction))
     }
+}
+
+/// How long an activator may take to find its request, and how long from there to the lock.
+const TO_BEGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
+
+/// Waits until a transaction that nobody tells of has ended, as the lock, the history and its request show: it may have
+/// been begun by a relay that is dead, and has not taken the lock yet.
+fn wait_for_end(locations: &Locations, transaction: &str) {
+    let begun = Instant::now();
+    let mut still = Instant::now();
+    while recorded(locations, transaction).is_none() {
+        let asked_for = locations.request(transaction).exists() && begun.elapsed() < TO_BEGIN[0];
+        if asked_for || holder(locations).is_some() {
+            still = Instant::now();
+        } else if still.elapsed() >= TO_BEGIN[1] {
+            return;
+        }
+        std::thread::sleep(log::GLANCE);
+    }
+}
+
+/// The record of a transaction that has ended.
+fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
+    let history = read_history(locations).unwrap_or_default();
+    let is_it = |entry: &Entry| entry.transaction == transaction;
+    history.into_iter().rev().find(is_it)
 }
 
 /// What the state and the history say of a transaction whose activator is gone and left no outcome.
 fn aftermath(locations: &Locations, transaction: &str) -> Answer {
     let log = locations.log(transaction);
-    let history = read_history(locations).unwrap_or_default();
-    if let Some(entry) = history
-        .iter()
-        .rev()
-        .find(|entry| entry.transaction == transaction)
-    {
+    if let Some(entry) = recorded(locations, transaction) {
         return Answer::Done {
-            activated: Box::new(Activated::of(entry, log)),
+            activated: Box::new(Activated::of(&entry, log)),
         };
     }
     let pending = State::read(locations).ok().and_then(|state| state.pending);
@@ -362,8 +397,12 @@ impl Drop for Activator {
     fn drop(&mut self) {
         // Closing its stdin ends one that was never asked; the parent must not leave a zombie behind.
         self.to = Box::new(std::io::sink());
-        if let Some(child) = &mut self.child {
-            let _ = child.wait();
+        let begun = Instant::now();
+        while let Some(child) = &mut self.child
+            && matches!(child.try_wait(), Ok(None))
+            && begun.elapsed() < TO_LEAVE
+        {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }

@@ -331,6 +331,11 @@ fn plain(name: &str) -> String {
 
 /// Objects to a toplevel that lacks what every NixOS system has.
 pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
+    if !toplevel.exists() {
+        return Err(Failure::Refused
+            .error(format!("{purpose}: {} is not there any more", toplevel.display()))
+            .hint("it may have been collected; `runtime-module recover` with or without --finish takes the other one, and any switch by other means ends this too"));
+    }
     let missing: Vec<&str> = ESSENTIAL
         .into_iter()
         .filter(|name| !toplevel.join(name).exists())

@@ -17,7 +17,7 @@ use crate::error::{Failure, describe};
 use crate::fault::{self, Point, step};
 use crate::locations::Locations;
 use crate::record::{
-    create_log, forget_log, forget_outcome, hand_over, is_transaction, not_held, outcome,
+    create_log, forget_log, forget_outcome, hand_over, is_transaction, not_held, outcome, withdraw,
 };
 use crate::worker::{Greeting, receive, send};
 
@@ -87,11 +87,21 @@ fn relay(
         not_held(&locations)?;
     }
     drop(create_log(&locations.log(name))?);
-    step(Point::RelayRequest, || hand_over(&locations, name, request))?;
-    let vehicle = step(Point::RelayStart, || unit::start(name, &locations))?;
-    step(Point::RelayFollow, || {
+    step(Point::RelayRequest, || hand_over(&locations, name, request)).inspect_err(|_| {
+        withdraw(&locations, name);
+    })?;
+    let vehicle = match step(Point::RelayStart, || unit::start(name, &locations)) {
+        Ok(vehicle) => vehicle,
+        // Nobody can take it any more: nothing was begun.
+        Err(error) if withdraw(&locations, name) => return Err(error),
+        // Somebody has taken it all the same. What comes of it the client sees by itself.
+        Err(_) => return Ok(None),
+    };
+    let followed = step(Point::RelayFollow, || {
         follow(name, vehicle, &locations, gone, say)
-    })
+    });
+    // What has begun goes on without us, and is not to be called refused.
+    Ok(followed.unwrap_or(None))
 }
 
 /// Passes on the log until the outcome is there, or the activator is not.
@@ -105,7 +115,7 @@ fn follow(
     let mut tail = Tail::open(&locations.log(name))?;
     loop {
         // In this order: whoever has ended has left its outcome before.
-        let up = vehicle.is_up();
+        let up = vehicle.is_up(locations);
         let answer = outcome::<Answer>(locations, name)?;
         for line in tail.lines(answer.is_some() || !up) {
             if say(line).is_err() {

@@ -13,11 +13,8 @@ use crate::error::Failure;
 use crate::libnix::Store;
 use crate::locations::Locations;
 use crate::record::{
-    AGE, Pin, State, prune_logs, prune_roots, reachable, read_history, replace_root,
+    AGE, KEPT, Pin, State, prune_logs, prune_roots, reachable, read_history, replace_root,
 };
-
-/// Logs that are kept.
-const LOGS: usize = 50;
 
 /// Keeps what a change needs.
 pub(super) fn root(
@@ -92,7 +89,7 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     let logs = history
         .iter()
         .rev()
-        .take(LOGS)
+        .take(KEPT)
         .filter(|entry| entry.time >= old);
     let logs: BTreeSet<&str> = logs.map(|entry| entry.transaction.as_str()).collect();
     let pending = state

@@ -4,7 +4,7 @@
 //! well, 1 a refusal before anything changed, 2 a failed activation script, 3 a failed daemon-reload (the Perl script), 4
 //! failed units (which hides a 2 before), 100 a changed init interface, 101 a panic of -ng.
 
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -38,6 +38,8 @@ pub(super) struct Switched {
     pub(super) failed_units: Vec<String>,
     /// Units that it said it stops, reloads, restarts or starts.
     pub(super) touched: Vec<String>,
+    /// Whether it may have changed something: it said that it does, or nobody knows what it did.
+    pub(super) begun: bool,
 }
 
 /// What a switch amounts to.
@@ -136,14 +138,22 @@ const TOUCHES: [&str; 5] = [
     "the following new units were started: ",
 ];
 
+/// What every switch program says before it changes anything, the first of them before the very first change.
+const BEGINS: [&str; 3] = [
+    "stopping swap device: ",
+    "stopping the following units: ",
+    "activating the configuration",
+];
+
 /// What the lines of a switch say.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Reading {
     last_lines: Vec<String>,
     script_failed: bool,
     locked: bool,
     failed_units: Vec<String>,
     touched: Vec<String>,
+    begun: bool,
 }
 
 impl Reading {
@@ -151,6 +161,7 @@ impl Reading {
         self.script_failed |= line.contains("Failed to run activate script")
             || (line.contains("Activation script snippet") && line.contains("failed"));
         self.locked |= line.contains("Could not acquire lock");
+        self.begun |= BEGINS.iter().any(|what| line.starts_with(what));
         let names = |units: &str| -> Vec<String> {
             let names = units.split(", ").map(|unit| unit.trim().to_string());
             names.filter(|unit| is_name(unit)).collect()
@@ -175,13 +186,36 @@ impl Reading {
             locked: self.locked,
             failed_units: self.failed_units,
             touched: self.touched,
+            begun: self.begun,
+        }
+    }
+}
+
+/// Reads the output of a switch program, whatever it is, and all that is made of it.
+pub fn read_output(bytes: &[u8]) {
+    let mut reading = Reading::default();
+    for line in String::from_utf8_lossy(bytes).lines() {
+        reading.line(line);
+    }
+    let units = reading.failed_units.iter().chain(&reading.touched);
+    assert!(units.clone().all(|unit| is_name(unit)), "no unit's name");
+    assert!(reading.last_lines.len() <= LAST_LINES, "too many lines");
+    for status in [0, 1, 2, 3, 4, 100, 101, 255] {
+        let switched = reading.clone().end(ExitStatus::from_raw(status << 8));
+        for changed in [false, true] {
+            let well = switched.verdict(changed) == Verdict::Well;
+            assert_eq!(
+                well,
+                switched.explanation(changed).is_empty(),
+                "{switched:?}"
+            );
         }
     }
 }
 
 impl Switched {
-    /// One that could not be run, or not to its end.
-    pub(super) fn failed(error: &anyhow::Error) -> Self {
+    /// One that could not be started, or of which nobody knows what it did: then it may have `begun`.
+    pub(super) fn failed(error: &anyhow::Error, begun: bool) -> Self {
         Self {
             status: None,
             last_lines: vec![format!("{error:#}")],
@@ -189,7 +223,13 @@ impl Switched {
             locked: false,
             failed_units: Vec::new(),
             touched: Vec::new(),
+            begun,
         }
+    }
+
+    /// Whether nothing was changed, as far as the program and what runs say.
+    fn changed_nothing(&self, changed: bool) -> bool {
+        !self.begun && !changed
     }
 
     /// What it amounts to, given whether the running system is another one than before.
@@ -198,20 +238,21 @@ impl Switched {
             Some(0) if !self.script_failed => Verdict::Well,
             Some(4) if !self.script_failed => Verdict::UnitsFailed,
             Some(INIT_INTERFACE_CHANGED) => Verdict::Refused,
-            Some(1) if !changed => Verdict::Refused,
-            _ if self.locked && !changed => Verdict::Refused,
+            // Whatever the status: Perl's program ends in 255 where it finds no D-Bus, say.
+            _ if self.changed_nothing(changed) => Verdict::Refused,
             _ => Verdict::Failed,
         }
     }
 
-    /// What it means, for people.
-    pub(super) fn explanation(&self) -> String {
+    /// What it means, for people, given whether the running system is another one than before.
+    pub(super) fn explanation(&self, changed: bool) -> String {
+        let nothing = self.changed_nothing(changed);
         match self.status {
-            _ if self.locked => {
+            Some(0) if !self.script_failed => String::new(),
+            _ if self.locked && nothing => {
                 "another switch is under way: it holds the lock of switch-to-configuration".into()
             }
-            Some(0) if !self.script_failed => String::new(),
-            Some(1) => "the switch program refused before it changed anything".into(),
+            Some(1) if nothing => "the switch program refused before it changed anything".into(),
             Some(4) if !self.script_failed => match self.failed_units.len() {
                 0 => "some units failed".into(),
                 1 => "a unit failed".into(),
@@ -219,6 +260,12 @@ impl Switched {
             },
             Some(INIT_INTERFACE_CHANGED) => {
                 "not activated: the new system needs another init than the one that runs".into()
+            }
+            Some(status) if nothing => format!(
+                "the switch program ended with exit status {status} before it changed anything"
+            ),
+            None if nothing => {
+                "the switch program was not started, or killed before it changed anything".into()
             }
             Some(0 | 2 | 4) => "an activation script failed".into(),
             Some(3) => "systemd could not be reloaded".into(),
@@ -241,6 +288,7 @@ mod tests {
             locked: false,
             failed_units: Vec::new(),
             touched: Vec::new(),
+            begun: true,
         }
     }
 
@@ -248,7 +296,7 @@ mod tests {
     fn each_status_has_its_verdict() {
         let verdict = |status, changed| switched(Some(status)).verdict(changed);
         assert_eq!(verdict(0, true), Verdict::Well);
-        assert_eq!(verdict(1, false), Verdict::Refused);
+        assert_eq!(verdict(1, false), Verdict::Failed);
         assert_eq!(verdict(1, true), Verdict::Failed);
         assert_eq!(verdict(2, true), Verdict::Failed);
         assert_eq!(verdict(3, true), Verdict::Failed);
@@ -256,6 +304,21 @@ mod tests {
         assert_eq!(verdict(100, false), Verdict::Refused);
         assert_eq!(verdict(101, true), Verdict::Failed);
         assert_eq!(switched(None).verdict(true), Verdict::Failed);
+    }
+
+    #[test]
+    fn what_ends_before_it_says_that_it_begins_has_changed_nothing() {
+        for status in [Some(1), Some(2), Some(11), Some(101), Some(255), None] {
+            let mut reading = Reading::default();
+            reading.line("Failed to connect to bus: No such file or directory");
+            let mut ended = switched(status);
+            ended.begun = reading.begun;
+            assert_eq!(ended.verdict(false), Verdict::Refused, "{status:?}");
+            assert_eq!(ended.verdict(true), Verdict::Failed, "{status:?}");
+            reading.line("activating the configuration...");
+            ended.begun = reading.begun;
+            assert_eq!(ended.verdict(false), Verdict::Failed, "{status:?}");
+        }
     }
 
     #[test]
@@ -270,6 +333,6 @@ mod tests {
             ..switched(Some(4))
         };
         assert_eq!(hidden.verdict(true), Verdict::Failed);
-        assert_eq!(hidden.explanation(), "an activation script failed");
+        assert_eq!(hidden.explanation(true), "an activation script failed");
     }
 }

@@ -6,6 +6,7 @@
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use super::switch::PATH;
@@ -34,13 +35,14 @@ pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
     let mut out = child.stdout.take();
     let mut err = child.stderr.take();
     // What is read on threads cannot fill a pipe, nor keep us past our patience.
-    let reading = std::thread::spawn(move || {
+    let (sender, reading) = channel();
+    std::thread::spawn(move || {
         let (mut said, mut complained) = (String::new(), String::new());
         let _ = out.as_mut().map(|pipe| pipe.read_to_string(&mut said));
         let _ = err
             .as_mut()
             .map(|pipe| pipe.read_to_string(&mut complained));
-        (said, complained)
+        let _ = sender.send((said, complained));
     });
     let begun = Instant::now();
     let status = loop {
@@ -57,7 +59,11 @@ pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
             }
         }
     };
-    let (said, complained) = reading.join().unwrap_or_default();
+    // It has ended; whatever it has left behind may keep the pipes open for as long as that likes.
+    let rest = PATIENCE.saturating_sub(begun.elapsed());
+    let (said, complained) = reading
+        .recv_timeout(rest)
+        .map_err(|_| format!("{program} left something behind that goes on"))?;
     if status.success() {
         Ok(said)
     } else {
@@ -66,15 +72,11 @@ pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
-/// Whether a unit of ours still runs. What nobody answers for is taken to: its end is known by its outcome.
-pub(super) fn is_up(unit: &str) -> bool {
-    match ask(
-        "systemctl",
-        &["show", "--property=ActiveState", "--value", "--", unit],
-    ) {
-        Ok(state) => !matches!(state.trim(), "inactive" | "failed"),
-        Err(_) => true,
-    }
+/// Whether a unit of ours still runs; none where nobody answers.
+pub(super) fn is_up(unit: &str) -> Option<bool> {
+    let show = ["show", "--property=ActiveState", "--value", "--", unit];
+    let state = ask("systemctl", &show).ok()?;
+    Some(!matches!(state.trim(), "inactive" | "failed"))
 }
 
 /// Units in one of these states, by name.

@@ -11,7 +11,7 @@ use super::login::Sessions;
 use super::rooting::release;
 use super::switch::{Checks, Switch, Switched, Verdict};
 use super::verify::{Before, Looked};
-use super::{Activated, Change, Request, UnitLog, systemd};
+use super::{Activated, Change, Errand, Request, UnitLog, systemd};
 use crate::choice::OnFailedUnits;
 use crate::fault::{Point, step};
 use crate::libnix::{Libnix, Settings, Store};
@@ -109,14 +109,12 @@ impl<'a> Work<'a> {
     pub(super) fn switch_to(&mut self, to: &str, point: Point) -> Looked {
         let before = Before::look(self.locations);
         let since = now();
-        let switched = step(point, || {
-            Switch::prepare(&self.real(to), self.checks, self.log, self.locations)?.run()
+        let switched = step(point, || -> Result<Switched> {
+            let switch = Switch::prepare(&self.real(to), self.checks, self.log, self.locations);
+            let switched = switch.and_then(Switch::run);
+            Ok(switched.unwrap_or_else(|error| Switched::failed(&error, false)))
         });
-        let switched = match switched {
-            Ok(switched) => switched,
-            // Whether it was begun is known by looking.
-            Err(error) => Switched::failed(&error),
-        };
+        let switched = switched.unwrap_or_else(|error| Switched::failed(&error, true));
         if point == Point::Switch {
             self.advance(Step::Verifying);
         }
@@ -124,7 +122,8 @@ impl<'a> Work<'a> {
             Ok(before.compare(&switched, to, self.locations))
         });
         let looked = looked.unwrap_or_else(|error| Looked::failed(&error));
-        if point == Point::Switch {
+        // Of a way back that was not asked for, what made it necessary is of more interest.
+        if point == Point::Switch || matches!(self.request.errand, Errand::Recover { .. }) {
             self.activated.status = switched.status;
             self.activated.failed_units.clone_from(&looked.failed);
             if looked.verdict != Verdict::Well {

@@ -12,27 +12,33 @@ use anyhow::{Context as _, Result};
 use super::switch::PATH;
 use super::systemd;
 use crate::locations::Locations;
-use crate::record::open_log;
+use crate::record::{holder, open_log};
 
 /// How often systemd is asked whether a unit still runs.
 const PULSE: Duration = Duration::from_secs(1);
 
+/// How often in a row it may give no answer, before only the lock tells.
+const SILENCES: u32 = 3;
+
 /// What a process of ours runs in.
 pub(super) enum Vehicle {
-    /// A unit of this name, and when it was asked for last.
-    Unit(String, Instant),
+    /// A unit of this name, when it was asked for last, and how often in a row nobody has answered.
+    Unit(String, Instant, u32),
     /// A process of ours, in a session of its own.
     Session(Child),
 }
 
 impl Vehicle {
-    /// Whether it still runs, as far as is known.
-    pub(super) fn is_up(&mut self) -> bool {
+    /// Whether it still runs, as far as is known. What nobody answers for is taken to for as long as somebody has the lock:
+    /// a manager that never answers again must not keep us for ever.
+    pub(super) fn is_up(&mut self, locations: &Locations) -> bool {
         match self {
-            Self::Unit(_, asked) if asked.elapsed() < PULSE => true,
-            Self::Unit(name, asked) => {
+            Self::Unit(_, asked, _) if asked.elapsed() < PULSE => true,
+            Self::Unit(name, asked, silences) => {
+                let up = systemd::is_up(name);
                 *asked = Instant::now();
-                systemd::is_up(name)
+                *silences = up.map_or(*silences + 1, |_| 0);
+                up.unwrap_or_else(|| *silences < SILENCES || holder(locations).is_some())
             }
             Self::Session(child) => !matches!(child.try_wait(), Ok(Some(_))),
         }
@@ -46,7 +52,7 @@ pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Vehicle>
         let started = in_unit(&unit, &["__transact", transaction]);
         // A manager that answers late may start it all the same. Whoever takes the request is the one that runs.
         if started.is_ok() || !locations.request(transaction).exists() {
-            return Ok(Vehicle::Unit(unit, Instant::now()));
+            return Ok(Vehicle::Unit(unit, Instant::now(), 0));
         }
     }
     in_session(&["__transact", transaction], transaction, locations).map(Vehicle::Session)

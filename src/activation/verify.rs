@@ -74,9 +74,10 @@ impl Before {
         runs: Option<String>,
         failed_now: Vec<String>,
     ) -> Looked {
+        let changed = runs != self.running;
         let mut looked = Looked {
-            verdict: switched.verdict(runs != self.running),
-            why: switched.explanation(),
+            verdict: switched.verdict(changed),
+            why: switched.explanation(changed),
             failed: Vec::new(),
             warnings: Vec::new(),
         };
@@ -156,6 +157,7 @@ mod tests {
             locked: false,
             failed_units: failed.iter().map(ToString::to_string).collect(),
             touched: touched.iter().map(ToString::to_string).collect(),
+            begun: true,
         }
     }
 

@@ -1,12 +1,13 @@
 //! How evaluations of a host went, so that the next one has a real bar.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::files::replace;
+use crate::fault::Point;
 use crate::locations::Locations;
 
 /// Points kept of an evaluation's course.
@@ -77,15 +78,9 @@ impl Estimate {
     /// Remembers it. A cache that cannot be written is no reason to fail.
     pub fn write(&self, locations: &Locations, host: &str) {
         let path = file(locations, host);
-        let replace = || -> Option<()> {
-            let folder = path.parent()?;
-            fs::create_dir_all(folder).ok()?;
-            let mut new = tempfile::NamedTempFile::new_in(folder).ok()?;
-            new.write_all(serde_json::to_string(self).ok()?.as_bytes())
-                .ok()?;
-            new.persist(&path).ok().map(drop)
-        };
-        let _ = replace();
+        if let Ok(text) = serde_json::to_vec(self) {
+            let _ = replace(&path, &text, Point::CacheEstimate);
+        }
     }
 }
 
@@ -132,6 +127,33 @@ mod tests {
             "{shares:?}"
         );
         assert!(estimate.share(200, Duration::from_secs(9)) < 1.0);
+    }
+
+    #[test]
+    fn a_write_that_is_cut_anywhere_leaves_what_was_there() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let locations = Locations::new(dir.path(), dir.path());
+        estimate().write(&locations, "box");
+        let other = Estimate {
+            files: 7,
+            ..estimate()
+        };
+        let length = serde_json::to_vec(&other).expect("JSON").len();
+        for end in ["short", "cut"] {
+            for byte in 0..length {
+                let fault = format!("cache.estimate:after:{end}={byte}");
+                let _ = crate::fault::within::with(&fault, || other.write(&locations, "box"));
+                assert_eq!(
+                    Estimate::read(&locations, "box"),
+                    Some(estimate()),
+                    "{fault}"
+                );
+            }
+        }
+        other.write(&locations, "box");
+        assert_eq!(Estimate::read(&locations, "box"), Some(other));
+        let folder = fs::read_dir(locations.estimates()).expect("listed");
+        assert_eq!(folder.count(), 1, "something was left behind");
     }
 
     #[test]

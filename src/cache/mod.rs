@@ -1,13 +1,14 @@
 //! What is remembered to be faster or to know more next time; never needed, and never believed blindly.
 //!
 //! `estimate.rs` how evaluations went; `key.rs` everything that a result depends on, a pure function; `results.rs` results
-//! of evaluation by their key, on disk; `roots.rs` what keeps their outputs in the store, and for how long.
+//! of evaluation by their key, on disk; `files.rs` how these are written; `roots.rs` what keeps their outputs in the store, and for how long.
 
 use std::os::unix::fs::MetadataExt as _;
 
 use anyhow::{Context as _, Result};
 
 mod estimate;
+mod files;
 mod key;
 mod results;
 mod roots;

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +14,9 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Key;
+use super::files::replace;
 use crate::evaluation::Evaluated;
+use crate::fault::Point;
 use crate::locations::Locations;
 use crate::timings::Counters;
 
@@ -134,10 +135,9 @@ impl Results {
 
     fn write(&self, path: &Path, entry: &Entry) -> Result<()> {
         let text = serde_json::to_string(entry).context("write JSON")?;
-        let mut new = tempfile::NamedTempFile::new_in(&self.folder)?;
-        writeln!(new, "{text}\n{:08x}", crc32fast::hash(text.as_bytes()))?;
-        new.persist(path)?;
-        Ok(())
+        let text = format!("{text}\n{:08x}\n", crc32fast::hash(text.as_bytes()));
+        replace(path, text.as_bytes(), Point::CacheResult)
+            .with_context(|| format!("write {}", path.display()))
     }
 
     /// Why there is no such result: what has changed since the nearest one of this host.
@@ -377,6 +377,29 @@ mod tests {
                 "cut at {position}"
             );
         }
+    }
+
+    #[test]
+    fn a_write_that_is_cut_anywhere_leaves_what_was_there() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let results = results(dir.path());
+        let key = key("box", "1");
+        let keep = |milliseconds| results.keep(&key, "box", &[], milliseconds, &evaluated());
+        keep(1.0);
+        let length = fs::read(results.file(&key)).expect("read").len();
+        for end in ["short", "cut"] {
+            for byte in 0..length {
+                let fault = format!("cache.result:after:{end}={byte}");
+                let _ = crate::fault::within::with(&fault, || keep(2.0));
+                let Lookup::Hit(entry) = results.lookup(&key) else {
+                    panic!("{fault}: it is gone");
+                };
+                assert!(entry.milliseconds < 1.5, "{fault}: it was replaced");
+            }
+        }
+        keep(3.0);
+        let left = fs::read_dir(&results.folder).expect("listed").count();
+        assert_eq!(left, 1, "something was left behind");
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 
+use super::files::replace;
 use super::{Key, Results};
+use crate::fault::Point;
 use crate::libnix::Store;
 
 /// How many bytes all roots together may keep beyond what the running system has anyway.
@@ -17,7 +19,7 @@ impl Results {
     /// A root that cannot be made only means that the result may have to be built again.
     pub fn root(&self, store: &Store, key: &Key, output: &str, beside: Option<&str>) {
         let link = self.roots().join(&key.digest);
-        if fs::symlink_metadata(&link).is_ok() || fs::create_dir_all(self.roots()).is_err() {
+        if self.rooted(&key.digest).is_some() || fs::create_dir_all(self.roots()).is_err() {
             return;
         }
         let Ok(bytes) = store.closure_size_beyond(output, beside) else {
@@ -26,7 +28,12 @@ impl Results {
         if bytes > LIMIT || store.add_root(output, &link).is_err() {
             return;
         }
-        let _ = fs::write(size_file(&link), bytes.to_string());
+        let size = bytes.to_string();
+        if replace(&size_file(&link), size.as_bytes(), Point::CacheRoot).is_err() {
+            // What nobody knows the size of would count for nothing.
+            let _ = fs::remove_file(&link);
+            return;
+        }
         self.shrink();
     }
 
@@ -51,7 +58,11 @@ impl Results {
                     .ok()?
                     .modified()
                     .ok()?;
-                let bytes = self.rooted(&digest)?;
+                let Some(bytes) = self.rooted(&digest) else {
+                    // Its maker was killed before it could say how much that is.
+                    let _ = remove(&self.roots().join(digest));
+                    return None;
+                };
                 Some((made, digest, bytes))
             })
             .collect();

@@ -116,6 +116,10 @@ pub(super) fn no_right(error: io::Error, what: &str) -> anyhow::Error {
             .error(format!("{what}: no space is left"))
             .hint("make room there, then try again; nothing was lost")
             .into(),
+        _ if error.raw_os_error() == Some(unix::libc::EIO) => Failure::Refused
+            .error(format!("{what}: the disk gives an error"))
+            .hint("what the kernel says of it: dmesg; nothing was lost")
+            .into(),
         _ => anyhow::Error::from(error).context(what.to_string()),
     }
 }

@@ -42,6 +42,13 @@ pub fn take_over<T: DeserializeOwned>(locations: &Locations, name: &str) -> Resu
     serde_json::from_slice(&text?).with_context(|| format!("read the request {}", path.display()))
 }
 
+/// Takes a request back that was left, or was to be. False: somebody else has taken it.
+pub fn withdraw(locations: &Locations, name: &str) -> bool {
+    let path = locations.request(name);
+    // The one that takes it moves it away first: only one of us finds it.
+    fs::remove_file(&path).is_ok()
+}
+
 /// Leaves the outcome for whoever follows.
 pub fn leave_outcome<T: Serialize>(locations: &Locations, name: &str, outcome: &T) -> Result<()> {
     let text = serde_json::to_vec(outcome).context("write JSON")?;

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -92,10 +93,10 @@ impl Outcome {
     }
 }
 
-/// Records that are kept when the file has grown to twice as many.
-const KEPT: usize = 250;
+/// Records, and logs with them, that are kept beside those of what can be returned to.
+pub const KEPT: usize = 50;
 
-/// Adds a record. Now and then the oldest ones go.
+/// Adds a record. Those that are too many or too old go, but for what can be returned to.
 pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     let path = locations.history();
     let text = read_text(locations)?;
@@ -104,12 +105,29 @@ pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
         return Err(damaged(locations, line));
     }
     let new = written(&serde_json::to_string(entry).context("write JSON")?);
-    if found.json.len() < 2 * KEPT {
+    let entries = parsed(&path, &found.json)?;
+    let kept = kept(&entries, entry);
+    if kept.iter().all(|keep| *keep) {
         return disk::append(&path, found.length, new.as_bytes(), Point::WriteHistory);
     }
-    let kept = &found.json[found.json.len() - KEPT..];
-    let text: String = kept.iter().map(|json| written(json)).chain([new]).collect();
+    let old = found.json.iter().zip(kept).filter(|(_, keep)| *keep);
+    let text: String = old.map(|(json, _)| written(json)).chain([new]).collect();
     disk::replace(&path, text.as_bytes(), 0o644, Point::WriteHistory)
+}
+
+/// Which records stay when a new one comes.
+fn kept(entries: &[Entry], new: &Entry) -> Vec<bool> {
+    let mut all = entries.to_vec();
+    all.push(new.clone());
+    let reachable: Vec<&str> = reachable(&all, new.time)
+        .map(|entry| entry.transaction.as_str())
+        .collect();
+    let (many, old) = (all.len().saturating_sub(KEPT), new.time.saturating_sub(AGE));
+    let stays = |(index, entry): (usize, &Entry)| {
+        let recent = index >= many && entry.time >= old;
+        recent || reachable.contains(&entry.transaction.as_str())
+    };
+    entries.iter().enumerate().map(stays).collect()
 }
 
 /// A record as it is written.
@@ -129,14 +147,14 @@ pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
     if let Some(line) = found.damaged {
         return Err(damaged(locations, line));
     }
-    found
-        .json
-        .into_iter()
-        .map(|json| {
-            serde_json::from_str(json)
-                .with_context(|| format!("read the history {}", path.display()))
-        })
-        .collect()
+    parsed(&path, &found.json)
+}
+
+fn parsed(path: &Path, records: &[&str]) -> Result<Vec<Entry>> {
+    let entry = |json: &&str| {
+        serde_json::from_str(json).with_context(|| format!("read the history {}", path.display()))
+    };
+    records.iter().map(entry).collect()
 }
 
 /// Past states that can be returned to.
@@ -267,14 +285,32 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_grow_for_ever() {
+    fn it_does_not_grow_for_ever_and_keeps_what_can_be_returned_to() {
         let (_dir, locations) = place();
-        for revision in 3..=2 * KEPT as u64 + 2 {
-            append(&locations, &entry(revision)).expect("added");
+        let refused = |revision| Entry {
+            outcome: Outcome::Unchanged,
+            ..entry(revision)
+        };
+        let last = 3 * KEPT as u64;
+        for revision in 3..=last {
+            append(&locations, &refused(revision)).expect("added");
         }
         let kept = read(&locations).expect("read");
-        assert!((KEPT..=2 * KEPT).contains(&kept.len()), "{}", kept.len());
-        assert_eq!(kept.last(), Some(&entry(2 * KEPT as u64 + 2)));
+        // The two that ran, and the last ones.
+        assert_eq!(kept.len(), KEPT + 2);
+        assert_eq!(kept[..2], [entry(1), entry(2)]);
+        assert_eq!(kept.last(), Some(&refused(last)));
+    }
+
+    #[test]
+    fn what_is_old_goes_but_the_last_record() {
+        let (_dir, locations) = place();
+        let late = Entry {
+            time: 2 + AGE,
+            ..entry(3)
+        };
+        append(&locations, &late).expect("added");
+        assert_eq!(read(&locations).expect("read"), [late]);
     }
 
     #[test]

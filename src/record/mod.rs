@@ -2,6 +2,8 @@
 //!
 //! Only the activator writes here. Reading is for everyone. Every replacement is atomic: a temporary file, synced, renamed.
 
+#[cfg(test)]
+mod cuts;
 mod disk;
 mod handover;
 mod history;
@@ -24,9 +26,11 @@ use crate::locations::Locations;
 pub use disk::{create_log, open_log, remark};
 pub use handover::{
     forget_log, forget_outcome, hand_over, is_transaction, leave_outcome, outcome, prune_logs,
-    take_over,
+    take_over, withdraw,
 };
-pub use history::{AGE, Entry, Outcome, append as append_history, reachable, read as read_history};
+pub use history::{
+    AGE, Entry, KEPT, Outcome, append as append_history, reachable, read as read_history,
+};
 pub use lock::{hold, holder, no_foreign_switch, not_held};
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]

@@ -19,7 +19,7 @@ struct Cost {
     files: usize,
     /// Links that keep something from the collector, ours and the store's own.
     roots: usize,
-    /// Bytes of all that is kept of transactions, but for the history, which gets a record of each.
+    /// Bytes of all that is kept of transactions: state, history, logs, the wish.
     kept: u64,
 }
 
@@ -56,7 +56,6 @@ fn bytes_in(env: &TestEnv) -> u64 {
         .flat_map(|folder| fs::read_dir(env.root(folder)).expect("a folder"));
     entries
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_name() != "history")
         .filter_map(|entry| entry.metadata().ok())
         .filter(fs::Metadata::is_file)
         .map(|file| file.len())

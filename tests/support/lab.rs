@@ -14,6 +14,8 @@ use super::{Processes, Ran, TestEnv, read_json, strings};
 /// Who dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
+    /// Nobody: something else goes wrong.
+    Nobody,
     /// Whoever passes the point.
     Itself,
     /// One role, while whoever passes the point stands still there.
@@ -29,8 +31,20 @@ pub enum Role {
     Client,
     /// Its copy, which evaluates.
     Evaluator,
-    /// Everything else: who waits with rights, and who switches.
+    /// Who waits with rights, and follows.
+    Relay,
+    /// Who switches.
     Activator,
+}
+
+impl Role {
+    /// All of them, with the first part of the names of their points.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Client, "client"),
+        (Self::Evaluator, "evaluator"),
+        (Self::Relay, "relay"),
+        (Self::Activator, "activator"),
+    ];
 }
 
 /// A point at which something can be made to go wrong.
@@ -101,6 +115,8 @@ impl Lab {
             "activator.return" => 2,
             "activator.arm" => 3,
             _ if point.starts_with("evaluator.") => 1,
+            // The cache is cleared before: then what is evaluated is kept.
+            _ if point.starts_with("cache.") => 0,
             _ => 0,
         };
         let mut scenarios = self.scenarios.clone();
@@ -129,60 +145,82 @@ impl Lab {
     /// consistent, and that the machine can be used. Returns whether the point was passed at all.
     pub fn kill_at(&mut self, scenario: &[String], point: &str, victim: Victim) -> bool {
         let what = format!("{scenario:?}, killed at {point}: {victim:?}");
-        let before = self.prepare(scenario);
-        let (ran, met) = self.run_until(scenario, &format!("{point}:stop"), victim);
-        self.aftermath(&what, &ran, &before, met);
-        met
+        self.suffer(&what, scenario, &format!("{point}:stop"), victim)
     }
 
-    /// The same with a fault that goes by itself: a write that fails, or is cut short.
+    /// The same with a fault by which nobody dies, or by its own hand: a step or write that fails, or a write that is cut
+    /// short. Whoever comes by stands still there first, so that it is seen.
     pub fn fail_at(&mut self, scenario: &[String], fault: &str) -> bool {
         let what = format!("{scenario:?} with {fault}");
-        let before = self.prepare(scenario);
+        let mut parts = fault.split(':');
+        let (point, side) = (parts.next().unwrap_or_default(), parts.next());
+        // A write that is cut short is neither before nor after it.
+        let side = side.filter(|_| !fault.contains('=')).unwrap_or("before");
+        let faults = format!("{point}:{side}:stop,{fault}");
+        self.suffer(&what, scenario, &faults, Victim::Nobody)
+    }
+
+    /// Runs a scenario with faults at which somebody stands still, and kills who is to die.
+    fn suffer(&mut self, what: &str, scenario: &[String], faults: &str, victim: Victim) -> bool {
+        let cached = faults.starts_with("cache.");
+        let before = self.prepare(scenario, cached);
         let mut command = self.env.command(scenario);
-        command.env("RUNTIME_MODULE_FAULT", fault);
-        let ran = self.env.start_running(command).end();
-        let met = ran.code != 0 || ran.stderr.contains("warning");
-        self.aftermath(&what, &ran, &before, met);
+        command.env("RUNTIME_MODULE_FAULT", faults);
+        let running = self.env.start_running(command);
+        let processes = self.env.processes().since(running.pid());
+        let stopped = processes.wait_for_stop(running.pid());
+        let mut met = stopped.is_some();
+        if let Some(stopped) = stopped {
+            // That one of them is not there, at this point, is no fault.
+            met = kill_some(&processes, running.pid(), stopped, victim) || victim == Victim::Nobody;
+            // Whoever stood still and was to live goes on.
+            let _ = kill(stopped, Signal::SIGCONT);
+        }
+        let ran = running.end();
+        self.faults += usize::from(met);
+        self.let_nobody_wait();
+        self.env.processes().gone_within(Duration::from_secs(60));
+        self.settle(what, &ran, &before);
+        if cached {
+            self.is_remembered_or_not(what);
+        }
+        self.is_usable(what);
         met
     }
 
-    fn prepare(&self, scenario: &[String]) -> PathBuf {
+    fn prepare(&self, scenario: &[String], cached: bool) -> PathBuf {
         if scenario[0] == "reset" {
             self.env.run(&["enable", "inline"]).ok();
+        }
+        if cached {
+            self.env.run(&["cache", "clear"]).ok();
         }
         self.env.running()
     }
 
-    fn aftermath(&mut self, what: &str, ran: &Ran, before: &Path, met: bool) {
-        self.faults += usize::from(met);
-        self.let_nobody_wait();
-        self.env.processes().gone_within(Duration::from_secs(30));
-        self.settle(what, ran, before);
-        self.is_usable(what);
-    }
-
-    /// Runs a command with a fault at which somebody stands still, and kills who is to die.
-    fn run_until(&self, scenario: &[String], fault: &str, victim: Victim) -> (Ran, bool) {
-        let mut command = self.env.command(scenario);
-        command.env("RUNTIME_MODULE_FAULT", fault);
-        let running = self.env.start_running(command);
-        let processes = self.env.processes().since(running.pid());
-        let stopped = processes.wait_for_stop(running.pid());
-        if let Some(stopped) = stopped {
-            kill_some(&processes, running.pid(), stopped, victim);
-            // Whoever stood still and was to live goes on.
-            let _ = kill(stopped, Signal::SIGCONT);
+    /// Whatever the cache has: with it comes the same system as without.
+    fn is_remembered_or_not(&self, what: &str) {
+        self.env.run(&["reset"]).ok();
+        for arguments in [&["enable", "inline"][..], &["cache"]] {
+            let ran = self.env.run(arguments);
+            assert_eq!(ran.code, 0, "{what}: with the cache: {}", ran.text());
         }
-        (running.end(), stopped.is_some())
+        self.is_consistent(what);
+        for folder in ["results", "results/roots", "estimates"] {
+            let names = names_in(&self.env.path("cache/runtime-module").join(folder));
+            let left = names.iter().find(|name| name.starts_with('.'));
+            assert_eq!(left, None, "{what}: left behind in {folder}");
+        }
     }
 
-    /// Ends whoever waits for a confirmation: that is for ten minutes.
+    /// Ends whoever waits for a confirmation: that is for ten minutes. Only once nobody else is left who could start one.
     fn let_nobody_wait(&self) {
-        for (pid, command) in self.env.processes().now() {
-            if command.contains(" __expire ") {
-                let _ = kill(pid, Signal::SIGKILL);
-            }
+        let left = self
+            .env
+            .processes()
+            .left_but(" __expire ", Duration::from_secs(60));
+        for (pid, _) in left {
+            let _ = kill(pid, Signal::SIGKILL);
         }
     }
 
@@ -208,7 +246,7 @@ impl Lab {
             );
         }
         self.is_consistent(what);
-        if ran.code == 0 && pending.is_null() && before == self.base {
+        if ran.code == 0 && pending.is_null() && what.starts_with("[\"enable\"") {
             // What is said to be done is done.
             assert_ne!(self.env.running(), before, "{what}: {}", ran.text());
         }
@@ -252,10 +290,13 @@ impl Lab {
 
     /// The next runs find nothing in their way, and nothing is left lying about.
     fn is_usable(&self, what: &str) {
-        // Now and then with an evaluation and a build; the base by itself is quicker.
+        // Now and then with an evaluation and a build; the base by itself is quicker. Where the base runs, with nothing to
+        // be undone, the next fault comes upon the machine as this one has left it.
         let runs: &[&[&str]] = match self.faults % 8 {
             0 => &[&["enable", "folder"], &["reset"]],
-            _ => &[&["reset", "--force"]],
+            4 => &[&["reset", "--force"]],
+            _ if self.env.running() == self.base => return,
+            _ => &[&["reset"]],
         };
         for arguments in runs {
             let ran = self.env.run(arguments);
@@ -264,6 +305,12 @@ impl Lab {
         assert_eq!(self.env.running(), self.base, "{what}");
         self.is_consistent(what);
         self.is_tidy(what);
+    }
+
+    /// The last fault is over: the machine can be used.
+    pub fn end(&mut self) {
+        self.faults = 0;
+        self.is_usable("after the last fault");
     }
 
     /// Only files that are known, and no more roots than there may be.
@@ -296,24 +343,36 @@ impl Lab {
     }
 }
 
-/// Kills who is to die.
-fn kill_some(processes: &Processes, client: Pid, stopped: Pid, victim: Victim) {
-    for (pid, command) in processes.now() {
-        let ours =
-            command.contains("runtime-module") && !command.contains("/switch-to-configuration");
-        let role = match () {
-            () if pid == client => Role::Client,
-            () if command.contains(" __") => Role::Activator,
-            // A copy of the client.
-            () => Role::Evaluator,
-        };
-        let dies = match victim {
-            Victim::Itself => pid == stopped,
-            Victim::Role(victim) => ours && role == victim,
-            Victim::All => ours,
-        };
-        if dies {
-            let _ = kill(pid, Signal::SIGKILL);
+/// Kills who is to die; whether there was anybody.
+fn kill_some(processes: &Processes, client: Pid, stopped: Pid, victim: Victim) -> bool {
+    let mut killed = false;
+    // Again until nobody is left: whoever is about to die may have started somebody meanwhile.
+    loop {
+        let mut found = false;
+        for (pid, command) in processes.now() {
+            // Neither the switch program nor what it runs, which are in the same folders.
+            let role = match () {
+                () if pid == client => Some(Role::Client),
+                () if command.contains(" __activate") => Some(Role::Relay),
+                () if command.contains(" __") => Some(Role::Activator),
+                // A copy of the client.
+                () if command.contains(&format!(": {} ", super::PROGRAM)) => Some(Role::Evaluator),
+                () => None,
+            };
+            let dies = match victim {
+                Victim::Nobody => false,
+                Victim::Itself => pid == stopped,
+                Victim::Role(victim) => role == Some(victim),
+                Victim::All => role.is_some(),
+            };
+            if dies && kill(pid, Signal::SIGKILL).is_ok() {
+                // One that has ended, and that nobody has waited for, is found by its name no more.
+                found = true;
+            }
+        }
+        killed |= found;
+        if !found || victim != Victim::All {
+            return killed;
         }
     }
 }

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 pub use evidence::Evidence;
 pub use golden::{compare, normalise};
-pub use lab::{Lab, Role, Victim};
+pub use lab::{Lab, Point, Role, Victim};
 pub use needs::{has, nix, skip, soak};
 pub use processes::Processes;
 pub use run::{Ran, Running};

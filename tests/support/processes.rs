@@ -15,10 +15,11 @@ pub struct Processes {
 }
 
 impl Processes {
+    /// Whoever belongs to an environment was started by the test, or later: all others need not be looked at closely.
     pub(super) fn of(place: &Path) -> Self {
         Self {
             place: place.to_path_buf(),
-            since: 0,
+            since: started("self").unwrap_or(0),
         }
     }
 
@@ -49,16 +50,11 @@ impl Processes {
                 .into_owned()
         }) {
             let Ok(pid) = name.parse() else { continue };
-            if self.since > 0 && started(&name).is_none_or(|at| at < self.since) {
+            if name == own || started(&name).is_none_or(|at| at < self.since) {
                 continue;
             }
-            let read = |file: &str| {
-                let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
-                String::from_utf8_lossy(&bytes).replace('\0', " ")
-            };
-            // A role that was forked off the client has its own name, and the client's command line.
-            let command = format!("{}: {}", read("comm").trim(), read("cmdline"));
-            if name != own && (command.contains(&place) || read("environ").contains(&place)) {
+            let (command, environment) = told(&name);
+            if command.contains(&place) || environment.contains(&place) {
                 found.push((Pid::from_raw(pid), command));
             }
         }
@@ -116,15 +112,45 @@ impl Processes {
 
     /// All are gone within this time.
     pub fn gone_within(&self, time: Duration) {
+        self.left_but("\0", time);
+    }
+
+    /// All but those with this in their command line are gone within this time; those.
+    pub fn left_but(&self, text: &str, time: Duration) -> Vec<(Pid, String)> {
         let begun = Instant::now();
         loop {
             let left = self.now();
-            if left.is_empty() {
-                return;
+            if left.iter().all(|(_, command)| command.contains(text)) {
+                return left;
             }
             assert!(begun.elapsed() <= time, "left behind: {left:?}");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+/// What a process says of itself: its name and command line, and its environment.
+///
+/// While a process becomes another program, it has neither for a moment: whoever looks just then would take it to be
+/// nobody's, or gone.
+fn told(name: &str) -> (String, String) {
+    let read = |file: &str| {
+        let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    };
+    let patience = Instant::now() + Duration::from_millis(100);
+    loop {
+        let environment = read("environ");
+        // Neither a thread of the kernel's nor one that has ended has an executable.
+        let becoming = environment.is_empty() && fs::read_link(format!("/proc/{name}/exe")).is_ok();
+        if !becoming || Instant::now() > patience {
+            // A role that was forked off the client has its own name, and the client's command line.
+            return (
+                format!("{}: {}", read("comm").trim(), read("cmdline")),
+                environment,
+            );
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

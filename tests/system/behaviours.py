@@ -229,10 +229,10 @@ def without_d_bus_it_still_switches(s):
             s.is_on("beacon")
             assert s.unit("beacon.service") == "active"
         else:
-            # NixOS's own programs need a bus; that is told, and nothing is lost.
-            done = s.program("enable", "beacon")
-            assert done.code in (0, 5, 6), done
-            assert s.state()["pending"] is None
+            # NixOS's own programs need a bus; that is told, and nothing is changed.
+            done = s.ends(5, "enable", "beacon")
+            assert "before it changed anything" in done.err, done
+            s.at_base()
     finally:
         s.spoilt()
 
@@ -264,6 +264,74 @@ def prepare_ssh(s):
     assert done.code == 0, done
     login = ["ssh", "-o", "StrictHostKeyChecking=no", "root@127.0.0.1", "true"]
     s.wait("sshd answers", lambda: s.machine.run(*login).code == 0, 20)
+
+
+def an_ordinary_user_enables_through_sudo(s):
+    return elevated(s, "sudo")
+
+
+def an_ordinary_user_enables_through_doas(s):
+    return elevated(s, "doas")
+
+
+def an_ordinary_user_enables_through_run0(s):
+    return elevated(s, "run0")
+
+
+def elevated(s, how):
+    """Alice, who may become root by this program, turns a module on and off; then she may not, and is told."""
+    if s.shell(f"command -v {how}").code != 0:
+        return f"this Debian has no {how}"
+    alices_store(s)
+    try:
+        done = s.as_alice("enable", "beacon", "--elevate", how)
+        assert done.code == 0, done
+        s.is_on("beacon")
+        assert s.unit("beacon.service") == "active"
+        assert s.shell("find /run/runtime-modules /var/lib/runtime-modules ! -user root").out == "", "not all is root's"
+        assert s.shell("find /home/alice ! -user alice").out == "", "not all is alice's"
+        # By itself it finds one of them; what fails is told to her as it is to root.
+        done = s.as_alice("enable", "failing")
+        assert done.code == 6 and "failing.service" in done.err, done
+        s.is_on("beacon")
+        if how == "sudo":
+            # Called the other way round, all but activation is done as her.
+            done = s.machine.run(*s.alices("sudo", "--", s.machine.program, "disable", "beacon"))
+        else:
+            done = s.as_alice("disable", "beacon", "--elevate", how)
+        assert done.code == 0, done
+        s.at_base()
+        s.shell("rm -f /etc/sudoers.d/alice; echo 'deny alice' > /etc/doas.conf")
+        done = s.as_alice("enable", "beacon", "--elevate", how)
+        assert done.code == 5 and f"error: get the rights to activate: {how} ended with exit status: 1\n" in done.err, done
+        assert "hint: run this with sudo, or name another way with --elevate\n" in done.err, done
+        s.at_base()
+    finally:
+        s.spoilt()
+
+
+def alices_store(s):
+    """Where no daemon runs, who evaluates must be able to write to the store: here that is alice, and root may anyway."""
+    done = s.shell("chown -R alice /nix")
+    assert done.code == 0, done
+
+
+def a_unit_that_cannot_be_started_is_no_obstacle_but_for_the_timer(s):
+    s.shell("printf '#!/bin/sh\\necho no such luck >&2\\nexit 1\\n' > /usr/local/sbin/systemd-run; chmod +x /usr/local/sbin/systemd-run")
+    try:
+        # A session of its own does as well.
+        s.ok("enable", "beacon")
+        s.is_on("beacon")
+        s.ok("reset")
+        # A timer that needs none of our processes there is none then.
+        done = s.ends(5, "enable", "beacon", "--confirm", "60s", "--progress", "off")
+        assert done.err == (
+            "error: arm the timer that returns unless confirmed: systemd-run: no such luck\n"
+            "hint: without --confirm it can be done, and is not undone by itself\n"
+        ), done
+        s.at_base()
+    finally:
+        s.shell("rm /usr/local/sbin/systemd-run")
 
 
 def the_shape_of_home_manager_keeps_working(s):
@@ -383,4 +451,5 @@ def nothing_of_ours_is_left_behind(s):
 # In the order in which they are run.
 ALL = [one for name, one in list(globals().items()) if callable(one) and name not in {
     "kill_client", "unit_of", "crash_in_the_middle", "transaction_units", "is_ours", "prepare_ssh",
+    "elevated", "alices_store",
 }]

@@ -18,6 +18,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 
 # What the container's Debian has beside what our program links to.
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-client", "openssh-server", "procps", "util-linux"]
+PACKAGES += ["sudo", "doas"]
 
 # What is done to it once: a user with a user manager, an identity, and nothing that starts by itself at odd times.
 PREPARE = r"""
@@ -26,6 +27,8 @@ chroot "$1" useradd --create-home --uid 1000 --shell /bin/bash alice
 mkdir -p "$1/var/lib/systemd/linger" "$1/etc/nix" "$1/nix"
 touch "$1/var/lib/systemd/linger/alice" "$1/etc/NIXOS"
 echo 00000000000000000000000000000001 > "$1/etc/machine-id"
+echo 'alice ALL=(root) NOPASSWD: ALL' > "$1/etc/sudoers.d/alice"
+echo 'permit nopass alice as root' > "$1/etc/doas.conf"
 printf 'build-users-group =\nsubstituters =\nsandbox = false\nflake-registry =\n' > "$1/etc/nix/nix.conf"
 chroot "$1" systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer getty.target console-getty.service
 chroot "$1" systemctl set-default --quiet multi-user.target

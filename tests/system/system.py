@@ -121,6 +121,15 @@ class System:
         assignments = [f"{name}={value}" for name, value in environment.items()]
         return self.machine.run("setpriv", "--reuid=1000", "--regid=1000", "--init-groups", "env", *assignments, *arguments)
 
+    def alices(self, *arguments):
+        """A command line that is run as alice, at her home, with nothing of root's."""
+        become = ["setpriv", "--reuid=1000", "--regid=1000", "--init-groups", "--reset-env", "env", "--chdir=/home/alice"]
+        return [*become, "XDG_RUNTIME_DIR=/run/user/1000", "PATH=/usr/local/bin:/usr/bin:/bin", *arguments]
+
+    def as_alice(self, *arguments):
+        """Runs the program as alice."""
+        return self.machine.run(*self.alices(self.machine.program, *arguments))
+
     def wait(self, what, condition, seconds=PATIENCE):
         """Waits until something is so."""
         deadline = time.monotonic() + seconds

@@ -1,0 +1,191 @@
+//! Every file that is written here is cut at every byte, by a disk that is full and by a kill, and then read by what reads
+//! it: it is as it was before, and the next writer finds nothing in its way and leaves nothing lying about.
+
+use std::fmt::Debug;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::*;
+use crate::fault::within;
+
+/// A machine in memory, where there is such a place: thousands of files are synced.
+fn machine() -> (tempfile::TempDir, Locations) {
+    let memory = Path::new("/dev/shm");
+    let dir = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    let dir = dir.expect("a temporary folder");
+    let locations = Locations::new(dir.path(), dir.path().join("cache"));
+    (dir, locations)
+}
+
+/// The files of a machine, by name.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()));
+        }
+        found.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    found.sort();
+    found
+}
+
+/// Cuts the second version of a file at each byte that is written of it. `write` writes a version, `read` reads it.
+fn cut_everywhere<T: PartialEq + Debug>(
+    point: &str,
+    file: impl Fn(&Locations) -> PathBuf,
+    write: impl Fn(&Locations, u64) -> Result<()>,
+    read: impl Fn(&Locations) -> T,
+) {
+    let written = |versions: &[u64]| {
+        let (dir, locations) = machine();
+        for version in versions {
+            write(&locations, *version).expect("written");
+        }
+        (dir, locations)
+    };
+    let bytes = |versions: &[u64]| {
+        let (_dir, locations) = written(versions);
+        fs::read(file(&locations)).unwrap_or_default()
+    };
+    let (first, second) = (bytes(&[1]), bytes(&[1, 2]));
+    let kept = if second.starts_with(&first) {
+        first.len()
+    } else {
+        0
+    };
+    let length = second.len() - kept;
+    assert!(length > 3, "{point}: nothing is written");
+
+    let (old_dir, old) = written(&[1]);
+    let old = read(&old);
+    let (new_dir, new) = written(&[1, 3]);
+    let (new, tidy) = (read(&new), files(new_dir.path()));
+    drop((old_dir, new_dir));
+    assert_ne!(old, new, "{point}");
+
+    for end in ["short", "cut"] {
+        for byte in 0..length {
+            let fault = format!("{point}:after:{end}={byte}");
+            let (dir, locations) = written(&[1]);
+            let done = within::with(&fault, || write(&locations, 2));
+            assert!(!matches!(done, Some(Ok(()))), "{fault} was not come upon");
+            assert_eq!(read(&locations), old, "{fault}");
+            write(&locations, 3).unwrap_or_else(|error| panic!("{fault}: {error:#}"));
+            assert_eq!(read(&locations), new, "{fault}");
+            assert_eq!(files(dir.path()), tidy, "{fault}");
+        }
+    }
+}
+
+fn state(revision: u64) -> State {
+    State {
+        schema: SCHEMA,
+        revision,
+        current: Some("/nix/store/a".into()),
+        wanted: vec!["hello".into()],
+        pending: Some(Pending {
+            transaction: format!("{revision}-1"),
+            to: "/nix/store/b".into(),
+            ..Pending::default()
+        }),
+        ..State::default()
+    }
+}
+
+fn entry(revision: u64, time: u64) -> Entry {
+    Entry {
+        revision,
+        transaction: format!("{revision}-1"),
+        time,
+        to: "/nix/store/b".into(),
+        ..Entry::default()
+    }
+}
+
+#[test]
+fn the_state() {
+    cut_everywhere(
+        "write.state",
+        Locations::state,
+        |locations, version| state(version).write(locations),
+        |locations| State::read(locations).expect("a whole state"),
+    );
+}
+
+#[test]
+fn the_wish() {
+    let wanted = |version: u64| Wanted {
+        schema: SCHEMA,
+        modules: vec![format!("module-{version}"), "hello".into()],
+    };
+    cut_everywhere(
+        "write.wanted",
+        Locations::wanted,
+        |locations, version| wanted(version).write(locations),
+        |locations| State::read(locations).expect("a whole wish").wanted,
+    );
+}
+
+#[test]
+fn the_history_when_it_grows_and_when_it_is_written_anew() {
+    // What is too old goes when the next record comes.
+    for time in [|_| 1, |version| version * (AGE + 1)] {
+        let time: fn(u64) -> u64 = time;
+        cut_everywhere(
+            "write.history",
+            Locations::history,
+            |locations, version| append_history(locations, &entry(version, time(version))),
+            |locations| read_history(locations).expect("a whole history"),
+        );
+    }
+}
+
+#[test]
+fn the_request_and_the_outcome() {
+    // Each has a name that nobody has had before.
+    let message = |version: u64| serde_json::json!({"errand": "confirm", "version": version});
+    cut_everywhere(
+        "write.request",
+        |locations| locations.request("1-1"),
+        |locations, version| match version {
+            1 => Ok(()),
+            _ => hand_over(locations, "1-1", &message(version)),
+        },
+        |locations| take_over::<serde_json::Value>(locations, "1-1").ok(),
+    );
+    cut_everywhere(
+        "write.outcome",
+        |locations| locations.outcome("1-1"),
+        |locations, version| match version {
+            1 => Ok(()),
+            _ => leave_outcome(locations, "1-1", &message(version)),
+        },
+        |locations| outcome::<serde_json::Value>(locations, "1-1").expect("a whole outcome"),
+    );
+}
+
+#[test]
+fn the_name_in_the_lock() {
+    let take = |locations: &Locations, purpose: &str| hold(locations, purpose, Duration::ZERO);
+    let name = format!("enable hello (process {})\n", std::process::id());
+    for end in ["short", "cut"] {
+        for byte in 0..name.len() {
+            let fault = format!("write.lock:after:{end}={byte}");
+            let (_dir, locations) = machine();
+            drop(take(&locations, "disable everything").expect("free"));
+            let done = within::with(&fault, || take(&locations, "enable hello"));
+            assert!(!matches!(done, Some(Ok(_))), "{fault} was not come upon");
+            assert_eq!(holder(&locations), None, "{fault}");
+            let _held = take(&locations, "reset").expect("free");
+            let told = format!("reset (process {})", std::process::id());
+            assert_eq!(holder(&locations), Some(told), "{fault}");
+        }
+    }
+}

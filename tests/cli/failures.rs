@@ -1,0 +1,361 @@
+//! Every refusal and every failure of an activation, by its whole message and its exit code.
+//!
+//! The switch program of the fixture does what a test wants: `early` once it has its lock, `late` when all is done. Both
+//! systems have the same one, so that a way back fails by the same.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::{PROGRAM, Ran, TestEnv, compare, has, skip};
+
+/// A machine whose switch program runs what [`says`] is to be run.
+fn obedient() -> TestEnv {
+    let place = "[ \"$action\" != boot ] || exit 0\n";
+    let early = "[ ! -e \"$root/early\" ] || . \"$root/early\"\n";
+    let late = "[ ! -e \"$root/late\" ] || . \"$root/late\"\nexit $status\n";
+    TestEnv::fixture()
+        .edit("activation/switch-to-configuration.sh", |text| {
+            text.replacen(place, &format!("{place}{early}"), 1)
+                .replacen("exit $status\n", late, 1)
+        })
+        .start("box")
+}
+
+fn says(env: &TestEnv, when: &str, script: &str) {
+    fs::write(env.root(when), script).expect("a script");
+}
+
+fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
+    env.run(&[arguments, &["--progress", "off"]].concat())
+}
+
+/// Nothing has happened.
+fn is_as_before(env: &TestEnv, base: &Path) {
+    assert_eq!(env.running(), base);
+    assert_eq!(env.active(), Vec::<String>::new());
+    assert!(env.state()["pending"].is_null(), "{:#}", env.state());
+}
+
+#[test]
+fn a_switch_program_that_ends_before_it_changes_anything() {
+    let env = obedient();
+    let base = env.running();
+    for (name, script) in [
+        // NixOS's own program in Perl, where there is no D-Bus.
+        (
+            "255",
+            "say 'Failed to connect to bus: No such file or directory'; exit 255",
+        ),
+        ("11", "say 'Could not acquire lock'; exit 11"),
+        (
+            "100",
+            "say 'Warning: do not know how to make this configuration bootable'; exit 100",
+        ),
+        ("1", "say 'Pre-switch checks failed'; exit 1"),
+        ("killed", "say 'about to begin'; kill -9 $$"),
+    ] {
+        says(&env, "early", script);
+        let code = if name == "100" { 9 } else { 5 };
+        quiet(&env, &["enable", "inline"])
+            .ends_with(code)
+            .golden(&format!("switch-before-{name}"));
+        is_as_before(&env, &base);
+        let history = env.json(&["history"]);
+        let last = history["transactions"]
+            .as_array()
+            .and_then(|all| all.last());
+        assert_eq!(last.expect("one")["outcome"], "unchanged", "{history:#}");
+    }
+    fs::remove_file(env.root("early")).expect("removed");
+    env.run(&["enable", "inline"]).ok();
+}
+
+#[test]
+fn a_switch_program_that_fails_after_it_has_changed_something() {
+    let env = obedient();
+    let base = env.running();
+    for (name, script) in [
+        ("2", "exit 2"),
+        ("3", "say 'Failed to reload systemd'; exit 3"),
+        ("77", "say 'something else'; exit 77"),
+        ("101", "say \"thread 'main' panicked\"; exit 101"),
+        ("killed", "kill -9 $$"),
+        (
+            "elsewhere",
+            "ln -sfn /nix/store/another \"$root/run/current-system\"; exit 0",
+        ),
+    ] {
+        // Once: the way back is free.
+        says(&env, "late", &format!("rm \"$root/late\"; {script}"));
+        quiet(&env, &["enable", "inline"])
+            .ends_with(6)
+            .golden(&format!("switch-after-{name}"));
+        is_as_before(&env, &base);
+    }
+}
+
+#[test]
+fn when_the_way_back_fails_too() {
+    let env = obedient();
+    let base = env.running();
+    says(&env, "late", "say 'the way is blocked'; exit 3");
+    quiet(&env, &["enable", "inline"])
+        .ends_with(8)
+        .golden("stranded");
+    env.run(&["status"]).ok().golden("status-stranded");
+    quiet(&env, &["enable", "hello"])
+        .ends_with(5)
+        .golden("enable-stranded");
+    quiet(&env, &["recover"])
+        .ends_with(8)
+        .golden("recover-stranded");
+    fs::remove_file(env.root("late")).expect("removed");
+    says(&env, "late", "rm \"$root/late\"; exit 4");
+    quiet(&env, &["recover"])
+        .ends_with(7)
+        .golden("recover-units-failed");
+    is_as_before(&env, &base);
+}
+
+#[test]
+fn a_switch_program_that_cannot_be_started() {
+    let missing = r#"{ lib, pkgs, ... }: {
+  system.build.toplevel = lib.mkForce (pkgs.runCommand "nixos-system-half" { } ''
+    mkdir -p $out/bin
+    for name in activate etc init-interface-version nixos-version sw; do touch $out/$name; done
+  '');
+}"#;
+    let broken = missing.replace(
+        "\n  '');",
+        "\n    echo '#!/nowhere/sh' > $out/bin/switch-to-configuration\n    chmod +x $out/bin/switch-to-configuration\n  '');",
+    );
+    let half = missing.replace("etc init-interface-version", "");
+    let env = TestEnv::fixture()
+        .module("hello", missing)
+        .module("web", &broken)
+        .module("users", &half)
+        .start("box");
+    let base = env.running();
+    for (module, name) in [
+        ("hello", "system-without-a-switch"),
+        ("users", "system-incomplete"),
+        ("web", "switch-not-started"),
+    ] {
+        quiet(&env, &["enable", module]).ends_with(5).golden(name);
+        is_as_before(&env, &base);
+    }
+}
+
+#[test]
+fn recovery_that_cannot_be_or_need_not_be() {
+    let env = TestEnv::new();
+    let base = env.running();
+    let state = env.root("run/runtime-modules/state.json");
+    let interrupt = |step: &str, from: Value| {
+        let mut value = env.state();
+        value["pending"] = json!({
+            "transaction": "1-1", "purpose": "enable inline", "step": step,
+            "from": from, "to": "/nix/store/another", "store": env.store(),
+        });
+        fs::write(&state, value.to_string()).expect("written");
+    };
+    let from = json!(base.display().to_string());
+    interrupt("checking", from.clone());
+    quiet(&env, &["recover"]).ok().golden("recover-checking");
+    interrupt("switching", Value::Null);
+    quiet(&env, &["recover"])
+        .ends_with(5)
+        .golden("recover-from-nowhere");
+    interrupt("switching", from);
+    quiet(&env, &["recover", "--finish"])
+        .ends_with(5)
+        .golden("recover-to-what-is-gone");
+    env.switch_by_hand(Path::new("/nix/store/foreign"));
+    quiet(&env, &["recover"]).ok().golden("recover-superseded");
+    assert!(env.state()["pending"].is_null());
+}
+
+#[test]
+fn where_we_may_not_or_cannot_write() {
+    let env = TestEnv::new();
+    let run = env.root("run/runtime-modules");
+    for (fault, name) in [
+        ("write.request:before:enospc", "no-space-for-the-request"),
+        ("write.lock:before:enospc", "no-space-for-the-lock"),
+        ("write.state:before:enospc", "no-space-for-the-state"),
+        ("write.state:before:eio", "disk-broken"),
+    ] {
+        let mut command = env.command(["enable", "inline", "--progress", "off"]);
+        command.env("RUNTIME_MODULE_FAULT", fault);
+        let ran = env.start_running(command).end();
+        assert_ne!(ran.code, 0, "{}", ran.text());
+        ran.golden(name);
+        assert!(env.state()["pending"].is_null());
+    }
+    let elsewhere = env.path("elsewhere");
+    fs::rename(&run, &elsewhere).expect("moved");
+    std::os::unix::fs::symlink(&elsewhere, &run).expect("linked");
+    quiet(&env, &["enable", "inline"])
+        .ends_with(5)
+        .golden("folder-is-a-link");
+}
+
+/// The program where one folder is another file system, which only it sees. None: this machine cannot.
+fn mounted(test: &str, env: &TestEnv, mount: &str, arguments: &str) -> Option<Ran> {
+    if !has(test, "unshare") {
+        return None;
+    }
+    let script = format!("{mount} && exec {PROGRAM} {arguments} --progress off");
+    let mut command = env.other("unshare");
+    command.args(["--mount", "--propagation=private", "sh", "-c", &script]);
+    let probe = env.other("unshare").args(["--mount", "true"]).output();
+    if !probe.is_ok_and(|done| done.status.success()) {
+        skip(test, "only root can mount something here");
+        return None;
+    }
+    Some(env.start_running(command).end())
+}
+
+/// A text without how much is free, which depends on how files are laid out.
+fn sized(text: &str) -> String {
+    let free = regex::Regex::new(r"[\d.]+ [kM]B are free").expect("a rule");
+    free.replace_all(text, "<n> are free").into_owned()
+}
+
+#[test]
+fn where_there_is_no_space_or_nothing_can_be_written() {
+    let test = "where_there_is_no_space_or_nothing_can_be_written";
+    let env = TestEnv::new();
+    let (base, run) = (env.running(), env.root("run/runtime-modules"));
+    let run = run.display();
+    let small = format!(
+        "cp -a {run} {run}.copy && mount -t tmpfs -o size=1m none {run} && cp -a {run}.copy/. {run}"
+    );
+    let read_only = format!("mount --bind {run} {run} && mount -o remount,bind,ro {run}");
+    let Some(ran) = mounted(test, &env, &small, "enable inline") else {
+        return;
+    };
+    compare("no-space", &sized(&env.normalise(&ran.ends_with(5).stderr)));
+    let Some(ran) = mounted(test, &env, &read_only, "enable inline") else {
+        return;
+    };
+    compare("read-only", &env.normalise(&ran.ends_with(5).stderr));
+    is_as_before(&env, &base);
+    fs::remove_dir_all(format!("{run}.copy")).expect("removed");
+    // The store has less room than what is to be built needs: that is for the client to see.
+    let Some(ran) = mounted(test, &env, &small, "enable inline --allow space") else {
+        return;
+    };
+    compare("no-space-allowed", &sized(&env.normalise(&ran.ok().stderr)));
+}
+
+/// Asks a relay for something that no client would ask for; its answer.
+fn ask(env: &TestEnv, request: &Value) -> Value {
+    let mut command = env.command(["__activate"]);
+    let mut relay = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a relay");
+    let mut stdin = relay.stdin.take().expect("a pipe");
+    writeln!(stdin, "{request}").expect("asked");
+    let output = relay.wait_with_output().expect("it ended");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(said.lines().last().unwrap_or_default())
+        .unwrap_or_else(|error| panic!("no answer: {error}\n{said}"))
+}
+
+#[test]
+fn what_no_client_would_ask_for() {
+    let env = TestEnv::new();
+    let base = env.running().display().to_string();
+    let gone = format!("{}/{}-gone", env.path("store").display(), "0".repeat(32));
+    let request = |transaction: &str, to: &str| {
+        json!({
+            "store": env.store(), "root": env.root("").to_string_lossy().trim_end_matches('/'),
+            "transaction": transaction, "purpose": "enable inline", "wait": 0,
+            "errand": {
+                "errand": "change", "revision": env.state()["revision"], "from": base, "to": to, "base": base,
+                "pin": null, "wanted": [], "force": false, "allow": [], "onFailedUnits": "rollback", "confirm": null,
+                "phases": {},
+            },
+        })
+    };
+    for (name, request) in [
+        ("request-not-in-the-store", request("1-1", &gone)),
+        ("request-malformed", request("../1", &base)),
+    ] {
+        let answer = ask(&env, &request);
+        assert_eq!(answer["message"], "refused", "{answer:#}");
+        let text = serde_json::to_string_pretty(&answer["failed"]).expect("JSON");
+        compare(name, &env.normalise(&text));
+        assert!(env.state()["pending"].is_null());
+    }
+    for role in ["__transact", "__expire"] {
+        let ran = env.run(&[&[role, "../1"], &["0"][..usize::from(role == "__expire")]].concat());
+        ran.ends_with(2)
+            .golden(&format!("{}-malformed", &role[2..]));
+    }
+    // Whoever was to activate has hung up.
+    let (ours, theirs) = UnixStream::pair().expect("a socket");
+    drop(ours);
+    let mut command = env.command(["reset", "--force", "--activator-on-stdin"]);
+    command.stdin(Stdio::from(OwnedFd::from(theirs)));
+    let ran = env.start_running(command).end().ends_with(5);
+    compare("activator-not-there", &env.normalise(&ran.stderr));
+}
+
+#[test]
+fn whoever_dies_on_the_way_is_told_of() {
+    for (fault, code, name) in [
+        ("activator.lock:before", 5, "activator-died-before-it-began"),
+        ("activator.begin:after", 5, "activator-died-checking"),
+        ("activator.verify:before", 8, "activator-died-verifying"),
+        ("activator.outcome:before", 0, "activator-died-at-the-end"),
+        ("relay.start:before", 5, "relay-died-before-it-began"),
+        ("relay.start:after", 0, "relay-died-after-it-began"),
+        ("relay.follow:before:eio", 0, "relay-cannot-follow"),
+    ] {
+        let env = TestEnv::new();
+        let mut command = env.command(["enable", "inline", "--progress", "off"]);
+        command.env("RUNTIME_MODULE_FAULT", fault);
+        let ran = env.start_running(command).end();
+        ran.ends_with(code).golden(name);
+        assert_eq!(env.active().is_empty(), code != 0, "{fault}");
+    }
+}
+
+#[test]
+fn a_past_system_that_was_collected() {
+    let env = TestEnv::new();
+    env.run(&["enable", "inline"]).ok();
+    let path = env.root("run/runtime-modules/history");
+    let text = fs::read_to_string(&path).expect("the history");
+    let base = text.lines().next().expect("a record").splitn(3, ' ').last();
+    let mut record: Value = serde_json::from_str(base.expect("JSON")).expect("JSON");
+    let gone = env
+        .path("store")
+        .join(format!("{}-collected", "0".repeat(32)));
+    record["to"] = json!(gone.display().to_string());
+    let record = record.to_string();
+    let sum = crc32fast::hash(record.as_bytes());
+    let rest: String = text
+        .lines()
+        .skip(1)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(
+        &path,
+        format!("{} {sum:08x} {record}\n{rest}", record.len()),
+    )
+    .expect("written");
+    quiet(&env, &["rollback"])
+        .ends_with(5)
+        .golden("rollback-to-what-is-gone");
+}

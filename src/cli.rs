@@ -86,6 +86,10 @@ pub struct Global {
     #[arg(long, global = true)]
     pub no_cache: bool,
 
+    /// Where a build fails, build everything else that can be built
+    #[arg(short, long, global = true)]
+    pub keep_going: bool,
+
     /// Use this Nix store
     #[arg(long, global = true, value_name = "URL", env = "RUNTIME_MODULE_STORE")]
     pub store: Option<String>,

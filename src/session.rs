@@ -101,12 +101,15 @@ impl Session {
 fn settings(global: &Global, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
     let options = global.option.chunks_exact(2);
     let options = options.map(|pair| (pair[0].clone(), pair[1].clone()));
-    let accept = global
-        .accept_flake_config
-        .then(|| ("accept-flake-config".to_string(), "true".to_string()));
+    let flags = [
+        ("accept-flake-config", global.accept_flake_config),
+        ("keep-going", global.keep_going),
+    ];
+    let flags = flags.into_iter().filter(|(_, set)| *set);
+    let flags = flags.map(|(name, _)| (name.to_string(), "true".to_string()));
     Settings {
         store: global.store.clone(),
-        options: options.chain(accept).collect(),
+        options: options.chain(flags).collect(),
         show_trace: global.show_trace,
         impure: global.impure,
         allow_import_from_derivation,

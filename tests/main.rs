@@ -30,6 +30,7 @@ mod cli {
     mod progress;
     mod refusals;
     mod sources;
+    mod stores;
     mod traced;
     mod transactions;
     mod writes;

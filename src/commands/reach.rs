@@ -127,6 +127,7 @@ impl Work<'_> {
     fn make(self, source: &Source, modules: &[ModuleRequest], beside: &Beside) -> Result<Reached> {
         let Self { session, plan, .. } = self;
         let mut pin = locked(session, &self.libnix, self.situation, source)?;
+        place(session, &self.libnix, plan, &pin, self.run.dry_run)?;
         pin.specialisation.clone_from(&beside.specialisation);
         pin.extras = extras::take_in(session, &self.libnix, beside)?;
         // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
@@ -308,6 +309,48 @@ fn known(libnix: Libnix, plan: &Plan, past: &Past) -> Result<Reached> {
         recall: None,
         keeper: libnix,
     })
+}
+
+/// Refuses a store whose paths are elsewhere than their names say: a system is full of such names, and evaluation reads
+/// files. And one that keeps its roots on another machine: what runs here must not be collected there.
+fn place(session: &Session, libnix: &Libnix, plan: &Plan, pin: &Pin, dry_run: bool) -> Result<()> {
+    let refused = |why: String, hint: &str| {
+        let failed = Failure::Refused.error(format!("{}: {why}", plan.purpose));
+        Err(failed.hint(hint).into())
+    };
+    let builders = "other machines build for this one as remote builders of its own store (nix.buildMachines in the configuration)";
+    let here = Path::new(&pin.source).exists() || !libnix.store.is_valid(&pin.source)?;
+    let real = libnix.store.real_path(&pin.source)?;
+    let store = session.global.store.as_deref().unwrap_or_default();
+    if !here && !real.exists() {
+        return refused(
+            format!(
+                "the store {store} is another machine's, and what is in it cannot be evaluated here"
+            ),
+            builders,
+        );
+    }
+    if dry_run {
+        return Ok(());
+    }
+    if store.starts_with("ssh") {
+        return refused(
+            format!(
+                "what is in the store {store} is kept over there, and cannot be activated here; --dry-run works"
+            ),
+            builders,
+        );
+    }
+    if here {
+        return Ok(());
+    }
+    let folder = real.parent().unwrap_or(&real).display();
+    refused(
+        format!(
+            "a system in the store at {folder} cannot be activated: it would look for its parts elsewhere"
+        ),
+        "--dry-run works with it; without --store it is this machine's own",
+    )
 }
 
 /// The source as a pin: the one there is, or a reference that is locked now.

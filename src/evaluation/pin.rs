@@ -107,6 +107,28 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
             )
             .into();
     }
+    // The store is asked for the first time: it is not the flake that is wrong.
+    if error.message.contains("connection to remote store")
+        || error.message.contains("SSH connection")
+    {
+        let said = error
+            .message
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        return Failure::Refused
+            .error(format!("open the store: {said}"))
+            .hint("does `ssh HOST nix-daemon --version` work by itself (NIX_SSHOPTS holds options for ssh)? without --store it is this machine's own")
+            .into();
+    }
+    // What was fetched is in the store, and the store is not here.
+    if error.message.trim().ends_with("-source/' does not exist") {
+        return Failure::Refused
+            .error(format!("lock the flake {reference}: the store is another machine's, and what is in it cannot be evaluated here"))
+            .detail(error.message.trim())
+            .hint("other machines build for this one as remote builders of its own store (nix.buildMachines in the configuration)")
+            .into();
+    }
     let mut lines = error.message.trim().lines();
     let first = lines.next().unwrap_or_default().trim();
     let mut failed = Failure::Evaluation.error(format!("lock the flake {reference}: {first}"));

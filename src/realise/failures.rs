@@ -10,6 +10,9 @@ use crate::progress::store_name;
 /// Lines of a failed build's log that are shown.
 const LOG_LINES: usize = 15;
 
+/// The same of each other build that failed too.
+const FEW_LINES: usize = 4;
+
 /// Failures that are known by a text, and what to do about each.
 pub(super) const KNOWN: &[(&[&str], &str)] = &[
     (
@@ -124,21 +127,25 @@ pub(super) fn build_failure(
             .unwrap_or_default();
         return whole("build", message);
     };
-    let why = causes
-        .iter()
-        .find(|cause| cause.contains(*derivation))
-        .map(|cause| reason(cause, derivation))
-        .unwrap_or_default();
-    let mut failed = Failure::Build.error(format!("build {}: {why}", store_name(derivation)));
+    let why = |derivation: &str| {
+        let cause = causes.iter().find(|cause| cause.contains(derivation));
+        cause.map_or_else(String::new, |cause| reason(cause, derivation))
+    };
+    let name = store_name(derivation);
+    let mut failed = Failure::Build.error(format!("build {name}: {}", why(derivation)));
     for line in hashes(&causes) {
         failed = failed.detail(line);
     }
-    let failed = log_tail(libnix, derivation)
-        .iter()
-        .fold(failed, |failed, line| failed.detail(format!("> {line}")));
-    let failed = derivations.iter().skip(1).fold(failed, |failed, other| {
-        failed.detail(format!("failed too: {other}"))
-    });
+    let quote = |failed: Failed, derivation: &str, lines: usize| {
+        let tail = log_tail(libnix, derivation, lines);
+        let tail = tail.iter().map(|line| format!("> {line}"));
+        tail.fold(failed, |failed, line| failed.detail(line))
+    };
+    failed = quote(failed, derivation, LOG_LINES);
+    for other in derivations.iter().skip(1) {
+        failed = failed.detail(format!("failed too: {other}: {}", why(other)));
+        failed = quote(failed, other, FEW_LINES);
+    }
     // What was killed for want of memory or space says so in its log at best.
     let said = [causes.as_slice(), &[failed.details.join("\n").as_str()]]
         .concat()
@@ -172,7 +179,7 @@ fn reason(cause: &str, derivation: &str) -> String {
         .to_string()
 }
 
-fn log_tail(libnix: &Libnix, derivation: &str) -> Vec<String> {
+fn log_tail(libnix: &Libnix, derivation: &str, count: usize) -> Vec<String> {
     let log = libnix
         .store
         .build_log(derivation)
@@ -180,7 +187,7 @@ fn log_tail(libnix: &Libnix, derivation: &str) -> Vec<String> {
         .flatten()
         .unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..]
+    lines[lines.len().saturating_sub(count)..]
         .iter()
         .map(|line| console::strip_ansi_codes(line).into_owned())
         .collect()

@@ -93,12 +93,7 @@ fn a_build_that_fails_shows_its_last_lines() {
     fails(&env, &["users"], 4, "mute-build");
     fails(&env, &["folder"], 4, "build-without-output");
     fails(&env, &["warning"], 4, "build-with-control-characters");
-    fails(
-        &env,
-        &["web", "--option", "keep-going", "true"],
-        4,
-        "two-broken-builds",
-    );
+    fails(&env, &["web", "--keep-going"], 4, "two-broken-builds");
 }
 
 #[test]

@@ -1,15 +1,12 @@
 //! Where a configuration may lie: every kind of flake reference, and the pin that is made of it.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{TestEnv, compare, has, nix, skip};
+use crate::support::{Sshd, TestEnv, compare, has, nix};
 
 /// The fixture as a git tree in which all is committed; `None` without git.
 fn committed(test: &str) -> Option<TestEnv> {
@@ -155,83 +152,6 @@ fn submodules_are_part_of_the_tree_where_they_are_asked_for() {
     .golden("flake-in-a-submodule");
 }
 
-/// An sshd for this test alone.
-struct Sshd {
-    child: Child,
-    port: u16,
-}
-
-impl Sshd {
-    fn start(test: &str, env: &TestEnv) -> Option<Self> {
-        const PROGRAM: &str = "/usr/sbin/sshd";
-        if !Path::new(PROGRAM).exists() {
-            skip(test, "there is no sshd on this machine");
-            return None;
-        }
-        if !has(test, "ssh-keygen") {
-            return None;
-        }
-        for key in ["host", "user"] {
-            let mut keygen = env.other("ssh-keygen");
-            keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]);
-            keygen.arg(env.path(key));
-            assert!(keygen.status().expect("ssh-keygen").success());
-        }
-        fs::copy(env.path("user.pub"), env.path("authorized")).expect("copied");
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a port")
-            .port();
-        let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nStrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\nPermitRootLogin yes\n",
-            env.path("host").display(),
-            env.path("authorized").display(),
-        );
-        fs::write(env.path("sshd_config"), config).expect("written");
-        let mut command = match unix::unistd::geteuid().is_root() {
-            // Started by root it wants a folder in /run, which nobody else is to see.
-            true => {
-                let mut command = env.other("unshare");
-                let script = "mount -t tmpfs none /run && mkdir /run/sshd && exec \"$@\"";
-                command.args(["--mount", "sh", "-c", script, "sh", PROGRAM]);
-                command
-            }
-            false => env.other(PROGRAM),
-        };
-        let child = command
-            .args(["-D", "-e", "-f"])
-            .arg(env.path("sshd_config"))
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sshd started");
-        let sshd = Self { child, port };
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if begun.elapsed() > Duration::from_secs(20) {
-                skip(test, "sshd cannot be started here");
-                return None;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Some(sshd)
-    }
-
-    /// How ssh is to be called.
-    fn command(env: &TestEnv) -> String {
-        format!(
-            "ssh -F none -i {} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o LogLevel=ERROR",
-            env.path("user").display()
-        )
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_private_repository_is_fetched_by_ssh_once() {
     let test = "a_private_repository_is_fetched_by_ssh_once";
@@ -264,7 +184,7 @@ fn a_private_repository_is_fetched_by_ssh_once() {
         "{}",
         refused.stderr
     );
-    run(&apply, &Sshd::command(&env)).ok();
+    run(&apply, &format!("ssh {}", Sshd::options(&env))).ok();
     assert_eq!(env.state()["pin"]["url"], reference);
     // From then on the server may be gone.
     drop(sshd);

@@ -7,6 +7,7 @@ mod lab;
 mod needs;
 mod processes;
 mod run;
+mod sshd;
 mod tree;
 
 use std::ffi::OsStr;
@@ -24,6 +25,7 @@ pub use lab::{Lab, Point, Role, Victim};
 pub use needs::{has, nix, skip, soak};
 pub use processes::Processes;
 pub use run::{Ran, Running};
+pub use sshd::Sshd;
 pub use tree::{Tree, copy};
 
 /// The program under test.

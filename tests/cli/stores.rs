@@ -1,0 +1,216 @@
+//! Stores that are not simply this machine's own, and where what is missing comes from.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::support::{Ran, Sshd, TestEnv, nix};
+
+/// Serves the files of a folder over http; gives its address, and counts the bytes that it sends.
+fn serve(folder: PathBuf) -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&sent);
+    // It ends with the test's process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (folder, count) = (folder.clone(), Arc::clone(&count));
+            std::thread::spawn(move || answer(stream, &folder, &count));
+        }
+    });
+    (url, sent)
+}
+
+fn answer(stream: TcpStream, folder: &std::path::Path, sent: &AtomicU64) -> Option<()> {
+    let mut requests = BufReader::new(stream.try_clone().ok()?);
+    let mut stream = stream;
+    loop {
+        let mut first = String::new();
+        if requests.read_line(&mut first).ok()? == 0 {
+            return None;
+        }
+        let mut line = String::new();
+        while requests.read_line(&mut line).ok()? > 2 {
+            line.clear();
+        }
+        let mut words = first.split_whitespace();
+        let head = words.next()? == "HEAD";
+        let content = fs::read(folder.join(words.next()?.trim_start_matches('/')));
+        let (status, content) = match content {
+            Ok(content) => ("200 OK", content),
+            Err(_) => ("404 Not Found", Vec::new()),
+        };
+        let length = content.len();
+        let header = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(header.as_bytes()).ok()?;
+        if !head {
+            stream.write_all(&content).ok()?;
+            sent.fetch_add(content.len() as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn what_a_cache_has_is_downloaded_with_progress_in_bytes() {
+    let Some(nix) = nix("what_a_cache_has_is_downloaded_with_progress_in_bytes") else {
+        return;
+    };
+    // Something large enough to be seen coming, and not compressible.
+    let env = TestEnv::fixture()
+        .module("web", r#"{ pkgs, ... }: { environment.etc.large.source = pkgs.runCommand "large" { } "dd if=/dev/urandom of=$out bs=1M count=4 2>/dev/null"; }"#)
+        .start("box");
+    env.run(&["enable", "web"]).ok();
+    let system = env.running();
+    let cache = env.path("binary-cache");
+    let mut copy = env.other(&nix);
+    copy.args([
+        "--extra-experimental-features",
+        "nix-command",
+        "--store",
+        &env.store(),
+    ])
+    .args([
+        "copy",
+        "--to",
+        &format!(
+            "file://{}?compression=none&store={}",
+            cache.display(),
+            env.path("store").display()
+        ),
+    ])
+    .arg(&system);
+    assert!(copy.status().expect("nix").success());
+    env.run(&["reset"]).ok();
+    // On another machine with a store of the same name nothing of it is there.
+    for folder in ["store", "state", "root/run", "root/etc", "cache"] {
+        let path = env.path(folder);
+        let _ = std::process::Command::new("chmod")
+            .args(["-R", "u+w"])
+            .arg(&path)
+            .status();
+        fs::remove_dir_all(&path).expect("removed");
+    }
+    let (url, sent) = serve(cache);
+    let url = format!("{url}?store={}", env.path("store").display());
+    let from = [
+        "--option",
+        "substituters",
+        &url,
+        "--option",
+        "require-sigs",
+        "false",
+    ];
+    let flake = env.flake();
+    let run = |arguments: &[&str]| -> Ran { env.run(&[arguments, &from[..]].concat()) };
+    let wish = ["enable", "web", "--flake", &flake, "--host", "box"];
+    let document = run(&[&wish[..], &["--dry-run", "--json"]].concat())
+        .ok()
+        .json();
+    let fetch = document["missing"]["fetch"]
+        .as_array()
+        .expect("paths")
+        .len();
+    let bytes = document["missing"]["downloadBytes"]
+        .as_u64()
+        .expect("bytes");
+    assert!(fetch > 5 && bytes > 4 << 20, "{document:#}");
+    let before = sent.load(Ordering::Relaxed);
+    assert!(before < 4 << 20, "a dry run downloaded {before} bytes");
+    let ran = run(&[&wish[..], &["--progress", "events"]].concat()).ok();
+    let downloaded = sent.load(Ordering::Relaxed) - before;
+    assert!(downloaded > 4 << 20, "{downloaded} bytes");
+    let told: Vec<u64> = ran
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|event| event["bytes"]["done"].as_u64())
+        .collect();
+    assert!(
+        told.windows(2).all(|pair| pair[0] <= pair[1]) && told.last() > Some(&(4 << 20)),
+        "{told:?}\n{}",
+        ran.stderr
+    );
+    assert_eq!(env.running(), system);
+}
+
+#[test]
+fn a_store_in_a_folder_is_evaluated_and_built_but_not_activated() {
+    let env = TestEnv::fixture();
+    let flake = env.flake();
+    let store = format!("local?root={}", env.path("chroot").display());
+    let apply = [
+        "apply", "--flake", &flake, "--host", "box", "--store", &store,
+    ];
+    let document = env.json(&[&apply[..], &["--dry-run"]].concat());
+    let toplevel = document["toplevel"].as_str().expect("a path");
+    assert!(toplevel.starts_with("/nix/store/"), "{toplevel}");
+    env.run(&[&apply[..], &["--progress", "off"]].concat())
+        .ends_with(5)
+        .golden("store-in-a-folder");
+}
+
+#[test]
+fn a_store_by_ssh_is_evaluated_with_and_not_activated_from() {
+    let test = "a_store_by_ssh_is_evaluated_with_and_not_activated_from";
+    let env = TestEnv::fixture();
+    let Some(nix) = nix(test) else { return };
+    let Some(sshd) = Sshd::start(test, &env) else {
+        return;
+    };
+    let daemon = nix.with_file_name("nix-daemon");
+    let options = format!("-p {} {}", sshd.port, Sshd::options(&env));
+    // Each machine's own program: the parameters of a store would be taken apart by the shell that ssh runs.
+    let program = |name: &str, settings: &str| {
+        let file = env.path(name);
+        let text = format!("#!/bin/sh\n{settings} exec {} \"$@\"\n", daemon.display());
+        fs::write(&file, text).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("set");
+        file.display().to_string()
+    };
+    let at = |name: &str| env.path(name).display().to_string();
+    let store = format!("ssh-ng://127.0.0.1?store={}&remote-program=", at("store"));
+    let run = |store: String, arguments: &[&str]| {
+        let mut command = env.command(arguments);
+        command.env("NIX_SSHOPTS", &options);
+        command.env("RUNTIME_MODULE_STORE", store);
+        env.start_running(command).end()
+    };
+    let flake = env.flake();
+    let apply = ["apply", "--flake", &flake, "--host", "box"];
+    // The daemon behind it has its store where it says, which is here.
+    let places = format!(
+        "NIX_STORE_DIR={} NIX_STATE_DIR={} NIX_LOG_DIR={}",
+        at("store"),
+        at("state"),
+        at("log")
+    );
+    let here = store.clone() + &program("daemon-here", &places);
+    let dry = [&apply[..], &["--dry-run", "--progress", "off"]].concat();
+    let ran = run(here.clone(), &dry).ok();
+    assert!(ran.stdout.contains("nixos-system-box"), "{}", ran.stdout);
+    run(here.clone(), &[&apply[..], &["--progress", "off"]].concat())
+        .ends_with(5)
+        .golden("store-by-ssh");
+    // Another machine's is not.
+    let elsewhere = format!("NIX_REMOTE='local?root={}'", at("there"));
+    let there = format!(
+        "ssh-ng://127.0.0.1?remote-program={}",
+        program("daemon-there", &elsewhere)
+    );
+    run(there, &dry)
+        .ends_with(5)
+        .golden("store-of-another-machine");
+    drop(sshd);
+    let gone = run(here, &dry).ends_with(5).stderr;
+    assert!(
+        gone.contains("error: open the store: failed to start SSH connection")
+            && gone.contains("hint: does `ssh HOST nix-daemon --version` work"),
+        "{gone}"
+    );
+}

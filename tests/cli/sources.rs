@@ -176,7 +176,7 @@ fn a_private_repository_is_fetched_by_ssh_once() {
     let apply = ["apply", "--flake", &reference, "--host", "box"];
     // Without the key nothing is fetched, and nothing asks for a password.
     let keyless = "ssh -F none -o IdentitiesOnly=yes -o IdentityFile=/dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes";
-    let refused = run(&[&apply[..], &["--progress", "off"]].concat(), keyless).ends_with(3);
+    let refused = run(&[&apply[..], &["--progress", "off"]].concat(), keyless).ends_with(4);
     assert!(
         refused.stderr.contains("lock the flake git+ssh://")
             && refused.stderr.contains("Permission denied")

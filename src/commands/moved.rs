@@ -8,7 +8,7 @@ use super::Session;
 use crate::error::Failure;
 use crate::evaluation::{Derivation, lock_inputs, lock_text, revision_of};
 use crate::libnix::{Libnix, LockedFlake, Store};
-use crate::progress::{bytes, store_name};
+use crate::progress::bytes;
 use crate::record::Pin;
 
 /// From this size on it is worth saying that a folder is copied whole.
@@ -175,9 +175,8 @@ fn large(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<()> {
     }
     let folder = folder.split('?').next().unwrap_or_default();
     session.reporter.note(format!(
-        "the whole folder {folder} was copied to the store ({}, as {}); as git+file:{folder}, only files that git knows would be",
-        bytes(size),
-        store_name(&pin.source)
+        "the whole folder {folder} was copied to the store ({}); as git+file:{folder}, only files that git knows would be",
+        bytes(size)
     ));
     Ok(())
 }

@@ -21,6 +21,8 @@ pub struct Situation {
     pub under_way: Option<String>,
     /// The folder that NixOS's own tools take the configuration from, where it has a flake.
     pub usual: Option<String>,
+    /// The configuration that lies there without a flake.
+    pub plain: Option<String>,
     /// The specialisation that runs, as far as the systems tell that are known.
     pub specialisation: Option<String>,
 }
@@ -36,7 +38,8 @@ impl Situation {
             state,
             running,
             under_way: holder(locations),
-            usual: usual(locations),
+            usual: usual(locations, "flake.nix").map(folder),
+            plain: usual(locations, "configuration.nix"),
         })
     }
 
@@ -111,11 +114,16 @@ fn specialisation(locations: &Locations, state: &State, running: Option<&str>) -
     None
 }
 
-/// `/etc/nixos`, where it has a flake.
-fn usual(locations: &Locations) -> Option<String> {
-    let folder = locations.root().join("etc/nixos");
-    folder
-        .join("flake.nix")
-        .exists()
-        .then(|| folder.to_string_lossy().into_owned())
+/// A file in `/etc/nixos`, where NixOS's own tools look.
+fn usual(locations: &Locations, name: &str) -> Option<String> {
+    let file = locations.root().join("etc/nixos").join(name);
+    file.exists().then(|| file.to_string_lossy().into_owned())
+}
+
+/// The folder that it lies in.
+fn folder(file: String) -> String {
+    match file.rsplit_once('/') {
+        Some((folder, _)) => folder.into(),
+        None => file,
+    }
 }

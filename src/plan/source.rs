@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use super::{Situation, Wish};
 use crate::baked::Baked;
 use crate::cli::Global;
-use crate::error::Failure;
+use crate::error::{Failed, Failure};
 use crate::evaluation::Host;
 use crate::record::Pin;
 
@@ -112,12 +112,8 @@ pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) 
                 .as_ref()
                 .filter(|pin| !pin.baked)
                 .map(|pin| pin.url.clone());
-            let url = url.or(asked).or_else(|| situation.usual.clone()).ok_or_else(|| {
-                Failure::Refused
-                    .error("it is not known which flake this machine's configuration comes from")
-                    .hint("name it with --flake, and its host with --host; it is pinned then")
-                    .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once")
-            })?;
+            let url = url.or(asked).or_else(|| situation.usual.clone());
+            let url = url.ok_or_else(|| unknown(situation))?;
             reference(url, overrides)
         }
     }
@@ -151,6 +147,20 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
             pin.extras = kept.filter(|extra| extra.keep).cloned().collect();
             pin
         }),
+    }
+}
+
+/// Nobody has said where the configuration comes from.
+fn unknown(situation: &Situation) -> Failed {
+    let failed = Failure::Refused
+        .error("it is not known which flake this machine's configuration comes from");
+    match &situation.plain {
+        Some(file) => failed
+            .detail(format!("{file} is there, and has no flake.nix beside it: a configuration without a flake cannot be extended"))
+            .hint(format!("put a flake.nix beside it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and name the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
+        None => failed
+            .hint("name it with --flake, and its host with --host; it is pinned then")
+            .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once"),
     }
 }
 

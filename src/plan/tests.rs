@@ -31,6 +31,7 @@ fn situation() -> Situation {
         running: Some("/with-hello".into()),
         under_way: None,
         usual: None,
+        plain: None,
         specialisation: None,
     }
 }

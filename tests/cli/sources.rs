@@ -388,5 +388,25 @@ fn a_large_folder_is_told_about() {
         .filter(|line| line.contains("the whole folder"))
         .map(|line| format!("{line}\n"))
         .collect();
+    // How large it is depends on the rest of the fixture, too.
+    let size = told.split(['(', ')']).nth(1).expect("a size").to_string();
+    assert!(size.ends_with(" MB"), "{told}");
+    let told = told.replace(&size, "<size>");
     compare("large-folder", &env.normalise(&told));
+}
+
+#[test]
+fn a_configuration_without_a_flake_is_told_what_to_do() {
+    let env = TestEnv::fixture();
+    fs::create_dir_all(env.root("etc/nixos")).expect("a folder");
+    fs::write(env.root("etc/nixos/configuration.nix"), "{ }\n").expect("written");
+    let ran = env
+        .run(&["enable", "hello", "--progress", "off"])
+        .ends_with(5);
+    let name = unix::unistd::gethostname().expect("a name");
+    let told = ran.text().replace(
+        &format!("nixosConfigurations.{}", name.to_string_lossy()),
+        "nixosConfigurations.<this>",
+    );
+    compare("configuration-without-a-flake", &told);
 }

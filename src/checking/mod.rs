@@ -117,3 +117,16 @@ enum Ended {
     /// Its process died.
     Died { why: String },
 }
+
+impl Outcome {
+    fn of(ended: Ended) -> Self {
+        Self {
+            ended,
+            milliseconds: 0.0,
+            bytes: 0,
+            counters: crate::timings::Counters::default(),
+            sharing: Sharing::default(),
+            files: Vec::new(),
+        }
+    }
+}

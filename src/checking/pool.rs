@@ -1,7 +1,8 @@
 //! The client's side: which template or evaluator gets which job, and what comes of it.
 //!
 //! A slot is one process that evaluates: a template while it evaluates its host, a forked child, or an evaluator of its own
-//! for what no fork can do. No more slots are in use at once than there are workers.
+//! for what no fork can do. No more slots are in use at once than there are workers. Here is the loop; `pool/starting.rs` starts what
+//! evaluates, and `pool/hearing.rs` says what follows from what that says.
 
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
@@ -10,15 +11,16 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::alone::alone;
-use super::{Ask, Combinations, Ended, Job, Outcome, Row, Say, Sharing, Status, Summary, Work};
-use crate::error::{Failed, Failure, describe};
-use crate::evaluation::{Evaluated, ModuleRequest, Request, Target, unknown_modules};
+use super::{Ask, Combinations, Ended, Outcome, Row, Say, Summary, Work};
+use crate::error::Failed;
+use crate::evaluation::Evaluated;
 use crate::interrupt::{Guard, Interrupts};
-use crate::libnix::Settings;
 use crate::registry::Registered;
 use crate::timings::milliseconds;
-use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive, send};
+use crate::worker::send;
+
+mod hearing;
+mod starting;
 
 /// What is told while it goes on.
 pub enum Told {
@@ -172,102 +174,6 @@ impl<'a> Pool<'a> {
         Ok(())
     }
 
-    fn start(&mut self, index: usize) -> Result<()> {
-        let process = EvaluatorProcess::start(&EvaluatorStart {
-            initial_heap: self.work.memory.initial_heap(),
-            template: true,
-        })?;
-        let stopper = process.stopper();
-        let guard = self.interrupts.on_interrupt(move || stopper.stop());
-        let mut requests = process.sender()?;
-        let open = Ask::Open {
-            settings: self.work.settings.clone(),
-            flake: self.work.flake.clone(),
-        };
-        // Where it has ended already, that is heard below.
-        let _ = send(&mut requests, &open);
-        let sayings = self.sayings.clone();
-        std::thread::spawn(move || listen(index, process, &sayings));
-        let host = &mut self.hosts[index];
-        host.stage = Stage::Starting;
-        host.template = Some(Template {
-            requests,
-            _guard: guard,
-        });
-        Ok(())
-    }
-
-    fn begin(&mut self, index: usize, id: usize) -> Result<()> {
-        let host = &mut self.hosts[index];
-        host.running += 1;
-        let job = Job {
-            id,
-            modules: requests(&self.tasks[id].modules),
-            seconds: self.work.limits.seconds,
-            bytes: self.work.limits.bytes,
-        };
-        match &mut host.template {
-            Some(template) => {
-                let _ = send(&mut template.requests, &Ask::Evaluate(job));
-            }
-            None => self.again(index, id),
-        }
-        Ok(())
-    }
-
-    /// Has an evaluator of its own do a job.
-    fn again(&self, index: usize, id: usize) {
-        let request = self.request(index, &self.tasks[id].modules, Target::Toplevel);
-        let (work, interrupts, sayings) = (
-            self.work.clone(),
-            self.interrupts.clone(),
-            self.sayings.clone(),
-        );
-        std::thread::spawn(move || {
-            let outcome = alone(&work, &request, &interrupts).1;
-            let _ = sayings.send((index, Said::Again(id, Box::new(outcome))));
-        });
-    }
-
-    fn request(&self, index: usize, modules: &[String], target: Target) -> Request {
-        Request {
-            settings: Settings {
-                allow_import_from_derivation: true,
-                ..self.work.settings.clone()
-            },
-            flake: self.work.flake.clone(),
-            host: self.hosts[index].name.clone().unwrap_or_default(),
-            modules: requests(modules),
-            target,
-            extras: Vec::new(),
-            specialisation: None,
-            measure: None,
-        }
-    }
-
-    /// Has evaluators of their own look at a host that no template can evaluate.
-    fn host_alone(&self, index: usize) {
-        let registry = self.request(index, &[], Target::Registry);
-        let toplevel = self.request(index, &[], Target::Toplevel);
-        let (work, interrupts, sayings) = (
-            self.work.clone(),
-            self.interrupts.clone(),
-            self.sayings.clone(),
-        );
-        std::thread::spawn(move || {
-            let (evaluated, outcome) = alone(&work, &registry, &interrupts);
-            let found =
-                match (evaluated, outcome.ended) {
-                    (Some(evaluated), _) => Ok(evaluated.registry),
-                    (None, Ended::Failed { failed, .. }) => Err(failed),
-                    (None, _) => Err(Failure::Evaluation
-                        .error("list the modules: it took too much time or memory")),
-                };
-            let outcome = alone(&work, &toplevel, &interrupts).1;
-            let _ = sayings.send((index, Said::Host(found, Box::new(outcome))));
-        });
-    }
-
     fn hear(&mut self, index: usize, said: Said) -> Result<Vec<Row>> {
         match said {
             Said::Template(Say::Opened { hosts }) => {
@@ -302,192 +208,6 @@ impl<'a> Pool<'a> {
             )),
             Said::Again(id, outcome) => Ok(self.done(index, id, *outcome, false)),
         }
-    }
-
-    /// The first template that opens the flake says which hosts there are.
-    fn opened(&mut self, index: usize, names: Vec<String>) {
-        if self.hosts[index].name.is_some() {
-            return;
-        }
-        let mine = |position: usize| match self.work.shard {
-            // With fewer hosts than shards the modules of each are divided, else the hosts.
-            Some(shard) if names.len() >= shard.count => position % shard.count == shard.index,
-            _ => true,
-        };
-        let mut mine = names
-            .iter()
-            .enumerate()
-            .filter(|(position, _)| mine(*position))
-            .map(|(_, name)| name);
-        self.hosts[index].name = mine.next().cloned();
-        let rest: Vec<Host> = mine.map(|name| Host::new(Some(name.clone()))).collect();
-        self.hosts.extend(rest);
-    }
-
-    /// Whether the next set of a host is this shard's.
-    fn is_mine(&mut self, index: usize) -> bool {
-        let number = self.hosts[index].counted;
-        self.hosts[index].counted += 1;
-        match self.work.shard {
-            Some(shard) if self.work.host.is_some() || self.hosts.len() == 1 => {
-                number % shard.count == shard.index
-            }
-            _ => true,
-        }
-    }
-
-    fn ready(
-        &mut self,
-        index: usize,
-        registry: &[Registered],
-        outcome: Outcome,
-        forked: bool,
-    ) -> Result<Vec<Row>> {
-        let name = self.hosts[index].name.clone().unwrap_or_default();
-        let Ended::Evaluated { evaluated } = &outcome.ended else {
-            return Ok(self.without_base(index, outcome.ended));
-        };
-        self.hosts[index].base = Some((**evaluated).clone());
-        self.busy -= 1;
-        let mut row = Row::new(
-            &name,
-            &[],
-            outcome,
-            self.hosts[index].base.as_ref(),
-            &self.work.source,
-        );
-        row.forked = false;
-        if !forked {
-            self.drop_template(index);
-        }
-        let known: Vec<String> = registry.iter().map(|module| module.name.clone()).collect();
-        let unknown: Vec<String> = self
-            .work
-            .names
-            .iter()
-            .filter(|name| !known.contains(name))
-            .cloned()
-            .collect();
-        if !unknown.is_empty() {
-            return Err(unknown_modules(&unknown, &known).into());
-        }
-        let wanted = |module: &&Registered| {
-            self.work.names.is_empty() || self.work.names.contains(&module.name)
-        };
-        let chosen: Vec<&Registered> = registry.iter().filter(wanted).collect();
-        self.hosts[index].stage = Stage::Alone;
-        for module in chosen {
-            // Who names a module wants to know.
-            if module.skip_validation && self.work.names.is_empty() {
-                self.skipped += 1;
-            } else {
-                self.hosts[index].good.push(module.name.clone());
-                self.queue(index, vec![module.name.clone()]);
-            }
-        }
-        let mine = row.status != Status::Ok
-            || self
-                .work
-                .shard
-                .is_none_or(|shard| shard.index == 0 || self.work.host.is_none());
-        Ok(if mine { vec![row] } else { Vec::new() })
-    }
-
-    fn queue(&mut self, index: usize, modules: Vec<String>) {
-        if self.is_mine(index) {
-            self.hosts[index].queue.push_back(self.tasks.len());
-            self.tasks.push(Task {
-                host: index,
-                modules,
-                builds: false,
-                done: false,
-            });
-        }
-    }
-
-    /// The template could not do it. What an evaluator that may build can, is tried by one.
-    fn not_ready(&mut self, index: usize, ended: Ended) -> Result<Vec<Row>> {
-        match ended {
-            // Nothing of the flake could be opened: that is no result of a check.
-            Ended::Failed { failed, .. } if self.hosts[index].name.is_none() => Err(failed.into()),
-            Ended::Failed { again: true, .. } => {
-                self.drop_template(index);
-                self.host_alone(index);
-                Ok(Vec::new())
-            }
-            ended => Ok(self.without_base(index, ended)),
-        }
-    }
-
-    /// A host that does not evaluate: none of its modules can.
-    fn without_base(&mut self, index: usize, ended: Ended) -> Vec<Row> {
-        self.busy -= 1;
-        self.drop_template(index);
-        self.hosts[index].stage = Stage::Done;
-        let outcome = Outcome::of(ended);
-        let name = self.hosts[index].name.clone().unwrap_or_default();
-        vec![Row::new(&name, &[], outcome, None, &self.work.source)]
-    }
-
-    fn done(&mut self, index: usize, id: usize, outcome: Outcome, forked: bool) -> Vec<Row> {
-        if self.tasks[id].done {
-            return Vec::new();
-        }
-        if let Ended::Failed {
-            again: true,
-            builds,
-            ..
-        } = &outcome.ended
-            && forked
-        {
-            self.tasks[id].builds = *builds;
-            self.again(index, id);
-            return Vec::new();
-        }
-        self.busy -= 1;
-        self.tasks[id].done = true;
-        let host = &mut self.hosts[index];
-        host.running -= 1;
-        let task = &self.tasks[id];
-        let name = host.name.clone().unwrap_or_default();
-        let mut row = Row::new(
-            &name,
-            &task.modules,
-            outcome,
-            host.base.as_ref(),
-            &self.work.source,
-        );
-        row.forked = forked;
-        row.import_from_derivation |= task.builds;
-        if row.status != Status::Ok {
-            if task.modules.len() > 1 {
-                row.status = conflict(row.status);
-            }
-            host.good
-                .retain(|good| *good != task.modules[0] || task.modules.len() > 1);
-        }
-        vec![row]
-    }
-
-    /// A template that ended: at the end of its work, or in the middle of it.
-    fn gone(&mut self, index: usize, why: &str) -> Vec<Row> {
-        let host = &mut self.hosts[index];
-        if host.template.take().is_none() {
-            return Vec::new();
-        }
-        if host.stage == Stage::Starting {
-            return self.without_base(index, Ended::Died { why: why.into() });
-        }
-        // What it had not done is done by evaluators of their own.
-        let open: Vec<usize> = (0..self.tasks.len())
-            .filter(|id| {
-                self.tasks[*id].host == index
-                    && !self.tasks[*id].done
-                    && !self.hosts[index].queue.contains(id)
-            })
-            .collect();
-        open.into_iter().for_each(|id| self.again(index, id));
-        Vec::new()
     }
 
     /// Goes on to what is checked together where all that is alone is done, and lets a template go that is not needed.
@@ -554,66 +274,4 @@ impl Host {
             counted: 0,
         }
     }
-}
-
-impl Outcome {
-    pub(super) fn of(ended: Ended) -> Self {
-        Self {
-            ended,
-            milliseconds: 0.0,
-            bytes: 0,
-            counters: crate::timings::Counters::default(),
-            sharing: Sharing::default(),
-            files: Vec::new(),
-        }
-    }
-}
-
-/// What fails together and not alone.
-fn conflict(status: Status) -> Status {
-    match status {
-        Status::Failed => Status::Conflict,
-        other => other,
-    }
-}
-
-fn requests(names: &[String]) -> Vec<ModuleRequest> {
-    let request = |name: &String| ModuleRequest {
-        name: name.clone(),
-        file: None,
-        origin: None,
-    };
-    names.iter().map(request).collect()
-}
-
-/// Passes on what a template says, and how it ended.
-fn listen(index: usize, mut process: EvaluatorProcess, sayings: &Sender<(usize, Said)>) {
-    let mut hear = || -> Result<()> {
-        if greet(&mut process.messages)?.is_none() {
-            return Ok(());
-        }
-        while let Some(say) = receive::<Say>(&mut process.messages)? {
-            if sayings.send((index, Said::Template(say))).is_err() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    };
-    let heard = hear();
-    let why = match (process.finish(), heard) {
-        (Ok(ended), _) if ended.signal().is_some() => {
-            let signal = ended
-                .signal()
-                .map(|signal| signal.to_string())
-                .unwrap_or_default();
-            format!("its evaluator died of {signal} {}", ended.stderr.trim())
-        }
-        (_, Err(error)) => describe(&error).message,
-        (Ok(ended), Ok(())) => format!(
-            "its evaluator ended without an answer {}",
-            ended.stderr.trim()
-        ),
-        (Err(error), _) => describe(&error).message,
-    };
-    let _ = sayings.send((index, Said::Gone(why.trim().to_string())));
 }

@@ -1,0 +1,211 @@
+//! What follows from what templates and evaluators say: rows, more jobs, or another way to do the same.
+
+use anyhow::Result;
+
+use super::{Host, Pool, Stage};
+use crate::checking::{Ended, Outcome, Row, Status};
+use crate::error::Failure;
+use crate::evaluation::unknown_modules;
+use crate::registry::Registered;
+
+impl Pool<'_> {
+    /// The first template that opens the flake says which hosts there are.
+    pub(super) fn opened(&mut self, index: usize, names: Vec<String>) {
+        if self.hosts[index].name.is_some() {
+            return;
+        }
+        let mine = |position: usize| match self.work.shard {
+            // With fewer hosts than shards the modules of each are divided, else the hosts.
+            Some(shard) if names.len() >= shard.count => position % shard.count == shard.index,
+            _ => true,
+        };
+        let mut mine = names
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| mine(*position))
+            .map(|(_, name)| name);
+        self.hosts[index].name = mine.next().cloned();
+        let rest: Vec<Host> = mine.map(|name| Host::new(Some(name.clone()))).collect();
+        self.hosts.extend(rest);
+    }
+
+    /// Whether the next set of a host is this shard's.
+    fn is_mine(&mut self, index: usize) -> bool {
+        let number = self.hosts[index].counted;
+        self.hosts[index].counted += 1;
+        match self.work.shard {
+            Some(shard) if self.work.host.is_some() || self.hosts.len() == 1 => {
+                number % shard.count == shard.index
+            }
+            _ => true,
+        }
+    }
+
+    pub(super) fn ready(
+        &mut self,
+        index: usize,
+        registry: &[Registered],
+        outcome: Outcome,
+        forked: bool,
+    ) -> Result<Vec<Row>> {
+        let name = self.hosts[index].name.clone().unwrap_or_default();
+        let Ended::Evaluated { evaluated } = &outcome.ended else {
+            return Ok(self.without_base(index, outcome.ended));
+        };
+        self.hosts[index].base = Some((**evaluated).clone());
+        self.busy -= 1;
+        let mut row = Row::new(
+            &name,
+            &[],
+            outcome,
+            self.hosts[index].base.as_ref(),
+            &self.work.source,
+        );
+        row.forked = false;
+        if !forked {
+            self.drop_template(index);
+        }
+        let known: Vec<String> = registry.iter().map(|module| module.name.clone()).collect();
+        let unknown: Vec<String> = self
+            .work
+            .names
+            .iter()
+            .filter(|name| !known.contains(name))
+            .cloned()
+            .collect();
+        if !unknown.is_empty() {
+            return Err(unknown_modules(&unknown, &known).into());
+        }
+        let wanted = |module: &&Registered| {
+            self.work.names.is_empty() || self.work.names.contains(&module.name)
+        };
+        let chosen: Vec<&Registered> = registry.iter().filter(wanted).collect();
+        self.hosts[index].stage = Stage::Alone;
+        for module in chosen {
+            // Who names a module wants to know.
+            if module.skip_validation && self.work.names.is_empty() {
+                self.skipped += 1;
+            } else {
+                self.hosts[index].good.push(module.name.clone());
+                self.queue(index, vec![module.name.clone()]);
+            }
+        }
+        let mine = row.status != Status::Ok
+            || self
+                .work
+                .shard
+                .is_none_or(|shard| shard.index == 0 || self.work.host.is_none());
+        Ok(if mine { vec![row] } else { Vec::new() })
+    }
+
+    pub(super) fn queue(&mut self, index: usize, modules: Vec<String>) {
+        if self.is_mine(index) {
+            self.hosts[index].queue.push_back(self.tasks.len());
+            self.tasks.push(Task {
+                host: index,
+                modules,
+                builds: false,
+                done: false,
+            });
+        }
+    }
+
+    /// The template could not do it. What an evaluator that may build can, is tried by one.
+    pub(super) fn not_ready(&mut self, index: usize, ended: Ended) -> Result<Vec<Row>> {
+        match ended {
+            // Nothing of the flake could be opened: that is no result of a check.
+            Ended::Failed { failed, .. } if self.hosts[index].name.is_none() => Err(failed.into()),
+            Ended::Failed { again: true, .. } => {
+                self.drop_template(index);
+                self.host_alone(index);
+                Ok(Vec::new())
+            }
+            ended => Ok(self.without_base(index, ended)),
+        }
+    }
+
+    /// A host that does not evaluate: none of its modules can.
+    pub(super) fn without_base(&mut self, index: usize, ended: Ended) -> Vec<Row> {
+        self.busy -= 1;
+        self.drop_template(index);
+        self.hosts[index].stage = Stage::Done;
+        let outcome = Outcome::of(ended);
+        let name = self.hosts[index].name.clone().unwrap_or_default();
+        vec![Row::new(&name, &[], outcome, None, &self.work.source)]
+    }
+
+    pub(super) fn done(
+        &mut self,
+        index: usize,
+        id: usize,
+        outcome: Outcome,
+        forked: bool,
+    ) -> Vec<Row> {
+        if self.tasks[id].done {
+            return Vec::new();
+        }
+        if let Ended::Failed {
+            again: true,
+            builds,
+            ..
+        } = &outcome.ended
+            && forked
+        {
+            self.tasks[id].builds = *builds;
+            self.again(index, id);
+            return Vec::new();
+        }
+        self.busy -= 1;
+        self.tasks[id].done = true;
+        let host = &mut self.hosts[index];
+        host.running -= 1;
+        let task = &self.tasks[id];
+        let name = host.name.clone().unwrap_or_default();
+        let mut row = Row::new(
+            &name,
+            &task.modules,
+            outcome,
+            host.base.as_ref(),
+            &self.work.source,
+        );
+        row.forked = forked;
+        row.import_from_derivation |= task.builds;
+        if row.status != Status::Ok {
+            if task.modules.len() > 1 {
+                row.status = conflict(row.status);
+            }
+            host.good
+                .retain(|good| *good != task.modules[0] || task.modules.len() > 1);
+        }
+        vec![row]
+    }
+
+    /// A template that ended: at the end of its work, or in the middle of it.
+    pub(super) fn gone(&mut self, index: usize, why: &str) -> Vec<Row> {
+        let host = &mut self.hosts[index];
+        if host.template.take().is_none() {
+            return Vec::new();
+        }
+        if host.stage == Stage::Starting {
+            return self.without_base(index, Ended::Died { why: why.into() });
+        }
+        // What it had not done is done by evaluators of their own.
+        let open: Vec<usize> = (0..self.tasks.len())
+            .filter(|id| {
+                self.tasks[*id].host == index
+                    && !self.tasks[*id].done
+                    && !self.hosts[index].queue.contains(id)
+            })
+            .collect();
+        open.into_iter().for_each(|id| self.again(index, id));
+        Vec::new()
+    }
+}
+
+/// What fails together and not alone.
+fn conflict(status: Status) -> Status {
+    match status {
+        Status::Failed => Status::Conflict,
+        other => other,
+    }
+}

@@ -1,0 +1,152 @@
+//! Starts what evaluates: templates, jobs of theirs, and evaluators of their own; each tells the pool how it went.
+
+use std::sync::mpsc::Sender;
+
+use anyhow::Result;
+
+use super::{Pool, Said, Stage, Template};
+use crate::checking::alone::alone;
+use crate::checking::{Ask, Ended, Job, Say};
+use crate::error::{Failure, describe};
+use crate::evaluation::{ModuleRequest, Request, Target};
+use crate::libnix::Settings;
+use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive, send};
+
+impl Pool<'_> {
+    pub(super) fn start(&mut self, index: usize) -> Result<()> {
+        let process = EvaluatorProcess::start(&EvaluatorStart {
+            initial_heap: self.work.memory.initial_heap(),
+            template: true,
+        })?;
+        let stopper = process.stopper();
+        let guard = self.interrupts.on_interrupt(move || stopper.stop());
+        let mut requests = process.sender()?;
+        let open = Ask::Open {
+            settings: self.work.settings.clone(),
+            flake: self.work.flake.clone(),
+        };
+        // Where it has ended already, that is heard below.
+        let _ = send(&mut requests, &open);
+        let sayings = self.sayings.clone();
+        std::thread::spawn(move || listen(index, process, &sayings));
+        let host = &mut self.hosts[index];
+        host.stage = Stage::Starting;
+        host.template = Some(Template {
+            requests,
+            _guard: guard,
+        });
+        Ok(())
+    }
+
+    pub(super) fn begin(&mut self, index: usize, id: usize) -> Result<()> {
+        let host = &mut self.hosts[index];
+        host.running += 1;
+        let job = Job {
+            id,
+            modules: requests(&self.tasks[id].modules),
+            seconds: self.work.limits.seconds,
+            bytes: self.work.limits.bytes,
+        };
+        match &mut host.template {
+            Some(template) => {
+                let _ = send(&mut template.requests, &Ask::Evaluate(job));
+            }
+            None => self.again(index, id),
+        }
+        Ok(())
+    }
+
+    /// Has an evaluator of its own do a job.
+    pub(super) fn again(&self, index: usize, id: usize) {
+        let request = self.request(index, &self.tasks[id].modules, Target::Toplevel);
+        let (work, interrupts, sayings) = (
+            self.work.clone(),
+            self.interrupts.clone(),
+            self.sayings.clone(),
+        );
+        std::thread::spawn(move || {
+            let outcome = alone(&work, &request, &interrupts).1;
+            let _ = sayings.send((index, Said::Again(id, Box::new(outcome))));
+        });
+    }
+
+    fn request(&self, index: usize, modules: &[String], target: Target) -> Request {
+        Request {
+            settings: Settings {
+                allow_import_from_derivation: true,
+                ..self.work.settings.clone()
+            },
+            flake: self.work.flake.clone(),
+            host: self.hosts[index].name.clone().unwrap_or_default(),
+            modules: requests(modules),
+            target,
+            extras: Vec::new(),
+            specialisation: None,
+            measure: None,
+        }
+    }
+
+    /// Has evaluators of their own look at a host that no template can evaluate.
+    pub(super) fn host_alone(&self, index: usize) {
+        let registry = self.request(index, &[], Target::Registry);
+        let toplevel = self.request(index, &[], Target::Toplevel);
+        let (work, interrupts, sayings) = (
+            self.work.clone(),
+            self.interrupts.clone(),
+            self.sayings.clone(),
+        );
+        std::thread::spawn(move || {
+            let (evaluated, outcome) = alone(&work, &registry, &interrupts);
+            let found =
+                match (evaluated, outcome.ended) {
+                    (Some(evaluated), _) => Ok(evaluated.registry),
+                    (None, Ended::Failed { failed, .. }) => Err(failed),
+                    (None, _) => Err(Failure::Evaluation
+                        .error("list the modules: it took too much time or memory")),
+                };
+            let outcome = alone(&work, &toplevel, &interrupts).1;
+            let _ = sayings.send((index, Said::Host(found, Box::new(outcome))));
+        });
+    }
+}
+
+fn requests(names: &[String]) -> Vec<ModuleRequest> {
+    let request = |name: &String| ModuleRequest {
+        name: name.clone(),
+        file: None,
+        origin: None,
+    };
+    names.iter().map(request).collect()
+}
+
+/// Passes on what a template says, and how it ended.
+fn listen(index: usize, mut process: EvaluatorProcess, sayings: &Sender<(usize, Said)>) {
+    let mut hear = || -> Result<()> {
+        if greet(&mut process.messages)?.is_none() {
+            return Ok(());
+        }
+        while let Some(say) = receive::<Say>(&mut process.messages)? {
+            if sayings.send((index, Said::Template(say))).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    };
+    let heard = hear();
+    let why = match (process.finish(), heard) {
+        (Ok(ended), _) if ended.signal().is_some() => {
+            let signal = ended
+                .signal()
+                .map(|signal| signal.to_string())
+                .unwrap_or_default();
+            format!("its evaluator died of {signal} {}", ended.stderr.trim())
+        }
+        (_, Err(error)) => describe(&error).message,
+        (Ok(ended), Ok(())) => format!(
+            "its evaluator ended without an answer {}",
+            ended.stderr.trim()
+        ),
+        (Err(error), _) => describe(&error).message,
+    };
+    let _ = sayings.send((index, Said::Gone(why.trim().to_string())));
+}

@@ -56,7 +56,7 @@ in
   nothing-wrong = of { };
 
   prefetch-unknown = of {
-    modules.web = { };
+    modules.web.module = { };
     prefetch = [
       "web"
       "wbe"

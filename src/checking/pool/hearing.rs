@@ -2,9 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Host, Pool, Stage};
+use super::{Host, Pool, Stage, Task};
 use crate::checking::{Ended, Outcome, Row, Status};
-use crate::error::Failure;
 use crate::evaluation::unknown_modules;
 use crate::registry::Registered;
 

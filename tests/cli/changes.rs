@@ -256,6 +256,16 @@ fn a_dry_run_builds_for_evaluation_only_when_it_may() {
         .golden("ifd-dry-run");
     assert_eq!(outputs, env.outputs());
     env.run(&["enable", "ifd", "--dry-run", "--allow-ifd"]).ok();
+    // A change may, and shows what it builds meanwhile.
+    let other = TestEnv::new();
+    let ran = other.run(&["enable", "ifd"]).ok();
+    let built = ran
+        .stderr
+        .find("build: generated.nix")
+        .expect("it is shown");
+    let evaluated = ran.stderr.find("evaluate: ").expect("it was evaluated");
+    assert!(built < evaluated, "{}", ran.stderr);
+    assert_eq!(other.etc("ifd").as_deref(), Some("from a built file\n"));
     env.run(&["enable", "inline", "--allow-ifd"])
         .ends_with(2)
         .golden("allow-ifd-without-dry-run");

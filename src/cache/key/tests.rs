@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::evaluation::Target;
+use crate::evaluation::{ExtraRequest, Target};
 use crate::registry::Origin;
 
 fn module(name: &str, file: Option<&str>) -> ModuleRequest {
@@ -11,6 +11,15 @@ fn module(name: &str, file: Option<&str>) -> ModuleRequest {
         name: name.into(),
         file: file.map(String::from),
         origin: Some(Origin::Option),
+    }
+}
+
+fn extra(path: &str) -> ExtraRequest {
+    ExtraRequest {
+        name: "./x.nix".into(),
+        path: Some(path.into()),
+        flake: None,
+        attribute: None,
     }
 }
 
@@ -126,7 +135,7 @@ fn what_moves_from_one_ingredient_to_the_next_is_another_key() {
 #[test]
 fn every_part_of_a_request_that_evaluation_can_see_is_in_the_key() {
     let before = key(|_| ());
-    let changes: [fn(&mut Request); 12] = [
+    let changes: [fn(&mut Request); 15] = [
         |r| r.settings.store = Some("daemon".into()),
         |r| {
             r.settings
@@ -143,6 +152,9 @@ fn every_part_of_a_request_that_evaluation_can_see_is_in_the_key() {
         |r| r.modules[0].file = Some("x.nix".into()),
         |r| r.modules[0].file = None,
         |r| r.modules[0].origin = Some(Origin::Output),
+        |r| r.extras.push(extra("/nix/store/x-x.nix")),
+        |r| r.extras.push(extra("/nix/store/y-x.nix")),
+        |r| r.specialisation = Some("travel".into()),
     ];
     for (index, change) in changes.into_iter().enumerate() {
         assert_ne!(key(change).digest, before.digest, "change {index}");
@@ -190,6 +202,13 @@ fn what_is_not_pure_or_not_locked_has_no_key() {
         r.settings.options.push((name.into(), "true".into()));
     };
     assert!(why(native).is_some());
+    let of_a_flake = |r: &mut Request| {
+        r.extras.push(ExtraRequest {
+            path: None,
+            ..extra("")
+        });
+    };
+    assert!(why(of_a_flake).is_some());
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod cli {
     mod crashes;
     mod daemon;
     mod disk;
+    mod documents;
     mod explanations;
     mod extras;
     mod extremes;

@@ -8,6 +8,7 @@ mod needs;
 mod processes;
 mod run;
 mod sshd;
+mod schema;
 mod tree;
 
 use std::ffi::OsStr;
@@ -26,6 +27,7 @@ pub use needs::{has, nix, skip, soak};
 pub use processes::Processes;
 pub use run::{Ran, Running};
 pub use sshd::Sshd;
+pub use schema::document as documented;
 pub use tree::{Tree, copy};
 
 /// The program under test.

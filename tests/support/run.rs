@@ -13,6 +13,7 @@ use unix::sys::signal::{Signal, kill, killpg};
 use unix::unistd::Pid;
 
 use super::golden::{compare, normalise};
+use super::schema;
 
 /// Beyond this a run hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -189,6 +190,7 @@ impl Ran {
             panic!("stdout is not one JSON document: {error}\n{}", self.text())
         });
         assert_eq!(value["schema"], 1, "the schema of\n{}", self.text());
+        schema::document(&value, &self.arguments);
         value
     }
 
@@ -221,7 +223,7 @@ impl Ran {
             let value: Value = serde_json::from_str(line)
                 .unwrap_or_else(|error| panic!("no event: {line:?}: {error}"));
             assert_eq!(value["schema"], 1, "{line}");
-            assert!(value["event"].is_string(), "{line}");
+            schema::event(&value, &self.arguments);
             value
         };
         self.stderr.lines().map(event).collect()

@@ -1,0 +1,72 @@
+//! Every command's `--json` is as docs/schemas has it; so is every event, and every line of `check --format jsonl`.
+
+use crate::support::{TestEnv, documented};
+
+#[test]
+fn every_command_prints_what_its_schema_says() {
+    let env = TestEnv::fixture();
+    let flake = env.flake();
+    let ends = |arguments: &[&str], code: i32| {
+        env.run(&[arguments, &["--json"]].concat())
+            .ends_with(code)
+            .json();
+    };
+    ends(&["status"], 0);
+    ends(&["list"], 5);
+    ends(&["history"], 0);
+    ends(&["apply", "--flake", &flake, "--host", "box"], 0);
+    ends(&["enable", "inline", "--dry-run"], 0);
+    ends(&["enable", "inline", "--confirm", "60s"], 0);
+    ends(&["status"], 0);
+    ends(&["enable", "pair"], 5);
+    ends(&["confirm"], 0);
+    ends(&["enable", "pair", "--confirm", "60s"], 0);
+    ends(&["rollback"], 0);
+    ends(&["disable", "inline"], 0);
+    ends(&["rollback", "1"], 0);
+    ends(&["rebuild", "--flake", &flake, "--dry-run"], 0);
+    ends(&["enable", "inhibitor", "--dry-run"], 0);
+    ends(&["enable", "failing-unit"], 6);
+    ends(&["enable", "failing-unit", "--on-failed-units", "keep"], 7);
+    ends(&["enable", "failing-activation"], 6);
+    ends(&["enable", "kernel", "warning", "--dry-run"], 0);
+    ends(&["reset"], 0);
+    ends(&["recover"], 5);
+    ends(&["history"], 0);
+    ends(&["list"], 0);
+    ends(&["status", "inline"], 10);
+    ends(&["prefetch", "hello"], 0);
+    ends(&["cache", "list"], 0);
+    ends(&["cache", "stats"], 0);
+    ends(&["cache", "clear"], 0);
+    ends(&["check", "hello", "type-error"], 3);
+    ends(&["enable"], 2);
+    ends(&["nonsense"], 2);
+    let lines = env.run(&["check", "hello", "--format", "jsonl"]).ok();
+    for line in lines.stdout.lines() {
+        documented(
+            &serde_json::from_str(line).expect("JSON"),
+            "check --format jsonl",
+        );
+    }
+    assert!(lines.stdout.lines().count() > 1);
+    let ran = env
+        .run(&["enable", "web", "--progress", "events", "-L", "--no-cache"])
+        .ok();
+    let events = ran.events();
+    for name in [
+        "phase-begin",
+        "phase-end",
+        "missing",
+        "build",
+        "switch-line",
+    ] {
+        assert!(
+            events.iter().any(|event| event["event"] == name),
+            "no {name} among {events:?}"
+        );
+    }
+    env.run(&["check", "hello", "--progress", "events"])
+        .ok()
+        .events();
+}

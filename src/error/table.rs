@@ -125,6 +125,9 @@ pub const TABLE: &[Row] = &[
     row(Refused, "this is the system of host '…', and this machine is '…'", "The flake's host has another name than the machine: a mistake, as a rule.", "Name the right one with `--host`; if it is meant, `--allow wrong-host`."),
     row(Refused, "what must not change while the machine runs would change: …", "The configuration declares switch inhibitors, and one of them differs.", "Reboot into the new system; if you know better, `--allow inhibitors`."),
     row(Refused, "is no whole NixOS system: it has no …", "What was built lacks parts of a system.", "Is it a NixOS configuration?"),
+    row(Refused, "… is not there any more", "What is to be activated was collected.", "`runtime-module recover`, with or without `--finish`, takes the other system; any switch by other means ends it too."),
+    row(Refused, "…: the disk gives an error", "The kernel could not write. What was there before is whole.", "`dmesg` says more."),
+    row(Refused, "before it changed anything", "The switch program refused, could not be started, or was killed before it began. What ran goes on.", "The lines above and the log that is named say why; then try again."),
     row(Refused, "there is not enough space in …: … are needed, and … are free", "What is to be built or written does not fit.", "Collect garbage; if you know better, `--allow space`."),
     row(Refused, "open the store …: …", "The store cannot be opened: no daemon, an unknown kind, or one of a newer Nix.", "As the hint says; `--store` names another one."),
     row(Refused, "read …: it has schema …, and this program knows …", "Another release of runtime-module wrote the file.", "Use that release, or move the file away as the hint says."),
@@ -144,9 +147,11 @@ pub const TABLE: &[Row] = &[
     // Activation.
     row(RebootNeeded, "the new system needs another init than the one that runs", "systemd's interface changed; nothing was activated.", "Make it the system of the next boot: `nixos-rebuild boot`, then reboot."),
     row(Returned, "; the previous system is active again", "The switch failed or a unit failed newly, and what ran before was activated again.", "The lines above say which script or unit; `journalctl -u UNIT` says why. `--on-failed-units keep` keeps a system whose units fail."),
+    row(UnitsFailed, "some units failed", "What was interrupted has ended; some units of that system fail.", "`systemctl status UNIT` says why."),
     row(UnitsFailed, "the change is active all the same", "Units failed, and you said to keep the system.", "`systemctl status UNIT`; `runtime-module rollback` returns."),
     row(Stranded, "activate: the activator died: …", "It was killed while the switch program ran: the system may be half switched.", "`runtime-module recover` activates the previous system again, with `--finish` the new one."),
-    row(Stranded, "and so did the return to the previous system", "The switch failed, and so did the way back.", "`runtime-module recover`; the lines above say which script or unit fails."),
+    row(Stranded, ", and the return to the previous system failed too", "The switch failed, and so did the way back.", "`runtime-module recover`; the lines above say which script or unit fails."),
+    row(Stranded, "the machine is still between two systems", "What was interrupted could not be ended.", "Read the log that is named, remove the cause, then `runtime-module recover` again."),
     row(Stranded, "bench toggle: bring the system back to what it was: …", "The measurement left the system changed.", "`runtime-module status` says what is on; enable or disable what differs."),
     // The rest.
     row(NotActive, "not on", "`status NAME`: not every module that was named is active. For scripts.", "`runtime-module enable NAME`."),

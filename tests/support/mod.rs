@@ -7,8 +7,8 @@ mod lab;
 mod needs;
 mod processes;
 mod run;
-mod sshd;
 mod schema;
+mod sshd;
 mod tree;
 
 use std::ffi::OsStr;
@@ -26,8 +26,8 @@ pub use lab::{Lab, Point, Role, Victim};
 pub use needs::{has, nix, skip, soak};
 pub use processes::Processes;
 pub use run::{Ran, Running};
-pub use sshd::Sshd;
 pub use schema::document as documented;
+pub use sshd::Sshd;
 pub use tree::{Tree, copy};
 
 /// The program under test.

@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::client::aftermath;
 use super::log::{GLANCE, Tail};
-use super::{Answer, Request, aftermath, unit};
+use super::{Answer, Request, unit};
 use crate::error::{Failure, describe};
 use crate::fault::{self, Point, step};
 use crate::locations::Locations;

@@ -131,14 +131,14 @@ impl Processes {
 
 /// What a process says of itself: its name and command line, and its environment.
 ///
-/// While a process becomes another program, it has neither for a moment: whoever looks just then would take it to be
-/// nobody's, or gone.
+/// While a process becomes another program, it has neither for a moment, which is long on a busy machine: whoever looks just
+/// then would take it to be nobody's, or gone.
 fn told(name: &str) -> (String, String) {
     let read = |file: &str| {
         let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).replace('\0', " ")
     };
-    let patience = Instant::now() + Duration::from_millis(100);
+    let patience = Instant::now() + Duration::from_secs(10);
     loop {
         let environment = read("environ");
         // Neither a thread of the kernel's nor one that has ended has an executable.

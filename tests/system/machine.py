@@ -121,6 +121,36 @@ def is_systemd(pid):
         return False
 
 
+def control_groups():
+    """Groups of its own for a container, one in each hierarchy that a systemd wants: two containers in the same ones
+    would take each other's units for their own."""
+    tops = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified")]
+    groups = [top / f"runtime-module-{os.getpid()}" for top in tops if (top / "cgroup.procs").exists()]
+    for group in groups:
+        group.mkdir(exist_ok=True)
+    return groups
+
+
+def enter(groups):
+    """Puts this process into its groups."""
+    for group in groups:
+        (group / "cgroup.procs").write_text(str(os.getpid()))
+
+
+def leave(groups):
+    """Removes groups that nobody is in any more. One that is left does no harm."""
+    for group in groups:
+        for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
+            try:
+                folder.rmdir()
+            except OSError:
+                pass
+        try:
+            group.rmdir()
+        except OSError:
+            pass
+
+
 class Machine:
     """A container that has booted."""
 
@@ -137,7 +167,10 @@ class Machine:
         command += [f"--directory={self.root}", f"--machine=runtime-module-{os.getpid()}"]
         command += [f"--bind-ro={path}" for path in (self.source, *self.binds)]
         self.log = tempfile.TemporaryFile()
-        self.nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        self.groups = control_groups()
+        self.nspawn = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=lambda: enter(self.groups)
+        )
         children = Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children")
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -163,6 +196,7 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.nspawn.kill()
                 self.nspawn.wait()
+            leave(self.groups)
         self.nspawn = self.init = None
 
     def command(self, *arguments, env=None):

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use unix::sys::signal::{Signal, kill};
 use unix::unistd::Pid;
 
+/// How often they are looked at: to look takes some milliseconds itself, which those who are waited for could use.
+const GLANCE: Duration = Duration::from_millis(12);
+
 /// The processes that have a path in their environment or command line.
 pub struct Processes {
     place: PathBuf,
@@ -73,7 +76,7 @@ impl Processes {
                 begun.elapsed() < Duration::from_secs(60),
                 "no process {text}, but {now:?}"
             );
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(GLANCE);
         }
     }
 
@@ -93,7 +96,7 @@ impl Processes {
             if ended && matches!(state_of(client), None | Some('Z')) {
                 return None;
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(GLANCE);
         }
         panic!("neither stopped nor ended: {:?}", self.now());
     }
@@ -124,7 +127,7 @@ impl Processes {
                 return left;
             }
             assert!(begun.elapsed() <= time, "left behind: {left:?}");
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::sleep(GLANCE);
         }
     }
 }

@@ -238,9 +238,13 @@ pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
     } else {
         ("modules", "are")
     };
+    let shown: Vec<&str> = names
+        .iter()
+        .map(|name| if name.is_empty() { "''" } else { name.as_str() })
+        .collect();
     let mut failed = Failure::Usage.error(format!(
         "there {verb} no {noun} called {}",
-        names.join(", ")
+        shown.join(", ")
     ));
     for name in names {
         let close = nearest(name, known);

@@ -19,6 +19,7 @@ fn fails(env: &TestEnv, names: &[&str], code: i32, golden: &str) {
 fn modules_that_are_not_there() {
     let env = TestEnv::new();
     fails(&env, &["helo"], 2, "unknown-module");
+    fails(&env, &[""], 2, "unknown-module-without-a-name");
     fails(&env, &["hello", "helo", "wbe", "zzz"], 2, "unknown-modules");
     fails(
         &env,

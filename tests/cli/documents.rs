@@ -70,3 +70,71 @@ fn every_command_prints_what_its_schema_says() {
         .ok()
         .events();
 }
+
+/// The commands of docs/usage.md, with the exit codes that stand behind them.
+fn usage() -> Vec<(Vec<String>, i32)> {
+    let page = include_str!("../../docs/usage.md");
+    let lines = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("$ runtime-module "));
+    lines
+        .map(|line| {
+            let (command, comment) = line.split_once('#').unwrap_or((line, ""));
+            let code = comment
+                .trim()
+                .strip_prefix("exit code ")
+                .and_then(|rest| rest.split(':').next()?.parse().ok());
+            let words = command.split_whitespace().map(String::from).collect();
+            (words, code.unwrap_or(0))
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_of_the_usage_page_does_what_it_says() {
+    let env = TestEnv::new();
+    let commands = usage();
+    assert!(commands.len() > 25, "{commands:?}");
+    for (words, code) in commands {
+        let words: Vec<String> = words
+            .into_iter()
+            .map(|word| {
+                if word == "/etc/nixos" {
+                    env.flake()
+                } else {
+                    word
+                }
+            })
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        env.run(&words).ends_with(code);
+    }
+    assert_eq!(env.active(), ["settings"]);
+}
+
+#[test]
+fn every_test_that_the_field_page_names_is_there() {
+    let page = include_str!("../../docs/field.md");
+    let mut tests = include_str!("../system/behaviours.py").to_string();
+    for entry in
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli")).expect("tests")
+    {
+        tests += &std::fs::read_to_string(entry.expect("an entry").path()).expect("a test");
+    }
+    let rows = page
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| #"));
+    let mut named = 0;
+    for row in rows {
+        let last = row.rsplit('|').nth(1).expect("a column");
+        for name in last.split('`').skip(1).step_by(2) {
+            named += 1;
+            let there = [format!("fn {name}("), format!("def {name}(")];
+            assert!(
+                there.iter().any(|one| tests.contains(one)),
+                "no test {name}"
+            );
+        }
+    }
+    assert!(named > 25, "{named}");
+}

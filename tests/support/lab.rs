@@ -176,10 +176,14 @@ impl Lab {
             // Whoever stood still and was to live goes on.
             let _ = kill(stopped, Signal::SIGCONT);
         }
-        let ran = running.end();
+        // Another process may come to the same point later, and would stand still there for ever.
+        let ran = processes.letting_go(|| {
+            let ran = running.end();
+            self.let_nobody_wait();
+            self.env.processes().gone_within(Duration::from_secs(60));
+            ran
+        });
         self.faults += usize::from(met);
-        self.let_nobody_wait();
-        self.env.processes().gone_within(Duration::from_secs(60));
         self.settle(what, &ran, &before);
         if cached {
             self.is_remembered_or_not(what);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use unix::sys::signal::{Signal, kill};
@@ -99,6 +100,32 @@ impl Processes {
             std::thread::sleep(GLANCE);
         }
         panic!("neither stopped nor ended: {:?}", self.now());
+    }
+
+    /// Does something while whoever stands still is let go at once.
+    pub fn letting_go<T>(&self, doing: impl FnOnce() -> T) -> T {
+        struct Over<'a>(&'a AtomicBool);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // Also where a panic ends it.
+            let _over = Over(&over);
+            scope.spawn(|| {
+                while !over.load(Ordering::SeqCst) {
+                    for (pid, _) in self.now() {
+                        if state_of(pid) == Some('T') {
+                            let _ = kill(pid, Signal::SIGCONT);
+                        }
+                    }
+                    std::thread::sleep(GLANCE * 3);
+                }
+            });
+            doing()
+        })
     }
 
     /// Waits until all have come to their end.

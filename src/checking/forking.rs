@@ -228,7 +228,10 @@ impl Child {
         let counted = self.heard.get(line.len()..).unwrap_or_default();
         let counted = String::from_utf8_lossy(counted);
         if serde_json::from_str::<Value>(counted.trim()).is_ok() {
-            outcome.counters = Counters::from_statistics(counted.trim()).since(before);
+            let counted = Counters::from_statistics(counted.trim());
+            outcome.counters = counted.since(before);
+            // The kernel counts a process's time from its fork on, and so without what came before.
+            outcome.counters.cpu = counted.cpu;
             outcome.counters.peak_bytes = outcome.bytes;
         }
         Ok(outcome)

@@ -19,7 +19,7 @@ const NOISE: [&str; 6] = [
     "far from the others",
     "the processor's speed",
     // A sign of life on a slow machine.
-    " left, now ",
+    ", now ",
 ];
 
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {

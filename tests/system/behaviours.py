@@ -145,7 +145,7 @@ def nothing_confirms_and_the_system_returns(s):
 def the_system_returns_when_all_our_processes_are_dead(s):
     s.ok("enable", "beacon", "--confirm", "4s")
     s.machine.kill_ours()
-    assert not s.machine.ours()
+    s.wait("all of ours are dead", lambda: not s.machine.ours(), 5)
     s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
     s.at_base()
 
@@ -440,7 +440,8 @@ def nothing_of_ours_is_left_behind(s):
     s.ok("enable", "beacon")
     s.ends(6, "enable", "failing")
     s.ok("reset")
-    assert not s.machine.ours()
+    # The unit's process may need a moment longer than the client.
+    s.wait("all of ours have ended", lambda: not s.machine.ours(), 5)
     units = s.machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend").out
     left = [line for line in units.splitlines() if is_ours(line.split()[0])]
     assert not left, left

@@ -18,6 +18,8 @@ BEGIN, END = "<!-- figures: scripts/figures.py --write -->\n", "<!-- end of figu
 README = [
     ("wall time, to nix as it comes", "box-present", "ours / nix as it comes, wall"),
     ("wall time, to nix given the same heap", "box-present", "ours / nix with the same heap, wall"),
+    ("wall time on the host whose overlay reads its configuration, to nix as it comes", "box-real-present", "ours / nix as it comes, wall"),
+    ("wall time through a daemon, to nix as it comes", "box-daemon", "ours / nix as it comes, wall"),
     ("wall time, its `.drv`s not there yet, to nix as it comes", "box-absent", "ours / nix as it comes, wall"),
     ("the evaluator's peak memory, to nix as it comes", "box-present", "evaluator / nix as it comes, peak memory"),
     ("the same with `--low-memory`", "box-present", "--low-memory / nix as it comes, peak memory"),

@@ -92,7 +92,9 @@ def tables():
         result = json.loads(path.read_text())
         published = any("published" in one for one in result["series"])
         heads = ["", "median", "on CPU", "ratio", *(["published", "its ratio"] if published else []), "thunks", "peak"]
-        text += f"**{result['title']}** ([samples](evidence/{path.name}))\n\n"
+        # The source's store path says nothing to a reader; it is in the samples.
+        title = result["title"].split(", path:")[0]
+        text += f"**{title}** ([samples](evidence/{path.name}))\n\n"
         text += f"| {' | '.join(heads)} |\n|---|{'---:|' * (len(heads) - 1)}\n"
         for one in result["series"]:
             counted = one.get("counters") or {}

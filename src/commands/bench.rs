@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::{Printed, Session};
+use super::{Printed, Session, say};
 use crate::benchmarks::{self, Enough, Exports, Outcome, Rules};
 use crate::cli::{Bench, BenchDiff, Measuring};
 use crate::error::{Failure, neutral};
@@ -88,7 +88,7 @@ fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<(
         }
         harmless(&text)
     };
-    print(&text)?;
+    say(text)?;
     if !session.global.json {
         warn(&outcome.warnings);
     }
@@ -107,9 +107,9 @@ fn diff(session: &Session, asked: &BenchDiff) -> Result<()> {
     session.reporter.finish();
     if session.global.json {
         let text = serde_json::to_string_pretty(&differences).context("write JSON")?;
-        return print(&(text + "\n"));
+        return say(text + "\n");
     }
-    print(&harmless(&benchmarks::differences(&differences)))?;
+    say(harmless(&benchmarks::differences(&differences)))?;
     warn(&differences.warnings);
     Ok(())
 }
@@ -117,12 +117,6 @@ fn diff(session: &Session, asked: &BenchDiff) -> Result<()> {
 /// Each line harmless, whatever names are in it.
 fn harmless(text: &str) -> String {
     text.lines().map(|line| neutral(line) + "\n").collect()
-}
-
-fn print(text: &str) -> Result<()> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(super::untold)
 }
 
 fn warn(warnings: &[String]) {

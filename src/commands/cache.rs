@@ -1,6 +1,5 @@
 //! `cache`: which results of evaluation are kept, how much they are, and none of them any longer.
 
-use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
@@ -47,9 +46,7 @@ pub fn run(session: &Session, what: CacheWhat) -> Result<()> {
             }
         }
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(super::untold)
+    super::say(text)
 }
 
 fn rows(results: &Results) -> Vec<Row> {

@@ -1,7 +1,6 @@
 //! `__errors`: docs/errors.md, from the tables that the program itself goes by.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use anyhow::Result;
 
@@ -23,9 +22,7 @@ This page is written by `scripts/docs` from the program's own tables (`src/error
 
 /// Prints the page.
 pub fn run() -> Result<()> {
-    std::io::stdout()
-        .write_all(page().as_bytes())
-        .map_err(super::untold)
+    super::say(page())
 }
 
 fn page() -> String {

@@ -1,6 +1,5 @@
 //! `history`: the transactions of this boot, and which of their states can be returned to. Evaluates nothing.
 
-use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -58,9 +57,7 @@ pub fn run(session: &Session) -> Result<()> {
     } else {
         human(&history, now)
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(super::untold)
+    super::say(text)
 }
 
 /// Seconds since 1970.

@@ -1,7 +1,5 @@
 //! `list`: the modules there are. Evaluates nothing on a machine whose configuration baked them.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
@@ -57,9 +55,7 @@ pub fn run(session: &Session) -> Result<()> {
     } else {
         human(&list)
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(super::untold)
+    super::say(text)
 }
 
 /// The modules there are: baked, or evaluated.

@@ -99,6 +99,14 @@ fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
     change::run(session, &Wish::Rollback(Box::new(past)), run)
 }
 
+/// Tells a result, or a part of one, on stdout.
+fn say(result: impl AsRef<[u8]>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(result.as_ref())
+        .and_then(|()| out.flush())
+        .map_err(untold)
+}
+
 /// A result that nobody could be told.
 fn untold(error: std::io::Error) -> anyhow::Error {
     Failure::Internal
@@ -115,7 +123,5 @@ fn faults() -> Result<()> {
             .hint("a debug build does")
             .into());
     }
-    std::io::stdout()
-        .write_all(fault::table().as_bytes())
-        .map_err(untold)
+    say(fault::table())
 }

@@ -36,9 +36,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         true => serde_json::json!({ "schema": 1, "prefetched": done }).to_string() + "\n",
         false => format!("{} can be turned on at once\n", neutral(&done.join(", "))),
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(super::untold)
+    super::say(text)
 }
 
 /// The same when the change itself is done and told: what fails here fails nothing of that.

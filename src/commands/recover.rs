@@ -1,8 +1,6 @@
 //! `recover`, `confirm`, and `rollback` of what waits to be confirmed: end a transaction that has not ended. Nothing is
 //! evaluated.
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
@@ -68,9 +66,7 @@ fn print(session: &Session, ended: Ended) -> Result<()> {
             None => human(&ended),
         }
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(super::untold)?;
+    super::say(text)?;
     match ended.error {
         Some(error) if session.global.json => Err(anyhow::Error::from(error).context(Printed)),
         Some(error) => Err(error.into()),

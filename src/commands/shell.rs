@@ -1,13 +1,14 @@
 //! What shells and `man` want: completions with the names of the modules there are, and manual pages, made of the command
 //! line's own types. The package installs what is printed here; it reads the baked registry and evaluates nothing.
 
-use std::io::{Write, stdout};
+use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
 use clap_complete_nushell::Nushell;
 
+use super::say;
 use crate::cli::{COMPLETE, Cli, Shell};
 use crate::error::Failure;
 
@@ -31,7 +32,7 @@ pub fn completions(shell: Shell) -> Result<()> {
         }
     }
     .context("make completions")?;
-    print(&script)
+    say(&script)
 }
 
 /// Nushell's completions: without what `--help` hides, and with a completer of our own where modules are named.
@@ -79,7 +80,7 @@ pub fn man(page: Option<&str>) -> Result<()> {
         .collect();
     let Some(page) = page else {
         let names: String = pages.iter().map(|(name, _)| format!("{name}\n")).collect();
-        return print(names.as_bytes());
+        return say(names.as_bytes());
     };
     let (name, command) = pages
         .into_iter()
@@ -91,9 +92,5 @@ pub fn man(page: Option<&str>) -> Result<()> {
         .source(concat!("runtime-module ", env!("CARGO_PKG_VERSION")))
         .render(&mut text)
         .context("make a manual page")?;
-    print(&text)
-}
-
-fn print(text: &[u8]) -> Result<()> {
-    stdout().write_all(text).map_err(super::untold)
+    say(&text)
 }

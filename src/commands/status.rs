@@ -1,6 +1,5 @@
 //! `status`: what is on, on which source. Evaluates nothing.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -106,9 +105,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     } else {
         human(&status)
     };
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(super::untold)?;
+    super::say(text)?;
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }

@@ -3,12 +3,12 @@
 mod formats;
 mod people;
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::{Printed, Session, list};
+use super::{Printed, Session, list, say};
 use crate::cache::Ingredients;
 use crate::checking::{
     Baseline, Combinations, Limits, Pool, Row, Shard, Standing, Status, Summary, Told, Work,
@@ -333,11 +333,4 @@ fn round(standing: &Standing, work: &Work) -> Round {
         share: *done as f64 / (*known).max(1) as f64,
         left: None,
     }
-}
-
-fn say(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(crate::commands::untold)
 }

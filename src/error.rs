@@ -160,6 +160,21 @@ pub fn describe(error: &anyhow::Error) -> Failed {
     }
 }
 
+/// Texts that an error is known by, and what to do about it.
+pub type Known = (&'static [&'static str], &'static str);
+
+/// What to do about an error that says `text`.
+pub fn known_hint(table: &[Known], text: &str) -> Option<&'static str> {
+    let said = |texts: &[&str]| texts.iter().any(|one| text.contains(one));
+    let found = table.iter().find(|(texts, _)| said(texts));
+    found.map(|(_, hint)| *hint)
+}
+
+/// Text on one line, with one space between its words.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Text from outside with every control character made visible: a name, a message or a log line must not be able to move
 /// the cursor, set a title or ring. Tabs stay.
 pub fn neutral(text: &str) -> String {

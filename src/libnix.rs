@@ -13,7 +13,8 @@ use nix_bindings_expr::eval_state::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, one_line};
+use crate::interrupt::Interrupts;
 
 pub use nix_ffi::{
     Activity, BuildResult, Event, ExpectedKind, ForkError, Forked, LockRequest, LockedFlake,
@@ -171,6 +172,18 @@ fn open_store(url: Option<&str>) -> Result<Store> {
         .map_err(|error| refused_store(url, &error.to_string()))
 }
 
+/// Does work of libnix in this process, which an interrupt ends.
+pub fn interruptible<T>(interrupts: &Interrupts, work: impl FnOnce() -> T) -> Result<T> {
+    let guard = interrupts.on_interrupt(|| {
+        // What cannot be told to stop ends by itself.
+        let _ = nix_ffi::interrupt();
+    });
+    let done = work();
+    drop(guard);
+    interrupts.check()?;
+    Ok(done)
+}
+
 /// The socket of a store that is a daemon's.
 fn socket(url: &str) -> Option<&str> {
     let path = url.strip_prefix("unix://")?.split('?').next()?;
@@ -183,7 +196,7 @@ fn is_remote(url: &str) -> bool {
 
 fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
     let why = console::strip_ansi_codes(why);
-    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    let why = one_line(&why);
     let why = why.trim_start_matches("error: ");
     let hint = if why.contains("store schema is version") {
         format!(

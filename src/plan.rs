@@ -255,11 +255,7 @@ pub fn modules(
     let Some(baked) = baked else {
         return Ok(wanted
             .iter()
-            .map(|name| ModuleRequest {
-                name: name.clone(),
-                file: None,
-                origin: None,
-            })
+            .map(|name| ModuleRequest::named(name))
             .collect());
     };
     known(wanted, situation)?;

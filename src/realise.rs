@@ -4,9 +4,10 @@ mod failures;
 
 use anyhow::Result;
 
+use crate::error::Known;
 use crate::evaluation::Derivation;
 use crate::interrupt::Interrupts;
-use crate::libnix::{BuildResult, Libnix, Missing, interrupt};
+use crate::libnix::{BuildResult, Libnix, Missing, interruptible};
 use crate::progress::Reporter;
 use crate::timings::Phase;
 use failures::{build_failure, nix_failure};
@@ -21,7 +22,7 @@ pub struct Realised {
 }
 
 /// Why builds fail most, and what to do about it.
-pub fn known_failures() -> &'static [(&'static [&'static str], &'static str)] {
+pub fn known_failures() -> &'static [Known] {
     failures::KNOWN
 }
 
@@ -44,23 +45,18 @@ pub fn realise(
     reporter: &Reporter,
 ) -> Result<Realised> {
     let paths = drvs(derivations);
-    let guard = interrupts.on_interrupt(|| {
-        let _ = interrupt();
-    });
     // One call fetches and builds, both at once; the time is that of the larger part.
     let phase = if missing.build.is_empty() {
         Phase::Fetch
     } else {
         Phase::Build
     };
-    let results =
-        if missing.build.is_empty() && missing.fetch.is_empty() && missing.unknown.is_empty() {
-            Ok(Vec::new())
-        } else {
-            reporter.phase(phase, || libnix.store.build(&paths))
-        };
-    drop(guard);
-    interrupts.check()?;
+    let nothing =
+        missing.build.is_empty() && missing.fetch.is_empty() && missing.unknown.is_empty();
+    let results = interruptible(interrupts, || match nothing {
+        true => Ok(Vec::new()),
+        false => reporter.phase(phase, || libnix.store.build(&paths)),
+    })?;
     let results = results.map_err(|error| nix_failure("build", &error))?;
     let failures: Vec<&BuildResult> = results.iter().filter(|result| !result.success).collect();
     if !failures.is_empty() {

@@ -1,8 +1,8 @@
 //! The columns of a table, for people and in Markdown alike.
 
-use super::numbers::{grouped, time};
+use super::numbers::time;
 use super::samples::Series;
-use crate::progress::bytes;
+use crate::progress::{bytes, grouped};
 use crate::timings::Counters;
 
 /// A column: its head, and what stands in it for a series.

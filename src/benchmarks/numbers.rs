@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::progress::duration;
+use crate::progress::{duration, grouped};
 
 /// Milliseconds with three digits that say something.
 pub fn time(milliseconds: f64) -> String {
@@ -14,19 +14,6 @@ pub fn time(milliseconds: f64) -> String {
         ms if ms < 60_000.0 => format!("{:.2} s", ms / 1e3),
         ms => duration(Duration::from_secs_f64(ms / 1e3)),
     }
-}
-
-/// `1234567` → `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `+1,234` or `-1,234`.
@@ -47,7 +34,6 @@ mod tests {
                 "0.012 ms", "12.35 ms", "123.5 ms", "1.234 s", "12.35 s", "1 m 01 s"
             ]
         );
-        assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(signed(-12), "-12");
     }
 }

@@ -12,6 +12,7 @@ use super::subject::Subject;
 use crate::cli::BenchOverrides;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure, Overrides};
+use crate::progress::grouped;
 use crate::session::Session;
 
 /// Measures one value with each number of overrides.
@@ -91,5 +92,5 @@ pub fn run(session: &Session, asked: &BenchOverrides, rules: Rules) -> Result<Ou
 
 /// `10 000 overrides`, with the digits in groups.
 fn name(count: u64) -> String {
-    format!("{} overrides", super::numbers::grouped(count))
+    format!("{} overrides", grouped(count))
 }

@@ -11,7 +11,7 @@ use crate::error::Failure;
 use crate::evaluation::{
     Evaluated, FlakeSource, Measure, ModuleRequest, Pass, Request, Target, ToPin, evaluate, pin,
 };
-use crate::libnix::Libnix;
+use crate::libnix::{Libnix, interruptible};
 use crate::plan::{Situation, Source, modules, source_to_list};
 use crate::progress::Reporter;
 use crate::record::Pin;
@@ -164,14 +164,9 @@ impl<'a> Subject<'a> {
             flake.overrides.clone_from(&changing.overrides);
         }
         let request = Request {
-            settings: session.settings(true, 0),
-            flake,
-            host: self.pin.host.clone(),
             modules: modules.to_vec(),
-            target,
-            extras: Vec::new(),
-            specialisation: None,
             measure,
+            ..Request::of(session.settings(true, 0), flake, &self.pin.host, target)
         };
         let evaluator = session.evaluator()?;
         evaluate(evaluator, &request, &session.interrupts, &Reporter::deaf())
@@ -179,13 +174,8 @@ impl<'a> Subject<'a> {
 }
 
 fn locked(session: &Session, libnix: &Libnix, to_pin: &ToPin<'_>) -> Result<Pin> {
-    let guard = session.interrupts.on_interrupt(|| {
-        let _ = crate::libnix::interrupt();
-    });
-    let pinned = pin(libnix, to_pin);
-    drop(guard);
-    session.interrupts.check()?;
-    Ok(pinned?.0)
+    let pinned = interruptible(&session.interrupts, || pin(libnix, to_pin));
+    Ok(pinned??.0)
 }
 
 /// What one evaluator gave.

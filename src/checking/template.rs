@@ -77,14 +77,8 @@ fn request(
     modules: Vec<ModuleRequest>,
 ) -> Request {
     Request {
-        settings: settings.clone(),
-        flake: flake.clone(),
-        host: host.into(),
         modules,
-        target: Target::Toplevel,
-        extras: Vec::new(),
-        specialisation: None,
-        measure: None,
+        ..Request::of(settings.clone(), flake.clone(), host, Target::Toplevel)
     }
 }
 

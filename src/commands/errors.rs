@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use crate::error::{Failure, Row, TABLE};
+use crate::error::{Failure, Known, Row, TABLE};
 use crate::evaluation::known_errors;
 use crate::realise::known_failures;
 
@@ -61,7 +61,7 @@ fn page() -> String {
     page
 }
 
-fn section(page: &mut String, title: &str, known: &[(&[&str], &str)]) {
+fn section(page: &mut String, title: &str, known: &[Known]) {
     let _ = write!(page, "\n## {title}\n\n");
     for (texts, hint) in known {
         let texts: Vec<String> = texts.iter().map(|text| format!("`` {text} ``")).collect();

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use super::Session;
 use crate::error::Failure;
 use crate::evaluation::{Host, ToPin, pin};
-use crate::libnix::{Libnix, interrupt};
+use crate::libnix::{Libnix, interruptible};
 use crate::plan::Beside;
 use crate::record::ExtraModule;
 
@@ -19,13 +19,10 @@ pub fn take_in(session: &Session, libnix: &Libnix, beside: &Beside) -> Result<Ve
     let mut extras = beside.kept.clone();
     for name in &beside.new {
         session.interrupts.check()?;
-        let guard = session.interrupts.on_interrupt(|| {
-            let _ = interrupt();
+        let extra = interruptible(&session.interrupts, || {
+            one(session, libnix, name, beside.keep)
         });
-        let extra = one(session, libnix, name, beside.keep);
-        drop(guard);
-        session.interrupts.check()?;
-        extras.push(extra?);
+        extras.push(extra??);
     }
     for path in extras.iter().map(|extra| &extra.source) {
         libnix.store.add_temp_root(path)?;

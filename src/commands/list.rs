@@ -65,16 +65,13 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
         return Ok(baked.registry());
     }
     let pin = source(session, situation)?;
-    let request = Request {
-        settings: session.settings(true, 1),
-        flake: FlakeSource::of(&pin, &session.here),
-        host: pin.host.clone(),
-        modules: Vec::new(),
-        target: Target::Registry,
-        extras: Vec::new(),
-        specialisation: None,
-        measure: None,
-    };
+    let flake = FlakeSource::of(&pin, &session.here);
+    let request = Request::of(
+        session.settings(true, 1),
+        flake,
+        &pin.host,
+        Target::Registry,
+    );
     let evaluation = evaluate(
         session.evaluator()?,
         &request,

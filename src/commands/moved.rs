@@ -108,8 +108,8 @@ pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
     )
 }
 
-/// Its revision, for people.
-fn at(pin: &Pin) -> String {
+/// Its revision, for people: ` at REV`, or nothing.
+pub fn at(pin: &Pin) -> String {
     pin.rev.as_ref().map_or_else(String::new, |rev| {
         format!(" at {}", rev.chars().take(12).collect::<String>())
     })

@@ -12,11 +12,11 @@ use crate::cache::Estimate;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
-    Derivation, Evaluated, ExtraRequest, FlakeSource, ModuleRequest, Request, Target, ToPin,
-    evaluate, pin,
+    Derivation, Evaluated, ExtraRequest, FlakeSource, ModuleRequest, REMOTE_BUILDERS, Request,
+    Target, ToPin, evaluate, pin,
 };
 use crate::fault::{self, Point};
-use crate::libnix::{Event, Libnix, Missing, Store, interrupt};
+use crate::libnix::{Event, Libnix, Missing, Store, interruptible};
 use crate::plan::{Beside, Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
 use crate::record::{ExtraModule, Pin};
@@ -318,7 +318,6 @@ fn place(session: &Session, libnix: &Libnix, plan: &Plan, pin: &Pin, dry_run: bo
         let failed = Failure::Refused.error(format!("{}: {why}", plan.purpose));
         Err(failed.hint(hint).into())
     };
-    let builders = "other machines build for this one as remote builders of its own store (nix.buildMachines in the configuration)";
     let here = Path::new(&pin.source).exists() || !libnix.store.is_valid(&pin.source)?;
     let real = libnix.store.real_path(&pin.source)?;
     let store = session.global.store.as_deref().unwrap_or_default();
@@ -327,7 +326,7 @@ fn place(session: &Session, libnix: &Libnix, plan: &Plan, pin: &Pin, dry_run: bo
             format!(
                 "the store {store} is another machine's, and what is in it cannot be evaluated here"
             ),
-            builders,
+            REMOTE_BUILDERS,
         );
     }
     if dry_run {
@@ -338,7 +337,7 @@ fn place(session: &Session, libnix: &Libnix, plan: &Plan, pin: &Pin, dry_run: bo
             format!(
                 "what is in the store {store} is kept over there, and cannot be activated here; --dry-run works"
             ),
-            builders,
+            REMOTE_BUILDERS,
         );
     }
     if here {
@@ -383,15 +382,11 @@ fn locked(
         host,
         of: of.as_deref(),
     };
-    let guard = session.interrupts.on_interrupt(|| {
-        let _ = interrupt();
-    });
-    let locked = session.reporter.phase(Phase::Lock, || {
-        fault::step(Point::Lock, || pin(libnix, &to_pin))
-    });
-    drop(guard);
-    session.interrupts.check()?;
-    let (pin, locked) = locked?;
+    let (pin, locked) = interruptible(&session.interrupts, || {
+        session.reporter.phase(Phase::Lock, || {
+            fault::step(Point::Lock, || pin(libnix, &to_pin))
+        })
+    })??;
     libnix.store.add_temp_root(&pin.source)?;
     moved::announce(session, libnix, pinned(situation).as_ref(), &pin, &locked)?;
     Ok(pin)
@@ -412,10 +407,9 @@ fn evaluation_request(
     modules: &[ModuleRequest],
     run: &Run,
 ) -> Request {
+    let settings = evaluation_settings(&session.global, run);
+    let flake = FlakeSource::of(pin, &session.here);
     Request {
-        settings: evaluation_settings(&session.global, run),
-        flake: FlakeSource::of(pin, &session.here),
-        host: pin.host.clone(),
         modules: modules.to_vec(),
         extras: pin
             .extras
@@ -423,8 +417,7 @@ fn evaluation_request(
             .map(|extra| ExtraRequest::of(extra, &session.here))
             .collect(),
         specialisation: pin.specialisation.clone(),
-        target: Target::Toplevel,
-        measure: None,
+        ..Request::of(settings, flake, &pin.host, Target::Toplevel)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;
 use crate::libnix::Missing;
 use crate::plan::{Plan, Situation, Wish};
-use crate::progress::{bytes, duration, store_name};
+use crate::progress::{bytes, duration, grouped, store_name};
 use crate::timings::{Counters, Phase, Phases};
 
 /// Names of builds and fetches that a person is shown.
@@ -404,38 +404,17 @@ fn counters(counters: &Counters) -> String {
     };
     format!(
         "{} files, {} thunks, {} calls\n{} allocated, {collections}, peak {}",
-        thousands(counters.files),
-        thousands(counters.thunks),
-        thousands(counters.function_calls),
+        grouped(counters.files),
+        grouped(counters.thunks),
+        grouped(counters.function_calls),
         bytes(counters.allocated_bytes),
         bytes(counters.peak_bytes)
     )
 }
 
-/// `1234567` → `1,234,567`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(
-            [thousands(7), thousands(1234), thousands(1_234_567)],
-            ["7", "1,234", "1,234,567"]
-        );
-    }
 
     #[test]
     fn many_names_are_counted() {

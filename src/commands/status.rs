@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::Session;
 use super::report::Printed;
+use super::{Session, moved};
 use crate::error::{Failure, neutral};
 use crate::plan::{Situation, pinned};
 use crate::progress::duration;
@@ -186,9 +186,7 @@ fn human(status: &Status) -> String {
         );
     }
     if let Some(pin) = &status.pin {
-        let rev = pin.rev.as_ref().map_or_else(String::new, |rev| {
-            format!(" at {}", rev.chars().take(12).collect::<String>())
-        });
+        let rev = moved::at(pin);
         let variant = pin
             .specialisation
             .as_ref()

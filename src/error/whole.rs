@@ -6,6 +6,7 @@ use std::path::Path;
 
 use regex::Regex;
 
+use super::one_line;
 use super::table::{Row, TABLE};
 use crate::evaluation::known_errors;
 use crate::realise::known_failures;
@@ -118,7 +119,7 @@ fn every_row_is_said_by_something() {
         .filter(|(file, _)| !file.contains("/error/"))
         .map(|(_, text)| text)
         .collect();
-    let mut seen = program.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut seen = one_line(&program);
     for (_, text) in all("tests/golden", ".txt") {
         seen.push_str(&text);
     }

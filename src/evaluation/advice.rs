@@ -4,11 +4,12 @@
 //! are worth showing. It evaluates nothing; names that only the host knows are handed in.
 
 use super::Request;
+use crate::error::{Known, known_hint};
 use crate::libnix::NixError;
 use crate::registry::nearest;
 
 /// Errors that are known by a text, and what to do about each.
-pub(super) const KNOWN: &[(&[&str], &str)] = &[
+pub(super) const KNOWN: &[Known] = &[
     (
         &["infinite recursion"],
         "a value depends on itself: look for a module that reads an option in order to decide what it imports, or to set that same option",
@@ -98,10 +99,8 @@ pub(super) const KNOWN: &[(&[&str], &str)] = &[
 /// What to do about an error.
 pub(super) fn hints(request: &Request, error: &NixError) -> Vec<String> {
     let message = error.message.trim();
-    let known = KNOWN
-        .iter()
-        .find(|(texts, _)| texts.iter().any(|text| message.contains(text)));
-    let mut hints: Vec<String> = known.iter().map(|(_, hint)| (*hint).to_string()).collect();
+    let known = known_hint(KNOWN, message).map(String::from);
+    let mut hints: Vec<String> = known.into_iter().collect();
     hints.extend(collision(request, message));
     hints.extend(wrong_type(message));
     hints.extend(refused_package(message));

@@ -143,20 +143,14 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
         "no-such-extra" => {
             let name = problem.names.first().map_or("", String::as_str);
             let failed = Failure::Usage.error(format!("{what}: --module {name}: that flake has no such module"));
-            let failed = match problem.known.as_slice() {
-                [] => failed.detail("it has neither nixosModules nor runtimeModules"),
-                known => failed.detail(format!("its modules: {}", some(known))),
-            };
-            failed.hint("behind the # stands an output's whole path, or the name of one of its nixosModules or runtimeModules; without one it is `default`")
+            let known = the_known(&problem.known, "its modules", "it has neither nixosModules nor runtimeModules");
+            failed.detail(known).hint("behind the # stands an output's whole path, or the name of one of its nixosModules or runtimeModules; without one it is `default`")
         }
         "no-specialisation" => {
             let name = problem.names.first().map_or("", String::as_str);
             let failed = Failure::Usage.error(format!("{what}: there is no specialisation '{name}'"));
-            let failed = match problem.known.as_slice() {
-                [] => failed.detail("the host has none"),
-                known => failed.detail(format!("there are: {}", some(known))),
-            };
-            failed.hint("--specialisation '' is the host itself")
+            let known = the_known(&problem.known, "there are", "the host has none");
+            failed.detail(known).hint("--specialisation '' is the host itself")
         }
         "not-a-configuration" => failure(format!(
             "{what}: nixosConfigurations.{} cannot be extended (it has no extendModules)",
@@ -213,6 +207,14 @@ pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
             ))
             .hint("--shallow forces it only so far that one can say what it is"),
         other => failure(format!("{what}: {other}")),
+    }
+}
+
+/// Which names there are to choose from.
+fn the_known(names: &[String], lead: &str, none: &str) -> String {
+    match names {
+        [] => none.into(),
+        names => format!("{lead}: {}", some(names)),
     }
 }
 

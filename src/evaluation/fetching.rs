@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -174,7 +176,7 @@ fn nodes(lock: &Value) -> Vec<(&str, &str)> {
 
 /// Where a tree of this hash lies (NixOS/nix, `store-dir-config.cc`: makeFixedOutputPath).
 fn tree(store: &Path, hash: &str) -> Option<PathBuf> {
-    let sum = decode_base64(hash.strip_prefix("sha256-")?)?;
+    let sum = BASE64_STANDARD.decode(hash.strip_prefix("sha256-")?).ok()?;
     let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
     let text = format!("source:sha256:{hex}:{}:source", store.display());
     let digest = Sha256::digest(text.as_bytes());
@@ -183,28 +185,6 @@ fn tree(store: &Path, hash: &str) -> Option<PathBuf> {
         folded[at % 20] ^= byte;
     }
     Some(store.join(format!("{}-source", base32(&folded))))
-}
-
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let (mut bits, mut count) = (0u32, 0);
-    for c in text.trim_end_matches('=').bytes() {
-        let value = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'a'..=b'z' => c - b'a' + 26,
-            b'0'..=b'9' => c - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count & 0xff) as u8);
-        }
-    }
-    Some(bytes)
 }
 
 /// Nix's own base 32: digits from the last to the first, without e, o, t and u.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, Known};
 use crate::interrupt::Interrupts;
 use crate::libnix::{Event, Settings};
 use crate::progress::Reporter;
@@ -29,7 +29,7 @@ pub use evaluator::{SYSTEM, SYSTEM_TEXT, read, run as evaluator_role, text};
 pub use explain::{error as explain_error, unknown_modules};
 pub use heap::{Memory, available};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
-pub use pin::{Host, ToPin, lock_inputs, lock_text, pin, revision_of};
+pub use pin::{Host, REMOTE_BUILDERS, ToPin, lock_inputs, lock_text, pin, revision_of};
 
 /// What the evaluator is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,6 +54,22 @@ pub struct Request {
     /// What a benchmark measures; none where nothing is measured.
     #[serde(default)]
     pub measure: Option<Measure>,
+}
+
+impl Request {
+    /// The host as it is, down to `target`; nothing is measured.
+    pub fn of(settings: Settings, flake: FlakeSource, host: &str, target: Target) -> Self {
+        Self {
+            settings,
+            flake,
+            host: host.into(),
+            modules: Vec::new(),
+            extras: Vec::new(),
+            specialisation: None,
+            target,
+            measure: None,
+        }
+    }
 }
 
 /// A flake to evaluate.
@@ -101,6 +117,17 @@ pub struct ModuleRequest {
     pub file: Option<String>,
     /// Where it is declared; none where that is still to be found out.
     pub origin: Option<Origin>,
+}
+
+impl ModuleRequest {
+    /// The module of that name, wherever it is declared.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            file: None,
+            origin: None,
+        }
+    }
 }
 
 /// A module that is no part of the configuration.
@@ -367,7 +394,7 @@ fn converse(
 }
 
 /// What Nix and nixpkgs say most, and what to do about it.
-pub fn known_errors() -> &'static [(&'static [&'static str], &'static str)] {
+pub fn known_errors() -> &'static [Known] {
     advice::KNOWN
 }
 

@@ -8,12 +8,15 @@ use serde_json::Value;
 
 use super::explain::at;
 use super::fetching;
-use crate::error::Failure;
+use crate::error::{Failure, one_line};
 use crate::libnix::{Libnix, LockedFlake, NixError, Store};
 use crate::record::{Pin, PinnedInput};
 
 /// What cannot be said in a `path:` reference, and is seen by the flake as attributes of `self`.
 const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
+
+/// What to do in place of evaluating in another machine's store.
+pub const REMOTE_BUILDERS: &str = "other machines build for this one as remote builders of its own store (nix.buildMachines in the configuration)";
 
 /// Inputs that are replaced: names and references.
 type Overrides = Vec<(String, String)>;
@@ -111,11 +114,7 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
     if error.message.contains("connection to remote store")
         || error.message.contains("SSH connection")
     {
-        let said = error
-            .message
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
+        let said = one_line(&error.message);
         return Failure::Refused
             .error(format!("open the store: {said}"))
             .hint("does `ssh HOST nix-daemon --version` work by itself (NIX_SSHOPTS holds options for ssh)? without --store it is this machine's own")
@@ -126,7 +125,7 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
         return Failure::Refused
             .error(format!("lock the flake {reference}: the store is another machine's, and what is in it cannot be evaluated here"))
             .detail(error.message.trim())
-            .hint("other machines build for this one as remote builders of its own store (nix.buildMachines in the configuration)")
+            .hint(REMOTE_BUILDERS)
             .into();
     }
     let mut lines = error.message.trim().lines();
@@ -273,10 +272,15 @@ fn below(lock: &Value, node: &str, prefix: &str, found: &mut BTreeMap<String, St
 
 /// What a locked reference into the store was locked to, for people.
 pub fn revision_of(locked: &str) -> String {
-    let (_, query) = locked.split_once('?').unwrap_or_default();
-    let field = |name: &str| query.split('&').find_map(|one| one.strip_prefix(name));
-    let revision = field("rev=").or_else(|| field("narHash="));
+    let revision = parameter(locked, "rev").or_else(|| parameter(locked, "narHash"));
     short(&revision.unwrap_or_default().replace("%2B", "+"))
+}
+
+/// A parameter of a reference, as it stands there.
+fn parameter<'a>(reference: &'a str, name: &str) -> Option<&'a str> {
+    let (_, query) = reference.split_once('?')?;
+    let mut all = query.split('&').filter_map(|one| one.split_once('='));
+    all.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
 /// As much of a revision or hash as tells it apart from others.
@@ -297,11 +301,7 @@ pub fn lock_text(store: &Store, pin: &Pin) -> Result<String> {
 /// The folder of `flake.nix`, as the reference says it. Escapes in it are not undone: then no lock is found, and the
 /// reference itself, which is in the cache's key too, has to do.
 fn directory(reference: &str) -> &str {
-    let (_, query) = reference.split_once('?').unwrap_or_default();
-    query
-        .split('&')
-        .find_map(|one| one.strip_prefix("dir="))
-        .unwrap_or_default()
+    parameter(reference, "dir").unwrap_or_default()
 }
 
 #[cfg(test)]

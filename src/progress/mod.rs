@@ -338,6 +338,19 @@ pub fn bytes(amount: u64) -> String {
     indicatif::DecimalBytes(amount).to_string()
 }
 
+/// `1234567` → `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// A duration as people say it: `12 ms`, `3.4 s`, `2 m 05 s`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();

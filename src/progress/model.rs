@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Report, Round, store_name};
 use crate::cache::Estimate;
-use crate::error::neutral;
+use crate::error::{neutral, one_line};
 use crate::libnix::{Activity, Event, ExpectedKind, Missing, Progress};
 use crate::timings::Phase;
 
@@ -338,8 +338,7 @@ impl Model {
 
 /// Whether `text` holds the words of `warning`, however they are broken into lines.
 fn same_words(text: &str, warning: &str) -> bool {
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words(&console::strip_ansi_codes(text)).contains(&words(warning))
+    one_line(&console::strip_ansi_codes(text)).contains(&one_line(warning))
 }
 
 /// Text from outside, on one line, with nothing in it that moves a cursor. Colours are dropped, not shown as characters.

@@ -3,7 +3,7 @@
 //! Takes what libnix reports and the logs of builds; returns a failure with its reason, the last lines of the log, and what
 //! to do about it.
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, Known, known_hint};
 use crate::libnix::{BuildResult, Libnix, NixError};
 use crate::progress::store_name;
 
@@ -14,7 +14,7 @@ const LOG_LINES: usize = 15;
 const FEW_LINES: usize = 4;
 
 /// Failures that are known by a text, and what to do about each.
-pub(super) const KNOWN: &[(&[&str], &str)] = &[
+pub(super) const KNOWN: &[Known] = &[
     (
         &["hash mismatch in fixed-output derivation"],
         "if what was fetched is what you want, put the hash that was got where the other one stands; else somebody changed the file",
@@ -68,11 +68,8 @@ pub(super) const KNOWN: &[(&[&str], &str)] = &[
 
 /// Adds what to do about a failure that is known by its text.
 fn advise(failed: Failed, text: &str) -> Failed {
-    let known = KNOWN
-        .iter()
-        .find(|(texts, _)| texts.iter().any(|one| text.contains(one)));
-    match known {
-        Some((_, hint)) => failed.hint(*hint),
+    match known_hint(KNOWN, text) {
+        Some(hint) => failed.hint(hint),
         None => failed,
     }
 }

@@ -194,17 +194,9 @@ fn a_name_in_two_places_is_an_error_that_shows_both() {
         )
     });
     let flake = env.flake();
-    env.run(&[
-        "apply",
-        "--flake",
-        &flake,
-        "--host",
-        "box",
-        "--progress",
-        "off",
-    ])
-    .ends_with(3)
-    .golden("defined-twice-baked");
+    env.apply(&flake, "box")
+        .ends_with(3)
+        .golden("defined-twice-baked");
     env.run(&[
         "enable",
         "hello",
@@ -234,16 +226,7 @@ fn a_file_that_git_does_not_know_is_explained() {
         "git+file://{}?dir=tests/minios",
         env.path("source").display()
     );
-    env.run(&[
-        "apply",
-        "--flake",
-        &flake,
-        "--host",
-        "box",
-        "--progress",
-        "off",
-    ])
-    .ok();
+    env.apply(&flake, "box").ok();
     env.run(&["enable", "web", "--progress", "off"])
         .ends_with(3)
         .golden("file-unknown-to-git");

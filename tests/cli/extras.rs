@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 use crate::support::{TestEnv, strings};
 
@@ -169,14 +170,17 @@ fn modules_that_cannot_be_taken_in() {
     before.is_still(&env.everything());
 }
 
+/// The specialisation `travel` of a system, as it is recorded.
+fn travel_of(system: &Path) -> PathBuf {
+    let link = system.join("specialisation/travel");
+    link.canonicalize().expect("a specialisation")
+}
+
 #[test]
 fn a_specialisation_that_runs_is_extended() {
     let env = TestEnv::fixture().start("spec");
     let base = env.running();
-    let travel = base
-        .join("specialisation/travel")
-        .canonicalize()
-        .expect("a specialisation");
+    let travel = travel_of(&base);
     env.run(&["enable", "hello"]).ok();
     let with_hello = env.running();
     assert_ne!(env.etc("motd").as_deref(), Some("On the way.\n"));
@@ -212,10 +216,7 @@ fn a_specialisation_that_runs_is_extended() {
 fn a_specialisation_can_be_named_and_left() {
     let env = TestEnv::fixture().start("spec");
     let base = env.running();
-    let travel = base
-        .join("specialisation/travel")
-        .canonicalize()
-        .expect("a specialisation");
+    let travel = travel_of(&base);
     let document = env.json(&["enable", "hello", "--specialisation", "travel"]);
     assert_eq!(document["specialisation"], "travel");
     assert_eq!(strings(&document["modules"]), ["hello"]);

@@ -139,17 +139,9 @@ fn submodules_are_part_of_the_tree_where_they_are_asked_for() {
     fs::write(config, "[protocol \"file\"]\n\tallow = always\n").expect("written");
     pinned_alike(&env, &reference);
     let without = reference.replace("submodules=1&", "");
-    env.run(&[
-        "apply",
-        "--flake",
-        &without,
-        "--host",
-        "box",
-        "--progress",
-        "off",
-    ])
-    .ends_with(3)
-    .golden("flake-in-a-submodule");
+    env.apply(&without, "box")
+        .ends_with(3)
+        .golden("flake-in-a-submodule");
 }
 
 #[test]

@@ -73,18 +73,21 @@ impl TestEnv {
 
     /// Activates `host` without any module on the empty root.
     pub fn start(self, host: &str) -> Self {
-        let flake = self.flake();
+        self.apply(&self.flake(), host).ok();
+        self
+    }
+
+    /// Pins that host of a flake, and says nothing meanwhile.
+    pub fn apply(&self, flake: &str, host: &str) -> Ran {
         self.run(&[
             "apply",
             "--flake",
-            &flake,
+            flake,
             "--host",
             host,
             "--progress",
             "off",
         ])
-        .ok();
-        self
     }
 
     /// Replaces a module of the fixture. Before [`Self::start`], since what runs is pinned.

@@ -71,18 +71,14 @@ impl Pool<'_> {
     }
 
     fn request(&self, index: usize, modules: &[String], target: Target) -> Request {
+        let settings = Settings {
+            allow_import_from_derivation: true,
+            ..self.work.settings.clone()
+        };
+        let host = self.hosts[index].name.as_deref().unwrap_or_default();
         Request {
-            settings: Settings {
-                allow_import_from_derivation: true,
-                ..self.work.settings.clone()
-            },
-            flake: self.work.flake.clone(),
-            host: self.hosts[index].name.clone().unwrap_or_default(),
             modules: requests(modules),
-            target,
-            extras: Vec::new(),
-            specialisation: None,
-            measure: None,
+            ..Request::of(settings, self.work.flake.clone(), host, target)
         }
     }
 
@@ -111,12 +107,10 @@ impl Pool<'_> {
 }
 
 fn requests(names: &[String]) -> Vec<ModuleRequest> {
-    let request = |name: &String| ModuleRequest {
-        name: name.clone(),
-        file: None,
-        origin: None,
-    };
-    names.iter().map(request).collect()
+    names
+        .iter()
+        .map(|name| ModuleRequest::named(name))
+        .collect()
 }
 
 /// Passes on what a template says, and how it ended.

@@ -129,20 +129,13 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
 }
 
 fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Request {
-    let module = |name: &String| ModuleRequest {
-        name: name.clone(),
-        file: None,
-        origin: None,
-    };
+    let flake = FlakeSource::of(pin, &session.here);
     Request {
-        settings: session.settings(true, 0),
-        flake: FlakeSource::of(pin, &session.here),
-        host: host.into(),
-        modules: modules.iter().map(module).collect(),
-        target: Target::Toplevel,
-        extras: Vec::new(),
-        specialisation: None,
-        measure: None,
+        modules: modules
+            .iter()
+            .map(|name| ModuleRequest::named(name))
+            .collect(),
+        ..Request::of(session.settings(true, 0), flake, host, Target::Toplevel)
     }
 }
 

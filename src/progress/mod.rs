@@ -392,6 +392,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(
+            [grouped(7), grouped(1234), grouped(1_234_567)],
+            ["7", "1,234", "1,234,567"]
+        );
+    }
+
+    #[test]
     fn durations_read_well() {
         let ms = |n| duration(Duration::from_millis(n));
         assert_eq!(

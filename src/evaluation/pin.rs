@@ -147,6 +147,10 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
             "of a git tree only what git knows is part of the flake: git add -N FILE; and its submodules only with ?submodules=1",
         );
     }
+    // Nix takes it for a path, and looks for a folder of that name.
+    if reference.contains(' ') && reference.contains(':') {
+        failed = failed.hint("in a reference that is a URL a space is written %20; a path without a scheme may have one as it is");
+    }
     failed
         .hint("a flake reference is what Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")
         .into()

@@ -122,6 +122,8 @@ fn flakes_that_do_not_serve() {
     };
     let nowhere = format!("path:{}", env.path("nowhere").display());
     fails(&nowhere, "box", "hello", 3, "flake-nowhere");
+    let spaced = format!("path:{}", env.path("my source").display());
+    fails(&spaced, "box", "hello", 3, "flake-with-a-space");
     fails("./nowhere", "box", "hello", 3, "flake-relative-nowhere");
     fails("no-such-flake", "box", "hello", 3, "flake-not-in-registry");
     fails("nonsense::", "box", "hello", 3, "flake-nonsense");

@@ -6,10 +6,12 @@ static=$root/etc/static
 copies=$root/etc/.minios-copies
 ln -sfn "$etc" "$static"
 
-# What is no longer there goes: links that now lead nowhere, and copies that the new system does not have.
+# What is no longer there goes: copies that the new system does not have, and links to what is no entry of it, be it
+# nothing or a folder, through which the next entries would be written into the store.
 find "$root/etc" -type l | while read -r link; do
-  case $(readlink "$link") in
-    "$static"/*) [ -e "$link" ] || rm -f "$link" ;;
+  entry=$(readlink "$link")
+  case $entry in
+    "$static"/*) [ -L "$etc/${entry#"$static"/}" ] || rm -f "$link" ;;
   esac
 done
 if [ -e "$copies" ]; then

@@ -266,9 +266,10 @@ fn another_store_can_be_named() {
     let flake = env.flake();
     let at = |name: &str| env.path(name).display().to_string();
     let store = format!(
-        "local?store={}&state={}",
+        "local?store={}&state={}&log={}",
         at("other-store"),
-        at("other-state")
+        at("other-state"),
+        at("other-log")
     );
     env.run(&[
         "apply", "--flake", &flake, "--host", "box", "--store", &store,

@@ -162,7 +162,7 @@ impl Processes {
 /// What a process says of itself: its name and command line, and its environment.
 ///
 /// While a process becomes another program, it has neither for a moment, which is long on a busy machine: whoever looks just
-/// then would take it to be nobody's, or gone.
+/// then would take it to be nobody's, or gone. One that ends has neither while it still holds its files, and locks.
 fn told(name: &str) -> (String, String) {
     let read = |file: &str| {
         let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
@@ -173,7 +173,7 @@ fn told(name: &str) -> (String, String) {
         let environment = read("environ");
         // Neither a thread of the kernel's nor one that has ended has an executable.
         let becoming = environment.is_empty() && fs::read_link(format!("/proc/{name}/exe")).is_ok();
-        if !becoming || Instant::now() > patience {
+        if !(becoming || environment.is_empty() && is_ending(name)) || Instant::now() > patience {
             // A role that was forked off the client has its own name, and the client's command line.
             return (
                 format!("{}: {}", read("comm").trim(), read("cmdline")),
@@ -182,6 +182,20 @@ fn told(name: &str) -> (String, String) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Whether a process has begun to end, and still has what it had open (Linux, `kernel/exit.c`: its memory goes first).
+fn is_ending(name: &str) -> bool {
+    const PF_EXITING: u32 = 0x4;
+    let stat = fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat
+        .rsplit_once(") ")
+        .map_or_else(Vec::new, |(_, rest)| rest.split(' ').collect());
+    let flags = fields.get(6).and_then(|flags| flags.parse().ok());
+    let threads = fields.get(17).and_then(|count| count.parse().ok());
+    // Its first thread may be a zombie before the others are.
+    let over = matches!(fields.first(), Some(&("Z" | "X"))) && threads.unwrap_or(0) <= 1;
+    flags.is_some_and(|flags: u32| flags & PF_EXITING != 0) && !over
 }
 
 /// The state of a process, as in /proc.

@@ -110,6 +110,7 @@ impl Baked {
             baked: true,
             specialisation: None,
             extras: Vec::new(),
+            file: None,
         })
     }
 

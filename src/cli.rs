@@ -66,6 +66,14 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     pub host: Option<String>,
 
+    /// Use the system in this Nix file or folder, which is in no flake; evaluated impurely, and as it is each time
+    #[arg(long, global = true, value_name = "PATH")]
+    pub file: Option<PathBuf>,
+
+    /// Use this attribute of the file
+    #[arg(long, global = true, value_name = "A.B")]
+    pub attr: Option<String>,
+
     /// Let the flake's own nixConfig set Nix settings
     #[arg(long, global = true)]
     pub accept_flake_config: bool,
@@ -146,6 +154,8 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
+    /// `NIX_PATH`: where impure evaluation looks for `<nixpkgs>`.
+    pub nix_path: Option<String>,
     /// `SUDO_UID`: who called sudo.
     pub sudo_uid: Option<u32>,
     /// Whether the terminal can do nothing but lines (`TERM=dumb`).
@@ -176,6 +186,7 @@ impl Environment {
             cache_home: variable("XDG_CACHE_HOME").map(PathBuf::from),
             home: variable("HOME").map(PathBuf::from),
             no_color: variable("NO_COLOR").is_some(),
+            nix_path: variable("NIX_PATH").and_then(|path| path.into_string().ok()),
             sudo_uid: variable("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok()),
             dumb_terminal: variable("TERM").is_some_and(|term| term == "dumb"),
             fault: variable("RUNTIME_MODULE_FAULT").and_then(|fault| fault.into_string().ok()),

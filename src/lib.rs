@@ -4,6 +4,7 @@
 //! for, and `main.rs` starts it.
 
 mod activation;
+mod attributes;
 mod baked;
 mod benchmarks;
 mod cache;

@@ -43,6 +43,9 @@ pub struct Settings {
     pub show_trace: bool,
     /// Whether evaluation may see what is outside the flake.
     pub impure: bool,
+    /// `NIX_PATH`, for what is impure.
+    #[serde(default)]
+    pub search_path: Option<String>,
     /// Whether evaluation may build.
     pub allow_import_from_derivation: bool,
     /// Up to which verbosity libnix makes messages: 0 error … 4 talkative.
@@ -236,6 +239,10 @@ fn prepare(
     };
     let bool = |value| if value { "true" } else { "false" };
     apply("pure-eval", bool(!settings.impure))?;
+    // libnix itself sets it only for the settings of its own commands.
+    if let Some(path) = settings.search_path.as_ref().filter(|_| settings.impure) {
+        apply("nix-path", &search_path(path))?;
+    }
     if !settings.allow_import_from_derivation {
         apply("allow-import-from-derivation", "false")?;
     }
@@ -250,6 +257,26 @@ fn prepare(
         }
     }
     Ok((builder, flakes))
+}
+
+/// What Nix has in `NIX_PATH`, parted by colons, as its setting `nix-path` has it, parted by blanks. The colon of a URL's
+/// scheme parts nothing (NixOS/nix, `EvalSettings::parseNixPath`).
+fn search_path(path: &str) -> String {
+    const SCHEMES: [&str; 8] = [
+        "channel", "file", "flake", "git", "http", "https", "s3", "ssh",
+    ];
+    let mut entries: Vec<String> = Vec::new();
+    let mut cut = false;
+    for part in path.split(':') {
+        match entries.last_mut().filter(|_| cut) {
+            Some(entry) => *entry += &format!(":{part}"),
+            None => entries.push(part.into()),
+        }
+        let (_, value) = part.split_once('=').unwrap_or(("", part));
+        cut = !cut && SCHEMES.contains(&value);
+    }
+    entries.retain(|entry| !entry.is_empty());
+    entries.join(" ")
 }
 
 /// An evaluator, bound to the thread that opened it.
@@ -301,28 +328,38 @@ impl Evaluator {
         locked.0.read(&self.state)
     }
 
-    /// The flake's outputs and the top of its source. What is forced in them stays forced as long as they live.
-    pub fn outputs(&self, locked: &Locked) -> Result<Outputs, NixError> {
-        self.outputs_with(locked, &[])
-    }
-
-    /// The same, and values that come from elsewhere.
+    /// The flake's outputs and the top of its source, and values that come from elsewhere. What is forced in them stays
+    /// forced as long as they live.
     pub fn outputs_with(
         &self,
         locked: &Locked,
         beside: &[Beside<'_>],
     ) -> Result<Outputs, NixError> {
+        Ok(Outputs {
+            outputs: locked.0.outputs(&self.state)?,
+            source: locked.0.source(&self.state)?,
+            beside: self.list(beside)?,
+        })
+    }
+
+    /// What looks like the outputs of a flake and is none, and values that come from elsewhere.
+    pub fn outputs_of(&self, part: Value<'_>, beside: &[Beside<'_>]) -> Result<Outputs, NixError> {
+        Ok(Outputs {
+            outputs: part.value,
+            // No file is looked up from a top that it does not have.
+            source: nix_ffi::Value::string(&self.state, "")?,
+            beside: self.list(beside)?,
+        })
+    }
+
+    fn list(&self, beside: &[Beside<'_>]) -> Result<nix_ffi::Value, NixError> {
         let values = beside.iter().map(|one| match one {
             Beside::Path(path) => nix_ffi::Value::store_path(&self.state, path),
             Beside::Flake(other) => other.0.outputs(&self.state),
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let values: Vec<&nix_ffi::Value> = values.iter().collect();
-        Ok(Outputs {
-            outputs: locked.0.outputs(&self.state)?,
-            source: locked.0.source(&self.state)?,
-            beside: nix_ffi::Value::list(&self.state, &values)?,
-        })
+        nix_ffi::Value::list(&self.state, &values)
     }
 
     /// Applies a function of ours to a flake's outputs, the top of its source, what comes from elsewhere and a request in
@@ -465,5 +502,28 @@ pub fn evaluated_file(event: &Event) -> Option<&str> {
     match event {
         Event::Message { text, .. } => text.strip_prefix("evaluating file '")?.strip_suffix('\''),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_path_is_parted_where_nix_parts_it() {
+        for (path, setting) in [
+            ("nixpkgs=/a:/b", "nixpkgs=/a /b"),
+            (
+                "nixpkgs=https://x.org/a.tar.gz:/b:",
+                "nixpkgs=https://x.org/a.tar.gz /b",
+            ),
+            (
+                "nixpkgs=flake:nixpkgs:x=channel:nixos-24.05",
+                "nixpkgs=flake:nixpkgs x=channel:nixos-24.05",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(search_path(path), setting);
+        }
     }
 }

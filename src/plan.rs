@@ -4,6 +4,7 @@
 //! opens no libnix, changes nothing.
 
 mod beside;
+mod file;
 mod situation;
 mod source;
 mod wish;
@@ -18,11 +19,12 @@ use crate::error::Failure;
 use crate::evaluation::{ModuleRequest, unknown_modules};
 
 pub use beside::Beside;
+pub use file::{agree, is_file};
 pub use situation::Situation;
-pub use source::{Source, pinned, source_to_list};
+pub use source::{Source, elsewhere, pinned, source_to_list};
 pub use wish::{Past, Wish};
 
-use source::{elsewhere, source};
+use source::source;
 
 /// What is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,14 +83,16 @@ pub fn decide(
     here: &Path,
 ) -> Result<Decision> {
     let beside = Beside::decide(wish, situation, run)?;
-    let wanted = wanted(wish, situation, elsewhere(global))?;
+    // A file may declare other modules than it did.
+    let in_file = is_file(situation, global);
+    let wanted = wanted(wish, situation, in_file || elsewhere(global))?;
     if !run.force
         && let Some(why) = nothing(wish, situation, global, &wanted, &beside)
     {
         return Ok(Decision::Nothing(why));
     }
     let varied = beside.specialisation != specialisation(situation);
-    let moved = *wish == Wish::Rebuild || elsewhere(global) || varied;
+    let moved = *wish == Wish::Rebuild || elsewhere(global) || varied || in_file;
     let mut notes = notes(situation, &wanted);
     let gone = beside.gone(situation);
     if !gone.is_empty() && !matches!(wish, Wish::Reset | Wish::Rollback(_)) {
@@ -213,6 +217,7 @@ fn nothing(
         _ if elsewhere || situation.state.pending.is_some() => None,
         _ if !beside.new.is_empty() || beside.specialisation != specialisation(situation) => None,
         Wish::Disable(names) if names.iter().any(|name| is_extra(situation, name)) => None,
+        Wish::Apply if is_file(situation, global) => None,
         Wish::Apply if !beside.gone(situation).is_empty() => None,
         Wish::Enable(names) if same => {
             Some(format!("{} {} on already", names.join(", "), are(names)))
@@ -247,7 +252,7 @@ pub fn modules(
 ) -> Result<Vec<ModuleRequest>> {
     // What was baked is true of the baked source only.
     let baked = match source {
-        Source::Pinned(pin) if pin.inputs.is_empty() => {
+        Source::Pinned(pin) if pin.inputs.is_empty() && pin.file.is_none() => {
             situation.baked.as_ref().filter(|baked| baked.is_of(pin))
         }
         _ => None,

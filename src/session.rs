@@ -12,6 +12,7 @@ use crate::interrupt::{Exit, Interrupts};
 use crate::libnix::Settings;
 use crate::locations::Locations;
 use crate::progress::{Kind, Reporter, Style};
+use crate::record::Pin;
 
 /// libnix's verbosity at which it says which files it evaluates.
 const TALKATIVE: u8 = 4;
@@ -30,8 +31,8 @@ pub struct Session {
     pub reporter: Reporter,
     /// The folder that relative paths are relative to.
     pub here: PathBuf,
-    /// An evaluator that was forked off before this process had threads.
-    evaluator: Cell<Option<Waiting>>,
+    /// An evaluator that was forked off before this process had threads, and how it has opened libnix where it has.
+    evaluator: Cell<Option<(Waiting, Option<Settings>)>>,
 }
 
 impl Session {
@@ -44,8 +45,11 @@ impl Session {
         let evaluator = to_evaluate
             .map(|run| {
                 // What changes the system does no work, not even on the store, before its rights are known.
-                let settings = run.dry_run.then(|| evaluation_settings(&global, run));
-                Waiting::fork(memory(&global, &environment), settings)
+                let settings = run
+                    .dry_run
+                    .then(|| evaluation_settings(&global, &environment, run));
+                let memory = memory(&global, &environment);
+                Ok::<_, anyhow::Error>((Waiting::fork(memory, settings.clone())?, settings))
             })
             .transpose()?;
         let style = Style {
@@ -85,20 +89,41 @@ impl Session {
 
     /// How libnix is opened; `verbosity` is what it makes messages up to.
     pub fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
-        settings(&self.global, allow_import_from_derivation, verbosity)
+        settings(
+            &self.global,
+            &self.environment,
+            allow_import_from_derivation,
+            verbosity,
+        )
     }
 
-    /// An evaluator that waits for a request: the one that was forked off at the start, if it still waits.
-    pub fn evaluator(&self) -> Result<Waiting> {
+    /// The same to evaluate what this pin names: of a file nothing is pure.
+    pub fn settings_for(&self, pin: &Pin, settings: Settings) -> Settings {
+        Settings {
+            impure: settings.impure || pin.file.is_some(),
+            ..settings
+        }
+    }
+
+    /// An evaluator that waits for a request with these settings: the one that was forked off at the start, if it still waits
+    /// and has not opened libnix in another way.
+    pub fn evaluator(&self, settings: &Settings) -> Result<Waiting> {
         match self.evaluator.take() {
-            Some(waiting) => Ok(waiting),
-            None => Waiting::start(memory(&self.global, &self.environment)),
+            Some((waiting, opened)) if opened.as_ref().is_none_or(|opened| opened == settings) => {
+                Ok(waiting)
+            }
+            _ => Waiting::start(memory(&self.global, &self.environment)),
         }
     }
 }
 
 /// How libnix is opened; `verbosity` is what it makes messages up to.
-fn settings(global: &Global, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
+fn settings(
+    global: &Global,
+    environment: &Environment,
+    allow_import_from_derivation: bool,
+    verbosity: u8,
+) -> Settings {
     let options = global.option.chunks_exact(2);
     let options = options.map(|pair| (pair[0].clone(), pair[1].clone()));
     let flags = [
@@ -111,15 +136,21 @@ fn settings(global: &Global, allow_import_from_derivation: bool, verbosity: u8) 
         store: global.store.clone(),
         options: options.chain(flags).collect(),
         show_trace: global.show_trace,
-        impure: global.impure,
+        impure: global.impure || global.file.is_some(),
+        search_path: environment.nix_path.clone(),
         allow_import_from_derivation,
         verbosity: verbosity.max(1 + global.verbose),
     }
 }
 
 /// How it is opened to evaluate what is to run.
-pub fn evaluation_settings(global: &Global, run: &Run) -> Settings {
-    settings(global, !run.dry_run || run.allow_ifd, TALKATIVE)
+pub fn evaluation_settings(global: &Global, environment: &Environment, run: &Run) -> Settings {
+    settings(
+        global,
+        environment,
+        !run.dry_run || run.allow_ifd,
+        TALKATIVE,
+    )
 }
 
 /// How the evaluator's heap is chosen.

@@ -23,6 +23,7 @@ mod cli {
     mod extras;
     mod extremes;
     mod failures;
+    mod files;
     mod full_disk;
     mod interrupts;
     mod listing;

@@ -57,7 +57,10 @@ in
           + "and there is no such module. Declare it in services.runtimeModules.modules, or take it off that list.";
       }
       {
-        assertion = config.system.switch.enable or true;
+        # 24.05 has two such programs, of which one is there; later releases have no enableNg.
+        assertion =
+          config.system.switch.enable or true
+          || (builtins.tryEval (config.system.switch.enableNg or false)).value;
         message =
           "services.runtimeModules.enable is true and system.switch.enable is false: a system without a switch program "
           + "cannot be changed while it runs. Set one of them to the other's value.";

@@ -38,6 +38,8 @@ pub struct Profile {
     boot: BTreeMap<&'static str, String>,
     /// Kernel modules that it loads.
     kernel_modules: BTreeSet<String>,
+    /// Whether there is a program to switch to it; of a built system `whole` tells.
+    switchable: Option<bool>,
 }
 
 impl Profile {
@@ -70,6 +72,7 @@ impl Profile {
             kernel_modules: text("etc/modules-load.d/nixos.conf")
                 .map(|text| module_names(&text))
                 .unwrap_or_default(),
+            switchable: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl Profile {
                 .filter_map(|(name, value)| Some((name, value?)))
                 .collect(),
             kernel_modules: facts.kernel_modules.iter().flatten().cloned().collect(),
+            switchable: facts.switchable,
         }
     }
 }
@@ -216,6 +220,14 @@ impl Machine {
 /// Compares what is to run with the machine.
 pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
     let mut findings = Findings::default();
+    if to.switchable == Some(false) {
+        findings.object(
+            None,
+            Failure::Refused
+                .error(format!("{purpose}: the system has no switch program (system.switch.enable is false), and cannot be changed while it runs"))
+                .hint("set system.switch.enable = true in the configuration, then nixos-rebuild boot and a reboot"),
+        );
+    }
     wrong_host(purpose, to, machine, &mut findings);
     inhibited(purpose, to, &machine.running, &mut findings);
     if let (Some(new), Some(old)) = (&to.init_interface, &machine.running.init_interface)
@@ -350,6 +362,11 @@ pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
     ));
     Err(if missing == ["bin/switch-to-configuration"] {
         failed.hint("the configuration has system.switch.enable = false: a host that cannot switch cannot be changed while it runs")
+    } else if ["activate", "bin/switch-to-configuration"]
+        .iter()
+        .all(|name| missing.contains(name))
+    {
+        failed.hint("config.system.build.toplevel is something else than NixOS makes: only what has activate and bin/switch-to-configuration can be switched to")
     } else {
         failed
             .hint("was a part of it lost? `nix-store --verify --check-contents --repair` finds out")

@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use anyhow::Result;
 
 use super::outcome::{About, Run, times};
-use super::paths::parse;
 use super::rounds::{self, Rules, Task};
 use super::samples::Outcome;
 use super::statistics::Difference;
 use super::subject::Subject;
+use crate::attributes::parse;
 use crate::cli::BenchCompare;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure};

@@ -16,7 +16,6 @@ mod options;
 mod ourselves;
 mod outcome;
 mod overrides;
-mod paths;
 mod plot;
 mod presets;
 mod rounds;

@@ -5,11 +5,11 @@ use std::cell::{Cell, RefCell};
 use anyhow::Result;
 
 use super::outcome::{About, Run};
-use super::paths::parse;
 use super::presets::Preset;
 use super::rounds::{self, Rules, Task};
 use super::samples::{Outcome, Published};
 use super::subject::Subject;
+use crate::attributes::parse;
 use crate::cli::BenchOptions;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure};

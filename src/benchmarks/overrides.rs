@@ -5,10 +5,10 @@ use std::cell::RefCell;
 use anyhow::Result;
 
 use super::outcome::{About, Run};
-use super::paths::parse;
 use super::rounds::{self, Rules, Task};
 use super::samples::Outcome;
 use super::subject::Subject;
+use crate::attributes::parse;
 use crate::cli::BenchOverrides;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure, Overrides};

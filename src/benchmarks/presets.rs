@@ -96,8 +96,8 @@ impl Preset {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paths::parse;
     use super::*;
+    use crate::attributes::parse;
 
     #[test]
     fn every_row_is_a_path() {

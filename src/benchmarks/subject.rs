@@ -14,7 +14,7 @@ use crate::evaluation::{
 use crate::libnix::{Libnix, interruptible};
 use crate::plan::{Situation, Source, modules, source_to_list};
 use crate::progress::Reporter;
-use crate::record::Pin;
+use crate::record::{Pin, SystemFile};
 use crate::session::Session;
 use crate::timings::milliseconds;
 
@@ -46,7 +46,12 @@ impl<'a> Subject<'a> {
         }
         let source = source_to_list(&situation, &global, &session.here)?;
         let (pin, reference) = match &source {
-            Source::Pinned(pin) => ((**pin).clone(), None),
+            Source::Pinned(pin) => {
+                if let Some(file) = &pin.file {
+                    return Err(unpinned(file));
+                }
+                ((**pin).clone(), None)
+            }
             Source::Reference {
                 reference,
                 base,
@@ -168,9 +173,20 @@ impl<'a> Subject<'a> {
             measure,
             ..Request::of(session.settings(true, 0), flake, &self.pin.host, target)
         };
-        let evaluator = session.evaluator()?;
+        let evaluator = session.evaluator(&request.settings)?;
         evaluate(evaluator, &request, &session.interrupts, &Reporter::deaf())
     }
+}
+
+/// A file may be another one for each sample, and whatever it reads.
+fn unpinned(file: &SystemFile) -> anyhow::Error {
+    Failure::Refused
+        .error(format!(
+            "bench: {} is not pinned, and whether all samples were of the same system nobody could say",
+            file.words()
+        ))
+        .hint("put a flake.nix beside it, and name that with --flake")
+        .into()
 }
 
 fn locked(session: &Session, libnix: &Libnix, to_pin: &ToPin<'_>) -> Result<Pin> {

@@ -14,7 +14,7 @@ use super::rounds::{self, Rules, Taken, Task};
 use super::samples::{Outcome, Sample};
 use crate::cli::BenchToggle;
 use crate::error::{Failed, Failure};
-use crate::plan::Situation;
+use crate::plan::{Situation, elsewhere};
 use crate::session::Session;
 use crate::timings::{Counters, Phase};
 
@@ -111,10 +111,10 @@ impl<'a> Before<'a> {
     fn look(session: &'a Session, asked: &'a BenchToggle) -> Result<Self> {
         let names = &asked.names;
         let global = &session.global;
-        if global.flake.is_some() || global.host.is_some() || !global.override_input.is_empty() {
+        if elsewhere(global) {
             return Err(Failure::Usage
                 .error("bench toggle: it measures the system that runs, on its own source")
-                .hint("leave out --flake, --host and --override-input")
+                .hint("leave out --flake, --host, --override-input and --file")
                 .into());
         }
         let situation = Situation::read(&session.locations)?;

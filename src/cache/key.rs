@@ -88,6 +88,7 @@ impl Ingredients {
             show_trace: _,
             // Nothing impure is kept: see `why_not`.
             impure: _,
+            search_path: _,
             // Where evaluation may not build, it fails, which nothing in it can catch. Errors are not kept.
             allow_import_from_derivation: _,
             // What is shown.
@@ -99,6 +100,8 @@ impl Ingredients {
             reference,
             // The reference is absolute: see `why_not`.
             base_directory: _,
+            // Nothing of a file is kept: see `why_not`.
+            file: _,
             overrides,
             extra,
         } = flake;
@@ -197,6 +200,9 @@ impl Key {
 
 /// Why the result of a request can neither be looked up nor kept, if so.
 pub fn why_not(request: &Request) -> Option<String> {
+    if request.flake.file.is_some() {
+        return Some("the source is a file, which may be another one next time".into());
+    }
     if request.settings.impure {
         return Some("evaluation is impure".into());
     }

@@ -21,7 +21,7 @@ use super::child::{Ground, ended, evaluate_host, live, own_memory};
 use super::forking::{Child, Forking};
 use super::{Ask, Ended, Job, Outcome, Say};
 use crate::evaluation::{
-    Evaluated, FlakeSource, ModuleRequest, Request, SYSTEM, Target, read, text,
+    Evaluated, FlakeSource, ModuleRequest, Opened, Request, SYSTEM, Target, read, text,
 };
 use crate::libnix::{
     Evaluator, Event, Expression, Libnix, Settings, Subject, compute_only, evaluated_file,
@@ -91,11 +91,10 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
     };
     let libnix = Libnix::open(settings.clone(), files.listen())?;
     let evaluator = libnix.evaluator_here()?;
-    let mut locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
-    locked.extend(&flake.extra)?;
-    let source = evaluator.read_locked(&locked)?.source;
-    let outputs = evaluator.outputs(&locked)?;
     let asking = request(settings, flake, "", Vec::new());
+    let opened = Opened::open(&evaluator, flake)?;
+    let source = opened.store_path(&evaluator)?;
+    let outputs = opened.outputs(&evaluator, &asking, &[])?;
     let names = evaluator.apply(&SYSTEM, &outputs, &text(&asking, false))?;
     client.say(&Say::Opened {
         hosts: names.get("hosts")?,

@@ -77,6 +77,12 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
                     .as_ref()
                     .map(Pin::beside)
                     .unwrap_or_default()
+            && goal.file()
+                == situation
+                    .state
+                    .pin
+                    .as_ref()
+                    .and_then(|pin| pin.file.as_ref())
         {
             report.change = report::Change::Same;
         } else {

@@ -3,11 +3,12 @@
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::reach::as_it_is;
 use super::{Session, moved};
 use crate::error::{Failure, neutral};
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
-use crate::plan::{Situation, Source, source_to_list};
+use crate::plan::{Situation, Source, is_file, source_to_list};
 use crate::record::Pin;
 use crate::registry::{Origin, Registered, description};
 
@@ -60,20 +61,23 @@ pub fn run(session: &Session) -> Result<()> {
 
 /// The modules there are: baked, or evaluated.
 pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Registered>> {
-    let elsewhere = session.global.flake.is_some() || session.global.host.is_some();
-    if let Some(baked) = situation.baked.as_ref().filter(|_| !elsewhere) {
+    if let Some(baked) = situation
+        .baked
+        .as_ref()
+        .filter(|_| !is_elsewhere(session, situation))
+    {
         return Ok(baked.registry());
     }
     let pin = source(session, situation)?;
     let flake = FlakeSource::of(&pin, &session.here);
     let request = Request::of(
-        session.settings(true, 1),
+        session.settings_for(&pin, session.settings(true, 1)),
         flake,
         &pin.host,
         Target::Registry,
     );
     let evaluation = evaluate(
-        session.evaluator()?,
+        session.evaluator(&request.settings)?,
         &request,
         &session.interrupts,
         &session.reporter,
@@ -83,10 +87,19 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     if evaluated.registry.is_empty() {
         return Err(Failure::Usage
             .error(format!("list: host '{}' declares no runtime module", pin.host))
-            .hint("declare some in services.runtimeModules.modules, or in the flake's output runtimeModules")
+            .hint(match &pin.file {
+                Some(_) => "declare some in services.runtimeModules.modules",
+                None => "declare some in services.runtimeModules.modules, or in the flake's output runtimeModules",
+            })
             .into());
     }
     Ok(evaluated.registry)
+}
+
+/// Whether other modules may be meant than those of the system that runs.
+pub fn is_elsewhere(session: &Session, situation: &Situation) -> bool {
+    let global = &session.global;
+    global.flake.is_some() || global.host.is_some() || is_file(situation, global)
 }
 
 /// Where the pinned tree is no longer there, that is what it failed of.
@@ -98,7 +111,12 @@ fn gone(session: &Session, pin: &Pin) -> Option<anyhow::Error> {
 /// The source that is to be looked at, pinned for this run.
 pub fn source(session: &Session, situation: &Situation) -> Result<Pin> {
     match source_to_list(situation, &session.global, &session.here)? {
-        Source::Pinned(pin) => Ok(*pin),
+        Source::Pinned(pin) => {
+            if let Some(file) = &pin.file {
+                session.reporter.note(as_it_is(file));
+            }
+            Ok(*pin)
+        }
         Source::Reference {
             reference,
             base,

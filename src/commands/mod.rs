@@ -28,7 +28,7 @@ use crate::activation::Errand;
 use crate::cli::{Cli, Command, Run};
 use crate::error::Failure;
 use crate::fault;
-use crate::plan::{Past, Situation, Wish};
+use crate::plan::{Past, Situation, Wish, agree};
 use crate::record::{Step, read_history};
 use crate::session::Session;
 
@@ -41,6 +41,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Apply(run) | Command::Rebuild(run) => Some(run),
         _ => None,
     };
+    agree(&cli.global)?;
     let session = Session::begin(cli.global, cli.environment, to_evaluate)?;
     let result = dispatch(&session, cli.command);
     session.interrupts.settle();

@@ -8,7 +8,7 @@ use super::Session;
 use super::reach::reach;
 use crate::cli::Run;
 use crate::error::{Failed, describe, neutral};
-use crate::plan::{Decision, Situation, Wish, decide};
+use crate::plan::{Decision, Situation, Wish, decide, is_file};
 
 /// Does it for each by itself, upon what is wanted now. One that fails is no reason to leave the others, but the first that
 /// does is what this ends with.
@@ -34,9 +34,18 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     session.reporter.finish();
     let text = match session.global.json {
         true => serde_json::json!({ "schema": 1, "prefetched": done }).to_string() + "\n",
-        false => format!("{} can be turned on at once\n", neutral(&done.join(", "))),
+        false => format!("{} {}\n", neutral(&done.join(", ")), ready(session)?),
     };
     super::say(text)
+}
+
+/// What it amounts to: of a file no evaluation is kept.
+fn ready(session: &Session) -> Result<&'static str> {
+    let situation = Situation::read(&session.locations)?;
+    Ok(match is_file(&situation, &session.global) {
+        true => "needs only to be evaluated again to be turned on",
+        false => "can be turned on at once",
+    })
 }
 
 /// The same when the change itself is done and told: what fails here fails nothing of that.

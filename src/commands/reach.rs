@@ -1,6 +1,6 @@
 //! What is to run, found or made: evaluates and realises, or in a dry run only asks what realising would take.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -19,7 +19,7 @@ use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing, Store, interruptible};
 use crate::plan::{Beside, Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
-use crate::record::{ExtraModule, Pin};
+use crate::record::{ExtraModule, Pin, SystemFile};
 use crate::session::evaluation_settings;
 use crate::timings::Phase;
 
@@ -54,6 +54,11 @@ impl Reached {
     /// What it has beside its source.
     pub fn beside(&self) -> (Option<&str>, &[ExtraModule]) {
         self.pin.as_ref().map(Pin::beside).unwrap_or_default()
+    }
+
+    /// The file that it was evaluated from, where that is no flake.
+    pub fn file(&self) -> Option<&SystemFile> {
+        self.pin.as_ref()?.file.as_ref()
     }
 
     /// Whether it came from the cache.
@@ -133,7 +138,9 @@ impl Work<'_> {
         // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
         let with_base = matches!(source, Source::Reference { .. }) || plan.base.is_none();
         let need_base = with_base && !self.run.dry_run;
-        if session.global.impure {
+        if let Some(file) = &pin.file {
+            session.reporter.note(as_it_is(file));
+        } else if session.global.impure {
             session.reporter.note(
                 "impure: evaluation sees the environment, the time and files outside the flake",
             );
@@ -179,7 +186,7 @@ impl Work<'_> {
         recall: &mut Recall,
     ) -> Result<(Evaluated, Missing)> {
         let session = self.session;
-        let evaluator = session.evaluator()?;
+        let evaluator = session.evaluator(&request.settings)?;
         if let Some(estimate) = Estimate::read(&session.locations, &pin.host) {
             session.reporter.estimate(estimate);
         }
@@ -314,12 +321,19 @@ fn known(libnix: Libnix, plan: &Plan, past: &Past) -> Result<Reached> {
 /// Refuses a store whose paths are elsewhere than their names say: a system is full of such names, and evaluation reads
 /// files. And one that keeps its roots on another machine: what runs here must not be collected there.
 fn place(session: &Session, libnix: &Libnix, plan: &Plan, pin: &Pin, dry_run: bool) -> Result<()> {
+    // A file lies where it lies; what is made of it is looked at before it is switched to.
+    let source = pin.file.is_none().then_some(pin.source.as_str());
     let refused = |why: String, hint: &str| {
         let failed = Failure::Refused.error(format!("{}: {why}", plan.purpose));
         Err(failed.hint(hint).into())
     };
-    let here = Path::new(&pin.source).exists() || !libnix.store.is_valid(&pin.source)?;
-    let real = libnix.store.real_path(&pin.source)?;
+    let (here, real) = match source {
+        Some(source) => (
+            Path::new(source).exists() || !libnix.store.is_valid(source)?,
+            libnix.store.real_path(source)?,
+        ),
+        None => (true, PathBuf::new()),
+    };
     let store = session.global.store.as_deref().unwrap_or_default();
     if !here && !real.exists() {
         return refused(
@@ -407,7 +421,8 @@ fn evaluation_request(
     modules: &[ModuleRequest],
     run: &Run,
 ) -> Request {
-    let settings = evaluation_settings(&session.global, run);
+    let settings = evaluation_settings(&session.global, &session.environment, run);
+    let settings = session.settings_for(pin, settings);
     let flake = FlakeSource::of(pin, &session.here);
     Request {
         modules: modules.to_vec(),
@@ -419,6 +434,14 @@ fn evaluation_request(
         specialisation: pin.specialisation.clone(),
         ..Request::of(settings, flake, &pin.host, Target::Toplevel)
     }
+}
+
+/// What is said of a file once in each run that evaluates it.
+pub fn as_it_is(file: &SystemFile) -> String {
+    format!(
+        "evaluated from {} as it is now: impure, nothing is pinned or cached",
+        file.words()
+    )
 }
 
 /// Remembers how the evaluation went, for the next one's bar.

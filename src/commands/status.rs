@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use super::list::is_elsewhere;
 use super::report::Printed;
 use super::{Session, moved};
 use crate::error::{Failure, neutral};
@@ -58,7 +59,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
             .map(|module| module.name.clone())
             .collect()
     });
-    let elsewhere = session.global.flake.is_some() || session.global.host.is_some();
+    let elsewhere = is_elsewhere(session, &situation);
     if let Some(known) = known.as_ref().filter(|_| !elsewhere) {
         let unknown: Vec<String> = names
             .iter()
@@ -191,10 +192,17 @@ fn human(status: &Status) -> String {
             .specialisation
             .as_ref()
             .map_or_else(String::new, |name| format!(", specialisation {name}"));
-        row(
-            "source",
-            &format!("{} of {}{rev}{variant}", pin.host, pin.url),
-        );
+        let source = match &pin.file {
+            Some(file) => format!("{}{variant}", file.words()),
+            None => format!("{} of {}{rev}{variant}", pin.host, pin.url),
+        };
+        row("source", &source);
+        if pin.file.is_some() {
+            row(
+                "",
+                "evaluated as it is at each change: impure, nothing is pinned",
+            );
+        }
         for extra in &pin.extras {
             let until = if extra.keep {
                 "until `reset`"

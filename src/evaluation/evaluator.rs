@@ -17,15 +17,15 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::explain::Problem;
+use super::opened::{Opened, lock};
 use super::pin::pinned_inputs;
 use super::{
-    Answer, Evaluated, ExtraRequest, Facts, FlakeSource, Request, Target, advice, explain,
-    fetching, heap,
+    Answer, Evaluated, ExtraRequest, Facts, Request, Target, advice, explain, fetching, heap,
 };
 use crate::error::Failed;
 use crate::fault::{Point, step};
 use crate::libnix::{
-    Beside, Evaluator, Expression, Libnix, Locked, NixError, Outputs, Settings, Value, interrupt,
+    Beside, Evaluator, Expression, Libnix, NixError, Outputs, Settings, Value, interrupt,
     touch_ahead,
 };
 use crate::timings::{Phase, milliseconds};
@@ -175,13 +175,10 @@ fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
 
 fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Result<Evaluated> {
     let begun = Instant::now();
-    let flake = &request.flake;
-    let mut locked = step(Point::EvaluatorLock, || {
-        let locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides);
-        locked.map_err(anyhow::Error::from)
+    let opened = step(Point::EvaluatorLock, || {
+        Opened::open(evaluator, &request.flake)
     })?;
-    locked.extend(&flake.extra)?;
-    let told = evaluator.read_locked(&locked)?;
+    let told = opened.told(evaluator)?;
     let lock = milliseconds(begun.elapsed());
     answers.say(Answer::Phase {
         phase: Phase::Lock,
@@ -194,13 +191,13 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
         });
     }
     if let Some(measure) = &request.measure {
-        let mut evaluated = super::measure::measure(evaluator, &locked, request, measure)?;
+        let mut evaluated = super::measure::measure(evaluator, &opened, request, measure)?;
         evaluated.measured.lock = lock;
         return Ok(evaluated);
     }
 
     let begun = Instant::now();
-    let outputs = with_extras(evaluator, &locked, &request.extras)?;
+    let outputs = with_extras(evaluator, &opened, request)?;
     let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;
     let mut evaluated = Evaluated {
         inputs: pinned_inputs(&told)?,
@@ -263,18 +260,14 @@ fn first_hint(mut failed: Failed, hint: String) -> Failed {
     failed
 }
 
-/// The flake's outputs, and beside them each extra module in turn.
-fn with_extras(evaluator: &Evaluator, locked: &Locked, extras: &[ExtraRequest]) -> Result<Outputs> {
-    let lock = |flake: &FlakeSource| -> Result<Locked> {
-        let (reference, here) = (&flake.reference, &flake.base_directory);
-        let mut locked = evaluator.lock(reference, here, &flake.overrides)?;
-        locked.extend(&flake.extra)?;
-        Ok(locked)
+/// The outputs, and beside them each extra module in turn.
+fn with_extras(evaluator: &Evaluator, opened: &Opened, request: &Request) -> Result<Outputs> {
+    let extras = &request.extras;
+    let lock = |extra: &ExtraRequest| {
+        let flake = extra.flake.as_ref();
+        flake.map(|flake| lock(evaluator, flake)).transpose()
     };
-    let flakes = extras
-        .iter()
-        .map(|extra| extra.flake.as_ref().map(lock).transpose())
-        .collect::<Result<Vec<_>>>()?;
+    let flakes = extras.iter().map(lock).collect::<Result<Vec<_>>>()?;
     let beside: Vec<Beside<'_>> = extras
         .iter()
         .zip(&flakes)
@@ -283,7 +276,7 @@ fn with_extras(evaluator: &Evaluator, locked: &Locked, extras: &[ExtraRequest]) 
             None => Beside::Path(extra.path.as_deref().unwrap_or_default()),
         })
         .collect();
-    Ok(evaluator.outputs_with(locked, &beside)?)
+    opened.outputs(evaluator, request, &beside)
 }
 
 /// The request as our expression wants it. `share`: the host's own packages may be used where they are proved to be the same.

@@ -12,8 +12,9 @@ use serde_json::json;
 use unix::time::{ClockId, clock_gettime};
 
 use super::explain::{self, Problem};
-use super::{Evaluated, Request, evaluator, heap};
-use crate::libnix::{self, Evaluator, Expression, Locked, Subject, Value};
+use super::{Evaluated, Opened, Request, evaluator, heap};
+use crate::attributes::written;
+use crate::libnix::{self, Evaluator, Expression, Subject, Value};
 use crate::timings::{Counters, milliseconds};
 
 /// Our own expression.
@@ -55,29 +56,15 @@ impl Forced {
     /// In words.
     pub fn name(&self, host: &str) -> String {
         let of = match &self.root {
-            Some(root) => attribute_path(root),
+            Some(root) => written(root),
             None => format!("host '{host}'"),
         };
         if self.path.is_empty() {
             of
         } else {
-            format!("{} of {of}", attribute_path(&self.path))
+            format!("{} of {of}", written(&self.path))
         }
     }
-}
-
-/// A path as it is written in Nix.
-pub fn attribute_path(names: &[String]) -> String {
-    let plain = |name: &str| {
-        name.chars()
-            .all(|c| c.is_alphanumeric() || "_-'".contains(c))
-            && name.starts_with(|c: char| c.is_alphabetic() || c == '_')
-    };
-    let quoted = names.iter().map(|name| match plain(name) {
-        true => name.clone(),
-        false => format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")),
-    });
-    quoted.collect::<Vec<_>>().join(".")
 }
 
 /// Definitions of one option, each stronger than all before it.
@@ -142,7 +129,7 @@ impl Measured {
 /// Measures what is asked for. Counters are printed after each time.
 pub(super) fn measure(
     evaluator: &Evaluator,
-    locked: &Locked,
+    opened: &Opened,
     request: &Request,
     measure: &Measure,
 ) -> Result<Evaluated> {
@@ -152,10 +139,10 @@ pub(super) fn measure(
         let before = Books::read();
         let begun = Instant::now();
         match &measure.forced {
-            Some(forced) => measured.what = force(evaluator, locked, request, forced)?,
+            Some(forced) => measured.what = force(evaluator, opened, request, forced)?,
             None => {
                 evaluated = Evaluated::default();
-                let value = system(evaluator, locked, request)?;
+                let value = system(evaluator, opened, request)?;
                 evaluator::read(&value, request, &mut evaluated, |_| {})?;
             }
         }
@@ -169,8 +156,8 @@ pub(super) fn measure(
 }
 
 /// What turning modules on evaluates, not yet evaluated; the flake's outputs are called anew each time.
-fn system<'a>(evaluator: &'a Evaluator, locked: &Locked, request: &Request) -> Result<Value<'a>> {
-    let outputs = evaluator.outputs(locked)?;
+fn system<'a>(evaluator: &'a Evaluator, opened: &Opened, request: &Request) -> Result<Value<'a>> {
+    let outputs = opened.outputs(evaluator, request, &[])?;
     let text = evaluator::text(request, false);
     Ok(evaluator.apply(&evaluator::SYSTEM, &outputs, &text)?)
 }
@@ -178,18 +165,18 @@ fn system<'a>(evaluator: &'a Evaluator, locked: &Locked, request: &Request) -> R
 /// Forces a value, and tells what it is.
 fn force(
     evaluator: &Evaluator,
-    locked: &Locked,
+    opened: &Opened,
     request: &Request,
     forced: &Forced,
 ) -> Result<String> {
     let outputs;
     let subject = match forced.root {
         Some(_) => {
-            outputs = evaluator.outputs(locked)?;
+            outputs = opened.outputs(evaluator, request, &[])?;
             Subject::Outputs(&outputs)
         }
         None => {
-            let value = system(evaluator, locked, request)?;
+            let value = system(evaluator, opened, request)?;
             if let Some(problem) = value.get::<Option<Problem>>("problem")? {
                 return Err(explain::problem(request, &problem).into());
             }

@@ -9,6 +9,7 @@ mod explain;
 mod fetching;
 mod heap;
 mod measure;
+mod opened;
 mod pin;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use crate::error::{Failed, Failure, Known};
 use crate::interrupt::Interrupts;
 use crate::libnix::{Event, Settings};
 use crate::progress::Reporter;
-use crate::record::{ExtraModule, Pin, PinnedInput};
+use crate::record::{ExtraModule, Pin, PinnedInput, SystemFile};
 use crate::registry::{Origin, Registered};
 use crate::timings::{Counters, Phase};
 use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper, greet, receive};
@@ -29,6 +30,7 @@ pub use evaluator::{SYSTEM, SYSTEM_TEXT, read, run as evaluator_role, text};
 pub use explain::{error as explain_error, unknown_modules};
 pub use heap::{Memory, available};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
+pub use opened::Opened;
 pub use pin::{Host, REMOTE_BUILDERS, ToPin, lock_inputs, lock_text, pin, revision_of};
 
 /// What the evaluator is asked for.
@@ -72,7 +74,7 @@ impl Request {
     }
 }
 
-/// A flake to evaluate.
+/// A flake to evaluate, or a file that stands in its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FlakeSource {
@@ -87,6 +89,9 @@ pub struct FlakeSource {
     pub overrides: Vec<(String, String)>,
     /// What `self` shows beside: see [`crate::record::Pin::extra`].
     pub extra: Vec<(String, String)>,
+    /// The file, where it is no flake at all; what is above says nothing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<SystemFile>,
 }
 
 impl FlakeSource {
@@ -98,6 +103,7 @@ impl FlakeSource {
             base_directory: here.into(),
             overrides: pin.replaced(),
             extra: pin.extra.clone(),
+            file: pin.file.clone(),
         }
     }
 }
@@ -245,6 +251,8 @@ pub struct Facts {
     pub kernel_params: Option<Vec<String>>,
     /// Kernel modules to load.
     pub kernel_modules: Option<Vec<String>>,
+    /// Whether the system has a switch program.
+    pub switchable: Option<bool>,
     /// `system.switch.inhibitors`: names and values that must not change while the machine runs.
     pub switch_inhibitors: Option<serde_json::Value>,
 }
@@ -403,6 +411,10 @@ fn subject(request: &Request) -> String {
     let modules = request.modules.iter().map(|module| module.name.as_str());
     let extras = request.extras.iter().map(|extra| extra.name.as_str());
     let names: Vec<&str> = modules.chain(extras).collect();
+    let host = match &request.flake.file {
+        Some(file) => file.words(),
+        None => format!("host '{}'", request.host),
+    };
     let forced = request
         .measure
         .as_ref()
@@ -410,11 +422,11 @@ fn subject(request: &Request) -> String {
     if let Some(forced) = forced {
         format!("measure {}", forced.name(&request.host))
     } else if request.target == Target::Registry {
-        format!("list the modules of host '{}'", request.host)
+        format!("list the modules of {host}")
     } else if names.is_empty() {
-        format!("evaluate host '{}'", request.host)
+        format!("evaluate {host}")
     } else {
-        format!("evaluate host '{}' with {}", request.host, names.join(", "))
+        format!("evaluate {host} with {}", names.join(", "))
     }
 }
 

@@ -187,6 +187,7 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
         baked: false,
         specialisation: None,
         extras: Vec::new(),
+        file: None,
     })
 }
 

@@ -318,6 +318,12 @@ in
     firmware = try (path (config.hardware.firmware or null));
     kernelParams = try (config.boot.kernelParams or null);
     kernelModules = try (config.boot.kernelModules or null);
+    # In 24.05 the one program is there where the other is not; later there is only one.
+    switchable =
+      let
+        enable = try (config.system.switch.enable or null);
+      in
+      if enable == false then try (config.system.switch.enableNg or false) == true else enable;
     switchInhibitors = try (config.system.switch.inhibitors or null);
   };
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::file::file;
 use super::{Situation, Wish};
 use crate::baked::Baked;
 use crate::cli::Global;
@@ -14,7 +15,7 @@ use crate::record::Pin;
 /// Where the configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A source that is pinned already.
+    /// A source that is pinned already, or a file, which never is.
     Pinned(Box<Pin>),
     /// A reference that is locked now, and pinned.
     Reference {
@@ -33,7 +34,10 @@ pub enum Source {
 
 /// Whether another source is asked for than the one that runs: what was baked says nothing about its modules.
 pub fn elsewhere(global: &Global) -> bool {
-    global.flake.is_some() || global.host.is_some() || !global.override_input.is_empty()
+    global.file.is_some()
+        || global.flake.is_some()
+        || global.host.is_some()
+        || !global.override_input.is_empty()
 }
 
 /// Where the configuration comes from.
@@ -65,6 +69,9 @@ pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) 
     };
     if let Some(flake) = &global.flake {
         return reference(flake.clone(), overrides);
+    }
+    if let Some(pin) = file(situation, global, here)? {
+        return Ok(Source::Pinned(Box::new(pin)));
     }
     if *wish == Wish::Rebuild {
         let asked = pinned
@@ -156,8 +163,9 @@ fn unknown(situation: &Situation) -> Failed {
         .error("it is not known which flake this machine's configuration comes from");
     match &situation.plain {
         Some(file) => failed
-            .detail(format!("{file} is there, and has no flake.nix beside it: a configuration without a flake cannot be extended"))
-            .hint(format!("put a flake.nix beside it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and name the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
+            .detail(format!("{file} is there, and has no flake.nix beside it"))
+            .hint(format!("--file {file} evaluates it as it is, impurely; it is remembered until the next reboot"))
+            .hint(format!("to have it pinned, put a flake.nix beside it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and name the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
         None => failed
             .hint("name it with --flake, and its host with --host; it is pinned then")
             .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once"),

@@ -132,3 +132,58 @@ fn rebuild_without_a_source_says_so() {
     .expect_err("refused");
     assert!(format!("{error:#}").contains("flakeUrl is not set"));
 }
+
+#[test]
+fn a_file_is_evaluated_again_for_each_change() {
+    let mut situation = situation();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let file = crate::record::SystemFile {
+        path: path.into(),
+        attribute: Vec::new(),
+    };
+    situation.state.pin = Some(Pin {
+        file: Some(file.clone()),
+        ..Pin::default()
+    });
+    let evaluated = |wish: &Wish| match plan(wish, &situation, &[]) {
+        Decision::Do(plan) => {
+            assert_eq!(plan.base, None, "the file may have another base by now");
+            match plan.goal {
+                Goal::Evaluate {
+                    source: Source::Pinned(pin),
+                    ..
+                } => pin.file,
+                goal => panic!("{goal:?}"),
+            }
+        }
+        nothing @ Decision::Nothing(_) => panic!("{nothing:?}"),
+    };
+    for wish in [
+        Wish::Apply,
+        Wish::Rebuild,
+        Wish::Disable(names(&["hello"])),
+        Wish::Enable(names(&["web"])),
+    ] {
+        assert_eq!(evaluated(&wish), Some(file.clone()), "{wish:?}");
+    }
+    // What is on already is on, and a reset evaluates nothing.
+    assert!(matches!(
+        plan(&Wish::Enable(names(&["hello"])), &situation, &[]),
+        Decision::Nothing(_)
+    ));
+    match plan(&Wish::Reset, &situation, &[]) {
+        Decision::Do(plan) => assert_eq!(plan.goal, Goal::Known("/base".into())),
+        nothing @ Decision::Nothing(_) => panic!("{nothing:?}"),
+    }
+    // A flake that is named now is what is meant.
+    match plan(&Wish::Apply, &situation, &["--flake", "."]) {
+        Decision::Do(plan) => assert!(matches!(
+            plan.goal,
+            Goal::Evaluate {
+                source: Source::Reference { .. },
+                ..
+            }
+        )),
+        nothing @ Decision::Nothing(_) => panic!("{nothing:?}"),
+    }
+}

@@ -36,7 +36,8 @@ pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
 pub use state::{
-    ExtraModule, Leaves, Pending, Pin, PinnedInput, SCHEMA, State, Step, Wanted, forget_boot,
+    ExtraModule, Leaves, Pending, Pin, PinnedInput, SCHEMA, State, Step, SystemFile, Wanted,
+    forget_boot,
 };
 
 /// Reads a versioned JSON file; `None` where there is none. `way_out` says what to do about a damaged one.

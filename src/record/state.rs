@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::absent;
 use super::{read_json, write_json};
+use crate::attributes::written;
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::timings::Phases;
@@ -77,6 +78,41 @@ pub struct Pin {
     /// Modules that are on and no part of the configuration, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<ExtraModule>,
+    /// The file that stands in place of a tree, and is evaluated as it is each time; none for a flake. Nothing of it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<SystemFile>,
+}
+
+/// A system that is in a file, and in no flake.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemFile {
+    /// The file, or the folder with its `default.nix`: an absolute path.
+    pub path: String,
+    /// The names that lead to the system in it; none where the file is the system.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attribute: Vec<String>,
+}
+
+impl SystemFile {
+    /// What the system is called: by its attribute, or else by its file.
+    pub fn name(&self) -> String {
+        if self.attribute.is_empty() {
+            let name = Path::new(&self.path).file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        } else {
+            written(&self.attribute)
+        }
+    }
+
+    /// In words.
+    pub fn words(&self) -> String {
+        let path = &self.path;
+        match self.attribute.as_slice() {
+            [] => format!("the file {path}"),
+            names => format!("{} of the file {path}", written(names)),
+        }
+    }
 }
 
 /// A module that is no part of the configuration.
@@ -110,7 +146,9 @@ impl Pin {
     /// Store paths of the trees that it needs.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         let inputs = self.inputs.iter().map(|input| input.source.as_str());
-        let own = std::iter::once(self.source.as_str()).chain(inputs);
+        // A file is not in the store.
+        let tree = self.file.is_none().then_some(self.source.as_str());
+        let own = tree.into_iter().chain(inputs);
         let extras = self.extras.iter().flat_map(ExtraModule::sources);
         own.chain(extras)
     }
@@ -385,6 +423,32 @@ mod tests {
         };
         state.write(&locations).expect("written");
         assert_eq!(State::read(&locations).expect("read"), state);
+    }
+
+    #[test]
+    fn a_file_stands_in_place_of_a_tree() {
+        let (_dir, locations) = place();
+        let file = SystemFile {
+            path: "/etc/nixos/default.nix".into(),
+            attribute: vec!["nodes".into(), "a.b".into()],
+        };
+        assert_eq!(file.name(), "nodes.\"a.b\"");
+        let pin = Pin {
+            file: Some(file),
+            ..Pin::default()
+        };
+        assert_eq!(pin.sources().count(), 0);
+        let state = State {
+            schema: SCHEMA,
+            pin: Some(pin),
+            ..State::default()
+        };
+        state.write(&locations).expect("written");
+        assert_eq!(State::read(&locations).expect("read"), state);
+        // A state of a release that knew of no files.
+        let old = r#"{"url":"/x","locked":"path:/s","source":"/s","host":"box","baked":false}"#;
+        let old: Pin = serde_json::from_str(old).expect("a pin");
+        assert_eq!((old.file.as_ref(), old.sources().count()), (None, 1));
     }
 
     #[test]

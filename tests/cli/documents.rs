@@ -1,5 +1,6 @@
 //! Every command's `--json` is as docs/schemas has it; so is every event, and every line of `check --format jsonl`.
 
+use crate::cli::files::plain;
 use crate::support::{TestEnv, documented};
 
 #[test]
@@ -92,18 +93,17 @@ fn usage() -> Vec<(Vec<String>, i32)> {
 
 #[test]
 fn every_command_of_the_usage_page_does_what_it_says() {
-    let env = TestEnv::new();
+    // As a machine may be that moves from channels to a flake: it has both.
+    let env = plain().start("box");
     let commands = usage();
     assert!(commands.len() > 25, "{commands:?}");
     for (words, code) in commands {
         let words: Vec<String> = words
             .into_iter()
-            .map(|word| {
-                if word == "/etc/nixos" {
-                    env.flake()
-                } else {
-                    word
-                }
+            .map(|word| match word.strip_prefix("/etc/nixos") {
+                Some("") => env.flake(),
+                Some(file) => env.fixture_path(&file[1..]).display().to_string(),
+                None => word,
             })
             .collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -32,6 +32,7 @@ fn request() -> Request {
             base_directory: PathBuf::from("/"),
             overrides: vec![("nixpkgs".into(), "path:/nix/store/n?narHash=b".into())],
             extra: vec![("dirtyRev".into(), "1-dirty".into())],
+            file: None,
         },
         host: "box".into(),
         modules: vec![module("a", Some("a.nix")), module("b", Some("b.nix"))],

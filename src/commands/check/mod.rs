@@ -4,6 +4,7 @@ mod formats;
 mod people;
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
@@ -105,9 +106,12 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
     let workers = args.workers.unwrap_or(processors.min(fitting)).max(1);
     let share = free.map(|bytes| (bytes / (workers as u64 + 1)).max(USUAL));
     Work {
-        settings: session.settings(false, 0),
+        settings: session.settings_for(pin, session.settings(false, 0)),
         flake: FlakeSource::of(pin, &session.here),
-        source: pin.source.clone(),
+        source: match &pin.file {
+            Some(file) => folder(&file.path),
+            None => pin.source.clone(),
+        },
         host: (!args.all_hosts).then(|| pin.host.clone()),
         names: args.names.clone(),
         combinations: match args.combinations {
@@ -128,6 +132,12 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
     }
 }
 
+/// The folder that a file lies in.
+fn folder(file: &str) -> String {
+    let folder = Path::new(file).parent().unwrap_or(Path::new("/"));
+    folder.to_string_lossy().into_owned()
+}
+
 fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Request {
     let flake = FlakeSource::of(pin, &session.here);
     Request {
@@ -135,7 +145,12 @@ fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Requ
             .iter()
             .map(|name| ModuleRequest::named(name))
             .collect(),
-        ..Request::of(session.settings(true, 0), flake, host, Target::Toplevel)
+        ..Request::of(
+            session.settings_for(pin, session.settings(true, 0)),
+            flake,
+            host,
+            Target::Toplevel,
+        )
     }
 }
 
@@ -204,8 +219,12 @@ impl<'a> Builder<'a> {
         let silent = crate::progress::Reporter::silent();
         let make = || -> Result<()> {
             let request = request(session, pin, &row.host, &row.modules);
-            let evaluation =
-                evaluate(session.evaluator()?, &request, &session.interrupts, &silent)?;
+            let evaluation = evaluate(
+                session.evaluator(&request.settings)?,
+                &request,
+                &session.interrupts,
+                &silent,
+            )?;
             let derivations: Vec<_> = evaluation.evaluated.toplevel.iter().cloned().collect();
             for derivation in &derivations {
                 libnix.store.add_temp_root(&derivation.drv)?;

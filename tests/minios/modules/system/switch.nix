@@ -7,6 +7,11 @@
 }:
 {
   options.system = {
+    switch.enable = lib.mkOption {
+      type = lib.types.bool;
+      default = true;
+      description = "Whether the system has the program that switches to it.";
+    };
     switch.inhibitors = lib.mkOption {
       type = lib.types.attrsOf lib.types.str;
       default = { };

@@ -36,10 +36,13 @@ let
       ''
         mkdir -p "$out/bin" "$out/specialisation"
         cp "$activate" "$out/activate"
-        sed -e "s|@out@|$out|g" -e "s|@busybox@|${pkgs.busybox}|g" -e "s|@checks@|${build.preSwitchChecks}|g" \
-          "$switchScript" > "$out/bin/switch-to-configuration"
         cp "$initPath" "$out/init"
-        chmod +x "$out/activate" "$out/bin/switch-to-configuration" "$out/init"
+        chmod +x "$out/activate" "$out/init"
+        ${lib.optionalString config.system.switch.enable ''
+          sed -e "s|@out@|$out|g" -e "s|@busybox@|${pkgs.busybox}|g" -e "s|@checks@|${build.preSwitchChecks}|g" \
+            "$switchScript" > "$out/bin/switch-to-configuration"
+          chmod +x "$out/bin/switch-to-configuration"
+        ''}
 
         ln -s ${build.etc}/etc "$out/etc"
         ln -s ${build.path} "$out/sw"

@@ -1,4 +1,4 @@
-//! Attribute paths as people type them: `systemd.units."sshd.service".text`.
+//! Attribute paths as people type and read them: `systemd.units."sshd.service".text`.
 
 use crate::error::{Failed, Failure};
 
@@ -39,6 +39,20 @@ pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
         }
     }
     Ok(names)
+}
+
+/// A path as it is written in Nix.
+pub fn written(names: &[String]) -> String {
+    let plain = |name: &str| {
+        name.chars()
+            .all(|c| c.is_alphanumeric() || "_-'".contains(c))
+            && name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+    };
+    let quoted = names.iter().map(|name| match plain(name) {
+        true => name.clone(),
+        false => format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\"")),
+    });
+    quoted.collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

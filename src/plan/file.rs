@@ -1,0 +1,159 @@
+//! A system that is in a file and in no flake: the one that is named, or the one that was named before.
+//!
+//! Takes the arguments and the situation; returns the file. It looks whether files are there, and evaluates nothing.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::{Situation, pinned};
+use crate::attributes::parse;
+use crate::cli::Global;
+use crate::error::{Failed, Failure};
+use crate::record::{Pin, SystemFile};
+
+/// What a folder is searched for, in this order.
+const USUAL: [&str; 2] = ["default.nix", "configuration.nix"];
+
+/// What is said of a flake, and cannot be said of a file.
+const OF_FLAKES: [&str; 4] = [
+    "--flake",
+    "--host",
+    "--override-input",
+    "--accept-flake-config",
+];
+
+/// Refuses what contradicts itself.
+pub fn agree(global: &Global) -> Result<(), Failed> {
+    let Some(file) = &global.file else {
+        return match &global.attr {
+            Some(attribute) => Err(Failure::Usage
+                .error(format!("--attr {attribute}: it is a part of a file, and no file is named"))
+                .hint("name it with --file; what names an entry of a flake's nixosConfigurations is --host")),
+            None => Ok(()),
+        };
+    };
+    let said = [
+        global.flake.is_some(),
+        global.host.is_some(),
+        !global.override_input.is_empty(),
+        global.accept_flake_config,
+    ];
+    match OF_FLAKES.iter().zip(said).find(|(_, said)| *said) {
+        Some((option, _)) => Err(Failure::Usage
+            .error(format!(
+                "--file {}: {option} says something of a flake, and a file is none",
+                file.display()
+            ))
+            .hint(match *option {
+                "--host" => "leave it away; --attr names a system in the file",
+                _ => "leave one of the two away",
+            })),
+        None => Ok(()),
+    }
+}
+
+/// The system that everything is evaluated from, where it is in a file: as a pin that holds nothing.
+pub(super) fn file(situation: &Situation, global: &Global, here: &Path) -> Result<Option<Pin>> {
+    if let Some(path) = &global.file {
+        return Ok(Some(pin(named(path, global.attr.as_deref(), here)?)));
+    }
+    let Some(file) = remembered(situation, global) else {
+        return Ok(None);
+    };
+    let words = file.words();
+    let said = [global.host.is_some(), !global.override_input.is_empty()];
+    if let Some((option, _)) = OF_FLAKES[1..].iter().zip(said).find(|(_, said)| *said) {
+        return Err(Failure::Usage
+            .error(format!(
+                "{option}: it says something of a flake, and this machine's configuration is {words}"
+            ))
+            .hint("--file and --attr name another system, --flake names a flake")
+            .into());
+    }
+    if !Path::new(&file.path).exists() {
+        return Err(Failure::Refused
+            .error(format!(
+                "this machine's configuration is {words}, and that is no longer there"
+            ))
+            .hint("name the file where it is now with --file, or a flake with --flake")
+            .hint("`runtime-module reset` and `rollback` evaluate nothing, and work without it")
+            .into());
+    }
+    Ok(Some(pin(file)))
+}
+
+/// Whether it is in a file, as far as the situation tells.
+pub fn is_file(situation: &Situation, global: &Global) -> bool {
+    global.file.is_some() || remembered(situation, global).is_some()
+}
+
+/// The file of the last change, unless a flake is named now or what was baked since names one.
+fn remembered(situation: &Situation, global: &Global) -> Option<SystemFile> {
+    if global.flake.is_some() {
+        return None;
+    }
+    let url = situation
+        .baked
+        .as_ref()
+        .and_then(|baked| baked.flake_url.as_ref());
+    match pinned(situation) {
+        Some(pin) => pin.file,
+        None if url.is_some() => None,
+        // Whatever was switched to by other means: the file says what is meant today.
+        None => situation.state.pin.as_ref()?.file.clone(),
+    }
+}
+
+fn pin(file: SystemFile) -> Pin {
+    Pin {
+        url: file.path.clone(),
+        host: file.name(),
+        file: Some(file),
+        ..Pin::default()
+    }
+}
+
+/// The file that the arguments name.
+fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile> {
+    const WHAT: &str =
+        "it is a Nix file, or a folder with a default.nix or configuration.nix in it";
+    let shown = path.display();
+    let whole = absolute(&here.join(path))?;
+    let file = if whole.is_dir() {
+        let mut files = USUAL.iter().map(|name| whole.join(name));
+        files.find(|file| file.exists()).ok_or_else(|| {
+            Failure::Usage
+                .error(format!(
+                    "--file {shown}: the folder has neither a default.nix nor a configuration.nix"
+                ))
+                .hint(WHAT)
+        })?
+    } else if whole.exists() {
+        whole
+    } else {
+        return Err(Failure::Usage
+            .error(format!("--file {shown}: there is no such file"))
+            .hint(WHAT)
+            .into());
+    };
+    let path = file.to_str().ok_or_else(|| {
+        Failure::Usage
+            .error(format!("--file {shown}: its whole path is not UTF-8"))
+            .hint("reach it by a link with another name")
+    })?;
+    Ok(SystemFile {
+        path: path.into(),
+        attribute: parse(attribute.unwrap_or_default())?,
+    })
+}
+
+/// Without links only where that is needed to know what `..` means.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.components().any(|part| part == Component::ParentDir) && path.exists() {
+        return path
+            .canonicalize()
+            .with_context(|| format!("find the file {}", path.display()));
+    }
+    std::path::absolute(path).with_context(|| format!("find the file {}", path.display()))
+}

@@ -1,0 +1,455 @@
+//! Systems that are in a file and in no flake: a plain configuration, as channels have it, and attributes of files.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Ran, TestEnv, compare, nix, strings};
+
+/// A configuration as `nixos-generate-config` leaves one: a module, and no flake.
+const CONFIGURATION: &str = r#"{ lib, ... }: {
+  imports = [ ./hosts/common.nix ../../nixos/runtime-modules ];
+  networking.hostName = "box";
+  services.runtimeModules = {
+    enable = true;
+    modules = {
+      hello = ./runtime/hello.nix;
+      type-error = ./runtime/type-error.nix;
+      web = ./runtime/web.nix;
+    };
+  };
+}
+"#;
+
+/// A file with systems in it, and other things.
+const SYSTEMS: &str = r#"{ system ? "x86_64-linux" }:
+let
+  host = modules: import ./eval-config.nix { inherit system modules; };
+  box = host [ ./configuration.nix ];
+in
+{
+  inherit box;
+  nodes.other = { }: host [ ./configuration.nix { environment.etc.motd.text = "Other.\n"; } ];
+  closed = { inherit (box) config options pkgs; };
+  parameterised = { colour, size }: host [ ];
+  positional = colour: host [ ];
+  text = "no system";
+  # No NixOS, but modules all the same.
+  bare = (import ./lib).evalModules {
+    modules = [
+      ./modules
+      ./hosts/common.nix
+      { nixpkgs.hostPlatform = system; networking.hostName = "box"; }
+    ];
+  };
+  image = (import ./lib).evalModules {
+    modules = [
+      ({ lib, ... }: {
+        options.system.build = lib.mkOption { type = lib.types.raw; };
+        config.system.build.toplevel = box.pkgs.runCommand "image" { } "mkdir $out";
+      })
+    ];
+  };
+}
+"#;
+
+/// The fixture with both of them beside it, and a nixpkgs of the shape that channels have, which the Nix settings name.
+pub fn plain() -> TestEnv {
+    let env = TestEnv::fixture();
+    write(&env, "configuration.nix", CONFIGURATION);
+    write(&env, "default.nix", SYSTEMS);
+    let lib = env.path("nixpkgs/nixos/lib");
+    fs::create_dir_all(&lib).expect("a folder");
+    let text = format!(
+        "{{ modules, system }}: import {} {{ inherit modules system; }}\n",
+        env.fixture_path("eval-config.nix").display()
+    );
+    fs::write(lib.join("eval-config.nix"), text).expect("written");
+    let conf = env.path("etc/nix.conf");
+    let settings = fs::read_to_string(&conf).expect("nix.conf");
+    let nixpkgs = env.path("nixpkgs");
+    fs::write(
+        conf,
+        format!("{settings}nix-path = nixpkgs={}\n", nixpkgs.display()),
+    )
+    .expect("written");
+    env
+}
+
+/// The same, and the plain configuration runs without any module.
+fn running() -> TestEnv {
+    let env = plain();
+    let file = at(&env, "configuration.nix");
+    env.run(&["apply", "--file", &file, "--progress", "off"])
+        .ok();
+    env
+}
+
+fn write(env: &TestEnv, name: &str, text: &str) {
+    fs::write(env.fixture_path(name), text).expect("written");
+}
+
+fn at(env: &TestEnv, name: &str) -> String {
+    env.fixture_path(name).display().to_string()
+}
+
+/// How many systems were built.
+fn systems(env: &TestEnv) -> usize {
+    let outputs = env.outputs();
+    let system = |name: &&String| name.contains("-nixos-system-");
+    outputs.iter().filter(system).count()
+}
+
+fn motd(env: &TestEnv) -> String {
+    env.etc("motd").expect("a motd")
+}
+
+/// The configuration with another motd.
+fn edited(text: &str) -> String {
+    CONFIGURATION.replace(
+        "networking.hostName",
+        &format!("environment.etc.motd.text = \"{text}\\n\"; networking.hostName"),
+    )
+}
+
+/// What it says in one line each; the rest is that of any change.
+fn told(ran: &Ran) -> String {
+    ran.stderr
+        .lines()
+        .filter(|line| line.starts_with("evaluated from") || line.starts_with("without any"))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn a_configuration_without_a_flake_is_evaluated_as_it_is_each_time() {
+    let env = plain();
+    let file = at(&env, "configuration.nix");
+    env.run(&["enable", "hello", "--file", &file, "--dry-run"])
+        .ok()
+        .golden("file-dry-run");
+    assert_eq!(systems(&env), 0);
+    env.run(&["enable", "hello", "--file", &file, "--progress", "plain"])
+        .ok()
+        .golden("file-enable");
+    assert_eq!(env.active(), ["hello"]);
+    env.run(&["status"]).ok().golden("file-status");
+    env.run(&["list"]).ok().golden("file-list");
+
+    // The next change is of the same file, from wherever it is made and whatever stands in it by then.
+    write(&env, "configuration.nix", &edited("Second."));
+    let mut elsewhere = env.command(["enable", "web", "--progress", "plain"]);
+    elsewhere.current_dir("/");
+    let ran = env.start_running(elsewhere).end().ok();
+    compare("file-moved", &env.normalise(&told(&ran)));
+    assert_eq!((env.active().len(), motd(&env).as_str()), (2, "Second.\n"));
+    // Nothing is kept of it, and it says so.
+    let again = env.json(&["apply"]);
+    assert_eq!(again["change"], "same", "{again}");
+    assert_eq!(again["cache"]["hit"], false);
+    assert_eq!(
+        again["cache"]["why"],
+        "the source is a file, which may be another one next time"
+    );
+    let with_hello = env.running();
+    write(&env, "configuration.nix", &edited("Third."));
+    env.run(&["rebuild"]).ok();
+    assert_eq!(motd(&env), "Third.\n");
+    // A module that is declared only now is there.
+    let more =
+        edited("Third.").replace("modules = {", "modules = {\n users = ./runtime/users.nix;");
+    write(&env, "configuration.nix", &more);
+    env.run(&["enable", "users"]).ok();
+
+    // What evaluates nothing works with a file that is broken, too.
+    write(&env, "configuration.nix", "{");
+    env.run(&["rollback", "2"]).ok();
+    assert_eq!(env.running(), with_hello);
+    env.run(&["disable", "web", "--progress", "off"])
+        .ends_with(3)
+        .golden("file-syntax-error");
+    env.run(&["reset"]).ok();
+    assert_eq!(env.active(), Vec::<String>::new());
+    assert_eq!(motd(&env), "Second.\n");
+    fs::remove_file(&file).expect("removed");
+    env.run(&["enable", "hello", "--progress", "off"])
+        .ends_with(5)
+        .golden("file-gone");
+}
+
+#[test]
+fn what_is_off_again_leaves_the_system_without_modules() {
+    let env = running();
+    let base = env.running();
+    env.run(&["enable", "hello"]).ok();
+    assert_ne!(env.running(), base);
+    env.run(&["disable", "hello"]).ok();
+    assert_eq!(env.running(), base);
+    let ahead = env.run(&["prefetch", "web"]).ok();
+    assert_eq!(
+        ahead.stdout,
+        "web needs only to be evaluated again to be turned on\n"
+    );
+    // Somebody else switches; the file still says what is meant.
+    env.run(&["enable", "web"]).ok();
+    env.switch_by_hand(&base);
+    env.run(&["apply"]).ok();
+    assert_eq!(env.active(), ["web"]);
+    assert_eq!(
+        env.state()["pin"]["file"]["path"],
+        at(&env, "configuration.nix")
+    );
+    // What is added beside it is, too, and what is kept stays.
+    fs::write(env.path("x.nix"), "{ environment.etc.x.text = \"x\\n\"; }").expect("written");
+    env.run(&["apply", "--module", "./x.nix", "--keep"]).ok();
+    env.run(&["disable", "web"]).ok();
+    assert_eq!(env.etc("x").as_deref(), Some("x\n"));
+    env.run(&["reset"]).ok();
+    assert_eq!(env.running(), base);
+}
+
+#[test]
+fn a_file_gives_the_derivation_that_nix_gives() {
+    let Some(nix) = nix("a_file_gives_the_derivation_that_nix_gives") else {
+        return;
+    };
+    let env = plain();
+    let eval = |expression: &str| {
+        let mut command = env.other(&nix);
+        command
+            .args(["--extra-experimental-features", "nix-command"])
+            .args(["eval", "--raw", "--impure", "--store", &env.store()])
+            .args(["--expr", expression]);
+        let output = command.output().expect("nix");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let host = |modules: &str| {
+        format!(
+            "(import <nixpkgs/nixos/lib/eval-config.nix> {{ system = \"x86_64-linux\"; modules = [ {modules} ]; }}).config.system.build.toplevel.drvPath"
+        )
+    };
+    let (configuration, hello) = (at(&env, "configuration.nix"), at(&env, "runtime/hello.nix"));
+    let other = "{ environment.etc.motd.text = \"Other.\\n\"; }";
+    let cases: [(&[&str], String); 3] = [
+        (
+            &["configuration.nix"],
+            host(&format!("{configuration} {hello}")),
+        ),
+        (
+            &["", "--attr", "box"],
+            host(&format!("{configuration} {hello}")),
+        ),
+        (
+            &["default.nix", "--attr", "nodes.other"],
+            host(&format!("{configuration} {other} {hello}")),
+        ),
+    ];
+    for (arguments, expression) in cases {
+        let file = at(&env, arguments[0]);
+        let all = [
+            &["enable", "hello", "--dry-run", "--file", &file],
+            &arguments[1..],
+        ]
+        .concat();
+        assert_eq!(env.json(&all)["drv"], eval(&expression), "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_attribute_of_a_file_is_a_system() {
+    let env = plain();
+    let folder = at(&env, "");
+    env.run(&[
+        "enable",
+        "hello",
+        "--file",
+        &folder,
+        "--attr",
+        "nodes.other",
+    ])
+    .ok();
+    assert_eq!(motd(&env), "Other.\n");
+    env.run(&["status"]).ok().golden("file-status-attribute");
+    let status = env.json(&["status"]);
+    let file = &status["pin"]["file"];
+    assert_eq!(file["path"], at(&env, "default.nix"));
+    assert_eq!(strings(&file["attribute"]), ["nodes", "other"]);
+    assert_eq!(status["pin"]["host"], "nodes.other");
+    // Without options it is that of before, and another where another is named.
+    env.run(&["enable", "web"]).ok();
+    assert_eq!(motd(&env), "Other.\n");
+    env.run(&["apply", "--file", &folder, "--attr", "box"]).ok();
+    assert_eq!(motd(&env), "Welcome to minios.\n");
+    assert_eq!(env.active(), ["hello", "web"]);
+    // Modules without the option for them, and without NixOS's own function around them.
+    env.run(&["reset"]).ok();
+    fs::write(env.path("x.nix"), "{ environment.etc.x.text = \"x\\n\"; }").expect("written");
+    let bare = ["apply", "--file", &folder, "--attr", "bare"];
+    env.run(&[&bare[..], &["--module", "./x.nix"]].concat())
+        .ok();
+    assert_eq!(env.etc("x").as_deref(), Some("x\n"));
+    env.run(&["enable", "hello", "--progress", "off"])
+        .ends_with(2)
+        .golden("file-no-option");
+}
+
+#[test]
+fn a_machine_moves_from_a_flake_to_a_file_and_back() {
+    let env = plain().start("box");
+    let base = env.running();
+    env.run(&["enable", "hello"]).ok();
+    let file = at(&env, "configuration.nix");
+    env.run(&["apply", "--file", &file]).ok();
+    assert!(env.state()["pin"]["file"].is_object());
+    let flake = env.flake();
+    env.run(&["apply", "--flake", &flake, "--host", "box"]).ok();
+    assert_eq!(env.state()["pin"]["file"], Value::Null);
+    env.run(&["disable", "hello"]).ok();
+    assert_eq!(env.running(), base);
+}
+
+#[test]
+fn check_takes_a_file_and_a_benchmark_does_not() {
+    let env = running();
+    let ran = env.run(&["check", "--json"]).ends_with(3);
+    let document = ran.json();
+    let rows = document["results"].as_array().expect("rows");
+    let status = |name: &str| {
+        let row = rows.iter().find(|row| strings(&row["modules"]) == [name]);
+        row.expect("a row")["status"].clone()
+    };
+    assert_eq!(
+        [status("hello"), status("web"), status("type-error")],
+        ["ok", "ok", "failed"]
+    );
+    let file = at(&env, "");
+    let named = env
+        .run(&["check", "hello", "--json", "--file", &file, "--attr", "box"])
+        .ok();
+    assert_eq!(named.json()["results"][1]["host"], "box");
+    let alone = env.json(&["enable", "hello", "--dry-run"]);
+    let row = rows
+        .iter()
+        .find(|row| strings(&row["modules"]) == ["hello"]);
+    assert_eq!(row.expect("a row")["drv"], alone["drv"]);
+    env.run(&["bench", "eval", "hello", "--runs", "1"])
+        .ends_with(5)
+        .golden("file-bench");
+}
+
+#[test]
+fn files_that_are_no_systems() {
+    let env = plain();
+    let enable = |name: &str, more: &[&str], code: i32, golden: &str| {
+        let file = at(&env, name);
+        let all = ["enable", "hello", "--progress", "off", "--file", &file];
+        let ran = env.run(&[&all[..], more].concat());
+        ran.ends_with(code).golden(golden);
+    };
+    let (system, usage) = (3, 2);
+    write(&env, "list.nix", "[ ./configuration.nix ]");
+    fs::create_dir(env.fixture_path("nothing")).expect("a folder");
+    enable("nowhere.nix", &[], usage, "file-nowhere");
+    enable("nothing", &[], usage, "file-folder-without");
+    enable("", &["--attr", "boks"], usage, "file-attribute-nearest");
+    enable("", &["--attr", "nodes.x"], usage, "file-attribute-none");
+    enable(
+        "",
+        &["--attr", "text.x"],
+        usage,
+        "file-attribute-of-a-string",
+    );
+    enable("", &["--attr", "a..b"], usage, "file-attribute-malformed");
+    enable("", &[], system, "file-with-systems-in-it");
+    enable("", &["--attr", "text"], system, "file-a-string");
+    enable("", &["--attr", "closed"], system, "file-closed");
+    enable(
+        "",
+        &["--attr", "parameterised"],
+        system,
+        "file-parameterised",
+    );
+    enable("", &["--attr", "positional"], system, "file-positional");
+    enable("list.nix", &[], system, "file-a-list");
+    let conf = fs::read_to_string(env.path("etc/nix.conf")).expect("nix.conf");
+    let (without, _) = conf.split_once("nix-path").expect("the setting");
+    fs::write(env.path("etc/nix.conf"), without).expect("written");
+    enable("configuration.nix", &[], system, "file-without-nixpkgs");
+    // What NIX_PATH says holds, and so does an option.
+    let nixpkgs = format!("nixpkgs={}", env.path("nixpkgs").display());
+    let file = at(&env, "configuration.nix");
+    let all = ["enable", "hello", "--dry-run", "--file", &file];
+    let mut command = env.command(all);
+    command.env("NIX_PATH", format!("other=/nowhere:{nixpkgs}"));
+    env.start_running(command).end().ok();
+    env.run(&[&all[..], &["--option", "nix-path", &nixpkgs]].concat())
+        .ok();
+    let mut command = env.command([&all[..], &["--progress", "off"]].concat());
+    command.env("NIX_PATH", "nixpkgs=/nowhere");
+    env.start_running(command)
+        .end()
+        .ends_with(3)
+        .golden("file-without-nixpkgs-there");
+}
+
+#[test]
+fn what_is_said_of_a_flake_is_not_said_of_a_file() {
+    let env = running();
+    let file = at(&env, "configuration.nix");
+    for (more, golden) in [
+        (&["--file", &file, "--flake", "."][..], "file-and-flake"),
+        (&["--file", &file, "--host", "box"], "file-and-host"),
+        (
+            &["--file", &file, "--override-input", "a", "b"],
+            "file-and-override-input",
+        ),
+        (
+            &["--file", &file, "--accept-flake-config"],
+            "file-and-accept-flake-config",
+        ),
+        (&["--attr", "box"], "attr-without-file"),
+        (&["--host", "other"], "host-of-a-file"),
+    ] {
+        env.run(&[&["enable", "hello", "--progress", "off"], more].concat())
+            .ends_with(2)
+            .golden(golden);
+    }
+    // Wherever options stand.
+    env.run(&["--file", &file, "list", "--flake", "."])
+        .ends_with(2);
+    env.run(&["--file", &file, "list", "--attr", "box"])
+        .ends_with(2);
+}
+
+#[test]
+fn a_host_that_cannot_switch_is_refused_before_it_is_built() {
+    let env = TestEnv::fixture().start("bare");
+    assert_eq!(systems(&env), 1);
+    fs::write(env.path("off.nix"), "{ system.switch.enable = false; }").expect("written");
+    let off = ["apply", "--module", "./off.nix", "--progress", "off"];
+    env.run(&off).ends_with(5).golden("no-switch-program");
+    assert_eq!(systems(&env), 1);
+    env.run(&[&off[..], &["--dry-run"]].concat())
+        .ok()
+        .golden("no-switch-program-dry-run");
+    // What is built and is something else altogether is refused before it is switched to.
+    let running = env.running();
+    let folder = at(&env, "");
+    write(&env, "configuration.nix", CONFIGURATION);
+    write(&env, "default.nix", SYSTEMS);
+    let image = [
+        "apply",
+        "--file",
+        &folder,
+        "--attr",
+        "image",
+        "--progress",
+        "off",
+    ];
+    env.run(&image)
+        .ends_with(5)
+        .golden("toplevel-of-another-kind");
+    assert_eq!(env.running(), running);
+}

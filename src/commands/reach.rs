@@ -1,6 +1,6 @@
 //! What is to run, found or made: evaluates and realises, or in a dry run only asks what realising would take.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -132,7 +132,9 @@ impl Work<'_> {
     fn make(self, source: &Source, modules: &[ModuleRequest], beside: &Beside) -> Result<Reached> {
         let Self { session, plan, .. } = self;
         let mut pin = locked(session, &self.libnix, self.situation, source)?;
-        place(session, &self.libnix, plan, &pin, self.run.dry_run)?;
+        if pin.file.is_none() {
+            place(session, &self.libnix, plan, &pin.source, self.run.dry_run)?;
+        }
         pin.specialisation.clone_from(&beside.specialisation);
         pin.extras = extras::take_in(session, &self.libnix, beside)?;
         // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
@@ -200,6 +202,16 @@ impl Work<'_> {
         let derivations = self.derivations(&evaluation.evaluated);
         for derivation in &derivations {
             self.libnix.store.add_temp_root(&derivation.drv)?;
+        }
+        // Of a file nothing was in the store until now.
+        if let Some(first) = derivations.first().filter(|_| pin.file.is_some()) {
+            place(
+                session,
+                &self.libnix,
+                self.plan,
+                &first.drv,
+                self.run.dry_run,
+            )?;
         }
         for input in &evaluation.evaluated.inputs {
             self.libnix.store.add_temp_root(&input.source)?;
@@ -320,20 +332,14 @@ fn known(libnix: Libnix, plan: &Plan, past: &Past) -> Result<Reached> {
 
 /// Refuses a store whose paths are elsewhere than their names say: a system is full of such names, and evaluation reads
 /// files. And one that keeps its roots on another machine: what runs here must not be collected there.
-fn place(session: &Session, libnix: &Libnix, plan: &Plan, pin: &Pin, dry_run: bool) -> Result<()> {
-    // A file lies where it lies; what is made of it is looked at before it is switched to.
-    let source = pin.file.is_none().then_some(pin.source.as_str());
+/// `path` is one that is in the store.
+fn place(session: &Session, libnix: &Libnix, plan: &Plan, path: &str, dry_run: bool) -> Result<()> {
     let refused = |why: String, hint: &str| {
         let failed = Failure::Refused.error(format!("{}: {why}", plan.purpose));
         Err(failed.hint(hint).into())
     };
-    let (here, real) = match source {
-        Some(source) => (
-            Path::new(source).exists() || !libnix.store.is_valid(source)?,
-            libnix.store.real_path(source)?,
-        ),
-        None => (true, PathBuf::new()),
-    };
+    let here = Path::new(path).exists() || !libnix.store.is_valid(path)?;
+    let real = libnix.store.real_path(path)?;
     let store = session.global.store.as_deref().unwrap_or_default();
     if !here && !real.exists() {
         return refused(

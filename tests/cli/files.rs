@@ -453,3 +453,22 @@ fn a_host_that_cannot_switch_is_refused_before_it_is_built() {
         .golden("toplevel-of-another-kind");
     assert_eq!(env.running(), running);
 }
+
+#[test]
+fn what_is_made_of_a_file_in_a_store_in_a_folder_is_not_activated() {
+    let env = plain();
+    let store = format!("local?root={}", env.path("chroot").display());
+    let file = at(&env, "configuration.nix");
+    env.run(&[
+        "apply",
+        "--file",
+        &file,
+        "--store",
+        &store,
+        "--progress",
+        "off",
+    ])
+    .ends_with(5)
+    .golden("file-store-in-a-folder");
+    assert!(!env.root("run/current-system").exists());
+}

@@ -338,9 +338,15 @@ fn place(session: &Session, libnix: &Libnix, plan: &Plan, path: &str, dry_run: b
         let failed = Failure::Refused.error(format!("{}: {why}", plan.purpose));
         Err(failed.hint(hint).into())
     };
-    let here = Path::new(path).exists() || !libnix.store.is_valid(path)?;
-    let real = libnix.store.real_path(path)?;
     let store = session.global.store.as_deref().unwrap_or_default();
+    // A path that is none of the store's has another store's folder before its name.
+    let Ok(real) = libnix.store.real_path(path) else {
+        return refused(
+            format!("the pinned source {path} is in another store than {store}"),
+            "without --store it is the one that what runs is in; `rebuild --flake REF --store URL` pins REF in that one",
+        );
+    };
+    let here = Path::new(path).exists() || !libnix.store.is_valid(path)?;
     if !here && !real.exists() {
         return refused(
             format!(

@@ -147,6 +147,7 @@ pub const TABLE: &[Row] = &[
     row(Refused, "is kept over there, and cannot be activated here", "The store is another machine's.", "`--dry-run` works with it. Other machines build for this one as remote builders (`nix.buildMachines`)."),
     row(Refused, "cannot be activated: it would look for its parts elsewhere", "The store lies in a folder, and its paths say that it does not.", "`--dry-run` works with it; without `--store` it is this machine's own."),
     row(Refused, "the store is another machine's, and what is in it cannot be evaluated here", "Sources that are in another machine's store cannot be read here.", "Other machines build for this one as remote builders (`nix.buildMachines`)."),
+    row(Refused, "the pinned source … is in another store than …", "What runs was made from a source that the named store does not have.", "Leave `--store` away, or pin a reference in that store by `rebuild --flake`."),
     row(Refused, "open the store: …", "The same, found out later.", "As the hint says."),
     row(Refused, "open the store …: …", "The store cannot be opened: no daemon, an unknown kind, or one of a newer Nix.", "As the hint says; `--store` names another one."),
     row(Refused, "read …: it has schema …, and this program knows …", "Another release of runtime-module wrote the file.", "Use that release, or move the file away as the hint says."),

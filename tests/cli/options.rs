@@ -281,6 +281,10 @@ fn another_store_can_be_named() {
         env.running().display()
     );
     assert!(!env.path("store").exists());
+    let third = at("third");
+    env.run(&["enable", "inline", "--dry-run", "--store", &third])
+        .ends_with(5)
+        .golden("store-another");
     env.run(&["enable", "inline", "--store", "nonsense://x"])
         .ends_with(5)
         .golden("store-unknown");

@@ -1,5 +1,6 @@
 """What must be so on a machine with a real systemd, one function each. One that cannot be tested returns why."""
 
+import json
 import os
 import signal
 import time
@@ -305,6 +306,22 @@ def elevated(s, how):
         done = s.as_alice("enable", "beacon", "--elevate", how)
         assert done.code == 5 and f"error: get the rights to activate: {how} ended with exit status: 1\n" in done.err, done
         assert "hint: run this with sudo, or name another way with --elevate\n" in done.err, done
+        s.at_base()
+    finally:
+        s.spoilt()
+
+
+def a_toggle_is_measured_through_sudo(s):
+    """Alice may not activate; what she measures is done as she would do it, and undone."""
+    alices_store(s)
+    try:
+        done = s.as_alice("bench", "toggle", "beacon", "--runs", "2", "--elevate", "sudo", "--json", "--no-plot")
+        assert done.code == 0, done
+        series = {one["name"]: one for one in json.loads(done.out)["series"]}
+        for name in ("enable: activate", "enable: total", "disable: activate", "disable: total"):
+            assert len(series[name]["samples"]) == 2, series[name]
+        # Two real units were started and stopped meanwhile, by somebody who is root.
+        assert s.unit("beacon.service") == "inactive"
         s.at_base()
     finally:
         s.spoilt()

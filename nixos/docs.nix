@@ -50,6 +50,8 @@ let
       modules = "set of modules, or list of them";
       flake = "a flake, or null";
       flakeUrl = "string, or null";
+      file = "absolute path as a string, or null";
+      fileAttribute = "list of names";
       package = "package, or null";
       confirm = "string such as `60s`, or null";
       imports = "list of modules";

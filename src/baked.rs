@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::choice::{Elevate, OnFailedUnits};
 use crate::locations::Locations;
-use crate::record::{Pin, read_json};
+use crate::record::{Pin, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
 /// The whole file.
@@ -22,6 +22,9 @@ pub struct Baked {
     pub flake: Option<BakedFlake>,
     /// Where newer sources come from.
     pub flake_url: Option<String>,
+    /// The file that the configuration is in, where it is in no flake.
+    #[serde(default)]
+    pub file: Option<SystemFile>,
     /// Entry of `nixosConfigurations`.
     pub host: String,
     /// The modules there are, in the order of evaluation.
@@ -89,7 +92,9 @@ impl Baked {
 
     /// The pin that it makes.
     pub fn pin(&self) -> Option<Pin> {
-        let flake = self.flake.as_ref()?;
+        let Some(flake) = &self.flake else {
+            return self.file.clone().map(Pin::of_file);
+        };
         let extra = [
             ("dirtyRev", &flake.dirty_rev),
             ("dirtyShortRev", &flake.dirty_short_rev),

@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::evaluation::{ModuleRequest, unknown_modules};
 
 pub use beside::Beside;
-pub use file::{agree, is_file};
+pub use file::{agree, is_another_file, is_file};
 pub use situation::Situation;
 pub use source::{Source, elsewhere, pinned, source_to_list};
 pub use wish::{Past, Wish};

@@ -36,6 +36,12 @@ in
           + "Set it to the `self` that the flake's outputs are called with, or leave it null.";
       }
       {
+        assertion = cfg.flake == null || cfg.file == null;
+        message =
+          "services.runtimeModules.flake and services.runtimeModules.file are both set, and a configuration is in a flake "
+          + "or in a file. Leave one of them null.";
+      }
+      {
         assertion = !isFlake || hosts == [ ] || lib.elem cfg.host hosts;
         message =
           "services.runtimeModules.host is ${builtins.toJSON cfg.host}, and the flake has no "
@@ -83,13 +89,14 @@ in
       }
     ) outputs;
 
-    warnings = lib.optional (cfg.flake == null) (
+    warnings = lib.optional (cfg.flake == null && cfg.file == null) (
       "services.runtimeModules.flake is null, so runtime modules are added to whatever the flake is on the day that they "
       + "are turned on, and not to what this system was built from"
       + lib.optionalString (
         cfg.flakeUrl == null
       ) "; nor does services.runtimeModules.flakeUrl say which flake that is"
-      + ". Set it to the `self` that the flake's outputs are called with."
+      + ". Set it to the `self` that the flake's outputs are called with; of a configuration in no flake, set "
+      + "services.runtimeModules.file to its file."
     );
 
     environment.etc."runtime-modules/config.json".text = builtins.toJSON (
@@ -97,6 +104,8 @@ in
         inherit (cfg)
           flake
           flakeUrl
+          file
+          fileAttribute
           host
           registry
           restoreAtBoot

@@ -247,6 +247,8 @@ rec {
     {
       flake,
       flakeUrl,
+      file,
+      fileAttribute,
       host,
       registry,
       restoreAtBoot,
@@ -284,5 +286,11 @@ rec {
       modules =
         map (entry "option") registry
         ++ map (entry "output") (if flake == null then [ ] else outputEntries flake);
+    }
+    // lib.optionalAttrs (file != null) {
+      file = {
+        path = file;
+        attribute = fileAttribute;
+      };
     };
 }

@@ -42,6 +42,32 @@ in
       '';
     };
 
+    file = mkOption {
+      type = types.nullOr (types.strMatching "/.*");
+      default = null;
+      example = "/etc/nixos/configuration.nix";
+      description = ''
+        The file that this configuration is in, or the folder with its `default.nix`, where it is in no flake: an absolute
+        path, as a string, so that it is not copied. A plain `configuration.nix` is evaluated with the `<nixpkgs>` of the
+        machine's channels.
+
+        Nothing is pinned: a runtime module is added to what the file is on the day that it is turned on. Where a flake
+        can be named, `flake` is the better choice.
+      '';
+    };
+
+    fileAttribute = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [
+        "nodes"
+        "laptop"
+      ];
+      description = ''
+        The names that lead to this configuration in `file`. Where there are none, the file is the configuration itself.
+      '';
+    };
+
     host = mkOption {
       type = types.str;
       default = config.networking.hostName;

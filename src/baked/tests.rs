@@ -111,6 +111,7 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
 fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
     for (prefix, schema) in [
         ("", root),
+        ("/file", &root["$defs"]["file"]),
         ("/flake", &root["$defs"]["flake"]),
         ("/modules/0", &root["$defs"]["module"]),
     ] {

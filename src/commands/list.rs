@@ -8,7 +8,7 @@ use super::{Session, moved};
 use crate::error::{Failure, neutral};
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
-use crate::plan::{Situation, Source, is_file, source_to_list};
+use crate::plan::{Situation, Source, is_another_file, source_to_list};
 use crate::record::Pin;
 use crate::registry::{Origin, Registered, description};
 
@@ -99,7 +99,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
 /// Whether other modules may be meant than those of the system that runs.
 pub fn is_elsewhere(session: &Session, situation: &Situation) -> bool {
     let global = &session.global;
-    global.flake.is_some() || global.host.is_some() || is_file(situation, global)
+    global.flake.is_some() || global.host.is_some() || is_another_file(situation, global)
 }
 
 /// Where the pinned tree is no longer there, that is what it failed of.

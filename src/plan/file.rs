@@ -56,7 +56,8 @@ pub fn agree(global: &Global) -> Result<(), Failed> {
 /// The system that everything is evaluated from, where it is in a file: as a pin that holds nothing.
 pub(super) fn file(situation: &Situation, global: &Global, here: &Path) -> Result<Option<Pin>> {
     if let Some(path) = &global.file {
-        return Ok(Some(pin(named(path, global.attr.as_deref(), here)?)));
+        let file = named(path, global.attr.as_deref(), here)?;
+        return Ok(Some(Pin::of_file(file)));
     }
     let Some(file) = remembered(situation, global) else {
         return Ok(None);
@@ -80,7 +81,7 @@ pub(super) fn file(situation: &Situation, global: &Global, here: &Path) -> Resul
             .hint("`runtime-module reset` and `rollback` evaluate nothing, and work without it")
             .into());
     }
-    Ok(Some(pin(file)))
+    Ok(Some(Pin::of_file(file)))
 }
 
 /// Whether it is in a file, as far as the situation tells.
@@ -88,7 +89,17 @@ pub fn is_file(situation: &Situation, global: &Global) -> bool {
     global.file.is_some() || remembered(situation, global).is_some()
 }
 
-/// The file of the last change, unless a flake is named now or what was baked since names one.
+/// Whether other modules may be meant than those of the system that runs: what that baked of a file was true when the file was
+/// evaluated last.
+pub fn is_another_file(situation: &Situation, global: &Global) -> bool {
+    let baked = situation
+        .baked
+        .as_ref()
+        .and_then(|baked| baked.file.clone());
+    global.file.is_some() || remembered(situation, global).is_some_and(|file| Some(file) != baked)
+}
+
+/// The file of the last change or that was baked, unless a flake is named now or what was baked since names one.
 fn remembered(situation: &Situation, global: &Global) -> Option<SystemFile> {
     if global.flake.is_some() {
         return None;
@@ -102,15 +113,6 @@ fn remembered(situation: &Situation, global: &Global) -> Option<SystemFile> {
         None if url.is_some() => None,
         // Whatever was switched to by other means: the file says what is meant today.
         None => situation.state.pin.as_ref()?.file.clone(),
-    }
-}
-
-fn pin(file: SystemFile) -> Pin {
-    Pin {
-        url: file.path.clone(),
-        host: file.name(),
-        file: Some(file),
-        ..Pin::default()
     }
 }
 

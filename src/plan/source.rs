@@ -164,7 +164,7 @@ fn unknown(situation: &Situation) -> Failed {
     match &situation.plain {
         Some(file) => failed
             .detail(format!("{file} is there, and has no flake.nix beside it"))
-            .hint(format!("--file {file} evaluates it as it is, impurely; it is remembered until the next reboot"))
+            .hint(format!("--file {file} evaluates it as it is, impurely; it is remembered until the next reboot, and for good by services.runtimeModules.file"))
             .hint(format!("to have it pinned, put a flake.nix beside it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and name the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
         None => failed
             .hint("name it with --flake, and its host with --host; it is pinned then")

@@ -132,6 +132,16 @@ pub struct ExtraModule {
 }
 
 impl Pin {
+    /// What stands for a pin where the system is in a file.
+    pub fn of_file(file: SystemFile) -> Self {
+        Self {
+            url: file.path.clone(),
+            host: file.name(),
+            file: Some(file),
+            ..Self::default()
+        }
+    }
+
     /// What is replaced in the lock whenever the pin is evaluated: names and references of inputs.
     pub fn replaced(&self) -> Vec<(String, String)> {
         let pair = |input: &PinnedInput| (input.name.clone(), input.locked.clone());

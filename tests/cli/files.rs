@@ -1,6 +1,7 @@
 //! Systems that are in a file and in no flake: a plain configuration, as channels have it, and attributes of files.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
@@ -296,6 +297,38 @@ fn an_attribute_of_a_file_is_a_system() {
 }
 
 #[test]
+fn a_configuration_that_says_where_it_is_needs_no_option() {
+    let env = plain();
+    let file = at(&env, "configuration.nix");
+    let says = |text: &str| {
+        let text = text.replace(
+            "enable = true;",
+            "enable = true; file = toString ./configuration.nix;",
+        );
+        write(&env, "configuration.nix", &text);
+    };
+    says(CONFIGURATION);
+    env.run(&["apply", "--file", &file]).ok();
+    // After a reboot there is no state.
+    fs::remove_file(env.root("run/runtime-modules/state.json")).expect("removed");
+    env.run(&["status"]).ok().golden("file-status-baked");
+    let listed = env.run(&["list"]).ok();
+    assert_eq!(listed.stderr, "", "what was baked is true of what runs");
+    says(&edited("After a reboot."));
+    let ran = env.run(&["enable", "hello", "--progress", "plain"]).ok();
+    assert!(
+        ran.stderr.starts_with("evaluated from the file ") && !ran.stderr.contains("warning"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(motd(&env), "After a reboot.\n");
+    env.run(&["enable", "helo", "--progress", "off"])
+        .ends_with(2);
+    env.run(&["rebuild"]).ok();
+    env.run(&["reset"]).ok();
+}
+
+#[test]
 fn a_machine_moves_from_a_flake_to_a_file_and_back() {
     let env = plain().start("box");
     let base = env.running();
@@ -392,6 +425,11 @@ fn files_that_are_no_systems() {
         .end()
         .ends_with(3)
         .golden("file-without-nixpkgs-there");
+    // Where neither is said, the channels are what there is.
+    let channels = env.path("home/.nix-defexpr/channels");
+    fs::create_dir_all(&channels).expect("a folder");
+    symlink(env.path("nixpkgs"), channels.join("nixpkgs")).expect("a link");
+    env.run(&all).ok();
 }
 
 #[test]

@@ -507,6 +507,12 @@ in
   flake-unset = warned [ ] { };
   flake-unset-with-url = warned [ ] { flakeUrl = "git+file:///etc/nixos"; };
   flake-set = warned [ ] { flake = self; };
+  file-set = warned [ ] { file = "/etc/nixos/configuration.nix"; };
+  file-and-flake = failed [ ] {
+    file = "/etc/nixos/configuration.nix";
+    flake = self;
+  };
+  file-relative = (baked [ ] { file = "./configuration.nix"; }).file;
   confirm-odd = (baked [ ] { confirm = "soon"; }).confirm;
   elevation-odd = (baked [ ] { elevation = "su"; }).elevation;
   failed-units-odd = (baked [ ] { onFailedUnits = "ignore"; }).onFailedUnits;
@@ -632,6 +638,20 @@ in
         b.module = { };
       }
     ] { }).modules;
+  schema-of-a-file = problems (
+    baked [ ] {
+      file = "/etc/nixos";
+      fileAttribute = [
+        "nodes"
+        "a.b"
+      ];
+    }
+  );
+  baked-file =
+    (baked [ ] {
+      file = "/etc/nixos";
+      fileAttribute = [ "box" ];
+    }).file;
   baked-host = (baked [ ] { host = "other"; }).host;
   baked-flake = (baked [ ] { flake = self; }).flake;
   baked-flake-alone =

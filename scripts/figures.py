@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json, of docs/benchmarks.md, made from
+"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json and profile-*.json, of docs/benchmarks.md, made from
 docs/evidence/tables-*.json, and of docs/reliability.md, made from docs/evidence/soak-*.json.
 
     scripts/figures.py --write     puts them into the pages
@@ -57,6 +57,22 @@ def table():
             value = shown(one).split(", at most ")
             met = "" if one["limit"] is None else ("met" if one["met"] else "**missed**")
             text += f"| {one['name']} | {value[0]} | {value[1] if len(value) > 1 else ''} | {met} |\n"
+        text += "\n"
+    return text
+
+
+def profiles():
+    """In what a cold evaluation spends its time."""
+    text = ""
+    for path in sorted(EVIDENCE.glob("profile-*.json")):
+        result = json.loads(path.read_text())
+        found = list(result["derivations"].values())
+        heads = [f"derivations {state}, {one['samples']:,} samples" for state, one in result["derivations"].items()]
+        text += f"**{result['what']}** ([shares](evidence/{path.name}))\n\n"
+        text += f"| | {' | '.join(heads)} |\n|---|{'---:|' * len(heads)}\n"
+        for name in result["pieces"]:
+            shares = " | ".join(f"{one['shares'][name.strip()]:.1%}".replace("%", " %") for one in found)
+            text += f"| {name.strip()} | {shares} |\n"
         text += "\n"
     return text
 
@@ -168,7 +184,7 @@ def page(path, figures):
 
 def main():
     pages = {
-        TOP / "docs/performance.md": table().rstrip("\n") + "\n",
+        TOP / "docs/performance.md": profiles() + table().rstrip("\n") + "\n",
         TOP / "docs/benchmarks.md": tables().rstrip("\n") + "\n",
         TOP / "docs/reliability.md": soaked(),
         TOP / "README.md": chosen(),

@@ -211,7 +211,7 @@ fn mounted(test: &str, env: &TestEnv, mount: &str, arguments: &str) -> Option<Ra
     if !has(test, "unshare") {
         return None;
     }
-    let script = format!("{mount} && exec {PROGRAM} {arguments} --progress off");
+    let script = format!("{mount} && exec '{PROGRAM}' {arguments} --progress off");
     let mut command = env.other("unshare");
     command.args(["--mount", "--propagation=private", "sh", "-c", &script]);
     let probe = env.other("unshare").args(["--mount", "true"]).output();

@@ -259,7 +259,7 @@ fn who_is_asked_is_shown_what_will_happen() {
     }
     for (answer, on) in [("n", vec![]), ("y", vec!["web".to_string()])] {
         let file = env.path("typescript");
-        let command = format!("{PROGRAM} enable web --ask --progress off");
+        let command = format!("'{PROGRAM}' enable web --ask --progress off");
         let mut script = env.other("script");
         script
             .args(["-qec", &command])

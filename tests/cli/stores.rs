@@ -168,7 +168,7 @@ fn a_store_by_ssh_is_evaluated_with_and_not_activated_from() {
     // Each machine's own program: the parameters of a store would be taken apart by the shell that ssh runs.
     let program = |name: &str, settings: &str| {
         let file = env.path(name);
-        let text = format!("#!/bin/sh\n{settings} exec {} \"$@\"\n", daemon.display());
+        let text = format!("#!/bin/sh\n{settings} exec '{}' \"$@\"\n", daemon.display());
         fs::write(&file, text).expect("written");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("set");
         file.display().to_string()

@@ -52,6 +52,10 @@ pub(super) const KNOWN: &[Known] = &[
         "name what it needs with a hash or a revision, or make it an input of the flake; --impure allows it for this run, and nothing is cached then",
     ),
     (
+        &["was not found in the Nix search path"],
+        "name the folder in NIX_PATH, or with --option nix-path NAME=FOLDER",
+    ),
+    (
         &["attribute 'currentTime'", "attribute 'currentSystem'"],
         "evaluation is pure and knows neither time nor machine: --impure shows them to it, and nothing is cached then",
     ),
@@ -276,6 +280,8 @@ fn unknown_file(request: &Request, message: &str) -> Option<String> {
         Some("a file that --module names is taken in by itself: where it imports others, name its folder, with a default.nix".into())
     } else if !missing {
         None
+    } else if flake.file.is_some() {
+        Some("is the name spelt right, and is the file there, and may this user read it?".into())
     } else if is_git {
         Some("a file that git does not know is not part of the flake: git add -N FILE".into())
     } else {

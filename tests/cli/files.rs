@@ -406,6 +406,20 @@ fn files_that_are_no_systems() {
     );
     enable("", &["--attr", "positional"], system, "file-positional");
     enable("list.nix", &[], system, "file-a-list");
+    write(&env, "search.nix", "import <nowhere> { }\n");
+    enable("search.nix", &[], system, "file-search-path");
+    write(&env, "imports.nix", "{ imports = [ ./gone.nix ]; }\n");
+    let imports = at(&env, "imports.nix");
+    let gone = env
+        .run(&["enable", "hello", "--file", &imports])
+        .ends_with(system);
+    assert!(
+        gone.stderr.contains("gone.nix' does not exist")
+            && gone.stderr.contains("hint: is the name spelt right")
+            && !gone.stderr.contains("git"),
+        "{}",
+        gone.stderr
+    );
     let conf = fs::read_to_string(env.path("etc/nix.conf")).expect("nix.conf");
     let (without, _) = conf.split_once("nix-path").expect("the setting");
     fs::write(env.path("etc/nix.conf"), without).expect("written");

@@ -8,6 +8,7 @@ mod evaluator;
 mod explain;
 mod fetching;
 mod heap;
+mod in_file;
 mod measure;
 mod opened;
 mod pin;

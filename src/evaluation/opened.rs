@@ -6,8 +6,8 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::explain::{self, Problem};
-use super::{FlakeSource, Request};
+use super::explain::Problem;
+use super::{FlakeSource, Request, in_file};
 use crate::libnix::{Beside, Evaluator, Expression, Locked, LockedFlake, Outputs, Subject, Value};
 use crate::record::SystemFile;
 
@@ -55,7 +55,7 @@ impl Opened {
         };
         let value = read(evaluator, file)?;
         if let Some(problem) = value.get::<Option<Problem>>("problem")? {
-            return Err(explain::in_file(request, file, &problem).into());
+            return Err(in_file::failed(request, file, &problem).into());
         }
         Ok(evaluator.outputs_of(value.part("outputs")?, beside)?)
     }

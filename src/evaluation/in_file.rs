@@ -1,0 +1,78 @@
+//! What is wrong with a file that has no system where one was looked for, in words.
+//!
+//! Takes the request and what `file.nix` found; returns the failure. It looks at nothing itself.
+
+use super::explain::{Problem, some};
+use super::{Request, failure, subject};
+use crate::attributes::written;
+use crate::error::{Failed, Failure};
+use crate::record::SystemFile;
+use crate::registry::nearest;
+
+/// A file that has no system where one was looked for.
+pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) -> Failed {
+    let what = subject(request);
+    let kind = problem.names.first().map_or("value", String::as_str);
+    match problem.kind.as_str() {
+        "no-attribute" => {
+            let (last, parents) = problem.names.split_last().unzip();
+            let (last, parents) = (last.map_or("", String::as_str), parents.unwrap_or_default());
+            let place = SystemFile {
+                attribute: parents.to_vec(),
+                ..file.clone()
+            };
+            let failed = Failure::Usage
+                .error(format!("{what}: there is no '{last}' in {}", place.words()))
+                .detail(format!("there are: {}", some(&problem.known)));
+            let path = |name: &str| written(&[parents, &[name.to_string()]].concat());
+            match nearest(last, &problem.known).first() {
+                Some(name) => failed.hint(format!("did you mean --attr {}?", path(name))),
+                None => failed.hint("--attr names the system in the file, by names that are parted by dots"),
+            }
+        }
+        "not-a-set" => Failure::Usage
+            .error(format!(
+                "{what}: {} is a {}, which has no attributes",
+                if problem.names.is_empty() { "it".into() } else { written(&problem.names) },
+                problem.known.first().map_or("value", String::as_str)
+            ))
+            .hint("--attr names the system in the file, by names that are parted by dots"),
+        "no-nixpkgs" => {
+            let failed = failure(format!(
+                "{what}: it is a NixOS module, and there is no <nixpkgs> to evaluate it with"
+            ));
+            let failed = match problem.known.as_slice() {
+                [] => failed.detail("nothing is searched: NIX_PATH and the setting nix-path are empty, and there are no channels"),
+                known => failed.detail(format!("searched: {}", known.join(", "))),
+            };
+            failed
+                .hint("name a nixpkgs: NIX_PATH=nixpkgs=FOLDER, or --option nix-path nixpkgs=FOLDER")
+                .hint("where the machine has channels, `nix-channel --update` as root fetches them; sudo takes NIX_PATH along with --preserve-env=NIX_PATH")
+        }
+        "wants-arguments" => failure(format!(
+            "{what}: it is a function, and wants arguments that nobody gives: {}",
+            match problem.known.as_slice() {
+                [] => "they have no names".into(),
+                known => some(known),
+            }
+        ))
+        .hint("give all of them defaults, or name an attribute that is a system"),
+        "cannot-be-extended" => failure(format!(
+            "{what}: it has config, but cannot be extended (it has no extendModules)"
+        ))
+        .hint("`import <nixpkgs/nixos> { … }` gives that: write `import <nixpkgs/nixos/lib/eval-config.nix> { modules = [ … ]; }` in its place"),
+        "no-system" => {
+            let failed = failure(format!("{what}: it is no system, but a {kind}"));
+            let failed = match problem.known.as_slice() {
+                [] => failed,
+                known => failed.hint(format!(
+                    "it has systems: name one with {}",
+                    known.iter().take(4).map(|name| format!("--attr {name}")).collect::<Vec<_>>().join(" or ")
+                )),
+            };
+            failed.hint("a system is what nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules return; without --attr the file may be a NixOS module, too")
+        }
+        other => failure(format!("{what}: {other}"))
+            .hint("this is a bug of runtime-module: please report it"),
+    }
+}

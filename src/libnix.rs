@@ -92,9 +92,9 @@ impl Libnix {
         })
     }
 
-    /// Every Nix setting as it is in force, also for an evaluator: names and values.
-    pub fn settings_in_force(&self) -> Result<Vec<(String, String)>> {
-        let (builder, flakes) = prepare(&self.store, &self.settings)?;
+    /// Every Nix setting as it is in force for an evaluator that is opened with these: names and values.
+    pub fn settings_in_force(&self, settings: &Settings) -> Result<Vec<(String, String)>> {
+        let (builder, flakes) = prepare(&self.store, settings)?;
         nix_ffi::list_settings(&builder, flakes).context("list the Nix settings")
     }
 

@@ -17,8 +17,8 @@ use crate::libnix::Settings;
 const SCHEMA: u64 = 1;
 
 /// Nix settings that no evaluation can see: how much is shown, and how builds are carried out. A build gives the same
-/// output whatever they say, or none; and where evaluation may not build, it fails, which nothing in it can catch. All
-/// others belong to the key, also those that look harmless.
+/// output whatever they say, or none; and where evaluation may not build, it fails, which nothing in it can catch: whoever
+/// looks a result up passes over one that builds. All others belong to the key, also those that look harmless.
 const INVISIBLE: [&str; 10] = [
     "allow-import-from-derivation",
     "cores",
@@ -89,7 +89,8 @@ impl Ingredients {
             // Nothing impure is kept: see `why_not`.
             impure: _,
             search_path: _,
-            // Where evaluation may not build, it fails, which nothing in it can catch. Errors are not kept.
+            // Where evaluation may not build, it fails, which nothing in it can catch. Errors are not kept, and results say
+            // whether anything was to be built.
             allow_import_from_derivation: _,
             // What is shown.
             verbosity: _,

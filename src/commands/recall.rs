@@ -35,6 +35,8 @@ pub struct Recall {
     place: Option<(Results, Key)>,
     /// The lock that the key was made of.
     lock: String,
+    /// Whether evaluation may build.
+    may_build: bool,
     said: Recalled,
 }
 
@@ -55,6 +57,7 @@ impl Recall {
         let mut recall = Self {
             place: None,
             lock: String::new(),
+            may_build: true,
             said: Recalled::default(),
         };
         let off = session.global.no_cache.then(|| "--no-cache".to_string());
@@ -80,7 +83,11 @@ impl Recall {
         let brief = |error: anyhow::Error| format!("{error:#}");
         self.lock = lock(libnix, request, pin).map_err(brief)?;
         let mut ingredients = Ingredients::new(request, &self.lock, &[SYSTEM_TEXT]);
-        ingredients.settings = visible(&libnix.settings_in_force().map_err(brief)?);
+        let settings = libnix.settings_in_force(&request.settings).map_err(brief)?;
+        self.may_build = !settings
+            .iter()
+            .any(|(name, value)| name == "allow-import-from-derivation" && value == "false");
+        ingredients.settings = visible(&settings);
         ingredients.nix = libnix_version();
         ingredients.program = this_program().map_err(brief)?;
         Ok((results, ingredients.key()))
@@ -100,6 +107,11 @@ impl Recall {
         let found = match results.lookup(key) {
             Lookup::Hit(entry) if need_base && entry.evaluated.base.is_none() => {
                 self.said.why = "nothing yet with the system without modules beside".into();
+                None
+            }
+            // What it would need is there, and the same configuration would be refused where it is not.
+            Lookup::Hit(entry) if entry.evaluated.imports_derivations && !self.may_build => {
+                self.said.why = "its evaluation builds, which it may not now".into();
                 None
             }
             Lookup::Hit(entry) => {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Failed, Failure, Known};
 use crate::interrupt::Interrupts;
-use crate::libnix::{Event, Settings};
+use crate::libnix::{Activity, Event, Settings};
 use crate::progress::Reporter;
 use crate::record::{ExtraModule, Pin, PinnedInput, SystemFile};
 use crate::registry::{Origin, Registered};
@@ -32,7 +32,7 @@ pub use explain::{error as explain_error, unknown_modules};
 pub use heap::{Memory, available};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
 pub use opened::Opened;
-pub use pin::{Host, REMOTE_BUILDERS, ToPin, lock_inputs, lock_text, pin, revision_of};
+pub use pin::{Host, REMOTE_BUILDERS, ToPin, directory, lock_inputs, lock_text, pin, revision_of};
 
 /// What the evaluator is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -219,6 +219,8 @@ pub struct Evaluated {
     pub lock: String,
     /// Whether the lock is another one than that of the flake's own file.
     pub lock_changed: bool,
+    /// Whether it asked for the output of a derivation, built or not: import from derivation.
+    pub imports_derivations: bool,
     /// What the evaluator counted.
     pub counters: Counters,
     /// What a benchmark measured.
@@ -379,9 +381,14 @@ fn converse(
         sent => sent?,
     }
     reporter.begin(Phase::Lock);
+    let mut evaluating = false;
+    let mut imports_derivations = false;
     loop {
         match receive(&mut process.messages) {
-            Ok(Some(Answer::Libnix { event })) => reporter.libnix(event),
+            Ok(Some(Answer::Libnix { event })) => {
+                imports_derivations |= evaluating && realises(&event);
+                reporter.libnix(event);
+            }
             Ok(Some(Answer::Warnings { warnings })) => reporter.warnings(&warnings),
             Ok(Some(Answer::Phase {
                 phase,
@@ -389,10 +396,16 @@ fn converse(
             })) => {
                 reporter.end_after(phase, milliseconds);
                 if phase == Phase::Lock {
+                    evaluating = true;
                     reporter.begin(Phase::Evaluate);
                 }
             }
-            Ok(Some(Answer::Done { evaluated })) => return Ok(Some(Ok(*evaluated))),
+            Ok(Some(Answer::Done { evaluated })) => {
+                return Ok(Some(Ok(Evaluated {
+                    imports_derivations,
+                    ..*evaluated
+                })));
+            }
             Ok(Some(Answer::Failed { failed })) => return Ok(Some(Err(failed))),
             Ok(None) => return Ok(None),
             // A connection that breaks off is a process that died.
@@ -400,6 +413,18 @@ fn converse(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether the store is asked to see to it that something is there, which libnix says also where it already is (the worker
+/// of NixOS/nix, `src/libstore/build/worker.cc`). What evaluation fetches that way, and does not build, counts as well.
+fn realises(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Start {
+            activity: Activity::Realise,
+            ..
+        }
+    )
 }
 
 /// What Nix and nixpkgs say most, and what to do about it.

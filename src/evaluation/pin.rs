@@ -305,7 +305,7 @@ pub fn lock_text(store: &Store, pin: &Pin) -> Result<String> {
 
 /// The folder of `flake.nix`, as the reference says it. Escapes in it are not undone: then no lock is found, and the
 /// reference itself, which is in the cache's key too, has to do.
-fn directory(reference: &str) -> &str {
+pub fn directory(reference: &str) -> &str {
     parameter(reference, "dir").unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
 //! `enable`, `disable`, `apply`, `reset` and `rebuild`, when all goes well.
 
-use crate::support::{Ran, TestEnv, nix, read_json, strings};
+use crate::support::{Ran, TestEnv, compare, nix, read_json, strings};
 
 /// The modules that `status` says are on.
 fn on(env: &TestEnv) -> Vec<String> {
@@ -271,6 +271,66 @@ fn a_dry_run_builds_for_evaluation_only_when_it_may() {
         .golden("allow-ifd-without-dry-run");
     env.run(&["enable", "ifd"]).ok();
     assert_eq!(env.etc("ifd").as_deref(), Some("from a built file\n"));
+}
+
+/// As with Nix: what evaluation asks for is refused whether it was built before or not, and whether the result is cached or
+/// not. A dry run says the same today as it does on another machine.
+#[test]
+fn what_evaluation_builds_is_refused_also_where_it_is_built_already() {
+    let env = TestEnv::new();
+    env.run(&["enable", "ifd"]).ok();
+    env.run(&["disable", "ifd"]).ok();
+    for more in [&[][..], &["--no-cache"]] {
+        let ran = env.run(&[&["enable", "ifd", "--dry-run"], more].concat());
+        let text = ran.ends_with(3).text().replace(" --no-cache", "");
+        compare("ifd-dry-run", &text);
+    }
+    // Where it may be built, what was learnt before is still of use.
+    let allowed = env.json(&["enable", "ifd", "--dry-run", "--allow-ifd"]);
+    assert_eq!(allowed["cache"]["hit"], true, "{allowed:#}");
+    assert_eq!(env.json(&["enable", "ifd"])["cache"]["hit"], true);
+    env.run(&["reset"]).ok();
+    // The setting of Nix counts as much as the dry run.
+    let never = ["--option", "allow-import-from-derivation", "false"];
+    let ran = env.run(&[&["enable", "ifd"], &never[..]].concat());
+    let ran = ran.ends_with(3);
+    assert!(
+        ran.stderr
+            .contains("'allow-import-from-derivation' is disabled"),
+        "{}",
+        ran.stderr
+    );
+    // A module that needs nothing built is as well known in a dry run as elsewhere.
+    env.run(&["enable", "inline"]).ok();
+    env.run(&["disable", "inline"]).ok();
+    let known = env.json(&["enable", "inline", "--dry-run"]);
+    assert_eq!(known["cache"]["hit"], true, "{known:#}");
+}
+
+#[test]
+fn what_evaluation_builds_is_shown_as_it_is_built() {
+    let env = TestEnv::new();
+    let ran = env
+        .run(&["enable", "ifd", "--progress", "events", "-L"])
+        .ok();
+    let events = ran.events();
+    let at = |event: &str, key: &str, value: &str| {
+        let found = events
+            .iter()
+            .position(|one| one["event"] == event && one[key] == value);
+        found.unwrap_or_else(|| panic!("no {event} of {value}:\n{}", ran.stderr))
+    };
+    let evaluation = at("phase-begin", "phase", "evaluate")..at("phase-end", "phase", "evaluate");
+    assert!(evaluation.contains(&at("build", "name", "generated.nix")));
+    // It is built by then, and is not what is built afterwards.
+    assert!(at("phase-end", "phase", "evaluate") < at("phase-begin", "phase", "build"));
+    assert!(
+        events
+            .iter()
+            .filter(|one| one["event"] == "build" && one["name"] == "generated.nix")
+            .count()
+            == 1
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::process::ExitCode;
 
-use common::{evaluate, folder, fresh_folder, store};
+use common::{evaluate, folder, fresh_folder, store, write};
 use nix_ffi::{BuildResult, set_setting};
 
 fn main() -> ExitCode {
@@ -44,6 +44,10 @@ fn main() -> ExitCode {
         ),
         ("closure_size", closure_size),
         ("real_path", real_path),
+        ("who_built_a_path", who_built_a_path),
+        ("nar_sizes", nar_sizes),
+        ("files_and_folders_are_added", files_and_folders_are_added),
+        ("what_cannot_be_added", what_cannot_be_added),
         ("a_store_serves_many_threads", a_store_serves_many_threads),
         (
             "a_store_that_cannot_be_opened",
@@ -233,6 +237,13 @@ fn paths_that_are_none() {
             store.add_root(wrong, Path::new("/tmp/never")).unwrap_err(),
             store.closure_size(wrong).map(drop).unwrap_err(),
             store.real_path(wrong).map(drop).unwrap_err(),
+            store.deriver(wrong).map(drop).unwrap_err(),
+            store.nar_size(wrong).map(drop).unwrap_err(),
+            store.closure(wrong).map(drop).unwrap_err(),
+            store
+                .closure_size_beyond(wrong, None)
+                .map(drop)
+                .unwrap_err(),
         ];
         for error in errors {
             assert!(
@@ -243,10 +254,17 @@ fn paths_that_are_none() {
         }
     }
     assert!(store.is_valid("a\0b").unwrap_err().message.contains("NUL"));
-    assert_eq!(
-        store.closure_size(&absent).unwrap_err().class,
-        "nix::InvalidPath"
-    );
+    for error in [
+        store.closure_size(&absent).map(drop).unwrap_err(),
+        store
+            .closure_size_beyond(&absent, None)
+            .map(drop)
+            .unwrap_err(),
+        store.deriver(&absent).map(drop).unwrap_err(),
+        store.nar_size(&absent).map(drop).unwrap_err(),
+    ] {
+        assert_eq!(error.class, "nix::InvalidPath", "{error:?}");
+    }
     assert!(store.derivation_outputs(&format!("{absent}.drv")).is_err());
     assert_eq!(store.build(&[]), Ok(vec![]));
 }
@@ -422,6 +440,111 @@ fn real_path() {
         error.message.contains("is not in the Nix store"),
         "{error:?}"
     );
+}
+
+fn who_built_a_path() {
+    let drv = derivation("{ name = \"made\"; script = \"echo 1 > $out\"; }");
+    let out = build(&drv).outputs.remove(0).1;
+    assert_eq!(store().deriver(&out), Ok(Some(drv.clone())));
+    // Nobody built a derivation, nor what was added as it is.
+    assert_eq!(store().deriver(&drv), Ok(None));
+    let file = fresh_folder("added").join("file");
+    write(&file, "text");
+    let added = store().add_file("file", &file).unwrap();
+    assert_eq!(store().deriver(&added), Ok(None));
+    assert!(store().deriver("a\0b").unwrap_err().message.contains("NUL"));
+}
+
+fn nar_sizes() {
+    let below = derivation("{ name = \"ten\"; script = \"printf 0123456789 > $out\"; }");
+    let out = build(&below).outputs.remove(0).1;
+    // What frames one file, and the content, padded to eight bytes; not the closure's.
+    assert_eq!(store().nar_size(&out), Ok(112 + 16));
+    let above = derivation(
+        "{ name = \"above\"; script = \"printf %s $below > $out\"; below = sh { name = \"ten\"; script = \"printf 0123456789 > $out\"; }; }",
+    );
+    let above = build(&above).outputs.remove(0).1;
+    let text = std::fs::metadata(&above).unwrap().len();
+    assert_eq!(store().nar_size(&above), Ok(112 + text.next_multiple_of(8)));
+    assert_eq!(store().closure_size(&above).unwrap().0, 2);
+    assert!(
+        store()
+            .nar_size("a\0b")
+            .unwrap_err()
+            .message
+            .contains("NUL")
+    );
+}
+
+fn files_and_folders_are_added() {
+    let store = store();
+    let folder = fresh_folder("to add");
+    // Neither spaces nor bytes that are no UTF-8 are lost on the way.
+    let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"odd \xe4");
+    write(&folder.join("deep/er/file"), "text");
+    std::fs::write(folder.join(odd), "odd").unwrap();
+    std::os::unix::fs::symlink("deep/er/file", folder.join("link")).unwrap();
+    let added = store.add_file("tree", &folder).unwrap();
+    assert!(added.ends_with("-tree"), "{added}");
+    assert_eq!(store.is_valid(&added), Ok(true));
+    let added = Path::new(&added);
+    let read = |name: &Path| std::fs::read_to_string(added.join(name)).unwrap();
+    assert_eq!(read(Path::new("deep/er/file")), "text");
+    assert_eq!(read(Path::new(odd)), "odd");
+    assert_eq!(
+        std::fs::read_link(added.join("link")).unwrap(),
+        Path::new("deep/er/file")
+    );
+    // It is named by content and name, and by nothing else.
+    assert_eq!(
+        Ok(added.display().to_string()),
+        store.add_file("tree", &folder)
+    );
+    let other = store.add_file("other", &folder).unwrap();
+    assert_ne!(other, added.display().to_string());
+    std::fs::write(folder.join("deep/er/file"), "another text").unwrap();
+    assert_ne!(
+        store.add_file("tree", &folder).unwrap(),
+        added.display().to_string()
+    );
+    assert_eq!(read(Path::new("deep/er/file")), "text");
+    let file = folder.join(odd);
+    let alone = store.add_file("file", &file).unwrap();
+    assert_eq!(std::fs::read_to_string(&alone).unwrap(), "odd");
+    assert_eq!(store.nar_size(&alone), Ok(112 + 8));
+    assert_eq!(store.closure(&alone), Ok(vec![alone.clone()]));
+}
+
+fn what_cannot_be_added() {
+    let store = store();
+    let folder = fresh_folder("not to add");
+    write(&folder.join("file"), "text");
+    for name in ["", "a/b", "ä", "a b", &"x".repeat(212)] {
+        let error = store.add_file(name, &folder.join("file")).unwrap_err();
+        assert_eq!(error.class, "nix::BadStorePath", "{name}: {error:?}");
+    }
+    let nowhere = folder.join("nowhere");
+    let error = store.add_file("nowhere", &nowhere).unwrap_err();
+    assert_eq!(error.class, "nix::FileNotFound", "{error:?}");
+    assert!(
+        error.message.ends_with("/nowhere' does not exist"),
+        "{error:?}"
+    );
+    // A store has files, folders and links, and nothing else.
+    let socket = folder.join("socket");
+    let listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let error = store.add_file("folder", &folder).unwrap_err();
+    assert!(
+        error.message.contains("socket") && error.message.contains("unsupported type"),
+        "{error:?}"
+    );
+    drop(listening);
+    for error in [
+        store.add_file("a\0b", &folder).unwrap_err(),
+        store.add_file("a", Path::new("a\0b")).unwrap_err(),
+    ] {
+        assert!(error.message.contains("NUL"), "{error:?}");
+    }
 }
 
 fn a_store_serves_many_threads() {

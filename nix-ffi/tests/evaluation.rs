@@ -28,6 +28,9 @@ fn main() -> ExitCode {
             values_outlive_their_evaluator,
         ),
         ("a_foreign_value_is_refused", a_foreign_value_is_refused),
+        ("lists_of_values", lists_of_values),
+        ("store_paths_are_read", store_paths_are_read),
+        ("store_paths_that_are_none", store_paths_that_are_none),
         ("throw", throw),
         ("type_error", type_error),
         ("undefined_variable", undefined_variable),
@@ -246,6 +249,7 @@ fn values_outlive_their_evaluator() {
 fn a_foreign_value_is_refused() {
     evaluate(|e| {
         let value = e.value("{ a = 1; }").unwrap();
+        let list = Value::list(&e.state, &[&value]).unwrap();
         let other =
             nix_bindings_expr::eval_state::EvalStateBuilder::new(common::store().bindings())
                 .unwrap();
@@ -256,6 +260,8 @@ fn a_foreign_value_is_refused() {
             apply(&state, "x: x", "f.nix", &[&value])
                 .map(drop)
                 .unwrap_err(),
+            Value::list(&state, &[&value]).map(drop).unwrap_err(),
+            list.force_json(&state).map(drop).unwrap_err(),
         ] {
             assert_eq!(
                 error.message,
@@ -265,6 +271,103 @@ fn a_foreign_value_is_refused() {
         drop(state);
         drop(other);
         assert_eq!(value.force_json(&e.state).unwrap(), r#"{"a":1}"#);
+    });
+}
+
+fn lists_of_values() {
+    evaluate(|e| {
+        let json = |values: &[&Value]| {
+            let list = Value::list(&e.state, values).unwrap();
+            list.force_json(&e.state)
+        };
+        assert_eq!(json(&[]).unwrap(), "[]");
+        let (one, text) = (
+            e.value("1").unwrap(),
+            Value::string(&e.state, "two").unwrap(),
+        );
+        // Nix keeps lists of up to two in the value itself, and longer ones elsewhere.
+        assert_eq!(json(&[&one]).unwrap(), "[1]");
+        assert_eq!(json(&[&one, &text]).unwrap(), r#"[1,"two"]"#);
+        assert_eq!(
+            json(&[&one, &text, &one, &one]).unwrap(),
+            r#"[1,"two",1,1]"#
+        );
+        let inner = Value::list(&e.state, &[&one, &text]).unwrap();
+        let outer = Value::list(&e.state, &[&inner, &inner]).unwrap();
+        // What is in a list stays as long as the list does.
+        drop((inner, one, text));
+        let text = "list: map (one: builtins.length one) list ++ builtins.elemAt list 1";
+        let applied = apply(&e.state, text, "f.nix", &[&outer]).unwrap();
+        assert_eq!(applied.force_json(&e.state).unwrap(), r#"[2,2,1,"two"]"#);
+        // Nothing in it is forced before it is wanted.
+        let bad = apply(&e.state, "x: throw \"bad\"", "f.nix", &[&outer]).unwrap();
+        let list = Value::list(&e.state, &[&bad, &outer]).unwrap();
+        let length = apply(&e.state, "builtins.length", "f.nix", &[&list]).unwrap();
+        assert_eq!(length.force_json(&e.state).unwrap(), "2");
+        let error = list.force_json(&e.state).unwrap_err();
+        assert_eq!(
+            (error.class.as_str(), error.message.as_str()),
+            ("nix::ThrownError", "bad")
+        );
+        assert_eq!(
+            list.select(&e.state, "a").map(drop).unwrap_err().class,
+            "nix::TypeError"
+        );
+    });
+}
+
+fn store_paths_are_read() {
+    let folder = fresh_folder("a source");
+    write(&folder.join("default.nix"), "{ a = import ./b.nix; }");
+    write(&folder.join("b.nix"), "1 + 1");
+    let source = common::store().add_file("a-source", &folder).unwrap();
+    // Pure evaluation reads nothing that was not handed to it.
+    evaluate_with(&[("pure-eval", "true")], |e| {
+        let text = Value::string(&e.state, &source).unwrap();
+        let read = |value: &Value| {
+            apply(&e.state, "path: import path", "f.nix", &[value])
+                .unwrap()
+                .force_json(&e.state)
+        };
+        let error = read(&text).unwrap_err();
+        assert!(error.message.contains("forbidden in pure"), "{error:?}");
+        let path = Value::store_path(&e.state, &source).unwrap();
+        assert_eq!(read(&path).unwrap(), r#"{"a":2}"#);
+        let kind = apply(&e.state, "builtins.typeOf", "f.nix", &[&path]).unwrap();
+        assert_eq!(kind.force_json(&e.state).unwrap(), "\"path\"");
+        let below = apply(
+            &e.state,
+            "path: import (path + \"/b.nix\")",
+            "f.nix",
+            &[&path],
+        );
+        assert_eq!(below.unwrap().force_json(&e.state).unwrap(), "2");
+        let out = apply(&e.state, "path: path + \"/../../etc\"", "f.nix", &[&path]).unwrap();
+        assert!(read(&out).is_err());
+    });
+}
+
+fn store_paths_that_are_none() {
+    evaluate(|e| {
+        let error = |path: &str| Value::store_path(&e.state, path).map(drop).unwrap_err();
+        for wrong in ["", "/", "relative", "/etc/passwd", "~/x"] {
+            let error = error(wrong);
+            assert!(
+                error.class == "nix::BadStorePath"
+                    || error.message.contains("is not in the Nix store"),
+                "{wrong}: {error:?}"
+            );
+        }
+        assert!(error("a\0b").message.contains("NUL"));
+        // What is not there is told when it is read.
+        let absent = common::folder().join("store/00000000000000000000000000000000-x");
+        let path = Value::store_path(&e.state, absent.to_str().unwrap()).unwrap();
+        let read = apply(&e.state, "path: import path", "f.nix", &[&path]).unwrap();
+        let error = read.force_json(&e.state).unwrap_err();
+        assert!(
+            error.message.contains("00000000000000000000000000000000-x"),
+            "{error:?}"
+        );
     });
 }
 

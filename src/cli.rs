@@ -9,7 +9,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::engine::ArgValueCandidates;
 
 use crate::choice::{Allow, Elevate, OnFailedUnits, ProgressStyle};
 
@@ -19,7 +18,9 @@ pub use bench::{
 pub use check::{Check, CheckCombinations, CheckFormat};
 pub use complete::{COMPLETE, complete};
 
-use complete::candidates;
+use complete::{
+    flakes, hosts, inputs, modules, modules_off, modules_on, past, paths, specialisations, stores,
+};
 use values::time;
 
 /// Turn parts of a NixOS configuration on and off on a running machine
@@ -59,11 +60,11 @@ pub struct Global {
     pub verbose: u8,
 
     /// Use this flake in place of the one that the running system was built from
-    #[arg(long, global = true, value_name = "REF")]
+    #[arg(long, global = true, value_name = "REF", add = flakes())]
     pub flake: Option<String>,
 
     /// Use this entry of the flake's nixosConfigurations
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = hosts())]
     pub host: Option<String>,
 
     /// Use the system in this Nix file or folder, which is in no flake; evaluated impurely, and as it is each time
@@ -79,7 +80,7 @@ pub struct Global {
     pub accept_flake_config: bool,
 
     /// Replace an input of the flake; stays with the pin
-    #[arg(long, global = true, num_args = 2, value_names = ["INPUT", "REF"])]
+    #[arg(long, global = true, num_args = 2, value_names = ["INPUT", "REF"], add = inputs())]
     pub override_input: Vec<String>,
 
     /// Let evaluation see the environment, the time and files outside the flake
@@ -99,7 +100,7 @@ pub struct Global {
     pub keep_going: bool,
 
     /// Use this Nix store
-    #[arg(long, global = true, value_name = "URL", env = "RUNTIME_MODULE_STORE")]
+    #[arg(long, global = true, value_name = "URL", env = "RUNTIME_MODULE_STORE", add = stores())]
     pub store: Option<String>,
 
     /// Set a Nix setting
@@ -210,9 +211,9 @@ pub fn read() -> Result<Cli, clap::Error> {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Turn modules on
-    Enable(Change),
+    Enable(Enable),
     /// Turn modules off
-    Disable(Change),
+    Disable(Disable),
     /// Go back to the system without any runtime module; evaluates nothing
     Reset(Run),
     /// Activate the wanted modules again, on the same source
@@ -295,11 +296,21 @@ pub enum Shell {
     Nushell,
 }
 
-/// Modules to turn on or off.
+/// Modules to turn on.
 #[derive(Clone, Debug, Args)]
-pub struct Change {
+pub struct Enable {
     /// Modules by name, as `list` shows them
-    #[arg(required_unless_present = "extra", value_name = "NAME", add = ArgValueCandidates::new(candidates))]
+    #[arg(required_unless_present = "extra", value_name = "NAME", add = modules_off())]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// Modules to turn off.
+#[derive(Clone, Debug, Args)]
+pub struct Disable {
+    /// Modules by name, as `list` shows them
+    #[arg(required_unless_present = "extra", value_name = "NAME", add = modules_on())]
     pub names: Vec<String>,
     #[command(flatten)]
     pub run: Run,
@@ -315,10 +326,10 @@ pub struct Run {
     #[arg(short, long)]
     pub force: bool,
     /// Use this specialisation of the host, and stay with it; an empty name is the host itself
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = specialisations())]
     pub specialisation: Option<String>,
     /// Add a module that is no part of the configuration: a file or folder, or one of another flake
-    #[arg(long = "module", value_name = "FILE|REF#ATTR", id = "extra")]
+    #[arg(long = "module", value_name = "FILE|REF#ATTR", id = "extra", add = paths())]
     pub extras: Vec<String>,
     /// Keep what --module adds until `reset`, and not for this change only
     #[arg(long, requires = "extra")]
@@ -327,12 +338,13 @@ pub struct Run {
     #[arg(long, requires = "dry_run")]
     pub allow_ifd: bool,
     /// When that is done, evaluate and build what turning each of these on would take
-    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "dry_run")]
+    #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "dry_run", add = modules_off())]
     pub prefetch: Vec<String>,
     /// Show what will be stopped, restarted, reloaded and started, and how the closure differs, and ask
     #[arg(long, conflicts_with = "dry_run")]
     pub ask: bool,
-    /// Return to the previous system after this time, unless `runtime-module confirm` comes first; 0 for never
+    /// Return to the previous system after this time, unless `runtime-module confirm` comes first; 0 for never, whatever
+    /// the configuration says
     #[arg(long, value_name = "DURATION", value_parser = time)]
     pub confirm: Option<Duration>,
     /// What to do if units fail because of the change [default: what the configuration says, or rollback]
@@ -367,7 +379,7 @@ pub struct Recover {
 #[derive(Clone, Debug, Args)]
 pub struct Rollback {
     /// The state to return to, by its number in `history`; the one before the last change if left away
-    #[arg(value_name = "N")]
+    #[arg(value_name = "N", add = past())]
     pub number: Option<u64>,
     #[command(flatten)]
     pub run: Run,
@@ -377,7 +389,7 @@ pub struct Rollback {
 #[derive(Clone, Debug, Args)]
 pub struct Prefetch {
     /// Modules by name, as `list` shows them
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = modules_off())]
     pub names: Vec<String>,
 }
 
@@ -405,6 +417,6 @@ pub enum CacheWhat {
 #[derive(Clone, Debug, Args)]
 pub struct Status {
     /// Modules to ask about; the exit code is 10 unless all are active
-    #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates))]
+    #[arg(value_name = "NAME", add = modules())]
     pub names: Vec<String>,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+use super::complete::{flakes, modules};
 use crate::benchmarks::Preset;
 
 /// What to measure.
@@ -65,7 +66,7 @@ pub struct Measuring {
 #[derive(Clone, Debug, Args)]
 pub struct BenchNames {
     /// Modules by name; those that are wanted, if none is given
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = modules())]
     pub names: Vec<String>,
     #[command(flatten)]
     pub measuring: Measuring,
@@ -75,7 +76,7 @@ pub struct BenchNames {
 #[derive(Clone, Debug, Args)]
 pub struct BenchToggle {
     /// Modules by name: all on or all off
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", add = modules())]
     pub names: Vec<String>,
     /// Take evaluations from the cache, as a toggle of every day does
     #[arg(long)]
@@ -100,7 +101,7 @@ pub struct BenchOptions {
     pub of: Option<String>,
 
     /// Extend the host with these modules
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', add = modules())]
     pub with: Vec<String>,
 
     /// Measure each path also without this attribute below it
@@ -135,7 +136,7 @@ pub struct BenchOverrides {
     pub force: Option<String>,
 
     /// Extend the host with these modules
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', add = modules())]
     pub with: Vec<String>,
 
     #[command(flatten)]
@@ -146,11 +147,11 @@ pub struct BenchOverrides {
 #[derive(Clone, Debug, Args)]
 pub struct BenchCompare {
     /// A flake reference, or a revision of the flake
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", add = flakes())]
     pub first: String,
 
     /// Another one
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", add = flakes())]
     pub second: String,
 
     /// Measure this option in place of the whole system
@@ -158,7 +159,7 @@ pub struct BenchCompare {
     pub path: Option<String>,
 
     /// Extend the host with these modules
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', add = modules())]
     pub with: Vec<String>,
 
     #[command(flatten)]

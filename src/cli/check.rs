@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::complete::modules;
 use super::values::{seconds, shard, size};
 
 /// What `check` takes.
 #[derive(Clone, Debug, Args)]
 pub struct Check {
     /// Modules to check; all of them where none is named
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = modules())]
     pub names: Vec<String>,
     /// Check every host of the flake
     #[arg(long, conflicts_with = "host")]

@@ -37,7 +37,8 @@ pub use report::Printed;
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<()> {
     let to_evaluate = match &cli.command {
-        Command::Enable(change) | Command::Disable(change) => Some(&change.run),
+        Command::Enable(args) => Some(&args.run),
+        Command::Disable(args) => Some(&args.run),
         Command::Apply(run) | Command::Rebuild(run) => Some(run),
         _ => None,
     };

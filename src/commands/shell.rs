@@ -1,11 +1,13 @@
 //! What shells and `man` want: completions with the names of the modules there are, and manual pages, made of the command
 //! line's own types. The package installs what is printed here; it reads the baked registry and evaluates nothing.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 use clap::CommandFactory as _;
-use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
+use clap_complete::env::{EnvCompleter, Fish, Zsh};
 use clap_complete_nushell::Nushell;
 
 use super::say;
@@ -14,6 +16,8 @@ use crate::error::Failure;
 
 const NAME: &str = "runtime-module";
 
+const BASH: &str = include_str!("shell/completions.bash");
+
 /// Prints the completions for a shell. But for nushell's they ask the program itself, each time.
 pub fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
@@ -21,28 +25,31 @@ pub fn completions(shell: Shell) -> Result<()> {
         completer.write_registration(COMPLETE, NAME, NAME, NAME, script)
     };
     match shell {
-        Shell::Bash => ask(&Bash, &mut script),
+        // clap's own takes each part of `--option=value`, which bash takes apart, for a word.
+        Shell::Bash => script.write_all(BASH.as_bytes()),
         Shell::Zsh => ask(&Zsh, &mut script),
         Shell::Fish => ask(&Fish, &mut script),
         Shell::Nushell => {
             let mut generated = Vec::new();
             clap_complete::generate(Nushell, &mut Cli::command(), NAME, &mut generated);
             let generated = String::from_utf8(generated).context("nushell's completions")?;
-            write!(script, "{}", with_names(&generated))
+            write!(script, "{}", with_live_values(&generated))
         }
     }
     .context("make completions")?;
     say(&script)
 }
 
-/// Nushell's completions: without what `--help` hides, and with a completer of our own where modules are named.
-fn with_names(generated: &str) -> String {
+/// Nushell's completions: without what `--help` hides, and with the program itself as completer wherever it has one.
+fn with_live_values(generated: &str) -> String {
     let program = Cli::command();
     let hidden: Vec<String> = program
         .get_arguments()
         .filter(|argument| argument.is_hide_set())
         .filter_map(|argument| Some(format!("--{}", argument.get_long()?)))
         .collect();
+    let mut alive_names = BTreeSet::new();
+    with_completer(&program, &mut alive_names);
     let is_shown = |line: &&str| {
         let option = line.trim_start().split([' ', ':', '(']).next();
         !hidden.iter().any(|one| Some(one.as_str()) == option)
@@ -54,18 +61,51 @@ fn with_names(generated: &str) -> String {
             block
                 .lines()
                 .filter(is_shown)
+                .map(|line| alive(line, &alive_names))
                 .collect::<Vec<_>>()
                 .join("\n")
         })
         .collect();
-    let completer = "  def \"nu-complete runtime-module names\" [] {\n    \
-        ^runtime-module list --json | from json | get modules\n    \
-        | each {|module| { value: $module.name, description: $module.description } }\n  }";
+    let completer = format!(
+        "  def \"nu-complete runtime-module live\" [context: string] {{\n    \
+        with-env {{ {COMPLETE}: fish }} {{\n      \
+        ^runtime-module -- ...($context | split row --regex '\\s+') | lines | split column \"\\t\" value description\n    }}\n  }}"
+    );
     let (head, rest) = blocks.split_first().expect("there are completions");
-    [head, completer, &rest.join("\n\n")].join("\n\n").replace(
-        "...names: string",
-        "...names: string@\"nu-complete runtime-module names\"",
-    ) + "\n"
+    [head, completer.as_str(), &rest.join("\n\n")].join("\n\n") + "\n"
+}
+
+/// Options and arguments that a completer of ours knows the values of, as nushell names them.
+fn with_completer(command: &clap::Command, names: &mut BTreeSet<String>) {
+    let live = |argument: &&clap::Arg| {
+        argument.get::<ArgValueCandidates>().is_some()
+            || argument.get::<ArgValueCompleter>().is_some()
+    };
+    names.extend(command.get_arguments().filter(live).map(|argument| {
+        argument
+            .get_long()
+            .map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"))
+    }));
+    for command in command.get_subcommands() {
+        with_completer(command, names);
+    }
+}
+
+/// A line of nushell's completions, with the completer where that line has one of these names.
+fn alive(line: &str, names: &BTreeSet<String>) -> String {
+    let name = line.trim_start().trim_start_matches("...");
+    match name.split_once(": string") {
+        Some((name, rest))
+            if !rest.starts_with('@') && names.contains(name.trim_end_matches('?')) =>
+        {
+            line.replacen(
+                ": string",
+                ": string@\"nu-complete runtime-module live\"",
+                1,
+            )
+        }
+        _ => line.to_string(),
+    }
 }
 
 /// Prints a manual page, or the names of all.

@@ -1,8 +1,9 @@
 //! What shells complete, asked as the shells ask it; and the manual pages.
 
-use std::process::Command;
+use std::io::{Read as _, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::support::TestEnv;
+use crate::support::{TestEnv, has};
 
 /// A shell asks at every key that is pressed; seconds.
 const AT_ONCE: f64 = 0.050;
@@ -24,7 +25,7 @@ fn completed(env: &TestEnv, shell: &str, words: &[&str]) -> String {
 fn names_of_modules_are_completed() {
     let env = TestEnv::new();
     for (shell, line) in [("bash", "web"), ("zsh", "web:"), ("fish", "web\t")] {
-        for command in ["enable", "disable", "status"] {
+        for command in ["enable", "prefetch", "status"] {
             let all = completed(&env, shell, &["runtime-module", command, "we"]);
             assert!(
                 all.lines().any(|one| one.starts_with(line)),
@@ -80,31 +81,332 @@ fn completing_takes_no_time() {
     assert!(fastest < AT_ONCE, "{times}");
 }
 
-/// The script as bash runs it, with the program in its path.
-#[test]
-fn bash_completes_by_the_script() {
-    let env = TestEnv::new();
+/// A shell as people have it, on a terminal: it is typed to, and what the line has become is looked at.
+struct Interactive {
+    child: Child,
+    keys: ChildStdin,
+    screen: ChildStdout,
+}
+
+impl Interactive {
+    /// Starts it; none, loudly, where it is not there. `setup` is typed first.
+    fn start(test: &str, env: &TestEnv, shell: &str, setup: &str) -> Option<Self> {
+        let program = shell.split(' ').next().unwrap_or_default();
+        if !has(test, program) || !has(test, "script") {
+            return None;
+        }
+        let mut script = env.other("script");
+        script
+            .args(["-qefc", shell, "/dev/null"])
+            .env("PATH", path(env))
+            .env("TERM", "xterm")
+            .env("LC_ALL", "C.UTF-8")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = script.spawn().expect("script started");
+        let keys = child.stdin.take().expect("a pipe");
+        let screen = child.stdout.take().expect("a pipe");
+        let mut shell = Self {
+            child,
+            keys,
+            screen,
+        };
+        // What is typed is shown, too: the words that are waited for must not stand in it.
+        shell.press(&format!("{setup}; echo REA''DY\n"));
+        shell.until("READY");
+        Some(shell)
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("typed");
+        self.keys.flush().expect("typed");
+    }
+
+    fn until(&mut self, text: &str) -> String {
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains(text) {
+            let mut some = [0; 4096];
+            let count = self.screen.read(&mut some).expect("read");
+            assert!(
+                count > 0,
+                "never {text:?}: {}",
+                String::from_utf8_lossy(&seen)
+            );
+            seen.extend(&some[..count]);
+        }
+        String::from_utf8_lossy(&seen).into_owned()
+    }
+
+    /// What a line has become once the tab key was pressed at its end.
+    fn completed(&mut self, line: &str) -> String {
+        self.press(&format!("{line}\t\u{18}"));
+        let seen = self.until(">>");
+        let shown = seen
+            .rsplit("<<")
+            .next()
+            .and_then(|rest| rest.split(">>").next());
+        shown.expect("a line").to_string()
+    }
+}
+
+impl Drop for Interactive {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the program is found by its name.
+fn path(env: &TestEnv) -> String {
     let program = env.command([""; 0]).get_program().to_owned();
-    let folder = std::path::Path::new(&program)
-        .parent()
-        .expect("a folder")
-        .to_path_buf();
-    let mut bash = env.other("bash");
-    bash.env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
-        .env("RUNTIME_MODULE_ROOT", env.root(""))
-        .args(["--norc", "-c"])
-        .arg(
-            "source <(runtime-module __completions bash) || exit\n\
-             COMP_WORDS=(runtime-module enable ban) COMP_CWORD=2 COMP_TYPE=9\n\
-             _clap_complete_runtime_module runtime-module ban enable\n\
-             printf '%s\\n' \"${COMPREPLY[@]}\"",
-        );
-    let done = bash.output().expect("bash ran");
+    let folder = std::path::Path::new(&program).parent().expect("a folder");
+    format!("{}:/usr/bin:/bin", folder.display())
+}
+
+/// Machines on which there is something to complete: `hello` is on, `inline` was.
+fn used() -> TestEnv {
+    let env = TestEnv::new();
+    env.run(&["enable", "hello", "inline"]).ok();
+    env.run(&["disable", "inline"]).ok();
+    std::fs::create_dir_all(env.path("folder of mine/below")).expect("a folder");
+    std::fs::write(env.path("results.json"), "").expect("a file");
+    std::fs::write(env.path("module.nix"), "").expect("a file");
+    env
+}
+
+/// Lines, and what they are completed to, whatever shell it is. Where nothing fits, a line stays as it is.
+const LINES: &[(&str, &str)] = &[
+    ("ena", "enable "),
+    ("enable --dr", "enable --dry-run "),
+    (
+        "enable --dry-run --allow-i",
+        "enable --dry-run --allow-ifd ",
+    ),
+    // Modules that are off, or on.
+    ("enable ban", "enable banner "),
+    ("enable hello ban", "enable hello banner "),
+    ("enable hell", "enable hell"),
+    ("disable hell", "disable hello "),
+    ("disable ban", "disable ban"),
+    ("disable inl", "disable inl"),
+    ("status hell", "status hello "),
+    ("prefetch ban", "prefetch banner "),
+    ("enable web --prefetch ban", "enable web --prefetch banner "),
+    ("check ban", "check banner "),
+    ("bench eval ban", "bench eval banner "),
+    ("bench toggle hell", "bench toggle hello "),
+    (
+        "bench options --with hello,ban",
+        "bench options --with hello,banner ",
+    ),
+    // What there is to choose from.
+    ("list --progress ev", "list --progress events "),
+    ("list --progress=ev", "list --progress=events "),
+    ("--elevate run", "--elevate run0 "),
+    ("apply --on-failed-units k", "apply --on-failed-units keep "),
+    (
+        "apply --allow wrong-host,in",
+        "apply --allow wrong-host,inhibitors ",
+    ),
+    (
+        "apply --allow=wrong-host,in",
+        "apply --allow=wrong-host,inhibitors ",
+    ),
+    ("check --format ju", "check --format junit "),
+    ("check --combinations p", "check --combinations pairs "),
+    ("cache cl", "cache clear "),
+    ("bench ove", "bench overrides "),
+    (
+        "bench options --preset gra",
+        "bench options --preset grafana ",
+    ),
+    ("--store dae", "--store daemon "),
+    // What this machine knows of itself.
+    ("--host b", "--host box "),
+    ("--host=b", "--host=box "),
+    ("rollback 2", "rollback 2 "),
+    ("apply --specialisation", "apply --specialisation "),
+    // Files and folders.
+    ("enable --module ./mod", "enable --module ./module.nix "),
+    ("enable --module=./mod", "enable --module=./module.nix "),
+    ("apply --flake ./sou", "apply --flake ./source/"),
+    (
+        "apply --override-input nixpkgs ./sou",
+        "apply --override-input nixpkgs ./source/",
+    ),
+    (
+        "check --baseline ./resu",
+        "check --baseline ./results.json ",
+    ),
+    (
+        "bench eval --export-json ./resu",
+        "bench eval --export-json ./results.json ",
+    ),
+    ("bench diff ./resu", "bench diff ./results.json "),
+    ("bench compare ./sou", "bench compare ./source/"),
+];
+
+#[test]
+fn bash_completes_whatever_is_typed() {
+    let test = "bash_completes_whatever_is_typed";
+    let env = used();
+    let setup = "PS1=; bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; \
+        shown() { printf '<''<%s>''>' \"$READLINE_LINE\"; READLINE_LINE=; READLINE_POINT=0; }; \
+        bind -x '\"\\C-x\":shown'; source <(runtime-module __completions bash)";
+    let Some(mut bash) = Interactive::start(test, &env, "bash --norc --noprofile -i", setup) else {
+        return;
+    };
+    complete_all(&mut bash);
+    // What stands before a name that is being completed is no part of it, however it is broken into words.
     assert_eq!(
-        String::from_utf8_lossy(&done.stdout),
-        "banner\n",
-        "{done:?}"
+        bash.completed("runtime-module   --host=b"),
+        "runtime-module   --host=box "
     );
+    bash.press("complete -p runtime-module; echo DO''NE\n");
+    assert!(
+        bash.until("DONE")
+            .contains("-F _runtime_module runtime-module")
+    );
+}
+
+#[test]
+fn zsh_completes_whatever_is_typed() {
+    let test = "zsh_completes_whatever_is_typed";
+    let env = used();
+    let setup = "PS1=; PROMPT_EOL_MARK=; unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; \
+        source <(runtime-module __completions zsh); shown() { print -rn -- \"<\"\"<$BUFFER>\"\">\"; BUFFER= }; \
+        zle -N shown; bindkey '^X' shown; bindkey '^I' complete-word; setopt no_beep; LISTMAX=0";
+    if let Some(mut zsh) = Interactive::start(test, &env, "zsh -f -i", setup) {
+        complete_all(&mut zsh);
+    }
+}
+
+fn complete_all(shell: &mut Interactive) {
+    for (line, whole) in LINES {
+        assert_eq!(
+            shell.completed(&format!("runtime-module {line}")),
+            format!("runtime-module {whole}"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn fish_completes_whatever_is_typed() {
+    let test = "fish_completes_whatever_is_typed";
+    if !has(test, "fish") {
+        return;
+    }
+    let env = used();
+    let lines = LINES
+        .iter()
+        .map(|(line, _)| format!("'runtime-module {line}' "));
+    let script = format!(
+        "runtime-module __completions fish | source; for line in {}; echo \"== $line\"; complete -C $line; end",
+        lines.collect::<String>()
+    );
+    let mut fish = env.other("fish");
+    fish.env("PATH", path(&env))
+        .args(["--no-config", "-c", &script]);
+    let done = fish.output().expect("fish ran");
+    let text = String::from_utf8_lossy(&done.stdout).into_owned();
+    let mut answers = text.split("== runtime-module ").skip(1);
+    for (line, whole) in LINES {
+        let mut answer = answers.next().expect("an answer").lines();
+        assert_eq!(answer.next(), Some(*line));
+        let values: Vec<&str> = answer.filter_map(|line| line.split('\t').next()).collect();
+        let word = whole.trim_end().rsplit(' ').next().expect("a word");
+        let expected = if line == whole { vec![] } else { vec![word] };
+        assert_eq!(values, expected, "{line}: {text}");
+    }
+}
+
+#[test]
+fn what_is_on_is_turned_off_and_the_other_way_round() {
+    let env = used();
+    let names = |words: &[&str]| -> Vec<String> {
+        let all = completed(&env, "fish", &[&["runtime-module"], words].concat());
+        let names = all.lines().filter(|line| !line.starts_with('-'));
+        names
+            .map(|line| line.split('\t').next().unwrap_or_default().to_string())
+            .collect()
+    };
+    assert_eq!(names(&["disable", ""]), ["hello"]);
+    let off = names(&["enable", ""]);
+    assert!(off.contains(&"inline".into()) && !off.contains(&"hello".into()));
+    assert!(names(&["status", ""]).len() == off.len() + 1);
+    // Past states, the last first, but not the one that runs; each with what it was.
+    let past = completed(&env, "fish", &["runtime-module", "rollback", ""]);
+    let past: Vec<&str> = past.lines().filter(|line| !line.starts_with('-')).collect();
+    assert_eq!(past, ["2\tenable hello, inline", "1\tapply"]);
+    // A switch by somebody else takes all of them off, and they are wanted all the same.
+    let state = env.state();
+    env.switch_by_hand(std::path::Path::new(
+        state["base"]["toplevel"].as_str().expect("a base"),
+    ));
+    assert_eq!(names(&["disable", ""]), ["hello"]);
+    assert!(names(&["enable", ""]).contains(&"hello".into()));
+}
+
+#[test]
+fn inputs_and_specialisations_are_completed() {
+    let env = TestEnv::new();
+    let source = env.path("a source");
+    std::fs::create_dir_all(source.join("host")).expect("a folder");
+    let lock = r#"{"nodes":{"root":{"inputs":{"nixpkgs":"nixpkgs","home\u0007":["nixpkgs"]}}},"root":"root","version":7}"#;
+    std::fs::write(source.join("host/flake.lock"), lock).expect("a lock");
+    let state = env.root("run/runtime-modules/state.json");
+    let mut changed = env.state();
+    changed["pin"]["source"] = source.display().to_string().into();
+    changed["pin"]["locked"] = "path:/a/source?dir=host&narHash=sha256-a".into();
+    std::fs::write(&state, changed.to_string()).expect("a state");
+    let asked = ["runtime-module", "apply", "--override-input", ""];
+    assert_eq!(completed(&env, "fish", &asked), "home\u{fffd}\nnixpkgs\n");
+    let asked = ["runtime-module", "apply", "--override-input", "nix"];
+    assert_eq!(completed(&env, "fish", &asked), "nixpkgs\n");
+    // Those of the base, which stay although what runs has none.
+    for name in ["quiet", "loud"] {
+        std::fs::create_dir_all(env.path("base/specialisation").join(name)).expect("a folder");
+    }
+    changed["base"]["toplevel"] = env.path("base").display().to_string().into();
+    std::fs::write(&state, changed.to_string()).expect("a state");
+    let asked = ["runtime-module", "apply", "--specialisation", ""];
+    assert_eq!(completed(&env, "fish", &asked), "loud\nquiet\n");
+}
+
+/// Whatever `--help` shows can be completed, in each command.
+#[test]
+fn every_option_of_every_command_is_completed() {
+    let env = TestEnv::new();
+    let mut count = 0;
+    let nested = ["eval", "toggle", "options", "overrides", "compare", "diff"];
+    let commands = env.run(&["__man"]).ok().stdout;
+    let commands = commands
+        .lines()
+        .filter_map(|page| page.strip_prefix("runtime-module-"))
+        .map(|name| vec![name])
+        .chain(nested.map(|name| vec!["bench", name]))
+        .chain([vec![]]);
+    for words in commands {
+        let help = env.run(&[&words[..], &["--help"]].concat()).ok().stdout;
+        let all = completed(
+            &env,
+            "bash",
+            &[&["runtime-module"], &words[..], &["--"]].concat(),
+        );
+        let offered: Vec<&str> = all.lines().collect();
+        let options = help.lines().filter_map(|line| {
+            let line = line.trim_start();
+            let long = line.strip_prefix('-').and_then(|_| line.find("--"))?;
+            line[long..].split([' ', '=', '.', '[']).next()
+        });
+        for option in options.filter(|option| option.len() > 2) {
+            assert!(offered.contains(&option), "{words:?} {option}: {all}");
+            count += 1;
+        }
+    }
+    assert!(count > 300, "{count}");
 }
 
 #[test]
@@ -123,11 +425,52 @@ fn scripts_are_what_their_shells_take() {
         assert!(parsed.wait().expect("it ends").success(), "{shell}");
     }
     let script = env.run(&["__completions", "nushell"]).ok().stdout;
-    assert!(script.contains("...names: string@\"nu-complete runtime-module names\""));
+    nushell_completes_what_the_others_do(&script);
     assert!(
         !script.contains("__") && !script.contains("as-user"),
         "{script}"
     );
+}
+
+/// There is no nushell in Debian: at least what is written for it has the shape that it takes, and asks as it should.
+fn nushell_completes_what_the_others_do(script: &str) {
+    assert_eq!(script.matches('{').count(), script.matches('}').count());
+    assert_eq!(script.matches('[').count(), script.matches(']').count());
+    assert!(
+        script.starts_with("module completions {") && script.contains("export use completions *")
+    );
+    let live = "@\"nu-complete runtime-module live\"";
+    for (command, line) in [
+        ("enable", "...names: string"),
+        ("enable", "--prefetch: string"),
+        ("enable", "--module: string"),
+        ("disable", "...names: string"),
+        ("status", "...names: string"),
+        ("prefetch", "...names: string"),
+        ("check", "...names: string"),
+        ("list", "--host: string"),
+        ("apply", "--specialisation: string"),
+        ("apply", "--flake: string"),
+        ("apply", "--override-input: string"),
+        ("rollback", "number?: string"),
+        ("bench eval", "...names: string"),
+        ("bench overrides", "--with: string"),
+        ("bench compare", "first: string"),
+    ] {
+        let head = format!("export extern \"runtime-module {command}\" [");
+        let (_, rest) = script.split_once(&head).expect("the command");
+        let (block, _) = rest.split_once("\n  ]").expect("its end");
+        assert!(
+            block.contains(&format!("    {line}{live}")),
+            "{command}: no {line} in {block}"
+        );
+    }
+    // Every completer that is named is there.
+    for part in script.split("string@\"").skip(1) {
+        let name = part.split('"').next().expect("a name");
+        assert!(script.contains(&format!("def \"{name}\" [")), "{name}");
+    }
+    assert!(script.contains("with-env { RUNTIME_MODULE_COMPLETE: fish }"));
 }
 
 #[test]

@@ -109,14 +109,14 @@ fn complain(error: &anyhow::Error, json: bool) -> u8 {
         // stdout may be closed; the exit code still tells.
         let _ = writeln!(std::io::stdout(), "{document:#}");
     } else {
-        let mut err = std::io::stderr().lock();
-        let _ = writeln!(err, "error: {}", failed.message);
+        let mut text = format!("error: {}\n", failed.message);
         for detail in &failed.details {
-            let _ = writeln!(err, "  {detail}");
+            text += &format!("  {detail}\n");
         }
         for hint in &failed.hints {
-            let _ = writeln!(err, "hint: {hint}");
+            text += &format!("hint: {hint}\n");
         }
+        let _ = write!(std::io::stderr(), "{}", progress::for_stderr(&text));
     }
     failed.failure.code()
 }

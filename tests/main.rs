@@ -31,6 +31,7 @@ mod cli {
     mod options;
     mod progress;
     mod refusals;
+    mod screens;
     mod sources;
     mod stores;
     mod traced;

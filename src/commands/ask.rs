@@ -10,7 +10,7 @@ use super::Session;
 use crate::activation::{UnitChanges, unit_changes};
 use crate::error::{Failure, neutral};
 use crate::libnix::Store;
-use crate::progress::store_name;
+use crate::progress::{for_stderr, store_name};
 
 /// Lines of the closure's difference that are shown.
 const SHOWN: usize = 15;
@@ -28,6 +28,7 @@ pub fn ask(
     let changes = unit_changes(old.as_deref(), &real(to)?, &session.locations);
     let text = units(&changes) + &closures(store, from, to)?;
     session.interrupts.check()?;
+    session.reporter.pause();
     let answer = question(purpose, &text)?;
     session.interrupts.check()?;
     if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
@@ -49,7 +50,8 @@ fn question(purpose: &str, text: &str) -> Result<String> {
             .hint("run it on a terminal, or without --ask")
     })?;
     let text: String = text.lines().map(|line| neutral(line) + "\n").collect();
-    write!(terminal, "{text}{}? [y/N] ", neutral(purpose)).context("ask on the terminal")?;
+    let text = for_stderr(&format!("{text}{}? [y/N] ", neutral(purpose)));
+    write!(terminal, "{text}").context("ask on the terminal")?;
     let mut answer = String::new();
     BufReader::new(terminal)
         .read_line(&mut answer)

@@ -9,6 +9,7 @@ use super::{Printed, Session, say};
 use crate::benchmarks::{self, Enough, Exports, Outcome, Rules};
 use crate::cli::{Bench, BenchDiff, Measuring};
 use crate::error::{Failure, neutral};
+use crate::progress::{for_stderr, for_stdout};
 
 /// Columns of a table and of a plot that no terminal shows.
 const COLUMNS: (usize, usize) = (240, 100);
@@ -86,7 +87,7 @@ fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<(
             text.push('\n');
             text += &benchmarks::plot(outcome, plot);
         }
-        harmless(&text)
+        for_stdout(&harmless(&text))
     };
     say(text)?;
     if !session.global.json {
@@ -109,7 +110,9 @@ fn diff(session: &Session, asked: &BenchDiff) -> Result<()> {
         let text = serde_json::to_string_pretty(&differences).context("write JSON")?;
         return say(text + "\n");
     }
-    say(harmless(&benchmarks::differences(&differences)))?;
+    say(for_stdout(&harmless(&benchmarks::differences(
+        &differences,
+    ))))?;
     warn(&differences.warnings);
     Ok(())
 }
@@ -122,6 +125,7 @@ fn harmless(text: &str) -> String {
 fn warn(warnings: &[String]) {
     for warning in warnings {
         // stderr may be closed; the warnings are in the result too.
-        let _ = writeln!(std::io::stderr(), "warning: {}", neutral(warning));
+        let text = format!("warning: {}", neutral(warning));
+        let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Session;
 use crate::error::neutral;
 use crate::plan::{Past, Situation};
-use crate::progress::duration;
+use crate::progress::{duration, for_stdout};
 use crate::record::{Entry, read_history};
 
 /// The result (`docs/json.md`).
@@ -55,7 +55,7 @@ pub fn run(session: &Session) -> Result<()> {
     let text = if session.global.json {
         serde_json::to_string_pretty(&history).context("write JSON")? + "\n"
     } else {
-        human(&history, now)
+        for_stdout(&human(&history, now))
     };
     super::say(text)
 }

@@ -9,6 +9,7 @@ use crate::error::{Failure, neutral};
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Situation, Source, is_another_file, source_to_list};
+use crate::progress::for_stdout;
 use crate::record::Pin;
 use crate::registry::{Origin, Registered, description};
 
@@ -54,7 +55,7 @@ pub fn run(session: &Session) -> Result<()> {
     let text = if session.global.json {
         serde_json::to_string_pretty(&list).context("write JSON")? + "\n"
     } else {
-        human(&list)
+        for_stdout(&human(&list))
     };
     super::say(text)
 }

@@ -9,6 +9,7 @@ use super::reach::reach;
 use crate::cli::Run;
 use crate::error::{Failed, describe, neutral};
 use crate::plan::{Decision, Situation, Wish, decide, is_file};
+use crate::progress::{for_stderr, for_stdout};
 
 /// Does it for each by itself, upon what is wanted now. One that fails is no reason to leave the others, but the first that
 /// does is what this ends with.
@@ -34,7 +35,10 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     session.reporter.finish();
     let text = match session.global.json {
         true => serde_json::json!({ "schema": 1, "prefetched": done }).to_string() + "\n",
-        false => format!("{} {}\n", neutral(&done.join(", ")), ready(session)?),
+        false => {
+            let names = neutral(&done.join(", "));
+            for_stdout(&format!("{names} {}\n", ready(session)?))
+        }
     };
     super::say(text)
 }
@@ -59,7 +63,8 @@ pub fn afterwards(session: &Session, names: &[String]) {
 
 fn tell(name: &str, error: &anyhow::Error) {
     let Failed { message, .. } = describe(error);
-    let _ = writeln!(std::io::stderr(), "prefetch {}: {message}", neutral(name));
+    let text = format!("prefetch {}: {message}", neutral(name));
+    let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));
 }
 
 fn one(session: &Session, name: &str) -> Result<()> {

@@ -11,6 +11,7 @@ use crate::activation::{Activated, Errand};
 use crate::cli::Patience;
 use crate::error::{Failed, neutral};
 use crate::plan::Situation;
+use crate::progress::for_stdout;
 use crate::record::Outcome;
 
 /// The result (`docs/json.md`).
@@ -63,7 +64,7 @@ fn print(session: &Session, ended: Ended) -> Result<()> {
         note(&ended.activation.warnings);
         match ended.error {
             Some(_) => String::new(),
-            None => human(&ended),
+            None => for_stdout(&human(&ended)),
         }
     };
     super::say(text)?;

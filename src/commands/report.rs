@@ -15,7 +15,7 @@ use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;
 use crate::libnix::Missing;
 use crate::plan::{Plan, Situation, Wish};
-use crate::progress::{bytes, duration, grouped, store_name};
+use crate::progress::{bytes, duration, for_stderr, for_stdout, grouped, store_name};
 use crate::timings::{Counters, Phase, Phases};
 
 /// Names of builds and fetches that a person is shown.
@@ -61,6 +61,7 @@ pub struct Report {
     phases: Option<Phases>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failed>,
+    /// Why nothing had to be done, or what is to be known of what was done.
     #[serde(skip)]
     words: String,
 }
@@ -171,6 +172,11 @@ impl Report {
         }
     }
 
+    /// No confirmation is waited for, as was asked for; the configuration may want one otherwise.
+    pub fn unlimited(&mut self) {
+        self.words = "it stays as it is, without being confirmed\n".into();
+    }
+
     /// What was done.
     pub fn activated(&mut self, activated: Activated) {
         self.preflight = None;
@@ -205,7 +211,7 @@ impl Report {
             if let Some(activation) = &self.activation {
                 note(&activation.warnings);
             }
-            write!(out, "{}", neutral_lines(&self.human()))
+            write!(out, "{}", for_stdout(&neutral_lines(&self.human())))
         };
         written.map_err(super::untold)?;
         match self.error {
@@ -249,7 +255,7 @@ impl Report {
             .as_ref()
             .and_then(|activation| activation.confirm_until);
         let Some(until) = until else {
-            return String::new();
+            return self.words.clone();
         };
         let left = Duration::from_secs(until.saturating_sub(super::history::now()));
         format!(
@@ -306,7 +312,7 @@ impl Report {
         let mut err = std::io::stderr().lock();
         let mut row = |name: &str, time: &str, what: &str| {
             let line = format!("  {name:9}{time:>9}   {what}");
-            let _ = writeln!(err, "{}", line.trim_end());
+            let _ = writeln!(err, "{}", for_stderr(line.trim_end()));
         };
         let spoken = |ms: f64| duration(Duration::from_secs_f64(ms / 1e3));
         for phase in Phase::ALL {
@@ -358,7 +364,7 @@ pub fn note(warnings: &[String]) {
     let mut err = std::io::stderr().lock();
     for text in warnings {
         // Who closed stderr does not want to know.
-        let _ = writeln!(err, "note: {}", neutral(text));
+        let _ = writeln!(err, "{}", for_stderr(&format!("note: {}", neutral(text))));
     }
 }
 

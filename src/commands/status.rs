@@ -10,7 +10,7 @@ use super::report::Printed;
 use super::{Session, moved};
 use crate::error::{Failure, neutral};
 use crate::plan::{Situation, pinned};
-use crate::progress::duration;
+use crate::progress::{duration, for_stdout};
 use crate::record::{Outcome, Pending, Pin, Step, read_history};
 
 /// The result (`docs/json.md`).
@@ -104,7 +104,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let text = if session.global.json {
         serde_json::to_string_pretty(&status).context("write JSON")? + "\n"
     } else {
-        human(&status)
+        for_stdout(&human(&status))
     };
     super::say(text)?;
     if names.is_empty() || off.is_empty() {

@@ -95,6 +95,10 @@ fn every_message_that_a_test_has_seen_stands_in_the_table_with_its_exit_code() {
         Regex::new(r#"(?m)^(?:error: |    "message": ")(.*?)(?:",?)?$"#).expect("a pattern");
     let mut missing = BTreeSet::new();
     for (file, text) in all("tests/golden", ".txt") {
+        // Folded for a narrow terminal, and there in another file as a whole.
+        if file.contains("/screens-") {
+            continue;
+        }
         let code = code.captures(&text).and_then(|found| found[1].parse().ok());
         let Some(found) = error.captures(&text) else {
             continue;

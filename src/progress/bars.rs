@@ -7,7 +7,7 @@ use console::{measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::model::{Model, Running};
-use super::{Notice, Renderer, Round, Style, bytes, duration};
+use super::{Notice, Renderer, Round, Style, bytes, duration, for_stderr};
 use crate::timings::Phase;
 
 /// Things under way that are shown at once; the others are counted.
@@ -80,7 +80,7 @@ impl Bars {
 
     fn print(&self, line: &str) {
         // A terminal that is gone is noticed elsewhere.
-        let _ = self.screen.println(line);
+        let _ = self.screen.println(for_stderr(line));
     }
 
     fn paint(&self, style: console::Style, text: &str) -> String {
@@ -156,7 +156,7 @@ impl Renderer for Bars {
             }
             // The switch program's own words are what a person who watches wants to see stay.
             Notice::Switch(line) => self.print(&format!("          {line}")),
-            Notice::BuildStarted(_)
+            Notice::BuildStarted(..)
             | Notice::FetchStarted(_)
             | Notice::BuildPhase(..)
             | Notice::Missing { .. } => {}
@@ -180,6 +180,14 @@ impl Renderer for Bars {
         }
         self.draw_running(model, now);
         self.draw_bench(model.round.as_ref());
+    }
+
+    fn pause(&mut self) {
+        let bars = std::mem::take(&mut self.phases).into_values();
+        for bar in bars.chain(self.running.drain(..)).chain(self.bench.take()) {
+            bar.finish_and_clear();
+            self.screen.remove(&bar);
+        }
     }
 
     fn clear(&mut self) {
@@ -277,7 +285,10 @@ fn round_message(round: &Round) -> String {
 fn running_line(running: &Running, now: Duration) -> String {
     let name = truncate_str(&running.name, 30, "…");
     let time = duration(now.saturating_sub(running.since));
-    let mut text = format!("{name}  {time}");
+    let mut text = match &running.machine {
+        Some(machine) => format!("{name} on {}  {time}", truncate_str(machine, 30, "…")),
+        None => format!("{name}  {time}"),
+    };
     if !running.state.is_empty() {
         text.push_str("  ");
         text.push_str(&running.state);
@@ -295,8 +306,9 @@ mod tests {
 
     #[test]
     fn what_runs_is_one_line_with_its_last_words() {
-        let running = Running {
+        let mut running = Running {
             name: "hello".into(),
+            machine: None,
             since: Duration::from_secs(1),
             state: "buildPhase".into(),
             line: "cc main.c".into(),
@@ -305,6 +317,11 @@ mod tests {
         assert_eq!(
             running_line(&running, Duration::from_secs(3)),
             "hello  2.0 s  buildPhase  cc main.c"
+        );
+        running.machine = Some("builder".into());
+        assert_eq!(
+            running_line(&running, Duration::from_secs(3)),
+            "hello on builder  2.0 s  buildPhase  cc main.c"
         );
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::model::Model;
-use super::{Notice, Renderer, Round, bytes, duration};
+use super::{Notice, Renderer, Round, bytes, duration, for_stderr};
 use crate::timings::{Phase, milliseconds};
 
 /// How long nothing may be said while something is under way.
@@ -15,6 +15,11 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// Writes a line to stderr. Nobody is told when it is closed: the work goes on.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The same for people, who may sit at a narrow terminal.
+fn tell(line: &str) {
+    say(&for_stderr(line));
 }
 
 /// A line for each step.
@@ -33,7 +38,7 @@ impl Lines {
 impl Renderer for Lines {
     fn notice(&mut self, notice: &Notice, model: &Model) {
         if let Some(line) = line(notice, model) {
-            say(&line);
+            tell(&line);
         }
     }
 
@@ -64,7 +69,8 @@ fn line(notice: &Notice, model: &Model) -> Option<String> {
             format!("evaluate: {} files, {}", model.files, duration(*time))
         }
         Notice::Ended(phase, time) => format!("{}: {}", phase.name(), duration(*time)),
-        Notice::BuildStarted(name) => format!("build: {name}"),
+        Notice::BuildStarted(name, None) => format!("build: {name}"),
+        Notice::BuildStarted(name, Some(machine)) => format!("build: {name} on {machine}"),
         Notice::FetchStarted(name) => format!("fetch: {name}"),
         Notice::BuildLine(name, line) => format!("{name}> {line}"),
         Notice::Missing {
@@ -141,7 +147,10 @@ impl Renderer for Events {
             Notice::Ended(phase, time) => {
                 json!({"event": "phase-end", "phase": phase, "milliseconds": milliseconds(*time)})
             }
-            Notice::BuildStarted(name) => json!({"event": "build", "name": name}),
+            Notice::BuildStarted(name, None) => json!({"event": "build", "name": name}),
+            Notice::BuildStarted(name, machine) => {
+                json!({"event": "build", "name": name, "machine": machine})
+            }
             Notice::FetchStarted(name) => json!({"event": "fetch", "name": name}),
             Notice::BuildLine(name, line) => {
                 json!({"event": "build-line", "name": name, "line": line})
@@ -215,7 +224,7 @@ impl Warnings {
 impl Renderer for Warnings {
     fn notice(&mut self, notice: &Notice, _model: &Model) {
         match notice {
-            Notice::Warning(text) => say(&format!("warning: {text}")),
+            Notice::Warning(text) => tell(&format!("warning: {text}")),
             Notice::BuildLine(name, line) => say(&format!("{name}> {line}")),
             _ => {}
         }

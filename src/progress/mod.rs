@@ -4,6 +4,7 @@
 //! it all into a [`model::Model`] and lets a renderer draw that, at most ten times a second.
 
 mod bars;
+mod fold;
 mod lines;
 mod model;
 
@@ -44,6 +45,8 @@ enum Report {
     Round(Option<Round>),
     /// A line of the result, while it comes.
     Row(String),
+    /// Others are to write on the terminal.
+    Pause(Sender<()>),
     Finish(Sender<()>),
 }
 
@@ -109,6 +112,8 @@ trait Renderer: Send {
     fn notice(&mut self, notice: &Notice, model: &Model);
     /// The picture as it is now.
     fn draw(&mut self, model: &Model, now: Duration);
+    /// Lets go of what is drawn, so that others can write below it.
+    fn pause(&mut self) {}
     /// Clears what does not stay.
     fn clear(&mut self);
 }
@@ -280,6 +285,13 @@ impl Reporter {
         lock(&self.shared.files).clone()
     }
 
+    /// Clears what does not stay, for others to write on the terminal. What happens after that is drawn below.
+    pub fn pause(&self) {
+        let (done, wait) = channel();
+        self.say(Report::Pause(done));
+        let _ = wait.recv_timeout(Duration::from_secs(1));
+    }
+
     /// Clears what does not stay, and ends the drawing. The terminal is then as it was.
     pub fn finish(&self) {
         let (done, wait) = channel();
@@ -318,6 +330,10 @@ fn run(inbox: &Receiver<Report>, mut renderer: Box<dyn Renderer>, style: Style) 
                 let _ = done.send(());
                 return;
             }
+            Ok(Report::Pause(done)) => {
+                renderer.pause();
+                let _ = done.send(());
+            }
             Ok(report) => {
                 for notice in model.apply(report, started.elapsed()) {
                     renderer.notice(&notice, &model);
@@ -331,6 +347,21 @@ fn run(inbox: &Receiver<Report>, mut renderer: Box<dyn Renderer>, style: Style) 
             drawn = Instant::now();
         }
     }
+}
+
+/// A text for stdout, folded where that is a terminal.
+pub fn for_stdout(text: &str) -> String {
+    fold::fold(text, columns(&console::Term::stdout()))
+}
+
+/// A text for stderr, folded where that is a terminal.
+pub fn for_stderr(text: &str) -> String {
+    fold::fold(text, columns(&console::Term::stderr()))
+}
+
+/// How wide a terminal is; none where it is none.
+fn columns(terminal: &console::Term) -> Option<usize> {
+    terminal.size_checked().map(|(_, columns)| columns.into())
 }
 
 /// `1234567` → `1.2 MB`.

@@ -9,6 +9,9 @@ use crate::error::{neutral, one_line};
 use crate::libnix::{Activity, Event, ExpectedKind, Missing, Progress};
 use crate::timings::Phase;
 
+/// How a daemon says that it does not take a setting from us (NixOS/nix, `src/libstore/daemon.cc`).
+const RESTRICTED: &str = "because it is a restricted setting";
+
 /// Something that is said once and stays on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -18,8 +21,8 @@ pub enum Notice {
     Begun(Phase),
     /// A phase has ended.
     Ended(Phase, Duration),
-    /// A build starts.
-    BuildStarted(String),
+    /// A build starts: its name, and the machine that it was given to; none for this one.
+    BuildStarted(String, Option<String>),
     /// A path comes from a substituter.
     FetchStarted(String),
     /// A line of a build's log, with the name of the build.
@@ -50,6 +53,8 @@ pub enum Notice {
 pub struct Running {
     /// Its name.
     pub name: String,
+    /// The machine that it was given to; none for this one.
+    pub machine: Option<String>,
     /// When it began.
     pub since: Duration,
     /// The phase that it is in, or the bytes that have come, for people.
@@ -99,6 +104,8 @@ pub struct Model {
     /// The benchmark under way.
     pub round: Option<Round>,
     warned: Vec<String>,
+    /// Settings that a daemon does not take from us.
+    restricted: Vec<String>,
     tallies: BTreeMap<u64, Activity>,
     transfers: BTreeMap<u64, (u64, u64)>,
     transferred: u64,
@@ -121,6 +128,7 @@ impl Model {
             fetching: String::new(),
             round: None,
             warned: Vec::new(),
+            restricted: Vec::new(),
             tallies: BTreeMap::new(),
             transfers: BTreeMap::new(),
             transferred: 0,
@@ -194,7 +202,7 @@ impl Model {
             }
             Report::Note(text) => vec![Notice::Note(clean(&text))],
             Report::Row(text) => vec![Notice::Row(text)],
-            Report::Finish(_) => Vec::new(),
+            Report::Pause(_) | Report::Finish(_) => Vec::new(),
         }
     }
 
@@ -230,7 +238,7 @@ impl Model {
             .strip_prefix("warning: ")
             .or_else(|| text.strip_prefix("evaluation warning: "))
         {
-            return vec![Notice::Warning(warning.to_string())];
+            return self.warn_of_setting(warning);
         }
         match level {
             // What failed is told once, by the stage that failed.
@@ -240,20 +248,36 @@ impl Model {
         }
     }
 
+    /// A daemon says at every connection which settings it does not take from whom; each of our roles has its own.
+    fn warn_of_setting(&mut self, warning: &str) -> Vec<Notice> {
+        if warning.contains(RESTRICTED) {
+            if self.restricted.iter().any(|told| told == warning) {
+                return Vec::new();
+            }
+            self.restricted.push(warning.to_string());
+        }
+        vec![Notice::Warning(warning.to_string())]
+    }
+
     fn start(&mut self, id: u64, activity: Activity, text: &str, now: Duration) -> Vec<Notice> {
         let running = |path: &str| Running {
             name: store_name(path),
+            machine: None,
             since: now,
             state: String::new(),
             line: String::new(),
             bytes: (0, 0),
         };
         match &activity {
-            Activity::Build { derivation, .. } => {
-                let build = running(derivation);
-                let name = build.name.clone();
+            Activity::Build {
+                derivation,
+                machine,
+            } => {
+                let mut build = running(derivation);
+                build.machine = machine_name(machine);
+                let notice = Notice::BuildStarted(build.name.clone(), build.machine.clone());
                 self.builds.insert(id, build);
-                return vec![Notice::BuildStarted(name)];
+                return vec![notice];
             }
             Activity::Substitute { path, .. } => {
                 let fetch = running(path);
@@ -336,6 +360,13 @@ impl Model {
     }
 }
 
+/// A remote builder as people call it: its host, out of the URL of its store.
+fn machine_name(url: &str) -> Option<String> {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split(['?', '/']).next().unwrap_or_default();
+    (!host.is_empty()).then(|| clean(host))
+}
+
 /// Whether `text` holds the words of `warning`, however they are broken into lines.
 fn same_words(text: &str, warning: &str) -> bool {
     one_line(&console::strip_ansi_codes(text)).contains(&one_line(warning))
@@ -376,7 +407,10 @@ mod tests {
     #[test]
     fn a_build_is_shown_from_its_start_to_its_stop() {
         let mut model = Model::new(false, 1);
-        assert_eq!(build(&mut model, 1), [Notice::BuildStarted("hello".into())]);
+        assert_eq!(
+            build(&mut model, 1),
+            [Notice::BuildStarted("hello".into(), None)]
+        );
         let line = Progress::LogLine {
             line: "\u{1b}[31mone\rtwo\u{1b}[0m".into(),
         };
@@ -393,6 +427,32 @@ mod tests {
         assert_eq!(model.builds[&1].line, "two");
         event(&mut model, Event::Stop { id: 1 });
         assert!(model.builds.is_empty());
+    }
+
+    #[test]
+    fn machines_are_called_by_their_hosts() {
+        let name = |url: &str| machine_name(url);
+        assert_eq!(name(""), None);
+        assert_eq!(
+            name("ssh-ng://me@builder?remote-program=x").as_deref(),
+            Some("me@builder")
+        );
+        assert_eq!(name("ssh://builder/").as_deref(), Some("builder"));
+        assert_eq!(name("builder\u{1b}[2J").as_deref(), Some("builder"));
+    }
+
+    #[test]
+    fn a_setting_that_is_not_taken_is_told_once() {
+        let mut model = Model::new(false, 1);
+        let said = |model: &mut Model, text: &str| {
+            let text = format!("warning: {text}");
+            event(model, Event::Message { level: 1, text }).len()
+        };
+        let one = "ignoring the client-specified setting 'a', because it is a restricted setting and you are not a trusted user";
+        let other = one.replace("'a'", "'b'");
+        let counts =
+            [one, one, &other, one, "disk full", "disk full"].map(|text| said(&mut model, text));
+        assert_eq!(counts, [1, 0, 1, 0, 1, 1]);
     }
 
     #[test]

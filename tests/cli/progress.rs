@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{PROGRAM, TestEnv, has};
@@ -174,29 +175,37 @@ fn colours(text: &str) -> usize {
 }
 
 /// A terminal, in a tmux server of its own.
-struct Terminal<'a> {
+pub(super) struct Terminal<'a> {
     env: &'a TestEnv,
+    /// Which of them: the server of one that has just ended may still be there.
+    number: usize,
 }
 
 impl<'a> Terminal<'a> {
     /// Runs `command` in a shell, and then leaves the terminal as it is.
-    fn start(env: &'a TestEnv, columns: u32, command: &str) -> Self {
-        let terminal = Self { env };
+    pub(super) fn start(env: &'a TestEnv, columns: u32, command: &str) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let terminal = Self { env, number };
+        // What an earlier one left behind.
+        for file in ["stty-before", "code", "stty-after"] {
+            let _ = fs::remove_file(env.path(file));
+        }
         let shell = format!(
             "stty -a > {0}/stty-before; {command}; echo \"code $?\" > {0}/code; stty -a > {0}/stty-after; sleep 600",
             env.path("").display()
         );
         let (columns, done) = (columns.to_string(), ["new-session", "-d", "-x"]);
-        let arguments = [&done[..], &[&columns, "-y", "40", "/bin/sh", "-c", &shell]].concat();
+        let arguments = [&done[..], &[&columns, "-y", "70", "/bin/sh", "-c", &shell]].concat();
         assert!(terminal.tmux(&arguments).status().expect("tmux").success());
         terminal
     }
 
-    fn tmux(&self, arguments: &[&str]) -> Command {
+    pub(super) fn tmux(&self, arguments: &[&str]) -> Command {
         let mut command = self.env.other("tmux");
         command
             .arg("-S")
-            .arg(self.env.path("tmux.sock"))
+            .arg(self.env.path(&format!("tmux-{}", self.number)))
             .args(["-f", "/dev/null"])
             .args(arguments);
         command
@@ -205,18 +214,18 @@ impl<'a> Terminal<'a> {
         command
     }
 
-    fn ask(&self, arguments: &[&str]) -> String {
+    pub(super) fn ask(&self, arguments: &[&str]) -> String {
         let output = self.tmux(arguments).output().expect("tmux");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// What is on the screen.
-    fn screen(&self) -> String {
+    pub(super) fn screen(&self) -> String {
         self.ask(&["capture-pane", "-p"])
     }
 
     /// Waits until the screen shows this.
-    fn until(&self, text: &str) {
+    pub(super) fn until(&self, text: &str) {
         let begun = Instant::now();
         while !self.screen().contains(text) {
             assert!(
@@ -229,7 +238,7 @@ impl<'a> Terminal<'a> {
     }
 
     /// Waits for the command's end, and returns its exit code.
-    fn end(&self) -> String {
+    pub(super) fn end(&self) -> String {
         let begun = Instant::now();
         loop {
             // Written after the command, and the other after that.
@@ -251,7 +260,7 @@ impl<'a> Terminal<'a> {
 
     /// The terminal is as it was: its settings, a cursor that can be seen, no attribute that stays on, and nothing on the
     /// screen but words.
-    fn is_restored(&self) {
+    pub(super) fn is_restored(&self) {
         let stty = |file| {
             let settings = fs::read_to_string(self.env.path(file)).expect("settings");
             // The first line is about its size.

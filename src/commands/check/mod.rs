@@ -21,7 +21,7 @@ use crate::evaluation::{
 };
 use crate::libnix::{Event, Libnix};
 use crate::plan::Situation;
-use crate::progress::Round;
+use crate::progress::{Round, for_stdout};
 use crate::realise::{query, realise};
 use crate::record::Pin;
 use crate::session::memory;
@@ -265,7 +265,7 @@ impl Output {
 
     fn row(&mut self, session: &Session, row: Row) -> Result<()> {
         match self.format {
-            CheckFormat::Table => say_beside(session, people::row(&row))?,
+            CheckFormat::Table => say_beside(session, for_stdout(&people::row(&row)))?,
             CheckFormat::Jsonl => say_beside(
                 session,
                 serde_json::to_string(&row).context("write JSON")? + "\n",
@@ -286,7 +286,7 @@ impl Output {
         });
         let Self { rows, notes, .. } = &self;
         let text = match self.format {
-            CheckFormat::Table => people::foot(summary, notes),
+            CheckFormat::Table => for_stdout(&people::foot(summary, notes)),
             CheckFormat::Jsonl => json!({ "schema": 1, "summary": summary }).to_string() + "\n",
             CheckFormat::Json => {
                 let document =

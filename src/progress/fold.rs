@@ -1,0 +1,168 @@
+//! Lines for a terminal that is narrower than they are: broken between words, and what goes on stands where the words began.
+//! A pure function; what has no terminal is never folded.
+
+use console::measure_text_width;
+
+/// Terminals that are narrower than this are left to themselves.
+const NARROWEST: usize = 24;
+
+/// What a number stands before.
+const UNITS: [&str; 9] = ["ms", "s", "m", "h", "%", "B", "kB", "MB", "GB"];
+
+/// Breaks the lines of a text that are longer than so many columns; as many as the terminal has, if there is one.
+pub fn fold(text: &str, columns: Option<usize>) -> String {
+    let Some(columns) = columns.filter(|columns| *columns >= NARROWEST) else {
+        return text.to_string();
+    };
+    let mut folded = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (words, end) = match line.strip_suffix('\n') {
+            Some(words) => (words, "\n"),
+            None => (line, ""),
+        };
+        if measure_text_width(words) <= columns || is_excerpt(words) {
+            folded.push_str(words);
+        } else {
+            folded.push_str(&fold_line(words, columns));
+        }
+        folded.push_str(end);
+    }
+    folded
+}
+
+/// Lines of a log, or of a source file with its number: they are shown as they are.
+fn is_excerpt(line: &str) -> bool {
+    let line = line.trim_start();
+    let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    line.starts_with("> ") || after_number.trim_start().starts_with('|')
+}
+
+fn fold_line(line: &str, columns: usize) -> String {
+    let hang = hang(line, columns);
+    let mut folded = String::new();
+    let mut width = 0;
+    let mut rest = line;
+    while !rest.is_empty() {
+        let blank = rest.len() - rest.trim_start_matches(' ').len();
+        let (spaces, after) = rest.split_at(blank);
+        let (word, after) = after.split_at(word(after));
+        rest = after;
+        let wide = measure_text_width(word);
+        // A word that is too long for any line stays where it is, whole for whoever copies it.
+        let breaks = width + blank + wide > columns && width > hang && hang + wide <= columns;
+        if breaks {
+            folded.push('\n');
+            folded.push_str(&" ".repeat(hang));
+            width = hang;
+        } else {
+            folded.push_str(spaces);
+            width += blank;
+        }
+        folded.push_str(word);
+        width += wide;
+    }
+    folded
+}
+
+/// How long the first word of a text is. A number and its unit are one.
+fn word(text: &str) -> usize {
+    let end = text.find(' ').unwrap_or(text.len());
+    unit_after(text, end).map_or(end, |unit| end + 1 + unit)
+}
+
+/// How long the unit is that follows on the number which ends there, if both are what they seem.
+fn unit_after(text: &str, end: usize) -> Option<usize> {
+    let number = text[..end].ends_with(|c: char| c.is_ascii_digit());
+    let next = text[end..].strip_prefix(' ')?.split(' ').next()?;
+    let unit = UNITS.contains(&next.trim_end_matches([',', ';', ')', '.']));
+    (number && unit).then_some(next.len())
+}
+
+/// Where a line goes on: below its last column, as far as that leaves room, or else a little to the right of its beginning.
+/// Times are set to the right, and what is before them is no column.
+fn hang(line: &str, columns: usize) -> usize {
+    let plain = console::strip_ansi_codes(line);
+    let begin = plain.len() - plain.trim_start_matches(' ').len();
+    let mut last = begin + 2;
+    let mut at = begin;
+    while let Some(gap) = plain[at..].find("  ") {
+        let rest = plain[at + gap..].trim_start_matches(' ');
+        let column = measure_text_width(&plain[..plain.len() - rest.len()]);
+        if column > columns / 2 || rest.is_empty() {
+            break;
+        }
+        if unit_after(rest, rest.find(' ').unwrap_or(rest.len())).is_none() {
+            last = column;
+        }
+        at = plain.len() - rest.len();
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folded(text: &str) -> String {
+        fold(text, Some(30))
+    }
+
+    #[test]
+    fn words_are_kept_whole_below_where_they_began() {
+        assert_eq!(
+            folded("web   off  A small web server on port 8088\nshort\n"),
+            "web   off  A small web server\n           on port 8088\nshort\n"
+        );
+        assert_eq!(
+            folded("error: this is what came of what was asked for"),
+            "error: this is what came of\n  what was asked for"
+        );
+        assert_eq!(
+            folded("  - a detail that is longer than that"),
+            "  - a detail that is longer\n    than that"
+        );
+    }
+
+    #[test]
+    fn a_number_stays_with_its_unit() {
+        assert_eq!(
+            folded("the evaluation took all of 12.5 ms, and more"),
+            "the evaluation took all of\n  12.5 ms, and more"
+        );
+        assert_eq!(folded("words of 2"), "words of 2");
+        assert_eq!(
+            folded("1  apply    4.4 s  with all the modules"),
+            "1  apply    4.4 s  with all\n   the modules"
+        );
+    }
+
+    #[test]
+    fn long_words_and_excerpts_stay_as_they_are() {
+        let path = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-system";
+        for line in [
+            format!("system: {path}"),
+            format!("  > {path} is a line of a log"),
+            format!("       7 | {path} is a line of a file"),
+        ] {
+            assert_eq!(folded(&line), line);
+        }
+        assert_eq!(
+            folded(&format!("what is in {path} is kept over there")),
+            format!("what is in {path}\n  is kept over there")
+        );
+        let long = "a b ".repeat(20);
+        assert_eq!(fold(&long, None), long);
+        assert_eq!(fold(&long, Some(10)), long);
+    }
+
+    #[test]
+    fn colours_take_no_room_and_wide_characters_two() {
+        let green = "\u{1b}[32mdone\u{1b}[0m";
+        let line = format!("{green} {green} {green} {green} {green} {green}");
+        assert_eq!(folded(&line), line);
+        assert_eq!(
+            folded("宽宽宽宽宽宽宽宽 宽宽宽宽宽宽宽宽"),
+            "宽宽宽宽宽宽宽宽 宽宽宽宽宽宽宽宽".replace(' ', "\n  ")
+        );
+    }
+}

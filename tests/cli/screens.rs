@@ -1,0 +1,229 @@
+//! What a person sees: each screen on a real terminal of 60, 80 and 200 columns, as golden files have them.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::progress::Terminal;
+use crate::support::{PROGRAM, TestEnv, compare, has, skip};
+
+/// Where lines are folded depends on how long the names of files are.
+const PLACE: usize = "/tmp/runtime-module-123456".len();
+
+/// Bars, and what turns before them.
+static BAR: LazyLock<Regex> = LazyLock::new(|| Regex::new("[━╸─]{3,}").expect("a rule"));
+static SPINNER: LazyLock<Regex> = LazyLock::new(|| Regex::new("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]").expect("a rule"));
+static COUNT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r" *\d+( %| of \d+ built)").expect("a rule"));
+/// A benchmark's figures, and its plot.
+static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r" *[+-]?\b\d[\d.,]*(?: ?(?:ms|s|%)\b| ?%)?(?: ±| \(too few runs to tell\))?")
+        .expect("a rule")
+});
+/// Where these are folded depends on the figures in them.
+static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?s)((?:\n|  hello  ))[+-]?[ \d][^\n]*?(?:runs after|thunks,).*?(our own|calls)")
+        .expect("a rule")
+});
+static PLOT: LazyLock<Regex> = LazyLock::new(|| Regex::new("[ ─▒█]*[▒█][ ─▒█]*").expect("a rule"));
+
+/// Screens of one width, one after the other.
+struct Screens<'a> {
+    env: &'a TestEnv,
+    columns: u32,
+    seen: String,
+}
+
+impl<'a> Screens<'a> {
+    /// Runs the program, and keeps the screen that it leaves.
+    fn show(&mut self, arguments: &str) {
+        let terminal = self.start(arguments);
+        self.end(arguments, &terminal);
+    }
+
+    fn start(&self, arguments: &str) -> Terminal<'a> {
+        Terminal::start(self.env, self.columns, &format!("{PROGRAM} {arguments}"))
+    }
+
+    /// The same, once it has been answered.
+    fn answer(&mut self, arguments: &str, answer: &str) {
+        let terminal = self.start(arguments);
+        terminal.until("[y/N]");
+        let keys = terminal.tmux(&["send-keys", answer, "Enter"]).status();
+        assert!(keys.expect("tmux").success());
+        self.end(arguments, &terminal);
+    }
+
+    fn end(&mut self, arguments: &str, terminal: &Terminal<'_>) {
+        let code = terminal.end();
+        terminal.is_restored();
+        self.keep(&format!("{arguments}  [{code}]"), terminal, |screen| screen);
+    }
+
+    /// Keeps what is on the screen, and looks whether it is whole.
+    fn keep(&mut self, what: &str, terminal: &Terminal<'_>, normalise: impl Fn(String) -> String) {
+        let screen = terminal.screen();
+        let joined = terminal.ask(&["capture-pane", "-p", "-J"]);
+        let screen = self.whole(what, &screen, &joined);
+        let screen = normalise(self.env.normalise(&screen));
+        self.seen += &format!("$ {what}\n{}\n\n", screen.trim_end());
+    }
+
+    /// The rows of a screen, those of one line put together that the terminal itself had to break. That was a word that is
+    /// longer than it is wide, or a line of a file or a log, which is shown as it stands there.
+    fn whole(&self, what: &str, screen: &str, joined: &str) -> String {
+        let columns = self.columns as usize;
+        let mut whole = String::new();
+        let mut rows = screen.lines().peekable();
+        while let Some(row) = rows.next() {
+            whole.push_str(row);
+            let full = row.chars().count() == columns;
+            let cut = rows
+                .peek()
+                .filter(|next| full && joined.contains(&format!("{row}{next}")));
+            let Some(next) = cut else {
+                whole.push('\n');
+                continue;
+            };
+            let begin = row.trim_start();
+            let excerpt = begin.starts_with('>') || begin.contains(" | ");
+            let ends = [row.rsplit(' ').next(), next.split(' ').next()];
+            let word: usize = ends.iter().flatten().map(|part| part.len()).sum();
+            assert!(
+                excerpt || word > columns / 2,
+                "{what}: a line is cut at {columns} columns: {row}"
+            );
+        }
+        whole
+    }
+}
+
+fn screens(test: &str, columns: u32) {
+    if !has(test, "tmux") {
+        return;
+    }
+    let env = TestEnv::fixture().gated().start("box");
+    if env.path("").as_os_str().len().abs_diff(PLACE) > 1 {
+        return skip(
+            test,
+            "temporary folders have longer or shorter names here than in the golden files",
+        );
+    }
+    let mut screens = Screens {
+        env: &env,
+        columns,
+        seen: String::new(),
+    };
+    screens.show("list");
+    screens.show("status");
+    // With bars: in the middle, and at its end.
+    let terminal = screens.start("enable slow hello");
+    terminal.until("waiting");
+    // Which of the builds comes first is up to their hashes.
+    let moment = |screen: String| {
+        let screen = BAR.replace_all(&screen, "<bar>");
+        let screen = COUNT.replace_all(&screen, "<n>$1");
+        SPINNER.replace_all(&screen, "<turning>").into_owned()
+    };
+    // Everything that does not wait at the gate comes to its end first.
+    let mut before = String::new();
+    let mut same = 0;
+    while same < 3 {
+        std::thread::sleep(Duration::from_millis(300));
+        let now = moment(env.normalise(&terminal.screen()));
+        same = if now == before { same + 1 } else { 0 };
+        before = now;
+    }
+    screens.keep("enable slow hello  [in the middle]", &terminal, moment);
+    env.open_gate();
+    screens.end("enable slow hello", &terminal);
+    drop(terminal);
+    screens.show("enable banner --progress plain");
+    screens.show("enable folder --dry-run");
+    screens.show("enable inline");
+    screens.show("disable inline");
+    screens.show("history");
+    screens.show("status");
+    screens.answer("enable settings --ask", "n");
+    screens.answer("enable settings --ask", "y");
+    screens.show("enable settings --confirm 600s --force");
+    screens.show("status");
+    screens.show("confirm");
+    screens.show("enable helo");
+    screens.show("enable type-error");
+    screens.show("enable conflict-a conflict-b");
+    screens.show("enable broken-build");
+    screens.show("enable --dance");
+    screens.show("check hello settings type-error --workers 1");
+    compare(&format!("screens-{columns}"), &screens.seen);
+}
+
+#[test]
+fn screens_of_60_columns() {
+    screens("screens_of_60_columns", 60);
+}
+
+#[test]
+fn screens_of_80_columns() {
+    screens("screens_of_80_columns", 80);
+}
+
+#[test]
+fn screens_of_200_columns() {
+    screens("screens_of_200_columns", 200);
+}
+
+/// Figures differ from run to run, and so does the plot: what is looked at is what stands where, and that all of it fits.
+#[test]
+fn a_benchmark_fits_its_terminal() {
+    let test = "a_benchmark_fits_its_terminal";
+    if !has(test, "tmux") {
+        return;
+    }
+    let env = TestEnv::new();
+    let shape = |screen: String| {
+        let screen = WORDS.replace_all(&screen, "$1<figures>$2");
+        let lines = screen.lines();
+        lines
+            .take_while(|line| !line.contains("warning:"))
+            .map(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                // How many columns there is room for depends on the figures as well.
+                match line.find(" ±") {
+                    Some(_) if words[0] == "median" => "  median  mean ± dev  …\n".into(),
+                    Some(_) => format!("{} {}  <figures>\n", words[0], words[1]),
+                    None => {
+                        let line = PLOT.replace(line, "  <plot>");
+                        format!("{}\n", FIGURE.replace_all(&line, " N").trim_end())
+                    }
+                }
+            })
+            .collect()
+    };
+    let mut seen = String::new();
+    for columns in [60, 80, 200] {
+        let mut screens = Screens {
+            env: &env,
+            columns,
+            seen: String::new(),
+        };
+        let arguments = "bench eval hello -n 2";
+        let terminal = screens.start(arguments);
+        terminal.until("left");
+        let line = terminal.screen();
+        let line = line.lines().find(|line| line.starts_with("bench "));
+        assert!(
+            line.is_some_and(|line| line.contains(" %") && line.chars().count() <= columns as usize),
+            "{line:?}"
+        );
+        assert_eq!(terminal.end(), "code 0");
+        screens.keep(
+            &format!("{arguments}  [{columns} columns]"),
+            &terminal,
+            shape,
+        );
+        seen += &screens.seen;
+    }
+    compare("screens-bench", &seen);
+}

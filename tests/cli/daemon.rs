@@ -1,5 +1,6 @@
 //! The same through a `nix daemon`, as on every NixOS: it builds, we evaluate and activate.
 
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Stdio};
@@ -9,7 +10,7 @@ use unix::sys::signal::{Signal, killpg};
 use unix::unistd::Pid;
 
 use super::traced::Trace;
-use crate::support::{Ran, TestEnv, compare, has, nix};
+use crate::support::{PROGRAM, Ran, Sshd, TestEnv, compare, has, nix, skip};
 
 /// A daemon for the store of one environment.
 struct Daemon {
@@ -18,19 +19,22 @@ struct Daemon {
 }
 
 impl Daemon {
-    /// Starts one; `None` where there is no `nix`.
+    /// Starts one that trusts everyone; `None` where there is no `nix`.
     fn start(test: &str, env: &TestEnv) -> Option<Self> {
+        Self::start_with(test, env, &[("trusted-users", "*")], "")
+    }
+
+    /// Starts one with these settings, which calls ssh with these options.
+    fn start_with(test: &str, env: &TestEnv, settings: &[(&str, &str)], ssh: &str) -> Option<Self> {
         let socket = env.path("daemon.sock");
         let mut command = env.other(nix(test)?);
+        let settings = settings
+            .iter()
+            .flat_map(|(name, value)| ["--option", name, value]);
         command
-            .args([
-                "daemon",
-                "--extra-experimental-features",
-                "nix-command",
-                "--option",
-                "trusted-users",
-                "*",
-            ])
+            .args(["daemon", "--extra-experimental-features", "nix-command"])
+            .args(settings)
+            .env("NIX_SSHOPTS", ssh)
             .env("NIX_STORE_DIR", env.path("store"))
             .env("NIX_STATE_DIR", env.path("state"))
             .env("NIX_LOG_DIR", env.path("log"))
@@ -142,6 +146,187 @@ fn modules_are_checked_through_a_daemon() {
         );
         assert_eq!(row["forked"], name != "ifd", "{name}");
     }
+}
+
+/// Two machines: the daemon of the first gives what it cannot build itself to the second, by ssh. The second has a store of its
+/// own under the same name: it sees it in a mount namespace, and so does nobody else.
+#[test]
+fn a_remote_builder_of_the_daemon_builds_and_is_named() {
+    let test = "a_remote_builder_of_the_daemon_builds_and_is_named";
+    let env = TestEnv::fixture().module(
+        "web",
+        r#"{ pkgs, ... }: {
+  environment.etc.who.source = pkgs.runCommand "faraway" { requiredSystemFeatures = [ "elsewhere" ]; } ''
+    cat PLACE/who > $out
+    echo compiled there
+  '';
+}"#,
+    );
+    let place = env.path("").display().to_string();
+    let place = place.trim_end_matches('/');
+    let env = env.edit("runtime/web.nix", |text| text.replace("PLACE", place));
+    let mut isolated = env.other("unshare");
+    isolated.args(["--mount", "true"]);
+    if !isolated.status().is_ok_and(|status| status.success()) {
+        return skip(test, "there are no mount namespaces here, but for root");
+    }
+    let Some(sshd) = Sshd::start(test, &env) else {
+        return;
+    };
+    let Some(nix) = nix(test) else { return };
+    std::fs::write(env.path("who"), "here\n").expect("written");
+    for folder in ["there/store", "there/state", "store"] {
+        std::fs::create_dir_all(env.path(folder)).expect("a folder");
+    }
+    std::fs::write(env.path("there/who"), "there\n").expect("written");
+    let program = env.path("daemon-there");
+    let script = format!(
+        "#!/bin/sh\nexport NIX_STORE_DIR={place}/store NIX_STATE_DIR={place}/there/state NIX_LOG_DIR={place}/there/log \
+         NIX_CONFIG='extra-system-features = elsewhere'\n\
+         exec unshare --mount sh -c 'mount --bind {place}/there/store {place}/store && \
+         mount --bind {place}/there/who {place}/who && exec {} \"$@\"' sh \"$@\"\n",
+        nix.with_file_name("nix-daemon").display()
+    );
+    std::fs::write(&program, script).expect("written");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let builder = format!(
+        "ssh-ng://127.0.0.1?remote-program={} {}-linux - 1 1 elsewhere elsewhere",
+        program.display(),
+        std::env::consts::ARCH
+    );
+    let settings = [("trusted-users", "*"), ("builders", &builder)];
+    let ssh = format!("-p {} {}", sshd.port, Sshd::options(&env));
+    let Some(daemon) = Daemon::start_with(test, &env, &settings, &ssh) else {
+        return;
+    };
+    let flake = env.flake();
+    daemon
+        .run(&env, &["apply", "--flake", &flake, "--host", "box"])
+        .ok();
+    let ran = daemon
+        .run(&env, &["enable", "web", "--progress", "events", "-L"])
+        .ok();
+    assert_eq!(env.etc("who").as_deref(), Some("there\n"));
+    let events = ran.events();
+    let builds: Vec<_> = events
+        .iter()
+        .filter(|event| event["event"] == "build")
+        .collect();
+    let faraway = builds.iter().find(|event| event["name"] == "faraway");
+    assert_eq!(faraway.expect("it is told")["machine"], "127.0.0.1");
+    // What anybody can build is built here.
+    assert!(
+        builds.len() > 1
+            && builds
+                .iter()
+                .all(|event| event["name"] == "faraway" || event.get("machine").is_none()),
+        "{builds:?}"
+    );
+    assert!(
+        events
+            .iter()
+            .any(|event| event["event"] == "build-line" && event["line"] == "compiled there"),
+        "{}",
+        ran.stderr
+    );
+    let there = std::fs::read_dir(env.path("there/store")).expect("its store");
+    assert!(
+        there
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().ends_with("-faraway")),
+        "it was not built there"
+    );
+    // With the other machine out of reach, nobody can build it: once it is collected here.
+    drop(sshd);
+    daemon.run(&env, &["reset"]).ok();
+    let env = env.edit("runtime/web.nix", |text| {
+        text.replace("compiled", "compiled again")
+    });
+    let enable = [
+        "enable",
+        "web",
+        "--flake",
+        &env.flake(),
+        "--progress",
+        "plain",
+    ];
+    let ran = daemon.run(&env, &enable).ends_with(4);
+    assert!(
+        ran.stderr
+            .contains("hint: this machine cannot build it: a remote builder can"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// A daemon that is root's, a client that is nobody, as on every machine where somebody logs in.
+#[test]
+fn an_ordinary_user_evaluates_and_builds_through_roots_daemon() {
+    let test = "an_ordinary_user_evaluates_and_builds_through_roots_daemon";
+    if !unix::unistd::geteuid().is_root() {
+        return skip(test, "only root can be two users");
+    }
+    if !has(test, "setpriv") {
+        return;
+    }
+    let env = TestEnv::fixture();
+    let Some(daemon) = Daemon::start_with(test, &env, &[("trusted-users", "root")], "") else {
+        return;
+    };
+    let nobody = 65_534;
+    std::fs::set_permissions(env.path(""), std::fs::Permissions::from_mode(0o755)).expect("set");
+    // The machine is theirs, the store is not.
+    for folder in ["root", "home", "cache"] {
+        std::fs::create_dir_all(env.path(folder)).expect("a folder");
+        std::os::unix::fs::chown(env.path(folder), Some(nobody), Some(nobody)).expect("given");
+    }
+    let run = |arguments: &[&str]| {
+        let mut command = env.other("setpriv");
+        command
+            .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
+            .arg(PROGRAM)
+            .args(arguments)
+            .env("RUNTIME_MODULE_STORE", &daemon.url);
+        env.start_running(command).end()
+    };
+    let flake = env.flake();
+    run(&["apply", "--flake", &flake, "--host", "box"]).ok();
+    let outputs = env.outputs();
+    let ran = run(&["enable", "web", "--dry-run"]).ok();
+    assert!(ran.stdout.contains("would be on: web"), "{}", ran.stdout);
+    assert_eq!(outputs, env.outputs(), "a dry run built something");
+    let ran = run(&["enable", "web"]).ok();
+    assert!(
+        ran.stderr.contains("build: unit-web.service\n"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(env.active(), ["web"]);
+    // Theirs is the change, root's the store.
+    let owner = |path: std::path::PathBuf| std::fs::metadata(path).expect("there").uid();
+    assert_eq!(owner(env.root("run/runtime-modules/state.json")), nobody);
+    assert_eq!(owner(env.running()), 0);
+    // A broken build is told as well as to root.
+    let ran = run(&["enable", "broken-build", "--progress", "off"]).ends_with(4);
+    assert!(
+        ran.stderr.contains("> part 41 does not compile"),
+        "{}",
+        ran.stderr
+    );
+    // What is not theirs to set is ignored, and that is said once, though several of our processes have a connection.
+    let restricted = ["enable", "hello", "--option", "sandbox", "true"];
+    let ran = run(&[&restricted[..], &["--option", "timeout", "60"]].concat()).ok();
+    let warnings: Vec<&str> = ran
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("warning:"))
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "warning: ignoring the client-specified setting 'sandbox', because it is a restricted setting and you are not a trusted user"
+        ]
+    );
 }
 
 #[test]

@@ -96,6 +96,9 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
             session.interrupts.detach()?;
             let activated = activator.activate(&request, &session.reporter)?;
             report.activated(activated);
+            if run.confirm.is_some_and(|time| time.is_zero()) {
+                report.unlimited();
+            }
         }
     }
     let printed = fault::step(Point::Report, || report.print(session));

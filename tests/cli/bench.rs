@@ -175,6 +175,17 @@ fn evaluation_is_measured_and_exported() {
     let diff = env.json(&["bench", "diff", &file("a.json"), &file("b.json")]);
     assert_eq!(diff["series"][0]["thunks"], 0);
     assert_eq!(diff["series"][0]["difference"]["verdict"], "too-few");
+    // What only one of them has, and less work than before, are in the document too.
+    let mut other = read_json(&env.path("b.json"));
+    let name = other["series"][0]["name"].take();
+    other["series"][0]["name"] = "something else".into();
+    let counted = &mut other["series"][1]["counters"]["thunks"];
+    *counted = (counted.as_u64().expect("thunks") - 1).into();
+    fs::write(env.path("c.json"), other.to_string()).expect("written");
+    let diff = env.json(&["bench", "diff", &file("a.json"), &file("c.json")]);
+    assert_eq!(diff["onlyOld"], serde_json::json!([name]));
+    assert_eq!(diff["onlyNew"], serde_json::json!(["something else"]));
+    assert_eq!(diff["series"][0]["thunks"], -1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{PROGRAM, Ran, TestEnv, compare, has};
+use crate::support::{PROGRAM, Ran, TestEnv, compare, has, read_json};
 
 /// Runs with a fault injected.
 fn faulty(env: &TestEnv, fault: &str, arguments: &[&str]) -> Ran {
@@ -77,6 +77,38 @@ fn what_waits_to_be_confirmed_is_kept_or_undone() {
         .golden("rollback-unconfirmed");
     assert_eq!(env.active(), ["inline"]);
     env.processes().end();
+}
+
+#[test]
+fn no_confirmation_is_waited_for_where_none_is_wanted() {
+    let env = TestEnv::new();
+    // What a switch puts there has none.
+    let bake = || {
+        let config = env.root("etc/runtime-modules/config.json");
+        let mut baked = read_json(&config);
+        baked["confirm"] = json!("60s");
+        std::fs::remove_file(&config).expect("baked");
+        std::fs::write(&config, baked.to_string()).expect("written");
+    };
+    bake();
+    quiet(&env, &["enable", "inline", "--confirm", "0"])
+        .ok()
+        .golden("enable-confirm-never");
+    assert_eq!(env.state()["pending"], serde_json::Value::Null);
+    quiet(&env, &["confirm"])
+        .ends_with(5)
+        .golden("confirm-nothing");
+    // What the configuration bakes is only passed over for that one.
+    bake();
+    quiet(&env, &["reset"]).ok();
+    assert_eq!(env.state()["pending"]["step"], "confirming");
+    quiet(&env, &["confirm"]).ok();
+    // Nothing that is not done stays.
+    let ran = quiet(&env, &["enable", "inline", "--confirm", "0s", "--dry-run"]).ok();
+    assert!(!ran.stdout.contains("confirmed"), "{}", ran.stdout);
+    for wrong in ["-1", "", "soon", "1.5s"] {
+        quiet(&env, &["enable", "inline", &format!("--confirm={wrong}")]).ends_with(2);
+    }
 }
 
 #[test]

@@ -94,25 +94,22 @@ fn streams_that_are_closed_or_full() {
     let env = TestEnv::new();
     let shell = |line: &str| {
         let mut command = env.other("sh");
-        let line = format!("p() {{ \"$P\" \"$@\"; }}; {line}");
-        command
-            .args(["-c", &line])
-            .env("P", crate::support::PROGRAM);
+        command.args(["-c", line]).env("P", crate::support::PROGRAM);
         env.start_running(command).end()
     };
     // What is asked for is done, whether or not anybody listens.
-    shell("p enable inline >&- 2>&- <&-").ok();
+    shell(r#""$P" enable inline >&- 2>&- <&-"#).ok();
     assert_eq!(env.active(), ["inline"]);
-    shell("p disable inline 2>&-").ok();
-    shell("p enable inline 2>/dev/full >/dev/null").ok();
+    shell(r#""$P" disable inline 2>&-"#).ok();
+    shell(r#""$P" enable inline 2>/dev/full >/dev/null"#).ok();
     assert_eq!(env.active(), ["inline"]);
-    shell("p list | head -n 1 >/dev/null; p list >&-").ok();
-    shell("p enable helo 2>/dev/full").ends_with(2);
-    shell("p list >/dev/full")
+    shell(r#""$P" list | head -n 1 >/dev/null; "$P" list >&-"#).ok();
+    shell(r#""$P" enable helo 2>/dev/full"#).ends_with(2);
+    shell(r#""$P" list >/dev/full"#)
         .ends_with(1)
         .golden("full-stdout");
     // A result that could not be told did happen.
-    shell("p disable inline >/dev/full")
+    shell(r#""$P" disable inline >/dev/full"#)
         .ends_with(1)
         .golden("full-stdout-after-a-change");
     assert_eq!(env.active(), Vec::<String>::new());

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import time
 
@@ -241,7 +242,7 @@ def without_d_bus_it_still_switches(s):
 def a_session_over_ssh_that_is_cut_does_not_stop_the_switch(s):
     prepare_ssh(s)
     for terminal in ("-T", "-tt"):
-        remote = ["ssh", terminal, "-o", "StrictHostKeyChecking=no", "root@127.0.0.1", s.machine.program, "enable", "slow"]
+        remote = ["ssh", terminal, "-o", "StrictHostKeyChecking=no", "root@127.0.0.1", shlex.quote(s.machine.program), "enable", "slow"]
         client = s.machine.start(*remote)
         s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
         # The connection's own process in the server: all that hangs on it is hung up.

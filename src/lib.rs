@@ -138,6 +138,14 @@ fn usage(mut error: clap::Error) -> ExitCode {
         let shown = ContextValue::Strings(shown.collect());
         error.insert(ContextKind::ValidSubcommand, shown);
     }
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::SuggestedArg) {
+        let program = <cli::Cli as clap::CommandFactory>::command();
+        let hidden = program.get_arguments().filter(|one| one.is_hide_set());
+        let mut names = hidden.filter_map(clap::Arg::get_long);
+        if names.any(|name| option.strip_prefix("--") == Some(name)) {
+            error.remove(ContextKind::SuggestedArg);
+        }
+    }
     let asked_for_json =
         std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
     if error.kind() == clap::error::ErrorKind::InvalidUtf8 {

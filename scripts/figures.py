@@ -7,6 +7,7 @@ docs/evidence/tables-*.json, and of docs/reliability.md, made from docs/evidence
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def chosen():
 
 # The tables of docs/benchmarks.md, in their order.
 TABLES = [
-    "jenkins", "grafana", "gotosocial", "jenkins-on-box", "grafana-on-box", "gotosocial-on-box", "generated", "eval", "overrides",
+    "jenkins", "grafana", "gotosocial", "jenkins-on-box", "grafana-on-box", "gotosocial-on-box", "generated", "eval", "compare", "overrides",
     "overrides-toplevel",
 ]
 
@@ -109,7 +110,7 @@ def tables():
         published = any("published" in one for one in result["series"])
         heads = ["", "median", "on CPU", "ratio", *(["published", "its ratio"] if published else []), "thunks", "peak"]
         # The source's store path says nothing to a reader; it is in the samples.
-        title = result["title"].split(", path:")[0]
+        title = re.sub(r"(, )?path:<store>/[^,# ]*", "", result["title"])
         text += f"**{title}** ([samples](evidence/{path.name}))\n\n"
         text += f"| {' | '.join(heads)} |\n|---|{'---:|' * (len(heads) - 1)}\n"
         for one in result["series"]:

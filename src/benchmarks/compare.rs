@@ -63,13 +63,15 @@ pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outc
         .path
         .as_deref()
         .unwrap_or("all that turning modules on evaluates");
+    let hosts = match (first.host(), second.host()) {
+        (one, other) if one == other => format!("host '{one}'"),
+        (one, other) => format!("hosts '{one}' and '{other}'"),
+    };
     let about = About {
         bench: "compare",
         title: format!(
-            "{what}, of host '{}': A is {}, B is {}",
-            first.host(),
-            asked.first,
-            asked.second
+            "{what}, of {hosts}: A is {}, B is {}",
+            asked.first, asked.second
         ),
         flakes: vec![first.record(), second.record()],
         modules: asked.with.clone(),

@@ -184,7 +184,7 @@ fn a_remote_builder_of_the_daemon_builds_and_is_named() {
         "#!/bin/sh\nexport NIX_STORE_DIR={place}/store NIX_STATE_DIR={place}/there/state NIX_LOG_DIR={place}/there/log \
          NIX_CONFIG='extra-system-features = elsewhere'\n\
          exec unshare --mount sh -c 'mount --bind {place}/there/store {place}/store && \
-         mount --bind {place}/there/who {place}/who && exec {} \"$@\"' sh \"$@\"\n",
+         mount --bind {place}/there/who {place}/who && exec \"$0\" \"$@\"' '{}' \"$@\"\n",
         nix.with_file_name("nix-daemon").display()
     );
     std::fs::write(&program, script).expect("written");

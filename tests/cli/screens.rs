@@ -43,7 +43,7 @@ impl<'a> Screens<'a> {
     }
 
     fn start(&self, arguments: &str) -> Terminal<'a> {
-        Terminal::start(self.env, self.columns, &format!("{PROGRAM} {arguments}"))
+        Terminal::start(self.env, self.columns, &format!("'{PROGRAM}' {arguments}"))
     }
 
     /// The same, once it has been answered.

@@ -1,8 +1,10 @@
 //! The processes of one environment, found by the environment that they inherit: nobody can hide by changing parents.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use unix::sys::signal::{Signal, kill};
@@ -11,11 +13,17 @@ use unix::unistd::Pid;
 /// How often they are looked at: to look takes some milliseconds itself, which those who are waited for could use.
 const GLANCE: Duration = Duration::from_millis(12);
 
+/// For how long somebody else's process is taken for that: its number may become another's.
+const MEMORY: Duration = Duration::from_secs(1);
+
 /// The processes that have a path in their environment or command line.
 pub struct Processes {
     place: PathBuf,
     /// Those that were started before are not looked at, in ticks since the boot.
     since: u64,
+    /// Those that are nobody's here, and since when that is remembered. To look at one that is about to end holds up whoever
+    /// waits for it, in the kernel, and many tests look at once.
+    others: Mutex<(Instant, BTreeSet<String>)>,
 }
 
 impl Processes {
@@ -24,6 +32,7 @@ impl Processes {
         Self {
             place: place.to_path_buf(),
             since: started("self").unwrap_or(0),
+            others: Mutex::new((Instant::now(), BTreeSet::new())),
         }
     }
 
@@ -46,6 +55,10 @@ impl Processes {
         let place = self.place.display().to_string();
         let entries = fs::read_dir("/proc").expect("/proc");
         let mut found = Vec::new();
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if others.0.elapsed() > MEMORY {
+            *others = (Instant::now(), BTreeSet::new());
+        }
         for name in entries.map(|entry| {
             entry
                 .expect("an entry")
@@ -54,12 +67,18 @@ impl Processes {
                 .into_owned()
         }) {
             let Ok(pid) = name.parse() else { continue };
-            if name == own || started(&name).is_none_or(|at| at < self.since) {
+            if name == own || others.1.contains(&name) {
+                continue;
+            }
+            if started(&name).is_none_or(|at| at < self.since) {
+                others.1.insert(name);
                 continue;
             }
             let (command, environment) = told(&name);
             if command.contains(&place) || environment.contains(&place) {
                 found.push((Pid::from_raw(pid), command));
+            } else if !environment.is_empty() {
+                others.1.insert(name);
             }
         }
         found

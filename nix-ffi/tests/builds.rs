@@ -573,19 +573,11 @@ fn a_store_serves_many_threads() {
 }
 
 fn a_store_that_cannot_be_opened() {
-    for url in [
-        "no-such-scheme://x",
-        "local?no-such-parameter",
-        "unix:///no/such/socket",
-    ] {
-        let opened = nix_ffi::Store::open(Some(url));
+    for url in ["no-such-scheme://x", "unix:///no/such/socket"] {
         // A daemon is only connected to when it is used.
-        if let Ok(store) = opened {
+        if let Ok(store) = nix_ffi::Store::open(Some(url)) {
             let path = "/nix/store/00000000000000000000000000000000-x";
-            assert!(
-                url == "local?no-such-parameter" || store.is_valid(path).is_err(),
-                "{url}"
-            );
+            assert!(store.is_valid(path).is_err(), "{url}");
         }
     }
 }

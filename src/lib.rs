@@ -11,6 +11,7 @@ mod cache;
 mod checking;
 mod choice;
 mod cli;
+mod clock;
 mod commands;
 mod error;
 mod evaluation;

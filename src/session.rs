@@ -12,7 +12,6 @@ use crate::interrupt::{Exit, Interrupts};
 use crate::libnix::Settings;
 use crate::locations::Locations;
 use crate::progress::{Kind, Reporter, Style};
-use crate::record::Pin;
 
 /// libnix's verbosity at which it says which files it evaluates.
 const TALKATIVE: u8 = 4;
@@ -95,14 +94,6 @@ impl Session {
             allow_import_from_derivation,
             verbosity,
         )
-    }
-
-    /// The same to evaluate what this pin names: of a file nothing is pure.
-    pub fn settings_for(&self, pin: &Pin, settings: Settings) -> Settings {
-        Settings {
-            impure: settings.impure || pin.file.is_some(),
-            ..settings
-        }
     }
 
     /// An evaluator that waits for a request with these settings: the one that was forked off at the start, if it still waits

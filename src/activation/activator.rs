@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::confirm::{Armed, arm, now};
+use super::confirm::{Armed, arm};
 use super::log::Log;
 use super::relay::deaf;
 use super::rooting::{release, root};
@@ -16,6 +16,7 @@ use super::switch::Checks;
 use super::transaction::{Work, open_store};
 use super::{Activated, Answer, Change, Errand, Machine, Profile, Request, preflight, recovery};
 use crate::choice::Allow;
+use crate::clock::now;
 use crate::error::{Failure, describe};
 use crate::fault::{self, Point, step};
 use crate::locations::Locations;

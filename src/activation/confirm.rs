@@ -3,8 +3,6 @@
 //! It is systemd's, and needs none of our processes to live; where systemd does not run it is a process in a session of
 //! its own. It is armed before the switch and once more at its end: whoever dies in between is returned from, too.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::Result;
 
 use super::systemd;
@@ -81,11 +79,4 @@ pub(super) fn disarm(transaction: &str, which: &[Armed], locations: &Locations) 
         let unit = format!("{}.timer", timer(transaction, *armed));
         let _ = systemd::ask("systemctl", &["stop", "--", &unit]);
     }
-}
-
-/// Seconds since 1970.
-pub(super) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs())
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use super::confirm::{Armed, disarm, now};
+use super::confirm::{Armed, disarm};
 use super::log::Log;
 use super::relay::deaf;
 use super::rooting::release;
 use super::switch::Verdict;
 use super::transaction::{Work, entry, open_store};
 use super::{Activated, Errand, Request};
+use crate::clock::now;
 use crate::error::{Failed, Failure};
 use crate::fault::Point;
 use crate::locations::Locations;

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use super::Change;
 use super::activator::own_store_path;
-use super::confirm::now;
+use crate::clock::now;
 use crate::error::Failure;
 use crate::libnix::Store;
 use crate::locations::Locations;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::confirm::{Armed, arm, disarm, now};
+use super::confirm::{Armed, arm, disarm};
 use super::log::Log;
 use super::login::Sessions;
 use super::rooting::release;
@@ -13,6 +13,7 @@ use super::switch::{Checks, Switch, Switched, Verdict};
 use super::verify::{Before, Looked};
 use super::{Activated, Change, Errand, Request, UnitLog, systemd};
 use crate::choice::OnFailedUnits;
+use crate::clock::now;
 use crate::fault::{Point, step};
 use crate::libnix::{Libnix, Settings, Store};
 use crate::locations::Locations;

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Key;
 use super::files::replace;
+use crate::clock::now;
 use crate::evaluation::Evaluated;
 use crate::fault::Point;
 use crate::locations::Locations;
@@ -119,9 +120,7 @@ impl Results {
             parts: key.parts.clone(),
             host: host.into(),
             modules: modules.to_vec(),
-            made: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |time| time.as_secs()),
+            made: now(),
             milliseconds,
             evaluated: Evaluated {
                 counters: Counters::default(),

@@ -5,7 +5,6 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::CommandFactory as _;
 use clap_complete::engine::{
@@ -14,6 +13,7 @@ use clap_complete::engine::{
 
 use super::Cli;
 use crate::baked::Baked;
+use crate::clock::now;
 use crate::error::neutral;
 use crate::evaluation::directory;
 use crate::locations::Locations;
@@ -201,10 +201,7 @@ impl Known {
 
     fn past(&self) -> Vec<CompletionCandidate> {
         let history = read_history(&self.locations).unwrap_or_default();
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |time| time.as_secs());
-        reachable(&history, now)
+        reachable(&history, now())
             .enumerate()
             .filter(|(_, entry)| Some(&entry.to) != self.running.as_ref())
             .map(|(order, entry)| {

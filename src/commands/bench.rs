@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use super::{Printed, Session, say};
+use super::{Printed, Session, document, say};
 use crate::benchmarks::{self, Enough, Exports, Outcome, Rules};
 use crate::cli::{Bench, BenchDiff, Measuring};
 use crate::error::{Failure, neutral};
@@ -78,7 +78,7 @@ fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<(
     session.interrupts.settle();
     session.reporter.finish();
     let text = if session.global.json {
-        serde_json::to_string_pretty(outcome).context("write JSON")? + "\n"
+        document(outcome)?
     } else {
         let size = console::Term::stdout().size_checked();
         let (width, plot) = size.map_or(COLUMNS, |(_, columns)| (columns.into(), columns.into()));
@@ -107,8 +107,7 @@ fn diff(session: &Session, asked: &BenchDiff) -> Result<()> {
     let differences = benchmarks::diff(&asked.old, &asked.new)?;
     session.reporter.finish();
     if session.global.json {
-        let text = serde_json::to_string_pretty(&differences).context("write JSON")?;
-        return say(text + "\n");
+        return say(document(&differences)?);
     }
     say(for_stdout(&harmless(&benchmarks::differences(
         &differences,

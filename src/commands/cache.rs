@@ -1,6 +1,6 @@
 //! `cache`: which results of evaluation are kept, how much they are, and none of them any longer.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde_json::json;
 use super::Session;
 use crate::cache::Results;
 use crate::cli::CacheWhat;
+use crate::clock::{now, seconds};
 use crate::error::{Failure, neutral};
 use crate::progress::{bytes, duration};
 
@@ -34,33 +35,29 @@ pub fn run(session: &Session, what: CacheWhat) -> Result<()> {
             .error(format!("cache: {why}"))
             .hint("--cache names another folder")
     })?;
-    session.reporter.finish();
-    let text = match what {
-        CacheWhat::List => list(&rows(&results), session.global.json),
-        CacheWhat::Stats => stats(&results, &rows(&results), session.global.json),
+    match what {
+        CacheWhat::List => {
+            let rows = rows(&results);
+            let document = json!({ "schema": 1, "results": rows });
+            super::tell(session, &document, |_| list(&rows))
+        }
+        CacheWhat::Stats => super::tell(session, &Stats::of(&results), Stats::human),
         CacheWhat::Clear => {
             let count = results.clear()?;
-            match session.global.json {
-                true => document(&json!({ "schema": 1, "removed": count })),
-                false => format!("{count} removed\n"),
-            }
+            let document = json!({ "schema": 1, "removed": count });
+            super::tell(session, &document, |_| format!("{count} removed\n"))
         }
-    };
-    super::say(text)
+    }
 }
 
 fn rows(results: &Results) -> Vec<Row> {
-    let since = |time: SystemTime| {
-        time.duration_since(UNIX_EPOCH)
-            .map_or(0, |time| time.as_secs())
-    };
     let rows = results.entries().into_iter().map(|(used, entry)| {
         let kept = results.rooted(&entry.key);
         Row {
             host: entry.host,
             modules: entry.modules,
             made: entry.made,
-            used: since(used),
+            used: seconds(used),
             milliseconds: entry.milliseconds,
             toplevel: entry.evaluated.toplevel.map(|toplevel| toplevel.out),
             rooted: kept.is_some(),
@@ -71,20 +68,11 @@ fn rows(results: &Results) -> Vec<Row> {
     rows.collect()
 }
 
-fn document(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).map_or_else(|_| String::new(), |text| text + "\n")
-}
-
-fn list(rows: &[Row], as_json: bool) -> String {
-    if as_json {
-        return document(&json!({ "schema": 1, "results": rows }));
-    }
+fn list(rows: &[Row]) -> String {
     if rows.is_empty() {
         return "nothing is kept\n".into();
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs());
+    let now = now();
     let line = |row: &Row| {
         let modules = if row.modules.is_empty() {
             "no module".into()
@@ -105,22 +93,36 @@ fn list(rows: &[Row], as_json: bool) -> String {
     rows.iter().map(line).collect()
 }
 
-fn stats(results: &Results, rows: &[Row], as_json: bool) -> String {
-    let rooted = rows.iter().filter(|row| row.rooted).count();
-    let kept: u64 = rows.iter().map(|row| row.kept_bytes).sum();
-    if as_json {
-        return document(&json!({
-            "schema": 1,
-            "results": rows.len(),
-            "bytes": results.size(),
-            "rooted": rooted,
-            "keptBytes": kept,
-        }));
+/// How much is kept (`docs/json.md`).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stats {
+    schema: u8,
+    results: usize,
+    bytes: u64,
+    rooted: usize,
+    kept_bytes: u64,
+}
+
+impl Stats {
+    fn of(results: &Results) -> Self {
+        let rows = rows(results);
+        Self {
+            schema: 1,
+            results: rows.len(),
+            bytes: results.size(),
+            rooted: rows.iter().filter(|row| row.rooted).count(),
+            kept_bytes: rows.iter().map(|row| row.kept_bytes).sum(),
+        }
     }
-    format!(
-        "{} results, {}\n{rooted} of them built and kept in the store, {} beyond what the system has\n",
-        rows.len(),
-        bytes(results.size()),
-        bytes(kept)
-    )
+
+    fn human(&self) -> String {
+        let Self {
+            results, rooted, ..
+        } = self;
+        let (bytes, kept) = (bytes(self.bytes), bytes(self.kept_bytes));
+        format!(
+            "{results} results, {bytes}\n{rooted} of them built and kept in the store, {kept} beyond what the system has\n"
+        )
+    }
 }

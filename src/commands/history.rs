@@ -1,14 +1,15 @@
 //! `history`: the transactions of this boot, and which of their states can be returned to. Evaluates nothing.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::Session;
+use crate::clock::now;
 use crate::error::neutral;
 use crate::plan::{Past, Situation};
-use crate::progress::{duration, for_stdout};
+use crate::progress::duration;
 use crate::record::{Entry, read_history};
 
 /// The result (`docs/json.md`).
@@ -51,20 +52,7 @@ pub fn run(session: &Session) -> Result<()> {
         schema: 1,
         transactions: rows.collect(),
     };
-    session.reporter.finish();
-    let text = if session.global.json {
-        serde_json::to_string_pretty(&history).context("write JSON")? + "\n"
-    } else {
-        for_stdout(&human(&history, now))
-    };
-    super::say(text)
-}
-
-/// Seconds since 1970.
-pub fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_secs())
+    super::tell(session, &history, |history| human(history, now))
 }
 
 fn human(history: &History, now: u64) -> String {

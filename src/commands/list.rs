@@ -1,6 +1,6 @@
 //! `list`: the modules there are. Evaluates nothing on a machine whose configuration baked them.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::reach::as_it_is;
@@ -9,7 +9,6 @@ use crate::error::{Failure, neutral};
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::plan::{Situation, Source, is_another_file, source_to_list};
-use crate::progress::for_stdout;
 use crate::record::Pin;
 use crate::registry::{Origin, Registered, description};
 
@@ -51,13 +50,7 @@ pub fn run(session: &Session) -> Result<()> {
         schema: 1,
         modules: rows,
     };
-    session.reporter.finish();
-    let text = if session.global.json {
-        serde_json::to_string_pretty(&list).context("write JSON")? + "\n"
-    } else {
-        for_stdout(&human(&list))
-    };
-    super::say(text)
+    super::tell(session, &list, human)
 }
 
 /// The modules there are: baked, or evaluated.
@@ -72,7 +65,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     let pin = source(session, situation)?;
     let flake = FlakeSource::of(&pin, &session.here);
     let request = Request::of(
-        session.settings_for(&pin, session.settings(true, 1)),
+        session.settings(true, 1),
         flake,
         &pin.host,
         Target::Registry,

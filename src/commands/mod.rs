@@ -22,13 +22,16 @@ mod status;
 
 use std::io::Write as _;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use serde::Serialize;
 
 use crate::activation::Errand;
 use crate::cli::{Cli, Command, Run};
+use crate::clock::now;
 use crate::error::Failure;
 use crate::fault;
 use crate::plan::{Past, Situation, Wish, agree};
+use crate::progress::for_stdout;
 use crate::record::{Step, read_history};
 use crate::session::Session;
 
@@ -97,8 +100,26 @@ fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
         return recover::run(session, "rollback", errand, run.patience);
     }
     let history = read_history(&session.locations)?;
-    let past = Past::find(&history, number, history::now())?;
+    let past = Past::find(&history, number, now())?;
     change::run(session, &Wish::Rollback(Box::new(past)), run)
+}
+
+/// Tells a result: the document, or what it is for people, whose names are harmless already.
+fn tell<T: Serialize>(
+    session: &Session,
+    result: &T,
+    human: impl FnOnce(&T) -> String,
+) -> Result<()> {
+    session.reporter.finish();
+    say(match session.global.json {
+        true => document(result)?,
+        false => for_stdout(&human(result)),
+    })
+}
+
+/// A result as `--json` has it.
+fn document(result: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string_pretty(result).context("write JSON")? + "\n")
 }
 
 /// Tells a result, or a part of one, on stdout.

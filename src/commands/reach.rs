@@ -434,7 +434,6 @@ fn evaluation_request(
     run: &Run,
 ) -> Request {
     let settings = evaluation_settings(&session.global, &session.environment, run);
-    let settings = session.settings_for(pin, settings);
     let flake = FlakeSource::of(pin, &session.here);
     Request {
         modules: modules.to_vec(),

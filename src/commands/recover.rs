@@ -1,7 +1,7 @@
 //! `recover`, `confirm`, and `rollback` of what waits to be confirmed: end a transaction that has not ended. Nothing is
 //! evaluated.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::Session;
@@ -59,7 +59,7 @@ fn print(session: &Session, ended: Ended) -> Result<()> {
     session.interrupts.settle();
     session.reporter.finish();
     let text = if session.global.json {
-        serde_json::to_string_pretty(&ended).context("write JSON")? + "\n"
+        super::document(&ended)?
     } else {
         note(&ended.activation.warnings);
         match ended.error {

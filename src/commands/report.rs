@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::Session;
@@ -11,6 +11,7 @@ use super::reach::Reached;
 use super::recall::Recalled;
 use crate::activation::{Activated, Findings};
 use crate::choice::ProgressStyle;
+use crate::clock::now;
 use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;
 use crate::libnix::Missing;
@@ -200,8 +201,7 @@ impl Report {
         session.reporter.finish();
         let mut out = std::io::stdout().lock();
         let written = if session.global.json {
-            let text = serde_json::to_string_pretty(&self).context("write JSON")?;
-            writeln!(out, "{text}")
+            write!(out, "{}", super::document(&self)?)
         } else {
             // The events told each phase's time; whoever reads them takes each line for one.
             match session.global.progress {
@@ -257,7 +257,7 @@ impl Report {
         let Some(until) = until else {
             return self.words.clone();
         };
-        let left = Duration::from_secs(until.saturating_sub(super::history::now()));
+        let left = Duration::from_secs(until.saturating_sub(now()));
         format!(
             "it is undone in {} unless you confirm it: runtime-module confirm\n",
             duration(left)

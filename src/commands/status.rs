@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
 
 use super::list::is_elsewhere;
 use super::report::Printed;
 use super::{Session, moved};
+use crate::clock::now;
 use crate::error::{Failure, neutral};
 use crate::plan::{Situation, pinned};
-use crate::progress::{duration, for_stdout};
+use crate::progress::duration;
 use crate::record::{Outcome, Pending, Pin, Step, read_history};
 
 /// The result (`docs/json.md`).
@@ -100,13 +101,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         under_way: situation.under_way.clone(),
         last: last(session),
     };
-    session.reporter.finish();
-    let text = if session.global.json {
-        serde_json::to_string_pretty(&status).context("write JSON")? + "\n"
-    } else {
-        for_stdout(&human(&status))
-    };
-    super::say(text)?;
+    super::tell(session, &status, human)?;
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }
@@ -152,7 +147,7 @@ fn human(status: &Status) -> String {
         let words = pending.step.words();
         if pending.step == Step::Confirming {
             let until = pending.confirm_until.unwrap_or(0);
-            let left = Duration::from_secs(until.saturating_sub(super::history::now()));
+            let left = Duration::from_secs(until.saturating_sub(now()));
             let left = duration(left);
             row(
                 "unconfirmed",

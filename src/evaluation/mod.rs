@@ -63,7 +63,7 @@ impl Request {
     /// The host as it is, down to `target`; nothing is measured.
     pub fn of(settings: Settings, flake: FlakeSource, host: &str, target: Target) -> Self {
         Self {
-            settings,
+            settings: flake.settings(settings),
             flake,
             host: host.into(),
             modules: Vec::new(),
@@ -105,6 +105,14 @@ impl FlakeSource {
             overrides: pin.replaced(),
             extra: pin.extra.clone(),
             file: pin.file.clone(),
+        }
+    }
+
+    /// How libnix is opened to evaluate it: of a file nothing is pure.
+    pub fn settings(&self, settings: Settings) -> Settings {
+        Settings {
+            impure: settings.impure || self.file.is_some(),
+            ..settings
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::checking::{Row, Status, Summary};
@@ -166,7 +166,7 @@ pub(super) fn sarif(rows: &[Row]) -> Result<String> {
             "results": rows.iter().filter_map(result).collect::<Vec<_>>(),
         }],
     });
-    Ok(serde_json::to_string_pretty(&document).context("write SARIF")? + "\n")
+    super::super::document(&document)
 }
 
 fn rule(row: &Row) -> String {

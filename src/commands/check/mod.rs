@@ -105,9 +105,10 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
     });
     let workers = args.workers.unwrap_or(processors.min(fitting)).max(1);
     let share = free.map(|bytes| (bytes / (workers as u64 + 1)).max(USUAL));
+    let flake = FlakeSource::of(pin, &session.here);
     Work {
-        settings: session.settings_for(pin, session.settings(false, 0)),
-        flake: FlakeSource::of(pin, &session.here),
+        settings: flake.settings(session.settings(false, 0)),
+        flake,
         source: match &pin.file {
             Some(file) => folder(&file.path),
             None => pin.source.clone(),
@@ -145,12 +146,7 @@ fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Requ
             .iter()
             .map(|name| ModuleRequest::named(name))
             .collect(),
-        ..Request::of(
-            session.settings_for(pin, session.settings(true, 0)),
-            flake,
-            host,
-            Target::Toplevel,
-        )
+        ..Request::of(session.settings(true, 0), flake, host, Target::Toplevel)
     }
 }
 
@@ -291,7 +287,7 @@ impl Output {
             CheckFormat::Json => {
                 let document =
                     json!({ "schema": 1, "results": rows, "summary": summary, "notes": notes });
-                serde_json::to_string_pretty(&document).context("write JSON")? + "\n"
+                super::document(&document)?
             }
             CheckFormat::Junit => formats::junit(rows, summary),
             CheckFormat::Github => people::foot(summary, notes),

@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{PROGRAM, Ran, TestEnv, compare, has, skip};
+use crate::support::{PROGRAM_IN_SHELL, Ran, TestEnv, compare, has, skip};
 
 /// A machine whose switch program runs what [`says`] is to be run.
 fn obedient() -> TestEnv {
@@ -211,7 +211,7 @@ fn mounted(test: &str, env: &TestEnv, mount: &str, arguments: &str) -> Option<Ra
     if !has(test, "unshare") {
         return None;
     }
-    let script = format!("{mount} && exec '{PROGRAM}' {arguments} --progress off");
+    let script = format!("{mount} && exec {PROGRAM_IN_SHELL} {arguments} --progress off");
     let mut command = env.other("unshare");
     command.args(["--mount", "--propagation=private", "sh", "-c", &script]);
     let probe = env.other("unshare").args(["--mount", "true"]).output();

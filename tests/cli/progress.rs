@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{PROGRAM, TestEnv, has};
+use crate::support::{PROGRAM_IN_SHELL, TestEnv, has};
 
 #[test]
 fn plain_lines_are_what_there_is_without_a_terminal() {
@@ -136,7 +136,7 @@ fn bars_have_no_colour_where_none_is_wanted() {
     let env = TestEnv::new();
     let typescript = |colour: bool| {
         let file = env.path("typescript");
-        let command = format!("'{PROGRAM}' enable web --dry-run --progress bars");
+        let command = format!("{PROGRAM_IN_SHELL} enable web --dry-run --progress bars");
         let mut script = env.other("script");
         script
             .args(["-qefc", &command])
@@ -296,7 +296,11 @@ fn bars_are_seen_and_leave_nothing_behind() {
     }
     for columns in [80, 200] {
         let env = TestEnv::fixture().gated().start("box");
-        let terminal = Terminal::start(&env, columns, &format!("'{PROGRAM}' enable slow hello"));
+        let terminal = Terminal::start(
+            &env,
+            columns,
+            &format!("{PROGRAM_IN_SHELL} enable slow hello"),
+        );
         terminal.until("waiting");
         let screen = terminal.screen();
         assert!(
@@ -334,7 +338,8 @@ fn a_check_shows_how_far_it_is_below_its_rows() {
     }
     for columns in [80, 200] {
         let env = TestEnv::new();
-        let command = format!("'{PROGRAM}' check hello endless-loop --workers 2 --timeout 5");
+        let command =
+            format!("{PROGRAM_IN_SHELL} check hello endless-loop --workers 2 --timeout 5");
         let terminal = Terminal::start(&env, columns, &command);
         terminal.until("box with hello");
         terminal.until("2 of 3, 1 at work on box");
@@ -364,7 +369,7 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
     let terminal = Terminal::start(
         &env,
         80,
-        &format!("trap : INT; '{PROGRAM}' enable slow hello"),
+        &format!("trap : INT; {PROGRAM_IN_SHELL} enable slow hello"),
     );
     terminal.until("waiting");
     assert!(
@@ -387,7 +392,7 @@ fn a_resize_in_between_does_no_harm() {
         return;
     }
     let env = TestEnv::fixture().gated().start("box");
-    let terminal = Terminal::start(&env, 200, &format!("'{PROGRAM}' enable slow hello"));
+    let terminal = Terminal::start(&env, 200, &format!("{PROGRAM_IN_SHELL} enable slow hello"));
     terminal.until("waiting");
     assert!(
         terminal

@@ -6,7 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::progress::Terminal;
-use crate::support::{PROGRAM, TestEnv, compare, has, skip};
+use crate::support::{PROGRAM_IN_SHELL, TestEnv, compare, has, skip};
 
 /// Where lines are folded depends on how long the names of files are.
 const PLACE: usize = "/tmp/runtime-module-123456".len();
@@ -43,7 +43,11 @@ impl<'a> Screens<'a> {
     }
 
     fn start(&self, arguments: &str) -> Terminal<'a> {
-        Terminal::start(self.env, self.columns, &format!("'{PROGRAM}' {arguments}"))
+        Terminal::start(
+            self.env,
+            self.columns,
+            &format!("{PROGRAM_IN_SHELL} {arguments}"),
+        )
     }
 
     /// The same, once it has been answered.

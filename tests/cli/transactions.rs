@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{PROGRAM, Ran, TestEnv, compare, has, read_json};
+use crate::support::{PROGRAM, PROGRAM_IN_SHELL, Ran, TestEnv, compare, has, read_json};
 
 /// Runs with a fault injected.
 fn faulty(env: &TestEnv, fault: &str, arguments: &[&str]) -> Ran {
@@ -291,7 +291,7 @@ fn who_is_asked_is_shown_what_will_happen() {
     }
     for (answer, on) in [("n", vec![]), ("y", vec!["web".to_string()])] {
         let file = env.path("typescript");
-        let command = format!("'{PROGRAM}' enable web --ask --progress off");
+        let command = format!("{PROGRAM_IN_SHELL} enable web --ask --progress off");
         let mut script = env.other("script");
         script
             .args(["-qec", &command])

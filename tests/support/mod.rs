@@ -33,6 +33,9 @@ pub use tree::{Tree, copy};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module");
 
+/// The program under test, as a shell finds it: the folder's name may hold a space.
+pub const PROGRAM_IN_SHELL: &str = concat!("'", env!("CARGO_BIN_EXE_runtime-module"), "'");
+
 /// Where the repository is.
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 

@@ -205,26 +205,45 @@ fn told(name: &str) -> (String, String) {
 
 /// Whether a process has begun to end, and still has what it had open (Linux, `kernel/exit.c`: its memory goes first).
 fn is_ending(name: &str) -> bool {
-    const PF_EXITING: u32 = 0x4;
-    let stat = fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat
-        .rsplit_once(") ")
-        .map_or_else(Vec::new, |(_, rest)| rest.split(' ').collect());
-    let flags = fields.get(6).and_then(|flags| flags.parse().ok());
-    let threads = fields.get(17).and_then(|count| count.parse().ok());
+    const PF_EXITING: u64 = 0x4;
+    let Some(stat) = Stat::of(name) else {
+        return false;
+    };
     // Its first thread may be a zombie before the others are.
-    let over = matches!(fields.first(), Some(&("Z" | "X"))) && threads.unwrap_or(0) <= 1;
-    flags.is_some_and(|flags: u32| flags & PF_EXITING != 0) && !over
+    let over = matches!(stat.state(), Some('Z' | 'X')) && stat.number(THREADS).unwrap_or(0) <= 1;
+    let ending = |flags| flags & PF_EXITING != 0;
+    stat.number(FLAGS).is_some_and(ending) && !over
 }
 
-/// The state of a process, as in /proc.
+/// The state of a process.
 fn state_of(pid: Pid) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.chars().next()
+    Stat::of(&pid.to_string())?.state()
 }
 
 /// When a process was started, in ticks since the boot.
-fn started(pid: &str) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+fn started(name: &str) -> Option<u64> {
+    Stat::of(name)?.number(STARTED)
+}
+
+// Numbers in a process's `stat`, counted from its state on (proc(5)).
+const FLAGS: usize = 6;
+const THREADS: usize = 17;
+const STARTED: usize = 19;
+
+/// What the kernel tells of a process in one line, after its name, which may hold anything.
+struct Stat(String);
+
+impl Stat {
+    fn of(name: &str) -> Option<Self> {
+        let line = fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
+        Some(Self(line.rsplit_once(") ")?.1.into()))
+    }
+
+    fn state(&self) -> Option<char> {
+        self.0.chars().next()
+    }
+
+    fn number(&self, place: usize) -> Option<u64> {
+        self.0.split(' ').nth(place)?.parse().ok()
+    }
 }

@@ -5,7 +5,10 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::thread;
 
 use serde_json::json;
 
@@ -84,48 +87,90 @@ fn others(point: &Point) -> Vec<(Role, &'static str)> {
 fn ten_thousand_crashes_by_lot() {
     let Some(runs) = soak(10_000) else { return };
     let evidence = Evidence::of("crashes");
-    let (mut lab, mut lot) = (Lab::new(), Lot(0x9e37_79b9_7f4a_7c15));
+    let found = Mutex::new(Found::default());
+    // More than half of its time a machine waits.
+    let machines = 2 * thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for machine in 0..machines {
+            let (evidence, found) = (&evidence, &found);
+            scope.spawn(move || crash_by_lot(Lot::of(machine), runs, found, evidence));
+        }
+    });
+    let wrong = found.into_inner().expect("what was found").wrong;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What came of crashes by lot.
+#[derive(Default)]
+struct Found {
+    /// Crashes for which nobody was there, and how often each was tried.
+    nobody: BTreeMap<String, usize>,
+    crashes: usize,
+    at: BTreeMap<String, usize>,
+    killed: BTreeMap<&'static str, usize>,
+    wrong: Vec<String>,
+}
+
+/// How often a crash is tried for which nobody comes by: who is there, and when, is a matter of speed too.
+const TRIES: usize = 2;
+
+/// One machine's crashes, until all of them together have had so many.
+fn crash_by_lot(mut lot: Lot, runs: usize, found: &Mutex<Found>, evidence: &Evidence) {
+    let mut lab = Lab::new();
     let points = lab.points();
-    let mut at: BTreeMap<String, usize> = BTreeMap::new();
-    let mut victims: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut done, mut wrong) = (0, Vec::new());
-    while done < runs {
-        let point = &points[lot.of(points.len())];
+    loop {
+        let point = &points[lot.below(points.len())];
         let place = format!(
             "{}@{}:{}",
             point.name,
             // Few points are passed more than once.
-            [1, 1, 1, 1, 2, 3][lot.of(6)],
-            ["before", "after"][lot.of(2)]
+            [1, 1, 1, 1, 2, 3][lot.below(6)],
+            ["before", "after"][lot.below(2)]
         );
-        let (victim, name) = match lot.of(8) {
+        let (victim, name) = match lot.below(8) {
             0..3 => (Victim::Itself, "whoever takes the step"),
             3 => (Victim::All, "all"),
             role => (Victim::Role(Role::ALL[role - 4].0), Role::ALL[role - 4].1),
         };
-        let scenario = lab.scenarios(&point.name)[lot.of(2)].clone();
-        // One that goes wrong spoils the machine, and does not end the run.
-        let met = match catch_unwind(AssertUnwindSafe(|| lab.kill_at(&scenario, &place, victim))) {
-            Ok(met) => met,
-            Err(why) => {
-                wrong.push(said(why.as_ref()));
-                lab = Lab::new();
-                true
-            }
-        };
-        if met {
-            *at.entry(point.name.clone()).or_default() += 1;
-            *victims.entry(name.into()).or_default() += 1;
-            done += 1;
+        let scenario = lab.scenarios(&point.name)[lot.below(2)].clone();
+        let what = format!("{scenario:?} {place} {name}");
+        let tried = found
+            .lock()
+            .expect("what was found")
+            .nobody
+            .get(&what)
+            .copied();
+        if tried >= Some(TRIES) {
+            continue;
         }
-        if met && (done == runs || done % 50 == 0) {
+        // One that goes wrong spoils the machine, and does not end the run.
+        let ended = catch_unwind(AssertUnwindSafe(|| lab.kill_at(&scenario, &place, victim)));
+        if ended.is_err() {
+            lab = Lab::new();
+        }
+        let mut found = found.lock().expect("what was found");
+        if found.crashes == runs {
+            return;
+        }
+        match ended {
+            Ok(true) => {}
+            Ok(false) => {
+                *found.nobody.entry(what).or_default() += 1;
+                continue;
+            }
+            Err(why) => found.wrong.push(said(why.as_ref())),
+        }
+        found.crashes += 1;
+        *found.at.entry(point.name.clone()).or_default() += 1;
+        *found.killed.entry(name).or_default() += 1;
+        if found.crashes == runs || found.crashes.is_multiple_of(50) {
             // Whoever ends the run early has what was found until then.
             evidence.write(&json!({
-                "crashes": done, "atPoint": at, "killed": victims, "inconsistent": wrong.len(), "wrong": wrong,
+                "crashes": found.crashes, "atPoint": found.at, "killed": found.killed,
+                "inconsistent": found.wrong.len(), "wrong": found.wrong,
             }));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// What a panic had to say.
@@ -138,7 +183,12 @@ fn said(why: &(dyn Any + Send)) -> String {
 struct Lot(u64);
 
 impl Lot {
-    fn of(&mut self, many: usize) -> usize {
+    /// Those of one machine.
+    fn of(machine: usize) -> Self {
+        Self(0x9e37_79b9_7f4a_7c15 ^ (machine as u64) << 7)
+    }
+
+    fn below(&mut self, many: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

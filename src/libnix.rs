@@ -18,7 +18,7 @@ use crate::interrupt::Interrupts;
 
 pub use nix_ffi::{
     Activity, BuildResult, Event, ExpectedKind, ForkError, Forked, LockRequest, LockedFlake,
-    Missing, NixError, Position, Progress, Store, fork, fork_child, interrupt, print_to,
+    Missing, NixError, Position, Progress, Store, fork, fork_child, interrupt, print_to, start_git,
     touch_ahead,
 };
 

@@ -9,7 +9,7 @@ use crate::cli::{Environment, Global, Run};
 use crate::error::{Failed, Failure};
 use crate::evaluation::{Memory, Waiting};
 use crate::interrupt::{Exit, Interrupts};
-use crate::libnix::Settings;
+use crate::libnix::{Settings, start_git};
 use crate::locations::Locations;
 use crate::progress::{Kind, Reporter, Style};
 
@@ -48,6 +48,8 @@ impl Session {
                     .dry_run
                     .then(|| evaluation_settings(&global, &environment, run));
                 let memory = memory(&global, &environment);
+                // Here and in the evaluator, which inherits it; it can be done as long as there is one thread.
+                let _ = start_git();
                 Ok::<_, anyhow::Error>((Waiting::fork(memory, settings.clone())?, settings))
             })
             .transpose()?;

@@ -174,3 +174,41 @@ fn a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program() 
     let list = run(&["list"]);
     assert_eq!(counts(&list), [1, 0, 0, 0]);
 }
+
+#[test]
+fn nobody_reads_the_certificates_for_a_tree_in_git() {
+    let name = "nobody_reads_the_certificates_for_a_tree_in_git";
+    if !has(name, "strace") || !has(name, "git") {
+        return;
+    }
+    let env = TestEnv::fixture();
+    let source = env.path("source");
+    for arguments in [&["init", "-q"][..], &["add", "-A", "-f"]] {
+        env.git(&source, arguments);
+    }
+    let flake = format!("git+file://{}?dir=tests/minios", source.display());
+    let certificates = env.path("certificates");
+    fs::write(&certificates, "none").expect("a file");
+    let arguments = ["enable", "hello", "--dry-run", "--json", "--flake", &flake];
+    let traced = |ours: &[&str]| {
+        let mut command = env.other("strace");
+        command
+            .args(["-f", "-qq", "-e", "trace=openat", "-o"])
+            .arg(env.path("trace"))
+            .arg(PROGRAM)
+            .args(arguments)
+            .args(["--host", "box"])
+            .args(ours)
+            .env("SSL_CERT_FILE", &certificates);
+        let ran = env.start_running(command).end().ok();
+        let opened = fs::read_to_string(env.path("trace")).expect("a trace");
+        assert!(opened.contains("/source/.git/"), "git was not looked at");
+        assert!(
+            !opened.contains(&certificates.display().to_string()),
+            "the certificates were read: {ours:?}"
+        );
+        ran.json()["cache"]["hit"] == true
+    };
+    assert!(!traced(&[]), "evaluated");
+    assert!(traced(&[]), "from the cache");
+}

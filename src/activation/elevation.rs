@@ -14,11 +14,12 @@ use crate::choice::Elevate;
 use crate::error::Failure;
 use crate::locations::Locations;
 
-/// The programs that give rights, and how they are to run ours: without a terminal of its own, its stdin and stdout kept.
-const PROGRAMS: [(Elevate, &str, &[&str]); 3] = [
-    (Elevate::Sudo, "sudo", &["--"]),
-    (Elevate::Run0, "run0", &["--pipe", "--background=", "--"]),
-    (Elevate::Doas, "doas", &["--"]),
+/// The programs that give rights, which keep the stdin and stdout of what they run. run0 does so where one of the three is no
+/// terminal; to ask it for that (`--pipe`) ends in a usage error before systemd 257.
+const PROGRAMS: [(Elevate, &str); 3] = [
+    (Elevate::Sudo, "sudo"),
+    (Elevate::Run0, "run0"),
+    (Elevate::Doas, "doas"),
 ];
 
 /// Starts the activator, through a program that gives it rights if it has none and needs them. Says by which program.
@@ -36,9 +37,9 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
             .into());
     }
     let wanted = |program: Elevate| elevate == Elevate::Auto || elevate == program;
-    for (_, program, arguments) in PROGRAMS.iter().filter(|(program, ..)| wanted(*program)) {
+    for (_, program) in PROGRAMS.iter().filter(|(program, _)| wanted(*program)) {
         let mut command = Command::new(program);
-        match spawn(command.args(*arguments).arg(&own).arg("__activate")) {
+        match spawn(command.arg("--").arg(&own).arg("__activate")) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             started => {
                 let child = started.with_context(|| format!("start {program}"))?;

@@ -86,7 +86,7 @@ impl Ingredients {
             options,
             // What an error shows. Errors are not kept.
             show_trace: _,
-            // Nothing impure is kept: see `why_not`.
+            // Nothing impure is kept: see `why_not_with`.
             impure: _,
             search_path: _,
             // Where evaluation may not build, it fails, which nothing in it can catch. Errors are not kept, and results say
@@ -199,22 +199,27 @@ impl Key {
     }
 }
 
-/// Why the result of a request can neither be looked up nor kept, if so.
+/// Why nothing that is evaluated with these settings in force can be looked up or kept, if so: whoever set them, on the
+/// command line, in `nix.conf` or in the environment.
+pub fn why_not_with(settings: &[(String, String)]) -> Option<String> {
+    // One that is not there says nothing.
+    let is = |name: &str, value: &str| {
+        let mut settings = settings.iter();
+        settings.any(|(known, set)| known == name && set == value)
+    };
+    if !is("pure-eval", "true") {
+        return Some("evaluation is impure".into());
+    }
+    if !is("allow-unsafe-native-code-during-evaluation", "false") {
+        return Some("evaluation may run native code".into());
+    }
+    None
+}
+
+/// Why the result of a request can neither be looked up nor kept, if so; see also [`why_not_with`].
 pub fn why_not(request: &Request) -> Option<String> {
     if request.flake.file.is_some() {
         return Some("the source is a file, which may be another one next time".into());
-    }
-    if request.settings.impure {
-        return Some("evaluation is impure".into());
-    }
-    let native = "allow-unsafe-native-code-during-evaluation";
-    if request
-        .settings
-        .options
-        .iter()
-        .any(|(name, value)| name == native && value != "false")
-    {
-        return Some("evaluation may run native code".into());
     }
     if request.extras.iter().any(|extra| extra.path.is_none()) {
         return Some("a module is of another flake".into());

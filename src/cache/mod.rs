@@ -14,7 +14,7 @@ mod results;
 mod roots;
 
 pub use estimate::Estimate;
-pub use key::{Ingredients, Key, may_be_kept, visible, why_not};
+pub use key::{Ingredients, Key, may_be_kept, visible, why_not, why_not_with};
 pub use results::{Entry, Lookup, Results};
 
 /// Which build of this program this is: where it lies, how long it is and when it was written.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::Session;
 use crate::cache::{
     Entry, Ingredients, Key, Lookup, Results, may_be_kept, this_program, visible, why_not,
+    why_not_with,
 };
 use crate::evaluation::{Derivation, Evaluated, Request, SYSTEM_TEXT, lock_text};
 use crate::libnix::{Libnix, libnix_version};
@@ -81,9 +82,12 @@ impl Recall {
     ) -> Result<(Results, Key), String> {
         let results = Results::open(&session.locations)?;
         let brief = |error: anyhow::Error| format!("{error:#}");
+        let settings = libnix.settings_in_force(&request.settings).map_err(brief)?;
+        if let Some(why) = why_not_with(&settings) {
+            return Err(why);
+        }
         self.lock = lock(libnix, request, pin).map_err(brief)?;
         let mut ingredients = Ingredients::new(request, &self.lock, &[SYSTEM_TEXT]);
-        let settings = libnix.settings_in_force(&request.settings).map_err(brief)?;
         self.may_build = !settings
             .iter()
             .any(|(name, value)| name == "allow-import-from-derivation" && value == "false");

@@ -158,9 +158,57 @@ fn what_pure_evaluation_cannot_see_changes_nothing() {
         .env("TZ", "Asia/Tokyo");
     assert_eq!(env.start_running(command).end().ok().json()["drv"], drv);
     fs::write(env.path("outside"), "written").expect("a file outside");
+    let fresh = env.json(&["enable", "hello", "--dry-run", "--no-cache"]);
+    assert_eq!(fresh["drv"], drv);
     let document = dry(&env, &["hello"]);
     assert!(hit(&document));
     assert_eq!(document["drv"], drv);
+}
+
+/// Whoever lets evaluation see what is outside, wherever that is set: nothing is kept, and each run sees it anew.
+#[test]
+fn what_evaluation_may_see_outside_is_never_taken_from_the_cache() {
+    let env = TestEnv::fixture()
+        .module(
+            "hello",
+            "{ lib, ... }: { environment.etc.seen.text = \"${builtins.getEnv \"SEEN\"}${lib.optionalString (builtins ? exec) \"native\"}\"; }",
+        )
+        .start("box");
+    let seen = |value: &str, config: &str, more: &[&str]| {
+        let mut command = env.command(["enable", "hello", "--dry-run", "--json"]);
+        command
+            .args(more)
+            .env("SEEN", value)
+            .env("NIX_CONFIG", config);
+        env.start_running(command).end().ok().json()
+    };
+    let pure = seen("one", "", &[]);
+    assert!(hit(&seen("two", "", &[])), "that cannot be seen");
+    for (config, more) in [
+        ("", &["--impure"][..]),
+        ("", &["--option", "pure-eval", "false"]),
+        ("", &["--impure", "--option", "pure-eval", "false"]),
+    ] {
+        let (one, two) = (seen("one", config, more), seen("two", config, more));
+        assert_eq!(why(&one), "evaluation is impure", "{more:?}");
+        assert!(!hit(&one) && !hit(&two), "{more:?}");
+        assert_ne!(one["drv"], two["drv"], "{more:?}");
+    }
+    // Nor does what nix.conf says of it make evaluation impure: that is for the caller to say.
+    assert_eq!(seen("one", "pure-eval = false", &[])["drv"], pure["drv"]);
+    let native = "allow-unsafe-native-code-during-evaluation";
+    for (config, more) in [
+        (format!("{native} = true"), &[][..]),
+        (String::new(), &["--option", native, "true"]),
+    ] {
+        let document = seen("one", &config, more);
+        assert_eq!(
+            (hit(&document), why(&document).as_str()),
+            (false, "evaluation may run native code")
+        );
+        assert_ne!(document["drv"], pure["drv"]);
+    }
+    assert!(hit(&seen("three", "", &[])), "and what was kept is there");
 }
 
 #[test]

@@ -195,14 +195,8 @@ fn what_is_not_pure_or_not_locked_has_no_key() {
         why_not(&request)
     };
     assert_eq!(why(|_| ()), None);
-    assert!(why(|r| r.settings.impure = true).is_some());
     assert!(why(|r| r.flake.reference = "path:/nix/store/a-source".into()).is_some());
     assert!(why(|r| r.flake.reference = "git+file:///etc/nixos?narHash=x".into()).is_some());
-    let native = |r: &mut Request| {
-        let name = "allow-unsafe-native-code-during-evaluation";
-        r.settings.options.push((name.into(), "true".into()));
-    };
-    assert!(why(native).is_some());
     let of_a_flake = |r: &mut Request| {
         r.extras.push(ExtraRequest {
             path: None,
@@ -210,6 +204,23 @@ fn what_is_not_pure_or_not_locked_has_no_key() {
         });
     };
     assert!(why(of_a_flake).is_some());
+}
+
+#[test]
+fn what_settings_let_evaluation_see_has_no_key() {
+    let why = |pure: &str, native: &str| {
+        why_not_with(&[
+            ("pure-eval".into(), pure.into()),
+            (
+                "allow-unsafe-native-code-during-evaluation".into(),
+                native.into(),
+            ),
+        ])
+    };
+    assert_eq!(why("true", "false"), None);
+    assert!(why("false", "false").is_some());
+    assert!(why("true", "true").is_some());
+    assert!(why_not_with(&[]).is_some(), "what is not known is not so");
 }
 
 #[test]

@@ -268,6 +268,9 @@ pub enum Command {
         transaction: String,
         #[arg(default_value_t = 0)]
         seconds: u64,
+        /// By the timer that was armed at the end of the switch
+        #[arg(long)]
+        after: bool,
     },
     /// What the boot service runs
     #[command(name = "__boot", hide = true)]

@@ -79,9 +79,10 @@ fn run(cli: cli::Cli) -> anyhow::Result<u8> {
         cli::Command::Expire {
             transaction,
             seconds,
+            after,
         } => {
-            let after = std::time::Duration::from_secs(*seconds);
-            activation::expire(&locations, transaction, after).map(|()| 0)
+            let wait = std::time::Duration::from_secs(*seconds);
+            activation::expire(&locations, transaction, wait, *after).map(|()| 0)
         }
         cli::Command::Switched { toplevel } => {
             activation::switched_elsewhere(&locations, toplevel.as_deref()).map(|()| 0)

@@ -12,7 +12,6 @@ use super::confirm::{Armed, arm};
 use super::log::Log;
 use super::relay::deaf;
 use super::rooting::{release, root};
-use super::switch::Checks;
 use super::transaction::{Work, open_store};
 use super::{Activated, Answer, Change, Errand, Machine, Profile, Request, preflight, recovery};
 use crate::choice::Allow;
@@ -122,6 +121,8 @@ fn pending(request: &Request, change: &Change) -> Pending {
         wanted: change.wanted.clone(),
         store: request.store.clone(),
         confirm_until: change.confirm.map(|seconds| now() + seconds),
+        armed_again: false,
+        unchecked: false,
         phases: change.phases.clone(),
     }
 }
@@ -180,8 +181,7 @@ fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
         .iter()
         .any(|objection| objection.allow == Some(Allow::Inhibitors));
     if inhibited || change.allow.contains(&Allow::PreSwitchChecks) {
-        work.checks = Checks::None;
-        work.warn("NIXOS_NO_CHECK=1: none of NixOS's own checks before a switch is made".into());
+        work.leave_checks_out();
     }
     findings
         .warnings

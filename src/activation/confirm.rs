@@ -19,6 +19,13 @@ pub(super) enum Armed {
     After,
 }
 
+impl Armed {
+    /// What tells the process that it starts which timer it was.
+    fn argument(self) -> Option<&'static str> {
+        (self == Self::After).then_some("--after")
+    }
+}
+
 fn timer(transaction: &str, armed: Armed) -> String {
     let which = match armed {
         Armed::Before => "before",
@@ -36,29 +43,31 @@ pub(super) fn arm(
 ) -> Result<()> {
     if !systemd::runs(locations) {
         let seconds = seconds.to_string();
-        in_session(&["__expire", transaction, &seconds], transaction, locations)?;
+        let arguments = ["__expire", transaction, &seconds];
+        let arguments: Vec<&str> = arguments.into_iter().chain(armed.argument()).collect();
+        in_session(&arguments, transaction, locations)?;
         return Ok(());
     }
     let own = own_executable()?;
     let unit = format!("--unit={}", timer(transaction, armed));
     let after = format!("--on-active={seconds}s");
-    let said = systemd::ask(
-        "systemd-run",
-        &[
-            "--quiet",
-            "--no-ask-password",
-            "--collect",
-            "--description=Returns to the previous system unless the new one is confirmed",
-            "--timer-property=AccuracySec=100ms",
-            "--property=OOMPolicy=continue",
-            &unit,
-            &after,
-            "--",
-            &own.to_string_lossy(),
-            "__expire",
-            transaction,
-        ],
-    );
+    let own = own.to_string_lossy();
+    let arguments = [
+        "--quiet",
+        "--no-ask-password",
+        "--collect",
+        "--description=Returns to the previous system unless the new one is confirmed",
+        "--timer-property=AccuracySec=100ms",
+        "--property=OOMPolicy=continue",
+        &unit,
+        &after,
+        "--",
+        &own,
+        "__expire",
+        transaction,
+    ];
+    let arguments: Vec<&str> = arguments.into_iter().chain(armed.argument()).collect();
+    let said = systemd::ask("systemd-run", &arguments);
     said.map(drop).map_err(|why| {
         Failure::Refused
             .error(format!(

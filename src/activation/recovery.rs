@@ -13,7 +13,6 @@ use super::rooting::release;
 use super::switch::Verdict;
 use super::transaction::{Work, entry, open_store};
 use super::{Activated, Errand, Request};
-use crate::clock::now;
 use crate::error::{Failed, Failure};
 use crate::fault::Point;
 use crate::locations::Locations;
@@ -95,6 +94,9 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     } else {
         Step::Returning
     });
+    if pending.unchecked {
+        work.leave_checks_out();
+    }
     let point = if finish { Point::Switch } else { Point::Return };
     let looked = work.switch_to(to, point);
     let outcome = match looked.verdict {
@@ -115,11 +117,6 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         work.advance(Step::Stranded);
         return;
     }
-    disarm(
-        &pending.transaction,
-        &[Armed::Before, Armed::After],
-        work.locations,
-    );
     let leaves = if finish {
         Leaves::Done
     } else {
@@ -146,7 +143,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
             work.state.revision,
         )
     };
-    work.write_down(&ended, leaves);
+    work.write_down(&pending.transaction, &ended, leaves);
     work.activated.revision = work.state.revision;
     work.timed();
 }
@@ -161,12 +158,21 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
             .hint("`runtime-module history` says what became of the last change")
             .into());
     }
+    // What cannot be written down is not kept: the timer goes on, and says so by what it does.
+    let mut kept = work.state.clone();
+    kept.end(Leaves::Done);
+    kept.write(work.locations).map_err(|error| {
+        Failure::Refused
+            .error(format!("confirm: it could not be written down: {error:#}"))
+            .hint("it is undone in time unless you confirm it before: make room in /run, then try again")
+    })?;
     work.settle(Leaves::Done, Outcome::Activated);
     Ok(work.activated)
 }
 
-/// Undoes a transaction that nobody has confirmed. Called by the timer, which knows nothing but its name.
-pub fn expire(locations: &Locations, name: &str, after: Duration) -> Result<()> {
+/// Undoes a transaction that nobody has confirmed. Called by a timer, which knows its name, and whether it was armed `again`,
+/// at the end of the switch. No clock is asked that somebody may set.
+pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
         return Err(Failure::Usage
             .error(format!("no transaction is called '{name}'"))
@@ -174,7 +180,7 @@ pub fn expire(locations: &Locations, name: &str, after: Duration) -> Result<()> 
     }
     let _ = unix::unistd::setsid();
     let _deaf = deaf()?;
-    std::thread::sleep(after);
+    std::thread::sleep(wait);
     let _held = hold(locations, "undo what was not confirmed", PATIENCE)?;
     let state = State::read(locations)?;
     let runs = running(locations);
@@ -182,7 +188,7 @@ pub fn expire(locations: &Locations, name: &str, after: Duration) -> Result<()> 
         return Ok(());
     };
     // The timer that was armed before the switch comes early, where the one after it is armed as well.
-    let due = pending.confirm_until.is_none_or(|until| until <= now() + 1);
+    let due = again || !pending.armed_again;
     if pending.transaction != name || !due || pending.step == Step::Checking {
         return Ok(());
     }
@@ -205,6 +211,9 @@ pub fn expire(locations: &Locations, name: &str, after: Duration) -> Result<()> 
     work.store = Some(open_store(pending.store.as_deref()).context("open the store")?);
     work.log
         .say("it was not confirmed in time: activating the previous system again");
+    if pending.unchecked {
+        work.leave_checks_out();
+    }
     work.advance(Step::Returning);
     let looked = work.switch_to(&from, Point::Return);
     let outcome = match looked.verdict {
@@ -237,13 +246,13 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
         return Ok(());
     }
+    state.end(Leaves::AsBefore);
+    state.write(locations)?;
     disarm(
         &pending.transaction,
         &[Armed::Before, Armed::After],
         locations,
     );
-    state.end(Leaves::AsBefore);
-    state.write(locations)?;
     let why = "the system was switched by other means before it had ended";
     append_history(
         locations,

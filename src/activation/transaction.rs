@@ -60,6 +60,15 @@ impl<'a> Work<'a> {
         self.activated.warnings.push(text);
     }
 
+    /// None of NixOS's own checks is made, now and on the way back: what was allowed once must not keep anybody from that.
+    pub(super) fn leave_checks_out(&mut self) {
+        self.checks = Checks::None;
+        if let Some(pending) = &mut self.state.pending {
+            pending.unchecked = true;
+        }
+        self.warn("NIXOS_NO_CHECK=1: none of NixOS's own checks before a switch is made".into());
+    }
+
     fn note(&mut self, result: Result<()>) {
         if let Err(error) = result {
             self.warn(format!("{error:#}"));
@@ -191,18 +200,24 @@ impl<'a> Work<'a> {
         let armed = step(Point::Arm, || {
             arm(name, Armed::After, seconds, self.locations)
         });
-        if armed.is_ok() {
-            disarm(name, &[Armed::Before], self.locations);
-        }
+        let armed_again = armed.is_ok();
         self.note(armed);
         let phases = self.phases_to_now();
         if let Some(pending) = &mut self.state.pending {
-            pending.confirm_until = Some(until);
+            if armed_again {
+                pending.confirm_until = Some(until);
+            }
+            // Otherwise it is undone when it would have been had the switch taken no time.
+            pending.armed_again = armed_again;
             pending.phases = phases;
+            self.activated.confirm_until = pending.confirm_until;
         }
-        self.activated.confirm_until = Some(until);
         self.state.step(Step::Confirming);
         let written = step(Point::Commit, || self.state.write(self.locations));
+        // As long as the state does not say so, the timer from before the switch is the one that returns.
+        if armed_again && written.is_ok() {
+            disarm(name, &[Armed::Before], self.locations);
+        }
         self.note(written);
         self.timed();
     }
@@ -225,11 +240,6 @@ impl<'a> Work<'a> {
     pub(super) fn settle(&mut self, leaves: Leaves, outcome: Outcome) {
         let phases = self.phases_to_now();
         if let Some(pending) = self.state.pending.clone() {
-            disarm(
-                &pending.transaction,
-                &[Armed::Before, Armed::After],
-                self.locations,
-            );
             self.state.end(leaves);
             let entry = Entry {
                 phases,
@@ -241,19 +251,22 @@ impl<'a> Work<'a> {
                     self.state.revision,
                 )
             };
-            self.write_down(&entry, leaves);
+            self.write_down(&pending.transaction, &entry, leaves);
         }
         self.activated.outcome = outcome;
         self.activated.revision = self.state.revision;
         self.timed();
     }
 
-    /// The state, the history, the wish, the roots. What cannot be written is a warning: the system runs.
-    pub(super) fn write_down(&mut self, entry: &Entry, leaves: Leaves) {
+    /// The state, the history, the wish, the roots, and that `transaction` has ended. What cannot be written is a warning: the
+    /// system runs.
+    pub(super) fn write_down(&mut self, transaction: &str, entry: &Entry, leaves: Leaves) {
         let locations = self.locations;
         let written = step(Point::Commit, || self.state.write(locations));
-        if written.is_err() {
-            self.warn("what runs could not be written down: once it can, `runtime-module recover --finish` does".into());
+        match &written {
+            // Only now: until it is written down that it has ended, the timer is what ends it.
+            Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
+            Err(_) => self.warn("what runs could not be written down: once it can, `runtime-module recover --finish` does".into()),
         }
         self.note(written);
         let added = step(Point::History, || append_history(locations, entry));

@@ -139,8 +139,9 @@ fn change(
             .on_failed_units
             .or(baked.map(|baked| baked.on_failed_units))
             .unwrap_or_default(),
+        // A part of a second is waited for as a whole one: it is not nothing.
         confirm: confirm
-            .map(|time| time.as_secs())
+            .map(|time| time.as_millis().div_ceil(1000) as u64)
             .filter(|seconds| *seconds > 0),
         phases: session.reporter.phases(),
     }

@@ -222,6 +222,12 @@ pub struct Pending {
     /// When it is undone unless it is confirmed before, seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_until: Option<u64>,
+    /// Whether the timer runs that was armed at the end of the switch: then the one from before it undoes nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub armed_again: bool,
+    /// Whether NixOS's own checks are left out, as somebody has allowed: then they are on every way back as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
     /// How long its phases took.
     #[serde(default)]
     pub phases: Phases,

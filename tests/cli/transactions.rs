@@ -1,7 +1,7 @@
 //! What makes a change safe: it can be recovered, confirmed, rolled back, waited for, and refused before anything happens.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -109,6 +109,82 @@ fn no_confirmation_is_waited_for_where_none_is_wanted() {
     for wrong in ["-1", "", "soon", "1.5s"] {
         quiet(&env, &["enable", "inline", &format!("--confirm={wrong}")]).ends_with(2);
     }
+    // Less than a second is not never.
+    let waits = env.state()["pending"].clone();
+    assert!(waits.is_null(), "{waits}");
+    let before = env.running();
+    quiet(&env, &["enable", "conflict-a", "--confirm", "500ms"]).ok();
+    undone(&env, &before);
+}
+
+/// Waits until a system runs again, and nothing is pending.
+fn undone(env: &TestEnv, system: &Path) {
+    let begun = Instant::now();
+    // The switch program replaces the link in two steps: for a moment there is none.
+    let runs = || std::fs::read_link(env.root("run/current-system")).ok();
+    while runs().as_deref() != Some(system) || !env.state()["pending"].is_null() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "it was not undone"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn what_undoes_asks_no_clock_and_is_always_one_of_two_timers() {
+    let env = TestEnv::new();
+    let base = env.running();
+    let expire = |more: &[&str]| {
+        let name = env.state()["pending"]["transaction"].clone();
+        let name = name.as_str().expect("one waits").to_string();
+        quiet(&env, &[&["__expire", &name, "0"], more].concat()).ok();
+    };
+    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
+    let runs = env.running();
+    expire(&[]);
+    assert_eq!(
+        env.running(),
+        runs,
+        "the timer from before the switch comes early"
+    );
+    expire(&["--after"]);
+    assert_eq!(
+        env.running(),
+        base,
+        "that of its end never does, whatever a clock says"
+    );
+    assert!(env.state()["pending"].is_null());
+
+    // The second timer cannot be armed: the first one is the one that undoes, and what is said is when that comes.
+    let ran = faulty(
+        &env,
+        "activator.arm@2:before:eio",
+        &["enable", "inline", "--confirm", "600s", "--json"],
+    );
+    let pending = env.state()["pending"].clone();
+    assert_eq!(pending["step"], "confirming", "{}", ran.text());
+    assert_eq!(
+        ran.json()["activation"]["confirmUntil"],
+        pending["confirmUntil"]
+    );
+    expire(&[]);
+    assert_eq!(env.running(), base);
+    env.processes().end();
+}
+
+#[test]
+fn what_cannot_be_written_down_is_not_kept() {
+    let env = TestEnv::new();
+    let base = env.running();
+    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
+    faulty(&env, "write.state:before:enospc", &["confirm"])
+        .ends_with(5)
+        .golden("confirm-unwritten");
+    assert_eq!(env.state()["pending"]["step"], "confirming");
+    quiet(&env, &["rollback"]).ok();
+    assert_eq!(env.running(), base);
+    env.processes().end();
 }
 
 #[test]
@@ -117,16 +193,7 @@ fn what_nobody_confirms_is_undone_by_itself() {
     let base = env.running();
     quiet(&env, &["enable", "inline", "--confirm", "2s"]).ok();
     assert_ne!(env.running(), base);
-    let begun = Instant::now();
-    // The switch program replaces the link in two steps: for a moment there is none.
-    let runs = || std::fs::read_link(env.root("run/current-system")).ok();
-    while runs().as_ref() != Some(&base) || !env.state()["pending"].is_null() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
-            "it was not undone"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    undone(&env, &base);
     env.processes().wait_to_end();
     env.run(&["status"]).ok().golden("status-not-confirmed");
     assert_eq!(env.active(), Vec::<String>::new());

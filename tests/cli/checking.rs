@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use super::sources::committed;
 use crate::support::{TestEnv, strings};
 
 /// The rows of a run, by modules.
@@ -212,6 +213,109 @@ fn a_baseline_fails_what_grew() {
     env.run(&["check", "hello", "--baseline", &file_name])
         .ends_with(2)
         .golden("check-bad-baseline");
+}
+
+/// What `--changed-since` says of a flake, and how many things are checked.
+fn since(env: &TestEnv, flake: &str, revision: &str, more: &[&str]) -> (String, u64) {
+    let arguments = [
+        "check",
+        "--flake",
+        flake,
+        "--host",
+        "box",
+        "hello",
+        "--json",
+        "--changed-since",
+        revision,
+    ];
+    let document = env.run(&[&arguments, more].concat()).ok().json();
+    let notes = strings(&document["notes"]).join("\n");
+    (
+        notes,
+        document["summary"]["checked"].as_u64().expect("a number"),
+    )
+}
+
+/// How much `check hello` checks: the host alone, and with that module.
+const ALL: u64 = 2;
+
+#[test]
+fn changed_since_a_revision_compares_with_that_revision() {
+    let test = "changed_since_a_revision_compares_with_that_revision";
+    let Some(env) = committed(test) else {
+        return;
+    };
+    let source = env.path("source");
+    let head = || env.git(&source, &["rev-parse", "HEAD"]).trim().to_string();
+    env.git(&source, &["checkout", "-q", "-b", "main"]);
+    env.git(&source, &["branch", "old"]);
+    let old = head();
+    let flake = format!("git+file://{}?dir=tests/minios", source.display());
+    let says = |(said, checked): (String, u64), what: &str, count: u64| {
+        assert!(said.contains(what), "{said}");
+        assert_eq!(checked, count, "{said}");
+    };
+    // What git does not know is no part of the flake.
+    fs::write(source.join("notes"), "untracked\n").expect("written");
+    let nothing = |revision: &str| {
+        let what = format!("nothing that evaluation can see has changed since {revision}");
+        says(since(&env, &flake, revision, &[]), &what, 0);
+    };
+    nothing("old");
+    nothing(&old);
+    // The same tree, and yet nobody knows what evaluation will see: wherever that is set.
+    let impure = "cannot be known: evaluation is impure";
+    says(since(&env, &flake, "old", &["--impure"]), impure, ALL);
+    let set = ["--option", "pure-eval", "false"];
+    says(since(&env, &flake, "old", &set), impure, ALL);
+    // No module reads it, but its tree has another hash, and `self` shows that.
+    fs::write(source.join("README.md"), "A text.\n").expect("written");
+    env.git(&source, &["add", "README.md"]);
+    env.git(&source, &["commit", "-q", "-m", "a text"]);
+    let changed = "changed since old: the source;";
+    says(since(&env, &flake, "old", &[]), changed, ALL);
+    nothing("main");
+    // A change that reaches, however the flake says which revision it is.
+    let module = env.fixture_path("runtime/hello.nix");
+    let text = fs::read_to_string(&module).expect("the module");
+    fs::write(&module, text + "# another one\n").expect("written");
+    env.git(&source, &["commit", "-q", "-a", "-m", "a module"]);
+    let rev = head();
+    for which in [String::new(), "&ref=main".into(), format!("&rev={rev}")] {
+        let flake = format!("{flake}{which}");
+        says(since(&env, &flake, "old", &[]), changed, ALL);
+        let changed = format!("changed since {old}: the source;");
+        says(since(&env, &flake, &old, &[]), &changed, ALL);
+    }
+}
+
+#[test]
+fn nobody_knows_what_an_input_without_a_lock_was() {
+    let Some(env) = committed("nobody_knows_what_an_input_without_a_lock_was") else {
+        return;
+    };
+    let (source, greeting) = (env.path("source"), env.path("greeting"));
+    fs::create_dir(&greeting).expect("a folder");
+    fs::write(greeting.join("text"), "Hello.\n").expect("written");
+    let input = format!(
+        "inputs.greeting = {{ url = \"path:{}\"; flake = false; }};",
+        greeting.display()
+    );
+    let env = env.edit("flake.nix", |text| {
+        text.replace(
+            "  outputs =\n    { self, ... }:",
+            &format!("  {input}\n  outputs =\n    {{ self, ... }}:"),
+        )
+    });
+    env.git(&source, &["commit", "-q", "-a", "-m", "an input"]);
+    let flake = format!("git+file://{}?dir=tests/minios", source.display());
+    fs::write(greeting.join("text"), "Good morning.\n").expect("written");
+    let (said, checked) = since(&env, &flake, "HEAD", &[]);
+    assert!(
+        said.contains("cannot be known: flake.lock does not hold"),
+        "{said}"
+    );
+    assert_eq!(checked, ALL);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Sshd, TestEnv, compare, has, nix};
 
 /// The fixture as a git tree in which all is committed; `None` without git.
-fn committed(test: &str) -> Option<TestEnv> {
+pub fn committed(test: &str) -> Option<TestEnv> {
     let env = TestEnv::fixture();
     if !has(test, "git") {
         return None;

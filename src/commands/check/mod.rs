@@ -2,6 +2,7 @@
 
 mod formats;
 mod people;
+mod since;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -10,15 +11,12 @@ use anyhow::{Context as _, Result};
 use serde_json::json;
 
 use super::{Printed, Session, list, say};
-use crate::cache::Ingredients;
 use crate::checking::{
     Baseline, Combinations, Limits, Pool, Row, Shard, Standing, Status, Summary, Told, Work,
 };
 use crate::cli::{Check, CheckCombinations, CheckFormat};
 use crate::error::{Failure, describe};
-use crate::evaluation::{
-    FlakeSource, Host, ModuleRequest, Request, SYSTEM_TEXT, Target, ToPin, available, evaluate, pin,
-};
+use crate::evaluation::{FlakeSource, ModuleRequest, Request, Target, available, evaluate};
 use crate::libnix::{Event, Libnix};
 use crate::plan::Situation;
 use crate::progress::{Round, for_stdout};
@@ -49,16 +47,11 @@ pub fn run(session: &Session, args: &Check) -> Result<()> {
         notes: Vec::new(),
     };
     if let Some(revision) = &args.changed_since {
-        match changes(session, &pin, revision)? {
-            None => {
-                session.reporter.note(format!(
-                    "nothing that evaluation can see has changed since {revision}"
-                ));
-                return output.end(session, &Summary::default());
-            }
-            Some(what) => session.reporter.note(format!(
-                "changed since {revision}: {what}; every module may be reached by that"
-            )),
+        let reason = since::reason(session, &pin, revision)?;
+        let nothing = || format!("nothing that evaluation can see has changed since {revision}");
+        output.note(session, reason.clone().unwrap_or_else(nothing));
+        if reason.is_none() {
+            return output.end(session, &Summary::default());
         }
     }
     let work = work(session, args, &pin);
@@ -150,41 +143,6 @@ fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Requ
     }
 }
 
-/// What of the ingredients of a result is another one than at a revision; none where nothing is. Which modules a change of
-/// the tree reaches nobody can know without evaluating: any of them may read any file.
-fn changes(session: &Session, pinned: &Pin, revision: &str) -> Result<Option<String>> {
-    if !pinned.url.starts_with("git") {
-        return Err(Failure::Usage
-            .error(format!(
-                "--changed-since {revision}: {} is no git tree",
-                pinned.url
-            ))
-            .hint("name the flake as one: --flake git+file:///…")
-            .into());
-    }
-    let name = if revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        "rev"
-    } else {
-        "ref"
-    };
-    let and = if pinned.url.contains('?') { '&' } else { '?' };
-    let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
-    let what = ToPin {
-        reference: &format!("{}{and}{name}={revision}", pinned.url),
-        shown: &format!("{} at {revision}", pinned.url),
-        base: &session.here,
-        overrides: &[],
-        host: &Host::Named(pinned.host.clone()),
-        of: None,
-    };
-    let before = pin(&libnix, &what)?.0;
-    let key = |pin: &Pin| {
-        Ingredients::new(&request(session, pin, &pin.host, &[]), "", &[SYSTEM_TEXT]).key()
-    };
-    let differences = key(pinned).differences(&key(&before).parts).join(", ");
-    Ok(Some(differences).filter(|differences| !differences.is_empty()))
-}
-
 /// Realises what evaluates.
 struct Builder<'a> {
     session: &'a Session,
@@ -256,6 +214,14 @@ impl Output {
         match self.format {
             CheckFormat::Table => say_beside(session, people::head()),
             _ => Ok(()),
+        }
+    }
+
+    /// Tells at once what a document has at its end.
+    fn note(&mut self, session: &Session, note: String) {
+        match self.format {
+            CheckFormat::Json => self.notes.push(note),
+            _ => session.reporter.note(note),
         }
     }
 

@@ -1,0 +1,204 @@
+//! `--changed-since`: whether evaluation can see another flake now than at a revision of its git tree.
+//!
+//! Takes the flake as it is pinned now and a revision; returns what is another one, or why that cannot be known. Compares the
+//! tree and the locked inputs, under the settings of this run; evaluates nothing.
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::request;
+use crate::cache::{Ingredients, may_be_kept, why_not, why_not_with};
+use crate::commands::Session;
+use crate::error::Failure;
+use crate::evaluation::{FlakeSource, Host, SYSTEM_TEXT, ToPin, percent_encode, pin};
+use crate::libnix::{Event, Libnix, LockedFlake};
+use crate::record::Pin;
+
+/// Parameters of a reference that say which tree of a repository it is.
+const WHICH: [&str; 7] = [
+    "dirtyRev",
+    "dirtyShortRev",
+    "lastModified",
+    "narHash",
+    "ref",
+    "rev",
+    "revCount",
+];
+
+/// Why all is to be checked, in a sentence; none where nothing has changed. Which modules a change of the tree reaches
+/// nobody can know without evaluating: any of them may read any file.
+pub(super) fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<String>> {
+    if !now.url.starts_with("git") {
+        return Err(Failure::Usage
+            .error(format!(
+                "--changed-since {revision}: {} is no git tree",
+                now.url
+            ))
+            .hint("name the flake as one: --flake git+file:///…")
+            .into());
+    }
+    Ok(match differences(session, now, revision)? {
+        Ok(differences) if differences.is_empty() => None,
+        Ok(differences) => Some(format!(
+            "changed since {revision}: {}; every module may be reached by that",
+            differences.join(", ")
+        )),
+        Err(why) => Some(format!(
+            "whether anything has changed since {revision} cannot be known: {why}; all is checked"
+        )),
+    })
+}
+
+/// The ingredients of a result that are other ones at the revision, or why that cannot be known.
+fn differences(
+    session: &Session,
+    now: &Pin,
+    revision: &str,
+) -> Result<Result<Vec<String>, String>> {
+    let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
+    let settings = libnix.settings_in_force(&request(session, now, &now.host, &[]).settings)?;
+    if let Some(why) = why_not_with(&settings) {
+        return Ok(Err(why));
+    }
+    let lock_now = match lock(session, &libnix, now)? {
+        Ok(lock) => lock,
+        Err(why) => return Ok(Err(why)),
+    };
+    let what = ToPin {
+        reference: &at(&now.url, revision),
+        shown: &format!("{} at {revision}", now.url),
+        base: &session.here,
+        overrides: &[],
+        host: &Host::Named(now.host.clone()),
+        of: None,
+    };
+    let (before, locked) = pin(&libnix, &what)?;
+    if let Err(why) = may_be_kept(&locked.lock, locked.lock_changed, &[]) {
+        return Ok(Err(format!("{why}, at {revision}")));
+    }
+    if !is_at(&locked, revision)? {
+        return Ok(Err("that revision is not what was found for it".into()));
+    }
+    let asked = [(now, &lock_now), (&before, &locked.lock)];
+    let mut keys = Vec::new();
+    for (pin, lock) in asked {
+        let request = request(session, pin, &pin.host, &[]);
+        if let Some(why) = why_not(&request) {
+            return Ok(Err(why));
+        }
+        keys.push(Ingredients::new(&request, lock, &[SYSTEM_TEXT]).key());
+    }
+    let other = keys[0].differences(&keys[1].parts);
+    Ok(Ok(other.into_iter().map(String::from).collect()))
+}
+
+/// The lock of what is pinned as evaluation uses it, or why it says too little.
+fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, String>> {
+    if !pin.overrides.is_empty() {
+        return Ok(Err("inputs are replaced".into()));
+    }
+    if !pin.inputs.is_empty() {
+        return Ok(may_be_kept("", true, &[]).map(|()| String::new()));
+    }
+    let flake = FlakeSource::of(pin, &session.here);
+    let locked = libnix.with_evaluator(|evaluator| {
+        let locked = evaluator.lock(&flake.reference, &flake.base_directory, &[])?;
+        Ok(evaluator.read_locked(&locked)?)
+    })?;
+    Ok(may_be_kept(&locked.lock, locked.lock_changed, &[]).map(|()| locked.lock))
+}
+
+/// A reference to the same flake at a revision or branch.
+fn at(url: &str, revision: &str) -> String {
+    let (tree, query) = url.split_once('?').unwrap_or((url, ""));
+    let (tree, of_forge) = match tree.split_once(':') {
+        // Behind owner and repository stands a revision or branch.
+        Some((forge @ ("github" | "gitlab"), path)) => {
+            let path: Vec<&str> = path.split('/').take(2).collect();
+            (format!("{forge}:{}", path.join("/")), true)
+        }
+        _ => (tree.to_string(), false),
+    };
+    let exact = is_exact(revision);
+    let stays = |one: &&str| {
+        let name = one.split_once('=').map_or(*one, |(name, _)| name);
+        // A server is asked for a branch, and the revision is looked for in that.
+        !name.is_empty() && (!WHICH.contains(&name) || name == "ref" && exact && !of_forge)
+    };
+    let mut parameters: Vec<String> = query.split('&').filter(stays).map(String::from).collect();
+    let name = if exact { "rev" } else { "ref" };
+    parameters.push(format!("{name}={}", percent_encode(revision)));
+    format!("{tree}?{}", parameters.join("&"))
+}
+
+/// Whether what was locked is what was asked for.
+fn is_at(locked: &LockedFlake, revision: &str) -> Result<bool> {
+    let attributes: Value =
+        serde_json::from_str(&locked.attributes).context("read the locked reference")?;
+    let text = |name: &str| attributes.get(name).and_then(Value::as_str);
+    Ok(match text("rev") {
+        // A tree that is not committed.
+        None => false,
+        Some(found) if is_exact(revision) => found.eq_ignore_ascii_case(revision),
+        Some(_) => text("ref").is_none_or(|found| found == revision),
+    })
+}
+
+/// Whether it is a revision, and no name.
+fn is_exact(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_revision_takes_the_place_of_whatever_stood_there() {
+        let exact = "0123456789012345678901234567890123456789";
+        for (url, revision, is) in [
+            ("git+file:///g", "old", "git+file:///g?ref=old".to_string()),
+            (
+                "git+file:///g?dir=a&ref=main&shallow=1",
+                "old",
+                "git+file:///g?dir=a&shallow=1&ref=old".into(),
+            ),
+            (
+                "git+file:///g?narHash=x&rev=1&revCount=2&lastModified=3",
+                "a&b",
+                "git+file:///g?ref=a%26b".into(),
+            ),
+            (
+                "git+https://example.org/g?ref=main&rev=1",
+                exact,
+                format!("git+https://example.org/g?ref=main&rev={exact}"),
+            ),
+            ("github:a/b/main", "old", "github:a/b?ref=old".into()),
+            (
+                "github:a/b?dir=c&ref=main",
+                exact,
+                format!("github:a/b?dir=c&rev={exact}"),
+            ),
+        ] {
+            assert_eq!(at(url, revision), is);
+        }
+    }
+
+    #[test]
+    fn another_tree_than_was_asked_for_is_noticed() {
+        let exact = "0123456789012345678901234567890123456789";
+        let is = |attributes: &str, revision: &str| {
+            let locked = LockedFlake {
+                attributes: attributes.into(),
+                ..LockedFlake::default()
+            };
+            is_at(&locked, revision).expect("JSON")
+        };
+        assert!(is(r#"{"rev":"1","ref":"old"}"#, "old"));
+        assert!(is(r#"{"rev":"1"}"#, "old"));
+        assert!(!is(r#"{"rev":"1","ref":"main"}"#, "old"));
+        assert!(!is(r#"{"dirtyRev":"1-dirty"}"#, "old"));
+        assert!(is(&format!(r#"{{"rev":"{exact}","ref":"main"}}"#), exact));
+        assert!(!is(r#"{"rev":"1"}"#, exact));
+    }
+}

@@ -15,7 +15,7 @@ use crate::error::Failure;
 use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::progress::Reporter;
-use crate::record::{Entry, State, Step, holder, read_history};
+use crate::record::{Entry, Outcome, State, Step, holder, read_history};
 use crate::timings::Phase;
 use crate::worker::{greet, receive, send};
 
@@ -145,7 +145,9 @@ fn wait_for_end(locations: &Locations, transaction: &str) {
 /// The record of a transaction that has ended.
 fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
     let history = read_history(locations).unwrap_or_default();
-    let is_it = |entry: &Entry| entry.transaction == transaction;
+    let is_it = |entry: &Entry| {
+        entry.transaction == transaction || entry.ended_by.as_deref() == Some(transaction)
+    };
     history.into_iter().rev().find(is_it)
 }
 
@@ -153,12 +155,31 @@ fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
 pub(super) fn aftermath(locations: &Locations, transaction: &str) -> Answer {
     let log = locations.log(transaction);
     if let Some(entry) = recorded(locations, transaction) {
+        let mut activated = Activated::of(&entry, log);
+        // Whoever was asked to end what had not begun, or was over, has done so.
+        let over = matches!(entry.outcome, Outcome::Unchanged | Outcome::Superseded);
+        if over && entry.transaction != transaction {
+            activated.outcome = Outcome::Activated;
+        }
         return Answer::Done {
-            activated: Box::new(Activated::of(&entry, log)),
+            activated: Box::new(activated),
         };
     }
-    let pending = State::read(locations).ok().and_then(|state| state.pending);
+    let state = State::read(locations).ok();
+    let revision = state.as_ref().map_or(0, |state| state.revision);
+    let pending = state.and_then(|state| state.pending);
     let failed = match pending.filter(|pending| pending.transaction == transaction) {
+        // It runs, and is to be confirmed: only that was not told.
+        Some(pending) if pending.step == Step::Confirming => {
+            let activated = Activated {
+                confirm_until: pending.confirm_until,
+                milliseconds: pending.phases.get(Phase::Activate).unwrap_or(0.0),
+                ..Activated::new(log, revision)
+            };
+            return Answer::Done {
+                activated: Box::new(activated),
+            };
+        }
         Some(pending) if pending.step == Step::Checking => Failure::Refused
             .error("activate: the activator died before it had changed anything")
             .hint("`runtime-module recover` forgets the attempt; then try again"),

@@ -59,6 +59,11 @@ pub(super) fn arm(
         "--description=Returns to the previous system unless the new one is confirmed",
         "--timer-property=AccuracySec=100ms",
         "--property=OOMPolicy=continue",
+        // Who undoes it and is killed, or finds no room, tries again: for an hour.
+        "--property=Restart=on-failure",
+        "--property=RestartSec=10s",
+        "--property=StartLimitIntervalSec=1h",
+        "--property=StartLimitBurst=360",
         &unit,
         &after,
         "--",

@@ -2,7 +2,7 @@
 //! time, somebody else has switched, or the machine has booted since.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -11,18 +11,22 @@ use super::log::Log;
 use super::relay::deaf;
 use super::rooting::release;
 use super::switch::Verdict;
-use super::transaction::{Work, entry, open_store};
+use super::transaction::{Work, entry, leaves, on_the_way_back, open_store, returned};
+use super::verify::Looked;
 use super::{Activated, Errand, Request};
 use crate::error::{Failed, Failure};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::record::{
     Entry, Leaves, Outcome, Pending, State, Step, append_history, create_log, forget_boot, hold,
-    holder, is_transaction, running,
+    holder, is_transaction, no_foreign_switch, running,
 };
 
 /// How long the one that undoes waits for a switch that is under way.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How soon it tries again where another switch was quicker.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The refusal of whatever comes before a transaction has ended.
 pub fn unended(purpose: &str, pending: &Pending) -> Failed {
@@ -82,7 +86,7 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     work.store = Some(open_store(pending.store.as_deref())?);
     super::preflight::whole(&purpose, &work.real(&to))?;
     let wait = Duration::from_millis(work.request.wait);
-    crate::record::no_foreign_switch(work.locations, &purpose, wait)?;
+    no_foreign_switch(work.locations, &purpose, wait)?;
     end_by(&mut work, &pending, &to, finish);
     Ok(work.activated)
 }
@@ -102,12 +106,15 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     let outcome = match looked.verdict {
         Verdict::Well => Outcome::Activated,
         Verdict::UnitsFailed => Outcome::UnitsFailed,
+        Verdict::Superseded => Outcome::Superseded,
         Verdict::Refused | Verdict::Failed => Outcome::Stranded,
     };
     work.activated.outcome = outcome;
     work.activated.explanation = match outcome {
         Outcome::Activated => String::new(),
-        Outcome::UnitsFailed => format!("{}: {}", work.request.purpose, looked.why),
+        Outcome::UnitsFailed | Outcome::Superseded => {
+            format!("{}: {}", work.request.purpose, looked.why)
+        }
         _ => format!(
             "{}: {}; the machine is still between two systems",
             work.request.purpose, looked.why
@@ -117,7 +124,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         work.advance(Step::Stranded);
         return;
     }
-    let leaves = if finish {
+    let leaves = if finish && outcome != Outcome::Superseded {
         Leaves::Done
     } else {
         Leaves::AsBefore
@@ -136,6 +143,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         to: to.to_string(),
         base,
         pin: work.state.pin.clone(),
+        failed_units: work.activated.failed_units.clone(),
         ..entry(
             pending,
             outcome,
@@ -205,8 +213,9 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         fault: None,
     };
     let path: PathBuf = locations.log(&request.transaction);
-    drop(create_log(&path)?);
-    let mut log = Log::open(path)?;
+    // Where there is no room for a log, it is undone without one.
+    let there = path.exists() || create_log(&path).is_ok();
+    let mut log = Log::open(if there { path } else { "/dev/null".into() })?;
     let mut work = Work::new(&request, locations, &mut log, state);
     work.store = Some(open_store(pending.store.as_deref()).context("open the store")?);
     work.log
@@ -215,19 +224,30 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         work.leave_checks_out();
     }
     work.advance(Step::Returning);
-    let looked = work.switch_to(&from, Point::Return);
-    let outcome = match looked.verdict {
-        Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
-        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
+    let looked = undo(&mut work, &from);
+    let outcome = returned(looked.verdict);
+    let why = match looked.verdict {
+        Verdict::Well => "it was not confirmed in time".to_string(),
+        _ => format!("it was not confirmed in time; {}", on_the_way_back(&looked)),
     };
-    work.explain(outcome, "it was not confirmed in time");
-    let leaves = match outcome {
-        Outcome::Returned => Leaves::AsBefore,
-        _ => Leaves::Stranded,
-    };
-    work.settle(leaves, outcome);
+    work.explain(outcome, &why);
+    work.settle(leaves(outcome), outcome);
     log.close();
     Ok(())
+}
+
+/// Activates what ran before, once nobody else switches: this is tried by itself, and by nobody a second time.
+fn undo(work: &mut Work<'_>, from: &str) -> Looked {
+    let begun = Instant::now();
+    loop {
+        // One that never ends is the switch program's to refuse.
+        let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
+        let looked = work.switch_to(from, Point::Return);
+        if !looked.locked_out || begun.elapsed() >= PATIENCE {
+            return looked;
+        }
+        std::thread::sleep(AGAIN);
+    }
 }
 
 /// Somebody switches to the system `to`. If it is somebody else, what was under way here is over, and must not undo that.

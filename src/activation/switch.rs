@@ -53,6 +53,8 @@ pub(super) enum Verdict {
     Refused,
     /// Broken off or failed; what runs may be half of each.
     Failed,
+    /// Somebody else has switched meanwhile, to neither of the two systems: that is not ours to undo.
+    Superseded,
 }
 
 /// What of NixOS's own checks the switch program makes.
@@ -227,9 +229,10 @@ impl Switched {
         }
     }
 
-    /// Whether nothing was changed, as far as the program and what runs say.
+    /// Whether nothing was changed, as far as the program and what runs say. One that was locked out has changed nothing,
+    /// whatever runs: that was whoever has the lock.
     fn changed_nothing(&self, changed: bool) -> bool {
-        !self.begun && !changed
+        !self.begun && (!changed || self.locked)
     }
 
     /// What it amounts to, given whether the running system is another one than before.

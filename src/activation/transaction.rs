@@ -31,6 +31,10 @@ pub(super) struct Work<'a> {
     pub(super) state: State,
     pub(super) store: Option<Store>,
     pub(super) checks: Checks,
+    /// What was so before the first switch: that is what the way back is held against as well.
+    before: Option<Before>,
+    /// Units that failed because of the first switch.
+    broken: Vec<String>,
     /// What comes of it.
     pub(super) activated: Activated,
     begun: Instant,
@@ -51,6 +55,8 @@ impl<'a> Work<'a> {
             state,
             store: None,
             checks: Checks::All,
+            before: None,
+            broken: Vec::new(),
             begun: Instant::now(),
         }
     }
@@ -91,6 +97,7 @@ impl<'a> Work<'a> {
         let outcome = match looked.verdict {
             Verdict::Well => Outcome::Activated,
             Verdict::Refused => Outcome::Unchanged,
+            Verdict::Superseded => Outcome::Superseded,
             Verdict::UnitsFailed
                 if change.on_failed_units == OnFailedUnits::Keep || change.from.is_none() =>
             {
@@ -117,7 +124,7 @@ impl<'a> Work<'a> {
 
     /// Runs the switch program of a system, and looks at what comes of it.
     pub(super) fn switch_to(&mut self, to: &str, point: Point) -> Looked {
-        let before = Before::look(self.locations);
+        let before = self.before(point);
         let since = now();
         let switched = step(point, || -> Result<Switched> {
             let switch = Switch::prepare(&self.real(to), self.checks, self.log, self.locations);
@@ -129,9 +136,10 @@ impl<'a> Work<'a> {
             self.advance(Step::Verifying);
         }
         let looked = step(Point::Verify, || -> Result<Looked> {
-            Ok(before.compare(&switched, to, self.locations))
+            Ok(before.compare(&switched, to, &self.broken, self.locations))
         });
         let looked = looked.unwrap_or_else(|error| Looked::failed(&error));
+        self.broken.extend(looked.failed.iter().cloned());
         // Of a way back that was not asked for, what made it necessary is of more interest.
         if point == Point::Switch || matches!(self.request.errand, Errand::Recover { .. }) {
             self.activated.status = switched.status;
@@ -143,6 +151,15 @@ impl<'a> Work<'a> {
         }
         self.activated.warnings.extend(looked.warnings.clone());
         looked
+    }
+
+    /// What was so before a switch. Units that the first one broke had not failed before, so they have not after the second.
+    fn before(&mut self, point: Point) -> Before {
+        let now = Before::look(self.locations);
+        match &self.before {
+            Some(first) if point == Point::Return => now.with_failed(first),
+            _ => self.before.insert(now).clone(),
+        }
     }
 
     fn last_words(&mut self, units: &[String], since: u64) {
@@ -164,13 +181,10 @@ impl<'a> Work<'a> {
         self.advance(Step::Returning);
         self.log.say("activating the previous system again");
         let looked = self.switch_to(from, Point::Return);
-        match looked.verdict {
-            Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
-            Verdict::Refused | Verdict::Failed => {
-                self.warn(format!("on the way back: {}", looked.why));
-                Outcome::Stranded
-            }
+        if looked.verdict != Verdict::Well {
+            self.warn(on_the_way_back(&looked));
         }
+        returned(looked.verdict)
     }
 
     /// Says what an outcome means.
@@ -244,6 +258,8 @@ impl<'a> Work<'a> {
             let entry = Entry {
                 phases,
                 failed_units: self.activated.failed_units.clone(),
+                ended_by: Some(self.request.transaction.clone())
+                    .filter(|name| *name != pending.transaction),
                 ..entry(
                     &pending,
                     outcome,
@@ -284,8 +300,26 @@ impl<'a> Work<'a> {
     }
 }
 
+/// What a switch to the previous system amounts to.
+pub(super) fn returned(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
+        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
+        Verdict::Superseded => Outcome::Superseded,
+    }
+}
+
+/// What was not well on it, for people.
+pub(super) fn on_the_way_back(looked: &Looked) -> String {
+    let units = match looked.failed.as_slice() {
+        [] => String::new(),
+        units => format!(": {}", units.join(", ")),
+    };
+    format!("on the way back: {}{units}", looked.why)
+}
+
 /// How an outcome leaves the state.
-fn leaves(outcome: Outcome) -> Leaves {
+pub(super) fn leaves(outcome: Outcome) -> Leaves {
     match outcome {
         Outcome::Activated | Outcome::UnitsFailed => Leaves::Done,
         Outcome::Unchanged | Outcome::Returned | Outcome::Superseded => Leaves::AsBefore,
@@ -303,6 +337,7 @@ pub(super) fn entry(
     Entry {
         revision,
         transaction: pending.transaction.clone(),
+        ended_by: None,
         purpose: pending.purpose.clone(),
         time: now(),
         modules: pending.wanted.clone(),

@@ -13,6 +13,7 @@ use crate::record::running;
 const FAILED: &str = "failed,auto-restart";
 
 /// What was so before the switch.
+#[derive(Clone)]
 pub(super) struct Before {
     running: Option<String>,
     failed: BTreeSet<String>,
@@ -29,6 +30,8 @@ pub(super) struct Looked {
     pub(super) failed: Vec<String>,
     /// What changes nothing about the verdict.
     pub(super) warnings: Vec<String>,
+    /// Whether it was another switch that kept this one from beginning.
+    pub(super) locked_out: bool,
 }
 
 impl Looked {
@@ -39,6 +42,7 @@ impl Looked {
             why: format!("look at what runs: {error:#}"),
             failed: Vec::new(),
             warnings: Vec::new(),
+            locked_out: false,
         }
     }
 }
@@ -55,16 +59,28 @@ impl Before {
         }
     }
 
-    /// Looks again, after it: is it `expected` that runs, and what has failed?
+    /// The same with what had failed before something else.
+    pub(super) fn with_failed(self, earlier: &Self) -> Self {
+        Self {
+            failed: earlier.failed.clone(),
+            ..self
+        }
+    }
+
+    /// Looks again, after it: is it `expected` that runs, and what has failed? Units that are `broken` already are as good as
+    /// touched.
     pub(super) fn compare(
         &self,
         switched: &Switched,
         expected: &str,
+        broken: &[String],
         locations: &Locations,
     ) -> Looked {
         let runs = running(locations);
         let now = self.systemd.then(|| systemd::units("failed")).flatten();
-        self.judge(switched, expected, runs, now.unwrap_or_default())
+        let mut switched = switched.clone();
+        switched.touched.extend_from_slice(broken);
+        self.judge(&switched, expected, runs, now.unwrap_or_default())
     }
 
     fn judge(
@@ -80,7 +96,18 @@ impl Before {
             why: switched.explanation(changed),
             failed: Vec::new(),
             warnings: Vec::new(),
+            locked_out: switched.locked && !switched.begun,
         };
+        if let Some(third) = runs
+            .as_deref()
+            .filter(|_| changed && runs.as_deref() != Some(expected))
+            && looked.verdict != Verdict::Refused
+        {
+            looked.why =
+                format!("another switch has activated {third} meanwhile, which is left as it is");
+            looked.verdict = Verdict::Superseded;
+            return looked;
+        }
         if !matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) {
             return looked;
         }
@@ -198,6 +225,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_change_has_broken_had_not_failed_before_the_way_back_either() {
+        let first = before(&["old.service"]);
+        let way_back = before(&["old.service", "broken.service"]).with_failed(&first);
+        let looked = judge(
+            &way_back,
+            &switched(0, &[], &["broken.service"]),
+            &["old.service", "broken.service"],
+        );
+        assert_eq!(
+            (looked.verdict, looked.failed),
+            (Verdict::UnitsFailed, vec!["broken.service".into()])
+        );
+    }
+
+    #[test]
     fn failed_units_without_a_name_are_failed_units() {
         let looked = judge(&before(&[]), &switched(4, &[], &[]), &[]);
         assert_eq!(
@@ -215,6 +257,13 @@ mod tests {
             Vec::new(),
         );
         assert_eq!(looked.verdict, Verdict::Failed);
+        let third = before(&[]).judge(
+            &switched(3, &[], &[]),
+            "/new",
+            Some("/third".into()),
+            Vec::new(),
+        );
+        assert_eq!(third.verdict, Verdict::Superseded);
         assert!(
             looked.why.ends_with("but /old is what runs"),
             "{}",

@@ -121,6 +121,7 @@ pub const TABLE: &[Row] = &[
     row(Refused, "… waits to be confirmed", "A change is active, and returns by itself unless it is confirmed.", "`runtime-module confirm` keeps it, `runtime-module rollback` undoes it."),
     row(Refused, "… has not ended: …", "A transaction was interrupted, and nothing else is begun before it is ended.", "`runtime-module recover` returns; with `--finish` it goes on."),
     row(Refused, "nothing was interrupted", "There is nothing to recover.", "`runtime-module status` says what is on."),
+    row(Refused, "another switch has activated … meanwhile, which is left as it is", "Somebody else switched while ours ran, to a third system. Undoing that is not ours.", "Look at what runs; then try again."),
     row(Refused, "confirm: it could not be written down: …", "What is not written down is not kept: the timer goes on.", "Make room in /run, then confirm again before it is undone."),
     row(Refused, "nothing waits to be confirmed", "It was confirmed, or has returned already.", "`runtime-module history` says which."),
     row(Refused, "it is not known what ran before", "There is no system to return to.", "`runtime-module recover --finish` activates what was to run."),

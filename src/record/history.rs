@@ -24,6 +24,9 @@ pub struct Entry {
     pub revision: u64,
     /// Its name.
     pub transaction: String,
+    /// The request that ended it, where that is not its own: one to confirm or to recover it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<String>,
     /// What it did, for people.
     #[serde(default)]
     pub purpose: String,

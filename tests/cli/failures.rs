@@ -86,10 +86,6 @@ fn a_switch_program_that_fails_after_it_has_changed_something() {
         ("77", "say 'something else'; exit 77"),
         ("101", "say \"thread 'main' panicked\"; exit 101"),
         ("killed", "kill -9 $$"),
-        (
-            "elsewhere",
-            "ln -sfn /nix/store/another \"$root/run/current-system\"; exit 0",
-        ),
     ] {
         // Once: the way back is free.
         says(&env, "late", &format!("rm \"$root/late\"; {script}"));
@@ -97,6 +93,30 @@ fn a_switch_program_that_fails_after_it_has_changed_something() {
             .ends_with(6)
             .golden(&format!("switch-after-{name}"));
         is_as_before(&env, &base);
+    }
+}
+
+#[test]
+fn what_somebody_else_switches_to_meanwhile_is_left_as_it_is() {
+    for (when, script, name) in [
+        ("late", "exit 0", "switch-after-elsewhere"),
+        ("late", "exit 3", "switch-failed-elsewhere"),
+        // Whoever has the lock is the one that switches.
+        (
+            "early",
+            "say 'Could not acquire lock'; exit 11",
+            "switch-before-elsewhere",
+        ),
+    ] {
+        let env = obedient();
+        let switch = "ln -sfn /nix/store/another \"$root/run/current-system\"";
+        says(&env, when, &format!("{switch}; {script}"));
+        quiet(&env, &["enable", "inline"]).ends_with(5).golden(name);
+        let another = Path::new("/nix/store/another");
+        assert_eq!(env.running(), another, "{name}");
+        assert!(env.state()["pending"].is_null(), "{:#}", env.state());
+        let status = env.json(&["status"]);
+        assert_eq!(status["foreign"], true, "{status:#}");
     }
 }
 
@@ -329,6 +349,32 @@ fn whoever_dies_on_the_way_is_told_of() {
         ran.ends_with(code).golden(name);
         assert_eq!(env.active().is_empty(), code != 0, "{fault}");
     }
+}
+
+#[test]
+fn whoever_dies_at_the_end_of_what_ends_another_is_told_of_as_well() {
+    let env = TestEnv::new();
+    let faulty = |fault: &str, arguments: &[&str]| {
+        let mut command = env.command(arguments.iter().chain(&["--progress", "off"]));
+        command.env("RUNTIME_MODULE_FAULT", fault);
+        env.start_running(command).end()
+    };
+    let died = "activator.outcome:before";
+    faulty(died, &["enable", "inline", "--confirm", "600s"])
+        .ok()
+        .golden("activator-died-unconfirmed");
+    faulty(died, &["confirm"])
+        .ok()
+        .golden("activator-died-confirmed");
+    assert_eq!(env.active(), ["inline"]);
+    // Nothing had been changed yet, and that is over.
+    faulty("activator.begin:after", &["reset"]).ends_with(5);
+    faulty(died, &["recover"])
+        .ok()
+        .golden("activator-died-recovered");
+    assert_eq!(env.active(), ["inline"]);
+    assert!(env.state()["pending"].is_null());
+    env.processes().end();
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! for what no fork can do. No more slots are in use at once than there are workers. Here is the loop; `pool/starting.rs` starts what
 //! evaluates, and `pool/hearing.rs` says what follows from what that says.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
@@ -87,6 +87,8 @@ struct Host {
     stage: Stage,
     template: Option<Template>,
     base: Option<Evaluated>,
+    /// The files that modules lie in, from the top of the flake's tree.
+    files: BTreeMap<String, String>,
     queue: VecDeque<usize>,
     running: usize,
     /// Modules that evaluate alone, or were left to others.
@@ -268,6 +270,7 @@ impl Host {
             stage: Stage::Waiting,
             template: None,
             base: None,
+            files: BTreeMap::new(),
             queue: VecDeque::new(),
             running: 0,
             good: Vec::new(),

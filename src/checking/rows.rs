@@ -97,6 +97,9 @@ pub struct Row {
     pub position: Option<Position>,
     /// Files of the flake that the error names.
     pub files: Vec<String>,
+    /// The file of the one module that was added, from the top of the flake's tree; none where it has none, or there are several.
+    #[serde(skip)]
+    pub declared: Option<String>,
     /// Against the baseline: whether the derivation is another one.
     pub changed: Option<bool>,
     /// Against the baseline: counters that are more than they may be.
@@ -144,6 +147,7 @@ impl Row {
             error: None,
             position: None,
             files: Vec::new(),
+            declared: None,
             changed: None,
             regressions: Vec::new(),
         };

@@ -158,6 +158,46 @@ fn each_format_says_it_in_its_own_way() {
 }
 
 #[test]
+fn code_scanning_has_a_place_for_each_result() {
+    let env = TestEnv::fixture()
+        .edit("runtime/a b#%1.nix", |_| {
+            "{ environment.etc.odd.text = throw \"odd\"; }\n".into()
+        })
+        .edit("hosts/box.nix", |text| {
+            text.replace(
+                "inline = {",
+                "odd.module = ../runtime + \"/a b#%1.nix\";\n      inline = {",
+            )
+        })
+        .start("box");
+    let names = ["odd", "assertion", "endless-loop", "broken-build"];
+    let more = ["--build", "--timeout", "3", "--format", "sarif"];
+    let ran = env.run(&[&["check"], &names[..], &more].concat());
+    let ran = ran.ends_with(3);
+    let document: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    let results = document["runs"][0]["results"].as_array().expect("results");
+    let mut places: Vec<String> = results
+        .iter()
+        .map(|result| {
+            let place = &result["locations"][0]["physicalLocation"];
+            let uri = place["artifactLocation"]["uri"].as_str().expect("a place");
+            let line = &place["region"]["startLine"];
+            format!("{} {uri}:{line}", result["ruleId"])
+        })
+        .collect();
+    places.sort();
+    assert_eq!(
+        places,
+        [
+            "\"failed\" tests/minios/runtime/a%20b%23%251.nix:1",
+            "\"failed\" tests/minios/runtime/assertion.nix:1",
+            "\"not-built\" tests/minios/runtime/broken-build.nix:1",
+            "\"timed-out\" tests/minios/runtime/endless-loop.nix:1",
+        ]
+    );
+}
+
+#[test]
 fn shards_do_all_of_it_together_and_nothing_twice() {
     let env = TestEnv::new();
     let names = ["hello", "web", "pair", "users", "settings"];

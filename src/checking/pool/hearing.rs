@@ -64,6 +64,14 @@ impl Pool<'_> {
         if !forked {
             self.drop_template(index);
         }
+        let within = |module: &Registered| {
+            let file = module.file.as_ref()?.strip_prefix(&self.work.source)?;
+            Some((
+                module.name.clone(),
+                file.trim_start_matches('/').to_string(),
+            ))
+        };
+        self.hosts[index].files = registry.iter().filter_map(within).collect();
         let known: Vec<String> = registry.iter().map(|module| module.name.clone()).collect();
         let unknown: Vec<String> = self
             .work
@@ -169,6 +177,9 @@ impl Pool<'_> {
         );
         row.forked = forked;
         row.import_from_derivation |= task.builds;
+        if let [module] = task.modules.as_slice() {
+            row.declared = host.files.get(module).cloned();
+        }
         if row.status != Status::Ok {
             if task.modules.len() > 1 {
                 row.status = conflict(row.status);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::checking::{Row, Status, Summary};
 use crate::error::neutral;
+use crate::evaluation::percent_encode;
 
 /// What is wrong with a row, whole.
 fn whole(row: &Row) -> Option<String> {
@@ -27,7 +28,7 @@ fn whole(row: &Row) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// The places that an error names: file, line and column, where they are known.
+/// The places that an error names: file, line and column, where they are known; else the file of the module.
 fn places(row: &Row) -> Vec<(String, u32, u32)> {
     if let Some(position) = &row.position {
         return vec![(
@@ -36,7 +37,11 @@ fn places(row: &Row) -> Vec<(String, u32, u32)> {
             position.column.max(1),
         )];
     }
-    row.files.iter().map(|file| (file.clone(), 1, 1)).collect()
+    let files = match row.files.is_empty() {
+        true => row.declared.as_slice(),
+        false => &row.files,
+    };
+    files.iter().map(|file| (file.clone(), 1, 1)).collect()
 }
 
 /// JUnit: a suite a host, a case each thing that was checked.
@@ -126,14 +131,21 @@ pub(super) fn github(row: &Row) -> String {
     text
 }
 
-/// SARIF 2.1.0.
-pub(super) fn sarif(rows: &[Row]) -> Result<String> {
+/// SARIF 2.1.0. `top` is the URI of the file that stands for what has no place: code scanning takes no result without one.
+pub(super) fn sarif(rows: &[Row], top: &str) -> Result<String> {
     let result = |row: &Row| -> Option<Value> {
-        let locations: Vec<Value> = places(row)
+        let mut places: Vec<(String, u32, u32)> = places(row)
             .into_iter()
-            .map(|(file, line, column)| {
+            .map(|(file, line, column)| (percent_encode(&file), line, column))
+            .collect();
+        if places.is_empty() {
+            places.push((top.into(), 1, 1));
+        }
+        let locations: Vec<Value> = places
+            .into_iter()
+            .map(|(uri, line, column)| {
                 json!({ "physicalLocation": {
-                    "artifactLocation": { "uri": file, "uriBaseId": "%SRCROOT%" },
+                    "artifactLocation": { "uri": uri, "uriBaseId": "%SRCROOT%" },
                     "region": { "startLine": line, "startColumn": column },
                 } })
             })
@@ -173,5 +185,79 @@ fn rule(row: &Row) -> String {
     match row.status {
         Status::Ok => "regression".into(),
         status => status.word().replace(' ', "-"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row as a run prints it, with this beside.
+    fn row(beside: Value) -> Row {
+        let mut row = json!({
+            "schema": 1, "host": "box", "modules": ["a"], "status": "ok", "drv": null, "sameAsHost": false,
+            "needsReboot": [], "warnings": [], "importFromDerivation": false, "forked": true,
+            "sharedPackages": true, "whyNotShared": null, "milliseconds": 1.0, "bytes": 1,
+            "counters": crate::timings::Counters::default(), "error": null, "position": null, "files": [],
+            "changed": null, "regressions": [],
+        });
+        let fields = row.as_object_mut().expect("an object");
+        fields.extend(beside.as_object().expect("an object").clone());
+        serde_json::from_value(row).expect("a row")
+    }
+
+    #[test]
+    fn every_result_has_a_place() {
+        let error = json!({ "kind": "evaluation", "message": "x", "details": [], "hints": [] });
+        let statuses = [
+            "failed",
+            "conflict",
+            "timed-out",
+            "too-large",
+            "died",
+            "not-built",
+        ];
+        let mut rows: Vec<Row> = statuses
+            .iter()
+            .map(|status| row(json!({ "status": status, "error": error })))
+            .collect();
+        let grew = json!({ "regressions": [{ "counter": "thunks", "before": 1, "now": 2 }] });
+        rows.push(row(grew.clone()));
+        rows.push(Row {
+            declared: Some("runtime/a b#1.nix".into()),
+            ..row(grew)
+        });
+        rows.push(row(json!({
+            "status": "failed", "error": error,
+            "position": { "file": "ü:%.nix", "line": 3, "column": 0 },
+        })));
+        rows.push(row(json!({})));
+        let text = sarif(&rows, "hosts/flake.nix").expect("JSON");
+        let document: Value = serde_json::from_str(&text).expect("JSON");
+        let results = document["runs"][0]["results"].as_array().expect("results");
+        let told: Vec<String> = results
+            .iter()
+            .map(|result| {
+                let place = &result["locations"][0]["physicalLocation"];
+                let (uri, region) = (&place["artifactLocation"]["uri"], &place["region"]);
+                let uri = uri.as_str().expect("a place");
+                let (line, column) = (&region["startLine"], &region["startColumn"]);
+                format!("{} {uri}:{line}:{column}", result["ruleId"])
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "\"failed\" hosts/flake.nix:1:1",
+                "\"conflict\" hosts/flake.nix:1:1",
+                "\"timed-out\" hosts/flake.nix:1:1",
+                "\"too-large\" hosts/flake.nix:1:1",
+                "\"died\" hosts/flake.nix:1:1",
+                "\"not-built\" hosts/flake.nix:1:1",
+                "\"regression\" hosts/flake.nix:1:1",
+                "\"regression\" runtime/a%20b%231.nix:1:1",
+                "\"failed\" %C3%BC%3A%25.nix:3:1",
+            ]
+        );
     }
 }

@@ -16,7 +16,9 @@ use crate::checking::{
 };
 use crate::cli::{Check, CheckCombinations, CheckFormat};
 use crate::error::{Failure, describe};
-use crate::evaluation::{FlakeSource, ModuleRequest, Request, Target, available, evaluate};
+use crate::evaluation::{
+    FlakeSource, ModuleRequest, Request, Target, available, directory, evaluate, percent_encode,
+};
 use crate::libnix::{Event, Libnix};
 use crate::plan::Situation;
 use crate::progress::{Round, for_stdout};
@@ -43,6 +45,7 @@ pub fn run(session: &Session, args: &Check) -> Result<()> {
     };
     let mut output = Output {
         format,
+        top: top(&pin),
         rows: Vec::new(),
         notes: Vec::new(),
     };
@@ -132,6 +135,19 @@ fn folder(file: &str) -> String {
     folder.to_string_lossy().into_owned()
 }
 
+/// The URI of `flake.nix` from the top of the tree, or of the file that stands in its place.
+fn top(pin: &Pin) -> String {
+    if let Some(file) = &pin.file {
+        let name = Path::new(&file.path).file_name().unwrap_or_default();
+        return percent_encode(&name.to_string_lossy());
+    }
+    // What a pin says is escaped like this already.
+    match directory(&pin.locked) {
+        "" => "flake.nix".into(),
+        directory => format!("{directory}/flake.nix"),
+    }
+}
+
 fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Request {
     let flake = FlakeSource::of(pin, &session.here);
     Request {
@@ -204,6 +220,8 @@ impl<'a> Builder<'a> {
 /// Where the rows go.
 struct Output {
     format: CheckFormat,
+    /// The file that everything begins with, as a URI from the top of its tree.
+    top: String,
     rows: Vec<Row>,
     /// What is to be told at the end and fails nothing.
     notes: Vec<String>,
@@ -257,7 +275,7 @@ impl Output {
             }
             CheckFormat::Junit => formats::junit(rows, summary),
             CheckFormat::Github => people::foot(summary, notes),
-            CheckFormat::Sarif => formats::sarif(rows)?,
+            CheckFormat::Sarif => formats::sarif(rows, &self.top)?,
             CheckFormat::Markdown => people::markdown(rows, summary, notes),
         };
         say(&text)?;

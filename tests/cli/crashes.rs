@@ -71,6 +71,30 @@ fn one_of_the_others_is_killed_while_somebody_takes_a_step() {
     }
 }
 
+#[test]
+fn whoever_goes_back_is_killed_before_and_after_every_step() {
+    let mut lab = Lab::new();
+    let ways = Lab::ways_back();
+    let mut passed: BTreeMap<String, usize> = BTreeMap::new();
+    let points = lab.points();
+    // Each way at the steps of the activator, which is the one that goes back; the sides take turns.
+    let steps = points
+        .iter()
+        .filter(|point| point.name.starts_with("activator."));
+    for (number, point) in steps.enumerate() {
+        for (order, way) in ways.iter().enumerate() {
+            let side = ["before", "after"][(number + order) % 2];
+            let met = lab.kill_at(way, &format!("{}:{side}", point.name), Victim::Itself);
+            *passed.entry(way.join(" ")).or_default() += usize::from(met);
+        }
+    }
+    lab.end();
+    for (way, times) in &passed {
+        assert!(*times >= 4, "{way} came by {times} steps: {passed:?}");
+    }
+    assert_eq!(passed.len(), ways.len());
+}
+
 /// Those who may be there while another one passes a point.
 fn others(point: &Point) -> Vec<(Role, &'static str)> {
     let there = match point.name.split('.').next().unwrap_or_default() {
@@ -117,7 +141,7 @@ const TRIES: usize = 2;
 /// One machine's crashes, until all of them together have had so many.
 fn crash_by_lot(mut lot: Lot, runs: usize, found: &Mutex<Found>, evidence: &Evidence) {
     let mut lab = Lab::new();
-    let points = lab.points();
+    let (points, ways_back) = (lab.points(), Lab::ways_back());
     loop {
         let point = &points[lot.below(points.len())];
         let place = format!(
@@ -132,7 +156,10 @@ fn crash_by_lot(mut lot: Lot, runs: usize, found: &Mutex<Found>, evidence: &Evid
             3 => (Victim::All, "all"),
             role => (Victim::Role(Role::ALL[role - 4].0), Role::ALL[role - 4].1),
         };
-        let scenario = lab.scenarios(&point.name)[lot.below(2)].clone();
+        let scenario = match lot.below(3) {
+            0 => ways_back[lot.below(ways_back.len())].clone(),
+            _ => lab.scenarios(&point.name)[lot.below(2)].clone(),
+        };
         let what = format!("{scenario:?} {place} {name}");
         let tried = found
             .lock()

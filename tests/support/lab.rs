@@ -124,6 +124,19 @@ impl Lab {
         scenarios
     }
 
+    /// Commands that end what another one has left: interrupted, or waiting to be confirmed.
+    pub fn ways_back() -> [Vec<String>; 5] {
+        let ways: [&[&str]; 5] = [
+            &["recover"],
+            &["recover", "--finish"],
+            &["confirm"],
+            &["rollback"],
+            // What the timer starts; the transaction's name is filled in.
+            &["__expire", "TRANSACTION", "0", "--after"],
+        ];
+        ways.map(|words| words.iter().map(ToString::to_string).collect())
+    }
+
     /// Every point that the program has.
     pub fn points(&self) -> Vec<Point> {
         let table = self.env.run(&["__faults"]).ok().stdout;
@@ -164,7 +177,14 @@ impl Lab {
     fn suffer(&mut self, what: &str, scenario: &[String], faults: &str, victim: Victim) -> bool {
         let cached = faults.starts_with("cache.");
         let before = self.prepare(scenario, cached);
-        let mut command = self.env.command(scenario);
+        let name = self
+            .state()
+            .map(|state| state["pending"]["transaction"].clone());
+        let name = name.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let words = scenario
+            .iter()
+            .map(|word| word.replace("TRANSACTION", name));
+        let mut command = self.env.command(words.collect::<Vec<_>>());
         command.env("RUNTIME_MODULE_FAULT", faults);
         let running = self.env.start_running(command);
         let processes = self.env.processes().since(running.pid());
@@ -193,8 +213,18 @@ impl Lab {
     }
 
     fn prepare(&self, scenario: &[String], cached: bool) -> PathBuf {
-        if scenario[0] == "reset" {
-            self.env.run(&["enable", "inline"]).ok();
+        match scenario[0].as_str() {
+            "reset" => drop(self.env.run(&["enable", "inline"]).ok()),
+            "recover" => {
+                let mut command = self.env.command(["enable", "inline"]);
+                command.env("RUNTIME_MODULE_FAULT", "activator.switch:after");
+                self.env.start_running(command).end().ends_with(8);
+            }
+            "confirm" | "rollback" | "__expire" => {
+                let waits = ["enable", "inline", "--confirm", "600s"];
+                drop(self.env.run(&waits).ok());
+            }
+            _ => {}
         }
         if cached {
             self.env.run(&["cache", "clear"]).ok();

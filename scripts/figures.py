@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json and profile-*.json, of docs/benchmarks.md, made from
+"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json and profile-*.json (and what is missed, from whatever evidence), of docs/benchmarks.md, made from
 docs/evidence/tables-*.json, and of docs/reliability.md, made from docs/evidence/soak-*.json.
 
     scripts/figures.py --write     puts them into the pages
@@ -14,6 +14,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 EVIDENCE = TOP / "docs/evidence"
 BEGIN, END = "<!-- figures: scripts/figures.py --write -->\n", "<!-- end of figures -->\n"
+BEGIN_MISSED, END_MISSED = "<!-- missed: scripts/figures.py --write -->\n", "<!-- end of missed -->\n"
 
 # What the README shows: what it is in words, the evidence, and the name of the figure in it.
 README = [
@@ -60,6 +61,20 @@ def table():
             text += f"| {one['name']} | {value[0]} | {value[1] if len(value) > 1 else ''} | {met} |\n"
         text += "\n"
     return text
+
+
+def missed():
+    """Every target that is not met, whatever the evidence: nobody chooses which of them are told."""
+    rows = ""
+    for path in sorted(EVIDENCE.glob("*.json")):
+        document = json.loads(path.read_text())
+        for one in document.get("checks", []) if isinstance(document, dict) else []:
+            if one["met"] is False:
+                value, limit = shown(one).split(", at most ")
+                rows += f"| {document['what']} ([samples](evidence/{path.name})) | {one['name']} | {value} | {limit} |\n"
+    if not rows:
+        return "Every target is met.\n"
+    return f"| targets missed | figure | median (min – max) | at most |\n|---|---|---|---|\n{rows}"
 
 
 def profiles():
@@ -178,9 +193,14 @@ def soaked():
 
 
 def page(path, figures):
-    """A page with its figures in their place."""
-    before, rest = path.read_text().split(BEGIN)
-    return f"{before}{BEGIN}\n{figures}\n{END}{rest.split(END)[1]}"
+    """A page with its figures in their place, and what is missed where there is a place for that."""
+    text = put(path.read_text(), BEGIN, figures, END)
+    return put(text, BEGIN_MISSED, missed(), END_MISSED) if path.name == "performance.md" else text
+
+
+def put(text, begin, figures, end):
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{figures}\n{end}{rest.split(end)[1]}"
 
 
 def main():

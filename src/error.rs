@@ -9,6 +9,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::libnix::Position;
+
 pub use table::{Row, TABLE};
 
 /// How a run may end other than well. The numbers are a promise to scripts (see README).
@@ -104,6 +106,7 @@ impl Failure {
             message: message.into(),
             details: Vec::new(),
             hints: Vec::new(),
+            places: Vec::new(),
         }
     }
 }
@@ -120,6 +123,9 @@ pub struct Failed {
     pub details: Vec<String>,
     /// What to do next.
     pub hints: Vec<String>,
+    /// Places in files, the nearest one first: whoever knows which files are whose can choose. For no document.
+    #[serde(skip)]
+    pub places: Vec<Position>,
 }
 
 impl Failed {

@@ -45,12 +45,15 @@ pub(super) fn alone(
         (None, Ok(evaluated)) => Ended::Evaluated {
             evaluated: Box::new(evaluated),
         },
-        (None, Err(error)) => Ended::Failed {
-            failed: describe(&error),
-            position: None,
-            again: false,
-            builds: false,
-        },
+        (None, Err(error)) => {
+            let failed = describe(&error);
+            Ended::Failed {
+                places: failed.places.clone(),
+                failed,
+                again: false,
+                builds: false,
+            }
+        }
     };
     let evaluated = match &ended {
         Ended::Evaluated { evaluated } => Some((**evaluated).clone()),

@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use super::{Ended, Outcome, Sharing};
 use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, read, text};
-use crate::libnix::{Evaluator, Libnix, NixError, Outputs, Position, print_to, touch_ahead};
+use crate::libnix::{Evaluator, Libnix, NixError, Outputs, print_to, touch_ahead};
 use crate::timings::milliseconds;
 
 /// Errors that the configuration makes, whoever evaluates it.
@@ -135,26 +135,13 @@ pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
     let builds = nix.is_some_and(|error| {
         error.message.contains("allow-import-from-derivation") || unwritten(error)
     });
+    let failed = explain_error(request, &error);
     Ended::Failed {
         again: builds || nix.is_some_and(|error| !ITS_OWN.contains(&error.class.as_str())),
         builds,
-        position: nix.and_then(place).cloned(),
-        failed: explain_error(request, &error),
+        places: failed.places.clone(),
+        failed,
     }
-}
-
-/// Where an error is: its own place, or else the nearest one on the way that is in a file.
-fn place(error: &NixError) -> Option<&Position> {
-    let on_the_way = error
-        .traces
-        .iter()
-        .rev()
-        .filter_map(|trace| trace.position.as_ref());
-    error
-        .position
-        .iter()
-        .chain(on_the_way)
-        .find(|position| !position.file.is_empty())
 }
 
 /// Memory that a process shares with nobody, bytes; 0 where the kernel does not say.

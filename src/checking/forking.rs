@@ -119,7 +119,7 @@ fn not_forked(job: &Job, why: &str) -> Say {
         id: job.id,
         outcome: Box::new(Outcome::of(Ended::Failed {
             failed: Failure::Internal.error(format!("fork an evaluator: {why}")),
-            position: None,
+            places: Vec::new(),
             again: true,
             builds: false,
         })),

@@ -103,8 +103,8 @@ enum Ended {
     /// With an error.
     Failed {
         failed: Failed,
-        /// Where.
-        position: Option<Position>,
+        /// Where, in whosever files, the nearest first.
+        places: Vec<Position>,
         /// Whether it is known only after an evaluation that may write and build.
         again: bool,
         /// Whether evaluation wanted to build.

@@ -202,8 +202,8 @@ impl<'a> Pool<'a> {
             Said::Host(Err(failed), _) => Ok(self.without_base(
                 index,
                 Ended::Failed {
+                    places: failed.places.clone(),
                     failed,
-                    position: None,
                     again: false,
                     builds: false,
                 },

@@ -97,6 +97,9 @@ pub struct Row {
     pub position: Option<Position>,
     /// Files of the flake that the error names.
     pub files: Vec<String>,
+    /// The same, with lines and columns as far as it says them.
+    #[serde(skip)]
+    pub named: Vec<Position>,
     /// The file of the one module that was added, from the top of the flake's tree; none where it has none, or there are several.
     #[serde(skip)]
     pub declared: Option<String>,
@@ -147,6 +150,7 @@ impl Row {
             error: None,
             position: None,
             files: Vec::new(),
+            named: Vec::new(),
             declared: None,
             changed: None,
             regressions: Vec::new(),
@@ -158,14 +162,19 @@ impl Row {
             Ended::Evaluated { evaluated } => row.evaluated(*evaluated, base),
             Ended::Failed {
                 failed,
-                position,
+                places,
                 builds,
                 ..
             } => {
                 row.status = Status::Failed;
                 row.import_from_derivation = builds;
-                row.position = position.and_then(|position| within(position, source));
-                row.files = files(&failed, source);
+                row.named = named(&failed, source);
+                row.position = places
+                    .into_iter()
+                    .find_map(|place| within(place, source))
+                    .filter(|_| !quotes_definitions(&failed, source));
+                row.files = row.named.iter().map(|place| place.file.clone()).collect();
+                row.files.dedup();
                 row.error = Some(failed);
             }
             Ended::TimedOut => {
@@ -216,26 +225,48 @@ fn different(facts: &Facts, base: &Facts) -> Vec<String> {
 
 /// A position in the flake's own tree, as a path from its top.
 fn within(mut position: Position, source: &str) -> Option<Position> {
-    position.file = position
-        .file
-        .strip_prefix(source)?
-        .trim_start_matches('/')
-        .to_string();
+    let rest = position.file.strip_prefix(source)?.strip_prefix('/')?;
+    position.file = rest.to_string();
     Some(position)
 }
 
-/// Files of the flake's own tree that an error names, each once.
-fn files(failed: &Failed, source: &str) -> Vec<String> {
+/// Whether the error shows definitions of the flake's own: the place is then only that of whoever found out that they are wrong.
+fn quotes_definitions(failed: &Failed, source: &str) -> bool {
+    let start = format!("- In `{source}/");
+    failed.details.iter().any(|line| line.contains(&start))
+}
+
+/// Places in the flake's own tree that an error names, each once; line and column are 0 where it does not say them.
+fn named(failed: &Failed, source: &str) -> Vec<Position> {
     let start = format!("{source}/");
     let lines = std::iter::once(&failed.message).chain(&failed.details);
-    let named = lines
-        .flat_map(|line| line.split(&start).skip(1))
-        .map(|rest| {
-            let end = rest.find(|c: char| c.is_whitespace() || "'`\":,;)".contains(c));
-            rest[..end.unwrap_or(rest.len())].to_string()
-        });
-    let once: BTreeSet<String> = named.filter(|file| !file.is_empty()).collect();
-    once.into_iter().collect()
+    let found = lines.flat_map(|line| {
+        line.match_indices(&start).map(|(at, _)| {
+            let quote = line[..at].chars().next_back();
+            place(quote, &line[at + start.len()..])
+        })
+    });
+    let once: BTreeSet<(String, u32, u32)> = found.filter(|place| !place.0.is_empty()).collect();
+    once.into_iter()
+        .map(|(file, line, column)| Position { file, line, column })
+        .collect()
+}
+
+/// The name that a text begins with, and the `:LINE:COL` behind it. `quote` is what stands before it.
+fn place(quote: Option<char>, text: &str) -> (String, u32, u32) {
+    let end = match quote {
+        Some('`' | '\'') => text.find('\''),
+        Some('"') => text.find('"'),
+        _ => text.find(|c: char| c.is_whitespace() || "'`\":,;)".contains(c)),
+    };
+    let (file, rest) = text.split_at(end.unwrap_or(text.len()));
+    let mut numbers = rest.strip_prefix(':').unwrap_or_default().split(':');
+    let mut number = || {
+        let text = numbers.next().unwrap_or_default();
+        let end = text.find(|c: char| !c.is_ascii_digit());
+        text[..end.unwrap_or(text.len())].parse().unwrap_or(0)
+    };
+    (file.to_string(), number(), number())
 }
 
 /// The run as a whole.
@@ -258,6 +289,27 @@ pub struct Summary {
 mod tests {
     use super::*;
 
+    const SOURCE: &str = "/nix/store/a-source";
+
+    fn position(file: &str, line: u32, column: u32) -> Position {
+        Position {
+            file: file.into(),
+            line,
+            column,
+        }
+    }
+
+    /// What is told of a failure.
+    fn row(failed: Failed) -> Row {
+        let ended = Ended::Failed {
+            places: failed.places.clone(),
+            failed,
+            again: false,
+            builds: false,
+        };
+        Row::new("box", &[], Outcome::of(ended), None, SOURCE)
+    }
+
     #[test]
     fn files_of_the_flake_are_found_in_an_error_and_no_others() {
         let failed = Failure::Evaluation
@@ -265,10 +317,36 @@ mod tests {
             .detail(
                 "- In `/nix/store/a-source/modules/a.nix': 1\n- In `/nix/store/b-source/b.nix': 2",
             )
-            .detail("at /nix/store/a-source/c.nix:3:4");
+            .detail("at /nix/store/a-source/c.nix:3:4: and /nix/store/a-source/c.nix:5")
+            .detail("opening '/nix/store/a-source/with a space.nix': not there");
+        let row = row(failed);
         assert_eq!(
-            files(&failed, "/nix/store/a-source"),
-            ["c.nix", "modules/a.nix"]
+            row.named,
+            [
+                position("c.nix", 3, 4),
+                position("c.nix", 5, 0),
+                position("modules/a.nix", 0, 0),
+                position("with a space.nix", 0, 0),
+            ]
         );
+        assert_eq!(row.files, ["c.nix", "modules/a.nix", "with a space.nix"]);
+    }
+
+    #[test]
+    fn the_place_is_the_nearest_one_in_the_flake() {
+        let mut failed = Failure::Evaluation.error("x");
+        failed.places = vec![
+            position("/nix/store/b-source/lib/modules.nix", 1, 1),
+            position("/nix/store/a-source-of-another/a.nix", 2, 2),
+            position("/nix/store/a-source/hosts/box.nix", 3, 4),
+            position("/nix/store/a-source/flake.nix", 5, 6),
+        ];
+        let here = row(failed.clone()).position;
+        assert_eq!(here, Some(position("hosts/box.nix", 3, 4)));
+        // What it names itself is nearer, where that is the flake's.
+        let elsewhere = failed.clone().detail("- In `/nix/store/b-source/b.nix': 2");
+        assert_eq!(row(elsewhere).position, here);
+        let defined = failed.detail("- In `/nix/store/a-source/a.nix': 2");
+        assert_eq!(row(defined).position, None);
     }
 }

@@ -86,8 +86,10 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
     };
     let (hand_over, mut asked) = channel::<Request>();
     std::thread::spawn(move || {
-        let failed = |request: &Request, error: &anyhow::Error| Answer::Failed {
-            failed: explain::error(request, error),
+        let failed = |request: &Request, error: &anyhow::Error| {
+            let failed = explain::error(request, error);
+            let places = failed.places.clone();
+            Answer::Failed { failed, places }
         };
         let lent = &mut asked;
         let opened = libnix.with_evaluator::<Infallible>(|evaluator| {

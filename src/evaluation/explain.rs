@@ -37,9 +37,23 @@ pub fn error(request: &Request, error: &anyhow::Error) -> Failed {
         Some(nix) if nix.interrupted => {
             Failure::Interrupted.error("interrupted; nothing was changed")
         }
-        Some(nix) => nix_error(request, nix),
+        Some(nix) => Failed {
+            places: places(nix).cloned().collect(),
+            ..nix_error(request, nix)
+        },
         None => describe(error),
     }
+}
+
+/// The places that an error has in files: its own, and then those on the way to it, the nearest first.
+fn places(error: &NixError) -> impl Iterator<Item = &Position> {
+    let on_the_way = error
+        .traces
+        .iter()
+        .rev()
+        .filter_map(|trace| trace.position.as_ref());
+    let all = error.position.iter().chain(on_the_way);
+    all.filter(|position| !position.file.is_empty())
 }
 
 fn nix_error(request: &Request, error: &NixError) -> Failed {
@@ -67,19 +81,7 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
     // The place itself, or else the nearest one on the way that is in a file; where the message names files, the place is
     // only that of whoever found it out.
     let named = advice::names_files(&error.message);
-    let in_files = error
-        .traces
-        .iter()
-        .rev()
-        .filter_map(|trace| trace.position.as_ref())
-        .find(|position| !position.file.is_empty());
-    if let Some(position) = error
-        .position
-        .as_ref()
-        .filter(|p| !p.file.is_empty())
-        .or(in_files)
-        .filter(|_| !named)
-    {
+    if let Some(position) = places(error).next().filter(|_| !named) {
         failed = at(failed, position);
     }
     hints

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Failed, Failure, Known};
 use crate::interrupt::Interrupts;
-use crate::libnix::{Activity, Event, Settings};
+use crate::libnix::{Activity, Event, Position, Settings};
 use crate::progress::Reporter;
 use crate::record::{ExtraModule, Pin, PinnedInput, SystemFile};
 use crate::registry::{Origin, Registered};
@@ -204,7 +204,10 @@ pub(crate) enum Answer {
     /// Done. It stays, and keeps what it made, until it is let go.
     Done { evaluated: Box<Evaluated> },
     /// It failed.
-    Failed { failed: Failed },
+    Failed {
+        failed: Failed,
+        places: Vec<Position>,
+    },
 }
 
 /// What an evaluation gives.
@@ -417,7 +420,9 @@ fn converse(
                     ..*evaluated
                 })));
             }
-            Ok(Some(Answer::Failed { failed })) => return Ok(Some(Err(failed))),
+            Ok(Some(Answer::Failed { failed, places })) => {
+                return Ok(Some(Err(Failed { places, ..failed })));
+            }
             Ok(None) => return Ok(None),
             // A connection that breaks off is a process that died.
             Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(None),

@@ -102,6 +102,32 @@ fn nothing_is_written_into_the_store() {
 }
 
 #[test]
+fn an_error_has_its_place_whoever_evaluates() {
+    // The second needs a build first, which no fork does.
+    let env = TestEnv::fixture()
+        .module("hello", "{\n  environment.etc.x.text = throw \"no\";\n}\n")
+        .module(
+            "web",
+            r#"{ pkgs, ... }:
+{
+  environment.etc.x.text =
+    throw (import (pkgs.writeText "generated.nix" "''no''"));
+}
+"#,
+        )
+        .start("box");
+    let ran = env.run(&["check", "hello", "web", "--json"]).ends_with(3);
+    let rows = rows(&ran.json());
+    for (name, forked, line) in [("hello", true, 2), ("web", false, 4)] {
+        let row = &rows[name];
+        assert_eq!(row["forked"], forked, "{row:#}");
+        let file = format!("tests/minios/runtime/{name}.nix");
+        assert_eq!(row["position"]["file"], file, "{row:#}");
+        assert_eq!(row["position"]["line"], line, "{row:#}");
+    }
+}
+
+#[test]
 fn conflicts_are_found_together() {
     let env = TestEnv::new();
     env.run(&[

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::checking::{Row, Status, Summary};
 use crate::error::neutral;
 use crate::evaluation::percent_encode;
+use crate::libnix::Position;
 
 /// What is wrong with a row, whole.
 fn whole(row: &Row) -> Option<String> {
@@ -30,18 +31,19 @@ fn whole(row: &Row) -> Option<String> {
 
 /// The places that an error names: file, line and column, where they are known; else the file of the module.
 fn places(row: &Row) -> Vec<(String, u32, u32)> {
-    if let Some(position) = &row.position {
-        return vec![(
+    let at = |position: &Position| {
+        (
             position.file.clone(),
             position.line.max(1),
             position.column.max(1),
-        )];
-    }
-    let files = match row.files.is_empty() {
-        true => row.declared.as_slice(),
-        false => &row.files,
+        )
     };
-    files.iter().map(|file| (file.clone(), 1, 1)).collect()
+    let declared = || row.declared.iter().map(|file| (file.clone(), 1, 1));
+    match &row.position {
+        Some(position) => vec![at(position)],
+        None if row.named.is_empty() => declared().collect(),
+        None => row.named.iter().map(at).collect(),
+    }
 }
 
 /// JUnit: a suite a host, a case each thing that was checked.

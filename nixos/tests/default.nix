@@ -28,6 +28,10 @@ let
       script = ./toggle.py;
       toggled = [ "web" ];
     };
+    check = {
+      script = ./check.py;
+      toggled = [ ];
+    };
     prefetch = {
       script = ./prefetch.py;
       toggled = [ "web" ];

@@ -147,6 +147,92 @@ fn each_difference_is_a_miss_that_says_why() {
 }
 
 #[test]
+fn what_comes_from_elsewhere_is_a_difference_too() {
+    let env = TestEnv::fixture()
+        .edit("flake.nix", |text| {
+            text.replace(
+                "  outputs =\n    { self, ... }:",
+                "  inputs.word = { url = \"path:/nowhere\"; flake = false; };\n  outputs =\n    { self, word, ... }:",
+            )
+            .replace(
+                "specialArgs = { inherit self; };",
+                "specialArgs = { inherit self word; };",
+            )
+        })
+        .edit("hosts/common.nix", |text| {
+            text.replacen("{ lib", "{ word, lib", 1).replace(
+                "Welcome to minios.",
+                "${builtins.readFile (word + \"/word\")}",
+            )
+        });
+    let word = |folder: &str, text: &str| {
+        fs::create_dir_all(env.path(folder)).expect("a folder");
+        fs::write(env.path(folder).join("word"), text).expect("a word");
+        format!("path:{}", env.path(folder).display())
+    };
+    let (one, other) = (word("one", "one"), word("other", "other"));
+    let module = env.path("module.nix");
+    let write = |text: &str| {
+        let text = format!("{{ environment.etc.extra.text = \"{text}\"; }}");
+        fs::write(&module, text).expect("a module");
+    };
+    write("first");
+    let flake = env.flake();
+    let run = |input: &str, config: &str, more: &[&str]| {
+        let mut command = env.command([
+            "enable",
+            "hello",
+            "--dry-run",
+            "--json",
+            "--flake",
+            &flake,
+            "--host",
+            "box",
+            "--override-input",
+            "word",
+            input,
+        ]);
+        command.args(more).env("NIX_CONFIG", config);
+        env.start_running(command).end().ok().json()
+    };
+    let module = module.display().to_string();
+    // Each once, and then again: what is a difference is evaluated, and found from then on.
+    let mut systems: Vec<(String, String)> = Vec::new();
+    let mut other_than_all = |what: &str, run: &dyn Fn() -> Value| {
+        let (first, second) = (run(), run());
+        assert!(!hit(&first), "{what} comes from the cache");
+        assert!(hit(&second), "{what}: {}", why(&second));
+        assert_eq!(first["drv"], second["drv"], "{what}");
+        systems.push((what.into(), first["drv"].as_str().expect("one").into()));
+    };
+    other_than_all("an input", &|| run(&one, "", &[]));
+    other_than_all("another input", &|| run(&other, "", &[]));
+    word("one", "changed");
+    other_than_all("an input that has changed", &|| run(&one, "", &[]));
+    other_than_all("a module", &|| run(&one, "", &["--module", &module]));
+    write("second");
+    other_than_all("a module that has changed", &|| {
+        run(&one, "", &["--module", &module])
+    });
+    for (number, (what, system)) in systems.iter().enumerate() {
+        let same = systems[..number].iter().find(|(_, known)| known == system);
+        assert_eq!(same, None, "{what} has the same system");
+    }
+    // What may be seen is a difference, wherever it is set, also where nothing looks.
+    for config in [
+        "max-call-depth = 9999",
+        "extra-experimental-features = fetch-closure",
+    ] {
+        let document = run(&one, config, &[]);
+        assert_eq!(
+            (hit(&document), why(&document).as_str()),
+            (false, "changed since: Nix settings"),
+            "{config}"
+        );
+    }
+}
+
+#[test]
 fn what_pure_evaluation_cannot_see_changes_nothing() {
     let env = TestEnv::new();
     let drv = dry(&env, &["hello"])["drv"].clone();

@@ -121,6 +121,39 @@ fn what_somebody_else_switches_to_meanwhile_is_left_as_it_is() {
 }
 
 #[test]
+fn checks_that_were_left_out_are_left_out_on_every_way_back() {
+    let env = obedient();
+    let base = env.running();
+    let checks = env.root("checks");
+    says(
+        &env,
+        "early",
+        "echo \"${NIXOS_NO_CHECK-all}\" >> \"$root/checks\"",
+    );
+    let made = || {
+        let made = fs::read_to_string(&checks).expect("some switch");
+        fs::remove_file(&checks).expect("removed");
+        made
+    };
+    let waiting = ["enable", "inline", "--confirm", "600s"];
+    quiet(&env, &waiting).ok();
+    quiet(&env, &["rollback"]).ok();
+    assert_eq!(made(), "all\nall\n");
+    let allowed = [&waiting[..], &["--allow", "pre-switch-checks"]].concat();
+    quiet(&env, &allowed).ok();
+    let ran = quiet(&env, &["rollback"]).ok();
+    assert!(ran.stderr.contains("NIXOS_NO_CHECK=1"), "{}", ran.stderr);
+    assert_eq!(made(), "1\n1\n");
+    quiet(&env, &allowed).ok();
+    let name = env.state()["pending"]["transaction"].clone();
+    let name = name.as_str().expect("one waits");
+    quiet(&env, &["__expire", name, "0", "--after"]).ok();
+    assert_eq!(made(), "1\n1\n");
+    is_as_before(&env, &base);
+    env.processes().end();
+}
+
+#[test]
 fn when_the_way_back_fails_too() {
     let env = obedient();
     let base = env.running();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Regression, Row};
+use super::{Regression, Row, Status};
 use crate::error::Failure;
 use crate::timings::Counters;
 
@@ -51,6 +51,10 @@ impl Baseline {
     pub fn compare(&self, row: &mut Row) -> Option<String> {
         let before = self.rows.get(&(row.host.clone(), row.modules.clone()))?;
         row.changed = Some(row.drv != before.drv);
+        // What did not come to its end has counted nothing, or up to some point, and its time is not what a result takes.
+        if row.status != Status::Ok || before.status != Status::Ok {
+            return None;
+        }
         // A fork counts from where its template stood: counts of another kind say nothing.
         if row.forked == before.forked && row.shared_packages == before.shared_packages {
             row.regressions = self.regressions(&row.counters, &before.counters);
@@ -85,5 +89,71 @@ impl Baseline {
                 now,
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ended, Outcome};
+    use super::*;
+    use crate::evaluation::Evaluated;
+
+    /// What is told of an evaluation that ended like this, having counted so much and taken so long.
+    fn row(ended: Ended, thunks: u64, milliseconds: f64) -> Row {
+        let outcome = Outcome {
+            milliseconds,
+            counters: Counters {
+                thunks,
+                ..Counters::default()
+            },
+            ..Outcome::of(ended)
+        };
+        Row::new("box", &[], outcome, None, "/source")
+    }
+
+    fn evaluated() -> Ended {
+        Ended::Evaluated {
+            evaluated: Box::new(Evaluated::default()),
+        }
+    }
+
+    /// The counters that grew, and whether the time is told.
+    fn compared(before: Row, mut now: Row) -> (Vec<String>, bool) {
+        let baseline = Baseline {
+            rows: BTreeMap::from([((before.host.clone(), Vec::new()), before)]),
+            tolerance: 5.0,
+        };
+        let told = baseline.compare(&mut now).is_some();
+        let grown = now.regressions.into_iter().map(|grown| grown.counter);
+        (grown.collect(), told)
+    }
+
+    #[test]
+    fn a_repair_is_no_regression_and_a_failure_is_no_gain() {
+        let died = || Ended::Died { why: "x".into() };
+        let failed = Ended::Failed {
+            failed: Failure::Evaluation.error("x"),
+            places: Vec::new(),
+            again: false,
+            builds: false,
+        };
+        for ended in [Ended::TimedOut, Ended::TooLarge, died(), failed] {
+            let before = row(ended, 0, 1.0);
+            let nothing = (Vec::new(), false);
+            assert_eq!(compared(before, row(evaluated(), 9, 9.0)), nothing);
+        }
+        let before = row(evaluated(), 1, 1.0);
+        let nothing = (Vec::new(), false);
+        assert_eq!(compared(before, row(died(), 9, 9.0)), nothing);
+    }
+
+    #[test]
+    fn counters_fail_where_they_grew_by_more_and_times_are_told() {
+        let before = || row(evaluated(), 100, 10.0);
+        let after = |thunks, milliseconds| row(evaluated(), thunks, milliseconds);
+        let nothing = (Vec::new(), false);
+        assert_eq!(compared(before(), after(105, 15.0)), nothing);
+        let both = (vec!["thunks".to_string()], true);
+        assert_eq!(compared(before(), after(106, 15.1)), both);
     }
 }

@@ -107,6 +107,9 @@ pub struct Row {
     pub changed: Option<bool>,
     /// Against the baseline: counters that are more than they may be.
     pub regressions: Vec<Regression>,
+    /// What fails nothing.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 impl Row {
@@ -154,6 +157,7 @@ impl Row {
             declared: None,
             changed: None,
             regressions: Vec::new(),
+            notes: Vec::new(),
         };
         let why = |text: &str| {
             Some(Failure::Evaluation.error(format!("check {}: {text}", row.subject())))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::complete::modules;
-use super::values::{seconds, shard, size};
+use super::values::{percent, seconds, shard, size};
 
 /// What `check` takes.
 #[derive(Clone, Debug, Args)]
@@ -51,6 +51,7 @@ pub struct Check {
         long,
         value_name = "PERCENT",
         default_value_t = 5.0,
+        value_parser = percent,
         requires = "baseline"
     )]
     pub tolerance: f64,

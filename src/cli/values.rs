@@ -52,6 +52,18 @@ pub fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// By how much something may grow.
+pub fn percent(text: &str) -> Result<f64, String> {
+    let percent: f64 = text
+        .parse()
+        .map_err(|_| "it is a number of percents".to_string())?;
+    if percent.is_finite() && percent >= 0.0 {
+        Ok(percent)
+    } else {
+        Err("it is nothing or more, and not without end".into())
+    }
+}
+
 /// `1/4`: the first of four.
 pub fn shard(text: &str) -> Result<(usize, usize), String> {
     let parsed = text

@@ -275,6 +275,45 @@ fn a_baseline_fails_what_grew() {
         .ends_with(3)
         .json();
     assert_eq!(rows(&grew)["hello"]["regressions"][0]["counter"], "thunks");
+    // A time is told in whatever way the format has, and fails nothing.
+    let faster = regex::Regex::new(r#""milliseconds":[\d.]+"#)
+        .expect("a pattern")
+        .replace_all(&lines, "\"milliseconds\":0.0")
+        .into_owned();
+    fs::write(&file, faster).expect("a baseline");
+    let told = " ms, and 0 ms in the baseline";
+    let notes = |text: &str, before: &str| {
+        let is = |line: &&str| line.contains(told) && line.contains(before);
+        text.lines().filter(is).count()
+    };
+    for format in ["jsonl", "junit", "sarif", "github", "table"] {
+        let arguments = ["check", "hello", "--baseline", &file_name];
+        let ran = env.run(&[&arguments[..], &["--format", format]].concat());
+        let ran = ran.ok();
+        let found = match format {
+            "github" => notes(&ran.stdout, "::warning title="),
+            "table" => notes(&ran.stdout, ""),
+            "junit" => notes(&ran.stdout, "<system-out>").min(notes(&ran.stderr, "")),
+            _ => notes(&ran.stderr, ""),
+        };
+        assert_eq!(found, 2, "{format}:\n{}{}", ran.stdout, ran.stderr);
+    }
+    // A tolerance without an end would be none.
+    for tolerance in ["nan", "inf", "-1", "some"] {
+        let tolerance = format!("--tolerance={tolerance}");
+        env.run(&["check", "--baseline", &file_name, &tolerance])
+            .ends_with(2);
+    }
+    // What did not evaluate then has not grown.
+    let repaired = regex::Regex::new(r#""status":"ok""#)
+        .expect("a pattern")
+        .replace_all(&lines, "\"status\":\"timed-out\"");
+    let repaired = regex::Regex::new(r#""(thunks|values|lookups)":\d+"#)
+        .expect("a pattern")
+        .replace_all(&repaired, "\"$1\":0")
+        .into_owned();
+    fs::write(&file, repaired).expect("a baseline");
+    env.run(&["check", "hello", "--baseline", &file_name]).ok();
     fs::write(&file, "no JSON").expect("a baseline");
     env.run(&["check", "hello", "--baseline", &file_name])
         .ends_with(2)

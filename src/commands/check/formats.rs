@@ -71,23 +71,31 @@ pub(super) fn junit(rows: &[Row], summary: &Summary) -> String {
                 xml(&row.subject()),
                 seconds(row.milliseconds)
             );
-            match whole(row) {
-                Some(why) => {
-                    let kind = if row.status == Status::Ok {
-                        "regression"
-                    } else {
-                        row.status.word()
-                    };
-                    let first = xml(why.lines().next().unwrap_or_default());
-                    let _ = writeln!(
-                        text,
-                        "    <testcase {case}>\n      <failure type=\"{kind}\" message=\"{first}\">{}</failure>\n    </testcase>",
-                        xml(&why)
-                    );
-                }
-                None => {
-                    let _ = writeln!(text, "    <testcase {case}/>");
-                }
+            let mut inside = Vec::new();
+            if let Some(why) = whole(row) {
+                let kind = if row.status == Status::Ok {
+                    "regression"
+                } else {
+                    row.status.word()
+                };
+                let first = xml(why.lines().next().unwrap_or_default());
+                inside.push(format!(
+                    "<failure type=\"{kind}\" message=\"{first}\">{}</failure>",
+                    xml(&why)
+                ));
+            }
+            if !row.notes.is_empty() {
+                let notes = xml(&row.notes.join("\n"));
+                inside.push(format!("<system-out>{notes}</system-out>"));
+            }
+            if inside.is_empty() {
+                let _ = writeln!(text, "    <testcase {case}/>");
+            } else {
+                let inside = inside.join("\n      ");
+                let _ = writeln!(
+                    text,
+                    "    <testcase {case}>\n      {inside}\n    </testcase>"
+                );
             }
         }
         text += "  </testsuite>\n";
@@ -114,7 +122,7 @@ pub(super) fn github(row: &Row) -> String {
     let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
     let title = property(&format!("{}: {}", row.status.word(), row.subject()));
     let mut text = String::new();
-    for warning in &row.warnings {
+    for warning in row.warnings.iter().chain(&row.notes) {
         let _ = writeln!(text, "::warning title={title}::{}", data(warning.trim()));
     }
     let Some(why) = whole(row) else { return text };

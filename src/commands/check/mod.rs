@@ -80,7 +80,7 @@ pub fn run(session: &Session, args: &Check) -> Result<()> {
             .as_ref()
             .and_then(|baseline| baseline.compare(&mut row))
         {
-            output.notes.push(note);
+            row.notes.push(note);
         }
         extra += usize::from(row.is_bad() && !was_bad);
         if let Err(error) = output.row(session, row) {
@@ -253,12 +253,19 @@ impl Output {
             CheckFormat::Github => say_beside(session, formats::github(&row))?,
             _ => {}
         }
+        self.notes.extend(row.notes.clone());
         self.rows.push(row);
         Ok(())
     }
 
     fn end(mut self, session: &Session, summary: &Summary) -> Result<()> {
         session.interrupts.settle();
+        // What is on stdout then is for machines, which tell nobody of what fails nothing.
+        if let CheckFormat::Jsonl | CheckFormat::Junit | CheckFormat::Sarif = self.format {
+            for note in &self.notes {
+                session.reporter.note(note);
+            }
+        }
         session.reporter.finish();
         // As they were asked for, not as they came.
         self.rows.sort_by(|a, b| {
@@ -274,7 +281,8 @@ impl Output {
                 super::document(&document)?
             }
             CheckFormat::Junit => formats::junit(rows, summary),
-            CheckFormat::Github => people::foot(summary, notes),
+            // Each was an annotation.
+            CheckFormat::Github => people::foot(summary, &[]),
             CheckFormat::Sarif => formats::sarif(rows, &self.top)?,
             CheckFormat::Markdown => people::markdown(rows, summary, notes),
         };

@@ -9,6 +9,7 @@ use super::recall::{Found, Recall, Recalled};
 use super::{Session, extras, moved};
 use crate::activation::{Findings, Machine, Profile, compare, space};
 use crate::cache::Estimate;
+use crate::choice::Allow;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
@@ -226,10 +227,7 @@ impl Work<'_> {
         })?;
         let evaluated = evaluation.release()?;
         session.interrupts.check()?;
-        if !self.run.dry_run {
-            // Before anything is built: what cannot be activated need not be.
-            self.object(&evaluated, &missing).pass(&self.run.allow)?;
-        }
+        self.pass(&evaluated, &missing)?;
         let missing = fault::step(Point::Realise, || self.realise(&derivations, missing))?;
         Ok((evaluated, missing))
     }
@@ -243,6 +241,9 @@ impl Work<'_> {
             false => query(&self.libnix, &found.targets, &session.reporter)?,
         };
         session.interrupts.check()?;
+        if !found.realised {
+            self.pass(&found.evaluated, &missing)?;
+        }
         let missing = self.realise(&found.targets, missing)?;
         Ok((found.evaluated, missing))
     }
@@ -266,6 +267,22 @@ impl Work<'_> {
             &session.reporter,
         )?;
         Ok(realised.missing)
+    }
+
+    /// Refuses before anything is fetched or built: what cannot be activated need not be. What is allowed is said.
+    fn pass(&self, evaluated: &Evaluated, missing: &Missing) -> Result<()> {
+        if self.run.dry_run {
+            return Ok(());
+        }
+        let findings = self.object(evaluated, missing);
+        let passed = findings.pass(&self.run.allow)?;
+        for (objection, text) in findings.objections.iter().zip(passed) {
+            // The rest the activator finds as well, and says it then.
+            if objection.allow == Some(Allow::Space) {
+                self.session.reporter.note(text);
+            }
+        }
+        Ok(())
     }
 
     /// What speaks against activating it.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::{Child, Stdio};
 
-use crate::support::{PROGRAM, Ran, TestEnv, has, skip};
+use crate::support::{PROGRAM, Ran, TestEnv, has, nix, skip};
 
 /// A mount namespace of its own, held by a process that sleeps.
 struct Namespace {
@@ -77,13 +77,14 @@ impl Drop for Namespace {
 
 /// Whole text of a run, without how it was entered.
 fn golden(env: &TestEnv, ran: &Ran, name: &str) {
-    crate::support::compare(
-        name,
-        &env.normalise(&format!(
-            "exit code {}\n{}{}",
-            ran.code, ran.stdout, ran.stderr
-        )),
-    );
+    crate::support::compare(name, &text(env, ran));
+}
+
+fn text(env: &TestEnv, ran: &Ran) -> String {
+    env.normalise(&format!(
+        "exit code {}\n{}{}",
+        ran.code, ran.stdout, ran.stderr
+    ))
 }
 
 const FILL: &str = "dd if=/dev/zero bs=64k of=$PWD/FOLDER/full 2>/dev/null || true";
@@ -164,4 +165,72 @@ fn a_full_disk() {
     namespace
         .run(&env, &["disable", "hello", "--progress", "off"])
         .ok();
+}
+
+/// What is to be fetched does not fit into the store: that is refused before anything is, also where a dry run evaluated it.
+#[test]
+fn too_little_space_in_the_store() {
+    let test = "too_little_space_in_the_store";
+    let Some(nix) = nix(test) else { return };
+    let env = TestEnv::fixture()
+        .module(
+            "web",
+            r#"{ pkgs, ... }: { environment.etc.x.source = pkgs.runCommand "large" { } "dd if=/dev/zero of=$out bs=1M count=64 2>/dev/null"; }"#,
+        )
+        .start("box");
+    env.run(&["enable", "web"]).ok();
+    let system = env.running();
+    env.run(&["reset"]).ok();
+    let cache = format!(
+        "file://{}?compression=zstd&store={}",
+        env.path("binary-cache").display(),
+        env.path("store").display()
+    );
+    let mut copy = env.other(&nix);
+    copy.args(["--extra-experimental-features", "nix-command"])
+        .args(["--store", &env.store(), "copy", "--to", &cache])
+        .arg(&system);
+    assert!(copy.status().expect("nix").success());
+
+    // A machine with another store of the same name, which is small.
+    let Some(namespace) = Namespace::new(test, &env) else {
+        return;
+    };
+    namespace.shell(
+        &env,
+        "for folder in state cache root/run root/etc; do mount -t tmpfs none $PWD/$folder; done; mount -t tmpfs -o size=48m none $PWD/store",
+    );
+    let flake = env.flake();
+    let run = |arguments: &[&str]| {
+        let from = ["--option", "substituters", &cache];
+        let all = [arguments, &from, &["--option", "require-sigs", "false"]];
+        namespace.run(&env, &all.concat())
+    };
+    run(&["apply", "--flake", &flake, "--host", "box"]).ok();
+    let shown = |ran: &Ran| {
+        let free = regex::Regex::new(r"and \S+ \S+ are free").expect("a rule");
+        let text = text(&env, ran);
+        let told = text.lines().filter(|line| !line.starts_with("  "));
+        let lines: Vec<_> = told
+            .map(|line| free.replace(line, "and <n> are free"))
+            .collect();
+        lines.join("\n") + "\n"
+    };
+    let dry = run(&["enable", "web", "--progress", "off", "--dry-run"]).ok();
+    crate::support::compare("no-space-in-the-store-dry-run", &shown(&dry));
+    // Evaluated before, and not.
+    for more in [&[][..], &["--no-cache"]] {
+        let wish = ["enable", "web", "--progress", "off"];
+        let ran = run(&[&wish, more].concat()).ends_with(5);
+        crate::support::compare("no-space-in-the-store", &shown(&ran));
+    }
+    let allowed = ["enable", "web", "--progress", "plain", "--allow", "space"];
+    let ran = run(&allowed);
+    assert_ne!(ran.code, 0, "{}", ran.text());
+    assert!(
+        ran.stderr
+            .contains("allowed by --allow space: enable web: there is not enough space in"),
+        "{}",
+        ran.text()
+    );
 }

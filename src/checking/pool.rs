@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::{Ask, Combinations, Ended, Outcome, Row, Say, Summary, Work};
+use super::{Ask, Ended, Outcome, Row, Say, Summary, Work};
 use crate::error::Failed;
 use crate::evaluation::Evaluated;
 use crate::interrupt::{Guard, Interrupts};
@@ -47,6 +47,7 @@ pub struct Pool<'a> {
     work: &'a Work,
     interrupts: &'a Interrupts,
     hosts: Vec<Host>,
+    divided: Divided,
     tasks: Vec<Task>,
     busy: usize,
     said: Receiver<(usize, Said)>,
@@ -65,9 +66,20 @@ enum Said {
     Again(usize, Box<Outcome>),
 }
 
+/// What shards divide among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Divided {
+    /// Whole hosts, of which those of other shards are not looked at.
+    Hosts,
+    /// What is checked of each host.
+    Sets,
+}
+
 struct Task {
     host: usize,
     modules: Vec<String>,
+    /// Whether another shard says what comes of it.
+    silent: bool,
     /// Whether evaluation wanted to build.
     builds: bool,
     done: bool,
@@ -91,10 +103,12 @@ struct Host {
     files: BTreeMap<String, String>,
     queue: VecDeque<usize>,
     running: usize,
-    /// Modules that evaluate alone, or were left to others.
+    /// All modules that are to be checked, by which sets are numbered, whoever checks them.
+    all: Vec<String>,
+    /// Of them, those that no evaluation of theirs alone has failed so far.
     good: Vec<String>,
-    /// How many sets there were so far, whoever checks them.
-    counted: usize,
+    /// Of them, those that another shard evaluates alone.
+    elsewhere: Vec<String>,
 }
 
 struct Template {
@@ -115,6 +129,7 @@ impl<'a> Pool<'a> {
             work,
             interrupts,
             hosts: vec![Host::new(work.host.clone())],
+            divided: Divided::Sets,
             tasks: Vec::new(),
             busy: 0,
             said,
@@ -148,7 +163,7 @@ impl<'a> Pool<'a> {
         let now = self.hosts.iter().find(|host| host.stage != Stage::Done);
         Standing {
             done,
-            known: self.hosts.len() + self.tasks.len(),
+            known: self.hosts.len() + self.tasks.iter().filter(|task| !task.silent).count(),
             under_way: self.busy,
             host: now.and_then(|host| host.name.clone()).unwrap_or_default(),
         }
@@ -230,16 +245,23 @@ impl<'a> Pool<'a> {
         }
     }
 
+    /// Queues what evaluates alone, together and by twos. Which modules those are matters to each pair, and all together only
+    /// where that fails: so what other shards evaluate alone is evaluated here too before pairs are, and else not yet.
     fn together(&mut self, index: usize) {
+        let pairs = self.pairs(index);
+        if !pairs.is_empty() && self.learn(index) {
+            return;
+        }
         self.hosts[index].stage = Stage::Together;
-        let good = self.hosts[index].good.clone();
-        if good.len() > 1 {
+        let Host { all, good, .. } = &self.hosts[index];
+        let good = good.clone();
+        if good.len() > 1 && self.is_mine(index, all.len() + 1) {
             self.queue(index, good.clone());
         }
-        if self.work.combinations == Combinations::Pairs && good.len() > 2 {
-            for (position, one) in good.iter().enumerate() {
-                for other in &good[position + 1..] {
-                    self.queue(index, vec![one.clone(), other.clone()]);
+        if good.len() > 2 {
+            for pair in pairs {
+                if pair.iter().all(|name| good.contains(name)) {
+                    self.queue(index, pair);
                 }
             }
         }
@@ -273,8 +295,9 @@ impl Host {
             files: BTreeMap::new(),
             queue: VecDeque::new(),
             running: 0,
+            all: Vec::new(),
             good: Vec::new(),
-            counted: 0,
+            elsewhere: Vec::new(),
         }
     }
 }

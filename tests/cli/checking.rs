@@ -245,6 +245,65 @@ fn shards_do_all_of_it_together_and_nothing_twice() {
     assert_eq!(found, whole);
 }
 
+/// What a run says of each thing that it checked: a line each, and none twice.
+fn told(document: &Value, told: &mut BTreeMap<String, (String, Value)>) {
+    for row in document["results"].as_array().expect("results") {
+        let what = format!("{} {}", row["host"], strings(&row["modules"]).join("+"));
+        let status = row["status"].as_str().expect("a status").to_string();
+        let before = told.insert(what.clone(), (status, row["drv"].clone()));
+        assert!(before.is_none(), "{what} twice");
+    }
+}
+
+/// Shards say together what one run says, for each of these numbers of them.
+fn shards_say_the_same(env: &TestEnv, arguments: &[&str], counts: &[usize]) {
+    let run = |shard: &[&str]| {
+        env.run(&[&["check", "--json"], arguments, shard].concat())
+            .json()
+    };
+    let mut whole = BTreeMap::new();
+    told(&run(&[]), &mut whole);
+    for count in counts {
+        let mut parts = BTreeMap::new();
+        for index in 1..=*count {
+            told(&run(&["--shard", &format!("{index}/{count}")]), &mut parts);
+        }
+        assert_eq!(parts, whole, "{arguments:?} in {count} shards");
+    }
+}
+
+#[test]
+fn shards_of_all_hosts_do_all_of_it_together_and_nothing_twice() {
+    let all = ["box-list", "bare", "published"];
+    for count in 1..=all.len() {
+        let env = TestEnv::fixture().edit("flake.nix", |text| {
+            let ours = |line: &&str| {
+                let host = line.trim().split_once(" = ./hosts/").map(|(host, _)| host);
+                host.is_none_or(|host| all[..count].contains(&host))
+            };
+            text.lines().filter(ours).collect::<Vec<_>>().join("\n")
+        });
+        shards_say_the_same(&env, &["--flake", &env.flake(), "--all-hosts"], &[2, 3]);
+    }
+}
+
+#[test]
+fn what_fails_alone_in_another_shard_is_no_conflict_in_this_one() {
+    let env = TestEnv::new();
+    // Together they evaluate, but for the one that fails alone.
+    shards_say_the_same(&env, &["hello", "web", "type-error"], &[2, 3, 4]);
+    let pairs = [
+        "hello",
+        "web",
+        "conflict-a",
+        "type-error",
+        "conflict-b",
+        "--combinations",
+        "pairs",
+    ];
+    shards_say_the_same(&env, &pairs, &[2, 3]);
+}
+
 #[test]
 fn a_baseline_fails_what_grew() {
     let env = TestEnv::new();

@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Host, Pool, Stage, Task};
-use crate::checking::{Ended, Outcome, Row, Status};
+use super::{Divided, Host, Pool, Stage, Task};
+use crate::checking::{Combinations, Ended, Outcome, Row, Status};
 use crate::evaluation::unknown_modules;
 use crate::registry::Registered;
 
@@ -13,11 +13,13 @@ impl Pool<'_> {
         if self.hosts[index].name.is_some() {
             return;
         }
-        let mine = |position: usize| match self.work.shard {
-            // With fewer hosts than shards the modules of each are divided, else the hosts.
-            Some(shard) if names.len() >= shard.count => position % shard.count == shard.index,
-            _ => true,
-        };
+        // With fewer hosts than shards what is checked of each is divided, else the hosts.
+        let shard = self.work.shard.filter(|shard| names.len() >= shard.count);
+        if shard.is_some() {
+            self.divided = Divided::Hosts;
+        }
+        let mine =
+            |position: usize| shard.is_none_or(|shard| position % shard.count == shard.index);
         let mut mine = names
             .iter()
             .enumerate()
@@ -28,16 +30,43 @@ impl Pool<'_> {
         self.hosts.extend(rest);
     }
 
-    /// Whether the next set of a host is this shard's.
-    fn is_mine(&mut self, index: usize) -> bool {
-        let number = self.hosts[index].counted;
-        self.hosts[index].counted += 1;
+    /// Whether a set of a host is this shard's. Sets have the same numbers in every shard, whatever fails: the host alone, each
+    /// module alone, all together, each two.
+    pub(super) fn is_mine(&self, index: usize, number: usize) -> bool {
         match self.work.shard {
-            Some(shard) if self.work.host.is_some() || self.hosts.len() == 1 => {
-                number % shard.count == shard.index
+            // Hosts begin at different shards: each may have fewer sets than there are shards.
+            Some(shard) if self.divided == Divided::Sets => {
+                (index + number) % shard.count == shard.index
             }
             _ => true,
         }
+    }
+
+    /// The pairs that are this shard's, whichever of them evaluate alone.
+    pub(super) fn pairs(&self, index: usize) -> Vec<Vec<String>> {
+        let all = &self.hosts[index].all;
+        if self.work.combinations != Combinations::Pairs || all.len() < 3 {
+            return Vec::new();
+        }
+        let pairs = all.iter().enumerate().flat_map(|(position, one)| {
+            let others = all[position + 1..].iter();
+            others.map(move |other| vec![one.clone(), other.clone()])
+        });
+        pairs
+            .enumerate()
+            .filter(|(number, _)| self.is_mine(index, all.len() + 2 + number))
+            .map(|(_, pair)| pair)
+            .collect()
+    }
+
+    /// Has what other shards evaluate alone evaluated here too, and says nothing of it; whether there was anything.
+    pub(super) fn learn(&mut self, index: usize) -> bool {
+        let elsewhere = std::mem::take(&mut self.hosts[index].elsewhere);
+        let any = !elsewhere.is_empty();
+        for module in elsewhere {
+            self.add(index, vec![module], true);
+        }
+        any
     }
 
     pub(super) fn ready(
@@ -93,28 +122,38 @@ impl Pool<'_> {
             if module.skip_validation && self.work.names.is_empty() {
                 self.skipped += 1;
             } else {
-                self.hosts[index].good.push(module.name.clone());
-                self.queue(index, vec![module.name.clone()]);
+                self.hosts[index].all.push(module.name.clone());
             }
         }
-        let mine = row.status != Status::Ok
-            || self
-                .work
-                .shard
-                .is_none_or(|shard| shard.index == 0 || self.work.host.is_none());
-        Ok(if mine { vec![row] } else { Vec::new() })
+        let all = self.hosts[index].all.clone();
+        self.hosts[index].good.clone_from(&all);
+        for (position, name) in all.into_iter().enumerate() {
+            if self.is_mine(index, position + 1) {
+                self.queue(index, vec![name]);
+            } else {
+                self.hosts[index].elsewhere.push(name);
+            }
+        }
+        Ok(if self.is_mine(index, 0) {
+            vec![row]
+        } else {
+            Vec::new()
+        })
     }
 
     pub(super) fn queue(&mut self, index: usize, modules: Vec<String>) {
-        if self.is_mine(index) {
-            self.hosts[index].queue.push_back(self.tasks.len());
-            self.tasks.push(Task {
-                host: index,
-                modules,
-                builds: false,
-                done: false,
-            });
-        }
+        self.add(index, modules, false);
+    }
+
+    fn add(&mut self, index: usize, modules: Vec<String>, silent: bool) {
+        self.hosts[index].queue.push_back(self.tasks.len());
+        self.tasks.push(Task {
+            host: index,
+            modules,
+            silent,
+            builds: false,
+            done: false,
+        });
     }
 
     /// The template could not do it. What an evaluator that may build can, is tried by one.
@@ -164,8 +203,15 @@ impl Pool<'_> {
         }
         self.busy -= 1;
         self.tasks[id].done = true;
+        self.hosts[index].running -= 1;
+        let evaluates = matches!(outcome.ended, Ended::Evaluated { .. });
+        if !evaluates && self.tasks[id].modules.len() > 1 && self.learn(index) {
+            // It may be no conflict: another shard may know a module of it that fails alone.
+            self.tasks[id].silent = true;
+            self.hosts[index].stage = Stage::Alone;
+            return Vec::new();
+        }
         let host = &mut self.hosts[index];
-        host.running -= 1;
         let task = &self.tasks[id];
         let name = host.name.clone().unwrap_or_default();
         let mut row = Row::new(
@@ -187,7 +233,7 @@ impl Pool<'_> {
             host.good
                 .retain(|good| *good != task.modules[0] || task.modules.len() > 1);
         }
-        vec![row]
+        if task.silent { Vec::new() } else { vec![row] }
     }
 
     /// A template that ended: at the end of its work, or in the middle of it.

@@ -100,6 +100,9 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
             drop(reader);
             let run = || -> io::Result<()> {
                 set_pdeathsig(Signal::SIGKILL)?;
+                // Where memory runs out, the kernel is to end this one, and neither its parent nor whoever is beside. It is a
+                // wish only: the kernel may have no such file.
+                let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
                 if getppid() == parent {
                     renounce(keep)?;
                     work(File::from(writer));

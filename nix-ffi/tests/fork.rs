@@ -23,6 +23,10 @@ fn main() -> ExitCode {
             with_another_thread_nothing_is_forked,
         ),
         ("a_child_writes_nothing", a_child_writes_nothing),
+        (
+            "a_child_is_the_first_to_die_where_memory_runs_out",
+            a_child_is_the_first_to_die_where_memory_runs_out,
+        ),
     ])
 }
 
@@ -62,6 +66,13 @@ fn with_another_thread_nothing_is_forked() {
     ));
     drop(end);
     assert!(thread.join().unwrap());
+}
+
+fn a_child_is_the_first_to_die_where_memory_runs_out() {
+    let score = || std::fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+    let (text, _) = child(score);
+    assert_eq!(text, "1000\n");
+    assert_ne!(score(), text);
 }
 
 /// The databases that the child inherits are open in it, and can be read, and not be written to.

@@ -1,6 +1,6 @@
 //! An evaluation by an evaluator of its own, for what no fork can do: it may write and build.
 
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::child::own_memory;
@@ -73,11 +73,21 @@ pub(super) fn alone(
     (evaluated, outcome)
 }
 
-/// Looks at an evaluator until it has finished; ends it where it takes too long or is too large.
-fn watch(stopper: Stopper, limits: Limits, finished: &Receiver<()>) -> (Option<Ended>, u64) {
-    let begun = Instant::now();
+/// Looks at an evaluator until nobody is left to say that it goes on to something new; ends it where it takes too long for one
+/// thing or is too large.
+pub(super) fn watch(
+    stopper: Stopper,
+    limits: Limits,
+    goes_on: &Receiver<()>,
+) -> (Option<Ended>, u64) {
+    let mut begun = Instant::now();
     let mut most = 0;
-    while finished.recv_timeout(LOOK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+    loop {
+        match goes_on.recv_timeout(LOOK) {
+            Ok(()) => begun = Instant::now(),
+            Err(RecvTimeoutError::Disconnected) => return (None, most),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
         let late = limits
             .seconds
             .is_some_and(|seconds| begun.elapsed().as_secs_f64() > seconds);
@@ -97,5 +107,4 @@ fn watch(stopper: Stopper, limits: Limits, finished: &Receiver<()>) -> (Option<E
             );
         }
     }
-    (None, most)
 }

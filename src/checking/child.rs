@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use super::{Ended, Outcome, Sharing};
 use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, read, text};
-use crate::libnix::{Evaluator, Libnix, NixError, Outputs, print_to, touch_ahead};
+use crate::libnix::{Evaluator, ForkError, Libnix, NixError, Outputs, print_to, touch_ahead};
 use crate::timings::milliseconds;
 
 /// Errors that the configuration makes, whoever evaluates it.
@@ -135,9 +135,12 @@ pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
     let builds = nix.is_some_and(|error| {
         error.message.contains("allow-import-from-derivation") || unwritten(error)
     });
+    // An input that had to be downloaded leaves a thread of libnix's: then nothing can be forked.
+    let not_forked = error.downcast_ref::<ForkError>().is_some();
+    let not_its_own = nix.is_some_and(|error| !ITS_OWN.contains(&error.class.as_str()));
     let failed = explain_error(request, &error);
     Ended::Failed {
-        again: builds || nix.is_some_and(|error| !ITS_OWN.contains(&error.class.as_str())),
+        again: builds || not_forked || not_its_own,
         builds,
         places: failed.places.clone(),
         failed,
@@ -147,11 +150,29 @@ pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
 /// Memory that a process shares with nobody, bytes; 0 where the kernel does not say.
 pub(super) fn own_memory(process: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
-    let own = text.lines().filter_map(|line| {
-        let rest = line
-            .strip_prefix("Private_Dirty:")
-            .or_else(|| line.strip_prefix("Private_Clean:"))?;
+    own(&text)
+}
+
+/// The sum of what is a process's own: in memory, and its part of what was swapped out, which it may share with its template.
+fn own(text: &str) -> u64 {
+    const OWN: [&str; 3] = ["Private_Dirty:", "Private_Clean:", "SwapPss:"];
+    let kilobytes = text.lines().filter_map(|line| {
+        let rest = OWN.iter().find_map(|name| line.strip_prefix(name))?;
         rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
     });
-    own.sum::<u64>() << 10
+    kilobytes.sum::<u64>() << 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_was_swapped_out_is_counted() {
+        let text = "Rss:  9000 kB\nShared_Clean:  100 kB\nPrivate_Clean:  1 kB\nPrivate_Dirty:  20 kB\n\
+                    Swap:  4000 kB\nSwapPss:  300 kB\nLocked:  0 kB\n";
+        assert_eq!(own(text), 321 << 10);
+        assert_eq!(own(""), 0);
+        assert!(own_memory("self") > 1 << 20);
+    }
 }

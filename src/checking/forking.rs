@@ -95,14 +95,7 @@ impl Forking {
             .iter()
             .map(|child| PollFd::new(child.output.as_fd(), PollFlags::POLLIN));
         ends.extend(outputs);
-        let patience = match self.children.is_empty() {
-            true => PollTimeout::NONE,
-            false => PollTimeout::try_from(LOOK).context("a fifth of a second fits")?,
-        };
-        match poll(&mut ends, patience) {
-            Ok(_) | Err(unix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error).context("wait for children"),
-        }
+        wait_for(&mut ends, (!self.children.is_empty()).then_some(LOOK))?;
         let spoke = |end: &PollFd<'_>| end.any().unwrap_or(false);
         let heard = ends
             .iter()
@@ -110,6 +103,18 @@ impl Forking {
             .enumerate()
             .filter(|(_, end)| spoke(end));
         Ok((spoke(&ends[0]), heard.map(|(index, _)| index).collect()))
+    }
+}
+
+/// Waits until one of them has something to say, or for so long.
+fn wait_for(ends: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<()> {
+    let patience = match patience {
+        None => PollTimeout::NONE,
+        Some(patience) => PollTimeout::try_from(patience).context("a fifth of a second fits")?,
+    };
+    match poll(ends, patience) {
+        Ok(_) | Err(unix::errno::Errno::EINTR) => Ok(()),
+        Err(error) => Err(error).context("wait for children"),
     }
 }
 
@@ -145,21 +150,27 @@ impl Child {
         }
     }
 
-    /// One that is waited for at once, without limits.
-    pub(super) fn alone(forked: crate::libnix::Forked) -> Self {
+    /// One that is waited for at once. The client sees to it that it ends in time.
+    pub(super) fn alone(forked: crate::libnix::Forked, bytes: Option<u64>) -> Self {
         let job = Job {
             id: 0,
             modules: Vec::new(),
             seconds: None,
-            bytes: None,
+            bytes,
         };
         Self::new(&job, forked)
     }
 
     /// Waits for its end: what came of it.
     pub(super) fn wait(mut self, before: &Counters) -> Result<Outcome> {
-        while self.hear()? {}
-        self.end(before)
+        loop {
+            let mut output = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
+            wait_for(&mut output, Some(LOOK))?;
+            if output[0].any().unwrap_or(false) && !self.hear()? {
+                return self.end(before);
+            }
+            self.look();
+        }
     }
 
     fn kill(&self) {

@@ -38,7 +38,12 @@ enum Ask {
         flake: FlakeSource,
     },
     /// To evaluate a host of it. Once.
-    Base { host: String, share: bool },
+    Base {
+        host: String,
+        share: bool,
+        /// Bytes of memory that a child which evaluates it may have of its own.
+        bytes: Option<u64>,
+    },
     /// To have a child evaluate the host with modules.
     Evaluate(Job),
 }

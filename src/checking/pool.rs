@@ -11,13 +11,12 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::{Ask, Ended, Outcome, Row, Say, Summary, Work};
+use super::{Ended, Outcome, Row, Say, Summary, Work};
 use crate::error::Failed;
 use crate::evaluation::Evaluated;
 use crate::interrupt::{Guard, Interrupts};
 use crate::registry::Registered;
 use crate::timings::milliseconds;
-use crate::worker::send;
 
 mod hearing;
 mod starting;
@@ -58,8 +57,8 @@ pub struct Pool<'a> {
 /// What a host or a job has to say.
 enum Said {
     Template(Say),
-    /// The template has ended, and how.
-    Gone(String),
+    /// The host's template of this number has ended, and how.
+    Gone(usize, Ended),
     /// An evaluator of its own has found the modules there are, and evaluated the host.
     Host(Result<Vec<Registered>, Failed>, Box<Outcome>),
     /// An evaluator of its own has done a job.
@@ -98,6 +97,10 @@ struct Host {
     name: Option<String>,
     stage: Stage,
     template: Option<Template>,
+    /// How many templates it has had.
+    templates: usize,
+    /// Whether it gets another one once an evaluator of its own has fetched what the first could not.
+    fetched_first: bool,
     base: Option<Evaluated>,
     /// The files that modules lie in, from the top of the flake's tree.
     files: BTreeMap<String, String>,
@@ -194,16 +197,9 @@ impl<'a> Pool<'a> {
     fn hear(&mut self, index: usize, said: Said) -> Result<Vec<Row>> {
         match said {
             Said::Template(Say::Opened { hosts }) => {
-                self.opened(index, hosts);
-                let name = self.hosts[index].name.clone().unwrap_or_default();
-                if let Some(template) = &mut self.hosts[index].template {
-                    let _ = send(
-                        &mut template.requests,
-                        &Ask::Base {
-                            host: name,
-                            share: self.work.share,
-                        },
-                    );
+                if self.hosts[index].name.is_none() {
+                    self.opened(index, hosts);
+                    self.ask_base(index);
                 }
                 Ok(Vec::new())
             }
@@ -212,7 +208,14 @@ impl<'a> Pool<'a> {
             }
             Said::Template(Say::Failed { ended }) => self.not_ready(index, *ended),
             Said::Template(Say::Done { id, outcome }) => Ok(self.done(index, id, *outcome, true)),
-            Said::Gone(why) => Ok(self.gone(index, &why)),
+            Said::Gone(number, ended) => self.gone(index, number, ended),
+            Said::Host(Ok(_), outcome)
+                if matches!(outcome.ended, Ended::Evaluated { .. })
+                    && std::mem::take(&mut self.hosts[index].fetched_first) =>
+            {
+                self.start(index)?;
+                Ok(Vec::new())
+            }
             Said::Host(Ok(registry), outcome) => self.ready(index, &registry, *outcome, false),
             Said::Host(Err(failed), _) => Ok(self.without_base(
                 index,
@@ -291,6 +294,8 @@ impl Host {
             name,
             stage: Stage::Waiting,
             template: None,
+            templates: 0,
+            fetched_first: false,
             base: None,
             files: BTreeMap::new(),
             queue: VecDeque::new(),

@@ -2,7 +2,8 @@
 //!
 //! It has one thread, since a fork copies no more than that: no logger thread, no signal thread, none of the collector's
 //! helpers (`GC_MARKERS=1`); libnix's own (fetching, building) are only there when it fetches or builds. Whether it is so is
-//! counted at each fork, and where it is not, the job is given back.
+//! counted at each fork, and where it is not, the job is given back: an evaluator of its own fetches what is missing, and then a
+//! second template finds it in the store.
 //!
 //! Where children can use the host's packages, it evaluates the host itself. Where they cannot, next to nothing of that would be
 //! of use to them: then a child evaluates the host, and the template only reads the files that this took.
@@ -102,6 +103,7 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
     let Some(Ask::Base {
         host,
         share: wanted,
+        bytes,
     }) = client.wait()?
     else {
         return Ok(());
@@ -120,7 +122,7 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
         ground.share = wanted && share;
         let outcome = match ground.share {
             true => host_here(&ground, &asking)?,
-            false => host_apart(&ground, &asking, &files)?,
+            false => host_apart(&ground, &asking, &files, bytes)?,
         };
         Ok((registry, outcome))
     }) {
@@ -182,13 +184,18 @@ fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<Outcome> {
 }
 
 /// Has a child evaluate the host, and reads the files that it read: their syntax is all that is of use to others.
-fn host_apart(ground: &Ground<'_>, asking: &Request, files: &Files) -> Result<Outcome> {
+fn host_apart(
+    ground: &Ground<'_>,
+    asking: &Request,
+    files: &Files,
+    bytes: Option<u64>,
+) -> Result<Outcome> {
     let before = counted(ground)?;
     let forked = fork_child(&[], |pipe| {
         evaluate_host(ground, asking, pipe, || files.take());
     })
     .context("fork an evaluator")?;
-    let mut outcome = Child::alone(forked).wait(&before)?;
+    let mut outcome = Child::alone(forked, bytes).wait(&before)?;
     for file in std::mem::take(&mut outcome.files) {
         // A file that cannot be read like this is read by whoever needs it.
         let _ = import(ground.evaluator, &file);
@@ -227,14 +234,12 @@ impl Files {
 
 /// What was counted so far: by a child, since libnix prints it to where a variable says, and ours is the client's.
 fn counted(ground: &Ground<'_>) -> Result<Counters> {
-    let child = fork_child(&[], |pipe| {
+    let mut child = fork_child(&[], |pipe| {
         if crate::libnix::print_to(&pipe).is_ok() {
             let _ = ground.evaluator.print_counters();
         }
-    });
-    let Ok(mut child) = child else {
-        return Ok(Counters::default());
-    };
+    })
+    .context("fork an evaluator")?;
     let mut text = String::new();
     child
         .output

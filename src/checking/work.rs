@@ -30,6 +30,8 @@ pub struct Limits {
     pub seconds: Option<f64>,
     /// Bytes of memory of its own for one.
     pub bytes: Option<u64>,
+    /// For the evaluation of a host itself.
+    pub host_bytes: Option<u64>,
 }
 
 /// What is to be checked.

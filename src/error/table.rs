@@ -98,6 +98,7 @@ pub const TABLE: &[Row] = &[
     row(Evaluation, "the evaluator died of …", "A signal ended it.", "Try again; if it stays so, please report it."),
     row(Evaluation, "the evaluation overflowed its stack", "A value or function needs itself without an end.", "`--option max-call-depth 1000` says earlier where."),
     row(Evaluation, "list the modules: it took too much time or memory", "`check` could not even list the modules within its limits.", "Raise `--timeout` or the limit of memory."),
+    row(Evaluation, "open the flake: …", "`check` could not even list the hosts: that took longer or more memory than it may, or its evaluator died.", "Give it more by `--timeout` or `--max-memory`, or look at what the flake's outputs do."),
     row(Evaluation, "check …: …", "A module of a `check` failed; the message is the same that `enable` would give.", "As for that message."),
     row(Evaluation, "check: … of … fail", "At least one combination cannot be evaluated; each is shown above.", "As for each message."),
     row(Evaluation, "evaluate host '…", "Nix or nixpkgs says what is wrong, in its own words. What to do about the most frequent ones stands below.", "The position and `--show-trace` show where."),

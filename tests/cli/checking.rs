@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::sources::committed;
-use crate::support::{TestEnv, strings};
+use crate::support::{TestEnv, nix, strings};
 
 /// The rows of a run, by modules.
 fn rows(document: &Value) -> BTreeMap<String, Value> {
@@ -302,6 +302,153 @@ fn what_fails_alone_in_another_shard_is_no_conflict_in_this_one() {
         "pairs",
     ];
     shards_say_the_same(&env, &pairs, &[2, 3]);
+}
+
+/// A fixture whose lock has an archive that was never fetched, and in which `edits` make use of it;
+/// none where the test is skipped.
+fn with_an_input_to_fetch(test: &str, edits: &[(&str, &str, &str)]) -> Option<TestEnv> {
+    let nix = nix(test)?;
+    let mut env = TestEnv::fixture();
+    let far = env.path("far");
+    fs::create_dir(&far).expect("a folder");
+    fs::write(far.join("text"), "From far away.").expect("written");
+    let archive = env.path("far.tar.gz").display().to_string();
+    let mut tar = env.other("tar");
+    tar.args(["-czf", &archive, "-C"])
+        .arg(env.path(""))
+        .arg("far");
+    assert!(tar.status().expect("tar").success());
+    let mut hash = env.other(nix);
+    hash.args([
+        "--extra-experimental-features",
+        "nix-command",
+        "hash",
+        "path",
+    ]);
+    let hash = hash.arg(&far).output().expect("nix hash").stdout;
+    let hash = String::from_utf8_lossy(&hash);
+    let lock = format!(
+        r#"{{"nodes":{{
+          "far":{{"flake":false,"locked":{{"lastModified":1,"narHash":"{}","type":"tarball","url":"file://{archive}"}},"original":{{"type":"tarball","url":"file://{archive}"}}}},
+          "root":{{"inputs":{{"far":"far"}}}}}},"root":"root","version":7}}"#,
+        hash.trim()
+    );
+    fs::write(env.fixture_path("flake.lock"), lock).expect("a lock");
+    env = env.edit("flake.nix", |text| {
+        text.replace(
+            "  outputs =\n",
+            &format!(
+                "  inputs.far = {{ url = \"file://{archive}\"; flake = false; }};\n  outputs =\n"
+            ),
+        )
+    });
+    for (file, from, to) in edits {
+        env = env.edit(file, |text| text.replace(from, to));
+    }
+    fs::remove_dir_all(far).expect("removed");
+    Some(env)
+}
+
+#[test]
+fn what_must_be_fetched_first_keeps_nothing_from_being_forked() {
+    let test = "what_must_be_fetched_first_keeps_nothing_from_being_forked";
+    let read = "builtins.readFile (self.inputs.far + \"/text\")";
+    let described = format!("description = {read};");
+    let with_self = ("hosts/common.nix", "{ lib, ... }", "{ lib, self, ... }");
+    let files = format!("environment.etc.far.text = {read};\n  environment.etc.motd");
+    // What the list of modules needs, and what a host needs, whether or not its packages can be shared.
+    let cases = [
+        (
+            "box",
+            vec![(
+                "hosts/box.nix",
+                "description = \"A greeting on every start\";",
+                described.as_str(),
+            )],
+        ),
+        (
+            "box",
+            vec![
+                with_self,
+                ("hosts/common.nix", "environment.etc.motd", files.as_str()),
+            ],
+        ),
+        (
+            "bare",
+            vec![
+                with_self,
+                ("hosts/common.nix", "environment.etc.motd", files.as_str()),
+            ],
+        ),
+    ];
+    for (host, edits) in cases {
+        let Some(env) = with_an_input_to_fetch(test, &edits) else {
+            return;
+        };
+        let document = env.json(&[
+            "check",
+            "--flake",
+            &env.flake(),
+            "--host",
+            host,
+            "clock",
+            "banner",
+        ]);
+        let rows = rows(&document);
+        assert_eq!(rows.len(), 4, "{document:#}");
+        for name in ["clock", "banner", "clock+banner", "banner+clock"] {
+            let forked = rows.get(name).is_none_or(|row| row["forked"] == true);
+            assert!(forked, "{host} with {name}: {document:#}");
+        }
+    }
+}
+
+#[test]
+fn a_host_that_never_ends_or_grows_is_told_and_others_go_on() {
+    // Each step of it needs memory.
+    let grows = "builtins.toString (builtins.length (builtins.genericClosure { startSet = [ { key = 0; } ]; operator = one: [ { key = one.key + 1; } ]; }))";
+    let with = |text: &str| {
+        let text = format!("\n  environment.etc.endless.text = {text};");
+        TestEnv::fixture()
+            .edit("hosts/published.nix", |host| {
+                host.replace(
+                    "networking.hostName = \"published\";",
+                    &format!("networking.hostName = \"published\";{text}"),
+                )
+            })
+            .edit("flake.nix", |flake| {
+                let kept = |line: &&str| {
+                    let host = line.trim().split_once(" = ./hosts/").map(|(host, _)| host);
+                    host.is_none_or(|host| ["published", "bare", "box-list"].contains(&host))
+                };
+                flake.lines().filter(kept).collect::<Vec<_>>().join("\n")
+            })
+    };
+    let spins = "let n = builtins.genList (n: n) 100000; spin = d: if d == 0 then builtins.any builtins.isNull n else builtins.any (_: spin (d - 1)) n; in if spin 10 then \"\" else \"over\"";
+    for (text, limit, status) in [
+        (spins, ["--timeout", "6"], "timed-out"),
+        (grows, ["--max-memory", "400M"], "too-large"),
+    ] {
+        let env = with(text);
+        let flake = env.flake();
+        let arguments = ["check", "--json", "--all-hosts", "--flake", &flake];
+        let document = env
+            .run(&[&arguments[..], &limit].concat())
+            .ends_with(3)
+            .json();
+        let mut all = BTreeMap::new();
+        told(&document, &mut all);
+        assert_eq!(all["\"published\" "].0, status, "{document:#}");
+        let others: Vec<_> = all
+            .iter()
+            .filter(|(what, _)| !what.starts_with("\"published"))
+            .collect();
+        assert_eq!(others.len(), 10, "{document:#}");
+        assert!(
+            others.iter().all(|(_, (status, _))| status == "ok"),
+            "{document:#}"
+        );
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use anyhow::Result;
 
 use super::{Divided, Host, Pool, Stage, Task};
 use crate::checking::{Combinations, Ended, Outcome, Row, Status};
+use crate::error::{Failed, Failure};
 use crate::evaluation::unknown_modules;
 use crate::registry::Registered;
 
@@ -160,9 +161,15 @@ impl Pool<'_> {
     pub(super) fn not_ready(&mut self, index: usize, ended: Ended) -> Result<Vec<Row>> {
         match ended {
             // Nothing of the flake could be opened: that is no result of a check.
-            Ended::Failed { failed, .. } if self.hosts[index].name.is_none() => Err(failed.into()),
-            Ended::Failed { again: true, .. } => {
+            ended if self.hosts[index].name.is_none() => Err(unopened(ended).into()),
+            Ended::Failed {
+                again: true,
+                builds,
+                ..
+            } => {
                 self.drop_template(index);
+                let host = &mut self.hosts[index];
+                host.fetched_first = !builds && host.templates == 1;
                 self.host_alone(index);
                 Ok(Vec::new())
             }
@@ -237,13 +244,14 @@ impl Pool<'_> {
     }
 
     /// A template that ended: at the end of its work, or in the middle of it.
-    pub(super) fn gone(&mut self, index: usize, why: &str) -> Vec<Row> {
+    pub(super) fn gone(&mut self, index: usize, number: usize, ended: Ended) -> Result<Vec<Row>> {
         let host = &mut self.hosts[index];
-        if host.template.take().is_none() {
-            return Vec::new();
+        // One that was let go of, and perhaps replaced, is no longer missed.
+        if host.templates != number || host.template.take().is_none() {
+            return Ok(Vec::new());
         }
         if host.stage == Stage::Starting {
-            return self.without_base(index, Ended::Died { why: why.into() });
+            return self.not_ready(index, ended);
         }
         // What it had not done is done by evaluators of their own.
         let open: Vec<usize> = (0..self.tasks.len())
@@ -254,8 +262,20 @@ impl Pool<'_> {
             })
             .collect();
         open.into_iter().for_each(|id| self.again(index, id));
-        Vec::new()
+        Ok(Vec::new())
     }
+}
+
+/// Why there is not even a list of hosts.
+fn unopened(ended: Ended) -> Failed {
+    let why = match ended {
+        Ended::Failed { failed, .. } => return failed,
+        Ended::TimedOut => "it took longer than --timeout allows".into(),
+        Ended::TooLarge => "it had more memory than --max-memory allows".into(),
+        Ended::Died { why } => why,
+        Ended::Evaluated { .. } => "its evaluator ended without an answer".into(),
+    };
+    Failure::Evaluation.error(format!("open the flake: {why}"))
 }
 
 /// What fails together and not alone.

@@ -1,20 +1,20 @@
 //! Starts what evaluates: templates, jobs of theirs, and evaluators of their own; each tells the pool how it went.
 
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 
 use anyhow::Result;
 
 use super::{Pool, Said, Stage, Template};
-use crate::checking::alone::alone;
-use crate::checking::{Ask, Ended, Job, Say};
+use crate::checking::alone::{alone, watch};
+use crate::checking::{Ask, Ended, Job, Limits, Say};
 use crate::error::{Failure, describe};
 use crate::evaluation::{ModuleRequest, Request, Target};
 use crate::libnix::Settings;
-use crate::worker::{EvaluatorProcess, EvaluatorStart, greet, receive, send};
+use crate::worker::{self, EvaluatorProcess, EvaluatorStart, greet, receive, send};
 
 impl Pool<'_> {
     pub(super) fn start(&mut self, index: usize) -> Result<()> {
-        let process = EvaluatorProcess::start(&EvaluatorStart {
+        let mut process = EvaluatorProcess::start(&EvaluatorStart {
             initial_heap: self.work.memory.initial_heap(),
             template: true,
         })?;
@@ -27,15 +27,47 @@ impl Pool<'_> {
         };
         // Where it has ended already, that is heard below.
         let _ = send(&mut requests, &open);
-        let sayings = self.sayings.clone();
-        std::thread::spawn(move || listen(index, process, &sayings));
+        let limits = Limits {
+            bytes: self.work.limits.host_bytes,
+            ..self.work.limits
+        };
+        let (goes_on, watched) = channel();
+        let watch = std::thread::spawn(move || watch(stopper, limits, &watched).0);
         let host = &mut self.hosts[index];
         host.stage = Stage::Starting;
+        host.templates += 1;
         host.template = Some(Template {
             requests,
             _guard: guard,
         });
+        let (sayings, number) = (self.sayings.clone(), host.templates);
+        std::thread::spawn(move || {
+            let why = listen(index, &mut process, goes_on, &sayings);
+            let ended = match (watch.join(), process.finish()) {
+                (Ok(Some(ended)), _) => ended,
+                (_, finished) => Ended::Died {
+                    why: how(finished, why),
+                },
+            };
+            let _ = sayings.send((index, Said::Gone(number, ended)));
+        });
+        if self.hosts[index].name.is_some() {
+            self.ask_base(index);
+        }
         Ok(())
+    }
+
+    /// Has the template evaluate its host, as soon as it has opened the flake.
+    pub(super) fn ask_base(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let ask = Ask::Base {
+            host: host.name.clone().unwrap_or_default(),
+            share: self.work.share,
+            bytes: self.work.limits.host_bytes,
+        };
+        if let Some(template) = &mut host.template {
+            let _ = send(&mut template.requests, &ask);
+        }
     }
 
     pub(super) fn begin(&mut self, index: usize, id: usize) -> Result<()> {
@@ -113,21 +145,35 @@ fn requests(names: &[String]) -> Vec<ModuleRequest> {
         .collect()
 }
 
-/// Passes on what a template says, and how it ended.
-fn listen(index: usize, mut process: EvaluatorProcess, sayings: &Sender<(usize, Said)>) {
-    let mut hear = || -> Result<()> {
-        if greet(&mut process.messages)?.is_none() {
+/// Passes on what a template says until it ends. While it starts, whoever watches it learns that it goes on.
+fn listen(
+    index: usize,
+    process: &mut EvaluatorProcess,
+    goes_on: Sender<()>,
+    sayings: &Sender<(usize, Said)>,
+) -> Result<()> {
+    let mut watched = Some(goes_on);
+    if greet(&mut process.messages)?.is_none() {
+        return Ok(());
+    }
+    while let Some(say) = receive::<Say>(&mut process.messages)? {
+        match (&say, &watched) {
+            (Say::Opened { .. }, Some(goes_on)) => {
+                // Whoever watched may have ended it just now.
+                let _ = goes_on.send(());
+            }
+            _ => watched = None,
+        }
+        if sayings.send((index, Said::Template(say))).is_err() {
             return Ok(());
         }
-        while let Some(say) = receive::<Say>(&mut process.messages)? {
-            if sayings.send((index, Said::Template(say))).is_err() {
-                return Ok(());
-            }
-        }
-        Ok(())
-    };
-    let heard = hear();
-    let why = match (process.finish(), heard) {
+    }
+    Ok(())
+}
+
+/// How a template ended, in words.
+fn how(finished: Result<worker::Ended>, heard: Result<()>) -> String {
+    let why = match (finished, heard) {
         (Ok(ended), _) if ended.signal().is_some() => {
             let signal = ended
                 .signal()
@@ -142,5 +188,5 @@ fn listen(index: usize, mut process: EvaluatorProcess, sayings: &Sender<(usize, 
         ),
         (Err(error), _) => describe(&error).message,
     };
-    let _ = sayings.send((index, Said::Gone(why.trim().to_string())));
+    why.trim().to_string()
 }

@@ -100,7 +100,6 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
         (bytes.saturating_sub(USUAL) / USUAL) as usize
     });
     let workers = args.workers.unwrap_or(processors.min(fitting)).max(1);
-    let share = free.map(|bytes| (bytes / (workers as u64 + 1)).max(USUAL));
     let flake = FlakeSource::of(pin, &session.here);
     Work {
         settings: flake.settings(session.settings(false, 0)),
@@ -122,11 +121,22 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
         limits: Limits {
             workers,
             seconds: args.timeout,
-            bytes: args.max_memory.or(share),
+            bytes: args
+                .max_memory
+                .or(free.map(|bytes| share(bytes, workers as u64))),
+            // One that is large evaluates its modules in less, where they share its packages.
+            host_bytes: args.max_memory.or(free.map(|bytes| bytes / 4 * 3)),
         },
         share: !args.unshared,
         memory: memory(&session.global, &session.environment),
     }
+}
+
+/// What each of so many may have of the memory that there is: its part where a template has one too, at least what is usual,
+/// and never more than all of them together can have.
+fn share(available: u64, workers: u64) -> u64 {
+    let fits = available / 4 * 3 / workers;
+    (available / (workers + 1)).max(USUAL.min(fits))
 }
 
 /// The folder that a file lies in.
@@ -332,5 +342,26 @@ fn round(standing: &Standing, work: &Work) -> Round {
         done: *done as u64,
         share: *done as f64 / (*known).max(1) as f64,
         left: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_machine_gives_each_no_more_than_it_has() {
+        assert_eq!(share(12 << 30, 3), 3 << 30);
+        // What is usual, where it is there.
+        assert_eq!(share(3 << 30, 2), USUAL);
+        for available in [256 << 20, 1 << 30, 2 << 30] {
+            for workers in 1..=4 {
+                let each = share(available, workers);
+                assert!(
+                    each <= USUAL && each * workers < available,
+                    "{available} {workers}"
+                );
+            }
+        }
     }
 }

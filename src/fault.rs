@@ -90,7 +90,7 @@ points! {
     DiskSync "disk.sync" Step "What was written into a new file reaches the disk."
     DiskRename "disk.rename" Step "A new file takes the place of the old one."
     WriteRequest "write.request" Write "The request, by the relay."
-    WriteLock "write.lock" Write "The holder's name in the lock."
+    WriteLock "write.lock" Write "The name of who has the lock."
     WriteState "write.state" Write "The state."
     WriteHistory "write.history" Write "A record of the history."
     WriteWanted "write.wanted" Write "What is wanted over reboots."

@@ -57,6 +57,11 @@ impl Locations {
         self.run().join("lock")
     }
 
+    /// What whoever has the lock says of itself.
+    pub fn holder(&self) -> PathBuf {
+        self.run().join("holder")
+    }
+
     /// Logs of switches.
     pub fn logs(&self) -> PathBuf {
         self.run().join("log")

@@ -74,7 +74,8 @@ fn everyone_may_read_the_state_and_nobody_else_the_logs() {
     assert_eq!(mode(&run), 0o755);
     assert_eq!(mode(&run.join("state.json")), 0o644);
     assert_eq!(mode(&run.join("history")), 0o644);
-    assert_eq!(mode(&run.join("lock")), 0o644);
+    assert_eq!(mode(&run.join("lock")), 0o600);
+    assert_eq!(mode(&run.join("holder")), 0o644);
     assert_eq!(
         mode(&env.root("var/lib/runtime-modules/wanted.json")),
         0o644

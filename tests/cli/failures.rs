@@ -240,7 +240,6 @@ fn where_we_may_not_or_cannot_write() {
     let run = env.root("run/runtime-modules");
     for (fault, name) in [
         ("write.request:before:enospc", "no-space-for-the-request"),
-        ("write.lock:before:enospc", "no-space-for-the-lock"),
         ("write.state:before:enospc", "no-space-for-the-state"),
         ("write.state:before:eio", "disk-broken"),
     ] {
@@ -251,6 +250,10 @@ fn where_we_may_not_or_cannot_write() {
         ran.golden(name);
         assert!(env.state()["pending"].is_null());
     }
+    // Who has the lock need not be able to say so.
+    let mut command = env.command(["enable", "folder"]);
+    command.env("RUNTIME_MODULE_FAULT", "write.lock:before:enospc");
+    env.start_running(command).end().ok();
     let elsewhere = env.path("elsewhere");
     fs::rename(&run, &elsewhere).expect("moved");
     std::os::unix::fs::symlink(&elsewhere, &run).expect("linked");

@@ -1,7 +1,9 @@
 //! What is refused, for a reason that can be removed: lock, state, rights. Nothing is changed by it.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use unix::fcntl::{Flock, FlockArg};
 
@@ -10,20 +12,18 @@ use crate::support::{PROGRAM, TestEnv, has, skip};
 #[test]
 fn while_another_holds_the_lock() {
     let env = TestEnv::new();
-    let path = env.root("run/runtime-modules/lock");
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .truncate(true)
-        .open(&path)
-        .expect("the lock");
-    writeln!(file, "enable web (process 4711)").expect("a name");
+    let file = File::open(env.root("run/runtime-modules/lock")).expect("the lock");
     let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).expect("free");
-    let before = env.everything();
-    env.run(&["enable", "inline", "--progress", "off"])
-        .ends_with(5)
-        .golden("lock-held");
-    before.is_still(&env.everything());
+    let ours = format!("enable web (process {})\n", std::process::id());
+    // Who could not write down what it does holds it all the same.
+    for (words, golden) in [(ours.as_str(), "lock-held"), ("", "lock-held-unnamed")] {
+        fs::write(env.root("run/runtime-modules/holder"), words).expect("a name");
+        let before = env.everything();
+        env.run(&["enable", "inline", "--progress", "off"])
+            .ends_with(5)
+            .golden(golden);
+        before.is_still(&env.everything());
+    }
     // Reading needs no lock.
     env.run(&["status"]).ok();
     env.run(&["list"]).ok();
@@ -35,12 +35,69 @@ fn while_another_holds_the_lock() {
 #[test]
 fn a_lock_that_a_dead_one_left_is_free() {
     let env = TestEnv::new();
-    fs::write(
-        env.root("run/runtime-modules/lock"),
-        "enable web (process 4711)\n",
-    )
-    .expect("a name");
+    for words in ["enable web (process 4711)\n", "enable web (proc", ""] {
+        fs::write(env.root("run/runtime-modules/holder"), words).expect("a name");
+        env.run(&["enable", "inline"]).ok();
+    }
+}
+
+#[test]
+fn nobody_but_root_can_take_the_lock_or_is_in_its_way() {
+    let test = "nobody_but_root_can_take_the_lock_or_is_in_its_way";
+    if !unix::unistd::geteuid().is_root() {
+        return skip(test, "only root can become another user");
+    }
+    if !has(test, "flock") {
+        return;
+    }
+    let env = TestEnv::new();
+    let lock = env.root("run/runtime-modules/lock");
+    // As an earlier release has left it.
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).expect("its owner may");
     env.run(&["enable", "inline"]).ok();
+    fs::set_permissions(env.path(""), fs::Permissions::from_mode(0o755)).expect("its owner may");
+    let nobody = |program: &str| {
+        let mut command = env.other(program);
+        command.uid(65534).gid(65534);
+        command
+    };
+    let read = nobody("cat")
+        .arg(env.root("run/runtime-modules/holder"))
+        .output()
+        .expect("cat");
+    assert!(read.status.success(), "{read:?}");
+    for how in ["--shared", "--exclusive"] {
+        let taken = nobody("flock")
+            .args(["--nonblock", how])
+            .arg(&lock)
+            .arg("true")
+            .output()
+            .expect("flock");
+        let said = String::from_utf8_lossy(&taken.stderr);
+        assert!(said.contains("Permission denied"), "{how}: {taken:?}");
+    }
+}
+
+#[test]
+fn who_looks_is_in_nobodys_way() {
+    let env = TestEnv::new();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::SeqCst) {
+                env.run(&["status"]).ok();
+            }
+        });
+        let changes = ["enable", "disable"].repeat(3);
+        let ran: Vec<_> = changes
+            .iter()
+            .map(|command| env.run(&[command, "inline"]))
+            .collect();
+        ended.store(true, Ordering::SeqCst);
+        for ran in ran {
+            ran.ok();
+        }
+    });
 }
 
 #[test]

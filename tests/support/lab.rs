@@ -353,7 +353,7 @@ impl Lab {
         let known = |name: &String| {
             matches!(
                 name.as_str(),
-                "history" | "lock" | "log" | "roots" | "state.json"
+                "history" | "holder" | "lock" | "log" | "roots" | "state.json"
             ) || name.starts_with("request")
         };
         assert!(names.iter().all(known), "{what}: left behind: {names:?}");

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::activation::{Machine, Profile, compare, unit_changes};
 use crate::baked::Baked;
 use crate::cache::{Estimate, Results};
+use crate::commands::history_in_words;
 use crate::locations::Locations;
 use crate::record::{State, outcome, read_history};
 use crate::worker::{Greeting, receive};
@@ -101,10 +102,14 @@ fn state(root: &Path, _: &[u8]) {
 }
 
 fn history(root: &Path, _: &[u8]) {
-    for entry in read_history(&locations(root)).into_iter().flatten() {
-        let json = serde_json::to_string(&entry).expect("what was read can be written");
+    let entries = read_history(&locations(root)).unwrap_or_default();
+    for entry in &entries {
+        let json = serde_json::to_string(entry).expect("what was read can be written");
         assert!(!json.contains('\n'), "a record is a line");
     }
+    let lines = entries.len() + 1;
+    let told = history_in_words(entries, Some("/nix/store/a"));
+    assert!(told.lines().count() <= lines, "{told}");
 }
 
 /// The line of a record.

@@ -116,6 +116,11 @@ impl Phases {
     }
 }
 
+/// The time of a number of milliseconds that a file or a message says; of one that is no time, none at all.
+pub fn time_of(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or_default()
+}
+
 /// A duration in milliseconds, to the microsecond.
 pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3

@@ -54,7 +54,10 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     let _held = step(Point::Held, || hold(locations, &request.purpose, wait))?;
     recovery::forget_earlier_boot(locations)?;
     let state = State::read(locations)?;
-    read_history(locations)?;
+    // What ends a change goes on without it: that is the way back.
+    if matches!(request.errand, Errand::Change(_)) {
+        read_history(locations)?;
+    }
     let work = Work::new(request, locations, log, state);
     match &request.errand {
         Errand::Change(change) => begin(work, change),

@@ -63,7 +63,9 @@ impl<'a> Work<'a> {
 
     /// Something that changes nothing about the outcome.
     pub(super) fn warn(&mut self, text: String) {
-        self.activated.warnings.push(text);
+        if !self.activated.warnings.contains(&text) {
+            self.activated.warnings.push(text);
+        }
     }
 
     /// None of NixOS's own checks is made, now and on the way back: what was allowed once must not keep anybody from that.

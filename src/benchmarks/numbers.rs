@@ -1,8 +1,7 @@
 //! Numbers as people read them.
 
-use std::time::Duration;
-
 use crate::progress::{duration, grouped};
+use crate::timings::time_of;
 
 /// Milliseconds with three digits that say something.
 pub fn time(milliseconds: f64) -> String {
@@ -12,7 +11,7 @@ pub fn time(milliseconds: f64) -> String {
         ms if ms < 999.95 => format!("{ms:.1} ms"),
         ms if ms < 9_999.5 => format!("{:.3} s", ms / 1e3),
         ms if ms < 60_000.0 => format!("{:.2} s", ms / 1e3),
-        ms => duration(Duration::from_secs_f64(ms / 1e3)),
+        ms => duration(time_of(ms)),
     }
 }
 

@@ -207,7 +207,7 @@ impl Course<'_> {
             name: name.to_string(),
             done: self.done,
             share: share.clamp(0.0, 1.0),
-            left: left.map(|left| Duration::from_secs_f64(left.max(0.0))),
+            left: left.map(|left| Duration::try_from_secs_f64(left).unwrap_or_default()),
         }));
     }
 }

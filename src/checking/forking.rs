@@ -143,7 +143,7 @@ impl Child {
             looked: now,
             deadline: job
                 .seconds
-                .map(|seconds| now + Duration::from_secs_f64(seconds)),
+                .and_then(|seconds| now.checked_add(Duration::try_from_secs_f64(seconds).ok()?)),
             bytes: job.bytes,
             most: 0,
             killed: None,

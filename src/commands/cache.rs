@@ -12,6 +12,7 @@ use crate::cli::CacheWhat;
 use crate::clock::{now, seconds};
 use crate::error::{Failure, neutral};
 use crate::progress::{bytes, duration};
+use crate::timings::time_of;
 
 /// A result that is kept (`docs/json.md`).
 #[derive(Debug, Serialize)]
@@ -79,7 +80,7 @@ fn list(rows: &[Row]) -> String {
         } else {
             row.modules.join(", ")
         };
-        let took = duration(Duration::from_secs_f64(row.milliseconds / 1e3));
+        let took = duration(time_of(row.milliseconds));
         let age = duration(Duration::from_secs(now.saturating_sub(row.used)));
         let kept = match row.rooted {
             true => format!("built, keeps {}", bytes(row.kept_bytes)),

@@ -11,6 +11,7 @@ use crate::error::neutral;
 use crate::plan::{Past, Situation};
 use crate::progress::duration;
 use crate::record::{Entry, read_history};
+use crate::timings::time_of;
 
 /// The result (`docs/json.md`).
 #[derive(Debug, Serialize)]
@@ -35,14 +36,24 @@ struct Row {
 pub fn run(session: &Session) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let entries = read_history(&session.locations)?;
-    let now = now();
+    let (history, now) = told(entries, situation.running.as_deref(), now());
+    super::tell(session, &history, |history| human(history, now))
+}
+
+/// What people are told of such a history.
+pub fn in_words(entries: Vec<Entry>, running: Option<&str>) -> String {
+    let (history, now) = told(entries, running, now());
+    human(&history, now)
+}
+
+fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) {
     let reachable: Vec<u64> = Past::all(&entries, now)
         .iter()
         .map(|past| past.number)
         .collect();
     let last = entries
         .iter()
-        .rposition(|entry| entry.ran() && Some(&entry.to) == situation.running.as_ref());
+        .rposition(|entry| entry.ran() && Some(entry.to.as_str()) == running);
     let rows = entries.into_iter().enumerate().map(|(index, entry)| Row {
         running: last == Some(index),
         reachable: entry.ran() && reachable.contains(&entry.revision),
@@ -52,7 +63,7 @@ pub fn run(session: &Session) -> Result<()> {
         schema: 1,
         transactions: rows.collect(),
     };
-    super::tell(session, &history, |history| human(history, now))
+    (history, now)
 }
 
 fn human(history: &History, now: u64) -> String {
@@ -89,7 +100,7 @@ fn human(history: &History, now: u64) -> String {
             entry.purpose,
             entry.outcome.words(),
             duration(Duration::from_secs(now.saturating_sub(entry.time))),
-            duration(Duration::from_secs_f64(took / 1e3)),
+            duration(time_of(took)),
         );
         text += &neutral(line.trim_end());
         text.push('\n');

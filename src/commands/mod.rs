@@ -35,6 +35,7 @@ use crate::progress::for_stdout;
 use crate::record::{Step, read_history};
 use crate::session::Session;
 
+pub use history::in_words as history_in_words;
 pub use report::Printed;
 
 /// Runs the command.

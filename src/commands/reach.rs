@@ -1,7 +1,7 @@
 //! What is to run, found or made: evaluates and realises, or in a dry run only asks what realising would take.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 
@@ -22,7 +22,7 @@ use crate::plan::{Beside, Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{query, realise};
 use crate::record::{ExtraModule, Pin, SystemFile};
 use crate::session::evaluation_settings;
-use crate::timings::Phase;
+use crate::timings::{Phase, time_of};
 
 /// What is to run, found or made.
 pub struct Reached {
@@ -478,7 +478,6 @@ fn remember(session: &Session, host: &str) {
     if let Some(total) = session.reporter.phases().get(Phase::Evaluate)
         && !files.is_empty()
     {
-        Estimate::observe(&files, Duration::from_secs_f64(total / 1e3))
-            .write(&session.locations, host);
+        Estimate::observe(&files, time_of(total)).write(&session.locations, host);
     }
 }

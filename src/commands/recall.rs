@@ -2,7 +2,7 @@
 //!
 //! Says for each run whether it was a hit, or else why not. What is found is used only where its paths are in the store.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::evaluation::{Derivation, Evaluated, Request, SYSTEM_TEXT, lock_text};
 use crate::libnix::{Libnix, libnix_version};
 use crate::progress::duration;
 use crate::record::Pin;
-use crate::timings::milliseconds;
+use crate::timings::{milliseconds, time_of};
 
 /// Whether the result came from the cache, for the report (`docs/json.md`).
 #[derive(Clone, Debug, Default, Serialize)]
@@ -122,10 +122,7 @@ impl Recall {
                 let found = in_store(libnix, &entry, &wanted(&entry.evaluated))?;
                 self.said.hit = found.is_some();
                 self.said.why = match found {
-                    Some(_) => format!(
-                        "it took {}",
-                        duration(Duration::from_secs_f64(entry.milliseconds / 1e3))
-                    ),
+                    Some(_) => format!("it took {}", duration(time_of(entry.milliseconds))),
                     None => "its derivation is no longer in the store".into(),
                 };
                 found

@@ -17,7 +17,7 @@ use crate::evaluation::Facts;
 use crate::libnix::Missing;
 use crate::plan::{Plan, Situation, Wish};
 use crate::progress::{bytes, duration, for_stderr, for_stdout, grouped, store_name};
-use crate::timings::{Counters, Phase, Phases};
+use crate::timings::{Counters, Phase, Phases, time_of};
 
 /// Names of builds and fetches that a person is shown.
 const SHOWN: usize = 10;
@@ -314,7 +314,7 @@ impl Report {
             let line = format!("  {name:9}{time:>9}   {what}");
             let _ = writeln!(err, "{}", for_stderr(line.trim_end()));
         };
-        let spoken = |ms: f64| duration(Duration::from_secs_f64(ms / 1e3));
+        let spoken = |ms: f64| duration(time_of(ms));
         for phase in Phase::ALL {
             if let Some(cache) = self
                 .cache

@@ -156,6 +156,7 @@ pub const TABLE: &[Row] = &[
     row(Refused, "read …: it has schema …, and this program knows …", "Another release of runtime-module wrote the file.", "Use that release, or move the file away as the hint says."),
     row(Refused, "read …: the file is damaged: …", "A file of ours is no longer what was written.", "Move it away as the hint says; what is lost thereby is said there."),
     row(Refused, "read …: it does not name its schema", "The file is not one of ours, or is damaged.", "Move it away as the hint says."),
+    row(Refused, "read the history …: line … is whole, and is not understood: …", "Another version of the program wrote that record.", "Use that version, or move the file away as the hint says: the history of this boot is lost, nothing else. `confirm` and `recover` work without it."),
     row(Refused, "read the history …: line … is damaged", "A record in the middle of the history is damaged; nothing is written behind it.", "Move the file away as the hint says: the history of this boot is lost, nothing else."),
     row(Refused, "…: it is a symbolic link", "As root the program follows no link where it writes.", "Remove the link."),
     row(Refused, "…: permission denied", "Only root may write there.", "Run it with sudo."),

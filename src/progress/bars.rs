@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::model::{Model, Running};
 use super::{Notice, Renderer, Round, Style, bytes, duration, for_stderr};
-use crate::timings::Phase;
+use crate::timings::{Phase, time_of};
 
 /// Things under way that are shown at once; the others are counted.
 const SHOWN: usize = 6;
@@ -244,9 +244,7 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
             let left = model
                 .estimate
                 .as_ref()
-                .map(|estimate| {
-                    Duration::from_secs_f64(estimate.milliseconds / 1e3).saturating_sub(elapsed)
-                })
+                .map(|estimate| time_of(estimate.milliseconds).saturating_sub(elapsed))
                 .filter(|left| left.as_millis() > 200)
                 .map_or_else(String::new, |left| format!(", {} left", duration(left)));
             format!("{} files, {time}{left}", model.files)

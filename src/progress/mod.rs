@@ -19,7 +19,7 @@ use crate::cache::Estimate;
 use crate::choice::ProgressStyle;
 use crate::error::neutral;
 use crate::libnix::{Event, Missing};
-use crate::timings::{Phase, Phases};
+use crate::timings::{Phase, Phases, time_of};
 
 use model::Model;
 pub use model::Notice;
@@ -190,7 +190,7 @@ impl Reporter {
 
     /// A phase has ended, after so many milliseconds.
     pub fn end_after(&self, phase: Phase, milliseconds: f64) {
-        self.end(phase, Duration::from_secs_f64(milliseconds.max(0.0) / 1e3));
+        self.end(phase, time_of(milliseconds));
     }
 
     fn end(&self, phase: Phase, time: Duration) {

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Pin, disk};
-use crate::error::Failure;
+use crate::error::{Failed, Failure};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::timings::Phases;
@@ -154,10 +154,21 @@ pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
 }
 
 fn parsed(path: &Path, records: &[&str]) -> Result<Vec<Entry>> {
-    let entry = |json: &&str| {
-        serde_json::from_str(json).with_context(|| format!("read the history {}", path.display()))
+    let entry = |(index, json): (usize, &&str)| {
+        serde_json::from_str(json).map_err(|error| not_ours(path, index + 1, &error).into())
     };
-    records.iter().map(entry).collect()
+    records.iter().enumerate().map(entry).collect()
+}
+
+/// A record that is whole, and says what this program does not know.
+fn not_ours(path: &Path, line: usize, error: &serde_json::Error) -> Failed {
+    Failure::Refused
+        .error(format!(
+            "read the history {}: line {line} is whole, and is not understood: {error}",
+            path.display()
+        ))
+        .hint("another version of runtime-module wrote it: use that version")
+        .hint(format!("or else: {}", way_out(path)))
 }
 
 /// Past states that can be returned to.
@@ -180,11 +191,15 @@ fn damaged(locations: &Locations, line: usize) -> anyhow::Error {
             "read the history {}: line {line} is damaged",
             path.display()
         ))
-        .hint(format!(
-            "move the file away: {}; only the history is lost",
-            path.display()
-        ))
+        .hint(way_out(&path))
         .into()
+}
+
+fn way_out(path: &Path) -> String {
+    format!(
+        "move the file away: {}; only the history is lost",
+        path.display()
+    )
 }
 
 fn read_text(locations: &Locations) -> Result<String> {
@@ -314,6 +329,24 @@ mod tests {
         };
         append(&locations, &late).expect("added");
         assert_eq!(read(&locations).expect("read"), [late]);
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_refused() {
+        let (_dir, locations) = place();
+        let mut json = serde_json::to_value(entry(3)).expect("JSON");
+        json["outcome"] = "postponed".into();
+        let text = fs::read_to_string(locations.history()).expect("read");
+        let text = text + &written(&json.to_string());
+        fs::write(locations.history(), text).expect("written");
+        let error = read(&locations).expect_err("an error");
+        let failed = crate::error::describe(&error);
+        assert_eq!(failed.failure, Failure::Refused);
+        let said = format!("{error:#}");
+        assert!(
+            said.contains(": line 3 is whole, and is not understood: unknown variant"),
+            "{said}"
+        );
     }
 
     #[test]

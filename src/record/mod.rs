@@ -42,7 +42,7 @@ pub use state::{
 
 /// Reads a versioned JSON file; `None` where there is none. `way_out` says what to do about a damaged one.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {
-    let text = match fs::read_to_string(path) {
+    let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
@@ -52,7 +52,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Opti
             .error(format!("read {}: {why}", path.display()))
             .hint(way_out)
     };
-    let value: serde_json::Value = serde_json::from_str(&text)
+    let value: serde_json::Value = serde_json::from_slice(&text)
         .map_err(|error| damaged(format!("the file is damaged: {error}")))?;
     match value.get("schema").and_then(serde_json::Value::as_u64) {
         Some(SCHEMA) => {}

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use unix::fcntl::{Flock, FlockArg};
 
@@ -118,7 +119,12 @@ fn a_state_that_cannot_be_read() {
             whole.replacen("\"revision\": 1", "\"revision\": \"one\"", 1),
         ),
     ];
-    for (name, text) in cases {
+    let cases = cases.map(|(name, text)| (name, text.into_bytes()));
+    // A byte that is no text, where a text is.
+    let mut bytes = whole.clone().into_bytes();
+    let at = whole.find("/store/").expect("a path");
+    bytes[at] = 0xff;
+    for (name, text) in cases.into_iter().chain([("no-text", bytes)]) {
         fs::write(&state, text).expect("written");
         let before = env.everything();
         env.run(&["enable", "inline"])
@@ -173,6 +179,49 @@ fn a_damaged_history_is_not_written_over() {
         running,
         "it was activated, and only then said that it cannot be recorded"
     );
+}
+
+#[test]
+fn a_history_of_another_release_is_in_nobodys_way_back() {
+    let env = TestEnv::new();
+    let base = env.running();
+    let history = env.root("run/runtime-modules/history");
+    let quiet = |arguments: &[&str]| env.run(&[arguments, &["--progress", "off"]].concat());
+    let odd = || {
+        let json = r#"{"revision":1,"transaction":"1-1","time":1,"modules":[],"from":null,"to":"/x","outcome":"postponed","phases":{}}"#;
+        let sum = crc32fast::hash(json.as_bytes());
+        fs::write(&history, format!("{} {sum:08x} {json}\n", json.len())).expect("written");
+    };
+    quiet(&["enable", "inline", "--confirm", "600s"]).ok();
+    odd();
+    env.run(&["history"]).ends_with(5).golden("history-newer");
+    env.run(&["rollback", "1"]).ends_with(5);
+    quiet(&["enable", "hello"]).ends_with(5);
+    quiet(&["confirm"]).ok().golden("history-newer-confirm");
+    assert_eq!(env.active(), ["inline"]);
+    // It is read before anything else is begun.
+    quiet(&["enable", "hello"]).ends_with(5);
+    assert_eq!(env.active(), ["inline"]);
+
+    fs::remove_file(&history).expect("moved away");
+    quiet(&["reset"]).ok();
+    quiet(&["enable", "inline", "--confirm", "600s"]).ok();
+    odd();
+    quiet(&["recover"]).ok().golden("history-newer-recover");
+    assert_eq!(env.running(), base);
+
+    fs::remove_file(&history).expect("moved away");
+    quiet(&["enable", "inline", "--confirm", "3s"]).ok();
+    odd();
+    let begun = Instant::now();
+    while !env.state()["pending"].is_null() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(120),
+            "what nobody confirmed was not undone"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(env.running(), base);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! What `check` says to people: a table that grows, and Markdown.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use crate::checking::{Row, Status, Summary};
 use crate::error::neutral;
 use crate::progress::{bytes, duration};
+use crate::timings::time_of;
 
 /// The table's head.
 pub(super) fn head() -> String {
@@ -14,7 +14,7 @@ pub(super) fn head() -> String {
 
 /// A row, and below it what is wrong.
 pub(super) fn row(row: &Row) -> String {
-    let took = duration(Duration::from_secs_f64(row.milliseconds / 1e3));
+    let took = duration(time_of(row.milliseconds));
     let mut text = format!(
         "{:9}  {took:>7}  {:>9}  {}",
         row.status.word(),
@@ -76,7 +76,7 @@ pub(super) fn foot(summary: &Summary, notes: &[String]) -> String {
     for note in notes {
         let _ = writeln!(text, "{}", neutral(note));
     }
-    let took = duration(Duration::from_secs_f64(summary.milliseconds / 1e3));
+    let took = duration(time_of(summary.milliseconds));
     let skipped = match summary.skipped {
         0 => String::new(),
         count => format!(", {count} passed over"),
@@ -98,7 +98,7 @@ pub(super) fn markdown(rows: &[Row], summary: &Summary, notes: &[String]) -> Str
     let mut text = format!("{}\n", foot(summary, notes));
     text += "| | host | modules | time | memory | |\n|---|---|---|---|---|---|\n";
     for row in rows {
-        let took = duration(Duration::from_secs_f64(row.milliseconds / 1e3));
+        let took = duration(time_of(row.milliseconds));
         let error = row.error.as_ref().map(|error| error.message.clone());
         let what: Vec<String> = error.into_iter().chain(remarks(row)).collect();
         let _ = writeln!(

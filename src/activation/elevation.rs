@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use unix::unistd::{Uid, User, geteuid, initgroups, setgid, setuid};
 
 use super::relay;
+use super::switch::PATH;
 use crate::choice::Elevate;
 use crate::error::Failure;
 use crate::locations::Locations;
@@ -27,7 +28,8 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
     let own = std::env::current_exe().context("find our own executable")?;
     if geteuid().is_root() || !locations.is_real() {
         let mut command = Command::new(own);
-        let child = spawn(command.arg("__activate")).context("start the activator")?;
+        clean(&mut command, locations).arg("__activate");
+        let child = spawn(&mut command).context("start the activator")?;
         return Ok(("the activator", child));
     }
     if elevate == Elevate::None {
@@ -51,6 +53,14 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
         .error("activate: only root may, and there is none of the programs that give rights")
         .hint("run this as root, or install sudo, run0 or doas")
         .into())
+}
+
+/// Nothing of the caller's environment but a fixed `PATH`, on a machine of its own. Programs that give rights see to it themselves.
+pub(super) fn clean<'a>(command: &'a mut Command, locations: &Locations) -> &'a mut Command {
+    if locations.is_real() {
+        command.env_clear().env("PATH", PATH);
+    }
+    command
 }
 
 fn spawn(command: &mut Command) -> std::io::Result<Child> {
@@ -107,4 +117,25 @@ pub fn drop_rights(uid: u32) -> Result<()> {
         setuid(user.uid)
     };
     drop().with_context(|| format!("become {}", user.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The environment of a program that was started so.
+    fn environment(root: &str) -> Vec<String> {
+        let mut command = Command::new("env");
+        command.env("OF_THE_CALLER", "1");
+        let done = clean(&mut command, &Locations::new(root, root)).output();
+        let text = String::from_utf8(done.expect("env").stdout).expect("a text");
+        text.lines().map(String::from).collect()
+    }
+
+    #[test]
+    fn nothing_of_the_callers_environment_reaches_who_has_rights() {
+        assert_eq!(environment("/"), [format!("PATH={PATH}")]);
+        // What a test has set is for the activator too.
+        assert!(environment("/scratch").contains(&"OF_THE_CALLER=1".to_string()));
+    }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::switch::PATH;
+use super::elevation::clean;
 use super::systemd;
 use crate::locations::Locations;
 use crate::record::{holder, open_log};
@@ -87,10 +87,8 @@ pub(super) fn in_session(
     locations: &Locations,
 ) -> Result<Child> {
     let mut command = Command::new(own_executable()?);
-    command.args(arguments);
-    if locations.is_real() {
-        command.env_clear().env("PATH", PATH);
-    } else {
+    clean(&mut command, locations).args(arguments);
+    if !locations.is_real() {
         command.arg("--root").arg(locations.root());
     }
     let log = open_log(&locations.log(transaction))?;

@@ -76,10 +76,16 @@ pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> Un
 fn compare(old: Option<&Path>, new: &Path, up: Option<Vec<String>>) -> UnitChanges {
     let old = old.map(Folder::read).unwrap_or_default();
     let new = Folder::read(new);
-    // Where nobody says what is up, it is what is wanted.
-    let up: BTreeSet<String> = match up {
-        Some(up) => up.into_iter().collect(),
-        None => old.wanted.clone(),
+    let (up, roots): (BTreeSet<String>, BTreeSet<String>) = match up {
+        Some(up) => {
+            let up: BTreeSet<String> = up.into_iter().collect();
+            (up.clone(), up)
+        }
+        // Where nobody says what is up, it is what is wanted.
+        None => {
+            let roots: BTreeSet<String> = old.roots().chain(new.roots()).collect();
+            (old.wanted(&roots), roots)
+        }
     };
     let mut changes = UnitChanges::default();
     for name in &up {
@@ -92,13 +98,8 @@ fn compare(old: Option<&Path>, new: &Path, up: Option<Vec<String>>) -> UnitChang
             Some(after) => modified(name, before, after, &mut changes),
         }
     }
-    let start = new.wanted.iter().filter(|name| {
-        !up.contains(*name)
-            && new
-                .get(name)
-                .is_some_and(|unit| !unit.is("X-OnlyManualStart", false))
-    });
-    changes.start = start.cloned().collect();
+    let start = new.wanted(&roots);
+    changes.start = start.difference(&up).cloned().collect();
     changes
 }
 
@@ -170,6 +171,15 @@ impl Unit {
         })
     }
 
+    /// Units that its file wants.
+    fn wants(&self) -> impl Iterator<Item = &str> {
+        let lists = self.0.iter().filter(|((section, key), _)| {
+            section == "Unit"
+                && matches!(key.as_str(), "Wants" | "Requires" | "BindsTo" | "Upholds")
+        });
+        lists.flat_map(|(_, values)| values.iter().flat_map(|value| value.split_whitespace()))
+    }
+
     fn change(&self, after: &Self) -> Difference {
         let keys: BTreeSet<_> = self.0.keys().chain(after.0.keys()).collect();
         let mut difference = Difference::None;
@@ -190,12 +200,15 @@ impl Unit {
     }
 }
 
-/// The units of a folder, and those that another one wants.
+/// The units of a folder, and whom each one wants.
 #[derive(Default)]
 struct Folder {
     units: BTreeMap<String, Unit>,
-    wanted: BTreeSet<String>,
+    wants: BTreeMap<String, BTreeSet<String>>,
 }
+
+/// The target that everything is up for, unless the kernel's command line says otherwise.
+const DEFAULT: &str = "default.target";
 
 impl Folder {
     fn read(folder: &Path) -> Self {
@@ -210,13 +223,63 @@ impl Folder {
                 for part in parts.iter().filter(|part| part.ends_with(".conf")) {
                     found.add(unit, &path.join(part));
                 }
-            } else if name.ends_with(".wants") || name.ends_with(".requires") {
-                found.wanted.extend(entries(&path));
+            } else if let Some(unit) = [".wants", ".requires"]
+                .iter()
+                .find_map(|kind| name.strip_suffix(kind))
+            {
+                found.want(unit, entries(&path));
             } else if path.is_file() {
                 found.add(name, &path);
             }
+            // An alias, as the default target is.
+            if let Some(real) = alias(&path).filter(|real| real != name) {
+                found.want(name, [real]);
+            }
         }
         found
+    }
+
+    fn want(&mut self, unit: &str, others: impl IntoIterator<Item = String>) {
+        let wants = self.wants.entry(unit.to_string()).or_default();
+        wants.extend(others);
+    }
+
+    /// Where all that is wanted begins: at the default target, or where there is none with whoever wants something.
+    fn roots(&self) -> Box<dyn Iterator<Item = String> + '_> {
+        match self.wants.contains_key(DEFAULT) || self.units.contains_key(DEFAULT) {
+            true => Box::new(std::iter::once(DEFAULT.to_string())),
+            false => Box::new(self.wants.keys().cloned()),
+        }
+    }
+
+    /// What is up or will be where these are, but for themselves: what they want, and what that wants. A unit that is started
+    /// by hand alone is wanted in vain.
+    fn wanted(&self, roots: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut wanted = BTreeSet::new();
+        let mut left: Vec<&str> = roots.iter().map(String::as_str).collect();
+        while let Some(name) = left.pop() {
+            for other in self.wants_of(name, roots) {
+                let starts = self
+                    .get(other)
+                    .is_some_and(|unit| !unit.is("X-OnlyManualStart", false));
+                if starts && !roots.contains(other) && wanted.insert(other.to_string()) {
+                    left.push(other);
+                }
+            }
+        }
+        wanted
+    }
+
+    /// Whom a unit wants: by its folders, and by its file, where it is a target, which a switch starts again, or will be
+    /// started itself.
+    fn wants_of<'a>(&'a self, name: &str, roots: &BTreeSet<String>) -> Vec<&'a str> {
+        let template = template_of(name);
+        let folders = [Some(name), template.as_deref()].into_iter().flatten();
+        let folders = folders.filter_map(|name| self.wants.get(name)).flatten();
+        let started = name.ends_with(".target") || !roots.contains(name);
+        let file = self.get(name).filter(|_| started);
+        let file = file.into_iter().flat_map(Unit::wants);
+        folders.map(String::as_str).chain(file).collect()
     }
 
     fn add(&mut self, unit: &str, file: &Path) {
@@ -228,12 +291,23 @@ impl Folder {
 
     /// A unit; that of the template, for an instance.
     fn get(&self, name: &str) -> Option<&Unit> {
-        self.units.get(name).or_else(|| {
-            let (template, rest) = name.split_once('@')?;
-            let kind = rest.rsplit('.').next()?;
-            self.units.get(&format!("{template}@.{kind}"))
-        })
+        let template = || self.units.get(&template_of(name)?);
+        self.units.get(name).or_else(template)
     }
+}
+
+/// The template of an instance.
+fn template_of(name: &str) -> Option<String> {
+    let (template, rest) = name.split_once('@')?;
+    let kind = rest.rsplit('.').next()?;
+    Some(format!("{template}@.{kind}"))
+}
+
+/// The target that another name stands for: where a link leads, beside it or in a folder of its own.
+fn alias(path: &Path) -> Option<String> {
+    let real = fs::read_link(path).ok()?;
+    let name = real.file_name()?.to_str()?;
+    name.ends_with(".target").then(|| name.to_string())
 }
 
 fn entries(folder: &Path) -> Vec<String> {
@@ -254,12 +328,78 @@ mod tests {
             fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             fs::write(path, text).expect("written");
         }
-        let wants = dir.path().join("multi-user.target.wants");
-        fs::create_dir(&wants).expect("made");
         for name in wanted {
-            fs::write(wants.join(name), "").expect("written");
+            let (by, name) = name
+                .split_once('/')
+                .unwrap_or(("multi-user.target.wants", name));
+            fs::create_dir_all(dir.path().join(by)).expect("made");
+            fs::write(dir.path().join(by).join(name), "").expect("written");
         }
         dir
+    }
+
+    /// What is started when this folder takes the place of an empty one.
+    fn started(new: &tempfile::TempDir, up: Option<&[&str]>) -> Vec<String> {
+        let up = up.map(|up| up.iter().map(ToString::to_string).collect());
+        compare(None, new.path(), up).start
+    }
+
+    #[test]
+    fn what_is_not_up_has_nothing_started() {
+        let service = "[Service]\nExecStart=a\n";
+        let new = folder(
+            &[
+                ("multi-user.target", "[Unit]\nRequires=basic.target\n"),
+                ("basic.target", ""),
+                ("suspend.target", ""),
+                ("new.target", "[Unit]\nWants=by-file.service gone.service\n"),
+                ("new.service", service),
+                ("basic.service", service),
+                ("by-new.service", service),
+                ("by-file.service", service),
+                ("by-instance.service", service),
+                ("shell@.service", service),
+                ("by-hand.service", "[Unit]\nX-OnlyManualStart=true\n"),
+                ("by-by-hand.service", service),
+                ("before-sleep.service", service),
+                ("rescue.service", service),
+            ],
+            &[
+                "new.service",
+                "new.target",
+                "by-hand.service",
+                "basic.target.wants/basic.service",
+                "new.target.requires/by-new.service",
+                "by-hand.service.wants/by-by-hand.service",
+                "shell@.service.wants/by-instance.service",
+                "suspend.target.requires/before-sleep.service",
+                "rescue.target.wants/rescue.service",
+            ],
+        );
+        let all = [
+            "basic.service",
+            "by-file.service",
+            "by-instance.service",
+            "by-new.service",
+            "new.service",
+            "new.target",
+        ];
+        let up = ["basic.target", "multi-user.target", "shell@one.service"];
+        assert_eq!(started(&new, Some(&up)), all);
+        assert_eq!(
+            started(&new, Some(&["suspend.target"])),
+            ["before-sleep.service"]
+        );
+        assert_eq!(started(&new, Some(&[])), [""; 0]);
+        // Nobody says what is up: it is what the default target wants.
+        std::os::unix::fs::symlink("multi-user.target", new.path().join(DEFAULT)).expect("linked");
+        let mut wanted = all.to_vec();
+        wanted.retain(|name| *name != "by-instance.service");
+        wanted.insert(0, "basic.target");
+        let mut found = started(&new, None);
+        found.retain(|name| name != "multi-user.target");
+        wanted.sort_unstable();
+        assert_eq!(found, wanted);
     }
 
     #[test]
@@ -311,7 +451,8 @@ mod tests {
             &["new.service"],
         );
         let up = ["gone", "same", "changed", "reloads", "left", "shell@one"];
-        let up = up.iter().map(|name| format!("{name}.service")).collect();
+        let up = up.iter().map(|name| format!("{name}.service"));
+        let up = up.chain(["multi-user.target".to_string()]).collect();
         let changes = compare(Some(old.path()), new.path(), Some(up));
         assert_eq!(
             changes,

@@ -449,7 +449,7 @@ def another_init_needs_a_reboot(s):
 
 def a_new_login_is_asked_for_where_groups_changed(s):
     done = s.ok("enable", "login")
-    assert "log" in done.err.lower(), done
+    assert "a new login is needed" in done.err, done
     s.is_on("login")
 
 

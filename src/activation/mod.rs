@@ -32,7 +32,7 @@ use crate::timings::{Phase, Phases};
 pub use activator::run as activator_role;
 pub use client::Activator;
 pub use elevation::{become_user, drop_rights};
-pub use preflight::{Findings, Machine, Profile, compare, space};
+pub use preflight::{Findings, Machine, Profile, compare, examine, space};
 pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
 pub use relay::run as relay_role;
 pub use switch::read_output as read_switch_output;

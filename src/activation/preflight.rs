@@ -181,6 +181,15 @@ impl Findings {
         Ok(passed)
     }
 
+    /// Puts before everything else what nothing passes.
+    pub fn refuse(&mut self, refusal: Failed) {
+        let objection = Objection {
+            allow: None,
+            refusal,
+        };
+        self.objections.insert(0, objection);
+    }
+
     fn object(&mut self, allow: Option<Allow>, refusal: Failed) {
         self.objections.push(Objection { allow, refusal });
     }
@@ -339,6 +348,15 @@ fn lacking(wanted: &BTreeSet<String>, booted: &Path) -> Vec<String> {
 /// The kernel takes - and _ in a module's name for the same.
 fn plain(name: &str) -> String {
     name.replace('-', "_")
+}
+
+/// What speaks against a system that is in the store: whether it is whole, too, which evaluation does not tell.
+pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
+    let mut findings = compare(purpose, &Profile::of(toplevel), machine);
+    if let Err(refusal) = whole(purpose, toplevel) {
+        findings.refuse(refusal);
+    }
+    findings
 }
 
 /// Objects to a toplevel that lacks what every NixOS system has.

@@ -9,6 +9,7 @@ use super::request::{activator, patiently, request};
 use super::{Session, prefetch};
 use crate::activation::{Change, Errand, unended};
 use crate::cli::Run;
+use crate::error::Failed;
 use crate::fault::{self, Point};
 use crate::plan::{Decision, Plan, Situation, Wish, decide};
 use crate::record::Pin;
@@ -25,8 +26,9 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
 fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     patiently(session, run.patience);
     let mut situation = Situation::read(&session.locations)?;
+    let unended = ended(&situation, wish);
     if !run.dry_run {
-        ended(&situation, wish)?;
+        unended.clone()?;
     }
     // A first plan finds mistakes before a password is asked for.
     let decided = fault::step(Point::Plan, || {
@@ -64,6 +66,9 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
 
     let goal = reach(session, &situation, &plan, run)?;
     let mut report = Report::new(wish, &plan, &goal);
+    if let Err(refusal) = unended {
+        report.refused(refusal);
+    }
 
     if let Some(activator) = activator {
         if plan.from.as_ref() == Some(&goal.toplevel)
@@ -108,11 +113,12 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     printed
 }
 
-/// Refuses while another change has begun and not ended, before any work. Whether one is under way, the activator looks.
-fn ended(situation: &Situation, wish: &Wish) -> Result<()> {
+/// Refuses while another change has begun and not ended, before any work; a dry run says that. Whether one is under way, the
+/// activator looks.
+fn ended(situation: &Situation, wish: &Wish) -> Result<(), Failed> {
     let pending = situation.state.unended(situation.running.as_deref());
     match pending.filter(|_| situation.under_way.is_none()) {
-        Some(pending) => Err(unended(&wish.words(), pending).into()),
+        Some(pending) => Err(unended(&wish.words(), pending)),
         None => Ok(()),
     }
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use super::recall::{Found, Recall, Recalled};
 use super::{Session, extras, moved};
-use crate::activation::{Findings, Machine, Profile, compare, space};
+use crate::activation::{Findings, Machine, Profile, compare, examine, space};
 use crate::cache::Estimate;
 use crate::choice::Allow;
 use crate::cli::Run;
@@ -38,12 +39,22 @@ pub struct Reached {
     pub evaluated: Option<Evaluated>,
     /// What was or would be built and fetched.
     pub missing: Missing,
-    /// What speaks against it, as far as evaluation tells.
-    pub findings: Findings,
+    /// What speaks against it; only in a dry run.
+    pub preflight: Option<Preflight>,
     /// The cache's part in it; none where nothing had to be evaluated.
     recall: Option<Recall>,
     /// Keeps it all from the collector while it lives: until the activator has rooted it.
     keeper: Libnix,
+}
+
+/// What is known before anything is done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Preflight {
+    /// Whether the system is in the store: it was looked at itself, and no build tells more.
+    pub built: bool,
+    /// What speaks against it, and what will take no effect.
+    #[serde(flatten)]
+    pub findings: Findings,
 }
 
 impl Reached {
@@ -90,9 +101,9 @@ pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -
                 pin,
                 wanted: Vec::new(),
             };
-            known(open(session)?, plan, &past)
+            known(session, plan, run, &past)
         }
-        Goal::Past(past) => known(open(session)?, plan, past),
+        Goal::Past(past) => known(session, plan, run, past),
         Goal::Evaluate {
             source,
             modules,
@@ -168,12 +179,14 @@ impl Work<'_> {
         self.compare(&evaluated, &pin)?;
         let toplevel = evaluated.toplevel.clone().unwrap_or_default();
         let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
+        let dry_run = self.run.dry_run;
+        let preflight = dry_run.then(|| self.preflight(&toplevel.out, &evaluated, &missing));
         Ok(Reached {
             toplevel: toplevel.out,
             drv: Some(toplevel.drv),
             base: plan.base.clone().or(own_base),
             pin: Some(pin),
-            findings: self.object(&evaluated, &missing),
+            preflight,
             evaluated: Some(evaluated),
             missing,
             recall: Some(recall),
@@ -285,23 +298,39 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// What a dry run tells: of the system itself where it is in the store, else of what was evaluated.
+    fn preflight(&self, toplevel: &str, evaluated: &Evaluated, missing: &Missing) -> Preflight {
+        let store = &self.libnix.store;
+        match examined(self.session, store, &self.plan.purpose, toplevel) {
+            Some(mut findings) => {
+                self.room(evaluated, missing, &mut findings);
+                Preflight {
+                    built: true,
+                    findings,
+                }
+            }
+            None => Preflight {
+                built: false,
+                findings: self.object(evaluated, missing),
+            },
+        }
+    }
+
     /// What speaks against activating it.
     fn object(&self, evaluated: &Evaluated, missing: &Missing) -> Findings {
-        let running = std::fs::canonicalize(self.session.locations.current_system()).ok();
-        let machine = Machine::look(&self.session.locations, running.as_deref());
         let to = Profile::expected(&evaluated.facts);
-        let mut findings = compare(&self.plan.purpose, &to, &machine);
+        let mut findings = compare(&self.plan.purpose, &to, &machine(self.session));
+        self.room(evaluated, missing, &mut findings);
+        findings
+    }
+
+    /// Whether what is to be fetched fits into the store.
+    fn room(&self, evaluated: &Evaluated, missing: &Missing, findings: &mut Findings) {
         let toplevel = evaluated.toplevel.as_ref();
         let place = toplevel.and_then(|toplevel| self.libnix.store.real_path(&toplevel.out).ok());
         if let Some(store) = place.as_deref().and_then(Path::parent) {
-            space(
-                &self.plan.purpose,
-                store,
-                missing.unpacked_bytes,
-                &mut findings,
-            );
+            space(&self.plan.purpose, store, missing.unpacked_bytes, findings);
         }
-        findings
     }
 
     /// Says so where the source is not the one of the system that runs.
@@ -323,7 +352,25 @@ impl Work<'_> {
     }
 }
 
-fn known(libnix: Libnix, plan: &Plan, past: &Past) -> Result<Reached> {
+/// The machine as it is.
+fn machine(session: &Session) -> Machine {
+    let running = std::fs::canonicalize(session.locations.current_system()).ok();
+    Machine::look(&session.locations, running.as_deref())
+}
+
+/// What speaks against a system that is in this machine's store; none where it is not.
+fn examined(session: &Session, store: &Store, purpose: &str, toplevel: &str) -> Option<Findings> {
+    if !store.is_valid(toplevel).unwrap_or(false) {
+        return None;
+    }
+    let place = store.real_path(toplevel).ok()?;
+    place
+        .exists()
+        .then(|| examine(purpose, &place, &machine(session)))
+}
+
+fn known(session: &Session, plan: &Plan, run: &Run, past: &Past) -> Result<Reached> {
+    let libnix = open(session)?;
     let toplevel = &past.toplevel;
     if !libnix.store.is_valid(toplevel)? {
         return Err(Failure::Refused
@@ -334,6 +381,13 @@ fn known(libnix: Libnix, plan: &Plan, past: &Past) -> Result<Reached> {
             .hint("`runtime-module apply` evaluates and builds what is wanted again")
             .into());
     }
+    let preflight = run.dry_run.then(|| {
+        let findings = examined(session, &libnix.store, &plan.purpose, toplevel);
+        Preflight {
+            built: findings.is_some(),
+            findings: findings.unwrap_or_default(),
+        }
+    });
     Ok(Reached {
         toplevel: toplevel.clone(),
         drv: None,
@@ -341,7 +395,7 @@ fn known(libnix: Libnix, plan: &Plan, past: &Past) -> Result<Reached> {
         pin: past.pin.clone(),
         evaluated: None,
         missing: Missing::default(),
-        findings: Findings::default(),
+        preflight,
         recall: None,
         keeper: libnix,
     })

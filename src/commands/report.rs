@@ -7,9 +7,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Session;
-use super::reach::Reached;
+use super::reach::{Preflight, Reached};
 use super::recall::Recalled;
-use crate::activation::{Activated, Findings};
+use crate::activation::Activated;
 use crate::choice::ProgressStyle;
 use crate::clock::now;
 use crate::error::{Failed, neutral};
@@ -51,7 +51,7 @@ pub struct Report {
     facts: Option<Facts>,
     /// What speaks against it, and what will take no effect; only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    preflight: Option<Findings>,
+    preflight: Option<Preflight>,
     #[serde(skip_serializing_if = "Option::is_none")]
     activation: Option<Activated>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,12 +164,19 @@ impl Report {
             warnings: evaluated.map(|e| e.warnings.clone()).unwrap_or_default(),
             missing: Some(MissingReport::from(&goal.missing)),
             facts: evaluated.map(|e| e.facts.clone()),
-            preflight: Some(goal.findings.clone()),
+            preflight: goal.preflight.clone(),
             counters: evaluated
                 .filter(|_| goal.recalled().is_none_or(|cache| !cache.hit))
                 .map(|e| e.counters.clone()),
             cache: goal.recalled(),
             ..Self::empty(wish, String::new())
+        }
+    }
+
+    /// A dry run does not refuse; it says that it would be refused.
+    pub fn refused(&mut self, refusal: Failed) {
+        if let Some(preflight) = &mut self.preflight {
+            preflight.findings.refuse(refusal);
         }
     }
 
@@ -264,9 +271,9 @@ impl Report {
         )
     }
 
-    /// What speaks against it, as far as is known before it is built.
+    /// What speaks against it, as far as is known before it is built, or of the system itself.
     fn objections(&self) -> String {
-        let Some(findings) = &self.preflight else {
+        let Some(Preflight { built, findings }) = &self.preflight else {
             return String::new();
         };
         let mut text = String::new();
@@ -276,14 +283,24 @@ impl Report {
             for detail in &refusal.details {
                 text += &format!("  {detail}\n");
             }
-            if let Some(allow) = objection.allow {
-                text += &format!("  to do it all the same: --allow {}\n", allow.name());
+            match objection.allow {
+                Some(allow) => {
+                    text += &format!("  to do it all the same: --allow {}\n", allow.name());
+                }
+                None => {
+                    for hint in &refusal.hints {
+                        text += &format!("  hint: {hint}\n");
+                    }
+                }
             }
         }
         for warning in &findings.warnings {
             text += &format!("note: {warning}\n");
         }
-        text + "only the build tells: whether the system is whole and its init fits, and what its own checks say\n"
+        if !built {
+            text += "only the build tells: whether the system is whole and its init fits, and what its own checks say\n";
+        }
+        text
     }
 
     fn would(&self, modules: &str) -> String {

@@ -266,6 +266,64 @@ fn a_switch_inhibitor_is_refused_and_can_be_passed() {
     quiet(&env, &["enable", "inhibitor", "--allow", "inhibitors"])
         .ok()
         .golden("inhibitor-allowed");
+    // On the way back nothing is evaluated: the system itself is looked at, as the activator does.
+    quiet(&env, &["disable", "inhibitor", "--dry-run"])
+        .ok()
+        .golden("inhibitor-back-dry-run");
+    quiet(&env, &["disable", "inhibitor"]).ends_with(5);
+    quiet(&env, &["reset", "--allow", "inhibitors"]).ok();
+    // So it is where the cache knows it and the store has it.
+    let document = env.json(&["enable", "inhibitor", "--dry-run"]);
+    assert_eq!(document["cache"]["hit"], true, "{document:#}");
+    let preflight = &document["preflight"];
+    assert_eq!(preflight["built"], true, "{preflight:#}");
+    assert_eq!(preflight["objections"][0]["allow"], "inhibitors");
+}
+
+#[test]
+fn a_dry_run_tells_what_a_built_system_needs() {
+    let env = TestEnv::new();
+    std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
+    quiet(&env, &["enable", "init-interface"]).ends_with(9);
+    let told =
+        |arguments: &[&str]| env.json(&[arguments, &["--dry-run"]].concat())["preflight"].clone();
+    let init = told(&["enable", "init-interface"]);
+    assert_eq!(init["built"], true, "{init:#}");
+    assert_eq!(
+        init["objections"][0]["refusal"]["kind"], "reboot-needed",
+        "{init:#}"
+    );
+    // Back from what is none: the kernel that was booted is another one.
+    quiet(&env, &["enable", "kernel"]).ok();
+    let booted = env.root("run/booted-system");
+    std::fs::remove_file(&booted).expect("removed");
+    std::os::unix::fs::symlink(env.running(), &booted).expect("booted");
+    for back in [&["reset"][..], &["rollback"], &["disable", "kernel"]] {
+        let back = told(back);
+        assert_eq!(back["built"], true, "{back:#}");
+        let warning = back["warnings"][0].as_str().unwrap_or_default();
+        assert!(warning.contains("differ from what was booted"), "{back:#}");
+    }
+}
+
+#[test]
+fn a_dry_run_tells_of_a_change_that_has_not_ended() {
+    let env = TestEnv::new();
+    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
+    quiet(&env, &["disable", "inline", "--dry-run"])
+        .ok()
+        .golden("unconfirmed-dry-run");
+    quiet(&env, &["enable", "inline", "--dry-run"])
+        .ok()
+        .golden("unconfirmed-again-dry-run");
+    let document = env.json(&["enable", "hello", "--dry-run"]);
+    let refusal = &document["preflight"]["objections"][0]["refusal"];
+    let message = refusal["message"].as_str().unwrap_or_default();
+    assert!(message.contains("waits to be confirmed"), "{document:#}");
+    assert_eq!(document["preflight"]["built"], false, "{document:#}");
+    quiet(&env, &["confirm"]).ok();
+    let document = env.json(&["disable", "inline", "--dry-run"]);
+    assert_eq!(document["preflight"]["objections"], json!([]));
 }
 
 #[test]

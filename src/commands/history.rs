@@ -11,7 +11,7 @@ use crate::error::neutral;
 use crate::plan::{Past, Situation};
 use crate::progress::duration;
 use crate::record::{Entry, read_history};
-use crate::timings::time_of;
+use crate::timings::{Phase, Phases, time_of};
 
 /// The result (`docs/json.md`).
 #[derive(Debug, Serialize)]
@@ -37,13 +37,17 @@ pub fn run(session: &Session) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let entries = read_history(&session.locations)?;
     let (history, now) = told(entries, situation.running.as_deref(), now());
-    super::tell(session, &history, |history| human(history, now))
+    let detail = match session.global.verbose {
+        0 => Detail::Total,
+        _ => Detail::Phases,
+    };
+    super::tell(session, &history, |history| human(history, now, detail))
 }
 
 /// What people are told of such a history.
 pub fn in_words(entries: Vec<Entry>, running: Option<&str>) -> String {
     let (history, now) = told(entries, running, now());
-    human(&history, now)
+    human(&history, now, Detail::Phases)
 }
 
 fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) {
@@ -66,7 +70,15 @@ fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) 
     (history, now)
 }
 
-fn human(history: &History, now: u64) -> String {
+/// How much is told of where the time went.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Total,
+    /// `-v`: that of each phase, too.
+    Phases,
+}
+
+fn human(history: &History, now: u64, detail: Detail) -> String {
     if history.transactions.is_empty() {
         return "nothing was changed in this boot\n".into();
     }
@@ -103,7 +115,22 @@ fn human(history: &History, now: u64) -> String {
             duration(time_of(took)),
         );
         text += &neutral(line.trim_end());
-        text.push('\n');
+        // All systems of a host have one name: the hash tells them apart.
+        let system = entry.to.rsplit('/').next().unwrap_or_default();
+        text += &format!("\n{:7}{}\n", "", neutral(system));
+        let phases = phases(&entry.phases);
+        if detail == Detail::Phases && !phases.is_empty() {
+            text += &format!("{:7}{phases}\n", "");
+        }
     }
     text + "(* runs now, - cannot be returned to)\n"
+}
+
+/// Where the time went.
+fn phases(phases: &Phases) -> String {
+    let spoken = Phase::ALL.into_iter().filter_map(|phase| {
+        let time = time_of(phases.get(phase)?);
+        Some(format!("{} {}", phase.name(), duration(time)))
+    });
+    spoken.collect::<Vec<_>>().join(", ")
 }

@@ -220,6 +220,20 @@ fn earlier_states_can_be_returned_to() {
     quiet(&env, &["rollback", "1"]).ok();
     assert_eq!(env.active(), Vec::<String>::new());
     env.run(&["history"]).ok().golden("history");
+    let detailed = env.run(&["history", "-v"]).ok();
+    // A known system is not evaluated, and what was built on the way differs.
+    for phase in ["lock ", "evaluate ", "activate "] {
+        assert!(detailed.stdout.contains(phase), "{}", detailed.stdout);
+    }
+    let last = detailed.stdout.lines().rev().nth(1).expect("its phases");
+    assert!(last.starts_with("       activate "), "{}", detailed.stdout);
+    let system = env.running();
+    let name = system.file_name().expect("a name").to_string_lossy();
+    assert!(
+        detailed.stdout.contains(name.as_ref()),
+        "{}",
+        detailed.stdout
+    );
     let history = env.json(&["history"]);
     let told: Vec<_> = history["transactions"]
         .as_array()

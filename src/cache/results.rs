@@ -4,7 +4,7 @@
 //! is as if it were not there. Files are replaced whole. Whether the paths that it names are still in the store is for the
 //! caller to ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -180,6 +180,15 @@ impl Results {
         self.folder.join("roots")
     }
 
+    /// When each result was of use last, by its digest.
+    pub(super) fn last_uses(&self) -> HashMap<String, SystemTime> {
+        let files = self.files();
+        let uses = files
+            .iter()
+            .filter_map(|file| Some((digest_of(file), modified(file)?)));
+        uses.collect()
+    }
+
     /// Bytes on disk, without what the roots keep.
     pub fn size(&self) -> u64 {
         self.files()
@@ -200,7 +209,7 @@ impl Results {
     }
 
     /// Forgets what was of no use for long, and what is too much.
-    fn prune(&self) {
+    pub fn prune(&self) {
         let mut files: Vec<(SystemTime, PathBuf)> = self
             .files()
             .into_iter()
@@ -434,5 +443,29 @@ mod tests {
         }
         assert!(matches!(results.lookup(&old), Lookup::Miss(_)));
         assert_eq!(results.entries().len(), MOST);
+    }
+
+    #[test]
+    fn the_root_that_goes_is_that_of_the_result_used_least_recently() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let results = results(dir.path());
+        let keys = ["first", "second", "third"].map(|lock| key("box", lock));
+        fs::create_dir_all(results.roots()).expect("a folder");
+        for key in &keys {
+            results.keep(key, "box", &[], 1.0, &evaluated());
+            let link = results.roots().join(&key.digest);
+            std::os::unix::fs::symlink("/d", &link).expect("a root");
+            fs::write(link.with_extension("bytes"), (4u64 << 30).to_string()).expect("its size");
+        }
+        // Made first, and of use last.
+        for (key, days) in keys.iter().zip([0, 2, 1]) {
+            let file = fs::File::options().append(true).open(results.file(key));
+            file.expect("open")
+                .set_modified(SystemTime::now() - Duration::from_secs(days * 24 * 3600))
+                .expect("made old");
+        }
+        results.shrink();
+        let left = keys.map(|key| results.rooted(&key.digest).is_some());
+        assert_eq!(left, [true, false, true]);
     }
 }

@@ -48,25 +48,22 @@ impl Results {
             .ok()
     }
 
-    /// Removes the oldest roots until the rest is within the limit.
-    fn shrink(&self) {
-        let mut roots: Vec<(SystemTime, String, u64)> = self
+    /// Removes the roots of the results that were not of use for longest, until the rest is within the limit.
+    pub(super) fn shrink(&self) {
+        let uses = self.last_uses();
+        let mut roots: Vec<(Option<SystemTime>, String, u64)> = self
             .rooted_digests()
             .into_iter()
             .filter_map(|digest| {
-                let made = fs::symlink_metadata(self.roots().join(&digest))
-                    .ok()?
-                    .modified()
-                    .ok()?;
                 let Some(bytes) = self.rooted(&digest) else {
                     // Its maker was killed before it could say how much that is.
                     let _ = remove(&self.roots().join(digest));
                     return None;
                 };
-                Some((made, digest, bytes))
+                Some((uses.get(&digest).copied(), digest, bytes))
             })
             .collect();
-        roots.sort_by_key(|(made, _, _)| std::cmp::Reverse(*made));
+        roots.sort_by_key(|(used, _, _)| std::cmp::Reverse(*used));
         let mut sum = 0;
         for (_, digest, bytes) in roots {
             sum += bytes;

@@ -174,6 +174,8 @@ impl Recall {
         if let Some((results, key)) = &self.place {
             results.used(key);
             results.root(&libnix.store, key, output, running);
+            // Where nothing new is kept for long, what is old goes all the same.
+            results.prune();
         }
     }
 

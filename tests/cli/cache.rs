@@ -97,6 +97,39 @@ fn it_can_be_listed_counted_cleared_and_passed_over() {
 }
 
 #[test]
+fn what_is_old_goes_also_where_nothing_new_is_kept() {
+    let env = TestEnv::new();
+    for name in ["hello", "inline"] {
+        env.run(&["enable", name, "--progress", "off"]).ok();
+        env.run(&["reset", "--progress", "off"]).ok();
+    }
+    let rooted = || env.json(&["cache", "stats"])["rooted"].clone();
+    let before = rooted().as_u64().expect("a number");
+    assert!(before >= 2, "{before}");
+    // Everything was of no use for a month and a day; then one result is found again.
+    let folder = env.path("cache/runtime-module");
+    let mut old = env.other("find");
+    old.arg(folder).args([
+        "-name",
+        "*.json",
+        "-exec",
+        "touch",
+        "-d",
+        "31 days ago",
+        "{}",
+        "+",
+    ]);
+    assert!(old.status().expect("find").success());
+    assert_eq!(rooted(), before);
+    assert!(hit(&env.json(&["enable", "hello"])));
+    let listed = env.json(&["cache", "list"]);
+    let results = listed["results"].as_array().expect("results");
+    assert_eq!(results.len(), 1, "{listed:#}");
+    assert_eq!(results[0]["modules"], json!(["hello"]));
+    assert_eq!(rooted(), 1);
+}
+
+#[test]
 fn each_difference_is_a_miss_that_says_why() {
     let env = TestEnv::new();
     let flake = env.flake();

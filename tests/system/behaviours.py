@@ -192,16 +192,18 @@ def one_of_two_runs_waits_for_the_other_if_it_may(s):
 
 
 def a_switch_by_others_is_not_disturbed(s):
+    is_free = lambda: s.shell("flock -n /run/nixos/switch-to-configuration.lock true").code == 0
     other = s.machine.start("flock", "/run/nixos/switch-to-configuration.lock", "sleep", "30")
-    s.wait("the lock is held", lambda: s.shell("flock -n /run/nixos/switch-to-configuration.lock true").code != 0)
+    s.wait("the lock is held", lambda: not is_free())
     try:
         done = s.ends(5, "enable", "beacon")
         assert "switch" in done.err and done.seconds < 20, done
         s.at_base()
     finally:
-        s.shell("pkill -x sleep -n")
+        s.shell("pkill -xf 'sleep 30'")
         other.kill()
         other.wait()
+        s.wait("the lock is free again", is_free)
 
 
 def a_unit_that_ignores_sigterm_is_waited_for_and_killed(s):

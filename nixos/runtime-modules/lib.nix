@@ -151,7 +151,8 @@ rec {
       parameters =
         optional (dir != "") "dir=${escapePath dir}"
         ++ optional (lastModified != null) "lastModified=${toString lastModified}"
-        ++ optional (narHash != null) "narHash=${escapeURL narHash}"
+        # A slash as libnix leaves it: the same tree is to have one name.
+        ++ optional (narHash != null) "narHash=${escapePath narHash}"
         ++ optional (rev != null) "rev=${rev}"
         ++ optional (revCount != null) "revCount=${toString revCount}";
     in

@@ -36,5 +36,6 @@ mod cli {
     mod stores;
     mod traced;
     mod transactions;
+    mod ways_back;
     mod writes;
 }

@@ -124,9 +124,8 @@ fn pending(request: &Request, change: &Change) -> Pending {
         wanted: change.wanted.clone(),
         store: request.store.clone(),
         confirm_until: change.confirm.map(|seconds| now() + seconds),
-        armed_again: false,
-        unchecked: false,
         phases: change.phases.clone(),
+        ..Pending::default()
     }
 }
 
@@ -172,6 +171,8 @@ fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
     preflight::whole(purpose, &to)?;
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, purpose, wait)?;
+    // Whoever was waited for, or came since the plan was compared, may have switched.
+    unmoved(work, change)?;
     let from = change.from.as_ref().map(|from| work.real(from));
     let machine = Machine::look(work.locations, from.as_deref());
     let mut findings = preflight::compare(purpose, &Profile::of(&to), &machine);

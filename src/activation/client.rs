@@ -4,18 +4,19 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::{Activated, Answer, Request, elevation, log};
+use super::{Activated, Answer, Errand, Request, elevation, log};
 use crate::choice::Elevate;
-use crate::error::Failure;
+use crate::error::{Failed, Failure};
 use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::progress::Reporter;
-use crate::record::{Entry, Outcome, State, Step, holder, read_history};
+use crate::record::{Entry, Pending, State, Step, holder, read_history};
 use crate::timings::Phase;
 use crate::worker::{greet, receive, send};
 
@@ -119,7 +120,7 @@ impl Activator {
         let locations = Locations::new(&request.root, request.root.clone());
         reporter.note("lost sight of the activation, which goes on; waiting for its end");
         wait_for_end(&locations, &request.transaction);
-        Ok(aftermath(&locations, &request.transaction))
+        Ok(aftermath(&locations, request))
     }
 }
 
@@ -151,46 +152,96 @@ fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
     history.into_iter().rev().find(is_it)
 }
 
-/// What the state and the history say of a transaction whose activator is gone and left no outcome.
-pub(super) fn aftermath(locations: &Locations, transaction: &str) -> Answer {
+/// What the history or the state says of a request whose activator is gone and left no outcome.
+pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
+    let transaction = &request.transaction;
     let log = locations.log(transaction);
-    if let Some(entry) = recorded(locations, transaction) {
-        let mut activated = Activated::of(&entry, log);
-        // Whoever was asked to end what had not begun, or was over, has done so.
-        let over = matches!(entry.outcome, Outcome::Unchanged | Outcome::Superseded);
-        if over && entry.transaction != transaction {
-            activated.outcome = Outcome::Activated;
-        }
-        return Answer::Done {
-            activated: Box::new(activated),
-        };
-    }
-    let state = State::read(locations).ok();
-    let revision = state.as_ref().map_or(0, |state| state.revision);
-    let pending = state.and_then(|state| state.pending);
-    let failed = match pending.filter(|pending| pending.transaction == transaction) {
-        // It runs, and is to be confirmed: only that was not told.
-        Some(pending) if pending.step == Step::Confirming => {
-            let activated = Activated {
-                confirm_until: pending.confirm_until,
-                milliseconds: pending.phases.get(Phase::Activate).unwrap_or(0.0),
-                ..Activated::new(log, revision)
-            };
-            return Answer::Done {
-                activated: Box::new(activated),
-            };
-        }
-        Some(pending) if pending.step == Step::Checking => Failure::Refused
-            .error("activate: the activator died before it had changed anything")
-            .hint("`runtime-module recover` forgets the attempt; then try again"),
-        Some(pending) => Failure::Stranded
-            .error(format!("activate: the activator died: {}", pending.step.words()))
-            .hint("`runtime-module recover` activates the previous system again, and with --finish the new one"),
-        None => Failure::Refused
-            .error("activate: the activator died before it had begun; nothing was changed")
-            .hint(format!("try again; if it said why, then in {}", log.display())),
+    let became = match recorded(locations, transaction) {
+        Some(entry) if entry.transaction == *transaction => Ok(Activated::of(&entry, log)),
+        // Whoever was asked to end another one has done so, whatever became of that.
+        Some(entry) => Ok(Activated {
+            explanation: entry.explanation,
+            ..Activated::new(log, entry.revision)
+        }),
+        None => unrecorded(request, &State::read(locations).unwrap_or_default(), log),
     };
-    Answer::Refused { failed }
+    match became {
+        Ok(activated) => Answer::Done {
+            activated: Box::new(activated),
+        },
+        Err(failed) => Answer::Refused { failed },
+    }
+}
+
+/// What the state says of a request that the history does not have.
+fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activated, Failed> {
+    let pending = state.pending.as_ref();
+    match &request.errand {
+        Errand::Change(change) => {
+            let is_it = |pending: &&Pending| pending.transaction == request.transaction;
+            match pending.filter(is_it) {
+                Some(pending) => interrupted(pending, state.revision, log),
+                None if state.revision == change.revision => Err(not_begun(&log)),
+                None if state.current.as_ref() == Some(&change.to)
+                    && state.wanted == change.wanted =>
+                {
+                    let lost = "the history lacks it: the activator died before it had added it";
+                    Ok(Activated {
+                        warnings: vec![lost.into()],
+                        ..Activated::new(log, state.revision)
+                    })
+                }
+                None => Err(untold()),
+            }
+        }
+        Errand::Recover { .. } => Err(match pending.map(|pending| pending.step) {
+            Some(Step::Checking | Step::Confirming) => not_begun(&log),
+            Some(step) => stranded(step),
+            None => untold(),
+        }),
+        Errand::Confirm => Err(pending.map_or_else(untold, |_| not_begun(&log))),
+    }
+}
+
+/// What became of a change that the state has as pending.
+fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activated, Failed> {
+    match pending.step {
+        // It runs, and is to be confirmed: only that was not told.
+        Step::Confirming => Ok(Activated {
+            outcome: pending.outcome(),
+            explanation: pending.explanation.clone(),
+            failed_units: pending.failed_units.clone(),
+            confirm_until: pending.confirm_until,
+            milliseconds: pending.phases.get(Phase::Activate).unwrap_or(0.0),
+            ..Activated::new(log, revision)
+        }),
+        Step::Checking => Err(Failure::Refused
+            .error("activate: the activator died before it had changed anything")
+            .hint("`runtime-module recover` forgets the attempt; then try again")),
+        step => Err(stranded(step)),
+    }
+}
+
+fn stranded(step: Step) -> Failed {
+    Failure::Stranded
+        .error(format!("activate: the activator died: {}", step.words()))
+        .hint("`runtime-module recover` activates the previous system again, and with --finish the new one")
+}
+
+fn not_begun(log: &Path) -> Failed {
+    Failure::Refused
+        .error("activate: the activator died before it had begun; nothing was changed")
+        .hint(format!(
+            "try again; if it said why, then in {}",
+            log.display()
+        ))
+}
+
+/// It is over, and nobody knows how.
+fn untold() -> Failed {
+    Failure::Internal
+        .error("activate: the activator died before it had told what came of it")
+        .hint("`runtime-module status` says what is on now")
 }
 
 impl Drop for Activator {

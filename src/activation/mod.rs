@@ -216,6 +216,10 @@ impl Activated {
         for line in &self.last_lines {
             failed = failed.detail(format!("> {line}"));
         }
+        if self.confirm_until.is_some() {
+            failed =
+                failed.hint("it is undone in time unless you confirm it: runtime-module confirm");
+        }
         for unit in &self.failed_units {
             failed = failed.hint(format!("what it said: journalctl -b -u {unit}"));
         }

@@ -58,6 +58,9 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
             .hint("`runtime-module status` says what is on")
             .into());
     };
+    // Whoever is waited for may switch to something else: only then is it looked at what runs.
+    let wait = Duration::from_millis(work.request.wait);
+    no_foreign_switch(work.locations, &purpose, wait)?;
     let runs = running(work.locations);
     if work.state.unended(runs.as_deref()).is_none() {
         // Somebody else has switched since: there is nothing to go back from.
@@ -85,8 +88,6 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     };
     work.store = Some(open_store(pending.store.as_deref())?);
     super::preflight::whole(&purpose, &work.real(&to))?;
-    let wait = Duration::from_millis(work.request.wait);
-    no_foreign_switch(work.locations, &purpose, wait)?;
     end_by(&mut work, &pending, &to, finish);
     Ok(work.activated)
 }
@@ -103,6 +104,17 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     }
     let point = if finish { Point::Switch } else { Point::Return };
     let looked = work.switch_to(to, point);
+    if looked.verdict == Verdict::Refused && pending.step == Step::Confirming {
+        // Nothing was changed: what waited to be confirmed still does, and its timer still runs.
+        work.advance(Step::Confirming);
+        work.activated.outcome = Outcome::Unchanged;
+        work.activated.explanation = format!(
+            "{}: {}; the change still waits to be confirmed",
+            work.request.purpose, looked.why
+        );
+        work.timed();
+        return;
+    }
     let outcome = match looked.verdict {
         Verdict::Well => Outcome::Activated,
         Verdict::UnitsFailed => Outcome::UnitsFailed,
@@ -144,6 +156,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         base,
         pin: work.state.pin.clone(),
         failed_units: work.activated.failed_units.clone(),
+        way_back: !finish,
         ..entry(
             pending,
             outcome,
@@ -159,11 +172,17 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
 /// Keeps what waits to be confirmed.
 pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     let runs = running(work.locations);
-    let waits = work.state.unended(runs.as_deref());
-    if waits.is_none_or(|pending| pending.step != Step::Confirming) {
+    let waits = work.state.unended(runs.as_deref()).cloned();
+    let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
         return Err(Failure::Refused
             .error("confirm: nothing waits to be confirmed")
             .hint("`runtime-module history` says what became of the last change")
+            .into());
+    };
+    if runs.as_ref() != Some(&pending.to) {
+        return Err(Failure::Refused
+            .error("confirm: what waits to be confirmed does not run: the system before it was activated by other means")
+            .hint("`runtime-module rollback` ends the change")
             .into());
     }
     // What cannot be written down is not kept: the timer goes on, and says so by what it does.
@@ -174,12 +193,21 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
             .error(format!("confirm: it could not be written down: {error:#}"))
             .hint("it is undone in time unless you confirm it before: make room in /run, then try again")
     })?;
-    work.settle(Leaves::Done, Outcome::Activated);
-    Ok(work.activated)
+    // The record is of the change; that it was confirmed is well in any case.
+    let outcome = pending.outcome();
+    work.activated.explanation = pending.explanation;
+    work.activated.failed_units = pending.failed_units;
+    work.settle(Leaves::Done, outcome);
+    let (log, revision) = (work.activated.log, work.activated.revision);
+    Ok(Activated {
+        warnings: work.activated.warnings,
+        milliseconds: work.activated.milliseconds,
+        ..Activated::new(log, revision)
+    })
 }
 
 /// Undoes a transaction that nobody has confirmed. Called by a timer, which knows its name, and whether it was armed `again`,
-/// at the end of the switch. No clock is asked that somebody may set.
+/// at the end of the switch. No clock is asked that somebody may set. An error means that it is to be tried again.
 pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
         return Err(Failure::Usage
@@ -223,8 +251,16 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     if pending.unchecked {
         work.leave_checks_out();
     }
-    work.advance(Step::Returning);
     let looked = undo(&mut work, &from);
+    if looked.verdict == Verdict::Refused {
+        // Nothing was changed, and nothing is known to be between two systems.
+        work.advance(pending.step);
+        log.close();
+        return Err(Failure::Refused
+            .error(format!("undo what was not confirmed: {}", looked.why))
+            .hint("it is tried again by itself")
+            .into());
+    }
     let outcome = returned(looked.verdict);
     let why = match looked.verdict {
         Verdict::Well => "it was not confirmed in time".to_string(),
@@ -233,6 +269,13 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     work.explain(outcome, &why);
     work.settle(leaves(outcome), outcome);
     log.close();
+    let waits = State::read(locations)?.pending;
+    if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == name) {
+        return Err(Failure::Refused
+            .error("undo what was not confirmed: what came of it could not be written down")
+            .hint("it is tried again by itself; make room in /run")
+            .into());
+    }
     Ok(())
 }
 
@@ -242,6 +285,12 @@ fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     loop {
         // One that never ends is the switch program's to refuse.
         let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
+        // Whoever was waited for may have switched to something else, which is not ours to undo.
+        let runs = running(work.locations);
+        if work.state.unended(runs.as_deref()).is_none() {
+            return Looked::superseded(runs.as_deref().unwrap_or("nothing"));
+        }
+        work.advance(Step::Returning);
         let looked = work.switch_to(from, Point::Return);
         if !looked.locked_out || begun.elapsed() >= PATIENCE {
             return looked;

@@ -99,7 +99,7 @@ fn relay(
         Err(_) => return Ok(None),
     };
     let followed = step(Point::RelayFollow, || {
-        follow(name, vehicle, &locations, gone, say)
+        follow(request, vehicle, &locations, gone, say)
     });
     // What has begun goes on without us, and is not to be called refused.
     Ok(followed.unwrap_or(None))
@@ -107,12 +107,13 @@ fn relay(
 
 /// Passes on the log until the outcome is there, or the activator is not.
 fn follow(
-    name: &str,
+    request: &Request,
     mut vehicle: unit::Vehicle,
     locations: &Locations,
     gone: &AtomicBool,
     mut say: impl FnMut(String) -> Result<()>,
 ) -> Result<Option<Answer>> {
+    let name = &request.transaction;
     let mut tail = Tail::open(&locations.log(name))?;
     loop {
         // In this order: whoever has ended has left its outcome before.
@@ -131,7 +132,7 @@ fn follow(
             return Ok(Some(answer));
         }
         if !up {
-            return Ok(Some(aftermath(locations, name)));
+            return Ok(Some(aftermath(locations, request)));
         }
         if gone.load(Ordering::SeqCst) {
             return Ok(None);

@@ -226,6 +226,10 @@ impl<'a> Work<'a> {
             // Otherwise it is undone when it would have been had the switch taken no time.
             pending.armed_again = armed_again;
             pending.phases = phases;
+            pending.explanation.clone_from(&self.activated.explanation);
+            pending
+                .failed_units
+                .clone_from(&self.activated.failed_units);
             self.activated.confirm_until = pending.confirm_until;
         }
         self.state.step(Step::Confirming);
@@ -339,7 +343,6 @@ pub(super) fn entry(
     Entry {
         revision,
         transaction: pending.transaction.clone(),
-        ended_by: None,
         purpose: pending.purpose.clone(),
         time: now(),
         modules: pending.wanted.clone(),
@@ -349,8 +352,8 @@ pub(super) fn entry(
         pin: pending.pin.clone(),
         outcome,
         explanation: explanation.to_string(),
-        failed_units: Vec::new(),
         phases: pending.phases.clone(),
+        ..Entry::default()
     }
 }
 

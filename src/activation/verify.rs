@@ -35,6 +35,17 @@ pub(super) struct Looked {
 }
 
 impl Looked {
+    /// Somebody else has switched meanwhile.
+    pub(super) fn superseded(to: &str) -> Self {
+        Self {
+            verdict: Verdict::Superseded,
+            why: format!("another switch has activated {to} meanwhile, which is left as it is"),
+            failed: Vec::new(),
+            warnings: Vec::new(),
+            locked_out: false,
+        }
+    }
+
     /// It cannot be known.
     pub(super) fn failed(error: &anyhow::Error) -> Self {
         Self {
@@ -103,10 +114,7 @@ impl Before {
             .filter(|_| changed && runs.as_deref() != Some(expected))
             && looked.verdict != Verdict::Refused
         {
-            looked.why =
-                format!("another switch has activated {third} meanwhile, which is left as it is");
-            looked.verdict = Verdict::Superseded;
-            return looked;
+            return Looked::superseded(third);
         }
         if !matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) {
             return looked;

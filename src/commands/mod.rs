@@ -34,6 +34,7 @@ use crate::plan::{Past, Situation, Wish, agree};
 use crate::progress::for_stdout;
 use crate::record::{Step, read_history};
 use crate::session::Session;
+use request::patiently;
 
 pub use history::in_words as history_in_words;
 pub use report::Printed;
@@ -94,6 +95,8 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
 
 /// Returns to an earlier state; what waits to be confirmed is undone at once.
 fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
+    // What is on now, and so what was before it, is known once nobody changes it.
+    patiently(session, run.patience);
     let situation = Situation::read(&session.locations)?;
     let pending = situation.state.unended(situation.running.as_deref());
     if number.is_none() && pending.is_some_and(|pending| pending.step == Step::Confirming) {
@@ -101,7 +104,7 @@ fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
         return recover::run(session, "rollback", errand, run.patience);
     }
     let history = read_history(&session.locations)?;
-    let past = Past::find(&history, number, now())?;
+    let past = Past::find(&history, number, &situation, now())?;
     change::run(session, &Wish::Rollback(Box::new(past)), run)
 }
 

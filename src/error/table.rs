@@ -125,6 +125,9 @@ pub const TABLE: &[Row] = &[
     row(Refused, "another switch has activated … meanwhile, which is left as it is", "Somebody else switched while ours ran, to a third system. Undoing that is not ours.", "Look at what runs; then try again."),
     row(Refused, "confirm: it could not be written down: …", "What is not written down is not kept: the timer goes on.", "Make room in /run, then confirm again before it is undone."),
     row(Refused, "nothing waits to be confirmed", "It was confirmed, or has returned already.", "`runtime-module history` says which."),
+    row(Refused, "confirm: what waits to be confirmed does not run: the system before it was activated by other means", "The system from before the change runs again, and not by this program.", "`runtime-module rollback` ends the change; enable it anew if it is wanted."),
+    row(Refused, "undo what was not confirmed: what came of it could not be written down", "The system from before runs again, and /run is full or broken.", "It is tried again by itself; make room in /run."),
+    row(Refused, "undo what was not confirmed: …", "The switch program of the system from before refused before it changed anything; the change still runs.", "It is tried again by itself; `runtime-module rollback` says why it is refused."),
     row(Refused, "it is not known what ran before", "There is no system to return to.", "`runtime-module recover --finish` activates what was to run."),
     row(Refused, "not done, as you said; nothing was changed", "You answered no.", "Nothing."),
     row(Refused, "the activator died before it had begun; nothing was changed", "It was killed, or could not start.", "Try again; the log that is named says more."),
@@ -188,5 +191,6 @@ pub const TABLE: &[Row] = &[
     row(Internal, "open libnix: compiled against …, but … is loaded", "Nix promises no stable ABI.", "Build runtime-module against the libnix that is installed."),
     row(Internal, "fork an evaluator: …", "`check` could not fork; the job is evaluated in another way.", "If it is shown, please report it."),
     row(Internal, "activate: the request is malformed", "Somebody else than the program spoke to its role.", "If it was the program, please report it."),
+    row(Internal, "activate: the activator died before it had told what came of it", "It was killed at the very end: the change is over, and only its record is missing.", "`runtime-module status` says what is on."),
     row(Internal, "activate: a line is no end", "A log of ours is not what was written.", "Please report it."),
 ];

@@ -1,5 +1,6 @@
 //! What the user wishes, and the earlier states that one can wish for.
 
+use super::Situation;
 use crate::error::{Failed, Failure};
 use crate::record::{Entry, Pin, reachable};
 
@@ -36,12 +37,23 @@ pub struct Past {
 }
 
 impl Past {
-    /// The state with this number; the one before what is on now if none is named.
-    pub fn find(history: &[Entry], number: Option<u64>, now: u64) -> Result<Self, Failed> {
+    /// The state with this number; the last that is not what is on now if none is named.
+    pub fn find(
+        history: &[Entry],
+        number: Option<u64>,
+        situation: &Situation,
+        now: u64,
+    ) -> Result<Self, Failed> {
         let known: Vec<Self> = Self::all(history, now);
+        // Not just the one before the last record: somebody else may have switched since, or the last change may have died
+        // before it was recorded.
+        let is_on = |past: &Self| {
+            Some(&past.toplevel) == situation.running.as_ref()
+                && past.wanted == situation.state.wanted
+        };
         let found = match number {
             Some(number) => known.iter().find(|past| past.number == number),
-            None => known.get(1),
+            None => known.iter().find(|past| !is_on(past)),
         };
         if let Some(past) = found {
             return Ok(past.clone());
@@ -67,9 +79,12 @@ impl Past {
     pub fn all(history: &[Entry], now: u64) -> Vec<Self> {
         let ran = history.iter().filter(|entry| entry.ran()).count();
         let mut all: Vec<Self> = reachable(history, now).map(Self::from).collect();
-        // Before the first change of all there was a state, too.
+        // Before the first change of all there was a state, too. What ran before the first one that is known is that state
+        // only if that is the first of all, or began on its base; a system that was gone back from is none at all.
         if let Some(first) = history.iter().find(|entry| entry.ran())
             && let Some(from) = first.from.as_ref().filter(|_| ran == all.len())
+            && !first.way_back
+            && (first.revision == 1 || first.base.as_ref() == Some(from))
         {
             all.push(Self {
                 number: first.revision.saturating_sub(1),

@@ -44,6 +44,9 @@ pub struct Entry {
     /// The source of `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
+    /// Whether it went back from a change that was not to stay: then what ran before it is none that anybody wants again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub way_back: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// What that means, for people; empty if all is well.

@@ -176,13 +176,15 @@ fn process_locking(path: &Path) -> Option<u32> {
         true => file.rsplit(':').next() == exact.rsplit(':').next(),
         false => file == exact,
     };
-    let first = fs::read_to_string("/proc/locks").ok()?;
-    process_in(&first, is_it).or_else(|| {
-        // A longer list is told in parts, and one that moves up meanwhile may be left out.
-        let whole = first.len() < 2048;
-        let second = (!whole).then(|| fs::read_to_string("/proc/locks").ok())??;
-        process_in(&second, is_it)
-    })
+    // A longer list is told in parts, and one that moves up meanwhile may be left out: once, and hardly ever four times.
+    for _ in 0..4 {
+        let list = fs::read_to_string("/proc/locks").ok()?;
+        let found = process_in(&list, is_it);
+        if found.is_some() || list.len() < 2048 {
+            return found;
+        }
+    }
+    None
 }
 
 /// The process of the first lock in the kernel's list that is of this kind, is held and not waited for (`->`), and is on such

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::disk::absent;
+use super::history::Outcome;
 use super::{read_json, write_json};
 use crate::attributes::written;
 use crate::fault::Point;
@@ -228,9 +229,25 @@ pub struct Pending {
     /// Whether NixOS's own checks are left out, as somebody has allowed: then they are on every way back as well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchecked: bool,
+    /// What the switch came to where it was not well and stays all the same, for whoever confirms it: why, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub explanation: String,
+    /// Units that failed because of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_units: Vec<String>,
     /// How long its phases took.
     #[serde(default)]
     pub phases: Phases,
+}
+
+impl Pending {
+    /// How a change ends that is kept: units may have failed.
+    pub fn outcome(&self) -> Outcome {
+        match self.explanation.as_str() {
+            "" => Outcome::Activated,
+            _ => Outcome::UnitsFailed,
+        }
+    }
 }
 
 /// The steps of a transaction that can be interrupted.
@@ -331,14 +348,16 @@ impl State {
 
     /// Whether somebody else has switched since we did: what runs is none of ours.
     pub fn foreign(&self, running: Option<&str>) -> bool {
-        let pending = self.pending.as_ref();
-        let ours = [
-            self.current.as_deref(),
-            pending.and_then(|pending| pending.from.as_deref()),
-            pending.map(|pending| pending.to.as_str()),
-            self.base.as_ref().map(|base| base.toplevel.as_str()),
-        ];
-        (self.revision > 0 || pending.is_some()) && running.is_some() && !ours.contains(&running)
+        let ours = match &self.pending {
+            // Between these two it is. Whoever has gone to another one, be it the base, has ended it.
+            Some(pending) => [pending.from.as_deref(), Some(pending.to.as_str())],
+            None if self.revision > 0 => [
+                self.current.as_deref(),
+                self.base.as_ref().map(|base| base.toplevel.as_str()),
+            ],
+            None => return false,
+        };
+        running.is_some() && !ours.contains(&running)
     }
 
     /// The transaction that has begun and not ended; none where somebody has switched to something else since, which ends it.
@@ -571,6 +590,20 @@ mod tests {
         assert!(state.foreign(Some("/n")));
         state.begin(change("/n", "/m", "/n", &["hello"]));
         assert_eq!(state.base_of(Some("/m")).as_deref(), Some("/n"));
+    }
+
+    #[test]
+    fn whoever_goes_to_the_base_ends_what_waits_to_be_confirmed() {
+        let mut state = fresh();
+        state.begin(change("/base", "/a", "/base", &["hello"]));
+        state.end(Leaves::Done);
+        state.begin(change("/a", "/b", "/base", &["hello", "web"]));
+        for (running, unended) in [("/a", true), ("/b", true), ("/base", false), ("/n", false)] {
+            assert_eq!(state.unended(Some(running)).is_some(), unended, "{running}");
+        }
+        // What is begun next is begun on the base.
+        state.begin(change("/base", "/c", "/base", &["web"]));
+        assert_eq!((state.current, state.active.len()), (None, 0));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::{PROGRAM_IN_SHELL, Ran, TestEnv, compare, has, skip};
 
 /// A machine whose switch program runs what [`says`] is to be run.
-fn obedient() -> TestEnv {
+pub(super) fn obedient() -> TestEnv {
     let place = "[ \"$action\" != boot ] || exit 0\n";
     let early = "[ ! -e \"$root/early\" ] || . \"$root/early\"\n";
     let late = "[ ! -e \"$root/late\" ] || . \"$root/late\"\nexit $status\n";
@@ -27,11 +28,11 @@ fn obedient() -> TestEnv {
         .start("box")
 }
 
-fn says(env: &TestEnv, when: &str, script: &str) {
+pub(super) fn says(env: &TestEnv, when: &str, script: &str) {
     fs::write(env.root(when), script).expect("a script");
 }
 
-fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
+pub(super) fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
     env.run(&[arguments, &["--progress", "off"]].concat())
 }
 
@@ -221,10 +222,13 @@ fn recovery_that_cannot_be_or_need_not_be() {
     let from = json!(base.display().to_string());
     interrupt("checking", from.clone());
     quiet(&env, &["recover"]).ok().golden("recover-checking");
+    // It was the first of all: nothing ran.
+    fs::remove_file(env.root("run/current-system")).expect("removed");
     interrupt("switching", Value::Null);
     quiet(&env, &["recover"])
         .ends_with(5)
         .golden("recover-from-nowhere");
+    symlink(&base, env.root("run/current-system")).expect("linked");
     interrupt("switching", from);
     quiet(&env, &["recover", "--finish"])
         .ends_with(5)
@@ -256,7 +260,7 @@ fn where_we_may_not_or_cannot_write() {
     env.start_running(command).end().ok();
     let elsewhere = env.path("elsewhere");
     fs::rename(&run, &elsewhere).expect("moved");
-    std::os::unix::fs::symlink(&elsewhere, &run).expect("linked");
+    symlink(&elsewhere, &run).expect("linked");
     quiet(&env, &["enable", "inline"])
         .ends_with(5)
         .golden("folder-is-a-link");

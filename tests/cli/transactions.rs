@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{PROGRAM, PROGRAM_IN_SHELL, Ran, TestEnv, compare, has, read_json};
 
 /// Runs with a fault injected.
-fn faulty(env: &TestEnv, fault: &str, arguments: &[&str]) -> Ran {
+pub(super) fn faulty(env: &TestEnv, fault: &str, arguments: &[&str]) -> Ran {
     let mut command = env.command(arguments.iter().chain(&["--progress", "off"]));
     command.env("RUNTIME_MODULE_FAULT", fault);
     env.start_running(command).end()
@@ -118,7 +118,7 @@ fn no_confirmation_is_waited_for_where_none_is_wanted() {
 }
 
 /// Waits until a system runs again, and nothing is pending.
-fn undone(env: &TestEnv, system: &Path) {
+pub(super) fn undone(env: &TestEnv, system: &Path) {
     let begun = Instant::now();
     // The switch program replaces the link in two steps: for a moment there is none.
     let runs = || std::fs::read_link(env.root("run/current-system")).ok();

@@ -3,16 +3,10 @@
 //!
 //! `RUNTIME_MODULE_SOAK` does so ten thousand times, at points, sides and passings by lot.
 
-use std::any::Any;
 use std::collections::BTreeMap;
-use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::thread;
 
-use serde_json::json;
-
-use crate::support::{Evidence, Lab, Point, Role, Victim, soak};
+use crate::support::{Counted, Evidence, Lab, Lot, Point, Role, Victim, by_lot, soak};
 
 /// Something goes wrong before and after every step, in the first scenario that comes by. None may be left out.
 fn at_every_step(mut wrong: impl FnMut(&mut Lab, &[String], &str) -> bool) {
@@ -110,116 +104,54 @@ fn others(point: &Point) -> Vec<(Role, &'static str)> {
 #[test]
 fn ten_thousand_crashes_by_lot() {
     let Some(runs) = soak(10_000) else { return };
-    let evidence = Evidence::of("crashes");
-    let found = Mutex::new(Found::default());
-    // More than half of its time a machine waits.
-    let machines = 2 * thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        for machine in 0..machines {
-            let (evidence, found) = (&evidence, &found);
-            scope.spawn(move || crash_by_lot(Lot::of(machine), runs, found, evidence));
-        }
+    let nobody = Mutex::new(BTreeMap::new());
+    by_lot(&Evidence::of("crashes"), "crashes", runs, |lab, _, lot| {
+        crash_by_lot(lab, lot, &nobody)
     });
-    let wrong = found.into_inner().expect("what was found").wrong;
-    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// What came of crashes by lot.
-#[derive(Default)]
-struct Found {
-    /// Crashes for which nobody was there, and how often each was tried.
-    nobody: BTreeMap<String, usize>,
-    crashes: usize,
-    at: BTreeMap<String, usize>,
-    killed: BTreeMap<&'static str, usize>,
-    wrong: Vec<String>,
-}
+/// Crashes for which nobody was there, and how often each was tried.
+type Nobody = Mutex<BTreeMap<String, usize>>;
 
 /// How often a crash is tried for which nobody comes by: who is there, and when, is a matter of speed too.
 const TRIES: usize = 2;
 
-/// One machine's crashes, until all of them together have had so many.
-fn crash_by_lot(mut lot: Lot, runs: usize, found: &Mutex<Found>, evidence: &Evidence) {
-    let mut lab = Lab::new();
-    let (points, ways_back) = (lab.points(), Lab::ways_back());
-    loop {
-        let point = &points[lot.below(points.len())];
-        let place = format!(
-            "{}@{}:{}",
-            point.name,
-            // Few points are passed more than once.
-            [1, 1, 1, 1, 2, 3][lot.below(6)],
-            ["before", "after"][lot.below(2)]
-        );
-        let (victim, name) = match lot.below(8) {
-            0..3 => (Victim::Itself, "whoever takes the step"),
-            3 => (Victim::All, "all"),
-            role => (Victim::Role(Role::ALL[role - 4].0), Role::ALL[role - 4].1),
-        };
-        let scenario = match lot.below(3) {
-            0 => ways_back[lot.below(ways_back.len())].clone(),
-            _ => lab.scenarios(&point.name)[lot.below(2)].clone(),
-        };
-        let what = format!("{scenario:?} {place} {name}");
-        let tried = found
-            .lock()
-            .expect("what was found")
-            .nobody
-            .get(&what)
-            .copied();
-        if tried >= Some(TRIES) {
-            continue;
-        }
-        // One that goes wrong spoils the machine, and does not end the run.
-        let ended = catch_unwind(AssertUnwindSafe(|| lab.kill_at(&scenario, &place, victim)));
-        if ended.is_err() {
-            lab = Lab::new();
-        }
-        let mut found = found.lock().expect("what was found");
-        if found.crashes == runs {
-            return;
-        }
-        match ended {
-            Ok(true) => {}
-            Ok(false) => {
-                *found.nobody.entry(what).or_default() += 1;
-                continue;
-            }
-            Err(why) => found.wrong.push(said(why.as_ref())),
-        }
-        found.crashes += 1;
-        *found.at.entry(point.name.clone()).or_default() += 1;
-        *found.killed.entry(name).or_default() += 1;
-        if found.crashes == runs || found.crashes.is_multiple_of(50) {
-            // Whoever ends the run early has what was found until then.
-            evidence.write(&json!({
-                "crashes": found.crashes, "atPoint": found.at, "killed": found.killed,
-                "inconsistent": found.wrong.len(), "wrong": found.wrong,
-            }));
-        }
+/// One crash; none where nobody came by.
+fn crash_by_lot(lab: &mut Lab, mut lot: Lot, nobody: &Nobody) -> Counted {
+    let points = lab.points();
+    let point = &points[lot.below(points.len())];
+    let place = format!(
+        "{}@{}:{}",
+        point.name,
+        // Few points are passed more than once.
+        [1, 1, 1, 1, 2, 3][lot.below(6)],
+        ["before", "after"][lot.below(2)]
+    );
+    let (victim, name) = match lot.below(8) {
+        0..3 => (Victim::Itself, "whoever takes the step"),
+        3 => (Victim::All, "all"),
+        role => (Victim::Role(Role::ALL[role - 4].0), Role::ALL[role - 4].1),
+    };
+    let ways_back = Lab::ways_back();
+    let scenario = match lot.below(3) {
+        0 => ways_back[lot.below(ways_back.len())].clone(),
+        _ => lab.scenarios(&point.name)[lot.below(2)].clone(),
+    };
+    let what = format!("{scenario:?} {place} {name}");
+    let tried = nobody.lock().expect("who was nobody").get(&what).copied();
+    if tried >= Some(TRIES) {
+        return None;
     }
-}
-
-/// What a panic had to say.
-fn said(why: &(dyn Any + Send)) -> String {
-    let text = why.downcast_ref::<String>().cloned();
-    text.unwrap_or_else(|| "a panic without words".into())
-}
-
-/// Numbers by lot, the same in every run (xorshift64*).
-struct Lot(u64);
-
-impl Lot {
-    /// Those of one machine.
-    fn of(machine: usize) -> Self {
-        Self(0x9e37_79b9_7f4a_7c15 ^ (machine as u64) << 7)
+    if lab.kill_at(&scenario, &place, victim) {
+        return Some(vec![
+            ("atPoint", point.name.clone()),
+            ("killed", name.into()),
+        ]);
     }
-
-    fn below(&mut self, many: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(number).expect("31 bits") % many
-    }
+    *nobody
+        .lock()
+        .expect("who was nobody")
+        .entry(what)
+        .or_default() += 1;
+    None
 }

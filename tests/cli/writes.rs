@@ -3,9 +3,7 @@
 //!
 //! `RUNTIME_MODULE_SOAK` cuts at ten thousand bytes.
 
-use serde_json::json;
-
-use crate::support::{Evidence, Lab, soak};
+use crate::support::{Evidence, Lab, by_lot, soak};
 
 /// Whether any scenario comes upon this fault.
 fn suffer(lab: &mut Lab, fault: &str) -> bool {
@@ -52,23 +50,21 @@ fn every_write_is_cut_short_and_nothing_is_lost() {
 fn every_write_is_cut_by_lot() {
     // At every byte the writers themselves are cut by unit tests (`src/record/cuts.rs`, `src/cache`), in `make test`.
     let Some(runs) = soak(10_000) else { return };
-    let evidence = Evidence::of("writes");
-    let mut lab = Lab::new();
-    let (names, mut cuts, mut longest) = (writes(&lab), 0, 0);
-    while cuts < runs {
-        let name = &names[cuts % names.len()];
-        // Beyond the end of a file it is whole, and then the disk is full or we are killed.
-        let bytes = cuts * 37 % 2048;
-        let end = ["short", "cut"][cuts / names.len() % 2];
-        assert!(
-            suffer(&mut lab, &format!("{name}:after:{end}={bytes}")),
-            "{name} was never come upon"
-        );
-        (cuts, longest) = (cuts + 1, longest.max(bytes));
-        if cuts == runs || cuts % 50 == 0 {
-            evidence.write(
-                &json!({"cuts": cuts, "files": names, "upToByte": longest, "inconsistent": 0}),
+    by_lot(
+        &Evidence::of("writes"),
+        "cuts",
+        runs,
+        |lab, number, mut lot| {
+            let names = writes(lab);
+            let name = &names[usize::try_from(number).expect("a number") % names.len()];
+            // Beyond the end of a file it is whole, and then the disk is full or we are killed.
+            let bytes = lot.below(2048);
+            let end = ["short", "cut"][lot.below(2)];
+            assert!(
+                suffer(lab, &format!("{name}:after:{end}={bytes}")),
+                "{name} was never come upon"
             );
-        }
-    }
+            Some(vec![("atFile", name.clone()), ("ended", end.into())])
+        },
+    );
 }

@@ -65,6 +65,8 @@ pub struct Lab {
     scenarios: Vec<Vec<String>>,
     /// Modules that are on, by the toplevel that then runs.
     systems: BTreeMap<PathBuf, Vec<String>>,
+    /// Every point that the program has.
+    points: Vec<Point>,
     /// Runs in which something went wrong.
     pub faults: usize,
 }
@@ -100,6 +102,7 @@ impl Lab {
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
         Self {
             scenarios: scenarios.map(words).to_vec(),
+            points: points(&env),
             env,
             base,
             systems,
@@ -139,19 +142,7 @@ impl Lab {
 
     /// Every point that the program has.
     pub fn points(&self) -> Vec<Point> {
-        let table = self.env.run(&["__faults"]).ok().stdout;
-        let points: Vec<Point> = table
-            .lines()
-            .map(|line| {
-                let mut columns = line.split('\t');
-                Point {
-                    name: columns.next().unwrap_or_default().into(),
-                    writes: columns.next() == Some("write"),
-                }
-            })
-            .collect();
-        assert!(points.len() > 20, "{table}");
-        points
+        self.points.clone()
     }
 
     /// Runs a scenario in which somebody dies at a point (`NAME@PASSING:SIDE`), and then sees to it that all is
@@ -375,6 +366,22 @@ impl Lab {
             .filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok())
             .collect()
     }
+}
+
+fn points(env: &TestEnv) -> Vec<Point> {
+    let table = env.run(&["__faults"]).ok().stdout;
+    let points: Vec<Point> = table
+        .lines()
+        .map(|line| {
+            let mut columns = line.split('\t');
+            Point {
+                name: columns.next().unwrap_or_default().into(),
+                writes: columns.next() == Some("write"),
+            }
+        })
+        .collect();
+    assert!(points.len() > 20, "{table}");
+    points
 }
 
 /// Kills who is to die; whether there was anybody.

@@ -8,6 +8,7 @@ mod needs;
 mod processes;
 mod run;
 mod schema;
+mod soaking;
 mod sshd;
 mod tree;
 
@@ -27,6 +28,7 @@ pub use needs::{has, nix, skip, soak};
 pub use processes::Processes;
 pub use run::{Ran, Running};
 pub use schema::document as documented;
+pub use soaking::{Counted, Lot, by_lot};
 pub use sshd::Sshd;
 pub use tree::{Tree, copy};
 

@@ -1,0 +1,133 @@
+//! Long runs by lot: many machines at once, on each of which one thing after the other goes wrong.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::{Evidence, Lab};
+
+/// How often what has been done is written down, so that whoever ends the run early has it.
+const OFTEN: usize = 50;
+
+/// What came of one attempt: a key of each of these tables is counted up. None: it came to nothing, and does not count.
+pub type Counted = Option<Vec<(&'static str, String)>>;
+
+/// What a long run has come to.
+#[derive(Default)]
+struct Tally {
+    /// Attempts that were begun, in all.
+    begun: u64,
+    done: usize,
+    tables: BTreeMap<&'static str, BTreeMap<String, usize>>,
+    wrong: Vec<String>,
+}
+
+/// Makes attempts (each with its number and a lot of its own) on machines side by side, until `runs` of them counted, and
+/// leaves behind as evidence how many (`what`), the tables and what was wrong. Fails if anything was.
+pub fn by_lot(
+    evidence: &Evidence,
+    what: &'static str,
+    runs: usize,
+    attempt: impl Fn(&mut Lab, u64, Lot) -> Counted + Sync,
+) {
+    let tally = Mutex::new(Tally::default());
+    // More than half of its time a machine waits.
+    let machines = 2 * thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..machines {
+            scope.spawn(|| on_one_machine(evidence, what, runs, &attempt, &tally));
+        }
+    });
+    let wrong = tally.into_inner().expect("what was found").wrong;
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn on_one_machine(
+    evidence: &Evidence,
+    what: &'static str,
+    runs: usize,
+    attempt: &(impl Fn(&mut Lab, u64, Lot) -> Counted + Sync),
+    tally: &Mutex<Tally>,
+) {
+    let locked = || -> MutexGuard<'_, Tally> { tally.lock().expect("what was found") };
+    let mut lab = Lab::new();
+    while locked().done < runs {
+        let number = locked().next();
+        let lot = Lot::of(number);
+        // One that goes wrong spoils the machine, and does not end the run.
+        let ended = catch_unwind(AssertUnwindSafe(|| attempt(&mut lab, number, lot)));
+        if ended.is_err() {
+            lab = Lab::new();
+        }
+        let mut tally = locked();
+        if tally.done == runs {
+            return;
+        }
+        match ended {
+            Ok(None) => continue,
+            Ok(Some(keys)) => keys.into_iter().for_each(|(table, key)| {
+                *tally
+                    .tables
+                    .entry(table)
+                    .or_default()
+                    .entry(key)
+                    .or_default() += 1;
+            }),
+            Err(why) => tally.wrong.push(said(why.as_ref())),
+        }
+        tally.done += 1;
+        if tally.done == runs || tally.done.is_multiple_of(OFTEN) {
+            evidence.write(&tally.told(what));
+        }
+    }
+}
+
+impl Tally {
+    fn next(&mut self) -> u64 {
+        self.begun += 1;
+        self.begun
+    }
+
+    fn told(&self, what: &str) -> Value {
+        let mut told = json!({
+            what: self.done,
+            "attempts": self.begun,
+            "inconsistent": self.wrong.len(),
+            "wrong": self.wrong,
+        });
+        for (table, counts) in &self.tables {
+            told[*table] = json!(counts);
+        }
+        told
+    }
+}
+
+/// What a panic had to say.
+fn said(why: &(dyn Any + Send)) -> String {
+    let text = why.downcast_ref::<String>().cloned();
+    text.unwrap_or_else(|| "a panic without words".into())
+}
+
+/// Numbers by lot, the same in every run (xorshift64*).
+pub struct Lot(u64);
+
+impl Lot {
+    /// Those of one attempt.
+    fn of(attempt: u64) -> Self {
+        Self(0x9e37_79b9_7f4a_7c15 ^ attempt.wrapping_mul(0xd134_2543_de82_ef95))
+    }
+
+    /// One of so many.
+    pub fn below(&mut self, many: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(number).expect("31 bits") % many
+    }
+}

@@ -17,6 +17,7 @@ mod switch;
 mod systemd;
 mod transaction;
 mod unit;
+mod unit_files;
 mod units;
 mod verify;
 

@@ -1,53 +1,42 @@
 //! What a switch will do to units, from the unit files of both systems: what NixOS's switch program decides, as far as
-//! files tell. Reads; asks nobody and changes nothing.
+//! files tell. Reads; asks systemd what is up, and changes nothing.
 //!
-//! Facts: nixpkgs' `switch-to-configuration`, 24.05 and later: a unit that is gone is stopped, one that changed is stopped
-//! and started, or restarted, reloaded or left alone where it says so, and one that is wanted and not up is started.
+//! Facts: nixpkgs, `switch-to-configuration.pl` of 24.05 and `switch-to-configuration-ng` since (`handle_modified_unit`):
+//! a unit that is gone is stopped; one that changed is stopped and started, or restarted, reloaded or left alone where it
+//! says so; targets that are up are started again, and with them what they want. Mounts of `/etc/fstab` and what an
+//! activation script asks for are not in unit files, and not here.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::systemd;
+use super::unit_files::{Difference, Folder, Unit, template_of};
 use crate::locations::Locations;
 
-/// Keys of the section Unit whose change is none.
-const IGNORED: [&str; 15] = [
-    "X-Reload-Triggers",
-    "Description",
-    "Documentation",
-    "OnFailure",
-    "OnSuccess",
-    "OnFailureJobMode",
-    "IgnoreOnIsolate",
-    "StopWhenUnneeded",
-    "RefuseManualStart",
-    "RefuseManualStop",
-    "AllowIsolate",
-    "CollectMode",
-    "SourcePath",
-    "X-StopOnRemoval",
-    "X-OnlyManualStart",
-];
+/// Targets that may be up after the machine slept, and are not started again.
+const SLEEP: [&str; 3] = ["suspend.target", "hibernate.target", "hybrid-sleep.target"];
+
+/// The target that each switch restarts, for units that come before `sysinit.target`.
+const REACTIVATION: &str = "sysinit-reactivation.target";
 
 /// What will be done to units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitChanges {
-    /// Stopped.
-    pub stop: Vec<String>,
+    /// Stopped; a service that is activated by a socket among them, which comes back with the next connection.
+    pub stop: BTreeSet<String>,
     /// Stopped and started, or restarted.
-    pub restart: Vec<String>,
+    pub restart: BTreeSet<String>,
     /// Told to reload.
-    pub reload: Vec<String>,
+    pub reload: BTreeSet<String>,
     /// Started.
-    pub start: Vec<String>,
+    pub start: BTreeSet<String>,
     /// Changed, and left as they are until somebody restarts them.
-    pub left: Vec<String>,
-    /// Units of users that came, went or changed.
-    pub user: Vec<String>,
+    pub left: BTreeSet<String>,
+    /// Units of users that came, went or changed. What is done to them is up to the manager of each user who is logged in.
+    pub user: BTreeSet<String>,
 }
 
 /// What will be done to units when `to` takes the place of `from`; both are real paths.
@@ -55,415 +44,153 @@ pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> Un
     let up = systemd::runs(locations)
         .then(|| systemd::units("active,activating,reloading"))
         .flatten();
-    let system = "etc/systemd/system";
-    let old = from.map(|from| from.join(system));
-    let mut changes = compare(old.as_deref(), &to.join(system), up);
-    let user = "etc/systemd/user";
-    let old = from
-        .map(|from| Folder::read(&from.join(user)))
-        .unwrap_or_default();
-    let new = Folder::read(&to.join(user));
-    let names: BTreeSet<&String> = old.units.keys().chain(new.units.keys()).collect();
-    let differ = |name: &&&String| old.units.get(**name) != new.units.get(**name);
-    changes.user = names
-        .iter()
-        .filter(differ)
-        .map(ToString::to_string)
-        .collect();
-    changes
+    let folders = |kind: &str| {
+        let folder = |system: &Path| Folder::read(&system.join("etc/systemd").join(kind));
+        (from.map(folder).unwrap_or_default(), folder(to))
+    };
+    let (old, new) = folders("system");
+    let changes = compare(&old, &new, up);
+    let (old, new) = folders("user");
+    UnitChanges {
+        user: old.differ(&new),
+        ..changes
+    }
 }
 
-fn compare(old: Option<&Path>, new: &Path, up: Option<Vec<String>>) -> UnitChanges {
-    let old = old.map(Folder::read).unwrap_or_default();
-    let new = Folder::read(new);
-    let (up, roots): (BTreeSet<String>, BTreeSet<String>) = match up {
-        Some(up) => {
-            let up: BTreeSet<String> = up.into_iter().collect();
-            (up.clone(), up)
-        }
+fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
+    let up: BTreeSet<String> = match up {
+        Some(up) => up.into_iter().collect(),
         // Where nobody says what is up, it is what is wanted.
         None => {
             let roots: BTreeSet<String> = old.roots().chain(new.roots()).collect();
-            (old.wanted(&roots), roots)
+            let wanted = old.wanted(&roots, &BTreeSet::new());
+            roots.into_iter().chain(wanted).collect()
         }
     };
-    let mut changes = UnitChanges::default();
+    let mut switch = Switch {
+        old,
+        new,
+        up: &up,
+        changes: UnitChanges::default(),
+    };
     for name in &up {
-        let Some(before) = old.get(name) else {
-            continue;
+        switch.decide(name);
+    }
+    switch.start();
+    switch.changes
+}
+
+/// A switch from one folder of units to another.
+struct Switch<'a> {
+    old: &'a Folder,
+    new: &'a Folder,
+    up: &'a BTreeSet<String>,
+    changes: UnitChanges,
+}
+
+impl Switch<'_> {
+    /// Decides on a unit that is up.
+    fn decide(&mut self, name: &str) {
+        // An instance has a file of its own, or that of its template.
+        let own = self.old.has(name) || self.new.has(name);
+        let base = template_of(name).filter(|_| !own);
+        let base = base.as_deref().unwrap_or(name);
+        let Some(before) = self.old.unit(base, name) else {
+            return;
         };
-        match new.get(name) {
-            None if before.is("X-StopOnRemoval", true) => changes.stop.push(name.clone()),
+        match self.new.unit(base, name) {
+            None if before.is("Unit", "X-StopOnRemoval", true) => {
+                self.changes.stop.insert(name.to_string());
+            }
             None => {}
-            Some(after) => modified(name, before, after, &mut changes),
+            Some(_) if name.ends_with(".target") => {}
+            Some(after) => match before.change(&after) {
+                Difference::None => {}
+                Difference::Triggers => {
+                    self.changes.reload.insert(name.to_string());
+                }
+                Difference::Content => self.changed(name, base, &after),
+            },
         }
     }
-    let start = new.wanted(&roots);
-    changes.start = start.difference(&up).cloned().collect();
-    changes
-}
 
-fn modified(name: &str, before: &Unit, after: &Unit, changes: &mut UnitChanges) {
-    let quiet = [".target", ".slice", ".path", ".socket"];
-    if quiet.iter().any(|kind| name.ends_with(kind)) {
-        return;
-    }
-    let list = match before.change(after) {
-        Difference::None => return,
-        Difference::Triggers => &mut changes.reload,
-        Difference::Content if name == "-.mount" || name == "nix.mount" => &mut changes.reload,
-        Difference::Content if after.is("X-ReloadIfChanged", false) => &mut changes.reload,
-        Difference::Content
-            if !after.is("X-RestartIfChanged", true) || after.is("RefuseManualStop", false) =>
-        {
-            &mut changes.left
-        }
-        Difference::Content => &mut changes.restart,
-    };
-    list.push(name.to_string());
-}
-
-/// Keys and values of a unit, its drop-ins' among them, by section.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Unit(BTreeMap<(String, String), Vec<String>>);
-
-enum Difference {
-    None,
-    /// Nothing but what asks for a reload.
-    Triggers,
-    Content,
-}
-
-impl Unit {
-    fn add(&mut self, text: &str) {
-        let mut section = String::new();
-        // A line that ends with a backslash goes on.
-        for line in text.replace("\\\n", " ").lines().map(str::trim) {
-            if let Some(name) = line
-                .strip_prefix('[')
-                .and_then(|line| line.strip_suffix(']'))
+    fn changed(&mut self, name: &str, base: &str, unit: &Unit) {
+        let kind = name.rsplit('.').next().unwrap_or_default();
+        let list = match kind {
+            // The program in Perl leaves paths alone too; the one that replaced it means to, and restarts them.
+            "slice" | "socket" => return,
+            "mount" if name == "-.mount" || name == "nix.mount" => &mut self.changes.reload,
+            "mount" => &mut self.changes.restart,
+            _ if unit.is("Service", "X-ReloadIfChanged", false) => &mut self.changes.reload,
+            _ if !unit.is("Service", "X-RestartIfChanged", true)
+                || unit.is("Unit", "RefuseManualStop", false)
+                || unit.is("Unit", "X-OnlyManualStart", false) =>
             {
-                section = name.to_string();
-            } else if let Some((key, value)) = line.split_once('=')
-                && !line.starts_with(['#', ';'])
-                && section != "Install"
-            {
-                let values = self
-                    .0
-                    .entry((section.clone(), key.trim().to_string()))
-                    .or_default();
-                match value.trim() {
-                    "" => values.clear(),
-                    value => values.push(value.to_string()),
-                }
+                &mut self.changes.left
+            }
+            "service" if unit.is("Service", "X-StopIfChanged", true) => {
+                return self.stopped_and_started(name, base, unit);
+            }
+            _ => &mut self.changes.restart,
+        };
+        list.insert(name.to_string());
+    }
+
+    /// The sockets of a service are stopped and started with it; they start it themselves, unless it says that they do not
+    /// (a key that the programs of 24.05 do not know).
+    fn stopped_and_started(&mut self, name: &str, base: &str, unit: &Unit) {
+        let mut sockets: Vec<String> = unit.words("Service", "Sockets").map(String::from).collect();
+        if sockets.is_empty() {
+            let stem = base.strip_suffix(".service").unwrap_or(base);
+            sockets.push(format!("{stem}.socket"));
+        }
+        let mut activated = false;
+        for socket in sockets.into_iter().filter(|name| self.up.contains(name)) {
+            if self.new.has(&socket) {
+                activated = true;
+                self.changes.restart.insert(socket);
+            } else {
+                self.changes.stop.insert(socket);
             }
         }
+        let by_socket = activated && !unit.is("Service", "X-NotSocketActivated", false);
+        let list = match by_socket {
+            true => &mut self.changes.stop,
+            false => &mut self.changes.restart,
+        };
+        list.insert(name.to_string());
     }
 
-    fn is(&self, key: &str, otherwise: bool) -> bool {
-        let found = self
-            .0
-            .iter()
-            .find(|((section, name), _)| section == "Unit" && name == key);
-        let last = found.and_then(|(_, values)| values.last());
-        last.map_or(otherwise, |value| {
-            matches!(value.as_str(), "1" | "yes" | "true" | "on")
-        })
-    }
-
-    /// Units that its file wants.
-    fn wants(&self) -> impl Iterator<Item = &str> {
-        let lists = self.0.iter().filter(|((section, key), _)| {
-            section == "Unit"
-                && matches!(key.as_str(), "Wants" | "Requires" | "BindsTo" | "Upholds")
-        });
-        lists.flat_map(|(_, values)| values.iter().flat_map(|value| value.split_whitespace()))
-    }
-
-    fn change(&self, after: &Self) -> Difference {
-        let keys: BTreeSet<_> = self.0.keys().chain(after.0.keys()).collect();
-        let mut difference = Difference::None;
-        for (section, key) in keys
-            .into_iter()
-            .filter(|key| self.0.get(*key) != after.0.get(*key))
-        {
-            let place = (section.as_str(), key.as_str());
-            match place {
-                ("Unit", "X-Reload-Triggers") | ("Mount", "Options") => {
-                    difference = Difference::Triggers;
-                }
-                ("Unit", key) if IGNORED.contains(&key) => {}
-                _ => return Difference::Content,
-            }
-        }
-        difference
-    }
-}
-
-/// The units of a folder, and whom each one wants.
-#[derive(Default)]
-struct Folder {
-    units: BTreeMap<String, Unit>,
-    wants: BTreeMap<String, BTreeSet<String>>,
-}
-
-/// The target that everything is up for, unless the kernel's command line says otherwise.
-const DEFAULT: &str = "default.target";
-
-impl Folder {
-    fn read(folder: &Path) -> Self {
-        let mut found = Self::default();
-        let mut names = entries(folder);
-        names.sort();
-        for name in &names {
-            let path = folder.join(name);
-            if let Some(unit) = name.strip_suffix(".d") {
-                let mut parts = entries(&path);
-                parts.sort();
-                for part in parts.iter().filter(|part| part.ends_with(".conf")) {
-                    found.add(unit, &path.join(part));
-                }
-            } else if let Some(unit) = [".wants", ".requires"]
-                .iter()
-                .find_map(|kind| name.strip_suffix(kind))
-            {
-                found.want(unit, entries(&path));
-            } else if path.is_file() {
-                found.add(name, &path);
-            }
-            // An alias, as the default target is.
-            if let Some(real) = alias(&path).filter(|real| real != name) {
-                found.want(name, [real]);
-            }
-        }
-        found
-    }
-
-    fn want(&mut self, unit: &str, others: impl IntoIterator<Item = String>) {
-        let wants = self.wants.entry(unit.to_string()).or_default();
-        wants.extend(others);
-    }
-
-    /// Where all that is wanted begins: at the default target, or where there is none with whoever wants something.
-    fn roots(&self) -> Box<dyn Iterator<Item = String> + '_> {
-        match self.wants.contains_key(DEFAULT) || self.units.contains_key(DEFAULT) {
-            true => Box::new(std::iter::once(DEFAULT.to_string())),
-            false => Box::new(self.wants.keys().cloned()),
+    /// Decides what is started: what is down by then, and wanted by a target that is started again or by what is restarted.
+    /// systemd passes over what is up already, and what that wants.
+    fn start(&mut self) {
+        let targets = self.up.iter().filter(|name| self.starts_again(name));
+        let reactivation = Some(REACTIVATION).filter(|name| self.new.has(name));
+        let begun: BTreeSet<String> = targets
+            .chain(&self.changes.restart)
+            .cloned()
+            .chain(reactivation.map(String::from))
+            .collect();
+        let stay = self.up - &self.changes.stop;
+        for name in self.new.wanted(&begun, &stay) {
+            let list = match self.changes.stop.remove(&name) {
+                true => &mut self.changes.restart,
+                false => &mut self.changes.start,
+            };
+            list.insert(name);
         }
     }
 
-    /// What is up or will be where these are, but for themselves: what they want, and what that wants. A unit that is started
-    /// by hand alone is wanted in vain.
-    fn wanted(&self, roots: &BTreeSet<String>) -> BTreeSet<String> {
-        let mut wanted = BTreeSet::new();
-        let mut left: Vec<&str> = roots.iter().map(String::as_str).collect();
-        while let Some(name) = left.pop() {
-            for other in self.wants_of(name, roots) {
-                let starts = self
-                    .get(other)
-                    .is_some_and(|unit| !unit.is("X-OnlyManualStart", false));
-                if starts && !roots.contains(other) && wanted.insert(other.to_string()) {
-                    left.push(other);
-                }
-            }
-        }
-        wanted
+    fn starts_again(&self, name: &str) -> bool {
+        let by_hand = |unit: Unit| {
+            unit.is("Unit", "RefuseManualStart", false)
+                || unit.is("Unit", "X-OnlyManualStart", false)
+        };
+        name.ends_with(".target")
+            && !SLEEP.contains(&name)
+            && !self.new.get(name).is_some_and(by_hand)
     }
-
-    /// Whom a unit wants: by its folders, and by its file, where it is a target, which a switch starts again, or will be
-    /// started itself.
-    fn wants_of<'a>(&'a self, name: &str, roots: &BTreeSet<String>) -> Vec<&'a str> {
-        let template = template_of(name);
-        let folders = [Some(name), template.as_deref()].into_iter().flatten();
-        let folders = folders.filter_map(|name| self.wants.get(name)).flatten();
-        let started = name.ends_with(".target") || !roots.contains(name);
-        let file = self.get(name).filter(|_| started);
-        let file = file.into_iter().flat_map(Unit::wants);
-        folders.map(String::as_str).chain(file).collect()
-    }
-
-    fn add(&mut self, unit: &str, file: &Path) {
-        // A masked unit is a link to /dev/null, which is no file.
-        if let Ok(text) = fs::read_to_string(file) {
-            self.units.entry(unit.to_string()).or_default().add(&text);
-        }
-    }
-
-    /// A unit; that of the template, for an instance.
-    fn get(&self, name: &str) -> Option<&Unit> {
-        let template = || self.units.get(&template_of(name)?);
-        self.units.get(name).or_else(template)
-    }
-}
-
-/// The template of an instance.
-fn template_of(name: &str) -> Option<String> {
-    let (template, rest) = name.split_once('@')?;
-    let kind = rest.rsplit('.').next()?;
-    Some(format!("{template}@.{kind}"))
-}
-
-/// The target that another name stands for: where a link leads, beside it or in a folder of its own.
-fn alias(path: &Path) -> Option<String> {
-    let real = fs::read_link(path).ok()?;
-    let name = real.file_name()?.to_str()?;
-    name.ends_with(".target").then(|| name.to_string())
-}
-
-fn entries(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder(units: &[(&str, &str)], wanted: &[&str]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        for (name, text) in units {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            fs::write(path, text).expect("written");
-        }
-        for name in wanted {
-            let (by, name) = name
-                .split_once('/')
-                .unwrap_or(("multi-user.target.wants", name));
-            fs::create_dir_all(dir.path().join(by)).expect("made");
-            fs::write(dir.path().join(by).join(name), "").expect("written");
-        }
-        dir
-    }
-
-    /// What is started when this folder takes the place of an empty one.
-    fn started(new: &tempfile::TempDir, up: Option<&[&str]>) -> Vec<String> {
-        let up = up.map(|up| up.iter().map(ToString::to_string).collect());
-        compare(None, new.path(), up).start
-    }
-
-    #[test]
-    fn what_is_not_up_has_nothing_started() {
-        let service = "[Service]\nExecStart=a\n";
-        let new = folder(
-            &[
-                ("multi-user.target", "[Unit]\nRequires=basic.target\n"),
-                ("basic.target", ""),
-                ("suspend.target", ""),
-                ("new.target", "[Unit]\nWants=by-file.service gone.service\n"),
-                ("new.service", service),
-                ("basic.service", service),
-                ("by-new.service", service),
-                ("by-file.service", service),
-                ("by-instance.service", service),
-                ("shell@.service", service),
-                ("by-hand.service", "[Unit]\nX-OnlyManualStart=true\n"),
-                ("by-by-hand.service", service),
-                ("before-sleep.service", service),
-                ("rescue.service", service),
-            ],
-            &[
-                "new.service",
-                "new.target",
-                "by-hand.service",
-                "basic.target.wants/basic.service",
-                "new.target.requires/by-new.service",
-                "by-hand.service.wants/by-by-hand.service",
-                "shell@.service.wants/by-instance.service",
-                "suspend.target.requires/before-sleep.service",
-                "rescue.target.wants/rescue.service",
-            ],
-        );
-        let all = [
-            "basic.service",
-            "by-file.service",
-            "by-instance.service",
-            "by-new.service",
-            "new.service",
-            "new.target",
-        ];
-        let up = ["basic.target", "multi-user.target", "shell@one.service"];
-        assert_eq!(started(&new, Some(&up)), all);
-        assert_eq!(
-            started(&new, Some(&["suspend.target"])),
-            ["before-sleep.service"]
-        );
-        assert_eq!(started(&new, Some(&[])), [""; 0]);
-        // Nobody says what is up: it is what the default target wants.
-        std::os::unix::fs::symlink("multi-user.target", new.path().join(DEFAULT)).expect("linked");
-        let mut wanted = all.to_vec();
-        wanted.retain(|name| *name != "by-instance.service");
-        wanted.insert(0, "basic.target");
-        let mut found = started(&new, None);
-        found.retain(|name| name != "multi-user.target");
-        wanted.sort_unstable();
-        assert_eq!(found, wanted);
-    }
-
-    #[test]
-    fn each_unit_is_treated_as_its_file_says() {
-        let old = folder(
-            &[
-                ("gone.service", "[Service]\nExecStart=a\n"),
-                (
-                    "same.service",
-                    "[Unit]\nDescription=one\n[Service]\nExecStart=a\n",
-                ),
-                ("changed.service", "[Service]\nExecStart=a\n"),
-                (
-                    "reloads.service",
-                    "[Unit]\nX-ReloadIfChanged=true\n[Service]\nExecStart=a\n",
-                ),
-                (
-                    "left.service",
-                    "[Unit]\nX-RestartIfChanged=false\n[Service]\nExecStart=a\n",
-                ),
-                ("shell@.service", "[Service]\nExecStart=a\n"),
-                ("down.service", "[Service]\nExecStart=a\n"),
-            ],
-            &[],
-        );
-        let new = folder(
-            &[
-                (
-                    "same.service",
-                    "[Unit]\nDescription=two\n[Service]\nExecStart=a\n",
-                ),
-                ("changed.service", "[Service]\nExecStart=a\n"),
-                (
-                    "changed.service.d/overrides.conf",
-                    "[Service]\nExecStart=\nExecStart=b\n",
-                ),
-                (
-                    "reloads.service",
-                    "[Unit]\nX-ReloadIfChanged=true\n[Service]\nExecStart=b\n",
-                ),
-                (
-                    "left.service",
-                    "[Unit]\nX-RestartIfChanged=false\n[Service]\nExecStart=b\n",
-                ),
-                ("shell@.service", "[Service]\nExecStart=b\n"),
-                ("new.service", "[Service]\nExecStart=a\n"),
-                ("down.service", "[Service]\nExecStart=b\n"),
-            ],
-            &["new.service"],
-        );
-        let up = ["gone", "same", "changed", "reloads", "left", "shell@one"];
-        let up = up.iter().map(|name| format!("{name}.service"));
-        let up = up.chain(["multi-user.target".to_string()]).collect();
-        let changes = compare(Some(old.path()), new.path(), Some(up));
-        assert_eq!(
-            changes,
-            UnitChanges {
-                stop: vec!["gone.service".into()],
-                restart: vec!["changed.service".into(), "shell@one.service".into()],
-                reload: vec!["reloads.service".into()],
-                start: vec!["new.service".into()],
-                left: vec!["left.service".into()],
-                user: Vec::new(),
-            }
-        );
-    }
-}
+mod tests;

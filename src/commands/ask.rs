@@ -70,7 +70,8 @@ fn units(changes: &UnitChanges) -> String {
     ];
     let mut text = String::new();
     for (what, units) in rows.iter().filter(|(_, units)| !units.is_empty()) {
-        text += &format!("{what}: {}\n", units.join(", "));
+        let names: Vec<&str> = units.iter().map(String::as_str).collect();
+        text += &format!("{what}: {}\n", names.join(", "));
     }
     if text.is_empty() {
         text += "no unit is stopped, restarted, reloaded or started\n";

@@ -76,8 +76,9 @@ is_up() {
   case $(state_of "$1") in active | activating | reloading) return 0 ;; *) return 1 ;; esac
 }
 
-# The values of a key of a unit file, a line each.
-values() { sed -n "s/^$2=//p" "$1"; }
+# The values of a key in the section Service of a unit file, a line each. nixpkgs has its own keys there too, but for those
+# that minios has no use for.
+values() { sed -n "/^\[Service\]/,/^\[/s/^$2=//p" "$1"; }
 flag() { [ "$(values "$1" "$2" | tail -n 1)" = "$3" ]; }
 
 # The command of a oneshot service, with its environment, for ten seconds at most.

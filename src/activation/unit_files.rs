@@ -1,0 +1,261 @@
+//! The unit files of a system: a folder of them, what each says, and whom each wants. Reads files; decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// Keys of the section Unit whose change is none (`compare_units` of nixpkgs' switch program).
+const IGNORED: [&str; 13] = [
+    "X-Reload-Triggers",
+    "Description",
+    "Documentation",
+    "OnFailure",
+    "OnSuccess",
+    "OnFailureJobMode",
+    "IgnoreOnIsolate",
+    "StopWhenUnneeded",
+    "RefuseManualStart",
+    "RefuseManualStop",
+    "AllowIsolate",
+    "CollectMode",
+    "SourcePath",
+];
+
+/// Keys and values of a unit, its drop-ins' among them, by section.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unit(BTreeMap<(String, String), Vec<String>>);
+
+/// How a unit differs from another.
+pub(super) enum Difference {
+    /// In nothing that counts.
+    None,
+    /// In nothing but what asks for a reload.
+    Triggers,
+    /// In what it does.
+    Content,
+}
+
+impl Unit {
+    fn add(&mut self, text: &str) {
+        let mut section = String::new();
+        // A line that ends with a backslash goes on.
+        for line in text.replace("\\\n", " ").lines().map(str::trim) {
+            if let Some(name) = line
+                .strip_prefix('[')
+                .and_then(|line| line.strip_suffix(']'))
+            {
+                section = name.to_string();
+            } else if let Some((key, value)) = line.split_once('=')
+                && !line.starts_with(['#', ';'])
+                && section != "Install"
+            {
+                let values = self
+                    .0
+                    .entry((section.clone(), key.trim().to_string()))
+                    .or_default();
+                match value.trim() {
+                    "" => values.clear(),
+                    value => values.push(value.to_string()),
+                }
+            }
+        }
+    }
+
+    fn values(&self, section: &str, key: &str) -> &[String] {
+        let values = self.0.get(&(section.to_string(), key.to_string()));
+        values.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a key of a section says yes.
+    pub(super) fn is(&self, section: &str, key: &str, otherwise: bool) -> bool {
+        let last = self.values(section, key).last();
+        last.map_or(otherwise, |value| {
+            matches!(value.as_str(), "1" | "yes" | "true" | "on")
+        })
+    }
+
+    /// The names that a key of a section lists.
+    pub(super) fn words(&self, section: &str, key: &str) -> impl Iterator<Item = &str> {
+        let values = self.values(section, key).iter();
+        values.flat_map(|value| value.split_whitespace())
+    }
+
+    /// Units that its file wants.
+    fn wants(&self) -> impl Iterator<Item = &str> {
+        let keys = ["Wants", "Requires", "BindsTo", "Upholds"];
+        keys.into_iter().flat_map(|key| self.words("Unit", key))
+    }
+
+    /// How it differs from what is to take its place.
+    pub(super) fn change(&self, after: &Self) -> Difference {
+        let keys: BTreeSet<_> = self.0.keys().chain(after.0.keys()).collect();
+        let mut difference = Difference::None;
+        for place in keys {
+            let (old, new) = (self.0.get(place), after.0.get(place));
+            if old == new {
+                continue;
+            }
+            match (place.0.as_str(), place.1.as_str()) {
+                ("Unit", "X-Reload-Triggers") if new.is_some() => {
+                    difference = Difference::Triggers;
+                }
+                ("Mount", "Options") if old.is_some() && new.is_some() => {
+                    difference = Difference::Triggers;
+                }
+                ("Unit", key) if IGNORED.contains(&key) => {}
+                _ => return Difference::Content,
+            }
+        }
+        difference
+    }
+}
+
+/// The units of a folder, and whom each one wants.
+#[derive(Default)]
+pub(super) struct Folder {
+    /// Unit files, by name.
+    files: BTreeMap<String, String>,
+    /// Drop-ins in their order, by the name of the unit.
+    parts: BTreeMap<String, Vec<String>>,
+    wants: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// The target that everything is up for, unless the kernel's command line says otherwise.
+pub(super) const DEFAULT: &str = "default.target";
+
+impl Folder {
+    pub(super) fn read(folder: &Path) -> Self {
+        let mut found = Self::default();
+        for name in entries(folder) {
+            let path = folder.join(&name);
+            if let Some(unit) = name.strip_suffix(".d") {
+                let parts = entries(&path).into_iter();
+                let parts = parts.filter(|part| part.ends_with(".conf"));
+                let texts = parts.filter_map(|part| fs::read_to_string(path.join(part)).ok());
+                found.parts.insert(unit.to_string(), texts.collect());
+            } else if let Some(unit) = [".wants", ".requires", ".upholds"]
+                .iter()
+                .find_map(|kind| name.strip_suffix(kind))
+            {
+                found.want(unit, entries(&path));
+            } else if path.is_file()
+                && let Ok(text) = fs::read_to_string(&path)
+            {
+                // A masked unit is a link to /dev/null, which is no file.
+                found.files.insert(name.clone(), text);
+            }
+            // An alias, as the default target is.
+            if let Some(real) = alias(&path).filter(|real| *real != name) {
+                found.want(&name, [real]);
+            }
+        }
+        found
+    }
+
+    fn want(&mut self, unit: &str, others: impl IntoIterator<Item = String>) {
+        let wants = self.wants.entry(unit.to_string()).or_default();
+        wants.extend(others);
+    }
+
+    /// Whether a unit has a file of its own.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// The unit `name` with the file of `base`, which is its own or its template's.
+    pub(super) fn unit(&self, base: &str, name: &str) -> Option<Unit> {
+        let mut unit = Unit::default();
+        unit.add(self.files.get(base)?);
+        let own = Some(name).filter(|name| *name != base);
+        let parts = [Some(base), own].into_iter().flatten();
+        for text in parts.filter_map(|name| self.parts.get(name)).flatten() {
+            unit.add(text);
+        }
+        Some(unit)
+    }
+
+    /// A unit; that of the template, for an instance without a file.
+    pub(super) fn get(&self, name: &str) -> Option<Unit> {
+        let template = || self.unit(&template_of(name)?, name);
+        self.unit(name, name).or_else(template)
+    }
+
+    /// Units that differ from those of another folder, or are in one of them only.
+    pub(super) fn differ(&self, other: &Self) -> BTreeSet<String> {
+        let lists = [self, other].into_iter();
+        let names = lists.flat_map(|folder| folder.files.keys().chain(folder.parts.keys()));
+        let all = |folder: &Self, name: &str| {
+            let mut unit = Unit::default();
+            let texts = folder.files.get(name).into_iter();
+            texts
+                .chain(folder.parts.get(name).into_iter().flatten())
+                .for_each(|text| unit.add(text));
+            unit
+        };
+        names
+            .filter(|name| self.has(name) != other.has(name) || all(self, name) != all(other, name))
+            .cloned()
+            .collect()
+    }
+
+    /// Where all that is wanted begins: at the default target, or where there is none with whoever wants something.
+    pub(super) fn roots(&self) -> Box<dyn Iterator<Item = String> + '_> {
+        match self.wants.contains_key(DEFAULT) || self.files.contains_key(DEFAULT) {
+            true => Box::new(std::iter::once(DEFAULT.to_string())),
+            false => Box::new(self.wants.keys().cloned()),
+        }
+    }
+
+    /// What is started with these, but for themselves and for what is up: what they want, and what that wants.
+    pub(super) fn wanted(
+        &self,
+        begun: &BTreeSet<String>,
+        up: &BTreeSet<String>,
+    ) -> BTreeSet<String> {
+        let mut wanted = BTreeSet::new();
+        let mut left: Vec<String> = begun.iter().cloned().collect();
+        while let Some(name) = left.pop() {
+            for other in self.wants_of(&name) {
+                let known = begun.contains(&other) || up.contains(&other);
+                if !known && self.get(&other).is_some() && wanted.insert(other.clone()) {
+                    left.push(other);
+                }
+            }
+        }
+        wanted
+    }
+
+    /// Whom a unit wants, by its folders and by its file.
+    fn wants_of(&self, name: &str) -> Vec<String> {
+        let template = template_of(name);
+        let folders = [Some(name), template.as_deref()].into_iter().flatten();
+        let folders = folders.filter_map(|name| self.wants.get(name)).flatten();
+        let unit = self.get(name).unwrap_or_default();
+        let files = unit.wants().map(String::from);
+        folders.cloned().chain(files).collect()
+    }
+}
+
+/// The template of an instance.
+pub(super) fn template_of(name: &str) -> Option<String> {
+    let (template, rest) = name.split_once('@')?;
+    let kind = rest.rsplit('.').next()?;
+    Some(format!("{template}@.{kind}"))
+}
+
+/// The target that another name stands for: where a link leads, beside it or in a folder of its own.
+fn alias(path: &Path) -> Option<String> {
+    let real = fs::read_link(path).ok()?;
+    let name = real.file_name()?.to_str()?;
+    name.ends_with(".target").then(|| name.to_string())
+}
+
+/// The names in a folder, sorted.
+fn entries(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,382 @@
+//! Holds what we say of a switch to what nixpkgs' switch programs do, case by case.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+use crate::activation::unit_files::DEFAULT;
+
+const SERVICE: &str = "[Service]\nExecStart=a\n";
+
+fn write(folder: &Path, units: &[(&str, &str)]) {
+    for (name, text) in units {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+}
+
+/// Units, and who is wanted: by multi-user.target, unless a folder says by whom.
+fn folder(units: &[(&str, &str)], wanted: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    write(dir.path(), units);
+    for name in wanted {
+        let (by, name) = name
+            .split_once('/')
+            .unwrap_or(("multi-user.target.wants", name));
+        write(&dir.path().join(by), &[(name, "")]);
+    }
+    dir
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// What happens when the first folder's units make place for the second's; `up` is up beside multi-user.target.
+fn switched(old: &[(&str, &str)], new: &[(&str, &str)], up: &[&str]) -> UnitChanges {
+    let (old, new) = (folder(old, &[]), folder(new, &[]));
+    let up = set(&[up, &["multi-user.target"]].concat());
+    let up = Some(up.into_iter().collect());
+    compare(&Folder::read(old.path()), &Folder::read(new.path()), up)
+}
+
+/// What is started when this folder takes the place of an empty one.
+fn started(new: &tempfile::TempDir, up: Option<&[&str]>) -> BTreeSet<String> {
+    let up = up.map(|up| up.iter().map(ToString::to_string).collect());
+    compare(&Folder::default(), &Folder::read(new.path()), up).start
+}
+
+#[test]
+fn what_a_target_wants_that_is_started_again_is_started() {
+    let new = folder(
+        &[
+            ("multi-user.target", "[Unit]\nRequires=basic.target\n"),
+            ("basic.target", ""),
+            ("suspend.target", ""),
+            ("by-hand.target", "[Unit]\nX-OnlyManualStart=true\n"),
+            ("refuses.target", "[Unit]\nRefuseManualStart=true\n"),
+            ("new.target", "[Unit]\nWants=by-file.service gone.service\n"),
+            ("new.service", SERVICE),
+            ("basic.service", SERVICE),
+            ("by-new.service", SERVICE),
+            ("by-file.service", SERVICE),
+            ("by-instance.service", SERVICE),
+            ("by-running.service", SERVICE),
+            ("running.service", "[Unit]\nWants=by-running.service\n"),
+            ("shell@.service", SERVICE),
+            // systemd does not know what this key means.
+            ("wanted.service", "[Unit]\nX-OnlyManualStart=true\n"),
+            ("before-sleep.service", SERVICE),
+            ("rescue.service", SERVICE),
+        ],
+        &[
+            "new.service",
+            "new.target",
+            "running.service",
+            "wanted.service",
+            "basic.target.wants/basic.service",
+            "new.target.requires/by-new.service",
+            "shell@.service.upholds/by-instance.service",
+            "suspend.target.requires/before-sleep.service",
+            "by-hand.target.wants/rescue.service",
+            "refuses.target.wants/rescue.service",
+            "rescue.target.wants/rescue.service",
+        ],
+    );
+    let all = set(&[
+        "basic.service",
+        "by-file.service",
+        "by-new.service",
+        "new.service",
+        "new.target",
+        "wanted.service",
+    ]);
+    let up = [
+        "basic.target",
+        "multi-user.target",
+        "running.service",
+        "shell@one.service",
+    ];
+    assert_eq!(started(&new, Some(&up)), all);
+    for quiet in ["suspend.target", "by-hand.target", "refuses.target"] {
+        assert_eq!(started(&new, Some(&[quiet])), set(&[]), "{quiet}");
+    }
+    // Each switch restarts this one.
+    write(
+        new.path(),
+        &[(
+            "sysinit-reactivation.target",
+            "[Unit]\nWants=basic.service\n",
+        )],
+    );
+    assert_eq!(started(&new, Some(&[])), set(&["basic.service"]));
+    // Nobody says what is up: it is what the default target wants.
+    symlink("multi-user.target", new.path().join(DEFAULT)).expect("linked");
+    let mut found = started(&new, None);
+    found.remove("multi-user.target");
+    let more = set(&["basic.target", "running.service", "by-running.service"]);
+    assert_eq!(found, &all | &more);
+}
+
+#[test]
+fn what_is_restarted_starts_what_it_wants() {
+    let wants = "[Unit]\nWants=helper.service\n[Service]\nExecStart=b\n";
+    let template = ("shell@.service", SERVICE);
+    let changes = switched(
+        &[("web.service", SERVICE), template],
+        &[
+            ("web.service", wants),
+            ("helper.service", SERVICE),
+            template,
+        ],
+        &["web.service"],
+    );
+    assert_eq!(changes.restart, set(&["web.service"]));
+    assert_eq!(changes.start, set(&["helper.service"]));
+}
+
+#[test]
+fn each_unit_is_treated_as_its_file_says() {
+    /// A unit with a key in a section, in its old and its new form.
+    fn unit(section: &str, key: &str, command: char) -> String {
+        let [unit, service] = ["Unit", "Service"].map(|name| match name == section {
+            true => format!("[{name}]\n{key}\n"),
+            false => format!("[{name}]\n"),
+        });
+        format!("{unit}{service}ExecStart={command}\n")
+    }
+    let keys = [
+        ("plain", "", "", "restart"),
+        ("reload", "Service", "X-ReloadIfChanged=true", "reload"),
+        ("left", "Service", "X-RestartIfChanged=false", "left"),
+        ("at-once", "Service", "X-StopIfChanged=false", "restart"),
+        ("refuses", "Unit", "RefuseManualStop=yes", "left"),
+        ("by-hand", "Unit", "X-OnlyManualStart=1", "left"),
+        // nixpkgs writes each key into one section, and looks for it there alone.
+        ("no-reload", "Unit", "X-ReloadIfChanged=true", "restart"),
+        ("not-left", "Unit", "X-RestartIfChanged=false", "restart"),
+        ("no-refusal", "Service", "RefuseManualStop=yes", "restart"),
+        ("not-by-hand", "Service", "X-OnlyManualStart=1", "restart"),
+    ];
+    for (name, section, key, done) in keys {
+        let name = format!("{name}.service");
+        let [old, new] = ['a', 'b'].map(|command| unit(section, key, command));
+        let changes = switched(&[(&name, &old)], &[(&name, &new)], &[&name]);
+        let mut expected = UnitChanges::default();
+        let list = match done {
+            "reload" => &mut expected.reload,
+            "left" => &mut expected.left,
+            _ => &mut expected.restart,
+        };
+        list.insert(name.clone());
+        assert_eq!(changes, expected, "{section}: {key}");
+    }
+}
+
+#[test]
+fn what_has_not_changed_is_left_out() {
+    let same = "[Unit]\nDescription=one\nX-Reload-Triggers=a\n[Service]\nExecStart=a\n";
+    let other = "[Unit]\nDescription=two\n[Service]\nExecStart=a\n";
+    let changes = switched(
+        &[("same.service", same), ("down.service", SERVICE)],
+        &[("same.service", other), ("down.service", "[Service]\n")],
+        &["same.service"],
+    );
+    assert_eq!(changes, UnitChanges::default());
+    // The other way round its trigger is new.
+    let changes = switched(
+        &[("same.service", other)],
+        &[("same.service", same)],
+        &["same.service"],
+    );
+    assert_eq!(changes.reload, set(&["same.service"]));
+    // These two keys count as any other does.
+    for key in ["X-OnlyManualStart", "X-StopOnRemoval"] {
+        let new = format!("[Unit]\n{key}=no\n{SERVICE}");
+        let changes = switched(
+            &[("a.service", SERVICE)],
+            &[("a.service", &new)],
+            &["a.service"],
+        );
+        assert_eq!(changes.restart, set(&["a.service"]), "{key}");
+    }
+}
+
+#[test]
+fn units_that_are_no_services_are_treated_by_their_kind() {
+    let mount = |what: &str, options: &str| format!("[Mount]\nWhat={what}\nOptions={options}\n");
+    let [old, remounted, other] = [("a", "ro"), ("a", "rw"), ("b", "rw")].map(|(a, b)| mount(a, b));
+    let changes = switched(
+        &[
+            ("-.mount", &old),
+            ("data.mount", &old),
+            ("srv.mount", &old),
+            ("new-options.mount", "[Mount]\nWhat=a\n"),
+            ("a.slice", "[Slice]\nCPUWeight=1\n"),
+            ("a.socket", "[Socket]\nListenStream=1\n"),
+            ("a.timer", "[Timer]\nOnCalendar=daily\n"),
+            ("a.path", "[Path]\nPathExists=/a\n"),
+            ("a.target", "[Unit]\nWants=a\n"),
+            ("gone.timer", ""),
+            ("stays.service", "[Unit]\nX-StopOnRemoval=false\n"),
+        ],
+        &[
+            ("-.mount", &other),
+            ("data.mount", &other),
+            ("srv.mount", &remounted),
+            ("new-options.mount", "[Mount]\nWhat=a\nOptions=ro\n"),
+            ("a.slice", "[Slice]\nCPUWeight=2\n"),
+            ("a.socket", "[Socket]\nListenStream=2\n"),
+            ("a.timer", "[Timer]\nOnCalendar=weekly\n"),
+            ("a.path", "[Path]\nPathExists=/b\n"),
+            ("a.target", "[Unit]\nWants=b\n"),
+        ],
+        &[
+            "-.mount",
+            "data.mount",
+            "srv.mount",
+            "new-options.mount",
+            "a.slice",
+            "a.socket",
+            "a.timer",
+            "a.path",
+            "a.target",
+            "gone.timer",
+            "stays.service",
+        ],
+    );
+    let expected = UnitChanges {
+        stop: set(&["gone.timer"]),
+        restart: set(&["a.path", "a.timer", "data.mount", "new-options.mount"]),
+        reload: set(&["-.mount", "srv.mount"]),
+        ..UnitChanges::default()
+    };
+    assert_eq!(changes, expected);
+}
+
+#[test]
+fn sockets_are_restarted_in_place_of_their_service() {
+    let socket = "[Socket]\nListenStream=/run/a\n";
+    let changed = |key: &str, sockets: &[&str], up: &[&str]| {
+        let old = [("a.service", SERVICE)];
+        let new = format!("[Service]\nExecStart=b\n{key}\n");
+        let new = [("a.service", new.as_str())];
+        let sockets: Vec<_> = sockets.iter().map(|name| (*name, socket)).collect();
+        let (old, new) = ([&old[..], &sockets].concat(), [&new[..], &sockets].concat());
+        let changes = switched(&old, &new, &[&["a.service"], up].concat());
+        (changes.stop, changes.restart)
+    };
+    let up = ["a.socket"];
+    assert_eq!(changed("", &up, &up), (set(&["a.service"]), set(&up)));
+    // A socket that is not up activates nothing.
+    assert_eq!(changed("", &up, &[]), (set(&[]), set(&["a.service"])));
+    // One that is up without a file is not started again, and nor does it start the service.
+    let both = (set(&up), set(&["a.service"]));
+    assert_eq!(changed("", &[], &up), both);
+    let both = (set(&[]), set(&["a.service", "a.socket"]));
+    assert_eq!(changed("X-NotSocketActivated=true", &up, &up), both);
+    // Restarted at once, it leaves its sockets alone.
+    let at_once = changed("X-StopIfChanged=false", &up, &up);
+    assert_eq!(at_once, (set(&[]), set(&["a.service"])));
+    let named = ["b.socket", "c.socket"];
+    let by_name = changed("Sockets=b.socket c.socket", &named, &named);
+    assert_eq!(by_name, (set(&["a.service"]), set(&named)));
+}
+
+#[test]
+fn what_a_target_wants_beside_its_socket_is_restarted() {
+    let socket = ("a.socket", "[Socket]\nListenStream=/run/a\n");
+    let units = |command| folder(&[("a.service", command), socket], &["a.service"]);
+    let (old, new) = (units(SERVICE), units("[Service]\nExecStart=b\n"));
+    let up = ["multi-user.target", "a.service", "a.socket"].map(String::from);
+    let (old, new) = (Folder::read(old.path()), Folder::read(new.path()));
+    let changes = compare(&old, &new, Some(up.to_vec()));
+    assert_eq!(changes.stop, set(&[]));
+    assert_eq!(changes.restart, set(&["a.service", "a.socket"]));
+}
+
+#[test]
+fn drop_ins_and_templates_are_parts_of_a_unit() {
+    let template = ("shell@.service", SERVICE);
+    let part = |command: &str| format!("[Service]\nExecStart=\nExecStart={command}\n");
+    let [first, other] = ["a", "b"].map(part);
+    let up = ["plain.service", "shell@one.service", "shell@two.service"];
+    let changes = switched(
+        &[("plain.service", SERVICE), template],
+        &[
+            ("plain.service", SERVICE),
+            ("plain.service.d/overrides.conf", &other),
+            template,
+            ("shell@one.service.d/overrides.conf", &other),
+            // The same in other words.
+            ("shell@two.service.d/overrides.conf", &first),
+        ],
+        &up,
+    );
+    assert_eq!(
+        changes.restart,
+        set(&["plain.service", "shell@one.service"])
+    );
+    // All instances change with their template; one that has a file of its own, and loses it, is gone.
+    let changes = switched(
+        &[template, ("shell@two.service", SERVICE)],
+        &[("shell@.service", &other)],
+        &up,
+    );
+    assert_eq!(changes.restart, set(&["shell@one.service"]));
+    assert_eq!(changes.stop, set(&["shell@two.service"]));
+}
+
+#[test]
+fn units_of_users_that_differ_are_told_by_name() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let [old, new] = ["old", "new"].map(|name| dir.path().join(name));
+    let user = "etc/systemd/user";
+    write(
+        &old.join(user),
+        &[
+            ("gone.service", SERVICE),
+            ("same.service", SERVICE),
+            ("changed.timer", "[Timer]\nOnCalendar=daily\n"),
+            ("described.service", "[Unit]\nDescription=one\n"),
+            ("part.service", SERVICE),
+        ],
+    );
+    write(
+        &new.join(user),
+        &[
+            ("new.service", SERVICE),
+            ("same.service", SERVICE),
+            ("changed.timer", "[Timer]\nOnCalendar=weekly\n"),
+            ("described.service", "[Unit]\nDescription=two\n"),
+            ("part.service", SERVICE),
+            ("part.service.d/overrides.conf", "[Service]\nNice=1\n"),
+            // Who wants a unit is none of its own.
+            ("default.target.wants/new.service", SERVICE),
+        ],
+    );
+    let system = "etc/systemd/system/web.service";
+    write(&new, &[(system, SERVICE)]);
+    let locations = Locations::new(dir.path(), dir.path());
+    let user = set(&[
+        "changed.timer",
+        "described.service",
+        "gone.service",
+        "new.service",
+        "part.service",
+    ]);
+    let expected = UnitChanges {
+        user: user.clone(),
+        ..UnitChanges::default()
+    };
+    assert_eq!(unit_changes(Some(&old), &new, &locations), expected);
+    assert_eq!(
+        unit_changes(Some(&new), &old, &locations).user,
+        expected.user
+    );
+    assert_eq!(unit_changes(Some(&new), &new, &locations).user, set(&[]));
+    // Where nothing ran, all are new.
+    let all = unit_changes(None, &old, &locations).user;
+    assert_eq!(all.len(), 5, "{all:?}");
+}

@@ -35,7 +35,8 @@ pub struct UnitChanges {
     pub start: BTreeSet<String>,
     /// Changed, and left as they are until somebody restarts them.
     pub left: BTreeSet<String>,
-    /// Units of users that came, went or changed. What is done to them is up to the manager of each user who is logged in.
+    /// Units of users that came, went or changed. What is up of them only each user's own manager knows, and what is done to
+    /// it depends on the program: nothing but for `nixos-activation.service`, or as here, since nixpkgs#507588.
     pub user: BTreeSet<String>,
 }
 

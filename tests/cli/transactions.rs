@@ -416,6 +416,47 @@ fn no_failed_run_leaves_roots_or_files() {
     }
 }
 
+/// Runs with `--ask` on a terminal; whether it was done, and what was shown.
+fn asked(env: &TestEnv, arguments: &str, answer: &str) -> (bool, String) {
+    let file = env.path("typescript");
+    let command = format!("{PROGRAM_IN_SHELL} {arguments} --ask --progress off");
+    let mut script = env.other("script");
+    script
+        .args(["-qec", &command])
+        .arg(&file)
+        .stdin(Stdio::piped());
+    let mut child = script.spawn().expect("script");
+    let mut keys = child.stdin.take().expect("a keyboard");
+    writeln!(keys, "{answer}").expect("typed");
+    let ended = child.wait().expect("it ended");
+    let shown = std::fs::read_to_string(&file).expect("a typescript");
+    (ended.success(), shown)
+}
+
+#[test]
+fn who_is_asked_is_shown_what_happens_to_units() {
+    if !has("who_is_asked_is_shown_what_happens_to_units", "script") {
+        return;
+    }
+    let lamp = "[Unit]\nDescription=The lamp of a user\n[Service]\nExecStart=/bin/true\n";
+    let module = format!(
+        r#"{{ lib, ... }}: {{
+  imports = [ ./settings.nix ];
+  systemd.services.heartbeat.enable = lib.mkForce false;
+  systemd.services.beacon = {{ wantedBy = [ "multi-user.target" ]; script = "sleep 60"; }};
+  environment.etc."systemd/user/lamp.service".text = {lamp:?};
+}}"#
+    );
+    let env = TestEnv::fixture().module("web", &module).start("box");
+    let (done, shown) = asked(&env, "enable web", "n");
+    assert!(!done, "{shown}");
+    let lines = shown
+        .lines()
+        .filter(|line| *line != "n" && !line.starts_with("Script "));
+    let lines: Vec<&str> = lines.map(str::trim_end).collect();
+    compare("ask-units", &env.normalise(&(lines.join("\n") + "\n")));
+}
+
 #[test]
 fn who_is_asked_is_shown_what_will_happen() {
     let name = "who_is_asked_is_shown_what_will_happen";
@@ -429,19 +470,8 @@ fn who_is_asked_is_shown_what_will_happen() {
         return;
     }
     for (answer, on) in [("n", vec![]), ("y", vec!["web".to_string()])] {
-        let file = env.path("typescript");
-        let command = format!("{PROGRAM_IN_SHELL} enable web --ask --progress off");
-        let mut script = env.other("script");
-        script
-            .args(["-qec", &command])
-            .arg(&file)
-            .stdin(Stdio::piped());
-        let mut child = script.spawn().expect("script");
-        let mut keys = child.stdin.take().expect("a keyboard");
-        writeln!(keys, "{answer}").expect("typed");
-        let ended = child.wait().expect("it ended");
-        let shown = std::fs::read_to_string(&file).expect("a typescript");
-        assert_eq!(ended.success(), answer == "y", "{shown}");
+        let (done, shown) = asked(&env, "enable web", answer);
+        assert_eq!(done, answer == "y", "{shown}");
         assert!(
             shown.contains("start: web.service") && shown.contains("+ unit-web.service"),
             "{shown}"

@@ -307,7 +307,7 @@ fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
         .collect();
     if !differ.is_empty() {
         findings.warnings.push(format!(
-            "{} differ from what was booted, and take effect only at a boot into this system",
+            "differs from what was booted, and takes effect only at a boot into this system: {}",
             differ.join(", ")
         ));
     }

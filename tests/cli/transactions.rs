@@ -316,7 +316,7 @@ fn a_dry_run_tells_what_a_built_system_needs() {
         let back = told(back);
         assert_eq!(back["built"], true, "{back:#}");
         let warning = back["warnings"][0].as_str().unwrap_or_default();
-        assert!(warning.contains("differ from what was booted"), "{back:#}");
+        assert!(warning.contains("differs from what was booted"), "{back:#}");
     }
 }
 
@@ -350,6 +350,78 @@ fn what_needs_a_reboot_is_told() {
     quiet(&env, &["enable", "init-interface"])
         .ends_with(9)
         .golden("init-interface");
+}
+
+/// What is told of a module from elsewhere: of a system that is not built, and by a real run, after which it is taken back.
+fn told_of(env: &TestEnv, what: &str, module: &str) -> String {
+    std::fs::write(env.path("extra.nix"), module).expect("a module");
+    let command = ["enable", "inline", "--module", "./extra.nix"];
+    let dry = quiet(env, &[&command[..], &["--dry-run"]].concat()).ok();
+    let real = quiet(env, &command).ok();
+    quiet(env, &["reset"]).ok();
+    format!("# {what}\n{}{}", dry.text(), real.text())
+}
+
+/// What was booted is what runs.
+fn booted() -> TestEnv {
+    let env = TestEnv::new();
+    std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
+    env
+}
+
+#[test]
+fn whatever_takes_effect_at_boot_is_named() {
+    let env = booted();
+    let parts = [
+        (
+            "the kernel alone",
+            r#"system.build.kernel = lib.mkForce pkgs.linuxPackages_next.kernel;"#,
+        ),
+        (
+            "its tree of modules alone",
+            r#"boot.extraModulePackages = [ (pkgs.runCommand "more-modules" { } ''
+    mkdir -p "$out/lib/modules/6.1.0/updates"
+    echo more > "$out/lib/modules/6.1.0/updates/more.ko"
+  '') ];"#,
+        ),
+        (
+            "firmware alone",
+            r#"hardware.firmware = [ (pkgs.runCommand "more-firmware" { } ''
+    mkdir -p "$out/lib/firmware"
+    echo more > "$out/lib/firmware/more.bin"
+  '') ];"#,
+        ),
+        (
+            "all that comes with another kernel",
+            "boot.kernelPackages = pkgs.linuxPackages_next;",
+        ),
+    ];
+    let told = parts
+        .map(|(what, text)| told_of(&env, what, &format!("{{ lib, pkgs, ... }}: {{ {text} }}\n")));
+    compare("reboot-needed-for-each", &told.join("\n"));
+}
+
+#[test]
+fn a_kernel_module_that_was_not_booted_is_named() {
+    let env = booted();
+    let modules = |names: &str| format!("{{ boot.kernelModules = [ {names} ]; }}\n");
+    let cases = [
+        (
+            "the kernel that was booted lacks two of them",
+            modules(r#""tun" "ntsync" "wire-guard""#),
+        ),
+        (
+            "it has them all: as files, spelled otherwise, built in, by another name",
+            modules(r#""tun" "br-netfilter" "snd_hda_intel" "crc32c-generic" "fs-fuse""#),
+        ),
+        (
+            "a sysctl needs no module",
+            "{ environment.etc.\"sysctl.d/60-nixos.conf\".text = \"vm.swappiness=1\\n\"; }\n"
+                .into(),
+        ),
+    ];
+    let told = cases.map(|(what, module)| told_of(&env, what, &module));
+    compare("kernel-modules-lacking", &told.join("\n"));
 }
 
 #[test]

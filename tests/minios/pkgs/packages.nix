@@ -1,22 +1,46 @@
 # The packages of minios: `final` is what there is in the end, with all overlays.
 final:
 let
+  # What depmod writes down of a kernel's modules is there as in a real tree: what there is as a file, what is built in, and
+  # other names.
   kernel =
-    version:
+    version: more:
     final.runCommand "linux-${version}"
       {
         inherit version;
+        modules = [
+          "drivers/block/loop"
+          "drivers/net/tun"
+          "fs/fuse/fuse"
+          "net/bridge/br_netfilter"
+          "sound/pci/hda/snd-hda-intel"
+        ]
+        ++ more;
         passthru = {
           inherit version;
           modDirVersion = version;
         };
       }
       ''
-        mkdir -p "$out/lib/modules/$version/kernel"
+        tree=$out/lib/modules/$version
+        mkdir -p "$tree"
         echo "kernel $version of minios" > "$out/bzImage"
-        for module in loop tun fuse; do
-          echo "module $module of $version" > "$out/lib/modules/$version/kernel/$module.ko"
+        for module in $modules; do
+          mkdir -p "$(dirname "$tree/kernel/$module")"
+          echo "module $module of $version" > "$tree/kernel/$module.ko.xz"
+          case $module in
+            */br_netfilter) needs=" kernel/drivers/net/tun.ko.xz" ;;
+            *) needs= ;;
+          esac
+          echo "kernel/$module.ko.xz:$needs" >> "$tree/modules.dep"
         done
+        printf 'kernel/%s.ko\n' fs/ext4/ext4 crypto/crc32c_generic > "$tree/modules.builtin"
+        cat > "$tree/modules.alias" <<EOF
+        # Aliases extracted from modules themselves.
+        alias char-major-10-200 tun
+        alias fs-fuse fuse
+        alias pci:v00008086d0000A170sv*sd*bc*sc*i* snd_hda_intel
+        EOF
       '';
 in
 {
@@ -82,10 +106,10 @@ in
   '';
 
   linuxPackages = {
-    kernel = kernel "6.1.0";
+    kernel = kernel "6.1.0" [ ];
   };
   linuxPackages_next = {
-    kernel = kernel "6.9.0";
+    kernel = kernel "6.9.0" [ "drivers/misc/ntsync" ];
   };
 
   aggregateModules =

@@ -28,15 +28,40 @@ def a_changed_unit_is_restarted_and_others_are_left_alone(s):
     s.at_base()
 
 
+def what_ask_announces_is_what_happens(s):
+    heartbeat, reader = s.main_pid("heartbeat.service"), s.main_pid("reader.service")
+    command = shlex.join([s.machine.program, "enable", "changed", "beacon", "--ask", "--progress", "off"])
+    # On a terminal, as it asks on no other thing.
+    for answer, code in (("n", 5), ("y", 0)):
+        done = s.shell(f"echo {answer} | script --quiet --return --command {shlex.quote(command)} /dev/null")
+        assert done.code == code, done
+        rows = [line.strip().split(": ", 1) for line in done.out.splitlines() if ": " in line]
+        announced = {what: units for what, units in rows if what in ("stop", "restart", "reload", "start")}
+        assert announced == {"restart": "heartbeat.service", "start": "beacon.service"}, done
+        if answer == "n":
+            s.at_base()
+            assert s.main_pid("heartbeat.service") == heartbeat
+    s.is_on("changed", "beacon")
+    assert s.main_pid("heartbeat.service") not in (heartbeat, "0")
+    assert s.unit("beacon.service") == "active"
+    assert s.main_pid("reader.service") == reader
+
+
 def a_failing_unit_rolls_back(s):
     heartbeat = s.main_pid("heartbeat.service")
     done = s.ends(6, "enable", "failing", "beacon")
     assert "failing.service" in done.err, done
-    assert "the thing that this service needs is not there" in done.err, done
+    # In a row of our own: the switch program may show the journal as well.
+    assert "failing.service> the thing that this service needs is not there\n" in done.err, done
     s.at_base()
     assert s.unit("beacon.service") == "inactive"
     assert s.main_pid("heartbeat.service") == heartbeat
     assert s.failed() == []
+    activation = json.loads(s.ends(6, "enable", "failing", "--json").out)["activation"]
+    assert activation["failedUnits"] == ["failing.service"], activation
+    assert [one["unit"] for one in activation["unitLogs"]] == ["failing.service"], activation
+    assert "the thing that this service needs is not there" in activation["unitLogs"][0]["lines"], activation
+    s.at_base()
 
 
 def a_failing_unit_stays_where_that_is_wanted(s):
@@ -119,7 +144,7 @@ def crash_in_the_middle(s):
     client.wait(10)
     s.wait("nothing of ours is left", lambda: not s.machine.ours())
     s.wait("the unit of the transaction is gone", lambda: not transaction_units(s))
-    s.wait("the switch program is gone", lambda: s.shell("flock -n /run/nixos/switch-to-configuration.lock true").code == 0)
+    s.wait("the switch program is gone", lambda: switch_is_free(s))
     assert s.state()["pending"], s.state()
 
 
@@ -162,6 +187,25 @@ def the_system_returns_when_all_die_while_it_switches(s):
     assert s.unit("slow.service") == "inactive"
 
 
+def the_return_waits_for_a_switch_by_others(s):
+    s.ok("enable", "beacon", "--confirm", "2s")
+    begun = time.monotonic()
+    other = s.machine.start("flock", SWITCH_LOCK, "sleep", "6")
+    s.wait("the lock is held", lambda: not switch_is_free(s), 2)
+    try:
+        # Long after the time is up.
+        while time.monotonic() - begun < 5:
+            assert s.unit("beacon.service") == "active" and s.state()["pending"], s.state()
+            time.sleep(0.2)
+        assert other.wait(10) == 0
+    finally:
+        other.kill()
+        other.wait()
+    s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
+    s.at_base()
+    assert s.unit("beacon.service") == "inactive"
+
+
 def what_is_confirmed_stays(s):
     s.ok("enable", "beacon", "--confirm", "5s")
     s.ok("confirm")
@@ -191,10 +235,18 @@ def one_of_two_runs_waits_for_the_other_if_it_may(s):
     s.is_on("slow", "beacon")
 
 
+# What NixOS's own switch programs hold while they run.
+SWITCH_LOCK = "/run/nixos/switch-to-configuration.lock"
+
+
+def switch_is_free(s):
+    """Whether nobody switches."""
+    return s.shell(f"flock -n {SWITCH_LOCK} true").code == 0
+
+
 def a_switch_by_others_is_not_disturbed(s):
-    is_free = lambda: s.shell("flock -n /run/nixos/switch-to-configuration.lock true").code == 0
-    other = s.machine.start("flock", "/run/nixos/switch-to-configuration.lock", "sleep", "30")
-    s.wait("the lock is held", lambda: not is_free())
+    other = s.machine.start("flock", SWITCH_LOCK, "sleep", "30")
+    s.wait("the lock is held", lambda: not switch_is_free(s))
     try:
         done = s.ends(5, "enable", "beacon")
         assert "switch" in done.err and done.seconds < 20, done
@@ -203,7 +255,7 @@ def a_switch_by_others_is_not_disturbed(s):
         s.shell("pkill -xf 'sleep 30'")
         other.kill()
         other.wait()
-        s.wait("the lock is free again", is_free)
+        s.wait("the lock is free again", lambda: switch_is_free(s))
 
 
 def a_unit_that_ignores_sigterm_is_waited_for_and_killed(s):
@@ -223,6 +275,16 @@ def ten_thousand_lines_are_no_trouble(s):
     logs = s.shell("cat /run/runtime-modules/log/*").out
     assert logs.count("the script says ") >= 10_000
     s.is_on("chatty")
+
+
+def what_the_switch_says_is_in_a_log_and_in_the_journal(s):
+    log = json.loads(s.ok("enable", "beacon", "--json").out)["activation"]["log"]
+    said = [line for line in s.read(log).splitlines() if line]
+    assert any("activating the configuration" in line for line in said), said
+    unit = f"runtime-module-{log.rsplit('/', 1)[1].removesuffix('.log')}.service"
+    journal = lambda: s.machine.run("journalctl", "--no-pager", "--output=cat", f"--unit={unit}").out.splitlines()
+    s.wait("the journal has all of the log", lambda: all(line in journal() for line in said), 10)
+    s.is_on("beacon")
 
 
 def without_d_bus_it_still_switches(s):
@@ -412,6 +474,21 @@ def user_units_keep_working(s):
     assert s.alice("systemctl", "--user", "start", "lamp.service").code != 0
 
 
+def a_return_takes_user_units_back_and_leaves_others_alone(s):
+    s.wait("alice has a user manager", lambda: s.alice("systemctl", "--user", "is-system-running").out.strip() == "running")
+    assert s.alice("systemd-run", "--user", "--quiet", "--unit=candle", "sleep", "infinity").code == 0
+    candle = lambda: s.alice("systemctl", "--user", "show", "--value", "--property=MainPID", "candle.service").out.strip()
+    before = candle(), s.main_pid("heartbeat.service")
+    assert "0" not in before, before
+    s.ends(6, "enable", "user-unit", "failing")
+    s.at_base()
+    assert s.read("/etc/systemd/user/lamp.service") is None
+    done = s.alice("systemctl", "--user", "start", "lamp.service")
+    assert done.code != 0 and "not found" in done.err, done
+    assert (candle(), s.main_pid("heartbeat.service")) == before
+    s.alice("systemctl", "--user", "stop", "candle.service")
+
+
 def a_switch_inhibitor_refuses_and_can_be_passed(s):
     done = s.ends(5, "enable", "inhibited")
     assert "message-bus" in done.err and "--allow" in done.err, done
@@ -482,5 +559,5 @@ def nothing_of_ours_is_left_behind(s):
 # In the order in which they are run.
 ALL = [one for name, one in list(globals().items()) if callable(one) and name not in {
     "kill_client", "unit_of", "crash_in_the_middle", "transaction_units", "is_ours", "prepare_ssh",
-    "elevated", "alices_store",
+    "elevated", "alices_store", "switch_is_free",
 }]

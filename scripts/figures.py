@@ -15,6 +15,7 @@ TOP = Path(__file__).resolve().parent.parent
 EVIDENCE = TOP / "docs/evidence"
 BEGIN, END = "<!-- figures: scripts/figures.py --write -->\n", "<!-- end of figures -->\n"
 BEGIN_MISSED, END_MISSED = "<!-- missed: scripts/figures.py --write -->\n", "<!-- end of missed -->\n"
+BEGIN_SYSTEM, END_SYSTEM = "<!-- system: scripts/figures.py --write -->\n", "<!-- end of system -->\n"
 
 # What the README shows: what it is in words, the evidence, and the name of the figure in it.
 README = [
@@ -192,10 +193,27 @@ def soaked():
     return text
 
 
+def on_systemd():
+    """What was tried on a real systemd, with which switch programs."""
+    path = EVIDENCE / "soak-system.json"
+    if not path.exists():
+        return "How often that was so is in no evidence yet: `RUNTIME_MODULE_SOAK=1 tests/system/check` makes some.\n"
+    document = json.loads(path.read_text())
+    text = "| switch program | systemd | behaviours | what was wrong | not tried |\n|---|---|---:|---:|---|\n"
+    for one in document["found"]["switchPrograms"]:
+        skipped = "; ".join(f"`{each['name']}`: {each['why']}" for each in one["skipped"])
+        text += f"| {one['switchProgram']} | {one['systemd']} | {one['passed'] + one['failed']} | {one['failed']} | {skipped} |\n"
+    return text + f"\nOf commit `{document['commit'][:7]}`, [more](evidence/{path.name}).\n"
+
+
 def page(path, figures):
-    """A page with its figures in their place, and what is missed where there is a place for that."""
+    """A page with its figures in their place, and what else there is a place for."""
     text = put(path.read_text(), BEGIN, figures, END)
-    return put(text, BEGIN_MISSED, missed(), END_MISSED) if path.name == "performance.md" else text
+    if path.name == "performance.md":
+        return put(text, BEGIN_MISSED, missed(), END_MISSED)
+    if path.name == "reliability.md":
+        return put(text, BEGIN_SYSTEM, on_systemd(), END_SYSTEM)
+    return text
 
 
 def put(text, begin, figures, end):

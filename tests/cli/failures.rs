@@ -155,6 +155,25 @@ fn checks_that_were_left_out_are_left_out_on_every_way_back() {
 }
 
 #[test]
+fn what_the_caller_has_exported_leaves_no_check_out() {
+    let env = obedient();
+    let checks = env.root("checks");
+    says(
+        &env,
+        "early",
+        "echo \"${NIXOS_NO_CHECK-all}\" >> \"$root/checks\"",
+    );
+    let mut command = env.command(["enable", "inline", "--progress", "off"]);
+    command.env("NIXOS_NO_CHECK", "1");
+    let ran = env.start_running(command).end().ok();
+    assert!(!ran.stderr.contains("NIXOS_NO_CHECK"), "{}", ran.stderr);
+    let mut command = env.command(["reset", "--progress", "off"]);
+    command.env("NIXOS_NO_CHECK", "1");
+    env.start_running(command).end().ok();
+    assert_eq!(fs::read_to_string(checks).expect("two"), "all\nall\n");
+}
+
+#[test]
 fn when_the_way_back_fails_too() {
     let env = obedient();
     let base = env.running();

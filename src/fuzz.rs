@@ -2,9 +2,10 @@
 //! replays their corpus.
 //!
 //! Takes a folder that stands for the machine, and bytes; returns nothing, as an error is a fine answer to nonsense. It
-//! panics where something is read that is not the same when it is written and read again. It writes no file: who calls
-//! puts the bytes where [`Reader::file`] says.
+//! panics where something is read that is not the same when it is written and read again, or is not what the bytes say. It
+//! writes no file: who calls puts the bytes where [`Reader::file`] says, and beside them what [`Reader::beside`] says.
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::Path;
 use std::time::Duration;
@@ -17,9 +18,9 @@ use crate::baked::Baked;
 use crate::cache::{Estimate, Results};
 use crate::commands::history_in_words;
 use crate::locations::Locations;
-use crate::record::{State, outcome, read_history};
+use crate::record::{State, holder, outcome, process_locking_in, process_named, read_history};
 use crate::worker::{Greeting, receive};
-use crate::{activation, evaluation};
+use crate::{activation, checking, evaluation};
 
 /// One kind of file or message.
 #[derive(Clone, Copy)]
@@ -28,6 +29,8 @@ pub struct Reader {
     pub name: &'static str,
     /// Where the bytes are to lie in the machine; none for messages.
     pub file: Option<&'static str>,
+    /// Another file, and what is in it: without it this one would not be looked at.
+    pub beside: Option<(&'static str, &'static str)>,
     /// Makes a file of them: where there are checksums, no fuzzer would ever come by.
     pub dress: fn(&[u8]) -> Vec<u8>,
     /// Reads the file in the machine, or the message.
@@ -35,7 +38,7 @@ pub struct Reader {
 }
 
 /// All of them.
-pub const READERS: [Reader; 16] = [
+pub const READERS: [Reader; 24] = [
     file("state", "run/runtime-modules/state.json", state),
     file("wanted", "var/lib/runtime-modules/wanted.json", state),
     file("history", "run/runtime-modules/history", history),
@@ -68,12 +71,46 @@ pub const READERS: [Reader; 16] = [
     }),
     file("inhibitors", "system/switch-inhibitors", system),
     file("unit", "system/etc/systemd/system/a.service", units),
+    file("holder", "run/runtime-modules/holder", who_holds),
+    message("locks", |_, bytes| locks(bytes)),
+    message("template-request", |_, bytes| {
+        messages::<checking::Ask>(bytes)
+    }),
+    message("template-answer", |_, bytes| {
+        messages::<checking::Say>(bytes)
+    }),
+    Reader {
+        beside: Some((MODULES_DEP, "kernel/drivers/block/loop.ko.xz:\n")),
+        ..file(
+            "modules-load",
+            "system/etc/modules-load.d/nixos.conf",
+            to_load,
+        )
+    },
+    file("modules-dep", MODULES_DEP, has_files),
+    file(
+        "modules-builtin",
+        "run/booted-system/kernel-modules/lib/modules/6.1.0/modules.builtin",
+        has_files,
+    ),
+    Reader {
+        beside: Some((MODULES_DEP, "kernel/drivers/block/loop.ko.xz:\n")),
+        ..file(
+            "modules-alias",
+            "run/booted-system/kernel-modules/lib/modules/6.1.0/modules.alias",
+            has_aliases,
+        )
+    },
 ];
+
+/// Where the kernel that was booted says which modules it has.
+const MODULES_DEP: &str = "run/booted-system/kernel-modules/lib/modules/6.1.0/modules.dep";
 
 const fn file(name: &'static str, file: &'static str, read: fn(&Path, &[u8])) -> Reader {
     Reader {
         name,
         file: Some(file),
+        beside: None,
         dress: <[u8]>::to_vec,
         read,
     }
@@ -83,6 +120,7 @@ const fn message(name: &'static str, read: fn(&Path, &[u8])) -> Reader {
     Reader {
         name,
         file: None,
+        beside: None,
         dress: <[u8]>::to_vec,
         read,
     }
@@ -144,6 +182,106 @@ fn units(root: &Path, _: &[u8]) {
         &locations(root),
     );
     assert!(same.user.is_empty(), "{same:?}");
+}
+
+/// The words of whoever has the lock.
+fn who_holds(root: &Path, bytes: &[u8]) {
+    // There is no lock here, so nobody has it, whatever they say.
+    assert_eq!(holder(&locations(root)), None);
+    let Ok(words) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Some(process) = process_named(words) {
+        let ours = format!("enable hello (process {process})\n");
+        assert_eq!(process_named(&ours), Some(process), "{words:?}");
+        // Those of one line that were cut short name nobody.
+        let line = !words.trim_end_matches('\n').contains('\n');
+        let cut = |end| words.get(..end).and_then(process_named);
+        let named = (0..words.len()).find_map(cut);
+        assert!(!line || named.is_none(), "{words:?} names {named:?} early");
+    }
+}
+
+/// The kernel's list of locks.
+fn locks(bytes: &[u8]) {
+    let list = String::from_utf8_lossy(bytes);
+    let all = |list: &str| process_locking_in(list, |_| true);
+    assert_eq!(process_locking_in(&list, |_| false), None);
+    let found = all(&list);
+    let told = |process: u32| {
+        list.split_whitespace()
+            .any(|word| word.parse() == Ok(process))
+    };
+    assert!(found.is_none_or(told), "{found:?}");
+    // A lock of another kind, and one that is waited for, are nobody's; the first that is held is.
+    let others = "1: POSIX  ADVISORY  WRITE 11 fe:00:7 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 12 fe:00:7 0 EOF\n";
+    assert_eq!(all(&format!("{others}{list}")), found);
+    let held = "2: FLOCK  ADVISORY  WRITE 13 fe:00:7 0 EOF\n";
+    assert_eq!(all(&format!("{others}{held}{list}")), Some(13));
+    assert_eq!(all(&format!("{list}\n{held}")), found.or(Some(13)));
+}
+
+/// What is warned of where a system loads these kernel modules, on the machine that was booted.
+fn missed(root: &Path, to: &Profile) -> Option<String> {
+    let machine = Machine::look(&locations(root), None);
+    compare("enable hello", to, &machine).warnings.pop()
+}
+
+/// A system that wants one module.
+fn wants(module: &str) -> Profile {
+    Profile::expected(&evaluation::Facts {
+        kernel_modules: Some(vec![module.to_string()]),
+        ..evaluation::Facts::default()
+    })
+}
+
+/// No file that lists modules can name it.
+const NO_MODULE: &str = "no such/module";
+
+/// The modules that a system loads.
+fn to_load(root: &Path, bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let lacking: BTreeSet<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#') && *line != "loop")
+        .collect();
+    let missed = missed(root, &Profile::of(&root.join("system")));
+    assert_eq!(missed.is_none(), lacking.is_empty(), "{missed:?}");
+    for name in lacking {
+        assert!(missed.as_ref().is_some_and(|told| told.contains(name)));
+    }
+}
+
+/// The modules that the kernel has, by their files.
+fn has_files(root: &Path, bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    for line in text.lines().take(8) {
+        let file = line.split(':').next().unwrap_or_default();
+        let file = file.rsplit('/').next().unwrap_or_default();
+        let name = file.split('.').next().unwrap_or_default();
+        // The kernel takes - and _ for the same.
+        for name in [name, &name.replace('_', "-"), &name.replace('-', "_")] {
+            assert_eq!(missed(root, &wants(name)), None, "{line:?} has {name}");
+        }
+    }
+    // Where nothing is known nothing is warned of.
+    let warned = missed(root, &wants(NO_MODULE)).is_some();
+    assert_eq!(warned, text.lines().next().is_some(), "{text:?}");
+}
+
+/// The other names of its modules.
+fn has_aliases(root: &Path, bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    for alias in text
+        .lines()
+        .take(8)
+        .filter_map(|line| line.split(' ').nth(1))
+    {
+        assert_eq!(missed(root, &wants(alias)), None, "{alias}");
+    }
+    assert_eq!(missed(root, &wants("loop")), None);
+    assert!(missed(root, &wants(NO_MODULE)).is_some());
 }
 
 fn config(root: &Path, _: &[u8]) {

@@ -16,9 +16,12 @@ fn bench() -> (Reader, PathBuf) {
     let reader = READERS.iter().find(|reader| reader.name == name);
     let root = PathBuf::from(format!("/dev/shm/runtime-module-fuzz-{}", std::process::id()));
     let reader = *reader.unwrap_or_else(|| panic!("no reader is called {name}"));
-    if let Some(file) = reader.file {
+    for file in reader.file.into_iter().chain(reader.beside.map(|(file, _)| file)) {
         let path = root.join(file);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    }
+    if let Some((file, text)) = reader.beside {
+        fs::write(root.join(file), text).expect("a file");
     }
     (reader, root)
 }

@@ -31,7 +31,7 @@ pub use work::{Combinations, Limits, Shard, Work};
 /// What a template is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
-enum Ask {
+pub enum Ask {
     /// To open a flake.
     Open {
         settings: Settings,
@@ -50,7 +50,7 @@ enum Ask {
 
 /// One thing to evaluate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Job {
+pub struct Job {
     id: usize,
     modules: Vec<ModuleRequest>,
     /// Seconds that it may take.
@@ -62,7 +62,7 @@ struct Job {
 /// What a template says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "kebab-case")]
-enum Say {
+pub enum Say {
     /// The flake is open, and has these hosts.
     Opened { hosts: Vec<String> },
     /// The host is evaluated.
@@ -79,7 +79,7 @@ enum Say {
 /// How an evaluation went.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Outcome {
+pub struct Outcome {
     ended: Ended,
     milliseconds: f64,
     /// Bytes of memory of its own.
@@ -94,7 +94,7 @@ struct Outcome {
 
 /// Whether packages were the host's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Sharing {
+pub struct Sharing {
     shared: bool,
     why: Option<String>,
 }
@@ -102,7 +102,7 @@ struct Sharing {
 /// How it ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "kebab-case")]
-enum Ended {
+pub enum Ended {
     /// With a result.
     Evaluated { evaluated: Box<Evaluated> },
     /// With an error.

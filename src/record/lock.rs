@@ -127,7 +127,7 @@ pub fn holder(locations: &Locations) -> Option<String> {
 }
 
 /// The process that words name which were written to their end.
-fn named(words: &str) -> Option<u32> {
+pub fn named(words: &str) -> Option<u32> {
     let (_, number) = words.strip_suffix(")\n")?.rsplit_once("(process ")?;
     number.parse().ok()
 }
@@ -189,7 +189,7 @@ fn process_locking(path: &Path) -> Option<u32> {
 
 /// The process of the first lock in the kernel's list that is of this kind, is held and not waited for (`->`), and is on such
 /// a file.
-fn process_in(locks: &str, is_it: impl Fn(&str) -> bool) -> Option<u32> {
+pub fn process_in(locks: &str, is_it: impl Fn(&str) -> bool) -> Option<u32> {
     locks.lines().find_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         match columns[..] {

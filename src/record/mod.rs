@@ -31,7 +31,10 @@ pub use handover::{
 pub use history::{
     AGE, Entry, KEPT, Outcome, append as append_history, reachable, read as read_history,
 };
-pub use lock::{hold, holder, no_foreign_switch, not_held};
+pub use lock::{
+    hold, holder, named as process_named, no_foreign_switch, not_held,
+    process_in as process_locking_in,
+};
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;

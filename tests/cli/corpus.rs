@@ -7,26 +7,34 @@ use runtime_module::fuzz::{READERS, Reader};
 
 /// Reads bytes as the target does.
 fn feed(root: &Path, reader: &Reader, bytes: &[u8]) {
+    if let Some((file, text)) = reader.beside {
+        put(&root.join(file), text.as_bytes());
+    }
     if let Some(file) = reader.file {
-        let path = root.join(file);
-        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        fs::write(path, (reader.dress)(bytes)).expect("a file");
+        put(&root.join(file), &(reader.dress)(bytes));
     }
     (reader.read)(root, bytes);
 }
 
+fn put(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(path, bytes).expect("a file");
+}
+
 #[test]
 fn every_reader_survives_its_corpus_and_every_cut_of_it() {
-    let root = tempfile::tempdir().expect("a temporary folder");
+    let scratch = tempfile::tempdir().expect("a temporary folder");
     for reader in READERS {
+        // A machine of its own: what another one reads may be in its way.
+        let root = scratch.path().join(reader.name);
         let corpus = format!("{}/fuzz/corpus/{}", env!("CARGO_MANIFEST_DIR"), reader.name);
         let entries = fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{corpus}: {error}"));
         let mut inputs = 0;
         for entry in entries {
             let bytes = fs::read(entry.expect("an entry").path()).expect("an input");
-            feed(root.path(), &reader, &bytes);
+            feed(&root, &reader, &bytes);
             for length in 0..bytes.len() {
-                feed(root.path(), &reader, &bytes[..length]);
+                feed(&root, &reader, &bytes[..length]);
             }
             inputs += 1;
         }

@@ -174,6 +174,7 @@ def soaked():
     text += row("load", "transactions in a row", lambda f: f["transactions"], lambda f: 0)
     text += row("fuzz", "inputs to what reads files and messages", lambda f: sum(one["inputs"] for one in f["targets"]),
                 lambda f: sum(one["result"] != "passed" for one in f["targets"]))
+    text += never_fuzzed()
     path = EVIDENCE / "soak-load.json"
     if not path.exists():
         return text
@@ -191,6 +192,14 @@ def soaked():
         text += f"| file descriptors of the {point.split('.')[0]} | {before['descriptors']} | {after['descriptors']} |\n"
         text += f"| peak memory of the {point.split('.')[0]} | {before['peakKilobytes'] / 1e3:.1f} MB | {after['peakKilobytes'] / 1e3:.1f} MB |\n"
     return text
+
+
+def never_fuzzed():
+    """A row for the readers that the evidence has nothing of; each has a folder in fuzz/corpus."""
+    path = EVIDENCE / "soak-fuzz.json"
+    fuzzed = {one["target"] for one in json.loads(path.read_text())["targets"]} if path.exists() else set()
+    names = [f"`{path.name}`" for path in sorted((TOP / "fuzz/corpus").iterdir()) if path.name not in fuzzed]
+    return f"| readers not fuzzed yet: {', '.join(names)} | {len(names)} | | |\n" if names else ""
 
 
 def on_systemd():

@@ -10,6 +10,7 @@ mod support;
 mod cli {
     mod bad_input;
     mod bench;
+    mod boot;
     mod cache;
     mod changes;
     mod checking;

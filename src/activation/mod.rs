@@ -37,6 +37,7 @@ pub use preflight::{Findings, Machine, Profile, compare, examine, space};
 pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
 pub use relay::run as relay_role;
 pub use switch::read_output as read_switch_output;
+pub use systemd::wait_for_boot;
 pub use units::{UnitChanges, unit_changes};
 
 /// What the activator is asked for.

@@ -20,8 +20,69 @@ pub(super) fn runs(locations: &Locations) -> bool {
     locations.is_real() && Path::new("/run/systemd/system").is_dir()
 }
 
+/// How often systemd is asked whether the boot is over.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// Waits until all that the boot has to start is started, where systemd runs, and no longer than `patience`: what fails by
+/// itself meanwhile is not to be taken for the failure of whoever switches. False: it still goes on.
+///
+/// A unit that itself belongs to the boot must not be waited for by it: the boot service is of the type `exec`
+/// (`nixos/runtime-modules/activation.nix`), whose job is done as soon as it runs.
+pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn() -> bool) -> bool {
+    !runs(locations)
+        || wait_while_booting(patience, GLANCE, go_on, || {
+            let asked = answer("systemctl", &["is-system-running"]).ok()?;
+            // Its exit status tells the state a second time.
+            Some(asked.said)
+        })
+}
+
+/// Waits while systemd names a state of the boot. One that gives no answer is waited for as well: it is busy.
+fn wait_while_booting(
+    patience: Duration,
+    glance: Duration,
+    go_on: impl Fn() -> bool,
+    mut state: impl FnMut() -> Option<String>,
+) -> bool {
+    let begun = Instant::now();
+    loop {
+        let booting = state().is_none_or(|state| {
+            // "unknown" and "offline" are said by the program itself, where it reaches no manager.
+            matches!(
+                state.trim(),
+                "initializing" | "starting" | "unknown" | "offline" | ""
+            )
+        });
+        if !booting {
+            return true;
+        }
+        if begun.elapsed() >= patience || !go_on() {
+            return false;
+        }
+        std::thread::sleep(glance);
+    }
+}
+
 /// Runs one of its programs; its stdout if it ended well, else what it said.
 pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let answer = answer(program, arguments)?;
+    if answer.well {
+        return Ok(answer.said);
+    }
+    let why = answer.complained.lines().next();
+    Err(format!("{program}: {}", why.unwrap_or("it says nothing")))
+}
+
+/// What one of its programs said.
+struct Answer {
+    /// Whether it ended with 0.
+    well: bool,
+    said: String,
+    complained: String,
+}
+
+/// Runs one of its programs to its end.
+fn answer(program: &str, arguments: &[&str]) -> Result<Answer, String> {
     let mut child = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -64,12 +125,11 @@ pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
     let (said, complained) = reading
         .recv_timeout(rest)
         .map_err(|_| format!("{program} left something behind that goes on"))?;
-    if status.success() {
-        Ok(said)
-    } else {
-        let why = complained.lines().next().unwrap_or("it says nothing");
-        Err(format!("{program}: {why}"))
-    }
+    Ok(Answer {
+        well: status.success(),
+        said,
+        complained,
+    })
 }
 
 /// Whether a unit of ours still runs; none where nobody answers.
@@ -144,6 +204,47 @@ mod tests {
         ] {
             assert!(!is_name(wrong), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_boot_is_waited_for_to_its_end_and_not_for_ever() {
+        let waits = |patience: u64, states: &[Option<&str>]| {
+            let mut asked = 0;
+            let over = wait_while_booting(
+                Duration::from_millis(patience),
+                Duration::from_millis(1),
+                || true,
+                || {
+                    asked += 1;
+                    let state = states.get(asked - 1).or(states.last());
+                    state.copied().flatten().map(|state| format!("{state}\n"))
+                },
+            );
+            (over, asked)
+        };
+        // Degraded is over as well: what has failed did so before us.
+        for end in ["running", "degraded", "maintenance", "stopping"] {
+            let states = [Some("initializing"), None, Some("starting"), Some(end)];
+            assert_eq!(waits(60_000, &states), (true, 4), "{end}");
+        }
+        let (over, asked) = waits(20, &[Some("starting")]);
+        assert!(!over && asked > 1, "{asked}");
+        let left = wait_while_booting(
+            Duration::from_secs(60),
+            Duration::from_secs(60),
+            || false,
+            || Some("starting".into()),
+        );
+        assert!(!left, "who is to stop stops");
+    }
+
+    #[test]
+    fn what_ends_badly_is_heard_all_the_same() {
+        let heard =
+            answer("sh", &["-c", "echo starting; echo why >&2; exit 1"]).expect("an answer");
+        assert_eq!((heard.well, heard.said.as_str()), (false, "starting\n"));
+        let said = ask("sh", &["-c", "echo starting; echo why >&2; exit 1"]).expect_err("none");
+        assert_eq!(said, "sh: why");
     }
 
     #[test]

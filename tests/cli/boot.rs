@@ -1,0 +1,142 @@
+//! `__boot`, which the boot service runs: what an earlier boot left goes, and what was on comes back where that is wanted.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Ran, TestEnv, read_json};
+
+/// A machine that has booted since the module `inline` was turned on: the base runs, and what was left says otherwise.
+fn booted(options: &[(&str, Value)]) -> TestEnv {
+    let env = TestEnv::new();
+    let base = env.running();
+    quiet(&env, &["enable", "inline"]).ok();
+    quiet(&env, &["enable", "conflict-a"]).ok();
+    quiet(&env, &["disable", "conflict-a"]).ok();
+    // As it was after the boot: the base alone, with what it bakes.
+    let toplevel = base.join("bin/switch-to-configuration");
+    let mut switch = env.other(toplevel);
+    assert!(
+        switch
+            .arg("test")
+            .output()
+            .expect("it ran")
+            .status
+            .success()
+    );
+    assert_eq!((env.running(), env.etc("inline")), (base, None));
+    bake(&env, options);
+    let path = env.root("run/runtime-modules/state.json");
+    let mut state = read_json(&path);
+    state["boot"] = json!("00000000-0000-0000-0000-000000000000");
+    fs::write(&path, state.to_string()).expect("written");
+    env
+}
+
+/// Bakes options as the configuration would.
+fn bake(env: &TestEnv, options: &[(&str, Value)]) {
+    let path = env.root("etc/runtime-modules/config.json");
+    let mut baked = read_json(&path);
+    for (name, value) in options {
+        assert!(baked.get(*name).is_some(), "nothing bakes {name}");
+        baked[*name] = value.clone();
+    }
+    fs::remove_file(&path).expect("baked");
+    fs::write(&path, baked.to_string()).expect("written");
+}
+
+fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
+    env.run(&[arguments, &["--progress", "off"]].concat())
+}
+
+/// Files of a folder of ours.
+fn names(env: &TestEnv, folder: &str) -> Vec<String> {
+    let folder = env.root("run/runtime-modules").join(folder);
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
+    let mut names: Vec<String> = entries
+        .map(|entry| name(entry).to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Purpose and modules of each transaction of this boot.
+fn told(env: &TestEnv) -> Vec<(String, Value)> {
+    let history = env.json(&["history"]);
+    let all = history["transactions"].as_array().expect("a list");
+    let one = |one: &Value| {
+        let purpose = one["purpose"].as_str().unwrap_or_default().to_string();
+        (purpose, one["modules"].clone())
+    };
+    all.iter().map(one).collect()
+}
+
+#[test]
+fn what_was_on_before_the_boot_is_turned_on_again() {
+    let env = booted(&[("restoreAtBoot", json!(true))]);
+    let base = env.running();
+    let (roots, logs) = (names(&env, "roots"), names(&env, "log"));
+    quiet(&env, &["__boot"]).ok().golden("boot-restores");
+    assert_eq!(
+        env.etc("inline").as_deref(),
+        Some("written where it is declared\n")
+    );
+    let state = env.state();
+    assert!(state["pending"].is_null(), "{state:#}");
+    assert_eq!(
+        (&state["wanted"], &state["active"]),
+        (&json!(["inline"]), &json!(["inline"]))
+    );
+    assert_eq!(state["base"]["toplevel"], base.display().to_string());
+    assert_eq!(state["revision"], 1, "a boot begins anew");
+    // Of the earlier boot nothing is left: neither records, nor logs, nor what only they could return to.
+    assert_eq!(told(&env), [("apply".to_string(), json!(["inline"]))]);
+    let kept = names(&env, "roots");
+    assert!(kept.len() < roots.len(), "{kept:?}, before {roots:?}");
+    let now = names(&env, "log");
+    assert_eq!(now.len(), 1, "{now:?}");
+    assert!(!logs.contains(&now[0]), "{now:?}, before {logs:?}");
+    // Another one in the same boot finds nothing to do.
+    let runs = env.running();
+    quiet(&env, &["__boot"]).ok();
+    assert_eq!((told(&env).len(), env.running()), (1, runs));
+}
+
+#[test]
+fn where_nothing_is_restored_a_boot_only_prunes() {
+    let env = booted(&[("restoreAtBoot", json!(false))]);
+    let base = env.running();
+    assert!(!names(&env, "roots").is_empty());
+    let ran = quiet(&env, &["__boot"]).ok();
+    assert_eq!(ran.stdout + &ran.stderr, "");
+    assert_eq!((env.running(), env.etc("inline")), (base, None));
+    assert_eq!(names(&env, "roots"), Vec::<String>::new());
+    assert_eq!(names(&env, "log"), Vec::<String>::new());
+    assert_eq!(names(&env, ""), ["holder", "lock", "log", "roots"]);
+    // What is wanted is wanted still: `apply` turns it on.
+    quiet(&env, &["apply"]).ok();
+    assert_eq!(env.active(), ["inline"]);
+}
+
+#[test]
+fn nobody_is_there_at_a_boot_to_confirm() {
+    let env = booted(&[("restoreAtBoot", json!(true)), ("confirm", json!("600s"))]);
+    quiet(&env, &["__boot"]).ok();
+    assert_eq!(env.active(), ["inline"]);
+    assert!(env.state()["pending"].is_null(), "{:#}", env.state());
+    let left = env.processes().now();
+    assert!(
+        left.iter()
+            .all(|(_, command)| !command.contains("__expire")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_boot_without_anything_left_does_nothing() {
+    let env = TestEnv::fixture();
+    let before = env.everything();
+    quiet(&env, &["__boot"]).ok();
+    assert_eq!(env.everything(), before);
+}

@@ -1,6 +1,8 @@
 //! What is on disk after a change, and with which rights.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -185,17 +187,97 @@ fn what_runs_its_base_and_its_source_are_kept_from_the_collector() {
     }
 }
 
-#[test]
-fn old_systems_are_let_go_and_the_last_ten_are_not() {
-    let env = TestEnv::new();
-    for _ in 0..6 {
-        env.run(&["enable", "inline"]).ok();
-        env.run(&["enable", "conflict-a"]).ok();
+/// How many systems there are, one more than the base for each module.
+const STEPS: usize = 15;
+
+/// A machine with the modules `step-1`, `step-2`, …, each of which makes another system.
+fn with_steps() -> TestEnv {
+    let step =
+        |n| format!("step-{n}.module = {{ environment.etc.step-{n}.text = \"{n}\"; }};\n      ");
+    let steps: String = (1..=STEPS).map(step).collect();
+    let declared = |text: &str| text.replacen("inline = {", &format!("{steps}inline = {{"), 1);
+    TestEnv::fixture()
+        .edit("hosts/box.nix", declared)
+        .start("box")
+}
+
+/// Turns these on, one after the other; the names of the systems that ran then.
+fn take_steps(env: &TestEnv, steps: RangeInclusive<usize>) -> Vec<String> {
+    let mut systems = Vec::new();
+    for step in steps {
+        let module = format!("step-{step}");
+        env.run(&["enable", &module, "--progress", "off"]).ok();
+        systems.push(name_of(&env.running()));
     }
-    let roots = fs::read_dir(env.root("run/runtime-modules/roots"))
-        .expect("roots")
-        .count();
-    assert!(roots <= 4 + 10, "{roots} roots");
+    systems
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().expect("a name");
+    name.to_string_lossy().into_owned()
+}
+
+/// Names in a folder of ours.
+fn names(env: &TestEnv, folder: &str) -> BTreeSet<String> {
+    let folder = env.root("run/runtime-modules").join(folder);
+    let entries = fs::read_dir(folder).expect("a folder");
+    entries
+        .map(|entry| name_of(&entry.expect("an entry").path()))
+        .collect()
+}
+
+/// Makes all records of the history but the last ones so many seconds older, with their lengths and checksums.
+fn age_history(env: &TestEnv, last: usize, seconds: u64) {
+    let path = env.root("run/runtime-modules/history");
+    let text = fs::read_to_string(&path).expect("the history");
+    let old = text.lines().count() - last;
+    let aged = text.lines().enumerate().map(|(index, line)| {
+        let json = line.splitn(3, ' ').nth(2).expect("a record");
+        let mut record: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        if index < old {
+            let time = record["time"].as_u64().expect("a time");
+            record["time"] = json!(time - seconds);
+        }
+        let json = record.to_string();
+        let sum = crc32fast::hash(json.as_bytes());
+        format!("{} {sum:08x} {json}\n", json.len())
+    });
+    let aged: String = aged.collect();
+    fs::write(&path, aged).expect("written");
+}
+
+#[test]
+fn systems_are_let_go_when_they_are_too_many_and_when_they_are_too_old() {
+    let env = with_steps();
+    let mut systems = vec![name_of(&env.running())];
+    systems.extend(take_steps(&env, 1..=STEPS - 1));
+    let distinct: BTreeSet<_> = systems.iter().collect();
+    assert_eq!(distinct.len(), STEPS, "{systems:?}");
+    let source = env.state()["pin"]["source"].clone();
+    let source = name_of(Path::new(source.as_str().expect("a path")));
+    let kept = |systems: &[String]| -> BTreeSet<String> {
+        systems.iter().chain([&source]).cloned().collect()
+    };
+
+    // The last ten changes can be returned from and to, which makes eleven systems; and the base is always wanted.
+    let mut last = systems[STEPS - 11..].to_vec();
+    last.push(systems[0].clone());
+    assert_eq!(names(&env, "roots"), kept(&last));
+    assert_eq!(names(&env, "log").len(), STEPS, "each has its log");
+
+    // All but the last three are older than two weeks: they go with the next change, and so do their records and logs.
+    age_history(&env, 3, 15 * 24 * 3600);
+    systems.extend(take_steps(&env, STEPS..=STEPS));
+    let mut last = systems[STEPS - 4..].to_vec();
+    last.push(systems[0].clone());
+    assert_eq!(names(&env, "roots"), kept(&last));
+    assert_eq!(names(&env, "log").len(), 4);
+    let history = env.json(&["history"]);
+    let told = history["transactions"].as_array().expect("a list");
+    assert_eq!(told.len(), 4, "{history:#}");
+    // What is told to be there can be returned to.
+    env.run(&["rollback", "13", "--progress", "off"]).ok();
+    assert_eq!(name_of(&env.running()), systems[12]);
 }
 
 #[test]

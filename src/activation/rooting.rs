@@ -23,20 +23,13 @@ pub(super) fn root(
     store: &Store,
     locations: &Locations,
 ) -> Result<()> {
-    let own = Path::new(&change.to).parent().and_then(own_store_path);
     let systems = [Some(&change.to), change.from.as_ref(), change.base.as_ref()];
-    let systems = systems
-        .into_iter()
-        .flatten()
-        .chain(&own)
-        .map(String::as_str);
+    let systems = systems.into_iter().flatten().map(String::as_str);
     let sources = change.pin.iter().flat_map(Pin::sources);
     for path in systems.chain(sources).collect::<Vec<_>>() {
-        // What is not in this store (a system that was put there by other means) cannot be kept by it.
-        if store.is_valid(path).unwrap_or(false) {
-            replace_root(locations, store, &root_name(path), path)?;
-        }
+        keep(path, store, locations)?;
     }
+    root_ourselves(&change.to, store, locations)?;
     // Once it is kept it stays: only now is it sure that it is there.
     for (path, what) in [
         (Some(&change.to), "activate"),
@@ -53,6 +46,22 @@ pub(super) fn root(
                 .hint("try again: it may have been collected meanwhile")
                 .into());
         }
+    }
+    Ok(())
+}
+
+/// Keeps our own executable for as long as it switches to a system, where it is in the store of that. [`release`] lets it go.
+pub(super) fn root_ourselves(system: &str, store: &Store, locations: &Locations) -> Result<()> {
+    match Path::new(system).parent().and_then(own_store_path) {
+        Some(own) => keep(&own, store, locations),
+        None => Ok(()),
+    }
+}
+
+fn keep(path: &str, store: &Store, locations: &Locations) -> Result<()> {
+    // What is not in this store (a system that was put there by other means) cannot be kept by it.
+    if store.is_valid(path).unwrap_or(false) {
+        replace_root(locations, store, &root_name(path), path)?;
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use unix::sys::signal::{Signal, kill};
 
-use crate::support::{TestEnv, read_json};
+use crate::support::{PROGRAM, TestEnv, nix, read_json};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path)
@@ -278,6 +279,64 @@ fn systems_are_let_go_when_they_are_too_many_and_when_they_are_too_old() {
     // What is told to be there can be returned to.
     env.run(&["rollback", "13", "--progress", "off"]).ok();
     assert_eq!(name_of(&env.running()), systems[12]);
+}
+
+#[test]
+fn our_own_executable_is_kept_while_a_transaction_runs() {
+    let Some(nix) = nix("our_own_executable_is_kept_while_a_transaction_runs") else {
+        return;
+    };
+    let env = TestEnv::new();
+    // The program in the store, as it is on NixOS.
+    fs::create_dir_all(env.path("home/program/bin")).expect("a folder");
+    fs::copy(PROGRAM, env.path("home/program/bin/runtime-module")).expect("copied");
+    let mut add = env.other(nix);
+    add.args(["--extra-experimental-features", "nix-command"])
+        .args(["store", "add", "--name", "runtime-module"])
+        .arg(env.path("home/program"))
+        .args(["--store", &env.store()]);
+    let added = add.output().expect("nix");
+    let own = String::from_utf8_lossy(&added.stdout).trim().to_string();
+    assert!(Path::new(&own).is_dir(), "{added:?}");
+    let program = Path::new(&own).join("bin/runtime-module");
+    let command = |arguments: &[&str]| {
+        let mut command = env.other(&program);
+        command.args(arguments).args(["--progress", "off"]);
+        command
+    };
+    let run = |arguments: &[&str]| env.start_running(command(arguments)).end();
+    let root = env
+        .root("run/runtime-modules/roots")
+        .join(name_of(Path::new(&own)));
+    let is_kept = || fs::read_link(&root).is_ok_and(|at| at == Path::new(&own));
+
+    let mut faulty = command(&["enable", "inline"]);
+    faulty.env("RUNTIME_MODULE_FAULT", "activator.switch:before:stop");
+    let running = env.start_running(faulty);
+    let stopped = env.processes().wait_for_stop(running.pid());
+    assert!(is_kept(), "{:?}", names(&env, "roots"));
+    kill(stopped.expect("it stands still"), Signal::SIGCONT).expect("it goes on");
+    running.end().ok();
+    assert!(!is_kept(), "nothing of ours runs any more");
+
+    // What undoes it later is the very same program.
+    for end in ["confirm", "rollback"] {
+        run(&["enable", "conflict-a", "--confirm", "600s"]).ok();
+        assert!(is_kept(), "{:?}", names(&env, "roots"));
+        run(&[end]).ok();
+        assert!(!is_kept(), "{end}");
+        run(&["disable", "conflict-a"]);
+    }
+
+    // One that is refused, and one that goes back.
+    let mut faulty = command(&["enable", "conflict-a"]);
+    faulty.env("RUNTIME_MODULE_FAULT", "activator.preflight:before:eio");
+    let ran = env.start_running(faulty).end();
+    assert_ne!(ran.code, 0, "{}", ran.text());
+    assert!(!is_kept());
+    run(&["enable", "failing-activation"]).ends_with(6);
+    assert!(!is_kept());
+    env.processes().end();
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod cli {
     mod options;
     mod progress;
     mod refusals;
+    mod returns;
     mod screens;
     mod sources;
     mod stores;

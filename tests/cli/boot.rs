@@ -25,24 +25,12 @@ fn booted(options: &[(&str, Value)]) -> TestEnv {
             .success()
     );
     assert_eq!((env.running(), env.etc("inline")), (base, None));
-    bake(&env, options);
+    env.bake(options);
     let path = env.root("run/runtime-modules/state.json");
     let mut state = read_json(&path);
     state["boot"] = json!("00000000-0000-0000-0000-000000000000");
     fs::write(&path, state.to_string()).expect("written");
     env
-}
-
-/// Bakes options as the configuration would.
-fn bake(env: &TestEnv, options: &[(&str, Value)]) {
-    let path = env.root("etc/runtime-modules/config.json");
-    let mut baked = read_json(&path);
-    for (name, value) in options {
-        assert!(baked.get(*name).is_some(), "nothing bakes {name}");
-        baked[*name] = value.clone();
-    }
-    fs::remove_file(&path).expect("baked");
-    fs::write(&path, baked.to_string()).expect("written");
 }
 
 fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {

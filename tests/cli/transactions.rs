@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{PROGRAM, PROGRAM_IN_SHELL, Ran, TestEnv, compare, has, read_json};
+use crate::support::{PROGRAM, PROGRAM_IN_SHELL, Ran, TestEnv, compare, has};
 
 /// Runs with a fault injected.
 pub(super) fn faulty(env: &TestEnv, fault: &str, arguments: &[&str]) -> Ran {
@@ -82,14 +82,7 @@ fn what_waits_to_be_confirmed_is_kept_or_undone() {
 #[test]
 fn no_confirmation_is_waited_for_where_none_is_wanted() {
     let env = TestEnv::new();
-    // What a switch puts there has none.
-    let bake = || {
-        let config = env.root("etc/runtime-modules/config.json");
-        let mut baked = read_json(&config);
-        baked["confirm"] = json!("60s");
-        std::fs::remove_file(&config).expect("baked");
-        std::fs::write(&config, baked.to_string()).expect("written");
-    };
+    let bake = || env.bake(&[("confirm", json!("60s"))]);
     bake();
     quiet(&env, &["enable", "inline", "--confirm", "0"])
         .ok()

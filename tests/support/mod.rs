@@ -236,6 +236,18 @@ impl TestEnv {
         symlink(toplevel, link).expect("the new link");
     }
 
+    /// Bakes options as the configuration would. What a switch puts there has its own again.
+    pub fn bake(&self, options: &[(&str, Value)]) {
+        let path = self.root("etc/runtime-modules/config.json");
+        let mut baked = read_json(&path);
+        for (name, value) in options {
+            assert!(baked.get(*name).is_some(), "nothing bakes {name}");
+            baked[*name] = value.clone();
+        }
+        fs::remove_file(&path).expect("baked");
+        fs::write(&path, baked.to_string()).expect("written");
+    }
+
     /// Whether a module's unit is up.
     pub fn unit(&self, name: &str) -> Option<String> {
         let text = fs::read_to_string(self.root("run/minios/units").join(name)).ok()?;

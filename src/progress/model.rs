@@ -367,9 +367,10 @@ fn machine_name(url: &str) -> Option<String> {
     (!host.is_empty()).then(|| clean(host))
 }
 
-/// Whether `text` holds the words of `warning`, however they are broken into lines.
+/// Whether `text` holds the words of `warning`, however they are broken into lines, in whatever colours.
 fn same_words(text: &str, warning: &str) -> bool {
-    one_line(&console::strip_ansi_codes(text)).contains(&one_line(warning))
+    let words = |text: &str| one_line(&console::strip_ansi_codes(text));
+    words(text).contains(&words(warning))
 }
 
 /// Text from outside, on one line, with nothing in it that moves a cursor. Colours are dropped, not shown as characters.
@@ -484,6 +485,15 @@ mod tests {
             text: "trace: warning: old option,\n         second line".into(),
         };
         assert!(event(&mut model, echo).is_empty());
+        // Colours of its own are those of the same warning.
+        model.apply(
+            Report::Warnings(vec!["\u{1b}[31mred\u{1b}[0m option".into()]),
+            Duration::ZERO,
+        );
+        for text in ["red option", "\u{1b}[31mred\u{1b}[0m option"] {
+            let text = format!("trace: warning: {text}");
+            assert!(event(&mut model, Event::Message { level: 0, text }).is_empty());
+        }
     }
 
     #[test]

@@ -275,3 +275,25 @@ fn switches_that_fail() {
         (before, vec!["inline".to_string()])
     );
 }
+
+#[test]
+fn a_warning_puts_nothing_into_the_terminal() {
+    // Colours, and a line that looks like ours; then a title, a bell, the screen cleared, in one byte and in two.
+    let hostile = r#"{ lib, ... }: {
+  warnings = map (text: builtins.fromJSON "\"${text}\"") [
+    ''\u001b[31mred\u001b[0m and \rerror: all is lost''
+    ''\u001b]0;title\u0007bell\u0007 \u009b2J\n\u001b[2Kdone''
+  ];
+  environment.etc.warned.text = "yes";
+}"#;
+    let env = TestEnv::fixture().module("warning", hostile).start("box");
+    let ran = env.run(&["enable", "warning", "--progress", "off"]).ok();
+    let control = |c: char| c.is_control() && c != '\n';
+    assert!(!ran.text().contains(control), "{:?}", ran.text());
+    ran.golden("enable-hostile-warning");
+    let ran = env
+        .run(&["apply", "--force", "--no-cache", "--progress", "plain"])
+        .ok();
+    assert!(ran.stderr.contains("all is lost"), "{:?}", ran.stderr);
+    assert!(!ran.stderr.contains(control), "{:?}", ran.stderr);
+}

@@ -411,6 +411,21 @@ fn whoever_dies_on_the_way_is_told_of() {
 }
 
 #[test]
+fn a_client_that_has_lost_sight_of_its_activation_says_so_and_waits() {
+    let env = TestEnv::new();
+    let mut command = env.command(["enable", "inline", "--progress", "plain"]);
+    command.env("RUNTIME_MODULE_FAULT", "relay.follow:before");
+    let ran = env.start_running(command).end().ok();
+    let told = ran
+        .stderr
+        .lines()
+        .filter(|line| line.contains("lost sight"));
+    let told: String = told.map(|line| format!("{line}\n")).collect();
+    compare("lost-sight", &told);
+    assert_eq!(env.active(), ["inline"]);
+}
+
+#[test]
 fn whoever_dies_at_the_end_of_what_ends_another_is_told_of_as_well() {
     let env = TestEnv::new();
     let faulty = |fault: &str, arguments: &[&str]| {

@@ -25,6 +25,11 @@ fn while_another_holds_the_lock() {
             .golden(golden);
         before.is_still(&env.everything());
     }
+    // Who waits in vain has been told for whom.
+    fs::write(env.root("run/runtime-modules/holder"), &ours).expect("a name");
+    env.run(&["enable", "inline", "--wait", "300ms", "--progress", "plain"])
+        .ends_with(5)
+        .golden("lock-waited-for");
     // Reading needs no lock.
     env.run(&["status"]).ok();
     env.run(&["list"]).ok();
@@ -327,6 +332,16 @@ fn whoever_is_not_root_is_told_before_any_work() {
         let ran = env.start_running(command).end().ends_with(5);
         crate::support::compare(&format!("no-rights-{how}"), &env.normalise(&ran.stderr));
     }
+    // What gives rights refuses: a wrong password, or nobody who may.
+    fs::create_dir(env.path("empty")).expect("a folder");
+    let sudo = env.path("empty/sudo");
+    fs::write(&sudo, "#!/bin/sh\nexit 1\n").expect("a program");
+    fs::set_permissions(&sudo, fs::Permissions::from_mode(0o755)).expect("rights");
+    let Some(command) = as_nobody(test, &env, &enable) else {
+        return;
+    };
+    let ran = env.start_running(command).end().ends_with(5);
+    crate::support::compare("no-rights-refused", &env.normalise(&ran.stderr));
     assert!(
         !env.path("store").exists(),
         "work was done before the rights were there"
@@ -340,4 +355,24 @@ fn whoever_is_not_root_is_told_before_any_work() {
         return;
     };
     env.start_running(command).end().ok();
+}
+
+#[test]
+fn where_somebody_else_owns_what_we_write_it_is_told_who_may() {
+    let test = "where_somebody_else_owns_what_we_write_it_is_told_who_may";
+    if !unix::unistd::geteuid().is_root() {
+        return skip(test, "only root can give a folder to somebody else");
+    }
+    let env = TestEnv::new();
+    let Some(mut command) = as_nobody(test, &env, &["enable", "inline", "--progress", "off"])
+    else {
+        return;
+    };
+    command.env("RUNTIME_MODULE_ROOT", env.path("root"));
+    std::os::unix::fs::chown(env.root("run/runtime-modules/log"), Some(12345), None)
+        .expect("somebody else's");
+    let before = env.everything();
+    let ran = env.start_running(command).end().ends_with(5);
+    crate::support::compare("no-right-to-write", &env.normalise(&ran.stderr));
+    before.is_still(&env.everything());
 }

@@ -175,6 +175,11 @@ mod tests {
         );
         std::os::unix::fs::symlink("/etc/passwd", elsewhere.join("log")).expect("linked");
         assert!(create_log(&elsewhere.join("log")).is_err());
+        let error = open_log(&elsewhere.join("log")).expect_err("refused");
+        let why = error
+            .downcast_ref::<io::Error>()
+            .expect("an error of the system's");
+        assert_eq!(why.raw_os_error(), Some(unix::libc::ELOOP), "{error:#}");
         assert!(append(&elsewhere.join("log"), 0, b"x", Point::WriteHistory).is_err());
     }
 }

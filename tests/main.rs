@@ -33,6 +33,7 @@ mod cli {
     mod progress;
     mod refusals;
     mod returns;
+    mod roots;
     mod screens;
     mod sources;
     mod stores;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use super::confirm::{Armed, disarm};
 use super::log::Log;
 use super::relay::deaf;
-use super::rooting::release;
+use super::rooting::{release, root_ourselves};
 use super::switch::Verdict;
 use super::transaction::{Work, entry, leaves, on_the_way_back, open_store, returned};
 use super::verify::Looked;
@@ -88,6 +88,10 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     };
     work.store = Some(open_store(pending.store.as_deref())?);
     super::preflight::whole(&purpose, &work.real(&to))?;
+    if let Some(store) = &work.store {
+        // A root that cannot be had must not keep anybody from the way back.
+        let _ = root_ourselves(&to, store, work.locations);
+    }
     end_by(&mut work, &pending, &to, finish);
     Ok(work.activated)
 }
@@ -142,7 +146,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         Leaves::AsBefore
     };
     work.state.end(leaves);
-    let base = work.state.base.as_ref().map(|base| base.toplevel.clone());
+    let base = work.state.base_of(Some(to));
     let ended = Entry {
         transaction: work.request.transaction.clone(),
         purpose: work.request.purpose.clone(),

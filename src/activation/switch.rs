@@ -231,7 +231,7 @@ impl Switched {
 
     /// Whether nothing was changed, as far as the program and what runs say. One that was locked out has changed nothing,
     /// whatever runs: that was whoever has the lock.
-    fn changed_nothing(&self, changed: bool) -> bool {
+    pub(super) fn changed_nothing(&self, changed: bool) -> bool {
         !self.begun && (!changed || self.locked)
     }
 

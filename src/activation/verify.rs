@@ -123,7 +123,11 @@ impl Before {
             let runs = runs.as_deref().unwrap_or("nothing");
             looked.why =
                 format!("the switch program said that all is well, but {runs} is what runs");
-            looked.verdict = Verdict::Failed;
+            // One that has not even said that it begins is not undone.
+            looked.verdict = match switched.changed_nothing(changed) {
+                true => Verdict::Refused,
+                false => Verdict::Failed,
+            };
             return looked;
         }
         self.units(switched, failed_now, &mut looked);

@@ -348,16 +348,20 @@ impl State {
 
     /// Whether somebody else has switched since we did: what runs is none of ours.
     pub fn foreign(&self, running: Option<&str>) -> bool {
-        let ours = match &self.pending {
+        match &self.pending {
             // Between these two it is. Whoever has gone to another one, be it the base, has ended it.
-            Some(pending) => [pending.from.as_deref(), Some(pending.to.as_str())],
-            None if self.revision > 0 => [
-                self.current.as_deref(),
-                self.base.as_ref().map(|base| base.toplevel.as_str()),
-            ],
-            None => return false,
-        };
-        running.is_some() && !ours.contains(&running)
+            Some(pending) => {
+                let ours = [pending.from.as_deref(), Some(pending.to.as_str())];
+                running.is_some() && !ours.contains(&running)
+            }
+            None => self.unknown(running),
+        }
+    }
+
+    /// Whether a system is neither what we activated last nor its base.
+    fn unknown(&self, system: Option<&str>) -> bool {
+        let base = self.base.as_ref().map(|base| base.toplevel.as_str());
+        self.revision > 0 && system.is_some() && system != self.current.as_deref() && system != base
     }
 
     /// The transaction that has begun and not ended; none where somebody has switched to something else since, which ends it.
@@ -367,21 +371,22 @@ impl State {
 
     /// The toplevel without any runtime module: the recorded one, or what somebody else has switched to.
     pub fn base_of(&self, running: Option<&str>) -> Option<String> {
+        // In the middle of a transaction it is that of what ran before.
+        let system = match self.unended(running) {
+            Some(pending) => pending.from.as_deref(),
+            None => running,
+        };
         match &self.base {
-            Some(base) if !self.foreign(running) => Some(base.toplevel.clone()),
-            _ => running.map(String::from),
+            Some(base) if !self.unknown(system) => Some(base.toplevel.clone()),
+            _ => system.map(String::from),
         }
     }
 
-    /// A transaction begins. The base of what runs is known from here on, whatever comes of it.
+    /// A transaction begins. The base of the first one of all is known from here on, whatever comes of it; what is known of a
+    /// system that somebody else has left since then is given up only once another one of ours runs.
     pub fn begin(&mut self, pending: Pending) {
-        let from = pending.from.as_deref();
-        if self.base.is_none() || self.foreign(from) {
-            self.base = from.map(|toplevel| Base {
-                toplevel: toplevel.into(),
-            });
-            self.current = None;
-            self.active.clear();
+        if self.base.is_none() {
+            self.base = pending.from.clone().map(|toplevel| Base { toplevel });
         }
         self.pending = Some(pending);
     }
@@ -601,9 +606,26 @@ mod tests {
         for (running, unended) in [("/a", true), ("/b", true), ("/base", false), ("/n", false)] {
             assert_eq!(state.unended(Some(running)).is_some(), unended, "{running}");
         }
-        // What is begun next is begun on the base.
+        // What is begun next is begun on the base, and goes back to it.
         state.begin(change("/base", "/c", "/base", &["web"]));
-        assert_eq!((state.current, state.active.len()), (None, 0));
+        assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/base"));
+        assert!(state.unended(Some("/a")).is_none());
+    }
+
+    #[test]
+    fn what_fails_on_a_foreign_system_leaves_what_is_known_of_ours() {
+        let mut state = fresh();
+        state.begin(change("/a", "/b", "/a", &["hello"]));
+        state.end(Leaves::Done);
+        let before = state.clone();
+        state.begin(change("/b-travel", "/c", "/a-travel", &["hello", "web"]));
+        assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/b-travel"));
+        state.end(Leaves::AsBefore);
+        assert_eq!(
+            (&state.base, &state.current),
+            (&before.base, &before.current)
+        );
+        assert!(state.foreign(Some("/b-travel")) && !state.foreign(Some("/b")));
     }
 
     #[test]

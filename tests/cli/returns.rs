@@ -50,7 +50,7 @@ fn a_switch_program_that_does_nothing_and_says_that_all_is_well_is_not_believed(
     let base = env.running();
     std::fs::write(env.root("idle"), "").expect("a file");
     quiet(&env, &["enable", "inline"])
-        .ends_with(6)
+        .ends_with(5)
         .golden("switch-idle");
     assert_eq!((env.running(), env.active()), (base, vec![]));
     assert!(env.state()["pending"].is_null(), "{:#}", env.state());
@@ -100,6 +100,13 @@ fn a_failed_activation_returns_to_the_very_specialisation_that_ran() {
             // And out of it again, for somebody else to come.
             quiet(&env, &["apply", "--specialisation", ""]).ok();
             assert_ne!(env.running(), travel);
+        } else {
+            // What is known of ours is not forgotten: it is still the specialisation that is meant.
+            quiet(&env, &["apply"]).ok();
+            assert_eq!(
+                (env.running(), env.active()),
+                (travel.clone(), vec!["hello".into()])
+            );
         }
     }
 }

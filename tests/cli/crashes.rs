@@ -110,7 +110,7 @@ fn ten_thousand_crashes_by_lot() {
     });
 }
 
-/// Crashes for which nobody was there, and how often each was tried.
+/// Where nobody came by, or where whoever was to die was not there, and how often that was tried.
 type Nobody = Mutex<BTreeMap<String, usize>>;
 
 /// How often a crash is tried for which nobody comes by: who is there, and when, is a matter of speed too.
@@ -120,13 +120,9 @@ const TRIES: usize = 2;
 fn crash_by_lot(lab: &mut Lab, mut lot: Lot, nobody: &Nobody) -> Counted {
     let points = lab.points();
     let point = &points[lot.below(points.len())];
-    let place = format!(
-        "{}@{}:{}",
-        point.name,
-        // Few points are passed more than once.
-        [1, 1, 1, 1, 2, 3][lot.below(6)],
-        ["before", "after"][lot.below(2)]
-    );
+    // Few points are passed more than once.
+    let passing = format!("{}@{}", point.name, [1, 1, 1, 1, 2, 3][lot.below(6)]);
+    let place = format!("{passing}:{}", ["before", "after"][lot.below(2)]);
     let (victim, name) = match lot.below(8) {
         0..3 => (Victim::Itself, "whoever takes the step"),
         3 => (Victim::All, "all"),
@@ -137,9 +133,11 @@ fn crash_by_lot(lab: &mut Lab, mut lot: Lot, nobody: &Nobody) -> Counted {
         0 => ways_back[lot.below(ways_back.len())].clone(),
         _ => lab.scenarios(&point.name)[lot.below(2)].clone(),
     };
-    let what = format!("{scenario:?} {place} {name}");
-    let tried = nobody.lock().expect("who was nobody").get(&what).copied();
-    if tried >= Some(TRIES) {
+    let passed = format!("{scenario:?} {passing}");
+    let there = format!("{} {name}", point.name);
+    let known = || nobody.lock().expect("who was nobody");
+    let in_vain = |what: &String| known().get(what).is_some_and(|tried| *tried >= TRIES);
+    if in_vain(&passed) || in_vain(&there) {
         return None;
     }
     if lab.kill_at(&scenario, &place, victim) {
@@ -148,10 +146,7 @@ fn crash_by_lot(lab: &mut Lab, mut lot: Lot, nobody: &Nobody) -> Counted {
             ("killed", name.into()),
         ]);
     }
-    *nobody
-        .lock()
-        .expect("who was nobody")
-        .entry(what)
-        .or_default() += 1;
+    let what = if lab.passed { there } else { passed };
+    *known().entry(what).or_default() += 1;
     None
 }

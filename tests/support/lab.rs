@@ -67,6 +67,8 @@ pub struct Lab {
     systems: BTreeMap<PathBuf, Vec<String>>,
     /// Every point that the program has.
     points: Vec<Point>,
+    /// Whether anybody came by the point of the last run.
+    pub passed: bool,
     /// Runs in which something went wrong.
     pub faults: usize,
 }
@@ -103,6 +105,7 @@ impl Lab {
         Self {
             scenarios: scenarios.map(words).to_vec(),
             points: points(&env),
+            passed: false,
             env,
             base,
             systems,
@@ -180,7 +183,8 @@ impl Lab {
         let running = self.env.start_running(command);
         let processes = self.env.processes().since(running.pid());
         let stopped = processes.wait_for_stop(running.pid());
-        let mut met = stopped.is_some();
+        self.passed = stopped.is_some();
+        let mut met = self.passed;
         if let Some(stopped) = stopped {
             // That one of them is not there, at this point, is no fault.
             met = kill_some(&processes, running.pid(), stopped, victim) || victim == Victim::Nobody;

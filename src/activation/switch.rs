@@ -6,13 +6,17 @@
 
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result};
+use unix::sys::signal::{Signal, killpg};
+use unix::sys::wait::{Id, WaitPidFlag, waitid};
+use unix::unistd::Pid;
 
 use super::log::{GLANCE, Log, Tail};
 use super::systemd::is_name;
 use crate::locations::Locations;
+use crate::record::switches_elsewhere;
 
 /// The status of a switch whose init interface differs from the running one's.
 pub(super) const INIT_INTERFACE_CHANGED: i32 = 100;
@@ -67,19 +71,20 @@ pub(super) enum Checks {
 }
 
 /// A switch program that is ready to run.
-pub(super) struct Switch {
+pub(super) struct Switch<'a> {
     command: Command,
     tail: Tail,
+    locations: &'a Locations,
 }
 
-impl Switch {
+impl<'a> Switch<'a> {
     /// Prepares the switch program of `toplevel`, a real path. Its output goes to the log, never to a pipe: whoever reads
     /// may die, and the switch must not.
     pub(super) fn prepare(
         toplevel: &Path,
         checks: Checks,
         log: &Log,
-        locations: &Locations,
+        locations: &'a Locations,
     ) -> Result<Self> {
         let output = log.share()?;
         let mut command = Command::new(toplevel.join("bin/switch-to-configuration"));
@@ -107,6 +112,7 @@ impl Switch {
         Ok(Self {
             command,
             tail: log.tail()?,
+            locations,
         })
     }
 
@@ -125,10 +131,36 @@ impl Switch {
             }
             match ended {
                 Some(status) => return Ok(reading.end(status)),
+                None if !reading.begun && gives_up(&mut child, self.locations) => {
+                    return Ok(reading.locked_out());
+                }
                 None => std::thread::sleep(GLANCE),
             }
         }
     }
+}
+
+/// Ends a switch program that waits for NixOS's lock: the one in Perl does so without a word, and would replace whatever was
+/// activated meanwhile.
+fn gives_up(child: &mut Child, locations: &Locations) -> bool {
+    let Ok(process) = i32::try_from(child.id()).map(Pid::from_raw) else {
+        return false;
+    };
+    if !switches_elsewhere(locations, process) {
+        return false;
+    }
+    // One that stands still cannot get the lock between a last look and its end. It is reaped by nobody but `child`.
+    let _ = killpg(process, Signal::SIGSTOP);
+    let stands = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    let _ = waitid(Id::Pid(process), stands);
+    let waits = switches_elsewhere(locations, process);
+    let then = if waits {
+        Signal::SIGKILL
+    } else {
+        Signal::SIGCONT
+    };
+    let _ = killpg(process, then);
+    waits && child.wait().is_ok()
 }
 
 /// What it says before the units that it is at.
@@ -178,6 +210,12 @@ impl Reading {
             self.last_lines.remove(0);
         }
         self.last_lines.push(line.to_string());
+    }
+
+    /// It waited for NixOS's lock, and was ended.
+    fn locked_out(mut self) -> Switched {
+        self.locked = true;
+        self.end(ExitStatus::from_raw(Signal::SIGKILL as i32))
     }
 
     fn end(self, status: ExitStatus) -> Switched {

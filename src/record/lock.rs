@@ -15,7 +15,7 @@ use unix::fcntl::{Flock, FlockArg};
 use unix::sys::signal::kill;
 use unix::sys::stat::{major, minor};
 use unix::sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, statfs};
-use unix::unistd::Pid;
+use unix::unistd::{Pid, getpgid};
 
 use super::disk::{absent, make_folder, no_right};
 use crate::error::{Failed, Failure};
@@ -161,6 +161,16 @@ pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -
         std::thread::sleep(AGAIN);
     }
     Ok(())
+}
+
+/// Whether a process that lives, and is of another group than `group`, holds the lock of NixOS's own switch program.
+pub fn switches_elsewhere(locations: &Locations, group: Pid) -> bool {
+    let holder = process_locking(&locations.switch_lock());
+    let holder = holder.and_then(|process| i32::try_from(process).ok());
+    // What has ended has left its lock to somebody: nobody knows to whom.
+    holder.is_some_and(|process| {
+        getpgid(Some(Pid::from_raw(process))).is_ok_and(|found| found != group)
+    })
 }
 
 /// The process that holds a lock on a file, as the kernel tells; none where there is no such file.

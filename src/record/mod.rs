@@ -33,7 +33,7 @@ pub use history::{
 };
 pub use lock::{
     hold, holder, named as process_named, no_foreign_switch, not_held,
-    process_in as process_locking_in,
+    process_in as process_locking_in, switches_elsewhere,
 };
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Child;
 
 use serde_json::{Value, json};
+use unix::sys::signal::{Signal, kill};
 
 use super::failures::{obedient, quiet, says};
 use super::transactions::{faulty, undone};
@@ -44,6 +45,29 @@ fn a_change_that_has_waited_for_another_switch_looks_again() {
     quiet(&env, &["enable", "inline", "--wait", "60s"])
         .ends_with(5)
         .golden("enable-after-another-switch");
+    other.wait().expect("it ended");
+    is_left_alone(&env);
+}
+
+#[test]
+fn a_switch_program_that_waits_for_another_switch_without_a_word_is_ended() {
+    // As the one in Perl does.
+    let env = TestEnv::fixture()
+        .edit("activation/switch-to-configuration.sh", |text| {
+            text.replacen("\"$flock\" -n 9", "\"$flock\" 9", 1)
+        })
+        .start("box");
+    let base = env.running();
+    let mut command = env.command(["enable", "inline", "--progress", "off"]);
+    command.env("RUNTIME_MODULE_FAULT", "activator.switch:before:stop");
+    let change = env.start_running(command);
+    let stopped = env.processes().wait_for_stop(change.pid());
+    // Nobody switched when it was looked.
+    let mut other = foreign_switch(&env, 4);
+    kill(stopped.expect("the activator"), Signal::SIGCONT).expect("let go");
+    change.end().ends_with(5).golden("switch-that-waits");
+    assert_eq!(env.running(), base);
+    assert!(env.state()["pending"].is_null(), "{:#}", env.state());
     other.wait().expect("it ended");
     is_left_alone(&env);
 }
@@ -205,7 +229,7 @@ fn rollback_waits_for_a_change_before_it_asks_what_was_before_it() {
     let stopped = stopped.expect("the activator");
     let mut rollback = env.start_running(env.command(["rollback", "--wait", "60s"]));
     rollback.until("waiting for");
-    unix::sys::signal::kill(stopped, unix::sys::signal::Signal::SIGCONT).expect("let go");
+    kill(stopped, Signal::SIGCONT).expect("let go");
     change.end().ok();
     rollback.end().ok();
     assert_eq!(env.running(), one);

@@ -258,6 +258,40 @@ def a_switch_by_others_is_not_disturbed(s):
         s.wait("the lock is free again", lambda: switch_is_free(s))
 
 
+def a_switch_by_others_that_begins_just_before_ours_is_not_undone(s):
+    if s.program("__faults").code != 0:
+        return "this build injects no faults"
+    # It has looked, and found nobody; the program in Perl would wait for the lock without a word, and then switch.
+    client = s.start("enable", "beacon", env={"RUNTIME_MODULE_FAULT": "activator.switch:before:stop"})
+    s.wait("the activator stands still", lambda: standing(s))
+    other = s.machine.start("flock", SWITCH_LOCK, "sleep", "20")
+    s.wait("the lock is held", lambda: not switch_is_free(s))
+    try:
+        for pid in standing(s):
+            os.kill(pid, signal.SIGCONT)
+        _, err = client.communicate(timeout=15)
+        assert client.returncode == 5 and "another switch is under way" in err, err
+        s.at_base()
+        assert s.unit("beacon.service") == "inactive"
+    finally:
+        s.shell("pkill -xf 'sleep 20'")
+        other.kill()
+        other.wait()
+        s.wait("the lock is free again", lambda: switch_is_free(s))
+
+
+def standing(s):
+    """The processes of ours that were stopped."""
+    def state(pid):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                return file.read().rpartition(") ")[2][0]
+        except OSError:
+            return None
+
+    return [pid for pid in s.machine.ours() if state(pid) == "T"]
+
+
 def a_unit_that_ignores_sigterm_is_waited_for_and_killed(s):
     s.ok("enable", "stubborn")
     assert s.unit("stubborn.service") == "active"
@@ -559,5 +593,5 @@ def nothing_of_ours_is_left_behind(s):
 # In the order in which they are run.
 ALL = [one for name, one in list(globals().items()) if callable(one) and name not in {
     "kill_client", "unit_of", "crash_in_the_middle", "transaction_units", "is_ours", "prepare_ssh",
-    "elevated", "alices_store", "switch_is_free",
+    "elevated", "alices_store", "standing", "switch_is_free",
 }]

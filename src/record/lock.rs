@@ -4,7 +4,7 @@
 //! Who only wants to know whether it is held takes none, not even for a moment: that would be in the way of who wants it.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -186,15 +186,33 @@ fn process_locking(path: &Path) -> Option<u32> {
         true => file.rsplit(':').next() == exact.rsplit(':').next(),
         false => file == exact,
     };
-    // A longer list is told in parts, and one that moves up meanwhile may be left out: once, and hardly ever four times.
-    for _ in 0..4 {
-        let list = fs::read_to_string("/proc/locks").ok()?;
+    for _ in 0..READS {
+        let (list, whole) = kernels_locks().ok()?;
         let found = process_in(&list, is_it);
-        if found.is_some() || list.len() < 2048 {
+        if found.is_some() || whole {
             return found;
         }
     }
     None
+}
+
+/// How often a list is read that is told in parts: a lock that moves up in it meanwhile is left out, once, and hardly ever so
+/// often in a row.
+const READS: u32 = 8;
+
+/// The kernel's list of locks, and whether it was told in one part: a page at a time is (Linux, `fs/seq_file.c`).
+fn kernels_locks() -> io::Result<(String, bool)> {
+    let mut file = File::open("/proc/locks")?;
+    let mut list = Vec::new();
+    let mut parts = 0;
+    let mut page = [0; 1 << 16];
+    loop {
+        match file.read(&mut page)? {
+            0 => return Ok((String::from_utf8_lossy(&list).into_owned(), parts <= 1)),
+            length => list.extend_from_slice(&page[..length]),
+        }
+        parts += 1;
+    }
 }
 
 /// The process of the first lock in the kernel's list that is of this kind, is held and not waited for (`->`), and is on such

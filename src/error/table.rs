@@ -42,6 +42,7 @@ pub const TABLE: &[Row] = &[
     row(Usage, "--option …: …", "The setting has another type than the value.", "Give it a value as `man nix.conf` describes."),
     row(Usage, "--ask: there is no terminal to ask on", "Input or output is a file or a pipe.", "Run it on a terminal, or without `--ask`."),
     row(Usage, "--changed-since …: … is no git tree", "Only git can tell what changed since a revision.", "Name a flake that is a git tree, or check all modules."),
+    row(Usage, "--changed-since …: that is no branch and no whole revision", "Nix finds branches, tags and whole revisions; `HEAD~1` and shortened ones only git does.", "Give what `git rev-parse` makes of it."),
     row(Usage, "rollback …: there is no such state of this boot to return to", "The number is no line of the history that can be returned to.", "`runtime-module history` lists them."),
     row(Usage, "no transaction is called '…'", "A role of the program was started by hand, or for a transaction that is over.", "Nothing needs to be done; roles are started by the program itself."),
     row(Usage, "there is no manual page …", "`__man`, with which packages are made, was asked for a page of another name.", "`runtime-module __man` lists the pages."),

@@ -573,6 +573,8 @@ fn changed_since_a_revision_compares_with_that_revision() {
         says(since(&env, &flake, revision, &[]), &what, 0);
     };
     nothing("old");
+    let back = ["check", "--flake", &flake, "--changed-since", "HEAD~1"];
+    env.run(&back).ends_with(2).golden("check-since-a-way");
     nothing(&old);
     // The same tree, and yet nobody knows what evaluation will see: wherever that is set.
     let impure = "cannot be known: evaluation is impure";

@@ -37,6 +37,16 @@ pub(super) fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Opt
             .hint("name the flake as one: --flake git+file:///…")
             .into());
     }
+    if !may_be_a_name(revision) {
+        return Err(Failure::Usage
+            .error(format!(
+                "--changed-since {revision}: that is no branch and no whole revision"
+            ))
+            .hint(format!(
+                "give all forty digits, as git says them: git rev-parse '{revision}'"
+            ))
+            .into());
+    }
     Ok(match differences(session, now, revision)? {
         Ok(differences) if differences.is_empty() => None,
         Ok(differences) => Some(format!(
@@ -149,6 +159,20 @@ fn is_exact(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Whether it may be the name of a branch or tag (`git check-ref-format`), and is no shortened revision. `HEAD~1` is a way to
+/// one that only git itself goes.
+fn may_be_a_name(revision: &str) -> bool {
+    let odd = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+    let shortened = (7..40).contains(&revision.len())
+        && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && revision.bytes().any(|byte| byte.is_ascii_digit());
+    !revision.is_empty()
+        && !revision.contains(odd)
+        && !revision.contains("..")
+        && !revision.contains("@{")
+        && !shortened
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +205,18 @@ mod tests {
             ),
         ] {
             assert_eq!(at(url, revision), is);
+        }
+    }
+
+    #[test]
+    fn what_only_git_can_find_is_no_name() {
+        for name in ["main", "v1.0", "a/b-c", "feedbeef", "HEAD"] {
+            assert!(may_be_a_name(name), "{name}");
+        }
+        for none in [
+            "", "HEAD~1", "main^", "HEAD@{1}", "a..b", "a b", "0123abc", ":/fix",
+        ] {
+            assert!(!may_be_a_name(none), "{none}");
         }
     }
 

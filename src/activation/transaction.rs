@@ -284,13 +284,19 @@ impl<'a> Work<'a> {
     /// system runs.
     pub(super) fn write_down(&mut self, transaction: &str, entry: &Entry, leaves: Leaves) {
         let locations = self.locations;
-        let written = step(Point::Commit, || self.state.write(locations));
-        match &written {
+        match step(Point::Commit, || self.state.write(locations)) {
             // Only now: until it is written down that it has ended, the timer is what ends it.
             Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
-            Err(_) => self.warn("what runs could not be written down: once it can, `runtime-module recover --finish` does".into()),
+            Err(error) => {
+                let finish = match leaves {
+                    Leaves::Done => " --finish",
+                    Leaves::AsBefore | Leaves::Stranded => "",
+                };
+                self.warn(format!(
+                    "what runs could not be written down: {error:#}; once there is room, `runtime-module recover{finish}` does"
+                ));
+            }
         }
-        self.note(written);
         let added = step(Point::History, || append_history(locations, entry));
         self.note(added);
         if leaves == Leaves::Done {

@@ -4,15 +4,15 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Ran, TestEnv, read_json};
+use crate::support::{TestEnv, read_json};
 
 /// A machine that has booted since the module `inline` was turned on: the base runs, and what was left says otherwise.
 fn booted(options: &[(&str, Value)]) -> TestEnv {
     let env = TestEnv::new();
     let base = env.running();
-    quiet(&env, &["enable", "inline"]).ok();
-    quiet(&env, &["enable", "conflict-a"]).ok();
-    quiet(&env, &["disable", "conflict-a"]).ok();
+    env.quiet(&["enable", "inline"]).ok();
+    env.quiet(&["enable", "conflict-a"]).ok();
+    env.quiet(&["disable", "conflict-a"]).ok();
     // As it was after the boot: the base alone, with what it bakes.
     let toplevel = base.join("bin/switch-to-configuration");
     let mut switch = env.other(toplevel);
@@ -31,10 +31,6 @@ fn booted(options: &[(&str, Value)]) -> TestEnv {
     state["boot"] = json!("00000000-0000-0000-0000-000000000000");
     fs::write(&path, state.to_string()).expect("written");
     env
-}
-
-fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
-    env.run(&[arguments, &["--progress", "off"]].concat())
 }
 
 /// Files of a folder of ours.
@@ -65,7 +61,7 @@ fn what_was_on_before_the_boot_is_turned_on_again() {
     let env = booted(&[("restoreAtBoot", json!(true))]);
     let base = env.running();
     let (roots, logs) = (names(&env, "roots"), names(&env, "log"));
-    quiet(&env, &["__boot"]).ok().golden("boot-restores");
+    env.quiet(&["__boot"]).ok().golden("boot-restores");
     assert_eq!(
         env.etc("inline").as_deref(),
         Some("written where it is declared\n")
@@ -87,7 +83,7 @@ fn what_was_on_before_the_boot_is_turned_on_again() {
     assert!(!logs.contains(&now[0]), "{now:?}, before {logs:?}");
     // Another one in the same boot finds nothing to do.
     let runs = env.running();
-    quiet(&env, &["__boot"]).ok();
+    env.quiet(&["__boot"]).ok();
     assert_eq!((told(&env).len(), env.running()), (1, runs));
 }
 
@@ -96,21 +92,21 @@ fn where_nothing_is_restored_a_boot_only_prunes() {
     let env = booted(&[("restoreAtBoot", json!(false))]);
     let base = env.running();
     assert!(!names(&env, "roots").is_empty());
-    let ran = quiet(&env, &["__boot"]).ok();
+    let ran = env.quiet(&["__boot"]).ok();
     assert_eq!(ran.stdout + &ran.stderr, "");
     assert_eq!((env.running(), env.etc("inline")), (base, None));
     assert_eq!(names(&env, "roots"), Vec::<String>::new());
     assert_eq!(names(&env, "log"), Vec::<String>::new());
     assert_eq!(names(&env, ""), ["holder", "lock", "log", "roots"]);
     // What is wanted is wanted still: `apply` turns it on.
-    quiet(&env, &["apply"]).ok();
+    env.quiet(&["apply"]).ok();
     assert_eq!(env.active(), ["inline"]);
 }
 
 #[test]
 fn nobody_is_there_at_a_boot_to_confirm() {
     let env = booted(&[("restoreAtBoot", json!(true)), ("confirm", json!("600s"))]);
-    quiet(&env, &["__boot"]).ok();
+    env.quiet(&["__boot"]).ok();
     assert_eq!(env.active(), ["inline"]);
     assert!(env.state()["pending"].is_null(), "{:#}", env.state());
     let left = env.processes().now();
@@ -125,6 +121,6 @@ fn nobody_is_there_at_a_boot_to_confirm() {
 fn a_boot_without_anything_left_does_nothing() {
     let env = TestEnv::fixture();
     let before = env.everything();
-    quiet(&env, &["__boot"]).ok();
+    env.quiet(&["__boot"]).ok();
     assert_eq!(env.everything(), before);
 }

@@ -32,10 +32,6 @@ pub(super) fn says(env: &TestEnv, when: &str, script: &str) {
     fs::write(env.root(when), script).expect("a script");
 }
 
-pub(super) fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
-    env.run(&[arguments, &["--progress", "off"]].concat())
-}
-
 /// Nothing has happened.
 fn is_as_before(env: &TestEnv, base: &Path) {
     assert_eq!(env.running(), base);
@@ -63,7 +59,7 @@ fn a_switch_program_that_ends_before_it_changes_anything() {
     ] {
         says(&env, "early", script);
         let code = if name == "100" { 9 } else { 5 };
-        quiet(&env, &["enable", "inline"])
+        env.quiet(&["enable", "inline"])
             .ends_with(code)
             .golden(&format!("switch-before-{name}"));
         is_as_before(&env, &base);
@@ -90,7 +86,7 @@ fn a_switch_program_that_fails_after_it_has_changed_something() {
     ] {
         // Once: the way back is free.
         says(&env, "late", &format!("rm \"$root/late\"; {script}"));
-        quiet(&env, &["enable", "inline"])
+        env.quiet(&["enable", "inline"])
             .ends_with(6)
             .golden(&format!("switch-after-{name}"));
         is_as_before(&env, &base);
@@ -112,7 +108,7 @@ fn what_somebody_else_switches_to_meanwhile_is_left_as_it_is() {
         let env = obedient();
         let switch = "ln -sfn /nix/store/another \"$root/run/current-system\"";
         says(&env, when, &format!("{switch}; {script}"));
-        quiet(&env, &["enable", "inline"]).ends_with(5).golden(name);
+        env.quiet(&["enable", "inline"]).ends_with(5).golden(name);
         let another = Path::new("/nix/store/another");
         assert_eq!(env.running(), another, "{name}");
         assert!(env.state()["pending"].is_null(), "{:#}", env.state());
@@ -137,18 +133,18 @@ fn checks_that_were_left_out_are_left_out_on_every_way_back() {
         made
     };
     let waiting = ["enable", "inline", "--confirm", "600s"];
-    quiet(&env, &waiting).ok();
-    quiet(&env, &["rollback"]).ok();
+    env.quiet(&waiting).ok();
+    env.quiet(&["rollback"]).ok();
     assert_eq!(made(), "all\nall\n");
     let allowed = [&waiting[..], &["--allow", "pre-switch-checks"]].concat();
-    quiet(&env, &allowed).ok();
-    let ran = quiet(&env, &["rollback"]).ok();
+    env.quiet(&allowed).ok();
+    let ran = env.quiet(&["rollback"]).ok();
     assert!(ran.stderr.contains("NIXOS_NO_CHECK=1"), "{}", ran.stderr);
     assert_eq!(made(), "1\n1\n");
-    quiet(&env, &allowed).ok();
+    env.quiet(&allowed).ok();
     let name = env.state()["pending"]["transaction"].clone();
     let name = name.as_str().expect("one waits");
-    quiet(&env, &["__expire", name, "0", "--after"]).ok();
+    env.quiet(&["__expire", name, "0", "--after"]).ok();
     assert_eq!(made(), "1\n1\n");
     is_as_before(&env, &base);
     env.processes().end();
@@ -178,19 +174,19 @@ fn when_the_way_back_fails_too() {
     let env = obedient();
     let base = env.running();
     says(&env, "late", "say 'the way is blocked'; exit 3");
-    quiet(&env, &["enable", "inline"])
+    env.quiet(&["enable", "inline"])
         .ends_with(8)
         .golden("stranded");
     env.run(&["status"]).ok().golden("status-stranded");
-    quiet(&env, &["enable", "hello"])
+    env.quiet(&["enable", "hello"])
         .ends_with(5)
         .golden("enable-stranded");
-    quiet(&env, &["recover"])
+    env.quiet(&["recover"])
         .ends_with(8)
         .golden("recover-stranded");
     fs::remove_file(env.root("late")).expect("removed");
     says(&env, "late", "rm \"$root/late\"; exit 4");
-    quiet(&env, &["recover"])
+    env.quiet(&["recover"])
         .ends_with(7)
         .golden("recover-units-failed");
     is_as_before(&env, &base);
@@ -220,7 +216,7 @@ fn a_switch_program_that_cannot_be_started() {
         ("users", "system-incomplete"),
         ("web", "switch-not-started"),
     ] {
-        quiet(&env, &["enable", module]).ends_with(5).golden(name);
+        env.quiet(&["enable", module]).ends_with(5).golden(name);
         is_as_before(&env, &base);
     }
 }
@@ -240,20 +236,20 @@ fn recovery_that_cannot_be_or_need_not_be() {
     };
     let from = json!(base.display().to_string());
     interrupt("checking", from.clone());
-    quiet(&env, &["recover"]).ok().golden("recover-checking");
+    env.quiet(&["recover"]).ok().golden("recover-checking");
     // It was the first of all: nothing ran.
     fs::remove_file(env.root("run/current-system")).expect("removed");
     interrupt("switching", Value::Null);
-    quiet(&env, &["recover"])
+    env.quiet(&["recover"])
         .ends_with(5)
         .golden("recover-from-nowhere");
     symlink(&base, env.root("run/current-system")).expect("linked");
     interrupt("switching", from);
-    quiet(&env, &["recover", "--finish"])
+    env.quiet(&["recover", "--finish"])
         .ends_with(5)
         .golden("recover-to-what-is-gone");
     env.switch_by_hand(Path::new("/nix/store/foreign"));
-    quiet(&env, &["recover"]).ok().golden("recover-superseded");
+    env.quiet(&["recover"]).ok().golden("recover-superseded");
     assert!(env.state()["pending"].is_null());
 }
 
@@ -280,7 +276,7 @@ fn where_we_may_not_or_cannot_write() {
     let elsewhere = env.path("elsewhere");
     fs::rename(&run, &elsewhere).expect("moved");
     symlink(&elsewhere, &run).expect("linked");
-    quiet(&env, &["enable", "inline"])
+    env.quiet(&["enable", "inline"])
         .ends_with(5)
         .golden("folder-is-a-link");
 }
@@ -428,11 +424,7 @@ fn a_client_that_has_lost_sight_of_its_activation_says_so_and_waits() {
 #[test]
 fn whoever_dies_at_the_end_of_what_ends_another_is_told_of_as_well() {
     let env = TestEnv::new();
-    let faulty = |fault: &str, arguments: &[&str]| {
-        let mut command = env.command(arguments.iter().chain(&["--progress", "off"]));
-        command.env("RUNTIME_MODULE_FAULT", fault);
-        env.start_running(command).end()
-    };
+    let faulty = |fault: &str, arguments: &[&str]| env.faulty(fault, arguments);
     let died = "activator.outcome:before";
     faulty(died, &["enable", "inline", "--confirm", "600s"])
         .ok()
@@ -475,7 +467,7 @@ fn a_past_system_that_was_collected() {
         format!("{} {sum:08x} {record}\n{rest}", record.len()),
     )
     .expect("written");
-    quiet(&env, &["rollback"])
+    env.quiet(&["rollback"])
         .ends_with(5)
         .golden("rollback-to-what-is-gone");
 }

@@ -191,7 +191,7 @@ fn a_history_of_another_release_is_in_nobodys_way_back() {
     let env = TestEnv::new();
     let base = env.running();
     let history = env.root("run/runtime-modules/history");
-    let quiet = |arguments: &[&str]| env.run(&[arguments, &["--progress", "off"]].concat());
+    let quiet = |arguments: &[&str]| env.quiet(arguments);
     let odd = || {
         let json = r#"{"revision":1,"transaction":"1-1","time":1,"modules":[],"from":null,"to":"/x","outcome":"postponed","phases":{}}"#;
         let sum = crc32fast::hash(json.as_bytes());

@@ -2,28 +2,26 @@
 
 use serde_json::json;
 
-use crate::support::{Ran, TestEnv};
-
-fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
-    env.run(&[arguments, &["--progress", "off"]].concat())
-}
+use super::failures::{obedient, says};
+use crate::support::TestEnv;
 
 #[test]
 fn what_the_configuration_bakes_of_failed_units_holds_unless_the_command_line_says_otherwise() {
     let env = TestEnv::new();
     let base = env.running();
     // Nothing baked it: back.
-    quiet(&env, &["enable", "failing-unit"]).ends_with(6);
+    env.quiet(&["enable", "failing-unit"]).ends_with(6);
     assert_eq!(env.running(), base);
 
     let keep = [("onFailedUnits", json!("keep"))];
     env.bake(&keep);
     let rollback = ["--on-failed-units", "rollback"];
-    quiet(&env, &[&["enable", "failing-unit"][..], &rollback].concat()).ends_with(6);
+    env.quiet(&[&["enable", "failing-unit"][..], &rollback].concat())
+        .ends_with(6);
     assert_eq!((env.running(), env.active()), (base.clone(), vec![]));
 
     env.bake(&keep);
-    quiet(&env, &["enable", "failing-unit"])
+    env.quiet(&["enable", "failing-unit"])
         .ends_with(7)
         .golden("failing-unit-kept");
     assert_eq!(env.active(), ["failing-unit"]);
@@ -34,7 +32,7 @@ fn what_the_configuration_bakes_of_failed_units_holds_unless_the_command_line_sa
         .as_array()
         .and_then(|all| all.last());
     assert_eq!(last.expect("one")["outcome"], "units-failed", "{history:#}");
-    quiet(&env, &["reset"]).ok();
+    env.quiet(&["reset"]).ok();
     assert_eq!(env.running(), base);
 }
 
@@ -49,13 +47,13 @@ fn a_switch_program_that_does_nothing_and_says_that_all_is_well_is_not_believed(
         .start("box");
     let base = env.running();
     std::fs::write(env.root("idle"), "").expect("a file");
-    quiet(&env, &["enable", "inline"])
+    env.quiet(&["enable", "inline"])
         .ends_with(5)
         .golden("switch-idle");
     assert_eq!((env.running(), env.active()), (base, vec![]));
     assert!(env.state()["pending"].is_null(), "{:#}", env.state());
     std::fs::remove_file(env.root("idle")).expect("removed");
-    quiet(&env, &["enable", "inline"]).ok();
+    env.quiet(&["enable", "inline"]).ok();
 }
 
 #[test]
@@ -67,7 +65,7 @@ fn a_failed_activation_returns_to_the_very_specialisation_that_ran() {
             text.replacen(hello, &format!("{hello}\n    {failing}"), 1)
         })
         .start("spec");
-    quiet(&env, &["enable", "hello"]).ok();
+    env.quiet(&["enable", "hello"]).ok();
     let travel = env.running().join("specialisation/travel");
     let travel = travel.canonicalize().expect("a specialisation");
     // One that is ours, and one that somebody else has just switched to.
@@ -77,11 +75,11 @@ fn a_failed_activation_returns_to_the_very_specialisation_that_ran() {
         let switched = switch.arg("test").output().expect("it ran");
         assert!(switched.status.success(), "{switched:?}");
         if ours {
-            quiet(&env, &["apply"]).ok();
+            env.quiet(&["apply"]).ok();
             assert_eq!(env.state()["pin"]["specialisation"], "travel");
         }
         assert_eq!(env.running(), travel);
-        let ran = quiet(&env, &["enable", "failing-activation"]).ends_with(6);
+        let ran = env.quiet(&["enable", "failing-activation"]).ends_with(6);
         assert_eq!(env.running(), travel, "ours: {ours}");
         assert_eq!(env.etc("motd").as_deref(), Some("On the way.\n"));
         assert_eq!(env.unit("hello.service").as_deref(), Some("active"));
@@ -98,15 +96,53 @@ fn a_failed_activation_returns_to_the_very_specialisation_that_ran() {
             assert_eq!(env.active(), ["hello"]);
             assert_eq!(env.state()["pin"]["specialisation"], "travel");
             // And out of it again, for somebody else to come.
-            quiet(&env, &["apply", "--specialisation", ""]).ok();
+            env.quiet(&["apply", "--specialisation", ""]).ok();
             assert_ne!(env.running(), travel);
         } else {
             // What is known of ours is not forgotten: it is still the specialisation that is meant.
-            quiet(&env, &["apply"]).ok();
+            env.quiet(&["apply"]).ok();
             assert_eq!(
                 (env.running(), env.active()),
                 (travel.clone(), vec!["hello".into()])
             );
         }
     }
+}
+
+#[test]
+fn what_is_not_well_on_the_way_back_is_told() {
+    let env = obedient();
+    let base = env.running();
+    let broken = "say 'warning: the following units failed: gate.service'; exit 4";
+    says(&env, "way-back", broken);
+    says(&env, "late", "mv \"$root/way-back\" \"$root/late\"; exit 3");
+    env.quiet(&["enable", "inline"])
+        .ends_with(6)
+        .golden("returned-with-failed-units");
+    assert_eq!(env.running(), base);
+    std::fs::remove_file(env.root("late")).expect("removed");
+    // By the timer there is nobody to tell: it stands in the history.
+    env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
+    says(&env, "late", broken);
+    let name = env.state()["pending"]["transaction"].clone();
+    let name = name.as_str().expect("one waits");
+    env.quiet(&["__expire", name, "0", "--after"]).ok();
+    assert_eq!(env.running(), base);
+    env.run(&["status"])
+        .ok()
+        .golden("status-undone-with-failed-units");
+    env.processes().end();
+}
+
+#[test]
+fn what_runs_and_could_not_be_written_down_can_be_later() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.faulty("activator.commit:before:enospc", &["enable", "inline"])
+        .ok()
+        .golden("commit-unwritten");
+    env.quiet(&["enable", "hello"]).ends_with(5);
+    env.quiet(&["recover", "--finish"]).ok();
+    assert_eq!(env.active(), ["inline"]);
+    assert_ne!(env.running(), base);
 }

@@ -7,18 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{PROGRAM, PROGRAM_IN_SHELL, Ran, TestEnv, compare, has};
-
-/// Runs with a fault injected.
-pub(super) fn faulty(env: &TestEnv, fault: &str, arguments: &[&str]) -> Ran {
-    let mut command = env.command(arguments.iter().chain(&["--progress", "off"]));
-    command.env("RUNTIME_MODULE_FAULT", fault);
-    env.start_running(command).end()
-}
-
-fn quiet(env: &TestEnv, arguments: &[&str]) -> Ran {
-    env.run(&[arguments, &["--progress", "off"]].concat())
-}
+use crate::support::{PROGRAM, PROGRAM_IN_SHELL, TestEnv, compare, has};
 
 #[test]
 fn what_was_interrupted_is_recovered_either_way() {
@@ -31,23 +20,23 @@ fn what_was_interrupted_is_recovered_either_way() {
     ] {
         let env = TestEnv::new();
         let base = env.running();
-        let ran = faulty(&env, fault, &["enable", "inline"]);
+        let ran = env.faulty(fault, &["enable", "inline"]);
         assert_ne!(ran.code, 0, "{fault}");
-        quiet(&env, &["enable", "hello"]).ends_with(5);
+        env.quiet(&["enable", "hello"]).ends_with(5);
         let recover: &[&str] = if finish {
             &["recover", "--finish"]
         } else {
             &["recover"]
         };
-        quiet(&env, recover).ok();
+        env.quiet(recover).ok();
         let on: &[&str] = if finish { &["inline"] } else { &[] };
         assert_eq!(env.active(), on, "{fault}");
         assert_eq!(env.running() == base, !finish, "{fault}");
         assert_eq!(env.state()["pending"], serde_json::Value::Null);
-        quiet(&env, &["recover"])
+        env.quiet(&["recover"])
             .ends_with(5)
             .golden("recover-nothing");
-        quiet(&env, &["enable", "conflict-a"]).ok();
+        env.quiet(&["enable", "conflict-a"]).ok();
     }
 }
 
@@ -55,26 +44,24 @@ fn what_was_interrupted_is_recovered_either_way() {
 fn what_waits_to_be_confirmed_is_kept_or_undone() {
     let env = TestEnv::new();
     let base = env.running();
-    quiet(&env, &["enable", "inline", "--confirm", "60s"])
+    env.quiet(&["enable", "inline", "--confirm", "60s"])
         .ok()
         .golden("enable-confirm");
     assert_ne!(env.running(), base);
     env.run(&["status", "inline"])
         .ok()
         .golden("status-unconfirmed");
-    quiet(&env, &["enable", "conflict-a"])
+    env.quiet(&["enable", "conflict-a"])
         .ends_with(5)
         .golden("enable-unconfirmed");
-    quiet(&env, &["confirm"]).ok().golden("confirm");
+    env.quiet(&["confirm"]).ok().golden("confirm");
     assert_eq!(env.active(), ["inline"]);
-    quiet(&env, &["confirm"])
+    env.quiet(&["confirm"])
         .ends_with(5)
         .golden("confirm-nothing");
 
-    quiet(&env, &["disable", "inline", "--confirm", "60s"]).ok();
-    quiet(&env, &["rollback"])
-        .ok()
-        .golden("rollback-unconfirmed");
+    env.quiet(&["disable", "inline", "--confirm", "60s"]).ok();
+    env.quiet(&["rollback"]).ok().golden("rollback-unconfirmed");
     assert_eq!(env.active(), ["inline"]);
     env.processes().end();
 }
@@ -84,29 +71,33 @@ fn no_confirmation_is_waited_for_where_none_is_wanted() {
     let env = TestEnv::new();
     let bake = || env.bake(&[("confirm", json!("60s"))]);
     bake();
-    quiet(&env, &["enable", "inline", "--confirm", "0"])
+    env.quiet(&["enable", "inline", "--confirm", "0"])
         .ok()
         .golden("enable-confirm-never");
     assert_eq!(env.state()["pending"], serde_json::Value::Null);
-    quiet(&env, &["confirm"])
+    env.quiet(&["confirm"])
         .ends_with(5)
         .golden("confirm-nothing");
     // What the configuration bakes is only passed over for that one.
     bake();
-    quiet(&env, &["reset"]).ok();
+    env.quiet(&["reset"]).ok();
     assert_eq!(env.state()["pending"]["step"], "confirming");
-    quiet(&env, &["confirm"]).ok();
+    env.quiet(&["confirm"]).ok();
     // Nothing that is not done stays.
-    let ran = quiet(&env, &["enable", "inline", "--confirm", "0s", "--dry-run"]).ok();
+    let ran = env
+        .quiet(&["enable", "inline", "--confirm", "0s", "--dry-run"])
+        .ok();
     assert!(!ran.stdout.contains("confirmed"), "{}", ran.stdout);
     for wrong in ["-1", "", "soon", "1.5s"] {
-        quiet(&env, &["enable", "inline", &format!("--confirm={wrong}")]).ends_with(2);
+        env.quiet(&["enable", "inline", &format!("--confirm={wrong}")])
+            .ends_with(2);
     }
     // Less than a second is not never.
     let waits = env.state()["pending"].clone();
     assert!(waits.is_null(), "{waits}");
     let before = env.running();
-    quiet(&env, &["enable", "conflict-a", "--confirm", "500ms"]).ok();
+    env.quiet(&["enable", "conflict-a", "--confirm", "500ms"])
+        .ok();
     undone(&env, &before);
 }
 
@@ -131,9 +122,9 @@ fn what_undoes_asks_no_clock_and_is_always_one_of_two_timers() {
     let expire = |more: &[&str]| {
         let name = env.state()["pending"]["transaction"].clone();
         let name = name.as_str().expect("one waits").to_string();
-        quiet(&env, &[&["__expire", &name, "0"], more].concat()).ok();
+        env.quiet(&[&["__expire", &name, "0"], more].concat()).ok();
     };
-    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
+    env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
     let runs = env.running();
     expire(&[]);
     assert_eq!(
@@ -150,8 +141,7 @@ fn what_undoes_asks_no_clock_and_is_always_one_of_two_timers() {
     assert!(env.state()["pending"].is_null());
 
     // The second timer cannot be armed: the first one is the one that undoes, and what is said is when that comes.
-    let ran = faulty(
-        &env,
+    let ran = env.faulty(
         "activator.arm@2:before:eio",
         &["enable", "inline", "--confirm", "600s", "--json"],
     );
@@ -170,12 +160,12 @@ fn what_undoes_asks_no_clock_and_is_always_one_of_two_timers() {
 fn what_cannot_be_written_down_is_not_kept() {
     let env = TestEnv::new();
     let base = env.running();
-    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
-    faulty(&env, "write.state:before:enospc", &["confirm"])
+    env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
+    env.faulty("write.state:before:enospc", &["confirm"])
         .ends_with(5)
         .golden("confirm-unwritten");
     assert_eq!(env.state()["pending"]["step"], "confirming");
-    quiet(&env, &["rollback"]).ok();
+    env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), base);
     env.processes().end();
 }
@@ -184,7 +174,7 @@ fn what_cannot_be_written_down_is_not_kept() {
 fn what_nobody_confirms_is_undone_by_itself() {
     let env = TestEnv::new();
     let base = env.running();
-    quiet(&env, &["enable", "inline", "--confirm", "2s"]).ok();
+    env.quiet(&["enable", "inline", "--confirm", "2s"]).ok();
     assert_ne!(env.running(), base);
     undone(&env, &base);
     env.processes().wait_to_end();
@@ -195,22 +185,22 @@ fn what_nobody_confirms_is_undone_by_itself() {
 #[test]
 fn earlier_states_can_be_returned_to() {
     let env = TestEnv::new();
-    quiet(&env, &["rollback"])
+    env.quiet(&["rollback"])
         .ends_with(5)
         .golden("rollback-nothing");
-    quiet(&env, &["enable", "inline"]).ok();
+    env.quiet(&["enable", "inline"]).ok();
     let one = env.running();
-    quiet(&env, &["enable", "conflict-a"]).ok();
-    quiet(&env, &["enable", "failing-activation"]).ends_with(6);
-    quiet(&env, &["rollback"]).ok().golden("rollback");
+    env.quiet(&["enable", "conflict-a"]).ok();
+    env.quiet(&["enable", "failing-activation"]).ends_with(6);
+    env.quiet(&["rollback"]).ok().golden("rollback");
     assert_eq!(
         (env.running(), env.active()),
         (one, vec!["inline".to_string()])
     );
-    quiet(&env, &["rollback", "9"])
+    env.quiet(&["rollback", "9"])
         .ends_with(2)
         .golden("rollback-unknown");
-    quiet(&env, &["rollback", "1"]).ok();
+    env.quiet(&["rollback", "1"]).ok();
     assert_eq!(env.active(), Vec::<String>::new());
     env.run(&["history"]).ok().golden("history");
     let detailed = env.run(&["history", "-v"]).ok();
@@ -253,13 +243,13 @@ fn another_hosts_system_is_refused_before_it_is_built() {
     let env = TestEnv::new();
     let outputs = env.outputs();
     let apply = ["apply", "--host", "bare"];
-    quiet(&env, &apply).ends_with(5).golden("wrong-host");
+    env.quiet(&apply).ends_with(5).golden("wrong-host");
     assert_eq!(env.outputs(), outputs);
-    quiet(&env, &[&apply[..], &["--force"]].concat()).ends_with(5);
-    quiet(&env, &[&apply[..], &["--dry-run"]].concat())
+    env.quiet(&[&apply[..], &["--force"]].concat()).ends_with(5);
+    env.quiet(&[&apply[..], &["--dry-run"]].concat())
         .ok()
         .golden("wrong-host-dry-run");
-    quiet(&env, &[&apply[..], &["--allow", "wrong-host"]].concat())
+    env.quiet(&[&apply[..], &["--allow", "wrong-host"]].concat())
         .ok()
         .golden("wrong-host-allowed");
 }
@@ -267,18 +257,18 @@ fn another_hosts_system_is_refused_before_it_is_built() {
 #[test]
 fn a_switch_inhibitor_is_refused_and_can_be_passed() {
     let env = TestEnv::new();
-    quiet(&env, &["enable", "inhibitor"])
+    env.quiet(&["enable", "inhibitor"])
         .ends_with(5)
         .golden("inhibitor");
-    quiet(&env, &["enable", "inhibitor", "--allow", "inhibitors"])
+    env.quiet(&["enable", "inhibitor", "--allow", "inhibitors"])
         .ok()
         .golden("inhibitor-allowed");
     // On the way back nothing is evaluated: the system itself is looked at, as the activator does.
-    quiet(&env, &["disable", "inhibitor", "--dry-run"])
+    env.quiet(&["disable", "inhibitor", "--dry-run"])
         .ok()
         .golden("inhibitor-back-dry-run");
-    quiet(&env, &["disable", "inhibitor"]).ends_with(5);
-    quiet(&env, &["reset", "--allow", "inhibitors"]).ok();
+    env.quiet(&["disable", "inhibitor"]).ends_with(5);
+    env.quiet(&["reset", "--allow", "inhibitors"]).ok();
     // So it is where the cache knows it and the store has it.
     let document = env.json(&["enable", "inhibitor", "--dry-run"]);
     assert_eq!(document["cache"]["hit"], true, "{document:#}");
@@ -291,7 +281,7 @@ fn a_switch_inhibitor_is_refused_and_can_be_passed() {
 fn a_dry_run_tells_what_a_built_system_needs() {
     let env = TestEnv::new();
     std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
-    quiet(&env, &["enable", "init-interface"]).ends_with(9);
+    env.quiet(&["enable", "init-interface"]).ends_with(9);
     let told =
         |arguments: &[&str]| env.json(&[arguments, &["--dry-run"]].concat())["preflight"].clone();
     let init = told(&["enable", "init-interface"]);
@@ -301,7 +291,7 @@ fn a_dry_run_tells_what_a_built_system_needs() {
         "{init:#}"
     );
     // Back from what is none: the kernel that was booted is another one.
-    quiet(&env, &["enable", "kernel"]).ok();
+    env.quiet(&["enable", "kernel"]).ok();
     let booted = env.root("run/booted-system");
     std::fs::remove_file(&booted).expect("removed");
     std::os::unix::fs::symlink(env.running(), &booted).expect("booted");
@@ -316,11 +306,11 @@ fn a_dry_run_tells_what_a_built_system_needs() {
 #[test]
 fn a_dry_run_tells_of_a_change_that_has_not_ended() {
     let env = TestEnv::new();
-    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
-    quiet(&env, &["disable", "inline", "--dry-run"])
+    env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
+    env.quiet(&["disable", "inline", "--dry-run"])
         .ok()
         .golden("unconfirmed-dry-run");
-    quiet(&env, &["enable", "inline", "--dry-run"])
+    env.quiet(&["enable", "inline", "--dry-run"])
         .ok()
         .golden("unconfirmed-again-dry-run");
     let document = env.json(&["enable", "hello", "--dry-run"]);
@@ -328,7 +318,7 @@ fn a_dry_run_tells_of_a_change_that_has_not_ended() {
     let message = refusal["message"].as_str().unwrap_or_default();
     assert!(message.contains("waits to be confirmed"), "{document:#}");
     assert_eq!(document["preflight"]["built"], false, "{document:#}");
-    quiet(&env, &["confirm"]).ok();
+    env.quiet(&["confirm"]).ok();
     let document = env.json(&["disable", "inline", "--dry-run"]);
     assert_eq!(document["preflight"]["objections"], json!([]));
 }
@@ -337,10 +327,10 @@ fn a_dry_run_tells_of_a_change_that_has_not_ended() {
 fn what_needs_a_reboot_is_told() {
     let env = TestEnv::new();
     std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
-    quiet(&env, &["enable", "kernel"])
+    env.quiet(&["enable", "kernel"])
         .ok()
         .golden("reboot-needed");
-    quiet(&env, &["enable", "init-interface"])
+    env.quiet(&["enable", "init-interface"])
         .ends_with(9)
         .golden("init-interface");
 }
@@ -349,9 +339,9 @@ fn what_needs_a_reboot_is_told() {
 fn told_of(env: &TestEnv, what: &str, module: &str) -> String {
     std::fs::write(env.path("extra.nix"), module).expect("a module");
     let command = ["enable", "inline", "--module", "./extra.nix"];
-    let dry = quiet(env, &[&command[..], &["--dry-run"]].concat()).ok();
-    let real = quiet(env, &command).ok();
-    quiet(env, &["reset"]).ok();
+    let dry = env.quiet(&[&command[..], &["--dry-run"]].concat()).ok();
+    let real = env.quiet(&command).ok();
+    env.quiet(&["reset"]).ok();
     format!("# {what}\n{}{}", dry.text(), real.text())
 }
 
@@ -428,11 +418,11 @@ fn a_switch_by_somebody_else_is_met_politely() {
         .spawn();
     let mut holder = holder.expect("flock");
     env.processes().wait_for("sleep 3");
-    quiet(&env, &["enable", "inline"])
+    env.quiet(&["enable", "inline"])
         .ends_with(5)
         .golden("switch-elsewhere");
     assert!(env.state()["pending"].is_null());
-    quiet(&env, &["enable", "inline", "--wait", "60s"]).ok();
+    env.quiet(&["enable", "inline", "--wait", "60s"]).ok();
     holder.wait().expect("it ended");
 }
 
@@ -440,7 +430,7 @@ fn a_switch_by_somebody_else_is_met_politely() {
 fn a_foreign_switch_ends_what_waited_to_be_confirmed() {
     let env = TestEnv::new();
     let base = env.running();
-    quiet(&env, &["enable", "inline", "--confirm", "12s"]).ok();
+    env.quiet(&["enable", "inline", "--confirm", "12s"]).ok();
     let ours = env.running();
     env.run(&["__switched", &ours.display().to_string()]).ok();
     assert_eq!(env.state()["pending"]["step"], "confirming");
@@ -456,7 +446,7 @@ fn a_foreign_switch_ends_what_waited_to_be_confirmed() {
 #[test]
 fn no_failed_run_leaves_roots_or_files() {
     let env = TestEnv::new();
-    quiet(&env, &["enable", "inline"]).ok();
+    env.quiet(&["enable", "inline"]).ok();
     let listing = || {
         let folder = env.root("run/runtime-modules/roots");
         let entries = std::fs::read_dir(folder).expect("roots");
@@ -473,7 +463,7 @@ fn no_failed_run_leaves_roots_or_files() {
         "write.state:before:short=9",
         "activator.preflight:after:eio",
     ] {
-        let ran = faulty(&env, fault, &["enable", "conflict-a"]);
+        let ran = env.faulty(fault, &["enable", "conflict-a"]);
         assert_ne!(ran.code, 0, "{fault}");
         assert_eq!(listing(), before, "{fault}: {}", ran.stderr);
         assert!(env.state()["pending"].is_null(), "{fault}");

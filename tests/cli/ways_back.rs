@@ -7,8 +7,8 @@ use std::process::Child;
 use serde_json::{Value, json};
 use unix::sys::signal::{Signal, kill};
 
-use super::failures::{obedient, quiet, says};
-use super::transactions::{faulty, undone};
+use super::failures::{obedient, says};
+use super::transactions::undone;
 use crate::support::TestEnv;
 
 /// A system of somebody else's.
@@ -42,7 +42,7 @@ fn outcomes(env: &TestEnv) -> Vec<Value> {
 fn a_change_that_has_waited_for_another_switch_looks_again() {
     let env = TestEnv::new();
     let mut other = foreign_switch(&env, 3);
-    quiet(&env, &["enable", "inline", "--wait", "60s"])
+    env.quiet(&["enable", "inline", "--wait", "60s"])
         .ends_with(5)
         .golden("enable-after-another-switch");
     other.wait().expect("it ended");
@@ -75,12 +75,13 @@ fn a_switch_program_that_waits_for_another_switch_without_a_word_is_ended() {
 #[test]
 fn what_recovers_and_has_waited_for_another_switch_looks_again() {
     let env = TestEnv::new();
-    faulty(&env, "activator.switch:after", &["enable", "inline"]).ends_with(8);
+    env.faulty("activator.switch:after", &["enable", "inline"])
+        .ends_with(8);
     let mut other = foreign_switch(&env, 3);
-    quiet(&env, &["recover"])
+    env.quiet(&["recover"])
         .ends_with(5)
         .golden("recover-switch-elsewhere");
-    quiet(&env, &["recover", "--wait", "60s"])
+    env.quiet(&["recover", "--wait", "60s"])
         .ok()
         .golden("recover-after-another-switch");
     other.wait().expect("it ended");
@@ -91,7 +92,7 @@ fn what_recovers_and_has_waited_for_another_switch_looks_again() {
 #[test]
 fn the_timer_that_has_waited_for_another_switch_undoes_nothing() {
     let env = TestEnv::new();
-    quiet(&env, &["enable", "inline", "--confirm", "1s"]).ok();
+    env.quiet(&["enable", "inline", "--confirm", "1s"]).ok();
     let mut other = foreign_switch(&env, 4);
     other.wait().expect("it ended");
     env.processes().wait_to_end();
@@ -103,22 +104,22 @@ fn the_timer_that_has_waited_for_another_switch_undoes_nothing() {
 fn what_the_way_back_refuses_still_waits_to_be_confirmed() {
     let env = obedient();
     let base = env.running();
-    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
+    env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
     let refuses = "say 'Pre-switch checks failed'; exit 1";
     says(&env, "early", refuses);
-    quiet(&env, &["rollback"])
+    env.quiet(&["rollback"])
         .ends_with(5)
         .golden("rollback-refused");
     assert_eq!(env.state()["pending"]["step"], "confirming");
     // The timer says that it has to be tried again.
     let name = env.state()["pending"]["transaction"].clone();
     let name = name.as_str().expect("one waits");
-    quiet(&env, &["__expire", name, "0", "--after"])
+    env.quiet(&["__expire", name, "0", "--after"])
         .ends_with(5)
         .golden("expire-refused");
     assert_eq!(env.state()["pending"]["step"], "confirming");
     std::fs::remove_file(env.root("early")).expect("removed");
-    quiet(&env, &["__expire", name, "0", "--after"]).ok();
+    env.quiet(&["__expire", name, "0", "--after"]).ok();
     undone(&env, &base);
     env.processes().end();
 }
@@ -127,7 +128,7 @@ fn what_the_way_back_refuses_still_waits_to_be_confirmed() {
 fn what_could_not_be_written_down_is_undone_once_more() {
     let env = TestEnv::new();
     let base = env.running();
-    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
+    env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
     let name = env.state()["pending"]["transaction"].clone();
     let expire = [
         "__expire",
@@ -135,10 +136,10 @@ fn what_could_not_be_written_down_is_undone_once_more() {
         "0",
         "--after",
     ];
-    faulty(&env, "activator.commit:before:enospc", &expire)
+    env.faulty("activator.commit:before:enospc", &expire)
         .ends_with(5)
         .golden("expire-unwritten");
-    quiet(&env, &expire).ok();
+    env.quiet(&expire).ok();
     undone(&env, &base);
     env.processes().end();
 }
@@ -147,12 +148,12 @@ fn what_could_not_be_written_down_is_undone_once_more() {
 fn what_does_not_run_any_more_is_not_confirmed() {
     let env = TestEnv::new();
     let base = env.running();
-    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
+    env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
     env.switch_by_hand(&base);
-    quiet(&env, &["confirm"])
+    env.quiet(&["confirm"])
         .ends_with(5)
         .golden("confirm-another-runs");
-    quiet(&env, &["rollback"]).ok();
+    env.quiet(&["rollback"]).ok();
     assert_eq!(env.active(), Vec::<String>::new());
     assert!(env.state()["pending"].is_null());
     env.processes().end();
@@ -162,10 +163,10 @@ fn what_does_not_run_any_more_is_not_confirmed() {
 fn units_that_failed_are_not_forgotten_by_who_confirms() {
     let env = TestEnv::new();
     let keep = ["enable", "failing-unit", "--on-failed-units", "keep"];
-    quiet(&env, &[&keep[..], &["--confirm", "600s"]].concat())
+    env.quiet(&[&keep[..], &["--confirm", "600s"]].concat())
         .ends_with(7)
         .golden("failing-unit-unconfirmed");
-    quiet(&env, &["confirm"])
+    env.quiet(&["confirm"])
         .ok()
         .golden("failing-unit-confirmed");
     let history = env.json(&["history"]);
@@ -184,17 +185,18 @@ fn what_was_gone_back_from_is_not_offered() {
     for file in ["state.json", "history"] {
         std::fs::remove_file(env.root("run/runtime-modules").join(file)).expect("removed");
     }
-    quiet(&env, &["enable", "inline", "--confirm", "600s"]).ok();
-    quiet(&env, &["rollback"]).ok();
+    env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
+    env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), booted);
-    quiet(&env, &["rollback"]).ends_with(5);
-    quiet(&env, &["rollback", "0"]).ends_with(2);
-    faulty(&env, "activator.switch:after", &["enable", "inline"]).ends_with(8);
-    quiet(&env, &["recover"]).ok();
-    quiet(&env, &["rollback"]).ends_with(5);
+    env.quiet(&["rollback"]).ends_with(5);
+    env.quiet(&["rollback", "0"]).ends_with(2);
+    env.faulty("activator.switch:after", &["enable", "inline"])
+        .ends_with(8);
+    env.quiet(&["recover"]).ok();
+    env.quiet(&["rollback"]).ends_with(5);
     // A change that stays has one before it.
-    quiet(&env, &["enable", "inline"]).ok();
-    quiet(&env, &["rollback"]).ok();
+    env.quiet(&["enable", "inline"]).ok();
+    env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), booted);
     env.processes().end();
 }
@@ -202,25 +204,25 @@ fn what_was_gone_back_from_is_not_offered() {
 #[test]
 fn rollback_goes_to_what_was_before_whatever_the_history_lacks() {
     let env = TestEnv::new();
-    quiet(&env, &["enable", "inline"]).ok();
+    env.quiet(&["enable", "inline"]).ok();
     let one = env.running();
     // It is done, and dies before it has said so to the history.
-    faulty(&env, "activator.history:before", &["enable", "conflict-a"])
+    env.faulty("activator.history:before", &["enable", "conflict-a"])
         .ok()
         .golden("activator-died-before-the-history");
     assert_eq!(env.active(), ["inline", "conflict-a"]);
-    quiet(&env, &["rollback"]).ok();
+    env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), one);
     // Somebody else has switched: before that was what is on.
     env.switch_by_hand(Path::new(ANOTHER));
-    quiet(&env, &["rollback"]).ok();
+    env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), one);
 }
 
 #[test]
 fn rollback_waits_for_a_change_before_it_asks_what_was_before_it() {
     let env = TestEnv::new();
-    quiet(&env, &["enable", "inline"]).ok();
+    env.quiet(&["enable", "inline"]).ok();
     let one = env.running();
     let mut command = env.command(["enable", "conflict-a", "--progress", "off"]);
     command.env("RUNTIME_MODULE_FAULT", "activator.switch:before:stop");
@@ -238,16 +240,18 @@ fn rollback_waits_for_a_change_before_it_asks_what_was_before_it() {
 #[test]
 fn whoever_dies_on_the_way_back_is_told_of() {
     let env = TestEnv::new();
-    faulty(&env, "activator.switch:after", &["enable", "inline"]).ends_with(8);
-    faulty(&env, "activator.return:after", &["recover"])
+    env.faulty("activator.switch:after", &["enable", "inline"])
+        .ends_with(8);
+    env.faulty("activator.return:after", &["recover"])
         .ends_with(8)
         .golden("activator-died-recovering");
     // Whoever dies before it has begun leaves the machine as it was: between two systems.
-    faulty(&env, "activator.lock:after", &["recover"]).ends_with(8);
+    env.faulty("activator.lock:after", &["recover"])
+        .ends_with(8);
     // It is over, and only that was not told.
-    faulty(&env, "activator.history:before", &["recover"])
+    env.faulty("activator.history:before", &["recover"])
         .ends_with(1)
         .golden("activator-died-untold");
     assert!(env.state()["pending"].is_null());
-    quiet(&env, &["enable", "hello"]).ok();
+    env.quiet(&["enable", "hello"]).ok();
 }

@@ -189,6 +189,18 @@ impl TestEnv {
         self.start_running(self.command(arguments)).end()
     }
 
+    /// The same without a word of progress.
+    pub fn quiet(&self, arguments: &[&str]) -> Ran {
+        self.run(&[arguments, &["--progress", "off"]].concat())
+    }
+
+    /// The same with a fault on its way.
+    pub fn faulty(&self, fault: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments.iter().chain(&["--progress", "off"]));
+        command.env("RUNTIME_MODULE_FAULT", fault);
+        self.start_running(command).end()
+    }
+
     /// Runs it, and reads the one document on stdout.
     pub fn json(&self, arguments: &[&str]) -> Value {
         self.run(&[arguments, &["--json"]].concat()).ok().json()

@@ -289,6 +289,13 @@ fn an_ordinary_user_evaluates_and_builds_through_roots_daemon() {
             .env("RUNTIME_MODULE_STORE", &daemon.url);
         env.start_running(command).end()
     };
+    // Below a home that only its owner may enter lies nothing that nobody could start.
+    if [126, 127].contains(&run(&["--version"]).code) {
+        return skip(
+            test,
+            "nobody can reach the program and its libnix where they lie",
+        );
+    }
     let flake = env.flake();
     run(&["apply", "--flake", &flake, "--host", "box"]).ok();
     let outputs = env.outputs();

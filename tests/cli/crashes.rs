@@ -16,10 +16,9 @@ fn at_every_step(mut wrong: impl FnMut(&mut Lab, &[String], &str) -> bool) {
         for side in ["before", "after"] {
             let place = format!("{}:{side}", point.name);
             let scenarios = lab.scenarios(&point.name);
-            if !scenarios
-                .iter()
-                .any(|scenario| wrong(&mut lab, scenario, &place))
-            {
+            // An evaluator that has answered is ended, and on a busy machine seldom comes to say so: again, then.
+            let mut again = scenarios.iter().cycle().take(3 * scenarios.len());
+            if !again.any(|scenario| wrong(&mut lab, scenario, &place)) {
                 never.push(place);
             }
         }

@@ -3,16 +3,18 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-nixos build check unit bench soak format docs clean
 
-help: ## Says what there is.
+help: ## Lists the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Installs what is missing, builds, and shows the main job on a small system of our own.
+demo: ## Installs what is missing, builds the program, and shows it at work on a small system.
+	@scripts/announce demo
 	@scripts/packages build fixture
 	@scripts/libnix
-	@cargo build --release --quiet
+	@scripts/compile build --release
 	@scripts/demo
 
-test: ## Installs what is missing, builds, and runs every test.
+test: ## Installs what is missing, builds the program, and runs every test.
+	@scripts/announce test
 	@scripts/test
 
 test-nixos: ## Evaluates the flake and all pairs of built-in modules on the nixpkgs that RUNTIME_MODULE_NIXPKGS names.
@@ -24,7 +26,7 @@ test-nixos: ## Evaluates the flake and all pairs of built-in modules on the nixp
 build: ## Builds the program.
 	@scripts/packages build
 	@scripts/libnix
-	cargo build --release
+	@scripts/compile build --release
 
 check: ## Formatting, lints, docs, the doors of ARCHITECTURE.md, and the Nix files.
 	@scripts/check

@@ -10,7 +10,9 @@ use anyhow::Result;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::choice::{Elevate, OnFailedUnits};
+use crate::duration;
 use crate::locations::Locations;
+use crate::percent;
 use crate::record::{Pin, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
@@ -122,7 +124,7 @@ impl Baked {
     /// Whether it was baked from this very source, for this host.
     pub fn is_of(&self, pin: &Pin) -> bool {
         // Nix and we may escape the same reference in two ways.
-        let same = |flake: &BakedFlake| decoded(&flake.url) == decoded(&pin.locked);
+        let same = |flake: &BakedFlake| percent::decode(&flake.url) == percent::decode(&pin.locked);
         self.host == pin.host && self.flake.as_ref().is_some_and(same)
     }
 
@@ -148,55 +150,14 @@ impl Baked {
     }
 }
 
-/// A time as the schema has it: a whole number, and `s`, `m` or `h`.
+/// Reads the option `confirm`.
 fn confirmation<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else {
         return Ok(None);
     };
-    let seconds = || {
-        let number = text.strip_suffix(['s', 'm', 'h'])?;
-        let plain = (1..=4).contains(&number.len())
-            && number.bytes().all(|byte| byte.is_ascii_digit())
-            && !number.starts_with('0');
-        let number: u64 = number.parse().ok().filter(|_| plain)?;
-        let unit = match text.as_bytes().last()? {
-            b's' => 1,
-            b'm' => 60,
-            _ => 3600,
-        };
-        Some(number * unit)
-    };
-    let wrong = || {
-        de::Error::custom(format!(
-            "confirm is {text:?}, and not a time such as \"60s\""
-        ))
-    };
-    seconds()
-        .map(Duration::from_secs)
+    duration::parse_positive(&text)
         .map(Some)
-        .ok_or_else(wrong)
-}
-
-/// A reference with its percent escapes undone.
-fn decoded(reference: &str) -> String {
-    let mut parts = reference.split('%');
-    let mut text = parts.next().unwrap_or_default().to_string();
-    for part in parts {
-        let byte = part
-            .get(..2)
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match byte.filter(u8::is_ascii) {
-            Some(byte) => {
-                text.push(char::from(byte));
-                text.push_str(&part[2..]);
-            }
-            None => {
-                text.push('%');
-                text.push_str(part);
-            }
-        }
-    }
-    text
+        .map_err(|why| de::Error::custom(format!("confirm is {text:?}: {why}")))
 }
 
 #[cfg(test)]

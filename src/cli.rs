@@ -5,12 +5,14 @@ mod check;
 mod complete;
 mod values;
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::choice::{Allow, Elevate, OnFailedUnits, ProgressStyle};
+use crate::duration;
 
 pub use bench::{
     Bench, BenchCompare, BenchDiff, BenchOptions, BenchOverrides, BenchToggle, Measuring,
@@ -21,11 +23,15 @@ pub use complete::{COMPLETE, complete};
 use complete::{
     flakes, hosts, inputs, modules, modules_off, modules_on, past, paths, specialisations, stores,
 };
-use values::time;
 
 /// Turn parts of a NixOS configuration on and off on a running machine
 #[derive(Debug, Parser)]
-#[command(name = "runtime-module", version = crate::VERSION, disable_help_subcommand = true)]
+#[command(
+    name = "runtime-module",
+    version = crate::VERSION,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -58,6 +64,10 @@ pub struct Global {
     /// Print more; may be given up to three times
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+
+    /// Print the time of each phase, counters and memory
+    #[arg(long, global = true)]
+    pub timings: bool,
 
     /// Use this flake in place of the one that the running system was built from
     #[arg(long, global = true, value_name = "REF", add = flakes())]
@@ -159,8 +169,10 @@ pub struct Environment {
     pub nix_path: Option<String>,
     /// `SUDO_UID`: who called sudo.
     pub sudo_uid: Option<u32>,
-    /// Whether the terminal can do nothing but lines (`TERM=dumb`).
+    /// Whether the cursor of the terminal cannot move: `TERM` is unset or `dumb`.
     pub dumb_terminal: bool,
+    /// Whether the terminal shows more than ASCII.
+    pub unicode: bool,
     /// `RUNTIME_MODULE_FAULT`: what is to go wrong, in tests.
     pub fault: Option<String>,
     /// Whether the collector's heap is chosen by `GC_INITIAL_HEAP_SIZE`.
@@ -189,7 +201,8 @@ impl Environment {
             no_color: variable("NO_COLOR").is_some(),
             nix_path: variable("NIX_PATH").and_then(|path| path.into_string().ok()),
             sudo_uid: variable("SUDO_UID").and_then(|uid| uid.to_str()?.parse().ok()),
-            dumb_terminal: variable("TERM").is_some_and(|term| term == "dumb"),
+            dumb_terminal: variable("TERM").is_none_or(|term| term == "dumb"),
+            unicode: is_utf8(&variable) && !has_own_font(variable("TERM").as_deref()),
             fault: variable("RUNTIME_MODULE_FAULT").and_then(|fault| fault.into_string().ok()),
             heap_chosen: variable("GC_INITIAL_HEAP_SIZE").is_some(),
             collector: COLLECTOR
@@ -198,6 +211,21 @@ impl Environment {
                 .collect(),
         }
     }
+}
+
+/// Whether the locale is one of UTF-8, by POSIX's order of precedence.
+fn is_utf8(variable: &impl Fn(&'static str) -> Option<OsString>) -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .into_iter()
+        .find_map(variable);
+    let locale = locale.unwrap_or_default().to_string_lossy().to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+/// Whether the terminal is the Linux console or an emulated VT, whose fonts have no characters for bars and spinners.
+fn has_own_font(term: Option<&OsStr>) -> bool {
+    let term = term.unwrap_or_default().to_string_lossy();
+    term.starts_with("linux") || term.starts_with("vt")
 }
 
 /// Reads the command line and the environment.
@@ -348,7 +376,7 @@ pub struct Run {
     pub ask: bool,
     /// Return to the previous system after this time, unless `runtime-module confirm` comes first; 0 for never, whatever
     /// the configuration says
-    #[arg(long, value_name = "DURATION", value_parser = time)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub confirm: Option<Duration>,
     /// What to do if units fail because of the change [default: what the configuration says, or rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
@@ -364,7 +392,7 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Patience {
     /// Wait so long for a change that is under way, in place of refusing at once
-    #[arg(long, value_name = "DURATION", value_parser = time, default_value = "0", hide_default_value = true)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0", hide_default_value = true)]
     pub wait: Duration,
 }
 

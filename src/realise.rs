@@ -1,6 +1,7 @@
 //! The stage that realises: from derivations to their outputs in the store.
 
 mod failures;
+mod order;
 
 use anyhow::Result;
 
@@ -11,6 +12,7 @@ use crate::libnix::{BuildResult, Libnix, Missing, interruptible};
 use crate::progress::Reporter;
 use crate::timings::Phase;
 use failures::{build_failure, nix_failure};
+pub use order::{BuildOrder, build_order};
 
 /// What the store has after this stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

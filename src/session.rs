@@ -58,6 +58,7 @@ impl Session {
             build_logs: global.print_build_logs,
             verbosity: 1 + global.verbose,
             colour: !environment.no_color,
+            unicode: environment.unicode,
         };
         let interrupts = Interrupts::listen()?;
         let reporter = Reporter::start(style)?;

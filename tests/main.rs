@@ -37,6 +37,7 @@ mod cli {
     mod screens;
     mod sources;
     mod stores;
+    mod terminals;
     mod traced;
     mod transactions;
     mod ways_back;

@@ -166,13 +166,13 @@ in
     };
 
     confirm = mkOption {
-      type = types.nullOr (types.strMatching "[1-9][0-9]{0,3}[smh]");
+      type = types.nullOr (types.strMatching "([1-9][0-9]{0,7}(ms|s|m|h))+");
       default = null;
       example = "60s";
       description = ''
-        How long the previous system waits for `runtime-module confirm` after each change before it comes back by itself:
-        seconds, minutes or hours. For machines that are reached over the network that a module may break. Where it is
-        null, a change is confirmed by its success.
+        How long each change waits for `runtime-module confirm` before the program rolls it back, such as `60s` or
+        `1h30m`. Meant for machines that you reach over a network that a module may break. If it is null, changes
+        need no confirmation.
       '';
     };
 

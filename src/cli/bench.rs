@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::complete::{flakes, modules};
 use crate::benchmarks::Preset;
+use crate::duration::parse_positive;
 
 /// What to measure.
 #[derive(Clone, Debug, Subcommand)]
@@ -34,7 +35,7 @@ pub struct Measuring {
     pub runs: u64,
 
     /// Measure as often as fits into this time, such as 90s or 5m; warm-up and all
-    #[arg(long, value_name = "TIME", value_parser = budget, conflicts_with = "runs")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive, conflicts_with = "runs")]
     pub budget: Option<Duration>,
 
     /// Rounds before those that count
@@ -175,19 +176,4 @@ pub struct BenchDiff {
     /// Another one, of the same benchmark
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
-}
-
-/// `90`, `90s`, `5m`, `1h`.
-fn budget(text: &str) -> Result<Duration, String> {
-    let (number, unit) = match text.char_indices().next_back() {
-        Some((at, 's')) => (&text[..at], 1.0),
-        Some((at, 'm')) => (&text[..at], 60.0),
-        Some((at, 'h')) => (&text[..at], 3600.0),
-        _ => (text, 1.0),
-    };
-    let seconds = number.parse::<f64>().ok().map(|number| number * unit);
-    seconds
-        .filter(|seconds| (0.0..1e7).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| "a time is a number of seconds, or one with s, m or h behind it".into())
 }

@@ -1,11 +1,13 @@
 //! The command line of `check`. No logic.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::complete::modules;
-use super::values::{percent, seconds, shard, size};
+use super::values::{percent, shard, size};
+use crate::duration::parse_positive;
 
 /// What `check` takes.
 #[derive(Clone, Debug, Args)]
@@ -25,9 +27,9 @@ pub struct Check {
     /// Memory that one evaluation may have of its own, such as 1500M or 2G
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_memory: Option<u64>,
-    /// Seconds that one evaluation may take
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub timeout: Option<f64>,
+    /// Time that one evaluation may take, such as 30s
+    #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
+    pub timeout: Option<Duration>,
     /// Check the Ith of N parts, for N machines
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub shard: Option<(usize, usize)>,

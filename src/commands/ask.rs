@@ -41,14 +41,20 @@ pub fn ask(
         .into())
 }
 
-/// Asks on the terminal itself: stdin may be anything.
-fn question(purpose: &str, text: &str) -> Result<String> {
+/// Opens the terminal itself, since stdin may be anything. Called before any work as well, so that `--ask` is refused at
+/// once if nobody can answer.
+pub fn terminal() -> Result<File> {
     let terminal = File::options().read(true).write(true).open("/dev/tty");
-    let mut terminal = terminal.map_err(|_| {
+    terminal.map_err(|_| {
         Failure::Usage
             .error("--ask: there is no terminal to ask on")
             .hint("run it on a terminal, or without --ask")
-    })?;
+            .into()
+    })
+}
+
+fn question(purpose: &str, text: &str) -> Result<String> {
+    let mut terminal = terminal()?;
     let text: String = text.lines().map(|line| neutral(line) + "\n").collect();
     let text = for_stderr(&format!("{text}{}? [y/N] ", neutral(purpose)));
     write!(terminal, "{text}").context("ask on the terminal")?;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::ask::ask;
+use super::ask::{ask, terminal};
 use super::reach::{Reached, reach};
 use super::report::{self, Report};
 use super::request::{activator, patiently, request};
@@ -24,8 +24,12 @@ pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
 }
 
 fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
+    if run.ask {
+        terminal()?;
+    }
     patiently(session, run.patience);
     let mut situation = Situation::read(&session.locations)?;
+    prefetch::check_names(session, &situation, &run.prefetch)?;
     let unended = ended(&situation, wish);
     if !run.dry_run {
         unended.clone()?;

@@ -19,6 +19,7 @@ mod report;
 mod request;
 mod shell;
 mod status;
+mod times;
 
 use std::io::Write as _;
 

@@ -52,6 +52,22 @@ fn ready(session: &Session) -> Result<&'static str> {
     })
 }
 
+/// Refuses names that no module has, before any work.
+pub fn check_names(session: &Session, situation: &Situation, names: &[String]) -> Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let wish = Wish::Enable(names.to_vec());
+    decide(
+        &wish,
+        situation,
+        &session.global,
+        &Run::default(),
+        &session.here,
+    )
+    .map(drop)
+}
+
 /// The same when the change itself is done and told: what fails here fails nothing of that.
 pub fn afterwards(session: &Session, names: &[String]) {
     for name in names {

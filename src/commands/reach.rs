@@ -20,7 +20,7 @@ use crate::evaluation::{
 use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing, Store, interruptible};
 use crate::plan::{Beside, Goal, Past, Plan, Situation, Source, pinned};
-use crate::realise::{query, realise};
+use crate::realise::{BuildOrder, build_order, query, realise};
 use crate::record::{ExtraModule, Pin, SystemFile};
 use crate::session::evaluation_settings;
 use crate::timings::{Phase, time_of};
@@ -39,6 +39,8 @@ pub struct Reached {
     pub evaluated: Option<Evaluated>,
     /// What was or would be built and fetched.
     pub missing: Missing,
+    /// The builds in the order in which they are shown; only in a dry run.
+    pub order: BuildOrder,
     /// What speaks against it; only in a dry run.
     pub preflight: Option<Preflight>,
     /// The cache's part in it; none where nothing had to be evaluated.
@@ -181,6 +183,10 @@ impl Work<'_> {
         let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
         let dry_run = self.run.dry_run;
         let preflight = dry_run.then(|| self.preflight(&toplevel.out, &evaluated, &missing));
+        let order = match dry_run {
+            true => build_order(&self.libnix.store, &toplevel.drv, &missing.build),
+            false => BuildOrder::default(),
+        };
         Ok(Reached {
             toplevel: toplevel.out,
             drv: Some(toplevel.drv),
@@ -189,6 +195,7 @@ impl Work<'_> {
             preflight,
             evaluated: Some(evaluated),
             missing,
+            order,
             recall: Some(recall),
             keeper: self.libnix,
         })
@@ -395,6 +402,7 @@ fn known(session: &Session, plan: &Plan, run: &Run, past: &Past) -> Result<Reach
         pin: past.pin.clone(),
         evaluated: None,
         missing: Missing::default(),
+        order: BuildOrder::default(),
         preflight,
         recall: None,
         keeper: libnix,

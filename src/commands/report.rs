@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Session;
 use super::reach::{Preflight, Reached};
 use super::recall::Recalled;
+use super::times::Times;
 use crate::activation::Activated;
 use crate::choice::ProgressStyle;
 use crate::clock::now;
@@ -16,8 +17,9 @@ use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;
 use crate::libnix::Missing;
 use crate::plan::{Plan, Situation, Wish};
-use crate::progress::{bytes, duration, for_stderr, for_stdout, grouped, store_name};
-use crate::timings::{Counters, Phase, Phases, time_of};
+use crate::progress::{bytes, duration, for_stderr, for_stdout, store_name};
+use crate::realise::BuildOrder;
+use crate::timings::{Counters, Phases};
 
 /// Names of builds and fetches that a person is shown.
 const SHOWN: usize = 10;
@@ -47,6 +49,9 @@ pub struct Report {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<MissingReport>,
+    /// The builds in the order in which a person is shown them.
+    #[serde(skip)]
+    order: BuildOrder,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
     /// What speaks against it, and what will take no effect; only in a dry run.
@@ -83,12 +88,13 @@ pub enum Change {
     Failed,
 }
 
+/// The outputs that have to be built or fetched.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MissingReport {
-    build: Vec<String>,
+pub(super) struct MissingReport {
+    pub(super) build: Vec<String>,
     fetch: Vec<String>,
-    download_bytes: u64,
+    pub(super) download_bytes: u64,
     unpacked_bytes: u64,
 }
 
@@ -129,6 +135,7 @@ impl Report {
             base: None,
             warnings: Vec::new(),
             missing: None,
+            order: BuildOrder::default(),
             facts: None,
             preflight: None,
             activation: None,
@@ -163,6 +170,7 @@ impl Report {
             base: goal.base.clone(),
             warnings: evaluated.map(|e| e.warnings.clone()).unwrap_or_default(),
             missing: Some(MissingReport::from(&goal.missing)),
+            order: goal.order.clone(),
             facts: evaluated.map(|e| e.facts.clone()),
             preflight: goal.preflight.clone(),
             counters: evaluated
@@ -210,23 +218,45 @@ impl Report {
         let written = if session.global.json {
             write!(out, "{}", super::document(&self)?)
         } else {
-            // The events told each phase's time; whoever reads them takes each line for one.
-            match session.global.progress {
-                ProgressStyle::Off | ProgressStyle::Events => {}
-                _ => self.timings(),
-            }
             if let Some(activation) = &self.activation {
                 note(&activation.warnings);
             }
             write!(out, "{}", for_stdout(&neutral_lines(&self.human())))
         };
         written.map_err(super::untold)?;
+        if !session.global.json {
+            self.print_times(session);
+        }
         match self.error {
             // A document was printed, and the error is in it.
             Some(error) if session.global.json => Err(anyhow::Error::from(error).context(Printed)),
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
+    }
+
+    /// Prints the times on stderr. Events carry them already, and a reader of events expects nothing else.
+    fn print_times(&self, session: &Session) {
+        let Some(phases) = &self.phases else { return };
+        if matches!(
+            session.global.progress,
+            ProgressStyle::Off | ProgressStyle::Events
+        ) {
+            return;
+        }
+        let times = Times {
+            phases,
+            cache: self.cache.as_ref(),
+            counters: self.counters.as_ref(),
+            missing: self.missing.as_ref(),
+        };
+        let text = if session.global.timings || session.global.verbose > 0 {
+            times.table()
+        } else {
+            times.line()
+        };
+        // A closed stderr has no reader.
+        let _ = write!(std::io::stderr(), "{}", for_stderr(&text));
     }
 
     fn human(&self) -> String {
@@ -309,7 +339,11 @@ impl Report {
             text += &format!("system: {toplevel}\n");
         }
         if let Some(missing) = &self.missing {
-            text += &names("to build", &missing.build, "");
+            text += &names("to build", &self.order.builds, "");
+            text += &match self.order.sources.len() {
+                0 => String::new(),
+                n => format!("sources and patches to get: {n}\n"),
+            };
             let size = format!(
                 " ({} to download, {} unpacked)",
                 bytes(missing.download_bytes),
@@ -321,58 +355,6 @@ impl Report {
             }
         }
         text + &self.objections()
-    }
-
-    /// Where the time went: a line a phase.
-    fn timings(&self) {
-        let Some(phases) = &self.phases else { return };
-        let mut err = std::io::stderr().lock();
-        let mut row = |name: &str, time: &str, what: &str| {
-            let line = format!("  {name:9}{time:>9}   {what}");
-            let _ = writeln!(err, "{}", for_stderr(line.trim_end()));
-        };
-        let spoken = |ms: f64| duration(time_of(ms));
-        for phase in Phase::ALL {
-            if let Some(cache) = self
-                .cache
-                .as_ref()
-                .filter(|cache| cache.hit && phase == Phase::Evaluate)
-            {
-                row(
-                    phase.name(),
-                    &spoken(cache.milliseconds),
-                    &format!("from the cache; {}", cache.why),
-                );
-            }
-            if let Some(ms) = phases.get(phase) {
-                let about = self.about(phase);
-                let mut lines = about.lines();
-                row(phase.name(), &spoken(ms), lines.next().unwrap_or_default());
-                lines.for_each(|line| row("", "", line));
-            }
-        }
-        if let Some(total) = phases.total() {
-            row("total", &spoken(total), "");
-        }
-    }
-
-    /// What there is to say of a phase beside its time; lines that fit a terminal of 80 columns.
-    fn about(&self, phase: Phase) -> String {
-        let missing = self.missing.as_ref();
-        match phase {
-            Phase::Evaluate => {
-                let counted = self.counters.as_ref().map(counters).unwrap_or_default();
-                match &self.cache {
-                    Some(cache) => format!("{counted}\nnot from the cache: {}", cache.why),
-                    None => counted,
-                }
-            }
-            Phase::Build => {
-                missing.map_or_else(String::new, |m| format!("{} built", m.build.len()))
-            }
-            Phase::Fetch => missing.map_or_else(String::new, |m| bytes(m.download_bytes)),
-            Phase::Lock | Phase::Query | Phase::Activate => String::new(),
-        }
     }
 }
 
@@ -417,22 +399,6 @@ fn names(what: &str, paths: &[String], size: &str) -> String {
         text += &format!("  and {} more\n", paths.len() - SHOWN);
     }
     text
-}
-
-fn counters(counters: &Counters) -> String {
-    let collections = match counters.collections {
-        0 => "no collection".to_string(),
-        1 => "1 collection".to_string(),
-        n => format!("{n} collections"),
-    };
-    format!(
-        "{} files, {} thunks, {} calls\n{} allocated, {collections}, peak {}",
-        grouped(counters.files),
-        grouped(counters.thunks),
-        grouped(counters.function_calls),
-        bytes(counters.allocated_bytes),
-        bytes(counters.peak_bytes)
-    )
 }
 
 #[cfg(test)]

@@ -32,10 +32,7 @@ pub use explain::{error as explain_error, unknown_modules};
 pub use heap::{Memory, available};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
 pub use opened::Opened;
-pub use pin::{
-    Host, REMOTE_BUILDERS, ToPin, directory, lock_inputs, lock_text, percent_encode, pin,
-    revision_of,
-};
+pub use pin::{Host, REMOTE_BUILDERS, ToPin, directory, lock_inputs, lock_text, pin, revision_of};
 
 /// What the evaluator is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]

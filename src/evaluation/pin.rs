@@ -10,6 +10,7 @@ use super::explain::at;
 use super::fetching;
 use crate::error::{Failure, one_line};
 use crate::libnix::{Libnix, LockedFlake, NixError, Store};
+use crate::percent;
 use crate::record::{Pin, PinnedInput};
 
 /// What cannot be said in a `path:` reference, and is seen by the flake as attributes of `self`.
@@ -208,9 +209,9 @@ fn in_store(source: &str, directory: &str, attributes: &Value, with_revision: bo
         ("revCount", revision("revCount")),
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some(format!("{name}={}", percent_encode(&value?))))
+    .filter_map(|(name, value)| Some(format!("{name}={}", percent::encode(&value?))))
     .collect();
-    format!("path:{}?{}", percent_encode(source), query.join("&"))
+    format!("path:{}?{}", percent::encode(source), query.join("&"))
 }
 
 /// Inputs that must be named to be locked the same way again: those that were fetched because the flake's own lock does not
@@ -227,18 +228,6 @@ pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
                 locked: in_store(&input.source, &input.directory, &attributes, true),
                 source: input.source.clone(),
             })
-        })
-        .collect()
-}
-
-/// Everything but what a path or query may hold as it is.
-pub fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
         })
         .collect()
 }

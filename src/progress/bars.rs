@@ -1,5 +1,6 @@
 //! Bars on a terminal. The only file that knows indicatif.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ const COLUMNS: usize = 80;
 /// Bars on stderr.
 pub(super) struct Bars {
     screen: MultiProgress,
-    colour: bool,
+    style: Style,
     phases: BTreeMap<Phase, ProgressBar>,
     running: Vec<ProgressBar>,
     bench: Option<ProgressBar>,
@@ -35,7 +36,7 @@ impl Bars {
         screen.set_move_cursor(false);
         Self {
             screen,
-            colour: style.colour,
+            style,
             phases: BTreeMap::new(),
             running: Vec::new(),
             bench: None,
@@ -56,8 +57,8 @@ impl Bars {
             bar.set_prefix(round.what);
             bar
         });
-        let message = round_message(round);
-        bar.set_style(known(self.colour, columns(), measure_text_width(&message)));
+        let message = round_message(round, self.style);
+        bar.set_style(known(self.style, columns(), measure_text_width(&message)));
         bar.set_position((round.share * STEPS as f64) as u64);
         bar.set_message(message);
         bar.tick();
@@ -65,13 +66,13 @@ impl Bars {
 
     /// A line for a phase: how far it is, and in what.
     fn phase_bar(&mut self, phase: Phase) -> ProgressBar {
-        let colour = self.colour;
+        let style = self.style;
         let before_running = self.phases.len();
         self.phases
             .entry(phase)
             .or_insert_with(|| {
                 let bar = self.screen.insert(before_running, ProgressBar::new(STEPS));
-                bar.set_style(unknown(colour));
+                bar.set_style(unknown(style));
                 bar.set_prefix(phase.name());
                 bar
             })
@@ -84,7 +85,7 @@ impl Bars {
     }
 
     fn paint(&self, style: console::Style, text: &str) -> String {
-        if self.colour {
+        if self.style.colour {
             style
                 .for_stderr()
                 .force_styling(true)
@@ -105,7 +106,7 @@ impl Bars {
         let mut texts: Vec<String> = all
             .iter()
             .take(SHOWN)
-            .map(|one| running_line(one, now))
+            .map(|one| running_line(one, now, self.style))
             .collect();
         if all.len() > SHOWN {
             texts.push(format!("and {} more", all.len() - SHOWN));
@@ -170,10 +171,10 @@ impl Renderer for Bars {
             let message = phase_message(phase, model, elapsed);
             match model.share(now) {
                 Some(share) => {
-                    bar.set_style(known(self.colour, columns(), measure_text_width(&message)));
+                    bar.set_style(known(self.style, columns(), measure_text_width(&message)));
                     bar.set_position((share * STEPS as f64) as u64);
                 }
-                None => bar.set_style(unknown(self.colour)),
+                None => bar.set_style(unknown(self.style)),
             }
             bar.set_message(message);
             bar.tick();
@@ -209,23 +210,27 @@ fn template(text: &str) -> ProgressStyle {
 }
 
 /// A phase whose end is not known.
-fn unknown(colour: bool) -> ProgressStyle {
-    let style = if colour {
+fn unknown(style: Style) -> ProgressStyle {
+    let text = if style.colour {
         "{prefix:9} {spinner:.cyan} {wide_msg}"
     } else {
         "{prefix:9} {spinner} {wide_msg}"
     };
-    template(style).tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+    template(text).tick_chars(if style.unicode {
+        "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ "
+    } else {
+        "-\\|/ "
+    })
 }
 
 /// A phase whose end is known: the bar takes what the words leave, up to a third of the line.
-fn known(colour: bool, columns: usize, words: usize) -> ProgressStyle {
+fn known(style: Style, columns: usize, words: usize) -> ProgressStyle {
     let room = columns.saturating_sub(words + 16);
     let width = room.min(columns / 3);
     if width < 4 {
         return template("{prefix:9} {percent:>3} %  {wide_msg}");
     }
-    let bar = if colour {
+    let bar = if style.colour {
         format!("{{bar:{width}.cyan/dim}}")
     } else {
         format!("{{bar:{width}}}")
@@ -233,7 +238,12 @@ fn known(colour: bool, columns: usize, words: usize) -> ProgressStyle {
     template(&format!(
         "{{prefix:9}} {bar} {{percent:>3}} %  {{wide_msg}}"
     ))
-    .progress_chars("━╸─")
+    .progress_chars(if style.unicode { "━╸─" } else { "=>-" })
+}
+
+/// A name in at most so many columns.
+fn shortened(name: &str, columns: usize, style: Style) -> Cow<'_, str> {
+    truncate_str(name, columns, if style.unicode { "…" } else { "..." })
 }
 
 fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
@@ -273,18 +283,18 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
 }
 
 /// The time left first: a name may be too long for the line.
-fn round_message(round: &Round) -> String {
+fn round_message(round: &Round, style: Style) -> String {
     let left = round
         .left
         .map_or_else(String::new, |left| format!("{} left, ", duration(left)));
-    format!("{left}{}", truncate_str(&round.name, 40, "…"))
+    format!("{left}{}", shortened(&round.name, 40, style))
 }
 
-fn running_line(running: &Running, now: Duration) -> String {
-    let name = truncate_str(&running.name, 30, "…");
+fn running_line(running: &Running, now: Duration, style: Style) -> String {
+    let name = shortened(&running.name, 30, style);
     let time = duration(now.saturating_sub(running.since));
     let mut text = match &running.machine {
-        Some(machine) => format!("{name} on {}  {time}", truncate_str(machine, 30, "…")),
+        Some(machine) => format!("{name} on {}  {time}", shortened(machine, 30, style)),
         None => format!("{name}  {time}"),
     };
     if !running.state.is_empty() {
@@ -300,10 +310,18 @@ fn running_line(running: &Running, now: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Kind;
     use super::*;
 
     #[test]
     fn what_runs_is_one_line_with_its_last_words() {
+        let style = Style {
+            kind: Kind::Bars,
+            build_logs: false,
+            verbosity: 1,
+            colour: false,
+            unicode: true,
+        };
         let mut running = Running {
             name: "hello".into(),
             machine: None,
@@ -313,12 +331,12 @@ mod tests {
             bytes: (0, 0),
         };
         assert_eq!(
-            running_line(&running, Duration::from_secs(3)),
+            running_line(&running, Duration::from_secs(3), style),
             "hello  2.0 s  buildPhase  cc main.c"
         );
         running.machine = Some("builder".into());
         assert_eq!(
-            running_line(&running, Duration::from_secs(3)),
+            running_line(&running, Duration::from_secs(3), style),
             "hello on builder  2.0 s  buildPhase  cc main.c"
         );
     }

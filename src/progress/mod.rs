@@ -76,6 +76,8 @@ pub struct Style {
     pub verbosity: u8,
     /// Whether there may be colours.
     pub colour: bool,
+    /// Whether bars and spinners may have characters beyond ASCII.
+    pub unicode: bool,
 }
 
 /// The kind of output.
@@ -95,6 +97,8 @@ impl Kind {
     /// Decides by what was asked for and what stderr is.
     pub fn decide(asked: ProgressStyle, json: bool, dumb_terminal: bool) -> Self {
         match asked {
+            // Bars need a cursor that moves, even if they were asked for.
+            ProgressStyle::Bars if dumb_terminal => Self::Lines,
             ProgressStyle::Bars => Self::Bars,
             ProgressStyle::Plain => Self::Lines,
             ProgressStyle::Events => Self::Events,

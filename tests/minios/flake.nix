@@ -25,6 +25,7 @@
         box = ./hosts/box.nix;
         box-list = ./hosts/box-list.nix;
         bare = ./hosts/bare.nix;
+        demo = ./hosts/demo.nix;
         other-kernel = ./hosts/other-kernel.nix;
         published = ./hosts/published.nix;
         spec = ./hosts/spec.nix;

@@ -1,17 +1,16 @@
-//! What `check` says to machines: JUnit's XML, GitHub's annotations, SARIF.
+//! Results of `check` for other programs: GitHub's annotations and SARIF.
 
 use std::fmt::Write as _;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::checking::{Row, Status, Summary};
-use crate::error::neutral;
-use crate::evaluation::percent_encode;
+use crate::checking::{Row, Status};
 use crate::libnix::Position;
+use crate::percent;
 
-/// What is wrong with a row, whole.
-fn whole(row: &Row) -> Option<String> {
+/// Everything that is wrong with a row: the error with details and hints, then the regressions.
+pub(super) fn whole(row: &Row) -> Option<String> {
     let error = row.error.as_ref().map(|error| {
         let hints = error.hints.iter().map(|hint| format!("hint: {hint}"));
         let lines = std::iter::once(error.message.clone())
@@ -44,72 +43,6 @@ fn places(row: &Row) -> Vec<(String, u32, u32)> {
         None if row.named.is_empty() => declared().collect(),
         None => row.named.iter().map(at).collect(),
     }
-}
-
-/// JUnit: a suite a host, a case each thing that was checked.
-pub(super) fn junit(rows: &[Row], summary: &Summary) -> String {
-    let seconds = |milliseconds: f64| format!("{:.3}", milliseconds / 1e3);
-    let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
-        text,
-        "<testsuites name=\"runtime-module check\" tests=\"{}\" failures=\"{}\" time=\"{}\">",
-        summary.checked,
-        summary.failed,
-        seconds(summary.milliseconds)
-    );
-    for host in rows.chunk_by(|a, b| a.host == b.host) {
-        let failures = host.iter().filter(|row| row.is_bad()).count();
-        let name = xml(host.first().map_or("", |row| row.host.as_str()));
-        let _ = writeln!(
-            text,
-            "  <testsuite name=\"{name}\" tests=\"{}\" failures=\"{failures}\">",
-            host.len()
-        );
-        for row in host {
-            let case = format!(
-                "classname=\"{name}\" name=\"{}\" time=\"{}\"",
-                xml(&row.subject()),
-                seconds(row.milliseconds)
-            );
-            let mut inside = Vec::new();
-            if let Some(why) = whole(row) {
-                let kind = if row.status == Status::Ok {
-                    "regression"
-                } else {
-                    row.status.word()
-                };
-                let first = xml(why.lines().next().unwrap_or_default());
-                inside.push(format!(
-                    "<failure type=\"{kind}\" message=\"{first}\">{}</failure>",
-                    xml(&why)
-                ));
-            }
-            if !row.notes.is_empty() {
-                let notes = xml(&row.notes.join("\n"));
-                inside.push(format!("<system-out>{notes}</system-out>"));
-            }
-            if inside.is_empty() {
-                let _ = writeln!(text, "    <testcase {case}/>");
-            } else {
-                let inside = inside.join("\n      ");
-                let _ = writeln!(
-                    text,
-                    "    <testcase {case}>\n      {inside}\n    </testcase>"
-                );
-            }
-        }
-        text += "  </testsuite>\n";
-    }
-    text + "</testsuites>\n"
-}
-
-/// Text inside of XML. Control characters cannot be in it, not even escaped.
-fn xml(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(neutral).collect();
-    let text = lines.join("\n").replace('&', "&amp;").replace('<', "&lt;");
-    text.replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\n', "&#10;")
 }
 
 /// GitHub's workflow commands: an annotation at each place.
@@ -146,7 +79,7 @@ pub(super) fn sarif(rows: &[Row], top: &str) -> Result<String> {
     let result = |row: &Row| -> Option<Value> {
         let mut places: Vec<(String, u32, u32)> = places(row)
             .into_iter()
-            .map(|(file, line, column)| (percent_encode(&file), line, column))
+            .map(|(file, line, column)| (percent::encode(&file), line, column))
             .collect();
         if places.is_empty() {
             places.push((top.into(), 1, 1));

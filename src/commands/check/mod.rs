@@ -1,6 +1,7 @@
 //! `check`: every module of a host, or of all hosts, alone and together, down to the toplevel's derivation.
 
 mod formats;
+mod junit;
 mod people;
 mod since;
 
@@ -17,9 +18,10 @@ use crate::checking::{
 use crate::cli::{Check, CheckCombinations, CheckFormat};
 use crate::error::{Failure, describe};
 use crate::evaluation::{
-    FlakeSource, ModuleRequest, Request, Target, available, directory, evaluate, percent_encode,
+    FlakeSource, ModuleRequest, Request, Target, available, directory, evaluate,
 };
 use crate::libnix::{Event, Libnix};
+use crate::percent;
 use crate::plan::Situation;
 use crate::progress::{Round, for_stdout};
 use crate::realise::{query, realise};
@@ -120,7 +122,7 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
         }),
         limits: Limits {
             workers,
-            seconds: args.timeout,
+            seconds: args.timeout.map(|limit| limit.as_secs_f64()),
             bytes: args
                 .max_memory
                 .or(free.map(|bytes| share(bytes, workers as u64))),
@@ -149,7 +151,7 @@ fn folder(file: &str) -> String {
 fn top(pin: &Pin) -> String {
     if let Some(file) = &pin.file {
         let name = Path::new(&file.path).file_name().unwrap_or_default();
-        return percent_encode(&name.to_string_lossy());
+        return percent::encode(&name.to_string_lossy());
     }
     // What a pin says is escaped like this already.
     match directory(&pin.locked) {
@@ -290,7 +292,7 @@ impl Output {
                     json!({ "schema": 1, "results": rows, "summary": summary, "notes": notes });
                 super::document(&document)?
             }
-            CheckFormat::Junit => formats::junit(rows, summary),
+            CheckFormat::Junit => junit::junit(rows, summary)?,
             // Each was an annotation.
             CheckFormat::Github => people::foot(summary, &[]),
             CheckFormat::Sarif => formats::sarif(rows, &self.top)?,

@@ -10,8 +10,9 @@ use super::request;
 use crate::cache::{Ingredients, may_be_kept, why_not, why_not_with};
 use crate::commands::Session;
 use crate::error::Failure;
-use crate::evaluation::{FlakeSource, Host, SYSTEM_TEXT, ToPin, percent_encode, pin};
+use crate::evaluation::{FlakeSource, Host, SYSTEM_TEXT, ToPin, pin};
 use crate::libnix::{Event, Libnix, LockedFlake};
+use crate::percent;
 use crate::record::Pin;
 
 /// Parameters of a reference that say which tree of a repository it is.
@@ -137,7 +138,7 @@ fn at(url: &str, revision: &str) -> String {
     };
     let mut parameters: Vec<String> = query.split('&').filter(stays).map(String::from).collect();
     let name = if exact { "rev" } else { "ref" };
-    parameters.push(format!("{name}={}", percent_encode(revision)));
+    parameters.push(format!("{name}={}", percent::encode(revision)));
     format!("{tree}?{}", parameters.join("&"))
 }
 

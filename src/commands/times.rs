@@ -1,0 +1,151 @@
+//! How long a change took: one line, or with `--timings` or `-v` a table with counters and memory.
+
+use super::recall::Recalled;
+use super::report::MissingReport;
+use crate::progress::{bytes, duration, grouped};
+use crate::timings::{Counters, Phase, Phases, time_of};
+
+/// Phases that are shorter are left out of the line, in milliseconds.
+const SHORTEST: f64 = 10.0;
+
+/// What is known about the times of a run.
+pub(super) struct Times<'a> {
+    pub(super) phases: &'a Phases,
+    pub(super) cache: Option<&'a Recalled>,
+    pub(super) counters: Option<&'a Counters>,
+    pub(super) missing: Option<&'a MissingReport>,
+}
+
+impl Times<'_> {
+    /// `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, with a newline; empty if no total is known.
+    pub(super) fn line(&self) -> String {
+        let Some(total) = self.phases.total() else {
+            return String::new();
+        };
+        let parts: Vec<String> = Phase::ALL
+            .into_iter()
+            .filter_map(|phase| self.part(phase))
+            .collect();
+        let total = spoken(total);
+        match parts.is_empty() {
+            true => format!("total {total}\n"),
+            false => format!("total {total}: {}\n", parts.join(", ")),
+        }
+    }
+
+    fn part(&self, phase: Phase) -> Option<String> {
+        let name = phase.name();
+        if phase == Phase::Evaluate && self.hit().is_some() {
+            return Some(format!("{name} cached"));
+        }
+        let milliseconds = self.phases.get(phase)?;
+        (milliseconds >= SHORTEST).then(|| format!("{name} {}", spoken(milliseconds)))
+    }
+
+    fn hit(&self) -> Option<&Recalled> {
+        self.cache.filter(|cache| cache.hit)
+    }
+
+    /// A row for each phase, with what is known about it.
+    pub(super) fn table(&self) -> String {
+        let mut table = String::new();
+        for phase in Phase::ALL {
+            if let Some(cache) = self.hit().filter(|_| phase == Phase::Evaluate) {
+                let what = format!("from the cache; {}", cache.why);
+                table += &row(phase.name(), &spoken(cache.milliseconds), &what);
+            }
+            if let Some(milliseconds) = self.phases.get(phase) {
+                let about = self.about(phase);
+                let mut lines = about.lines();
+                let first = lines.next().unwrap_or_default();
+                table += &row(phase.name(), &spoken(milliseconds), first);
+                table.extend(lines.map(|line| row("", "", line)));
+            }
+        }
+        if let Some(total) = self.phases.total() {
+            table += &row("total", &spoken(total), "");
+        }
+        table
+    }
+
+    /// Facts about a phase, in lines that fit a terminal of 80 columns.
+    fn about(&self, phase: Phase) -> String {
+        match phase {
+            Phase::Evaluate => {
+                let counted = self.counters.map(counted).unwrap_or_default();
+                match self.cache {
+                    Some(cache) => format!("{counted}\nnot from the cache: {}", cache.why),
+                    None => counted,
+                }
+            }
+            Phase::Build => self.missing.map_or_else(String::new, |missing| {
+                format!("{} built", missing.build.len())
+            }),
+            Phase::Fetch => self
+                .missing
+                .map_or_else(String::new, |missing| bytes(missing.download_bytes)),
+            Phase::Lock | Phase::Query | Phase::Activate => String::new(),
+        }
+    }
+}
+
+fn row(name: &str, time: &str, what: &str) -> String {
+    let line = format!("  {name:9}{time:>9}   {what}");
+    format!("{}\n", line.trim_end())
+}
+
+fn spoken(milliseconds: f64) -> String {
+    duration(time_of(milliseconds))
+}
+
+fn counted(counters: &Counters) -> String {
+    let collections = match counters.collections {
+        0 => "no collection".to_string(),
+        1 => "1 collection".to_string(),
+        n => format!("{n} collections"),
+    };
+    format!(
+        "{} files, {} thunks, {} calls\n{} allocated, {collections}, peak {}",
+        grouped(counters.files),
+        grouped(counters.thunks),
+        grouped(counters.function_calls),
+        bytes(counters.allocated_bytes),
+        bytes(counters.peak_bytes)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn line_names_phases_that_took_time() {
+        let mut phases = Phases::default();
+        for (phase, milliseconds) in [
+            (Phase::Evaluate, 61),
+            (Phase::Query, 3),
+            (Phase::Build, 6_300),
+            (Phase::Activate, 200),
+        ] {
+            phases.append(phase, Duration::from_millis(milliseconds));
+        }
+        let times = Times {
+            phases: &phases,
+            cache: None,
+            counters: None,
+            missing: None,
+        };
+        assert_eq!(times.line(), "", "no total is known yet");
+        phases.finish(std::time::Instant::now());
+        let times = Times {
+            phases: &phases,
+            ..times
+        };
+        assert_eq!(
+            times.line(),
+            "total 0 ms: evaluate 61 ms, build 6.3 s, activate 0.2 s\n"
+        );
+    }
+}

@@ -1,0 +1,37 @@
+//! Percent-encoding of flake references and URIs.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// Characters that neither a path nor a query can contain as they are (RFC 3986, section 2.3), except for `/`.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
+
+/// Escapes a text for a path or a query.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+/// Undoes the escapes. Bytes that are not UTF-8 become replacement characters.
+pub fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_written_and_read() {
+        assert_eq!(encode("/a b/ü~.nix"), "/a%20b/%C3%BC~.nix");
+        assert_eq!(decode(&encode("/a b/ü+=%")), "/a b/ü+=%");
+        assert_eq!(
+            decode("path:/s?narHash=sha256-a%2Bb%2Fc%3D"),
+            "path:/s?narHash=sha256-a+b/c="
+        );
+        assert_eq!(decode("100%"), "100%");
+    }
+}

@@ -1,7 +1,7 @@
 {
-  description = "Turns parts of a NixOS configuration on and off on a running machine";
+  description = "Enable and disable NixOS modules on a running machine";
 
-  # The program's own nixpkgs: the host's may be older or newer.
+  # The nixpkgs that the program is built from. The host's may be older or newer.
   inputs.nixpkgs.url = "https://channels.nixos.org/nixos-26.05/nixexprs.tar.xz";
 
   outputs =
@@ -17,8 +17,8 @@
       ];
       perSystem = make: lib.genAttrs systems (system: make nixpkgs.legacyPackages.${system});
 
-      # The Nix releases that this nixpkgs carries as components and that nix-ffi is written for. Those that it had once
-      # are there as attributes that throw.
+      # The Nix releases that this nixpkgs has as components and that nix-ffi supports. Releases that nixpkgs has dropped
+      # are attributes that throw.
       releases =
         pkgs:
         lib.filter (
@@ -36,13 +36,13 @@
         pkgs:
         if releases pkgs == [ ] then
           throw (
-            "runtime-module is linked to the libraries of Nix 2.28 or newer, and this nixpkgs, "
-            + "${pkgs.lib.trivial.release}, has none of them. 25.11 and later do."
+            "runtime-module needs the libraries of Nix 2.28 or newer, but this nixpkgs, "
+            + "${pkgs.lib.trivial.release}, does not have them. Use nixpkgs 25.11 or later."
           )
         else
           build pkgs (lib.last (releases pkgs));
 
-      # Until 25.11 the name was another formatter's.
+      # Before 25.11, `nixfmt` was a different formatter.
       nixfmt =
         pkgs:
         if builtins.compareVersions lib.trivial.release "25.11" < 0 then
@@ -82,14 +82,14 @@
           default = {
             type = "app";
             program = lib.getExe packages.default;
-            meta.description = "Turns parts of a NixOS configuration on and off";
+            meta.description = "Enable and disable NixOS modules on a running machine";
           };
         }
       ) self.packages;
 
       nixosModules = import ./nixos { inherit self; };
 
-      # For the checks, and as examples.
+      # Hosts for the checks, and examples.
       nixosConfigurations = import ./nixos/hosts { inherit self nixpkgs; } // {
         vm = tests.machine;
       };
@@ -123,7 +123,7 @@
 
       lib = import ./nixos/lib.nix { inherit lib; };
 
-      # NixOS's own style, for all files but the fixtures that are there to be no Nix.
+      # NixOS's own style, for all files except the fixture that is deliberately invalid.
       formatter = perSystem (
         pkgs:
         if pkgs ? nixfmt-tree then
@@ -135,7 +135,7 @@
           nixfmt pkgs
       );
 
-      # Everything that `make` needs, and on NixOS nothing else does.
+      # Everything that `make` needs on NixOS.
       devShells = perSystem (pkgs: {
         default = pkgs.mkShell {
           inputsFrom = lib.optional (releases pkgs != [ ]) (newest pkgs);
@@ -157,7 +157,7 @@
             valgrind
             zsh
           ];
-          # What tests/minios is built with, as Debian has it in /bin.
+          # The static shell that builds tests/minios. Debian has it in /bin.
           shellHook = ''
             if [ -d tests/minios ] && [ ! -e tests/minios/busybox ]; then
               install -m 755 ${pkgs.pkgsStatic.busybox}/bin/busybox tests/minios/busybox

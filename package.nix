@@ -8,7 +8,7 @@
   boehmgc,
   boost,
   nlohmann_json,
-  # A scope with nix-util, nix-store, … and their C twins, such as nixVersions.nixComponents_2_31.
+  # A scope with nix-util, nix-store, … and their C interfaces, such as nixVersions.nixComponents_2_31.
   nixComponents,
 }:
 rustPlatform.buildRustPackage {
@@ -23,7 +23,7 @@ rustPlatform.buildRustPackage {
       ./build.rs
       ./clippy.toml
       ./nix-ffi
-      # The schema that the reader of config.json is tested by.
+      # A unit test checks the reader of config.json against this schema.
       ./nixos/runtime-modules/config.schema.json
       ./src
     ];
@@ -49,13 +49,13 @@ rustPlatform.buildRustPackage {
     nixComponents.nix-expr-c
   ];
 
-  # The C API marks functions with [[deprecated]], which is C23; nix-bindings does not say so to bindgen.
+  # The C API uses [[deprecated]], which is C23. nix-bindings does not pass that to bindgen.
   env.BINDGEN_EXTRA_CLANG_ARGS = "-std=c2x";
 
-  # Unit tests run here; what needs a store of its own runs by `make test`.
+  # Only unit tests run here. `make test` runs the tests that need a store of their own.
   cargoTestFlags = [ "--lib" ];
 
-  # Made by the program itself, of its own command line.
+  # The program generates these from its command line.
   postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
     program="$out/bin/runtime-module"
     installShellCompletion --cmd runtime-module \
@@ -71,7 +71,7 @@ rustPlatform.buildRustPackage {
   '';
 
   meta = {
-    description = "Turns parts of a NixOS configuration on and off on a running machine";
+    description = "Enable and disable NixOS modules on a running machine";
     license = lib.licenses.lgpl21Plus;
     mainProgram = "runtime-module";
     platforms = lib.platforms.linux;

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""The figures of docs/performance.md and README.md, made from docs/evidence/bench-*.json and profile-*.json (and what is missed, from whatever evidence), of docs/benchmarks.md, made from
-docs/evidence/tables-*.json, and of docs/reliability.md, made from docs/evidence/soak-*.json.
+"""Writes the figures in the pages from the measurements in docs/evidence.
 
-    scripts/figures.py --write     puts them into the pages
-    scripts/figures.py --verify    fails where a page says something else
+    docs/performance.md, README.md    from bench-*.json and profile-*.json; missed targets from all files
+    docs/benchmarks.md                from tables-*.json and repetitions.json
+    docs/reliability.md               from soak-*.json
+
+    scripts/figures.py --write     updates the pages
+    scripts/figures.py --verify    fails if a page differs from the evidence
 """
 
 import json
@@ -17,25 +20,49 @@ BEGIN, END = "<!-- figures: scripts/figures.py --write -->\n", "<!-- end of figu
 BEGIN_MISSED, END_MISSED = "<!-- missed: scripts/figures.py --write -->\n", "<!-- end of missed -->\n"
 BEGIN_SYSTEM, END_SYSTEM = "<!-- system: scripts/figures.py --write -->\n", "<!-- end of system -->\n"
 
-# What the README shows: what it is in words, the evidence, and the name of the figure in it.
+# The rows of the README: text, evidence file, name of the figure in it.
 README = [
-    ("wall time, to nix as it comes", "box-present", "ours / nix as it comes, wall"),
-    ("wall time, to nix given the same heap", "box-present", "ours / nix with the same heap, wall"),
-    ("wall time on the host whose overlay reads its configuration, to nix as it comes", "box-real-present", "ours / nix as it comes, wall"),
-    ("wall time through a daemon, to nix as it comes", "box-daemon", "ours / nix as it comes, wall"),
-    ("wall time, its `.drv`s not there yet, to nix as it comes", "box-absent", "ours / nix as it comes, wall"),
-    ("the evaluator's peak memory, to nix as it comes", "box-present", "evaluator / nix as it comes, peak memory"),
-    ("the same with `--low-memory`", "box-present", "--low-memory / nix as it comes, peak memory"),
-    ("wall time with `--low-memory`", "box-present", "--low-memory / nix as it comes, wall"),
-    ("a thousand more modules declared, to none", "box-thousand", "a thousand more / without, wall"),
-    ("time that is neither spent in libnix nor loading it", "box-present", "our own share"),
-    ("turned on again, all of it cached and built: until the switch program runs", "toggle", "to the switch program, cached and built"),
-    ("the same, to nix", "toggle", "to the switch program, cached and built / nix, its cache off"),
-    ("the same, to nix with its cache warm", "toggle", "to the switch program, cached and built / nix, its cache warm (git tree)"),
-    ("`check` of 24 modules by two workers, to 24 `nix eval` two at a time", "check-box", "check of 24 modules, two workers / 24 nix eval, two at a time"),
-    ("held by all our processes while the switch program runs", "held", None),
-    ("`list`", "reading", None),
+    ("wall time of an evaluation, relative to nix", "box-present", "ours / default nix, wall"),
+    ("peak memory of the evaluator, relative to nix", "box-present", "evaluator / default nix, peak memory"),
+    ("enabling a cached and built module, until the switch program runs", "toggle", "until the switch program runs"),
+    ("`check` of 24 modules with two workers, relative to 24 `nix eval`, two at a time", "check-box",
+     "check of 24 modules, two workers / 24 nix eval, two at a time"),
 ]
+
+# Evidence that was measured before scripts/bench and scripts/profile changed these texts still has the old ones.
+RENAMED = [
+    ("nix as it comes", "default nix"),
+    ("loading libnix, once in each run of ours", "loading libnix, once per run"),
+    (" by two workers;", " with two workers;"),
+    ("/ that of two nix eval and a process that has evaluated the host", "/ two nix eval plus one process with an evaluated host"),
+    ("that of two nix eval", "peak memory of two nix eval"),
+    ("that of a process that has evaluated the host", "peak memory of one process with an evaluated host"),
+    ("derivations that are not the same", "derivations that differ"),
+    ("of it the ", "of which "),
+    ("after the evaluation of a whole NixOS", "after evaluating a whole NixOS"),
+    ("evaluated before: what is missing, asked for", "cached: querying what is missing for"),
+    (": the phase / nix build --dry-run beyond nix path-info", ": our phase / nix build --dry-run minus nix path-info"),
+    ("the same, whole runs: cached", "whole runs: cached"),
+    ("of the .drv beyond nix path-info", "of the .drv, minus nix path-info"),
+    ("packages where that is proved, against forks that share none", "packages if that is proved sound, against forks that share none"),
+    (") those with another derivation", "), those with a different derivation"),
+    ("a module turned on, evaluated and built before; until switch-to-configuration runs",
+     "enabling a cached and built module, until switch-to-configuration runs"),
+    ("to the switch program, cached and built", "until the switch program runs"),
+    (", its cache off", ", cache off"),
+    (", its cache warm", ", warm cache"),
+    ("of processor time", "of CPU time"),
+    ("of it: the parser itself", "of which the parser"),
+    ("the kernel, all of it", "the kernel, total"),
+]
+
+
+def read(path):
+    """The document in an evidence file, with today's texts."""
+    text = path.read_text()
+    for old, new in RENAMED:
+        text = text.replace(old, new)
+    return json.loads(text)
 
 
 def shown(one):
@@ -46,11 +73,11 @@ def shown(one):
 
 
 def evidence(case):
-    return json.loads((EVIDENCE / f"bench-{case}.json").read_text())
+    return read(EVIDENCE / f"bench-{case}.json")
 
 
 def table():
-    """All evidence."""
+    """A table for each benchmark."""
     text = ""
     for path in sorted(EVIDENCE.glob("bench-*.json")):
         document = evidence(path.stem.removeprefix("bench-"))
@@ -65,10 +92,10 @@ def table():
 
 
 def missed():
-    """Every target that is not met, whatever the evidence: nobody chooses which of them are told."""
+    """Every missed target in any evidence file, so that none can be left out by choice."""
     rows = ""
     for path in sorted(EVIDENCE.glob("*.json")):
-        document = json.loads(path.read_text())
+        document = read(path)
         for one in document.get("checks", []) if isinstance(document, dict) else []:
             if one["met"] is False:
                 value, limit = shown(one).split(", at most ")
@@ -79,10 +106,10 @@ def missed():
 
 
 def profiles():
-    """In what a cold evaluation spends its time."""
+    """How much of its time a cold evaluation spends in each part."""
     text = ""
     for path in sorted(EVIDENCE.glob("profile-*.json")):
-        result = json.loads(path.read_text())
+        result = read(path)
         found = list(result["derivations"].values())
         heads = [f"derivations {state}, {one['samples']:,} samples" for state, one in result["derivations"].items()]
         text += f"**{result['what']}** ([shares](evidence/{path.name}))\n\n"
@@ -95,7 +122,7 @@ def profiles():
 
 
 def chosen():
-    """What the README shows."""
+    """The table of the README."""
     text = "| | median (min – max) | |\n|---|---|---|\n"
     for words, case, name in README:
         checks = evidence(case)["checks"]
@@ -116,16 +143,16 @@ def time(milliseconds):
 
 
 def tables():
-    """What `bench` says of real hosts, beside what others published of the same services."""
+    """The results of `bench` on real hosts, with the published figures of the same services."""
     text = ""
     for case in TABLES:
         path = EVIDENCE / f"tables-{case}.json"
         if not path.exists():
             continue
-        result = json.loads(path.read_text())
+        result = read(path)
         published = any("published" in one for one in result["series"])
-        heads = ["", "median", "on CPU", "ratio", *(["published", "its ratio"] if published else []), "thunks", "peak"]
-        # The source's store path says nothing to a reader; it is in the samples.
+        heads = ["", "median", "on CPU", "ratio", *(["published", "published ratio"] if published else []), "thunks", "peak"]
+        # The source's store path does not help a reader. The samples contain it.
         title = re.sub(r"(, )?path:<store>/[^,# ]*", "", result["title"])
         text += f"**{title}** ([samples](evidence/{path.name}))\n\n"
         text += f"| {' | '.join(heads)} |\n|---|{'---:|' * (len(heads) - 1)}\n"
@@ -143,47 +170,47 @@ def tables():
 
 
 def repetitions():
-    """What the same benchmark said when it was run again and again on a busy machine."""
+    """The results of one benchmark, repeated many times on a busy machine."""
     path = EVIDENCE / "repetitions.json"
     if not path.exists():
         return ""
-    result = json.loads(path.read_text())
-    thunks = "the same number of thunks in all of them" if result["sameThunks"] else "**other numbers of thunks**"
+    result = read(path)
+    thunks = "all of them counted the same number of thunks" if result["sameThunks"] else "**their numbers of thunks differ**"
     return (
-        f"**{result['what'][0].upper()}{result['what'][1:]}**, at a load of {result['machine']['loadBefore']:.1f} on "
-        f"{result['machine']['processors']} processors ([samples](evidence/{path.name})): {result['furtherThan5Percent']} medians "
-        f"further than 5 % from the middle one, {result['furtherAndNotSaid']} of which did not say that this may be; {thunks}.\n"
+        f"**{result['what'][0].upper()}{result['what'][1:]}**, with a load average of {result['machine']['loadBefore']:.1f} on "
+        f"{result['machine']['processors']} processors ([samples](evidence/{path.name})): {result['furtherThan5Percent']} medians were "
+        f"more than 5 % away from the median of all, {result['furtherAndNotSaid']} of them without a warning; {thunks}.\n"
     )
 
 
 def soaked():
-    """What long runs have found."""
-    text = "| what | how often | what was wrong | of commit |\n|---|---:|---:|---|\n"
+    """The results of the long runs."""
+    text = "| what was tested | how often | failures | commit |\n|---|---:|---:|---|\n"
 
     def row(case, what, often, wrong):
         path = EVIDENCE / f"soak-{case}.json"
         if not path.exists():
-            return f"| {what} | none yet | | |\n"
-        document = json.loads(path.read_text())
+            return f"| {what} | not run yet | | |\n"
+        document = read(path)
         found = document.get("found", document)
-        commit = f"`{document['commit'][:7]}`, [more](evidence/soak-{case}.json)"
+        commit = f"`{document['commit'][:7]}`, [details](evidence/soak-{case}.json)"
         return f"| {what} | {often(found):,} | {wrong(found):,} | {commit} |\n"
 
-    text += row("crashes", "processes killed at a step or a write, by lot", lambda f: f["crashes"], lambda f: f["inconsistent"])
-    text += row("writes", "writes cut short, by a full disk or a kill", lambda f: f["cuts"], lambda f: f["inconsistent"])
+    text += row("crashes", "processes killed at a random step or write", lambda f: f["crashes"], lambda f: f["inconsistent"])
+    text += row("writes", "writes cut short by a full disk or a kill", lambda f: f["cuts"], lambda f: f["inconsistent"])
     text += row("load", "transactions in a row", lambda f: f["transactions"], lambda f: 0)
-    text += row("fuzz", "inputs to what reads files and messages", lambda f: sum(one["inputs"] for one in f["targets"]),
+    text += row("fuzz", "fuzz inputs for the readers of files and messages", lambda f: sum(one["inputs"] for one in f["targets"]),
                 lambda f: sum(one["result"] != "passed" for one in f["targets"]))
     text += never_fuzzed()
     path = EVIDENCE / "soak-load.json"
     if not path.exists():
         return text
-    load = json.loads(path.read_text())["found"]
-    text += "\n| under load | at first | at last |\n|---|---:|---:|\n"
+    load = read(path)["found"]
+    text += "\n| under load | at the start | at the end |\n|---|---:|---:|\n"
     first, last = load["leastMilliseconds"].values()
-    text += f"| time of a transaction, the least of a fifth of them | {first:.0f} ms | {last:.0f} ms |\n"
+    text += f"| fastest transaction of the first and last fifth | {first:.0f} ms | {last:.0f} ms |\n"
     first, last = load["medianEvaluatorPeakBytes"].values()
-    text += f"| the evaluator's peak memory, median | {first / 1e6:.1f} MB | {last / 1e6:.1f} MB |\n"
+    text += f"| median peak memory of the evaluator | {first / 1e6:.1f} MB | {last / 1e6:.1f} MB |\n"
     for name, words in (("files", "files"), ("roots", "roots"), ("keptBytes", "bytes of state, history and logs")):
         first, last = load[name].values()
         text += f"| {words} | {first:,} | {last:,} |\n"
@@ -195,28 +222,28 @@ def soaked():
 
 
 def never_fuzzed():
-    """A row for the readers that the evidence has nothing of; each has a folder in fuzz/corpus."""
+    """A row for the readers that the evidence does not contain. Each reader has a folder in fuzz/corpus."""
     path = EVIDENCE / "soak-fuzz.json"
-    fuzzed = {one["target"] for one in json.loads(path.read_text())["targets"]} if path.exists() else set()
+    fuzzed = {one["target"] for one in read(path)["targets"]} if path.exists() else set()
     names = [f"`{path.name}`" for path in sorted((TOP / "fuzz/corpus").iterdir()) if path.name not in fuzzed]
     return f"| readers not fuzzed yet: {', '.join(names)} | {len(names)} | | |\n" if names else ""
 
 
 def on_systemd():
-    """What was tried on a real systemd, with which switch programs."""
+    """The results on a real systemd, for each switch program."""
     path = EVIDENCE / "soak-system.json"
     if not path.exists():
-        return "How often that was so is in no evidence yet: `RUNTIME_MODULE_SOAK=1 tests/system/check` makes some.\n"
-    document = json.loads(path.read_text())
-    text = "| switch program | systemd | behaviours | what was wrong | not tried |\n|---|---|---:|---:|---|\n"
+        return "There is no evidence yet. Run `RUNTIME_MODULE_SOAK=1 tests/system/check` to create it.\n"
+    document = read(path)
+    text = "| switch program | systemd | behaviours | failures | not tested |\n|---|---|---:|---:|---|\n"
     for one in document["found"]["switchPrograms"]:
         skipped = "; ".join(f"`{each['name']}`: {each['why']}" for each in one["skipped"])
         text += f"| {one['switchProgram']} | {one['systemd']} | {one['passed'] + one['failed']} | {one['failed']} | {skipped} |\n"
-    return text + f"\nOf commit `{document['commit'][:7]}`, [more](evidence/{path.name}).\n"
+    return text + f"\nMeasured at commit `{document['commit'][:7]}` ([details](evidence/{path.name})).\n"
 
 
 def page(path, figures):
-    """A page with its figures in their place, and what else there is a place for."""
+    """The text of a page with all of its generated parts updated."""
     text = put(path.read_text(), BEGIN, figures, END)
     if path.name == "performance.md":
         return put(text, BEGIN_MISSED, missed(), END_MISSED)
@@ -243,7 +270,7 @@ def main():
     elif sys.argv[1:] == ["--verify"]:
         stale = [path.name for path, figures in pages.items() if path.read_text() != page(path, figures)]
         if stale:
-            sys.exit(f"{', '.join(stale)}: other figures than docs/evidence gives; scripts/figures.py --write")
+            sys.exit(f"{', '.join(stale)}: the figures differ from docs/evidence; run scripts/figures.py --write")
     else:
         sys.exit(__doc__)
 

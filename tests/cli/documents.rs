@@ -111,30 +111,3 @@ fn every_command_of_the_usage_page_does_what_it_says() {
     }
     assert_eq!(env.active(), ["settings"]);
 }
-
-#[test]
-fn every_test_that_the_field_page_names_is_there() {
-    let page = include_str!("../../docs/field.md");
-    let mut tests = include_str!("../system/behaviours.py").to_string();
-    for entry in
-        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli")).expect("tests")
-    {
-        tests += &std::fs::read_to_string(entry.expect("an entry").path()).expect("a test");
-    }
-    let rows = page
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| #"));
-    let mut named = 0;
-    for row in rows {
-        let last = row.rsplit('|').nth(1).expect("a column");
-        for name in last.split('`').skip(1).step_by(2) {
-            named += 1;
-            let there = [format!("fn {name}("), format!("def {name}(")];
-            assert!(
-                there.iter().any(|one| tests.contains(one)),
-                "no test {name}"
-            );
-        }
-    }
-    assert!(named > 25, "{named}");
-}

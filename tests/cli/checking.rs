@@ -487,7 +487,7 @@ fn a_baseline_fails_what_grew() {
         .replace_all(&lines, "\"milliseconds\":0.0")
         .into_owned();
     fs::write(&file, faster).expect("a baseline");
-    let told = " ms, and 0 ms in the baseline";
+    let told = " ms, but 0 ms in the baseline";
     let notes = |text: &str, before: &str| {
         let is = |line: &&str| line.contains(told) && line.contains(before);
         text.lines().filter(is).count()

@@ -150,7 +150,7 @@ fn a_configuration_without_a_flake_is_evaluated_as_it_is_each_time() {
     assert_eq!(again["cache"]["hit"], false);
     assert_eq!(
         again["cache"]["why"],
-        "the source is a file, which may be another one next time"
+        "the source is a file, which may change"
     );
     let with_hello = env.running();
     write(&env, "configuration.nix", &edited("Third."));

@@ -108,10 +108,10 @@ pub const TABLE: &[Row] = &[
     row(Evaluation, "measure lib.", "The same, of a value of the flake.", "The position and `--show-trace` show where."),
     // Build and fetch.
     row(Build, "cannot be fetched: …", "An input, or the flake itself, is out of reach. Which inputs are in the store is shown.", "Is the network up, does the source exist, may this user read it? `--override-input NAME path:FOLDER` takes a copy. `enable` without `--flake` needs no network."),
-    row(Build, "build …: …", "A builder failed; its last lines are shown.", "`nix log DERIVATION` shows all of them. What to do about the most frequent reasons stands below."),
-    row(Build, "build: …", "The store could not build at all.", "See below for the most frequent reasons. Nothing was changed."),
-    row(Build, "ask the store what is missing", "The store does not answer.", "Is the Nix daemon running?"),
-    row(Build, "keep what was built", "What was built could not be kept from the garbage collector.", "Run it again."),
+    row(Build, "cannot build …: …", "A builder failed. The message shows the last lines of its log.", "Run `nix log DERIVATION` to see the full log. Hints for frequent reasons are below."),
+    row(Build, "cannot build: …", "The store could not build at all.", "Hints for frequent reasons are below. Nothing was changed."),
+    row(Build, "cannot query missing paths", "The store does not answer.", "Check that the Nix daemon is running: `systemctl status nix-daemon`."),
+    row(Build, "cannot keep the build outputs", "The outputs could not be protected from the garbage collector.", "Run it again."),
     // Refused.
     row(Refused, "activate: only root may, and --elevate none forbids to ask for rights", "Changing the system needs root.", "Run it with sudo, or leave `--elevate` away."),
     row(Refused, "activate: only root may, and there is none of the programs that give rights", "Neither sudo, run0 nor doas is there.", "Run it as root."),
@@ -185,7 +185,7 @@ pub const TABLE: &[Row] = &[
     // The rest.
     row(NotActive, "not on", "`status NAME`: not every module that was named is active. For scripts.", "`runtime-module enable NAME`."),
     row(Interrupted, "interrupted; nothing was changed", "Ctrl-C, before anything was activated.", "Nothing."),
-    row(Interrupted, "interrupted; the activation goes on without this terminal", "Ctrl-C during activation only lets go of it.", "`runtime-module status` says how it ends."),
+    row(Interrupted, "detached; activation continues in the background", "Ctrl-C during activation ends only the client.", "Run `runtime-module status` to see how it ends."),
     row(Interrupted, "interrupted; nothing was measured", "Ctrl-C, before there was a result.", "Nothing."),
     row(Interrupted, "interrupted; what was measured until then is above", "Ctrl-C during `bench`.", "Nothing."),
     row(Interrupted, "interrupted before the system was restored", "Ctrl-C during `bench toggle`.", "Run `runtime-module status` to see which modules are active."),

@@ -189,7 +189,7 @@ fn what_is_off_again_leaves_the_system_without_modules() {
     let ahead = env.run(&["prefetch", "web"]).ok();
     assert_eq!(
         ahead.stdout,
-        "web needs only to be evaluated again to be turned on\n"
+        "web can be enabled after another evaluation\n"
     );
     // Somebody else switches; the file still says what is meant.
     env.run(&["enable", "web"]).ok();

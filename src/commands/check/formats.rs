@@ -1,4 +1,4 @@
-//! What `check` says to machines: JUnit's XML, GitHub's annotations, SARIF.
+//! Machine-readable output of `check`: JUnit XML, GitHub annotations and SARIF.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::error::neutral;
 use crate::evaluation::percent_encode;
 use crate::libnix::Position;
 
-/// What is wrong with a row, whole.
+/// Returns everything that is wrong with a row.
 fn whole(row: &Row) -> Option<String> {
     let error = row.error.as_ref().map(|error| {
         let hints = error.hints.iter().map(|hint| format!("hint: {hint}"));
@@ -21,7 +21,7 @@ fn whole(row: &Row) -> Option<String> {
     });
     let regressions = row.regressions.iter().map(|regression| {
         format!(
-            "{}: {}, and {} in the baseline",
+            "{}: {}, but {} in the baseline",
             regression.counter, regression.now, regression.before
         )
     });
@@ -29,7 +29,8 @@ fn whole(row: &Row) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// The places that an error names: file, line and column, where they are known; else the file of the module.
+/// Returns the positions in the error of a row: file, line and column. Without any, returns the
+/// file of the module.
 fn places(row: &Row) -> Vec<(String, u32, u32)> {
     let at = |position: &Position| {
         (
@@ -46,7 +47,7 @@ fn places(row: &Row) -> Vec<(String, u32, u32)> {
     }
 }
 
-/// JUnit: a suite a host, a case each thing that was checked.
+/// JUnit XML: one suite for each host, one case for each combination.
 pub(super) fn junit(rows: &[Row], summary: &Summary) -> String {
     let seconds = |milliseconds: f64| format!("{:.3}", milliseconds / 1e3);
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -103,7 +104,7 @@ pub(super) fn junit(rows: &[Row], summary: &Summary) -> String {
     text + "</testsuites>\n"
 }
 
-/// Text inside of XML. Control characters cannot be in it, not even escaped.
+/// Escapes text for XML. Control characters are replaced, because XML cannot contain them.
 fn xml(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(neutral).collect();
     let text = lines.join("\n").replace('&', "&amp;").replace('<', "&lt;");
@@ -112,7 +113,7 @@ fn xml(text: &str) -> String {
         .replace('\n', "&#10;")
 }
 
-/// GitHub's workflow commands: an annotation at each place.
+/// GitHub workflow commands: one annotation for each position.
 pub(super) fn github(row: &Row) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")
@@ -141,7 +142,8 @@ pub(super) fn github(row: &Row) -> String {
     text
 }
 
-/// SARIF 2.1.0. `top` is the URI of the file that stands for what has no place: code scanning takes no result without one.
+/// SARIF 2.1.0. `top` is the URI of the file for results without a position, because code scanning
+/// requires one.
 pub(super) fn sarif(rows: &[Row], top: &str) -> Result<String> {
     let result = |row: &Row| -> Option<Value> {
         let mut places: Vec<(String, u32, u32)> = places(row)
@@ -202,7 +204,7 @@ fn rule(row: &Row) -> String {
 mod tests {
     use super::*;
 
-    /// A row as a run prints it, with this beside.
+    /// A row as printed by a run, with some fields replaced.
     fn row(beside: Value) -> Row {
         let mut row = json!({
             "schema": 1, "host": "box", "modules": ["a"], "status": "ok", "drv": null, "sameAsHost": false,
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_result_has_a_place() {
+    fn every_result_has_a_position() {
         let error = json!({ "kind": "evaluation", "message": "x", "details": [], "hints": [] });
         let statuses = [
             "failed",

@@ -59,7 +59,8 @@ impl Interrupts {
     /// Starts to handle SIGINT, SIGTERM and SIGHUP.
     pub fn listen() -> Result<Self> {
         let interrupts = Self::default();
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle signals")?;
+        let mut signals =
+            Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle signals")?;
         let inner = interrupts.0.clone();
         std::thread::Builder::new()
             .name("signals".into())

@@ -144,7 +144,10 @@ pub fn libnix_version() -> String {
 }
 
 fn wrong_setting(name: &str, error: &NixError) -> Failed {
-    Failure::Usage.error(format!("cannot set --option {name}: {}", error.message.trim()))
+    Failure::Usage.error(format!(
+        "cannot set --option {name}: {}",
+        error.message.trim()
+    ))
 }
 
 fn set(name: &str, value: &str) -> Result<()> {
@@ -218,8 +221,7 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
     } else if why.contains("No space left") || why.contains("disk is full") {
         "free some space and try again; nothing was changed".into()
     } else if why.contains("Read-only file system") {
-        "make the store's database writable, or start the daemon; the disk may be failing"
-            .into()
+        "make the store's database writable, or start the daemon; the disk may be failing".into()
     } else {
         "check that the Nix daemon is running (systemctl status nix-daemon), or name another store with --store".into()
     };
@@ -241,7 +243,8 @@ fn prepare(
         .context("cannot create an evaluator")?
         .load_ambient_settings(false);
     nix_ffi::load_builder(&builder).context("cannot read the Nix settings of evaluation")?;
-    let flakes = nix_ffi::FlakeSettings::load().context("cannot read the Nix settings of flakes")?;
+    let flakes =
+        nix_ffi::FlakeSettings::load().context("cannot read the Nix settings of flakes")?;
     let apply = |name: &str, value: &str| {
         nix_ffi::set_setting(Some((&builder, flakes)), name, value)
             .with_context(|| format!("cannot set the Nix setting {name}"))
@@ -299,8 +302,8 @@ pub struct Evaluator {
 
 impl Evaluator {
     fn open(store: &Store, settings: &Settings) -> Result<Self> {
-        let thread =
-            gc_register_my_thread().context("cannot register the evaluation thread with the garbage collector")?;
+        let thread = gc_register_my_thread()
+            .context("cannot register the evaluation thread with the garbage collector")?;
         let (builder, flakes) = prepare(store, settings)?;
         flakes
             .register(&builder)

@@ -149,17 +149,18 @@ impl EvaluatorProcess {
         let (ours, theirs) = UnixStream::pair().context("cannot create a socket pair")?;
         let (out, their_out) = pipe().context("cannot create a pipe")?;
         let (err, their_err) = pipe().context("cannot create a pipe")?;
-        let child = Command::new(std::env::current_exe().context("cannot find our own executable")?)
-            .arg(if start.template { TEMPLATE } else { EVALUATOR })
-            .stdin(OwnedFd::from(theirs))
-            .stdout(their_out)
-            .stderr(their_err)
-            // Ctrl-C and hang-ups of the terminal reach only the client, which stops the evaluator
-            // if necessary.
-            .process_group(0)
-            .envs(start.variables())
-            .spawn()
-            .context("cannot start the evaluator")?;
+        let child =
+            Command::new(std::env::current_exe().context("cannot find our own executable")?)
+                .arg(if start.template { TEMPLATE } else { EVALUATOR })
+                .stdin(OwnedFd::from(theirs))
+                .stdout(their_out)
+                .stderr(their_err)
+                // Ctrl-C and hang-ups of the terminal reach only the client, which stops the evaluator
+                // if necessary.
+                .process_group(0)
+                .envs(start.variables())
+                .spawn()
+                .context("cannot start the evaluator")?;
         let pid = i32::try_from(child.id()).context("cannot start the evaluator")?;
         Self::of(Pid::from_raw(pid), ours, out, err)
     }
@@ -171,7 +172,8 @@ impl EvaluatorProcess {
         let (ours, theirs) = UnixStream::pair().context("cannot create a socket pair")?;
         let (out, their_out) = pipe().context("cannot create a pipe")?;
         let (err, their_err) = pipe().context("cannot create a pipe")?;
-        let forked = crate::libnix::fork(&start.variables()).context("cannot start the evaluator")?;
+        let forked =
+            crate::libnix::fork(&start.variables()).context("cannot start the evaluator")?;
         if let Some(pid) = forked {
             return Self::of(pid, ours, out, err);
         }
@@ -186,7 +188,9 @@ impl EvaluatorProcess {
     }
 
     fn of(pid: Pid, ours: UnixStream, out: PipeReader, err: PipeReader) -> Result<Self> {
-        let requests = ours.try_clone().context("cannot duplicate the evaluator's socket")?;
+        let requests = ours
+            .try_clone()
+            .context("cannot duplicate the evaluator's socket")?;
         Ok(Self {
             pid,
             messages: BufReader::new(ours),

@@ -60,10 +60,7 @@ pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outc
         first.is_still()?;
         second.is_still()?;
     }
-    let what = asked
-        .path
-        .as_deref()
-        .unwrap_or("the full evaluation");
+    let what = asked.path.as_deref().unwrap_or("the full evaluation");
     let hosts = match (first.host(), second.host()) {
         (one, other) if one == other => format!("host '{one}'"),
         (one, other) => format!("hosts '{one}' and '{other}'"),

@@ -116,8 +116,7 @@ fn series(sets: &[(String, Vec<String>)]) -> Vec<(String, String)> {
             cold(name),
             "in a new evaluator, which reads and parses all files".into(),
         ));
-        let about =
-            "again in the same evaluator: files are already parsed, everything else is evaluated again";
+        let about = "again in the same evaluator: files are already parsed, everything else is evaluated again";
         all.push((warm(name), about.into()));
         if index == 1 {
             all.push((

@@ -29,7 +29,10 @@ impl Exports {
             new_file(path).map_err(|error| unwritable(path, &error))?;
             if path.is_dir() {
                 return Err(Failure::Usage
-                    .error(format!("cannot write {}: the path is a directory", path.display()))
+                    .error(format!(
+                        "cannot write {}: the path is a directory",
+                        path.display()
+                    ))
                     .hint("name a file; nothing was measured")
                     .into());
             }
@@ -100,7 +103,9 @@ pub fn read(path: &Path) -> Result<Outcome> {
                 path.display(),
                 value["schema"]
             ))
-            .hint("measure again with this version, or read the file with the version that wrote it")
+            .hint(
+                "measure again with this version, or read the file with the version that wrote it",
+            )
             .into());
     }
     serde_json::from_value(value).map_err(|error| no_result(path, &error.to_string()).into())

@@ -82,8 +82,7 @@ pub fn run(session: &Session, asked: &BenchToggle, rules: Rules) -> Result<Outco
             .iter()
             .all(|one| !one.name.ends_with("build"))
     {
-        let first =
-            "everything was built during the warm-up; use --warmup 0 to have builds in the first run";
+        let first = "everything was built during the warm-up; use --warmup 0 to have builds in the first run";
         outcome.warnings.push(first.into());
     }
     Ok(outcome)
@@ -194,7 +193,9 @@ impl<'a> Before<'a> {
                 if now.running == self.running {
                     return Ok(());
                 }
-                return Err(self.not_back(&anyhow::anyhow!("the running system is not the one from before")));
+                return Err(self.not_back(&anyhow::anyhow!(
+                    "the running system is not the one from before"
+                )));
             }
             if begun.elapsed() > PATIENCE {
                 return Err(self.not_back(&anyhow::anyhow!("another transaction is still running")));
@@ -206,10 +207,7 @@ impl<'a> Before<'a> {
     fn not_back(&self, error: &anyhow::Error) -> anyhow::Error {
         let why = crate::error::describe(error);
         Failure::Stranded
-            .error(format!(
-                "cannot restore the system: {}",
-                why.message
-            ))
+            .error(format!("cannot restore the system: {}", why.message))
             .hint(format!(
                 "run `runtime-module {} {}`",
                 self.back,

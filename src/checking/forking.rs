@@ -182,7 +182,10 @@ impl Child {
     /// Reads the available output. Returns false at the end.
     fn hear(&mut self) -> Result<bool> {
         let mut bytes = [0; 1 << 16];
-        let count = self.output.read(&mut bytes).context("cannot read from a child")?;
+        let count = self
+            .output
+            .read(&mut bytes)
+            .context("cannot read from a child")?;
         self.heard.extend_from_slice(&bytes[..count]);
         Ok(count > 0)
     }
@@ -233,7 +236,9 @@ impl Child {
         }
         let Ok(mut outcome) = serde_json::from_slice::<Outcome>(line) else {
             return Ok(died(match status {
-                WaitStatus::Signaled(_, signal, _) => format!("the evaluator was killed by {signal}"),
+                WaitStatus::Signaled(_, signal, _) => {
+                    format!("the evaluator was killed by {signal}")
+                }
                 _ => "the evaluator exited without a result".into(),
             }));
         };

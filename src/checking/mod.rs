@@ -71,14 +71,21 @@ pub struct Job {
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum Say {
     /// The flake is open and has these hosts.
-    Opened { hosts: Vec<String> },
+    Opened {
+        hosts: Vec<String>,
+    },
     Ready {
         registry: Vec<Registered>,
         outcome: Box<Outcome>,
     },
     /// The template cannot do what was asked.
-    Failed { ended: Box<Ended> },
-    Done { id: usize, outcome: Box<Outcome> },
+    Failed {
+        ended: Box<Ended>,
+    },
+    Done {
+        id: usize,
+        outcome: Box<Outcome>,
+    },
 }
 
 /// The outcome of an evaluation.

@@ -12,9 +12,9 @@ pub fn time(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000,
         _ => return Err("must be a whole number with the unit ms, s, m or h, such as 30s".into()),
     };
-    let number: u32 = digits
-        .parse()
-        .map_err(|_| "must be a whole number with the unit ms, s, m or h, such as 30s".to_string())?;
+    let number: u32 = digits.parse().map_err(|_| {
+        "must be a whole number with the unit ms, s, m or h, such as 30s".to_string()
+    })?;
     Ok(Duration::from_millis(u64::from(number) * unit))
 }
 
@@ -29,7 +29,9 @@ pub fn size(text: &str) -> Result<u64, String> {
         "K" => 10,
         "M" => 20,
         "G" => 30,
-        _ => return Err("must be a number of bytes, or a number with K, M or G, such as 2G".into()),
+        _ => {
+            return Err("must be a number of bytes, or a number with K, M or G, such as 2G".into());
+        }
     };
     let number: u64 = number
         .parse()

@@ -96,7 +96,8 @@ fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<(
     if !outcome.interrupted {
         return Ok(());
     }
-    let error = Failure::Interrupted.error("interrupted; the result above has only the samples taken until then");
+    let error = Failure::Interrupted
+        .error("interrupted; the result above has only the samples taken until then");
     if session.global.json {
         return Err(anyhow::Error::from(error).context(Printed));
     }

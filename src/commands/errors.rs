@@ -57,7 +57,11 @@ fn page() -> String {
         "Messages of Nix and nixpkgs about an evaluation",
         known_errors(),
     );
-    section(&mut page, "Frequent reasons for failed builds", known_failures());
+    section(
+        &mut page,
+        "Frequent reasons for failed builds",
+        known_failures(),
+    );
     page
 }
 

@@ -71,7 +71,12 @@ fn add(libnix: &Libnix, name: &str, file: &Path) -> Result<String> {
         .canonicalize()
         .with_context(|| format!("cannot resolve the path of --module {name}"))?;
     let added = libnix.store.add_file(&store_name(&real), &real);
-    added.with_context(|| format!("cannot copy --module {name} ({}) to the store", real.display()))
+    added.with_context(|| {
+        format!(
+            "cannot copy --module {name} ({}) to the store",
+            real.display()
+        )
+    })
 }
 
 /// Makes a name that the store allows.

@@ -34,7 +34,8 @@ pub fn completions(shell: Shell) -> Result<()> {
         Shell::Nushell => {
             let mut generated = Vec::new();
             clap_complete::generate(Nushell, &mut Cli::command(), NAME, &mut generated);
-            let generated = String::from_utf8(generated).context("cannot read nushell's completions")?;
+            let generated =
+                String::from_utf8(generated).context("cannot read nushell's completions")?;
             write!(script, "{}", with_live_values(&generated))
         }
     }
@@ -128,7 +129,11 @@ pub fn man(page: Option<&str>) -> Result<()> {
     let (name, command) = pages
         .into_iter()
         .find(|(name, _)| name == page)
-        .ok_or_else(|| Failure::Usage.error(format!("cannot print the manual page {page:?}: unknown name")))?;
+        .ok_or_else(|| {
+            Failure::Usage.error(format!(
+                "cannot print the manual page {page:?}: unknown name"
+            ))
+        })?;
     let mut text = Vec::new();
     clap_mangen::Man::new(command)
         .title(name)

@@ -33,15 +33,20 @@ pub fn hand_over<T: Serialize>(locations: &Locations, name: &str, request: &T) -
 pub fn take_over<T: DeserializeOwned>(locations: &Locations, name: &str) -> Result<T> {
     if !is_transaction(name) {
         return Err(Failure::Usage
-            .error(format!("cannot run the transaction '{name}': not a valid name"))
+            .error(format!(
+                "cannot run the transaction '{name}': not a valid name"
+            ))
             .into());
     }
     let path = locations.request(name);
     let taken = path.with_extension("taken");
-    fs::rename(&path, &taken).with_context(|| format!("cannot take the request {}", path.display()))?;
-    let text = fs::read(&taken).with_context(|| format!("cannot read the request {}", taken.display()));
+    fs::rename(&path, &taken)
+        .with_context(|| format!("cannot take the request {}", path.display()))?;
+    let text =
+        fs::read(&taken).with_context(|| format!("cannot read the request {}", taken.display()));
     disk::absent(&taken).with_context(|| format!("cannot remove {}", taken.display()))?;
-    serde_json::from_slice(&text?).with_context(|| format!("cannot read the request {}", path.display()))
+    serde_json::from_slice(&text?)
+        .with_context(|| format!("cannot read the request {}", path.display()))
 }
 
 /// Removes a request that was written. Returns false if the activator has already taken it.
@@ -65,7 +70,9 @@ pub fn outcome<T: DeserializeOwned>(locations: &Locations, name: &str) -> Result
             .map(Some)
             .with_context(|| format!("cannot read the outcome {}", path.display())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read the outcome {}", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot read the outcome {}", path.display()))
+        }
     }
 }
 
@@ -90,7 +97,8 @@ pub fn prune_logs(locations: &Locations, keep: impl Fn(&str) -> bool) -> Result<
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot read the directory {}", folder.display()));
+            return Err(error)
+                .with_context(|| format!("cannot read the directory {}", folder.display()));
         }
     };
     for entry in entries {

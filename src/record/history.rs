@@ -213,7 +213,9 @@ fn read_text(locations: &Locations) -> Result<String> {
     match fs::read(&path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error).with_context(|| format!("cannot read the history {}", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot read the history {}", path.display()))
+        }
     }
 }
 

@@ -159,7 +159,9 @@ pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -
                     numbered(process),
                     path.display()
                 ))
-                .hint("wait for it to end (it may be nixos-rebuild) and try again, or use --wait 60s")
+                .hint(
+                    "wait for it to end (it may be nixos-rebuild) and try again, or use --wait 60s",
+                )
                 .into());
         }
         std::thread::sleep(AGAIN);
@@ -305,7 +307,11 @@ mod tests {
         drop(held);
         drop(take(&locations, "enable hello").expect("free"));
         assert_eq!(fs::read_to_string(&elsewhere).expect("there"), "as it was");
-        assert_eq!(holder(&locations), None, "our process exists, but does not hold the lock");
+        assert_eq!(
+            holder(&locations),
+            None,
+            "our process exists, but does not hold the lock"
+        );
     }
 
     #[test]

@@ -31,11 +31,13 @@ pub fn prune(locations: &Locations, keep: &BTreeSet<String>) -> Result<()> {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot read the directory {}", folder.display()));
+            return Err(error)
+                .with_context(|| format!("cannot read the directory {}", folder.display()));
         }
     };
     for entry in entries {
-        let entry = entry.with_context(|| format!("cannot read the directory {}", folder.display()))?;
+        let entry =
+            entry.with_context(|| format!("cannot read the directory {}", folder.display()))?;
         if !keep.contains(&*entry.file_name().to_string_lossy()) {
             fs::remove_file(entry.path())
                 .with_context(|| format!("cannot remove the root {}", entry.path().display()))?;

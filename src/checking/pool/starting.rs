@@ -125,13 +125,12 @@ impl Pool<'_> {
         );
         std::thread::spawn(move || {
             let (evaluated, outcome) = alone(&work, &registry, &interrupts);
-            let found =
-                match (evaluated, outcome.ended) {
-                    (Some(evaluated), _) => Ok(evaluated.registry),
-                    (None, Ended::Failed { failed, .. }) => Err(failed),
-                    (None, _) => Err(Failure::Evaluation
-                        .error("cannot list the modules: the evaluation took too much time or memory")),
-                };
+            let found = match (evaluated, outcome.ended) {
+                (Some(evaluated), _) => Ok(evaluated.registry),
+                (None, Ended::Failed { failed, .. }) => Err(failed),
+                (None, _) => Err(Failure::Evaluation
+                    .error("cannot list the modules: the evaluation took too much time or memory")),
+            };
             let outcome = alone(&work, &toplevel, &interrupts).1;
             let _ = sayings.send((index, Said::Host(found, Box::new(outcome))));
         });
@@ -180,7 +179,10 @@ fn how(finished: Result<worker::Ended>, heard: Result<()>) -> String {
                 .signal()
                 .map(|signal| signal.to_string())
                 .unwrap_or_default();
-            format!("the evaluator was killed by {signal} {}", ended.stderr.trim())
+            format!(
+                "the evaluator was killed by {signal} {}",
+                ended.stderr.trim()
+            )
         }
         (_, Err(error)) => describe(&error).message,
         (Ok(ended), Ok(())) => format!(

@@ -398,7 +398,7 @@ pub struct Prefetch {
 /// Arguments of `cache`.
 #[derive(Clone, Debug, Args)]
 pub struct Cache {
-    /// Choose what to do with the results
+    /// List, count or remove the results
     #[arg(value_enum)]
     pub what: Option<CacheWhat>,
 }

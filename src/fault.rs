@@ -250,7 +250,7 @@ fn pass(point: Point, side: Side) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the faults of this kind that apply now, in the order of the variable.
+/// Returns the faults of this kind that apply now, in the order in which the variable names them.
 fn due(point: Point, side: Side, kind: impl Fn(Fault) -> bool) -> Vec<Fault> {
     if !POSSIBLE {
         return Vec::new();

@@ -156,7 +156,7 @@ pub struct Series {
 #[serde(rename_all = "camelCase")]
 pub struct Published {
     pub milliseconds: f64,
-    /// The same figure as a multiple of the first row of its table.
+    /// Ratio to the first row of its table.
     pub ratio: f64,
 }
 
@@ -178,7 +178,7 @@ pub struct Sample {
     /// CPU time of the evaluating thread in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ran: Option<f64>,
-    /// Milliseconds during which that thread waited for a processor.
+    /// Milliseconds during which the evaluating thread waited for a processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited: Option<f64>,
     /// CPU time of other processes in milliseconds.

@@ -1,13 +1,13 @@
-//! Attribute paths as people type and read them: `systemd.units."sshd.service".text`.
+//! Attribute paths such as `systemd.units."sshd.service".text`.
 
 use crate::error::{Failed, Failure};
 
-/// The names of a path. Empty for an empty text.
+/// Splits a path into its names. An empty text gives none.
 pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
     let wrong = |why: &str| {
         Failure::Usage
-            .error(format!("read the path {text}: {why}"))
-            .hint("names are parted by dots; one with a dot in it is quoted: 'systemd.units.\"sshd.service\".text'")
+            .error(format!("cannot parse the path {text}: {why}"))
+            .hint("separate names by dots, and quote a name that contains a dot: 'systemd.units.\"sshd.service\".text'")
     };
     let mut names = Vec::new();
     let mut rest = text.chars().peekable();
@@ -19,7 +19,7 @@ pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
                     Some('"') => break,
                     Some('\\') => name.extend(rest.next()),
                     Some(c) => name.push(c),
-                    None => return Err(wrong("a quote has no end")),
+                    None => return Err(wrong("a quote is not closed")),
                 }
             }
         } else {
@@ -34,14 +34,14 @@ pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
         match rest.next() {
             None => break,
             Some('.') if rest.peek().is_some() => {}
-            Some('.') => return Err(wrong("it ends with a dot")),
-            Some(_) => return Err(wrong("behind a quoted name comes a dot")),
+            Some('.') => return Err(wrong("the path ends with a dot")),
+            Some(_) => return Err(wrong("a quoted name must be followed by a dot")),
         }
     }
     Ok(names)
 }
 
-/// A path as it is written in Nix.
+/// Formats a path as in Nix.
 pub fn written(names: &[String]) -> String {
     let plain = |name: &str| {
         name.chars()
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_parted_by_dots_that_are_not_quoted() {
+    fn names_are_separated_by_unquoted_dots() {
         let names = |text| parse(text).expect("a path");
         assert_eq!(names("a.b-c"), ["a", "b-c"]);
         assert_eq!(
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_told() {
+    fn invalid_paths_are_refused() {
         for text in ["a..b", "a.", ".a", "\"a", "\"a\"b"] {
             assert!(parse(text).is_err(), "{text}");
         }

@@ -1,29 +1,30 @@
-//! What can be chosen on the command line or in the configuration, by the names it has there. Below every room that acts on it.
+//! Choices on the command line or in the configuration, with their names. All rooms that act on
+//! them may use this file.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// How progress is shown.
+/// A style of progress output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ProgressStyle {
-    /// Bars on a terminal, else plain lines
+    /// Bars on a terminal, otherwise plain lines
     #[default]
     Auto,
-    /// Bars
+    /// Progress bars
     Bars,
-    /// A line for each step
+    /// One line for each step
     Plain,
-    /// JSON lines, versioned
+    /// JSON lines (versioned)
     Events,
-    /// Nothing
+    /// Only warnings
     Off,
 }
 
-/// How to become root.
+/// A way to become root.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Elevate {
-    /// The first of sudo, run0 and doas that is there, if need be
+    /// The first available of sudo, run0 and doas, if necessary
     #[default]
     Auto,
     /// Sudo
@@ -32,37 +33,37 @@ pub enum Elevate {
     Run0,
     /// Doas
     Doas,
-    /// Not at all
+    /// Never become root
     None,
 }
 
-/// What is to be done about units that fail because of a change.
+/// What to do about units that fail because of a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailedUnits {
     /// Activate the previous system again
     #[default]
     Rollback,
-    /// Leave the change as it is
+    /// Keep the change
     Keep,
 }
 
-/// What speaks against a switch, and may be passed by who knows better.
+/// A safety check that can be overridden.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
-    /// The system is another host's
+    /// Activate a system of another host
     WrongHost,
-    /// What must not change while the machine runs would change
+    /// Change what switch inhibitors protect
     Inhibitors,
-    /// NixOS's own checks before a switch, all of them
+    /// Skip all of NixOS's own pre-switch checks
     PreSwitchChecks,
-    /// There is not enough space
+    /// Continue without enough free space
     Space,
 }
 
 impl Allow {
-    /// As it is typed.
+    /// Returns the name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::WrongHost => "wrong-host",

@@ -1,4 +1,4 @@
-//! The command line and the environment, as they are typed. No logic.
+//! The command line and the environment variables. No logic.
 
 mod bench;
 mod check;
@@ -41,7 +41,7 @@ pub struct Cli {
     pub environment: Environment,
 }
 
-/// What any command understands.
+/// Options of every command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options for any command")]
 pub struct Global {
@@ -49,19 +49,19 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub json: bool,
 
-    /// How to show progress on stderr
+    /// Show progress in this style on stderr
     #[arg(long, global = true, value_enum, default_value_t, value_name = "STYLE")]
     pub progress: ProgressStyle,
 
-    /// Print every line of every build's log
+    /// Print full build logs
     #[arg(short = 'L', long, global = true)]
     pub print_build_logs: bool,
 
-    /// Print the whole way to an evaluation error
+    /// Show the full trace of evaluation errors
     #[arg(long, global = true)]
     pub show_trace: bool,
 
-    /// Print more; may be given up to three times
+    /// Print more details (repeat up to three times)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
@@ -69,7 +69,7 @@ pub struct Global {
     #[arg(long, global = true)]
     pub timings: bool,
 
-    /// Use this flake in place of the one that the running system was built from
+    /// Use this flake instead of the one the running system was built from
     #[arg(long, global = true, value_name = "REF", add = flakes())]
     pub flake: Option<String>,
 
@@ -77,35 +77,35 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME", add = hosts())]
     pub host: Option<String>,
 
-    /// Use the system in this Nix file or folder, which is in no flake; evaluated impurely, and as it is each time
+    /// Use the system in this Nix file or directory, unpinned and impure
     #[arg(long, global = true, value_name = "PATH")]
     pub file: Option<PathBuf>,
 
-    /// Use this attribute of the file
+    /// Use the system at this attribute of --file
     #[arg(long, global = true, value_name = "A.B")]
     pub attr: Option<String>,
 
-    /// Let the flake's own nixConfig set Nix settings
+    /// Apply Nix settings from the flake's nixConfig
     #[arg(long, global = true)]
     pub accept_flake_config: bool,
 
-    /// Replace an input of the flake; stays with the pin
+    /// Replace a flake input (saved with the pin)
     #[arg(long, global = true, num_args = 2, value_names = ["INPUT", "REF"], add = inputs())]
     pub override_input: Vec<String>,
 
-    /// Let evaluation see the environment, the time and files outside the flake
+    /// Allow access to environment, time and files outside the flake
     #[arg(long, global = true)]
     pub impure: bool,
 
-    /// Evaluate in less memory, a little slower
+    /// Use less memory for evaluation (slightly slower)
     #[arg(long, global = true)]
     pub low_memory: bool,
 
-    /// Evaluate, whatever the cache has, and keep nothing in it
+    /// Do not read or write the result cache
     #[arg(long, global = true)]
     pub no_cache: bool,
 
-    /// Where a build fails, build everything else that can be built
+    /// Keep building other derivations after a build fails
     #[arg(short, long, global = true)]
     pub keep_going: bool,
 
@@ -117,7 +117,7 @@ pub struct Global {
     #[arg(long, global = true, num_args = 2, value_names = ["NAME", "VALUE"])]
     pub option: Vec<String>,
 
-    /// Work on the machine whose files lie below this folder
+    /// Use the machine whose files are below this directory
     #[arg(
         long,
         global = true,
@@ -127,7 +127,7 @@ pub struct Global {
     )]
     pub root: Option<PathBuf>,
 
-    /// Keep the program's own cache in this folder
+    /// Keep the program's cache in this directory
     #[arg(
         long,
         global = true,
@@ -137,7 +137,7 @@ pub struct Global {
     )]
     pub cache: Option<PathBuf>,
 
-    /// How to become root for activation [default: what the configuration says, or auto]
+    /// Become root in this way [default: as configured, or auto]
     #[arg(
         long,
         global = true,
@@ -147,16 +147,16 @@ pub struct Global {
     )]
     pub elevate: Option<Elevate>,
 
-    /// Speak to an activator that runs already and holds the other end of stdin
+    /// Use the running activator at the other end of stdin
     #[arg(long, global = true, hide = true)]
     pub activator_on_stdin: bool,
 
-    /// Give up the rights of root and be this user
+    /// Drop root privileges and become this user
     #[arg(long, global = true, hide = true, value_name = "UID")]
     pub as_user: Option<u32>,
 }
 
-/// What is read from the environment and is no option of ours. Variables that are set to nothing are not set.
+/// Values from environment variables that are not options. Empty variables count as unset.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `XDG_CACHE_HOME`.
@@ -165,23 +165,23 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
-    /// `NIX_PATH`: where impure evaluation looks for `<nixpkgs>`.
+    /// `NIX_PATH`: the search path for `<nixpkgs>` in impure evaluation.
     pub nix_path: Option<String>,
-    /// `SUDO_UID`: who called sudo.
+    /// `SUDO_UID`: the user who called sudo.
     pub sudo_uid: Option<u32>,
     /// Whether the cursor of the terminal cannot move: `TERM` is unset or `dumb`.
     pub dumb_terminal: bool,
     /// Whether the terminal shows more than ASCII.
     pub unicode: bool,
-    /// `RUNTIME_MODULE_FAULT`: what is to go wrong, in tests.
+    /// `RUNTIME_MODULE_FAULT`: the fault to inject, in tests.
     pub fault: Option<String>,
-    /// Whether the collector's heap is chosen by `GC_INITIAL_HEAP_SIZE`.
+    /// Whether `GC_INITIAL_HEAP_SIZE` sets the initial heap of the garbage collector.
     pub heap_chosen: bool,
-    /// Settings of libgc, by name and value.
+    /// Variables that configure libgc, with their values.
     pub collector: Vec<(String, String)>,
 }
 
-/// Variables by which libgc is set up (its `docs/README.environment`), as far as they change how long things take.
+/// Environment variables of libgc that affect speed (its `docs/README.environment`).
 const COLLECTOR: [&str; 7] = [
     "GC_INITIAL_HEAP_SIZE",
     "GC_MAXIMUM_HEAP_SIZE",
@@ -235,50 +235,50 @@ pub fn read() -> Result<Cli, clap::Error> {
     Ok(cli)
 }
 
-/// What to do.
+/// The subcommand.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Turn modules on
+    /// Enable modules
     Enable(Enable),
-    /// Turn modules off
+    /// Disable modules
     Disable(Disable),
-    /// Go back to the system without any runtime module; evaluates nothing
+    /// Return to the system without runtime modules (no evaluation)
     Reset(Run),
-    /// Activate the wanted modules again, on the same source
+    /// Activate the requested modules again from the same source
     Apply(Run),
-    /// Take today's source of the flake, and activate the wanted modules on it
+    /// Update the flake's source and activate the requested modules on it
     Rebuild(Run),
-    /// End a change that was interrupted: by the system that ran before, or with --finish by the new one
+    /// End an interrupted change: roll it back, or --finish it
     Recover(Recover),
-    /// Keep a change that waits to be confirmed
+    /// Keep a change that is waiting for confirmation
     Confirm(Patience),
     /// Return to an earlier state of this boot
     Rollback(Rollback),
-    /// List the changes of this boot, and what came of them
+    /// List the changes of this boot and their outcomes
     History,
-    /// List the modules there are
+    /// List all modules
     List,
-    /// Show what is on
+    /// Show which modules are active
     Status(Status),
-    /// Evaluate and build what turning each of these modules on would take, so that it then only has to be activated
+    /// Evaluate and build each module in advance for fast activation
     Prefetch(Prefetch),
-    /// Look at, or clear, the results of evaluation that are kept
+    /// Inspect or clear cached evaluation results
     Cache(Cache),
-    /// Evaluate every module of a host, alone and together, for CI and before a commit
+    /// Check that all modules evaluate, alone and together (for CI)
     Check(Check),
-    /// Measure evaluation, toggles and single options, so that the figures can be believed
+    /// Measure evaluation, toggles and single options
     #[command(subcommand)]
     Bench(Box<Bench>),
     /// Print the completions for a shell
     #[command(name = "__completions", hide = true)]
     Completions {
-        /// The shell
+        /// Name of the shell
         shell: Shell,
     },
-    /// Print a manual page; without a name, the names of all of them
+    /// Print a manual page, or the names of all pages
     #[command(name = "__man", hide = true)]
     Man {
-        /// Such as `runtime-module-enable`
+        /// Name of a page, such as `runtime-module-enable`
         page: Option<String>,
     },
     #[command(name = "__evaluate", hide = true)]
@@ -287,34 +287,34 @@ pub enum Command {
     Template,
     #[command(name = "__activate", hide = true)]
     Activate,
-    /// Carries out the request that was left for this transaction
+    /// Carry out the request for this transaction
     #[command(name = "__transact", hide = true)]
     Transact { transaction: String },
-    /// Undoes this transaction unless it was confirmed
+    /// Roll back this transaction unless it was confirmed
     #[command(name = "__expire", hide = true)]
     Expire {
         transaction: String,
         #[arg(default_value_t = 0)]
         seconds: u64,
-        /// By the timer that was armed at the end of the switch
+        /// Say that the timer was armed at the end of the switch
         #[arg(long)]
         after: bool,
     },
-    /// What the boot service runs
+    /// Restore modules after a boot (for the boot service)
     #[command(name = "__boot", hide = true)]
     Boot,
-    /// What an activation script runs: somebody switches
+    /// Record that a switch has begun (for an activation script)
     #[command(name = "__switched", hide = true)]
     Switched { toplevel: Option<PathBuf> },
-    /// Prints where tests can inject faults
+    /// Print all points at which tests can inject faults
     #[command(name = "__faults", hide = true)]
     Faults,
-    /// Prints docs/errors.md
+    /// Print docs/errors.md
     #[command(name = "__errors", hide = true)]
     Errors,
 }
 
-/// A shell that there are completions for.
+/// A shell with completions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
     /// Bash
@@ -327,107 +327,106 @@ pub enum Shell {
     Nushell,
 }
 
-/// Modules to turn on.
+/// Arguments of `enable`.
 #[derive(Clone, Debug, Args)]
 pub struct Enable {
-    /// Modules by name, as `list` shows them
+    /// Names of modules, as shown by `list`
     #[arg(required_unless_present = "extra", value_name = "NAME", add = modules_off())]
     pub names: Vec<String>,
     #[command(flatten)]
     pub run: Run,
 }
 
-/// Modules to turn off.
+/// Arguments of `disable`.
 #[derive(Clone, Debug, Args)]
 pub struct Disable {
-    /// Modules by name, as `list` shows them
+    /// Names of modules, as shown by `list`
     #[arg(required_unless_present = "extra", value_name = "NAME", add = modules_on())]
     pub names: Vec<String>,
     #[command(flatten)]
     pub run: Run,
 }
 
-/// How far to go.
+/// Options of commands that change the system.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Run {
-    /// Only say what would be done: evaluates, but builds and changes nothing
+    /// Show what would be done: evaluate, but build and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Activate although nothing changed
+    /// Activate even if nothing has changed
     #[arg(short, long)]
     pub force: bool,
-    /// Use this specialisation of the host, and stay with it; an empty name is the host itself
+    /// Switch to this specialisation and keep it (empty: the host itself)
     #[arg(long, value_name = "NAME", add = specialisations())]
     pub specialisation: Option<String>,
-    /// Add a module that is no part of the configuration: a file or folder, or one of another flake
+    /// Add a module from a file, a directory or another flake
     #[arg(long = "module", value_name = "FILE|REF#ATTR", id = "extra", add = paths())]
     pub extras: Vec<String>,
-    /// Keep what --module adds until `reset`, and not for this change only
+    /// Keep modules from --module until `reset`, not just for this change
     #[arg(long, requires = "extra")]
     pub keep: bool,
-    /// Let a dry run build what evaluation itself needs
+    /// Allow import from derivation in a dry run
     #[arg(long, requires = "dry_run")]
     pub allow_ifd: bool,
-    /// When that is done, evaluate and build what turning each of these on would take
+    /// Afterwards evaluate and build each of these modules in advance
     #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "dry_run", add = modules_off())]
     pub prefetch: Vec<String>,
-    /// Show what will be stopped, restarted, reloaded and started, and how the closure differs, and ask
+    /// Show changes of units and the closure, and ask before activation
     #[arg(long, conflicts_with = "dry_run")]
     pub ask: bool,
-    /// Return to the previous system after this time, unless `runtime-module confirm` comes first; 0 for never, whatever
-    /// the configuration says
+    /// Roll back unless `confirm` is run within this time (0: never)
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub confirm: Option<Duration>,
-    /// What to do if units fail because of the change [default: what the configuration says, or rollback]
+    /// Keep or roll back if units fail [default: as configured, or rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_failed_units: Option<OnFailedUnits>,
-    /// Do it although this speaks against it; several are separated by commas
+    /// Override a safety check (comma-separated)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub allow: Vec<Allow>,
     #[command(flatten)]
     pub patience: Patience,
 }
 
-/// How long to wait for others.
+/// Options of commands that wait for other changes.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Patience {
-    /// Wait so long for a change that is under way, in place of refusing at once
+    /// Wait up to DURATION for a running change instead of failing
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "0", hide_default_value = true)]
     pub wait: Duration,
 }
 
-/// What `recover` takes.
+/// Arguments of `recover`.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Recover {
-    /// Activate what was to run, in place of what ran before
+    /// Activate the new system instead of rolling back
     #[arg(long)]
     pub finish: bool,
     #[command(flatten)]
     pub patience: Patience,
 }
 
-/// What `rollback` takes.
+/// Arguments of `rollback`.
 #[derive(Clone, Debug, Args)]
 pub struct Rollback {
-    /// The state to return to, by its number in `history`; the one before the last change if left away
+    /// Number of the state in `history` [default: before the last change]
     #[arg(value_name = "N", add = past())]
     pub number: Option<u64>,
     #[command(flatten)]
     pub run: Run,
 }
 
-/// What `prefetch` takes.
+/// Arguments of `prefetch`.
 #[derive(Clone, Debug, Args)]
 pub struct Prefetch {
-    /// Modules by name, as `list` shows them
+    /// Names of modules, as shown by `list`
     #[arg(required = true, value_name = "NAME", add = modules_off())]
     pub names: Vec<String>,
 }
 
-/// What `cache` takes.
+/// Arguments of `cache`.
 #[derive(Clone, Debug, Args)]
 pub struct Cache {
-    /// What to do
+    /// List, count or remove the results
     #[arg(value_enum)]
     pub what: Option<CacheWhat>,
 }
@@ -435,19 +434,19 @@ pub struct Cache {
 /// What to do with the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CacheWhat {
-    /// List the results (the default)
+    /// List the results [default]
     #[default]
     List,
-    /// Count them
+    /// Show the number and size of the results
     Stats,
-    /// Forget them, and let their outputs be collected
+    /// Remove the results, so that their outputs can be collected
     Clear,
 }
 
-/// What `status` takes.
+/// Arguments of `status`.
 #[derive(Clone, Debug, Args)]
 pub struct Status {
-    /// Modules to ask about; the exit code is 10 unless all are active
+    /// Names of modules; exit code 10 unless all are active
     #[arg(value_name = "NAME", add = modules())]
     pub names: Vec<String>,
 }

@@ -1,13 +1,13 @@
-//! The time of day as all that we write tells it: seconds since 1970, in UTC.
+//! The time of day in seconds since 1970, in UTC, as in all files that the program writes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Now.
+/// Returns the current time.
 pub fn now() -> u64 {
     seconds(SystemTime::now())
 }
 
-/// Seconds since 1970; none of a clock that was never set.
+/// Converts a time to seconds since 1970. Earlier times become 0.
 pub fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

@@ -1,18 +1,21 @@
-//! Faults that the tests inject: at every boundary between two steps, and at every byte of every file that we write.
+//! Faults for tests: at each boundary between two steps, and at each byte of each file that the
+//! program writes.
 //!
-//! Takes what `RUNTIME_MODULE_FAULT` says, once for each process; does nothing where it says nothing about the point that
-//! a step names. A release has none of it: who runs one can not be made to break off by a variable.
+//! `RUNTIME_MODULE_FAULT` is read once in each process. A point that it does not name does nothing.
+//! A release build injects no faults, so that an environment variable cannot break it.
 //!
-//! A fault is `POINT[@N]:before|after[:WHAT]`, several are separated by commas.
+//! A fault is `POINT[@N]:before|after[:WHAT]`. Several faults are separated by commas.
 //!
-//! - `POINT` is a name of the table below (`runtime-module __faults` prints it); `@N` is its Nth passing in a process, the
-//!   first if left away, `@*` every one.
-//! - `WHAT` is `kill` (SIGKILL to ourselves; the default), `stop` (SIGSTOP: the one who tests can look around, kill others,
-//!   and let go), `eio` or `enospc` (the step fails so; after the step: it was done, and says that it failed).
-//! - For points that write: `short=N` (N bytes are written, then no space is left), `cut=N` (N bytes are written, then we
-//!   are killed).
+//! - `POINT` is a name in the table below, which `runtime-module __faults` prints. `@N` selects the
+//!   Nth time that a process passes the point, `@*` every time. The default is the first time.
+//! - `WHAT` is `kill` (SIGKILL to our own process, the default), `stop` (SIGSTOP, so that a test
+//!   can inspect the system, kill other processes, and continue), `eio` or `enospc` (the step fails
+//!   with this error; with `after` the step was carried out but reports the error).
+//! - Points that write also accept `short=N` (N bytes are written, then no space is left) and
+//!   `cut=N` (N bytes are written, then the process is killed).
 //!
-//! Where several are due at one place all happen, in their order: `P:before:stop,P:before:eio` can be seen, and then fails.
+//! If several faults apply to one place, all of them happen in order. `P:before:stop,P:before:eio`
+//! stops the process, and fails when it is continued.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -24,42 +27,42 @@ use unix::sys::signal::{Signal, raise};
 
 use crate::error::Failure;
 
-/// Whether this build injects faults at all.
+/// Whether this build can inject faults.
 pub const POSSIBLE: bool = cfg!(debug_assertions);
 
-/// What a point is passed by.
+/// The kind of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A step.
+    /// A step of the program.
     Step,
-    /// Bytes on their way into a file.
+    /// Bytes that are written to a file.
     Write,
 }
 
 macro_rules! points {
     ($($variant:ident $name:literal $kind:ident $what:literal)*) => {
-        /// Where a fault can be injected.
+        /// A point at which a fault can be injected.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Point {
             $(#[doc = $what] $variant,)*
         }
 
-        /// Every point: itself, its name, what it is passed by, what the step does.
+        /// Every point with its name, kind and description.
         pub const POINTS: &[(Point, &str, Kind, &str)] =
             &[$((Point::$variant, $name, Kind::$kind, $what),)*];
     };
 }
 
-// The first part of a name is the process that passes the point: client, evaluator, relay, activator. Files are written by
-// the activator, but for the request, which is the relay's, and the cache, which is the client's.
+// The first part of a name is the process that passes the point: client, evaluator, relay or
+// activator. The activator writes all files, except the request (relay) and the cache (client).
 points! {
     Plan "client.plan" Step "The client reads the situation and makes a plan."
     Elevate "client.elevate" Step "The client starts the activator, which waits."
     Lock "client.lock" Step "The client locks the flake."
-    Evaluate "client.evaluate" Step "The client has the evaluator evaluate."
-    Query "client.query" Step "The client asks what is missing in the store."
-    Realise "client.realise" Step "The client has it built and fetched."
-    Ask "client.request" Step "The client hands the request to the activator."
+    Evaluate "client.evaluate" Step "The client lets the evaluator evaluate."
+    Query "client.query" Step "The client queries what is missing in the store."
+    Realise "client.realise" Step "The client builds and fetches what is missing."
+    Ask "client.request" Step "The client sends the request to the activator."
     Follow "client.follow" Step "The client waits for the outcome."
     Report "client.report" Step "The client prints the result."
 
@@ -68,37 +71,37 @@ points! {
     EvaluatorEvaluate "evaluator.evaluate" Step "The evaluator evaluates the toplevel."
     EvaluatorAnswer "evaluator.answer" Step "The evaluator sends its answer."
 
-    RelayRequest "relay.request" Step "The relay writes the request down."
-    RelayStart "relay.start" Step "The relay starts the activator in a unit or session of its own."
-    RelayFollow "relay.follow" Step "The relay follows the log until the outcome is there."
+    RelayRequest "relay.request" Step "The relay writes the request to a file."
+    RelayStart "relay.start" Step "The relay starts the activator in its own unit or session."
+    RelayFollow "relay.follow" Step "The relay follows the log until the outcome exists."
 
     Held "activator.lock" Step "The activator takes the lock."
-    Compare "activator.compare" Step "It compares state and running system with the request."
-    Root "activator.root" Step "It roots what is to run and what ran."
-    Begin "activator.begin" Step "It writes down what is about to happen."
-    Preflight "activator.preflight" Step "It looks for reasons not to switch."
-    Arm "activator.arm" Step "It arms the timer that returns unless confirmed."
-    Switch "activator.switch" Step "It runs the switch program."
-    Verify "activator.verify" Step "It looks at what runs then."
-    Return "activator.return" Step "It activates the previous system again."
-    Commit "activator.commit" Step "It writes down what is true now."
-    History "activator.history" Step "It adds a record to the history."
-    Wanted "activator.wanted" Step "It writes down what is wanted over reboots."
-    Release "activator.release" Step "It lets go of roots and logs that nothing returns to."
-    Outcome "activator.outcome" Step "It writes the outcome for whoever follows."
+    Compare "activator.compare" Step "The activator compares state and running system with the request."
+    Root "activator.root" Step "The activator makes roots for the new and the previous system."
+    Begin "activator.begin" Step "The activator records the pending transaction."
+    Preflight "activator.preflight" Step "The activator checks for reasons not to switch."
+    Arm "activator.arm" Step "The activator arms the timer for an automatic rollback."
+    Switch "activator.switch" Step "The activator runs the switch program."
+    Verify "activator.verify" Step "The activator verifies the running system."
+    Return "activator.return" Step "The activator activates the previous system again."
+    Commit "activator.commit" Step "The activator records the new state."
+    History "activator.history" Step "The activator appends a record to the history."
+    Wanted "activator.wanted" Step "The activator records the requested modules."
+    Release "activator.release" Step "The activator removes roots and logs that are no longer needed."
+    Outcome "activator.outcome" Step "The activator writes the outcome for the relay."
 
-    DiskSync "disk.sync" Step "What was written into a new file reaches the disk."
-    DiskRename "disk.rename" Step "A new file takes the place of the old one."
+    DiskSync "disk.sync" Step "A new file is synced to the disk."
+    DiskRename "disk.rename" Step "A new file replaces the old one."
     WriteRequest "write.request" Write "The request, by the relay."
-    WriteLock "write.lock" Write "The name of who has the lock."
+    WriteLock "write.lock" Write "The description of the lock's holder."
     WriteState "write.state" Write "The state."
     WriteHistory "write.history" Write "A record of the history."
-    WriteWanted "write.wanted" Write "What is wanted over reboots."
-    WriteLog "write.log" Write "A remark of ours in the log of a switch."
+    WriteWanted "write.wanted" Write "The requested modules, which survive reboots."
+    WriteLog "write.log" Write "Our own remark in the log of a switch."
     WriteOutcome "write.outcome" Write "The outcome."
-    CacheResult "cache.result" Write "A result of evaluation, into the cache, by the client."
-    CacheRoot "cache.root" Write "What a root of the cache keeps, by the client."
-    CacheEstimate "cache.estimate" Write "How an evaluation went, into the cache, by the client."
+    CacheResult "cache.result" Write "A result in the cache, by the client."
+    CacheRoot "cache.root" Write "The size of a root in the cache, by the client."
+    CacheEstimate "cache.estimate" Write "An estimate in the cache, by the client."
 }
 
 impl Point {
@@ -110,14 +113,14 @@ impl Point {
     }
 }
 
-/// On which side of a step.
+/// The side of a step on which a fault happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Before,
     After,
 }
 
-/// What goes wrong.
+/// The effect of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     Kill,
@@ -132,7 +135,7 @@ enum Fault {
 struct Armed {
     point: Point,
     side: Side,
-    /// Which passing; none for every one.
+    /// Number of the pass; `None` for every pass.
     passing: Option<u32>,
     fault: Fault,
     passed: AtomicU32,
@@ -140,13 +143,13 @@ struct Armed {
 
 static ARMED: OnceLock<Vec<Armed>> = OnceLock::new();
 
-/// Arms this process with faults, the first time that it is given any.
+/// Arms this process with faults, unless it is already armed.
 pub fn arm(faults: Option<&str>) -> Result<()> {
     let Some(text) = faults.filter(|_| POSSIBLE) else {
         return Ok(());
     };
     let armed = text.split(',').map(parse).collect::<Result<Vec<_>>>()?;
-    // Whoever was armed by its own environment is not armed again by a request.
+    // The environment variable overrides the fault in the request.
     let _ = ARMED.set(armed);
     Ok(())
 }
@@ -154,8 +157,8 @@ pub fn arm(faults: Option<&str>) -> Result<()> {
 fn parse(text: &str) -> Result<Armed> {
     let wrong = || {
         Failure::Usage
-            .error(format!("RUNTIME_MODULE_FAULT={text}: no fault is called that"))
-            .hint("POINT[@N]:before|after[:kill|:stop|:eio|:enospc|:short=N|:cut=N]; `runtime-module __faults` lists the points")
+            .error(format!("cannot use RUNTIME_MODULE_FAULT={text}: unknown fault"))
+            .hint("use POINT[@N]:before|after[:kill|:stop|:eio|:enospc|:short=N|:cut=N]; run `runtime-module __faults` to list the points")
     };
     let mut parts = text.split(':');
     let place = parts.next().unwrap_or_default();
@@ -188,7 +191,7 @@ fn parse(text: &str) -> Result<Armed> {
     };
     Ok(Armed {
         point: *point,
-        // A write that is cut short is neither before nor after it.
+        // An interrupted write is neither before nor after the point.
         side: match fault {
             Fault::Short(_) | Fault::Cut(_) => Side::After,
             _ => side,
@@ -199,7 +202,7 @@ fn parse(text: &str) -> Result<Armed> {
     })
 }
 
-/// Does a step, between the two boundaries of its point.
+/// Runs a step between the two boundaries of its point.
 pub fn step<T, E: From<io::Error>>(
     point: Point,
     step: impl FnOnce() -> Result<T, E>,
@@ -210,7 +213,7 @@ pub fn step<T, E: From<io::Error>>(
     Ok(done)
 }
 
-/// Writes all of `bytes` into a file.
+/// Writes all bytes to a file.
 pub fn write(point: Point, file: &mut File, bytes: &[u8]) -> io::Result<()> {
     pass(point, Side::Before)?;
     let breaks = due(point, Side::After, |fault| {
@@ -237,7 +240,7 @@ fn pass(point: Point, side: Side) -> io::Result<()> {
     for fault in faults {
         match fault {
             Fault::Kill => die(),
-            // Going on when let go.
+            // The process continues after SIGCONT.
             Fault::Stop => drop(raise(Signal::SIGSTOP)),
             Fault::Io => return Err(io::Error::from(unix::errno::Errno::EIO)),
             Fault::NoSpace => return Err(no_space()),
@@ -247,7 +250,7 @@ fn pass(point: Point, side: Side) -> io::Result<()> {
     Ok(())
 }
 
-/// The faults of this kind that are due now, in the order in which they were named.
+/// Returns the faults of this kind that apply now, in the order in which the variable names them.
 fn due(point: Point, side: Side, kind: impl Fn(Fault) -> bool) -> Vec<Fault> {
     if !POSSIBLE {
         return Vec::new();
@@ -271,7 +274,7 @@ fn no_space() -> io::Error {
     io::Error::from(unix::errno::Errno::ENOSPC)
 }
 
-/// Nothing of ours runs after this: no destructor, no handler.
+/// Ends the process at once. No destructor or handler of ours runs.
 fn die() -> ! {
     #[cfg(test)]
     within::die();
@@ -280,7 +283,7 @@ fn die() -> ! {
     }
 }
 
-/// The table, for whoever injects faults: name, kind and purpose of each point, a line each.
+/// Returns the table of points: one line for each, with name, kind and description.
 pub fn table() -> String {
     POINTS
         .iter()
@@ -294,7 +297,7 @@ pub fn table() -> String {
         .collect()
 }
 
-/// Faults in a unit test: only on the thread that asks for them, and without the death of the process.
+/// Faults in unit tests: only on the calling thread, and without killing the process.
 #[cfg(test)]
 pub mod within {
     use std::cell::RefCell;
@@ -308,8 +311,9 @@ pub mod within {
 
     struct Killed;
 
-    /// Does something with a fault on its way. None: it was killed. No destructor that tidies up is run by a kill, nor by
-    /// this where functions tidy up after errors, as ours do.
+    /// Runs `doing` with a fault. Returns `None` if it was killed. A real kill runs no cleanup
+    /// code, and this does not either, because our functions clean up after errors and not in
+    /// destructors.
     pub fn with<T>(fault: &str, doing: impl FnOnce() -> T) -> Option<T> {
         HERE.set(Some(vec![parse(fault).expect("a fault")]));
         let done = catch_unwind(AssertUnwindSafe(doing));
@@ -337,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_has_a_place_a_side_and_a_kind() {
+    fn fault_has_a_point_a_side_and_an_effect() {
         let armed = parse("activator.begin@2:after:enospc").expect("a fault");
         assert_eq!(
             (armed.point, armed.side, armed.passing, armed.fault),
@@ -352,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn malformed_faults_are_refused() {
         for wrong in [
             "",
             "nowhere:before",
@@ -367,14 +371,14 @@ mod tests {
     }
 
     #[test]
-    fn every_point_has_a_name_of_its_own() {
+    fn every_point_has_a_unique_name() {
         let names: std::collections::BTreeSet<&str> =
             POINTS.iter().map(|(_, name, ..)| *name).collect();
         assert_eq!(names.len(), POINTS.len());
     }
 
     #[test]
-    fn nothing_happens_where_nothing_is_armed() {
+    fn unarmed_step_runs_normally() {
         let done: Result<u8> = step(Point::Plan, || Ok(7));
         assert_eq!(done.expect("done"), 7);
     }

@@ -1,9 +1,10 @@
-//! What reads bytes that others have written, each as one function: for the targets in `fuzz/`, and for the test that
-//! replays their corpus.
+//! The readers of untrusted bytes, each as one function, for the targets in `fuzz/` and for the
+//! test that replays their corpus.
 //!
-//! Takes a folder that stands for the machine, and bytes; returns nothing, as an error is a fine answer to nonsense. It
-//! panics where something is read that is not the same when it is written and read again, or is not what the bytes say. It
-//! writes no file: who calls puts the bytes where [`Reader::file`] says, and beside them what [`Reader::beside`] says.
+//! A reader takes a directory in place of the machine, and bytes. It ignores errors, because an
+//! error is a valid answer to invalid input. It panics if a value changes when it is written and
+//! read again, or if it contradicts the bytes. It writes no file: the caller writes the bytes to
+//! [`Reader::file`], and the file of [`Reader::beside`] next to it.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -22,22 +23,22 @@ use crate::record::{State, holder, outcome, process_locking_in, process_named, r
 use crate::worker::{Greeting, receive};
 use crate::{activation, checking, evaluation};
 
-/// One kind of file or message.
+/// A reader of one kind of file or message.
 #[derive(Clone, Copy)]
 pub struct Reader {
-    /// The name of its target and of the folder with its corpus.
+    /// Name of the fuzz target and of the directory with its corpus.
     pub name: &'static str,
-    /// Where the bytes are to lie in the machine; none for messages.
+    /// Path of the file in the machine; `None` for messages.
     pub file: Option<&'static str>,
-    /// Another file, and what is in it: without it this one would not be looked at.
+    /// Path and content of another file, without which this one would be ignored.
     pub beside: Option<(&'static str, &'static str)>,
-    /// Makes a file of them: where there are checksums, no fuzzer would ever come by.
+    /// Turns the bytes into a file. It adds checksums, which a fuzzer would never guess.
     pub dress: fn(&[u8]) -> Vec<u8>,
     /// Reads the file in the machine, or the message.
     pub read: fn(&Path, &[u8]),
 }
 
-/// All of them.
+/// All readers.
 pub const READERS: [Reader; 24] = [
     file("state", "run/runtime-modules/state.json", state),
     file("wanted", "var/lib/runtime-modules/wanted.json", state),
@@ -103,7 +104,7 @@ pub const READERS: [Reader; 24] = [
     },
 ];
 
-/// Where the kernel that was booted says which modules it has.
+/// File in which the booted kernel lists its modules.
 const MODULES_DEP: &str = "run/booted-system/kernel-modules/lib/modules/6.1.0/modules.dep";
 
 const fn file(name: &'static str, file: &'static str, read: fn(&Path, &[u8])) -> Reader {
@@ -142,16 +143,16 @@ fn state(root: &Path, _: &[u8]) {
 fn history(root: &Path, _: &[u8]) {
     let entries = read_history(&locations(root)).unwrap_or_default();
     for entry in &entries {
-        let json = serde_json::to_string(entry).expect("what was read can be written");
+        let json = serde_json::to_string(entry).expect("a record that was read can be written");
         assert!(!json.contains('\n'), "a record is a line");
     }
-    // What it did, its system, its phases; nothing that is read makes more of them.
+    // Each record gives at most three lines: description, system and phases.
     let lines = 3 * entries.len() + 1;
     let told = history_in_words(entries, Some("/nix/store/a"));
     assert!(told.lines().count() <= lines, "{told}");
 }
 
-/// The line of a record.
+/// Makes the line of a record.
 fn record(json: &[u8]) -> Vec<u8> {
     let head = format!("{} {:08x} ", json.len(), crc32fast::hash(json));
     [head.as_bytes(), json, b"\n"].concat()
@@ -159,21 +160,21 @@ fn record(json: &[u8]) -> Vec<u8> {
 
 fn told(root: &Path, _: &[u8]) {
     if let Ok(Some(told)) = outcome::<activation::Answer>(&locations(root), "1-1") {
-        let sent = serde_json::to_vec(&told).expect("what was read can be written");
+        let sent = serde_json::to_vec(&told).expect("an answer that was read can be written");
         messages::<activation::Answer>(&[&sent[..], b"\n"].concat());
     }
 }
 
-/// What is compared of a system before a switch to it.
+/// Compares a system with itself, as before a switch.
 fn system(root: &Path, _: &[u8]) {
     let locations = locations(root);
     let machine = Machine::look(&locations, Some(&root.join("system")));
     let findings = compare("enable hello", &Profile::of(&root.join("system")), &machine);
-    // Nothing differs from itself.
+    // A system does not differ from itself.
     assert!(findings.objections.is_empty(), "{findings:?}");
 }
 
-/// What a switch will do to units.
+/// Computes what a switch does to units.
 fn units(root: &Path, _: &[u8]) {
     let _ = unit_changes(None, &root.join("system"), &locations(root));
     let same = unit_changes(
@@ -184,9 +185,9 @@ fn units(root: &Path, _: &[u8]) {
     assert!(same.user.is_empty(), "{same:?}");
 }
 
-/// The words of whoever has the lock.
+/// Reads the description of the lock's holder.
 fn who_holds(root: &Path, bytes: &[u8]) {
-    // There is no lock here, so nobody has it, whatever they say.
+    // There is no lock here, so there is no holder, whatever the file says.
     assert_eq!(holder(&locations(root)), None);
     let Ok(words) = std::str::from_utf8(bytes) else {
         return;
@@ -194,7 +195,7 @@ fn who_holds(root: &Path, bytes: &[u8]) {
     if let Some(process) = process_named(words) {
         let ours = format!("enable hello (process {process})\n");
         assert_eq!(process_named(&ours), Some(process), "{words:?}");
-        // Those of one line that were cut short name nobody.
+        // A truncated line names no process.
         let line = !words.trim_end_matches('\n').contains('\n');
         let cut = |end| words.get(..end).and_then(process_named);
         let named = (0..words.len()).find_map(cut);
@@ -202,7 +203,7 @@ fn who_holds(root: &Path, bytes: &[u8]) {
     }
 }
 
-/// The kernel's list of locks.
+/// Reads the kernel's list of locks.
 fn locks(bytes: &[u8]) {
     let list = String::from_utf8_lossy(bytes);
     let all = |list: &str| process_locking_in(list, |_| true);
@@ -213,7 +214,7 @@ fn locks(bytes: &[u8]) {
             .any(|word| word.parse() == Ok(process))
     };
     assert!(found.is_none_or(told), "{found:?}");
-    // A lock of another kind, and one that is waited for, are nobody's; the first that is held is.
+    // Other kinds of locks, and waiting ones, do not count. The first held lock counts.
     let others = "1: POSIX  ADVISORY  WRITE 11 fe:00:7 0 EOF\n1: -> FLOCK  ADVISORY  WRITE 12 fe:00:7 0 EOF\n";
     assert_eq!(all(&format!("{others}{list}")), found);
     let held = "2: FLOCK  ADVISORY  WRITE 13 fe:00:7 0 EOF\n";
@@ -221,13 +222,13 @@ fn locks(bytes: &[u8]) {
     assert_eq!(all(&format!("{list}\n{held}")), found.or(Some(13)));
 }
 
-/// What is warned of where a system loads these kernel modules, on the machine that was booted.
+/// Returns the warning about kernel modules that a system loads and the booted machine lacks.
 fn missed(root: &Path, to: &Profile) -> Option<String> {
     let machine = Machine::look(&locations(root), None);
     compare("enable hello", to, &machine).warnings.pop()
 }
 
-/// A system that wants one module.
+/// A system that loads one module.
 fn wants(module: &str) -> Profile {
     Profile::expected(&evaluation::Facts {
         kernel_modules: Some(vec![module.to_string()]),
@@ -235,10 +236,10 @@ fn wants(module: &str) -> Profile {
     })
 }
 
-/// No file that lists modules can name it.
+/// A name that no list of modules can contain.
 const NO_MODULE: &str = "no such/module";
 
-/// The modules that a system loads.
+/// Reads the list of modules that a system loads.
 fn to_load(root: &Path, bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let lacking: BTreeSet<&str> = text
@@ -253,24 +254,24 @@ fn to_load(root: &Path, bytes: &[u8]) {
     }
 }
 
-/// The modules that the kernel has, by their files.
+/// Reads the list of module files of the kernel.
 fn has_files(root: &Path, bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     for line in text.lines().take(8) {
         let file = line.split(':').next().unwrap_or_default();
         let file = file.rsplit('/').next().unwrap_or_default();
         let name = file.split('.').next().unwrap_or_default();
-        // The kernel takes - and _ for the same.
+        // The kernel treats - and _ alike.
         for name in [name, &name.replace('_', "-"), &name.replace('-', "_")] {
             assert_eq!(missed(root, &wants(name)), None, "{line:?} has {name}");
         }
     }
-    // Where nothing is known nothing is warned of.
+    // Without a list of modules there is no warning.
     let warned = missed(root, &wants(NO_MODULE)).is_some();
     assert_eq!(warned, text.lines().next().is_some(), "{text:?}");
 }
 
-/// The other names of its modules.
+/// Reads the aliases of the kernel's modules.
 fn has_aliases(root: &Path, bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     for alias in text
@@ -304,7 +305,7 @@ fn estimate(root: &Path, _: &[u8]) {
     }
 }
 
-/// A text with its checksum.
+/// Adds a checksum to a text.
 fn summed(text: &[u8]) -> Vec<u8> {
     let sum = format!("\n{:08x}\n", crc32fast::hash(text));
     [text, sum.as_bytes()].concat()
@@ -316,13 +317,13 @@ fn results(root: &Path, _: &[u8]) {
     }
 }
 
-/// All messages in the bytes, and each is the same when it has been sent again.
+/// Reads all messages in the bytes, and checks that each stays the same when it is sent again.
 fn messages<T: Serialize + DeserializeOwned>(mut bytes: &[u8]) {
     while let Ok(Some(message)) = receive::<T>(&mut bytes) {
-        let sent = serde_json::to_vec(&message).expect("what was read can be sent");
-        let again: T = serde_json::from_slice(&sent).expect("what was sent can be read");
-        // Not every message can be compared; its JSON can.
-        let again = serde_json::to_vec(&again).expect("what was read can be sent");
+        let sent = serde_json::to_vec(&message).expect("a message that was read can be sent");
+        let again: T = serde_json::from_slice(&sent).expect("a message that was sent can be read");
+        // Not every message can be compared, but its JSON can.
+        let again = serde_json::to_vec(&again).expect("a message that was read can be sent");
         assert_eq!(
             String::from_utf8_lossy(&sent),
             String::from_utf8_lossy(&again)
@@ -331,7 +332,7 @@ fn messages<T: Serialize + DeserializeOwned>(mut bytes: &[u8]) {
 }
 
 fn same<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
-    let text = serde_json::to_string(value).expect("what was read can be written");
-    let again: T = serde_json::from_str(&text).expect("what was written can be read");
+    let text = serde_json::to_string(value).expect("a value that was read can be written");
+    let again: T = serde_json::from_str(&text).expect("a value that was written can be read");
     assert_eq!(value, &again);
 }

@@ -1,4 +1,5 @@
-//! Ctrl-C. Until activation starts it stops the run, which then has changed nothing; from then on it only lets go.
+//! Handles Ctrl-C. Before activation it stops the run, which has changed nothing yet. Later it only
+//! detaches this process.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,34 +12,35 @@ use signal_hook::low_level::exit;
 
 use crate::error::{Failed, Failure};
 
-/// How long the run has to end by itself after an interrupt, before the process simply ends.
+/// How long the run may take to end by itself after an interrupt, before the process exits.
 const GRACE: Duration = Duration::from_millis(900);
 
 type Action = Arc<dyn Fn() + Send + Sync>;
 type AtExit = Box<dyn Fn(Exit) + Send>;
 
-/// Why the process ends in the middle of something.
+/// The reason for exiting in the middle of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The run was stopped before it changed anything.
     Interrupted,
-    /// The activation goes on without us.
+    /// The activation continues in the background.
     Detached,
 }
 
-/// How far the run is. It only ever moves by one of these steps, each taken by one thread alone:
-/// running → interrupted → exiting, running → detached → exiting, and running, interrupted or detached → settled.
+/// The stage of a run. Each transition is made by one thread alone, and only these are possible:
+/// running → interrupted → exiting, running → detached → exiting, and running, interrupted or
+/// detached → settled.
 mod stage {
     pub(super) const RUNNING: u8 = 0;
     pub(super) const INTERRUPTED: u8 = 1;
     pub(super) const DETACHED: u8 = 2;
-    /// The result is being said; nothing else may be.
+    /// The result is being printed, and nothing else may be printed.
     pub(super) const SETTLED: u8 = 3;
-    /// The signal's thread says its last words and ends the process.
+    /// The signal thread prints a final message and ends the process.
     pub(super) const EXITING: u8 = 4;
 }
 
-/// The run's interrupts.
+/// The interrupt state of a run.
 #[derive(Clone, Default)]
 pub struct Interrupts(Arc<Inner>);
 
@@ -47,17 +49,18 @@ struct Inner {
     stage: AtomicU8,
     next: AtomicU64,
     actions: Mutex<Vec<(u64, Action)>>,
-    /// Milliseconds that the run has to end by itself, where [`GRACE`] is not enough.
+    /// Milliseconds that the run may take to end by itself, if [`GRACE`] is not enough.
     patience: AtomicU64,
-    /// What must happen before the process ends in the middle: the terminal is put in order, the result is printed.
+    /// Action before an early exit, which restores the terminal and prints the result.
     at_exit: Mutex<Option<AtExit>>,
 }
 
 impl Interrupts {
-    /// Listens for SIGINT, SIGTERM and SIGHUP from now on.
+    /// Starts to handle SIGINT, SIGTERM and SIGHUP.
     pub fn listen() -> Result<Self> {
         let interrupts = Self::default();
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listen for signals")?;
+        let mut signals =
+            Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot handle signals")?;
         let inner = interrupts.0.clone();
         std::thread::Builder::new()
             .name("signals".into())
@@ -66,17 +69,17 @@ impl Interrupts {
                     inner.signalled();
                 }
             })
-            .context("start the signal thread")?;
+            .context("cannot start the signal thread")?;
         Ok(interrupts)
     }
 
-    /// Does `action` on an interrupt, on a thread of its own, until the guard is dropped.
+    /// Runs `action` in a separate thread on an interrupt, until the guard is dropped.
     pub fn on_interrupt(&self, action: impl Fn() + Send + Sync + 'static) -> Guard {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let action: Action = Arc::new(action);
         lock(&self.0.actions).push((id, action.clone()));
         if self.0.is(stage::INTERRUPTED) {
-            // It came before anybody was there to hear it.
+            // The interrupt came before this action was registered.
             action();
         }
         Guard {
@@ -85,19 +88,20 @@ impl Interrupts {
         }
     }
 
-    /// What to do before the process ends in the middle of something.
+    /// Sets the action that runs before an early exit.
     pub fn at_exit(&self, action: impl Fn(Exit) + Send + 'static) {
         *lock(&self.0.at_exit) = Some(Box::new(action));
     }
 
-    /// From now on the run has this long to end by itself: there is something that it must do first. A second interrupt
-    /// still ends it at once.
+    /// Gives the run this much time to end by itself after an interrupt, because it must finish
+    /// something first. A second interrupt still ends it at once.
     pub fn be_patient(&self, patience: Duration) {
         let milliseconds = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         self.0.patience.store(milliseconds, Ordering::SeqCst);
     }
 
-    /// From now on an interrupt only ends this process: what goes on does so without it. An error if there was one already.
+    /// From now on an interrupt ends only this process, and the activation continues without it.
+    /// Fails if there was an interrupt before.
     pub fn detach(&self) -> Result<()> {
         if self.0.advance(stage::RUNNING, stage::DETACHED) {
             return Ok(());
@@ -105,7 +109,8 @@ impl Interrupts {
         Err(interrupted().into())
     }
 
-    /// The run has ended, and whatever there is to say is being said: an interrupt only ends the process.
+    /// Marks the run as finished, so that its result can be printed. From now on an interrupt only
+    /// ends the process.
     pub fn settle(&self) {
         for from in [stage::RUNNING, stage::INTERRUPTED, stage::DETACHED] {
             if self.0.advance(from, stage::SETTLED) {
@@ -113,12 +118,12 @@ impl Interrupts {
             }
         }
         while self.0.is(stage::EXITING) {
-            // Another thread is saying the last words; ours would be one too many.
+            // Another thread prints the final message, so this one must not print anything.
             std::thread::park();
         }
     }
 
-    /// An error, if there was an interrupt.
+    /// Fails if there was an interrupt.
     pub fn check(&self) -> Result<()> {
         if self.0.is(stage::INTERRUPTED) {
             return Err(interrupted().into());
@@ -127,7 +132,7 @@ impl Interrupts {
     }
 }
 
-/// What an interrupt before activation amounts to.
+/// Makes the error for an interrupt before activation.
 pub fn interrupted() -> Failed {
     Failure::Interrupted.error("interrupted; nothing was changed")
 }
@@ -158,12 +163,12 @@ impl Inner {
                 .collect();
             std::thread::spawn(move || actions.iter().for_each(|action| action()));
         } else if self.is(stage::INTERRUPTED) {
-            // The second time it is meant.
+            // A second interrupt ends the process at once.
             self.exit(stage::INTERRUPTED, Exit::Interrupted);
         } else if self.is(stage::DETACHED) {
             self.exit(stage::DETACHED, Exit::Detached);
         } else if self.is(stage::SETTLED) {
-            // The result is on its way to a reader that does not read.
+            // The result is being written to a reader that does not read.
             exit(code);
         }
     }
@@ -175,17 +180,17 @@ impl Inner {
         if let Some(at_exit) = &*lock(&self.at_exit) {
             at_exit(why);
         }
-        // Not the exit that runs C++ destructors: threads of libnix may be at work.
+        // Do not run C++ destructors, because threads of libnix may still be working.
         exit(i32::from(Failure::Interrupted.code()));
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing that is guarded here is left half changed by a panic.
+    // A panic cannot leave inconsistent data behind this mutex.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Forgets an action when dropped.
+/// A guard that unregisters an action when it is dropped.
 pub struct Guard {
     inner: Arc<Inner>,
     id: u64,
@@ -204,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interrupt_before_the_activation_forbids_it() {
+    fn interrupt_before_activation_prevents_it() {
         let interrupts = Interrupts::default();
         assert!(interrupts.0.advance(stage::RUNNING, stage::INTERRUPTED));
         assert!(interrupts.detach().is_err());
@@ -212,15 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn what_detached_is_not_called_interrupted() {
+    fn detached_run_is_not_interrupted() {
         let interrupts = Interrupts::default();
-        interrupts.detach().expect("nothing came before");
+        interrupts.detach().expect("no earlier interrupt");
         assert!(!interrupts.0.advance(stage::INTERRUPTED, stage::EXITING));
-        interrupts.check().expect("it goes on");
+        interrupts.check().expect("not interrupted");
     }
 
     #[test]
-    fn an_action_that_comes_late_is_done_at_once() {
+    fn late_action_runs_immediately() {
         let interrupts = Interrupts::default();
         interrupts.0.advance(stage::RUNNING, stage::INTERRUPTED);
         let done = Arc::new(AtomicBool::new(false));

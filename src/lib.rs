@@ -1,7 +1,7 @@
 //! `runtime-module`: turns parts of a NixOS configuration on and off on a running machine.
 //!
-//! A library only so that fuzz targets and tests can reach what reads files and messages: the program is all that it is
-//! for, and `main.rs` starts it.
+//! This is a library only so that fuzz targets and tests can reach the readers of files and
+//! messages. `main.rs` starts the program.
 
 mod activation;
 mod attributes;
@@ -36,7 +36,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 
-/// What `--version` says: ours, and the libnix that this is linked to.
+/// Text of `--version`: our own version, and that of the linked libnix.
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (libnix ",
@@ -44,7 +44,7 @@ const VERSION: &str = concat!(
     ")"
 );
 
-/// The program.
+/// Runs the program.
 pub fn main() -> ExitCode {
     cli::complete();
     let cli = match cli::read() {
@@ -58,12 +58,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The exit code of a role that ended; says why it failed.
+/// Prints the error of a role, if there is one, and returns its exit code.
 fn role(ended: anyhow::Result<()>) -> u8 {
     ended.map_or_else(|error| complain(&error, false), |()| 0)
 }
 
-/// A role of ours, root called by a user, or a command.
+/// Runs a role, or a command, or becomes the user who called root's process.
 fn run(cli: cli::Cli) -> anyhow::Result<u8> {
     fault::arm(cli.environment.fault.as_deref())?;
     if let Some(user) = cli.global.as_user {
@@ -96,7 +96,7 @@ fn run(cli: cli::Cli) -> anyhow::Result<u8> {
     }
 }
 
-/// The user who called us through sudo, where everything but activation is to be done as that user.
+/// Returns the user who called us through sudo. Everything except activation runs as that user.
 fn caller(cli: &cli::Cli) -> Option<u32> {
     let user = cli.environment.sudo_uid.filter(|uid| *uid != 0)?;
     unix::unistd::geteuid().is_root().then_some(user)
@@ -110,7 +110,7 @@ fn complain(error: &anyhow::Error, json: bool) -> u8 {
     }
     if json {
         let document = serde_json::json!({ "schema": 1, "error": failed });
-        // stdout may be closed; the exit code still tells.
+        // stdout may be closed, but the exit code still reports the failure.
         let _ = writeln!(std::io::stdout(), "{document:#}");
     } else {
         let mut text = format!("error: {}\n", failed.message);
@@ -125,18 +125,19 @@ fn complain(error: &anyhow::Error, json: bool) -> u8 {
     failed.failure.code()
 }
 
-/// An argument that is no text. clap does not say which.
+/// Makes the error for an argument that is not UTF-8. clap does not name the argument.
 fn not_text() -> error::Failed {
     let odd = std::env::args_os().find(|argument| argument.to_str().is_none());
     let shown = odd.map(|odd| odd.display().to_string()).unwrap_or_default();
     error::Failure::Usage
-        .error(format!("the argument '{shown}' is not UTF-8"))
-        .hint("names of modules and flake references are text; a folder with such a name can be reached by a link with another one")
+        .error(format!("cannot use the argument '{shown}': not UTF-8"))
+        .hint("make a symbolic link with another name to a directory with such a name")
 }
 
-/// Prints clap's own words: help and version on stdout, a wrong usage on stderr, or as the document that was asked for.
+/// Prints the messages of clap: help and version on stdout, usage errors on stderr, or as JSON if
+/// requested.
 fn usage(mut error: clap::Error) -> ExitCode {
-    // clap names hidden commands too.
+    // clap suggests hidden commands too.
     if let Some(ContextValue::Strings(names)) = error.get(ContextKind::ValidSubcommand) {
         let shown = names.iter().filter(|name| !name.starts_with("__")).cloned();
         let shown = ContextValue::Strings(shown.collect());
@@ -156,7 +157,7 @@ fn usage(mut error: clap::Error) -> ExitCode {
         return ExitCode::from(complain(&not_text().into(), asked_for_json));
     }
     if error.use_stderr() && asked_for_json {
-        // The first paragraph: what is wrong, and with which arguments. The others say how it is used.
+        // The first paragraph has the error and its arguments; the others are about usage.
         let text = error.render().to_string();
         let mut lines = text.lines().take_while(|line| !line.is_empty());
         let message = lines.next().unwrap_or_default();

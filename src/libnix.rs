@@ -1,6 +1,8 @@
-//! The one door to libnix: opens it once, in the right order, and hands out the store and, on its own thread, an evaluator.
+//! The only interface to libnix: opens it once, in the right order, and provides the store and, on
+//! its own thread, an evaluator.
 //!
-//! No other file names a type of `nix_bindings_*` or calls `nix_ffi`, but for what is re-exported here.
+//! No other file uses types of `nix_bindings_*` or calls `nix_ffi`, except for what this file
+//! re-exports.
 
 use std::mem::forget;
 use std::os::unix::net::UnixStream;
@@ -22,60 +24,60 @@ pub use nix_ffi::{
     touch_ahead,
 };
 
-/// libnix recurses deeply; its own command runs with a stack of this size too (NixOS/nix, `src/nix/main.cc`).
+/// Stack size for evaluation, because libnix recurses deeply. Nix's own command uses the same size
+/// (NixOS/nix, `src/nix/main.cc`).
 const EVALUATION_STACK: usize = 64 << 20;
 
-/// How long whoever is making a new store's database may take.
+/// How long another process may take to create the database of a new store.
 const NEW_STORE: Duration = Duration::from_millis(100);
 
-/// Where Nix's daemon listens, unless a setting says otherwise.
+/// Default socket of the Nix daemon.
 const DAEMON_SOCKET: &str = "/nix/var/nix/daemon-socket/socket";
 
-/// What every role must open libnix with alike.
+/// Settings for libnix, which must be the same in all processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// URL of the store; none for the one that this machine has.
+    /// URL of the store; `None` for the default store of this machine.
     pub store: Option<String>,
-    /// Nix settings, by name and value.
+    /// Nix settings: names and values.
     pub options: Vec<(String, String)>,
-    /// Whether errors carry the whole way to them.
+    /// Whether errors contain the full trace.
     pub show_trace: bool,
-    /// Whether evaluation may see what is outside the flake.
+    /// Whether evaluation may access anything outside the flake.
     pub impure: bool,
-    /// `NIX_PATH`, for what is impure.
+    /// `NIX_PATH`, for impure evaluation.
     #[serde(default)]
     pub search_path: Option<String>,
     /// Whether evaluation may build.
     pub allow_import_from_derivation: bool,
-    /// Up to which verbosity libnix makes messages: 0 error … 4 talkative.
+    /// Maximum verbosity of libnix messages, from 0 (error) to 4 (talkative).
     pub verbosity: u8,
 }
 
-/// libnix, opened.
+/// An open libnix.
 pub struct Libnix {
-    /// The store.
     pub store: Store,
     settings: Settings,
 }
 
 impl Libnix {
-    /// Opens libnix, on the main thread, before the process has others. `sink` gets everything that libnix reports, from
-    /// any thread, and must not block.
+    /// Opens libnix on the main thread, before the process has other threads. `sink` receives all
+    /// events of libnix, from any thread, and must not block.
     pub fn open(settings: Settings, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Self> {
         let versions = nix_ffi::versions();
         if !versions.agree() {
             return Err(Failure::Internal
                 .error(format!(
-                    "open libnix: compiled against {}, but {} is loaded",
+                    "cannot open libnix: compiled against {}, but {} is loaded",
                     versions.compiled, versions.running
                 ))
-                .hint("Nix promises no stable ABI: build runtime-module again against the libnix that is installed")
+                .hint("build runtime-module against the installed libnix, because Nix has no stable ABI")
                 .into());
         }
-        nix_ffi::init_process().context("prepare the process for libnix")?;
-        init().context("open libnix")?;
-        nix_ffi::install_logger(sink).context("install the logger")?;
+        nix_ffi::init_process().context("cannot prepare the process for libnix")?;
+        init().context("cannot open libnix")?;
+        nix_ffi::install_logger(sink).context("cannot install the logger")?;
         nix_ffi::set_verbosity(settings.verbosity);
         set("extra-experimental-features", "nix-command flakes")?;
         set(
@@ -83,7 +85,8 @@ impl Libnix {
             if settings.show_trace { "true" } else { "false" },
         )?;
         for (name, value) in &settings.options {
-            // Evaluation's own settings live in the evaluator and are set again there, where an unknown name is noticed.
+            // Settings of evaluation belong to the evaluator and are set again there. Unknown names
+            // are detected there.
             nix_ffi::set_setting(None, name, value).map_err(|error| wrong_setting(name, &error))?;
         }
         Ok(Self {
@@ -92,18 +95,20 @@ impl Libnix {
         })
     }
 
-    /// Every Nix setting as it is in force for an evaluator that is opened with these: names and values.
+    /// Returns all Nix settings that an evaluator with these settings would use: names and values.
     pub fn settings_in_force(&self, settings: &Settings) -> Result<Vec<(String, String)>> {
         let (builder, flakes) = prepare(&self.store, settings)?;
-        nix_ffi::list_settings(&builder, flakes).context("list the Nix settings")
+        nix_ffi::list_settings(&builder, flakes).context("cannot list the Nix settings")
     }
 
-    /// An evaluator on this very thread, for a process that is to have no other. Its stack is the caller's business.
+    /// Opens an evaluator on the current thread, for a process without other threads. The caller
+    /// must provide enough stack.
     pub fn evaluator_here(&self) -> Result<Evaluator> {
         Evaluator::open(&self.store, &self.settings)
     }
 
-    /// Runs `work` on a thread that evaluation needs (its stack, the collector's knowledge of it), with an evaluator.
+    /// Runs `work` with an evaluator, on a thread that has enough stack and is known to the garbage
+    /// collector.
     pub fn with_evaluator<T: Send>(
         &self,
         work: impl FnOnce(&Evaluator) -> Result<T> + Send,
@@ -114,7 +119,7 @@ impl Libnix {
                 .name("evaluation".into())
                 .stack_size(EVALUATION_STACK)
                 .spawn_scoped(scope, run)
-                .context("start the evaluation thread")?;
+                .context("cannot start the evaluation thread")?;
             thread
                 .join()
                 .unwrap_or_else(|_| Err(anyhow!("the evaluation thread panicked")))
@@ -122,50 +127,57 @@ impl Libnix {
     }
 }
 
-/// From now on evaluation only computes what it would write into the store. Before libnix is opened.
+/// Makes evaluation compute derivations without writing them to the store. Must be called before
+/// libnix is opened.
 pub fn compute_only() {
     nix_ffi::set_read_only();
 }
 
-/// The stack that evaluation needs, bytes.
+/// Returns the stack size that evaluation needs, in bytes.
 pub fn evaluation_stack() -> u64 {
     EVALUATION_STACK as u64
 }
 
-/// The release of libnix that runs.
+/// Returns the version of the loaded libnix.
 pub fn libnix_version() -> String {
     nix_ffi::versions().running.into()
 }
 
 fn wrong_setting(name: &str, error: &NixError) -> Failed {
-    Failure::Usage.error(format!("--option {name}: {}", error.message.trim()))
+    Failure::Usage.error(format!(
+        "cannot set --option {name}: {}",
+        error.message.trim()
+    ))
 }
 
 fn set(name: &str, value: &str) -> Result<()> {
     nix_ffi::set_setting(None, name, value)
-        .with_context(|| format!("set the Nix setting {name}"))
+        .with_context(|| format!("cannot set the Nix setting {name}"))
         .map(drop)
 }
 
-/// Opens the store that `url` names, or the one that this machine has.
+/// Opens the store `url`, or the default store of this machine.
 fn open_store(url: Option<&str>) -> Result<Store> {
     let setting = nix_ffi::get_setting("store")?.unwrap_or_else(|| "auto".into());
     let url = match url {
         Some(url) => Some(url),
-        // Nix would use the store of root in process; the daemon knows the machine's builders and limits.
+        // As root, Nix would use the store without the daemon, which knows the builders and limits
+        // of the machine.
         None if setting == "auto" && UnixStream::connect(DAEMON_SOCKET).is_ok() => Some("daemon"),
         None => None,
     };
     if !is_remote(url.unwrap_or(&setting)) {
-        // The default hook is the `nix` command, which we never run. A daemon has its own, and would be sent ours.
+        // The default hook is the `nix` command, which this program never runs. A daemon has its
+        // own hook and must not receive ours.
         set("build-hook", "")?;
     }
-    // libnix connects at the first request only, which would be told as a failed evaluation.
+    // libnix connects only at the first request, so the error would look like a failed evaluation.
     if let Some(socket) = url.and_then(socket) {
         UnixStream::connect(socket)
-            .map_err(|error| refused_store(url, &format!("connect to {socket}: {error}")))?;
+            .map_err(|error| refused_store(url, &format!("cannot connect to {socket}: {error}")))?;
     }
-    // Of two that make the database of a new store at the same moment, as client and evaluator do, one fails.
+    // If client and evaluator create the database of a new store at the same time, one of them
+    // fails. So try twice.
     let again = |_| {
         std::thread::sleep(NEW_STORE);
         Store::open(url)
@@ -175,10 +187,10 @@ fn open_store(url: Option<&str>) -> Result<Store> {
         .map_err(|error| refused_store(url, &error.to_string()))
 }
 
-/// Does work of libnix in this process, which an interrupt ends.
+/// Runs work of libnix in this process, so that an interrupt ends it.
 pub fn interruptible<T>(interrupts: &Interrupts, work: impl FnOnce() -> T) -> Result<T> {
     let guard = interrupts.on_interrupt(|| {
-        // What cannot be told to stop ends by itself.
+        // If libnix cannot be interrupted, the work ends by itself.
         let _ = nix_ffi::interrupt();
     });
     let done = work();
@@ -187,7 +199,7 @@ pub fn interruptible<T>(interrupts: &Interrupts, work: impl FnOnce() -> T) -> Re
     Ok(done)
 }
 
-/// The socket of a store that is a daemon's.
+/// Returns the socket in the URL of a daemon's store.
 fn socket(url: &str) -> Option<&str> {
     let path = url.strip_prefix("unix://")?.split('?').next()?;
     Some(path).filter(|path| !path.is_empty())
@@ -203,43 +215,43 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
     let why = why.trim_start_matches("error: ");
     let hint = if why.contains("store schema is version") {
         format!(
-            "a newer Nix made this store: use it through its daemon, or build runtime-module with that release's libnix (this libnix is {})",
+            "use the daemon of the newer Nix that made this store, or build runtime-module with its libnix (this libnix is {})",
             libnix_version()
         )
     } else if why.contains("No space left") || why.contains("disk is full") {
-        "make room there, then try again: nothing was changed".into()
+        "free some space and try again; nothing was changed".into()
     } else if why.contains("Read-only file system") {
-        "the store's database must be writable: is the disk failing, or a daemon not running?"
-            .into()
+        "make the store's database writable, or start the daemon; the disk may be failing".into()
     } else {
-        "is the Nix daemon running (systemctl status nix-daemon)? another store can be named with --store".into()
+        "check that the Nix daemon is running (systemctl status nix-daemon), or name another store with --store".into()
     };
     Failure::Refused
         .error(format!(
-            "open the store {}: {why}",
+            "cannot open the store {}: {why}",
             url.unwrap_or("of this machine")
         ))
         .hint(hint)
         .into()
 }
 
-/// What makes an evaluator, with every setting as it is to be.
+/// Makes the builder of an evaluator, with all settings.
 fn prepare(
     store: &Store,
     settings: &Settings,
 ) -> Result<(EvalStateBuilder, nix_ffi::FlakeSettings)> {
     let builder = EvalStateBuilder::new(store.bindings())
-        .context("make an evaluator")?
+        .context("cannot create an evaluator")?
         .load_ambient_settings(false);
-    nix_ffi::load_builder(&builder).context("read the Nix settings of evaluation")?;
-    let flakes = nix_ffi::FlakeSettings::load().context("read the Nix settings of flakes")?;
+    nix_ffi::load_builder(&builder).context("cannot read the Nix settings of evaluation")?;
+    let flakes =
+        nix_ffi::FlakeSettings::load().context("cannot read the Nix settings of flakes")?;
     let apply = |name: &str, value: &str| {
         nix_ffi::set_setting(Some((&builder, flakes)), name, value)
-            .with_context(|| format!("set the Nix setting {name}"))
+            .with_context(|| format!("cannot set the Nix setting {name}"))
     };
     let bool = |value| if value { "true" } else { "false" };
     apply("pure-eval", bool(!settings.impure))?;
-    // libnix itself sets it only for the settings of its own commands.
+    // libnix itself reads the variable only in its own commands.
     if let Some(path) = settings.search_path.as_ref().filter(|_| settings.impure) {
         apply("nix-path", &search_path(path))?;
     }
@@ -251,16 +263,17 @@ fn prepare(
             .map_err(|error| wrong_setting(name, &error))?;
         if !known {
             return Err(Failure::Usage
-                .error(format!("--option {name}: there is no such Nix setting"))
-                .hint("`man nix.conf` lists the settings of the Nix release that this program is linked to")
+                .error(format!("cannot set --option {name}: unknown Nix setting"))
+                .hint("see `man nix.conf` for the settings of the Nix release that this program is linked to")
                 .into());
         }
     }
     Ok((builder, flakes))
 }
 
-/// What Nix has in `NIX_PATH`, parted by colons, as its setting `nix-path` has it, parted by blanks. The colon of a URL's
-/// scheme parts nothing (NixOS/nix, `EvalSettings::parseNixPath`).
+/// Converts `NIX_PATH`, whose entries are separated by colons, to the format of the setting
+/// `nix-path`, whose entries are separated by spaces. The colon of a URL scheme does not separate
+/// entries (NixOS/nix, `EvalSettings::parseNixPath`).
 fn search_path(path: &str) -> String {
     const SCHEMES: [&str; 8] = [
         "channel", "file", "flake", "git", "http", "https", "s3", "ssh",
@@ -283,21 +296,22 @@ fn search_path(path: &str) -> String {
 pub struct Evaluator {
     state: EvalState,
     flakes: nix_ffi::FlakeSettings,
-    /// Dropped last: the state must not outlive the collector's knowledge of its thread.
+    /// Dropped last, because the collector must know the thread as long as the state exists.
     _thread: ThreadRegistrationGuard,
 }
 
 impl Evaluator {
     fn open(store: &Store, settings: &Settings) -> Result<Self> {
-        let thread =
-            gc_register_my_thread().context("make the evaluation thread known to the collector")?;
+        let thread = gc_register_my_thread()
+            .context("cannot register the evaluation thread with the garbage collector")?;
         let (builder, flakes) = prepare(store, settings)?;
         flakes
             .register(&builder)
-            .context("give the evaluator flakes")?;
+            .context("cannot enable flakes in the evaluator")?;
         nix_ffi::enable_counters();
-        let state = builder.build().context("make an evaluator");
-        // Up to Nix 2.34 the evaluator keeps a reference into its builder, so the builder must live as long.
+        let state = builder.build().context("cannot create an evaluator");
+        // Up to Nix 2.34 the evaluator keeps a reference to its builder, so the builder must never
+        // be dropped.
         forget(builder);
         Ok(Self {
             state: state?,
@@ -306,7 +320,7 @@ impl Evaluator {
         })
     }
 
-    /// Fetches a flake and locks its inputs, in memory.
+    /// Fetches a flake and locks its inputs in memory.
     pub fn lock(
         &self,
         reference: &str,
@@ -323,13 +337,13 @@ impl Evaluator {
         nix_ffi::Locked::lock(&self.state, self.flakes, &request).map(Locked)
     }
 
-    /// Tells what was locked.
+    /// Describes a locked flake.
     pub fn read_locked(&self, locked: &Locked) -> Result<LockedFlake, NixError> {
         locked.0.read(&self.state)
     }
 
-    /// The flake's outputs and the top of its source, and values that come from elsewhere. What is forced in them stays
-    /// forced as long as they live.
+    /// Returns the flake's outputs and source, with values from elsewhere. Forced parts stay forced
+    /// as long as the result lives.
     pub fn outputs_with(
         &self,
         locked: &Locked,
@@ -342,11 +356,11 @@ impl Evaluator {
         })
     }
 
-    /// What looks like the outputs of a flake and is none, and values that come from elsewhere.
+    /// Makes outputs from a value that is not a flake, with values from elsewhere.
     pub fn outputs_of(&self, part: Value<'_>, beside: &[Beside<'_>]) -> Result<Outputs, NixError> {
         Ok(Outputs {
             outputs: part.value,
-            // No file is looked up from a top that it does not have.
+            // Without a flake there is no source tree in which files could be looked up.
             source: nix_ffi::Value::string(&self.state, "")?,
             beside: self.list(beside)?,
         })
@@ -362,8 +376,8 @@ impl Evaluator {
         nix_ffi::Value::list(&self.state, &values)
     }
 
-    /// Applies a function of ours to a flake's outputs, the top of its source, what comes from elsewhere and a request in
-    /// JSON; nothing is forced yet.
+    /// Applies one of our functions to a flake's outputs, its source, the values from elsewhere and
+    /// a request in JSON. Forces nothing.
     pub fn apply(
         &self,
         function: &Expression,
@@ -383,8 +397,7 @@ impl Evaluator {
         })
     }
 
-    /// Applies a function of ours to a part of another one's result, or else to the flake's outputs, and to a request in
-    /// JSON; nothing is forced yet.
+    /// Applies one of our functions to a subject and a request in JSON. Forces nothing.
     pub fn apply_to(
         &self,
         function: &Expression,
@@ -410,44 +423,44 @@ impl Evaluator {
         })
     }
 
-    /// Prints the counters to where `NIX_SHOW_STATS_PATH` says.
+    /// Prints the counters to the file that `NIX_SHOW_STATS_PATH` names.
     pub fn print_counters(&self) -> Result<(), NixError> {
         nix_ffi::print_counters(&self.state)
     }
 }
 
-/// A Nix function of ours, compiled in.
+/// A Nix function that is compiled into the program.
 pub struct Expression {
-    /// How it is called in positions.
+    /// Name of the function in positions.
     pub name: &'static str,
-    /// Its text.
+    /// Nix source text.
     pub text: &'static str,
 }
 
-/// What a function of ours is applied to.
+/// The argument of one of our functions.
 pub enum Subject<'a> {
     /// The outputs of a flake.
     Outputs(&'a Outputs),
     /// A part of another function's result.
     Part(Value<'a>),
-    /// Nothing at all.
+    /// No argument.
     Nothing,
 }
 
-/// The system that Nix evaluates for, such as `x86_64-linux`.
+/// Returns the system for which Nix evaluates, such as `x86_64-linux`.
 pub fn system() -> Result<String, NixError> {
     Ok(nix_ffi::get_setting("system")?.unwrap_or_default())
 }
 
-/// What a locked flake gives.
+/// The values of a locked flake.
 pub struct Outputs {
     outputs: nix_ffi::Value,
     source: nix_ffi::Value,
-    /// A list of values that come from elsewhere: paths in the store, and outputs of other flakes.
+    /// List of values from elsewhere: store paths, and outputs of other flakes.
     beside: nix_ffi::Value,
 }
 
-/// What comes from elsewhere than the flake.
+/// A value that does not come from the flake.
 pub enum Beside<'a> {
     /// A path in the store.
     Path(&'a str),
@@ -455,11 +468,11 @@ pub enum Beside<'a> {
     Flake(&'a Locked),
 }
 
-/// A flake, locked.
+/// A locked flake.
 pub struct Locked(nix_ffi::Locked);
 
 impl Locked {
-    /// Adds what the flake's `self` is to show and its reference cannot say.
+    /// Adds attributes to the flake's `self` that its reference cannot carry.
     pub fn extend(&mut self, extra: &[(String, String)]) -> Result<(), NixError> {
         extra
             .iter()
@@ -474,7 +487,7 @@ pub struct Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The attribute called `name`, forced no further than to what it is.
+    /// Returns the attribute `name`, forced to weak head normal form.
     pub fn part(&self, name: &str) -> Result<Value<'a>> {
         let value = self.value.select(&self.evaluator.state, name)?;
         Ok(Value {
@@ -483,21 +496,21 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Forces it deeply, as JSON that nobody reads.
+    /// Forces the value deeply, as JSON that is discarded.
     pub fn force(&self) -> Result<(), NixError> {
         self.value.force_json(&self.evaluator.state).map(drop)
     }
 
-    /// Forces the attribute called `name` deeply, and reads it.
+    /// Forces the attribute `name` deeply and parses it.
     pub fn get<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
         let value = self.part(name)?.value;
         let json = value.force_json(&self.evaluator.state)?;
         serde_json::from_str(&json)
-            .with_context(|| format!("read the attribute {name} of our own expression"))
+            .with_context(|| format!("cannot read the attribute {name} of our own expression"))
     }
 }
 
-/// The file that a message of libnix says it is evaluating.
+/// Returns the file that libnix reports as being evaluated, if the event is such a report.
 pub fn evaluated_file(event: &Event) -> Option<&str> {
     match event {
         Event::Message { text, .. } => text.strip_prefix("evaluating file '")?.strip_suffix('\''),
@@ -510,7 +523,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_path_is_parted_where_nix_parts_it() {
+    fn search_path_is_split_as_in_nix() {
         for (path, setting) in [
             ("nixpkgs=/a:/b", "nixpkgs=/a /b"),
             (

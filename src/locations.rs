@@ -1,8 +1,8 @@
-//! Where everything lies on disk. Nothing else in the program writes a path down.
+//! The paths of all files that the program reads and writes.
 
 use std::path::{Path, PathBuf};
 
-/// The files of one machine, or of a scratch root that stands for one.
+/// The paths of one machine, or of a directory that takes its place in tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locations {
     root: PathBuf,
@@ -10,7 +10,7 @@ pub struct Locations {
 }
 
 impl Locations {
-    /// Everything below `root` (`/` on a real machine); the cache is the invoking user's.
+    /// Makes paths below `root` (`/` on a real machine). The cache belongs to the calling user.
     pub fn new(root: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -18,12 +18,11 @@ impl Locations {
         }
     }
 
-    /// The root itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether this is the real machine.
+    /// Returns whether this is the real machine.
     pub fn is_real(&self) -> bool {
         self.root == Path::new("/")
     }
@@ -32,77 +31,74 @@ impl Locations {
         self.root.join(path)
     }
 
-    /// What the NixOS module baked.
+    /// Configuration that the NixOS module bakes in.
     pub fn baked(&self) -> PathBuf {
         self.at("etc/runtime-modules/config.json")
     }
 
-    /// Everything of this boot.
+    /// Directory for everything about this boot.
     pub fn run(&self) -> PathBuf {
         self.at("run/runtime-modules")
     }
 
-    /// The state.
     pub fn state(&self) -> PathBuf {
         self.run().join("state.json")
     }
 
-    /// The history.
     pub fn history(&self) -> PathBuf {
         self.run().join("history")
     }
 
-    /// The lock of whoever changes the state.
+    /// Lock for changes of the state.
     pub fn lock(&self) -> PathBuf {
         self.run().join("lock")
     }
 
-    /// What whoever has the lock says of itself.
+    /// Description of the lock's holder.
     pub fn holder(&self) -> PathBuf {
         self.run().join("holder")
     }
 
-    /// Logs of switches.
+    /// Directory for logs of transactions.
     pub fn logs(&self) -> PathBuf {
         self.run().join("log")
     }
 
-    /// The log of a transaction.
     pub fn log(&self, transaction: &str) -> PathBuf {
         self.logs().join(format!("{transaction}.log"))
     }
 
-    /// What the activator is asked for, until it takes it.
+    /// Request to the activator, until the activator takes it.
     pub fn request(&self, transaction: &str) -> PathBuf {
         self.logs().join(format!("{transaction}.request"))
     }
 
-    /// How a transaction ended, for whoever followed it.
+    /// Outcome of a transaction, for the relay.
     pub fn outcome(&self, transaction: &str) -> PathBuf {
         self.logs().join(format!("{transaction}.outcome"))
     }
 
-    /// GC roots of this boot.
+    /// Directory for GC roots of this boot.
     pub fn roots(&self) -> PathBuf {
         self.run().join("roots")
     }
 
-    /// What the user wants over reboots.
+    /// Requested modules, which survive reboots.
     pub fn wanted(&self) -> PathBuf {
         self.at("var/lib/runtime-modules/wanted.json")
     }
 
-    /// The system that runs, as NixOS says.
+    /// Link to the running system, which NixOS sets.
     pub fn current_system(&self) -> PathBuf {
         self.at("run/current-system")
     }
 
-    /// Results of evaluation.
+    /// Directory for cached results of evaluation.
     pub fn results(&self) -> PathBuf {
         self.cache.join("results")
     }
 
-    /// The system that was booted, as NixOS says.
+    /// Link to the booted system, which NixOS sets.
     pub fn booted_system(&self) -> PathBuf {
         self.at("run/booted-system")
     }
@@ -112,7 +108,7 @@ impl Locations {
         self.at("run/nixos/switch-to-configuration.lock")
     }
 
-    /// How long things took last time, for the bars.
+    /// Directory for the estimates that progress bars need.
     pub fn estimates(&self) -> PathBuf {
         self.cache.join("estimates")
     }

@@ -1,4 +1,4 @@
-//! The stage that realises: from derivations to their outputs in the store.
+//! The realise stage: turns derivations into outputs in the store.
 
 mod failures;
 mod order;
@@ -14,31 +14,31 @@ use crate::timings::Phase;
 use failures::{build_failure, nix_failure};
 pub use order::{BuildOrder, build_order};
 
-/// What the store has after this stage.
+/// The result of this stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Realised {
     /// Store paths of the outputs, in the order of the derivations.
     pub outputs: Vec<String>,
-    /// What was built and fetched.
+    /// What had to be built and fetched.
     pub missing: Missing,
 }
 
-/// Why builds fail most, and what to do about it.
+/// Returns the texts of frequent build failures, with hints.
 pub fn known_failures() -> &'static [Known] {
     failures::KNOWN
 }
 
-/// Asks what realising takes.
+/// Queries what must be built and fetched.
 pub fn query(libnix: &Libnix, derivations: &[Derivation], reporter: &Reporter) -> Result<Missing> {
     let paths = drvs(derivations);
     let missing = reporter
         .phase(Phase::Query, || libnix.store.query_missing(&paths))
-        .map_err(|error| nix_failure("ask the store what is missing", &error))?;
+        .map_err(|error| nix_failure("cannot query missing paths", &error))?;
     reporter.missing(&missing);
     Ok(missing)
 }
 
-/// Builds and fetches what is missing. The outputs stay while this process lives.
+/// Builds and fetches what is missing. Temporary roots keep the outputs while this process lives.
 pub fn realise(
     libnix: &Libnix,
     derivations: &[Derivation],
@@ -47,7 +47,7 @@ pub fn realise(
     reporter: &Reporter,
 ) -> Result<Realised> {
     let paths = drvs(derivations);
-    // One call fetches and builds, both at once; the time is that of the larger part.
+    // One call fetches and builds in parallel. Its time counts as building if anything is built.
     let phase = if missing.build.is_empty() {
         Phase::Fetch
     } else {
@@ -59,7 +59,7 @@ pub fn realise(
         true => Ok(Vec::new()),
         false => reporter.phase(phase, || libnix.store.build(&paths)),
     })?;
-    let results = results.map_err(|error| nix_failure("build", &error))?;
+    let results = results.map_err(|error| nix_failure("cannot build", &error))?;
     let failures: Vec<&BuildResult> = results.iter().filter(|result| !result.success).collect();
     if !failures.is_empty() {
         return Err(build_failure(libnix, &failures, &reporter.errors()).into());
@@ -68,7 +68,7 @@ pub fn realise(
         libnix
             .store
             .add_temp_root(&derivation.out)
-            .map_err(|error| nix_failure("keep what was built", &error))?;
+            .map_err(|error| nix_failure("cannot keep the build outputs", &error))?;
     }
     Ok(Realised {
         outputs: derivations

@@ -1,4 +1,4 @@
-//! The modules there are: names, descriptions, and which names are close to one that nobody has.
+//! The known modules: names, descriptions, and suggestions for unknown names.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -6,16 +6,16 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// How much of a file is read for its first comment, bytes.
+/// Number of bytes of a file that are searched for the first comment.
 const HEAD: u64 = 4096;
 
-/// Names closer than this are offered for one that nobody has (1 is the same name).
+/// Minimum similarity of a suggested name (1 for equal names).
 const CLOSE: f64 = 0.75;
 
-/// How many names are offered.
+/// Maximum number of suggested names.
 const OFFERED: usize = 3;
 
-/// Where a module is declared.
+/// The place where a module is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
@@ -25,25 +25,24 @@ pub enum Origin {
     Output,
 }
 
-/// A module that can be chosen.
+/// A known module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Registered {
-    /// Its name.
     pub name: String,
-    /// What it is for, where that is declared.
+    /// Declared description, if there is one.
     pub description: Option<String>,
-    /// Where it is declared.
     pub origin: Origin,
-    /// Its file, absolute; none where it is not one file.
+    /// Absolute path, if the module is a single file.
     pub file: Option<String>,
-    /// Files that declare it.
+    /// Files that declare the module.
     pub declared: Vec<String>,
-    /// Whether checks pass it over.
+    /// Whether `check` skips the module.
     pub skip_validation: bool,
 }
 
-/// What a module is for: as declared, or else the first line of the first comment of its file.
+/// Returns the declared description of a module, or the first line of the first comment in its
+/// file.
 pub fn description(module: &Registered) -> Option<String> {
     module
         .description
@@ -78,7 +77,7 @@ fn first_comment(file: &Path) -> Option<String> {
     None
 }
 
-/// Names that are close to `name`, the closest first.
+/// Returns names that are similar to `name`, the most similar first.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Vec<&'a str> {
     let mut close: Vec<(f64, &str)> = known
         .into_iter()
@@ -95,11 +94,11 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> V
 
 fn closeness(a: &str, b: &str) -> f64 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    // A part of a name is as good as a typing error: `gimp` for `rt.gimp`.
+    // A substring counts like a typing error: `gimp` matches `rt.gimp`.
     if a.len() > 2 && b.contains(&a) {
         return if b.starts_with(&a) { 0.96 } else { 0.9 };
     }
-    // Of short names Jaro-Winkler sees no two letters that changed places.
+    // Jaro-Winkler does not detect two swapped letters in short names.
     let one_slip = a.len() > 1 && strsim::osa_distance(&a, &b) == 1;
     let close = strsim::jaro_winkler(&a, &b);
     if one_slip { close.max(0.95) } else { close }
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_comment_line_describes() {
+    fn first_comment_line_is_the_description() {
         assert_eq!(
             comment_of("# A web server.\n{ }").as_deref(),
             Some("A web server.")
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn close_names_are_offered_and_others_not() {
+    fn only_similar_names_are_suggested() {
         let known = [
             "hello".to_string(),
             "help".to_string(),

@@ -1,4 +1,4 @@
-//! What every command works with: what was asked for, where everything lies, Ctrl-C, progress, and an evaluator in waiting.
+//! The context of every command: options, paths, Ctrl-C, progress, and a waiting evaluator.
 
 use std::cell::Cell;
 use std::path::PathBuf;
@@ -13,29 +13,25 @@ use crate::libnix::{Settings, start_git};
 use crate::locations::Locations;
 use crate::progress::{Kind, Reporter, Style};
 
-/// libnix's verbosity at which it says which files it evaluates.
+/// The verbosity at which libnix reports which files it evaluates.
 const TALKATIVE: u8 = 4;
 
-/// What every command works with.
+/// The context of every command.
 pub struct Session {
-    /// What was asked for.
     pub global: Global,
-    /// What the environment says.
     pub environment: Environment,
-    /// Where everything lies.
     pub locations: Locations,
-    /// Ctrl-C.
     pub interrupts: Interrupts,
-    /// Progress.
     pub reporter: Reporter,
-    /// The folder that relative paths are relative to.
+    /// Directory for relative paths.
     pub here: PathBuf,
-    /// An evaluator that was forked off before this process had threads, and how it has opened libnix where it has.
+    /// An evaluator that was forked before this process had threads, and the settings with which it
+    /// has opened libnix, if it has done so.
     evaluator: Cell<Option<(Waiting, Option<Settings>)>>,
 }
 
 impl Session {
-    /// Begins a run, with an evaluator in waiting where there will probably be something `to_evaluate`.
+    /// Begins a run. Forks an evaluator in advance if the command will probably evaluate something.
     pub fn begin(
         global: Global,
         environment: Environment,
@@ -43,12 +39,14 @@ impl Session {
     ) -> Result<Self> {
         let evaluator = to_evaluate
             .map(|run| {
-                // What changes the system does no work, not even on the store, before its rights are known.
+                // A command that changes the system must not even open the store before its
+                // privileges are known.
                 let settings = run
                     .dry_run
                     .then(|| evaluation_settings(&global, &environment, run));
                 let memory = memory(&global, &environment);
-                // Here and in the evaluator, which inherits it; it can be done as long as there is one thread.
+                // Start libgit2 here, so that the evaluator inherits it. This is possible only with
+                // a single thread.
                 let _ = start_git();
                 Ok::<_, anyhow::Error>((Waiting::fork(memory, settings.clone())?, settings))
             })
@@ -70,7 +68,7 @@ impl Session {
         });
         Ok(Self {
             locations: locations(&global, &environment)?,
-            here: std::env::current_dir().context("find the current folder")?,
+            here: std::env::current_dir().context("cannot find the current directory")?,
             global,
             environment,
             interrupts,
@@ -79,7 +77,7 @@ impl Session {
         })
     }
 
-    /// From now on this is what is said when the process ends in the middle of something.
+    /// Replaces the message that is printed on an early exit.
     pub fn say_at_exit(&self, words: Failed) {
         let terminal = self.reporter.clone();
         let json = self.global.json;
@@ -89,7 +87,8 @@ impl Session {
         });
     }
 
-    /// How libnix is opened; `verbosity` is what it makes messages up to.
+    /// Makes the settings for libnix. `verbosity` is the highest level of messages that libnix
+    /// creates.
     pub fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
         settings(
             &self.global,
@@ -99,8 +98,9 @@ impl Session {
         )
     }
 
-    /// An evaluator that waits for a request with these settings: the one that was forked off at the start, if it still waits
-    /// and has not opened libnix in another way.
+    /// Returns an evaluator that waits for a request with these settings. This is the evaluator
+    /// that was forked at the start, if it is still waiting and has not opened libnix with other
+    /// settings.
     pub fn evaluator(&self, settings: &Settings) -> Result<Waiting> {
         match self.evaluator.take() {
             Some((waiting, opened)) if opened.as_ref().is_none_or(|opened| opened == settings) => {
@@ -111,7 +111,7 @@ impl Session {
     }
 }
 
-/// How libnix is opened; `verbosity` is what it makes messages up to.
+/// Makes the settings for libnix. `verbosity` is the highest level of messages that libnix creates.
 fn settings(
     global: &Global,
     environment: &Environment,
@@ -137,7 +137,7 @@ fn settings(
     }
 }
 
-/// How it is opened to evaluate what is to run.
+/// Makes the settings for the evaluation of a new system.
 pub fn evaluation_settings(global: &Global, environment: &Environment, run: &Run) -> Settings {
     settings(
         global,
@@ -147,7 +147,7 @@ pub fn evaluation_settings(global: &Global, environment: &Environment, run: &Run
     )
 }
 
-/// How the evaluator's heap is chosen.
+/// Chooses the initial heap of the evaluator.
 pub fn memory(global: &Global, environment: &Environment) -> Memory {
     if global.low_memory {
         Memory::Low
@@ -158,17 +158,17 @@ pub fn memory(global: &Global, environment: &Environment) -> Memory {
     }
 }
 
-/// Where everything lies, for this user.
+/// Determines all paths for this user.
 fn locations(global: &Global, environment: &Environment) -> Result<Locations> {
     let root = global.root.clone().unwrap_or_else(|| PathBuf::from("/"));
-    let root = std::path::absolute(root).context("find the root")?;
+    let root = std::path::absolute(root).context("cannot find the root directory")?;
     let base = environment
         .cache_home
         .clone()
         .filter(|path| path.is_absolute());
     let base = base.or_else(|| environment.home.as_ref().map(|home| home.join(".cache")));
     let cache = match &global.cache {
-        Some(cache) => std::path::absolute(cache).context("find the cache")?,
+        Some(cache) => std::path::absolute(cache).context("cannot find the cache directory")?,
         None => base
             .unwrap_or_else(|| PathBuf::from("/var/empty"))
             .join("runtime-module"),
@@ -176,12 +176,12 @@ fn locations(global: &Global, environment: &Environment) -> Result<Locations> {
     Ok(Locations::new(root, cache))
 }
 
-/// What is said when the process ends in the middle of something.
+/// Makes the message for an early exit.
 fn interrupted(why: Exit) -> Failed {
     match why {
         Exit::Interrupted => crate::interrupt::interrupted(),
         Exit::Detached => Failure::Interrupted
-            .error("interrupted; the activation goes on without this terminal")
-            .hint("`runtime-module status` says how it ends"),
+            .error("detached; activation continues in the background")
+            .hint("run `runtime-module status` to see how it ends"),
     }
 }

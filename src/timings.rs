@@ -1,29 +1,28 @@
-//! Where the time went: phases of a run, and what the evaluator counted.
+//! Time measurements: phases of a run, and counters of the evaluator.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// The phases of a run, in their order.
+/// The phases of a run, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// The flake and its inputs are locked and fetched.
+    /// Lock and fetch the flake and its inputs.
     Lock,
-    /// The extended configuration is evaluated down to its `.drv`.
+    /// Evaluate the extended configuration to its `.drv`.
     Evaluate,
-    /// The store is asked what is missing.
+    /// Query the store for missing paths.
     Query,
-    /// Paths come from substituters.
+    /// Download paths from substituters.
     Fetch,
-    /// Derivations are built.
+    /// Build derivations.
     Build,
-    /// The switch program runs.
+    /// Run the switch program.
     Activate,
 }
 
 impl Phase {
-    /// All of them, in order.
     pub const ALL: [Self; 6] = [
         Self::Lock,
         Self::Evaluate,
@@ -33,7 +32,7 @@ impl Phase {
         Self::Activate,
     ];
 
-    /// Its name, for people.
+    /// Returns the human-readable name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Lock => "lock",
@@ -46,11 +45,12 @@ impl Phase {
     }
 }
 
-/// How long each phase took, in milliseconds. A phase that did not happen is absent.
+/// The duration of each phase in milliseconds. Phases that did not run are absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Phases {
-    /// libnix is opened: its settings and the store. Not shown to people, who cannot do anything about it.
+    /// Opening libnix: its settings and the store. Not shown to users, because they cannot
+    /// influence it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,27 +82,27 @@ impl Phases {
         }
     }
 
-    /// Milliseconds of a phase.
+    /// Returns the duration of a phase in milliseconds.
     pub fn get(&self, phase: Phase) -> Option<f64> {
         self.clone().slot(phase).to_owned()
     }
 
-    /// Milliseconds of the whole run.
+    /// Returns the duration of the whole run in milliseconds.
     pub fn total(&self) -> Option<f64> {
         self.total
     }
 
-    /// libnix is open, after so long.
+    /// Adds the time that opening libnix took.
     pub fn opened(&mut self, time: Duration) {
         *self.open.get_or_insert(0.0) += milliseconds(time);
     }
 
-    /// Adds to a phase.
+    /// Adds time to a phase.
     pub fn add(&mut self, phase: Phase, time: Duration) {
         *self.slot(phase).get_or_insert(0.0) += milliseconds(time);
     }
 
-    /// Adds a phase that came after the end of what is counted so far.
+    /// Adds a phase that ran after the recorded total.
     pub fn append(&mut self, phase: Phase, time: Duration) {
         self.add(phase, time);
         if let Some(total) = &mut self.total {
@@ -110,54 +110,54 @@ impl Phases {
         }
     }
 
-    /// Ends the run.
+    /// Records the total time of the run.
     pub fn finish(&mut self, started: Instant) {
         self.total = Some(milliseconds(started.elapsed()));
     }
 }
 
-/// The time of a number of milliseconds that a file or a message says; of one that is no time, none at all.
+/// Converts milliseconds from a file or message to a duration. Invalid values become zero.
 pub fn time_of(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or_default()
 }
 
-/// A duration in milliseconds, to the microsecond.
+/// Converts a duration to milliseconds, rounded to microseconds.
 pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// What the evaluator counted. Counters are exact and the same from run to run; bytes and seconds are not.
+/// Counters of the evaluator. Counts are exact and the same in every run; bytes and seconds are
+/// not.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
-    /// Thunks made.
+    /// Created thunks.
     pub thunks: u64,
-    /// Function calls.
     pub function_calls: u64,
     /// Calls of built-in functions.
     pub primop_calls: u64,
-    /// Attribute lookups.
     pub lookups: u64,
-    /// Values allocated.
+    /// Allocated values.
     pub values: u64,
-    /// Bytes allocated over the evaluation.
+    /// Total bytes that the evaluation allocated.
     pub allocated_bytes: u64,
-    /// Size of the heap at the end, bytes.
+    /// Size of the heap at the end.
     pub heap_bytes: u64,
-    /// Garbage collections.
+    /// Number of garbage collections.
     pub collections: u64,
-    /// Processor time of the evaluator, milliseconds.
+    /// CPU time of the evaluator in milliseconds.
     pub cpu: f64,
-    /// The evaluator's largest resident memory, bytes.
+    /// Peak resident memory of the evaluator.
     pub peak_bytes: u64,
-    /// Files evaluated.
+    /// Number of evaluated files.
     pub files: u64,
-    /// The heap that the evaluator was given at its start, bytes; 0 for libnix's own choice.
+    /// Initial heap of the evaluator; 0 for the default of libnix.
     pub initial_heap_bytes: u64,
 }
 
 impl Counters {
-    /// Reads what libnix prints (`EvalState::printStatistics`), once or several times.
+    /// Parses the statistics that libnix prints (`EvalState::printStatistics`), once or several
+    /// times.
     pub fn each_from_statistics(text: &str) -> Vec<Self> {
         let documents = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
         documents
@@ -166,7 +166,7 @@ impl Counters {
             .collect()
     }
 
-    /// What was counted since `before`.
+    /// Returns the counts since `before`.
     pub fn since(&self, before: &Self) -> Self {
         Self {
             thunks: self.thunks.saturating_sub(before.thunks),
@@ -181,7 +181,7 @@ impl Counters {
         }
     }
 
-    /// Whether everything that is exact is the same.
+    /// Returns whether all exact counters are equal.
     pub fn agree(&self, other: &Self) -> bool {
         let exact = |c: &Self| {
             (
@@ -195,13 +195,13 @@ impl Counters {
         exact(self) == exact(other)
     }
 
-    /// Reads what libnix printed once.
+    /// Parses statistics that libnix printed once.
     pub fn from_statistics(text: &str) -> Self {
         let mut all = Self::each_from_statistics(text);
         all.drain(..).next().unwrap_or_default()
     }
 
-    /// What a release does not print stays 0.
+    /// Parses one document. Values that a release of libnix does not print become 0.
     fn read(statistics: &serde_json::Value) -> Self {
         let number = |pointer: &str| {
             statistics
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phases_add_up_and_absent_ones_stay_absent() {
+    fn phases_add_up_and_missing_ones_stay_absent() {
         let mut phases = Phases::default();
         phases.add(Phase::Evaluate, Duration::from_millis(2));
         phases.add(Phase::Evaluate, Duration::from_micros(500));

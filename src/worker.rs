@@ -1,6 +1,7 @@
-//! How our roles speak with each other: one JSON message a line, versioned by a greeting.
+//! Messages between our processes: one JSON document per line, after a greeting with a protocol
+//! version.
 //!
-//! This file and `activation/` are the only ones that start processes. The client starts the evaluator here.
+//! Only this file and `activation/` start processes. The client starts the evaluator here.
 
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read as _, Write, pipe};
 use std::os::fd::OwnedFd;
@@ -20,33 +21,35 @@ use unix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setpgid};
 
 use crate::error::Failure;
 
-/// The protocol between roles. They are one executable, but a new one may meet an old one across an upgrade.
+/// Version of the protocol. All processes run the same executable, but two versions can meet during
+/// an upgrade.
 pub const PROTOCOL: u32 = 1;
 
-/// The evaluator's hidden command.
+/// Hidden command of the evaluator.
 const EVALUATOR: &str = "__evaluate";
 
-/// The template's.
+/// Hidden command of the template.
 const TEMPLATE: &str = "__template";
 
-/// How long an interrupted evaluator has to end by itself. A hot loop never does.
+/// How long an interrupted evaluator may take to exit. A tight loop never exits by itself.
 const GRACE: Duration = Duration::from_millis(700);
 
-/// The longest message that is read, bytes: an evaluation's answer with a thousand modules is far below it.
+/// Maximum size of a message in bytes. The answer of an evaluation with a thousand modules is far
+/// smaller.
 const LONGEST: usize = 64 << 20;
 
-/// The first message of a role.
+/// The first message of each process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Greeting {
-    /// [`PROTOCOL`].
+    /// Version of the protocol, see [`PROTOCOL`].
     pub protocol: u32,
-    /// Effective user id.
+    /// Effective user ID.
     pub user: u32,
 }
 
 impl Greeting {
-    /// Ours.
+    /// Makes the greeting of this process.
     pub fn ours() -> Self {
         Self {
             protocol: PROTOCOL,
@@ -55,73 +58,74 @@ impl Greeting {
     }
 }
 
-/// Sends a message.
+/// Writes a message and flushes the stream.
 pub fn send<T: Serialize>(to: &mut impl Write, message: &T) -> Result<()> {
-    let mut line = serde_json::to_vec(message).context("write a message")?;
+    let mut line = serde_json::to_vec(message).context("cannot serialise a message")?;
     line.push(b'\n');
-    to.write_all(&line).context("send a message")?;
-    to.flush().context("send a message")
+    to.write_all(&line).context("cannot send a message")?;
+    to.flush().context("cannot send a message")
 }
 
-/// Receives a message; `None` when the other side has closed.
+/// Receives a message. Returns `None` if the other side has closed the connection.
 pub fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> Result<Option<T>> {
     let mut line = Vec::new();
     let mut limited = std::io::Read::take(&mut *from, LONGEST as u64 + 1);
     limited
         .read_until(b'\n', &mut line)
-        .context("receive a message")?;
+        .context("cannot receive a message")?;
     if line.is_empty() {
         return Ok(None);
     }
     if line.len() > LONGEST {
-        bail!("receive a message: it is longer than {LONGEST} bytes");
+        bail!("cannot receive a message: the message is longer than {LONGEST} bytes");
     }
     if line.last() != Some(&b'\n') {
-        // Whoever wrote it died in the middle.
+        // The sender died while writing.
         return Ok(None);
     }
     serde_json::from_slice(&line)
         .map(Some)
-        .context("read a message")
+        .context("cannot parse a message")
 }
 
-/// Receives the greeting and compares protocols.
+/// Receives the greeting and checks the protocol version.
 pub fn greet(from: &mut impl BufRead) -> Result<Option<Greeting>> {
     let Some(greeting) = receive::<Greeting>(from)? else {
         return Ok(None);
     };
     if greeting.protocol != PROTOCOL {
         bail!(
-            "the other half of this program speaks protocol {}, and this one {PROTOCOL}: was it upgraded meanwhile? try again",
+            "cannot talk to another process of this program: it uses protocol {}, but this one uses {PROTOCOL}; try again, the program may just have been upgraded",
             greeting.protocol
         );
     }
     Ok(Some(greeting))
 }
 
-/// How an evaluator is started.
+/// Options for starting an evaluator.
 #[derive(Clone, Debug, Default)]
 pub struct EvaluatorStart {
-    /// The heap that the collector begins with, bytes; none for libnix's own choice.
+    /// Initial heap of the garbage collector in bytes; `None` for the default of libnix.
     pub initial_heap: Option<u64>,
-    /// Whether it is a template, which forks evaluators (`checking/template.rs`).
+    /// Whether to start a template, which forks evaluators (`checking/template.rs`).
     pub template: bool,
 }
 
 impl EvaluatorStart {
-    /// The environment variables by which libnix learns of it.
+    /// Returns the environment variables that pass these options to libnix.
     fn variables(&self) -> Vec<(&'static str, String)> {
-        // libnix has no way to give its counters but to print them where this says.
+        // libnix can only print its counters, to the file that this variable names.
         let counters = ("NIX_SHOW_STATS_PATH", "/dev/stdout".to_string());
         let heap = self.initial_heap;
         let heap = heap.map(|bytes| ("GC_INITIAL_HEAP_SIZE", bytes.to_string()));
-        // The collector's helpers would be threads that a fork does not copy.
+        // The collector's helper threads would be missing after a fork.
         let alone = self.template.then(|| ("GC_MARKERS", "1".to_string()));
         std::iter::once(counters).chain(heap).chain(alone).collect()
     }
 }
 
-/// Takes an evaluator's place among processes: what it speaks over, a group and a name of its own.
+/// Turns a forked process into an evaluator: redirects its standard streams, and gives it a process
+/// group and a name of its own.
 fn become_evaluator(socket: UnixStream, out: PipeWriter, err: PipeWriter) -> unix::Result<()> {
     dup2_stdin(socket)?;
     dup2_stdout(out)?;
@@ -130,56 +134,63 @@ fn become_evaluator(socket: UnixStream, out: PipeWriter, err: PipeWriter) -> uni
     set_name(c"__evaluate")
 }
 
-/// An evaluator: our own executable in another process.
+/// A running evaluator process.
 pub struct EvaluatorProcess {
     pid: Pid,
-    /// Where its messages come from.
+    /// Messages from the evaluator.
     pub messages: BufReader<UnixStream>,
     requests: UnixStream,
     outputs: [JoinHandle<Vec<u8>>; 2],
 }
 
 impl EvaluatorProcess {
-    /// Starts one. It waits for a request.
+    /// Starts an evaluator, which then waits for a request.
     pub fn start(start: &EvaluatorStart) -> Result<Self> {
-        let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
-        let (out, their_out) = pipe().context("make a pipe")?;
-        let (err, their_err) = pipe().context("make a pipe")?;
-        let child = Command::new(std::env::current_exe().context("find our own executable")?)
-            .arg(if start.template { TEMPLATE } else { EVALUATOR })
-            .stdin(OwnedFd::from(theirs))
-            .stdout(their_out)
-            .stderr(their_err)
-            // A terminal's Ctrl-C and hang-up are the client's; it tells the evaluator what it is to know.
-            .process_group(0)
-            .envs(start.variables())
-            .spawn()
-            .context("start the evaluator")?;
-        let pid = i32::try_from(child.id()).context("start the evaluator")?;
+        let (ours, theirs) = UnixStream::pair().context("cannot create a socket pair")?;
+        let (out, their_out) = pipe().context("cannot create a pipe")?;
+        let (err, their_err) = pipe().context("cannot create a pipe")?;
+        let child =
+            Command::new(std::env::current_exe().context("cannot find our own executable")?)
+                .arg(if start.template { TEMPLATE } else { EVALUATOR })
+                .stdin(OwnedFd::from(theirs))
+                .stdout(their_out)
+                .stderr(their_err)
+                // Ctrl-C and hang-ups of the terminal reach only the client, which stops the evaluator
+                // if necessary.
+                .process_group(0)
+                .envs(start.variables())
+                .spawn()
+                .context("cannot start the evaluator")?;
+        let pid = i32::try_from(child.id()).context("cannot start the evaluator")?;
         Self::of(Pid::from_raw(pid), ours, out, err)
     }
 
-    /// Makes one out of this process, which must not have other threads yet; it runs `role`. It need not load libnix
-    /// again, which takes longer than all else that starting one takes.
+    /// Forks an evaluator that runs `role`. This process must not have other threads yet. The fork
+    /// need not load libnix again, which takes longer than all other steps of starting an
+    /// evaluator.
     pub fn fork(start: &EvaluatorStart, role: impl FnOnce() -> u8) -> Result<Self> {
-        let (ours, theirs) = UnixStream::pair().context("make a socket pair")?;
-        let (out, their_out) = pipe().context("make a pipe")?;
-        let (err, their_err) = pipe().context("make a pipe")?;
-        let forked = crate::libnix::fork(&start.variables()).context("start the evaluator")?;
+        let (ours, theirs) = UnixStream::pair().context("cannot create a socket pair")?;
+        let (out, their_out) = pipe().context("cannot create a pipe")?;
+        let (err, their_err) = pipe().context("cannot create a pipe")?;
+        let forked =
+            crate::libnix::fork(&start.variables()).context("cannot start the evaluator")?;
         if let Some(pid) = forked {
             return Self::of(pid, ours, out, err);
         }
         drop((ours, out, err));
         let code = match become_evaluator(theirs, their_out, their_err) {
             Ok(()) => role(),
-            // Nobody listens. The client sees that it ended without a greeting.
+            // There is no connection to report the error. The client notices the exit without a
+            // greeting.
             Err(_) => Failure::Internal.code(),
         };
         std::process::exit(code.into())
     }
 
     fn of(pid: Pid, ours: UnixStream, out: PipeReader, err: PipeReader) -> Result<Self> {
-        let requests = ours.try_clone().context("share the evaluator's socket")?;
+        let requests = ours
+            .try_clone()
+            .context("cannot duplicate the evaluator's socket")?;
         Ok(Self {
             pid,
             messages: BufReader::new(ours),
@@ -188,33 +199,33 @@ impl EvaluatorProcess {
         })
     }
 
-    /// Sends a request.
     pub fn request<T: Serialize>(&mut self, message: &T) -> Result<()> {
-        send(&mut self.requests, message).context("ask the evaluator")
+        send(&mut self.requests, message).context("cannot send a request to the evaluator")
     }
 
-    /// Another end to send requests by, for another thread than the one that listens.
+    /// Returns another sender of requests, for a thread other than the one that reads messages.
     pub fn sender(&self) -> Result<UnixStream> {
         self.requests
             .try_clone()
-            .context("share the evaluator's socket")
+            .context("cannot duplicate the evaluator's socket")
     }
 
-    /// A handle by which another thread can stop it.
+    /// Returns a handle with which another thread can stop the evaluator.
     pub fn stopper(&self) -> Stopper {
         Stopper(self.pid)
     }
 
-    /// Tells it that nothing more will be asked, so that it ends.
+    /// Closes the connection, so that the evaluator exits.
     pub fn hang_up(&self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.requests.shutdown(std::net::Shutdown::Both);
     }
 
-    /// Lets it end, and tells how it did and what it wrote to stdout (counters) and stderr.
+    /// Waits for the evaluator to exit. Returns its status and its output on stdout (counters) and
+    /// stderr.
     pub fn finish(self) -> Result<Ended> {
         self.hang_up();
-        let status = waitpid(self.pid, None).context("wait for the evaluator")?;
+        let status = waitpid(self.pid, None).context("cannot wait for the evaluator")?;
         let [stdout, stderr] = self.outputs.map(|thread| {
             let bytes = thread.join().unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
@@ -227,27 +238,29 @@ impl EvaluatorProcess {
     }
 }
 
-/// Runs our own executable to its end, as a user would who types these arguments. What it prints on stderr is not passed on.
+/// Runs our own executable with these arguments, as a user would. Its output on stderr is not
+/// shown.
 pub fn run_ourselves(arguments: &[String]) -> Result<Output> {
-    Command::new(std::env::current_exe().context("find our own executable")?)
+    Command::new(std::env::current_exe().context("cannot find our own executable")?)
         .args(arguments)
-        // In our process group still: whoever asks for a password reads it from the terminal.
+        // The process stays in our process group, so that a password prompt can read from the
+        // terminal.
         .stdin(Stdio::null())
         .output()
-        .context("start our own executable")
+        .context("cannot start our own executable")
 }
 
-/// How an evaluator ended.
+/// The exit of an evaluator.
 pub struct Ended {
     status: WaitStatus,
-    /// All of its stdout: the counters.
+    /// Complete stdout, which has the counters.
     pub stdout: String,
-    /// All of its stderr: what libgc or a crash had to say.
+    /// Complete stderr, which has messages of libgc or of a crash.
     pub stderr: String,
 }
 
 impl Ended {
-    /// The signal that it died of.
+    /// Returns the signal that killed the evaluator, if there was one.
     pub fn signal(&self) -> Option<Signal> {
         match self.status {
             WaitStatus::Signaled(_, signal, _) => Some(signal),
@@ -256,32 +269,31 @@ impl Ended {
     }
 }
 
-/// Reads a pipe to its end, so that its writer never waits.
+/// Reads a pipe to its end in a thread, so that the writer never blocks.
 fn drain(mut pipe: PipeReader) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        // A read error ends it just as the pipe's end does: there is nobody to ask again.
+        // Treat a read error like the end of the pipe, because nothing else can be done.
         let _ = pipe.read_to_end(&mut bytes);
         bytes
     })
 }
 
-/// Stops an evaluator: politely, then not.
+/// Stops an evaluator: first by SIGINT, then by SIGKILL.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopper(Pid);
 
 impl Stopper {
-    /// Its process.
     pub fn process(self) -> Pid {
         self.0
     }
 
-    /// Interrupts it, waits a moment, kills it.
+    /// Interrupts the evaluator, waits a moment, then kills it.
     pub fn stop(self) {
         let _ = kill(self.0, Signal::SIGINT);
         let begun = Instant::now();
         while begun.elapsed() < GRACE {
-            // A process that has ended but was not waited for can still be signalled; /proc says which it is.
+            // A zombie process can still be signalled, so read its state from /proc.
             if ended(self.0) {
                 return;
             }
@@ -304,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_cut_short_is_the_end() {
+    fn truncated_message_ends_the_connection() {
         let mut whole = Vec::new();
         send(&mut whole, &Greeting::ours()).expect("sent");
         for length in 0..whole.len() {
@@ -318,8 +330,8 @@ mod tests {
     }
 
     #[test]
-    fn another_protocol_is_told() {
+    fn other_protocol_version_is_refused() {
         let error = greet(&mut &b"{\"protocol\":9,\"user\":0}\n"[..]).expect_err("refused");
-        assert!(error.to_string().contains("speaks protocol 9"));
+        assert!(error.to_string().contains("uses protocol 9"));
     }
 }

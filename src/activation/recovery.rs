@@ -215,7 +215,9 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
 pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
         return Err(Failure::Usage
-            .error(format!("no transaction is called '{name}'"))
+            .error(format!(
+                "cannot run the transaction '{name}': not a valid name"
+            ))
             .into());
     }
     let _ = unix::unistd::setsid();

@@ -291,7 +291,7 @@ impl Switched {
         match self.status {
             Some(0) if !self.script_failed => String::new(),
             _ if self.locked && nothing => {
-                "another switch is under way: it holds the lock of switch-to-configuration".into()
+                "another switch is running: it holds the lock of switch-to-configuration".into()
             }
             Some(1) if nothing => "the switch program refused before it changed anything".into(),
             Some(4) if !self.script_failed => match self.failed_units.len() {

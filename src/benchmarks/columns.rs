@@ -1,17 +1,15 @@
-//! The columns of a table, for people and in Markdown alike.
+//! The columns of a table, for the terminal and for Markdown.
 
 use super::numbers::time;
 use super::samples::Series;
 use crate::progress::{bytes, grouped};
 use crate::timings::Counters;
 
-/// A column: its head, and what stands in it for a series.
+/// A column: its heading, and a function that makes its cell for a series.
 pub struct Column {
-    /// Its head.
     pub head: &'static str,
-    /// What stands in it.
     pub cell: fn(&Series) -> String,
-    /// From which width of the terminal on it is there.
+    /// Minimum width of the terminal at which the column is shown.
     pub from: usize,
 }
 
@@ -19,7 +17,7 @@ const fn column(head: &'static str, from: usize, cell: fn(&Series) -> String) ->
     Column { head, cell, from }
 }
 
-/// All columns, in their order; those that do not fit go by their width.
+/// All columns, in order. A column is left out if the terminal is narrower than its `from`.
 const COLUMNS: [Column; 13] = [
     column("median", 0, |one| time(one.summary.median)),
     column("mean ± dev", 0, spread),
@@ -38,7 +36,7 @@ const COLUMNS: [Column; 13] = [
     column("peak", 110, |one| size(one, |c| c.peak_bytes)),
 ];
 
-/// The columns in which any of these series has something, for a terminal of this width.
+/// Returns the columns that fit this width and have a value for at least one series.
 pub fn filled(series: &[Series], width: usize) -> Vec<&'static Column> {
     COLUMNS
         .iter()
@@ -48,7 +46,7 @@ pub fn filled(series: &[Series], width: usize) -> Vec<&'static Column> {
         .collect()
 }
 
-/// The mean and its deviation in one unit.
+/// Formats the mean and its deviation in one unit.
 fn spread(one: &Series) -> String {
     let (mean, deviation) = (one.summary.mean, one.summary.deviation);
     let (number, unit) = time(mean)

@@ -1,4 +1,4 @@
-//! `bench compare`: two sources of one host against each other, taking turns.
+//! `bench compare`: compares two sources of one host, with interleaved runs.
 
 use std::cell::RefCell;
 
@@ -15,7 +15,7 @@ use crate::error::Failure;
 use crate::evaluation::{Forced, Measure};
 use crate::session::Session;
 
-/// Measures both.
+/// Measures both sources and compares their times.
 pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outcome> {
     let forced = match &asked.path {
         Some(path) => Some(Forced {
@@ -36,7 +36,8 @@ pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outc
     };
     let first = Subject::lock(session, &libnix, Some(&reference(&asked.first, usual)?))?;
     let second = Subject::lock(session, &libnix, Some(&reference(&asked.second, usual)?))?;
-    // Files of two such runs are compared by these names, whatever the references are.
+    // The series are always named A and B, so that `bench diff` can compare two such results
+    // whatever the references were.
     let names = ["A".to_string(), "B".to_string()];
     let run = Run::begin(session, rules);
     let overheads = RefCell::new(Vec::new());
@@ -59,10 +60,7 @@ pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outc
         first.is_still()?;
         second.is_still()?;
     }
-    let what = asked
-        .path
-        .as_deref()
-        .unwrap_or("all that turning modules on evaluates");
+    let what = asked.path.as_deref().unwrap_or("the full evaluation");
     let hosts = match (first.host(), second.host()) {
         (one, other) if one == other => format!("host '{one}'"),
         (one, other) => format!("hosts '{one}' and '{other}'"),
@@ -70,7 +68,7 @@ pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outc
     let about = About {
         bench: "compare",
         title: format!(
-            "{what}, of {hosts}: A is {}, B is {}",
+            "{what} of {hosts}: A is {}, B is {}",
             asked.first, asked.second
         ),
         flakes: vec![first.record(), second.record()],
@@ -90,7 +88,8 @@ pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outc
     Ok(outcome)
 }
 
-/// What was typed as a flake reference: a revision is one of the flake that the commands would work on.
+/// Turns an argument into a flake reference. A commit hash belongs to the flake that the other
+/// commands would use.
 fn reference(text: &str, usual: impl Fn() -> Result<String>) -> Result<String> {
     let is_hex = text.len() >= 7 && text.chars().all(|c| c.is_ascii_hexdigit());
     if !is_hex || std::path::Path::new(text).exists() {
@@ -99,18 +98,18 @@ fn reference(text: &str, usual: impl Fn() -> Result<String>) -> Result<String> {
     if text.len() != 40 {
         return Err(Failure::Usage
             .error(format!(
-                "bench compare: {text} looks like a revision, but is not a whole one"
+                "cannot compare {text}: a commit hash must have all 40 digits"
             ))
-            .hint("name it by all of its 40 digits (git rev-parse), or name a flake reference")
+            .hint("give the full hash, as `git rev-parse` prints it, or a flake reference")
             .into());
     }
     let url = usual()?;
     if url.starts_with("path:") {
         return Err(Failure::Usage
             .error(format!(
-                "bench compare: {text} is a revision, and {url} is no git tree"
+                "cannot compare commit {text}: {url} is not a git repository"
             ))
-            .hint("name the git tree with --flake git+file:///…")
+            .hint("name the git repository with --flake git+file:///…")
             .into());
     }
     let url = without_revision(&url);
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_revision_is_one_of_the_usual_flake() {
+    fn commit_hash_belongs_to_default_flake() {
         let rev = "0123456789012345678901234567890123456789";
         let usual = || Ok("git+file:///etc/nixos?dir=host&ref=main".to_string());
         assert_eq!(

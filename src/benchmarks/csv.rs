@@ -1,4 +1,4 @@
-//! A result as lines of values, for other programs.
+//! The result as CSV, for other programs.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::samples::Outcome;
 
-/// A line for each sample.
+/// Writes one line for each sample.
 pub fn csv(outcome: &Outcome) -> Result<String> {
     let mut text = String::from(
         "series,round,milliseconds,process,lock,ran,waited,others,thunks,functionCalls,primopCalls,allocatedBytes,collections,peakBytes\n",

@@ -1,4 +1,5 @@
-//! `bench diff`: two result files, series by series, and whether the differences are more than chance.
+//! `bench diff`: compares two result files series by series, and tests whether each difference is
+//! significant.
 
 use std::path::Path;
 
@@ -11,43 +12,40 @@ use super::samples::{Outcome, Series};
 use super::statistics::Difference;
 use crate::error::Failure;
 
-/// How two results differ.
+/// The differences between two results.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Differences {
     schema: u64,
     bench: String,
-    /// What to know before believing it.
+    /// Reasons to doubt the comparison.
     pub warnings: Vec<String>,
-    /// What is in both.
+    /// Series that are in both results.
     pub series: Vec<Changed>,
-    /// What is in one of them only.
+    /// Series that are only in the old result.
     pub only_old: Vec<String>,
-    /// The same for the other.
     pub only_new: Vec<String>,
 }
 
-/// One series of both.
+/// A series that is in both results.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Changed {
-    /// Its name.
     pub name: String,
-    /// The old median, milliseconds.
+    /// Median of the old result in milliseconds.
     pub old: f64,
-    /// The new one.
+    /// Median of the new result in milliseconds.
     pub new: f64,
-    /// What that amounts to.
     pub difference: Difference,
-    /// Thunks more than before; exact, whatever the machine did.
+    /// Change in the number of thunks, which is exact even on a busy machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thunks: Option<i64>,
-    /// Function calls more than before.
+    /// Change in the number of function calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function_calls: Option<i64>,
 }
 
-/// Compares two files.
+/// Reads two result files and compares them.
 pub fn run(old: &Path, new: &Path) -> Result<Differences> {
     let (old, new) = (read(old)?, read(new)?);
     let find = |outcome: &'_ Outcome, name: &str| -> Option<Series> {
@@ -61,7 +59,7 @@ pub fn run(old: &Path, new: &Path) -> Result<Differences> {
     if series.is_empty() {
         return Err(Failure::Usage
             .error(format!(
-                "bench diff: the two have no series in common: one is '{}', the other '{}'",
+                "cannot compare '{}' with '{}': they have no series in common",
                 old.title, new.title
             ))
             .hint("compare two runs of the same benchmark")
@@ -100,16 +98,16 @@ fn warnings(old: &Outcome, new: &Outcome) -> Vec<String> {
     let mut warnings = Vec::new();
     if !old.machine.is_like(&new.machine) {
         warnings.push(
-            "they were measured on two machines: their times say nothing, only the counters do"
+            "the results are from different machines: compare only the counters, not the times"
                 .into(),
         );
     }
     if old.subject.initial_heap_bytes != new.subject.initial_heap_bytes {
-        warnings.push("the collector began with another heap".into());
+        warnings.push("the initial heap sizes of the garbage collector differ".into());
     }
     if old.subject.version != new.subject.version {
         warnings.push(format!(
-            "measured by {} and by {}",
+            "measured with different versions: {} and {}",
             old.subject.version, new.subject.version
         ));
     }

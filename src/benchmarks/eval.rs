@@ -1,4 +1,4 @@
-//! `bench eval`: what turning modules on evaluates, on a host by itself and with modules; cold, warm and cached.
+//! `bench eval`: measures the evaluation of a host alone and with modules: cold, warm and cached.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ use super::subject::Subject;
 use crate::evaluation::Measure;
 use crate::session::Session;
 
-/// Measures the host by itself, with these modules, and with each of them.
+/// Measures the host alone, with all given modules, and with each of them.
 pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<Outcome> {
     let libnix = super::open(session)?;
     let subject = Subject::lock(session, &libnix, None)?;
@@ -77,13 +77,14 @@ pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<Outcome>
     if let Some(why) = why_not.into_inner() {
         let name = cached(&names.join("+"));
         outcome.warnings.push(format!(
-            "{name}: left out: the cache does not have it: {why}"
+            "{name}: skipped because the cache has no result: {why}"
         ));
     }
     Ok(outcome)
 }
 
-/// What is measured: the host by itself, with all modules, and with each of several.
+/// Lists what to measure: the host alone, with all modules, and with each module if there are
+/// several.
 fn sets(names: &[String]) -> Vec<(String, Vec<String>)> {
     let mut sets = vec![("base".to_string(), Vec::new())];
     if !names.is_empty() {
@@ -107,29 +108,28 @@ fn cached(name: &str) -> String {
     format!("{name}, cached")
 }
 
-/// All series, and what they are for people.
+/// Lists all series with their descriptions.
 fn series(sets: &[(String, Vec<String>)]) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (index, (name, _)) in sets.iter().enumerate() {
         all.push((
             cold(name),
-            "in a new evaluator: files are read and parsed".into(),
+            "in a new evaluator, which reads and parses all files".into(),
         ));
-        let about =
-            "once more in the same evaluator: files are parsed already, all else is computed anew";
+        let about = "again in the same evaluator: files are already parsed, everything else is evaluated again";
         all.push((warm(name), about.into()));
         if index == 1 {
             all.push((
                 cached(name),
-                "in place of evaluation: from the cache of results".into(),
+                "read from the result cache instead of evaluated".into(),
             ));
         }
     }
     all
 }
 
-/// How long the program looks into its cache in place of evaluating; nothing where the cache does not have it, and why.
-/// The first time puts it there.
+/// Measures a lookup in the result cache instead of an evaluation. The first run stores the result.
+/// If the result is not cached, returns no sample and puts the reason into `why_not`.
 fn recall(
     session: &Session,
     names: &[String],
@@ -166,7 +166,7 @@ fn title(subject: &Subject<'_>, names: &[String]) -> String {
     )
 }
 
-/// What each module adds to the host by itself.
+/// Computes what each module adds to the host alone.
 fn costs(series: &[Series], names: &[String]) -> Vec<Cost> {
     let find = |name: &str| series.iter().find(|one| one.name == cold(name));
     let Some(base) = find("base") else {

@@ -1,4 +1,5 @@
-//! Result files: whether they can be written is known before the first run, and they are replaced as a whole.
+//! Result files. Before the first run the program checks that it can write them. Each file is
+//! replaced as a whole.
 
 use std::fs;
 use std::io::Write as _;
@@ -10,39 +11,38 @@ use super::samples::{KIND, Outcome, SCHEMA};
 use super::{csv, svg, table};
 use crate::error::{Failed, Failure};
 
-/// Which files were asked for.
+/// The result files to write.
 #[derive(Clone, Debug, Default)]
 pub struct Exports {
-    /// The whole result.
+    /// The complete result.
     pub json: Option<PathBuf>,
-    /// The table.
     pub markdown: Option<PathBuf>,
-    /// A line for each sample.
     pub csv: Option<PathBuf>,
-    /// The plot.
     pub svg: Option<PathBuf>,
 }
 
 impl Exports {
-    /// An error unless each of them can be written. Nothing is written yet, and what is there stays.
+    /// Fails unless each file can be written. Writes nothing, and leaves existing files unchanged.
     pub fn check(&self) -> Result<()> {
         let all = [&self.json, &self.markdown, &self.csv, &self.svg];
         for path in all.into_iter().flatten() {
             new_file(path).map_err(|error| unwritable(path, &error))?;
             if path.is_dir() {
                 return Err(Failure::Usage
-                    .error(format!("write {}: it is a folder", path.display()))
-                    .hint("nothing was measured; name a file")
+                    .error(format!(
+                        "cannot write {}: the path is a directory",
+                        path.display()
+                    ))
+                    .hint("name a file; nothing was measured")
                     .into());
             }
         }
         Ok(())
     }
 
-    /// Writes them.
     pub fn write(&self, outcome: &Outcome) -> Result<()> {
         if let Some(path) = &self.json {
-            let text = serde_json::to_string_pretty(outcome).context("write JSON")?;
+            let text = serde_json::to_string_pretty(outcome).context("cannot write JSON")?;
             replace(path, &(text + "\n"))?;
         }
         if let Some(path) = &self.markdown {
@@ -58,7 +58,7 @@ impl Exports {
     }
 }
 
-/// A temporary file beside the one that it will be.
+/// Creates a temporary file in the directory of the result file.
 fn new_file(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let folder = path
         .parent()
@@ -70,7 +70,7 @@ fn new_file(path: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 }
 
 fn replace(path: &Path, text: &str) -> Result<()> {
-    let what = || format!("write {}", path.display());
+    let what = || format!("cannot write {}", path.display());
     let mut file = new_file(path).with_context(what)?;
     file.write_all(text.as_bytes()).with_context(what)?;
     file.persist(path).with_context(what)?;
@@ -79,31 +79,33 @@ fn replace(path: &Path, text: &str) -> Result<()> {
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failed {
     Failure::Usage
-        // The error itself names the temporary file, which nobody asked for.
-        .error(format!("write {}: {}", path.display(), error.kind()))
-        .hint("nothing was measured; name a file in a folder that is there and yours")
+        // The full error would name the temporary file, which the user does not know.
+        .error(format!("cannot write {}: {}", path.display(), error.kind()))
+        .hint("name a file in an existing directory that you can write to; nothing was measured")
 }
 
-/// Reads a result file.
+/// Reads a result file and checks its kind and schema.
 pub fn read(path: &Path) -> Result<Outcome> {
     let text = fs::read_to_string(path).map_err(|error| {
         Failure::Usage
-            .error(format!("read {}: {error}", path.display()))
-            .hint("result files are made with --export-json")
+            .error(format!("cannot read {}: {error}", path.display()))
+            .hint("make a result file with `runtime-module bench eval --export-json FILE`")
     })?;
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| no_result(path, &error.to_string()))?;
     if value["kind"] != KIND {
-        return Err(no_result(path, &format!("its kind is not {KIND}")).into());
+        return Err(no_result(path, &format!("the field `kind` is not {KIND}")).into());
     }
     if value["schema"] != SCHEMA {
         return Err(Failure::Usage
             .error(format!(
-                "read {}: it has schema {}, and this program knows schema {SCHEMA}",
+                "cannot read {}: the file has schema {}, but this version reads schema {SCHEMA}",
                 path.display(),
                 value["schema"]
             ))
-            .hint("measure again with one program, or read it with the one that wrote it")
+            .hint(
+                "measure again with this version, or read the file with the version that wrote it",
+            )
             .into());
     }
     serde_json::from_value(value).map_err(|error| no_result(path, &error.to_string()).into())
@@ -112,8 +114,8 @@ pub fn read(path: &Path) -> Result<Outcome> {
 fn no_result(path: &Path, why: &str) -> Failed {
     Failure::Usage
         .error(format!(
-            "read {}: it is no result of a benchmark: {why}",
+            "cannot read {}: the file is not a benchmark result: {why}",
             path.display()
         ))
-        .hint("result files are made with --export-json")
+        .hint("make a result file with `runtime-module bench eval --export-json FILE`")
 }

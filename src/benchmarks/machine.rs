@@ -1,33 +1,32 @@
-//! The machine that is measured on: what it is, and how busy.
+//! The machine on which a benchmark runs: its hardware and its load.
 //!
-//! Reads the kernel's own files; writes nothing.
+//! Reads files in `/proc` and `/sys`; writes nothing.
 
 use std::fs;
 
 use serde::{Deserialize, Serialize};
 
-/// What it is, and how busy it was.
+/// A description of the machine and its load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
-    /// The processor, as it calls itself.
+    /// Model name of the processor.
     pub processor: String,
-    /// How many of them.
+    /// Number of processors.
     pub processors: usize,
-    /// Memory, bytes.
     pub memory_bytes: u64,
-    /// The kernel's release.
+    /// Release of the kernel.
     pub kernel: String,
-    /// How the kernel sets the processor's speed; null where it does not, or does not say.
+    /// CPU frequency governor; null if the kernel reports none.
     pub governor: Option<String>,
-    /// The mean number of processes that want a processor, over the last minute, before the first run.
+    /// Load average of the last minute, before the first run.
     pub load_before: f64,
-    /// The same after the last one.
+    /// Load average of the last minute, after the last run.
     pub load_after: f64,
 }
 
 impl Machine {
-    /// As it is now.
+    /// Describes this machine and its present load.
     pub fn look() -> Self {
         let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".into());
         Self {
@@ -43,12 +42,12 @@ impl Machine {
         }
     }
 
-    /// The last run has ended.
+    /// Records the load after the last run.
     pub fn ended(&mut self) {
         self.load_after = load();
     }
 
-    /// Whether times of the two can be compared.
+    /// Returns whether times from the two machines can be compared.
     pub fn is_like(&self, other: &Self) -> bool {
         (
             &self.processor,
@@ -86,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_says_what_it_is() {
+    fn machine_has_processors_memory_and_kernel() {
         let machine = Machine::look();
         assert!(machine.processors > 0 && machine.memory_bytes > 1 << 20);
         assert!(machine.kernel.contains('.'));

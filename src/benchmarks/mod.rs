@@ -1,8 +1,9 @@
-//! Benchmarks of the user's own configuration: what is measured, how often, and what it amounts to.
+//! Benchmarks of the user's own configuration: what is measured, how often, and the statistics.
 //!
-//! One file a benchmark; each says which series there are and how one sample of them is taken, and returns an [`Outcome`].
-//! `rounds.rs` repeats, `outcome.rs` sums up, `warnings.rs` says what to know before believing it. Nothing here draws on
-//! the terminal; the text for it is made in `table.rs` and `plot.rs`.
+//! One file per benchmark. Each defines its series and how one sample is taken, and returns an
+//! [`Outcome`]. `rounds.rs` repeats the runs, `outcome.rs` summarises the samples, and
+//! `warnings.rs` names reasons to doubt the result. Nothing here writes to the terminal: `table.rs`
+//! and `plot.rs` only make the text.
 
 mod columns;
 mod compare;
@@ -47,7 +48,8 @@ use anyhow::Result;
 use crate::libnix::{Event, Libnix};
 use crate::session::Session;
 
-/// The one libnix of this process; it keeps what was locked from the collector of the store while it lives.
+/// Opens libnix once for this process. While it is open, the flakes that it locked are safe from
+/// the garbage collector of the store.
 fn open(session: &Session) -> Result<Libnix> {
     Libnix::open(session.settings(false, 1), |_: Event| {})
 }

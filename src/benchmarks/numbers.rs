@@ -1,9 +1,9 @@
-//! Numbers as people read them.
+//! Human-readable numbers.
 
 use crate::progress::{duration, grouped};
 use crate::timings::time_of;
 
-/// Milliseconds with three digits that say something.
+/// Formats milliseconds with at most four significant digits.
 pub fn time(milliseconds: f64) -> String {
     match milliseconds {
         ms if ms < 9.9995 => format!("{ms:.3} ms"),
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_digits_that_say_something() {
+    fn times_have_at_most_four_digits() {
         assert_eq!(
             [0.0123, 12.345, 123.45, 1_234.5, 12_345.0, 61_000.0].map(time),
             [

@@ -1,4 +1,5 @@
-//! `bench options`: what single options cost, against each other and against the whole system.
+//! `bench options`: measures single options, and compares them with each other and with the whole
+//! system.
 
 use std::cell::{Cell, RefCell};
 
@@ -15,7 +16,7 @@ use crate::error::Failure;
 use crate::evaluation::{Forced, Measure};
 use crate::session::Session;
 
-/// One row of the table.
+/// A row of the table: one value to measure.
 struct Row {
     name: String,
     forced: Forced,
@@ -23,7 +24,7 @@ struct Row {
     optional: bool,
 }
 
-/// Measures each option that was asked for.
+/// Measures each requested option.
 pub fn run(session: &Session, asked: &BenchOptions, rules: Rules) -> Result<Outcome> {
     let rows = rows(asked)?;
     let libnix = super::open(session)?;
@@ -46,7 +47,7 @@ pub fn run(session: &Session, asked: &BenchOptions, rules: Rules) -> Result<Outc
                 overheads.borrow_mut().push(measured.overhead());
                 if measured.evaluated.measured.what == "derivation" && !told.replace(true) {
                     session.reporter.note(format!(
-                        "{} is a derivation: it is forced as far as its outPath",
+                        "{} is a derivation: only its outPath is forced",
                         row.name
                     ));
                 }
@@ -94,12 +95,12 @@ fn title(subject: &Subject<'_>, asked: &BenchOptions) -> String {
     format!("options of {of}{with}, {}", subject.url())
 }
 
-/// What is measured: each path as it is, and once more without what is to be left out.
+/// Lists the rows: each path without the excluded attributes, if there are any, and as it is.
 fn rows(asked: &BenchOptions) -> Result<Vec<Row>> {
     if asked.of.is_some() && !asked.with.is_empty() {
         return Err(Failure::Usage
-            .error("bench options: --with extends a host, and --of names something else")
-            .hint("leave one of the two out")
+            .error("cannot combine --with and --of: --with extends a host, but --of names another value")
+            .hint("use only one of the two options")
             .into());
     }
     let root = asked.of.as_deref().map(parse).transpose()?;
@@ -139,7 +140,7 @@ fn rows(asked: &BenchOptions) -> Result<Vec<Row>> {
     {
         let without: Vec<&str> = row.without.into_iter().collect();
         let name = name(row.path, &without);
-        // Two tables have the same first row.
+        // Two presets share their first row.
         if rows.iter().any(|other: &Row| other.name == name) {
             continue;
         }
@@ -161,7 +162,8 @@ fn name(path: &str, without: &[&str]) -> String {
     }
 }
 
-/// Puts what was published beside what was measured: for one table, as of several the first rows are not the same.
+/// Adds the published figures to the measured ones. The ratios only fit a single preset, because
+/// each table has its own first row.
 fn publish(outcome: &mut Outcome, rows: &[Row]) {
     let Some(first) = rows.first().and_then(|row| row.published) else {
         return;

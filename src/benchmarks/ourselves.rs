@@ -1,6 +1,7 @@
-//! Our own program as a benchmark runs it: in a process of its own, as somebody would who types it.
+//! Runs our own program for a benchmark, in a process of its own, as a user would start it.
 //!
-//! Takes a command and returns the document that it printed; its error is ours.
+//! Takes a command and returns the JSON document that it prints. An error of the command is
+//! returned as our own.
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
@@ -11,7 +12,7 @@ use crate::error::Failed;
 use crate::session::Session;
 use crate::worker::run_ourselves;
 
-/// Runs a command to its end, with everything that holds for this run.
+/// Runs a command to its end with the global options of this run.
 pub fn ourselves(
     session: &Session,
     command: &str,
@@ -25,14 +26,14 @@ pub fn ourselves(
     arguments.extend(passed_on(&session.global));
     let done = run_ourselves(&arguments)?;
     let document: Value = serde_json::from_slice(&done.stdout)
-        .with_context(|| format!("read what `{command}` printed"))?;
+        .with_context(|| format!("cannot read the output of `{command}`"))?;
     match serde_json::from_value::<Failed>(document["error"].clone()) {
         Ok(failed) => Err(failed.into()),
         Err(_) => Ok(document),
     }
 }
 
-/// What holds for this run holds for those that it starts.
+/// Turns the global options of this run into arguments for the commands that it starts.
 fn passed_on(global: &Global) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_string()));

@@ -1,4 +1,4 @@
-//! From samples to a result: series in sum, ratios, costs, and what to know before believing it.
+//! Turns samples into a result: summaries, ratios, costs and warnings.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use super::statistics::{Summary, median, outliers};
 use super::warnings;
 use crate::session::Session;
 
-/// A run that has begun.
+/// A benchmark that has started.
 pub struct Run<'a> {
     session: &'a Session,
     rules: Rules,
@@ -18,29 +18,28 @@ pub struct Run<'a> {
     machine: Machine,
 }
 
-/// What a benchmark is about.
+/// The description of a benchmark in its result.
 #[derive(Default)]
 pub struct About {
-    /// Which one it is.
+    /// Name of the subcommand, such as `eval`.
     pub bench: &'static str,
-    /// What is measured, for people.
+    /// Human-readable title.
     pub title: String,
-    /// The flakes.
     pub flakes: Vec<FlakeRecord>,
-    /// Modules that the host is extended with.
+    /// Modules with which the host is extended.
     pub modules: Vec<String>,
     /// Whether values are forced deeply.
     pub strict: bool,
-    /// What part our own cache of results has in it; off where that is not said.
+    /// How the benchmark uses our result cache; `None` if it does not.
     pub result_cache: Option<&'static str>,
-    /// Whether each sample has an evaluator process of its own.
+    /// Whether each sample has its own evaluator process.
     pub own_process: bool,
-    /// The series: name, and what it is for people. Those that got no sample are left out.
+    /// Name and human-readable description of each series. Series without samples are left out.
     pub series: Vec<(String, String)>,
 }
 
 impl<'a> Run<'a> {
-    /// Now.
+    /// Starts the clock and describes the machine.
     pub fn begin(session: &'a Session, rules: Rules) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
@@ -52,7 +51,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// All that is to be told; `overheads` is what our own expression took in each sample.
+    /// Summarises all samples. `overheads` holds the time that our own expression took in each
+    /// sample.
     pub fn end(mut self, about: About, rounds: &Rounds, overheads: &[f64]) -> Outcome {
         self.machine.ended();
         let mut series: Vec<Series> = about
@@ -130,7 +130,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The samples of one series, in sum.
+/// Summarises the samples of one series.
 fn sum_up(name: &str, about: &str, rounds: &Rounds) -> Series {
     let of = |taken: &[Taken]| -> Vec<Sample> {
         let mine = taken.iter().filter(|one| one.series == name);
@@ -165,14 +165,14 @@ fn sum_up(name: &str, about: &str, rounds: &Rounds) -> Series {
     }
 }
 
-/// A part of each sample, as a share of all of them.
+/// Returns the share of the total time that one part of each sample takes.
 fn share(samples: &[Sample], part: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
     let parts: Vec<f64> = samples.iter().filter_map(part).collect();
     let all: f64 = samples.iter().map(|sample| sample.milliseconds).sum();
     (!parts.is_empty() && all > 0.0).then(|| parts.iter().sum::<f64>() / all)
 }
 
-/// The times of a series.
+/// Returns the times of a series in milliseconds.
 pub fn times(series: &Series) -> Vec<f64> {
     series
         .samples
@@ -181,7 +181,7 @@ pub fn times(series: &Series) -> Vec<f64> {
         .collect()
 }
 
-/// Whether the first of these samples is far above the others: what a warm-up is for.
+/// Returns whether the first sample is far above the others, which a warm-up run would avoid.
 pub fn first_is_slow(times: &[f64]) -> bool {
     times.len() > 2 && outliers(times).contains(&0) && times[0] > median(times)
 }

@@ -1,4 +1,5 @@
-//! `bench overrides`: what an append-only record of overrides costs, by how many definitions are in it.
+//! `bench overrides`: measures how the cost of an append-only record of overrides depends on the
+//! number of its definitions.
 
 use std::cell::RefCell;
 
@@ -20,8 +21,8 @@ pub fn run(session: &Session, asked: &BenchOverrides, rules: Rules) -> Result<Ou
     let path = parse(&asked.path)?;
     let value = serde_json::from_str(&asked.value).map_err(|error| {
         Failure::Usage
-            .error(format!("bench overrides: --value {}: {error}", asked.value))
-            .hint("the value is JSON: a text is quoted, '\"like this\"'")
+            .error(format!("cannot parse --value {}: {error}", asked.value))
+            .hint("give a JSON value; a string needs quotes of its own: '\"like this\"'")
     })?;
     let force = match &asked.force {
         Some(force) => parse(force)?,
@@ -90,7 +91,7 @@ pub fn run(session: &Session, asked: &BenchOverrides, rules: Rules) -> Result<Ou
     Ok(outcome)
 }
 
-/// `10 000 overrides`, with the digits in groups.
+/// Makes a name such as `10,000 overrides`.
 fn name(count: u64) -> String {
     format!("{} overrides", grouped(count))
 }

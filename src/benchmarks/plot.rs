@@ -1,7 +1,7 @@
-//! The samples as a picture on the terminal: for each series a line from the smallest to the largest, a box that holds the
-//! middle half, and the median in it.
+//! Draws the samples on the terminal. Each series is a line from the smallest to the largest
+//! sample, with a box for the middle half and a mark at the median.
 //!
-//! The crates that plot on terminals draw lines over numbers; none draws rows with names, so these few lines are our own.
+//! This code is our own because the crates that plot on terminals draw curves, not rows with names.
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
@@ -10,13 +10,13 @@ use super::outcome::times;
 use super::samples::{Outcome, Series};
 use super::statistics::{quantile, sorted};
 
-/// Columns that names may take.
+/// Maximum width of a name.
 const NAME: usize = 30;
 
-/// Narrower than this it says nothing.
+/// Minimum width of the plot. A narrower plot would be unreadable.
 const LEAST: usize = 20;
 
-/// Draws it, this wide at most; nothing where there is nothing to see.
+/// Draws the plot with at most this width. Returns an empty string if there is nothing to draw.
 pub fn draw(outcome: &Outcome, width: usize) -> String {
     let name_width = outcome
         .series
@@ -30,7 +30,8 @@ pub fn draw(outcome: &Outcome, width: usize) -> String {
     if room < LEAST || most <= 0.0 {
         return String::new();
     }
-    // From zero, so that what is twice as long takes twice as much; unless all are alike, and it would show nothing.
+    // Start at zero, so that lengths are proportional to times. If all samples are alike, start
+    // near the smallest one, because their differences would be invisible otherwise.
     let least = all.iter().copied().fold(f64::INFINITY, f64::min);
     let from = if least > most * 0.7 {
         least - (most - least) * 0.05
@@ -56,7 +57,7 @@ pub fn draw(outcome: &Outcome, width: usize) -> String {
     text
 }
 
-/// From milliseconds to columns.
+/// A scale from milliseconds to columns.
 struct Scale {
     from: f64,
     to: f64,
@@ -79,7 +80,7 @@ impl Scale {
         cells.into_iter().collect()
     }
 
-    /// Its two ends in numbers.
+    /// Formats both ends of the scale.
     fn axis(&self) -> String {
         let (from, to) = (
             if self.from == 0.0 {
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_box_stands_where_the_samples_are() {
+    fn box_covers_middle_half_of_samples() {
         let scale = Scale {
             from: 0.0,
             to: 100.0,

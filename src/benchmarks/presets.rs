@@ -1,11 +1,12 @@
-//! Tables that others published, to be made again on any host.
+//! Published tables that can be measured again on any host.
 //!
-//! The figures are those of the "modular dynamicism" RFD, made with `nix-instantiate --eval --json --strict` under
-//! hyperfine on the author's machine; only their proportions can be compared with ours.
+//! The figures are from the "modular dynamicism" RFD. Its author measured `nix-instantiate --eval
+//! --json --strict` with hyperfine on the author's machine, so only the proportions can be compared
+//! with ours.
 
 use clap::ValueEnum;
 
-/// A table.
+/// A published table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
     /// The unit and settings of Jenkins
@@ -14,18 +15,18 @@ pub enum Preset {
     Grafana,
     /// The unit and settings of GoToSocial
     Gotosocial,
-    /// Kernel parameters, file systems and sshd's settings, each against the file made of it
+    /// sysctl, fileSystems and sshd options, each next to its generated file
     Generated,
 }
 
 /// A row of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// What is forced.
+    /// Attribute path of the value to force.
     pub path: &'static str,
-    /// What of it is left out.
+    /// Attribute path that is left out of the value.
     pub without: Option<&'static str>,
-    /// Milliseconds that were published.
+    /// Published time in milliseconds.
     pub published: Option<f64>,
 }
 
@@ -45,7 +46,7 @@ const fn bare(path: &'static str) -> Row {
     }
 }
 
-/// What every table is a proportion of.
+/// The value that all others are compared with, in each table.
 const TOPLEVEL: &str = "system.build.toplevel.outPath";
 
 const JENKINS: [Row; 3] = [
@@ -83,7 +84,6 @@ const GENERATED: [Row; 8] = [
 ];
 
 impl Preset {
-    /// Its rows.
     pub fn rows(self) -> &'static [Row] {
         match self {
             Self::Jenkins => &JENKINS,
@@ -100,7 +100,7 @@ mod tests {
     use crate::attributes::parse;
 
     #[test]
-    fn every_row_is_a_path() {
+    fn every_row_has_a_valid_path() {
         for preset in Preset::value_variants() {
             for row in preset.rows() {
                 parse(row.path).expect("a path");

@@ -1,6 +1,8 @@
-//! Rounds of runs: warm-up, as many as were asked for or as fit into a budget, taking turns.
+//! Repeats tasks in rounds: first the warm-up, then a fixed number of rounds or as many as a time
+//! budget allows. Each round runs every task once, so that the series are interleaved.
 //!
-//! Takes tasks and returns samples. Knows nothing about what a task does, but that it takes time and may fail.
+//! Takes tasks and returns samples. Knows nothing about a task except that it takes time and may
+//! fail.
 
 use std::time::{Duration, Instant};
 
@@ -11,57 +13,53 @@ use crate::error::{Failed, Failure};
 use crate::interrupt::Interrupts;
 use crate::progress::{Reporter, Round, duration};
 
-/// Something to be done once in each round.
+/// A task that runs once in each round.
 pub struct Task<'a> {
-    /// Its name, for people.
+    /// Human-readable name.
     pub name: String,
-    /// Whether it is left out, with a note, where what it asks for is not there.
+    /// Whether to skip the task with a warning if the value it measures does not exist.
     pub optional: bool,
-    /// Does it, and gives a sample to one or several series.
+    /// Runs the task, and returns a sample for one or more series.
     pub work: Box<dyn FnMut() -> Result<Vec<Taken>> + 'a>,
 }
 
-/// A sample, and the name of the series that it is of.
+/// A sample and the name of its series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taken {
-    /// The series.
     pub series: String,
-    /// The sample.
     pub sample: Sample,
 }
 
-/// When it is enough.
+/// The condition that ends a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Enough {
-    /// After so many rounds.
+    /// Stop after this many rounds.
     Runs(u64),
-    /// When another round would not fit into this time, warm-up and all.
+    /// Stop if another round would exceed this time, which includes the warm-up.
     Budget(Duration),
 }
 
-/// How rounds go.
+/// How many rounds to run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
-    /// Rounds before those that count.
+    /// Number of rounds that do not count.
     pub warmup: u64,
-    /// When it is enough.
     pub enough: Enough,
 }
 
-/// What came of it.
+/// The samples of all rounds.
 #[derive(Debug, Default)]
 pub struct Rounds {
-    /// Samples of the warm-up.
     pub warmup: Vec<Taken>,
-    /// Samples that count.
+    /// Samples of the rounds that count.
     pub taken: Vec<Taken>,
-    /// Whether it was interrupted before it was enough.
+    /// Whether the run was interrupted before it was complete.
     pub interrupted: bool,
-    /// What was left out, and why.
+    /// Messages about skipped tasks, with the reasons.
     pub left_out: Vec<String>,
 }
 
-/// Runs them.
+/// Runs all tasks in rounds as the rules say.
 pub fn run(
     tasks: Vec<Task<'_>>,
     rules: Rules,
@@ -80,7 +78,7 @@ pub fn run(
     reporter.round(None);
     match ended {
         Ok(()) => Ok(course.rounds),
-        // What was measured until then is kept.
+        // Keep the samples from before the interrupt.
         Err(_) if interrupts.check().is_err() => {
             course.rounds.interrupted = true;
             Ok(course.rounds)
@@ -106,7 +104,8 @@ impl Course<'_> {
         let mut count = 0;
         let mut longest = match self.rules.warmup {
             0 => Duration::ZERO,
-            // A first round that reads files for the first time is no measure for the others, but there is no other.
+            // The warm-up reads files for the first time and may be slower, but there is no better
+            // estimate yet.
             warmup => self.begun.elapsed() / u32::try_from(warmup).unwrap_or(u32::MAX),
         };
         while !self.is_enough(count, longest)? {
@@ -122,7 +121,8 @@ impl Course<'_> {
         Ok(())
     }
 
-    /// Every other round goes the other way round, so that none of them always comes after the same other one.
+    /// Runs each task once. Every other round runs in reverse order, so that no task always follows
+    /// the same one.
     fn round(&mut self, tasks: &mut Vec<Task<'_>>, number: Option<u64>) -> Result<()> {
         let mut order: Vec<usize> = (0..tasks.len()).collect();
         if number.is_some_and(|number| number % 2 == 1) {
@@ -139,7 +139,7 @@ impl Course<'_> {
                 Err(error) if task.optional && is_absent(&error) => {
                     self.rounds
                         .left_out
-                        .push(format!("{}: left out: {error:#}", task.name));
+                        .push(format!("{}: skipped: {error:#}", task.name));
                     gone.push(index);
                     continue;
                 }
@@ -161,7 +161,7 @@ impl Course<'_> {
         if tasks.is_empty() {
             let why = self.rounds.left_out.join("; ");
             return Err(Failure::Usage
-                .error(format!("bench: there is nothing to measure: {why}"))
+                .error(format!("cannot measure anything: {why}"))
                 .into());
         }
         Ok(())
@@ -184,7 +184,7 @@ impl Course<'_> {
         }
     }
 
-    /// Says how far it is, and how long it will take.
+    /// Reports the progress and the estimated remaining time.
     fn tell(&self, name: &str, tasks: usize) {
         let elapsed = self.begun.elapsed().as_secs_f64();
         let (share, left) = match self.rules.enough {
@@ -212,7 +212,7 @@ impl Course<'_> {
     }
 }
 
-/// Whether an error says that what was asked for is not there.
+/// Returns whether the error means that the requested value does not exist.
 fn is_absent(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<Failed>()
@@ -221,14 +221,14 @@ fn is_absent(error: &anyhow::Error) -> bool {
 
 fn too_small(budget: Duration, spent: Duration, round: Duration) -> Failed {
     let failed = Failure::Usage.error(format!(
-        "bench: a budget of {} is too small: one round takes {}",
+        "cannot measure within {}: one round takes {}",
         duration(budget),
         duration(round)
     ));
     let least = duration(spent + round);
     failed.hint(if spent.is_zero() {
-        format!("give it at least {least}, or say --runs 1")
+        format!("raise --budget to at least {least}, or use --runs 1")
     } else {
-        format!("with the warm-up it takes at least {least}; --warmup 0 leaves that out")
+        format!("raise --budget to at least {least}, or skip the warm-up with --warmup 0")
     })
 }

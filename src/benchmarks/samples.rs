@@ -1,6 +1,7 @@
-//! What is kept of a benchmark: its samples, and everything that one must know to believe them.
+//! The data of a benchmark result: its samples, and everything needed to judge them.
 //!
-//! Data alone: this is the file that `--export-json` writes, `bench diff` reads, and `docs/bench.schema.json` describes.
+//! Data only. `--export-json` writes this format, `bench diff` reads it, and
+//! `docs/bench.schema.json` describes it.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,96 +9,93 @@ use super::machine::Machine;
 use super::statistics::{Difference, Summary};
 use crate::timings::Counters;
 
-/// The schema of result files.
+/// Schema version of result files.
 pub const SCHEMA: u64 = 1;
 
-/// What the field `kind` of a result file says.
+/// Value of the field `kind` in result files.
 pub const KIND: &str = "runtime-module-bench";
 
-/// A whole result.
+/// A complete result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// [`SCHEMA`].
+    /// Always [`SCHEMA`].
     pub schema: u64,
-    /// [`KIND`].
+    /// Always [`KIND`].
     pub kind: String,
-    /// Which benchmark: `eval`, `toggle`, `options`, `overrides`, `compare`.
+    /// Name of the benchmark: `eval`, `toggle`, `options`, `overrides` or `compare`.
     pub bench: String,
-    /// What was measured, for people.
+    /// Human-readable title.
     pub title: String,
-    /// Whether it was interrupted: what was measured until then is here.
+    /// Whether the run was interrupted. If so, the result has the samples taken until then.
     pub interrupted: bool,
-    /// When it began, milliseconds since 1970.
+    /// Start time in milliseconds since 1970.
     pub started: u64,
-    /// How long it took, seconds.
+    /// Duration in seconds.
     pub seconds: f64,
-    /// How it was measured.
     pub method: Method,
-    /// What was measured.
     pub subject: SubjectRecord,
-    /// On what.
     pub machine: Machine,
-    /// What our own part of each measured time is, milliseconds; absent where nothing was evaluated by us.
+    /// Our own share of each measured time in milliseconds. Absent if this program evaluated
+    /// nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overhead: Option<Summary>,
-    /// What was measured, one by one.
     pub series: Vec<Series>,
-    /// What each module adds to the base.
+    /// Cost of each module compared with the base.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub costs: Vec<Cost>,
     /// How the second of two series differs from the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
-    /// What to know before believing it.
+    /// Reasons to doubt the result.
     pub warnings: Vec<String>,
 }
 
-/// How it was measured.
+/// How a benchmark was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Method {
-    /// Runs asked for; absent where a budget was.
+    /// Requested number of runs. Absent if a budget was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runs: Option<u64>,
-    /// Seconds to be spent at most; absent where runs were asked for.
+    /// Maximum duration in seconds. Absent if a number of runs was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<f64>,
-    /// Rounds before the ones that count.
+    /// Number of rounds that do not count.
     pub warmup: u64,
-    /// Whether the series took turns.
+    /// Whether the series were interleaved.
     pub interleaved: bool,
-    /// Whether each sample had an evaluator process of its own.
+    /// Whether each sample had its own evaluator process.
     pub own_process: bool,
     /// Whether each value was forced deeply and printed as JSON.
     pub strict: bool,
-    /// `warm`: the files were read before, in the warm-up; `unknown` without one.
+    /// `warm` if a warm-up had read the files before, otherwise `unknown`.
     pub page_cache: String,
-    /// Nix's cache of evaluations; never used.
+    /// Nix's evaluation cache, which is never used.
     pub evaluation_cache: String,
-    /// Our own cache of results; only used where a series says so.
+    /// Our own result cache. It is used only for series that say so.
     pub result_cache: String,
 }
 
-/// What was measured.
+/// The configuration that was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubjectRecord {
-    /// The flakes; one, or two that are compared.
+    /// One flake, or two if they are compared.
     pub flakes: Vec<FlakeRecord>,
     /// Modules that the host was extended with, unless a series says otherwise.
     pub modules: Vec<String>,
-    /// The store, as it was asked for (`auto`: the one that this machine has).
+    /// The requested store; `auto` for the default store of this machine.
     pub store: String,
-    /// Nix settings that were set by hand.
+    /// Nix settings from the command line.
     pub options: Vec<(String, String)>,
-    /// Whether evaluation could see the environment.
+    /// Whether evaluation was impure, so that it could see the environment.
     pub impure: bool,
-    /// This program's version, and the libnix that it is linked to.
+    /// Version of this program and of the libnix that it is linked to.
     pub version: String,
-    /// The heap that the collector began with, bytes; 0 for libnix's own choice.
+    /// Initial heap size of the garbage collector in bytes; 0 for the default of libnix.
     pub initial_heap_bytes: u64,
-    /// Settings of the collector in the environment.
+    /// Environment variables that configure the garbage collector.
     pub collector: Vec<(String, String)>,
 }
 
@@ -105,104 +103,102 @@ pub struct SubjectRecord {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FlakeRecord {
-    /// As it was asked for.
+    /// The requested flake reference.
     pub url: String,
-    /// As it was locked: the very tree.
+    /// The locked flake reference, which identifies the exact tree.
     pub locked: String,
-    /// Its revision, if it has one.
+    /// Commit hash, if there is one.
     pub rev: Option<String>,
-    /// Whether the tree had changes that were not committed.
+    /// Whether the tree had uncommitted changes.
     pub dirty: bool,
-    /// The host.
     pub host: String,
 }
 
-/// One thing that was measured, many times.
+/// All samples of one measured value or command.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Series {
-    /// Its name, by which `bench diff` finds it in another file.
+    /// Name by which `bench diff` finds the series in another file.
     pub name: String,
-    /// What was forced or done, for people.
+    /// Human-readable description of what was forced or done.
     pub about: String,
-    /// The samples in sum, milliseconds.
+    /// Summary of the samples in milliseconds.
     pub summary: Summary,
     /// The median as a multiple of the first series' median.
     pub ratio: f64,
-    /// The same for somebody else's figures, where there are some.
+    /// A figure that someone else published for this value, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
-    /// What the evaluator counted; exact numbers of the first sample, and whether all have them.
+    /// Counters of the first sample, which are exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counters: Option<Counters>,
     /// Whether every sample had the same counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub same_counters: Option<bool>,
-    /// Milliseconds in which the evaluating thread had a processor, in sum: on a busy machine these say more than the time.
+    /// CPU time of the evaluating thread in milliseconds. On a busy machine it is more reliable
+    /// than the elapsed time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ran: Option<Summary>,
     /// Share of its time that the evaluation waited for a processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited: Option<f64>,
-    /// Processors that others used meanwhile: 1 is one of them, wholly.
+    /// Average number of processors that other processes used meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<f64>,
-    /// The samples of the warm-up, milliseconds; not in the sum.
+    /// Samples of the warm-up in milliseconds, which are not in the summary.
     pub warmup: Vec<f64>,
     /// The samples, in the order in which they were taken.
     pub samples: Vec<Sample>,
 }
 
-/// A figure that somebody else published.
+/// A figure that someone else published.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
-    /// Milliseconds.
     pub milliseconds: f64,
-    /// As a multiple of that table's first row.
+    /// Ratio to the first row of its table.
     pub ratio: f64,
 }
 
-/// One sample.
+/// A single measurement.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sample {
-    /// The round that it was taken in, from 0.
+    /// Number of the round, counted from 0.
     pub round: u64,
-    /// What was measured.
+    /// The measured time.
     pub milliseconds: f64,
-    /// From the start of the evaluator's process to its answer: its start, libnix's, locking, and the above.
+    /// Milliseconds from the start of the evaluator process to its answer: starting the process and
+    /// libnix, locking, and the measured time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<f64>,
-    /// Milliseconds in which the flake was locked.
+    /// Milliseconds that locking the flake took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock: Option<f64>,
-    /// Milliseconds in which the evaluating thread had a processor.
+    /// CPU time of the evaluating thread in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ran: Option<f64>,
-    /// Milliseconds in which it waited for one.
+    /// Milliseconds during which the evaluating thread waited for a processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited: Option<f64>,
-    /// Milliseconds of processors that others used.
+    /// CPU time of other processes in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<f64>,
-    /// What the evaluator counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counters: Option<Counters>,
 }
 
-/// What a module adds.
+/// The cost of a module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
-    /// Its name.
     pub module: String,
-    /// Milliseconds: the median with it, less the base's.
+    /// Median with the module minus the median of the base.
     pub milliseconds: f64,
-    /// Whether that is more than chance.
+    /// Whether the difference is significant.
     pub verdict: super::statistics::Verdict,
-    /// Thunks that it adds; exact.
+    /// Number of additional thunks, which is exact.
     pub thunks: i64,
-    /// Function calls that it adds; exact.
+    /// Number of additional function calls, which is exact.
     pub function_calls: i64,
 }

@@ -1,42 +1,39 @@
-//! What samples amount to: mean, deviation, median, outliers, and whether two sets of them differ.
+//! Statistics of samples: mean, deviation, median, outliers, and whether two sets of samples
+//! differ.
 //!
-//! Takes numbers and returns numbers; knows no clock, no file and no terminal.
+//! Takes numbers and returns numbers. Uses no clock, file or terminal.
 
 use serde::{Deserialize, Serialize};
 
-/// A sample further from the median than this many deviations, as the median of deviations estimates them, is an outlier:
-/// the rule of hyperfine (`src/outlier_detection.rs`: 1.4826 × 10).
+/// A sample is an outlier if its distance from the median exceeds this many median absolute
+/// deviations. This is the rule of hyperfine (`src/outlier_detection.rs`: 1.4826 × 10).
 const FAR: f64 = 1.4826 * 10.0;
 
-/// Below this two sets of samples are called different.
+/// Significance level: two sets of samples differ if the probability is not above it.
 const LEVEL: f64 = 0.05;
 
-/// Samples in sum.
+/// A summary of samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// How many there are.
     pub samples: usize,
-    /// Their mean.
     pub mean: f64,
-    /// Their standard deviation (of a sample); 0 for one.
+    /// Sample standard deviation; 0 for a single sample.
     pub deviation: f64,
-    /// The median.
     pub median: f64,
-    /// The smallest.
     pub minimum: f64,
-    /// The largest.
     pub maximum: f64,
-    /// Between these the true median lies, with 95 % confidence; the smallest and largest where there are fewer than six.
+    /// Lower end of the 95 % confidence interval of the median. The smallest sample if there are
+    /// fewer than six.
     pub median_low: f64,
-    /// The upper end of the same.
+    /// Upper end of the 95 % confidence interval of the median.
     pub median_high: f64,
-    /// Samples that are far from the others.
+    /// Number of samples that are far from the others.
     pub outliers: usize,
 }
 
 impl Summary {
-    /// Of some samples; all 0 where there are none.
+    /// Summarises samples. All fields are 0 if there are none.
     pub fn of(samples: &[f64]) -> Self {
         let sorted = sorted(samples);
         let (Some(&minimum), Some(&maximum)) = (sorted.first(), sorted.last()) else {
@@ -57,7 +54,7 @@ impl Summary {
         }
     }
 
-    /// How far off the median may be, as a share of it.
+    /// Returns how far off the median may be, as a share of the median.
     pub fn uncertainty(&self) -> f64 {
         let off = (self.median_high - self.median).max(self.median - self.median_low);
         if self.median > 0.0 {
@@ -68,14 +65,14 @@ impl Summary {
     }
 }
 
-/// In order.
+/// Returns the samples in ascending order.
 pub fn sorted(samples: &[f64]) -> Vec<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted
 }
 
-/// The value below which this share of the sorted samples lies, between two of them in proportion.
+/// Returns the value below which this share of the sorted samples lies, interpolated linearly.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return 0.0;
@@ -86,7 +83,7 @@ pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * position.fract()
 }
 
-/// The median of samples in any order.
+/// Returns the median of unsorted samples.
 pub fn median(samples: &[f64]) -> f64 {
     quantile(&sorted(samples), 0.5)
 }
@@ -103,10 +100,10 @@ fn deviation(samples: &[f64], mean: f64) -> f64 {
     (squares / (samples.len() - 1) as f64).sqrt()
 }
 
-/// Ranks between which the median lies with 95 % confidence, whatever the distribution: each sample is on either side of
-/// it like a coin.
+/// Returns the ranks between which the median lies with 95 % confidence. This holds for any
+/// distribution, because each sample is above or below the median with equal probability.
 fn median_ranks(count: usize) -> (usize, usize) {
-    // The chance that at most `below` of `count` coins fall on one side.
+    // The probability that exactly `below` of `count` samples are on one side of the median.
     let mut chance = 0.5_f64.powi(i32::try_from(count).unwrap_or(i32::MAX));
     let (mut cumulated, mut below) = (0.0, 0);
     while below < count / 2 {
@@ -117,12 +114,13 @@ fn median_ranks(count: usize) -> (usize, usize) {
         chance *= (count - below) as f64 / (below + 1) as f64;
         below += 1;
     }
-    // `below` coins on one side are improbable enough for all ranks before it to be left out.
+    // Fewer than `below` samples on one side are improbable, so the interval begins at the sample
+    // number `below`, counted from 1.
     let low = below.saturating_sub(1);
     (low, count - 1 - low)
 }
 
-/// Which samples are far from the others.
+/// Returns the indexes of the samples that are far from the others.
 pub fn outliers(samples: &[f64]) -> Vec<usize> {
     let middle = median(samples);
     let deviations: Vec<f64> = samples.iter().map(|x| (x - middle).abs()).collect();
@@ -134,38 +132,37 @@ pub fn outliers(samples: &[f64]) -> Vec<usize> {
     samples.iter().enumerate().filter_map(far).collect()
 }
 
-/// Whether, and by how much, two sets of samples differ.
+/// The difference between two sets of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// The second median as a multiple of the first.
     pub ratio: f64,
-    /// Between these the ratio lies, with 95 % confidence.
+    /// Lower end of the 95 % confidence interval of the ratio.
     pub ratio_low: f64,
-    /// The upper end of the same.
+    /// Upper end of the 95 % confidence interval of the ratio.
     pub ratio_high: f64,
-    /// How often chance alone gives samples that are as far apart (Mann and Whitney's test, two-sided).
+    /// Probability that chance alone makes the sets differ as much (two-sided Mann-Whitney test).
     pub probability: f64,
-    /// What that says.
     pub verdict: Verdict,
 }
 
-/// What a comparison of samples says.
+/// The conclusion of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// The second takes longer.
+    /// The second set takes longer.
     Slower,
-    /// The second takes less.
+    /// The second set takes less time.
     Faster,
-    /// Chance alone would do this more often than one time in twenty.
+    /// Chance alone would cause this difference more than one time in twenty.
     NotShown,
-    /// So few samples could never show a difference.
+    /// So few samples can never show a difference.
     TooFew,
 }
 
 impl Difference {
-    /// Of two sets of samples.
+    /// Compares two sets of samples.
     pub fn between(first: &[f64], second: &[f64]) -> Self {
         let (probability, above) = mann_whitney(first, second);
         let few = least_probability(first.len(), second.len()) > LEVEL;
@@ -179,7 +176,7 @@ impl Difference {
         let over = |x: f64, y: f64| if y > 0.0 { x / y } else { 1.0 };
         Self {
             ratio: over(b.median, a.median),
-            // Of two intervals that hold with 95 % each the quotient's holds with more.
+            // If both intervals have 95 % confidence, the interval of their quotient has more.
             ratio_low: over(b.median_low, a.median_high),
             ratio_high: over(b.median_high, a.median_low),
             probability,
@@ -188,13 +185,13 @@ impl Difference {
     }
 }
 
-/// The probability, and whether the second set is the larger one.
+/// Returns the probability, and whether the second set is larger.
 fn mann_whitney(first: &[f64], second: &[f64]) -> (f64, bool) {
     let (n, m) = (first.len(), second.len());
     if n == 0 || m == 0 {
         return (1.0, false);
     }
-    // How often a sample of the second exceeds one of the first; a tie is half.
+    // Count how often a sample of the second set exceeds one of the first. A tie counts half.
     let exceeds = |a: f64, b: f64| match b.total_cmp(&a) {
         std::cmp::Ordering::Greater => 1.0,
         std::cmp::Ordering::Equal => 0.5,
@@ -215,11 +212,13 @@ fn mann_whitney(first: &[f64], second: &[f64]) -> (f64, bool) {
     (probability.min(1.0), statistic > half)
 }
 
-/// The chance of a statistic of at most `extreme`, on both sides: counted over all orders of the samples.
+/// Returns the two-sided probability of a statistic of at most `extreme`, by counting all orders of
+/// the samples.
 fn exact(n: usize, m: usize, extreme: usize) -> f64 {
     let size = n * m + 1;
-    // ways[i][u]: orders of i samples of the first and those of the second so far that give u. The largest of them is one
-    // of the first and adds nothing, or one of the second and adds i.
+    // `ways[i][u]` is the number of orders of `i` samples of the first set, and the samples of the
+    // second set so far, that give the statistic `u`. If the largest sample is in the first set, it
+    // adds nothing. If it is in the second set, it adds `i`.
     let mut ways = vec![vec![0.0_f64; size]; n + 1];
     for row in &mut ways {
         row[0] = 1.0;
@@ -237,7 +236,7 @@ fn exact(n: usize, m: usize, extreme: usize) -> f64 {
     2.0 * few / all
 }
 
-/// The same by the normal distribution, corrected for ties and for steps.
+/// Approximates `exact` by the normal distribution, corrected for ties and for continuity.
 fn approximate(n: usize, m: usize, extreme: f64, ties: f64) -> f64 {
     let (n, m) = (n as f64, m as f64);
     let all = n + m;
@@ -255,7 +254,8 @@ fn tie_correction(first: &[f64], second: &[f64]) -> f64 {
     groups.map(|t| t.powi(3) - t).sum()
 }
 
-/// The normal distribution beyond `z` (Abramowitz and Stegun 26.2.17; off by less than 10⁻⁷).
+/// Returns the share of the normal distribution beyond `z` (Abramowitz and Stegun 26.2.17; off by
+/// less than 10⁻⁷).
 fn upper_tail(z: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * z);
     let series = [
@@ -272,7 +272,7 @@ fn upper_tail(z: f64) -> f64 {
     polynomial * (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()
 }
 
-/// The smallest probability that so many samples can give.
+/// Returns the smallest probability that sets of these sizes can give.
 fn least_probability(n: usize, m: usize) -> f64 {
     let orders: f64 = (1..=n).map(|i| (m + i) as f64 / i as f64).product();
     2.0 / orders
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_in_sum() {
+    fn summary_has_mean_median_and_extremes() {
         let summary = Summary::of(&[4.0, 1.0, 3.0, 2.0]);
         assert_eq!((summary.median, summary.mean), (2.5, 2.5));
         assert!(close(summary.deviation, 1.290_994_448));
@@ -298,8 +298,8 @@ mod tests {
     }
 
     #[test]
-    fn the_median_lies_between_ranks_of_the_binomial_table() {
-        // Ranks (from 1) of the tables: 6: 1, 6; 9: 2, 8; 10: 2, 9; 20: 6, 15; 30: 10, 21.
+    fn median_ranks_match_binomial_table() {
+        // Ranks, counted from 1, in the tables: 6: 1, 6; 9: 2, 8; 10: 2, 9; 20: 6, 15; 30: 10, 21.
         let ranks = |count| median_ranks(count);
         assert_eq!(
             [
@@ -315,15 +315,15 @@ mod tests {
     }
 
     #[test]
-    fn one_far_from_the_others_is_an_outlier() {
+    fn sample_far_from_the_others_is_an_outlier() {
         assert_eq!(outliers(&[10.0, 10.1, 9.9, 10.2, 30.0]), [4]);
         assert!(outliers(&[10.0, 10.1, 9.9, 10.2, 10.4]).is_empty());
         assert!(outliers(&[5.0; 6]).is_empty());
     }
 
     #[test]
-    fn differences_as_the_tables_have_them() {
-        // n = m = 5: of 252 orders 7 give a statistic of at most 3, and 1 gives 0.
+    fn mann_whitney_matches_published_tables() {
+        // n = m = 5: of 252 orders, 7 give a statistic of at most 3, and 1 gives 0.
         let a = [1.0, 2.0, 3.0, 4.0, 8.5];
         let b = [6.0, 7.0, 8.0, 9.0, 10.0];
         let (p, above) = mann_whitney(&a, &b);
@@ -331,14 +331,14 @@ mod tests {
         assert!(above);
         let (p, _) = mann_whitney(&[1.0, 2.0, 3.0, 4.0, 5.0], &b);
         assert!((p - 2.0 / 252.0).abs() < 1e-9, "{p}");
-        // The approximation is near the exact value where both can be had.
+        // The approximation is close to the exact value if both can be computed.
         let near = approximate(5, 5, 3.0, 0.0);
         assert!((near - 14.0 / 252.0).abs() < 0.01, "{near}");
         assert!((upper_tail(1.959_964) - 0.025).abs() < 1e-6);
     }
 
     #[test]
-    fn a_difference_is_only_called_one_where_it_can_be() {
+    fn verdict_needs_enough_samples() {
         let slow: Vec<f64> = (0..10).map(|n| 20.0 + f64::from(n) * 0.1).collect();
         let fast: Vec<f64> = (0..10).map(|n| 10.0 + f64::from(n) * 0.1).collect();
         let verdict = |a: &[f64], b: &[f64]| Difference::between(a, b).verdict;

@@ -1,4 +1,5 @@
-//! What is measured: a flake, locked once for the whole run, and one evaluator after the other that is asked for a part of it.
+//! The subject of a benchmark: a flake that is locked once for the whole run. Each measurement
+//! starts a new evaluator.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,18 +19,18 @@ use crate::record::{Pin, SystemFile};
 use crate::session::Session;
 use crate::timings::milliseconds;
 
-/// A flake, locked.
+/// A locked flake.
 pub struct Subject<'a> {
     session: &'a Session,
     pin: Pin,
-    /// Its modules as far as they are known without evaluating.
+    /// Its modules, as far as they are known without an evaluation.
     source: Source,
     situation: Situation,
-    /// What it was locked from, where that can change: reference, folder, replaced inputs.
+    /// The reference from which the flake was locked, if its tree can change.
     reference: Option<Changing>,
 }
 
-/// A reference whose tree may be another one tomorrow.
+/// A reference whose tree can change at any time.
 struct Changing {
     reference: String,
     base: PathBuf,
@@ -37,7 +38,7 @@ struct Changing {
 }
 
 impl<'a> Subject<'a> {
-    /// The configuration that the commands would work on, or the one that `flake` names.
+    /// Locks the configuration that the other commands would use, or the one that `flake` names.
     pub fn lock(session: &'a Session, libnix: &Libnix, flake: Option<&str>) -> Result<Self> {
         let situation = Situation::read(&session.locations)?;
         let mut global = session.global.clone();
@@ -86,7 +87,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// For the result.
+    /// Describes the flake for the result.
     pub fn record(&self) -> FlakeRecord {
         FlakeRecord {
             url: self.pin.url.clone(),
@@ -97,27 +98,26 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The host.
     pub fn host(&self) -> &str {
         &self.pin.host
     }
 
-    /// As it was asked for.
+    /// Returns the reference as the user gave it.
     pub fn url(&self) -> &str {
         &self.pin.url
     }
 
-    /// Modules that are wanted on this machine.
+    /// Returns the requested modules of this machine.
     pub fn wanted(&self) -> &[String] {
         &self.situation.state.wanted
     }
 
-    /// Modules by name, to be evaluated.
+    /// Looks up modules by name.
     pub fn modules(&self, names: &[String]) -> Result<Vec<ModuleRequest>> {
         modules(names, &self.situation, &self.source)
     }
 
-    /// One measurement, in an evaluator of its own.
+    /// Takes one measurement in a new evaluator.
     pub fn measure(&self, modules: &[ModuleRequest], measure: &Measure) -> Result<Measurement> {
         let target = match measure.forced {
             Some(_) => Target::Value,
@@ -132,7 +132,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// An error where the flake is another one than at the beginning.
+    /// Fails if the flake has changed since the start of the benchmark.
     pub fn is_still(&self) -> Result<()> {
         let Some(Changing { reference, .. }) = &self.reference else {
             return Ok(());
@@ -143,10 +143,10 @@ impl<'a> Subject<'a> {
         }
         Err(Failure::Refused
             .error(format!(
-                "bench: the flake {} changed during the run: the run is void, and nothing was written",
+                "cannot finish the benchmark: the flake {} changed during the run; no result was written",
                 self.pin.url
             ))
-            .hint("measure again while nobody edits it, or name a revision: git+file:///…?rev=…")
+            .hint("run it again without editing the flake, or name a commit: git+file:///…?rev=…")
             .into())
     }
 
@@ -178,14 +178,14 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A file may be another one for each sample, and whatever it reads.
+/// A file, and everything that it reads, may be different for each sample.
 fn unpinned(file: &SystemFile) -> anyhow::Error {
     Failure::Refused
         .error(format!(
-            "bench: {} is not pinned, and whether all samples were of the same system nobody could say",
+            "cannot benchmark {}: a file is not pinned, so the system could change between samples",
             file.words()
         ))
-        .hint("put a flake.nix beside it, and name that with --flake")
+        .hint("add a flake.nix next to the file, and name that flake with --flake")
         .into()
 }
 
@@ -194,16 +194,15 @@ fn locked(session: &Session, libnix: &Libnix, to_pin: &ToPin<'_>) -> Result<Pin>
     Ok(pinned??.0)
 }
 
-/// What one evaluator gave.
+/// The result of one evaluator.
 pub struct Measurement {
-    /// Its answer.
     pub evaluated: Evaluated,
-    /// From its start to its answer, milliseconds.
+    /// Milliseconds from the start of the evaluator to its answer.
     process: f64,
 }
 
 impl Measurement {
-    /// The samples: the first pass for the first of these series, the second for the second.
+    /// Returns the samples: the first pass for the first series, the second pass for the second.
     pub fn samples(&self, series: &[&str]) -> Vec<Taken> {
         let measured = &self.evaluated.measured;
         let pairs = series.iter().zip(&measured.passes).enumerate();
@@ -211,7 +210,8 @@ impl Measurement {
             .map(|(index, (name, pass))| Taken {
                 series: (*name).to_string(),
                 sample: Sample {
-                    // What comes before an answer belongs to the first one only.
+                    // The process time covers all passes, so it is recorded only if there is a
+                    // single pass.
                     process: (index == 0 && measured.passes.len() == 1).then_some(self.process),
                     lock: (index == 0).then_some(measured.lock),
                     ..sample(pass)
@@ -220,7 +220,7 @@ impl Measurement {
             .collect()
     }
 
-    /// What our own expression took.
+    /// Returns the time that our own expression took.
     pub fn overhead(&self) -> f64 {
         self.evaluated.measured.overhead
     }

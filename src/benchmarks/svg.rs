@@ -1,8 +1,8 @@
-//! The samples as a picture in a file: a dot for each sample, a box that holds the middle half, the median as a line, one
-//! row a series.
+//! Draws the samples as an SVG image. Each series is a row with a dot for each sample, a box for
+//! the middle half, and a line at the median.
 //!
-//! One file serves light and dark pages: the colours below are the light ones, and a style in the file itself replaces them
-//! where the reader's page is dark.
+//! One file serves light and dark pages. The shapes have the light colours below, and a style in
+//! the file replaces them if the reader's page is dark.
 
 use anyhow::{Result, anyhow};
 use plotters::coord::types::RangedCoordf64;
@@ -18,11 +18,11 @@ const WIDTH: u32 = 900;
 const ROW: u32 = 44;
 const HEAD: u32 = 64;
 const FOOT: u32 = 56;
-/// Room for names and for numbers beside the rows.
+/// Widths of the names to the left of the rows and of the numbers to the right.
 const NAMES: u32 = 300;
 const NUMBERS: u32 = 110;
 
-/// A colour on a light page, and what it is on a dark one.
+/// A colour on a light page, and the colour that replaces it on a dark page.
 type Pair = (RGBColor, &'static str);
 const PAGE: Pair = (RGBColor(255, 255, 255), "#0d1117");
 const TEXT: Pair = (RGBColor(31, 35, 40), "#e6edf3");
@@ -34,7 +34,6 @@ const MEDIAN: Pair = (RGBColor(180, 35, 24), "#ff8b80");
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Draws it.
 pub fn draw(outcome: &Outcome) -> Result<String> {
     let rows = u32::try_from(outcome.series.len())?;
     let height = HEAD + FOOT + ROW * rows.max(1);
@@ -78,14 +77,14 @@ pub fn draw(outcome: &Outcome) -> Result<String> {
     Ok(dressed(&text))
 }
 
-/// What the axis counts in.
+/// The unit of the axis.
 struct Unit {
     scale: f64,
     name: &'static str,
 }
 
 fn plotting(error: impl std::fmt::Display) -> anyhow::Error {
-    anyhow!("draw the plot: {error}")
+    anyhow!("cannot draw the plot: {error}")
 }
 
 fn font(size: f64, colour: RGBColor, horizontal: HPos) -> TextStyle<'static> {
@@ -148,7 +147,7 @@ fn mesh(chart: &mut Chart<'_, '_>, unit: &str) -> Result<()> {
         .map_err(plotting)
 }
 
-/// The box, the median and the dots of one series.
+/// Draws the box, the median and the dots of one series.
 fn row(chart: &mut Chart<'_, '_>, one: &Series, y: f64, unit: &Unit) -> Result<()> {
     let values: Vec<f64> = times(one).iter().map(|time| time / unit.scale).collect();
     let sorted = sorted(&values);
@@ -164,7 +163,8 @@ fn row(chart: &mut Chart<'_, '_>, one: &Series, y: f64, unit: &Unit) -> Result<(
         .draw_series([line(at(0.0), at(1.0))])
         .map_err(plotting)?;
     chart.draw_series([middle]).map_err(plotting)?;
-    // Spread over the height in the order in which they were taken, so that they do not hide each other.
+    // Spread the dots over the height in the order in which they were taken, so that they do not
+    // hide each other.
     let count = values.len().max(2) as f64 - 1.0;
     let dots = values.iter().enumerate().map(|(index, value)| {
         let up = 0.2 - 0.4 * index as f64 / count;
@@ -175,7 +175,7 @@ fn row(chart: &mut Chart<'_, '_>, one: &Series, y: f64, unit: &Unit) -> Result<(
     Ok(())
 }
 
-/// The name before a row, and the median behind it.
+/// Writes the name to the left of a row and the median to the right.
 fn labels(area: &Area<'_>, one: &Series, y: u32) -> Result<()> {
     let y = i32::try_from(y)?;
     let name = Text::new(
@@ -193,7 +193,7 @@ fn labels(area: &Area<'_>, one: &Series, y: u32) -> Result<()> {
     area.draw(&median).map_err(plotting)
 }
 
-/// With the colours of dark pages.
+/// Adds a style with the colours for dark pages.
 fn dressed(svg: &str) -> String {
     let mut style = String::from("<style>@media (prefers-color-scheme: dark) {");
     for ((RGBColor(r, g, b), dark), kind) in [PAGE, TEXT, FAINT, LINE, BOX, DOT, MEDIAN]

@@ -1,4 +1,4 @@
-//! A result as a table: for people, and as Markdown.
+//! A result as a table, for the terminal or as Markdown.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,10 @@ use super::samples::{Cost, Outcome, Series};
 use super::statistics::Verdict;
 use super::verdict::verdict;
 
-/// Columns that a name may take, on a narrow terminal and on a wide one.
+/// Maximum width of a name on a narrow terminal and on a wide one.
 const NAME: [usize; 2] = [36, 60];
 
-/// For a person, on a terminal of this width.
+/// Formats the result for a terminal of this width.
 pub fn human(outcome: &Outcome, width: usize) -> String {
     let mut text = format!("{}\n{}\n\n", outcome.title, how(outcome));
     text += &grid(&outcome.series, width);
@@ -27,7 +27,7 @@ pub fn human(outcome: &Outcome, width: usize) -> String {
     text
 }
 
-/// How it was measured, in a line.
+/// Describes in one line how the result was measured.
 fn how(outcome: &Outcome) -> String {
     let method = &outcome.method;
     let runs = outcome
@@ -36,16 +36,16 @@ fn how(outcome: &Outcome) -> String {
         .map(|one| one.summary.samples)
         .max()
         .unwrap_or(0);
-    let mut parts = vec![format!("{runs} runs after {} of warm-up", method.warmup)];
+    let mut parts = vec![format!("{runs} runs, {} warm-up", method.warmup)];
     if method.interleaved && outcome.bench != "toggle" {
-        parts.push("taking turns".into());
+        parts.push("interleaved".into());
     }
     parts.push(match outcome.bench.as_str() {
-        "toggle" => "each by the program itself".into(),
-        _ => "each in an evaluator of its own".into(),
+        "toggle" => "each run a complete command".into(),
+        _ => "each run in a new evaluator".into(),
     });
     if let Some(overhead) = &outcome.overhead {
-        parts.push(format!("{} of it our own", time(overhead.median)));
+        parts.push(format!("{} own overhead", time(overhead.median)));
     }
     parts.join(", ")
 }
@@ -65,7 +65,7 @@ fn grid(series: &[Series], width: usize) -> String {
                 .collect(),
         );
     }
-    // What does not fit is left out from the right, but never the first three.
+    // Drop columns from the right until the table fits, but keep the first three.
     let mut widths = widths(&rows);
     while widths.len() > 3 && widths.iter().map(|width| width + 2).sum::<usize>() > width + 2 {
         widths.pop();
@@ -103,7 +103,7 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
 fn costs(costs: &[Cost]) -> String {
     let mut text = String::new();
     if !costs.is_empty() {
-        text += "\nWhat each module adds to the host by itself:\n";
+        text += "\nCost of each module compared with the host alone:\n";
     }
     let width = costs
         .iter()
@@ -114,7 +114,7 @@ fn costs(costs: &[Cost]) -> String {
         let sign = if cost.milliseconds < 0.0 { "-" } else { "+" };
         let doubt = match cost.verdict {
             Verdict::Slower | Verdict::Faster => "",
-            Verdict::NotShown => " (no more than chance)",
+            Verdict::NotShown => " (not significant)",
             Verdict::TooFew => " (too few runs to tell)",
         };
         let _ = writeln!(
@@ -129,7 +129,6 @@ fn costs(costs: &[Cost]) -> String {
     text
 }
 
-/// The table as Markdown.
 pub fn markdown(outcome: &Outcome) -> String {
     let escape = |text: &str| text.replace('|', "\\|");
     let columns = filled(&outcome.series, usize::MAX);

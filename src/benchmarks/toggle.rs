@@ -1,6 +1,8 @@
-//! `bench toggle`: modules turned on and off on this very machine, each phase for itself, by the program as people start it.
+//! `bench toggle`: turns modules on and off on this machine, as a user would, and measures each
+//! phase.
 //!
-//! However it ends, the machine is brought back to what it was: the same toplevel runs, the same modules are wanted.
+//! However the benchmark ends, it restores the machine: the same toplevel is active, and the same
+//! modules are requested as before.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -18,13 +20,14 @@ use crate::plan::{Situation, elsewhere};
 use crate::session::Session;
 use crate::timings::{Counters, Phase};
 
-/// For how long a toggle that is under way is waited for after an interrupt, and the way back tried.
+/// How long to wait for a running toggle after an interrupt, and how long to try to restore the
+/// machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// How often it is tried again while another transaction holds the lock.
+/// Interval between attempts to restore the machine while another transaction holds the lock.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Toggles.
+/// Toggles the modules in rounds, then restores the machine.
 pub fn run(session: &Session, asked: &BenchToggle, rules: Rules) -> Result<Outcome> {
     let names = &asked.names;
     let machine = Before::look(session, asked)?;
@@ -79,8 +82,7 @@ pub fn run(session: &Session, asked: &BenchToggle, rules: Rules) -> Result<Outco
             .iter()
             .all(|one| !one.name.ends_with("build"))
     {
-        let first =
-            "what had to be built was built in the warm-up; --warmup 0 has it in the first run";
+        let first = "everything was built during the warm-up; use --warmup 0 to have builds in the first run";
         outcome.warnings.push(first.into());
     }
     Ok(outcome)
@@ -88,21 +90,21 @@ pub fn run(session: &Session, asked: &BenchToggle, rules: Rules) -> Result<Outco
 
 fn still_on(names: &[String]) -> Failed {
     Failure::Interrupted
-        .error("interrupted; the system was not brought back to what it was")
+        .error("interrupted before the system was restored")
         .hint(format!(
-            "`runtime-module status {}` says what is on",
+            "run `runtime-module status {}` to see which modules are active",
             names.join(" ")
         ))
 }
 
-/// What the machine was like.
+/// The state of the machine before the benchmark.
 struct Before<'a> {
     session: &'a Session,
     names: &'a [String],
     cached: bool,
     running: Option<String>,
     wanted: Vec<String>,
-    /// The command that changes it, and the one that changes it back.
+    /// The command that changes the machine, and in `back` the command that changes it back.
     there: &'static str,
     back: &'static str,
 }
@@ -113,7 +115,7 @@ impl<'a> Before<'a> {
         let global = &session.global;
         if elsewhere(global) {
             return Err(Failure::Usage
-                .error("bench toggle: it measures the system that runs, on its own source")
+                .error("cannot toggle another system: bench toggle measures the running system and its own source")
                 .hint("leave out --flake, --host, --override-input and --file")
                 .into());
         }
@@ -126,17 +128,17 @@ impl<'a> Before<'a> {
             _ => {
                 return Err(Failure::Refused
                     .error(format!(
-                        "bench toggle: some of {} are on, and some are off",
+                        "cannot toggle {}: some of these modules are enabled and some are disabled",
                         names.join(", ")
                     ))
-                    .hint("name modules that are all on or all off")
+                    .hint("name modules that are all enabled or all disabled")
                     .into());
             }
         };
         if situation.active() != wanted {
             return Err(Failure::Refused
-                .error("bench toggle: not everything that is wanted is on, so there would be no way back to what runs")
-                .hint("`runtime-module apply` first")
+                .error("cannot toggle modules: some requested modules are not active, so the running system could not be restored")
+                .hint("run `runtime-module apply` first")
                 .into());
         }
         Ok(Self {
@@ -150,7 +152,7 @@ impl<'a> Before<'a> {
         })
     }
 
-    /// One way, and how long each phase took.
+    /// Runs one command, and returns how long each phase took.
     fn toggle(&self, command: &'static str) -> Result<Vec<Taken>> {
         let document = self.carry_out(command)?;
         let counters: Option<Counters> = serde_json::from_value(document["counters"].clone()).ok();
@@ -169,13 +171,13 @@ impl<'a> Before<'a> {
     }
 
     fn carry_out(&self, command: &str) -> Result<Value> {
-        // Taken from the cache, a phase would not be there to be measured.
+        // With a cached result there would be no evaluation to measure.
         let cache: &[&str] = if self.cached { &[] } else { &["--no-cache"] };
-        let what = || format!("bench toggle: {command} {}", self.names.join(", "));
+        let what = || format!("cannot {command} {}", self.names.join(", "));
         ourselves(self.session, command, self.names, cache).with_context(what)
     }
 
-    /// Makes the machine what it was, whatever happened since.
+    /// Restores the machine, whatever happened since the start.
     fn bring_back(&self) -> Result<()> {
         let begun = Instant::now();
         loop {
@@ -191,10 +193,12 @@ impl<'a> Before<'a> {
                 if now.running == self.running {
                     return Ok(());
                 }
-                return Err(self.not_back(&anyhow::anyhow!("another system runs than before")));
+                return Err(self.not_back(&anyhow::anyhow!(
+                    "the running system is not the one from before"
+                )));
             }
             if begun.elapsed() > PATIENCE {
-                return Err(self.not_back(&anyhow::anyhow!("another transaction is under way")));
+                return Err(self.not_back(&anyhow::anyhow!("another transaction is still running")));
             }
             std::thread::sleep(AGAIN);
         }
@@ -203,16 +207,13 @@ impl<'a> Before<'a> {
     fn not_back(&self, error: &anyhow::Error) -> anyhow::Error {
         let why = crate::error::describe(error);
         Failure::Stranded
-            .error(format!(
-                "bench toggle: bring the system back to what it was: {}",
-                why.message
-            ))
+            .error(format!("cannot restore the system: {}", why.message))
             .hint(format!(
-                "`runtime-module {} {}`",
+                "run `runtime-module {} {}`",
                 self.back,
                 self.names.join(" ")
             ))
-            .hint("`runtime-module status` says what is on")
+            .hint("run `runtime-module status` to see which modules are active")
             .into()
     }
 }

@@ -1,4 +1,4 @@
-//! Differences in words.
+//! Human-readable differences.
 
 use std::fmt::Write as _;
 
@@ -6,11 +6,11 @@ use super::diff::Differences;
 use super::numbers::{signed, time};
 use super::statistics::{Difference, Verdict};
 
-/// A difference in words.
+/// Describes the difference between two sets of samples.
 pub fn verdict(difference: &Difference) -> String {
     let percent = (difference.ratio - 1.0).abs() * 100.0;
     let between = format!(
-        "{:.3} of the other's median, between {:.3} and {:.3} with 95 % confidence",
+        "{:.3} times the other median, between {:.3} and {:.3} with 95 % confidence",
         difference.ratio, difference.ratio_low, difference.ratio_high
     );
     let chance = match difference.probability {
@@ -19,18 +19,18 @@ pub fn verdict(difference: &Difference) -> String {
     };
     match difference.verdict {
         Verdict::Slower => format!("takes {percent:.1} % longer ({chance}): {between}"),
-        Verdict::Faster => format!("takes {percent:.1} % less ({chance}): {between}"),
+        Verdict::Faster => format!("takes {percent:.1} % less time ({chance}): {between}"),
         Verdict::NotShown => {
-            format!("takes no other time as far as this shows ({chance}): {between}")
+            format!("shows no significant difference ({chance}): {between}")
         }
         Verdict::TooFew => format!(
-            "takes {:.3} of the other's median; so few runs could never show a difference",
+            "takes {:.3} times the other median; too few runs to show a difference",
             difference.ratio
         ),
     }
 }
 
-/// Two results against each other.
+/// Describes the differences between two results.
 pub fn differences(differences: &Differences) -> String {
     let mut text = String::new();
     for one in &differences.series {
@@ -40,7 +40,7 @@ pub fn differences(differences: &Differences) -> String {
             let _ = match (thunks, calls) {
                 (0, 0) => writeln!(
                     text,
-                    "  the same evaluation: thunks and calls are the same to the last one"
+                    "  same evaluation: the numbers of thunks and calls are equal"
                 ),
                 _ => writeln!(text, "  {} thunks, {} calls", signed(thunks), signed(calls)),
             };
@@ -51,7 +51,7 @@ pub fn differences(differences: &Differences) -> String {
         (&differences.only_new, "new"),
     ] {
         if !names.is_empty() {
-            let _ = writeln!(text, "only in the {which} one: {}", names.join(", "));
+            let _ = writeln!(text, "only in the {which} result: {}", names.join(", "));
         }
     }
     text

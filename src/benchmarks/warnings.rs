@@ -1,37 +1,38 @@
-//! What to know before believing a result: noise, outliers, a busy machine, numbers that should be exact and are not.
+//! Reasons to doubt a result: noise, outliers, a busy machine, and counters that should be exact
+//! but differ.
 //!
-//! The promise is that two runs of the same benchmark give medians within [`CLOSE`] of each other, or that one of these
-//! lines says why that could not be had.
+//! The program promises that two runs of the same benchmark give medians within [`CLOSE`] of each
+//! other, or that a warning says why they may not.
 
 use super::outcome::{first_is_slow, times};
 use super::samples::{Outcome, Series};
 
-/// How close the medians of two runs are to be, as a share.
+/// Maximum distance of the medians of two runs, as a share.
 pub const CLOSE: f64 = 0.05;
 
-/// Others may use so much of one processor before we say so.
+/// Share of one processor that other processes may use without a warning.
 const OTHERS: f64 = 0.10;
 
-/// An evaluation may wait for a processor for this share of its time before we say so.
+/// Share of its time that an evaluation may wait for a processor without a warning.
 const WAITED: f64 = 0.02;
 
-/// Fewer samples than this say nothing about how far a median may be off.
+/// Minimum number of samples that allows an estimate of the median's error.
 const ENOUGH: usize = 6;
 
-/// What is to be said about a result.
+/// Returns all warnings about a result.
 pub fn of(outcome: &Outcome) -> Vec<String> {
     let mut warnings = Vec::new();
     if outcome.interrupted {
-        warnings.push("interrupted: this is what was measured until then".into());
+        warnings.push("interrupted: the result has only the samples taken until then".into());
     }
     warnings.extend(busy(outcome));
     warnings.extend(each(
         outcome,
-        "so few runs do not say how far the median may be off: --runs 10",
+        "too few runs to estimate the error of the median: use --runs 10",
         |one| (one.summary.samples < ENOUGH).then(String::new),
     ));
     let uncertain = format!(
-        "the median is not known to within {:.0} %: more --runs, or a quiet machine",
+        "the median may be off by more than {:.0} %: use more --runs, or a less busy machine",
         CLOSE * 100.0
     );
     warnings.extend(each(outcome, &uncertain, |one| {
@@ -40,12 +41,12 @@ pub fn of(outcome: &Outcome) -> Vec<String> {
     }));
     warnings.extend(each(
         outcome,
-        "the first run was much slower than the others: --warmup 1 or more",
+        "the first run was much slower than the others: use --warmup 1 or more",
         |one| first_is_slow(&times(one)).then(String::new),
     ));
     warnings.extend(each(
         outcome,
-        "samples far from the others: something else was going on",
+        "outliers: another process was probably running",
         |one| {
             let far = one.summary.outliers - usize::from(first_is_slow(&times(one)));
             (far > 0).then(|| format!("{far}"))
@@ -53,12 +54,12 @@ pub fn of(outcome: &Outcome) -> Vec<String> {
     ));
     warnings.extend(each(
         outcome,
-        "the counters differ between runs: the evaluation is not the same each time",
+        "the counters differ between runs: the evaluation is not deterministic",
         |one| (one.same_counters == Some(false)).then(String::new),
     ));
     warnings.extend(each(
         outcome,
-        "the collector ran: with more memory to begin with it need not",
+        "the garbage collector ran: a larger initial heap would avoid this",
         |one| {
             let runs = one
                 .counters
@@ -74,13 +75,13 @@ pub fn of(outcome: &Outcome) -> Vec<String> {
         .filter(|it| *it != "performance")
     {
         warnings.push(format!(
-            "the processor's speed is set by the governor '{governor}', and may change"
+            "the CPU governor is '{governor}', so the clock speed may change"
         ));
     }
     warnings
 }
 
-/// A machine on which others work gives other times the next time.
+/// Warns if other processes used the machine, because another run would then give other times.
 fn busy(outcome: &Outcome) -> Option<String> {
     let most = |part: fn(&Series) -> Option<f64>| {
         let parts = outcome.series.iter().filter_map(part);
@@ -89,7 +90,7 @@ fn busy(outcome: &Outcome) -> Option<String> {
     let (others, waited) = (most(|one| one.others), most(|one| one.waited));
     (others > OTHERS || waited > WAITED).then(|| {
         format!(
-            "the machine was busy: others used up to {:.0} % of a processor meanwhile, and evaluation waited up to {:.0} % of its time for one; another run may give medians that differ by more than {:.0} %",
+            "the machine was busy: other processes used up to {:.0} % of a processor, and evaluation waited up to {:.0} % of its time for one; another run may give medians that differ by more than {:.0} %",
             others * 100.0,
             waited * 100.0,
             CLOSE * 100.0
@@ -97,7 +98,7 @@ fn busy(outcome: &Outcome) -> Option<String> {
     })
 }
 
-/// One line for all series of which the same is to be said, with what is to be said about each.
+/// Makes one warning for all series that share it, with a remark about each series.
 fn each(
     outcome: &Outcome,
     what: &str,

@@ -1,4 +1,5 @@
-//! How evaluations of a host went, so that the next one has a real bar.
+//! Remembers how the last evaluation of a host went, so that the next one can show a real progress
+//! bar.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,27 +11,27 @@ use super::files::replace;
 use crate::fault::Point;
 use crate::locations::Locations;
 
-/// Points kept of an evaluation's course.
+/// Number of intervals into which the course of an evaluation is divided.
 const POINTS: usize = 50;
 
-/// How an evaluation went: how many files it evaluated, in what time, and how that went on.
+/// The course of an evaluation: how many files it evaluated, how long it took, and how the files
+/// were spread over that time.
 ///
-/// Nine tenths of a NixOS's files are evaluated in the first half of the time, so a count is mapped to time by the last
-/// run's own course.
+/// A NixOS evaluation reads nine tenths of its files in the first half of the time. So the number
+/// of files is mapped to a share of the time by the course of the last run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Always 1.
     schema: u64,
-    /// Files evaluated.
+    /// Number of evaluated files.
     pub files: u64,
-    /// Milliseconds that it took.
     pub milliseconds: f64,
-    /// Share of the time that had gone when each fiftieth of the files was evaluated.
+    /// Share of the time that had passed at each fiftieth of the files.
     curve: Vec<f64>,
 }
 
 impl Estimate {
-    /// From when each file was evaluated, and how long it all took.
+    /// Makes an estimate from the time at which each file was evaluated and the total time.
     pub fn observe(files: &[Duration], total: Duration) -> Self {
         let total_seconds = total.as_secs_f64().max(f64::EPSILON);
         let share = |point: usize| {
@@ -47,11 +48,13 @@ impl Estimate {
         }
     }
 
-    /// How much is done, from 0 to 1, after so many files and so much time.
+    /// Returns the share of the work that is done, from 0 to 1, after this many files and this much
+    /// time.
     pub fn share(&self, files: u64, elapsed: Duration) -> f64 {
         let by_time = (elapsed.as_secs_f64() * 1e3 / self.milliseconds.max(1.0)).min(1.0);
         if files >= self.files || self.files == 0 {
-            // After the last file only time tells; what took longer than last time is nearly done, but not done.
+            // After the last file only the time can tell. If the run takes longer than the last
+            // one, stay just below 1.
             let floor = self.curve.last().copied().unwrap_or(0.0);
             return by_time.max(floor).min(0.99);
         }
@@ -61,7 +64,7 @@ impl Estimate {
         at(below) + (at(below + 1) - at(below)) * fraction
     }
 
-    /// What is remembered of a host; none where there is nothing, or nothing readable.
+    /// Reads the estimate for a host, if there is a valid one.
     pub fn read(locations: &Locations, host: &str) -> Option<Self> {
         let text = fs::read_to_string(file(locations, host)).ok()?;
         serde_json::from_str::<Self>(&text)
@@ -69,13 +72,13 @@ impl Estimate {
             .filter(|estimate| estimate.schema == 1 && estimate.files > 0 && estimate.is_sane())
     }
 
-    /// Whether every number is one that a run can have given.
+    /// Returns whether every number can come from a real run.
     fn is_sane(&self) -> bool {
         (0.0..1e9).contains(&self.milliseconds)
             && self.curve.iter().all(|share| (0.0..=1.0).contains(share))
     }
 
-    /// Remembers it. A cache that cannot be written is no reason to fail.
+    /// Saves the estimate. An unwritable cache must not fail the command, so errors are ignored.
     pub fn write(&self, locations: &Locations, host: &str) {
         let path = file(locations, host);
         if let Ok(text) = serde_json::to_vec(self) {
@@ -84,7 +87,8 @@ impl Estimate {
     }
 }
 
-/// A name of letters, digits and a sum: host names come from outside.
+/// Returns the file for a host. The name has only letters, digits and a checksum, because host
+/// names are untrusted.
 fn file(locations: &Locations, host: &str) -> PathBuf {
     let name: String = host
         .chars()
@@ -101,7 +105,7 @@ fn file(locations: &Locations, host: &str) -> PathBuf {
 mod tests {
     use super::*;
 
-    /// Half of the files in the first tenth of the time, the rest evenly up to nine tenths.
+    /// Half of the files in the first tenth of the time, the others evenly up to nine tenths.
     fn estimate() -> Estimate {
         let files: Vec<Duration> = (0..100)
             .map(|i| Duration::from_millis(if i < 50 { i * 2 } else { 100 + (i - 50) * 16 }))
@@ -110,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_mapped_to_time_by_the_last_course() {
+    fn estimate_maps_files_to_time_of_last_run() {
         let estimate = estimate();
         assert!((estimate.share(50, Duration::ZERO) - 0.1).abs() < 0.02);
         assert!((estimate.share(75, Duration::ZERO) - 0.5).abs() < 0.05);
     }
 
     #[test]
-    fn it_never_goes_back_and_never_says_done() {
+    fn estimate_never_decreases_or_reaches_one() {
         let estimate = estimate();
         let shares: Vec<f64> = (0..=120)
             .map(|n| estimate.share(n, Duration::from_millis(n * 8)))
@@ -130,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_is_cut_anywhere_leaves_what_was_there() {
+    fn interrupted_write_leaves_old_file_intact() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let locations = Locations::new(dir.path(), dir.path());
         estimate().write(&locations, "box");
@@ -153,11 +157,11 @@ mod tests {
         other.write(&locations, "box");
         assert_eq!(Estimate::read(&locations, "box"), Some(other));
         let folder = fs::read_dir(locations.estimates()).expect("listed");
-        assert_eq!(folder.count(), 1, "something was left behind");
+        assert_eq!(folder.count(), 1, "a temporary file was left behind");
     }
 
     #[test]
-    fn it_is_found_again_for_the_same_host_only() {
+    fn estimate_is_found_only_for_its_host() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let locations = Locations::new(dir.path(), dir.path());
         estimate().write(&locations, "box/../..");

@@ -1,7 +1,8 @@
-//! How files of the cache are written: whole or not at all, beside others who write there at the same time.
+//! Writes files of the cache atomically, even if other processes write there at the same time.
 //!
-//! Nothing is synced: what a crash of the machine leaves is told by its checksum, and is never needed. Whoever is killed
-//! leaves a new file that nobody reads; the next writer removes it.
+//! Nothing is synced: after a crash of the machine a wrong checksum reveals a damaged file, and no
+//! file of the cache is needed. A killed writer leaves a temporary file, which the next writer
+//! removes.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -10,10 +11,10 @@ use std::path::Path;
 
 use crate::fault::{self, Point};
 
-/// What the name of a new file begins with; its writer's process follows.
+/// Prefix of a temporary file's name. The process ID of its writer follows.
 const NEW: &str = ".new-";
 
-/// Replaces a file, and makes its folder where there is none.
+/// Replaces a file. Creates its directory if necessary.
 pub(super) fn replace(path: &Path, bytes: &[u8], point: Point) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(folder)?;
@@ -31,7 +32,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8], point: Point) -> io::Result<()>
     place().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
-/// Removes what writers have left that are no more, and what one of our own number has.
+/// Removes the temporary files of processes that have ended, and any with our own process ID.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

@@ -1,8 +1,8 @@
-//! Everything that the result of an evaluation depends on, and the key that is made of it.
+//! The key of a result: everything that the result of an evaluation depends on.
 //!
-//! Pure: takes values, returns values, reads nothing. A wrong hit is the worst bug that this program could have, so every
-//! struct is taken apart by name here: a field that somebody adds to a request does not compile until it is decided what
-//! it means to the key.
+//! Pure functions: nothing is read. A wrong hit would be the worst bug of this program, so each
+//! struct is destructured here by name. A new field of a request does not compile until someone
+//! decides what it means for the key.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,13 @@ use sha2::{Digest as _, Sha256};
 use crate::evaluation::{FlakeSource, ModuleRequest, Request};
 use crate::libnix::Settings;
 
-/// Raised when what is kept of a result, or how it is read out of the configuration, changes its meaning.
+/// Increment this when the stored fields of a result, or the way they are evaluated, change.
 const SCHEMA: u64 = 1;
 
-/// Nix settings that no evaluation can see: how much is shown, and how builds are carried out. A build gives the same
-/// output whatever they say, or none; and where evaluation may not build, it fails, which nothing in it can catch: whoever
-/// looks a result up passes over one that builds. All others belong to the key, also those that look harmless.
+/// Nix settings that no evaluation can see: they control only what is shown and how builds are
+/// carried out. A build gives the same output with all of them, or fails. If evaluation must not
+/// build, it fails, and no expression can catch that; a lookup skips results that build. All other
+/// settings belong to the key, even if they look harmless.
 const INVISIBLE: [&str; 10] = [
     "allow-import-from-derivation",
     "cores",
@@ -32,42 +33,44 @@ const INVISIBLE: [&str; 10] = [
     "timeout",
 ];
 
-/// Everything that the result depends on.
+/// Everything on which a result depends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ingredients {
-    /// The locked reference: the tree by its hash, its subdirectory, and what `self` shows of it.
+    /// The locked reference: hash of the tree, subdirectory, and the attributes that `self` has.
     pub reference: String,
-    /// What `self` shows beside.
+    /// Further attributes of `self`.
     pub extra: Vec<(String, String)>,
-    /// Inputs that are replaced: names and locked references.
+    /// Replaced inputs: names and locked references.
     pub overrides: Vec<(String, String)>,
-    /// The text of the lock as it is used.
+    /// The text of the lock that is in use.
     pub lock: String,
-    /// Entry of `nixosConfigurations`.
+    /// Name in `nixosConfigurations`.
     pub host: String,
-    /// Modules in the order of evaluation. Their text is in the tree, which the reference knows by its hash.
+    /// Modules in the order of evaluation. Their text is in the tree, whose hash is in the
+    /// reference.
     pub modules: Vec<ModuleRequest>,
-    /// Modules that are no part of the configuration: how they are called in errors, and where each lies in the store, whose
-    /// paths are named by their content. With one of another flake nothing is kept: see `why_not`.
+    /// Modules that are not part of the configuration: the name used in errors, and the store path,
+    /// which depends on the content. Results with a module of another flake are not kept: see
+    /// `why_not`.
     pub extras: Vec<(String, Option<String>)>,
-    /// The variant of the host; none for the host itself.
+    /// Specialisation of the host, if one is used.
     pub specialisation: Option<String>,
-    /// The store.
     pub store: Option<String>,
-    /// Nix settings that were given to us.
+    /// Nix settings from the command line.
     pub options: Vec<(String, String)>,
-    /// Every Nix setting as it is in force, evaluation's own ones too: system, experimental features, limits.
+    /// The values of all Nix settings, including those of evaluation: system, experimental
+    /// features, limits.
     pub settings: Vec<(String, String)>,
-    /// The release of Nix: `builtins.nixVersion`, and how it evaluates.
+    /// Version of Nix, which is `builtins.nixVersion` and affects evaluation.
     pub nix: String,
-    /// Our own expressions, whole.
+    /// The full text of our own expressions.
     pub expressions: Vec<String>,
-    /// Which build of this program it is.
+    /// Identity of this build of the program.
     pub program: String,
 }
 
 impl Ingredients {
-    /// Of a request; the rest is what is known beside.
+    /// Collects the ingredients that a request contains. The caller sets the others.
     pub fn new(request: &Request, lock: &str, expressions: &[&str]) -> Self {
         let Request {
             settings,
@@ -76,32 +79,32 @@ impl Ingredients {
             modules,
             extras,
             specialisation,
-            // An entry says which toplevels it has; nothing that it has depends on what else was asked for.
+            // The target selects which toplevels an entry has. It does not change any of them.
             target: _,
-            // Benchmarks evaluate, and keep nothing.
+            // Benchmarks evaluate and keep nothing.
             measure: _,
         } = request;
         let Settings {
             store,
             options,
-            // What an error shows. Errors are not kept.
+            // Affects only what an error shows, and errors are not kept.
             show_trace: _,
-            // Nothing impure is kept: see `why_not_with`.
+            // Impure results are not kept: see `why_not_with`.
             impure: _,
             search_path: _,
-            // Where evaluation may not build, it fails, which nothing in it can catch. Errors are not kept, and results say
-            // whether anything was to be built.
+            // If evaluation must not build, it fails, and no expression can catch that. Errors are
+            // not kept, and a result records whether it needed a build.
             allow_import_from_derivation: _,
-            // What is shown.
+            // Affects only the output.
             verbosity: _,
         } = settings;
         let FlakeSource {
-            // For people.
+            // Only shown to the user.
             url: _,
             reference,
             // The reference is absolute: see `why_not`.
             base_directory: _,
-            // Nothing of a file is kept: see `why_not`.
+            // Results from a file are not kept: see `why_not`.
             file: _,
             overrides,
             extra,
@@ -125,7 +128,7 @@ impl Ingredients {
         }
     }
 
-    /// The key.
+    /// Computes the key.
     pub fn key(&self) -> Key {
         let Self {
             reference,
@@ -177,19 +180,19 @@ impl Ingredients {
     }
 }
 
-/// What a result is found by.
+/// The key by which a result is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Over all ingredients.
+    /// Digest of all ingredients.
     pub digest: String,
-    /// Over what can be known without opening libnix: what is evaluated, but not how.
+    /// Digest of the ingredients that are known without libnix: what is evaluated, but not how.
     pub subject: String,
-    /// A digest of each ingredient, to say which one has changed.
+    /// A digest of each ingredient, to report which one has changed.
     pub parts: BTreeMap<String, String>,
 }
 
 impl Key {
-    /// The ingredients that are other ones here.
+    /// Returns the names of the ingredients that differ.
     pub fn differences(&self, parts: &BTreeMap<String, String>) -> Vec<&str> {
         self.parts
             .iter()
@@ -199,10 +202,10 @@ impl Key {
     }
 }
 
-/// Why nothing that is evaluated with these settings in force can be looked up or kept, if so: whoever set them, on the
-/// command line, in `nix.conf` or in the environment.
+/// Returns why results of an evaluation with these settings cannot be cached, if so. It does not
+/// matter whether a setting comes from the command line, `nix.conf` or the environment.
 pub fn why_not_with(settings: &[(String, String)]) -> Option<String> {
-    // One that is not there says nothing.
+    // A missing setting proves nothing, so it does not count as safe.
     let is = |name: &str, value: &str| {
         let mut settings = settings.iter();
         settings.any(|(known, set)| known == name && set == value)
@@ -216,13 +219,13 @@ pub fn why_not_with(settings: &[(String, String)]) -> Option<String> {
     None
 }
 
-/// Why the result of a request can neither be looked up nor kept, if so; see also [`why_not_with`].
+/// Returns why the result of a request cannot be cached, if so. See also [`why_not_with`].
 pub fn why_not(request: &Request) -> Option<String> {
     if request.flake.file.is_some() {
-        return Some("the source is a file, which may be another one next time".into());
+        return Some("the source is a file, which may change".into());
     }
     if request.extras.iter().any(|extra| extra.path.is_none()) {
-        return Some("a module is of another flake".into());
+        return Some("a module comes from another flake".into());
     }
     if !request.flake.reference.starts_with("path:/") {
         return Some("the source is not a tree in the store".into());
@@ -234,18 +237,19 @@ pub fn why_not(request: &Request) -> Option<String> {
     None
 }
 
-/// Whether a result that was evaluated with this lock may be kept: an input without a hash may be another one next time,
-/// and so may a lock that was made up on the way from what the network or a registry said.
+/// Returns whether a result that was evaluated with this lock may be cached. An input without a
+/// hash may be different next time. So may a lock that was changed during evaluation with data from
+/// the network or a registry.
 pub fn may_be_kept(
     lock: &str,
     lock_changed: bool,
     overrides: &[(String, String)],
 ) -> Result<(), String> {
     if lock_changed && overrides.is_empty() {
-        return Err("flake.lock does not hold: inputs were locked on the way".into());
+        return Err("flake.lock is not up to date: inputs were locked during evaluation".into());
     }
     let Ok(lock) = serde_json::from_str::<Value>(lock) else {
-        return Err("the lock cannot be read".into());
+        return Err("cannot parse the lock".into());
     };
     let root = lock.get("root").and_then(Value::as_str).unwrap_or("root");
     let nodes = lock.get("nodes").and_then(Value::as_object);
@@ -257,7 +261,7 @@ pub fn may_be_kept(
     Ok(())
 }
 
-/// Whether a node of a lock says what its content is.
+/// Returns whether a node of a lock identifies its content.
 fn is_locked(node: &Value) -> bool {
     let text = |name: &str| {
         let text = node
@@ -271,14 +275,16 @@ fn is_locked(node: &Value) -> bool {
     !text("narHash").is_empty() || by_revision || in_its_parent
 }
 
-/// The parameters of a reference, unescaped where it matters here: nothing that is looked for has escapes.
+/// Returns the parameters of a reference without unescaping them: the parameters needed here have
+/// no escapes.
 fn query(reference: &str) -> impl Iterator<Item = (&str, &str)> {
     let (_, query) = reference.split_once('?').unwrap_or_default();
     query.split('&').filter_map(|one| one.split_once('='))
 }
 
-/// The modules as evaluation orders them. Modules that are still to be looked up come in the host's own order, whatever
-/// the request's (`lookUp` in `system.nix`), so for them one order stands for all.
+/// Returns the modules in the order of evaluation. If modules must be looked up, evaluation uses
+/// the order of the host and ignores the order of the request (`lookUp` in `system.nix`). Such a
+/// request gets one canonical order.
 fn in_order(modules: &[ModuleRequest]) -> Vec<ModuleRequest> {
     let mut modules = modules.to_vec();
     if modules.iter().any(|module| {
@@ -289,7 +295,7 @@ fn in_order(modules: &[ModuleRequest]) -> Vec<ModuleRequest> {
     modules
 }
 
-/// The settings that evaluation may see.
+/// Returns the settings that evaluation can see.
 pub fn visible(settings: &[(String, String)]) -> Vec<(String, String)> {
     settings
         .iter()
@@ -302,7 +308,7 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("maps with text keys, lists and texts are JSON")
 }
 
-/// Over texts and where each ends.
+/// Computes a digest over texts and their lengths.
 fn digest(texts: &[impl AsRef<str>]) -> String {
     let mut sum = Sha256::new();
     for text in texts {

@@ -1,7 +1,9 @@
-//! What is remembered to be faster or to know more next time; never needed, and never believed blindly.
+//! The cache: data that makes the next run faster or gives it a better estimate. No command needs
+//! it, and none trusts it blindly.
 //!
-//! `estimate.rs` how evaluations went; `key.rs` everything that a result depends on, a pure function; `results.rs` results
-//! of evaluation by their key, on disk; `files.rs` how these are written; `roots.rs` what keeps their outputs in the store, and for how long.
+//! `estimate.rs` remembers how evaluations went. `key.rs` is a pure function that computes
+//! everything a result depends on. `results.rs` stores evaluation results by their key. `files.rs`
+//! writes the files. `roots.rs` keeps outputs in the store for a limited time.
 
 use std::os::unix::fs::MetadataExt as _;
 
@@ -17,10 +19,10 @@ pub use estimate::Estimate;
 pub use key::{Ingredients, Key, may_be_kept, visible, why_not, why_not_with};
 pub use results::{Entry, Lookup, Results};
 
-/// Which build of this program this is: where it lies, how long it is and when it was written.
+/// Identifies this build of the program by path, size, modification time and version.
 pub fn this_program() -> Result<String> {
-    let file = std::env::current_exe().context("find our own executable")?;
-    let found = std::fs::metadata(&file).context("look at our own executable")?;
+    let file = std::env::current_exe().context("cannot find our own executable")?;
+    let found = std::fs::metadata(&file).context("cannot inspect our own executable")?;
     let written = (found.mtime(), found.mtime_nsec());
     Ok(format!(
         "{} {} {written:?} {}",

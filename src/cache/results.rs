@@ -1,8 +1,8 @@
-//! Results of evaluation on disk, one file each, found by their key.
+//! Evaluation results on disk, one file for each key.
 //!
-//! A file is believed if its checksum holds, it has our schema and it names the very key that is asked for; anything else
-//! is as if it were not there. Files are replaced whole. Whether the paths that it names are still in the store is for the
-//! caller to ask.
+//! A file is valid if its checksum is right, it has our schema and it names the requested key. Any
+//! other file counts as missing. Files are replaced atomically. The caller must check that the
+//! store paths of a result still exist.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -21,54 +21,51 @@ use crate::fault::Point;
 use crate::locations::Locations;
 use crate::timings::Counters;
 
-/// The schema of a file.
+/// Schema version of the files.
 const SCHEMA: u64 = 1;
 
-/// How many results are kept, and for how long after they were last of use.
+/// Maximum number of results, and maximum time since a result was last used.
 const MOST: usize = 200;
 const AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// How many digits of the subject a file is named by.
+/// Number of digits of the subject in a file name.
 const SUBJECT: usize = 16;
 
-/// The results of this user.
+/// All results of this user.
 #[derive(Clone, Debug)]
 pub struct Results {
     folder: PathBuf,
 }
 
-/// A result.
+/// A cached result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     schema: u64,
-    /// What it is found by.
+    /// Digest of the key.
     pub key: String,
     /// A digest of each ingredient of the key.
     pub parts: BTreeMap<String, String>,
-    /// The host.
     pub host: String,
-    /// Names of the modules.
     pub modules: Vec<String>,
-    /// Seconds since 1970.
+    /// Time at which the result was stored, in seconds since 1970.
     pub made: u64,
-    /// What the evaluation took, milliseconds.
+    /// Duration of the evaluation.
     pub milliseconds: f64,
-    /// The result, without counters: nothing is counted where nothing is evaluated.
+    /// The result, without counters: a hit evaluates nothing, so there is nothing to count.
     pub evaluated: Evaluated,
 }
 
-/// What came of looking a result up.
+/// The outcome of a lookup.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lookup {
-    /// It is there.
     Hit(Box<Entry>),
-    /// It is not, and why.
+    /// The reason why there is no result.
     Miss(String),
 }
 
 impl Results {
-    /// The results of this user; or why there can be none: they must be nobody else's.
+    /// Opens the results of this user. Fails if another user could change them.
     pub fn open(locations: &Locations) -> Result<Self, String> {
         let folder = locations.results();
         let shown = folder.display();
@@ -77,16 +74,15 @@ impl Results {
                 .recursive(true)
                 .mode(0o700)
                 .create(&folder)
-                .map_err(|error| format!("{shown} cannot be made: {error}"))?;
+                .map_err(|error| format!("cannot create {shown}: {error}"))?;
         }
         let user = unix::unistd::geteuid().as_raw();
         match stranger(&folder, user) {
             None => Ok(Self { folder }),
-            Some(path) => Err(format!("others may write to {}", path.display())),
+            Some(path) => Err(format!("other users can write to {}", path.display())),
         }
     }
 
-    /// Looks a result up.
     pub fn lookup(&self, key: &Key) -> Lookup {
         match read(&self.file(key))
             .filter(|entry| entry.key == key.digest && entry.parts == key.parts)
@@ -96,16 +92,16 @@ impl Results {
         }
     }
 
-    /// Says that a result was of use.
+    /// Records that a result was used.
     pub fn used(&self, key: &Key) {
-        // Where that cannot be said, it is forgotten a little earlier.
+        // If this fails, the result only expires earlier.
         let _ = fs::File::options()
             .append(true)
             .open(self.file(key))
             .and_then(|file| file.set_modified(SystemTime::now()));
     }
 
-    /// Keeps a result. A cache that cannot be written is no reason to fail.
+    /// Stores a result. An unwritable cache must not fail the command, so errors are ignored.
     pub fn keep(
         &self,
         key: &Key,
@@ -133,13 +129,14 @@ impl Results {
     }
 
     fn write(&self, path: &Path, entry: &Entry) -> Result<()> {
-        let text = serde_json::to_string(entry).context("write JSON")?;
+        let text = serde_json::to_string(entry).context("cannot write JSON")?;
         let text = format!("{text}\n{:08x}\n", crc32fast::hash(text.as_bytes()));
         replace(path, text.as_bytes(), Point::CacheResult)
-            .with_context(|| format!("write {}", path.display()))
+            .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Why there is no such result: what has changed since the nearest one of this host.
+    /// Returns why there is no such result: which ingredients differ from the closest result of
+    /// this host.
     fn why(&self, key: &Key) -> String {
         let host = key.parts.get("the host");
         let entries = self.entries();
@@ -164,7 +161,7 @@ impl Results {
         }
     }
 
-    /// All results, the one that was of use last first.
+    /// Returns all results, the most recently used one first.
     pub fn entries(&self) -> Vec<(SystemTime, Entry)> {
         let mut entries: Vec<(SystemTime, Entry)> = self
             .files()
@@ -175,12 +172,12 @@ impl Results {
         entries
     }
 
-    /// Where the roots of results are.
+    /// Returns the directory with the GC roots of the results.
     pub(super) fn roots(&self) -> PathBuf {
         self.folder.join("roots")
     }
 
-    /// When each result was of use last, by its digest.
+    /// Returns when each result was last used, by its digest.
     pub(super) fn last_uses(&self) -> HashMap<String, SystemTime> {
         let files = self.files();
         let uses = files
@@ -189,7 +186,7 @@ impl Results {
         uses.collect()
     }
 
-    /// Bytes on disk, without what the roots keep.
+    /// Returns the size of the files in bytes, without the store paths that the roots keep.
     pub fn size(&self) -> u64 {
         self.files()
             .iter()
@@ -198,17 +195,17 @@ impl Results {
             .sum()
     }
 
-    /// Forgets everything; how many results there were.
+    /// Removes all results. Returns how many there were.
     pub fn clear(&self) -> Result<usize> {
         let files = self.files();
         for file in &files {
-            fs::remove_file(file).with_context(|| format!("remove {}", file.display()))?;
+            fs::remove_file(file).with_context(|| format!("cannot remove {}", file.display()))?;
         }
         self.prune_roots(&[])?;
         Ok(files.len())
     }
 
-    /// Forgets what was of no use for long, and what is too much.
+    /// Removes expired results and those above the maximum number.
     pub fn prune(&self) {
         let mut files: Vec<(SystemTime, PathBuf)> = self
             .files()
@@ -242,7 +239,7 @@ impl Results {
     }
 }
 
-/// A file, if all of it is as it was written.
+/// Reads a file, if it is complete and undamaged.
 fn read(file: &Path) -> Option<Entry> {
     let text = fs::read_to_string(file).ok()?;
     let (text, sum) = text.trim_end_matches('\n').rsplit_once('\n')?;
@@ -254,14 +251,15 @@ fn read(file: &Path) -> Option<Entry> {
         .filter(|entry| entry.schema == SCHEMA)
 }
 
-/// The first folder on the way to this one that anybody but this user or root can change.
+/// Returns the first directory on this path that a user other than this one and root can change.
 fn stranger(folder: &Path, user: u32) -> Option<PathBuf> {
     let foreign = |path: &Path, top: bool| {
         let Ok(found) = fs::metadata(path) else {
             return true;
         };
         let sticky = found.mode() & 0o1000 != 0;
-        // The folder itself must be ours: root uses none that root does not own. Those above may be root's too.
+        // The directory itself must be ours, so root uses only a directory that root owns. Root may
+        // own the directories above.
         let owned = found.uid() == user || (!top && found.uid() == 0);
         !owned || (found.mode() & 0o022 != 0 && (top || !sticky))
     };
@@ -270,7 +268,7 @@ fn stranger(folder: &Path, user: u32) -> Option<PathBuf> {
     if foreign(first, true) {
         return Some(first.to_path_buf());
     }
-    // Only root has more to lose than what is its own anyway.
+    // Only root can lose more than its own files, so only root checks the directories above.
     if user != 0 {
         return None;
     }
@@ -290,7 +288,7 @@ fn name(file: &Path) -> String {
         .into_owned()
 }
 
-/// The digest that a file is named by.
+/// Returns the digest in the name of a file.
 fn digest_of(file: &Path) -> String {
     let name = name(file);
     let name = name.trim_end_matches(".json");
@@ -329,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_found_by_its_own_key_only() {
+    fn result_is_found_only_by_its_key() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let results = results(dir.path());
         let one = key("box", "1");
@@ -354,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_under_the_name_of_another_is_not_believed() {
+    fn file_copied_to_another_key_is_a_miss() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let results = results(dir.path());
         let (one, other) = (key("box", "1"), key("box", "2"));
@@ -364,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_that_changes_makes_it_a_miss() {
+    fn changed_or_truncated_file_is_a_miss() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let results = results(dir.path());
         let key = key("box", "1");
@@ -388,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_is_cut_anywhere_leaves_what_was_there() {
+    fn interrupted_write_leaves_old_file_intact() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let results = results(dir.path());
         let key = key("box", "1");
@@ -400,28 +398,28 @@ mod tests {
                 let fault = format!("cache.result:after:{end}={byte}");
                 let _ = crate::fault::within::with(&fault, || keep(2.0));
                 let Lookup::Hit(entry) = results.lookup(&key) else {
-                    panic!("{fault}: it is gone");
+                    panic!("{fault}: the result is gone");
                 };
-                assert!(entry.milliseconds < 1.5, "{fault}: it was replaced");
+                assert!(entry.milliseconds < 1.5, "{fault}: the result was replaced");
             }
         }
         keep(3.0);
         let left = fs::read_dir(&results.folder).expect("listed").count();
-        assert_eq!(left, 1, "something was left behind");
+        assert_eq!(left, 1, "a temporary file was left behind");
     }
 
     #[test]
-    fn what_others_may_write_to_is_not_used() {
+    fn cache_writable_by_others_is_refused() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let locations = Locations::new(dir.path(), dir.path().join("cache"));
         Results::open(&locations).expect("ours");
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         fs::set_permissions(locations.results(), open).expect("opened to all");
-        assert!(Results::open(&locations).is_err_and(|why| why.contains("others may write")));
+        assert!(Results::open(&locations).is_err_and(|why| why.contains("other users can write")));
     }
 
     #[test]
-    fn what_is_old_or_too_much_is_forgotten() {
+    fn old_or_surplus_results_are_removed() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let results = results(dir.path());
         let old = key("box", "old");
@@ -446,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_that_goes_is_that_of_the_result_used_least_recently() {
+    fn least_recently_used_root_is_removed_first() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let results = results(dir.path());
         let keys = ["first", "second", "third"].map(|lock| key("box", lock));
@@ -457,7 +455,7 @@ mod tests {
             std::os::unix::fs::symlink("/d", &link).expect("a root");
             fs::write(link.with_extension("bytes"), (4u64 << 30).to_string()).expect("its size");
         }
-        // Made first, and of use last.
+        // The first result was made first and used last.
         for (key, days) in keys.iter().zip([0, 2, 1]) {
             let file = fs::File::options().append(true).open(results.file(key));
             file.expect("open")

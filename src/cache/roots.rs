@@ -1,4 +1,4 @@
-//! What keeps the outputs of remembered results in the store: indirect roots in the cache, within a limit.
+//! Indirect GC roots that keep the outputs of cached results in the store, within a limit.
 
 use std::fs;
 use std::path::Path;
@@ -11,12 +11,13 @@ use super::{Key, Results};
 use crate::fault::Point;
 use crate::libnix::Store;
 
-/// How many bytes all roots together may keep beyond what the running system has anyway.
+/// Maximum number of bytes that all roots together may keep beyond the running system.
 const LIMIT: u64 = 10 << 30;
 
 impl Results {
-    /// Keeps the realised output of a result. `beside` is a system that is kept by others; what is no part of it counts.
-    /// A root that cannot be made only means that the result may have to be built again.
+    /// Keeps the realised output of a result in the store. `beside` is a system that something else
+    /// keeps; only the paths outside it count. Errors are ignored: without a root the result may
+    /// have to be built again.
     pub fn root(&self, store: &Store, key: &Key, output: &str, beside: Option<&str>) {
         let link = self.roots().join(&key.digest);
         if self.rooted(&key.digest).is_some() || fs::create_dir_all(self.roots()).is_err() {
@@ -30,14 +31,15 @@ impl Results {
         }
         let size = bytes.to_string();
         if replace(&size_file(&link), size.as_bytes(), Point::CacheRoot).is_err() {
-            // What nobody knows the size of would count for nothing.
+            // A root of unknown size would not count towards the limit.
             let _ = fs::remove_file(&link);
             return;
         }
         self.shrink();
     }
 
-    /// Whether a result is rooted, and how many bytes that keeps beyond a system that ran then.
+    /// Returns the bytes that a result's root keeps beyond the system that was running then, if
+    /// there is a root.
     pub fn rooted(&self, digest: &str) -> Option<u64> {
         let link = self.roots().join(digest);
         fs::symlink_metadata(&link).ok()?;
@@ -48,7 +50,7 @@ impl Results {
             .ok()
     }
 
-    /// Removes the roots of the results that were not of use for longest, until the rest is within the limit.
+    /// Removes the roots of the least recently used results until the others are within the limit.
     pub(super) fn shrink(&self) {
         let uses = self.last_uses();
         let mut roots: Vec<(Option<SystemTime>, String, u64)> = self
@@ -56,7 +58,7 @@ impl Results {
             .into_iter()
             .filter_map(|digest| {
                 let Some(bytes) = self.rooted(&digest) else {
-                    // Its maker was killed before it could say how much that is.
+                    // The process that made the root was killed before it could record the size.
                     let _ = remove(&self.roots().join(digest));
                     return None;
                 };
@@ -73,7 +75,7 @@ impl Results {
         }
     }
 
-    /// Removes every root but those of these results.
+    /// Removes every root except those of these results.
     pub(super) fn prune_roots(&self, keep: &[String]) -> Result<()> {
         for digest in self.rooted_digests() {
             if !keep.contains(&digest) {
@@ -98,5 +100,5 @@ fn size_file(link: &Path) -> std::path::PathBuf {
 
 fn remove(link: &Path) -> Result<()> {
     let _ = fs::remove_file(size_file(link));
-    fs::remove_file(link).with_context(|| format!("remove the root {}", link.display()))
+    fs::remove_file(link).with_context(|| format!("cannot remove the root {}", link.display()))
 }

@@ -1,4 +1,5 @@
-//! An evaluation by an evaluator of its own, for what no fork can do: it may write and build.
+//! Evaluates in a separate evaluator that is not a fork of a template, so that it may write and
+//! build.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -12,10 +13,11 @@ use crate::progress::Reporter;
 use crate::timings::milliseconds;
 use crate::worker::Stopper;
 
-/// How often it is looked at.
+/// Interval between checks of the limits.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Evaluates in a process of its own that is no fork, within the limits. The result comes beside, too.
+/// Evaluates in a separate process within the limits. Returns the result also on its own, if there
+/// is one.
 pub(super) fn alone(
     work: &Work,
     request: &Request,
@@ -73,8 +75,8 @@ pub(super) fn alone(
     (evaluated, outcome)
 }
 
-/// Looks at an evaluator until nobody is left to say that it goes on to something new; ends it where it takes too long for one
-/// thing or is too large.
+/// Watches an evaluator until the sender of `goes_on` is dropped. Each message starts a new time
+/// limit. Stops the evaluator if it takes too long or uses too much memory.
 pub(super) fn watch(
     stopper: Stopper,
     limits: Limits,

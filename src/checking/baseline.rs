@@ -1,4 +1,4 @@
-//! Comparing with an earlier run: derivations, exact counters, times.
+//! Compares a run with an earlier one: derivations, exact counters and times.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::{Regression, Row, Status};
 use crate::error::Failure;
 use crate::timings::Counters;
 
-/// A time is told when it is more than this many times what it was; times alone fail nothing.
+/// Report a time that exceeds the baseline by more than this factor. Times alone never fail a run.
 const SLOWER: f64 = 1.5;
 
 /// An earlier run, by host and modules.
@@ -20,13 +20,14 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Reads what `check --format jsonl` printed. `tolerance`: by what percentage a counter may grow.
+    /// Reads the output of `check --format jsonl`. `tolerance` is the percentage by which a counter
+    /// may grow.
     pub fn read(file: &Path, tolerance: f64) -> Result<Self> {
         let shown = file.display();
         let text = std::fs::read_to_string(file).map_err(|error| {
             Failure::Usage
-                .error(format!("read the baseline {shown}: {error}"))
-                .hint("`runtime-module check --format jsonl > FILE` makes one")
+                .error(format!("cannot read the baseline {shown}: {error}"))
+                .hint("make a baseline with `runtime-module check --format jsonl > FILE`")
         })?;
         let mut rows = BTreeMap::new();
         for (number, line) in text
@@ -37,31 +38,32 @@ impl Baseline {
             let row: Row = serde_json::from_str(line).map_err(|error| {
                 Failure::Usage
                     .error(format!(
-                        "read the baseline {shown}: line {}: {error}",
+                        "cannot read the baseline {shown}: line {}: {error}",
                         number + 1
                     ))
-                    .hint("it is to be what `runtime-module check --format jsonl` printed")
+                    .hint("make a new baseline with `runtime-module check --format jsonl > FILE`")
             })?;
             rows.insert((row.host.clone(), row.modules.clone()), row);
         }
         Ok(Self { rows, tolerance })
     }
 
-    /// Compares a row; what is to be told of its time.
+    /// Compares a row with the baseline. Returns a note if the row took much longer.
     pub fn compare(&self, row: &mut Row) -> Option<String> {
         let before = self.rows.get(&(row.host.clone(), row.modules.clone()))?;
         row.changed = Some(row.drv != before.drv);
-        // What did not come to its end has counted nothing, or up to some point, and its time is not what a result takes.
+        // An evaluation that failed has no comparable counters or time.
         if row.status != Status::Ok || before.status != Status::Ok {
             return None;
         }
-        // A fork counts from where its template stood: counts of another kind say nothing.
+        // A fork inherits counts from its template, so compare counters only if both runs evaluated
+        // the same way.
         if row.forked == before.forked && row.shared_packages == before.shared_packages {
             row.regressions = self.regressions(&row.counters, &before.counters);
         }
         (row.milliseconds > before.milliseconds * SLOWER).then(|| {
             format!(
-                "{}: took {:.0} ms, and {:.0} ms in the baseline",
+                "{}: took {:.0} ms, but {:.0} ms in the baseline",
                 row.subject(),
                 row.milliseconds,
                 before.milliseconds
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
     use crate::evaluation::Evaluated;
 
-    /// What is told of an evaluation that ended like this, having counted so much and taken so long.
+    /// A row for an evaluation that ended like this, with this many thunks and this duration.
     fn row(ended: Ended, thunks: u64, milliseconds: f64) -> Row {
         let outcome = Outcome {
             milliseconds,
@@ -117,7 +119,7 @@ mod tests {
         }
     }
 
-    /// The counters that grew, and whether the time is told.
+    /// Returns the counters that grew, and whether there is a note about the time.
     fn compared(before: Row, mut now: Row) -> (Vec<String>, bool) {
         let baseline = Baseline {
             rows: BTreeMap::from([((before.host.clone(), Vec::new()), before)]),
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repair_is_no_regression_and_a_failure_is_no_gain() {
+    fn repaired_or_failed_row_is_not_compared() {
         let died = || Ended::Died { why: "x".into() };
         let failed = Ended::Failed {
             failed: Failure::Evaluation.error("x"),
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_fail_where_they_grew_by_more_and_times_are_told() {
+    fn counters_above_tolerance_are_regressions() {
         let before = || row(evaluated(), 100, 10.0);
         let after = |thunks, milliseconds| row(evaluated(), thunks, milliseconds);
         let nothing = (Vec::new(), false);

@@ -1,7 +1,9 @@
-//! What a forked child does: evaluates one thing with everything that its template has evaluated, says how it went, ends.
+//! The forked child: evaluates one extension on top of everything that its template has evaluated,
+//! reports the result, and exits.
 //!
-//! It writes nothing: evaluation computes only, databases that it inherited are read-only, and a connection to a daemon is
-//! one of its own. What cannot be evaluated so is marked to be evaluated again, by an evaluator that is no fork.
+//! A child writes nothing: it only evaluates, the databases that it inherited are read-only, and it
+//! opens its own connection to a daemon. If this is not enough, the result asks for another
+//! evaluation in an evaluator that is not a fork.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -14,7 +16,7 @@ use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, read, text};
 use crate::libnix::{Evaluator, ForkError, Libnix, NixError, Outputs, print_to, touch_ahead};
 use crate::timings::milliseconds;
 
-/// Errors that the configuration makes, whoever evaluates it.
+/// Errors that come from the configuration and not from the process that evaluates it.
 const ITS_OWN: [&str; 10] = [
     "nix::Abort",
     "nix::AssertionError",
@@ -28,23 +30,24 @@ const ITS_OWN: [&str; 10] = [
     "nix::UndefinedVarError",
 ];
 
-/// Where one evaluation has everything from.
+/// Everything that an evaluation in a child needs.
 pub(super) struct Ground<'a> {
     pub(super) libnix: &'a Libnix,
     pub(super) evaluator: &'a Evaluator,
     pub(super) outputs: &'a Outputs,
-    /// Whether there is any use in sharing packages.
+    /// Whether children may share the host's packages.
     pub(super) share: bool,
-    /// A store path.
+    /// A valid store path.
     pub(super) source: &'a str,
 }
 
-/// The whole of a child's life.
+/// Runs a child that evaluates the host with modules.
 pub(super) fn live(ground: &Ground<'_>, request: &Request, pipe: File) {
     speak(ground, request, pipe, Vec::new);
 }
 
-/// The life of a child that evaluates the host itself, alone: another processor may help it. It tells which files it evaluated.
+/// Runs a child that evaluates the host itself, and reports which files it evaluated. It is the
+/// only child at that time, so a second thread may prepare the heap on another processor.
 pub(super) fn evaluate_host(
     ground: &Ground<'_>,
     request: &Request,
@@ -52,7 +55,7 @@ pub(super) fn evaluate_host(
     files: impl FnOnce() -> Vec<String>,
 ) {
     if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
-        // Without it evaluation only takes longer.
+        // If this fails, the evaluation is only slower.
         let _ = touch_ahead();
     }
     speak(ground, request, pipe, files);
@@ -74,7 +77,7 @@ fn speak(
         files: files(),
         ..Outcome::of(ended(request, result))
     };
-    // Whoever should hear it is gone where this fails.
+    // If this fails, the template is gone.
     let said = serde_json::to_vec(&outcome).map(|text| {
         let _ = pipe.write_all(&text).and_then(|()| pipe.write_all(b"\n"));
     });
@@ -90,7 +93,8 @@ fn evaluate(ground: &Ground<'_>, request: &Request) -> (Result<Evaluated>, Shari
             || format!("{error}").contains("runtime-module: the packages")
     };
     match &first.0 {
-        // Whether packages can be shared is looked for in options that evaluation itself may never need.
+        // The check whether packages can be shared looks at options that evaluation itself may
+        // never need.
         Err(error) if ground.share && undecided(error) => attempt(ground, request, false),
         _ => first,
     }
@@ -119,7 +123,7 @@ fn is(error: &anyhow::Error, class: &str) -> bool {
         .is_some_and(|error| error.class == class)
 }
 
-/// A result as it is told.
+/// Turns a result into a report.
 pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
     let error = match result {
         Ok(evaluated) => {
@@ -130,12 +134,12 @@ pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
         Err(error) => error,
     };
     let nix = error.downcast_ref::<NixError>();
-    // A derivation that is to be built while evaluation waits must be in the store, where a fork writes nothing.
+    // Import from derivation needs the derivation in the store, but a fork writes nothing.
     let unwritten = |error: &NixError| error.message.contains("is not valid");
     let builds = nix.is_some_and(|error| {
         error.message.contains("allow-import-from-derivation") || unwritten(error)
     });
-    // An input that had to be downloaded leaves a thread of libnix's: then nothing can be forked.
+    // Downloading an input leaves a thread of libnix behind, and then the process cannot fork.
     let not_forked = error.downcast_ref::<ForkError>().is_some();
     let not_its_own = nix.is_some_and(|error| !ITS_OWN.contains(&error.class.as_str()));
     let failed = explain_error(request, &error);
@@ -147,13 +151,15 @@ pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
     }
 }
 
-/// Memory that a process shares with nobody, bytes; 0 where the kernel does not say.
+/// Returns the bytes of memory that a process shares with no other; 0 if the kernel does not report
+/// it.
 pub(super) fn own_memory(process: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
     own(&text)
 }
 
-/// The sum of what is a process's own: in memory, and its part of what was swapped out, which it may share with its template.
+/// Sums up the memory of a process that no other process shares: in RAM, and its proportional share
+/// of swap, where pages may be shared with its template.
 fn own(text: &str) -> u64 {
     const OWN: [&str; 3] = ["Private_Dirty:", "Private_Clean:", "SwapPss:"];
     let kilobytes = text.lines().filter_map(|line| {
@@ -168,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_that_was_swapped_out_is_counted() {
+    fn swapped_out_memory_is_counted() {
         let text = "Rss:  9000 kB\nShared_Clean:  100 kB\nPrivate_Clean:  1 kB\nPrivate_Dirty:  20 kB\n\
                     Swap:  4000 kB\nSwapPss:  300 kB\nLocked:  0 kB\n";
         assert_eq!(own(text), 321 << 10);

@@ -1,5 +1,5 @@
-//! A template's children: forks one for each job, waits for the client and all of them in one loop, and ends what takes too long or
-//! is too large. Evaluates nothing.
+//! The children of a template: forks one for each job, waits for the client and all children in one
+//! loop, and kills children that exceed a limit. Evaluates nothing.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -19,10 +19,10 @@ use super::{Ask, Ended, Job, Outcome, Say};
 use crate::error::Failure;
 use crate::timings::{Counters, milliseconds};
 
-/// How often children are looked at.
+/// Interval between checks of the limits.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A child under way.
+/// A running child.
 pub(super) struct Child {
     id: usize,
     pid: Pid,
@@ -32,20 +32,20 @@ pub(super) struct Child {
     looked: Instant,
     deadline: Option<Instant>,
     bytes: Option<u64>,
-    /// The most memory that it was seen with.
+    /// The largest amount of memory that was observed.
     most: u64,
-    /// Why it was killed.
+    /// The reason why the child was killed, if it was.
     killed: Option<Ended>,
 }
 
-/// All children under way.
+/// All running children.
 pub(super) struct Forking {
     counters: Counters,
     children: Vec<Child>,
 }
 
 impl Forking {
-    /// `counters`: what the template had counted before.
+    /// Takes the counters that the template had before the first fork.
     pub(super) fn new(counters: Counters) -> Self {
         Self {
             counters,
@@ -53,7 +53,7 @@ impl Forking {
         }
     }
 
-    /// Does what the client asks for, until it is gone.
+    /// Serves the client until it disconnects.
     pub(super) fn work(
         mut self,
         client: &mut Client,
@@ -87,7 +87,8 @@ impl Forking {
         }
     }
 
-    /// Waits for the client or a child: whether the client has said something, and which children, in their order.
+    /// Waits for the client or a child. Returns whether the client has sent something, and the
+    /// indexes of the children that have.
     fn wait(&self, client: &Client) -> Result<(bool, Vec<usize>)> {
         let mut ends = vec![PollFd::new(client.socket.as_fd(), PollFlags::POLLIN)];
         let outputs = self
@@ -106,24 +107,24 @@ impl Forking {
     }
 }
 
-/// Waits until one of them has something to say, or for so long.
+/// Waits until one of the descriptors is readable, or for at most `patience`.
 fn wait_for(ends: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<()> {
     let patience = match patience {
         None => PollTimeout::NONE,
-        Some(patience) => PollTimeout::try_from(patience).context("a fifth of a second fits")?,
+        Some(patience) => PollTimeout::try_from(patience).context("the timeout does not fit")?,
     };
     match poll(ends, patience) {
         Ok(_) | Err(unix::errno::Errno::EINTR) => Ok(()),
-        Err(error) => Err(error).context("wait for children"),
+        Err(error) => Err(error).context("cannot wait for children"),
     }
 }
 
-/// A job that nobody here can do.
+/// Answers a job for which no child can be forked.
 fn not_forked(job: &Job, why: &str) -> Say {
     Say::Done {
         id: job.id,
         outcome: Box::new(Outcome::of(Ended::Failed {
-            failed: Failure::Internal.error(format!("fork an evaluator: {why}")),
+            failed: Failure::Internal.error(format!("cannot fork an evaluator: {why}")),
             places: Vec::new(),
             again: true,
             builds: false,
@@ -150,7 +151,7 @@ impl Child {
         }
     }
 
-    /// One that is waited for at once. The client sees to it that it ends in time.
+    /// Makes a child that the template waits for at once. The client enforces its time limit.
     pub(super) fn alone(forked: crate::libnix::Forked, bytes: Option<u64>) -> Self {
         let job = Job {
             id: 0,
@@ -161,7 +162,7 @@ impl Child {
         Self::new(&job, forked)
     }
 
-    /// Waits for its end: what came of it.
+    /// Waits for the child to end, and returns the outcome.
     pub(super) fn wait(mut self, before: &Counters) -> Result<Outcome> {
         loop {
             let mut output = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
@@ -174,19 +175,22 @@ impl Child {
     }
 
     fn kill(&self) {
-        // It may have ended by itself.
+        // The child may have ended by itself.
         let _ = kill(self.pid, Signal::SIGKILL);
     }
 
-    /// Reads what is there; false at the end.
+    /// Reads the available output. Returns false at the end.
     fn hear(&mut self) -> Result<bool> {
         let mut bytes = [0; 1 << 16];
-        let count = self.output.read(&mut bytes).context("listen to a child")?;
+        let count = self
+            .output
+            .read(&mut bytes)
+            .context("cannot read from a child")?;
         self.heard.extend_from_slice(&bytes[..count]);
         Ok(count > 0)
     }
 
-    /// Ends it where it takes too long or is too large.
+    /// Kills the child if it exceeds its limit of time or memory.
     fn look(&mut self) {
         let now = Instant::now();
         if self.killed.is_some() {
@@ -210,9 +214,9 @@ impl Child {
         }
     }
 
-    /// What came of it.
+    /// Waits for the process and returns the outcome.
     fn end(self, before: &Counters) -> Result<Outcome> {
-        let status = waitpid(self.pid, None).context("wait for a child")?;
+        let status = waitpid(self.pid, None).context("cannot wait for a child")?;
         let took = milliseconds(self.begun.elapsed());
         let line = self
             .heard
@@ -232,8 +236,10 @@ impl Child {
         }
         let Ok(mut outcome) = serde_json::from_slice::<Outcome>(line) else {
             return Ok(died(match status {
-                WaitStatus::Signaled(_, signal, _) => format!("its evaluator died of {signal}"),
-                _ => "its evaluator ended without an answer".into(),
+                WaitStatus::Signaled(_, signal, _) => {
+                    format!("the evaluator was killed by {signal}")
+                }
+                _ => "the evaluator exited without a result".into(),
             }));
         };
         let counted = self.heard.get(line.len()..).unwrap_or_default();
@@ -241,7 +247,7 @@ impl Child {
         if serde_json::from_str::<Value>(counted.trim()).is_ok() {
             let counted = Counters::from_statistics(counted.trim());
             outcome.counters = counted.since(before);
-            // The kernel counts a process's time from its fork on, and so without what came before.
+            // The kernel counts CPU time from the fork, so nothing needs to be subtracted.
             outcome.counters.cpu = counted.cpu;
             outcome.counters.peak_bytes = outcome.bytes;
         }

@@ -1,9 +1,16 @@
-//! Evaluating many things of one flake: a template process evaluates a host once and forks children, each of which
-//! evaluates one extension of it and ends.
+//! Evaluates many configurations of one flake. A template process evaluates a host once and forks
+//! children, and each child evaluates one extension of the host.
 //!
-//! `work.rs` what is to be done; `template.rs` the template's role; `forking.rs` its children; `child.rs` what a child does; `alone.rs` an evaluator that
-//! is no fork; `pool.rs` the client's side: which of them gets which job, and what comes of it; `rows.rs` what is told of each; `baseline.rs` comparing with an earlier run.
-//! Nothing is drawn here.
+//! - `work.rs`: what to check, and the limits
+//! - `template.rs`: the template process
+//! - `forking.rs`: the children of a template
+//! - `child.rs`: what a child does
+//! - `alone.rs`: an evaluator that is not a fork
+//! - `pool.rs`: the client, which assigns jobs to processes and collects the outcomes
+//! - `rows.rs`: the report about each combination
+//! - `baseline.rs`: comparison with an earlier run
+//!
+//! Nothing here writes to the terminal.
 
 mod alone;
 mod baseline;
@@ -28,96 +35,102 @@ pub use rows::{Regression, Row, Status, Summary};
 pub use template::run as template_role;
 pub use work::{Combinations, Limits, Shard, Work};
 
-/// What a template is asked.
+/// A request to a template.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case")]
 pub enum Ask {
-    /// To open a flake.
+    /// Open a flake.
     Open {
         settings: Settings,
         flake: FlakeSource,
     },
-    /// To evaluate a host of it. Once.
+    /// Evaluate a host of the flake. Allowed once.
     Base {
         host: String,
         share: bool,
-        /// Bytes of memory that a child which evaluates it may have of its own.
+        /// Maximum bytes of unshared memory for a child that evaluates the host.
         bytes: Option<u64>,
     },
-    /// To have a child evaluate the host with modules.
+    /// Let a child evaluate the host with modules.
     Evaluate(Job),
 }
 
-/// One thing to evaluate.
+/// One combination to evaluate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     id: usize,
     modules: Vec<ModuleRequest>,
-    /// Seconds that it may take.
+    /// Time limit in seconds.
     seconds: Option<f64>,
-    /// Bytes of memory that it may have of its own.
+    /// Maximum bytes of unshared memory.
     bytes: Option<u64>,
 }
 
-/// What a template says.
+/// A message from a template.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum Say {
-    /// The flake is open, and has these hosts.
-    Opened { hosts: Vec<String> },
-    /// The host is evaluated.
+    /// The flake is open and has these hosts.
+    Opened {
+        hosts: Vec<String>,
+    },
     Ready {
         registry: Vec<Registered>,
         outcome: Box<Outcome>,
     },
-    /// What was asked for cannot be done.
-    Failed { ended: Box<Ended> },
-    /// A child has ended.
-    Done { id: usize, outcome: Box<Outcome> },
+    /// The template cannot do what was asked.
+    Failed {
+        ended: Box<Ended>,
+    },
+    Done {
+        id: usize,
+        outcome: Box<Outcome>,
+    },
 }
 
-/// How an evaluation went.
+/// The outcome of an evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
     ended: Ended,
     milliseconds: f64,
-    /// Bytes of memory of its own.
+    /// Bytes of unshared memory.
     bytes: u64,
-    /// Of this evaluation alone, without what the template had done.
+    /// Counters of this evaluation alone, without those of the template.
     counters: Counters,
     sharing: Sharing,
-    /// The files that were evaluated, where that was asked for.
+    /// The evaluated files, if they were requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     files: Vec<String>,
 }
 
-/// Whether packages were the host's own.
+/// Whether the evaluation used the host's own packages, and why not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sharing {
     shared: bool,
     why: Option<String>,
 }
 
-/// How it ended.
+/// How an evaluation ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "kebab-case")]
 pub enum Ended {
-    /// With a result.
+    /// It gave a result.
     Evaluated { evaluated: Box<Evaluated> },
-    /// With an error.
+    /// It failed with an error.
     Failed {
         failed: Failed,
-        /// Where, in whosever files, the nearest first.
+        /// Positions in any file, the closest first.
         places: Vec<Position>,
-        /// Whether it is known only after an evaluation that may write and build.
+        /// Whether only an evaluator that may write and build can tell whether this is a real
+        /// failure.
         again: bool,
-        /// Whether evaluation wanted to build.
+        /// Whether evaluation needed a build.
         builds: bool,
     },
-    /// It took too long.
+    /// It exceeded the time limit.
     TimedOut,
-    /// It had too much memory.
+    /// It exceeded the memory limit.
     TooLarge,
     /// Its process died.
     Died { why: String },

@@ -1,8 +1,9 @@
-//! The client's side: which template or evaluator gets which job, and what comes of it.
+//! The client side of a check: assigns jobs to templates and evaluators, and collects the outcomes.
 //!
-//! A slot is one process that evaluates: a template while it evaluates its host, a forked child, or an evaluator of its own
-//! for what no fork can do. No more slots are in use at once than there are workers. Here is the loop; `pool/starting.rs` starts what
-//! evaluates, and `pool/hearing.rs` says what follows from what that says.
+//! A slot is one evaluating process: a template while it evaluates its host, a forked child, or a
+//! separate evaluator for work that a fork cannot do. The number of used slots never exceeds the
+//! number of workers. This file has the main loop. `pool/starting.rs` starts processes, and
+//! `pool/hearing.rs` handles their messages.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::net::UnixStream;
@@ -21,27 +22,27 @@ use crate::timings::milliseconds;
 mod hearing;
 mod starting;
 
-/// What is told while it goes on.
+/// An event during a check.
 pub enum Told {
-    /// Something is checked.
+    /// A combination was checked.
     Row(Box<Row>),
-    /// It is so far.
+    /// There is new progress.
     Standing(Standing),
 }
 
-/// How far it is.
+/// The progress of a check.
 pub struct Standing {
-    /// How much was checked.
+    /// Number of checked combinations.
     pub done: usize,
-    /// How much there is to check, as far as is known.
+    /// Number of combinations that are known so far.
     pub known: usize,
-    /// How much of it is being evaluated.
+    /// Number of running evaluations.
     pub under_way: usize,
-    /// The host that it is about.
+    /// The current host.
     pub host: String,
 }
 
-/// Everything under way.
+/// The state of a check.
 pub struct Pool<'a> {
     work: &'a Work,
     interrupts: &'a Interrupts,
@@ -54,32 +55,32 @@ pub struct Pool<'a> {
     skipped: usize,
 }
 
-/// What a host or a job has to say.
+/// A message about a host or a job.
 enum Said {
     Template(Say),
-    /// The host's template of this number has ended, and how.
+    /// A template of the host has ended. The number tells which one.
     Gone(usize, Ended),
-    /// An evaluator of its own has found the modules there are, and evaluated the host.
+    /// A separate evaluator has listed the modules and evaluated the host.
     Host(Result<Vec<Registered>, Failed>, Box<Outcome>),
-    /// An evaluator of its own has done a job.
+    /// A separate evaluator has finished a job.
     Again(usize, Box<Outcome>),
 }
 
-/// What shards divide among them.
+/// How the work is divided into shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Divided {
-    /// Whole hosts, of which those of other shards are not looked at.
+    /// By host. A shard ignores the hosts of other shards.
     Hosts,
-    /// What is checked of each host.
+    /// By combination. Each host is divided.
     Sets,
 }
 
 struct Task {
     host: usize,
     modules: Vec<String>,
-    /// Whether another shard says what comes of it.
+    /// Whether another shard reports this task.
     silent: bool,
-    /// Whether evaluation wanted to build.
+    /// Whether evaluation needed a build.
     builds: bool,
     done: bool,
 }
@@ -97,20 +98,20 @@ struct Host {
     name: Option<String>,
     stage: Stage,
     template: Option<Template>,
-    /// How many templates it has had.
+    /// Number of templates that were started for this host.
     templates: usize,
-    /// Whether it gets another one once an evaluator of its own has fetched what the first could not.
+    /// Whether to start another template after a separate evaluator has fetched the missing inputs.
     fetched_first: bool,
     base: Option<Evaluated>,
-    /// The files that modules lie in, from the top of the flake's tree.
+    /// Files in which modules are declared, relative to the top of the flake.
     files: BTreeMap<String, String>,
     queue: VecDeque<usize>,
     running: usize,
-    /// All modules that are to be checked, by which sets are numbered, whoever checks them.
+    /// All modules to check, in all shards. Their order numbers the combinations.
     all: Vec<String>,
-    /// Of them, those that no evaluation of theirs alone has failed so far.
+    /// Those modules that have not failed alone so far.
     good: Vec<String>,
-    /// Of them, those that another shard evaluates alone.
+    /// Those modules that another shard checks alone.
     elsewhere: Vec<String>,
 }
 
@@ -120,7 +121,7 @@ struct Template {
 }
 
 impl<'a> Pool<'a> {
-    /// Checks everything; says each row as it comes, and how far it is.
+    /// Checks everything. Reports rows and progress through `tell`.
     pub fn run(
         work: &'a Work,
         interrupts: &'a Interrupts,
@@ -161,7 +162,8 @@ impl<'a> Pool<'a> {
         })
     }
 
-    /// How far it is: of each host itself and what is known of its modules so far.
+    /// Computes the progress. Each host counts as one combination, as do the known combinations of
+    /// its modules.
     fn standing(&self, done: usize) -> Standing {
         let now = self.hosts.iter().find(|host| host.stage != Stage::Done);
         Standing {
@@ -172,7 +174,8 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Gives every free slot something to do: what is ready first, so that a host ends before the next one begins.
+    /// Gives a job to every free slot. Queued jobs come before new hosts, so that one host is
+    /// finished before the next begins.
     fn fill(&mut self) -> Result<()> {
         while self.busy < self.work.limits.workers {
             if let Some(host) = self.hosts.iter().position(|host| !host.queue.is_empty()) {
@@ -230,7 +233,8 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Goes on to what is checked together where all that is alone is done, and lets a template go that is not needed.
+    /// Moves each host on to combinations if all its modules are done, and drops templates that are
+    /// no longer needed.
     fn advance(&mut self) {
         for index in 0..self.hosts.len() {
             let host = &self.hosts[index];
@@ -248,8 +252,9 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// Queues what evaluates alone, together and by twos. Which modules those are matters to each pair, and all together only
-    /// where that fails: so what other shards evaluate alone is evaluated here too before pairs are, and else not yet.
+    /// Queues all modules together, and the pairs. Pairs depend on which modules evaluate alone, so
+    /// modules of other shards must be evaluated here before pairs are. All together need this only
+    /// if they fail, so it is delayed until then.
     fn together(&mut self, index: usize) {
         let pairs = self.pairs(index);
         if !pairs.is_empty() && self.learn(index) {
@@ -276,7 +281,7 @@ impl<'a> Pool<'a> {
 
     fn drop_template(&mut self, index: usize) {
         if let Some(template) = self.hosts[index].template.take() {
-            // It may have ended by itself.
+            // The template may have ended by itself.
             let _ = template.requests.shutdown(std::net::Shutdown::Both);
         }
     }

@@ -1,4 +1,4 @@
-//! What is told of each thing that was checked.
+//! The report about each checked combination.
 
 use std::collections::BTreeSet;
 
@@ -10,28 +10,27 @@ use crate::evaluation::{Evaluated, Facts};
 use crate::libnix::Position;
 use crate::timings::Counters;
 
-/// How a check went.
+/// The status of a checked combination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// It evaluates.
     Ok,
-    /// It does not.
+    /// It does not evaluate.
     Failed,
-    /// Each of its modules does, and together they do not.
+    /// Each of its modules evaluates alone, but together they do not.
     Conflict,
-    /// It took longer than it may.
+    /// It exceeded the time limit.
     TimedOut,
-    /// It had more memory than it may.
+    /// It exceeded the memory limit.
     TooLarge,
     /// Its evaluator died.
     Died,
-    /// It evaluates, and cannot be built.
+    /// It evaluates, but it cannot be built.
     NotBuilt,
 }
 
 impl Status {
-    /// In a word.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -45,80 +44,77 @@ impl Status {
     }
 }
 
-/// Something that became more than it was.
+/// A counter that grew.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Regression {
-    /// The counter.
+    /// Name of the counter.
     pub counter: String,
-    /// What it was.
     pub before: u64,
-    /// What it is.
     pub now: u64,
 }
 
-/// One thing that was checked (`docs/json.md`).
+/// The report about one combination (`docs/json.md`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
     /// Always 1.
     pub schema: u64,
-    /// The host.
     pub host: String,
-    /// What it was extended with; nothing for the host alone.
+    /// The modules of the combination; empty for the host alone.
     pub modules: Vec<String>,
-    /// How it went.
     pub status: Status,
-    /// The toplevel's derivation.
+    /// Derivation of the toplevel.
     pub drv: Option<String>,
-    /// Whether that is the host's own.
+    /// Whether this is the same derivation as that of the host alone.
     pub same_as_host: bool,
-    /// What a switch cannot change, and is another one: `kernel`, `initrd`, `kernel modules`, `kernel parameters`.
+    /// Parts that differ and that a switch cannot change: `kernel`, `initrd`, `kernel modules`,
+    /// `kernel parameters`.
     pub needs_reboot: Vec<String>,
     /// Warnings that the host alone does not give.
     pub warnings: Vec<String>,
-    /// Whether evaluation builds.
+    /// Whether evaluation needs a build.
     pub import_from_derivation: bool,
     /// Whether it was evaluated in a fork of the evaluated host.
     pub forked: bool,
     /// Whether it used the host's own packages.
     pub shared_packages: bool,
-    /// Why not, where it was asked for.
+    /// Why packages were not shared, if sharing was requested.
     pub why_not_shared: Option<String>,
-    /// How long it took.
+    /// Duration of the evaluation.
     pub milliseconds: f64,
-    /// Memory of its own, bytes.
+    /// Bytes of unshared memory.
     pub bytes: u64,
-    /// What was counted.
     pub counters: Counters,
-    /// What is wrong.
     pub error: Option<Failed>,
-    /// Where, in a file of the flake.
+    /// Position of the error in a file of the flake.
     pub position: Option<Position>,
-    /// Files of the flake that the error names.
+    /// Files of the flake that the error mentions.
     pub files: Vec<String>,
-    /// The same, with lines and columns as far as it says them.
+    /// Positions of these files in the error. Line and column are 0 if the error does not contain
+    /// them.
     #[serde(skip)]
     pub named: Vec<Position>,
-    /// The file of the one module that was added, from the top of the flake's tree; none where it has none, or there are several.
+    /// The file of the module, relative to the top of the flake. Only set if there is exactly one
+    /// module and it has a file.
     #[serde(skip)]
     pub declared: Option<String>,
-    /// Against the baseline: whether the derivation is another one.
+    /// Whether the derivation differs from that of the baseline.
     pub changed: Option<bool>,
-    /// Against the baseline: counters that are more than they may be.
+    /// Counters that grew by more than the tolerance since the baseline.
     pub regressions: Vec<Regression>,
-    /// What fails nothing.
+    /// Remarks that do not fail the run.
     #[serde(skip)]
     pub notes: Vec<String>,
 }
 
 impl Row {
-    /// Whether the run fails by it.
+    /// Returns whether this row fails the run.
     pub fn is_bad(&self) -> bool {
         self.status != Status::Ok || !self.regressions.is_empty()
     }
 
-    /// What is checked, in words.
+    /// Describes the combination.
     pub fn subject(&self) -> String {
         match self.modules.is_empty() {
             true => format!("{} alone", self.host),
@@ -126,7 +122,8 @@ impl Row {
         }
     }
 
-    /// Of an outcome. `base` is what the host alone gives, `source` the store path of the flake's tree.
+    /// Makes a row. `base` is the result of the host alone, and `source` is the store path of the
+    /// flake's tree.
     pub(super) fn new(
         host: &str,
         modules: &[String],
@@ -160,7 +157,7 @@ impl Row {
             notes: Vec::new(),
         };
         let why = |text: &str| {
-            Some(Failure::Evaluation.error(format!("check {}: {text}", row.subject())))
+            Some(Failure::Evaluation.error(format!("cannot check {}: {text}", row.subject())))
         };
         match outcome.ended {
             Ended::Evaluated { evaluated } => row.evaluated(*evaluated, base),
@@ -182,11 +179,11 @@ impl Row {
                 row.error = Some(failed);
             }
             Ended::TimedOut => {
-                row.error = why("it took longer than --timeout allows");
+                row.error = why("evaluation took longer than --timeout allows");
                 row.status = Status::TimedOut;
             }
             Ended::TooLarge => {
-                row.error = why("it had more memory than --max-memory allows");
+                row.error = why("evaluation used more memory than --max-memory allows");
                 row.status = Status::TooLarge;
             }
             Ended::Died { why: text } => {
@@ -210,7 +207,7 @@ impl Row {
     }
 }
 
-/// What only a reboot changes.
+/// Returns which parts differ that only a reboot can change.
 fn different(facts: &Facts, base: &Facts) -> Vec<String> {
     let all = [
         ("kernel", facts.kernel != base.kernel),
@@ -227,20 +224,22 @@ fn different(facts: &Facts, base: &Facts) -> Vec<String> {
         .collect()
 }
 
-/// A position in the flake's own tree, as a path from its top.
+/// Converts a position in the flake's tree to a path relative to its top.
 fn within(mut position: Position, source: &str) -> Option<Position> {
     let rest = position.file.strip_prefix(source)?.strip_prefix('/')?;
     position.file = rest.to_string();
     Some(position)
 }
 
-/// Whether the error shows definitions of the flake's own: the place is then only that of whoever found out that they are wrong.
+/// Returns whether the error quotes definitions from the flake. If so, its position is only the
+/// place that detected the problem.
 fn quotes_definitions(failed: &Failed, source: &str) -> bool {
     let start = format!("- In `{source}/");
     failed.details.iter().any(|line| line.contains(&start))
 }
 
-/// Places in the flake's own tree that an error names, each once; line and column are 0 where it does not say them.
+/// Finds the positions in the flake's tree that an error mentions, without duplicates. Line and
+/// column are 0 if they are missing.
 fn named(failed: &Failed, source: &str) -> Vec<Position> {
     let start = format!("{source}/");
     let lines = std::iter::once(&failed.message).chain(&failed.details);
@@ -256,7 +255,8 @@ fn named(failed: &Failed, source: &str) -> Vec<Position> {
         .collect()
 }
 
-/// The name that a text begins with, and the `:LINE:COL` behind it. `quote` is what stands before it.
+/// Parses the file name at the start of a text, and the `:LINE:COL` after it. `quote` is the
+/// character before it.
 fn place(quote: Option<char>, text: &str) -> (String, u32, u32) {
     let end = match quote {
         Some('`' | '\'') => text.find('\''),
@@ -273,19 +273,19 @@ fn place(quote: Option<char>, text: &str) -> (String, u32, u32) {
     (file.to_string(), number(), number())
 }
 
-/// The run as a whole.
+/// A summary of the run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Hosts that were looked at.
+    /// Number of hosts.
     pub hosts: usize,
-    /// Things that were checked.
+    /// Number of checked combinations.
     pub checked: usize,
-    /// Of them what fails.
+    /// Number of failed combinations.
     pub failed: usize,
-    /// Modules that say that checks pass them over.
+    /// Number of modules that opt out of checks.
     pub skipped: usize,
-    /// How long it all took.
+    /// Duration of the whole run.
     pub milliseconds: f64,
 }
 
@@ -303,7 +303,7 @@ mod tests {
         }
     }
 
-    /// What is told of a failure.
+    /// A row for a failure.
     fn row(failed: Failed) -> Row {
         let ended = Ended::Failed {
             places: failed.places.clone(),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_the_flake_are_found_in_an_error_and_no_others() {
+    fn error_names_only_files_of_the_flake() {
         let failed = Failure::Evaluation
             .error("x")
             .detail(
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_is_the_nearest_one_in_the_flake() {
+    fn position_is_the_closest_one_in_the_flake() {
         let mut failed = Failure::Evaluation.error("x");
         failed.places = vec![
             position("/nix/store/b-source/lib/modules.nix", 1, 1),
@@ -347,7 +347,7 @@ mod tests {
         ];
         let here = row(failed.clone()).position;
         assert_eq!(here, Some(position("hosts/box.nix", 3, 4)));
-        // What it names itself is nearer, where that is the flake's.
+        // A file that the error itself mentions is closer, if it belongs to the flake.
         let elsewhere = failed.clone().detail("- In `/nix/store/b-source/b.nix': 2");
         assert_eq!(row(elsewhere).position, here);
         let defined = failed.detail("- In `/nix/store/a-source/a.nix': 2");

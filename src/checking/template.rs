@@ -1,12 +1,14 @@
-//! The template's role: evaluates a host, and forks a child for each job.
+//! The template process: evaluates a host and forks a child for each job.
 //!
-//! It has one thread, since a fork copies no more than that: no logger thread, no signal thread, none of the collector's
-//! helpers (`GC_MARKERS=1`); libnix's own (fetching, building) are only there when it fetches or builds. Whether it is so is
-//! counted at each fork, and where it is not, the job is given back: an evaluator of its own fetches what is missing, and then a
+//! The template has one thread, because a fork copies only one. It has no logger thread, no signal
+//! thread and no helper threads of the garbage collector (`GC_MARKERS=1`). libnix starts its own
+//! threads only to fetch or build. `nix-ffi` counts the threads at each fork. If there is more than
+//! one, the template returns the job, a separate evaluator fetches what is missing, and then a
 //! second template finds it in the store.
 //!
-//! Where children can use the host's packages, it evaluates the host itself. Where they cannot, next to nothing of that would be
-//! of use to them: then a child evaluates the host, and the template only reads the files that this took.
+//! If children can use the host's packages, the template evaluates the host itself. If they cannot,
+//! they could reuse almost nothing of it. Then a child evaluates the host, and the template only
+//! parses the files that the child read.
 
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
@@ -32,21 +34,21 @@ use crate::registry::Registered;
 use crate::timings::{Counters, milliseconds};
 use crate::worker::{Greeting, send};
 
-/// The verbosity at which libnix says which files it evaluates.
+/// The verbosity at which libnix reports which files it evaluates.
 const TALKATIVE: u8 = 4;
 
-/// Reads a file as evaluation will: what it has parsed stays.
+/// Imports a file without using its value, so that its parsed form stays in memory.
 const IMPORT: Expression = Expression {
     name: "import.nix",
     text: "_: _: file: builtins.seq (import file) null",
 };
 
-/// Runs the role on stdin, which is a socket to the client.
+/// Runs the template. Its stdin is a socket to the client.
 pub fn run() -> Result<()> {
     let socket = std::io::stdin()
         .as_fd()
         .try_clone_to_owned()
-        .context("take over stdin")?;
+        .context("cannot use stdin")?;
     let mut client = Client {
         socket: UnixStream::from(socket),
         heard: Vec::new(),
@@ -55,10 +57,11 @@ pub fn run() -> Result<()> {
     let Some(Ask::Open { settings, flake }) = client.wait()? else {
         return Ok(());
     };
-    // The first thread's stack grows up to its limit, whatever that was when the process began.
-    let (_, most) = getrlimit(Resource::RLIMIT_STACK).context("ask for the limit of the stack")?;
+    // The stack of the first thread can grow up to the current limit, whatever the limit was at the
+    // start.
+    let (_, most) = getrlimit(Resource::RLIMIT_STACK).context("cannot read the stack limit")?;
     setrlimit(Resource::RLIMIT_STACK, evaluation_stack().min(most), most)
-        .context("raise the limit of the stack")?;
+        .context("cannot raise the stack limit")?;
     compute_only();
     match serve(&mut client, &settings, &flake) {
         Ok(()) => Ok(()),
@@ -84,7 +87,7 @@ fn request(
 }
 
 fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Result<()> {
-    // What libnix reports is said again by whatever fails of it, and nobody waits for the rest.
+    // Failing operations return their errors, so other messages of libnix are not needed.
     let files = Files::default();
     let settings = &Settings {
         verbosity: TALKATIVE,
@@ -154,7 +157,7 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
     Forking::new(counters).work(client, fork)
 }
 
-/// The modules that the host has, and whether children may use its packages.
+/// Returns the modules of the host, and whether children may use its packages.
 fn registry(ground: &Ground<'_>, asking: &Request) -> Result<(Vec<Registered>, bool)> {
     let asking = Request {
         target: Target::Registry,
@@ -168,7 +171,7 @@ fn registry(ground: &Ground<'_>, asking: &Request) -> Result<(Vec<Registered>, b
     Ok((evaluated.registry, value.get("mayShare")?))
 }
 
-/// Evaluates the host in this process, where all that comes of it is of use to children.
+/// Evaluates the host in this process, so that children can reuse the result.
 fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<Outcome> {
     let value = ground
         .evaluator
@@ -183,7 +186,8 @@ fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<Outcome> {
     })
 }
 
-/// Has a child evaluate the host, and reads the files that it read: their syntax is all that is of use to others.
+/// Lets a child evaluate the host, then parses the files that it read. Only their syntax is useful
+/// to other children.
 fn host_apart(
     ground: &Ground<'_>,
     asking: &Request,
@@ -194,10 +198,10 @@ fn host_apart(
     let forked = fork_child(&[], |pipe| {
         evaluate_host(ground, asking, pipe, || files.take());
     })
-    .context("fork an evaluator")?;
+    .context("cannot fork an evaluator")?;
     let mut outcome = Child::alone(forked, bytes).wait(&before)?;
     for file in std::mem::take(&mut outcome.files) {
-        // A file that cannot be read like this is read by whoever needs it.
+        // If this fails, the child that needs the file reads it.
         let _ = import(ground.evaluator, &file);
     }
     Ok(outcome)
@@ -208,12 +212,12 @@ fn import(evaluator: &Evaluator, file: &str) -> Result<()> {
     Ok(value.force()?)
 }
 
-/// The files that libnix evaluates.
+/// The files that libnix has evaluated.
 #[derive(Clone, Default)]
 struct Files(Arc<Mutex<Vec<String>>>);
 
 impl Files {
-    /// What libnix is to tell everything.
+    /// Returns a listener for libnix that records evaluated files.
     fn listen(&self) -> impl Fn(Event) + Send + Sync + 'static {
         let files = self.clone();
         move |event| {
@@ -223,7 +227,7 @@ impl Files {
         }
     }
 
-    /// Those since it was asked before.
+    /// Returns the files since the last call.
     fn take(&self) -> Vec<String> {
         self.0
             .lock()
@@ -232,24 +236,25 @@ impl Files {
     }
 }
 
-/// What was counted so far: by a child, since libnix prints it to where a variable says, and ours is the client's.
+/// Returns the counters so far. A child prints them, because libnix prints only to the file that an
+/// environment variable names, and the output of the template goes to the client.
 fn counted(ground: &Ground<'_>) -> Result<Counters> {
     let mut child = fork_child(&[], |pipe| {
         if crate::libnix::print_to(&pipe).is_ok() {
             let _ = ground.evaluator.print_counters();
         }
     })
-    .context("fork an evaluator")?;
+    .context("cannot fork an evaluator")?;
     let mut text = String::new();
     child
         .output
         .read_to_string(&mut text)
-        .context("read the counters")?;
-    waitpid(child.pid, None).context("wait for a child")?;
+        .context("cannot read the counters")?;
+    waitpid(child.pid, None).context("cannot wait for a child")?;
     Ok(Counters::from_statistics(&text))
 }
 
-/// The other end, read without waiting longer than for a line.
+/// The connection to the client. Reading never waits for more than one line.
 pub(super) struct Client {
     pub(super) socket: UnixStream,
     heard: Vec<u8>,
@@ -260,7 +265,7 @@ impl Client {
         send(&mut self.socket, what)
     }
 
-    /// The next thing that is asked; none when the client is gone.
+    /// Waits for the next request. Returns `None` if the client has disconnected.
     fn wait(&mut self) -> Result<Option<Ask>> {
         loop {
             if let Some(ask) = self.next()? {
@@ -272,18 +277,18 @@ impl Client {
         }
     }
 
-    /// Reads what is there; false at the end.
+    /// Reads the available input. Returns false at the end.
     pub(super) fn hear(&mut self) -> Result<bool> {
         let mut bytes = [0; 1 << 16];
         let count = self
             .socket
             .read(&mut bytes)
-            .context("listen to the client")?;
+            .context("cannot read from the client")?;
         self.heard.extend_from_slice(&bytes[..count]);
         Ok(count > 0)
     }
 
-    /// What has been asked and is whole.
+    /// Returns the next complete request that was read.
     pub(super) fn next(&mut self) -> Result<Option<Ask>> {
         let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') else {
             return Ok(None);
@@ -291,6 +296,6 @@ impl Client {
         let line: Vec<u8> = self.heard.drain(..=end).collect();
         serde_json::from_slice(&line)
             .map(Some)
-            .context("read what is asked")
+            .context("cannot parse the request")
     }
 }

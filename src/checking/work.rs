@@ -1,60 +1,56 @@
-//! What is to be checked, and within which limits.
+//! The combinations to check, and the limits.
 
 use crate::evaluation::{FlakeSource, Memory};
 use crate::libnix::Settings;
 
-/// Which sets of modules are checked beside each alone.
+/// The combinations of modules to check, in addition to each module alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Combinations {
-    /// All together.
+    /// All modules together.
     Together,
-    /// All together, and each two.
+    /// All modules together, and each pair.
     Pairs,
 }
 
-/// A part of the work, for many machines.
+/// One part of the work, if it is divided among several machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// From 0.
+    /// Counted from 0.
     pub index: usize,
-    /// How many there are.
+    /// Number of shards.
     pub count: usize,
 }
 
-/// What one evaluation may have, and how many there are at once.
+/// Limits for one evaluation, and the number of parallel ones.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Processes that evaluate at once.
+    /// Maximum number of parallel evaluations.
     pub workers: usize,
-    /// Seconds for one.
+    /// Time limit for one evaluation.
     pub seconds: Option<f64>,
-    /// Bytes of memory of its own for one.
+    /// Maximum bytes of unshared memory for one evaluation.
     pub bytes: Option<u64>,
-    /// For the evaluation of a host itself.
+    /// Maximum bytes of unshared memory for the evaluation of the host itself.
     pub host_bytes: Option<u64>,
 }
 
-/// What is to be checked.
+/// A description of what to check.
 #[derive(Clone, Debug)]
 pub struct Work {
-    /// How libnix is opened.
+    /// Settings for libnix.
     pub settings: Settings,
-    /// The flake.
     pub flake: FlakeSource,
-    /// Store path of its tree.
+    /// Store path of the flake's tree.
     pub source: String,
-    /// The host; none for all of them.
+    /// The host; `None` for all hosts.
     pub host: Option<String>,
-    /// The modules; none for all of them.
+    /// The modules; empty for all modules.
     pub names: Vec<String>,
-    /// Which sets of them.
     pub combinations: Combinations,
-    /// Which part.
     pub shard: Option<Shard>,
-    /// What one may have.
     pub limits: Limits,
-    /// Whether packages are shared where that is proved to be right.
+    /// Whether to share packages if that is proved to be correct.
     pub share: bool,
-    /// The collector's heap.
+    /// Initial heap of the garbage collector.
     pub memory: Memory,
 }

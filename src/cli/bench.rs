@@ -1,4 +1,4 @@
-//! The command line of `bench`, as it is typed. No logic.
+//! The command line of `bench`. No logic.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,40 +9,40 @@ use super::complete::{flakes, modules};
 use crate::benchmarks::Preset;
 use crate::duration::parse_positive;
 
-/// What to measure.
+/// The subcommand of `bench`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Bench {
-    /// Evaluation: of the host by itself, with modules, and with each of them
+    /// Measure the evaluation of the host alone and with modules
     Eval(BenchNames),
-    /// Turning modules on and off on this machine, each phase; needs rights, and brings everything back
+    /// Measure each phase of a toggle, then restore the system (needs root)
     Toggle(BenchToggle),
-    /// Single options, units, or any attribute of the flake
+    /// Measure single options, units or any attribute of the flake
     Options(BenchOptions),
-    /// An append-only record of overrides, by its length
+    /// Measure an append-only record of overrides of growing length
     Overrides(BenchOverrides),
-    /// Two flake references or revisions against each other
+    /// Compare two flake references or commits
     Compare(BenchCompare),
-    /// Two result files against each other
+    /// Compare two result files
     Diff(BenchDiff),
 }
 
-/// How to measure, and where to put the result.
+/// How to measure, and where to write the result.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct Measuring {
-    /// Measure so many times
+    /// Measure this many times
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub runs: u64,
 
-    /// Measure as often as fits into this time, such as 90s or 5m; warm-up and all
+    /// Measure for at most this time, including warm-up, such as 90s or 5m
     #[arg(long, value_name = "DURATION", value_parser = parse_positive, conflicts_with = "runs")]
     pub budget: Option<Duration>,
 
-    /// Rounds before those that count
+    /// Discard this many rounds before the measured ones
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub warmup: u64,
 
-    /// Write the whole result to this file (docs/bench.schema.json)
+    /// Write the complete result to this file (docs/bench.schema.json)
     #[arg(long, value_name = "FILE")]
     pub export_json: Option<PathBuf>,
 
@@ -50,7 +50,7 @@ pub struct Measuring {
     #[arg(long, value_name = "FILE")]
     pub export_markdown: Option<PathBuf>,
 
-    /// Write a line for each sample to this file
+    /// Write one line for each sample to this file
     #[arg(long, value_name = "FILE")]
     pub export_csv: Option<PathBuf>,
 
@@ -58,38 +58,38 @@ pub struct Measuring {
     #[arg(long, value_name = "FILE")]
     pub export_svg: Option<PathBuf>,
 
-    /// Show no plot
+    /// Do not show a plot
     #[arg(long)]
     pub no_plot: bool,
 }
 
-/// What `bench eval` takes.
+/// Arguments of `bench eval`.
 #[derive(Clone, Debug, Args)]
 pub struct BenchNames {
-    /// Modules by name; those that are wanted, if none is given
+    /// Names of modules [default: the requested modules]
     #[arg(value_name = "NAME", add = modules())]
     pub names: Vec<String>,
     #[command(flatten)]
     pub measuring: Measuring,
 }
 
-/// What `bench toggle` takes.
+/// Arguments of `bench toggle`.
 #[derive(Clone, Debug, Args)]
 pub struct BenchToggle {
-    /// Modules by name: all on or all off
+    /// Names of modules, all enabled or all disabled
     #[arg(required = true, value_name = "NAME", add = modules())]
     pub names: Vec<String>,
-    /// Take evaluations from the cache, as a toggle of every day does
+    /// Use cached evaluations, as a normal toggle does
     #[arg(long)]
     pub cached: bool,
     #[command(flatten)]
     pub measuring: Measuring,
 }
 
-/// What `bench options` takes.
+/// Arguments of `bench options`.
 #[derive(Clone, Debug, Args)]
 pub struct BenchOptions {
-    /// Options or units by their path, such as 'systemd.units."sshd.service".text'
+    /// Paths of options or units: 'systemd.units."sshd.service".text'
     #[arg(value_name = "PATH", required_unless_present = "preset")]
     pub paths: Vec<String>,
 
@@ -97,7 +97,7 @@ pub struct BenchOptions {
     #[arg(long, value_enum, value_name = "TABLE", value_delimiter = ',')]
     pub preset: Vec<Preset>,
 
-    /// Take the paths below this attribute of the flake in place of the host
+    /// Look up paths in this attribute of the flake instead of the host
     #[arg(long, value_name = "ATTRIBUTE")]
     pub of: Option<String>,
 
@@ -105,11 +105,11 @@ pub struct BenchOptions {
     #[arg(long, value_name = "NAME", value_delimiter = ',', add = modules())]
     pub with: Vec<String>,
 
-    /// Measure each path also without this attribute below it
+    /// Also measure each path without this attribute
     #[arg(long, value_name = "PATH")]
     pub without: Vec<String>,
 
-    /// Force each value only so far that one can say what it is; otherwise deeply, as JSON
+    /// Force values only to weak head normal form, not deeply as JSON
     #[arg(long)]
     pub shallow: bool,
 
@@ -117,22 +117,22 @@ pub struct BenchOptions {
     pub measuring: Measuring,
 }
 
-/// What `bench overrides` takes.
+/// Arguments of `bench overrides`.
 #[derive(Clone, Debug, Args)]
 pub struct BenchOverrides {
-    /// The option that is overridden
+    /// Path of the option to override
     #[arg(value_name = "PATH", default_value = "networking.hostName")]
     pub path: String,
 
-    /// What each definition sets it to, in JSON
+    /// Value of each definition, in JSON
     #[arg(long, value_name = "JSON", default_value = "\"overridden\"")]
     pub value: String,
 
-    /// How many definitions there are
+    /// Numbers of definitions to measure
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [0, 100, 1_000, 10_000, 100_000, 1_000_000])]
     pub counts: Vec<u64>,
 
-    /// Measure this option in place of the one that is overridden
+    /// Measure this option instead of the overridden one
     #[arg(long, value_name = "PATH")]
     pub force: Option<String>,
 
@@ -144,18 +144,18 @@ pub struct BenchOverrides {
     pub measuring: Measuring,
 }
 
-/// What `bench compare` takes.
+/// Arguments of `bench compare`.
 #[derive(Clone, Debug, Args)]
 pub struct BenchCompare {
-    /// A flake reference, or a revision of the flake
+    /// Flake reference, or commit hash of the default flake
     #[arg(value_name = "A", add = flakes())]
     pub first: String,
 
-    /// Another one
+    /// Flake reference or commit hash to compare with the first
     #[arg(value_name = "B", add = flakes())]
     pub second: String,
 
-    /// Measure this option in place of the whole system
+    /// Measure this option instead of the whole system
     #[arg(long, value_name = "PATH")]
     pub path: Option<String>,
 
@@ -167,13 +167,13 @@ pub struct BenchCompare {
     pub measuring: Measuring,
 }
 
-/// What `bench diff` takes.
+/// Arguments of `bench diff`.
 #[derive(Clone, Debug, Args)]
 pub struct BenchDiff {
-    /// A file that --export-json wrote
+    /// Result file that --export-json wrote
     #[arg(value_name = "OLD")]
     pub old: PathBuf,
-    /// Another one, of the same benchmark
+    /// Another result file of the same benchmark
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
 }

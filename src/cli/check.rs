@@ -9,46 +9,46 @@ use super::complete::modules;
 use super::values::{percent, shard, size};
 use crate::duration::parse_positive;
 
-/// What `check` takes.
+/// Arguments of `check`.
 #[derive(Clone, Debug, Args)]
 pub struct Check {
-    /// Modules to check; all of them where none is named
+    /// Names of modules [default: all modules]
     #[arg(value_name = "NAME", add = modules())]
     pub names: Vec<String>,
     /// Check every host of the flake
     #[arg(long, conflicts_with = "host")]
     pub all_hosts: bool,
-    /// Which sets of modules to check, beside each alone
+    /// Check these combinations besides each module alone
     #[arg(long, value_enum, default_value_t, value_name = "SETS")]
     pub combinations: CheckCombinations,
-    /// Processes that evaluate at once; by default as many as processors and memory allow
+    /// Number of parallel evaluators [default: from CPUs and memory]
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
-    /// Memory that one evaluation may have of its own, such as 1500M or 2G
+    /// Limit the unshared memory of an evaluation, such as 1500M or 2G
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_memory: Option<u64>,
-    /// Time that one evaluation may take, such as 30s
+    /// Limit each evaluation to this time, such as 30s
     #[arg(long, value_name = "DURATION", value_parser = parse_positive)]
     pub timeout: Option<Duration>,
-    /// Check the Ith of N parts, for N machines
+    /// Check part I of N, to divide the work among N machines
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub shard: Option<(usize, usize)>,
-    /// Share no packages between the host and what extends it
+    /// Do not share packages between the host and its extensions
     #[arg(long, hide = true)]
     pub unshared: bool,
-    /// Build what evaluates, too
+    /// Also build everything that evaluates
     #[arg(long)]
     pub build: bool,
-    /// Check nothing where nothing that evaluation can see has changed since a revision or branch of the flake's git tree
+    /// Skip the check if the flake is unchanged since this commit or branch
     #[arg(long, value_name = "REV")]
     pub changed_since: Option<String>,
-    /// How to print the results
+    /// Print the results in this format
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: CheckFormat,
-    /// Compare with what `--format jsonl` printed before, and fail where a counter grew
+    /// Compare with earlier jsonl output, and fail if a counter grew
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// By what percentage a counter may grow
+    /// Allow counters to grow by this percentage
     #[arg(
         long,
         value_name = "PERCENT",
@@ -59,31 +59,31 @@ pub struct Check {
     pub tolerance: f64,
 }
 
-/// Sets of modules.
+/// Combinations of modules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CheckCombinations {
-    /// All that evaluate alone, together
+    /// All modules together that evaluate alone
     #[default]
     Together,
-    /// The same, and each two of them
+    /// The same, and each pair of them
     Pairs,
 }
 
-/// How results are printed.
+/// An output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CheckFormat {
-    /// A table that grows
+    /// A table, printed as results arrive
     #[default]
     Table,
-    /// A JSON document a line, while it works
+    /// One JSON document per line, printed as results arrive
     Jsonl,
-    /// JUnit's XML
+    /// JUnit XML
     Junit,
-    /// GitHub's annotations, while it works
+    /// GitHub annotations, printed as results arrive
     Github,
     /// SARIF 2.1.0
     Sarif,
-    /// A summary in Markdown
+    /// A Markdown summary
     Markdown,
     /// One JSON document, as with --json
     #[value(skip)]

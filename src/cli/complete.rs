@@ -1,6 +1,6 @@
-//! Answers a shell that asks how a command line goes on. Reads what was baked and what was recorded, and evaluates nothing.
+//! Answers completion requests of a shell. Reads baked and recorded files, and evaluates nothing.
 //!
-//! A shell is told nothing of what cannot be read: it is no place for errors.
+//! Unreadable files are ignored, because a completion cannot show errors.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -20,22 +20,22 @@ use crate::locations::Locations;
 use crate::record::{State, reachable, read_history, running};
 use crate::registry::description;
 
-/// Where the completions that a shell runs say that it is completions that they want.
+/// Environment variable that a shell sets to request completions.
 pub const COMPLETE: &str = "RUNTIME_MODULE_COMPLETE";
 
-/// Answers a shell that asks how a command line goes on, and ends the process; else does nothing.
+/// Answers a completion request and exits, or does nothing if there is none.
 pub fn complete() {
     clap_complete::CompleteEnv::with_factory(Cli::command)
         .var(COMPLETE)
         .complete();
 }
 
-/// The modules there are.
+/// Completes the names of all modules.
 pub(super) fn modules() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().modules(|_| true))
 }
 
-/// Those that are off.
+/// Completes the names of inactive modules.
 pub(super) fn modules_off() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let known = Known::read();
@@ -44,13 +44,14 @@ pub(super) fn modules_off() -> ArgValueCandidates {
     })
 }
 
-/// Those that are on, or will be once more.
+/// Completes the names of requested modules.
 pub(super) fn modules_on() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let known = Known::read();
         let wanted = known.wanted();
         let mut on = known.modules(|name| wanted.contains(name));
-        // On without the registry of the system that runs: after another flake, say.
+        // Modules that are not in the registry of the running system, for example from another
+        // flake.
         let told: Vec<_> = on.iter().map(|one| one.get_value().to_owned()).collect();
         let others = wanted.iter().map(|name| neutral(name));
         let others = others.filter(|name| told.iter().all(|one| one != OsStr::new(name)));
@@ -59,45 +60,45 @@ pub(super) fn modules_on() -> ArgValueCandidates {
     })
 }
 
-/// Hosts that are known without evaluating anything.
+/// Completes hosts that are known without an evaluation.
 pub(super) fn hosts() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().hosts())
 }
 
-/// Specialisations of the system that runs and of its base.
+/// Completes specialisations of the running system and of its base.
 pub(super) fn specialisations() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().specialisations())
 }
 
-/// Past states that can be returned to.
+/// Completes states to which `rollback` can return.
 pub(super) fn past() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().past())
 }
 
-/// Stores that have a name.
+/// Completes stores that have a name.
 pub(super) fn stores() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         [
-            ("auto", "The one that this machine has"),
-            ("daemon", "The one of the Nix daemon"),
-            ("local", "This machine's own, without the daemon"),
+            ("auto", "Default store of this machine"),
+            ("daemon", "Store of the Nix daemon"),
+            ("local", "Local store without the daemon"),
         ]
         .map(|(name, help)| CompletionCandidate::new(name).help(Some(help.into())))
         .into()
     })
 }
 
-/// A flake reference, which is a folder more often than not.
+/// Completes flake references, most of which are directories.
 pub(super) fn flakes() -> ArgValueCompleter {
     ArgValueCompleter::new(PathCompleter::dir())
 }
 
-/// A file or a folder.
+/// Completes files and directories.
 pub(super) fn paths() -> ArgValueCompleter {
     ArgValueCompleter::new(PathCompleter::any())
 }
 
-/// The name of an input, and a flake for it.
+/// Completes the name of an input, then a flake for it.
 pub(super) fn inputs() -> ArgValueCompleter {
     ArgValueCompleter::new(Inputs)
 }
@@ -120,7 +121,7 @@ impl ValueCompleter for Inputs {
     }
 }
 
-/// What this machine knows of itself.
+/// The data about this machine that completions need.
 struct Known {
     locations: Locations,
     baked: Option<Baked>,
@@ -129,7 +130,8 @@ struct Known {
 }
 
 impl Known {
-    /// Completions are asked for before the command line is whole: only the environment can name another root.
+    /// Reads the data. The command line is incomplete, so only the environment can set another
+    /// root.
     fn read() -> Self {
         let root = std::env::var_os("RUNTIME_MODULE_ROOT")
             .map_or_else(|| PathBuf::from("/"), PathBuf::from);
@@ -142,7 +144,7 @@ impl Known {
         }
     }
 
-    /// Modules by name, those that are asked for.
+    /// Returns the modules whose names match.
     fn modules(&self, asked: impl Fn(&str) -> bool) -> Vec<CompletionCandidate> {
         let registry = self.baked.iter().flat_map(Baked::registry);
         registry
@@ -154,7 +156,7 @@ impl Known {
             .collect()
     }
 
-    /// Names that are wanted, also by a change that has not ended.
+    /// Returns the requested modules, including those of a transaction that has not ended.
     fn wanted(&self) -> BTreeSet<&str> {
         let pending = self
             .state
@@ -165,7 +167,7 @@ impl Known {
         wanted.chain(pending).map(String::as_str).collect()
     }
 
-    /// Names that are on: none is where somebody else has switched since.
+    /// Returns the active modules, or none after an external switch.
     fn on(&self) -> BTreeSet<&str> {
         let running = self.running.as_deref();
         match &self.state {
@@ -212,7 +214,7 @@ impl Known {
             .collect()
     }
 
-    /// Inputs of the flake that the running system was built from, by its lock.
+    /// Returns the inputs of the running system's flake, from its lock.
     fn inputs(&self) -> Vec<String> {
         let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
         let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin));

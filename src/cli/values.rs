@@ -1,6 +1,6 @@
-//! What people type after an option, as values.
+//! Parsers for values of options.
 
-/// `1500M`, `2G`, or bytes.
+/// Parses a size such as `1500M` or `2G`, or a number of bytes.
 pub fn size(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),
@@ -11,36 +11,38 @@ pub fn size(text: &str) -> Result<u64, String> {
         "K" => 10,
         "M" => 20,
         "G" => 30,
-        _ => return Err("it is a number with K, M or G behind it, or bytes".into()),
+        _ => {
+            return Err("must be a number of bytes, or a number with K, M or G, such as 2G".into());
+        }
     };
     let number: u64 = number
         .parse()
-        .map_err(|_| "it begins with a whole number".to_string())?;
+        .map_err(|_| "must begin with a whole number".to_string())?;
     number
         .checked_shl(shift)
         .filter(|bytes| bytes >> shift == number && *bytes > 0)
-        .ok_or_else(|| "it is too large, or nothing".into())
+        .ok_or_else(|| "must be positive and not too large".into())
 }
 
-/// By how much something may grow.
+/// Parses a percentage of at least 0.
 pub fn percent(text: &str) -> Result<f64, String> {
     let percent: f64 = text
         .parse()
-        .map_err(|_| "it is a number of percents".to_string())?;
+        .map_err(|_| "must be a percentage".to_string())?;
     if percent.is_finite() && percent >= 0.0 {
         Ok(percent)
     } else {
-        Err("it is nothing or more, and not without end".into())
+        Err("must be a finite percentage of at least 0".into())
     }
 }
 
-/// `1/4`: the first of four.
+/// Parses a part such as `1/4`, the first of four.
 pub fn shard(text: &str) -> Result<(usize, usize), String> {
     let parsed = text
         .split_once('/')
         .and_then(|(number, count)| Some((number.parse().ok()?, count.parse().ok()?)));
     match parsed {
         Some((number, count)) if number >= 1 && number <= count => Ok((number, count)),
-        _ => Err("it is I/N, such as 1/4 for the first of four parts".into()),
+        _ => Err("must be I/N, such as 1/4 for the first of four parts".into()),
     }
 }

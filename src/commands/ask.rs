@@ -1,4 +1,4 @@
-//! `--ask`: shows what will be stopped, restarted, reloaded and started, and how the closure differs, and asks.
+//! `--ask`: shows how units and the closure will change, and asks for confirmation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -12,10 +12,10 @@ use crate::error::{Failure, neutral};
 use crate::libnix::Store;
 use crate::progress::{for_stderr, store_name};
 
-/// Lines of the closure's difference that are shown.
+/// Maximum number of lines about the closure.
 const SHOWN: usize = 15;
 
-/// Asks. Anything but yes is an error: nothing was changed.
+/// Asks the user. Any answer other than yes is an error, and nothing is changed.
 pub fn ask(
     session: &Session,
     purpose: &str,
@@ -36,7 +36,7 @@ pub fn ask(
     }
     Err(Failure::Refused
         .error(format!(
-            "{purpose}: not done, as you said; nothing was changed"
+            "{purpose}: declined by the user; nothing was changed"
         ))
         .into())
 }
@@ -47,7 +47,7 @@ pub fn terminal() -> Result<File> {
     let terminal = File::options().read(true).write(true).open("/dev/tty");
     terminal.map_err(|_| {
         Failure::Usage
-            .error("--ask: there is no terminal to ask on")
+            .error("cannot use --ask: there is no terminal")
             .hint("run it on a terminal, or without --ask")
             .into()
     })
@@ -57,11 +57,11 @@ fn question(purpose: &str, text: &str) -> Result<String> {
     let mut terminal = terminal()?;
     let text: String = text.lines().map(|line| neutral(line) + "\n").collect();
     let text = for_stderr(&format!("{text}{}? [y/N] ", neutral(purpose)));
-    write!(terminal, "{text}").context("ask on the terminal")?;
+    write!(terminal, "{text}").context("cannot write to the terminal")?;
     let mut answer = String::new();
     BufReader::new(terminal)
         .read_line(&mut answer)
-        .context("read the answer from the terminal")?;
+        .context("cannot read the answer from the terminal")?;
     Ok(answer)
 }
 
@@ -71,8 +71,8 @@ fn units(changes: &UnitChanges) -> String {
         ("restart", &changes.restart),
         ("reload", &changes.reload),
         ("start", &changes.start),
-        ("changed, and left as they are", &changes.left),
-        ("units of users that change", &changes.user),
+        ("changed but not restarted", &changes.left),
+        ("changed user units", &changes.user),
     ];
     let mut text = String::new();
     for (what, units) in rows.iter().filter(|(_, units)| !units.is_empty()) {
@@ -90,12 +90,12 @@ fn closures(store: &Store, from: Option<&str>, to: &str) -> Result<String> {
         let list = path.map(|path| store.closure(path)).transpose()?;
         Ok(list.into_iter().flatten().collect())
     };
-    // What was put there by other means is no closure that the store knows.
+    // The store may not know a system that another tool has put there.
     let before = paths(from.filter(|path| store.is_valid(path).unwrap_or(false)))?;
     Ok(difference(&before, &paths(Some(to))?))
 }
 
-/// How two closures differ, by name and version.
+/// Describes the difference of two closures by name and version.
 fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
     let mut names: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
     for (side, (paths, others)) in [(before, after), (after, before)].into_iter().enumerate() {
@@ -142,7 +142,8 @@ fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
     text
 }
 
-/// `git-2.44.1` → `git`, `2.44.1`: the version begins with the first digit after a dash, as in Nix.
+/// Splits `git-2.44.1` into `git` and `2.44.1`. As in Nix, the version begins with the first digit
+/// after a dash.
 fn version(name: &str) -> (String, String) {
     let dash = name
         .match_indices('-')

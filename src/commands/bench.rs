@@ -1,4 +1,4 @@
-//! `bench`: timings that one can trust. What is measured is decided in `benchmarks/`; here it is started and shown.
+//! `bench`: starts benchmarks and shows their results. The measuring itself is in `benchmarks/`.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use crate::cli::{Bench, BenchDiff, Measuring};
 use crate::error::{Failure, neutral};
 use crate::progress::{for_stderr, for_stdout};
 
-/// Columns of a table and of a plot that no terminal shows.
+/// Widths of a table and of a plot if the output is not a terminal.
 const COLUMNS: (usize, usize) = (240, 100);
 
-/// How long an interrupted run may take to write down what was measured.
+/// How long an interrupted run may take to write its result.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Measures, or compares what was measured.
+/// Runs a benchmark, or compares two results.
 pub fn run(session: &Session, bench: &Bench) -> Result<()> {
     match bench {
         Bench::Eval(asked) => measured(session, &asked.measuring, |rules| {
@@ -39,7 +39,7 @@ pub fn run(session: &Session, bench: &Bench) -> Result<()> {
     }
 }
 
-/// Whether the result can be kept is known before anything is measured.
+/// Measures and writes the result. Checks first that all result files can be written.
 fn measured(
     session: &Session,
     measuring: &Measuring,
@@ -73,7 +73,7 @@ fn rules(measuring: &Measuring) -> Rules {
     }
 }
 
-/// Prints the result; that it was interrupted is an error behind it.
+/// Prints the result. An interrupt becomes an error after that.
 fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<()> {
     session.interrupts.settle();
     session.reporter.finish();
@@ -96,7 +96,8 @@ fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<(
     if !outcome.interrupted {
         return Ok(());
     }
-    let error = Failure::Interrupted.error("interrupted; what was measured until then is above");
+    let error = Failure::Interrupted
+        .error("interrupted; the result above has only the samples taken until then");
     if session.global.json {
         return Err(anyhow::Error::from(error).context(Printed));
     }
@@ -116,14 +117,14 @@ fn diff(session: &Session, asked: &BenchDiff) -> Result<()> {
     Ok(())
 }
 
-/// Each line harmless, whatever names are in it.
+/// Makes each line safe for a terminal, whatever names it contains.
 fn harmless(text: &str) -> String {
     text.lines().map(|line| neutral(line) + "\n").collect()
 }
 
 fn warn(warnings: &[String]) {
     for warning in warnings {
-        // stderr may be closed; the warnings are in the result too.
+        // stderr may be closed, but the result contains the warnings too.
         let text = format!("warning: {}", neutral(warning));
         let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));
     }

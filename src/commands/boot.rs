@@ -1,5 +1,5 @@
-//! `__boot`, run by the boot service: forgets what an earlier boot left, and where the configuration says so, applies what
-//! is wanted again.
+//! `__boot`, for the boot service: removes the records of an earlier boot. If the configuration
+//! says so, activates the requested modules again.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,20 +11,22 @@ use crate::cli::Run;
 use crate::plan::{Situation, Wish};
 use crate::record::{hold, prune_logs};
 
-/// How long the rest of the boot is waited for: one that hangs must not keep anybody from what was on.
+/// How long to wait for the rest of the boot. A boot that hangs must not prevent the modules from
+/// being restored.
 const BOOT: Duration = Duration::from_secs(5 * 60);
 
-/// Does it.
+/// Cleans up and restores the modules.
 pub fn run(session: &Session) -> Result<()> {
     let begun = SystemTime::now();
     if session.locations.run().exists() {
         let _held = hold(
             &session.locations,
-            "prune what an earlier boot left",
+            "clean up after an earlier boot",
             Duration::from_secs(60),
         )?;
         forget_earlier_boot(&session.locations)?;
-        // Nothing has ended in this boot: what has a log is of an earlier one, or has come after us and waits for the lock.
+        // Without a state, no transaction has ended in this boot. A log then belongs to an earlier
+        // boot, or to a later transaction that is waiting for the lock.
         if !session.locations.state().exists() {
             prune_logs(&session.locations, |name| is_younger(name, begun))?;
         }
@@ -37,16 +39,17 @@ pub fn run(session: &Session) -> Result<()> {
     if !restore || situation.state.wanted.is_empty() {
         return Ok(());
     }
-    // What the boot itself still starts, and fails to, would be taken for the failure of what is turned on.
+    // A unit that the boot itself is still starting could fail, which would look like a failure of
+    // the modules.
     let go_on = || session.interrupts.check().is_ok();
     if !wait_for_boot(&session.locations, BOOT, go_on) {
         session.interrupts.check()?;
         let waited = BOOT.as_secs() / 60;
         session.reporter.note(format!(
-            "the boot has not ended after {waited} minutes; what was on is turned on all the same"
+            "the boot has not finished after {waited} minutes; restoring the modules anyway"
         ));
     }
-    // Nobody is there to confirm.
+    // No one is there to confirm the change.
     let run = Run {
         confirm: Some(Duration::ZERO),
         ..Run::default()
@@ -54,7 +57,8 @@ pub fn run(session: &Session) -> Result<()> {
     change::run(session, &Wish::Apply, &run)
 }
 
-/// Whether a transaction was asked for after this time: its name begins with that, in milliseconds.
+/// Returns whether a transaction was requested after this time. Its name begins with the time of
+/// the request in milliseconds.
 fn is_younger(transaction: &str, time: SystemTime) -> bool {
     let asked = transaction.split('-').next().unwrap_or_default().parse();
     let time = time

@@ -1,4 +1,4 @@
-//! `cache`: which results of evaluation are kept, how much they are, and none of them any longer.
+//! `cache`: lists, counts or removes cached results of evaluation.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::error::{Failure, neutral};
 use crate::progress::{bytes, duration};
 use crate::timings::time_of;
 
-/// A result that is kept (`docs/json.md`).
+/// A cached result (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -29,12 +29,12 @@ struct Row {
     kept_bytes: u64,
 }
 
-/// Does what was asked for.
+/// Runs the requested action.
 pub fn run(session: &Session, what: CacheWhat) -> Result<()> {
     let results = Results::open(&session.locations).map_err(|why| {
         Failure::Refused
-            .error(format!("cache: {why}"))
-            .hint("--cache names another folder")
+            .error(format!("cannot use the cache: {why}"))
+            .hint("name another directory with --cache")
     })?;
     match what {
         CacheWhat::List => {
@@ -71,7 +71,7 @@ fn rows(results: &Results) -> Vec<Row> {
 
 fn list(rows: &[Row]) -> String {
     if rows.is_empty() {
-        return "nothing is kept\n".into();
+        return "the cache is empty\n".into();
     }
     let now = now();
     let line = |row: &Row| {
@@ -84,17 +84,17 @@ fn list(rows: &[Row]) -> String {
         let age = duration(Duration::from_secs(now.saturating_sub(row.used)));
         let kept = match row.rooted {
             true => format!("built, keeps {}", bytes(row.kept_bytes)),
-            false => "not built, or not kept".into(),
+            false => "not built or not kept".into(),
         };
         neutral(&format!(
-            "{}: {modules}; took {took}; of use {age} ago; {kept}",
+            "{}: {modules}; evaluated in {took}; last used {age} ago; {kept}",
             row.host
         )) + "\n"
     };
     rows.iter().map(line).collect()
 }
 
-/// How much is kept (`docs/json.md`).
+/// Statistics of the cache (`docs/json.md`).
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Stats {
@@ -123,7 +123,7 @@ impl Stats {
         } = self;
         let (bytes, kept) = (bytes(self.bytes), bytes(self.kept_bytes));
         format!(
-            "{results} results, {bytes}\n{rooted} of them built and kept in the store, {kept} beyond what the system has\n"
+            "{results} results, {bytes}\n{rooted} of them built and kept in the store, using {kept} beyond the running system\n"
         )
     }
 }

@@ -14,7 +14,7 @@ use crate::fault::{self, Point};
 use crate::plan::{Decision, Plan, Situation, Wish, decide};
 use crate::record::Pin;
 
-/// Carries out a wish.
+/// Carries out a request.
 pub fn run(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     let changed = carry_out(session, wish, run);
     if changed.is_ok() {
@@ -34,7 +34,7 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     if !run.dry_run {
         unended.clone()?;
     }
-    // A first plan finds mistakes before a password is asked for.
+    // The first plan finds mistakes before a password prompt.
     let decided = fault::step(Point::Plan, || {
         decide(wish, &situation, &session.global, run, &session.here)
     })?;
@@ -49,12 +49,12 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
         true => None,
         false => {
             let activator = fault::step(Point::Elevate, || activator(session));
-            // Ctrl-C at the password's prompt ends the program that asked, too.
+            // Ctrl-C at the password prompt also ends the program that asks.
             session.interrupts.check()?;
             Some(activator?)
         }
     };
-    // While a password was typed the machine may have changed.
+    // The machine may have changed while the user typed a password.
     if activator.is_some() {
         let now = Situation::read(&session.locations)?;
         if now.state != situation.state || now.running != situation.running {
@@ -117,8 +117,8 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
     printed
 }
 
-/// Refuses while another change has begun and not ended, before any work; a dry run says that. Whether one is under way, the
-/// activator looks.
+/// Fails if an earlier change has begun but not ended, before any work. A dry run only reports
+/// this. The activator checks whether a change is running.
 fn ended(situation: &Situation, wish: &Wish) -> Result<(), Failed> {
     let pending = situation.state.unended(situation.running.as_deref());
     match pending.filter(|_| situation.under_way.is_none()) {
@@ -149,7 +149,7 @@ fn change(
             .on_failed_units
             .or(baked.map(|baked| baked.on_failed_units))
             .unwrap_or_default(),
-        // A part of a second is waited for as a whole one: it is not nothing.
+        // Round up to whole seconds, because 0 would mean never.
         confirm: confirm
             .map(|time| time.as_millis().div_ceil(1000) as u64)
             .filter(|seconds| *seconds > 0),

@@ -1,4 +1,4 @@
-//! `__errors`: docs/errors.md, from the tables that the program itself goes by.
+//! `__errors`: prints docs/errors.md from the tables that the program itself uses.
 
 use std::fmt::Write as _;
 
@@ -10,13 +10,13 @@ use crate::realise::known_failures;
 
 const HEAD: &str = "# Errors
 
-Every message there is, what it means, and what to do. A message says what was tried, on what, and why it failed; below it
-stand details, and hints that begin with `hint:`. With `--json` it is an object, `error`, with `kind`, `message`, `details`
-and `hints`. `…` stands for what differs from case to case.
+Every message, what it means, and what to do. A message says what failed, on what, and why. Details and hints follow;
+hints begin with `hint:`. With `--json` a message is an object `error` with `kind`, `message`, `details` and `hints`. `…`
+stands for a part that varies.
 
-This page is written by `scripts/docs` from the program's own tables (`src/error/table.rs`).
+`scripts/docs` writes this page from the program's own tables (`src/error/table.rs`).
 
-| exit code | kind | means |
+| exit code | kind | meaning |
 |---|---|---|
 ";
 
@@ -39,7 +39,7 @@ fn page() -> String {
     for kind in Failure::ALL {
         let _ = write!(page, "\n## {}: {}\n\n", kind.code(), kind.means());
         if kind == Failure::Usage {
-            page.push_str("What the command line's parser says stands beside its usage, and is not listed here.\n\n");
+            page.push_str("Messages of the command line parser contain the usage and are not listed here.\n\n");
         }
         for Row {
             says, means, next, ..
@@ -54,10 +54,14 @@ fn page() -> String {
     }
     section(
         &mut page,
-        "What Nix and nixpkgs say of an evaluation",
+        "Messages of Nix and nixpkgs about an evaluation",
         known_errors(),
     );
-    section(&mut page, "Why builds fail", known_failures());
+    section(
+        &mut page,
+        "Frequent reasons for failed builds",
+        known_failures(),
+    );
     page
 }
 
@@ -72,11 +76,11 @@ fn section(page: &mut String, title: &str, known: &[Known]) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_page_is_what_the_tables_give() {
+    fn errors_page_is_up_to_date() {
         let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors.md"));
         assert!(
             page.is_ok_and(|page| page == super::page()),
-            "docs/errors.md is not current: scripts/docs"
+            "docs/errors.md is outdated: run scripts/docs"
         );
     }
 }

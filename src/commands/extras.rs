@@ -1,4 +1,5 @@
-//! Modules from elsewhere: taken into the store, or locked, so that evaluation stays pure and can be repeated.
+//! Modules from elsewhere: copied to the store or locked, so that evaluation stays pure and
+//! reproducible.
 
 use std::path::Path;
 
@@ -11,10 +12,10 @@ use crate::libnix::{Libnix, interruptible};
 use crate::plan::Beside;
 use crate::record::ExtraModule;
 
-/// What stands for the attribute where none is named, as `nix` has it.
+/// The attribute that is used if none is named, as in `nix`.
 const USUAL: &str = "default";
 
-/// Those that stay, and after them those that are added.
+/// Returns the modules that stay, followed by the new ones.
 pub fn take_in(session: &Session, libnix: &Libnix, beside: &Beside) -> Result<Vec<ExtraModule>> {
     let mut extras = beside.kept.clone();
     for name in &beside.new {
@@ -43,8 +44,8 @@ fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<Ext
     }
     if !is_flake && !name.contains(['#', ':']) {
         return Err(Failure::Usage
-            .error(format!("--module {name}: there is no such file"))
-            .hint("it is the path of a module's file or folder, or REF#ATTR for a module of another flake")
+            .error(format!("cannot use --module {name}: no such file"))
+            .hint("name a module's file or directory, or REF#ATTR for a module of another flake")
             .into());
     }
     let what = ToPin {
@@ -64,16 +65,21 @@ fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<Ext
     })
 }
 
-/// Copies it into the store, where everyone may read it.
+/// Copies a file to the store, where everyone can read it.
 fn add(libnix: &Libnix, name: &str, file: &Path) -> Result<String> {
     let real = file
         .canonicalize()
-        .with_context(|| format!("--module {name}: follow its links"))?;
+        .with_context(|| format!("cannot resolve the path of --module {name}"))?;
     let added = libnix.store.add_file(&store_name(&real), &real);
-    added.with_context(|| format!("--module {name}: take {} into the store", real.display()))
+    added.with_context(|| {
+        format!(
+            "cannot copy --module {name} ({}) to the store",
+            real.display()
+        )
+    })
 }
 
-/// A name that the store allows.
+/// Makes a name that the store allows.
 fn store_name(file: &Path) -> String {
     let name = file
         .file_name()
@@ -95,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_file_has_a_name_that_the_store_allows() {
+    fn store_name_of_any_file_is_valid() {
         let name = |file: &str| store_name(Path::new(file));
         assert_eq!(name("/a/my module.nix"), "my-module.nix");
         assert_eq!(name("/a/.hidden"), "hidden");

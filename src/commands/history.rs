@@ -1,4 +1,5 @@
-//! `history`: the transactions of this boot, and which of their states can be returned to. Evaluates nothing.
+//! `history`: lists the transactions of this boot, and to which of them `rollback` can return.
+//! Evaluates nothing.
 
 use std::time::Duration;
 
@@ -26,13 +27,13 @@ struct History {
 struct Row {
     #[serde(flatten)]
     entry: Entry,
-    /// Whether its system is the one that runs.
+    /// Whether its system is running now.
     running: bool,
     /// Whether `rollback` can return to it.
     reachable: bool,
 }
 
-/// Lists them, oldest first.
+/// Lists the transactions, the oldest first.
 pub fn run(session: &Session) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let entries = read_history(&session.locations)?;
@@ -44,7 +45,7 @@ pub fn run(session: &Session) -> Result<()> {
     super::tell(session, &history, |history| human(history, now, detail))
 }
 
-/// What people are told of such a history.
+/// Formats a history as `history` prints it.
 pub fn in_words(entries: Vec<Entry>, running: Option<&str>) -> String {
     let (history, now) = told(entries, running, now());
     human(&history, now, Detail::Phases)
@@ -70,11 +71,11 @@ fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) 
     (history, now)
 }
 
-/// How much is told of where the time went.
+/// The level of detail about durations.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Detail {
     Total,
-    /// `-v`: that of each phase, too.
+    /// With `-v`: the duration of each phase too.
     Phases,
 }
 
@@ -115,7 +116,7 @@ fn human(history: &History, now: u64, detail: Detail) -> String {
             duration(time_of(took)),
         );
         text += &neutral(line.trim_end());
-        // All systems of a host have one name: the hash tells them apart.
+        // All systems of a host have the same name, so the hash is needed.
         let system = entry.to.rsplit('/').next().unwrap_or_default();
         text += &format!("\n{:7}{}\n", "", neutral(system));
         let phases = phases(&entry.phases);
@@ -123,10 +124,10 @@ fn human(history: &History, now: u64, detail: Detail) -> String {
             text += &format!("{:7}{phases}\n", "");
         }
     }
-    text + "(* runs now, - cannot be returned to)\n"
+    text + "(*: running now, -: rollback is not possible)\n"
 }
 
-/// Where the time went.
+/// Formats the duration of each phase.
 fn phases(phases: &Phases) -> String {
     let spoken = Phase::ALL.into_iter().filter_map(|phase| {
         let time = time_of(phases.get(phase)?);

@@ -1,4 +1,4 @@
-//! `list`: the modules there are. Evaluates nothing on a machine whose configuration baked them.
+//! `list`: lists all modules. Evaluates nothing if the configuration has baked them in.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -31,7 +31,7 @@ struct Row {
     file: Option<String>,
 }
 
-/// Lists.
+/// Lists the modules.
 pub fn run(session: &Session) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let registry = registry(session, &situation)?;
@@ -53,7 +53,7 @@ pub fn run(session: &Session) -> Result<()> {
     super::tell(session, &list, human)
 }
 
-/// The modules there are: baked, or evaluated.
+/// Returns all modules, either baked in or evaluated.
 pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Registered>> {
     if let Some(baked) = situation
         .baked
@@ -80,29 +80,29 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     let evaluated = evaluation.release()?;
     if evaluated.registry.is_empty() {
         return Err(Failure::Usage
-            .error(format!("list: host '{}' declares no runtime module", pin.host))
+            .error(format!("cannot list modules: host '{}' declares no runtime module", pin.host))
             .hint(match &pin.file {
-                Some(_) => "declare some in services.runtimeModules.modules",
-                None => "declare some in services.runtimeModules.modules, or in the flake's output runtimeModules",
+                Some(_) => "declare modules in services.runtimeModules.modules",
+                None => "declare modules in services.runtimeModules.modules or in the flake's output runtimeModules",
             })
             .into());
     }
     Ok(evaluated.registry)
 }
 
-/// Whether other modules may be meant than those of the system that runs.
+/// Returns whether the command is about another system than the running one.
 pub fn is_elsewhere(session: &Session, situation: &Situation) -> bool {
     let global = &session.global;
     global.flake.is_some() || global.host.is_some() || is_another_file(situation, global)
 }
 
-/// Where the pinned tree is no longer there, that is what it failed of.
+/// Makes the error for a pinned tree that no longer exists, if that is the cause.
 fn gone(session: &Session, pin: &Pin) -> Option<anyhow::Error> {
     let libnix = Libnix::open(session.settings(false, 1), |_: Event| {}).ok()?;
     moved::gone(&libnix.store, "list", pin)
 }
 
-/// The source that is to be looked at, pinned for this run.
+/// Returns the source to list, pinned for this run.
 pub fn source(session: &Session, situation: &Situation) -> Result<Pin> {
     match source_to_list(situation, &session.global, &session.here)? {
         Source::Pinned(pin) => {

@@ -1,4 +1,4 @@
-//! One file a command, each reading as the flow it is.
+//! One file for each command.
 
 mod ask;
 mod bench;
@@ -40,7 +40,7 @@ use request::patiently;
 pub use history::in_words as history_in_words;
 pub use report::Printed;
 
-/// Runs the command.
+/// Runs a command.
 pub fn run(cli: Cli) -> Result<()> {
     let to_evaluate = match &cli.command {
         Command::Enable(args) => Some(&args.run),
@@ -84,7 +84,7 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Errors => errors::run(),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { page } => shell::man(page.as_deref()),
-        // Roles, which are no commands.
+        // These are roles, not commands.
         Command::Evaluate
         | Command::Template
         | Command::Activate
@@ -94,9 +94,9 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
     }
 }
 
-/// Returns to an earlier state; what waits to be confirmed is undone at once.
+/// Returns to an earlier state, or rolls back an unconfirmed change at once.
 fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
-    // What is on now, and so what was before it, is known once nobody changes it.
+    // Wait first, because only then the current and the earlier state are certain.
     patiently(session, run.patience);
     let situation = Situation::read(&session.locations)?;
     let pending = situation.state.unended(situation.running.as_deref());
@@ -109,7 +109,8 @@ fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
     change::run(session, &Wish::Rollback(Box::new(past)), run)
 }
 
-/// Tells a result: the document, or what it is for people, whose names are harmless already.
+/// Prints a result as JSON or for humans. Names in human-readable text must already be safe for a
+/// terminal.
 fn tell<T: Serialize>(
     session: &Session,
     result: &T,
@@ -122,12 +123,12 @@ fn tell<T: Serialize>(
     })
 }
 
-/// A result as `--json` has it.
+/// Formats a result for `--json`.
 fn document(result: &impl Serialize) -> Result<String> {
-    Ok(serde_json::to_string_pretty(result).context("write JSON")? + "\n")
+    Ok(serde_json::to_string_pretty(result).context("cannot write JSON")? + "\n")
 }
 
-/// Tells a result, or a part of one, on stdout.
+/// Prints a result, or a part of it, to stdout.
 fn say(result: impl AsRef<[u8]>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(result.as_ref())
@@ -135,20 +136,20 @@ fn say(result: impl AsRef<[u8]>) -> Result<()> {
         .map_err(untold)
 }
 
-/// A result that nobody could be told.
+/// Makes the error for a result that could not be printed.
 fn untold(error: std::io::Error) -> anyhow::Error {
     Failure::Internal
-        .error(format!("write the result to stdout: {error}"))
-        .hint("what was asked for is done all the same; `runtime-module status` says what is on")
+        .error(format!("cannot write the result to stdout: {error}"))
+        .hint("the command itself has succeeded; run `runtime-module status` to see which modules are active")
         .into()
 }
 
-/// Prints where faults can be injected, for the tests that do.
+/// Prints the points at which tests can inject faults.
 fn faults() -> Result<()> {
     if !fault::POSSIBLE {
         return Err(Failure::Refused
-            .error("__faults: this build injects none")
-            .hint("a debug build does")
+            .error("cannot list faults: this is a release build")
+            .hint("use a debug build")
             .into());
     }
     say(fault::table())

@@ -1,4 +1,5 @@
-//! `prefetch`, and `--prefetch` after a change: evaluates and builds ahead, so that turning a module on only activates.
+//! `prefetch`, and `--prefetch` after a change: evaluates and builds modules in advance, so that
+//! enabling one only activates it.
 
 use std::io::Write as _;
 
@@ -11,8 +12,8 @@ use crate::error::{Failed, describe, neutral};
 use crate::plan::{Decision, Situation, Wish, decide, is_file};
 use crate::progress::{for_stderr, for_stdout};
 
-/// Does it for each by itself, upon what is wanted now. One that fails is no reason to leave the others, but the first that
-/// does is what this ends with.
+/// Prefetches each module by itself, on top of the requested modules. If one fails, continues with
+/// the others, and returns the first error at the end.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let mut done = Vec::new();
     let mut failed = None;
@@ -43,12 +44,12 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     super::say(text)
 }
 
-/// What it amounts to: of a file no evaluation is kept.
+/// Describes the result. Evaluations of a file are not cached.
 fn ready(session: &Session) -> Result<&'static str> {
     let situation = Situation::read(&session.locations)?;
     Ok(match is_file(&situation, &session.global) {
-        true => "needs only to be evaluated again to be turned on",
-        false => "can be turned on at once",
+        true => "can be enabled after another evaluation",
+        false => "can be enabled at once",
     })
 }
 
@@ -68,7 +69,7 @@ pub fn check_names(session: &Session, situation: &Situation, names: &[String]) -
     .map(drop)
 }
 
-/// The same when the change itself is done and told: what fails here fails nothing of that.
+/// Prefetches modules after a successful change. Failures are printed, but do not fail the change.
 pub fn afterwards(session: &Session, names: &[String]) {
     for name in names {
         if let Err(error) = one(session, name) {
@@ -79,7 +80,7 @@ pub fn afterwards(session: &Session, names: &[String]) {
 
 fn tell(name: &str, error: &anyhow::Error) {
     let Failed { message, .. } = describe(error);
-    let text = format!("prefetch {}: {message}", neutral(name));
+    let text = format!("cannot prefetch {}: {message}", neutral(name));
     let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));
 }
 

@@ -1,6 +1,7 @@
-//! The result of an evaluation from the cache, or into it.
+//! Reads a result of evaluation from the cache, or writes it there.
 //!
-//! Says for each run whether it was a hit, or else why not. What is found is used only where its paths are in the store.
+//! Reports for each run whether it was a hit, and if not, why. A cached result is used only if its
+//! paths are in the store.
 
 use std::time::Instant;
 
@@ -18,41 +19,40 @@ use crate::progress::duration;
 use crate::record::Pin;
 use crate::timings::{milliseconds, time_of};
 
-/// Whether the result came from the cache, for the report (`docs/json.md`).
+/// How a run used the cache, for the report (`docs/json.md`).
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recalled {
-    /// It did.
+    /// Whether the result came from the cache.
     pub hit: bool,
-    /// Why not, or what it saved.
+    /// Reason for a miss, or the time that a hit has saved.
     pub why: String,
-    /// What looking took.
+    /// Duration of the lookup.
     pub milliseconds: f64,
 }
 
-/// The cache, for one evaluation.
+/// The cache as seen by one evaluation.
 pub struct Recall {
-    /// None where there is nothing to look in or to keep for; `said` tells why.
+    /// `None` if the cache cannot be used; `said` has the reason.
     place: Option<(Results, Key)>,
-    /// The lock that the key was made of.
+    /// The lock from which the key was computed.
     lock: String,
     /// Whether evaluation may build.
     may_build: bool,
     said: Recalled,
 }
 
-/// What the cache had.
+/// A usable result from the cache.
 pub struct Found {
-    /// The result.
     pub evaluated: Evaluated,
-    /// Whether every output is in the store already.
+    /// Whether every output is already in the store.
     pub realised: bool,
-    /// What is to be realised: a derivation that was collected is left out where its output is there.
+    /// The derivations to realise. The output replaces a derivation that was collected.
     pub targets: Vec<Derivation>,
 }
 
 impl Recall {
-    /// Makes the key.
+    /// Computes the key.
     pub fn new(session: &Session, libnix: &Libnix, request: &Request, pin: &Pin) -> Self {
         let begun = Instant::now();
         let mut recall = Self {
@@ -97,7 +97,8 @@ impl Recall {
         Ok((results, ingredients.key()))
     }
 
-    /// Looks. `need_base`: a result without the host's own toplevel is none. `wanted` says what of a result is to be realised.
+    /// Looks the result up. With `need_base`, a result without the host's own toplevel is a miss.
+    /// `wanted` selects the derivations to realise.
     pub fn look(
         &mut self,
         libnix: &Libnix,
@@ -110,12 +111,13 @@ impl Recall {
         let begun = Instant::now();
         let found = match results.lookup(key) {
             Lookup::Hit(entry) if need_base && entry.evaluated.base.is_none() => {
-                self.said.why = "nothing yet with the system without modules beside".into();
+                self.said.why = "the result does not include the system without modules".into();
                 None
             }
-            // What it would need is there, and the same configuration would be refused where it is not.
+            // All outputs may exist, but without them the same evaluation would be refused. So it
+            // is a miss.
             Lookup::Hit(entry) if entry.evaluated.imports_derivations && !self.may_build => {
-                self.said.why = "its evaluation builds, which it may not now".into();
+                self.said.why = "its evaluation needs builds, which are not allowed now".into();
                 None
             }
             Lookup::Hit(entry) => {
@@ -136,12 +138,12 @@ impl Recall {
         Ok(found)
     }
 
-    /// Keeps what was evaluated, if that may be.
+    /// Stores an evaluated result, if it may be cached.
     pub fn keep(&mut self, request: &Request, pin: &Pin, evaluated: &Evaluated, milliseconds: f64) {
         let Some((results, key)) = &self.place else {
             return;
         };
-        // What the evaluator really had, against what the key was made of.
+        // Compare what the evaluator used with what the key was computed from.
         let kept = may_be_kept(
             &evaluated.lock,
             evaluated.lock_changed,
@@ -153,7 +155,7 @@ impl Recall {
             if same {
                 Ok(())
             } else {
-                Err("the source changed while it was evaluated".into())
+                Err("the source changed during evaluation".into())
             }
         });
         match kept {
@@ -169,27 +171,28 @@ impl Recall {
         }
     }
 
-    /// Keeps the realised output in the store, and says that the result was of use.
+    /// Keeps the realised output in the store, and records that the result was used.
     pub fn settle(&self, libnix: &Libnix, output: &str, running: Option<&str>) {
         if let Some((results, key)) = &self.place {
             results.used(key);
             results.root(&libnix.store, key, output, running);
-            // Where nothing new is kept for long, what is old goes all the same.
+            // Prune here too, so that old results expire even if no new ones are stored.
             results.prune();
         }
     }
 
-    /// What to tell of it.
+    /// Returns what to report about the cache.
     pub fn told(&self) -> Recalled {
         self.said.clone()
     }
 }
 
-/// The lock as it is used. Where no input is replaced it is the file's: whether that holds is for the evaluator to say.
+/// Returns the lock that is in use. If no input is replaced, this is the lock file. The evaluator
+/// checks whether it is up to date.
 fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
     let flake = &request.flake;
     if flake.overrides.is_empty() {
-        // Of a tree that is gone the hash, which is in the key too, says as much.
+        // If the tree is gone, its hash is sufficient, which is in the key too.
         return Ok(lock_text(&libnix.store, pin).unwrap_or_default());
     }
     libnix.with_evaluator(|evaluator| {
@@ -198,7 +201,8 @@ fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
     })
 }
 
-/// What a result amounts to now: each path is kept first and looked at then, so that no collector comes between.
+/// Checks which paths of a result still exist. Each path gets a root before the check, so that the
+/// garbage collector cannot remove it in between.
 fn in_store(libnix: &Libnix, entry: &Entry, wanted: &[Derivation]) -> Result<Option<Found>> {
     let mut realised = true;
     let mut targets = Vec::new();

@@ -1,5 +1,5 @@
-//! `recover`, `confirm`, and `rollback` of what waits to be confirmed: end a transaction that has not ended. Nothing is
-//! evaluated.
+//! `recover`, `confirm`, and `rollback` of an unconfirmed change: end a transaction that has not
+//! ended. Evaluate nothing.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -20,14 +20,14 @@ use crate::record::Outcome;
 struct Ended {
     schema: u64,
     command: &'static str,
-    /// Modules that are on now.
+    /// The active modules.
     modules: Vec<String>,
     activation: Activated,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failed>,
 }
 
-/// Ends it.
+/// Ends the transaction.
 pub fn run(
     session: &Session,
     command: &'static str,

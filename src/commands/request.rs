@@ -1,4 +1,4 @@
-//! What every command has in common that asks the activator for something.
+//! Functions for all commands that send a request to the activator.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,8 +10,8 @@ use crate::baked::Baked;
 use crate::cli::Patience;
 use crate::record::holder;
 
-/// Waits for a change that is under way, so that the plan is made of what comes of it. In vain is no error yet: the
-/// activator says who holds the lock.
+/// Waits for a running change, so that the plan is based on its result. If the change does not end
+/// in time, the activator reports the holder of the lock.
 pub fn patiently(session: &Session, patience: Patience) {
     let begun = Instant::now();
     let mut told = false;
@@ -27,7 +27,7 @@ pub fn patiently(session: &Session, patience: Patience) {
     }
 }
 
-/// The activator, with the rights that it needs.
+/// Starts the activator with the privileges that it needs.
 pub fn activator(session: &Session) -> Result<Activator> {
     if session.global.activator_on_stdin {
         return Activator::on_stdin();
@@ -37,7 +37,7 @@ pub fn activator(session: &Session) -> Result<Activator> {
     Activator::start(session.global.elevate.unwrap_or(usual), &session.locations)
 }
 
-/// A request with a name of its own.
+/// Makes a request with a unique name.
 pub fn request(session: &Session, purpose: &str, errand: Errand) -> Request {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,5 +1,6 @@
-//! What shells and `man` want: completions with the names of the modules there are, and manual pages, made of the command
-//! line's own types. The package installs what is printed here; it reads the baked registry and evaluates nothing.
+//! Shell completions with the names of known modules, and manual pages. Both are made from the
+//! types of the command line. The package installs the output. Completions read the baked registry
+//! and evaluate nothing.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -18,29 +19,32 @@ const NAME: &str = "runtime-module";
 
 const BASH: &str = include_str!("shell/completions.bash");
 
-/// Prints the completions for a shell. But for nushell's they ask the program itself, each time.
+/// Prints the completions for a shell. Except for nushell, they call the program for each
+/// completion.
 pub fn completions(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     let ask = |completer: &dyn EnvCompleter, script: &mut Vec<u8>| {
         completer.write_registration(COMPLETE, NAME, NAME, NAME, script)
     };
     match shell {
-        // clap's own takes each part of `--option=value`, which bash takes apart, for a word.
+        // Bash splits `--option=value`, and clap's own script treats each part as a word.
         Shell::Bash => script.write_all(BASH.as_bytes()),
         Shell::Zsh => ask(&Zsh, &mut script),
         Shell::Fish => ask(&Fish, &mut script),
         Shell::Nushell => {
             let mut generated = Vec::new();
             clap_complete::generate(Nushell, &mut Cli::command(), NAME, &mut generated);
-            let generated = String::from_utf8(generated).context("nushell's completions")?;
+            let generated =
+                String::from_utf8(generated).context("cannot read nushell's completions")?;
             write!(script, "{}", with_live_values(&generated))
         }
     }
-    .context("make completions")?;
+    .context("cannot generate completions")?;
     say(&script)
 }
 
-/// Nushell's completions: without what `--help` hides, and with the program itself as completer wherever it has one.
+/// Adapts nushell's completions: removes hidden options, and calls the program itself where it has
+/// a completer.
 fn with_live_values(generated: &str) -> String {
     let program = Cli::command();
     let hidden: Vec<String> = program
@@ -75,7 +79,7 @@ fn with_live_values(generated: &str) -> String {
     [head, completer.as_str(), &rest.join("\n\n")].join("\n\n") + "\n"
 }
 
-/// Options and arguments that a completer of ours knows the values of, as nushell names them.
+/// Collects the options and arguments with a completer of ours, by their names in nushell.
 fn with_completer(command: &clap::Command, names: &mut BTreeSet<String>) {
     let live = |argument: &&clap::Arg| {
         argument.get::<ArgValueCandidates>().is_some()
@@ -91,7 +95,7 @@ fn with_completer(command: &clap::Command, names: &mut BTreeSet<String>) {
     }
 }
 
-/// A line of nushell's completions, with the completer where that line has one of these names.
+/// Adds the completer to a line of nushell's completions, if the line has one of these names.
 fn alive(line: &str, names: &BTreeSet<String>) -> String {
     let name = line.trim_start().trim_start_matches("...");
     match name.split_once(": string") {
@@ -108,7 +112,7 @@ fn alive(line: &str, names: &BTreeSet<String>) -> String {
     }
 }
 
-/// Prints a manual page, or the names of all.
+/// Prints a manual page, or the names of all pages.
 pub fn man(page: Option<&str>) -> Result<()> {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
@@ -125,12 +129,16 @@ pub fn man(page: Option<&str>) -> Result<()> {
     let (name, command) = pages
         .into_iter()
         .find(|(name, _)| name == page)
-        .ok_or_else(|| Failure::Usage.error(format!("there is no manual page {page:?}")))?;
+        .ok_or_else(|| {
+            Failure::Usage.error(format!(
+                "cannot print the manual page {page:?}: unknown name"
+            ))
+        })?;
     let mut text = Vec::new();
     clap_mangen::Man::new(command)
         .title(name)
         .source(concat!("runtime-module ", env!("CARGO_PKG_VERSION")))
         .render(&mut text)
-        .context("make a manual page")?;
+        .context("cannot generate a manual page")?;
     say(&text)
 }

@@ -1,7 +1,7 @@
-//! The evaluator's role: one request, one answer, then it ends and its memory goes back to the machine.
+//! The evaluator process: answers one request and exits, which returns its memory to the machine.
 //!
-//! It may be killed at any time. Its main thread waits for the client; when the client is gone, so is this process,
-//! whatever the evaluation is doing.
+//! It may be killed at any time. Its main thread waits for the client. If the client disconnects,
+//! the process exits, whatever the evaluation is doing.
 
 use std::convert::Infallible;
 use std::io::{BufReader, Write};
@@ -31,28 +31,28 @@ use crate::libnix::{
 use crate::timings::{Phase, milliseconds};
 use crate::worker::{Greeting, receive, send};
 
-/// Our own expression.
+/// Our own expression, which evaluates a system.
 pub const SYSTEM: Expression = Expression {
     name: "system.nix",
     text: SYSTEM_TEXT,
 };
 
-/// Its text, which is part of what a result depends on.
+/// Source text of [`SYSTEM`], which is part of every cache key.
 pub const SYSTEM_TEXT: &str = include_str!("system.nix");
 
-/// For how long libnix's events wait for others, to go out together.
+/// How long libnix's events wait for others, so that they are sent together.
 const MOMENT: Duration = Duration::from_millis(20);
 
-/// Runs the role on stdin, which is a socket to the client. Where it is known beforehand how libnix is to be opened, that
-/// is done while the client is still thinking; otherwise the request says it.
+/// Runs the evaluator. Its stdin is a socket to the client. With `settings`, libnix is opened
+/// before the request arrives; otherwise the request contains the settings.
 pub fn run(settings: Option<Settings>) -> Result<()> {
     let socket = std::io::stdin()
         .as_fd()
         .try_clone_to_owned()
-        .context("take over stdin")?;
+        .context("cannot use stdin")?;
     let mut socket = UnixStream::from(socket);
     send(&mut socket, &Greeting::ours())?;
-    let mut requests = BufReader::new(socket.try_clone().context("share the socket")?);
+    let mut requests = BufReader::new(socket.try_clone().context("cannot duplicate the socket")?);
     let mut first = None;
     let settings = match settings {
         Some(settings) => settings,
@@ -61,17 +61,17 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
             None => return Ok(()),
         },
     };
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("listen for signals")?;
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot handle signals")?;
     let (queue, outbox) = channel();
     let events = queue.clone();
     let libnix = step(Point::EvaluatorOpen, || {
         Libnix::open(settings, move |event| {
-            // The client is gone where this fails, and we will be too.
+            // If this fails, the client is gone, and this process will exit too.
             let _ = events.send(Answer::Libnix { event });
         })
     })?;
     if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
-        // Without it evaluation only takes longer.
+        // If this fails, evaluation is only slower.
         let _ = touch_ahead();
     }
     std::thread::spawn(move || {
@@ -93,9 +93,10 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
         };
         let lent = &mut asked;
         let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
-            // Taken whole: a receiver may be lent to another thread, but not shared with one.
+            // Move the reference here, because another thread may borrow a receiver exclusively but
+            // not share it.
             let asked = lent;
-            // Without a request the client has hung up, and the process ends.
+            // Without a request the client has disconnected, and the process exits.
             if let Ok(request) = asked.recv() {
                 let last = match evaluate(evaluator, &request, &answers) {
                     Ok(evaluated) => Answer::Done {
@@ -110,8 +111,9 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
                     answers.say(failed(&request, &error));
                 }
             }
-            // The process stays until the client hangs up, and with it the temporary roots of what was made. To take a
-            // whole NixOS apart value by value would cost 30 ms, and what for: the process ends.
+            // The process stays until the client disconnects, because its temporary roots protect
+            // the result. Freeing all values of a whole NixOS would take 30 ms, and is useless
+            // before the exit.
             loop {
                 std::thread::park();
             }
@@ -123,32 +125,33 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
         std::mem::forget(libnix);
     });
     if let Some(request) = first.map_or_else(|| receive(&mut requests), |first| Ok(Some(first)))? {
-        // The thread only ends with the process.
+        // The thread ends only with the process.
         let _ = hand_over.send(request);
     }
-    // Nothing more is expected but the end.
+    // The client sends nothing more, so this waits for it to disconnect.
     let _ = receive::<Request>(&mut requests);
     drop(writer);
     Ok(())
 }
 
-/// Says things to the client.
+/// Sends answers to the client.
 struct Answers {
     queue: Sender<Answer>,
     writer: Thread,
 }
 
 impl Answers {
-    /// At once, with everything that was said before.
+    /// Sends an answer at once, together with all earlier ones.
     fn say(&self, answer: Answer) {
-        // The client is gone where this fails, and we will be too.
+        // If this fails, the client is gone, and this process will exit too.
         let _ = self.queue.send(answer);
         self.writer.unpark();
     }
 }
 
-/// Writes what the other threads have to say, so that none of them waits for the client. libnix's events wait for a
-/// moment and go out together: to wake a thread for each of some thousand files is a twentieth of an evaluation.
+/// Writes the answers of the other threads, so that none of them waits for the client. libnix's
+/// events are collected for a moment and written together, because waking a thread for each of some
+/// thousand files would take a twentieth of the evaluation.
 fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
     let mut socket = std::io::BufWriter::new(socket);
     loop {
@@ -225,8 +228,8 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     Ok(evaluated)
 }
 
-/// An error with what only an evaluator or the store can add to it: which options there are instead of one that there is
-/// not, and which inputs are there although one cannot be fetched.
+/// Adds to an error what only the evaluator or the store knows: which options exist instead of a
+/// missing one, or which inputs are in the store although one cannot be fetched.
 fn explained(
     evaluator: &Evaluator,
     outputs: &Outputs,
@@ -246,7 +249,7 @@ fn explained(
             .apply(&SYSTEM, outputs, &asked.to_string())
             .map_err(anyhow::Error::from)
             .and_then(|value| value.get::<Vec<String>>("beside"));
-        // An option's own type may fail as well; then there is nothing to offer.
+        // The type of an option may fail too. Then there is nothing to suggest.
         let meant = advice::meant(&path, &beside.unwrap_or_default());
         return first_hint(failed, meant).into();
     }
@@ -256,13 +259,13 @@ fn explained(
     failed.into()
 }
 
-/// What helps most is said first.
+/// Puts the most helpful hint first.
 fn first_hint(mut failed: Failed, hint: String) -> Failed {
     failed.hints.insert(0, hint);
     failed
 }
 
-/// The outputs, and beside them each extra module in turn.
+/// Returns the outputs, together with a value for each extra module.
 fn with_extras(evaluator: &Evaluator, opened: &Opened, request: &Request) -> Result<Outputs> {
     let extras = &request.extras;
     let lock = |extra: &ExtraRequest| {
@@ -281,7 +284,8 @@ fn with_extras(evaluator: &Evaluator, opened: &Opened, request: &Request) -> Res
     opened.outputs(evaluator, request, &beside)
 }
 
-/// The request as our expression wants it. `share`: the host's own packages may be used where they are proved to be the same.
+/// Formats the request for our expression. With `share`, the host's own packages may be used if
+/// they are proved to be the same.
 pub fn text(request: &Request, share: bool) -> String {
     json!({
         "host": request.host,
@@ -294,7 +298,7 @@ pub fn text(request: &Request, share: bool) -> String {
     .to_string()
 }
 
-/// Forces what was asked for, in the order in which it is worth knowing, and reads it.
+/// Forces and reads what the request asks for, the most urgent parts first.
 pub fn read(
     value: &Value<'_>,
     request: &Request,

@@ -1,14 +1,15 @@
-# A system that is in a file and in no flake, as the outputs of a flake would have it.
+# Makes flake outputs from a system that is defined in a file.
 #
-# Called with a request (JSON text): `path` (text, absolute), `attribute` (names that lead to the system in the file; none:
-# the file is the system, or a NixOS module of one) and `host` (what the system is to be called). Only for impure evaluation.
+# Called with a request (JSON text): `path` (absolute), `attribute` (attribute path of the system in
+# the file; if it is empty, the file itself is the system or a NixOS module) and `host` (the name
+# for the system). Only for impure evaluation.
 _: _: requestText:
 let
   request = builtins.fromJSON requestText;
   path = /. + request.path;
   content = import path;
 
-  # As Nix calls what it finds in a file by itself: a function whose arguments have names, and defaults all of them.
+  # Like Nix, call a function from a file if its arguments have names and all of them have defaults.
   callable =
     function:
     builtins.length (builtins.split "<attrspat" (builtins.toXML function)) > 1
@@ -21,7 +22,7 @@ let
     builtins.filter (name: !arguments.${name}) (builtins.attrNames arguments);
   called = value: if builtins.isFunction value && callable value then value { } else value;
 
-  # What is there, or why there is nothing.
+  # Returns the value at a path, or the reason why there is none.
   walk =
     value: names: passed:
     let
@@ -50,11 +51,11 @@ let
       walk here.${name} (builtins.tail names) (passed ++ [ name ]);
   found = walk content request.attribute [ ];
 
-  # What `nixosSystem`, `eval-config.nix` and `lib.evalModules` return.
+  # Recognises the result of `nixosSystem`, `eval-config.nix` and `lib.evalModules`.
   isSystem =
     value: builtins.isAttrs value && value ? extendModules && value ? config && value ? options;
 
-  # Systems that are attributes of a set, or of one in which hosts are usually kept.
+  # Finds systems among the attributes of a set, and in the sets that usually contain hosts.
   systemsIn =
     set:
     let
@@ -82,7 +83,8 @@ let
   # `import <nixpkgs/nixos>` gives a configuration that cannot be extended.
   isClosed = value: builtins.isAttrs value && value ? config && value ? options && value ? pkgs;
 
-  # Options, or a function that makes some: only the file itself, since it is evaluated by its name.
+  # A set of options, or a function that returns one. Only the file itself can be a module, because
+  # it is imported by its path.
   isModule =
     request.attribute == [ ]
     && !isSystem found.value
@@ -111,7 +113,7 @@ let
       type;
 in
 {
-  # What is wrong with the file, or null.
+  # The problem with the file, or null.
   problem =
     if found ? problem then
       found.problem
@@ -148,6 +150,6 @@ in
     else
       found.value;
 
-  # A path in the store, there or not.
+  # Any path in the store, which need not exist.
   storePath = "${builtins.storeDir}/00000000000000000000000000000000-none";
 }

@@ -1,8 +1,8 @@
-# What a benchmark forces: one value of a host, or of anything else in a flake.
+# The value that a benchmark forces: part of a host, or anything else in a flake.
 #
-# Called with the outputs of the flake (where the value is not a host's), the host (an evaluated configuration, where it is)
-# and the request (JSON text, `Forced` in evaluation/measure.rs; null to be asked for nothing). Every attribute of the result
-# is asked for by itself; `value` is what is measured.
+# Called with the outputs of the flake (if the value is not part of a host), the host (an evaluated
+# configuration, if it is) and the request (JSON text, `Forced` in evaluation/measure.rs; null for
+# an empty request). The caller reads each attribute of the result separately, and measures `value`.
 outputs: host: requestText:
 let
   inherit (builtins.fromJSON requestText) system forced;
@@ -20,7 +20,7 @@ let
     typeOf
     ;
 
-  # From a value along a path: the value that is there, or where there is nothing.
+  # Returns the value at a path, or the reason why there is none.
   walk =
     value: path: walked:
     if path == [ ] then
@@ -44,7 +44,7 @@ let
     else
       walk value.${head path} (tail path) (walked ++ [ (head path) ]);
 
-  # As for the nix command, what is not at the top may be a package.
+  # Like the nix command, also look in the packages of the system.
   prefixes = [
     [ ]
     [
@@ -60,7 +60,7 @@ let
   found = filter (one: one ? value) candidates;
   fromFlake = if found == [ ] then head candidates else head found;
 
-  # An append-only record of overrides: each definition is stronger than all before it.
+  # An append-only record of overrides: each definition overrides all earlier ones.
   overrides = forced.overrides;
   record =
     let
@@ -91,7 +91,7 @@ let
     else
       { value = host; };
 
-  # Options are named as in a configuration, whether that was named itself or what it is part of.
+  # Option paths start at the configuration, even if the value is the system that contains it.
   top =
     if !(start ? value) then
       start
@@ -102,7 +102,7 @@ let
 
   target = if top ? value then walk top.value forced.path [ ] else top;
 
-  # What is to be left out must be there.
+  # Attributes to leave out must exist.
   missing = filter (one: one ? problem) (
     map (path: walk target.value path forced.path) forced.without
   );
@@ -118,7 +118,7 @@ let
   value = foldl' (set: path: leaveOut path set) target.value forced.without;
 in
 {
-  # What is wrong with the request, or null.
+  # The problem with the request, or null.
   problem =
     if forced == null then
       null
@@ -131,7 +131,7 @@ in
     else
       null;
 
-  # Deeply for JSON, or only as far as it takes to say what it is.
+  # Forced deeply as JSON, or only to weak head normal form.
   value =
     if forced == null then
       null
@@ -140,7 +140,7 @@ in
     else
       builtins.seq value null;
 
-  # What it is, for people.
+  # Human-readable type of the value.
   what =
     if forced == null then
       "nothing"

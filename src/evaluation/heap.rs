@@ -1,29 +1,31 @@
-//! How large a heap the evaluator begins with.
+//! The initial heap of the evaluator.
 //!
-//! libgc collects when its heap is full, and grows it in small steps; an evaluation of a whole NixOS that begins with a
-//! heap it never fills is a quarter faster. Pages that are not touched cost nothing.
+//! libgc collects when its heap is full, and grows it in small steps. The evaluation of a whole
+//! NixOS is a quarter faster if it starts with a heap that it never fills. Untouched pages cost
+//! nothing.
 
 use std::fs;
 
-/// Memory that must be available before the evaluator is given a heap that it never has to collect.
+/// Available memory that is required for a heap that never needs a collection.
 const PLENTY: u64 = 4 << 30;
 
-/// Beyond this a larger heap gains nothing: a large NixOS host allocates less in one evaluation.
+/// Maximum initial heap. A larger one gains nothing, because one evaluation of a large NixOS host
+/// allocates less.
 const LARGEST: u64 = 4 << 30;
 
-/// How to treat the machine's memory.
+/// How to choose the initial heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
-    /// libnix's own choice: less memory, a little slower.
+    /// The default of libnix: uses less memory and is slightly slower.
     Low,
-    /// A heap that a normal evaluation never fills, where the machine has it to spare.
+    /// A heap that a normal evaluation never fills, if the machine has enough memory.
     Plenty,
-    /// What the environment says (`GC_INITIAL_HEAP_SIZE`).
+    /// As set in the environment (`GC_INITIAL_HEAP_SIZE`).
     Environment,
 }
 
 impl Memory {
-    /// The heap to begin with, bytes; none for libnix's own choice.
+    /// Returns the initial heap in bytes, or `None` for the default of libnix.
     pub fn initial_heap(self) -> Option<u64> {
         match self {
             Self::Low | Self::Environment => None,
@@ -36,7 +38,7 @@ fn choose(available: u64) -> Option<u64> {
     (available >= PLENTY).then(|| (available / 2).min(LARGEST))
 }
 
-/// Memory that can be used without swapping, bytes.
+/// Returns the memory in bytes that can be used without swapping.
 pub fn available() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
@@ -46,7 +48,7 @@ pub fn available() -> Option<u64> {
     Some(kilobytes << 10)
 }
 
-/// The largest resident memory that this process has had, bytes.
+/// Returns the peak resident memory of this process in bytes.
 pub fn peak() -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     text.lines()
@@ -60,14 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_machine_keeps_the_default() {
+    fn small_machine_uses_the_default_heap() {
         assert_eq!(choose(PLENTY - 1), None);
         assert_eq!(choose(PLENTY), Some(2 << 30));
         assert_eq!(choose(64 << 30), Some(LARGEST));
     }
 
     #[test]
-    fn this_machine_says_how_much_it_has() {
+    fn available_and_peak_memory_are_read() {
         assert!(available().is_some_and(|bytes| bytes > 1 << 20));
         assert!(peak() > 1 << 20);
     }

@@ -1,7 +1,8 @@
-//! Measures evaluation in the evaluator's process: the clock starts right before, and stops right after.
+//! Measures evaluation inside the evaluator process, with the clock started right before and
+//! stopped right after it.
 //!
-//! Everything that is not what was asked for (locking, reading the machine's own books, printing counters) happens outside
-//! of the time. What our own expression costs is measured too, by asking it for nothing.
+//! Everything else (locking, reading the kernel's statistics, printing counters) happens outside
+//! the measured time. The overhead of our own expression is measured too, with an empty request.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -17,22 +18,22 @@ use crate::attributes::written;
 use crate::libnix::{self, Evaluator, Expression, Subject, Value};
 use crate::timings::{Counters, milliseconds};
 
-/// Our own expression.
+/// Our own expression, which forces one value.
 const FORCED: Expression = Expression {
     name: "forced.nix",
     text: include_str!("forced.nix"),
 };
 
-/// The kernel's unit of processor time in /proc, milliseconds (USER_HZ is 100 on every Linux).
+/// The kernel's unit of CPU time in /proc in milliseconds (USER_HZ is 100 on every Linux).
 const TICK: f64 = 10.0;
 
-/// What is measured.
+/// What to measure.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measure {
-    /// The value to force; none for all that turning modules on evaluates.
+    /// The value to force; `None` for everything that enabling modules evaluates.
     pub forced: Option<Forced>,
-    /// Whether it is measured once more in the same process, where the files are parsed already.
+    /// Whether to measure again in the same process, in which the files are already parsed.
     pub again: bool,
 }
 
@@ -40,20 +41,20 @@ pub struct Measure {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Forced {
-    /// The attribute of the flake from which `path` leads on; none for the host.
+    /// The attribute of the flake in which `path` starts; `None` for the host.
     pub root: Option<Vec<String>>,
-    /// The option, or whatever else is there.
+    /// Attribute path of the option or other value.
     pub path: Vec<String>,
-    /// Whether it is forced deeply, as JSON; otherwise only so far that one can say what it is.
+    /// Whether to force the value deeply, as JSON, or only to weak head normal form.
     pub strict: bool,
-    /// Attributes below it that are left out.
+    /// Attributes of the value that are left out.
     pub without: Vec<Vec<String>>,
-    /// Overrides that are recorded beforehand.
+    /// Overrides that are added to the host first.
     pub overrides: Option<Overrides>,
 }
 
 impl Forced {
-    /// In words.
+    /// Describes the value.
     pub fn name(&self, host: &str) -> String {
         let of = match &self.root {
             Some(root) => written(root),
@@ -67,52 +68,52 @@ impl Forced {
     }
 }
 
-/// Definitions of one option, each stronger than all before it.
+/// Definitions of one option, each of which overrides all earlier ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Overrides {
-    /// The option.
+    /// Attribute path of the option.
     pub path: Vec<String>,
-    /// What each defines it as.
+    /// Value of each definition.
     pub value: serde_json::Value,
-    /// How many there are.
+    /// Number of definitions.
     pub count: u64,
 }
 
-/// What was measured.
+/// The result of a measurement.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
-    /// Milliseconds in which the flake was locked.
+    /// Milliseconds that locking the flake took.
     pub lock: f64,
-    /// The first time, and the second if it was asked for.
+    /// The first pass, and the second one if it was requested.
     pub passes: Vec<Pass>,
-    /// Milliseconds that our own expression takes when it is asked for nothing.
+    /// Milliseconds that our own expression takes for an empty request.
     pub overhead: f64,
-    /// What the value is: `set`, `string`, `derivation`, …
+    /// Type of the value: `set`, `string`, `derivation`, …
     pub what: String,
 }
 
-/// One time.
+/// One measured pass.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pass {
-    /// How long it took.
+    /// Duration of the pass.
     pub milliseconds: f64,
-    /// How much of that the evaluating thread had a processor.
+    /// CPU time of the evaluating thread.
     pub ran: f64,
-    /// How much of that it waited for one; none where the kernel does not say.
+    /// Time for which the thread waited for a processor; `None` if the kernel does not report it.
     pub waited: Option<f64>,
-    /// Milliseconds of processors that other processes used meanwhile.
+    /// CPU time of other processes in milliseconds.
     pub others: Option<f64>,
-    /// The largest resident memory of the process until then, bytes.
+    /// Peak resident memory of the process so far.
     pub peak_bytes: u64,
-    /// What the evaluator counted in it.
+    /// Counters of this pass.
     #[serde(skip)]
     pub counters: Counters,
 }
 
 impl Measured {
-    /// Adds what the evaluator printed after each pass: sums since its start.
+    /// Adds the counters that the evaluator printed after each pass. They are sums since its start.
     pub(super) fn count(&mut self, printed: &[Counters], initial_heap: u64) {
         let mut before = Counters::default();
         for (pass, sum) in self.passes.iter_mut().zip(printed) {
@@ -126,7 +127,7 @@ impl Measured {
     }
 }
 
-/// Measures what is asked for. Counters are printed after each time.
+/// Measures what the request asks for. Prints the counters after each pass.
 pub(super) fn measure(
     evaluator: &Evaluator,
     opened: &Opened,
@@ -155,14 +156,15 @@ pub(super) fn measure(
     Ok(evaluated)
 }
 
-/// What turning modules on evaluates, not yet evaluated; the flake's outputs are called anew each time.
+/// Prepares the evaluation for enabling modules. The flake's outputs are called again for each
+/// pass.
 fn system<'a>(evaluator: &'a Evaluator, opened: &Opened, request: &Request) -> Result<Value<'a>> {
     let outputs = opened.outputs(evaluator, request, &[])?;
     let text = evaluator::text(request, false);
     Ok(evaluator.apply(&evaluator::SYSTEM, &outputs, &text)?)
 }
 
-/// Forces a value, and tells what it is.
+/// Forces a value and returns its type.
 fn force(
     evaluator: &Evaluator,
     opened: &Opened,
@@ -191,13 +193,13 @@ fn force(
     value.get("what")
 }
 
-/// A request in JSON.
+/// Formats a request as JSON.
 fn text(forced: Option<&Forced>) -> Result<String> {
     let request = json!({ "forced": forced, "system": libnix::system()? });
     Ok(request.to_string())
 }
 
-/// How long our own expression takes when it is asked for nothing: parsed, applied to a request, and read.
+/// Measures our own expression with an empty request: parsing, applying and reading it.
 fn overhead(evaluator: &Evaluator) -> Result<f64> {
     let begun = on_processor();
     let value = evaluator.apply_to(&FORCED, Subject::Nothing, &text(None)?)?;
@@ -207,16 +209,16 @@ fn overhead(evaluator: &Evaluator) -> Result<f64> {
     Ok(milliseconds(on_processor().saturating_sub(begun)))
 }
 
-/// For how long this thread has had a processor. A wait for one is no part of what our expression costs.
+/// Returns the CPU time of this thread. It excludes waiting, which is not a cost of our expression.
 fn on_processor() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
-/// What the kernel has written down of this thread, this process and the machine, milliseconds.
+/// The kernel's statistics about this thread, this process and the machine, in milliseconds.
 struct Books {
-    /// Had a processor.
+    /// CPU time of the thread.
     ran: Duration,
-    /// Waited for one; none where the kernel does not say.
+    /// Time for which the thread waited for a processor; `None` if the kernel does not report it.
     waited: Option<f64>,
     process: Option<f64>,
     machine: Option<f64>,
@@ -232,7 +234,7 @@ impl Books {
         }
     }
 
-    /// A pass that began at `before`.
+    /// Makes the pass that began at `before`.
     fn since(&self, before: &Self, time: f64) -> Pass {
         let less =
             |now: Option<f64>, then: Option<f64>| Some(to_microseconds((now? - then?).max(0.0)));
@@ -250,7 +252,8 @@ impl Books {
     }
 }
 
-/// `schedstat`: nanoseconds on a processor, and waiting for one.
+/// Reads the waiting time from `schedstat`, which has nanoseconds on a processor and waiting for
+/// one.
 fn waited() -> Option<f64> {
     let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanoseconds: f64 = text.split_whitespace().nth(1)?.parse().ok()?;
@@ -261,16 +264,16 @@ fn to_microseconds(milliseconds: f64) -> f64 {
     (milliseconds * 1e3).round() / 1e3
 }
 
-/// User and system time of this process.
+/// Reads the user and system time of this process.
 fn process() -> Option<f64> {
     let text = fs::read_to_string("/proc/self/stat").ok()?;
-    // Behind the name, which may hold anything, the 12th and 13th field.
+    // The 12th and 13th field after the name, which may contain any characters.
     let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
     let field = |index: usize| fields.get(index)?.parse::<f64>().ok();
     Some((field(11)? + field(12)?) * TICK)
 }
 
-/// Time that processors were busy, or were taken from this machine by the one that it runs on.
+/// Reads the time during which processors were busy, or were used by the hypervisor.
 fn machine() -> Option<f64> {
     let text = fs::read_to_string("/proc/stat").ok()?;
     let fields: Vec<f64> = text
@@ -292,10 +295,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_tells_what_a_thread_did() {
+    fn pass_has_times_of_thread_and_others() {
         let before = Books::read();
         let begun = Instant::now();
-        // Enough work for one tick of the clock by which the kernel counts.
+        // Work for at least one tick of the kernel's clock.
         let mut sum = 0_u64;
         while begun.elapsed().as_millis() < 60 {
             sum = std::hint::black_box(sum.wrapping_add(1));
@@ -303,7 +306,8 @@ mod tests {
         let pass = Books::read().since(&before, milliseconds(begun.elapsed()));
         assert!(pass.ran > 0.0, "{pass:?}");
         if let Some(waited) = pass.waited {
-            // It was one of the two all the time, but for what a tick of the kernel's clock hides.
+            // The thread was always running or waiting, except for errors of up to one tick of the
+            // kernel's clock.
             assert!(
                 (pass.ran + waited - pass.milliseconds).abs() < 30.0,
                 "{pass:?}"

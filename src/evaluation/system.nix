@@ -1,7 +1,9 @@
-# Extends one host with the chosen modules, in one evaluation.
+# Extends one host with the chosen modules in one evaluation.
 #
-# Called with the outputs of the flake, the top of its source tree (a path), what comes from elsewhere (a list: for each extra module a path, or the outputs of its flake) and the request (JSON text, `Request` in evaluation/mod.rs). Every attribute of the
-# result is asked for by itself, in the order given here; nothing is evaluated that is not asked for.
+# Called with the outputs of the flake, the top of its source tree (a path), values from elsewhere
+# (a list with a path, or the outputs of a flake, for each extra module) and the request (JSON text,
+# `Request` in evaluation/mod.rs). The caller reads each attribute of the result separately, in the
+# order below. Nothing else is evaluated.
 outputs: source: elsewhere: requestText:
 let
   request = builtins.fromJSON requestText;
@@ -9,7 +11,7 @@ let
   configurations = outputs.nixosConfigurations or { };
   base = configurations.${request.host};
 
-  # Everything that can be chosen: the host's own first, in its order, then the flake's, by name.
+  # All known modules: first those of the host, in its order, then those of the flake, by name.
   registry =
     (
       if base.options ? services.runtimeModules.registry then
@@ -19,7 +21,7 @@ let
     )
     ++ map outputEntry (builtins.attrNames (outputs.runtimeModules or { }));
 
-  # An entry of the flake's own output is a module, or a set that has one and says what it is for.
+  # An entry of the flake's output is a module, or a set with a module and a description.
   outputEntry =
     name:
     let
@@ -36,16 +38,17 @@ let
       skipValidation = false;
     };
 
-  # The very path that stands in the flake: a module which the host imports as well is still only there once, and stands
-  # where it would stand among the definitions if it were looked up. Wrapped into a set that imports it, it would come
-  # after what the host's own modules import, and lists would be merged in another order.
+  # The same path as in the flake. So a module that the host imports too is included only once, and
+  # its definitions have the same position as if it were looked up. If a set imported the path, the
+  # module would come after the imports of the host's own modules, and lists would be merged in
+  # another order.
   fromFile = file: source + "/${file}";
 
   direct =
     module: if module.file != null then fromFile module.file else (outputEntry module.name).module;
 
-  # With everything known beforehand the host's own modules are evaluated once, extended. To look modules up in the
-  # host's options, the host must be evaluated by itself too.
+  # If everything is known beforehand, the host's own modules are evaluated once, extended. To look
+  # modules up in the host's options, the host must also be evaluated by itself.
   lookUp = builtins.any (module: module.file == null && module.origin != "output") request.modules;
 
   names = map (module: module.name) request.modules;
@@ -61,7 +64,7 @@ let
     )
     ++ map (extra: builtins.head extra.found) extras;
 
-  # Modules that are no part of the configuration: a path as it is, of another flake what its attribute names.
+  # Modules that are not part of the configuration: a path, or an attribute of another flake.
   extras = builtins.genList (
     index:
     let
@@ -78,13 +81,14 @@ let
   ) (builtins.length (request.extras or [ ]));
   missing = builtins.filter (extra: extra.found == [ ]) extras;
 
-  # Outputs of a flake that have modules.
+  # Outputs of a flake that contain modules.
   moduleOutputs = [
     "nixosModules"
     "runtimeModules"
   ];
 
-  # What an attribute may mean: one of the outputs themselves, or a module by its name alone. A list of all that are there.
+  # Finds the values for an attribute: a path in the outputs, or the name of a module. Returns a
+  # list of all matches.
   attributesOf =
     outputs: attribute:
     let
@@ -97,7 +101,7 @@ let
           at value.${builtins.head path} (builtins.tail path)
         else
           [ ];
-      # An entry of `runtimeModules` may be a set that has a module and says what it is for.
+      # An entry of `runtimeModules` may be a set with a module and a description.
       described = value: if builtins.isAttrs value && value ? module then value.module else value;
     in
     map described (
@@ -105,7 +109,8 @@ let
       ++ builtins.concatMap (output: at (outputs.${output} or { }) [ attribute ]) moduleOutputs
     );
 
-  # A variant takes the host's modules as its own, unless it says that it does not: then they are given to it alone.
+  # A specialisation inherits the host's modules, unless it is configured not to. Then only the
+  # specialisation gets them.
   specialisation = request.specialisation or null;
   variants = config: config.specialisation or { };
   variant = config: (variants config).${specialisation};
@@ -131,14 +136,15 @@ let
     else
       extendedWith [ ];
 
-  # The configuration that is meant of a whole one.
+  # Selects the requested configuration: the whole one or its specialisation.
   meant =
     whole: if specialisation == null then whole.config else (variant whole.config).configuration;
   config = meant extended;
 
-  # The host's own `pkgs`, where that is proved to be what the extended system would make for itself: where both say the same
-  # about it. It is decided inside of the extended system, whose `pkgs` is not there before that: an option of nixpkgs that
-  # depends on `pkgs` is an infinite recursion here as it is without us. Where it is not proved, `pkgs` is what it would be.
+  # Uses the host's own `pkgs` if the extended system would provably make the same, because both
+  # define it in the same way. This is decided inside the extended system, where `pkgs` does not
+  # exist yet. An option of nixpkgs that depends on `pkgs` is therefore an infinite recursion, as it
+  # is without this module. Without a proof, `pkgs` is the extended system's own.
   share =
     { options, ... }:
     let
@@ -166,7 +172,7 @@ let
       };
     };
 
-  # Why the packages are not shared; null where they are.
+  # The reason why packages are not shared, or null.
   unshared =
     options:
     let
@@ -178,27 +184,29 @@ let
     if names != builtins.attrNames base.options.nixpkgs then
       "a module declares options of nixpkgs"
     else if others != [ ] then
-      "nixpkgs.${builtins.head others} is or may be another one"
+      "nixpkgs.${builtins.head others} may differ"
     else if definersOfPkgs options != definersOfPkgs base.options + 1 then
       "a module sets _module.args.pkgs"
     else
       null;
 
-  # How many definitions of `_module.args` have a `pkgs`.
+  # Counts the definitions of `_module.args` that have a `pkgs`.
   definersOfPkgs =
     options:
     builtins.length (builtins.filter (definition: definition ? pkgs) options._module.args.definitions);
 
-  # Whether both say the same, provably. Functions are the same only if they are the very same one: then they have the same
-  # environment too. That holds for overlays that are files of their own, and for no function inside a module.
+  # Returns whether both options provably have the same definitions. Functions are equal only if
+  # they are the same value, and then their environments are equal too. This is true for overlays in
+  # files of their own, but not for functions inside a module.
   agree =
     here: there: name:
     let
       said = option: if name == "config" then option.value else option.definitions or [ option.value ];
-      # 1500 is the priority of a default: nobody has said anything. Some defaults only throw.
+      # 1500 is the priority of a default, so nothing else defines the option. Some defaults only
+      # throw.
       unsaid = option: option.highestPrio or 100 >= 1500;
     in
-    # What `nix` itself is told of nixpkgs, and nothing of packages.
+    # These options configure `nix` itself, not packages.
     if name == "flake" then
       true
     else if here._type or null != "option" || there._type or null != "option" then
@@ -212,7 +220,7 @@ let
     else
       isData (said here) && isData (said there) && said here == said there;
 
-  # Neither a function nor a package anywhere.
+  # Contains neither a function nor a package.
   isData =
     value:
     if builtins.isAttrs value then
@@ -222,7 +230,7 @@ let
     else
       !builtins.isFunction value;
 
-  # What a configuration lacks, or throws, is unknown.
+  # An attribute that is missing or throws becomes null.
   try =
     value:
     let
@@ -236,7 +244,7 @@ let
   };
 in
 {
-  # What is wrong with the request itself, or null.
+  # The problem with the request itself, or null.
   problem =
     if !(builtins.isAttrs (outputs.nixosConfigurations or null)) then
       {
@@ -286,7 +294,7 @@ in
     else
       null;
 
-  # Everything that a person may choose from; only for `list`.
+  # All known modules, for `list` only.
   registry = map (entry: {
     inherit (entry)
       name
@@ -306,10 +314,10 @@ in
 
   toplevel = derivation config.system.build.toplevel;
 
-  # The extended host itself, for whoever wants another part of it than its toplevel.
+  # The extended host itself, for callers that need another part than its toplevel.
   system = extended;
 
-  # What activation wants to know before anything is built.
+  # Facts that activation needs before anything is built.
   facts = {
     hostName = try (config.networking.hostName or null);
     kernel = try (path (config.system.build.kernel or null));
@@ -318,7 +326,7 @@ in
     firmware = try (path (config.hardware.firmware or null));
     kernelParams = try (config.boot.kernelParams or null);
     kernelModules = try (config.boot.kernelModules or null);
-    # In 24.05 the one program is there where the other is not; later there is only one.
+    # In 24.05 one of two switch programs exists; later there is only one.
     switchable =
       let
         enable = try (config.system.switch.enable or null);
@@ -327,7 +335,7 @@ in
     switchInhibitors = try (config.system.switch.inhibitors or null);
   };
 
-  # Whether packages are the host's own, and else why not.
+  # Whether the host's own packages are used, and if not, why.
   sharing =
     let
       why = extended._module.args.runtimeModuleShares;
@@ -337,7 +345,8 @@ in
       inherit why;
     };
 
-  # Whether there is any use in asking: where overlays are made anew with each extension, none is ever proved to be the same.
+  # Whether sharing can succeed at all. If overlays are new values in each extension, they are never
+  # provably equal.
   mayShare =
     base ? options.nixpkgs.overlays
     && base ? options._module.args.definitions
@@ -349,7 +358,7 @@ in
       value == [ ] || (base.extendModules { }).options.nixpkgs.overlays.value == value
     );
 
-  # The names that the host has where an option was looked for that there is not: `request.beside` is the path to the place.
+  # The names in the host next to a missing option. `request.beside` is the path of their parent.
   beside =
     let
       below =
@@ -362,7 +371,7 @@ in
           below options.${builtins.head path} (builtins.tail path)
         else
           [ ];
-      # Things in a set or list are passed by, each being one name of the path.
+      # Elements of sets and lists are skipped. Each of them is one name in the path.
       inType =
         type: path:
         let
@@ -381,9 +390,9 @@ in
     in
     below base.options (request.beside or [ ]);
 
-  # The hosts there are.
+  # Names of all hosts.
   hosts = builtins.attrNames configurations;
 
-  # The host by itself; only when a pin is made or moved.
+  # The host by itself. Only needed when a pin is made or moved.
   base = derivation (meant base).system.build.toplevel;
 }

@@ -1,4 +1,4 @@
-//! What the machine is like. Reads files.
+//! Everything about the machine that a plan depends on. Reads files.
 
 use std::path::{Path, PathBuf};
 
@@ -8,27 +8,27 @@ use crate::baked::Baked;
 use crate::locations::Locations;
 use crate::record::{State, Step, holder, running};
 
-/// What the machine is like.
+/// The situation of the machine.
 #[derive(Clone, Debug)]
 pub struct Situation {
-    /// What the NixOS module baked.
+    /// Configuration that the NixOS module baked in.
     pub baked: Option<Baked>,
-    /// What was recorded.
+    /// The recorded state.
     pub state: State,
-    /// The toplevel that runs.
+    /// Toplevel of the running system.
     pub running: Option<String>,
-    /// The transaction that is under way, in the words of whoever holds the lock.
+    /// Description of the running transaction, from the holder of the lock.
     pub under_way: Option<String>,
-    /// The folder that NixOS's own tools take the configuration from, where it has a flake.
+    /// The directory from which NixOS's own tools take the configuration, if it has a flake.
     pub usual: Option<String>,
-    /// The configuration that lies there without a flake.
+    /// The configuration in that directory, if it has no flake.
     pub plain: Option<String>,
-    /// The specialisation that runs, as far as the systems tell that are known.
+    /// The running specialisation, if a known system contains it.
     pub specialisation: Option<String>,
 }
 
 impl Situation {
-    /// Reads it.
+    /// Reads the situation.
     pub fn read(locations: &Locations) -> Result<Self> {
         let state = State::read(locations)?;
         let running = running(locations);
@@ -43,22 +43,23 @@ impl Situation {
         })
     }
 
-    /// Whether somebody else has switched since we did: what runs is none of ours.
+    /// Returns whether an external switch has happened since our last one, so that the running
+    /// system is not ours.
     pub fn foreign(&self) -> bool {
         self.state.foreign(self.running.as_deref())
     }
 
-    /// Modules that are on.
+    /// Returns the active modules.
     pub fn active(&self) -> &[String] {
         match self.state.unended(self.running.as_deref()) {
-            // It runs, and may be returned from.
+            // The change is active, and may still be rolled back.
             Some(pending)
                 if pending.step == Step::Confirming
                     && Some(&pending.to) == self.running.as_ref() =>
             {
                 &pending.wanted
             }
-            // Nobody knows what is on.
+            // It is unknown which modules are active.
             Some(pending) if pending.step == Step::Stranded => &[],
             _ if self.state.current.is_some() && self.state.current == self.running => {
                 &self.state.active
@@ -67,14 +68,14 @@ impl Situation {
         }
     }
 
-    /// The toplevel without any runtime module, where it is known.
+    /// Returns the toplevel without any runtime module, if it is known.
     pub fn base(&self) -> Option<String> {
         self.varied_base()
             .or_else(|| self.state.base_of(self.running.as_deref()))
     }
 
-    /// Somebody has switched to a specialisation of what we had activated, which has our modules too: without them it is the
-    /// specialisation of the base.
+    /// After an external switch to a specialisation of our system, which includes our modules,
+    /// returns the same specialisation of the base.
     pub(super) fn varied_base(&self) -> Option<String> {
         let name = self.specialisation.as_ref().filter(|_| self.foreign())?;
         let ours = variant_of(self.state.current.as_deref()?, name);
@@ -85,14 +86,14 @@ impl Situation {
     }
 }
 
-/// The toplevel of a system's specialisation.
+/// Returns the toplevel of a system's specialisation.
 fn variant_of(toplevel: &str, name: &str) -> Option<String> {
     let link = Path::new(toplevel).join("specialisation").join(name);
     let path = link.canonicalize().ok()?;
     Some(path.to_string_lossy().into_owned())
 }
 
-/// The name under which a known system has the one that runs as a specialisation of its own.
+/// Returns the name of the running system, if it is a specialisation of a known system.
 fn specialisation(locations: &Locations, state: &State, running: Option<&str>) -> Option<String> {
     let running = Path::new(running?);
     let ours = [
@@ -114,13 +115,13 @@ fn specialisation(locations: &Locations, state: &State, running: Option<&str>) -
     None
 }
 
-/// A file in `/etc/nixos`, where NixOS's own tools look.
+/// Returns a file in `/etc/nixos`, where NixOS's own tools look.
 fn usual(locations: &Locations, name: &str) -> Option<String> {
     let file = locations.root().join("etc/nixos").join(name);
     file.exists().then(|| file.to_string_lossy().into_owned())
 }
 
-/// The folder that it lies in.
+/// Returns the directory of a file.
 fn folder(file: String) -> String {
     match file.rsplit_once('/') {
         Some((folder, _)) => folder.into(),

@@ -1,43 +1,42 @@
-//! What the user wishes, and the earlier states that one can wish for.
+//! The user's request, and the earlier states that it can name.
 
 use super::Situation;
 use crate::error::{Failed, Failure};
 use crate::record::{Entry, Pin, reachable};
 
-/// What the user wishes.
+/// The request of the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// These modules are to be on too.
+    /// Enable these modules too.
     Enable(Vec<String>),
-    /// These modules are to be off.
+    /// Disable these modules.
     Disable(Vec<String>),
-    /// No module is to be on.
+    /// Disable all modules.
     Reset,
-    /// What is wanted is to be on, on the same source.
+    /// Activate the requested modules from the same source.
     Apply,
-    /// What is wanted is to be on, on today's source.
+    /// Activate the requested modules from the newest source.
     Rebuild,
-    /// An earlier state of this boot is to be on.
+    /// Return to an earlier state of this boot.
     Rollback(Box<Past>),
 }
 
 /// An earlier state of this boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
-    /// Its number in the history.
+    /// Number of the state in the history.
     pub number: u64,
-    /// Its toplevel.
     pub toplevel: String,
-    /// The toplevel without any runtime module, of its source.
+    /// The toplevel without any runtime module, from the same source.
     pub base: Option<String>,
-    /// Its source.
     pub pin: Option<Pin>,
-    /// Modules that were on.
+    /// Modules that were enabled.
     pub wanted: Vec<String>,
 }
 
 impl Past {
-    /// The state with this number; the last that is not what is on now if none is named.
+    /// Finds the state with this number. Without a number, finds the last state that differs from
+    /// the current one.
     pub fn find(
         history: &[Entry],
         number: Option<u64>,
@@ -45,8 +44,8 @@ impl Past {
         now: u64,
     ) -> Result<Self, Failed> {
         let known: Vec<Self> = Self::all(history, now);
-        // Not just the one before the last record: somebody else may have switched since, or the last change may have died
-        // before it was recorded.
+        // The last record is not always the current state: there may have been an external switch,
+        // or the last change may have died before it was recorded.
         let is_on = |past: &Self| {
             Some(&past.toplevel) == situation.running.as_ref()
                 && past.wanted == situation.state.wanted
@@ -61,26 +60,27 @@ impl Past {
         let numbers: Vec<String> = known.iter().map(|past| past.number.to_string()).collect();
         Err(match number {
             Some(number) => Failure::Usage.error(format!(
-                "rollback {number}: there is no such state of this boot to return to"
+                "cannot roll back to state {number}: this boot has no such state"
             )),
-            None => Failure::Refused.error("rollback: there is no earlier state of this boot"),
+            None => Failure::Refused.error("cannot roll back: this boot has no earlier state"),
         }
         .hint(if number.is_none() || numbers.is_empty() {
-            "`runtime-module history` lists the changes of this boot".to_string()
+            "run `runtime-module history` to list the changes of this boot".to_string()
         } else {
             format!(
-                "`runtime-module history` lists them: {}",
+                "name one of the states in `runtime-module history`: {}",
                 numbers.join(", ")
             )
         }))
     }
 
-    /// All that can be returned to, the last first.
+    /// Returns all states to which `rollback` can return, the last first.
     pub fn all(history: &[Entry], now: u64) -> Vec<Self> {
         let ran = history.iter().filter(|entry| entry.ran()).count();
         let mut all: Vec<Self> = reachable(history, now).map(Self::from).collect();
-        // Before the first change of all there was a state, too. What ran before the first one that is known is that state
-        // only if that is the first of all, or began on its base; a system that was gone back from is none at all.
+        // The state before the very first change is a target too. The system before the first known
+        // change is that state only if the change is the first of all, or if it began on its base.
+        // A system that was rolled back is not a target.
         if let Some(first) = history.iter().find(|entry| entry.ran())
             && let Some(from) = first.from.as_ref().filter(|_| ran == all.len())
             && !first.way_back
@@ -111,7 +111,7 @@ impl From<&Entry> for Past {
 }
 
 impl Wish {
-    /// In words, for the lock, the log and messages.
+    /// Describes the request for the lock, the log and messages.
     pub fn words(&self) -> String {
         match self {
             Self::Enable(names) => format!("enable {}", names.join(", ")),

@@ -1,4 +1,4 @@
-//! Bars on a terminal. The only file that knows indicatif.
+//! Progress bars on a terminal. No other file uses indicatif.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,16 +11,16 @@ use super::model::{Model, Running};
 use super::{Notice, Renderer, Round, Style, bytes, duration, for_stderr};
 use crate::timings::{Phase, time_of};
 
-/// Things under way that are shown at once; the others are counted.
+/// Maximum number of running builds and fetches that are shown. The others are only counted.
 const SHOWN: usize = 6;
 
-/// Steps of a bar.
+/// Number of steps of a bar.
 const STEPS: u64 = 1000;
 
-/// Columns of a terminal that does not say how many it has.
+/// Assumed width of a terminal that does not report its width.
 const COLUMNS: usize = 80;
 
-/// Bars on stderr.
+/// The progress bars on stderr.
 pub(super) struct Bars {
     screen: MultiProgress,
     style: Style,
@@ -31,7 +31,7 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new(style: Style) -> Self {
-        // The drawing thread sets the pace; indicatif is not to have one of its own.
+        // The drawing thread sets the frame rate, so indicatif must not start a thread of its own.
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
         screen.set_move_cursor(false);
         Self {
@@ -43,7 +43,7 @@ impl Bars {
         }
     }
 
-    /// The one line of a benchmark or a check.
+    /// Draws the line of a benchmark or a check.
     fn draw_bench(&mut self, round: Option<&Round>) {
         let Some(round) = round else {
             if let Some(bar) = self.bench.take() {
@@ -64,7 +64,7 @@ impl Bars {
         bar.tick();
     }
 
-    /// A line for a phase: how far it is, and in what.
+    /// Returns the bar of a phase. Creates it if necessary.
     fn phase_bar(&mut self, phase: Phase) -> ProgressBar {
         let style = self.style;
         let before_running = self.phases.len();
@@ -80,7 +80,7 @@ impl Bars {
     }
 
     fn print(&self, line: &str) {
-        // A terminal that is gone is noticed elsewhere.
+        // A closed terminal is detected elsewhere.
         let _ = self.screen.println(for_stderr(line));
     }
 
@@ -96,7 +96,7 @@ impl Bars {
         }
     }
 
-    /// One line for each thing under way, below the phases.
+    /// Draws one line for each running build or fetch, below the phases.
     fn draw_running(&mut self, model: &Model, now: Duration) {
         let all: Vec<&Running> = model
             .builds
@@ -148,14 +148,14 @@ impl Renderer for Bars {
             Notice::Note(text) | Notice::Message(text) => self.print(text),
             Notice::Row(text) => self.screen.suspend(|| {
                 use std::io::Write as _;
-                // A terminal that is gone is noticed elsewhere.
+                // A closed terminal is detected elsewhere.
                 let _ = std::io::stdout().write_all(text.as_bytes());
             }),
             Notice::BuildLine(name, line) => {
                 let name = self.paint(console::Style::new().cyan(), &format!("{name}>"));
                 self.print(&format!("{name} {line}"));
             }
-            // The switch program's own words are what a person who watches wants to see stay.
+            // The output of the switch program must stay on the screen.
             Notice::Switch(line) => self.print(&format!("          {line}")),
             Notice::BuildStarted(..)
             | Notice::FetchStarted(_)
@@ -192,9 +192,9 @@ impl Renderer for Bars {
     }
 
     fn clear(&mut self) {
-        // What was printed above stays; the bars themselves have told all that they had.
+        // Printed lines stay on the screen; the bars are no longer needed.
         let _ = self.screen.clear();
-        // Bars that are dropped unfinished draw themselves once more, over whatever is printed by then.
+        // Dropped bars that are not finished would draw themselves again, over later output.
         self.screen.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
@@ -209,7 +209,7 @@ fn template(text: &str) -> ProgressStyle {
     ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// A phase whose end is not known.
+/// The style of a phase of unknown length.
 fn unknown(style: Style) -> ProgressStyle {
     let text = if style.colour {
         "{prefix:9} {spinner:.cyan} {wide_msg}"
@@ -223,7 +223,8 @@ fn unknown(style: Style) -> ProgressStyle {
     })
 }
 
-/// A phase whose end is known: the bar takes what the words leave, up to a third of the line.
+/// The style of a phase of known length. The bar gets the space next to the text, up to a third of
+/// the line.
 fn known(style: Style, columns: usize, words: usize) -> ProgressStyle {
     let room = columns.saturating_sub(words + 16);
     let width = room.min(columns / 3);
@@ -282,7 +283,7 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
     }
 }
 
-/// The time left first: a name may be too long for the line.
+/// Puts the remaining time first, because a long name may exceed the line.
 fn round_message(round: &Round, style: Style) -> String {
     let left = round
         .left
@@ -314,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_runs_is_one_line_with_its_last_words() {
+    fn running_build_is_one_line_with_last_output() {
         let style = Style {
             kind: Kind::Bars,
             build_logs: false,

@@ -1,15 +1,15 @@
-//! Lines for a terminal that is narrower than they are: broken between words, and what goes on stands where the words began.
-//! A pure function; what has no terminal is never folded.
+//! Wraps lines for narrow terminals: between words, with continuation lines indented to where the
+//! text begins. A pure function. Output that does not go to a terminal is never wrapped.
 
 use console::measure_text_width;
 
-/// Terminals that are narrower than this are left to themselves.
+/// On terminals narrower than this, lines are not wrapped.
 const NARROWEST: usize = 24;
 
-/// What a number stands before.
+/// Units that stay on the same line as the number before them.
 const UNITS: [&str; 9] = ["ms", "s", "m", "h", "%", "B", "kB", "MB", "GB"];
 
-/// Breaks the lines of a text that are longer than so many columns; as many as the terminal has, if there is one.
+/// Wraps the lines that exceed `columns`, which is `None` if there is no terminal.
 pub fn fold(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns.filter(|columns| *columns >= NARROWEST) else {
         return text.to_string();
@@ -30,7 +30,8 @@ pub fn fold(text: &str, columns: Option<usize>) -> String {
     folded
 }
 
-/// Lines of a log, or of a source file with its number: they are shown as they are.
+/// Returns whether a line quotes a log, or a source file with its line number. Such lines are not
+/// wrapped.
 fn is_excerpt(line: &str) -> bool {
     let line = line.trim_start();
     let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -48,7 +49,7 @@ fn fold_line(line: &str, columns: usize) -> String {
         let (word, after) = after.split_at(word(after));
         rest = after;
         let wide = measure_text_width(word);
-        // A word that is too long for any line stays where it is, whole for whoever copies it.
+        // A word that is too long for any line is not broken, so that it can be copied.
         let breaks = width + blank + wide > columns && width > hang && hang + wide <= columns;
         if breaks {
             folded.push('\n');
@@ -64,13 +65,14 @@ fn fold_line(line: &str, columns: usize) -> String {
     folded
 }
 
-/// How long the first word of a text is. A number and its unit are one.
+/// Returns the length of the first word. A number and its unit are one word.
 fn word(text: &str) -> usize {
     let end = text.find(' ').unwrap_or(text.len());
     unit_after(text, end).map_or(end, |unit| end + 1 + unit)
 }
 
-/// How long the unit is that follows on the number which ends there, if both are what they seem.
+/// Returns the length of the unit after the number that ends at `end`, if there are a number and a
+/// unit.
 fn unit_after(text: &str, end: usize) -> Option<usize> {
     let number = text[..end].ends_with(|c: char| c.is_ascii_digit());
     let next = text[end..].strip_prefix(' ')?.split(' ').next()?;
@@ -78,8 +80,9 @@ fn unit_after(text: &str, end: usize) -> Option<usize> {
     (number && unit).then_some(next.len())
 }
 
-/// Where a line goes on: below its last column, as far as that leaves room, or else a little to the right of its beginning.
-/// Times are set to the right, and what is before them is no column.
+/// Returns the indentation of continuation lines: the last column of the line, if that leaves
+/// enough room, otherwise a little more than that of the line itself. Times are right-aligned, so
+/// they do not start a column.
 fn hang(line: &str, columns: usize) -> usize {
     let plain = console::strip_ansi_codes(line);
     let begin = plain.len() - plain.trim_start_matches(' ').len();
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_kept_whole_below_where_they_began() {
+    fn lines_wrap_between_words_and_are_indented() {
         assert_eq!(
             folded("web   off  A small web server on port 8088\nshort\n"),
             "web   off  A small web server\n           on port 8088\nshort\n"
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_stays_with_its_unit() {
+    fn number_stays_with_its_unit() {
         assert_eq!(
             folded("the evaluation took all of 12.5 ms, and more"),
             "the evaluation took all of\n  12.5 ms, and more"
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn long_words_and_excerpts_stay_as_they_are() {
+    fn long_words_and_excerpts_are_not_wrapped() {
         let path = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-system";
         for line in [
             format!("system: {path}"),
@@ -156,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn colours_take_no_room_and_wide_characters_two() {
+    fn colours_have_no_width_and_cjk_has_two() {
         let green = "\u{1b}[32mdone\u{1b}[0m";
         let line = format!("{green} {green} {green} {green} {green} {green}");
         assert_eq!(folded(&line), line);

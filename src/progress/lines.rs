@@ -1,4 +1,4 @@
-//! Progress without a terminal: plain lines for people who read logs, JSON lines for programs, warnings for nobody.
+//! Progress without bars: plain lines for logs, JSON lines for programs, or only warnings.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use super::model::Model;
 use super::{Notice, Renderer, Round, bytes, duration, for_stderr};
 use crate::timings::{Phase, milliseconds};
 
-/// How long nothing may be said while something is under way.
+/// Maximum time without output while a phase is running.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Writes a line to stderr. Nobody is told when it is closed: the work goes on.
+/// Writes a line to stderr. Errors are ignored, because the work goes on even if stderr is closed.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// The same for people, who may sit at a narrow terminal.
+/// Writes a human-readable line, wrapped for a narrow terminal.
 fn tell(line: &str) {
     say(&for_stderr(line));
 }
 
-/// A line for each step.
+/// Prints a line for each step.
 pub(super) struct Lines {
     spoke: Duration,
 }
@@ -93,11 +93,11 @@ fn line(notice: &Notice, model: &Model) -> Option<String> {
     })
 }
 
-/// A sign of life in a long phase.
+/// Makes a line that shows that a long phase is still running.
 fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
     let time = duration(elapsed);
     match phase {
-        Phase::Evaluate => format!("evaluate: still at it, {} files, {time}", model.files),
+        Phase::Evaluate => format!("evaluate: still running, {} files, {time}", model.files),
         Phase::Build | Phase::Fetch => {
             let names: Vec<&str> = model
                 .builds
@@ -117,11 +117,11 @@ fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
                 }
             )
         }
-        _ => format!("{}: still at it, {time}", phase.name()),
+        _ => format!("{}: still running, {time}", phase.name()),
     }
 }
 
-/// A sign of life in a long benchmark or check.
+/// Makes a line that shows that a long benchmark or check is still running.
 fn still_measuring(round: &Round) -> String {
     let left = round
         .left
@@ -134,7 +134,8 @@ fn still_measuring(round: &Round) -> String {
     )
 }
 
-/// JSON lines (`docs/events.md`). Starts and ends are never dropped; numbers come ten times a second at most.
+/// Prints JSON lines (`docs/events.md`). Starts and ends are never dropped; numbers are printed at
+/// most ten times a second.
 #[derive(Default)]
 pub(super) struct Events {
     last: Value,
@@ -169,7 +170,7 @@ impl Renderer for Events {
             Notice::Note(text) => json!({"event": "note", "text": text}),
             Notice::Message(text) => json!({"event": "message", "text": text}),
             Notice::Switch(line) => json!({"event": "switch-line", "line": line}),
-            // Rows are only said to who draws.
+            // Rows are sent only to a renderer that draws bars.
             Notice::Row(_) => return,
         };
         event["schema"] = json!(1);
@@ -212,7 +213,7 @@ fn phase_event(phase: Phase, model: &Model, now: Duration) -> Value {
     })
 }
 
-/// Nothing but what must not be missed.
+/// Prints only warnings and build logs.
 pub(super) struct Warnings;
 
 impl Warnings {
@@ -240,7 +241,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_lines() {
+    fn each_step_is_one_line() {
         let model = Model::new(false, 1);
         let text = |notice| line(&notice, &model);
         assert_eq!(

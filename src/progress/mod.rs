@@ -1,7 +1,7 @@
-//! What a person sees while the program works.
+//! Progress output.
 //!
-//! Stages say what happens to a [`Reporter`]; libnix's events come the same way, from any of its threads. One thread folds
-//! it all into a [`model::Model`] and lets a renderer draw that, at most ten times a second.
+//! Stages send what happens to a [`Reporter`], and so do all threads of libnix. One thread applies
+//! these reports to a [`model::Model`] and lets a renderer draw it at most ten times a second.
 
 mod bars;
 mod fold;
@@ -24,77 +24,76 @@ use crate::timings::{Phase, Phases, time_of};
 use model::Model;
 pub use model::Notice;
 
-/// How often the picture changes at most.
+/// Minimum time between two frames.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// What stages and libnix say.
+/// A report from a stage or from libnix.
 #[derive(Clone, Debug)]
 enum Report {
     Begin(Phase),
     End(Phase, Duration),
     Libnix(Event),
-    /// What the configuration itself warns of.
+    /// Warnings of the configuration itself.
     Warnings(Vec<String>),
-    /// How the evaluation went last time.
+    /// The course of the last evaluation.
     Estimate(Estimate),
     Missing(Missing),
     /// A line of the switch program.
     Switch(String),
     Note(String),
-    /// Something that repeats goes on, or has ended.
+    /// Progress of a repeated task, or `None` when it has ended.
     Round(Option<Round>),
-    /// A line of the result, while it comes.
+    /// A line of the result, as soon as it is available.
     Row(String),
-    /// Others are to write on the terminal.
+    /// Clear the terminal, because another program is about to write to it.
     Pause(Sender<()>),
     Finish(Sender<()>),
 }
 
-/// How far a benchmark or a check is.
+/// The progress of a benchmark or a check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Round {
-    /// Which of them: `bench`, `check`.
+    /// Name of the command: `bench` or `check`.
     pub what: &'static str,
-    /// What is being done.
+    /// The current task.
     pub name: String,
-    /// How often it was done.
+    /// Number of finished tasks.
     pub done: u64,
-    /// How much of it all is done, from 0 to 1.
+    /// Share of the work that is done, from 0 to 1.
     pub share: f64,
-    /// The time left, where it can be told.
+    /// Estimated remaining time.
     pub left: Option<Duration>,
 }
 
-/// How progress is shown, decided once.
+/// How to show progress. Decided once at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    /// The kind of output.
     pub kind: Kind,
-    /// Whether build logs are printed whole.
+    /// Whether to print complete build logs.
     pub build_logs: bool,
-    /// Up to which of libnix's verbosities messages are shown.
+    /// The highest verbosity of libnix messages that are shown.
     pub verbosity: u8,
-    /// Whether there may be colours.
+    /// Whether to use colours.
     pub colour: bool,
     /// Whether bars and spinners may have characters beyond ASCII.
     pub unicode: bool,
 }
 
-/// The kind of output.
+/// The kind of progress output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Bars on a terminal.
     Bars,
-    /// A line a step.
+    /// One line for each step.
     Lines,
     /// JSON lines.
     Events,
-    /// Nothing but warnings.
+    /// Only warnings and build logs.
     Off,
 }
 
 impl Kind {
-    /// Decides by what was asked for and what stderr is.
+    /// Chooses the kind of output from the options and the type of stderr.
     pub fn decide(asked: ProgressStyle, json: bool, dumb_terminal: bool) -> Self {
         match asked {
             // Bars need a cursor that moves, even if they were asked for.
@@ -110,19 +109,19 @@ impl Kind {
     }
 }
 
-/// What renders.
+/// An output format for progress.
 trait Renderer: Send {
-    /// Something that is said once and stays.
+    /// Prints a notice, which stays on the screen.
     fn notice(&mut self, notice: &Notice, model: &Model);
-    /// The picture as it is now.
+    /// Draws the current state.
     fn draw(&mut self, model: &Model, now: Duration);
-    /// Lets go of what is drawn, so that others can write below it.
+    /// Removes what was drawn, so that another program can write to the terminal.
     fn pause(&mut self) {}
-    /// Clears what does not stay.
+    /// Removes what was drawn, at the end.
     fn clear(&mut self);
 }
 
-/// To which everything is said. Cheap to clone; never blocks.
+/// The receiver of all progress reports. It is cheap to clone and never blocks.
 #[derive(Clone)]
 pub struct Reporter {
     reports: Sender<Report>,
@@ -131,13 +130,13 @@ pub struct Reporter {
     draws: bool,
 }
 
-/// What is kept beside the picture.
+/// Data that stages read back from the reporter.
 #[derive(Default)]
 struct Shared {
     phases: Mutex<Phases>,
-    /// Errors that libnix reported and did not raise: the true causes of failed builds.
+    /// Errors that libnix reported without raising them. They are the real causes of failed builds.
     errors: Mutex<Vec<String>>,
-    /// When each file was evaluated, since evaluation began.
+    /// Time at which each file was evaluated, since the evaluation began.
     files: Mutex<Vec<Duration>>,
     evaluating_since: Mutex<Option<Instant>>,
 }
@@ -155,7 +154,7 @@ impl Reporter {
         std::thread::Builder::new()
             .name("progress".into())
             .spawn(move || run(&inbox, renderer, style))
-            .context("start the progress thread")?;
+            .context("cannot start the progress thread")?;
         Ok(Self {
             reports,
             shared: Arc::default(),
@@ -164,7 +163,7 @@ impl Reporter {
         })
     }
 
-    /// To which things are said and which shows none of them: its counts are of use.
+    /// Makes a reporter that counts events but shows nothing.
     pub fn silent() -> Self {
         Self {
             reports: channel().0,
@@ -175,16 +174,16 @@ impl Reporter {
     }
 
     fn say(&self, report: Report) {
-        // The drawing thread only ends when it was asked to.
+        // Sending fails only after the drawing thread was asked to end.
         let _ = self.reports.send(report);
     }
 
-    /// libnix is open, after so long.
+    /// Records how long opening libnix took.
     pub fn opened(&self, time: Duration) {
         lock(&self.shared.phases).opened(time);
     }
 
-    /// A phase begins.
+    /// Reports the start of a phase.
     pub fn begin(&self, phase: Phase) {
         if phase == Phase::Evaluate {
             *lock(&self.shared.evaluating_since) = Some(Instant::now());
@@ -192,7 +191,7 @@ impl Reporter {
         self.say(Report::Begin(phase));
     }
 
-    /// A phase has ended, after so many milliseconds.
+    /// Reports the end of a phase and its duration.
     pub fn end_after(&self, phase: Phase, milliseconds: f64) {
         self.end(phase, time_of(milliseconds));
     }
@@ -202,7 +201,7 @@ impl Reporter {
         self.say(Report::End(phase, time));
     }
 
-    /// Runs a phase.
+    /// Runs `work` as a phase.
     pub fn phase<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         self.begin(phase);
         let begun = Instant::now();
@@ -211,7 +210,7 @@ impl Reporter {
         result
     }
 
-    /// libnix reports something.
+    /// Handles an event from libnix.
     pub fn libnix(&self, event: Event) {
         if crate::libnix::evaluated_file(&event).is_some()
             && let Some(since) = *lock(&self.shared.evaluating_since)
@@ -222,42 +221,42 @@ impl Reporter {
         self.say(Report::Libnix(event));
     }
 
-    /// The configuration warns.
+    /// Reports warnings of the configuration.
     pub fn warnings(&self, warnings: &[String]) {
         self.say(Report::Warnings(warnings.to_vec()));
     }
 
-    /// How it went last time.
+    /// Reports the course of the last evaluation.
     pub fn estimate(&self, estimate: Estimate) {
         self.say(Report::Estimate(estimate));
     }
 
-    /// What will be built and fetched.
+    /// Reports what will be built and fetched.
     pub fn missing(&self, missing: &Missing) {
         self.say(Report::Missing(missing.clone()));
     }
 
-    /// A line of the switch program.
+    /// Reports a line of the switch program.
     pub fn switch_line(&self, line: &str) {
         self.say(Report::Switch(line.to_string()));
     }
 
-    /// Whether the terminal is drawn upon: then nobody else may write to it.
+    /// Returns whether bars are drawn on the terminal. If so, nothing else may write to it.
     pub fn draws(&self) -> bool {
         self.draws
     }
 
-    /// A line of the result, for stdout, where it is the terminal that is drawn upon.
+    /// Prints a line of the result to stdout, if bars are drawn on the same terminal.
     pub fn row(&self, text: impl Into<String>) {
         self.say(Report::Row(text.into()));
     }
 
-    /// A benchmark or a check is so far; none: it has ended.
+    /// Reports the progress of a benchmark or a check, or its end.
     pub fn round(&self, round: Option<Round>) {
         self.say(Report::Round(round));
     }
 
-    /// One to which everything can be said and nobody listens: samples of a benchmark are not told one by one.
+    /// Makes a reporter that ignores everything, for single samples of a benchmark.
     pub fn deaf() -> Self {
         Self {
             reports: channel().0,
@@ -267,36 +266,37 @@ impl Reporter {
         }
     }
 
-    /// Something that the user should know.
+    /// Reports a remark to the user.
     pub fn note(&self, text: impl Into<String>) {
         self.say(Report::Note(text.into()));
     }
 
-    /// How long each phase took so far.
+    /// Returns the duration of each phase so far.
     pub fn phases(&self) -> Phases {
         let mut phases = lock(&self.shared.phases).clone();
         phases.finish(self.started);
         phases
     }
 
-    /// The errors that libnix reported so far and did not raise, the first one first.
+    /// Returns the errors that libnix reported without raising them, the first one first.
     pub fn errors(&self) -> Vec<String> {
         lock(&self.shared.errors).clone()
     }
 
-    /// When each file was evaluated, since evaluation began.
+    /// Returns the time at which each file was evaluated, since the evaluation began.
     pub fn files(&self) -> Vec<Duration> {
         lock(&self.shared.files).clone()
     }
 
-    /// Clears what does not stay, for others to write on the terminal. What happens after that is drawn below.
+    /// Removes the bars, so that another program can write to the terminal. Later output is drawn
+    /// below.
     pub fn pause(&self) {
         let (done, wait) = channel();
         self.say(Report::Pause(done));
         let _ = wait.recv_timeout(Duration::from_secs(1));
     }
 
-    /// Clears what does not stay, and ends the drawing. The terminal is then as it was.
+    /// Removes the bars and ends the drawing thread.
     pub fn finish(&self) {
         let (done, wait) = channel();
         self.say(Report::Finish(done));
@@ -304,7 +304,7 @@ impl Reporter {
     }
 }
 
-/// The message of an error that libnix reports. One of a daemon comes as text, without its parts.
+/// Returns the message of an error that libnix reports. A daemon sends its errors as plain text.
 fn reported_error(event: &Event) -> Option<String> {
     match event {
         Event::Error { error } if error.level == 0 => Some(error.message.clone()),
@@ -317,11 +317,11 @@ fn reported_error(event: &Event) -> Option<String> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing that is guarded here is left half changed by a panic.
+    // A panic cannot leave inconsistent data behind this mutex.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Folds reports into the model and draws it.
+/// Applies reports to the model and draws it.
 fn run(inbox: &Receiver<Report>, mut renderer: Box<dyn Renderer>, style: Style) {
     let started = Instant::now();
     let mut model = Model::new(style.build_logs, style.verbosity);
@@ -353,27 +353,27 @@ fn run(inbox: &Receiver<Report>, mut renderer: Box<dyn Renderer>, style: Style) 
     }
 }
 
-/// A text for stdout, folded where that is a terminal.
+/// Wraps a text for stdout, if that is a terminal.
 pub fn for_stdout(text: &str) -> String {
     fold::fold(text, columns(&console::Term::stdout()))
 }
 
-/// A text for stderr, folded where that is a terminal.
+/// Wraps a text for stderr, if that is a terminal.
 pub fn for_stderr(text: &str) -> String {
     fold::fold(text, columns(&console::Term::stderr()))
 }
 
-/// How wide a terminal is; none where it is none.
+/// Returns the width of a terminal, or `None` if the output is not a terminal.
 fn columns(terminal: &console::Term) -> Option<usize> {
     terminal.size_checked().map(|(_, columns)| columns.into())
 }
 
-/// `1234567` → `1.2 MB`.
+/// Formats `1234567` as `1.2 MB`.
 pub fn bytes(amount: u64) -> String {
     indicatif::DecimalBytes(amount).to_string()
 }
 
-/// `1234567` → `1,234,567`.
+/// Formats `1234567` as `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -386,7 +386,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A duration as people say it: `12 ms`, `3.4 s`, `2 m 05 s`.
+/// Formats a duration such as `12 ms`, `3.4 s` or `2 m 05 s`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 0.0995 {
@@ -401,7 +401,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// `/nix/store/<hash>-name.drv` → `name`.
+/// Returns the name in a store path: `/nix/store/<hash>-name.drv` becomes `name`.
 pub fn store_name(path: &str) -> String {
     let base = path.rsplit('/').next().unwrap_or(path);
     let name = base.split_once('-').map_or(base, |(_, name)| name);
@@ -413,7 +413,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_a_daemon_are_found_in_its_messages() {
+    fn daemon_errors_are_found_in_messages() {
         let event = |text: &str| Event::Message {
             level: 0,
             text: text.into(),
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_well() {
+    fn durations_are_human_readable() {
         let ms = |n| duration(Duration::from_millis(n));
         assert_eq!(
             [

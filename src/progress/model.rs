@@ -1,4 +1,4 @@
-//! What is going on, folded from everything that was said. No clock, no terminal.
+//! The state of all running work, computed from the reports. Uses no clock and no terminal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,102 +9,93 @@ use crate::error::{neutral, one_line};
 use crate::libnix::{Activity, Event, ExpectedKind, Missing, Progress};
 use crate::timings::Phase;
 
-/// How a daemon says that it does not take a setting from us (NixOS/nix, `src/libstore/daemon.cc`).
+/// Part of the message of a daemon that ignores a setting (NixOS/nix, `src/libstore/daemon.cc`).
 const RESTRICTED: &str = "because it is a restricted setting";
 
-/// Something that is said once and stays on the screen.
+/// Something that is printed once and stays on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A line of the result, ready for stdout.
     Row(String),
-    /// A phase begins.
+    /// A phase has begun.
     Begun(Phase),
-    /// A phase has ended.
     Ended(Phase, Duration),
-    /// A build starts: its name, and the machine that it was given to; none for this one.
+    /// A build has started: its name and the remote builder, if one was chosen.
     BuildStarted(String, Option<String>),
-    /// A path comes from a substituter.
+    /// A download of a store path has started.
     FetchStarted(String),
-    /// A line of a build's log, with the name of the build.
+    /// A line of a build log, with the name of the build.
     BuildLine(String, String),
-    /// The phase that a build is in.
+    /// A build has entered a phase: names of the build and the phase.
     BuildPhase(String, String),
-    /// What will be built and fetched.
+    /// Number of derivations to build, number of paths to fetch, and the size of the download.
     Missing {
-        /// Derivations.
         build: usize,
-        /// Paths.
         fetch: usize,
-        /// Bytes to download.
         download: u64,
     },
-    /// A warning.
     Warning(String),
-    /// Anything else to know.
+    /// Another remark.
     Note(String),
     /// A line of the switch program.
     Switch(String),
-    /// A message of libnix.
+    /// A message from libnix.
     Message(String),
 }
 
-/// Something that runs.
+/// A running build or fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// Its name.
+    /// Name of the derivation or path.
     pub name: String,
-    /// The machine that it was given to; none for this one.
+    /// The remote builder, if there is one.
     pub machine: Option<String>,
-    /// When it began.
+    /// Start time.
     pub since: Duration,
-    /// The phase that it is in, or the bytes that have come, for people.
+    /// The current phase or the downloaded bytes, human-readable.
     pub state: String,
-    /// The last line of its log.
+    /// Last line of the log.
     pub line: String,
-    /// Bytes that have come, and are to come.
+    /// Downloaded and expected bytes.
     pub bytes: (u64, u64),
 }
 
-/// How many of how many.
+/// Numbers of builds or bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Done.
     pub done: u64,
-    /// To be done, all in all.
+    /// Total number, including those that are done.
     pub expected: u64,
-    /// Under way.
     pub running: u64,
-    /// Failed.
     pub failed: u64,
 }
 
-/// What is going on.
+/// The state of all running work.
 #[derive(Debug)]
 pub struct Model {
     build_logs: bool,
     verbosity: u8,
-    /// The phase under way, and since when.
+    /// The current phase and its start time.
     pub phase: Option<(Phase, Duration)>,
-    /// Files evaluated so far.
+    /// Number of files evaluated so far.
     pub files: u64,
-    /// How the evaluation went last time.
+    /// The course of the last evaluation.
     pub estimate: Option<Estimate>,
-    /// Builds under way.
+    /// Running builds.
     pub builds: BTreeMap<u64, Running>,
-    /// Paths under way.
+    /// Running fetches.
     pub fetches: BTreeMap<u64, Running>,
-    /// Builds in numbers.
+    /// Numbers of builds.
     pub built: Tally,
-    /// Bytes fetched and to be fetched.
+    /// Numbers of fetched bytes.
     pub fetched: Tally,
-    /// The last line of the switch program.
     pub switch_line: String,
-    /// What is being fetched for evaluation.
+    /// The source that is being fetched for evaluation.
     pub fetching: String,
-    /// The benchmark under way.
+    /// The running benchmark or check.
     pub round: Option<Round>,
     warned: Vec<String>,
-    /// Settings that a daemon does not take from us.
+    /// Messages about settings that a daemon ignores.
     restricted: Vec<String>,
     tallies: BTreeMap<u64, Activity>,
     transfers: BTreeMap<u64, (u64, u64)>,
@@ -136,7 +127,7 @@ impl Model {
         }
     }
 
-    /// How much of the current phase is done, from 0 to 1, where that can be said.
+    /// Returns the share of the current phase that is done, from 0 to 1, if it is known.
     pub fn share(&self, now: Duration) -> Option<f64> {
         let (phase, since) = self.phase?;
         match phase {
@@ -152,7 +143,7 @@ impl Model {
         }
     }
 
-    /// Takes in what was said, and returns what is to be said about it once.
+    /// Applies a report, and returns the notices to print.
     pub(super) fn apply(&mut self, report: Report, now: Duration) -> Vec<Notice> {
         match report {
             Report::Begin(phase) => {
@@ -208,7 +199,7 @@ impl Model {
 
     fn libnix(&mut self, event: Event, now: Duration) -> Vec<Notice> {
         if crate::libnix::evaluated_file(&event).is_some() {
-            // Locking reads `flake.nix`; the bar is about what comes after.
+            // Locking reads `flake.nix`, but the bar is only about evaluation.
             if matches!(self.phase, Some((Phase::Evaluate, _))) {
                 self.files += 1;
             }
@@ -229,7 +220,8 @@ impl Model {
     }
 
     fn message(&mut self, level: u8, text: &str) -> Vec<Notice> {
-        // The configuration's own warnings were told; libnix prints them too, in words of its own.
+        // Warnings of the configuration were already printed. libnix prints them too, in other
+        // words.
         if level > self.verbosity || self.warned.iter().any(|warning| same_words(text, warning)) {
             return Vec::new();
         }
@@ -241,14 +233,15 @@ impl Model {
             return self.warn_of_setting(warning);
         }
         match level {
-            // What failed is told once, by the stage that failed.
+            // The stage that fails reports the error.
             0 if text.starts_with("error:") => Vec::new(),
             1 => vec![Notice::Warning(text)],
             _ => vec![Notice::Message(text)],
         }
     }
 
-    /// A daemon says at every connection which settings it does not take from whom; each of our roles has its own.
+    /// Prints a warning, unless it is about an ignored setting and was printed before. A daemon
+    /// repeats such warnings on every connection, and each of our processes has its own connection.
     fn warn_of_setting(&mut self, warning: &str) -> Vec<Notice> {
         if warning.contains(RESTRICTED) {
             if self.restricted.iter().any(|told| told == warning) {
@@ -339,7 +332,8 @@ impl Model {
                     *transfer = (done, expected);
                     self.count_bytes();
                 } else if self.tallies.get(&id) == Some(&Activity::Builds) {
-                    // What was asked for beforehand is a better total than what has been found on the way.
+                    // The number that was queried beforehand is a better total than what libnix has
+                    // found so far.
                     let expected = expected.max(self.missing.build.len() as u64);
                     self.built = Tally {
                         done,
@@ -360,23 +354,23 @@ impl Model {
     }
 }
 
-/// A remote builder as people call it: its host, out of the URL of its store.
+/// Returns the host of a remote builder from the URL of its store.
 fn machine_name(url: &str) -> Option<String> {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split(['?', '/']).next().unwrap_or_default();
     (!host.is_empty()).then(|| clean(host))
 }
 
-/// Whether `text` holds the words of `warning`, however they are broken into lines, in whatever colours.
+/// Returns whether `text` contains the words of `warning`, ignoring line breaks and colours.
 fn same_words(text: &str, warning: &str) -> bool {
     let words = |text: &str| one_line(&console::strip_ansi_codes(text));
     words(text).contains(&words(warning))
 }
 
-/// Text from outside, on one line, with nothing in it that moves a cursor. Colours are dropped, not shown as characters.
+/// Makes untrusted text safe: one line without control characters. Colours are removed.
 fn clean(text: &str) -> String {
     let plain = console::strip_ansi_codes(text);
-    // A line that overwrites itself, as downloads do, is what it says last.
+    // Keep only the last part of a line that overwrites itself, as downloads do.
     let last = plain.trim_end().rsplit('\r').next().unwrap_or_default();
     neutral(&last.replace('\n', " "))
 }
@@ -406,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_is_shown_from_its_start_to_its_stop() {
+    fn build_is_shown_from_start_to_stop() {
         let mut model = Model::new(false, 1);
         assert_eq!(
             build(&mut model, 1),
@@ -431,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn machines_are_called_by_their_hosts() {
+    fn builders_are_named_by_host() {
         let name = |url: &str| machine_name(url);
         assert_eq!(name(""), None);
         assert_eq!(
@@ -443,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_not_taken_is_told_once() {
+    fn ignored_setting_is_reported_once() {
         let mut model = Model::new(false, 1);
         let said = |model: &mut Model, text: &str| {
             let text = format!("warning: {text}");
@@ -457,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn logs_are_printed_when_asked_for() {
+    fn build_logs_are_printed_on_request() {
         let mut model = Model::new(true, 1);
         build(&mut model, 1);
         let line = Progress::LogLine { line: "one".into() };
@@ -474,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_of_the_configuration_is_said_once() {
+    fn configuration_warning_is_printed_once() {
         let mut model = Model::new(false, 1);
         model.apply(
             Report::Warnings(vec!["old option,\nsecond line".into()]),
@@ -485,7 +479,7 @@ mod tests {
             text: "trace: warning: old option,\n         second line".into(),
         };
         assert!(event(&mut model, echo).is_empty());
-        // Colours of its own are those of the same warning.
+        // The same warning may arrive with or without colours.
         model.apply(
             Report::Warnings(vec!["\u{1b}[31mred\u{1b}[0m option".into()]),
             Duration::ZERO,
@@ -497,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_do_not_shrink_below_what_was_asked_for() {
+    fn total_never_drops_below_queried_number() {
         let mut model = Model::new(false, 1);
         let missing = Missing {
             build: vec!["a".into(), "b".into(), "c".into()],

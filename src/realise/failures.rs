@@ -1,39 +1,39 @@
-//! What to say where realising fails.
+//! Error messages for failed builds and fetches.
 //!
-//! Takes what libnix reports and the logs of builds; returns a failure with its reason, the last lines of the log, and what
-//! to do about it.
+//! Takes the messages of libnix and the logs of builds. Returns a failure with its reason, the last
+//! lines of the log, and a hint.
 
 use crate::error::{Failed, Failure, Known, known_hint};
 use crate::libnix::{BuildResult, Libnix, NixError};
 use crate::progress::store_name;
 
-/// Lines of a failed build's log that are shown.
+/// Number of log lines to show for the first failed build.
 const LOG_LINES: usize = 15;
 
-/// The same of each other build that failed too.
+/// Number of log lines to show for each other failed build.
 const FEW_LINES: usize = 4;
 
-/// Failures that are known by a text, and what to do about each.
+/// Texts of known failures, with hints.
 pub(super) const KNOWN: &[Known] = &[
     (
         &["hash mismatch in fixed-output derivation"],
-        "if what was fetched is what you want, put the hash that was got where the other one stands; else somebody changed the file",
+        "if the downloaded content is correct, replace the specified hash by the one after `got:`; otherwise the file was changed at its source",
     ),
     (
         &["signal 9 (Killed)"],
-        "for want of memory as a rule, which `dmesg` tells; --option max-jobs 1 builds one thing at a time",
+        "memory probably ran out (see `dmesg`); use --option max-jobs 1 to build one derivation at a time",
     ),
     (
         &["failed to produce output path"],
-        "the builder ended well and made nothing: its script must write to $out",
+        "make the builder write to $out; it succeeded but created no output",
     ),
     (
         &["is required to build"],
-        "this machine cannot build it: a remote builder can (nix.buildMachines in the configuration), or a cache may have it (--option substituters)",
+        "use a remote builder (nix.buildMachines in the configuration), or a binary cache that has the output (--option substituters)",
     ),
     (
         &["timed out after", "timed out"],
-        "--option timeout 0 lets builds take as long as they take",
+        "use --option timeout 0 to remove the time limit",
     ),
     (
         &[
@@ -41,7 +41,7 @@ pub(super) const KNOWN: &[Known] = &[
             "database or disk is full",
             "disk is full",
         ],
-        "make room for the store (nix-collect-garbage), then run this again: what was built stays built",
+        "free some space in the store (nix-collect-garbage) and run this again; finished builds are kept",
     ),
     (
         &[
@@ -50,7 +50,7 @@ pub(super) const KNOWN: &[Known] = &[
             "Broken pipe",
             "Connection reset",
         ],
-        "is the Nix daemon still running (systemctl status nix-daemon)? nothing was changed, and what was built stays built: run this again",
+        "check that the Nix daemon is running (systemctl status nix-daemon) and run this again; nothing was changed, and finished builds are kept",
     ),
     (
         &[
@@ -58,15 +58,15 @@ pub(super) const KNOWN: &[Known] = &[
             "some substitutes for",
             "unable to download",
         ],
-        "is the network up, and the cache that has it? --option fallback true builds it here instead",
+        "check the network and the binary cache, or use --option fallback true to build it here",
     ),
     (
         &["read-only", "Read-only"],
-        "the store must be writable: is another store meant (--store), or a daemon not running?",
+        "make the store writable, start the Nix daemon, or name another store with --store",
     ),
 ];
 
-/// Adds what to do about a failure that is known by its text.
+/// Adds the hint for a known failure.
 fn advise(failed: Failed, text: &str) -> Failed {
     match known_hint(KNOWN, text) {
         Some(hint) => failed.hint(hint),
@@ -74,7 +74,7 @@ fn advise(failed: Failed, text: &str) -> Failed {
     }
 }
 
-/// A request to the store that failed as a whole.
+/// Makes the failure of a request to the store.
 pub(super) fn nix_failure(what: &str, error: &NixError) -> Failed {
     if error.interrupted {
         return Failure::Interrupted.error("interrupted; nothing was changed");
@@ -91,18 +91,20 @@ fn whole(what: &str, message: &str) -> Failed {
     );
     let advised = advise(failed, message);
     match advised.hints.is_empty() {
-        true => advised.hint("nothing was changed; -v shows more of what libnix does"),
+        true => advised.hint("nothing was changed; use -v to see more messages of libnix"),
         false => advised,
     }
 }
 
-/// What failed first, its last lines, and how to see the rest. What only failed because of it is not told.
+/// Describes the first failed build: the reason, the last lines of its log, and how to see the
+/// rest. Builds that failed only because of a failed dependency are left out.
 pub(super) fn build_failure(
     libnix: &Libnix,
     failures: &[&BuildResult],
     reported: &[String],
 ) -> Failed {
-    // A goal that failed because another did says little; libnix reported the other one beside, and before.
+    // A goal that failed because of another goal says little. libnix reports the other goal
+    // separately, and earlier.
     let causes: Vec<&str> = reported
         .iter()
         .chain(failures.iter().map(|result| &result.message))
@@ -111,7 +113,7 @@ pub(super) fn build_failure(
         .collect();
     let mut derivations: Vec<&str> = Vec::new();
     let quoted = causes.iter().flat_map(|cause| cause.split('\''));
-    // A build that took too long is named with its outputs: `x.drv^out`.
+    // A build that timed out is named with its outputs: `x.drv^out`.
     for part in quoted.map(|part| part.split('^').next().unwrap_or(part)) {
         if part.ends_with(".drv") && part.starts_with('/') && !derivations.contains(&part) {
             derivations.push(part);
@@ -140,17 +142,17 @@ pub(super) fn build_failure(
     };
     failed = quote(failed, derivation, LOG_LINES);
     for other in derivations.iter().skip(1) {
-        failed = failed.detail(format!("failed too: {other}: {}", why(other)));
+        failed = failed.detail(format!("also failed: {other}: {}", why(other)));
         failed = quote(failed, other, FEW_LINES);
     }
-    // What was killed for want of memory or space says so in its log at best.
+    // A builder that ran out of memory or space says so only in its log, if at all.
     let said = [causes.as_slice(), &[failed.details.join("\n").as_str()]]
         .concat()
         .join("\n");
-    advise(failed, &said).hint(format!("the whole log: nix log {derivation}"))
+    advise(failed, &said).hint(format!("run `nix log {derivation}` to see the full log"))
 }
 
-/// The hash that was wanted, and the one that was got, where that is what is wrong.
+/// Returns the specified hash and the actual one, if they differ.
 fn hashes<'a>(causes: &[&'a str]) -> Vec<&'a str> {
     let lines = causes.iter().flat_map(|cause| cause.lines());
     let mut found: Vec<&str> = Vec::new();
@@ -163,7 +165,7 @@ fn hashes<'a>(causes: &[&'a str]) -> Vec<&'a str> {
     found
 }
 
-/// Nix's reason, without the derivation's name and without the log lines that it ends with.
+/// Returns Nix's reason without the derivation's name and the log lines at its end.
 fn reason(cause: &str, derivation: &str) -> String {
     let first = cause.lines().next().unwrap_or_default();
     let first = match first.split_once(" from .drv file ") {
@@ -195,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reason_does_not_repeat_the_name() {
+    fn reason_omits_the_derivation_name() {
         assert_eq!(
             reason(
                 "builder for '/s/a.drv' failed with exit code 1;\nlast 2 log lines:\n> x",

@@ -1,5 +1,5 @@
-//! Every file that is written here is cut at every byte, by a disk that is full and by a kill, and then read by what reads
-//! it: it is as it was before, and the next writer finds nothing in its way and leaves nothing lying about.
+//! Interrupts the writing of each file at every byte, by a full disk and by a kill. Afterwards the
+//! reader must see the old content, and the next writer must succeed and leave no temporary file.
 
 use std::fmt::Debug;
 use std::fs;
@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::*;
 use crate::fault::within;
 
-/// A machine in memory, where there is such a place: thousands of files are synced.
+/// A fake machine, in memory if possible, because the test syncs thousands of files.
 fn machine() -> (tempfile::TempDir, Locations) {
     let memory = Path::new("/dev/shm");
     let dir = match memory.is_dir() {
@@ -23,7 +23,7 @@ fn machine() -> (tempfile::TempDir, Locations) {
     (dir, locations)
 }
 
-/// The files of a machine, by name.
+/// Names of all files of a machine.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
@@ -36,7 +36,8 @@ fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Cuts the second version of a file at each byte that is written of it. `write` writes a version, `read` reads it.
+/// Interrupts the writing of a file's second version at each byte. `write` writes a version, `read`
+/// reads it.
 fn cut_everywhere<T: PartialEq + Debug>(
     point: &str,
     file: impl Fn(&Locations) -> PathBuf,
@@ -75,7 +76,7 @@ fn cut_everywhere<T: PartialEq + Debug>(
             let fault = format!("{point}:after:{end}={byte}");
             let (dir, locations) = written(&[1]);
             let done = within::with(&fault, || write(&locations, 2));
-            assert!(!matches!(done, Some(Ok(()))), "{fault} was not come upon");
+            assert!(!matches!(done, Some(Ok(()))), "{fault} did not occur");
             assert_eq!(read(&locations), old, "{fault}");
             write(&locations, 3).unwrap_or_else(|error| panic!("{fault}: {error:#}"));
             assert_eq!(read(&locations), new, "{fault}");
@@ -110,7 +111,7 @@ fn entry(revision: u64, time: u64) -> Entry {
 }
 
 #[test]
-fn the_state() {
+fn interrupted_state_write_loses_nothing() {
     cut_everywhere(
         "write.state",
         Locations::state,
@@ -120,7 +121,7 @@ fn the_state() {
 }
 
 #[test]
-fn the_wish() {
+fn interrupted_wanted_write_loses_nothing() {
     let wanted = |version: u64| Wanted {
         schema: SCHEMA,
         modules: vec![format!("module-{version}"), "hello".into()],
@@ -134,8 +135,8 @@ fn the_wish() {
 }
 
 #[test]
-fn the_history_when_it_grows_and_when_it_is_written_anew() {
-    // What is too old goes when the next record comes.
+fn interrupted_history_write_loses_nothing() {
+    // Old records are removed when the next record is added.
     for time in [|_| 1, |version| version * (AGE + 1)] {
         let time: fn(u64) -> u64 = time;
         cut_everywhere(
@@ -148,8 +149,8 @@ fn the_history_when_it_grows_and_when_it_is_written_anew() {
 }
 
 #[test]
-fn the_request_and_the_outcome() {
-    // Each has a name that nobody has had before.
+fn interrupted_message_write_loses_nothing() {
+    // Each of these files has a unique name.
     let message = |version: u64| serde_json::json!({"errand": "confirm", "version": version});
     cut_everywhere(
         "write.request",
@@ -172,7 +173,7 @@ fn the_request_and_the_outcome() {
 }
 
 #[test]
-fn the_name_of_who_has_the_lock() {
+fn interrupted_holder_write_names_no_one_else() {
     let take = |locations: &Locations, purpose: &str| hold(locations, purpose, Duration::ZERO);
     let name = format!("enable hello (process {})\n", std::process::id());
     for end in ["short", "cut"] {
@@ -181,7 +182,7 @@ fn the_name_of_who_has_the_lock() {
             let (_dir, locations) = machine();
             drop(take(&locations, "disable everything").expect("free"));
             let done = within::with(&fault, || take(&locations, "enable hello"));
-            // It is held all the same, by somebody who could not say so.
+            // After a failed write the lock is held without a name.
             let unnamed = format!("another run (process {})", std::process::id());
             let held = (end == "short").then_some(unnamed);
             assert_eq!(holder(&locations), held, "{fault}");

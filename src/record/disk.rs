@@ -1,6 +1,7 @@
-//! How files are written: whole or not at all, by nobody but us, through no link that somebody else has laid.
+//! Writes files atomically, owned by us, and without following links that another user has made.
 //!
-//! The one place of the program that writes outside the cache, so that a fault can be injected at every byte.
+//! Apart from the cache, this is the only place of the program that writes files, so a fault can be
+//! injected at every byte.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -12,13 +13,14 @@ use anyhow::{Context as _, Result};
 use crate::error::Failure;
 use crate::fault::{self, Point};
 
-/// Replaces a file: a new one beside it, synced, renamed. Whatever fails, the old one stays and nothing is left beside it.
+/// Replaces a file by a new one that is synced and renamed. If this fails, the old file stays and
+/// no temporary file is left.
 pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Result<()> {
-    let folder = path.parent().context("a file has a folder")?;
+    let folder = path.parent().context("the path has no parent directory")?;
     make_folder(folder)?;
     let new = beside(path);
     let place = || -> io::Result<()> {
-        // What a writer left that was killed; holding the lock, we are the only one.
+        // Remove what a killed writer left. We hold the lock, so there is no other writer.
         absent(&new)?;
         let mut file = OpenOptions::new()
             .write(true)
@@ -26,23 +28,24 @@ pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Res
             .mode(mode)
             .custom_flags(unix::libc::O_NOFOLLOW)
             .open(&new)?;
-        // Not left to the umask: root's may be anything.
+        // Set the mode explicitly, because the umask of root is unknown.
         file.set_permissions(Permissions::from_mode(mode))?;
         fault::write(point, &mut file, bytes)?;
         fault::step(Point::DiskSync, || file.sync_all())?;
         fault::step(Point::DiskRename, || fs::rename(&new, path))?;
-        // The rename itself must survive too.
+        // Sync the directory too, so that the rename survives a crash.
         File::open(folder)?.sync_all()
     };
     place().map_err(|error| {
         let _ = absent(&new);
-        no_right(error, &format!("write {}", path.display()))
+        no_right(error, &format!("cannot write {}", path.display()))
     })
 }
 
-/// Adds to a file whose first `whole` bytes are good; what comes after them was never finished.
+/// Appends to a file after its first `whole` bytes. Later bytes are from an interrupted write and
+/// are removed.
 pub(super) fn append(path: &Path, whole: u64, bytes: &[u8], point: Point) -> Result<()> {
-    make_folder(path.parent().context("a file has a folder")?)?;
+    make_folder(path.parent().context("the path has no parent directory")?)?;
     let add = || -> io::Result<()> {
         let mut file = OpenOptions::new()
             .create(true)
@@ -54,45 +57,45 @@ pub(super) fn append(path: &Path, whole: u64, bytes: &[u8], point: Point) -> Res
         fault::write(point, &mut file, bytes)?;
         file.sync_all()
     };
-    add().map_err(|error| no_right(error, &format!("add to {}", path.display())))
+    add().map_err(|error| no_right(error, &format!("cannot append to {}", path.display())))
 }
 
-/// Makes a new file for a log that only its owner may read, and the folder for it.
+/// Creates a log that only its owner may read, and its directory.
 pub fn create_log(path: &Path) -> Result<File> {
-    make_folder(path.parent().context("a file has a folder")?)?;
+    make_folder(path.parent().context("the path has no parent directory")?)?;
     OpenOptions::new()
         .append(true)
         .create_new(true)
         .mode(0o600)
         .custom_flags(unix::libc::O_NOFOLLOW)
         .open(path)
-        .map_err(|error| no_right(error, &format!("create the log {}", path.display())))
+        .map_err(|error| no_right(error, &format!("cannot create the log {}", path.display())))
 }
 
-/// Opens a log that is there, to add to it.
+/// Opens an existing log for appending.
 pub fn open_log(path: &Path) -> Result<File> {
     OpenOptions::new()
         .append(true)
         .custom_flags(unix::libc::O_NOFOLLOW)
         .open(path)
-        .with_context(|| format!("open the log {}", path.display()))
+        .with_context(|| format!("cannot open the log {}", path.display()))
 }
 
-/// Adds a remark of ours to a log.
+/// Appends our own remark to a log.
 pub fn remark(log: &mut File, text: &str) -> io::Result<()> {
     fault::write(Point::WriteLog, log, format!("{text}\n").as_bytes())
 }
 
-/// Makes a folder that everyone may look into, and those above it.
+/// Creates a directory that everyone may read, and its parents.
 pub(super) fn make_folder(folder: &Path) -> Result<()> {
-    let what = || format!("make the folder {}", folder.display());
+    let what = || format!("cannot create the directory {}", folder.display());
     if fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink()) {
         return Err(Failure::Refused
-            .error(format!("{}: it is a symbolic link", what()))
-            .hint("remove the link: runtime-module follows none where it writes as root")
+            .error(format!("{}: the path is a symbolic link", what()))
+            .hint("remove the link; runtime-module does not follow links when it writes as root")
             .into());
     }
-    // Not left to the umask: root's may be anything.
+    // Set the mode explicitly, because the umask of root is unknown.
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o755)
@@ -101,7 +104,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<()> {
         .map_err(|error| no_right(error, &what()))
 }
 
-/// An error of writing where only root may, or any other.
+/// Converts an error of a write operation, with a hint if the cause is known.
 pub(super) fn no_right(error: io::Error, what: &str) -> anyhow::Error {
     match error.kind() {
         ErrorKind::PermissionDenied => Failure::Refused
@@ -110,15 +113,15 @@ pub(super) fn no_right(error: io::Error, what: &str) -> anyhow::Error {
             .into(),
         ErrorKind::ReadOnlyFilesystem => Failure::Refused
             .error(format!("{what}: the file system is read-only"))
-            .hint("the state of runtime modules must be writable: is the machine in rescue mode, or its disk failing?")
+            .hint("make the file system writable: the machine may be in rescue mode, or its disk may be failing")
             .into(),
         ErrorKind::StorageFull => Failure::Refused
             .error(format!("{what}: no space is left"))
-            .hint("make room there, then try again; nothing was lost")
+            .hint("free some space and try again; nothing was lost")
             .into(),
         _ if error.raw_os_error() == Some(unix::libc::EIO) => Failure::Refused
-            .error(format!("{what}: the disk gives an error"))
-            .hint("what the kernel says of it: dmesg; nothing was lost")
+            .error(format!("{what}: the disk reports an error"))
+            .hint("run `dmesg` to see the kernel's messages; nothing was lost")
             .into(),
         _ => anyhow::Error::from(error).context(what.to_string()),
     }
@@ -130,7 +133,7 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Removes a file, if it is there.
+/// Removes a file if it exists.
 pub(super) fn absent(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -143,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_killed_writer_left_is_no_obstacle_and_nothing_stays() {
+    fn temporary_file_of_killed_writer_is_removed() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("run/state.json");
         replace(&path, b"one", 0o644, Point::WriteState).expect("written");
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn no_link_is_followed() {
+    fn symbolic_links_are_not_followed() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let elsewhere = dir.path().join("elsewhere");
         fs::create_dir(&elsewhere).expect("made");
@@ -170,7 +173,7 @@ mod tests {
         let error =
             replace(&link.join("state.json"), b"x", 0o644, Point::WriteState).expect_err("refused");
         assert!(
-            error.to_string().ends_with("it is a symbolic link"),
+            error.to_string().ends_with("the path is a symbolic link"),
             "{error}"
         );
         std::os::unix::fs::symlink("/etc/passwd", elsewhere.join("log")).expect("linked");

@@ -1,7 +1,8 @@
-//! What was done in this boot, one record a transaction, only ever added to.
+//! The history of this boot: an append-only file with one record for each transaction.
 //!
-//! A record is a line: length of the JSON, its CRC-32 in hexadecimal, the JSON. A last line that is cut short is a record
-//! whose writing was interrupted, and did not happen; damage anywhere else is an error.
+//! A record is a line with the length of the JSON, its CRC-32 in hexadecimal, and the JSON. A
+//! truncated last line comes from an interrupted write and is ignored. Any other damage is an
+//! error.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,93 +17,94 @@ use crate::fault::Point;
 use crate::locations::Locations;
 use crate::timings::Phases;
 
-/// One transaction that has ended.
+/// A transaction that has ended.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// The state's revision after it.
+    /// The revision of the state after it.
     pub revision: u64,
-    /// Its name.
+    /// Name of the transaction.
     pub transaction: String,
-    /// The request that ended it, where that is not its own: one to confirm or to recover it.
+    /// The request that ended the transaction, if it was another one: a confirmation or a recovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<String>,
-    /// What it did, for people.
+    /// Human-readable description of what it did.
     #[serde(default)]
     pub purpose: String,
-    /// When it ended, seconds since 1970.
+    /// End time in seconds since 1970.
     pub time: u64,
-    /// Modules that were to be on.
+    /// The requested modules.
     pub modules: Vec<String>,
-    /// The toplevel that ran before.
+    /// The toplevel that was active before.
     pub from: Option<String>,
-    /// The toplevel that was to run.
+    /// The toplevel to activate.
     pub to: String,
-    /// The toplevel without any runtime module, of the source of `to`.
+    /// The toplevel without any runtime module, from the same source as `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
     /// The source of `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
-    /// Whether it went back from a change that was not to stay: then what ran before it is none that anybody wants again.
+    /// Whether it rolled back an unwanted change. If so, no one wants to return to the system
+    /// before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub way_back: bool,
-    /// How it ended.
     pub outcome: Outcome,
-    /// What that means, for people; empty if all is well.
+    /// Human-readable reason for the outcome; empty if the transaction succeeded.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub explanation: String,
-    /// Units that failed because of it.
+    /// Units that failed because of the transaction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_units: Vec<String>,
-    /// How long each phase took.
+    /// Duration of each phase.
     pub phases: Phases,
 }
 
 impl Entry {
-    /// Whether what it wanted ran after it: what `rollback` can return to.
+    /// Returns whether its toplevel was active afterwards, so that `rollback` can return to it.
     pub fn ran(&self) -> bool {
         matches!(self.outcome, Outcome::Activated | Outcome::UnitsFailed)
     }
 }
 
-/// How a transaction ended.
+/// The outcome of a transaction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// All well.
+    /// The new system is active.
     #[default]
     Activated,
-    /// Active, with failed units.
+    /// The new system is active, but units failed.
     UnitsFailed,
-    /// Refused by the switch program before it changed anything.
+    /// The switch program refused before it changed anything.
     Unchanged,
-    /// Failed; the previous system was activated again.
+    /// The switch failed, and the previous system was activated again.
     Returned,
-    /// Failed, and so did the return.
+    /// The switch failed, and the rollback failed too.
     Stranded,
-    /// Somebody else switched before it had ended or was confirmed.
+    /// An external switch happened before the transaction ended or was confirmed.
     Superseded,
 }
 
 impl Outcome {
-    /// In words, for `history` and `status`.
+    /// Describes the outcome for `history` and `status`.
     pub fn words(self) -> &'static str {
         match self {
             Self::Activated => "activated",
             Self::UnitsFailed => "activated, units failed",
             Self::Unchanged => "refused, nothing changed",
             Self::Returned => "failed, previous system active again",
-            Self::Stranded => "failed, and so did the return",
+            Self::Stranded => "failed, and the rollback failed too",
             Self::Superseded => "superseded by another switch",
         }
     }
 }
 
-/// Records, and logs with them, that are kept beside those of what can be returned to.
+/// Number of records and logs to keep, in addition to those that `rollback` needs.
 pub const KEPT: usize = 50;
 
-/// Adds a record. Those that are too many or too old go, but for what can be returned to.
+/// Appends a record. Removes records that are too many or too old, except those that `rollback`
+/// needs.
 pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     let path = locations.history();
     let text = read_text(locations)?;
@@ -110,7 +112,7 @@ pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     if let Some(line) = found.damaged {
         return Err(damaged(locations, line));
     }
-    let new = written(&serde_json::to_string(entry).context("write JSON")?);
+    let new = written(&serde_json::to_string(entry).context("cannot write JSON")?);
     let entries = parsed(&path, &found.json)?;
     let kept = kept(&entries, entry);
     if kept.iter().all(|keep| *keep) {
@@ -121,7 +123,7 @@ pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     disk::replace(&path, text.as_bytes(), 0o644, Point::WriteHistory)
 }
 
-/// Which records stay when a new one comes.
+/// Decides for each record whether it stays when a new one is added.
 fn kept(entries: &[Entry], new: &Entry) -> Vec<bool> {
     let mut all = entries.to_vec();
     all.push(new.clone());
@@ -136,7 +138,7 @@ fn kept(entries: &[Entry], new: &Entry) -> Vec<bool> {
     entries.iter().enumerate().map(stays).collect()
 }
 
-/// A record as it is written.
+/// Formats a record as a line.
 fn written(json: &str) -> String {
     format!(
         "{} {:08x} {json}\n",
@@ -145,7 +147,7 @@ fn written(json: &str) -> String {
     )
 }
 
-/// All records, oldest first.
+/// Reads all records, the oldest first.
 pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
     let path = locations.history();
     let text = read_text(locations)?;
@@ -163,24 +165,25 @@ fn parsed(path: &Path, records: &[&str]) -> Result<Vec<Entry>> {
     records.iter().enumerate().map(entry).collect()
 }
 
-/// A record that is whole, and says what this program does not know.
+/// Makes the error for an undamaged record that this version cannot parse.
 fn not_ours(path: &Path, line: usize, error: &serde_json::Error) -> Failed {
     Failure::Refused
         .error(format!(
-            "read the history {}: line {line} is whole, and is not understood: {error}",
+            "cannot read the history {}: line {line} is intact, but this version cannot parse it: {error}",
             path.display()
         ))
-        .hint("another version of runtime-module wrote it: use that version")
+        .hint("use the version of runtime-module that wrote it")
         .hint(format!("or else: {}", way_out(path)))
 }
 
-/// Past states that can be returned to.
+/// Maximum number of past states to which `rollback` can return.
 const REACHABLE: usize = 10;
 
-/// For how long they and the logs are kept, seconds.
+/// Maximum age of these states and of the logs, in seconds.
 pub const AGE: u64 = 14 * 24 * 3600;
 
-/// What can be returned to, the last first: the records of what ran, not too many and not too old at the time `now`.
+/// Returns the states to which `rollback` can return, the last first: limited in number, and in age
+/// at the time `now`.
 pub fn reachable(history: &[Entry], now: u64) -> impl Iterator<Item = &Entry> {
     let old = now.saturating_sub(AGE);
     let ran = history.iter().rev().filter(|entry| entry.ran());
@@ -191,7 +194,7 @@ fn damaged(locations: &Locations, line: usize) -> anyhow::Error {
     let path = locations.history();
     Failure::Refused
         .error(format!(
-            "read the history {}: line {line} is damaged",
+            "cannot read the history {}: line {line} is damaged",
             path.display()
         ))
         .hint(way_out(&path))
@@ -210,15 +213,17 @@ fn read_text(locations: &Locations) -> Result<String> {
     match fs::read(&path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error).with_context(|| format!("read the history {}", path.display())),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot read the history {}", path.display()))
+        }
     }
 }
 
 struct Records<'a> {
     json: Vec<&'a str>,
-    /// Bytes up to the end of the last whole record.
+    /// Number of bytes up to the end of the last intact record.
     length: u64,
-    /// The first line that is damaged and not the last.
+    /// Number of the first damaged line, other than a truncated last line.
     damaged: Option<usize>,
 }
 
@@ -235,7 +240,7 @@ fn records(text: &str) -> Records<'_> {
                 found.json.push(json);
                 found.length += line.len() as u64;
             }
-            // Only a line without its end can be one that was being written.
+            // Only a line without a newline can be an interrupted write.
             None if index + 1 == lines.len() && !line.ends_with('\n') => {}
             None => {
                 found.damaged = Some(index + 1);
@@ -246,7 +251,7 @@ fn records(text: &str) -> Records<'_> {
     found
 }
 
-/// The JSON of a whole record.
+/// Returns the JSON of an intact record.
 fn record(line: &str) -> Option<&str> {
     let (length, rest) = line.split_once(' ')?;
     let (sum, json) = rest.split_once(' ')?;
@@ -279,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn records_come_back_in_order() {
+    fn records_are_read_in_order() {
         let (_dir, locations) = place();
         assert_eq!(read(&locations).expect("read"), [entry(1), entry(2)]);
     }
 
     #[test]
-    fn a_cut_last_record_did_not_happen_wherever_it_is_cut() {
+    fn truncated_last_record_is_ignored() {
         let (_dir, locations) = place();
         let whole = fs::read(locations.history()).expect("read");
         let first = whole.iter().position(|b| *b == b'\n').expect("a line") + 1;
@@ -306,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_grow_for_ever_and_keeps_what_can_be_returned_to() {
+    fn history_is_bounded_but_keeps_rollback_targets() {
         let (_dir, locations) = place();
         let refused = |revision| Entry {
             outcome: Outcome::Unchanged,
@@ -317,14 +322,14 @@ mod tests {
             append(&locations, &refused(revision)).expect("added");
         }
         let kept = read(&locations).expect("read");
-        // The two that ran, and the last ones.
+        // The two that were active, and the last ones.
         assert_eq!(kept.len(), KEPT + 2);
         assert_eq!(kept[..2], [entry(1), entry(2)]);
         assert_eq!(kept.last(), Some(&refused(last)));
     }
 
     #[test]
-    fn what_is_old_goes_but_the_last_record() {
+    fn old_records_are_removed_except_the_last() {
         let (_dir, locations) = place();
         let late = Entry {
             time: 2 + AGE,
@@ -335,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_version_wrote_is_refused() {
+    fn record_of_another_version_is_refused() {
         let (_dir, locations) = place();
         let mut json = serde_json::to_value(entry(3)).expect("JSON");
         json["outcome"] = "postponed".into();
@@ -347,13 +352,13 @@ mod tests {
         assert_eq!(failed.failure, Failure::Refused);
         let said = format!("{error:#}");
         assert!(
-            said.contains(": line 3 is whole, and is not understood: unknown variant"),
+            said.contains(": line 3 is intact, but this version cannot parse it: unknown variant"),
             "{said}"
         );
     }
 
     #[test]
-    fn damage_elsewhere_is_an_error() {
+    fn damage_before_the_last_record_is_an_error() {
         let (_dir, locations) = place();
         let mut bytes = fs::read(locations.history()).expect("read");
         bytes[20] ^= 1;

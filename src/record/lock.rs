@@ -1,7 +1,9 @@
-//! The lock of whoever changes the state, which ends with the process, and the words of its holder beside it.
+//! The lock for changes of the state, which the kernel releases when its process ends, and a file
+//! that names its holder.
 //!
-//! A lock can be taken through any descriptor, so the file is root's alone: nobody else can keep changes from being made.
-//! Who only wants to know whether it is held takes none, not even for a moment: that would be in the way of who wants it.
+//! Anyone who can open a file can lock it. So only root can open the lock file, and no other user
+//! can block changes. A check whether the lock is held never takes it, because that could block a
+//! real request.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _};
@@ -22,20 +24,20 @@ use crate::error::{Failed, Failure};
 use crate::fault::{self, Point};
 use crate::locations::Locations;
 
-/// The lock, held until dropped.
+/// The lock, which is held until this value is dropped.
 pub struct Held {
     _file: Flock<File>,
 }
 
-/// How often a lock that somebody holds is tried again.
+/// Interval between attempts to take a lock.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Takes the lock for `purpose`, within `wait`, or says who has it.
+/// Takes the lock for `purpose` within `wait`, or fails and names the holder.
 pub fn hold(locations: &Locations, purpose: &str, wait: Duration) -> Result<Held> {
     make_folder(&locations.run())?;
     let path = locations.lock();
     let mut file = open(&path)
-        .map_err(|error| no_right(error, &format!("open the lock {}", path.display())))?;
+        .map_err(|error| no_right(error, &format!("cannot open the lock {}", path.display())))?;
     let begun = Instant::now();
     let file = loop {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -46,16 +48,16 @@ pub fn hold(locations: &Locations, purpose: &str, wait: Duration) -> Result<Held
             }
             Err((_, Errno::EWOULDBLOCK)) => return Err(held(locations).into()),
             Err((_, error)) => {
-                return Err(error).with_context(|| format!("lock {}", path.display()));
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
             }
         }
     };
-    // Best effort: on a disk that is full the lock is held all the same, and the kernel knows by whom.
+    // Ignore errors: if the disk is full, the lock is still held, and the kernel knows the process.
     let _ = name_us(locations, purpose);
     Ok(Held { _file: file })
 }
 
-/// Opens it. An earlier release had it readable by all.
+/// Opens the lock file. An earlier release made it readable by everyone.
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -71,8 +73,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes down who holds the lock, where everyone may read it. What the last one wrote goes first: it must never stand there
-/// while another has the lock.
+/// Writes the name of the holder to a file that everyone may read. First removes the old file,
+/// because it must never name a process that no longer holds the lock.
 fn name_us(locations: &Locations, purpose: &str) -> io::Result<()> {
     let path = locations.holder();
     absent(&path)?;
@@ -82,18 +84,18 @@ fn name_us(locations: &Locations, purpose: &str) -> io::Result<()> {
         .mode(0o644)
         .custom_flags(unix::libc::O_NOFOLLOW)
         .open(&path)?;
-    // Not left to the umask: root's may be anything.
+    // Set the mode explicitly, because the umask of root is unknown.
     file.set_permissions(Permissions::from_mode(0o644))?;
     let name = format!("{purpose} {}\n", numbered(std::process::id()));
     fault::write(Point::WriteLock, &mut file, name.as_bytes())
 }
 
-/// A process, as messages name it.
+/// Formats a process ID for messages.
 fn numbered(process: u32) -> String {
     format!("(process {process})")
 }
 
-/// Refuses where somebody has it, before anything is written for nothing.
+/// Fails if the lock is held, so that no work is wasted.
 pub fn not_held(locations: &Locations) -> Result<(), Failed> {
     match holder(locations) {
         Some(holder) => Err(held_by(&holder)),
@@ -107,40 +109,42 @@ fn held(locations: &Locations) -> Failed {
 
 fn held_by(holder: &str) -> Failed {
     Failure::Refused
-        .error(format!("another transaction is under way: {holder}"))
-        .hint("wait for it to end, then try again; --wait 60s does")
+        .error(format!("another transaction is running: {holder}"))
+        .hint("wait for it to end and try again, or use --wait 60s")
 }
 
-/// Who holds the lock, in its own words; none where nobody does.
+/// Returns the description of the lock's holder, if the lock is held.
 pub fn holder(locations: &Locations) -> Option<String> {
     let words = fs::read_to_string(locations.holder()).unwrap_or_default();
-    // The kernel's list takes milliseconds, and is not asked after whom the last one's words name once that has ended.
+    // Reading the kernel's list takes milliseconds, so skip it if the process named in the file has
+    // ended.
     if named(&words).is_some_and(has_ended) {
         return None;
     }
     let process = process_locking(&locations.lock())?;
     Some(match named(&words) {
         Some(named) if named == process => words.trim().to_string(),
-        // It could not write down what it does, or has not yet.
+        // The holder could not write its name, or has not written it yet.
         _ => format!("another run {}", numbered(process)),
     })
 }
 
-/// The process that words name which were written to their end.
+/// Returns the process ID in a complete holder description.
 pub fn named(words: &str) -> Option<u32> {
     let (_, number) = words.strip_suffix(")\n")?.rsplit_once("(process ")?;
     number.parse().ok()
 }
 
-/// Whether there is no such process any more. One that we may not see is there.
+/// Returns whether a process no longer exists. A process that we may not signal exists.
 fn has_ended(process: u32) -> bool {
     i32::try_from(process)
         .is_ok_and(|process| kill(Pid::from_raw(process), None) == Err(Errno::ESRCH))
 }
 
-/// Waits until nobody holds the lock of NixOS's own switch program, within `wait`; an error says who does.
+/// Waits until the lock of NixOS's own switch program is free, for at most `wait`. On failure the
+/// error names the holder.
 ///
-/// Newer programs refuse while it is held, older ones wait without a word.
+/// While the lock is held, newer switch programs refuse to run, and older ones wait silently.
 pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -> Result<()> {
     let path = locations.switch_lock();
     let begun = Instant::now();
@@ -150,12 +154,14 @@ pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -
             let name = name.unwrap_or_else(|_| "a process".into());
             return Err(Failure::Refused
                 .error(format!(
-                    "{purpose}: another switch is under way: {} {} holds {}",
+                    "{purpose}: another switch is running: {} {} holds {}",
                     name.trim(),
                     numbered(process),
                     path.display()
                 ))
-                .hint("it may be a nixos-rebuild: wait for it to end, then try again; --wait 60s does")
+                .hint(
+                    "wait for it to end (it may be nixos-rebuild) and try again, or use --wait 60s",
+                )
                 .into());
         }
         std::thread::sleep(AGAIN);
@@ -163,22 +169,25 @@ pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -
     Ok(())
 }
 
-/// Whether a process that lives, and is of another group than `group`, holds the lock of NixOS's own switch program.
+/// Returns whether a live process outside the process group `group` holds the lock of NixOS's own
+/// switch program.
 pub fn switches_elsewhere(locations: &Locations, group: Pid) -> bool {
     let holder = process_locking(&locations.switch_lock());
     let holder = holder.and_then(|process| i32::try_from(process).ok());
-    // What has ended has left its lock to somebody: nobody knows to whom.
+    // A process that has ended may have passed its lock to an unknown process.
     holder.is_some_and(|process| {
         getpgid(Some(Pid::from_raw(process))).is_ok_and(|found| found != group)
     })
 }
 
-/// The process that holds a lock on a file, as the kernel tells; none where there is no such file.
+/// Returns the process that locks a file, according to the kernel. `None` if the file does not
+/// exist.
 fn process_locking(path: &Path) -> Option<u32> {
     let found = fs::metadata(path).ok()?;
     let (device, node) = (found.dev(), found.ino());
     let exact = format!("{:02x}:{:02x}:{node}", major(device), minor(device));
-    // There a file's device is not that of its file system, which is what the kernel lists.
+    // On these file systems the device of a file differs from that of the file system, which the
+    // kernel lists.
     let kind = statfs(path).map(|system| system.filesystem_type());
     let anywhere =
         kind.is_ok_and(|kind| [BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC].contains(&kind));
@@ -196,11 +205,12 @@ fn process_locking(path: &Path) -> Option<u32> {
     None
 }
 
-/// How often a list is read that is told in parts: a lock that moves up in it meanwhile is left out, once, and hardly ever so
-/// often in a row.
+/// Maximum number of times to read a list that arrives in several parts. A lock that moves within
+/// the list meanwhile may be missed once, but hardly ever this many times in a row.
 const READS: u32 = 8;
 
-/// The kernel's list of locks, and whether it was told in one part: a page at a time is (Linux, `fs/seq_file.c`).
+/// Reads the kernel's list of locks. Also returns whether it arrived in one part: the kernel
+/// returns a page at a time (Linux, `fs/seq_file.c`).
 fn kernels_locks() -> io::Result<(String, bool)> {
     let mut file = File::open("/proc/locks")?;
     let mut list = Vec::new();
@@ -215,8 +225,8 @@ fn kernels_locks() -> io::Result<(String, bool)> {
     }
 }
 
-/// The process of the first lock in the kernel's list that is of this kind, is held and not waited for (`->`), and is on such
-/// a file.
+/// Returns the process of the first `flock` lock in the kernel's list that is held, not waited for
+/// (`->`), and whose file matches.
 pub fn process_in(locks: &str, is_it: impl Fn(&str) -> bool) -> Option<u32> {
     locks.lines().find_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
@@ -244,16 +254,16 @@ mod tests {
     }
 
     #[test]
-    fn the_second_one_is_told_who_holds_it() {
+    fn held_lock_names_its_holder() {
         let (_dir, locations) = place();
         let held = take(&locations, "enable hello").expect("free");
         let Err(error) = hold(&locations, "disable hello", Duration::from_millis(60)) else {
-            panic!("it was held");
+            panic!("the lock was not held");
         };
         assert_eq!(
             format!("{error:#}"),
             format!(
-                "another transaction is under way: enable hello (process {})",
+                "another transaction is running: enable hello (process {})",
                 std::process::id()
             )
         );
@@ -262,34 +272,34 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_can_open_it_and_everybody_can_read_who_holds_it() {
+    fn lock_is_private_and_its_holder_is_public() {
         let (_dir, locations) = place();
         let mode = |path: &Path| fs::metadata(path).expect("a file").mode() & 0o777;
         for _ in 0..2 {
             let _held = take(&locations, "enable hello").expect("free");
             assert_eq!(mode(&locations.lock()), 0o600);
             assert_eq!(mode(&locations.holder()), 0o644);
-            // As an earlier release has left it.
+            // An earlier release left this mode.
             let open = Permissions::from_mode(0o644);
             fs::set_permissions(locations.lock(), open).expect("its owner may");
         }
     }
 
     #[test]
-    fn who_holds_it_is_known_without_a_word() {
+    fn holder_is_known_even_without_its_name() {
         let (dir, locations) = place();
         assert_eq!(holder(&locations), None);
         let held = take(&locations, "enable hello").expect("free");
         let own = std::process::id();
         let words = format!("enable hello (process {own})\n");
         assert_eq!(holder(&locations).as_deref(), Some(words.trim()));
-        // Empty, cut short, of somebody else.
+        // Empty, truncated, or from another process.
         for found in ["", &words[..words.len() - 3], "enable web (process 1)\n"] {
             fs::write(locations.holder(), found).expect("written");
             let told = format!("another run (process {own})");
             assert_eq!(holder(&locations), Some(told), "{found:?}");
         }
-        // A link that somebody has laid is not followed.
+        // A symbolic link in place of the file is not followed.
         let elsewhere = dir.path().join("elsewhere");
         fs::write(&elsewhere, "as it was").expect("written");
         fs::remove_file(locations.holder()).expect("removed");
@@ -297,11 +307,15 @@ mod tests {
         drop(held);
         drop(take(&locations, "enable hello").expect("free"));
         assert_eq!(fs::read_to_string(&elsewhere).expect("there"), "as it was");
-        assert_eq!(holder(&locations), None, "we live, and do not hold it");
+        assert_eq!(
+            holder(&locations),
+            None,
+            "our process exists, but does not hold the lock"
+        );
     }
 
     #[test]
-    fn to_ask_is_in_nobodys_way() {
+    fn checking_the_lock_never_blocks_it() {
         let (_dir, locations) = place();
         drop(take(&locations, "enable hello").expect("free"));
         let folder = locations.switch_lock();
@@ -320,7 +334,7 @@ mod tests {
             let ours = || {
                 for _ in 0..200 {
                     drop(take(&locations, "enable hello")?);
-                    // As NixOS's newer switch program does.
+                    // NixOS's newer switch program takes its lock like this.
                     let file = File::open(locations.switch_lock())?;
                     let theirs = Flock::lock(file, FlockArg::LockExclusiveNonblock);
                     drop(theirs.map_err(|(_, error)| error)?);
@@ -329,12 +343,12 @@ mod tests {
             };
             let done = ours();
             ended.store(true, Ordering::SeqCst);
-            done.expect("nobody else wants it");
+            done.expect("no other process takes the locks");
         });
     }
 
     #[test]
-    fn the_kernels_list_says_who_holds_what() {
+    fn lock_list_of_kernel_is_parsed() {
         let list = "\
             1: POSIX  ADVISORY  WRITE 11 00:1b:77 0 EOF\n\
             2: FLOCK  ADVISORY  WRITE 12 fe:00:77 0 EOF\n\

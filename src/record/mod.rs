@@ -1,6 +1,8 @@
-//! What is remembered: the state of this boot, its history, the wish that outlives it, the lock, the GC roots.
+//! Persistent records: the state of this boot, its history, the requested modules that survive
+//! reboots, the lock, and the GC roots.
 //!
-//! Only the activator writes here. Reading is for everyone. Every replacement is atomic: a temporary file, synced, renamed.
+//! Only the activator writes here; every process may read. Files are replaced atomically: a
+//! temporary file is written, synced and renamed.
 
 #[cfg(test)]
 mod cuts;
@@ -43,16 +45,17 @@ pub use state::{
     forget_boot,
 };
 
-/// Reads a versioned JSON file; `None` where there is none. `way_out` says what to do about a damaged one.
+/// Reads a JSON file with a schema version. Returns `None` if the file does not exist. `way_out` is
+/// the hint for a damaged file.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let damaged = |why: String| {
         Failure::Refused
-            .error(format!("read {}: {why}", path.display()))
+            .error(format!("cannot read {}: {why}", path.display()))
             .hint(way_out)
     };
     let value: serde_json::Value = serde_json::from_slice(&text)
@@ -62,28 +65,29 @@ pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Opti
         Some(other) => {
             return Err(Failure::Refused
                 .error(format!(
-                    "read {}: it has schema {other}, and this program knows {SCHEMA}",
+                    "cannot read {}: the file has schema {other}, but this version reads {SCHEMA}",
                     path.display()
                 ))
-                .hint("another version of runtime-module wrote it: use that version")
+                .hint("use the version of runtime-module that wrote it")
                 .hint(format!("or else: {way_out}"))
                 .into());
         }
-        None => return Err(damaged("it does not name its schema".into()).into()),
+        None => return Err(damaged("the field `schema` is missing".into()).into()),
     }
     serde_json::from_value(value)
         .map(Some)
         .map_err(|error| damaged(format!("the file is damaged: {error}")).into())
 }
 
-/// Replaces a file that everyone may read, whole or not at all.
+/// Replaces atomically a file that everyone may read.
 fn write_json<T: Serialize>(path: &Path, value: &T, point: Point) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).context("write JSON")?;
+    let mut text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
     text.push('\n');
     disk::replace(path, text.as_bytes(), 0o644, point)
 }
 
-/// The toplevel that runs, as NixOS says; none where nothing says so.
+/// Returns the toplevel of the running system, from `/run/current-system`. `None` if the link is
+/// missing.
 pub fn running(locations: &Locations) -> Option<String> {
     fs::read_link(locations.current_system())
         .ok()

@@ -1,4 +1,5 @@
-//! GC roots of this boot: symbolic links in `/run`, registered as indirect roots. They lapse with the boot.
+//! GC roots of this boot: symbolic links in `/run`, registered as indirect roots. They disappear at
+//! the next boot.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +11,7 @@ use super::disk::make_folder;
 use crate::libnix::Store;
 use crate::locations::Locations;
 
-/// Makes the root called `name` keep `path`, in place of what it kept.
+/// Makes the root `name` keep `path` instead of its previous target.
 pub fn replace(locations: &Locations, store: &Store, name: &str, path: &str) -> Result<()> {
     make_folder(&locations.roots())?;
     let link = locations.roots().join(name);
@@ -20,7 +21,7 @@ pub fn replace(locations: &Locations, store: &Store, name: &str, path: &str) -> 
     }
     store
         .add_root(path, &link)
-        .with_context(|| format!("keep {path} by the root {}", link.display()))
+        .with_context(|| format!("cannot create the root {} for {path}", link.display()))
 }
 
 /// Removes every root whose name is not in `keep`.
@@ -30,14 +31,16 @@ pub fn prune(locations: &Locations, keep: &BTreeSet<String>) -> Result<()> {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            return Err(error).with_context(|| format!("read the folder {}", folder.display()));
+            return Err(error)
+                .with_context(|| format!("cannot read the directory {}", folder.display()));
         }
     };
     for entry in entries {
-        let entry = entry.with_context(|| format!("read the folder {}", folder.display()))?;
+        let entry =
+            entry.with_context(|| format!("cannot read the directory {}", folder.display()))?;
         if !keep.contains(&*entry.file_name().to_string_lossy()) {
             fs::remove_file(entry.path())
-                .with_context(|| format!("remove the root {}", entry.path().display()))?;
+                .with_context(|| format!("cannot remove the root {}", entry.path().display()))?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The state of this boot: what runs, from which source, and what was asked for.
+//! The state of this boot: the running system, its source, and the requested modules.
 
 use std::path::Path;
 
@@ -13,90 +13,93 @@ use crate::fault::Point;
 use crate::locations::Locations;
 use crate::timings::Phases;
 
-/// The schema of `state.json` and `wanted.json`.
+/// Schema version of `state.json` and `wanted.json`.
 pub const SCHEMA: u64 = 1;
 
-/// `state.json`, the only truth about this boot.
+/// The content of `state.json`, the only source of truth about this boot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
     /// Always [`SCHEMA`].
     pub schema: u64,
-    /// Grows by one with each commit.
+    /// Number of commits so far.
     pub revision: u64,
-    /// The boot that it is of, as the kernel names it.
+    /// The boot ID of the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
-    /// The source that everything is evaluated from; none before the first transaction on a machine without a baked one.
+    /// The source of all evaluations. `None` before the first transaction if no flake is baked in.
     pub pin: Option<Pin>,
     /// The system without any runtime module.
     pub base: Option<Base>,
-    /// The toplevel that we activated last, as long as it runs.
+    /// The toplevel that we activated last.
     pub current: Option<String>,
-    /// Modules that are to be on, in the order in which they were enabled.
+    /// The requested modules, in the order in which they were enabled.
     pub wanted: Vec<String>,
-    /// Modules that are on, in the same order.
+    /// The active modules, in the same order.
     pub active: Vec<String>,
-    /// Which generation of option overrides is on.
+    /// The active generation of option overrides.
     pub overrides: u64,
-    /// A transaction that has begun and not ended.
+    /// A transaction that has begun but not ended.
     pub pending: Option<Pending>,
 }
 
-/// A source that stays as it is until somebody moves it.
+/// A source that does not change until a command pins another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
-    /// The flake reference that was asked for, for people.
+    /// The requested flake reference, for display only.
     pub url: String,
-    /// The same tree as a locked `path:` reference into the store.
+    /// A locked `path:` reference to the same tree in the store.
     pub locked: String,
     /// Store path of the tree.
     pub source: String,
-    /// Entry of `nixosConfigurations`.
+    /// Name in `nixosConfigurations`.
     pub host: String,
-    /// Revision, for people.
+    /// Commit hash, for display only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev: Option<String>,
-    /// Seconds since 1970 of the tree's last change, for people.
+    /// Time of the tree's last change in seconds since 1970, for display only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<u64>,
-    /// What a `path:` reference cannot say, and the flake's `self` says: `dirtyRev`, `dirtyShortRev`.
+    /// Attributes of the flake's `self` that a `path:` reference cannot carry: `dirtyRev`,
+    /// `dirtyShortRev`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<(String, String)>,
-    /// Inputs that were replaced, as they were asked for: name and reference.
+    /// Replaced inputs as the user gave them: names and references.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<(String, String)>,
-    /// Inputs that the tree's own lock does not hold: those that were replaced, or all where it has no lock that is true.
+    /// Inputs that are not in the tree's own lock: the replaced ones, or all of them if the lock is
+    /// missing or stale.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<PinnedInput>,
-    /// Whether the NixOS module baked it.
+    /// Whether this is the flake that the NixOS module baked in.
     #[serde(default)]
     pub baked: bool,
-    /// The variant of the host that is meant; none for the host itself.
+    /// The chosen specialisation of the host, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specialisation: Option<String>,
-    /// Modules that are on and no part of the configuration, in their order.
+    /// Active modules that are not part of the configuration, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<ExtraModule>,
-    /// The file that stands in place of a tree, and is evaluated as it is each time; none for a flake. Nothing of it stays.
+    /// The file that is used instead of a flake. It is not pinned: each evaluation reads its
+    /// current content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<SystemFile>,
 }
 
-/// A system that is in a file, and in no flake.
+/// A system that is defined in a file instead of a flake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemFile {
-    /// The file, or the folder with its `default.nix`: an absolute path.
+    /// Absolute path of the file, or of the directory with its `default.nix`.
     pub path: String,
-    /// The names that lead to the system in it; none where the file is the system.
+    /// Attribute path of the system in the file. Empty if the file itself is the system.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attribute: Vec<String>,
 }
 
 impl SystemFile {
-    /// What the system is called: by its attribute, or else by its file.
+    /// Returns the name of the system: its attribute path, or the name of its file.
     pub fn name(&self) -> String {
         if self.attribute.is_empty() {
             let name = Path::new(&self.path).file_name().unwrap_or_default();
@@ -106,7 +109,7 @@ impl SystemFile {
         }
     }
 
-    /// In words.
+    /// Describes the system for messages.
     pub fn words(&self) -> String {
         let path = &self.path;
         match self.attribute.as_slice() {
@@ -116,24 +119,24 @@ impl SystemFile {
     }
 }
 
-/// A module that is no part of the configuration.
+/// A module that is not part of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExtraModule {
-    /// As it was asked for.
+    /// The module as the user named it.
     pub name: String,
-    /// Store path of the file or folder, or of the flake's tree.
+    /// Store path of the file or directory, or of the flake's tree.
     pub source: String,
-    /// The flake that it is of, whose `host` is the attribute; none for a file or folder.
+    /// The flake of the module, whose `host` is the attribute. `None` for a file or directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flake: Option<Box<Pin>>,
-    /// Whether it stays until a reset, and not for one change only.
+    /// Whether the module stays until a reset, instead of for one change only.
     #[serde(default)]
     pub keep: bool,
 }
 
 impl Pin {
-    /// What stands for a pin where the system is in a file.
+    /// Makes the value that replaces a pin if the system is defined in a file.
     pub fn of_file(file: SystemFile) -> Self {
         Self {
             url: file.path.clone(),
@@ -143,18 +146,20 @@ impl Pin {
         }
     }
 
-    /// What is replaced in the lock whenever the pin is evaluated: names and references of inputs.
+    /// Returns the inputs to replace in the lock at each evaluation of the pin: names and
+    /// references.
     pub fn replaced(&self) -> Vec<(String, String)> {
         let pair = |input: &PinnedInput| (input.name.clone(), input.locked.clone());
         self.inputs.iter().map(pair).collect()
     }
 
-    /// What it has beside the source: the variant and the modules from elsewhere.
+    /// Returns what the pin has in addition to the source: the specialisation and the extra
+    /// modules.
     pub fn beside(&self) -> (Option<&str>, &[ExtraModule]) {
         (self.specialisation.as_deref(), &self.extras)
     }
 
-    /// Store paths of the trees that it needs.
+    /// Returns the store paths of all trees that the pin needs.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         let inputs = self.inputs.iter().map(|input| input.source.as_str());
         // A file is not in the store.
@@ -166,7 +171,7 @@ impl Pin {
 }
 
 impl ExtraModule {
-    /// Store paths of the trees that it needs.
+    /// Returns the store paths of the trees that the module needs.
     fn sources(&self) -> impl Iterator<Item = &str> {
         let inputs = self.flake.iter().flat_map(|pin| &pin.inputs);
         let inputs = inputs.map(|input| input.source.as_str());
@@ -174,13 +179,13 @@ impl ExtraModule {
     }
 }
 
-/// An input that stays as it is.
+/// A pinned input.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PinnedInput {
-    /// How it is named from the flake: `a`, or `a/b` for an input's input.
+    /// Name of the input as seen from the flake: `a`, or `a/b` for an input of an input.
     pub name: String,
-    /// Its tree as a locked `path:` reference into the store.
+    /// A locked `path:` reference to its tree in the store.
     pub locked: String,
     /// Store path of the tree.
     pub source: String,
@@ -189,59 +194,61 @@ pub struct PinnedInput {
 /// The system without any runtime module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
-    /// Its store path (for a specialisation: that of the specialisation).
+    /// Its store path. For a specialisation, the store path of the specialisation.
     pub toplevel: String,
 }
 
-/// A transaction under way: what it wants, so that it can be ended by whoever finds it.
+/// A running transaction. It contains everything that another process needs to finish it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pending {
-    /// Its name.
+    /// Name of the transaction.
     pub transaction: String,
-    /// What it does, for people.
+    /// Human-readable description of what it does.
     #[serde(default)]
     pub purpose: String,
-    /// How far it is.
+    /// The current step.
     pub step: Step,
-    /// The toplevel that ran before.
+    /// The toplevel that was active before.
     pub from: Option<String>,
-    /// The toplevel that is to run.
+    /// The toplevel to activate.
     pub to: String,
-    /// The toplevel without any runtime module, of the source of `to`.
+    /// The toplevel without any runtime module, from the same source as `to`.
     #[serde(default)]
     pub base: Option<String>,
     /// The source of `to`.
     #[serde(default)]
     pub pin: Option<Pin>,
-    /// Modules that `to` has on.
+    /// Modules that are enabled in `to`.
     #[serde(default)]
     pub wanted: Vec<String>,
-    /// The store that both are in; none for the machine's own.
+    /// The store of both systems; `None` for the machine's own store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
-    /// When it is undone unless it is confirmed before, seconds since 1970.
+    /// The deadline for a confirmation in seconds since 1970. After it the change is rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_until: Option<u64>,
-    /// Whether the timer runs that was armed at the end of the switch: then the one from before it undoes nothing.
+    /// Whether the timer that was armed at the end of the switch is running. If so, the earlier
+    /// timer does nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub armed_again: bool,
-    /// Whether NixOS's own checks are left out, as somebody has allowed: then they are on every way back as well.
+    /// Whether NixOS's own checks were overridden. If so, every rollback skips them too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchecked: bool,
-    /// What the switch came to where it was not well and stays all the same, for whoever confirms it: why, for people.
+    /// The reason why the switch was not fully successful although its result is kept, for the
+    /// later confirmation.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub explanation: String,
-    /// Units that failed because of it.
+    /// Units that failed because of the transaction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_units: Vec<String>,
-    /// How long its phases took.
+    /// Duration of each phase.
     #[serde(default)]
     pub phases: Phases,
 }
 
 impl Pending {
-    /// How a change ends that is kept: units may have failed.
+    /// Returns the outcome of a change that is kept. Units may have failed.
     pub fn outcome(&self) -> Outcome {
         match self.explanation.as_str() {
             "" => Outcome::Activated,
@@ -250,88 +257,89 @@ impl Pending {
     }
 }
 
-/// The steps of a transaction that can be interrupted.
+/// The steps of a transaction at which it can be interrupted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// It is being looked at whether anything speaks against it; nothing has changed.
+    /// The checks before the switch are running. Nothing has changed.
     #[default]
     Checking,
-    /// The switch program is about to run, or runs.
+    /// The switch program is about to start or is running.
     Switching,
-    /// It has ended; what runs is being looked at.
+    /// The switch program has ended, and the running system is being verified.
     Verifying,
-    /// All is well, and somebody is to say so.
+    /// The change succeeded and waits for a confirmation.
     Confirming,
-    /// It failed, and the previous system is being activated again.
+    /// The switch failed, and the previous system is being activated again.
     Returning,
-    /// That failed too: what runs may be half of each.
+    /// The rollback failed too. The running system may be a mixture of both.
     Stranded,
 }
 
 impl Step {
-    /// What was going on when it was interrupted, for people.
+    /// Describes what the transaction was doing when it was interrupted.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Checking => "it ended before anything was changed",
-            Self::Switching => "it ended while the switch program ran",
-            Self::Verifying => "it ended before it had looked at what runs",
-            Self::Confirming => "it waits to be confirmed",
-            Self::Returning => "it ended on the way back to the previous system",
-            Self::Stranded => "neither the switch nor the way back succeeded",
+            Self::Checking => "nothing was changed yet",
+            Self::Switching => "the switch program was running",
+            Self::Verifying => "the new system was not verified yet",
+            Self::Confirming => "the change was not confirmed yet",
+            Self::Returning => "the rollback was running",
+            Self::Stranded => "neither the switch nor the rollback succeeded",
         }
     }
 }
 
-/// How a transaction leaves the state.
+/// How a transaction changes the state when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaves {
-    /// What it wanted is what runs.
+    /// The new system is active.
     Done,
-    /// What ran before runs.
+    /// The previous system is active.
     AsBefore,
-    /// Nobody knows what runs: it stays pending.
+    /// The running system is unknown, so the transaction stays pending.
     Stranded,
 }
 
-/// Removes what an earlier boot left, where it left anything: its state and its history. The roots and logs go with the
-/// next release. The lock is held.
+/// Removes the state and the history of an earlier boot, if there are any. Roots and logs are
+/// removed later by the normal cleanup. The caller holds the lock.
 pub fn forget_boot(locations: &Locations) -> Result<bool> {
     let Ok(text) = std::fs::read_to_string(locations.state()) else {
         return Ok(false);
     };
-    // A damaged file is somebody else's to report.
+    // Another command reports a damaged file.
     let found: Option<State> = serde_json::from_str(&text).ok();
     let earlier = found.is_some_and(|state| state.boot.is_some() && state.boot != boot());
     if earlier {
         for path in [locations.history(), locations.state()] {
-            absent(&path).with_context(|| format!("remove {}", path.display()))?;
+            absent(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
     Ok(earlier)
 }
 
-/// The kernel's name for this boot.
+/// Returns the boot ID of the kernel.
 fn boot() -> Option<String> {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_string())
 }
 
 impl State {
-    /// Reads it. Where none was written yet in this boot, nothing is on, and what was wanted before still is.
+    /// Reads the state. If this boot has none yet, no module is active, and the requested modules
+    /// come from the last boot.
     pub fn read(locations: &Locations) -> Result<Self> {
         let way_out =
             |file: &Path, then: &str| format!("move the file away: {}; {then}", file.display());
         let file = locations.state();
-        let lost = "the system that runs now is then the base, with no module on";
+        let lost = "the running system then becomes the base, with no module enabled";
         let boot = boot();
         let state: Option<Self> = read_json(&file, &way_out(&file, lost))?;
-        // What an earlier boot left says nothing about this one: its systems do not run.
+        // Ignore the state of an earlier boot, because its systems are no longer running.
         if let Some(state) = state.filter(|state| state.boot.is_none() || state.boot == boot) {
             return Ok(state);
         }
         let file = locations.wanted();
-        let lost = "no module is wanted then";
+        let lost = "then no module is requested";
         let wanted: Option<Wanted> = read_json(&file, &way_out(&file, lost))?;
         Ok(Self {
             schema: SCHEMA,
@@ -341,15 +349,17 @@ impl State {
         })
     }
 
-    /// Replaces it. Only the activator does, holding the lock.
+    /// Replaces the state. Only the activator may do this, while it holds the lock.
     pub fn write(&self, locations: &Locations) -> Result<()> {
         write_json(&locations.state(), self, Point::WriteState)
     }
 
-    /// Whether somebody else has switched since we did: what runs is none of ours.
+    /// Returns whether an external switch has happened since our last one, so that the running
+    /// system is not ours.
     pub fn foreign(&self, running: Option<&str>) -> bool {
         match &self.pending {
-            // Between these two it is. Whoever has gone to another one, be it the base, has ended it.
+            // During a transaction both systems are ours. A switch to any other one, even to the
+            // base, ends it.
             Some(pending) => {
                 let ours = [pending.from.as_deref(), Some(pending.to.as_str())];
                 running.is_some() && !ours.contains(&running)
@@ -358,20 +368,21 @@ impl State {
         }
     }
 
-    /// Whether a system is neither what we activated last nor its base.
+    /// Returns whether a system is neither our last one nor its base.
     fn unknown(&self, system: Option<&str>) -> bool {
         let base = self.base.as_ref().map(|base| base.toplevel.as_str());
         self.revision > 0 && system.is_some() && system != self.current.as_deref() && system != base
     }
 
-    /// The transaction that has begun and not ended; none where somebody has switched to something else since, which ends it.
+    /// Returns the transaction that has begun but not ended. An external switch ends it.
     pub fn unended(&self, running: Option<&str>) -> Option<&Pending> {
         self.pending.as_ref().filter(|_| !self.foreign(running))
     }
 
-    /// The toplevel without any runtime module: the recorded one, or what somebody else has switched to.
+    /// Returns the toplevel without any runtime module: the recorded one, or the result of an
+    /// external switch.
     pub fn base_of(&self, running: Option<&str>) -> Option<String> {
-        // In the middle of a transaction it is that of what ran before.
+        // During a transaction, use the base of the system that was active before.
         let system = match self.unended(running) {
             Some(pending) => pending.from.as_deref(),
             None => running,
@@ -382,8 +393,9 @@ impl State {
         }
     }
 
-    /// A transaction begins. The base of the first one of all is known from here on, whatever comes of it; what is known of a
-    /// system that somebody else has left since then is given up only once another one of ours runs.
+    /// Begins a transaction. The base of the very first one is recorded now, whatever happens
+    /// later. The recorded system is kept even after an external switch, until another system of
+    /// ours is active.
     pub fn begin(&mut self, pending: Pending) {
         if self.base.is_none() {
             self.base = pending.from.clone().map(|toplevel| Base { toplevel });
@@ -391,14 +403,14 @@ impl State {
         self.pending = Some(pending);
     }
 
-    /// It has come so far.
+    /// Records the current step.
     pub fn step(&mut self, step: Step) {
         if let Some(pending) = &mut self.pending {
             pending.step = step;
         }
     }
 
-    /// It has ended.
+    /// Ends the transaction.
     pub fn end(&mut self, leaves: Leaves) {
         self.revision += 1;
         match (leaves, self.pending.take()) {
@@ -420,17 +432,17 @@ impl State {
     }
 }
 
-/// `wanted.json`: what the user wants, over reboots.
+/// The content of `wanted.json`: the requested modules, which survive reboots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// Always [`SCHEMA`].
     pub schema: u64,
-    /// Modules that are to be on.
+    /// The requested modules.
     pub modules: Vec<String>,
 }
 
 impl Wanted {
-    /// Replaces it. Only the activator does, holding the lock.
+    /// Replaces the file. Only the activator may do this, while it holds the lock.
     pub fn write(&self, locations: &Locations) -> Result<()> {
         write_json(&locations.wanted(), self, Point::WriteWanted)
     }
@@ -447,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_state_is_read_back() {
         let (_dir, locations) = place();
         let state = State {
             schema: SCHEMA,
@@ -466,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_stands_in_place_of_a_tree() {
+    fn state_can_name_a_file_instead_of_a_flake() {
         let (_dir, locations) = place();
         let file = SystemFile {
             path: "/etc/nixos/default.nix".into(),
@@ -485,21 +497,21 @@ mod tests {
         };
         state.write(&locations).expect("written");
         assert_eq!(State::read(&locations).expect("read"), state);
-        // A state of a release that knew of no files.
+        // A state from a release without support for files.
         let old = r#"{"url":"/x","locked":"path:/s","source":"/s","host":"box","baked":false}"#;
         let old: Pin = serde_json::from_str(old).expect("a pin");
         assert_eq!((old.file.as_ref(), old.sources().count()), (None, 1));
     }
 
     #[test]
-    fn nothing_is_an_empty_state() {
+    fn missing_state_file_gives_empty_state() {
         let (_dir, locations) = place();
         let state = State::read(&locations).expect("read");
         assert_eq!((state.schema, state.revision), (SCHEMA, 0));
     }
 
     #[test]
-    fn every_cut_of_the_file_is_an_error_and_never_an_empty_state() {
+    fn truncated_state_file_is_an_error() {
         let (_dir, locations) = place();
         State {
             schema: SCHEMA,
@@ -515,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_schema_is_refused_by_name() {
+    fn newer_schema_is_refused() {
         let (_dir, locations) = place();
         write_json(
             &locations.state(),
@@ -524,10 +536,10 @@ mod tests {
         )
         .expect("written");
         let error = State::read(&locations).expect_err("refused");
-        assert!(format!("{error:#}").ends_with("it has schema 2, and this program knows 1"));
+        assert!(format!("{error:#}").ends_with("the file has schema 2, but this version reads 1"));
     }
 
-    /// Nothing is recorded; `/a` runs.
+    /// A state without any record.
     fn fresh() -> State {
         State {
             schema: SCHEMA,
@@ -547,10 +559,11 @@ mod tests {
     }
 
     #[test]
-    fn the_base_is_known_from_the_first_step_on() {
+    fn base_is_recorded_when_first_change_begins() {
         let mut state = fresh();
         state.begin(change("/a", "/b", "/a", &["hello"]));
-        // Killed after the link had moved: what runs is not taken for the base.
+        // The activator was killed after the link had moved. The running system must not be taken
+        // for the base.
         assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
         state.end(Leaves::Done);
         assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
@@ -558,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranded_machine_keeps_its_base_and_the_way_back() {
+    fn stranded_change_keeps_base_and_stays_pending() {
         let mut state = fresh();
         state.begin(change("/a", "/b", "/a", &["hello"]));
         state.end(Leaves::Stranded);
@@ -571,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_changes_neither_what_is_on_nor_what_is_wanted() {
+    fn failed_change_keeps_modules_and_request() {
         let mut state = fresh();
         state.begin(change("/a", "/b", "/a", &["hello"]));
         state.end(Leaves::Done);
@@ -588,7 +601,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_switch_makes_a_new_base() {
+    fn external_switch_makes_a_new_base() {
         let mut state = fresh();
         state.begin(change("/a", "/b", "/a", &["hello"]));
         state.end(Leaves::Done);
@@ -598,7 +611,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_goes_to_the_base_ends_what_waits_to_be_confirmed() {
+    fn switch_to_base_ends_unconfirmed_change() {
         let mut state = fresh();
         state.begin(change("/base", "/a", "/base", &["hello"]));
         state.end(Leaves::Done);
@@ -606,14 +619,14 @@ mod tests {
         for (running, unended) in [("/a", true), ("/b", true), ("/base", false), ("/n", false)] {
             assert_eq!(state.unended(Some(running)).is_some(), unended, "{running}");
         }
-        // What is begun next is begun on the base, and goes back to it.
+        // The next change begins at the base and returns to it.
         state.begin(change("/base", "/c", "/base", &["web"]));
         assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/base"));
         assert!(state.unended(Some("/a")).is_none());
     }
 
     #[test]
-    fn what_fails_on_a_foreign_system_leaves_what_is_known_of_ours() {
+    fn failed_change_after_external_switch_keeps_base() {
         let mut state = fresh();
         state.begin(change("/a", "/b", "/a", &["hello"]));
         state.end(Leaves::Done);
@@ -629,7 +642,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_of_an_earlier_boot_says_nothing_about_this_one() {
+    fn state_of_earlier_boot_is_ignored() {
         let (_dir, locations) = place();
         let state = State {
             boot: Some("another".into()),
@@ -641,7 +654,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_wanted_before_the_boot_still_is() {
+    fn requested_modules_survive_a_reboot() {
         let (_dir, locations) = place();
         let wanted = Wanted {
             schema: SCHEMA,

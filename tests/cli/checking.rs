@@ -487,7 +487,7 @@ fn a_baseline_fails_what_grew() {
         .replace_all(&lines, "\"milliseconds\":0.0")
         .into_owned();
     fs::write(&file, faster).expect("a baseline");
-    let told = " ms, and 0 ms in the baseline";
+    let told = " ms, but 0 ms in the baseline";
     let notes = |text: &str, before: &str| {
         let is = |line: &&str| line.contains(told) && line.contains(before);
         text.lines().filter(is).count()
@@ -569,7 +569,7 @@ fn changed_since_a_revision_compares_with_that_revision() {
     // What git does not know is no part of the flake.
     fs::write(source.join("notes"), "untracked\n").expect("written");
     let nothing = |revision: &str| {
-        let what = format!("nothing that evaluation can see has changed since {revision}");
+        let what = format!("nothing that affects evaluation has changed since {revision}");
         says(since(&env, &flake, revision, &[]), &what, 0);
     };
     nothing("old");
@@ -577,7 +577,7 @@ fn changed_since_a_revision_compares_with_that_revision() {
     env.run(&back).ends_with(2).golden("check-since-a-way");
     nothing(&old);
     // The same tree, and yet nobody knows what evaluation will see: wherever that is set.
-    let impure = "cannot be known: evaluation is impure";
+    let impure = "cannot tell what has changed since old: evaluation is impure";
     says(since(&env, &flake, "old", &["--impure"]), impure, ALL);
     let set = ["--option", "pure-eval", "false"];
     says(since(&env, &flake, "old", &set), impure, ALL);
@@ -625,7 +625,7 @@ fn nobody_knows_what_an_input_without_a_lock_was() {
     fs::write(greeting.join("text"), "Good morning.\n").expect("written");
     let (said, checked) = since(&env, &flake, "HEAD", &[]);
     assert!(
-        said.contains("cannot be known: flake.lock does not hold"),
+        said.contains("cannot tell what has changed since HEAD: flake.lock is not up to date"),
         "{said}"
     );
     assert_eq!(checked, ALL);

@@ -150,7 +150,7 @@ fn a_configuration_without_a_flake_is_evaluated_as_it_is_each_time() {
     assert_eq!(again["cache"]["hit"], false);
     assert_eq!(
         again["cache"]["why"],
-        "the source is a file, which may be another one next time"
+        "the source is a file, which may change"
     );
     let with_hello = env.running();
     write(&env, "configuration.nix", &edited("Third."));
@@ -189,7 +189,7 @@ fn what_is_off_again_leaves_the_system_without_modules() {
     let ahead = env.run(&["prefetch", "web"]).ok();
     assert_eq!(
         ahead.stdout,
-        "web needs only to be evaluated again to be turned on\n"
+        "web can be enabled after another evaluation\n"
     );
     // Somebody else switches; the file still says what is meant.
     env.run(&["enable", "web"]).ok();

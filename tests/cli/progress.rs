@@ -342,7 +342,7 @@ fn a_check_shows_how_far_it_is_below_its_rows() {
             format!("{PROGRAM_IN_SHELL} check hello endless-loop --workers 2 --timeout 5");
         let terminal = Terminal::start(&env, columns, &command);
         terminal.until("box with hello");
-        terminal.until("2 of 3, 1 at work on box");
+        terminal.until("2 of 3, 1 running for box");
         let screen = terminal.screen();
         let lines: Vec<&str> = screen.lines().filter(|line| !line.is_empty()).collect();
         assert!(

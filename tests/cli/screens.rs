@@ -23,7 +23,7 @@ static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Where these are folded depends on the figures in them.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?s)((?:\n|  hello  ))[+-]?[ \d][^\n]*?(?:runs after|thunks,).*?(our own|calls)")
+    Regex::new(r"(?s)((?:\n|  hello  ))[+-]?[ \d][^\n]*?(?:runs,|thunks,).*?(own overhead|calls)")
         .expect("a rule")
 });
 static PLOT: LazyLock<Regex> = LazyLock::new(|| Regex::new("[ ─▒█]*[▒█][ ─▒█]*").expect("a rule"));

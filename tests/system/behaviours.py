@@ -270,7 +270,7 @@ def a_switch_by_others_that_begins_just_before_ours_is_not_undone(s):
         for pid in standing(s):
             os.kill(pid, signal.SIGCONT)
         _, err = client.communicate(timeout=15)
-        assert client.returncode == 5 and "another switch is under way" in err, err
+        assert client.returncode == 5 and "another switch is running" in err, err
         s.at_base()
         assert s.unit("beacon.service") == "inactive"
     finally:

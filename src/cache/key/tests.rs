@@ -1,4 +1,4 @@
-//! Each ingredient in turn: another one is another key, and nothing else is.
+//! Each changed ingredient changes the key, and nothing else does.
 
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ fn key(change: impl FnOnce(&mut Request)) -> Key {
     ingredients(&request).key()
 }
 
-/// Every way in which ingredients can be other ones, and the name that is told for it.
+/// A changed ingredient, and the name that `differences` returns for it.
 type Change = (&'static str, fn(&mut Ingredients));
 
 const CHANGES: [Change; 19] = [
@@ -94,7 +94,7 @@ const CHANGES: [Change; 19] = [
 ];
 
 #[test]
-fn every_ingredient_makes_another_key_and_is_told_by_name() {
+fn each_ingredient_changes_key_and_is_named() {
     let before = ingredients(&request());
     let mut keys = std::collections::BTreeSet::from([before.key().digest]);
     for (index, (name, change)) in CHANGES.iter().enumerate() {
@@ -111,14 +111,14 @@ fn every_ingredient_makes_another_key_and_is_told_by_name() {
             "change {index} ({name}) gives the key of another"
         );
     }
-    // Whoever adds an ingredient has to add its change: there is one for each name.
+    // There must be a change for each name. A new ingredient needs a new change.
     let named: std::collections::BTreeSet<&str> = CHANGES.iter().map(|(name, _)| *name).collect();
     assert_eq!(named.len(), before.key().parts.len());
 }
 
 #[test]
-fn what_moves_from_one_ingredient_to_the_next_is_another_key() {
-    // Texts are told apart by their length, not by what stands between them.
+fn text_moved_between_ingredients_changes_key() {
+    // The digest separates texts by their lengths, not by a separator.
     let one = Ingredients {
         nix: "a".into(),
         program: "bc".into(),
@@ -134,7 +134,7 @@ fn what_moves_from_one_ingredient_to_the_next_is_another_key() {
 }
 
 #[test]
-fn every_part_of_a_request_that_evaluation_can_see_is_in_the_key() {
+fn key_depends_on_visible_parts_of_request() {
     let before = key(|_| ());
     let changes: [fn(&mut Request); 15] = [
         |r| r.settings.store = Some("daemon".into()),
@@ -163,7 +163,7 @@ fn every_part_of_a_request_that_evaluation_can_see_is_in_the_key() {
 }
 
 #[test]
-fn what_evaluation_cannot_see_is_not_in_the_key() {
+fn key_ignores_what_evaluation_cannot_see() {
     let before = key(|_| ());
     let changes: [fn(&mut Request); 7] = [
         |r| r.settings.show_trace = true,
@@ -180,7 +180,7 @@ fn what_evaluation_cannot_see_is_not_in_the_key() {
 }
 
 #[test]
-fn modules_that_are_looked_up_come_in_the_hosts_order() {
+fn order_of_looked_up_modules_does_not_matter() {
     let looked_up = |names: [&str; 2]| {
         key(|request| request.modules = names.iter().map(|name| module(name, None)).collect())
     };
@@ -188,7 +188,7 @@ fn modules_that_are_looked_up_come_in_the_hosts_order() {
 }
 
 #[test]
-fn what_is_not_pure_or_not_locked_has_no_key() {
+fn unlocked_request_is_not_cached() {
     let why = |change: fn(&mut Request)| {
         let mut request = request();
         change(&mut request);
@@ -207,7 +207,7 @@ fn what_is_not_pure_or_not_locked_has_no_key() {
 }
 
 #[test]
-fn what_settings_let_evaluation_see_has_no_key() {
+fn impure_settings_are_not_cached() {
     let why = |pure: &str, native: &str| {
         why_not_with(&[
             ("pure-eval".into(), pure.into()),
@@ -220,11 +220,11 @@ fn what_settings_let_evaluation_see_has_no_key() {
     assert_eq!(why("true", "false"), None);
     assert!(why("false", "false").is_some());
     assert!(why("true", "true").is_some());
-    assert!(why_not_with(&[]).is_some(), "what is not known is not so");
+    assert!(why_not_with(&[]).is_some(), "a missing setting is not safe");
 }
 
 #[test]
-fn a_lock_is_kept_only_if_each_input_says_what_it_is() {
+fn lock_with_unlocked_input_is_not_cached() {
     let lock = |node: &str| {
         format!(r#"{{"root":"root","nodes":{{"root":{{"inputs":{{"a":"a"}}}},"a":{node}}}}}"#)
     };

@@ -1,4 +1,5 @@
-//! What follows from what templates and evaluators say: rows, more jobs, or another way to do the same.
+//! Handles messages from templates and evaluators: makes rows, adds jobs, or tries another
+//! evaluator.
 
 use anyhow::Result;
 
@@ -9,12 +10,13 @@ use crate::evaluation::unknown_modules;
 use crate::registry::Registered;
 
 impl Pool<'_> {
-    /// The first template that opens the flake says which hosts there are.
+    /// Records the hosts, as the first template that opened the flake reports them.
     pub(super) fn opened(&mut self, index: usize, names: Vec<String>) {
         if self.hosts[index].name.is_some() {
             return;
         }
-        // With fewer hosts than shards what is checked of each is divided, else the hosts.
+        // With at least as many hosts as shards, divide the hosts. Otherwise divide the
+        // combinations of each host.
         let shard = self.work.shard.filter(|shard| names.len() >= shard.count);
         if shard.is_some() {
             self.divided = Divided::Hosts;
@@ -31,11 +33,13 @@ impl Pool<'_> {
         self.hosts.extend(rest);
     }
 
-    /// Whether a set of a host is this shard's. Sets have the same numbers in every shard, whatever fails: the host alone, each
-    /// module alone, all together, each two.
+    /// Returns whether a combination of a host belongs to this shard. Combinations have the same
+    /// numbers in every shard, whatever fails: the host alone, each module alone, all together,
+    /// each pair.
     pub(super) fn is_mine(&self, index: usize, number: usize) -> bool {
         match self.work.shard {
-            // Hosts begin at different shards: each may have fewer sets than there are shards.
+            // Each host starts at another shard, because it may have fewer combinations than there
+            // are shards.
             Some(shard) if self.divided == Divided::Sets => {
                 (index + number) % shard.count == shard.index
             }
@@ -43,7 +47,7 @@ impl Pool<'_> {
         }
     }
 
-    /// The pairs that are this shard's, whichever of them evaluate alone.
+    /// Returns the pairs of this shard, whether or not their modules evaluate alone.
     pub(super) fn pairs(&self, index: usize) -> Vec<Vec<String>> {
         let all = &self.hosts[index].all;
         if self.work.combinations != Combinations::Pairs || all.len() < 3 {
@@ -60,7 +64,8 @@ impl Pool<'_> {
             .collect()
     }
 
-    /// Has what other shards evaluate alone evaluated here too, and says nothing of it; whether there was anything.
+    /// Queues the modules that other shards check alone, without reporting them. Returns whether
+    /// there were any.
     pub(super) fn learn(&mut self, index: usize) -> bool {
         let elsewhere = std::mem::take(&mut self.hosts[index].elsewhere);
         let any = !elsewhere.is_empty();
@@ -119,7 +124,7 @@ impl Pool<'_> {
         let chosen: Vec<&Registered> = registry.iter().filter(wanted).collect();
         self.hosts[index].stage = Stage::Alone;
         for module in chosen {
-            // Who names a module wants to know.
+            // A user who names a module wants it checked.
             if module.skip_validation && self.work.names.is_empty() {
                 self.skipped += 1;
             } else {
@@ -157,10 +162,11 @@ impl Pool<'_> {
         });
     }
 
-    /// The template could not do it. What an evaluator that may build can, is tried by one.
+    /// Handles a template that failed to start. If an evaluator that may build could succeed, one
+    /// is started.
     pub(super) fn not_ready(&mut self, index: usize, ended: Ended) -> Result<Vec<Row>> {
         match ended {
-            // Nothing of the flake could be opened: that is no result of a check.
+            // The flake could not be opened at all, which is not the result of a check.
             ended if self.hosts[index].name.is_none() => Err(unopened(ended).into()),
             Ended::Failed {
                 again: true,
@@ -177,7 +183,7 @@ impl Pool<'_> {
         }
     }
 
-    /// A host that does not evaluate: none of its modules can.
+    /// Reports a host that does not evaluate. None of its modules can be checked.
     pub(super) fn without_base(&mut self, index: usize, ended: Ended) -> Vec<Row> {
         self.busy -= 1;
         self.drop_template(index);
@@ -213,7 +219,8 @@ impl Pool<'_> {
         self.hosts[index].running -= 1;
         let evaluates = matches!(outcome.ended, Ended::Evaluated { .. });
         if !evaluates && self.tasks[id].modules.len() > 1 && self.learn(index) {
-            // It may be no conflict: another shard may know a module of it that fails alone.
+            // Perhaps a module of another shard fails alone, which would not be a conflict. Check
+            // that first.
             self.tasks[id].silent = true;
             self.hosts[index].stage = Stage::Alone;
             return Vec::new();
@@ -243,17 +250,17 @@ impl Pool<'_> {
         if task.silent { Vec::new() } else { vec![row] }
     }
 
-    /// A template that ended: at the end of its work, or in the middle of it.
+    /// Handles the end of a template, which may have been expected or not.
     pub(super) fn gone(&mut self, index: usize, number: usize, ended: Ended) -> Result<Vec<Row>> {
         let host = &mut self.hosts[index];
-        // One that was let go of, and perhaps replaced, is no longer missed.
+        // Ignore exits of templates that we stopped ourselves, or that were replaced.
         if host.templates != number || host.template.take().is_none() {
             return Ok(Vec::new());
         }
         if host.stage == Stage::Starting {
             return self.not_ready(index, ended);
         }
-        // What it had not done is done by evaluators of their own.
+        // Separate evaluators take over the unfinished jobs.
         let open: Vec<usize> = (0..self.tasks.len())
             .filter(|id| {
                 self.tasks[*id].host == index
@@ -266,19 +273,19 @@ impl Pool<'_> {
     }
 }
 
-/// Why there is not even a list of hosts.
+/// Makes the error for a flake that cannot be opened.
 fn unopened(ended: Ended) -> Failed {
     let why = match ended {
         Ended::Failed { failed, .. } => return failed,
-        Ended::TimedOut => "it took longer than --timeout allows".into(),
-        Ended::TooLarge => "it had more memory than --max-memory allows".into(),
+        Ended::TimedOut => "opening it took longer than --timeout allows".into(),
+        Ended::TooLarge => "opening it used more memory than --max-memory allows".into(),
         Ended::Died { why } => why,
-        Ended::Evaluated { .. } => "its evaluator ended without an answer".into(),
+        Ended::Evaluated { .. } => "the evaluator exited without a result".into(),
     };
-    Failure::Evaluation.error(format!("open the flake: {why}"))
+    Failure::Evaluation.error(format!("cannot open the flake: {why}"))
 }
 
-/// What fails together and not alone.
+/// Returns the status of a combination that fails although its modules evaluate alone.
 fn conflict(status: Status) -> Status {
     match status {
         Status::Failed => Status::Conflict,

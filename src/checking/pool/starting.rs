@@ -1,4 +1,4 @@
-//! Starts what evaluates: templates, jobs of theirs, and evaluators of their own; each tells the pool how it went.
+//! Starts templates, their jobs, and separate evaluators. Each reports its outcome to the pool.
 
 use std::sync::mpsc::{Sender, channel};
 
@@ -25,7 +25,7 @@ impl Pool<'_> {
             settings: self.work.settings.clone(),
             flake: self.work.flake.clone(),
         };
-        // Where it has ended already, that is heard below.
+        // If the template has already ended, the listener below notices it.
         let _ = send(&mut requests, &open);
         let limits = Limits {
             bytes: self.work.limits.host_bytes,
@@ -57,7 +57,7 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// Has the template evaluate its host, as soon as it has opened the flake.
+    /// Asks the template to evaluate its host once the flake is open.
     pub(super) fn ask_base(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         let ask = Ask::Base {
@@ -88,7 +88,7 @@ impl Pool<'_> {
         Ok(())
     }
 
-    /// Has an evaluator of its own do a job.
+    /// Gives a job to a separate evaluator.
     pub(super) fn again(&self, index: usize, id: usize) {
         let request = self.request(index, &self.tasks[id].modules, Target::Toplevel);
         let (work, interrupts, sayings) = (
@@ -114,7 +114,7 @@ impl Pool<'_> {
         }
     }
 
-    /// Has evaluators of their own look at a host that no template can evaluate.
+    /// Evaluates a host in separate evaluators, because no template can.
     pub(super) fn host_alone(&self, index: usize) {
         let registry = self.request(index, &[], Target::Registry);
         let toplevel = self.request(index, &[], Target::Toplevel);
@@ -125,13 +125,12 @@ impl Pool<'_> {
         );
         std::thread::spawn(move || {
             let (evaluated, outcome) = alone(&work, &registry, &interrupts);
-            let found =
-                match (evaluated, outcome.ended) {
-                    (Some(evaluated), _) => Ok(evaluated.registry),
-                    (None, Ended::Failed { failed, .. }) => Err(failed),
-                    (None, _) => Err(Failure::Evaluation
-                        .error("list the modules: it took too much time or memory")),
-                };
+            let found = match (evaluated, outcome.ended) {
+                (Some(evaluated), _) => Ok(evaluated.registry),
+                (None, Ended::Failed { failed, .. }) => Err(failed),
+                (None, _) => Err(Failure::Evaluation
+                    .error("cannot list the modules: the evaluation took too much time or memory")),
+            };
             let outcome = alone(&work, &toplevel, &interrupts).1;
             let _ = sayings.send((index, Said::Host(found, Box::new(outcome))));
         });
@@ -145,7 +144,8 @@ fn requests(names: &[String]) -> Vec<ModuleRequest> {
         .collect()
 }
 
-/// Passes on what a template says until it ends. While it starts, whoever watches it learns that it goes on.
+/// Forwards the messages of a template until it ends. Tells the watcher when the template makes
+/// progress or is ready.
 fn listen(
     index: usize,
     process: &mut EvaluatorProcess,
@@ -159,7 +159,7 @@ fn listen(
     while let Some(say) = receive::<Say>(&mut process.messages)? {
         match (&say, &watched) {
             (Say::Opened { .. }, Some(goes_on)) => {
-                // Whoever watched may have ended it just now.
+                // The watcher may have just stopped the template.
                 let _ = goes_on.send(());
             }
             _ => watched = None,
@@ -171,7 +171,7 @@ fn listen(
     Ok(())
 }
 
-/// How a template ended, in words.
+/// Describes how a template ended.
 fn how(finished: Result<worker::Ended>, heard: Result<()>) -> String {
     let why = match (finished, heard) {
         (Ok(ended), _) if ended.signal().is_some() => {
@@ -179,11 +179,14 @@ fn how(finished: Result<worker::Ended>, heard: Result<()>) -> String {
                 .signal()
                 .map(|signal| signal.to_string())
                 .unwrap_or_default();
-            format!("its evaluator died of {signal} {}", ended.stderr.trim())
+            format!(
+                "the evaluator was killed by {signal} {}",
+                ended.stderr.trim()
+            )
         }
         (_, Err(error)) => describe(&error).message,
         (Ok(ended), Ok(())) => format!(
-            "its evaluator ended without an answer {}",
+            "the evaluator exited without a result {}",
             ended.stderr.trim()
         ),
         (Err(error), _) => describe(&error).message,

@@ -1,4 +1,4 @@
-//! Results of `check` for other programs: GitHub's annotations and SARIF.
+//! Machine-readable output of `check`: GitHub annotations and SARIF.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::checking::{Row, Status};
 use crate::libnix::Position;
 use crate::percent;
 
-/// Everything that is wrong with a row: the error with details and hints, then the regressions.
+/// Returns everything that is wrong with a row: the error with details and hints, then the regressions.
 pub(super) fn whole(row: &Row) -> Option<String> {
     let error = row.error.as_ref().map(|error| {
         let hints = error.hints.iter().map(|hint| format!("hint: {hint}"));
@@ -20,7 +20,7 @@ pub(super) fn whole(row: &Row) -> Option<String> {
     });
     let regressions = row.regressions.iter().map(|regression| {
         format!(
-            "{}: {}, and {} in the baseline",
+            "{}: {}, but {} in the baseline",
             regression.counter, regression.now, regression.before
         )
     });
@@ -28,7 +28,8 @@ pub(super) fn whole(row: &Row) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// The places that an error names: file, line and column, where they are known; else the file of the module.
+/// Returns the positions in the error of a row: file, line and column. Without any, returns the
+/// file of the module.
 fn places(row: &Row) -> Vec<(String, u32, u32)> {
     let at = |position: &Position| {
         (
@@ -45,7 +46,7 @@ fn places(row: &Row) -> Vec<(String, u32, u32)> {
     }
 }
 
-/// GitHub's workflow commands: an annotation at each place.
+/// GitHub workflow commands: one annotation for each position.
 pub(super) fn github(row: &Row) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")
@@ -74,7 +75,8 @@ pub(super) fn github(row: &Row) -> String {
     text
 }
 
-/// SARIF 2.1.0. `top` is the URI of the file that stands for what has no place: code scanning takes no result without one.
+/// SARIF 2.1.0. `top` is the URI of the file for results without a position, because code scanning
+/// requires one.
 pub(super) fn sarif(rows: &[Row], top: &str) -> Result<String> {
     let result = |row: &Row| -> Option<Value> {
         let mut places: Vec<(String, u32, u32)> = places(row)
@@ -135,7 +137,7 @@ fn rule(row: &Row) -> String {
 mod tests {
     use super::*;
 
-    /// A row as a run prints it, with this beside.
+    /// A row as printed by a run, with some fields replaced.
     fn row(beside: Value) -> Row {
         let mut row = json!({
             "schema": 1, "host": "box", "modules": ["a"], "status": "ok", "drv": null, "sameAsHost": false,
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_result_has_a_place() {
+    fn every_result_has_a_position() {
         let error = json!({ "kind": "evaluation", "message": "x", "details": [], "hints": [] });
         let statuses = [
             "failed",

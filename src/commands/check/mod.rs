@@ -1,4 +1,5 @@
-//! `check`: every module of a host, or of all hosts, alone and together, down to the toplevel's derivation.
+//! `check`: evaluates every module of a host, or of all hosts, alone and together, to the
+//! toplevel's derivation.
 
 mod formats;
 mod junit;
@@ -28,10 +29,11 @@ use crate::realise::{query, realise};
 use crate::record::Pin;
 use crate::session::memory;
 
-/// Memory that an evaluation of a whole NixOS has of its own, about: more workers than fit would only swap.
+/// Unshared memory of a typical NixOS evaluation. More workers than fit into memory would only
+/// swap.
 const USUAL: u64 = 1 << 30;
 
-/// Checks.
+/// Runs the check.
 pub fn run(session: &Session, args: &Check) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let pin = list::source(session, &situation)?;
@@ -53,7 +55,7 @@ pub fn run(session: &Session, args: &Check) -> Result<()> {
     };
     if let Some(revision) = &args.changed_since {
         let reason = since::reason(session, &pin, revision)?;
-        let nothing = || format!("nothing that evaluation can see has changed since {revision}");
+        let nothing = || format!("nothing that affects evaluation has changed since {revision}");
         output.note(session, reason.clone().unwrap_or_else(nothing));
         if reason.is_none() {
             return output.end(session, &Summary::default());
@@ -126,7 +128,7 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
             bytes: args
                 .max_memory
                 .or(free.map(|bytes| share(bytes, workers as u64))),
-            // One that is large evaluates its modules in less, where they share its packages.
+            // If modules share the packages of a large host, they need less memory than the host.
             host_bytes: args.max_memory.or(free.map(|bytes| bytes / 4 * 3)),
         },
         share: !args.unshared,
@@ -134,26 +136,27 @@ fn work(session: &Session, args: &Check, pin: &Pin) -> Work {
     }
 }
 
-/// What each of so many may have of the memory that there is: its part where a template has one too, at least what is usual,
-/// and never more than all of them together can have.
+/// Returns the memory limit of one of several workers. It is an equal part of the available memory,
+/// with one more part for the template. It is at least the typical amount, but all workers together
+/// never get more than is available.
 fn share(available: u64, workers: u64) -> u64 {
     let fits = available / 4 * 3 / workers;
     (available / (workers + 1)).max(USUAL.min(fits))
 }
 
-/// The folder that a file lies in.
+/// Returns the directory of a file.
 fn folder(file: &str) -> String {
     let folder = Path::new(file).parent().unwrap_or(Path::new("/"));
     folder.to_string_lossy().into_owned()
 }
 
-/// The URI of `flake.nix` from the top of the tree, or of the file that stands in its place.
+/// Returns the URI of `flake.nix`, or of the file in its place, relative to the top of the tree.
 fn top(pin: &Pin) -> String {
     if let Some(file) = &pin.file {
         let name = Path::new(&file.path).file_name().unwrap_or_default();
         return percent::encode(&name.to_string_lossy());
     }
-    // What a pin says is escaped like this already.
+    // A pin is already escaped like this.
     match directory(&pin.locked) {
         "" => "flake.nix".into(),
         directory => format!("{directory}/flake.nix"),
@@ -171,7 +174,7 @@ fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Requ
     }
 }
 
-/// Realises what evaluates.
+/// Builds the combinations that evaluate.
 struct Builder<'a> {
     session: &'a Session,
     pin: &'a Pin,
@@ -191,7 +194,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Evaluates once more, since a fork writes no derivation, and realises that.
+    /// Evaluates the combination again, because a fork writes no derivation, and builds it.
     fn build(&self, row: &mut Row) {
         let Self {
             session,
@@ -229,13 +232,13 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Where the rows go.
+/// The output of the rows.
 struct Output {
     format: CheckFormat,
-    /// The file that everything begins with, as a URI from the top of its tree.
+    /// URI of the main file, relative to the top of its tree.
     top: String,
     rows: Vec<Row>,
-    /// What is to be told at the end and fails nothing.
+    /// Notes to print at the end, which fail nothing.
     notes: Vec<String>,
 }
 
@@ -247,7 +250,7 @@ impl Output {
         }
     }
 
-    /// Tells at once what a document has at its end.
+    /// Prints a note at once, or keeps it for the end of a JSON document.
     fn note(&mut self, session: &Session, note: String) {
         match self.format {
             CheckFormat::Json => self.notes.push(note),
@@ -260,7 +263,7 @@ impl Output {
             CheckFormat::Table => say_beside(session, for_stdout(&people::row(&row)))?,
             CheckFormat::Jsonl => say_beside(
                 session,
-                serde_json::to_string(&row).context("write JSON")? + "\n",
+                serde_json::to_string(&row).context("cannot write JSON")? + "\n",
             )?,
             CheckFormat::Github => say_beside(session, formats::github(&row))?,
             _ => {}
@@ -272,14 +275,14 @@ impl Output {
 
     fn end(mut self, session: &Session, summary: &Summary) -> Result<()> {
         session.interrupts.settle();
-        // What is on stdout then is for machines, which tell nobody of what fails nothing.
+        // In these formats stdout is for machines and does not contain the notes.
         if let CheckFormat::Jsonl | CheckFormat::Junit | CheckFormat::Sarif = self.format {
             for note in &self.notes {
                 session.reporter.note(note);
             }
         }
         session.reporter.finish();
-        // As they were asked for, not as they came.
+        // Sort the rows, because they arrive in any order.
         self.rows.sort_by(|a, b| {
             (&a.host, a.modules.len(), &a.modules).cmp(&(&b.host, b.modules.len(), &b.modules))
         });
@@ -293,7 +296,7 @@ impl Output {
                 super::document(&document)?
             }
             CheckFormat::Junit => junit::junit(rows, summary)?,
-            // Each was an annotation.
+            // Each note was printed as an annotation.
             CheckFormat::Github => people::foot(summary, &[]),
             CheckFormat::Sarif => formats::sarif(rows, &self.top)?,
             CheckFormat::Markdown => people::markdown(rows, summary, notes),
@@ -303,18 +306,19 @@ impl Output {
             return Ok(());
         }
         let failed = Failure::Evaluation.error(format!(
-            "check: {} of {} fail",
+            "check failed for {} of {} combinations",
             summary.failed, summary.checked
         ));
         match self.format {
-            // What there is to say is said already.
+            // The document already contains everything.
             CheckFormat::Json => Err(anyhow::Error::from(failed).context(Printed)),
             _ => Err(failed.into()),
         }
     }
 }
 
-/// Writes a part of the result while it goes on: where stdout is the terminal that is drawn upon, by who draws.
+/// Prints a part of the result while the check runs. If bars are drawn on the same terminal, the
+/// renderer prints it.
 fn say_beside(session: &Session, text: String) -> Result<()> {
     if session.reporter.draws() && std::io::stdout().is_terminal() {
         session.reporter.row(text);
@@ -323,7 +327,7 @@ fn say_beside(session: &Session, text: String) -> Result<()> {
     say(&text)
 }
 
-/// How far it is, as the bar has it.
+/// Makes the progress of the check for the bar.
 fn round(standing: &Standing, work: &Work) -> Round {
     let more = match work.combinations {
         Combinations::Pairs => ", then pairs",
@@ -338,8 +342,8 @@ fn round(standing: &Standing, work: &Work) -> Round {
     Round {
         what: "check",
         name: match host.as_str() {
-            "" => "opens the flake".into(),
-            host => format!("{done} of {known}{more}, {under_way} at work on {host}"),
+            "" => "opening the flake".into(),
+            host => format!("{done} of {known}{more}, {under_way} running for {host}"),
         },
         done: *done as u64,
         share: *done as f64 / (*known).max(1) as f64,
@@ -352,9 +356,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_small_machine_gives_each_no_more_than_it_has() {
+    fn workers_share_at_most_the_available_memory() {
         assert_eq!(share(12 << 30, 3), 3 << 30);
-        // What is usual, where it is there.
+        // The typical amount, if it is available.
         assert_eq!(share(3 << 30, 2), USUAL);
         for available in [256 << 20, 1 << 30, 2 << 30] {
             for workers in 1..=4 {

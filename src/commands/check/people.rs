@@ -1,4 +1,4 @@
-//! What `check` says to people: a table that grows, and Markdown.
+//! Human-readable output of `check`: a table that grows, and Markdown.
 
 use std::fmt::Write as _;
 
@@ -7,12 +7,12 @@ use crate::error::neutral;
 use crate::progress::{bytes, duration};
 use crate::timings::time_of;
 
-/// The table's head.
+/// Returns the head of the table.
 pub(super) fn head() -> String {
     format!("{:9}  {:>7}  {:>9}  {}\n", "", "time", "memory", "what")
 }
 
-/// A row, and below it what is wrong.
+/// Formats a row, with its errors below it.
 pub(super) fn row(row: &Row) -> String {
     let took = duration(time_of(row.milliseconds));
     let mut text = format!(
@@ -40,24 +40,24 @@ pub(super) fn row(row: &Row) -> String {
     }
     for regression in &row.regressions {
         lines.push(format!(
-            "  {}: {}, and {} in the baseline",
+            "  {}: {}, but {} in the baseline",
             regression.counter, regression.now, regression.before
         ));
     }
     lines.iter().map(|line| neutral(line) + "\n").collect()
 }
 
-/// What is remarkable of a row.
+/// Returns remarks about a row.
 fn remarks(row: &Row) -> Vec<String> {
     let mut remarks = Vec::new();
     if !row.needs_reboot.is_empty() {
         remarks.push(format!("needs a reboot: {}", row.needs_reboot.join(", ")));
     }
     if row.import_from_derivation {
-        remarks.push("evaluation builds".into());
+        remarks.push("evaluation needs builds".into());
     }
     if row.changed == Some(true) {
-        remarks.push("another system than in the baseline".into());
+        remarks.push("differs from the baseline".into());
     }
     if let Some(why) = &row.why_not_shared
         && row.status == Status::Ok
@@ -70,7 +70,7 @@ fn remarks(row: &Row) -> Vec<String> {
     remarks
 }
 
-/// The end of it.
+/// Returns the notes and the summary, which are printed last.
 pub(super) fn foot(summary: &Summary, notes: &[String]) -> String {
     let mut text = String::new();
     for note in notes {
@@ -79,7 +79,7 @@ pub(super) fn foot(summary: &Summary, notes: &[String]) -> String {
     let took = duration(time_of(summary.milliseconds));
     let skipped = match summary.skipped {
         0 => String::new(),
-        count => format!(", {count} passed over"),
+        count => format!(", {count} skipped"),
     };
     let hosts = match summary.hosts {
         0 | 1 => String::new(),
@@ -93,7 +93,7 @@ pub(super) fn foot(summary: &Summary, notes: &[String]) -> String {
     text
 }
 
-/// A summary for a pull request.
+/// Returns a summary for a pull request.
 pub(super) fn markdown(rows: &[Row], summary: &Summary, notes: &[String]) -> String {
     let mut text = format!("{}\n", foot(summary, notes));
     text += "| | host | modules | time | memory | |\n|---|---|---|---|---|---|\n";
@@ -114,7 +114,7 @@ pub(super) fn markdown(rows: &[Row], summary: &Summary, notes: &[String]) -> Str
     text
 }
 
-/// Text that cannot leave its cell.
+/// Escapes text for a cell of a table.
 fn cell(text: &str) -> String {
     let text = neutral(text).replace('\\', "\\\\").replace('|', "\\|");
     text.replace('<', "&lt;").replace('`', "'")

@@ -1,7 +1,8 @@
-//! `--changed-since`: whether evaluation can see another flake now than at a revision of its git tree.
+//! `--changed-since`: checks whether anything that affects evaluation has changed since a commit of
+//! the flake's git repository.
 //!
-//! Takes the flake as it is pinned now and a revision; returns what is another one, or why that cannot be known. Compares the
-//! tree and the locked inputs, under the settings of this run; evaluates nothing.
+//! Takes the pinned flake and a commit. Returns what has changed, or why this is unknown. Compares
+//! the tree and the locked inputs under the settings of this run. Evaluates nothing.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -15,7 +16,7 @@ use crate::libnix::{Event, Libnix, LockedFlake};
 use crate::percent;
 use crate::record::Pin;
 
-/// Parameters of a reference that say which tree of a repository it is.
+/// Parameters of a reference that select a tree of a repository.
 const WHICH: [&str; 7] = [
     "dirtyRev",
     "dirtyShortRev",
@@ -26,41 +27,41 @@ const WHICH: [&str; 7] = [
     "revCount",
 ];
 
-/// Why all is to be checked, in a sentence; none where nothing has changed. Which modules a change of the tree reaches
-/// nobody can know without evaluating: any of them may read any file.
+/// Returns why everything must be checked, or `None` if nothing has changed. Without an evaluation
+/// it is unknown which modules a change affects, because any module may read any file.
 pub(super) fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<String>> {
     if !now.url.starts_with("git") {
         return Err(Failure::Usage
             .error(format!(
-                "--changed-since {revision}: {} is no git tree",
+                "cannot use --changed-since {revision}: {} is not a git repository",
                 now.url
             ))
-            .hint("name the flake as one: --flake git+file:///…")
+            .hint("name a git repository with --flake git+file:///…")
             .into());
     }
     if !may_be_a_name(revision) {
         return Err(Failure::Usage
             .error(format!(
-                "--changed-since {revision}: that is no branch and no whole revision"
+                "cannot use --changed-since {revision}: not a branch, tag or full commit hash"
             ))
             .hint(format!(
-                "give all forty digits, as git says them: git rev-parse '{revision}'"
+                "give the full hash, which `git rev-parse '{revision}'` prints"
             ))
             .into());
     }
     Ok(match differences(session, now, revision)? {
         Ok(differences) if differences.is_empty() => None,
         Ok(differences) => Some(format!(
-            "changed since {revision}: {}; every module may be reached by that",
+            "changed since {revision}: {}; this may affect every module",
             differences.join(", ")
         )),
         Err(why) => Some(format!(
-            "whether anything has changed since {revision} cannot be known: {why}; all is checked"
+            "cannot tell what has changed since {revision}: {why}; checking everything"
         )),
     })
 }
 
-/// The ingredients of a result that are other ones at the revision, or why that cannot be known.
+/// Returns the ingredients of a result that differ at the commit, or why this is unknown.
 fn differences(
     session: &Session,
     now: &Pin,
@@ -88,7 +89,7 @@ fn differences(
         return Ok(Err(format!("{why}, at {revision}")));
     }
     if !is_at(&locked, revision)? {
-        return Ok(Err("that revision is not what was found for it".into()));
+        return Ok(Err("a different commit was found".into()));
     }
     let asked = [(now, &lock_now), (&before, &locked.lock)];
     let mut keys = Vec::new();
@@ -103,7 +104,7 @@ fn differences(
     Ok(Ok(other.into_iter().map(String::from).collect()))
 }
 
-/// The lock of what is pinned as evaluation uses it, or why it says too little.
+/// Returns the lock that evaluation uses for a pin, or why it is not sufficient.
 fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, String>> {
     if !pin.overrides.is_empty() {
         return Ok(Err("inputs are replaced".into()));
@@ -119,11 +120,11 @@ fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, 
     Ok(may_be_kept(&locked.lock, locked.lock_changed, &[]).map(|()| locked.lock))
 }
 
-/// A reference to the same flake at a revision or branch.
+/// Returns a reference to the same flake at another commit or branch.
 fn at(url: &str, revision: &str) -> String {
     let (tree, query) = url.split_once('?').unwrap_or((url, ""));
     let (tree, of_forge) = match tree.split_once(':') {
-        // Behind owner and repository stands a revision or branch.
+        // The commit or branch follows owner and repository.
         Some((forge @ ("github" | "gitlab"), path)) => {
             let path: Vec<&str> = path.split('/').take(2).collect();
             (format!("{forge}:{}", path.join("/")), true)
@@ -133,7 +134,7 @@ fn at(url: &str, revision: &str) -> String {
     let exact = is_exact(revision);
     let stays = |one: &&str| {
         let name = one.split_once('=').map_or(*one, |(name, _)| name);
-        // A server is asked for a branch, and the revision is looked for in that.
+        // A server is asked for a branch and searches the commit in it, so keep the branch.
         !name.is_empty() && (!WHICH.contains(&name) || name == "ref" && exact && !of_forge)
     };
     let mut parameters: Vec<String> = query.split('&').filter(stays).map(String::from).collect();
@@ -142,26 +143,26 @@ fn at(url: &str, revision: &str) -> String {
     format!("{tree}?{}", parameters.join("&"))
 }
 
-/// Whether what was locked is what was asked for.
+/// Returns whether the locked commit is the requested one.
 fn is_at(locked: &LockedFlake, revision: &str) -> Result<bool> {
     let attributes: Value =
-        serde_json::from_str(&locked.attributes).context("read the locked reference")?;
+        serde_json::from_str(&locked.attributes).context("cannot parse the locked reference")?;
     let text = |name: &str| attributes.get(name).and_then(Value::as_str);
     Ok(match text("rev") {
-        // A tree that is not committed.
+        // The tree has uncommitted changes.
         None => false,
         Some(found) if is_exact(revision) => found.eq_ignore_ascii_case(revision),
         Some(_) => text("ref").is_none_or(|found| found == revision),
     })
 }
 
-/// Whether it is a revision, and no name.
+/// Returns whether a text is a full commit hash.
 fn is_exact(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Whether it may be the name of a branch or tag (`git check-ref-format`), and is no shortened revision. `HEAD~1` is a way to
-/// one that only git itself goes.
+/// Returns whether a text can be the name of a branch or tag (`git check-ref-format`) and is not an
+/// abbreviated commit hash. Only git itself can resolve expressions such as `HEAD~1`.
 fn may_be_a_name(revision: &str) -> bool {
     let odd = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
     let shortened = (7..40).contains(&revision.len())
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_revision_takes_the_place_of_whatever_stood_there() {
+    fn requested_commit_replaces_the_old_one() {
         let exact = "0123456789012345678901234567890123456789";
         for (url, revision, is) in [
             ("git+file:///g", "old", "git+file:///g?ref=old".to_string()),
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_git_can_find_is_no_name() {
+    fn git_expressions_are_not_names() {
         for name in ["main", "v1.0", "a/b-c", "feedbeef", "HEAD"] {
             assert!(may_be_a_name(name), "{name}");
         }
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn another_tree_than_was_asked_for_is_noticed() {
+    fn other_commit_than_requested_is_detected() {
         let exact = "0123456789012345678901234567890123456789";
         let is = |attributes: &str, revision: &str| {
             let locked = LockedFlake {

@@ -1,6 +1,7 @@
-# Completions of runtime-module for bash: the program itself says how a line goes on.
+# Completions of runtime-module for bash, which call the program itself.
 _runtime_module() {
-    # Bash breaks words at = and : too, and replaces only what comes after. What stands before that is `begun`.
+    # Bash splits words at = and : too, and replaces only the last part. `begun` holds the parts
+    # before it.
     local rest=$COMP_LINE words=() begun='' index part space=true
     for index in "${!COMP_WORDS[@]}"; do
         part=${COMP_WORDS[index]}

@@ -171,7 +171,7 @@ pub struct Environment {
     pub sudo_uid: Option<u32>,
     /// Whether the cursor of the terminal cannot move: `TERM` is unset or `dumb`.
     pub dumb_terminal: bool,
-    /// Whether the terminal shows more than ASCII.
+    /// Whether the terminal can show more than ASCII.
     pub unicode: bool,
     /// `RUNTIME_MODULE_FAULT`: the fault to inject, in tests.
     pub fault: Option<String>,

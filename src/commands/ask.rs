@@ -41,8 +41,8 @@ pub fn ask(
         .into())
 }
 
-/// Opens the terminal itself, since stdin may be anything. Called before any work as well, so that `--ask` is refused at
-/// once if nobody can answer.
+/// Opens the terminal itself, because stdin may be redirected. Also called before any work, so that
+/// `--ask` fails at once if there is no terminal.
 pub fn terminal() -> Result<File> {
     let terminal = File::options().read(true).write(true).open("/dev/tty");
     terminal.map_err(|_| {

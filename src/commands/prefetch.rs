@@ -53,7 +53,7 @@ fn ready(session: &Session) -> Result<&'static str> {
     })
 }
 
-/// Refuses names that no module has, before any work.
+/// Fails for names of unknown modules, before any work.
 pub fn check_names(session: &Session, situation: &Situation, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());

@@ -409,7 +409,7 @@ fn failed_evaluation_is_not_cached() {
     );
 }
 
-/// After random edits and toggles, the derivation is the same with and without the cache. `make soak` runs 10,000 steps.
+/// After random edits and toggles, the derivation is the same with and without the cache. `make soak` makes 10,000.
 #[test]
 fn random_steps_agree_with_and_without_cache() {
     let steps = soak(10_000).unwrap_or(100);

@@ -327,8 +327,8 @@ impl Lab {
 
     /// Checks that the next runs succeed and leave no stray files.
     fn is_usable(&self, what: &str) {
-        // Every eighth time, evaluate and build; a reset alone is quicker. If the base is running, the next fault starts
-        // from the files that this one left.
+        // Every eighth time, evaluate and build; a reset alone is quicker. If the base is running, the next fault
+        // starts from the files that this one left.
         let runs: &[&[&str]] = match self.faults % 8 {
             0 => &[&["enable", "folder"], &["reset"]],
             4 => &[&["reset", "--force"]],

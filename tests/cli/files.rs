@@ -200,7 +200,7 @@ fn disabling_all_restores_the_base_system() {
         env.state()["pin"]["file"]["path"],
         at(&env, "configuration.nix")
     );
-    // Modules added with --module work with a file, and kept ones stay.
+    // `--module` also works if a file is pinned, and `--keep` keeps the module.
     fs::write(env.path("x.nix"), "{ environment.etc.x.text = \"x\\n\"; }").expect("written");
     env.run(&["apply", "--module", "./x.nix", "--keep"]).ok();
     env.run(&["disable", "web"]).ok();

@@ -1,5 +1,5 @@
 {
-  description = "Real NixOS hosts, for comparing with what the nix command gives and for measuring";
+  description = "Real NixOS hosts, for comparisons with the nix command and for measurements";
 
   # The user provides nixpkgs: `world.py` writes a flake.lock that replaces this reference. With that, evaluation
   # fetches and copies nothing.

@@ -1,4 +1,4 @@
-//! Writes the results of long runs to `docs/evidence`, where `docs/reliability.md` reads them.
+//! Writes the results of long runs to `docs/evidence`, as evidence for `docs/reliability.md`.
 
 use std::fs;
 use std::process::Command;

@@ -114,7 +114,7 @@ let
       outPath = "${outPath}/machines/a b";
       inputs = { };
       runtimeModules = { };
-      packages = throw "an output that is none of our business";
+      packages = throw "an unrelated output";
       _type = "flake";
     };
 in

@@ -29,7 +29,7 @@ let
           type = lib.types.nullOr lib.types.raw;
           internal = true;
           default = null;
-          description = "The type of all definitions for which there is no option.";
+          description = "The type of definitions without an option.";
         };
         specialArgs = lib.mkOption {
           type = lib.types.lazyAttrsOf lib.types.raw;

@@ -1,14 +1,14 @@
-//! Finds libnix, compiles the shim against it, generates the bindings, and tells the packages that depend on us
-//! (`DEP_NIX_FFI_*`) which libnix it was and where it lies.
+//! Finds libnix, compiles the shim against it, generates the bindings, and tells dependent packages (`DEP_NIX_FFI_*`)
+//! the version and location of libnix.
 
 use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Releases that the shim is written for; the upper end is excluded.
+/// The releases that the shim supports; the upper end is excluded.
 const NIX_RELEASES: std::ops::Range<&str> = "2.26".."2.36";
 
-/// The C++ libraries that the shim calls, and the C ones that its handles come from.
+/// The C++ libraries that the shim calls, and the C libraries of its handles.
 const LIBRARIES: [&str; 8] = [
     "nix-flake",
     "nix-fetchers",
@@ -20,13 +20,13 @@ const LIBRARIES: [&str; 8] = [
     "nix-util-c",
 ];
 
-/// From this release on libgc has public what `gc_allocator.h` needs.
+/// The first release of libgc that makes public what `gc_allocator.h` needs.
 const LIBGC_WITH_PUBLIC_TYPEDEFS: [u32; 3] = [8, 2, 4];
 
 fn main() {
     let libraries: Vec<_> = LIBRARIES.iter().map(|name| probe(name)).collect();
     let nix = &libraries[2];
-    // The system's own folders are searched anyway, and out of order they break `#include_next`.
+    // The compiler searches the system's folders anyway, and listing them here would break `#include_next`.
     let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
     let system = [
         "/usr/include".to_owned(),
@@ -41,7 +41,7 @@ fn main() {
 
     compile_shim(&nix.version, &include);
     generate_bindings(&include);
-    // The shim is a static archive; what it calls must follow it on the linker's command line.
+    // The shim is a static archive, so the libraries that it calls must follow it on the linker's command line.
     for library in LIBRARIES {
         probe(library);
     }
@@ -54,14 +54,14 @@ fn probe(name: &str) -> pkg_config::Library {
         .probe(name);
     found.unwrap_or_else(|error| {
         panic!(
-            "libnix was not found: looked with pkg-config for {name}, release {} up to {} (excluded)\n{error}\n\
+            "libnix was not found: pkg-config has no {name} from release {} up to {} (excluded)\n{error}\n\
              run scripts/libnix (Debian) or enter `nix develop` (a machine with Nix), then build again",
             NIX_RELEASES.start, NIX_RELEASES.end
         )
     })
 }
 
-/// `2.26.3` → `(2, 26)`.
+/// Parses the release of a version: `2.26.3` gives `(2, 26)`.
 fn release(version: &str) -> (u32, u32) {
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
@@ -75,7 +75,7 @@ fn compile_shim(version: &str, include: &BTreeSet<&Path>) {
         .std(if release < (2, 31) { "c++2a" } else { "c++23" })
         .define("NIX_FFI_VERSION", format!("\"{version}\"").as_str())
         .include("shim")
-        // Nix's own headers are not ours to warn about.
+        // As system headers, Nix's own headers cause no warnings.
         .flags(
             include
                 .iter()
@@ -84,7 +84,7 @@ fn compile_shim(version: &str, include: &BTreeSet<&Path>) {
         .flag_if_supported("-Wno-missing-field-initializers")
         .flag_if_supported("-Wno-unused-parameter");
     if release < (2, 28) {
-        // The layout of `EvalState` depends on macros that these headers do not include by themselves.
+        // The layout of `EvalState` depends on macros in headers that Nix's headers do not include themselves.
         for config in ["config-util.hh", "config-store.hh", "config-expr.hh"] {
             build.flag("-include").flag(config);
         }
@@ -115,7 +115,7 @@ fn generate_bindings(include: &BTreeSet<&Path>) {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("sys.rs");
     bindgen::Builder::default()
         .header("shim/nix_ffi.h")
-        // C23: the C API marks functions with [[deprecated]].
+        // C23, because the C API marks functions with [[deprecated]].
         .clang_arg("-std=c2x")
         .clang_args(include.iter().map(|dir| format!("-I{}", dir.display())))
         .allowlist_item("nix_ffi_.*")
@@ -135,7 +135,7 @@ fn generate_bindings(include: &BTreeSet<&Path>) {
 
 fn tell_dependents(nix: &pkg_config::Library) {
     println!("cargo:version={}", nix.version);
-    // Outside of NixOS (whose linker does it) the executables must be told where libnix lies.
+    // NixOS's linker records the location of libnix; elsewhere it must be recorded here.
     if let Some(dir) = nix
         .link_paths
         .iter()

@@ -1,4 +1,4 @@
-# Checks of the project's own text that a machine with Nix can do; those of modules and machines are beside them.
+# Checks of the project's texts that need Nix.
 {
   self,
   pkgs,
@@ -11,21 +11,21 @@ in
 {
   format =
     pkgs.runCommand "format" { nativeBuildInputs = [ nixfmt ]; }
-      # One fixture is there to be no Nix.
+      # This fixture deliberately does not parse.
       ''
         find ${self} -name '*.nix' ! -name syntax-error.nix -print0 | xargs -0 nixfmt --check
         touch "$out"
       '';
 
-  # docs/modules.md is what the options say.
+  # docs/modules.md must match the options.
   documentation = pkgs.runCommand "documentation" { } (
     if builtins.readFile ../docs/modules.md == documentation then
       ''touch "$out"''
     else
-      throw "docs/modules.md is not what nixos/docs.nix makes of the options: make docs"
+      throw "docs/modules.md does not match the options: run `make docs`"
   );
 
-  # The one schema of config.json, as a JSON document.
+  # The schema of config.json must be valid JSON.
   schema = pkgs.runCommand "schema" { nativeBuildInputs = [ pkgs.jq ]; } ''
     jq -e '.properties.schema.const == 1' ${./runtime-modules/config.schema.json} > "$out"
   '';

@@ -1,5 +1,4 @@
-# The NixOS modules of this project, as `flake.nix` exports them: with the program that the flake builds from its own
-# nixpkgs, whatever nixpkgs the host has.
+# The NixOS modules that `flake.nix` exports, with the program built from the flake's own nixpkgs instead of the host's.
 { self }:
 let
   runtimeModules =
@@ -8,17 +7,17 @@ let
       inherit (pkgs.stdenv.hostPlatform) system;
     in
     {
-      # Once, however often and under whichever name it is imported.
+      # The key removes duplicates if the module is imported several times, under any name.
       key = "runtime-module#nixosModules.runtimeModules";
       _file = "${self}/nixos/default.nix";
       imports = [ ./runtime-modules ];
 
       services.runtimeModules.package = lib.mkDefault (
         self.packages.${system}.default or (throw (
-          "services.runtimeModules.package has no value: the nixpkgs that runtime-module's flake was given, "
-          + "${self.inputs.nixpkgs.lib.trivial.release}, has no program for ${system}. It must carry the libraries of Nix "
-          + "2.28 or newer, as 25.11 and later do. Let runtime-module keep its own input nixpkgs (no `follows`): the host's "
-          + "own nixpkgs may be as old as 24.05."
+          "services.runtimeModules.package has no value: runtime-module's own input nixpkgs, "
+          + "${self.inputs.nixpkgs.lib.trivial.release}, cannot build the program for ${system}. It needs the "
+          + "libraries of Nix 2.28 or newer, which nixpkgs 25.11 and later have. Remove `follows` from the input "
+          + "runtime-module: the host's own nixpkgs can be as old as 24.05."
         ))
       );
     };

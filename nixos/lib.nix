@@ -1,4 +1,4 @@
-# Helpers for flakes that have runtime modules: the flake's output `lib`. Pure functions; `lib` is that of nixpkgs.
+# The flake's output `lib`: pure functions for flakes with runtime modules. The argument `lib` is that of nixpkgs.
 { lib }:
 let
   inherit (lib)
@@ -16,8 +16,8 @@ let
   registryOf = host: host.config.services.runtimeModules.registry;
 in
 rec {
-  # All modules of a folder, by name, as services.runtimeModules.modules and the output `runtimeModules` take them:
-  # `x.nix`, and folders with a default.nix. Names that begin with `_` or `.` are passed over.
+  # All modules of a folder by name, for services.runtimeModules.modules and for the output `runtimeModules`: `x.nix`,
+  # and folders with a default.nix. Names that start with `_` or `.` are ignored.
   modulesIn =
     folder:
     let
@@ -36,8 +36,8 @@ rec {
       filterAttrs isModule (builtins.readDir folder)
     );
 
-  # A host with some of its runtime modules on, as the program extends it. They take effect in the order in which the
-  # host declares them, whatever order they are named in.
+  # A host with some of its runtime modules enabled, extended as by the program. They apply in the order in which the
+  # host declares them, not in the order of `names`.
   withModules =
     host: names:
     let
@@ -52,7 +52,7 @@ rec {
     else
       host.extendModules { modules = map (entry: entry.module) chosen; };
 
-  # What of a changed system only a reboot brings into effect, by option: what it was, and what it would be.
+  # The options of a changed system that take effect only after a reboot, with their old and new values.
   needsReboot =
     before: after:
     let
@@ -71,8 +71,8 @@ rec {
       was = was.${option};
     }) (filterAttrs (option: now: now != was.${option}) willBe);
 
-  # A flake check: evaluates a host with some of its modules down to the derivation of the whole system, and builds
-  # nothing of it. What only a reboot would bring into effect is warned of.
+  # A flake check that evaluates a host with some of its modules down to the derivation of the system, without building
+  # it. It warns of changes that need a reboot.
   check =
     {
       host,
@@ -85,18 +85,18 @@ rec {
       warned = lib.foldl' (
         value: option:
         lib.warn (
-          "runtime module ${name}: ${option} changes, which takes effect with a reboot: "
+          "runtime module ${name}: ${option} changes, which takes effect after a reboot: "
           + "${changes.${option}.was} becomes ${changes.${option}.now}"
         ) value
       ) extended.config.system.build.toplevel.drvPath (attrNames changes);
     in
     host.pkgs.runCommand "runtime-module-${name}" {
-      # As text, so that the derivation is instantiated and nothing of it built.
+      # Without its context, the derivation is instantiated but not built.
       toplevel = builtins.unsafeDiscardStringContext warned;
     } ''echo "$toplevel" > "$out"'';
 
-  # A check for each runtime module of a host, but for those that say `skipValidation`; for the built-in ones too where
-  # `builtin` is true, as a host need not allow what some of them need; and for all of them together where `together` is.
+  # A check for each runtime module of a host, except those with `skipValidation`. `builtin` includes the built-in
+  # modules, some of which need packages that a host may not allow. `together` adds a check of all of them at once.
   checks =
     {
       host,
@@ -125,7 +125,7 @@ rec {
       )
     );
 
-  # For modules that serve several releases of nixpkgs: a setting where there is the option, else nothing. Used as
+  # For modules that support several releases of nixpkgs: sets an option only if it exists. For example
   # `setting options [ "programs" "steam" "protontricks" "enable" ] true`.
   setting =
     options: path: value:

@@ -1,8 +1,8 @@
-//! The built program, run as people run it, on the fixture `tests/minios`: each test in a store and a root of its own.
+//! Tests of the built program on the fixture `tests/minios`. Each test has its own store and root.
 
 #![expect(
     clippy::panic,
-    reason = "a test fails by a panic, also in what tests share"
+    reason = "tests and their helpers report failures by panicking"
 )]
 
 mod support;

@@ -1,9 +1,9 @@
-//! Every Nix file of the project is formatted; `FORMAT=1` formats those that are not.
+//! Checks that every Nix file of the project is formatted. With `FORMAT=1` it formats them instead.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Fixtures whose purpose is not to parse.
+/// The suffix of fixtures that deliberately do not parse.
 const BROKEN: &str = "syntax-error.nix";
 
 fn nix_files() -> Vec<PathBuf> {
@@ -27,9 +27,9 @@ fn nix_files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn all_are_formatted() {
+fn nix_files_are_formatted() {
     let files = nix_files();
-    assert!(!files.is_empty(), "the project has Nix files");
+    assert!(!files.is_empty(), "git lists no Nix files");
     let mut wrong = Vec::new();
     for file in files {
         let before = std::fs::read_to_string(&file).expect("a file of the checkout");

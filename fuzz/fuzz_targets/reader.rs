@@ -1,4 +1,4 @@
-//! One target for every kind of file and message: `RUNTIME_MODULE_READER` says which.
+//! The fuzz target for all readers of files and messages. `RUNTIME_MODULE_READER` selects one.
 #![no_main]
 
 use std::fs;
@@ -8,14 +8,14 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use runtime_module::fuzz::{READERS, Reader};
 
-/// The reader, and a folder in memory that stands for the machine.
+/// The reader, and a folder in memory as the machine's root.
 static BENCH: OnceLock<(Reader, PathBuf)> = OnceLock::new();
 
 fn bench() -> (Reader, PathBuf) {
     let name = std::env::var("RUNTIME_MODULE_READER").expect("RUNTIME_MODULE_READER names a reader");
     let reader = READERS.iter().find(|reader| reader.name == name);
     let root = PathBuf::from(format!("/dev/shm/runtime-module-fuzz-{}", std::process::id()));
-    let reader = *reader.unwrap_or_else(|| panic!("no reader is called {name}"));
+    let reader = *reader.unwrap_or_else(|| panic!("there is no reader {name}"));
     for file in reader.file.into_iter().chain(reader.beside.map(|(file, _)| file)) {
         let path = root.join(file);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");

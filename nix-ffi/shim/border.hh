@@ -1,7 +1,7 @@
 #pragma once
 /**
  * @file
- * The border between C and C++: whatever is thrown ends in the error context; text goes out as views.
+ * The border between C and C++: exceptions are stored in the error context, and strings are passed as views.
  */
 
 #include "compat.hh"
@@ -12,17 +12,17 @@
 namespace nix_ffi {
 
 /**
- * Keeps the exception that is being handled in `context`. `nix_context_error` would do for most, but not for us: it leaks
- * the name of the class, tells nothing of `nix::Interrupted`, and renders inside `what()`, which is noexcept and reads
- * source files: an interrupt that is noticed there ends the process.
+ * Stores the current exception in `context`. `nix_context_error` does not fit: it leaks the name of the class, does not
+ * report `nix::Interrupted`, and renders inside `what()`, which is noexcept and reads source files: an interrupt
+ * noticed there would end the process.
  */
 void keep_error(nix_c_context & context) noexcept;
 
-/** Calls `body`; an exception of any kind is kept in `context`, and `otherwise` returned. */
+/** Calls `body`; on any exception, stores it in `context` and returns `otherwise`. */
 template<class R, class F>
 R guarded(nix_c_context * context, R otherwise, F && body) noexcept
 {
-    // The C API leaves what an earlier error had set beside the code.
+    // The C API keeps other fields of an earlier error next to the code.
     context->last_err_code = NIX_OK;
     context->last_err.reset();
     context->info.reset();
@@ -35,7 +35,7 @@ R guarded(nix_c_context * context, R otherwise, F && body) noexcept
     return otherwise;
 }
 
-/** As above, for what returns nothing. */
+/** The same for functions without a result. */
 template<class F>
 void guarded(nix_c_context * context, F && body) noexcept
 {
@@ -46,8 +46,8 @@ void guarded(nix_c_context * context, F && body) noexcept
 }
 
 /**
- * While it lives, an interrupt wakes this thread out of a blocking call. Unlike `nix::ReceiveInterrupts` alone it does not
- * go while `nix_ffi_interrupt` still looks at it (`triggerInterrupt` calls copies of the callbacks, which refer to it).
+ * While it lives, an interrupt wakes this thread from a blocking call. Unlike `nix::ReceiveInterrupts` alone, it waits
+ * in its destructor for `nix_ffi_interrupt` (`triggerInterrupt` calls copies of the callbacks, which refer to it).
  */
 class Interruptible
 {
@@ -65,7 +65,7 @@ inline nix_ffi_str view(std::string_view text)
     return {text.data(), text.size()};
 }
 
-/** Texts that must outlive the array of views onto them: a deque does not move what it holds. */
+/** Strings that must outlive the array of views of them: a deque does not move its elements. */
 class Texts
 {
     std::deque<std::string> texts;
@@ -77,7 +77,7 @@ public:
     }
 };
 
-/** An error, told to `callback`. */
+/** Passes an error to `callback`. */
 void read_error(
     const nix::ErrorInfo & info,
     std::string_view className,

@@ -67,7 +67,8 @@
 
 namespace nix_ffi {
 
-/** 2.26 and 2.35 hold the logger by a plain pointer, the releases between in a `unique_ptr`; the old one is leaked, as another thread may be in it. */
+/** 2.26 and 2.35 store the logger in a plain pointer, the releases between in a `unique_ptr`. The old logger is leaked,
+ * because another thread may use it. */
 template<class Slot>
 void install_logger(Slot & slot, nix::Logger * logger)
 {
@@ -79,7 +80,7 @@ void install_logger(Slot & slot, nix::Logger * logger)
     }
 }
 
-/** 2.33 lets C values point at C++ ones; before, they hold them. */
+/** Since 2.33, C values point to C++ values; before, they contain them. */
 template<class CValue>
 nix::Value & cpp_value(CValue * value)
 {
@@ -89,7 +90,7 @@ nix::Value & cpp_value(CValue * value)
         return value->value;
 }
 
-/** 2.30 returns what is missing, before it was written through references. */
+/** 2.30 returns the missing paths; older releases write them through references. */
 struct Missing
 {
     nix::StorePathSet build, fetch, unknown;
@@ -108,7 +109,7 @@ Missing query_missing(S & store, const std::vector<nix::DerivedPath> & targets)
     return m;
 }
 
-/** Nix's word for a failure. The numbers differ between releases, and so does the type that the words belong to. */
+/** Nix's word for a failure. Numbers and the type of the words differ between releases. */
 template<class Scope, class Status>
 const char * failure_name(Status status)
 {
@@ -131,13 +132,13 @@ const char * failure_name(Status status)
     return "MiscFailure";
 }
 
-/** 2.32 splits results in success and failure; 2.34 makes the failure an error. */
+/** 2.32 splits results into success and failure; since 2.34 the failure is an error. */
 struct Outcome
 {
     bool success;
     const char * status;
     std::string message;
-    /** Up to 2.32 a goal that never ran, because another failed, has a result as well: the one that it was made with. */
+    /** Up to 2.32, a goal that never ran because another one failed also has a result, its initial one. */
     bool ran = true;
 };
 
@@ -167,7 +168,7 @@ Outcome outcome(R & result)
     }
 }
 
-/** Outputs of a successful result; 2.32 keeps them in the success. */
+/** The outputs of a successful result; 2.32 moved them into the success. */
 template<class R>
 const nix::SingleDrvOutputs & built_outputs(R & result)
 {
@@ -189,7 +190,7 @@ std::optional<nix::Hash> fingerprint(const Locked & locked, nix::ref<S> store, c
         return locked.getFingerprint(store, settings);
 }
 
-/** The key of input overrides became a type of its own in 2.34; before it was a list of names. */
+/** Since 2.34 the key of input overrides has its own type; before, it was a list of names. */
 template<class Overrides>
 void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef reference)
 {
@@ -209,7 +210,10 @@ void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef re
     }
 }
 
-/** Store path of the tree that `path` is in, and where in it; 2.26, and only that, has to map a chroot store's real paths back. */
+/**
+ * The store path of the tree that contains `path`, and the path in it. Only 2.26 must map real paths of a chroot
+ * store back.
+ */
 template<class State>
 std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::SourcePath & path)
 {
@@ -224,7 +228,7 @@ std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::Sou
     return {std::move(storePath), std::string(nix::CanonPath(sub).rel())};
 }
 
-/** From 2.33 only stores that are file systems know real paths, there as text, from 2.34 as a path. */
+/** Since 2.33 only stores that are file systems have real paths: there as a string, since 2.34 as a path. */
 template<class S, class Local = nix::LocalFSStore>
 std::string real_path(S & store, const nix::StorePath & path)
 {
@@ -236,7 +240,7 @@ std::string real_path(S & store, const nix::StorePath & path)
         return store.printStorePath(path);
 }
 
-/** From 2.35 a tree may only be mounted; whoever wants to keep it must have it in the store. */
+/** Since 2.35 a tree may only be mounted; to keep it, it must be copied to the store. */
 template<class State, class Input>
 void materialise(State & state, const Input & input, const nix::StorePath & path)
 {
@@ -248,7 +252,7 @@ void materialise(State & state, const Input & input, const nix::StorePath & path
         input.fetchToStore(state.store);
 }
 
-/** From 2.28 flakes register with one evaluator's settings; before, with the process, for evaluators to come. */
+/** Since 2.28 flakes register with one evaluator's settings; before, with the process, for later evaluators. */
 template<class Flakes, class Evaluation>
 void register_flakes(Flakes & flakes, Evaluation & evaluation)
 {
@@ -256,13 +260,13 @@ void register_flakes(Flakes & flakes, Evaluation & evaluation)
     flakes.configureEvalSettings(evaluation);
 #else
     (void) evaluation;
-    // A second time would give `builtins` each of the primops twice.
+    // Registering twice would add each primop to `builtins` twice.
     static std::once_flag once;
     std::call_once(once, [&] { nix::flake::initLib(flakes); });
 #endif
 }
 
-/** From 2.33 path values are allocated in the evaluator's own memory. */
+/** Since 2.33 path values are allocated in the evaluator's own memory. */
 template<class V, class State>
 void make_path(V & value, State & state, const nix::SourcePath & path)
 {
@@ -272,7 +276,7 @@ void make_path(V & value, State & state, const nix::SourcePath & path)
         value.mkPath(path);
 }
 
-/** A store path as evaluation reads it: from 2.28 by its name, before where it really lies. */
+/** A store path as evaluation reads it: since 2.28 by its name, before by its real location. */
 template<class State>
 nix::SourcePath readable_path(State & state, const nix::StorePath & path)
 {
@@ -283,7 +287,7 @@ nix::SourcePath readable_path(State & state, const nix::StorePath & path)
         return state.rootPath(nix::CanonPath(state.store->toRealPath(path)));
 }
 
-/** 2.32 counts only on request. */
+/** Since 2.32 counters must be enabled. */
 inline void enable_counters()
 {
 #if __has_include("nix/expr/counter.hh")

@@ -19,7 +19,7 @@ static std::string class_name(const std::exception & error)
 
 static void keep(nix_c_context & context, const nix::BaseError & error)
 {
-    // First, as it renders, outside of what(), which then has it ready.
+    // Render first, outside of what(), which then returns the cached text.
     context.info = error.info();
     context.last_err = error.what();
     context.name = class_name(error);
@@ -28,7 +28,7 @@ static void keep(nix_c_context & context, const nix::BaseError & error)
 
 void keep_error(nix_c_context & context) noexcept
 {
-    // Should all that follows fail (memory, as a rule), this is still said.
+    // The fallback if everything below fails, probably because memory ran out.
     context.last_err_code = NIX_ERR_UNKNOWN;
     try {
         try {
@@ -37,14 +37,14 @@ void keep_error(nix_c_context & context) noexcept
             try {
                 keep(context, error);
             } catch (const nix::BaseError & later) {
-                // An interrupt came while the source was read for an excerpt; then that is what there is to tell.
+                // An interrupt came while the source was read for the excerpt, so report the interrupt.
                 keep(context, later);
             }
         } catch (const std::exception & error) {
             context.last_err = error.what();
             context.name = class_name(error);
         } catch (...) {
-            context.last_err = "an exception that is no std::exception was thrown";
+            context.last_err = "an exception that is not a std::exception was thrown";
         }
     } catch (...) {
     }
@@ -101,9 +101,9 @@ extern "C" void nix_ffi_error_read(const nix_c_context * context, nix_ffi_error_
         else
             read_error(nix::Error("%s", rendered).info(), context->name, rendered, callback, user);
     } catch (...) {
-        // Even telling of the error failed (memory, as a rule): say that much, from what needs no memory.
+        // Even reading the error failed, probably because memory ran out: report that without allocating.
         nix_ffi_error_view error{};
-        error.message = error.rendered = view("an error could not be told for want of memory");
+        error.message = error.rendered = view("an error could not be reported because memory ran out");
         error.class_name = view("");
         error.position.file = view("");
         callback(user, &error);

@@ -2,17 +2,17 @@
 
 using namespace nix_ffi;
 
-/** A fresh value that the collector keeps; freed by `nix_ffi_value_free`. Throws what went wrong. */
+/** Creates a value that the collector keeps until `nix_ffi_value_free`. Throws on failure. */
 static nix_value * new_value(EvalState * state)
 {
     nix_c_context inner;
     auto value = nix_alloc_value(&inner, state);
     if (!value)
-        throw nix::Error("making a value failed: %s", inner.last_err.value_or("no memory"));
+        throw nix::Error("cannot create a value: %s", inner.last_err.value_or("no memory"));
     return value;
 }
 
-/** Lets go of a value unless it is handed out. */
+/** Frees a value unless it is released to the caller. */
 struct Held
 {
     nix_value * value;
@@ -46,7 +46,7 @@ extern "C" nix_value * nix_ffi_apply(
     return guarded(context, static_cast<nix_value *>(nullptr), [&] {
         Interruptible interruptible;
         auto & evaluator = state->state;
-        // The text is ours, compiled in; its base directory is one that nothing is read from.
+        // The text is compiled into the program; nothing is read from its base directory.
         nix::CanonPath base(name, nix::CanonPath("/runtime-module"));
         auto * expression = evaluator.parseExprFromString(text, evaluator.rootPath(base));
         auto * function = evaluator.allocValue();
@@ -68,7 +68,7 @@ extern "C" nix_value * nix_ffi_value_string(nix_c_context * context, EvalState *
         Held held{new_value(state)};
         nix_c_context inner;
         if (nix_init_string(&inner, held.value, text) != NIX_OK)
-            throw nix::Error("%s", inner.last_err.value_or("making a string value failed"));
+            throw nix::Error("%s", inner.last_err.value_or("cannot create a string value"));
         return held.release();
     });
 }
@@ -78,7 +78,7 @@ nix_ffi_value_store_path(nix_c_context * context, EvalState * state, const char 
 {
     return guarded(context, static_cast<nix_value *>(nullptr), [&] {
         auto & evaluator = state->state;
-        // Nix asserts where the text is empty.
+        // Nix fails an assertion for an empty path.
         if (path[0] != '/')
             throw nix::BadStorePath("path '%s' is not in the Nix store", path);
         auto readable = readable_path(evaluator, evaluator.store->parseStorePath(path));
@@ -126,11 +126,11 @@ nix_ffi_select(nix_c_context * context, EvalState * state, nix_value * value, co
         if (!attribute)
             return nullptr;
         evaluator.forceValue(*attribute->value, attribute->pos);
-        // Now the C API has nothing left to force or to assert. It loses a count, and the value with it, where forcing fails.
+        // Now the C API has nothing left to force or to assert: if forcing failed there, it would leak a reference.
         nix_c_context inner;
         auto * selected = nix_get_attr_byname(&inner, value, state, name);
         if (!selected)
-            throw nix::Error("selecting '%s' failed: %s", name, inner.last_err.value_or("no memory"));
+            throw nix::Error("cannot select '%s': %s", name, inner.last_err.value_or("no memory"));
         return selected;
     });
 }

@@ -12,19 +12,22 @@ struct nix_ffi_locked
     std::vector<std::string> overrides;
 };
 
-/** JSON as text. A path need not be UTF-8. */
+/** Converts JSON to text. A path need not be UTF-8. */
 static std::string dump(const nlohmann::json & json)
 {
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/** An input that was fetched: how it is named from the flake, what it is locked to, and its tree in the store. */
+/** A fetched input: its name, seen from the flake, its locked reference, and its tree in the store. */
 struct FetchedInput
 {
     std::string name, attributes, source, directory;
 };
 
-/** Collects what was fetched below `node`. Inputs that follow others are told where those are, relative ones are part of a tree. */
+/**
+ * Collects the fetched inputs below `node`. Skips inputs that follow others, and relative ones, which are part of a
+ * tree.
+ */
 static void collect_fetched(
     nix::EvalState & state,
     const nix::flake::LockedFlake & flake,
@@ -112,7 +115,7 @@ extern "C" void nix_ffi_locked_read(
         auto lockPath = flake.path.parent() / "flake.lock";
         auto lockFile = lockPath.pathExists() ? lockPath.readFile() : "";
         auto lock = locked->flake.lockFile.to_string().first;
-        // Compared as data: the file may be formatted in another way.
+        // Compare data, because the file may be formatted differently.
         auto changed = lockFile.empty()
                            ? !locked->flake.lockFile.root->inputs.empty()
                            : nlohmann::json::parse(lockFile, nullptr, false) != nlohmann::json::parse(lock, nullptr, false);
@@ -152,14 +155,14 @@ extern "C" void nix_ffi_locked_read(
     });
 }
 
-/** A fresh value that `fill` gives its content; let go of where that fails. */
+/** Creates a value with the content that `fill` gives it; frees it on failure. */
 template<class F>
 static nix_value * filled_value(EvalState * state, F && fill)
 {
     nix_c_context inner;
     auto value = nix_alloc_value(&inner, state);
     if (!value)
-        throw nix::Error("making a value failed: %s", inner.last_err.value_or("no memory"));
+        throw nix::Error("cannot create a value: %s", inner.last_err.value_or("no memory"));
     try {
         fill(cpp_value(value));
     } catch (...) {

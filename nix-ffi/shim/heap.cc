@@ -9,7 +9,7 @@ extern "C" size_t nix_ffi_heap_size() noexcept
 
 extern "C" size_t nix_ffi_heap_used() noexcept
 {
-    // Each of both may change between the calls.
+    // Both numbers may change between the calls.
     size_t free = GC_get_free_bytes();
     size_t size = GC_get_heap_size();
     return size > free ? size - free : 0;

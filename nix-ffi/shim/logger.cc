@@ -8,14 +8,17 @@
 
 namespace nix_ffi {
 
-/** Forwards to Rust. Never throws, keeps no state but the table, and is never destroyed, though Nix 2.27 to 2.34 try to at exit. */
+/**
+ * Forwards to Rust. Never throws, has no state but the table, and is never destroyed, although Nix 2.27 to 2.34 try
+ * at exit.
+ */
 class ForwardingLogger final : public nix::Logger
 {
     const nix_ffi_logger to;
-    /** A build's child starts as a copy of us; what it logs there must not reach Rust. */
+    /** The child of a build starts as a fork of this process; what it logs there must not reach Rust. */
     const pid_t owner = getpid();
 
-    /** Views onto the fields, made for one call. */
+    /** Views of the fields for one call. */
     static std::vector<nix_ffi_field> views(const Fields & fields)
     {
         std::vector<nix_ffi_field> out;
@@ -33,7 +36,7 @@ class ForwardingLogger final : public nix::Logger
         try {
             body();
         } catch (...) {
-            // Out of memory for a log line: there is nobody to tell.
+            // Memory ran out for a log line, and there is no way to report it.
         }
     }
 
@@ -43,7 +46,7 @@ public:
     {
     }
 
-    /** Deleting it does nothing: late threads of libnix may still be in it. */
+    /** Deletion does nothing, because late threads of libnix may still use the logger. */
     static void operator delete(ForwardingLogger *, std::destroying_delete_t) {}
 
     using Logger::log;

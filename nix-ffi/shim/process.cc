@@ -8,7 +8,7 @@
 
 namespace nix_ffi {
 
-/** Held while callbacks of interrupts run, and while one of ours goes. */
+/** Locked while interrupt callbacks run, and while one of ours is removed. */
 static std::mutex interrupting;
 
 Interruptible::Interruptible()
@@ -36,7 +36,7 @@ static void set_handler(int signal, void (*handler)(int))
     struct sigaction action = {};
     action.sa_handler = handler;
     sigemptyset(&action.sa_mask);
-    // No SA_RESTART: the point of the signal is that blocking calls return.
+    // Without SA_RESTART, so that the signal makes blocking calls return.
     if (sigaction(signal, &action, nullptr))
         throw nix::SysError("setting the handler of signal %d", signal);
 }
@@ -46,7 +46,7 @@ extern "C" void nix_ffi_process_init(nix_c_context * context) noexcept
     guarded(context, [] {
         umask(0022);
         set_handler(SIGUSR1, [](int) {});
-        // Rust ignores it, and a builder would inherit that; a handler does the same for us and ends with exec.
+        // Rust ignores SIGPIPE, which a builder would inherit. A handler has the same effect, and exec resets it.
         set_handler(SIGPIPE, [](int) {});
         set_handler(SIGCHLD, SIG_DFL);
         nix::unix::saveSignalMask();

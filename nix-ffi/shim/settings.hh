@@ -1,5 +1,5 @@
 #pragma once
-/** @file The handle of flake settings, which settings.cc makes and flake.cc uses. */
+/** @file The handle of flake settings, created by settings.cc and used by flake.cc. */
 
 #include "border.hh"
 

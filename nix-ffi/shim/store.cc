@@ -4,7 +4,7 @@
 
 using namespace nix_ffi;
 
-/** A store path; Nix asserts where the text is empty. */
+/** Parses a store path; for an empty string Nix would fail an assertion. */
 static nix::StorePath parse(nix::Store & store, const char * path)
 {
     if (path[0] != '/')
@@ -12,7 +12,7 @@ static nix::StorePath parse(nix::Store & store, const char * path)
     return store.parseStorePath(path);
 }
 
-/** All outputs of each derivation; any other path as itself. */
+/** All outputs of each derivation; other paths as they are. */
 static std::vector<nix::DerivedPath> targets(nix::Store & store, const char * const * paths, size_t count)
 {
     std::vector<nix::DerivedPath> out;
@@ -151,15 +151,15 @@ extern "C" void nix_ffi_add_root(nix_c_context * context, Store * store, const c
     guarded(context, [&] {
         Interruptible interruptible;
         auto & s = *store->ptr;
-        // Nix asserts where it is empty.
+        // Nix fails an assertion for an empty path.
         if (link[0] != '/')
             throw nix::UsageError("the root '%s' is not an absolute path", link);
         auto parsed = parse(s, path);
         auto & local = nix::require<nix::LocalFSStore>(s);
-        // Between here and the link a collector must not come: the temporary root is there first, the check after it.
+        // No collection may come between here and the link: set the temporary root first, then check.
         s.addTempRoot(parsed);
         if (!s.isValidPath(parsed))
-            throw nix::InvalidPath("path '%s' is not valid, and cannot be rooted", path);
+            throw nix::InvalidPath("path '%s' is not valid, so it cannot be rooted", path);
         local.addPermRoot(parsed, link);
     });
 }
@@ -256,7 +256,7 @@ extern "C" void nix_ffi_real_path(
 {
     guarded(context, [&] {
         auto & s = *store->ptr;
-        // Nix asserts where the path is not in the store; this throws.
+        // Nix fails an assertion for a path outside of the store; this throws.
         auto [storePath, below] = s.toStorePath(path);
         nix::CanonPath inside(below);
         auto real = real_path(s, storePath);

@@ -1,4 +1,4 @@
-//! What C calls back into: nothing may unwind there, so a panic is parked and goes on once C has returned.
+//! Callbacks from C: a panic must not unwind into C, so it is stored and resumed once C has returned.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -21,27 +21,27 @@ pub(crate) fn run(body: impl FnOnce()) {
     }
 }
 
-/// Goes on with the panic of a callback, if there was one; called after each C call that takes callbacks.
+/// Resumes the panic of a callback, if there was one. Called after each C call that takes callbacks.
 pub(crate) fn resume() {
     if let Some(panic) = PARKED.take() {
         resume_unwind(panic);
     }
 }
 
-/// Copies a text; what is not UTF-8 is replaced, as it is only ever shown.
+/// Copies a string, which is only displayed: invalid UTF-8 is replaced.
 ///
 /// # Safety
 ///
-/// `text` must be a view that C handed to a callback which has not returned yet.
+/// `text` must be a view that C passed to a callback that has not returned yet.
 pub(crate) unsafe fn text(text: sys::nix_ffi_str) -> String {
     String::from_utf8_lossy(
-        // SAFETY: the caller's promise: a live view, so `data` holds `length` bytes.
+        // SAFETY: the caller passes a live view, so `data` points at `length` bytes.
         unsafe { slice(text.data.cast::<u8>(), text.length) },
     )
     .into_owned()
 }
 
-/// A C array as a slice; an empty one may be null.
+/// Returns a C array as a slice. The pointer may be null if `length` is 0.
 ///
 /// # Safety
 ///
@@ -50,31 +50,32 @@ pub(crate) unsafe fn slice<'a, T>(data: *const T, length: usize) -> &'a [T] {
     if length == 0 {
         return &[];
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: `length` is not 0, so the caller promises that many initialised values for `'a`.
     unsafe { std::slice::from_raw_parts(data, length) }
 }
 
-/// Copies an array of texts.
+/// Copies an array of strings.
 ///
 /// # Safety
 ///
-/// `data` must be an array of `length` texts of a view that is live.
+/// `data` must be an array of `length` strings in a view that C passed to a callback that has not returned yet.
 pub(crate) unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<String> {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes an array of `length` views that live until its callback returns.
     let views = unsafe { slice(data, length) };
     views
         .iter()
-        // SAFETY: the caller's promise.
+        // SAFETY: `view` is an element of that array, whose strings live as long.
         .map(|view| unsafe { text(*view) })
         .collect()
 }
 
-/// The callback that appends texts to the `Vec<String>` that `user` points at.
+/// The callback that appends strings to the `Vec<String>` at `user`.
 pub(crate) unsafe extern "C" fn push_text(user: *mut c_void, view: sys::nix_ffi_str) {
     run(|| {
-        // SAFETY: whoever passes this callback passes a `&mut Vec<String>` that outlives the call (see `texts_of`).
+        // SAFETY: each caller passes this callback with a pointer to a live `Vec<String>`, used by nothing else
+        // meanwhile.
         let texts = unsafe { &mut *user.cast::<Vec<String>>() };
-        // SAFETY: the view lives until this callback returns.
+        // SAFETY: C passes a view that lives until this callback returns.
         texts.push(unsafe { text(view) });
     });
 }

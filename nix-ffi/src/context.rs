@@ -1,4 +1,4 @@
-//! The error context that every call into the shim takes, and the error that it may hold afterwards.
+//! The error context that every call into the shim takes, and the error that the call may store in it.
 
 use std::ffi::{CString, c_void};
 use std::fmt;
@@ -10,47 +10,47 @@ use serde::{Deserialize, Serialize};
 
 use crate::{callback, sys};
 
-/// A place in a source file.
+/// A position in a source file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Path of the file, usually below a store path; empty when the text did not come from a file.
+    /// The path of the file, usually below a store path; empty if the code did not come from a file.
     pub file: String,
-    /// Line, from 1.
+    /// The line, from 1.
     pub line: u32,
-    /// Column, from 1.
+    /// The column, from 1.
     pub column: u32,
 }
 
-/// A step of the way to an error.
+/// A step of an error's trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
-    /// What Nix was doing, such as `while evaluating the option …`.
+    /// Nix's description of the step, such as `while evaluating the option …`.
     pub hint: String,
-    /// Where, if known.
+    /// The position, if known.
     pub position: Option<Position>,
 }
 
-/// An error of libnix, with all that it knows.
+/// An error of libnix with all its details.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NixError {
-    /// C++ class, such as `nix::ThrownError`; empty for an error of our own side.
+    /// The C++ class, such as `nix::ThrownError`; empty for an error of this crate.
     pub class: String,
-    /// The message alone.
+    /// The message without traces.
     pub message: String,
-    /// The whole text that `nix` would print, excerpts and traces included, without terminal escapes.
+    /// The complete text that `nix` would print, with excerpts and traces, without terminal escapes.
     pub rendered: String,
-    /// Where it happened, if known.
+    /// The position of the error, if known.
     pub position: Option<Position>,
-    /// The way there, innermost last.
+    /// The trace, innermost step last.
     pub traces: Vec<Trace>,
-    /// Verbosity at which it was reported: 0 is an error, 1 a warning.
+    /// The verbosity of the report: 0 is an error, 1 a warning.
     pub level: u8,
-    /// Whether it is the consequence of [`crate::interrupt`].
+    /// Whether [`crate::interrupt`] caused the error.
     pub interrupted: bool,
 }
 
 impl NixError {
-    /// An error of our own side of the border.
+    /// Creates an error of this crate, without a C++ class.
     pub(crate) fn ours(message: impl Into<String>) -> Self {
         let message = message.into();
         Self {
@@ -74,12 +74,12 @@ pub(crate) struct Context(NonNull<sys::nix_c_context>);
 
 impl Context {
     pub(crate) fn new() -> Self {
-        // SAFETY: takes nothing; the result is ours to free.
+        // SAFETY: takes no arguments; `Context` owns the result and frees it.
         let raw = unsafe { sys::nix_c_context_create() };
-        Self(NonNull::new(raw).expect("a few hundred bytes can be allocated"))
+        Self(NonNull::new(raw).expect("a context of a few hundred bytes can be allocated"))
     }
 
-    /// Calls the shim, then says what it left in the context, and goes on with a callback's panic if there was one.
+    /// Calls the shim, resumes a callback's panic if there was one, and returns the error in the context, if any.
     pub(crate) fn call<T>(call: impl FnOnce(*mut sys::nix_c_context) -> T) -> Result<T, NixError> {
         let context = Self::new();
         let result = call(context.0.as_ptr());
@@ -91,19 +91,21 @@ impl Context {
     }
 
     fn error(&self) -> Option<NixError> {
-        // SAFETY: the context is live, and only read.
+        // SAFETY: `self` owns the context, which is live and only read here.
         let code = unsafe { sys::nix_err_code(self.0.as_ptr()) };
         if code == sys::nix_err_NIX_OK {
             return None;
         }
         let mut error = None;
         let user: *mut Option<NixError> = &raw mut error;
-        // SAFETY: the context is live, and `user` is what `keep_error` expects and outlives the call.
+        // SAFETY: the context is live; `user` points at the `Option<NixError>` that `keep_error` expects, and outlives
+        // the call.
         unsafe { sys::nix_ffi_error_read(self.0.as_ptr(), Some(keep_error), user.cast()) };
         callback::resume();
-        // `error` is only unset if the shim called nothing back, which the code above has ruled out.
-        let mut error = error.unwrap_or_else(|| NixError::ours("an error without a description"));
-        // What an interrupt breaks on its way (a connection to the daemon, say) counts as well.
+        // The error code above says that there is an error, so the shim has called back.
+        let mut error = error
+            .unwrap_or_else(|| NixError::ours("libnix reported an error without a description"));
+        // An error that an interrupt causes indirectly, such as a broken connection to the daemon, counts too.
         error.interrupted = error.class == "nix::Interrupted" || crate::interrupted();
         Some(error)
     }
@@ -111,45 +113,45 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: made by `nix_c_context_create`, and nothing else holds it.
+        // SAFETY: `nix_c_context_create` made the context, and only this value refers to it.
         unsafe { sys::nix_c_context_free(self.0.as_ptr()) };
     }
 }
 
 unsafe extern "C" fn keep_error(user: *mut c_void, view: *const sys::nix_ffi_error_view) {
     callback::run(|| {
-        // SAFETY: `Context::error` passes its `Option<NixError>`, which outlives the call.
+        // SAFETY: `Context::error` passes a pointer to its `Option<NixError>`, which outlives the call.
         let slot = unsafe { &mut *user.cast::<Option<NixError>>() };
         // SAFETY: the shim passes a view that lives until this callback returns.
         *slot = Some(unsafe { copy_error(view) });
     });
 }
 
-/// Copies an error out of C.
+/// Copies an error from C.
 ///
 /// # Safety
 ///
-/// `view` must be what C handed to a callback which has not returned yet.
+/// `view` must be the one that C passed to a callback that has not returned yet.
 pub(crate) unsafe fn copy_error(view: *const sys::nix_ffi_error_view) -> NixError {
-    // SAFETY: the caller's promise.
+    // SAFETY: the caller passes a view that is live while this function runs.
     let view = unsafe { &*view };
-    // SAFETY: the view's own array, as long as it says.
+    // SAFETY: the live view says that `traces` has `trace_count` elements.
     let traces = unsafe { callback::slice(view.traces, view.trace_count) };
     NixError {
-        // SAFETY: a text of the live view.
+        // SAFETY: the class name belongs to the live view.
         class: unsafe { callback::text(view.class_name) },
-        // SAFETY: as above.
+        // SAFETY: the message belongs to the live view.
         message: unsafe { callback::text(view.message) },
-        // SAFETY: as above.
+        // SAFETY: the rendered text belongs to the live view.
         rendered: unsafe { callback::text(view.rendered) },
-        // SAFETY: as above.
+        // SAFETY: the position's file name belongs to the live view.
         position: unsafe { copy_position(view.position) },
         traces: traces
             .iter()
             .map(|trace| Trace {
-                // SAFETY: as above.
+                // SAFETY: the trace is an element of the live view's array, and so is its hint.
                 hint: unsafe { callback::text(trace.hint) },
-                // SAFETY: as above.
+                // SAFETY: the trace is an element of the live view's array, with the file name of its position.
                 position: unsafe { copy_position(trace.position) },
             })
             .collect(),
@@ -160,24 +162,24 @@ pub(crate) unsafe fn copy_error(view: *const sys::nix_ffi_error_view) -> NixErro
 
 /// # Safety
 ///
-/// As for [`copy_error`].
+/// `position` must be part of a view that C passed to a callback that has not returned yet.
 unsafe fn copy_position(position: sys::nix_ffi_position) -> Option<Position> {
     (position.line > 0).then(|| Position {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller passes a position of a live view, so its file name is live too.
         file: unsafe { callback::text(position.file) },
         line: position.line,
         column: position.column,
     })
 }
 
-/// A C string of text that came from outside.
+/// Converts a string to a C string.
 pub(crate) fn c_string(text: &str) -> Result<CString, NixError> {
     CString::new(text)
-        .map_err(|_| NixError::ours(format!("a text with a NUL byte in it: {text:?}")))
+        .map_err(|_| NixError::ours(format!("the text contains a NUL byte: {text:?}")))
 }
 
-/// A C string of a path, byte for byte.
+/// Converts a path to a C string, byte for byte.
 pub(crate) fn path_string(path: &Path) -> Result<CString, NixError> {
     CString::new(path.as_os_str().as_bytes())
-        .map_err(|_| NixError::ours(format!("a path with a NUL byte in it: {}", path.display())))
+        .map_err(|_| NixError::ours(format!("the path contains a NUL byte: {}", path.display())))
 }

@@ -1,4 +1,4 @@
-//! Flakes: locking, what was locked, and its outputs.
+//! Flakes: locking them, the results, and their outputs.
 
 use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
@@ -12,78 +12,78 @@ use crate::eval::{Value, state_ptr};
 use crate::settings::FlakeSettings;
 use crate::{callback, sys};
 
-/// What to lock, and how.
+/// The flake to lock, and how to lock it.
 #[derive(Clone, Debug)]
 pub struct LockRequest<'a> {
-    /// The flake reference, as the user wrote it.
+    /// The flake reference as the user wrote it.
     pub reference: &'a str,
-    /// What a relative path in it is relative to; absolute.
+    /// The absolute directory from which a relative reference is resolved.
     pub base_directory: &'a Path,
-    /// Inputs to lock to another reference: name (`nixpkgs`, or `a/b` for an input's input) and reference.
+    /// Overridden inputs: the name (`nixpkgs`, or `a/b` for an input of an input) and the new reference.
     pub overrides: &'a [(String, String)],
-    /// Whether an input may be locked to what has neither revision nor hash.
+    /// Whether an input may have neither revision nor hash.
     pub allow_unlocked: bool,
     /// Whether registries may resolve references such as `nixpkgs`.
     pub use_registries: bool,
 }
 
-/// A locked flake, told in data.
+/// The data of a locked flake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LockedFlake {
-    /// The reference as it was given.
+    /// The original reference.
     pub original_url: String,
-    /// The same after registries.
+    /// The reference after resolving registries.
     pub resolved_url: String,
-    /// The same with revision and hash, as far as there are any.
+    /// The locked reference, with revision and hash as far as they exist.
     pub locked_url: String,
-    /// Attributes of the locked reference (`rev`, `narHash`, `lastModified`, `dirtyRev` …), a JSON object.
+    /// The attributes of the locked reference (`rev`, `narHash`, `lastModified`, `dirtyRev` …) as a JSON object.
     pub attributes: String,
-    /// Store path of the source tree.
+    /// The store path of the source tree.
     pub source: String,
-    /// Folder of `flake.nix` in it; empty for its top.
+    /// The folder of `flake.nix` in the tree; empty for the root of the tree.
     pub directory: String,
-    /// The flake's description; empty if it has none.
+    /// The description; empty if the flake has none.
     pub description: String,
-    /// The lock as it is used, JSON.
+    /// The lock in use, as JSON.
     pub lock: String,
-    /// The text of `flake.lock`; empty if there is none.
+    /// The content of `flake.lock`; empty if there is none.
     pub lock_file: String,
-    /// Whether the lock had to be changed in memory: `flake.lock` is missing, stale, or an input is overridden.
+    /// Whether the lock was changed in memory: `flake.lock` is missing or stale, or an input is overridden.
     pub lock_changed: bool,
-    /// What identifies everything that evaluation can read, as base-16 SHA-256; `None` where Nix knows none.
+    /// A base-16 SHA-256 that identifies everything evaluation can read; `None` if Nix has no fingerprint.
     pub fingerprint: Option<String>,
-    /// What stood behind a `#` in the reference; empty where nothing did.
+    /// The fragment after `#` in the reference; empty if there is none.
     pub fragment: String,
-    /// Inputs that were fetched, at any depth, without those that follow others or are part of another's tree.
+    /// The fetched inputs at any depth, without those that follow others or are part of another's tree.
     pub inputs: Vec<LockedInput>,
-    /// What the overrides of the request came to as whole references, in its order.
+    /// The overriding references of the request in their absolute form, in the same order.
     pub overrides: Vec<String>,
-    /// Names of the settings in the flake's `nixConfig`.
+    /// The names of the settings in the flake's `nixConfig`.
     pub config_names: Vec<String>,
 }
 
-/// An input that was fetched.
+/// A fetched input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LockedInput {
-    /// How it is named from the flake: `a`, or `a/b` for an input's input.
+    /// The input's name, seen from the flake: `a`, or `a/b` for an input of an input.
     pub name: String,
-    /// Attributes of its locked reference, a JSON object.
+    /// The attributes of the input's locked reference, as a JSON object.
     pub attributes: String,
-    /// Store path of its tree.
+    /// The store path of the source tree.
     pub source: String,
-    /// The folder in the tree that is meant; empty for its top.
+    /// The referenced folder in the tree; empty for the root of the tree.
     pub directory: String,
 }
 
-/// A flake and its locked inputs, inside the evaluator that locked it.
+/// A flake with its locked inputs, in the evaluator that locked it.
 pub struct Locked {
     raw: NonNull<sys::nix_ffi_locked>,
-    /// Bound to the evaluator's thread.
+    /// Keeps it on the evaluator's thread.
     _thread: PhantomData<*const ()>,
 }
 
 impl Locked {
-    /// Fetches a flake and locks its inputs; nothing is written but the store.
+    /// Fetches a flake and locks its inputs. Writes only to the store.
     pub fn lock(
         state: &EvalState,
         flakes: FlakeSettings,
@@ -104,7 +104,7 @@ impl Locked {
             allow_unlocked: request.allow_unlocked,
             use_registries: request.use_registries,
         };
-        // SAFETY: evaluator, settings and request live for the call; the arrays are as long as they say.
+        // SAFETY: evaluator, settings and request live for the call; both arrays have `override_count` elements.
         let raw = Context::call(|context| unsafe {
             sys::nix_ffi_lock(
                 context,
@@ -114,16 +114,19 @@ impl Locked {
             )
         })?;
         Ok(Self {
-            raw: NonNull::new(raw).ok_or_else(|| NixError::ours("no locked flake and no error"))?,
+            raw: NonNull::new(raw).ok_or_else(|| {
+                NixError::ours("libnix returned neither a locked flake nor an error")
+            })?,
             _thread: PhantomData,
         })
     }
 
-    /// Tells what was locked. The source is in the store afterwards.
+    /// Returns the data of the locked flake. Afterwards its source is in the store.
     pub fn read(&self, state: &EvalState) -> Result<LockedFlake, NixError> {
         let mut told = LockedFlake::default();
         let user: *mut LockedFlake = &raw mut told;
-        // SAFETY: evaluator and flake live for the call; `user` is what `keep_locked` expects, and outlives it.
+        // SAFETY: evaluator and flake live for the call; `user` is the `LockedFlake` of `keep_locked`, and outlives
+        // the call.
         Context::call(|context| unsafe {
             sys::nix_ffi_locked_read(
                 context,
@@ -136,11 +139,11 @@ impl Locked {
         Ok(told)
     }
 
-    /// Adds a text attribute to the locked reference, to be seen by the flake as an attribute of `self`.
+    /// Adds a string attribute to the locked reference, which the flake sees as an attribute of `self`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), NixError> {
         let c_name = c_string(name)?;
         let c_value = c_string(value)?;
-        // SAFETY: all live for the call, and `self` is borrowed for change.
+        // SAFETY: both C strings live for the call, and `&mut self` excludes other users of the flake.
         Context::call(|context| unsafe {
             sys::nix_ffi_locked_set(
                 context,
@@ -151,17 +154,17 @@ impl Locked {
         })
     }
 
-    /// The top of the flake's source tree as a path value, as the flake's own paths are.
+    /// Returns the root of the flake's source tree as a path value, like the flake's own paths.
     pub fn source(&self, state: &EvalState) -> Result<Value, NixError> {
-        // SAFETY: evaluator and flake live for the call.
+        // SAFETY: evaluator and flake are borrowed for the call; the returned path is a value of its own.
         Value::from_call(state, |context| unsafe {
             sys::nix_ffi_source(context, state_ptr(state), self.raw.as_ptr())
         })
     }
 
-    /// The flake's outputs, as `builtins.getFlake` gives them.
+    /// Returns the flake's outputs, like `builtins.getFlake`.
     pub fn outputs(&self, state: &EvalState) -> Result<Value, NixError> {
-        // SAFETY: evaluator and flake live for the call.
+        // SAFETY: evaluator and flake are borrowed for the call; the outputs do not refer to the flake's C++ object.
         Value::from_call(state, |context| unsafe {
             sys::nix_ffi_outputs(context, state_ptr(state), self.raw.as_ptr())
         })
@@ -170,7 +173,7 @@ impl Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // SAFETY: owned, and nothing else refers to it: the outputs are values of the evaluator's own.
+        // SAFETY: only this value refers to the object: the outputs are values of the evaluator.
         unsafe { sys::nix_ffi_locked_free(self.raw.as_ptr()) };
     }
 }
@@ -181,12 +184,12 @@ fn c_strings<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Vec<CString>
 
 unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_locked_view) {
     callback::run(|| {
-        // SAFETY: `Locked::read` passes its `LockedFlake`, which outlives the call.
+        // SAFETY: `Locked::read` passes a pointer to its `LockedFlake`, which outlives the call.
         let told = unsafe { &mut *user.cast::<LockedFlake>() };
-        // SAFETY: the shim passes a view that lives until this callback returns.
+        // SAFETY: the shim passes a view that lives until this callback returns, and only reads from it.
         let view = unsafe { &*view };
         let text = |text| {
-            // SAFETY: a text of the live view.
+            // SAFETY: every string comes from the live view or from its array of inputs.
             unsafe { callback::text(text) }
         };
         *told = LockedFlake {
@@ -203,7 +206,7 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
             fingerprint: Some(text(view.fingerprint)).filter(|print| !print.is_empty()),
             fragment: text(view.fragment),
             inputs: {
-                // SAFETY: an array of the live view, as long as it says.
+                // SAFETY: the live view says that `inputs` has `input_count` elements.
                 let inputs = unsafe { callback::slice(view.inputs, view.input_count) };
                 let told = |input: &sys::nix_ffi_locked_input| LockedInput {
                     name: text(input.name),
@@ -213,7 +216,7 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
                 };
                 inputs.iter().map(told).collect()
             },
-            // SAFETY: an array of the live view, as long as it says.
+            // SAFETY: the live view says that `override_urls` has `override_count` elements.
             overrides: unsafe { callback::texts(view.override_urls, view.override_count) },
             config_names: text(view.config_names).lines().map(String::from).collect(),
         };

@@ -1,7 +1,7 @@
-//! Processes that are copies of this one: they begin with libnix loaded, or with everything that it has evaluated.
+//! Forks of this process: they start with libnix loaded, or with everything that this process has evaluated.
 //!
-//! A fork copies one thread and every lock. So it is refused where there is another thread, and whatever a child inherits
-//! and must not use is taken from it before it does anything: databases become read-only, and connections end.
+//! A fork copies one thread and every lock, so it is refused if there is another thread. Before a child does anything,
+//! it gives up what it inherits but must not use: databases become read-only, and connections are closed.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -18,24 +18,24 @@ use unix::unistd::{ForkResult, Pid, getpid, getppid, pipe2};
 
 use crate::context::NixError;
 
-/// How a child ends that could not begin, or whose work panicked.
+/// The exit code of a child that could not start its work, or whose work panicked.
 const BROKEN: i32 = 101;
 
-/// A child under way.
+/// A running child.
 #[derive(Debug)]
 pub struct Forked {
-    /// Its process; to be waited for.
+    /// The child's process, which the caller must wait for.
     pub pid: Pid,
-    /// What it writes.
+    /// The pipe with the child's output.
     pub output: File,
 }
 
-/// Why there was no fork.
+/// The reason why there was no fork.
 #[derive(Debug)]
 pub enum ForkError {
-    /// This process has so many threads, and what they hold nobody would let go of in the child.
+    /// This process has this many threads: locks that others hold would stay locked in the child.
     Threads(usize),
-    /// The system has no room for another process.
+    /// The system cannot create another process.
     System(io::Error),
 }
 
@@ -44,7 +44,7 @@ impl std::fmt::Display for ForkError {
         match self {
             Self::Threads(count) => write!(
                 f,
-                "this process has {count} threads, and only one can be forked"
+                "this process has {count} threads, but only a process with one thread can be forked"
             ),
             Self::System(error) => write!(f, "{error}"),
         }
@@ -53,30 +53,30 @@ impl std::fmt::Display for ForkError {
 
 impl std::error::Error for ForkError {}
 
-/// How many threads this process has.
+/// Returns the number of threads of this process.
 pub fn threads() -> io::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/task")?.count())
 }
 
-/// Splits this process in two, where it has one thread. Both go on from here.
+/// Forks this process if it has a single thread. Both processes return from here.
 fn split() -> Result<ForkResult, ForkError> {
     let count = threads().map_err(ForkError::System)?;
     if count != 1 {
         return Err(ForkError::Threads(count));
     }
-    // SAFETY: this process has one thread, counted just now, and that one is here: nobody else can hold a lock, of the
-    // allocator, the collector or libnix, that would stay held in the child.
+    // SAFETY: this process has one thread, counted just now, and that one is here. So no other thread can hold a lock
+    // of the allocator, the collector or libnix that would stay held in the child.
     unsafe { unix::unistd::fork() }.map_err(|error| ForkError::System(error.into()))
 }
 
-/// Splits this process in two; the new one, told by `None`, has these environment variables set and goes on as if it had
-/// been started by itself. It has libnix loaded already, which takes longer than all else that starting a process of ours takes.
+/// Forks this process. The child, for which this returns `None`, sets these environment variables and continues like a
+/// newly started program. It has libnix loaded already, which is most of the time that starting a process takes.
 pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
     match split()? {
         ForkResult::Parent { child } => Ok(Some(child)),
         ForkResult::Child => {
             for (name, value) in variables {
-                // SAFETY: this is the only thread, so nobody reads the environment meanwhile.
+                // SAFETY: this is the child's only thread, so no other thread reads the environment meanwhile.
                 unsafe { std::env::set_var(name, value) };
             }
             Ok(None)
@@ -84,9 +84,9 @@ pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
     }
 }
 
-/// Forks a child that runs `work` with the pipe that the parent reads from, and ends: nothing of the parent's is run in it,
-/// no destructor and no exit handler. It inherits no connection that works and no database that can be written to, keeps
-/// `keep` as they are, and is killed when its parent ends.
+/// Forks a child that runs `work` with the writing end of a pipe, and then ends without destructors or exit handlers
+/// of the parent. The child inherits no usable connection and no writable database, keeps the descriptors in `keep`,
+/// and is killed when its parent ends.
 pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkError> {
     let (reader, writer) =
         pipe2(OFlag::O_CLOEXEC).map_err(|error| ForkError::System(error.into()))?;
@@ -100,8 +100,8 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
             drop(reader);
             let run = || -> io::Result<()> {
                 set_pdeathsig(Signal::SIGKILL)?;
-                // Where memory runs out, the kernel is to end this one, and neither its parent nor whoever is beside. It is a
-                // wish only: the kernel may have no such file.
+                // If memory runs out, the kernel should kill this process first, not its parent or others. This is
+                // best effort: the kernel may lack the file.
                 let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
                 if getppid() == parent {
                     renounce(keep)?;
@@ -113,17 +113,18 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
                 Ok(Ok(())) => 0,
                 _ => BROKEN,
             };
-            // SAFETY: ends the process at once; whatever it leaves belongs to it alone.
+            // SAFETY: ends this process immediately; its only thread is here, so nothing else of it is running.
             unsafe { libc::_exit(status) }
         }
     }
 }
 
-/// Takes from this process what it shares with its parent and must not use: databases of SQLite are opened again for
-/// reading only, in the same places, and sockets are replaced by what says nothing. `keep` stay as they are.
+/// Gives up what this process shares with its parent and must not use: SQLite databases are opened again read-only
+/// under the same descriptors, and sockets are replaced by /dev/null. Descriptors in `keep` stay as they are.
 ///
-/// A write through an inherited database then fails in the child and does nothing to the file. An inherited connection to
-/// the daemon fails at its first use, is dropped, and the next one is the child's own ([`crate::Store::reconnect`]).
+/// A write through an inherited database then fails in the child and leaves the file alone. An inherited connection to
+/// the daemon fails at its first use and is dropped, and the next one is the child's own
+/// ([`crate::Store::reconnect`]).
 fn renounce(keep: &[i32]) -> io::Result<()> {
     let mut open: Vec<(i32, std::path::PathBuf)> = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {
@@ -159,25 +160,26 @@ fn renounce(keep: &[i32]) -> io::Result<()> {
     Ok(())
 }
 
-/// The file itself and its log. The index of the log (`-shm`) is where readers take their locks, so it stays writable.
+/// Whether a file is a database or its log. The index of the log (`-shm`) stays writable, because readers take locks
+/// in it.
 fn is_database(path: &Path) -> bool {
     let name = path.to_string_lossy();
     name.ends_with(".sqlite") || name.ends_with(".sqlite-wal")
 }
 
-/// Makes `number` another name of `file`.
+/// Makes the descriptor `number` refer to `file`.
 fn replace(file: OwnedFd, number: i32) -> io::Result<()> {
     let raw = file.into_raw_fd();
-    // SAFETY: both are descriptors of this process, whose only thread is here; whoever owns `number` goes on owning it.
+    // SAFETY: `raw` is open, and `dup3` replaces `number` atomically; its owner keeps owning a valid descriptor.
     if unsafe { libc::dup3(raw, number, libc::O_CLOEXEC) } < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: owned: it was taken out of `file` just above.
+    // SAFETY: `raw` was taken out of `file` above, so nothing else closes it.
     drop(unsafe { OwnedFd::from_raw_fd(raw) });
     Ok(())
 }
 
-/// Makes standard output another name of a pipe, in a child: libnix prints its counters to a file and in no other way.
+/// Redirects the standard output of a child to a pipe, because libnix prints its counters only to a file.
 pub fn print_to(pipe: &File) -> Result<(), NixError> {
     unix::unistd::dup2_stdout(pipe).map_err(|error| NixError::ours(error.desc()))
 }

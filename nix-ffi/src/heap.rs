@@ -1,8 +1,8 @@
-//! Pages of the collector's heap, made ready by a thread of their own shortly before they are used.
+//! Populates pages of the collector's heap in a separate thread shortly before they are used.
 //!
-//! The kernel clears a page when it is touched first, while whoever touches it waits; for an evaluation of a whole NixOS that
-//! is a quarter of its time. Where another processor is free, it can do that meanwhile. Nothing is read or written here: what a
-//! page has in it stays, and what is not needed soon is not touched.
+//! The kernel clears a page when it is first touched, and the toucher waits; for the evaluation of a whole NixOS that
+//! is a quarter of the time. If another processor is free, it can do that in advance. The thread neither reads nor
+//! writes the heap: the content of pages stays, and pages that are not needed soon are not touched.
 
 use std::fs;
 use std::io;
@@ -13,24 +13,25 @@ use unix::libc;
 
 use crate::sys;
 
-/// A heap that is smaller grows while it is used, elsewhere.
+/// The minimum size: a smaller heap grows during use, at other addresses.
 const LARGE: usize = 1 << 30;
 
-/// How much is made ready at once, bytes.
+/// Bytes to populate at once.
 const STEP: usize = 1 << 20;
 
-/// How far ahead of what is in use: a quarter of that, within these limits. More than needed is memory for nothing.
+/// How far to populate ahead of the used part: a quarter of it, within these limits. More would waste memory.
 const AHEAD: (usize, usize) = (2 << 20, 32 << 20);
 
-/// How often to look while the heap is being used: 32 MiB are used up in about 100 ms.
+/// The polling interval while the heap is in use: evaluation uses up 32 MiB in about 100 ms.
 const SOON: Duration = Duration::from_millis(2);
 
-/// How often to look while it is not.
+/// The polling interval otherwise.
 const LATER: Duration = Duration::from_millis(20);
 
-/// Starts the thread, if the collector's heap began large enough never to be collected. After libnix is initialised.
+/// Starts the thread, if the collector's initial heap is so large that it never collects. Call it once libnix is
+/// initialised.
 pub fn touch_ahead() -> io::Result<()> {
-    // SAFETY: reads numbers of the collector.
+    // SAFETY: reads a counter of the collector.
     let size = unsafe { sys::nix_ffi_heap_size() };
     if size < LARGE {
         return Ok(());
@@ -42,9 +43,9 @@ pub fn touch_ahead() -> io::Result<()> {
     name.spawn(move || touch(start, size)).map(drop)
 }
 
-/// Where the heap begins.
+/// Returns the start address of the heap.
 fn start() -> io::Result<Option<usize>> {
-    // SAFETY: libnix is initialised, and this is the thread that did it; the object is the collector's.
+    // SAFETY: libnix is initialised, and this is the thread that initialised it; the object stays the collector's.
     let object = unsafe { sys::nix_ffi_heap_object() } as usize;
     let maps = fs::read_to_string("/proc/self/maps")?;
     let lower = maps.lines().find_map(|line| {
@@ -53,9 +54,9 @@ fn start() -> io::Result<Option<usize>> {
         let high = usize::from_str_radix(high, 16).ok()?;
         (low..high).contains(&object).then_some(low)
     });
-    // Below it there may be a mapping of somebody else's, which the kernel shows as one with it.
+    // The kernel may merge a preceding mapping of other code into this one.
     let is_heap = |address: usize| {
-        // SAFETY: an address is only compared.
+        // SAFETY: the collector only compares the address; it does not read from it.
         unsafe { sys::nix_ffi_heap_has(address as *const _) }
     };
     Ok(lower.and_then(|lower| (lower..=object).step_by(4096).find(|page| is_heap(*page))))
@@ -65,19 +66,19 @@ fn touch(start: usize, size: usize) {
     let (mut ready, mut before) = (0, 0);
     let mut moved = Instant::now();
     while ready + STEP <= size {
-        // SAFETY: reads numbers of the collector.
+        // SAFETY: reads a counter of the collector, at most out of date.
         let used = unsafe { sys::nix_ffi_heap_used() };
         if used != before {
             (before, moved) = (used, Instant::now());
         }
-        // What is in use already is ready.
+        // The used part is populated already.
         ready = ready.max(used / STEP * STEP);
         let wanted = used + (used / 4).clamp(AHEAD.0, AHEAD.1);
         while ready < wanted && ready + STEP <= size {
             let place = (start + ready) as *mut libc::c_void;
-            // SAFETY: the range is in the heap, which stays mapped; pages are made to be there, and what is in them is left as it is.
+            // SAFETY: the range is inside the heap, which stays mapped; populating pages does not change their content.
             if unsafe { libc::madvise(place, STEP, libc::MADV_POPULATE_WRITE) } != 0 {
-                // A kernel before 5.14 cannot, and one without memory must not.
+                // Kernels before 5.14 lack this call, and without free memory it fails.
                 return;
             }
             ready += STEP;

@@ -9,53 +9,56 @@ use serde::{Deserialize, Serialize};
 use crate::context::{Context, NixError, copy_error};
 use crate::{callback, sys};
 
-/// What libnix reports while it works. Numbers of activities are unique across the processes of a machine.
+/// A report of libnix about its work. Activity numbers are unique across the processes of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A line for the user, at a verbosity from 0 (error) to 7. A daemon's lines all come at 0.
+    /// A line for the user, with a verbosity from 0 (error) to 7. All lines from a daemon have verbosity 0.
     Message {
-        /// Verbosity.
+        /// The verbosity.
         level: u8,
         /// The line, possibly with terminal escapes.
         text: String,
     },
-    /// An error or warning that was reported, not raised.
+    /// An error or warning that was reported instead of raised.
     Error {
         /// The error.
         error: NixError,
     },
     /// An activity starts.
     Start {
-        /// Its number.
+        /// The activity's number.
         id: u64,
-        /// What it is.
+        /// The kind of activity.
         activity: Activity,
-        /// Nix's words for it; often empty.
+        /// Nix's description; often empty.
         text: String,
-        /// The activity that it is a part of; 0 for none.
+        /// The parent activity; 0 for none.
         parent: u64,
     },
     /// An activity ends.
     Stop {
-        /// Its number.
+        /// The activity's number.
         id: u64,
     },
-    /// An activity gets on.
+    /// An activity makes progress.
     Progress {
-        /// The number of the activity.
+        /// The activity's number.
         id: u64,
-        /// With what.
+        /// The progress.
         progress: Progress,
     },
 }
 
-/// What an activity is about. Store paths and URIs are text.
+/// The kind and subject of an activity. Store paths and URIs are strings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names are Nix's own, and say all there is")]
+#[expect(
+    missing_docs,
+    reason = "the names are Nix's own and need no explanation"
+)]
 pub enum Activity {
-    /// One path copied between stores.
+    /// A path is copied between stores.
     CopyPath {
         path: String,
         from: String,
@@ -63,52 +66,59 @@ pub enum Activity {
     },
     /// A download.
     FileTransfer { uri: String },
-    /// All of a build call.
+    /// A build call as a whole.
     Realise,
-    /// The substitutions of a build call.
+    /// All substitutions of a build call.
     CopyPaths,
-    /// The builds of a build call.
+    /// All builds of a build call.
     Builds,
-    /// One build; `machine` is empty for this one.
+    /// A build; `machine` is empty for a local one.
     Build { derivation: String, machine: String },
-    /// One path fetched from a substituter.
+    /// A path is fetched from a substituter.
     Substitute { path: String, from: String },
     /// A substituter is asked about a path.
     QueryPathInfo { path: String, from: String },
-    /// A build waits for its turn.
+    /// A build waits for a free slot.
     BuildWaiting,
     /// An input is fetched.
     FetchTree,
-    /// Anything else, by Nix's number.
+    /// Any other activity, by Nix's number.
     Other { number: i32 },
 }
 
-/// How an activity gets on.
+/// The progress of an activity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "progress", rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names are Nix's own, and say all there is")]
+#[expect(
+    missing_docs,
+    reason = "the names are Nix's own and need no explanation"
+)]
 pub enum Progress {
     /// A line of a build's log.
     LogLine { line: String },
-    /// The phase that a build is in.
+    /// The phase of a build.
     Phase { phase: String },
-    /// How much is done of how much; bytes for transfers, goals for `Builds` and `CopyPaths`.
+    /// The amount done and expected: bytes for transfers, goals for `Builds` and `CopyPaths`.
     Amount {
         done: u64,
         expected: u64,
         running: u64,
         failed: u64,
     },
-    /// How much of a kind of activity is expected below this one, such as bytes of downloads. Grows while goals are found.
+    /// The expected total for a kind of activity below this one, such as bytes to download. It grows while goals are
+    /// found.
     Expected { what: ExpectedKind, amount: u64 },
-    /// Anything else, by Nix's number.
+    /// Any other progress, by Nix's number.
     Other { number: i32 },
 }
 
-/// Kinds of activity that a total may be announced for.
+/// Kinds of activity with an expected total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names are Nix's own, and say all there is")]
+#[expect(
+    missing_docs,
+    reason = "the names are Nix's own and need no explanation"
+)]
 pub enum ExpectedKind {
     CopyPath,
     FileTransfer,
@@ -116,7 +126,7 @@ pub enum ExpectedKind {
     Other,
 }
 
-/// The numbers of `nix::ActivityType` and `nix::ResultType`, the same from 2.26 to 2.35 (`logging.hh`).
+/// The numbers of `nix::ActivityType` and `nix::ResultType`, equal from 2.26 to 2.35 (`logging.hh`).
 mod number {
     pub(super) const COPY_PATH: i32 = 100;
     pub(super) const FILE_TRANSFER: i32 = 101;
@@ -138,10 +148,10 @@ mod number {
 
 type Sink = Box<dyn Fn(Event) + Send + Sync>;
 
-/// Replaces Nix's logger, for good, by `sink`, which is called from many threads at once and must neither block nor call
-/// back into Nix. A second call replaces the first one's.
+/// Replaces Nix's logger permanently by `sink`. Many threads call it at once; it must neither block nor call Nix. A
+/// second call replaces the sink of the first one.
 pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<(), NixError> {
-    // Leaked on purpose: threads of libnix may log until the very end of the process.
+    // Leaked on purpose: threads of libnix may log until the process ends.
     let sink: Box<Sink> = Box::new(Box::new(sink));
     let user: *const Sink = Box::leak(sink);
     let table = sys::nix_ffi_logger {
@@ -152,26 +162,26 @@ pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<()
         stop: Some(on_stop),
         result: Some(on_result),
     };
-    // SAFETY: the table is copied; `user` lives for ever and is `Sync`; the functions are of the generated types.
+    // SAFETY: the shim copies the table; `user` is leaked and `Sync`; the functions have the generated types.
     Context::call(|context| unsafe { sys::nix_ffi_logger_install(context, &raw const table) })
 }
 
-/// Sets up to which verbosity (0 error … 3 info, 4 talkative … 7 vomit) messages are made. Activities always are.
+/// Sets the maximum verbosity (0 error … 3 info, 4 talkative … 7 vomit) of messages. Activities are always reported.
 pub fn set_verbosity(level: u8) {
     // SAFETY: writes a global number.
     unsafe { sys::nix_ffi_verbosity_set(i32::from(level)) }
 }
 
-/// Hands an event to the sink. A panic there is dropped: the thread is libnix's, and there is nobody to go on with it.
+/// Passes an event to the sink. A panic in it is dropped, because the thread belongs to libnix and cannot resume it.
 ///
 /// # Safety
 ///
-/// `user` must be what `install_logger` put in the table.
+/// `user` must be the pointer that `install_logger` put in the table.
 unsafe fn emit(user: *mut c_void, event: impl FnOnce() -> Event) {
-    // SAFETY: the caller's promise: a leaked `Sink`.
+    // SAFETY: the caller passes the table's pointer to the leaked `Sink`.
     let sink = unsafe { &*user.cast::<Sink>() };
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| sink(event()))) {
-        // What it carries is not dropped: that could panic as well, into C.
+        // Do not drop the payload: its destructor could panic into C.
         forget(panic);
     }
 }
@@ -179,19 +189,19 @@ unsafe fn emit(user: *mut c_void, event: impl FnOnce() -> Event) {
 unsafe extern "C" fn on_message(user: *mut c_void, level: i32, text: sys::nix_ffi_str) {
     let event = || Event::Message {
         level: u8::try_from(level).unwrap_or(0),
-        // SAFETY: a view that lives until this callback returns.
+        // SAFETY: libnix's line is a view that lives until this callback returns.
         text: unsafe { callback::text(text) },
     };
-    // SAFETY: `user` is the table's.
+    // SAFETY: the shim passes the `user` of our table with every message.
     unsafe { emit(user, event) };
 }
 
 unsafe extern "C" fn on_error(user: *mut c_void, error: *const sys::nix_ffi_error_view) {
     let event = || Event::Error {
-        // SAFETY: a view that lives until this callback returns.
+        // SAFETY: the error is a view that lives until this callback returns.
         error: unsafe { copy_error(error) },
     };
-    // SAFETY: `user` is the table's.
+    // SAFETY: the shim passes the `user` of our table with every error.
     unsafe { emit(user, event) };
 }
 
@@ -207,18 +217,18 @@ unsafe extern "C" fn on_start(
 ) {
     let event = || Event::Start {
         id,
-        // SAFETY: an array of the call's, as long as it says.
+        // SAFETY: the shim passes an array of `field_count` fields that lives until this callback returns.
         activity: activity(kind, &unsafe { Fields::copy(fields, field_count) }),
-        // SAFETY: a view that lives until this callback returns.
+        // SAFETY: the description is a view that lives until this callback returns.
         text: unsafe { callback::text(text) },
         parent,
     };
-    // SAFETY: `user` is the table's.
+    // SAFETY: the shim passes the `user` of our table with every start.
     unsafe { emit(user, event) };
 }
 
 unsafe extern "C" fn on_stop(user: *mut c_void, id: u64) {
-    // SAFETY: `user` is the table's.
+    // SAFETY: the shim passes the `user` of our table with every stop.
     unsafe { emit(user, || Event::Stop { id }) };
 }
 
@@ -231,28 +241,28 @@ unsafe extern "C" fn on_result(
 ) {
     let event = || Event::Progress {
         id,
-        // SAFETY: an array of the call's, as long as it says.
+        // SAFETY: the result's array has `field_count` fields and lives until this callback returns.
         progress: progress(kind, &unsafe { Fields::copy(fields, field_count) }),
     };
-    // SAFETY: `user` is the table's.
+    // SAFETY: the shim passes the `user` of our table with every result.
     unsafe { emit(user, event) };
 }
 
-/// The fields of an activity or result, copied.
+/// Copied fields of an activity or result.
 struct Fields(Vec<(u64, String)>);
 
 impl Fields {
     /// # Safety
     ///
-    /// `data` must be an array of `length` fields of a callback that has not returned yet.
+    /// `data` must be an array of `length` fields that C passed to a callback that has not returned yet.
     unsafe fn copy(data: *const sys::nix_ffi_field, length: usize) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller passes an array of `length` fields that is live here.
         let fields = unsafe { callback::slice(data, length) };
         Self(
             fields
                 .iter()
                 .map(|field| {
-                    // SAFETY: the caller's promise.
+                    // SAFETY: the string belongs to a field of that live array.
                     (field.number, unsafe { callback::text(field.text) })
                 })
                 .collect(),

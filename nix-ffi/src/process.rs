@@ -1,70 +1,71 @@
-//! The process as a whole: what libnix needs of it, interrupts, versions.
+//! The process: initialisation for libnix, interrupts, versions.
 
 use std::ffi::CStr;
 
 use crate::context::{Context, NixError};
 use crate::sys;
 
-/// Makes this process one that libnix can work in: umask, signals, open files.
+/// Prepares this process for libnix: umask, signals, open files.
 ///
-/// Call it on the main thread, before any other thread exists and before a store is opened.
+/// Call it on the main thread, before there is any other thread and before a store is opened.
 pub fn init_process() -> Result<(), NixError> {
-    // SAFETY: the context is live for the call.
+    // SAFETY: the context is live for the call, the only argument.
     Context::call(|context| unsafe { sys::nix_ffi_process_init(context) })
 }
 
-/// Makes every thread that is inside libnix stop at its next check, with an error whose `interrupted` is set.
+/// Makes every thread inside libnix stop at its next check, with an error whose `interrupted` is set.
 ///
-/// An evaluation checks rarely (files, store) and a hot loop never; up to Nix 2.32 a thread notices once in its life.
-/// After an interrupt the evaluator is not to be used again.
+/// An evaluation checks rarely (at files and the store), and a hot loop never. Up to Nix 2.32 a thread notices only one
+/// interrupt in its life. Do not use the evaluator again after an interrupt.
 pub fn interrupt() -> Result<(), NixError> {
-    // SAFETY: the context is live; not called from signal handlers, as it locks: a closure cannot be one.
+    // SAFETY: the context is live. The call takes locks, so it must not run in a signal handler; a closure cannot be
+    // one.
     Context::call(|context| unsafe { sys::nix_ffi_interrupt(context) })
 }
 
-/// Whether an interrupt is pending.
+/// Returns whether an interrupt is pending.
 #[must_use]
 pub fn interrupted() -> bool {
-    // SAFETY: reads an atomic.
+    // SAFETY: only reads an atomic.
     unsafe { sys::nix_ffi_interrupted() }
 }
 
-/// Forgets an interrupt.
+/// Clears a pending interrupt.
 pub fn reset_interrupt() {
-    // SAFETY: writes an atomic.
+    // SAFETY: only writes an atomic.
     unsafe { sys::nix_ffi_interrupt_reset() }
 }
 
-/// The libnix that we were compiled against and the one that is loaded.
+/// The libnix version that this crate was compiled against, and the loaded one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Versions {
-    /// As pkg-config said when the shim was compiled.
+    /// The version from pkg-config when the shim was compiled.
     pub compiled: &'static str,
-    /// As the loaded library says.
+    /// The version that the loaded library reports.
     pub running: &'static str,
 }
 
 impl Versions {
-    /// Whether they are the same. Nix promises no ABI: any difference, even in the last number, can crash.
+    /// Returns whether they are equal. Nix promises no ABI: any difference, even in the patch number, can crash.
     #[must_use]
     pub fn agree(&self) -> bool {
         self.compiled == self.running
     }
 }
 
-/// Tells which libnix this is.
+/// Returns the libnix versions.
 #[must_use]
 pub fn versions() -> Versions {
-    // SAFETY: returns a static, terminated string.
+    // SAFETY: returns a static, NUL-terminated string of the shim.
     let compiled = unsafe { sys::nix_ffi_compiled_version() };
-    // SAFETY: as above.
+    // SAFETY: returns a static, NUL-terminated string of libnix.
     let running = unsafe { sys::nix_version_get() };
     Versions {
-        // SAFETY: static and terminated, see above.
+        // SAFETY: `compiled` is the shim's static string.
         compiled: unsafe { CStr::from_ptr(compiled) }
             .to_str()
             .unwrap_or("unknown"),
-        // SAFETY: static and terminated, see above.
+        // SAFETY: `running` is libnix's static string.
         running: unsafe { CStr::from_ptr(running) }
             .to_str()
             .unwrap_or("unknown"),

@@ -1,4 +1,4 @@
-//! Nix settings, wherever they live: in the process, in an evaluator's builder, in the flake settings.
+//! Nix settings in all their places: the process, an evaluator's builder, and the flake settings.
 
 use std::ptr::{NonNull, null_mut};
 
@@ -7,23 +7,24 @@ use nix_bindings_expr::eval_state::EvalStateBuilder;
 use crate::context::{Context, NixError, c_string};
 use crate::{callback, sys};
 
-/// The settings of flakes. Evaluators keep references into them, so they are never freed.
+/// The flake settings. Evaluators keep references to them, so they are never freed.
 #[derive(Clone, Copy)]
 pub struct FlakeSettings(NonNull<sys::nix_ffi_flake_settings>);
 
 impl FlakeSettings {
-    /// Reads them from `nix.conf` and the environment. Once in a process.
+    /// Loads them from `nix.conf` and the environment. Call it once in a process.
     pub fn load() -> Result<Self, NixError> {
-        // SAFETY: the context is live; the result is never freed, on purpose.
+        // SAFETY: the context is live; the result is leaked on purpose, so it never dangles.
         let raw = Context::call(|context| unsafe { sys::nix_ffi_flake_settings_new(context) })?;
         NonNull::new(raw)
             .map(Self)
-            .ok_or_else(|| NixError::ours("no flake settings and no error"))
+            .ok_or_else(|| NixError::ours("libnix returned neither flake settings nor an error"))
     }
 
-    /// Gives the evaluator that `builder` will build `builtins.getFlake`.
+    /// Adds `builtins.getFlake` to the evaluator that `builder` will build.
     pub fn register(self, builder: &EvalStateBuilder) -> Result<(), NixError> {
-        // SAFETY: all three live; the settings outlive the evaluator, as they are never freed.
+        // SAFETY: context and builder live for the call; the settings outlive the evaluator, because they are never
+        // freed.
         Context::call(|context| unsafe {
             sys::nix_ffi_flake_settings_register(context, self.as_ptr(), builder.raw_ptr().cast());
         })
@@ -34,17 +35,17 @@ impl FlakeSettings {
     }
 }
 
-/// Loads `nix.conf` and `NIX_CONFIG` into a builder. What is set afterwards wins (nix-bindings' own loading comes last,
-/// so it must be switched off: `load_ambient_settings(false)`).
+/// Loads `nix.conf` and `NIX_CONFIG` into a builder. Settings made afterwards override them. Disable nix-bindings' own
+/// loading, which comes last: `load_ambient_settings(false)`.
 pub fn load_builder(builder: &EvalStateBuilder) -> Result<(), NixError> {
-    // SAFETY: both live for the call.
+    // SAFETY: context and builder live for the call.
     Context::call(|context| unsafe {
         sys::nix_eval_state_builder_load(context, builder.raw_ptr().cast())
     })
     .map(drop)
 }
 
-/// Sets a Nix setting wherever it lives. `Ok(false)`: there is no such setting.
+/// Sets a Nix setting in all its places. Returns `false` if there is no such setting.
 pub fn set_setting(
     evaluation: Option<(&EvalStateBuilder, FlakeSettings)>,
     name: &str,
@@ -56,27 +57,27 @@ pub fn set_setting(
         Some((builder, flakes)) => (builder.raw_ptr().cast(), flakes.as_ptr()),
         None => (null_mut(), null_mut()),
     };
-    // SAFETY: all pointers are live or null, which is allowed for the builder and the flake settings.
+    // SAFETY: both C strings are live; builder and flake settings are live too, or null, which the shim allows.
     Context::call(|context| unsafe {
         sys::nix_ffi_setting_set(context, builder, flakes, c_name.as_ptr(), c_value.as_ptr())
     })
 }
 
-/// Makes evaluation write nothing into the store: what it would write is only computed. For the evaluators that are
-/// prepared from now on, in all of this process.
+/// Makes evaluation compute store paths without writing them. It applies to the whole process, for evaluators prepared
+/// from now on.
 pub fn set_read_only() {
-    // SAFETY: writes a flag of the process, before any evaluator or other thread reads it.
+    // SAFETY: writes a flag of the process before any evaluator or other thread reads it.
     unsafe { sys::nix_ffi_read_only() }
 }
 
-/// Every setting as it is in force, of the process and of the evaluators that `builder` makes: names and values, sorted.
+/// Lists the names and values of all settings in effect, of the process and of the builder's evaluators, sorted.
 pub fn list_settings(
     builder: &EvalStateBuilder,
     flakes: FlakeSettings,
 ) -> Result<Vec<(String, String)>, NixError> {
     let mut texts: Vec<String> = Vec::new();
     let user: *mut Vec<String> = &raw mut texts;
-    // SAFETY: builder and settings live for the call; `user` is the Vec that `push_text` expects, and outlives it.
+    // SAFETY: builder and settings live for the call; `user` is the Vec of `push_text`, and outlives the call.
     Context::call(|context| unsafe {
         sys::nix_ffi_settings_list(
             context,
@@ -96,12 +97,12 @@ pub fn list_settings(
     Ok(settings)
 }
 
-/// The value of a setting of the process; `None` where there is no such setting.
+/// Returns the value of a setting of the process; `None` if there is no such setting.
 pub fn get_setting(name: &str) -> Result<Option<String>, NixError> {
     let c_name = c_string(name)?;
     let mut texts: Vec<String> = Vec::new();
     let user: *mut Vec<String> = &raw mut texts;
-    // SAFETY: `user` is the Vec that `push_text` expects, and outlives the call.
+    // SAFETY: the C string lives for the call; `user` is the Vec of `push_text`, and outlives the call.
     Context::call(|context| unsafe {
         sys::nix_ffi_setting_get(
             context,

@@ -1,4 +1,4 @@
-//! What the store does: missing paths, builds, logs, roots, closures.
+//! Store operations: missing paths, builds, logs, roots, closures.
 
 use std::ffi::{CString, c_char, c_void};
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use nix_bindings_store::store::Store as Bindings;
 use crate::context::{Context, NixError, c_string, path_string};
 use crate::{callback, sys};
 
-/// A Nix store. Cheap to clone; all clones are the one that was opened.
+/// A Nix store. Cheap to clone; clones share the opened store.
 pub struct Store(Bindings);
 
-// SAFETY: a `nix::Store` may be used from several threads at once (`store-api.hh`: the worker and substitution threads of
-// one build share it), and nix-bindings says so of its `StoreRef`. What keeps its handle from being `Sync` is the error
-// context in it, which none of our calls touches: each has one of its own.
+// SAFETY: a `nix::Store` may be used by several threads at once (`store-api.hh`: the worker and substitution threads of
+// one build share it), as nix-bindings says of its `StoreRef`. Its handle is not `Sync` only because of the error
+// context in it, which our calls do not use: each has a context of its own.
 unsafe impl Sync for Store {}
-// SAFETY: as above; the context is freed by whichever thread drops the handle, and is bound to none.
+// SAFETY: the store and the handle's error context are bound to no thread, so any thread may drop the handle.
 unsafe impl Send for Store {}
 
 impl Clone for Store {
@@ -24,67 +24,69 @@ impl Clone for Store {
     }
 }
 
-/// What is not in the store yet. Paths are store paths as text; `build` has derivations.
+/// Paths that are not in the store yet, as store paths; `build` contains derivations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Missing {
-    /// Derivations that will be built.
+    /// Derivations to build.
     pub build: Vec<String>,
-    /// Paths that will be fetched from substituters.
+    /// Paths to fetch from substituters.
     pub fetch: Vec<String>,
-    /// Paths that nobody has and nothing builds.
+    /// Paths that no substituter has and no derivation builds.
     pub unknown: Vec<String>,
-    /// Bytes to download for `fetch`.
+    /// The bytes to download for `fetch`.
     pub download_bytes: u64,
-    /// Their size once unpacked.
+    /// The unpacked size of `fetch`.
     pub unpacked_bytes: u64,
 }
 
-/// How one goal of a build ended.
+/// The result of one goal of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildResult {
     /// The derivation, or the plain path.
     pub path: String,
-    /// Whether all its outputs are there now.
+    /// Whether all outputs exist now.
     pub success: bool,
     /// `Success`, or Nix's word for the failure, such as `PermanentFailure` or `DependencyFailed`.
     pub status: String,
     /// Nix's message; empty on success.
     pub message: String,
-    /// Names and store paths of the outputs; empty on failure.
+    /// The names and store paths of the outputs; empty on failure.
     pub outputs: Vec<(String, String)>,
 }
 
 impl Store {
-    /// Opens a store by its URL, or the one that Nix's settings name.
+    /// Opens a store by its URL, or the one in Nix's settings.
     pub fn open(url: Option<&str>) -> anyhow::Result<Self> {
         Bindings::open(url, []).map(Self)
     }
 
-    /// The handle that makes evaluators.
+    /// Returns nix-bindings' handle, which makes evaluators.
     #[must_use]
     pub fn bindings(&self) -> Bindings {
         self.0.clone()
     }
 
     fn as_ptr(&self) -> *mut sys::Store {
-        // SAFETY: used only for one call, while `self` is borrowed.
+        // SAFETY: the pointer is used only for one call, while `self` is borrowed.
         unsafe { self.0.raw_ptr() }.cast()
     }
 
-    /// After a fork: drops the connection that was inherited, which says nothing any more, so that the next one is ours.
-    /// `beside` is any store path; what is asked for is a path that was never asked for before.
+    /// Drops the connection that a fork inherited and closed, so that the next call opens a new one. `beside` is any
+    /// store path: the store is asked for a path next to it that was never asked for before.
     pub fn reconnect(&self, beside: &str) {
         let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
-        // It fails for a daemon's store, which is its purpose, and any other is asked in vain.
+        // With a daemon this call fails, as intended; with other stores it has no effect.
         let _ = self.is_valid(&format!("{folder}/00000000000000000000000000000000-none"));
     }
 
-    /// Asks what realising all outputs of derivations (or plain paths) takes. Asks substituters, so it may use the network.
+    /// Returns what must be built or fetched to realise derivations with all outputs, or plain paths. May use the
+    /// network.
     pub fn query_missing(&self, paths: &[&str]) -> Result<Missing, NixError> {
         let paths = Paths::new(paths)?;
         let mut missing = Missing::default();
         let user: *mut Missing = &raw mut missing;
-        // SAFETY: store and paths live for the call; `user` is what `keep_missing` expects, and outlives it.
+        // SAFETY: store and path array live for the call; `user` is the `Missing` of `keep_missing`, and outlives the
+        // call.
         Context::call(|context| unsafe {
             sys::nix_ffi_query_missing(
                 context,
@@ -98,13 +100,13 @@ impl Store {
         Ok(missing)
     }
 
-    /// Builds or fetches all outputs of derivations (or plain paths). A goal that never ran, because another failed, has no
-    /// result; an error is only what made building impossible altogether.
+    /// Builds or fetches all outputs of derivations, or plain paths. A goal that never ran because another one failed
+    /// has no result. An error means that building was impossible altogether.
     pub fn build(&self, paths: &[&str]) -> Result<Vec<BuildResult>, NixError> {
         let paths = Paths::new(paths)?;
         let mut results: Vec<BuildResult> = Vec::new();
         let user: *mut Vec<BuildResult> = &raw mut results;
-        // SAFETY: store and paths live for the call; `user` is what `keep_result` expects, and outlives it.
+        // SAFETY: store and path array live for the call; `user` is the Vec of `keep_result`, and outlives the call.
         Context::call(|context| unsafe {
             sys::nix_ffi_build(
                 context,
@@ -118,12 +120,12 @@ impl Store {
         Ok(results)
     }
 
-    /// The log of a build, finished or failed; `None` where there is none.
+    /// Returns the log of a finished or failed build; `None` if there is none.
     pub fn build_log(&self, derivation: &str) -> Result<Option<String>, NixError> {
         Ok(self.texts_of(derivation, sys::nix_ffi_build_log)?.pop())
     }
 
-    /// Names and store paths of a derivation's outputs, as far as they are known without building it.
+    /// Returns the names and store paths of a derivation's outputs, as far as they are known without building it.
     pub fn derivation_outputs(&self, derivation: &str) -> Result<Vec<(String, String)>, NixError> {
         let mut texts = self
             .texts_of(derivation, sys::nix_ffi_derivation_outputs)?
@@ -135,36 +137,37 @@ impl Store {
         Ok(outputs)
     }
 
-    /// Where a store path, or what is below one, lies on disk; another place than its name says in a chroot store.
+    /// Returns the location of a store path, or of a path below one, on disk, which differs from its name in a chroot
+    /// store.
     pub fn real_path(&self, path: &str) -> Result<PathBuf, NixError> {
         self.texts_of(path, sys::nix_ffi_real_path)?
             .pop()
             .map(PathBuf::from)
-            .ok_or_else(|| NixError::ours("no real path and no error"))
+            .ok_or_else(|| NixError::ours("libnix returned neither a real path nor an error"))
     }
 
-    /// The derivation that built a path; `None` where nobody knows.
+    /// Returns the derivation that built a path; `None` if it is unknown.
     pub fn deriver(&self, path: &str) -> Result<Option<String>, NixError> {
         Ok(self.texts_of(path, sys::nix_ffi_deriver)?.pop())
     }
 
-    /// How many bytes (NAR size) a path is.
+    /// Returns the NAR size of a path in bytes.
     pub fn nar_size(&self, path: &str) -> Result<u64, NixError> {
         let c_path = c_string(path)?;
-        // SAFETY: store and path live for the call.
+        // SAFETY: store and path are borrowed for the call, which only reads the path's information.
         Context::call(|context| unsafe {
             sys::nix_ffi_nar_size(context, self.as_ptr(), c_path.as_ptr())
         })
     }
 
-    /// Copies a file or folder of this machine into the store under this name; gives its store path, which is named by the
+    /// Copies a local file or folder into the store under this name. Returns its store path, which depends on its
     /// content.
     pub fn add_file(&self, name: &str, file: &Path) -> Result<String, NixError> {
         let c_name = c_string(name)?;
         let c_file = path_string(file)?;
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
-        // SAFETY: store and texts live for the call; `user` is the Vec that `push_text` expects.
+        // SAFETY: store and both C strings live for the call; `user` is the Vec of `push_text`, and outlives the call.
         Context::call(|context| unsafe {
             sys::nix_ffi_add_file(
                 context,
@@ -177,48 +180,48 @@ impl Store {
         })?;
         texts
             .pop()
-            .ok_or_else(|| NixError::ours("no store path and no error"))
+            .ok_or_else(|| NixError::ours("libnix returned neither a store path nor an error"))
     }
 
-    /// Whether a store path is there, whole.
+    /// Returns whether a store path is valid.
     pub fn is_valid(&self, path: &str) -> Result<bool, NixError> {
         let c_path = c_string(path)?;
-        // SAFETY: store and path live for the call.
+        // SAFETY: store and path are borrowed for the call, which only looks the path up.
         Context::call(|context| unsafe {
             sys::nix_ffi_is_valid(context, self.as_ptr(), c_path.as_ptr())
         })
     }
 
-    /// Keeps a store path from the collector while this process lives.
+    /// Protects a store path from garbage collection while this process lives.
     pub fn add_temp_root(&self, path: &str) -> Result<(), NixError> {
         let c_path = c_string(path)?;
-        // SAFETY: store and path live for the call.
+        // SAFETY: store and path are borrowed for the call; the shim copies the path.
         Context::call(|context| unsafe {
             sys::nix_ffi_add_temp_root(context, self.as_ptr(), c_path.as_ptr());
         })
     }
 
-    /// Makes `link`, absolute, a symbolic link to a store path that is there, and an indirect GC root: it keeps the path
-    /// while the link is there.
+    /// Makes `link`, an absolute path, a symbolic link to a valid store path, and an indirect GC root: it protects the
+    /// path while the link exists.
     pub fn add_root(&self, path: &str, link: &Path) -> Result<(), NixError> {
         let c_path = c_string(path)?;
         let c_link = path_string(link)?;
-        // SAFETY: store, path and link live for the call.
+        // SAFETY: store and both C strings are borrowed for the call; the shim copies the strings.
         Context::call(|context| unsafe {
             sys::nix_ffi_add_root(context, self.as_ptr(), c_path.as_ptr(), c_link.as_ptr());
         })
     }
 
-    /// The paths of a path's closure, itself among them.
+    /// Returns the closure of a path, including itself.
     pub fn closure(&self, path: &str) -> Result<Vec<String>, NixError> {
         self.texts_of(path, sys::nix_ffi_closure)
     }
 
-    /// How many paths a path's closure has, and how many bytes (NAR size) they are.
+    /// Returns the number of paths in a path's closure, and their NAR size in bytes.
     pub fn closure_size(&self, path: &str) -> Result<(u64, u64), NixError> {
         let c_path = c_string(path)?;
         let (mut paths, mut bytes) = (0, 0);
-        // SAFETY: store and path live for the call, and the numbers outlive it.
+        // SAFETY: store and path live for the call, and the two numbers that it writes outlive it.
         Context::call(|context| unsafe {
             sys::nix_ffi_closure_size(
                 context,
@@ -231,20 +234,20 @@ impl Store {
         Ok((paths, bytes))
     }
 
-    /// How many bytes (NAR size) of a path's closure are no part of another path's closure.
+    /// Returns the NAR size of the part of a path's closure that is not in another path's closure.
     pub fn closure_size_beyond(&self, path: &str, other: Option<&str>) -> Result<u64, NixError> {
         let c_path = c_string(path)?;
         let c_other = other.map(c_string).transpose()?;
         let other = c_other
             .as_ref()
             .map_or(std::ptr::null(), |other| other.as_ptr());
-        // SAFETY: store and paths live for the call; the second may be null.
+        // SAFETY: store and paths live for the call; the shim allows null for the second path.
         Context::call(|context| unsafe {
             sys::nix_ffi_closure_size_beyond(context, self.as_ptr(), c_path.as_ptr(), other)
         })
     }
 
-    /// The texts that a call hands to `push_text`, for a call about one store path.
+    /// Calls a function about one store path, and returns the strings that it passes to `push_text`.
     fn texts_of(
         &self,
         path: &str,
@@ -259,7 +262,7 @@ impl Store {
         let c_path = c_string(path)?;
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
-        // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the Vec that `push_text` expects.
+        // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the Vec of `push_text`.
         Context::call(|context| unsafe {
             function(
                 context,
@@ -273,7 +276,7 @@ impl Store {
     }
 }
 
-/// C strings and the array of pointers to them that C takes.
+/// C strings, and the array of pointers to them that C takes.
 struct Paths {
     pointers: Vec<*const c_char>,
     _owned: Vec<CString>,
@@ -294,16 +297,16 @@ impl Paths {
 
 unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_missing_view) {
     callback::run(|| {
-        // SAFETY: `query_missing` passes its `Missing`, which outlives the call.
+        // SAFETY: `query_missing` passes a pointer to its `Missing`, which outlives the call.
         let missing = unsafe { &mut *user.cast::<Missing>() };
-        // SAFETY: the shim passes a view that lives until this callback returns.
+        // SAFETY: the shim passes a view of missing paths that lives until this callback returns.
         let view = unsafe { &*view };
         *missing = Missing {
-            // SAFETY: an array of the live view.
+            // SAFETY: the live view says that `build` has `build_count` strings.
             build: unsafe { callback::texts(view.build, view.build_count) },
-            // SAFETY: as above.
+            // SAFETY: the live view says that `fetch` has `fetch_count` strings.
             fetch: unsafe { callback::texts(view.fetch, view.fetch_count) },
-            // SAFETY: as above.
+            // SAFETY: the live view says that `unknown` has `unknown_count` strings.
             unknown: unsafe { callback::texts(view.unknown, view.unknown_count) },
             download_bytes: view.download_bytes,
             unpacked_bytes: view.unpacked_bytes,
@@ -313,21 +316,21 @@ unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_m
 
 unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_build_view) {
     callback::run(|| {
-        // SAFETY: `build` passes its `Vec<BuildResult>`, which outlives the call.
+        // SAFETY: `build` passes a pointer to its `Vec<BuildResult>`, which outlives the call.
         let results = unsafe { &mut *user.cast::<Vec<BuildResult>>() };
-        // SAFETY: the shim passes a view that lives until this callback returns.
+        // SAFETY: the shim passes a view of one result that lives until this callback returns.
         let view = unsafe { &*view };
-        // SAFETY: an array of the live view.
+        // SAFETY: the live view says that `output_names` has `output_count` strings.
         let names = unsafe { callback::texts(view.output_names, view.output_count) };
-        // SAFETY: as above.
+        // SAFETY: `output_paths` has as many strings as `output_names`, in the same live view.
         let outputs = unsafe { callback::texts(view.output_paths, view.output_count) };
         results.push(BuildResult {
-            // SAFETY: a text of the live view.
+            // SAFETY: the path belongs to the live view.
             path: unsafe { callback::text(view.path) },
             success: view.success,
-            // SAFETY: as above.
+            // SAFETY: the status belongs to the live view.
             status: unsafe { callback::text(view.status) },
-            // SAFETY: as above.
+            // SAFETY: the message belongs to the live view.
             message: unsafe { callback::text(view.message) },
             outputs: names.into_iter().zip(outputs).collect(),
         });

@@ -1,4 +1,4 @@
-//! The store: builds and how they end, logs, missing paths, roots, closures.
+//! Store operations: builds and their results, logs, missing paths, roots, closures.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -12,47 +12,56 @@ use nix_ffi::{BuildResult, set_setting};
 
 fn main() -> ExitCode {
     common::main(&[
-        ("success", success),
-        ("several_outputs", several_outputs),
-        ("a_plain_path", a_plain_path),
-        ("failure", failure),
-        ("a_failed_dependency", a_failed_dependency),
         (
-            "several_failures_with_keep_going",
-            several_failures_with_keep_going,
+            "successful_build_has_outputs_and_log",
+            successful_build_has_outputs_and_log,
+        ),
+        ("all_outputs_are_listed", all_outputs_are_listed),
+        ("plain_path_is_realised", plain_path_is_realised),
+        (
+            "failed_build_has_message_and_log",
+            failed_build_has_message_and_log,
         ),
         (
-            "a_goal_that_never_ran_is_left_out",
-            a_goal_that_never_ran_is_left_out,
+            "failed_dependency_is_reported",
+            failed_dependency_is_reported,
         ),
-        ("a_missing_output", a_missing_output),
-        ("a_timeout", a_timeout),
-        ("paths_that_are_none", paths_that_are_none),
+        (
+            "keep_going_reports_every_failure",
+            keep_going_reports_every_failure,
+        ),
+        (
+            "goal_that_never_ran_has_no_result",
+            goal_that_never_ran_has_no_result,
+        ),
+        (
+            "missing_output_fails_the_build",
+            missing_output_fails_the_build,
+        ),
+        ("timeout_fails_the_build", timeout_fails_the_build),
+        ("invalid_paths_are_refused", invalid_paths_are_refused),
         (
             "builders_start_with_clean_signals",
             builders_start_with_clean_signals,
         ),
-        ("query_missing", query_missing),
+        ("missing_paths_are_listed", missing_paths_are_listed),
+        ("root_is_a_registered_link", root_is_a_registered_link),
+        ("invalid_roots_are_refused", invalid_roots_are_refused),
+        ("temporary_root_is_registered", temporary_root_is_registered),
         (
-            "a_root_is_a_link_and_registered",
-            a_root_is_a_link_and_registered,
+            "closure_and_its_size_are_returned",
+            closure_and_its_size_are_returned,
         ),
-        ("roots_that_cannot_be", roots_that_cannot_be),
-        (
-            "a_temporary_root_is_registered",
-            a_temporary_root_is_registered,
-        ),
-        ("closure_size", closure_size),
-        ("real_path", real_path),
-        ("who_built_a_path", who_built_a_path),
-        ("nar_sizes", nar_sizes),
+        ("real_path_of_a_store_path", real_path_of_a_store_path),
+        ("deriver_of_a_path", deriver_of_a_path),
+        ("nar_size_of_a_path", nar_size_of_a_path),
         ("files_and_folders_are_added", files_and_folders_are_added),
-        ("what_cannot_be_added", what_cannot_be_added),
-        ("a_store_serves_many_threads", a_store_serves_many_threads),
         (
-            "a_store_that_cannot_be_opened",
-            a_store_that_cannot_be_opened,
+            "unsupported_files_are_not_added",
+            unsupported_files_are_not_added,
         ),
+        ("store_serves_many_threads", store_serves_many_threads),
+        ("unusable_store_is_an_error", unusable_store_is_an_error),
     ])
 }
 
@@ -68,7 +77,7 @@ fn build(drv: &str) -> BuildResult {
     result
 }
 
-fn success() {
+fn successful_build_has_outputs_and_log() {
     let drv = derivation("{ name = \"ok\"; script = \"echo hello; echo content > $out\"; }");
     assert_eq!(store().build_log(&drv).unwrap(), None);
     let known = store().derivation_outputs(&drv).unwrap();
@@ -89,11 +98,11 @@ fn success() {
     assert_eq!(std::fs::read_to_string(path).unwrap(), "content\n");
     assert_eq!(store().is_valid(path), Ok(true));
     assert_eq!(store().build_log(&drv).unwrap().as_deref(), Some("hello\n"));
-    // Once more: there is nothing to do.
+    // A second build has nothing to do.
     assert_eq!(build(&drv), result);
 }
 
-fn several_outputs() {
+fn all_outputs_are_listed() {
     let drv = derivation(
         "{ name = \"two\"; outputs = [ \"out\" \"dev\" ]; script = \"echo 1 > $out; echo 2 > $dev\"; }",
     );
@@ -107,7 +116,7 @@ fn several_outputs() {
     assert!(result.outputs[0].1.ends_with("-two-dev"), "{result:?}");
 }
 
-fn a_plain_path() {
+fn plain_path_is_realised() {
     let drv = derivation("{ name = \"plain\"; script = \"echo 1 > $out\"; }");
     let out = build(&drv).outputs.remove(0).1;
     let result = build(&out);
@@ -122,7 +131,7 @@ fn a_plain_path() {
     assert!(result.message.contains("-absent"), "{result:?}");
 }
 
-fn failure() {
+fn failed_build_has_message_and_log() {
     let drv = derivation(
         "{ name = \"fails\"; script = \"echo to the log; echo and this >&2; exit 7\"; }",
     );
@@ -149,7 +158,7 @@ fn failure() {
     );
 }
 
-fn a_failed_dependency() {
+fn failed_dependency_is_reported() {
     let drv = derivation(
         "{ name = \"upper\"; script = \"echo $lower > $out\"; lower = sh { name = \"lower\"; script = \"exit 1\"; }; }",
     );
@@ -162,7 +171,7 @@ fn a_failed_dependency() {
     assert_eq!(store().build_log(&drv).unwrap(), None);
 }
 
-fn several_failures_with_keep_going() {
+fn keep_going_reports_every_failure() {
     let one = derivation("{ name = \"one\"; script = \"exit 1\"; }");
     let two = derivation("{ name = \"two\"; script = \"exit 2\"; }");
     let good = derivation("{ name = \"good\"; script = \"echo 1 > $out\"; }");
@@ -176,7 +185,7 @@ fn several_failures_with_keep_going() {
     assert_eq!(results.len(), 3);
 }
 
-fn a_goal_that_never_ran_is_left_out() {
+fn goal_that_never_ran_has_no_result() {
     assert_eq!(set_setting(None, "max-jobs", "1"), Ok(true));
     let drvs: Vec<_> = (0..4)
         .map(|n| derivation(&format!("{{ name = \"never-{n}\"; script = \"exit 1\"; }}")))
@@ -184,13 +193,13 @@ fn a_goal_that_never_ran_is_left_out() {
     let results = store()
         .build(&drvs.iter().map(String::as_str).collect::<Vec<_>>())
         .unwrap();
-    // The first failure ends the whole; which one is first is not said.
+    // The first failure ends the call; any of the goals can be first.
     assert_eq!(results.len(), 1, "{results:?}");
     assert_eq!(results[0].status, "PermanentFailure");
     assert!(results[0].message.contains("exit code 1"), "{results:?}");
 }
 
-fn a_missing_output() {
+fn missing_output_fails_the_build() {
     let result = build(&derivation("{ name = \"nothing\"; script = \"\"; }"));
     assert!(!result.success);
     assert!(
@@ -199,7 +208,7 @@ fn a_missing_output() {
     );
 }
 
-fn a_timeout() {
+fn timeout_fails_the_build() {
     assert_eq!(set_setting(None, "timeout", "1"), Ok(true));
     let result = build(&derivation(
         "{ name = \"slow\"; script = \"while :; do :; done\"; }",
@@ -212,7 +221,7 @@ fn a_timeout() {
     );
 }
 
-fn paths_that_are_none() {
+fn invalid_paths_are_refused() {
     let store = store();
     let absent = folder()
         .join("store/00000000000000000000000000000000-x")
@@ -269,7 +278,7 @@ fn paths_that_are_none() {
     assert_eq!(store.build(&[]), Ok(vec![]));
 }
 
-/// Rust ignores SIGPIPE; a builder that inherited that would not be told when who reads from it is gone.
+/// Rust ignores SIGPIPE. A builder that inherited that would not notice when the reader of its output ends.
 fn builders_start_with_clean_signals() {
     let drv = derivation(
         "{ name = \"signals\"; script = \"while read key value; do case $key in SigIgn:|SigBlk:) echo $key $value;; esac; done < /proc/self/status > $out\"; }",
@@ -280,7 +289,8 @@ fn builders_start_with_clean_signals() {
         .lines()
         .map(|line| u64::from_str_radix(&line[8..], 16).unwrap())
         .collect();
-    // SIGINT, SIGUSR1, SIGPIPE, SIGTERM, SIGCHLD; but for those that this process was started without (by nohup, say).
+    // SIGINT, SIGUSR1, SIGPIPE, SIGTERM, SIGCHLD, without signals that this process itself ignores (started by nohup,
+    // say).
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();
@@ -292,7 +302,7 @@ fn builders_start_with_clean_signals() {
     assert!(masks.iter().all(|mask| mask & ours == 0), "{text}");
 }
 
-fn query_missing() {
+fn missing_paths_are_listed() {
     let drv = derivation(
         "{ name = \"wanted\"; script = \"echo $needs > $out\"; needs = sh { name = \"needed\"; script = \"echo 1 > $out\"; }; }",
     );
@@ -321,14 +331,14 @@ fn query_missing() {
     assert_eq!(store.query_missing(&[&absent]).unwrap().unknown, [absent]);
 }
 
-fn a_root_is_a_link_and_registered() {
+fn root_is_a_registered_link() {
     let out = build(&derivation(
         "{ name = \"rooted\"; script = \"echo 1 > $out\"; }",
     ))
     .outputs
     .remove(0)
     .1;
-    // Neither spaces nor bytes that are no UTF-8 change on the way.
+    // Spaces and invalid UTF-8 are passed unchanged.
     let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"a root \xe4");
     let link = fresh_folder("roots").join("new").join(name);
     store().add_root(&out, &link).unwrap();
@@ -341,7 +351,7 @@ fn a_root_is_a_link_and_registered() {
             .count()
     };
     assert_eq!(registered(), 1);
-    // A root may move to another path, but not replace what is no root.
+    // A root may be moved to another path, but must not replace another file.
     let other = build(&derivation(
         "{ name = \"other\"; script = \"echo 1 > $out\"; }",
     ))
@@ -353,7 +363,7 @@ fn a_root_is_a_link_and_registered() {
     assert_eq!(registered(), 1);
 }
 
-fn roots_that_cannot_be() {
+fn invalid_roots_are_refused() {
     let store = store();
     let out = build(&derivation(
         "{ name = \"unrooted\"; script = \"echo 1 > $out\"; }",
@@ -390,7 +400,7 @@ fn roots_that_cannot_be() {
     assert!(!link.exists() && link.read_link().is_err());
 }
 
-fn a_temporary_root_is_registered() {
+fn temporary_root_is_registered() {
     let out = build(&derivation(
         "{ name = \"temporary\"; script = \"echo 1 > $out\"; }",
     ))
@@ -409,13 +419,13 @@ fn a_temporary_root_is_registered() {
     );
 }
 
-fn closure_size() {
+fn closure_and_its_size_are_returned() {
     let drv = derivation(
         "{ name = \"top\"; script = \"echo $below > $out\"; below = sh { name = \"below\"; script = \"printf 0123456789 > $out\"; }; }",
     );
     let out = build(&drv).outputs.remove(0).1;
     let below = std::fs::read_to_string(&out).unwrap().trim().to_owned();
-    // A NAR of one file: what frames it, and the content, padded to eight bytes.
+    // The NAR of one file: 112 bytes of framing, and the content padded to eight bytes.
     assert_eq!(store().closure_size(&below), Ok((1, 112 + 16)));
     let mut closure = store().closure(&out).unwrap();
     closure.sort();
@@ -429,7 +439,7 @@ fn closure_size() {
     );
 }
 
-fn real_path() {
+fn real_path_of_a_store_path() {
     let store = store();
     let path = folder().join("store/00000000000000000000000000000000-x");
     assert_eq!(store.real_path(path.to_str().unwrap()), Ok(path.clone()));
@@ -442,11 +452,11 @@ fn real_path() {
     );
 }
 
-fn who_built_a_path() {
+fn deriver_of_a_path() {
     let drv = derivation("{ name = \"made\"; script = \"echo 1 > $out\"; }");
     let out = build(&drv).outputs.remove(0).1;
     assert_eq!(store().deriver(&out), Ok(Some(drv.clone())));
-    // Nobody built a derivation, nor what was added as it is.
+    // A derivation and an added file have no deriver.
     assert_eq!(store().deriver(&drv), Ok(None));
     let file = fresh_folder("added").join("file");
     write(&file, "text");
@@ -455,10 +465,10 @@ fn who_built_a_path() {
     assert!(store().deriver("a\0b").unwrap_err().message.contains("NUL"));
 }
 
-fn nar_sizes() {
+fn nar_size_of_a_path() {
     let below = derivation("{ name = \"ten\"; script = \"printf 0123456789 > $out\"; }");
     let out = build(&below).outputs.remove(0).1;
-    // What frames one file, and the content, padded to eight bytes; not the closure's.
+    // Framing and padded content of one file, without the rest of the closure.
     assert_eq!(store().nar_size(&out), Ok(112 + 16));
     let above = derivation(
         "{ name = \"above\"; script = \"printf %s $below > $out\"; below = sh { name = \"ten\"; script = \"printf 0123456789 > $out\"; }; }",
@@ -479,7 +489,7 @@ fn nar_sizes() {
 fn files_and_folders_are_added() {
     let store = store();
     let folder = fresh_folder("to add");
-    // Neither spaces nor bytes that are no UTF-8 are lost on the way.
+    // Spaces and invalid UTF-8 are kept.
     let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"odd \xe4");
     write(&folder.join("deep/er/file"), "text");
     std::fs::write(folder.join(odd), "odd").unwrap();
@@ -495,7 +505,7 @@ fn files_and_folders_are_added() {
         std::fs::read_link(added.join("link")).unwrap(),
         Path::new("deep/er/file")
     );
-    // It is named by content and name, and by nothing else.
+    // The store path depends only on content and name.
     assert_eq!(
         Ok(added.display().to_string()),
         store.add_file("tree", &folder)
@@ -515,7 +525,7 @@ fn files_and_folders_are_added() {
     assert_eq!(store.closure(&alone), Ok(vec![alone.clone()]));
 }
 
-fn what_cannot_be_added() {
+fn unsupported_files_are_not_added() {
     let store = store();
     let folder = fresh_folder("not to add");
     write(&folder.join("file"), "text");
@@ -530,7 +540,7 @@ fn what_cannot_be_added() {
         error.message.ends_with("/nowhere' does not exist"),
         "{error:?}"
     );
-    // A store has files, folders and links, and nothing else.
+    // A store can contain only files, folders and symbolic links.
     let socket = folder.join("socket");
     let listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     let error = store.add_file("folder", &folder).unwrap_err();
@@ -547,7 +557,7 @@ fn what_cannot_be_added() {
     }
 }
 
-fn a_store_serves_many_threads() {
+fn store_serves_many_threads() {
     let outs: Vec<_> = (0..4)
         .map(|n| {
             build(&derivation(&format!(
@@ -572,9 +582,9 @@ fn a_store_serves_many_threads() {
     });
 }
 
-fn a_store_that_cannot_be_opened() {
+fn unusable_store_is_an_error() {
     for url in ["no-such-scheme://x", "unix:///no/such/socket"] {
-        // A daemon is only connected to when it is used.
+        // The connection to a daemon is made at first use.
         if let Ok(store) = nix_ffi::Store::open(Some(url)) {
             let path = "/nix/store/00000000000000000000000000000000-x";
             assert!(store.is_valid(path).is_err(), "{url}");

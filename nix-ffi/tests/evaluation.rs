@@ -1,4 +1,4 @@
-//! Values: applying, selecting, forcing; and the errors, told in data.
+//! Values: applying, selecting and forcing them; and errors as data.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -11,49 +11,76 @@ use nix_ffi::{Value, apply};
 
 fn main() -> ExitCode {
     common::main(&[
-        ("json_of_every_kind", json_of_every_kind),
+        (
+            "every_kind_of_value_becomes_json",
+            every_kind_of_value_becomes_json,
+        ),
         (
             "apply_takes_arguments_in_order",
             apply_takes_arguments_in_order,
         ),
         ("apply_is_lazy", apply_is_lazy),
-        ("names_of_expressions", names_of_expressions),
-        ("select_finds_or_does_not", select_finds_or_does_not),
-        ("select_wants_a_set", select_wants_a_set),
-        ("text_goes_in_unharmed", text_goes_in_unharmed),
+        (
+            "any_expression_name_is_accepted",
+            any_expression_name_is_accepted,
+        ),
+        (
+            "select_returns_attribute_or_none",
+            select_returns_attribute_or_none,
+        ),
+        ("select_requires_a_set", select_requires_a_set),
+        ("strings_are_passed_unchanged", strings_are_passed_unchanged),
         ("nul_bytes_are_errors", nul_bytes_are_errors),
         ("values_outlive_collections", values_outlive_collections),
         (
             "values_outlive_their_evaluator",
             values_outlive_their_evaluator,
         ),
-        ("a_foreign_value_is_refused", a_foreign_value_is_refused),
-        ("lists_of_values", lists_of_values),
-        ("store_paths_are_read", store_paths_are_read),
-        ("store_paths_that_are_none", store_paths_that_are_none),
-        ("throw", throw),
-        ("type_error", type_error),
-        ("undefined_variable", undefined_variable),
-        ("syntax_error", syntax_error),
-        ("infinite_recursion", infinite_recursion),
-        ("missing_attribute", missing_attribute),
-        ("assertion", assertion),
-        ("abort", abort),
-        ("no_json_for_functions", no_json_for_functions),
-        ("the_way_to_an_error", the_way_to_an_error),
+        ("foreign_value_is_refused", foreign_value_is_refused),
         (
-            "an_error_leaves_no_trace_behind",
-            an_error_leaves_no_trace_behind,
+            "lists_hold_their_values_lazily",
+            lists_hold_their_values_lazily,
         ),
         (
-            "import_from_derivation_refused",
-            import_from_derivation_refused,
+            "store_path_can_be_read_purely",
+            store_path_can_be_read_purely,
         ),
-        ("counters", counters),
+        (
+            "invalid_store_paths_are_refused",
+            invalid_store_paths_are_refused,
+        ),
+        ("throw_keeps_its_message", throw_keeps_its_message),
+        ("type_error_has_a_position", type_error_has_a_position),
+        (
+            "undefined_variable_has_a_position",
+            undefined_variable_has_a_position,
+        ),
+        ("syntax_error_has_a_position", syntax_error_has_a_position),
+        (
+            "infinite_recursion_has_a_position",
+            infinite_recursion_has_a_position,
+        ),
+        (
+            "missing_attribute_has_a_suggestion",
+            missing_attribute_has_a_suggestion,
+        ),
+        ("assertion_has_a_position", assertion_has_a_position),
+        ("abort_keeps_its_message", abort_keeps_its_message),
+        ("functions_have_no_json", functions_have_no_json),
+        ("traces_are_ordered", traces_are_ordered),
+        (
+            "error_does_not_leak_into_the_next",
+            error_does_not_leak_into_the_next,
+        ),
+        (
+            "import_from_derivation_is_refused",
+            import_from_derivation_is_refused,
+        ),
+        ("counters_can_be_printed", counters_can_be_printed),
     ])
 }
 
-fn json_of_every_kind() {
+fn every_kind_of_value_becomes_json() {
     evaluate(|e| {
         let json = e.json("{ i = -3; f = 1.5; s = \"ä\\n\"; b = true; n = null; l = [ 1 [ ] ]; s2 = { __toString = _: \"x\"; }; }");
         assert_eq!(
@@ -64,7 +91,7 @@ fn json_of_every_kind() {
             e.json("9223372036854775807").unwrap(),
             "9223372036854775807"
         );
-        // Not copied to the store.
+        // The path is not copied to the store.
         assert_eq!(e.json("/some/where").unwrap(), "\"/some/where\"");
     });
 }
@@ -85,7 +112,7 @@ fn apply_takes_arguments_in_order() {
 fn apply_is_lazy() {
     evaluate(|e| {
         let argument = e.value("throw \"the argument\"");
-        // Evaluating the text itself is not lazy, applying it is.
+        // The text itself is evaluated immediately, the application is not.
         assert!(argument.is_err());
         let text = Value::string(&e.state, "x").unwrap();
         let applied = apply(
@@ -101,7 +128,7 @@ fn apply_is_lazy() {
                 "the body with x"
             );
         }
-        // One value, forced once: both selections are of the same set.
+        // The value is forced only once: both selections are from the same set.
         let set = apply(&e.state, "x: { a = x; b = [ x x ]; }", "f.nix", &[&text]).unwrap();
         assert_eq!(
             set.force_json(&e.state).unwrap(),
@@ -118,8 +145,8 @@ fn apply_is_lazy() {
     });
 }
 
-/// libnix asserts (that is, ends the process) where a name in a path is `..` or has a slash in it.
-fn names_of_expressions() {
+/// A `..` or a slash in a path component would fail an assertion in libnix, which aborts the process.
+fn any_expression_name_is_accepted() {
     evaluate(|e| {
         for name in ["a.nix", "a/b.nix", "..", "", "/", "../../x", "ä b"] {
             assert_eq!(
@@ -134,7 +161,7 @@ fn names_of_expressions() {
     });
 }
 
-fn select_finds_or_does_not() {
+fn select_returns_attribute_or_none() {
     evaluate(|e| {
         let set = e
             .value("{ a = { b = 1 + 1; }; \"with space\" = 2; bad = throw \"no\"; }")
@@ -156,12 +183,12 @@ fn select_finds_or_does_not() {
             (error.class.as_str(), error.message.as_str()),
             ("nix::ThrownError", "no")
         );
-        // After an error as before.
+        // The set is still usable after an error.
         assert!(set.select(&e.state, "a").unwrap().is_some());
     });
 }
 
-fn select_wants_a_set() {
+fn select_requires_a_set() {
     evaluate(|e| {
         for (text, what) in [
             ("1", "an integer"),
@@ -186,7 +213,7 @@ fn select_wants_a_set() {
     });
 }
 
-fn text_goes_in_unharmed() {
+fn strings_are_passed_unchanged() {
     evaluate(|e| {
         for text in [
             "",
@@ -222,7 +249,7 @@ fn values_outlive_collections() {
             .unwrap();
         let deep = kept.select(&e.state, "deep").unwrap().unwrap();
         drop(kept);
-        // Far more garbage than the collector's first heap holds without a collection.
+        // Far more garbage than the collector's first heap can hold without a collection.
         for _ in 0..20 {
             e.json("builtins.length (builtins.genList (n: { a = toString n; }) 300000)")
                 .unwrap();
@@ -236,7 +263,7 @@ fn values_outlive_collections() {
 fn values_outlive_their_evaluator() {
     evaluate(|e| {
         let value = Value::string(&e.state, "x").unwrap();
-        // The evaluator of `inner` is gone when the values are dropped, on its own thread.
+        // The evaluator of `inner` ends before the values are dropped, on its own thread.
         on_a_thread(|| {
             evaluate(|inner| {
                 drop(inner.value("{ a = 1; }").unwrap());
@@ -246,7 +273,7 @@ fn values_outlive_their_evaluator() {
     });
 }
 
-fn a_foreign_value_is_refused() {
+fn foreign_value_is_refused() {
     evaluate(|e| {
         let value = e.value("{ a = 1; }").unwrap();
         let list = Value::list(&e.state, &[&value]).unwrap();
@@ -274,7 +301,7 @@ fn a_foreign_value_is_refused() {
     });
 }
 
-fn lists_of_values() {
+fn lists_hold_their_values_lazily() {
     evaluate(|e| {
         let json = |values: &[&Value]| {
             let list = Value::list(&e.state, values).unwrap();
@@ -285,7 +312,7 @@ fn lists_of_values() {
             e.value("1").unwrap(),
             Value::string(&e.state, "two").unwrap(),
         );
-        // Nix keeps lists of up to two in the value itself, and longer ones elsewhere.
+        // Nix stores lists of up to two elements in the value itself, and longer ones elsewhere.
         assert_eq!(json(&[&one]).unwrap(), "[1]");
         assert_eq!(json(&[&one, &text]).unwrap(), r#"[1,"two"]"#);
         assert_eq!(
@@ -294,12 +321,12 @@ fn lists_of_values() {
         );
         let inner = Value::list(&e.state, &[&one, &text]).unwrap();
         let outer = Value::list(&e.state, &[&inner, &inner]).unwrap();
-        // What is in a list stays as long as the list does.
+        // A list keeps its elements alive.
         drop((inner, one, text));
         let text = "list: map (one: builtins.length one) list ++ builtins.elemAt list 1";
         let applied = apply(&e.state, text, "f.nix", &[&outer]).unwrap();
         assert_eq!(applied.force_json(&e.state).unwrap(), r#"[2,2,1,"two"]"#);
-        // Nothing in it is forced before it is wanted.
+        // Elements are forced only when they are used.
         let bad = apply(&e.state, "x: throw \"bad\"", "f.nix", &[&outer]).unwrap();
         let list = Value::list(&e.state, &[&bad, &outer]).unwrap();
         let length = apply(&e.state, "builtins.length", "f.nix", &[&list]).unwrap();
@@ -316,12 +343,12 @@ fn lists_of_values() {
     });
 }
 
-fn store_paths_are_read() {
+fn store_path_can_be_read_purely() {
     let folder = fresh_folder("a source");
     write(&folder.join("default.nix"), "{ a = import ./b.nix; }");
     write(&folder.join("b.nix"), "1 + 1");
     let source = common::store().add_file("a-source", &folder).unwrap();
-    // Pure evaluation reads nothing that was not handed to it.
+    // Pure evaluation can read only store paths that it was given.
     evaluate_with(&[("pure-eval", "true")], |e| {
         let text = Value::string(&e.state, &source).unwrap();
         let read = |value: &Value| {
@@ -347,7 +374,7 @@ fn store_paths_are_read() {
     });
 }
 
-fn store_paths_that_are_none() {
+fn invalid_store_paths_are_refused() {
     evaluate(|e| {
         let error = |path: &str| Value::store_path(&e.state, path).map(drop).unwrap_err();
         for wrong in ["", "/", "relative", "/etc/passwd", "~/x"] {
@@ -359,7 +386,7 @@ fn store_paths_that_are_none() {
             );
         }
         assert!(error("a\0b").message.contains("NUL"));
-        // What is not there is told when it is read.
+        // A missing path is reported when it is read.
         let absent = common::folder().join("store/00000000000000000000000000000000-x");
         let path = Value::store_path(&e.state, absent.to_str().unwrap()).unwrap();
         let read = apply(&e.state, "path: import path", "f.nix", &[&path]).unwrap();
@@ -371,7 +398,7 @@ fn store_paths_that_are_none() {
     });
 }
 
-/// Evaluates `text` as a file, so that positions have one, and gives the error, whose place must be `line` and `column`.
+/// Evaluates `text` as a file, so that it has positions. Returns the error, which must be at `line` and `column`.
 fn error_at(text: &str, line: u32, column: u32) -> nix_ffi::NixError {
     let file = fresh_folder("errors").join("error.nix");
     write(&file, text);
@@ -400,8 +427,8 @@ fn error_at(text: &str, line: u32, column: u32) -> nix_ffi::NixError {
     error
 }
 
-fn throw() {
-    // Nix gives `throw` itself no place; the frames say where.
+fn throw_keeps_its_message() {
+    // Nix gives `throw` itself no position; the trace has it.
     let error = evaluate(|e| e.error("throw \"one\\ntwo\""));
     assert_eq!(
         (error.class.as_str(), error.message.as_str()),
@@ -416,7 +443,7 @@ fn throw() {
     );
 }
 
-fn type_error() {
+fn type_error_has_a_position() {
     let error = error_at("\n  1 + \"a\"\n", 2, 7);
     assert_eq!(
         (error.class.as_str(), error.message.as_str()),
@@ -424,7 +451,7 @@ fn type_error() {
     );
 }
 
-fn undefined_variable() {
+fn undefined_variable_has_a_position() {
     let error = error_at("{\n  a = [ 1 nowhere ];\n}\n", 2, 11);
     assert_eq!(
         (error.class.as_str(), error.message.as_str()),
@@ -433,7 +460,7 @@ fn undefined_variable() {
     assert!(error.rendered.contains("a = [ 1 nowhere ];"), "{error:?}");
 }
 
-fn syntax_error() {
+fn syntax_error_has_a_position() {
     let error = error_at("{\n  a = ;\n}\n", 2, 7);
     assert_eq!(
         (error.class.as_str(), error.message.as_str()),
@@ -441,21 +468,21 @@ fn syntax_error() {
     );
 }
 
-fn infinite_recursion() {
+fn infinite_recursion_has_a_position() {
     let error = error_at("let\n  x = x;\nin x\n", 2, 7);
     assert_eq!(error.class, "nix::InfiniteRecursionError");
     assert_eq!(error.message, "infinite recursion encountered");
 }
 
-fn missing_attribute() {
+fn missing_attribute_has_a_suggestion() {
     let error = error_at("let s = { abc = 1; };\nin s.abd\n", 2, 4);
     assert_eq!(error.message, "attribute 'abd' missing");
     assert_eq!(error.class, "nix::EvalError");
-    // Suggestions are part of what `nix` prints.
+    // Suggestions are part of the rendered text.
     assert!(error.rendered.contains("Did you mean abc?"), "{error:?}");
 }
 
-fn assertion() {
+fn assertion_has_a_position() {
     let error = error_at("# here\nassert false; 3\n", 2, 1);
     assert_eq!(
         (error.class.as_str(), error.message.as_str()),
@@ -463,13 +490,13 @@ fn assertion() {
     );
 }
 
-fn abort() {
+fn abort_keeps_its_message() {
     let error = evaluate(|e| e.error("abort \"enough\""));
     assert_eq!(error.class, "nix::Abort");
     assert!(error.message.contains("'enough'"), "{error:?}");
 }
 
-fn no_json_for_functions() {
+fn functions_have_no_json() {
     let error = evaluate(|e| e.error("{ f = x: x; }"));
     assert_eq!(error.class, "nix::TypeError");
     assert!(
@@ -478,7 +505,7 @@ fn no_json_for_functions() {
             .starts_with("cannot convert a function to JSON"),
         "{error:?}"
     );
-    // Bytes that are no UTF-8 make no JSON either; the error is not even Nix's.
+    // A string that is not UTF-8 cannot be JSON; that error is not a Nix exception.
     let file = fresh_folder("errors").join("latin");
     std::fs::write(&file, [0xe4]).unwrap();
     let error = evaluate_with(&[("pure-eval", "false")], |e| {
@@ -488,9 +515,9 @@ fn no_json_for_functions() {
     assert_ne!(error.class, "");
 }
 
-fn the_way_to_an_error() {
+fn traces_are_ordered() {
     let text = "let\n  f = x: builtins.addErrorContext \"while doing ${x}\" (1 + x);\n  g = x: f x;\nin g \"it\"\n";
-    // Calls are only noted where traces are to be shown.
+    // Nix records calls only if traces are to be shown.
     assert_eq!(nix_ffi::set_setting(None, "show-trace", "true"), Ok(true));
     let error = error_at(text, 2, 59);
     assert_eq!(nix_ffi::set_setting(None, "show-trace", "false"), Ok(true));
@@ -505,7 +532,7 @@ fn the_way_to_an_error() {
             .position(|hint| hint.contains(part))
             .unwrap_or_else(|| panic!("no {part}: {hints:?}"))
     };
-    // Innermost last.
+    // The innermost step comes last.
     assert!(
         at("while calling 'g'") < at("while calling 'f'"),
         "{hints:?}"
@@ -515,15 +542,15 @@ fn the_way_to_an_error() {
         .position
         .as_ref()
         .unwrap();
-    // Where it is written; where it is called from is a step of its own.
+    // The position is that of the definition; the call site is another step.
     assert_eq!((call.line, call.column), (2, 7), "{error:?}");
 }
 
-fn an_error_leaves_no_trace_behind() {
+fn error_does_not_leak_into_the_next() {
     evaluate(|e| {
         let whole = e.error("{ }.a");
         assert!(!whole.traces.is_empty() || whole.position.is_some());
-        // One of our own side after one of Nix's: nothing of the first is in the second.
+        // An error of this crate after one of Nix contains nothing of it.
         let ours = Value::string(&e.state, "\0").map(drop).unwrap_err();
         assert_eq!(
             (ours.class.as_str(), ours.position, ours.traces.len()),
@@ -533,7 +560,7 @@ fn an_error_leaves_no_trace_behind() {
     });
 }
 
-fn import_from_derivation_refused() {
+fn import_from_derivation_is_refused() {
     let options = [
         ("pure-eval", "true"),
         ("allow-import-from-derivation", "false"),
@@ -559,10 +586,10 @@ fn import_from_derivation_refused() {
     });
 }
 
-fn counters() {
+fn counters_can_be_printed() {
     evaluate(|e| {
         nix_ffi::enable_counters();
-        // To stderr, as nothing says otherwise: only that it does no harm.
+        // Prints to stderr by default; the test only checks that it succeeds.
         nix_ffi::print_counters(&e.state).unwrap();
     });
 }

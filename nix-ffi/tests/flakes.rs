@@ -1,4 +1,4 @@
-//! Flakes: locking them, what is told of them, and their outputs.
+//! Flakes: locking them, their data, and their outputs.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -12,33 +12,54 @@ use nix_ffi::{LockRequest, Locked, LockedFlake, NixError, apply};
 
 fn main() -> ExitCode {
     common::main(&[
-        ("a_path_flake", a_path_flake),
-        ("a_clean_git_flake", a_clean_git_flake),
-        ("a_dirty_git_flake", a_dirty_git_flake),
-        ("files_that_git_does_not_know", files_that_git_does_not_know),
-        ("a_flake_in_a_folder", a_flake_in_a_folder),
-        ("a_relative_reference", a_relative_reference),
-        ("a_relative_path_input", a_relative_path_input),
-        ("an_input_is_locked_in_memory", an_input_is_locked_in_memory),
-        ("a_lock_that_fits", a_lock_that_fits),
-        ("an_overridden_input", an_overridden_input),
-        ("an_override_of_nothing", an_override_of_nothing),
+        ("path_flake_is_locked", path_flake_is_locked),
         (
-            "unlocked_inputs_may_be_refused",
-            unlocked_inputs_may_be_refused,
+            "clean_git_flake_has_a_fingerprint",
+            clean_git_flake_has_a_fingerprint,
         ),
-        ("names_of_nix_config", names_of_nix_config),
+        (
+            "dirty_git_flake_has_a_dirty_revision",
+            dirty_git_flake_has_a_dirty_revision,
+        ),
+        ("untracked_files_are_missing", untracked_files_are_missing),
+        (
+            "flake_in_a_subfolder_is_locked",
+            flake_in_a_subfolder_is_locked,
+        ),
+        (
+            "relative_reference_uses_the_base",
+            relative_reference_uses_the_base,
+        ),
+        (
+            "relative_path_input_is_locked",
+            relative_path_input_is_locked,
+        ),
+        ("input_is_locked_in_memory", input_is_locked_in_memory),
+        ("matching_lock_file_is_used", matching_lock_file_is_used),
+        ("overridden_input_is_used", overridden_input_is_used),
+        (
+            "invalid_override_is_refused_or_ignored",
+            invalid_override_is_refused_or_ignored,
+        ),
+        (
+            "unlocked_inputs_can_be_refused",
+            unlocked_inputs_can_be_refused,
+        ),
+        ("nixconfig_names_are_listed", nixconfig_names_are_listed),
         ("attributes_can_be_added", attributes_can_be_added),
         (
-            "get_flake_of_a_locked_reference",
-            get_flake_of_a_locked_reference,
+            "get_flake_accepts_a_locked_reference",
+            get_flake_accepts_a_locked_reference,
         ),
-        ("missing_flakes", missing_flakes),
-        ("odd_base_directories", odd_base_directories),
-        ("broken_flakes", broken_flakes),
+        ("missing_flakes_are_errors", missing_flakes_are_errors),
         (
-            "errors_in_outputs_have_places",
-            errors_in_outputs_have_places,
+            "odd_base_directories_are_errors",
+            odd_base_directories_are_errors,
+        ),
+        ("broken_flakes_are_errors", broken_flakes_are_errors),
+        (
+            "errors_in_outputs_have_positions",
+            errors_in_outputs_have_positions,
         ),
     ])
 }
@@ -131,7 +152,7 @@ fn attribute(told: &LockedFlake, name: &str) -> Option<String> {
         .map(String::from)
 }
 
-fn a_path_flake() {
+fn path_flake_is_locked() {
     let folder = flake("simple", SIMPLE);
     let reference = format!("path:{}", folder.display());
     evaluate(|e| {
@@ -155,7 +176,7 @@ fn a_path_flake() {
             SIMPLE
         );
         assert_eq!(store().is_valid(&told.source), Ok(true));
-        // A tree without revision has no identity that Nix would name.
+        // Nix has no fingerprint for a tree without a revision.
         assert_eq!(told.fingerprint, None);
         assert_eq!((told.lock_file.as_str(), told.lock_changed), ("", false));
         let lock: serde_json::Value = serde_json::from_str(&told.lock).unwrap();
@@ -170,7 +191,7 @@ fn a_path_flake() {
     });
 }
 
-fn a_clean_git_flake() {
+fn clean_git_flake_has_a_fingerprint() {
     let folder = repository("clean", SIMPLE);
     let revision = git(&folder, &["rev-parse", "HEAD"]);
     let told = Request::of(&format!("git+file://{}", folder.display())).told();
@@ -185,7 +206,7 @@ fn a_clean_git_flake() {
         print.len() == 64 && print.bytes().all(|b| b.is_ascii_hexdigit()),
         "{print}"
     );
-    // The same tree, another evaluator: the same. (libnix keeps what it saw of a working tree as long as the process lives.)
+    // Another evaluator gives the same. (libnix caches a working tree for the life of the process.)
     assert_eq!(
         Request::of(&format!("git+file://{}", folder.display()))
             .told()
@@ -212,7 +233,7 @@ fn a_clean_git_flake() {
     );
 }
 
-fn a_dirty_git_flake() {
+fn dirty_git_flake_has_a_dirty_revision() {
     let clean = repository("dirty-0", SIMPLE);
     let clean = Request::of(&format!("git+file://{}", clean.display())).told();
     let revision = attribute(&clean, "rev").unwrap();
@@ -233,7 +254,7 @@ fn a_dirty_git_flake() {
         assert!(told.fingerprint.is_some());
         assert_ne!(told.fingerprint, clean.fingerprint);
         assert_ne!(told.source, clean.source);
-        // Evaluated purely, though it has no revision.
+        // The flake is evaluated purely, although it has no revision.
         assert_eq!(
             output(e, &locked, "flake: [ flake.value flake.dirtyRev ]").unwrap(),
             format!("[43,\"{revision}-dirty\"]")
@@ -249,7 +270,7 @@ fn a_dirty_git_flake() {
     });
 }
 
-fn files_that_git_does_not_know() {
+fn untracked_files_are_missing() {
     let value = |name: &str, add: bool| {
         let folder = repository(
             name,
@@ -276,7 +297,7 @@ fn files_that_git_does_not_know() {
     assert_eq!(value("known", true).unwrap(), "1");
 }
 
-fn a_flake_in_a_folder() {
+fn flake_in_a_subfolder_is_locked() {
     let folder = fresh_folder("folder");
     write(&folder.join("sub/dir/flake.nix"), SIMPLE);
     write(&folder.join("beside"), "x");
@@ -286,7 +307,7 @@ fn a_flake_in_a_folder() {
     assert!(Path::new(&told.source).join("beside").exists(), "{told:?}");
 }
 
-fn a_relative_reference() {
+fn relative_reference_uses_the_base() {
     let folder = flake("relative", SIMPLE);
     for reference in [".", "./.", "path:./."] {
         let request = Request {
@@ -305,7 +326,7 @@ fn a_relative_reference() {
     );
 }
 
-fn a_relative_path_input() {
+fn relative_path_input_is_locked() {
     let folder = flake(
         "with-sub",
         "{ inputs.sub.url = \"path:./sub\"; outputs = { self, sub }: { value = sub.value + 1; }; }",
@@ -323,7 +344,7 @@ fn a_relative_path_input() {
     });
 }
 
-/// A flake that reads the flake at `input`.
+/// A flake that uses the flake at `input`.
 fn user_of(name: &str, input: &str) -> PathBuf {
     let text = format!(
         "{{ inputs.used.url = \"{input}\"; outputs = {{ self, used }}: {{ value = used.value; rev = used.rev or null; }}; }}"
@@ -331,7 +352,7 @@ fn user_of(name: &str, input: &str) -> PathBuf {
     flake(name, &text)
 }
 
-fn an_input_is_locked_in_memory() {
+fn input_is_locked_in_memory() {
     let used = repository("used", SIMPLE);
     let revision = git(&used, &["rev-parse", "HEAD"]);
     let folder = user_of("user", &format!("git+file://{}", used.display()));
@@ -351,7 +372,7 @@ fn an_input_is_locked_in_memory() {
     });
 }
 
-fn a_lock_that_fits() {
+fn matching_lock_file_is_used() {
     let used = repository("fitting", SIMPLE);
     let revision = git(&used, &["rev-parse", "HEAD"]);
     let folder = user_of("fits", &format!("git+file://{}", used.display()));
@@ -363,17 +384,17 @@ fn a_lock_that_fits() {
         &["commit", "--quiet", "--allow-empty", "--message=two"],
     );
     let told = Request::of(&reference).told();
-    // What the lock says holds, whatever is newer.
+    // The lock file is used although there is a newer commit.
     assert!(told.lock.contains(&revision), "{told:?}");
     assert_eq!(
         (told.lock_file.as_str(), told.lock_changed),
         (first.lock.as_str(), false)
     );
-    // Formatting is not content.
+    // Formatting is irrelevant.
     let lock: serde_json::Value = serde_json::from_str(&first.lock).unwrap();
     write(&folder.join("flake.lock"), &lock.to_string());
     assert!(!Request::of(&reference).told().lock_changed);
-    // A lock for another input is stale.
+    // A lock file for another input is stale.
     write(
         &folder.join("flake.lock"),
         &first.lock.replace("\"used\"", "\"other\""),
@@ -384,7 +405,7 @@ fn a_lock_that_fits() {
     assert!(!error.message.is_empty(), "{error:?}");
 }
 
-fn an_overridden_input() {
+fn overridden_input_is_used() {
     let used = flake("original", SIMPLE);
     let other = repository("replacement", &SIMPLE.replace("40 + 2", "7"));
     let folder = user_of("overridden", &format!("path:{}", used.display()));
@@ -407,7 +428,7 @@ fn an_overridden_input() {
     });
 }
 
-fn an_override_of_nothing() {
+fn invalid_override_is_refused_or_ignored() {
     let folder = flake("nothing-to-override", SIMPLE);
     let reference = format!("path:{}", folder.display());
     for name in ["", "/"] {
@@ -421,7 +442,7 @@ fn an_override_of_nothing() {
             format!("'{name}' is not the name of a flake input")
         );
     }
-    // Nix only warns about inputs that are not there.
+    // Nix only warns about inputs that do not exist.
     let request = Request {
         overrides: &[("none/at/all", "path:/x")],
         ..Request::of(&reference)
@@ -434,14 +455,14 @@ fn an_override_of_nothing() {
     assert!(request.error().message.contains("NUL"));
 }
 
-fn unlocked_inputs_may_be_refused() {
+fn unlocked_inputs_can_be_refused() {
     let used = repository("never-committed", SIMPLE);
     write(&used.join("flake.nix"), &SIMPLE.replace("40 + 2", "1"));
     let folder = user_of("unlocked", &format!("git+file://{}", used.display()));
     let reference = format!("path:{}", folder.display());
     let request = Request::of(&reference);
     assert_eq!(request.told().fingerprint, None);
-    // What is refused is to *write* such a lock; in memory it may be.
+    // Nix refuses to *write* such a lock; in memory it is allowed.
     let strict = Request {
         allow_unlocked: false,
         ..Request::of(&reference)
@@ -450,14 +471,14 @@ fn unlocked_inputs_may_be_refused() {
     assert!(error.message.contains("unlocked"), "{error:?}");
 }
 
-fn names_of_nix_config() {
+fn nixconfig_names_are_listed() {
     let folder = flake(
         "configured",
         "{ nixConfig = { extra-substituters = [ \"https://x\" ]; allow-dirty = true; }; outputs = { self }: { }; }",
     );
     let told = Request::of(&format!("path:{}", folder.display())).told();
     assert_eq!(told.config_names, ["allow-dirty", "extra-substituters"]);
-    // It is told, not done.
+    // The settings are listed, but not applied.
     assert!(
         !nix_ffi::get_setting("substituters")
             .unwrap()
@@ -484,7 +505,7 @@ fn attributes_can_be_added() {
     });
 }
 
-fn get_flake_of_a_locked_reference() {
+fn get_flake_accepts_a_locked_reference() {
     let folder = flake("got", SIMPLE);
     let told = Request::of(&format!("path:{}", folder.display())).told();
     evaluate(|e| {
@@ -516,7 +537,7 @@ fn get_flake_of_a_locked_reference() {
     });
 }
 
-fn missing_flakes() {
+fn missing_flakes_are_errors() {
     let empty = fresh_folder("empty");
     for (reference, part) in [
         ("path:/no/such/folder".to_owned(), "/no/such/folder"),
@@ -539,7 +560,7 @@ fn missing_flakes() {
     }
 }
 
-fn odd_base_directories() {
+fn odd_base_directories_are_errors() {
     for base in ["", "relative", "/no/such/folder"] {
         for reference in [".", "", "./x", "path:.", "path:"] {
             let request = Request {
@@ -552,7 +573,7 @@ fn odd_base_directories() {
     }
 }
 
-fn broken_flakes() {
+fn broken_flakes_are_errors() {
     for (name, text, part) in [
         ("syntax", "{ outputs = ; }", "syntax error"),
         ("no-outputs", "{ }", "lacks attribute 'outputs'"),
@@ -575,7 +596,7 @@ fn broken_flakes() {
     }
 }
 
-fn errors_in_outputs_have_places() {
+fn errors_in_outputs_have_positions() {
     let folder = flake(
         "failing",
         "{\n  outputs = { self }: {\n    value = 1 + { };\n  };\n}\n",
@@ -593,7 +614,7 @@ fn errors_in_outputs_have_places() {
         assert_eq!(position.line, 3);
         assert!(position.file.ends_with("/flake.nix"), "{error:?}");
         assert!(position.file.starts_with(&source), "{error:?}");
-        // The text of ours that selects is in no file.
+        // Our own selecting expression is not in a file.
         assert!(
             error
                 .traces

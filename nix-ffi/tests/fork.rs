@@ -1,4 +1,4 @@
-//! Children that are copies of this process, and what they cannot do.
+//! Forks of this process, and what they cannot do.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -14,23 +14,29 @@ use unix::sys::wait::{WaitStatus, waitpid};
 fn main() -> ExitCode {
     common::main(&[
         (
-            "a_child_has_what_its_parent_had",
-            a_child_has_what_its_parent_had,
+            "child_inherits_the_parents_state",
+            child_inherits_the_parents_state,
         ),
-        ("a_child_that_dies_dies_alone", a_child_that_dies_dies_alone),
         (
-            "with_another_thread_nothing_is_forked",
-            with_another_thread_nothing_is_forked,
+            "crashed_child_does_not_affect_the_parent",
+            crashed_child_does_not_affect_the_parent,
         ),
-        ("a_child_writes_nothing", a_child_writes_nothing),
         (
-            "a_child_is_the_first_to_die_where_memory_runs_out",
-            a_child_is_the_first_to_die_where_memory_runs_out,
+            "fork_is_refused_with_another_thread",
+            fork_is_refused_with_another_thread,
+        ),
+        (
+            "child_cannot_write_to_the_store",
+            child_cannot_write_to_the_store,
+        ),
+        (
+            "child_is_killed_first_if_memory_runs_out",
+            child_is_killed_first_if_memory_runs_out,
         ),
     ])
 }
 
-/// What a child says, and how it ended.
+/// Runs a child; returns its output and its status.
 fn child(work: impl FnOnce() -> String) -> (String, WaitStatus) {
     let mut forked =
         fork_child(&[], |mut pipe| pipe.write_all(work().as_bytes()).unwrap()).unwrap();
@@ -39,7 +45,7 @@ fn child(work: impl FnOnce() -> String) -> (String, WaitStatus) {
     (text, waitpid(forked.pid, None).unwrap())
 }
 
-fn a_child_has_what_its_parent_had() {
+fn child_inherits_the_parents_state() {
     let before = evaluate(|evaluator| evaluator.json("1 + 1").unwrap());
     let (text, status) =
         child(|| before.clone() + &evaluate(|evaluator| evaluator.json("2 + 2").unwrap()));
@@ -47,7 +53,7 @@ fn a_child_has_what_its_parent_had() {
     assert!(matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
 }
 
-fn a_child_that_dies_dies_alone() {
+fn crashed_child_does_not_affect_the_parent() {
     let (text, status) = child(|| std::process::abort());
     assert_eq!(text, "");
     assert!(matches!(status, WaitStatus::Signaled(..)), "{status:?}");
@@ -56,7 +62,7 @@ fn a_child_that_dies_dies_alone() {
     assert_eq!(evaluate(|evaluator| evaluator.json("3").unwrap()), "3");
 }
 
-fn with_another_thread_nothing_is_forked() {
+fn fork_is_refused_with_another_thread() {
     let (end, wait) = std::sync::mpsc::channel::<()>();
     let thread = std::thread::spawn(move || wait.recv().is_err());
     assert_eq!(threads().unwrap(), 2);
@@ -68,15 +74,15 @@ fn with_another_thread_nothing_is_forked() {
     assert!(thread.join().unwrap());
 }
 
-fn a_child_is_the_first_to_die_where_memory_runs_out() {
+fn child_is_killed_first_if_memory_runs_out() {
     let score = || std::fs::read_to_string("/proc/self/oom_score_adj").unwrap();
     let (text, _) = child(score);
     assert_eq!(text, "1000\n");
     assert_ne!(score(), text);
 }
 
-/// The databases that the child inherits are open in it, and can be read, and not be written to.
-fn a_child_writes_nothing() {
+/// The child can read the databases that it inherits, but cannot write to them.
+fn child_cannot_write_to_the_store() {
     let make = |name: &str| {
         evaluate(|evaluator| evaluator.json(&format!("builtins.toFile \"{name}\" \"x\"")))
     };

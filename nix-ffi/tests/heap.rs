@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::evaluate;
 
-/// Where libgc learns how large its first heap is, before `main`.
+/// The variable from which libgc reads the size of its first heap, before `main`.
 const HEAP: &str = "GC_INITIAL_HEAP_SIZE";
 
 fn main() -> ExitCode {
@@ -24,19 +24,19 @@ fn main() -> ExitCode {
             .map_or(ExitCode::FAILURE, ExitCode::from);
     }
     common::main(&[(
-        "pages_are_ready_before_they_are_used",
-        pages_are_ready_before_they_are_used,
+        "pages_are_populated_before_use",
+        pages_are_populated_before_use,
     )])
 }
 
-/// Bytes of memory that this process has.
+/// The resident memory of this process in bytes.
 fn resident() -> u64 {
     let text = fs::read_to_string("/proc/self/statm").expect("memory");
     let pages = text.split_whitespace().nth(1).and_then(|n| n.parse().ok());
     pages.map_or(0, |pages: u64| pages * 4096)
 }
 
-/// How often this thread waited for the kernel to clear a page.
+/// The number of page faults of this thread.
 fn faults() -> u64 {
     let text = fs::read_to_string("/proc/thread-self/stat").expect("counters");
     let rest = text.rsplit(") ").next().expect("fields");
@@ -46,7 +46,7 @@ fn faults() -> u64 {
         .expect("a count")
 }
 
-fn pages_are_ready_before_they_are_used() {
+fn pages_are_populated_before_use() {
     evaluate(|e| {
         let work = "builtins.length (builtins.genList (n: { a = n; }) 400000)";
         let before = resident();
@@ -55,9 +55,9 @@ fn pages_are_ready_before_they_are_used() {
         let ahead = resident() - before;
         assert!(
             (1 << 20..40 << 20).contains(&ahead),
-            "{ahead} bytes were made ready"
+            "{ahead} bytes were populated"
         );
-        // What is ready is used without a fault; it cannot all be so, as this thread may be the quicker one.
+        // Populated pages cause no faults. This thread may be faster than the other, so a part is sufficient.
         let (before, begun) = (faults(), resident());
         for _ in 0..20 {
             assert_eq!(e.json(work).expect("evaluated"), "400000");

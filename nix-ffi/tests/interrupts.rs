@@ -1,4 +1,4 @@
-//! Interrupts: of builds, of evaluations, and of nothing.
+//! Interrupts of builds, of evaluations, and of an idle process.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,25 +10,37 @@ use std::time::{Duration, Instant};
 use common::{evaluate, evaluate_with, fresh_folder, on_a_thread, store, take_events, write};
 use nix_ffi::{Activity, Event, NixError, Value, apply, interrupt, interrupted, reset_interrupt};
 
-/// How long an interrupt may take.
+/// The limit for the effect of an interrupt.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     common::main(&[
-        ("an_idle_process", an_idle_process),
-        ("a_build", a_build),
+        ("interrupt_can_be_cleared", interrupt_can_be_cleared),
+        ("build_is_interrupted", build_is_interrupted),
         (
-            "a_build_that_evaluation_wants",
-            a_build_that_evaluation_wants,
+            "build_during_evaluation_is_interrupted",
+            build_during_evaluation_is_interrupted,
         ),
-        ("an_evaluation_that_reads", an_evaluation_that_reads),
-        ("an_error_while_interrupted", an_error_while_interrupted),
-        ("afterwards_all_works", afterwards_all_works),
-        ("a_storm", a_storm),
+        (
+            "reading_evaluation_is_interrupted",
+            reading_evaluation_is_interrupted,
+        ),
+        (
+            "error_during_an_interrupt_is_safe",
+            error_during_an_interrupt_is_safe,
+        ),
+        (
+            "builds_work_after_an_interrupt",
+            builds_work_after_an_interrupt,
+        ),
+        (
+            "concurrent_interrupts_are_safe",
+            concurrent_interrupts_are_safe,
+        ),
     ])
 }
 
-fn an_idle_process() {
+fn interrupt_can_be_cleared() {
     assert!(!interrupted());
     interrupt().unwrap();
     assert!(interrupted());
@@ -36,7 +48,7 @@ fn an_idle_process() {
     assert!(!interrupted());
 }
 
-/// Interrupts `work`, on a thread of its own, once `ready` says so; gives its error and how long it took to come.
+/// Interrupts `work`, on its own thread, once `ready` returns true. Returns its error and the time until it ended.
 fn interrupted_error<T: Send>(
     ready: impl Fn() -> bool,
     work: impl FnOnce() -> Result<T, NixError> + Send,
@@ -46,7 +58,10 @@ fn interrupted_error<T: Send>(
         let thread = scope.spawn(|| (on_a_thread(work).map(drop), Instant::now()));
         let start = Instant::now();
         while !ready() {
-            assert!(start.elapsed() < Duration::from_secs(20), "it never starts");
+            assert!(
+                start.elapsed() < Duration::from_secs(20),
+                "the work does not start"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -72,10 +87,10 @@ fn a_build_runs() -> bool {
     })
 }
 
-/// Sixty seconds (the time limit of all tests) of nothing, in a shell alone.
+/// A loop in the shell alone, up to the time limit of all tests, sixty seconds.
 const ENDLESS: &str = "script = \"while :; do :; done\"";
 
-fn a_build() {
+fn build_is_interrupted() {
     let drv = evaluate(|e| e.derivation(&format!("{{ name = \"endless\"; {ENDLESS}; }}")));
     let (error, took) = interrupted_error(a_build_runs, || store().build(&[&drv]));
     assert!(took < AT_ONCE, "{took:?}");
@@ -86,7 +101,7 @@ fn a_build() {
     assert_eq!(error.rendered, "error: interrupted by the user");
 }
 
-fn a_build_that_evaluation_wants() {
+fn build_during_evaluation_is_interrupted() {
     let (error, took) = interrupted_error(a_build_runs, || {
         evaluate(|e| {
             let system = std::env::consts::ARCH;
@@ -99,7 +114,7 @@ fn a_build_that_evaluation_wants() {
     assert_eq!(error.class, "nix::Interrupted", "{error:?}");
 }
 
-fn an_evaluation_that_reads() {
+fn reading_evaluation_is_interrupted() {
     let file = fresh_folder("interrupts").join("file");
     write(&file, "x");
     let started = Instant::now();
@@ -118,9 +133,9 @@ fn an_evaluation_that_reads() {
     assert_eq!(error.class, "nix::Interrupted", "{error:?}");
 }
 
-/// An error in a file while an interrupt is pending. Its excerpt is read from the file, which looks for interrupts; noticed
-/// inside of `what()`, which may not throw, that is the end of the process. (2.26 reads the file before, for the line.)
-fn an_error_while_interrupted() {
+/// An error in a file while an interrupt is pending. Reading the file for the excerpt checks for interrupts; inside of
+/// `what()`, which must not throw, that would end the process. (2.26 reads the file earlier, for the line.)
+fn error_during_an_interrupt_is_safe() {
     let file = fresh_folder("interrupts").join("error.nix");
     write(&file, "x: builtins.seq x (1 + \"a\")\n");
     evaluate_with(&[("pure-eval", "false")], |e| {
@@ -128,7 +143,7 @@ fn an_error_while_interrupted() {
         let text = "path: let f = import path; in { once = f 1; again = f 2; }";
         let calls = apply(&e.state, text, "calls.nix", &[&path]).unwrap();
         let error = |name| calls.select(&e.state, name).map(drop).unwrap_err();
-        // Parses the file.
+        // This call parses the file.
         assert_eq!(error("once").class, "nix::EvalError");
         interrupt().unwrap();
         let error = error("again");
@@ -141,13 +156,13 @@ fn an_error_while_interrupted() {
     });
 }
 
-fn afterwards_all_works() {
+fn builds_work_after_an_interrupt() {
     let drv = evaluate(|e| e.derivation("{ name = \"after\"; script = \"echo 1 > $out\"; }"));
     assert!(store().build(&[&drv]).unwrap()[0].success);
 }
 
-/// Interrupts against calls that come and go: none may hit a thread that has just left libnix.
-fn a_storm() {
+/// Interrupts during many short calls must not hit a thread that has just left libnix.
+fn concurrent_interrupts_are_safe() {
     use std::sync::atomic::{AtomicBool, Ordering};
     let done = AtomicBool::new(false);
     let drv = evaluate(|e| e.derivation("{ name = \"storm\"; script = \"echo 1 > $out\"; }"));
@@ -163,7 +178,7 @@ fn a_storm() {
             for _ in 0..2 {
                 inner.spawn(|| {
                     for _ in 0..500 {
-                        // Whether it is interrupted is chance.
+                        // The call may be interrupted or not.
                         let _ = store.query_missing(&[&drv]);
                     }
                 });

@@ -1,4 +1,4 @@
-//! What fails, a hundred times over: nothing may be left of it. `scripts/check-ffi` runs this under valgrind.
+//! Failing calls, repeated a hundred times, leak nothing. `scripts/check-ffi` runs this under valgrind.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,21 +9,33 @@ use std::process::ExitCode;
 use common::{evaluate, store};
 use nix_ffi::{LockRequest, Locked, Value, apply, get_setting, set_setting};
 
-/// How often everything is done.
+/// The number of repetitions.
 const TIMES: usize = 100;
 
 fn main() -> ExitCode {
     common::main(&[
-        ("failing_settings", failing_settings),
-        ("failing_evaluations", failing_evaluations),
-        ("failing_locks", failing_locks),
-        ("failing_store_calls", failing_store_calls),
-        ("values_and_views", values_and_views),
+        (
+            "failing_settings_leak_nothing",
+            failing_settings_leak_nothing,
+        ),
+        (
+            "failing_evaluations_leak_nothing",
+            failing_evaluations_leak_nothing,
+        ),
+        ("failing_locks_leak_nothing", failing_locks_leak_nothing),
+        (
+            "failing_store_calls_leak_nothing",
+            failing_store_calls_leak_nothing,
+        ),
+        (
+            "values_and_views_leak_nothing",
+            values_and_views_leak_nothing,
+        ),
         ("memory_does_not_grow", memory_does_not_grow),
     ])
 }
 
-fn failing_settings() {
+fn failing_settings_leak_nothing() {
     for _ in 0..TIMES {
         assert!(set_setting(None, "cores", "many").is_err());
         assert_eq!(set_setting(None, "no-such-setting", "1"), Ok(false));
@@ -31,7 +43,7 @@ fn failing_settings() {
     }
 }
 
-fn failing_evaluations() {
+fn failing_evaluations_leak_nothing() {
     evaluate(|e| {
         let set = e
             .value("{ bad = throw \"no\"; deep.bad = [ (1 + \"a\") ]; }")
@@ -52,7 +64,7 @@ fn failing_evaluations() {
     });
 }
 
-fn failing_locks() {
+fn failing_locks_leak_nothing() {
     evaluate(|e| {
         for reference in ["path:/no/such/flake", "no-such-scheme:x", "", "::"] {
             for _ in 0..TIMES / 4 {
@@ -72,7 +84,7 @@ fn failing_locks() {
     });
 }
 
-fn failing_store_calls() {
+fn failing_store_calls_leak_nothing() {
     let store = store();
     for _ in 0..TIMES {
         assert!(store.is_valid("/wrong").is_err());
@@ -84,7 +96,7 @@ fn failing_store_calls() {
     }
 }
 
-fn values_and_views() {
+fn values_and_views_leak_nothing() {
     evaluate(|e| {
         for _ in 0..TIMES {
             let text = Value::string(&e.state, "text").unwrap();
@@ -95,7 +107,7 @@ fn values_and_views() {
     });
 }
 
-/// Resident memory in pages, which a leak of a kilobyte a call would move by two thousand and more.
+/// Compares resident memory in pages: a leak of a kilobyte for each call would add more than two thousand.
 fn memory_does_not_grow() {
     let pages = || -> u64 {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap();

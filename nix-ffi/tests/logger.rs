@@ -1,4 +1,4 @@
-//! The logger: what a build, an evaluation and many threads report.
+//! The logger: reports of builds, evaluations and many threads.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -13,22 +13,19 @@ use nix_ffi::{Activity, Event, Progress};
 fn main() -> ExitCode {
     common::main(&[
         (
-            "a_build_reports_activities_lines_and_phases",
-            a_build_reports_activities_lines_and_phases,
+            "build_reports_activities_lines_and_phases",
+            build_reports_activities_lines_and_phases,
         ),
         ("every_activity_ends", every_activity_ends),
-        ("talkative_messages", talkative_messages),
-        ("warnings_are_messages", warnings_are_messages),
+        ("verbosity_limits_messages", verbosity_limits_messages),
+        ("warning_is_reported_once", warning_is_reported_once),
         (
-            "a_failed_build_reports_an_error",
-            a_failed_build_reports_an_error,
+            "failed_build_reports_an_error",
+            failed_build_reports_an_error,
         ),
-        ("many_threads", many_threads),
-        // The last one: it replaces the logger.
-        (
-            "a_panic_in_the_sink_stays_there",
-            a_panic_in_the_sink_stays_there,
-        ),
+        ("many_threads_can_report", many_threads_can_report),
+        // This test must be the last one, because it replaces the logger.
+        ("panic_in_the_sink_is_dropped", panic_in_the_sink_is_dropped),
     ])
 }
 
@@ -40,7 +37,7 @@ fn built(attributes: &str) -> (String, Vec<Event>) {
     (drv, take_events())
 }
 
-fn a_build_reports_activities_lines_and_phases() {
+fn build_reports_activities_lines_and_phases() {
     let script = "echo first; echo '@nix {\\\"action\\\":\\\"setPhase\\\",\\\"phase\\\":\\\"checkPhase\\\"}' >&2; echo second >&2; echo 1 > $out";
     let (drv, events) = built(&format!("{{ name = \"logged\"; script = \"{script}\"; }}"));
     let build = events.iter().find_map(|event| match event {
@@ -81,7 +78,7 @@ fn a_build_reports_activities_lines_and_phases() {
         at(&line("first")) < at(&phase) && at(&phase) < at(&line("second")),
         "{of_build:?}"
     );
-    // The totals of the whole call.
+    // The totals of the call.
     let start = |wanted: Activity| {
         events.iter().find_map(|event| match event {
             Event::Start { id, activity, .. } if *activity == wanted => Some(*id),
@@ -126,7 +123,7 @@ fn every_activity_ends() {
     assert!(events.len() > 6, "{events:?}");
 }
 
-fn talkative_messages() {
+fn verbosity_limits_messages() {
     let file = fresh_folder("talkative").join("one.nix");
     write(&file, "1");
     let import = |name: &str| {
@@ -148,7 +145,7 @@ fn talkative_messages() {
     assert!(!import("three.nix"));
 }
 
-fn warnings_are_messages() {
+fn warning_is_reported_once() {
     take_events();
     evaluate(|e| assert_eq!(e.json("builtins.warn \"careful\" 1").unwrap(), "1"));
     let texts: Vec<_> = take_events()
@@ -164,8 +161,8 @@ fn warnings_are_messages() {
     assert!(texts[0].1.contains("careful"), "{texts:?}");
 }
 
-fn a_failed_build_reports_an_error() {
-    // The result of the goal that was asked for says how that failed; the logger is told of what others waited for.
+fn failed_build_reports_an_error() {
+    // The requested goal's failure is in its result; the logger reports failures of dependencies.
     let drv = evaluate(|e| {
         e.derivation("{ name = \"waits\"; script = \"\"; on = sh { name = \"reports\"; script = \"exit 3\"; }; }")
     });
@@ -188,7 +185,7 @@ fn a_failed_build_reports_an_error() {
     assert_eq!(error.level, 0);
 }
 
-fn many_threads() {
+fn many_threads_can_report() {
     nix_ffi::set_setting(None, "max-jobs", "4").unwrap();
     let drvs: Vec<String> = evaluate(|e| {
         (0..4)
@@ -233,7 +230,7 @@ fn many_threads() {
     assert_eq!(builds, 4);
 }
 
-fn a_panic_in_the_sink_stays_there() {
+fn panic_in_the_sink_is_dropped() {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     struct Bomb;
     impl Drop for Bomb {

@@ -1,4 +1,4 @@
-//! Versions, settings, and what an evaluator has of them.
+//! Versions and settings, also of evaluators.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -12,11 +12,14 @@ use nix_ffi::{get_setting, set_setting, versions};
 fn main() -> ExitCode {
     common::main(&[
         ("versions_agree", versions_agree),
-        ("a_known_setting", a_known_setting),
-        ("an_unknown_setting", an_unknown_setting),
-        ("a_bad_value_is_an_error", a_bad_value_is_an_error),
+        ("known_setting_is_set", known_setting_is_set),
+        ("unknown_setting_is_reported", unknown_setting_is_reported),
+        ("bad_value_is_an_error", bad_value_is_an_error),
         ("nul_bytes_are_errors", nul_bytes_are_errors),
-        ("settings_of_an_evaluator", settings_of_an_evaluator),
+        (
+            "evaluator_has_its_own_settings",
+            evaluator_has_its_own_settings,
+        ),
         (
             "evaluators_do_not_share_settings",
             evaluators_do_not_share_settings,
@@ -37,7 +40,7 @@ fn versions_agree() {
     });
 }
 
-fn a_known_setting() {
+fn known_setting_is_set() {
     assert_eq!(set_setting(None, "max-jobs", "3"), Ok(true));
     assert_eq!(get_setting("max-jobs").unwrap().as_deref(), Some("3"));
     assert_eq!(
@@ -52,14 +55,14 @@ fn a_known_setting() {
     );
 }
 
-fn an_unknown_setting() {
+fn unknown_setting_is_reported() {
     assert_eq!(set_setting(None, "no-such-setting", "1"), Ok(false));
     assert_eq!(get_setting("no-such-setting"), Ok(None));
-    // Evaluation's own settings are no settings of the process.
+    // Settings of evaluation do not belong to the process.
     assert_eq!(set_setting(None, "pure-eval", "true"), Ok(false));
 }
 
-fn a_bad_value_is_an_error() {
+fn bad_value_is_an_error() {
     let before = get_setting("cores").unwrap();
     let error = set_setting(None, "cores", "many").unwrap_err();
     assert_eq!(error.class, "nix::UsageError");
@@ -87,7 +90,7 @@ fn nul_bytes_are_errors() {
     }
 }
 
-fn settings_of_an_evaluator() {
+fn evaluator_has_its_own_settings() {
     let options = [
         ("pure-eval", "true"),
         ("allow-import-from-derivation", "false"),

@@ -1,4 +1,4 @@
-# What all of these hosts have.
+# The configuration that all of these hosts share.
 { lib, self, ... }:
 {
   nixpkgs.hostPlatform = "x86_64-linux";

@@ -1,4 +1,4 @@
-# Hosts that checks are made of: small, and each another kind of machine.
+# Small hosts for the flake's checks, each a different kind of machine.
 { self, nixpkgs }:
 let
   host =

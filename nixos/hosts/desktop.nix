@@ -1,5 +1,5 @@
-# A desktop on which every built-in module can be turned on: it allows what is not free of Steam, and its user is in the
-# groups that some modules ask for.
+# A desktop on which every built-in module can be enabled: it allows Steam's unfree packages, and its user is in the
+# groups that some modules need.
 { lib, ... }:
 {
   networking.hostName = "desktop";

@@ -1,4 +1,4 @@
-# A machine that forgets everything: its root is in memory, as on a live USB stick, and it has no more than it needs.
+# A machine with its root in memory and a minimal configuration, like a live USB stick.
 { lib, modulesPath, ... }:
 {
   imports = [ (modulesPath + "/profiles/minimal.nix") ];

@@ -1,5 +1,5 @@
-# A server, with modules of its own: in a folder, and one written where it is declared. That one uses a special argument
-# and a package of an overlay of the host, which hold for runtime modules as for all others.
+# A server with its own runtime modules: some in a folder, and one inline that uses a special argument and a package
+# from an overlay of the host, as any other module can.
 { self, ... }:
 {
   networking.hostName = "server";
@@ -15,7 +15,7 @@
   services.runtimeModules = {
     builtinModules.enable = false;
     flakeUrl = "git+file:///etc/nixos";
-    # Its network may be what a module breaks.
+    # A module could break the network, the only way to reach this host.
     confirm = "2m";
     restoreAtBoot = true;
     prefetch = [ "motd" ];
@@ -32,7 +32,7 @@
             users.motd = lib.mkIf (self ? nixosConfigurations) "Something is being tried out.";
             environment.etc.trial.source = pkgs.trial;
           };
-        description = "Says at every login that something is being tried out";
+        description = "A message at each login about a trial";
       };
     };
   };

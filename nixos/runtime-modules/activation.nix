@@ -1,5 +1,5 @@
-# What of the program is part of the system: the program itself, with its completions and manual pages, the service that
-# runs once a boot, and the hook by which it learns of switches that are not its own.
+# Installs the program with its completions and manual pages, the service that runs once after each boot, and the hook
+# that reports every switch to the program.
 {
   config,
   lib,
@@ -15,16 +15,16 @@ in
     environment = {
       systemPackages = [ cfg.package ];
     }
-    # Where nushell finds completions; for other shells NixOS links what is needed.
+    # The folder of nushell's completions; NixOS links those of other shells itself.
     // lib.optionalAttrs (options.environment ? pathsToLink) { pathsToLink = [ "/share/nushell" ]; };
 
     systemd = {
       services.runtime-modules-boot = {
         description =
           if cfg.restoreAtBoot then
-            "Turns on the runtime modules that were on before the boot"
+            "Restore the runtime modules of the last boot"
           else
-            "Cleans up after the runtime modules of the last boot";
+            "Clean up after the runtime modules of the last boot";
         wantedBy = [ "multi-user.target" ];
         wants = lib.optional cfg.restoreAtBoot "network-online.target";
         after = [
@@ -36,8 +36,8 @@ in
           HOME = "/root";
           XDG_CACHE_HOME = "/var/cache";
         };
-        # Turning modules on runs a switch, and the switch waits for multi-user.target: it must not wait for this service in
-        # turn. So it counts as started as soon as it runs; and a switch lets it run, and does not run it again.
+        # The service runs a switch, and the switch waits for multi-user.target, which wants the service: so it counts
+        # as started as soon as it runs. A switch that changes the unit must neither stop it nor run it again.
         serviceConfig = {
           Type = "exec";
           RemainAfterExit = true;
@@ -47,17 +47,16 @@ in
         stopIfChanged = false;
       };
 
-      # What of the modules can be done before they are turned on. It stands back for everything else, and what fails is
-      # tried again on the next day.
+      # Prefetching runs at the lowest priority. A failure is retried the next day.
       services.runtime-modules-prefetch = lib.mkIf (cfg.prefetch != [ ]) {
-        description = "Evaluates and builds runtime modules ahead";
+        description = "Evaluate and build runtime modules in advance";
         wants = [ "network-online.target" ];
         after = [
           "network-online.target"
           "nix-daemon.socket"
           "runtime-modules-boot.service"
         ];
-        # The cache of root's own shell.
+        # Share the cache of root's shell.
         environment.HOME = "/root";
         serviceConfig = {
           Type = "oneshot";
@@ -66,15 +65,15 @@ in
           CPUSchedulingPolicy = "idle";
           IOSchedulingClass = "idle";
         };
-        # A switch neither waits for it nor ends it: it may be what the switch is about.
+        # A switch neither waits for the service nor stops it, even if the switch changes it.
         restartIfChanged = false;
         stopIfChanged = false;
       };
     }
-    # A system without timers is no place to do anything ahead.
+    # Systems without timers, such as test fixtures, do not prefetch.
     // lib.optionalAttrs (options.systemd ? timers) {
       timers.runtime-modules-prefetch = lib.mkIf (cfg.prefetch != [ ]) {
-        description = "Evaluates and builds runtime modules ahead, after boot and every day";
+        description = "Evaluate and build runtime modules in advance, after boot and every day";
         wantedBy = [ "timers.target" ];
         timerConfig = {
           OnBootSec = "5min";
@@ -84,8 +83,8 @@ in
       };
     };
 
-    # Every switch runs this, the program's own ones too: it knows those. Nothing was ever turned on where there is no
-    # state; and a system must come up even if this fails.
+    # Every switch runs this hook, including the program's own, which it recognises. Without a state file there is
+    # nothing to report. A failure must not keep the system from booting.
     system.activationScripts.runtimeModules = {
       deps = [ "etc" ];
       text = ''

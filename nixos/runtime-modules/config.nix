@@ -1,4 +1,4 @@
-# What services.runtimeModules says to the program, in one file in /etc; and what only the whole can tell is wrong.
+# Writes the options of services.runtimeModules to a file in /etc for the program, and checks them against each other.
 {
   config,
   lib,
@@ -26,33 +26,33 @@ in
       {
         assertion = builtins.compareVersions release oldest >= 0;
         message =
-          "services.runtimeModules needs NixOS ${oldest} or later, and this nixpkgs is ${release}. "
-          + "Move the flake's input nixpkgs to a later release.";
+          "services.runtimeModules needs NixOS ${oldest} or later, but this nixpkgs is ${release}. "
+          + "Update the flake's input nixpkgs.";
       }
       {
         assertion = isFlake;
         message =
-          "services.runtimeModules.flake is ${pure.show cfg.flake}, which is no flake. "
-          + "Set it to the `self` that the flake's outputs are called with, or leave it null.";
+          "services.runtimeModules.flake is ${pure.show cfg.flake}, which is not a flake. "
+          + "Set it to the `self` argument of the flake's outputs, or leave it null.";
       }
       {
         assertion = cfg.flake == null || cfg.file == null;
         message =
-          "services.runtimeModules.flake and services.runtimeModules.file are both set, and a configuration is in a flake "
-          + "or in a file. Leave one of them null.";
+          "services.runtimeModules.flake and services.runtimeModules.file are both set, but a configuration has only "
+          + "one source. Leave one of them null.";
       }
       {
         assertion = !isFlake || hosts == [ ] || lib.elem cfg.host hosts;
         message =
-          "services.runtimeModules.host is ${builtins.toJSON cfg.host}, and the flake has no "
-          + "nixosConfigurations.${cfg.host}. Set it to the name that this host has there: "
+          "services.runtimeModules.host is ${builtins.toJSON cfg.host}, but the flake has no "
+          + "nixosConfigurations.${cfg.host}. Set it to the name of this host there: "
           + "${lib.concatMapStringsSep " or " builtins.toJSON hosts}.";
       }
       {
         assertion = cfg.flakeUrl == null || pure.isReference cfg.flakeUrl;
         message =
-          "services.runtimeModules.flakeUrl is ${pure.show cfg.flakeUrl}, which means another place in every folder "
-          + "that the program is called from. Name the whole place, for example \"git+file:///etc/nixos\".";
+          "services.runtimeModules.flakeUrl is ${pure.show cfg.flakeUrl}, which depends on the current directory of "
+          + "the program. Use an absolute reference, for example \"git+file:///etc/nixos\".";
       }
       {
         assertion = unknown == [ ];
@@ -60,16 +60,16 @@ in
           "services.runtimeModules.prefetch names ${
             lib.concatMapStringsSep " and " builtins.toJSON unknown
           }, "
-          + "and there is no such module. Declare it in services.runtimeModules.modules, or take it off that list.";
+          + "but there is no such module. Declare it in services.runtimeModules.modules, or remove it from that list.";
       }
       {
-        # 24.05 has two such programs, of which one is there; later releases have no enableNg.
+        # NixOS 24.05 has two switch programs, one of which is enabled; later releases have no enableNg.
         assertion =
           config.system.switch.enable or true
           || (builtins.tryEval (config.system.switch.enableNg or false)).value;
         message =
-          "services.runtimeModules.enable is true and system.switch.enable is false: a system without a switch program "
-          + "cannot be changed while it runs. Set one of them to the other's value.";
+          "services.runtimeModules.enable is true and system.switch.enable is false, but a system without a switch "
+          + "program cannot change while it is running. Enable or disable both.";
       }
     ]
     ++ lib.concatMap (
@@ -77,25 +77,25 @@ in
       lib.optional (declared ? ${output.name}) {
         assertion = false;
         message =
-          "The runtime module `${output.name}` is there twice: services.runtimeModules.modules.${output.name} "
-          + "is defined in ${where declared.${output.name}}, and the flake has an output "
-          + "runtimeModules.${output.name}, in ${where output}. Rename or remove one of them.";
+          "The runtime module `${output.name}` is defined twice: as services.runtimeModules.modules.${output.name} "
+          + "in ${where declared.${output.name}}, and as the flake's output "
+          + "runtimeModules.${output.name} in ${where output}. Rename or remove one of them.";
       }
       ++ lib.optional (pure.nameProblem output.name != null) {
         assertion = false;
         message =
-          "The flake's output runtimeModules has ${builtins.toJSON output.name} in ${where output}, "
-          + "which cannot be the name of a module: ${pure.nameProblem output.name}. ${pure.nameRule}";
+          "The flake's output runtimeModules has the entry ${builtins.toJSON output.name} in ${where output}, "
+          + "which is not a valid module name: ${pure.nameProblem output.name}. ${pure.nameRule}";
       }
     ) outputs;
 
     warnings = lib.optional (cfg.flake == null && cfg.file == null) (
-      "services.runtimeModules.flake is null, so runtime modules are added to whatever the flake is on the day that they "
-      + "are turned on, and not to what this system was built from"
+      "services.runtimeModules.flake is null, so runtime modules extend the current version of the configuration "
+      + "instead of the source that this system was built from"
       + lib.optionalString (
         cfg.flakeUrl == null
-      ) "; nor does services.runtimeModules.flakeUrl say which flake that is"
-      + ". Set it to the `self` that the flake's outputs are called with; of a configuration in no flake, set "
+      ) ", and services.runtimeModules.flakeUrl does not name its flake"
+      + ". Set it to the `self` argument of the flake's outputs. If the configuration is not in a flake, set "
       + "services.runtimeModules.file to its file."
     );
 

@@ -1,5 +1,5 @@
-# services.runtimeModules: says which modules may be turned on and off while the machine runs, and leaves in /etc what
-# the program needs to know of the configuration that it belongs to.
+# services.runtimeModules: declares the modules that can be enabled and disabled on the running system, and writes to
+# /etc what the program needs to know about the configuration.
 {
   imports = [
     ./options.nix

@@ -1,4 +1,4 @@
-# What an entry of services.runtimeModules.modules may have, for the manual; `entry.nix` is what reads one.
+# Documents the attributes of an entry of services.runtimeModules.modules for the manual; `entry.nix` reads entries.
 { lib, ... }:
 let
   inherit (lib) literalExpression mkOption types;
@@ -9,20 +9,20 @@ in
       type = types.raw;
       example = literalExpression "./runtime/gimp.nix";
       description = ''
-        The module: its path, or the module itself. A path alone may also stand in place of the whole entry.
+        The module: its path, or the module itself. A bare path can also replace the whole entry.
       '';
     };
 
     path = mkOption {
       type = types.path;
       example = literalExpression "./runtime/gimp.nix";
-      description = "The path of the module, as another way to say `module`.";
+      description = "The path of the module: an alternative to `module`.";
     };
 
     imports = mkOption {
       type = types.listOf types.raw;
       example = literalExpression "[ ./runtime/gimp.nix ./runtime/fonts.nix ]";
-      description = "Several modules that are turned on and off together, in place of `module`.";
+      description = "Several modules that are enabled and disabled together, instead of `module`.";
     };
 
     description = mkOption {
@@ -30,8 +30,8 @@ in
       default = null;
       example = "Image editor";
       description = ''
-        One line about the module; `desc` is another name for it. Where there is none, the first line of the module's
-        file serves, if it is a comment.
+        One line about the module. `desc` is an alias. The default is the first line of the module's file if it is a
+        comment.
       '';
     };
 
@@ -39,7 +39,7 @@ in
       type = types.bool;
       default = false;
       example = true;
-      description = "Whether checks of all modules leave this one out.";
+      description = "Whether checks of all modules skip this one.";
     };
   };
 }

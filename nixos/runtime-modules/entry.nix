@@ -1,7 +1,7 @@
-# Reads one entry of services.runtimeModules.modules, from all that defines it.
+# Reads one entry of services.runtimeModules.modules from all its definitions.
 #
-# The result is { name, files, problems, entry }. `problems` says whether the entry can be used, and never looks at a
-# module; `entry` is what the registry holds, and is lazy.
+# The result is { name, files, problems, entry }. `problems` lists what makes the entry unusable, without evaluating the
+# module. `entry` is the lazy value for the registry.
 { lib }:
 let
   inherit (lib) concatMap length optional;
@@ -25,7 +25,7 @@ let
 
   isWrapped = value: builtins.isAttrs value && value ? _type;
 
-  # `mkIf`, `mkMerge` and `mkForce` may stand at every level; where there are none, there is nothing to merge.
+  # `mkIf`, `mkMerge` and `mkForce` are allowed at every level. Without any, nothing needs merging.
   unwrap =
     loc: defs:
     if length defs == 1 && !isWrapped (lib.head defs).value then
@@ -33,10 +33,10 @@ let
     else
       (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # A path alone stands for `{ module = …; }`.
+  # A bare path stands for `{ module = path; }`.
   asSet = value: if builtins.isAttrs value then value else { module = value; };
 
-  # Whether an entry is as it should be, with nothing to merge and nothing to say about it: nearly all are.
+  # Whether an entry is valid and needs no merging, as nearly all do: the fast path.
   isPlain =
     name: value:
     let
@@ -64,7 +64,7 @@ let
       problems = [ ];
       entry = rec {
         inherit name;
-        # Whether a condition is around the module is asked no earlier than the module itself is.
+        # Only evaluating the module shows whether it is wrapped in a condition, so that stays lazy.
         module =
           if set ? module && isWrapped set.module then
             (readWithCare loc name [ def ]).entry.module
@@ -86,7 +86,7 @@ let
       malformed = lib.filter (def: !(builtins.isAttrs def.value || pure.isModulePath def.value)) defs;
       sets = map (def: def // { value = asSet def.value; }) defs;
 
-      # The definitions of one attribute: as they stand, and with what is around them taken off.
+      # The definitions of an attribute: as written, and without `mkIf` and the like.
       rawDefs =
         attribute:
         concatMap (
@@ -104,7 +104,7 @@ let
         in
         if found == [ ] then default else (lib.head found).value;
 
-      # Whether a module stands under a condition is not asked here: that would evaluate the module.
+      # Ignores conditions around a module here, since checking them would evaluate the module.
       given = lib.filter (attribute: rawDefs attribute != [ ]) sources;
       source = lib.head given;
       unknown = lib.unique (concatMap (def: lib.attrNames (removeAttrs def.value known)) sets);
@@ -132,14 +132,14 @@ let
           ]
         else
           optional (pure.nameProblem name != null) (
-            "${builtins.toJSON name} (in ${files}) cannot be the name of a module: ${pure.nameProblem name}. "
+            "${builtins.toJSON name} (in ${files}) is not a valid module name: ${pure.nameProblem name}. "
             + pure.nameRule
           )
           ++ optional (unknown != [ ]) (
             "${here} (in ${files}) has ${
               lib.concatMapStringsSep " and " code unknown
-            }, which an entry does not have. "
-            + "It may have ${lib.concatMapStringsSep ", " code known}."
+            }, which an entry cannot have. "
+            + "Its attributes are ${lib.concatMapStringsSep ", " code known}."
           )
           ++ optional (given == [ ]) (
             "${here} (in ${files}) names no module. Set `module` to a path or to the module itself."
@@ -149,7 +149,7 @@ let
               lib.concatMapStringsSep " and " code given
             }, but it takes only one of these. Keep one."
           )
-          # Only of several definitions must be known which ones count, and that may take a look at a module.
+          # Only for several definitions, check which ones apply, because that may evaluate a module.
           ++ lib.optionals (length given == 1 && length (rawDefs source) > 1) (
             several [ source ] (code source) "Keep one of them, or give one of the modules another name."
           )

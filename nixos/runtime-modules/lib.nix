@@ -1,4 +1,4 @@
-# Pure functions of services.runtimeModules: names, paths, and what can be known of a flake by its `self`.
+# Pure functions of services.runtimeModules: names, paths, and facts about a flake from its `self`.
 { lib }:
 let
   inherit (lib)
@@ -15,10 +15,10 @@ let
   longest = 64;
   usualName = "[A-Za-z0-9_+][A-Za-z0-9._+-]{0,${toString (longest - 1)}}";
 
-  # Text without what it depends on: for names of files that are only shown.
+  # A value as a string without context, for file names that are only displayed.
   plain = value: builtins.unsafeDiscardStringContext (toString value);
 
-  # Whether looking at a path costs no build: a text may stand for the output of a derivation.
+  # Whether reading a path needs no build: a string can be the output of a derivation.
   isCheap =
     path:
     builtins.isPath path
@@ -32,34 +32,34 @@ rec {
   # --- names ---
 
   nameRule =
-    "A name has letters, digits, `.`, `_`, `-` and `+`, at most ${toString longest} of them, "
-    + "and starts with neither `-` nor `.`.";
+    "Names consist of at most ${toString longest} letters, digits, `.`, `_`, `-` and `+`, "
+    + "and do not start with `-` or `.`.";
 
-  # What is wrong with a name, or null.
+  # The problem with a name, or null.
   nameProblem =
     name:
     let
       strange = builtins.match "[A-Za-z0-9._+-]*([^A-Za-z0-9._+-]).*" name;
       character = lib.head strange;
     in
-    # The one look that is enough for nearly all.
+    # The fast path for nearly all names.
     if builtins.match usualName name != null then
       null
     else if name == "" then
       "it is empty"
     else if builtins.match ".*[[:space:]].*" name != null then
-      "it has white space in it"
+      "it contains white space"
     else if builtins.match ".*/.*" name != null then
-      "it has a slash in it"
+      "it contains a slash"
     else if builtins.match ".*[[:cntrl:]].*" name != null then
-      "it has a control character in it"
+      "it contains a control character"
     else if strange != null then
-      "it has ${
+      "it contains ${
         if builtins.match "[[:print:]]" character != null then
           "`${character}`"
         else
           "a character that is not allowed"
-      } in it"
+      }"
     else if lib.stringLength name > longest then
       "it has ${toString (lib.stringLength name)} characters"
     else
@@ -67,7 +67,7 @@ rec {
 
   # --- values in messages ---
 
-  # Enough of a value to recognise it, without looking into it.
+  # Enough of a value to recognise it, without evaluating its parts.
   show =
     value:
     if builtins.isString value then
@@ -87,11 +87,11 @@ rec {
 
   # --- modules and their files ---
 
-  # A path, or a text that is an absolute path.
+  # Whether a value is a path, or a string with an absolute path.
   isModulePath = value: builtins.isPath value || (builtins.isString value && hasPrefix "/" value);
 
-  # The file of a module that is one path, as plain text; else null. Of a module it needs to know no more than what kind
-  # of value it is.
+  # The file of a module that is a single path, as a string without context; else null. It evaluates the module only as
+  # far as its type.
   fileOf =
     module:
     let
@@ -104,13 +104,13 @@ rec {
           lib.head only
         else
           null;
-      # A folder stands for the file in it. What ends in .nix is taken for a file without asking.
+      # A folder stands for its default.nix. A name that ends in .nix is assumed to be a file, without a look.
       isFolder =
         !hasSuffix ".nix" (plain path) && isCheap path && builtins.pathExists (path + "/default.nix");
     in
     if path == null then null else plain path + lib.optionalString isFolder "/default.nix";
 
-  # A file inside of the source, relative to its root; else null.
+  # The path of a file in the source, relative to its root; else null.
   fileInSource =
     source:
     let
@@ -125,7 +125,7 @@ rec {
 
   # --- the flake ---
 
-  # Whether a reference names the same place wherever it is read: an address, an absolute path, or an entry of the flake
+  # Whether a reference has the same meaning in every directory: a URL, an absolute path, or an entry of the flake
   # registry.
   isReference =
     reference:
@@ -133,10 +133,10 @@ rec {
     && builtins.match "path:[^/].*" reference == null
     && builtins.match "git\\+file:[^/].*" reference == null;
 
-  # Each part of a path on its own, so that the slashes stay.
+  # Escapes each component of a path, so that the slashes stay.
   escapePath = path: concatMapStringsSep "/" escapeURL (splitString "/" path);
 
-  # The reference to a source in the store, with all that is known of it and fixes it.
+  # The reference to a source in the store, with all attributes that lock it.
   storeUrl =
     {
       source,
@@ -151,7 +151,7 @@ rec {
       parameters =
         optional (dir != "") "dir=${escapePath dir}"
         ++ optional (lastModified != null) "lastModified=${toString lastModified}"
-        # A slash as libnix leaves it: the same tree is to have one name.
+        # Slashes stay unescaped as in libnix, so that the same tree has the same reference.
         ++ optional (narHash != null) "narHash=${escapePath narHash}"
         ++ optional (rev != null) "rev=${rev}"
         ++ optional (revCount != null) "revCount=${toString revCount}";
@@ -159,11 +159,11 @@ rec {
     "path:${escapePath (plain source)}"
     + lib.optionalString (parameters != [ ]) "?${lib.concatStringsSep "&" parameters}";
 
-  # The folder in the store that a flake, or an input that is none, was copied to: keeps its context.
+  # The store path of a flake's source, or of an input's that is not a flake, with its context.
   sourceOf = flake: "${flake.sourceInfo.outPath or flake.outPath}";
 
-  # The sources of all inputs, those of inputs included, each once and sorted. An input may well be one that led here
-  # (`follows`), and the flake's own source may be among them: neither is followed or listed again.
+  # The sources of all inputs, including indirect ones, sorted and without duplicates. `follows` can make cycles, and
+  # the flake itself can be an input of an input, so nodes are visited once and its own source is left out.
   inputSources =
     flake:
     let
@@ -181,7 +181,7 @@ rec {
         operator = node: nodesOf node.input;
       };
       own = plain (sourceOf flake);
-      # As names of a set: each once, and sorted.
+      # A set removes duplicates and sorts.
       byPath = builtins.listToAttrs (
         map (node: {
           name = plain (sourceOf node.input);
@@ -191,7 +191,7 @@ rec {
     in
     builtins.attrValues (removeAttrs byPath [ own ]);
 
-  # All that is written down about a flake.
+  # Everything that config.json contains about a flake.
   flakeFacts =
     flake:
     let
@@ -217,8 +217,8 @@ rec {
     in
     facts // { url = storeUrl facts; };
 
-  # The modules that the flake itself offers, by name, in the shape of the registry. An output is a module, or a set
-  # that holds one as `module`.
+  # The modules in the flake's output `runtimeModules`, in the form of the registry. An output is a module, or a set
+  # with a module as its attribute `module`.
   outputEntries =
     flake:
     let
@@ -243,7 +243,7 @@ rec {
 
   # --- config.json ---
 
-  # The document that the program reads, schema 1: `config.schema.json` beside this file.
+  # The document that the program reads, schema 1: see `config.schema.json`.
   document =
     {
       flake,

@@ -1,15 +1,15 @@
 # The type of services.runtimeModules.modules.
 #
-# It is a type of its own, as neither a list nor a set of submodules does what is wanted: both forms may meet, the order
-# counts, a name that is given twice must be noticed, and a thousand entries should not cost a thousand evaluations of a
-# submodule. Its value is the list that `registry` shows.
+# A type of its own, because neither a list nor a set of submodules fits: both forms can be mixed, the order matters,
+# duplicate names must be detected, and a thousand entries must not cost a thousand evaluations of a submodule. Its
+# value is the list that `registry` shows.
 { lib }:
 let
   inherit (lib) concatMap optional;
   pure = import ./lib.nix { inherit lib; };
   entry = import ./entry.nix { inherit lib; };
 
-  # An element of a list that says no name.
+  # The result for an element of a list without a name.
   nameless = file: position: value: {
     name = null;
     files = file;
@@ -28,7 +28,7 @@ let
     ];
   };
 
-  # A list: each element is an entry of its own, and says its name itself.
+  # Reads a list, whose elements contain their names.
   readList =
     loc: def:
     let
@@ -44,7 +44,7 @@ let
     in
     lib.concatLists (lib.imap1 readElement def.value);
 
-  # All sets: what several files say of one name belongs together.
+  # Reads all sets together, since several files can define parts of one entry.
   readSets =
     loc: defs:
     let
@@ -60,7 +60,7 @@ let
     in
     lib.concatLists (lib.mapAttrsToList readName byName);
 
-  # A problem for each name that several entries have.
+  # Lists a problem for each name that several entries have.
   twice =
     read:
     let
@@ -84,7 +84,7 @@ let
       lists = lib.filter (def: builtins.isList def.value) defs;
       sets = lib.filter (def: builtins.isAttrs def.value) defs;
       read = concatMap (readList loc) lists ++ readSets loc sets;
-      # Sets alone cannot give a name twice.
+      # Names can be duplicates only if there are lists.
       problems = concatMap (one: one.problems) read ++ lib.optionals (lists != [ ]) (twice read);
     in
     if problems == [ ] then

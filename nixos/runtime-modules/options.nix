@@ -1,4 +1,4 @@
-# The options of services.runtimeModules.
+# Declares the options of services.runtimeModules.
 {
   config,
   lib,
@@ -15,20 +15,20 @@ let
 in
 {
   options.services.runtimeModules = {
-    enable = mkEnableOption "modules that can be turned on and off while the machine runs";
+    enable = mkEnableOption "modules that can be enabled and disabled on the running system";
 
     flake = mkOption {
       type = types.nullOr types.raw;
       default = null;
       example = literalExpression "self";
       description = ''
-        The flake that this configuration comes from, as its own outputs function gets it in `self`.
+        The flake of this configuration: the `self` argument of its outputs function.
 
-        It pins what a runtime module is added to: exactly the source that the running system was built from. That
-        source and those of all its inputs are kept in the store for as long as the system is, so that a module can be
-        turned on without a network, and brings no change that nobody asked for.
+        It pins the source that runtime modules extend: exactly the one that the running system was built from. The
+        store keeps that source and those of all inputs as long as the system. So a module can be enabled without a
+        network, and brings in no unrelated changes.
 
-        Where it is null, the program pins the reference that it is given.
+        If it is null, the program pins the flake reference that it is given.
       '';
     };
 
@@ -37,8 +37,8 @@ in
       default = null;
       example = "git+file:///etc/nixos";
       description = ''
-        The flake reference from which `runtime-module rebuild` takes a newer source of this configuration. Anything
-        that Nix accepts. Where it is null, `rebuild` has to be told.
+        The flake reference that `runtime-module rebuild` updates this configuration from: anything that Nix accepts. If
+        it is null, `rebuild` needs the option `--flake`.
       '';
     };
 
@@ -47,12 +47,12 @@ in
       default = null;
       example = "/etc/nixos/configuration.nix";
       description = ''
-        The file that this configuration is in, or the folder with its `default.nix`, where it is in no flake: an absolute
-        path, as a string, so that it is not copied. A plain `configuration.nix` is evaluated with the `<nixpkgs>` of the
-        machine's channels.
+        The file of this configuration, or a folder with a `default.nix`, for a configuration that is not in a flake:
+        an absolute path as a string, so that it is not copied. A plain `configuration.nix` is evaluated with the
+        `<nixpkgs>` of the machine's channels.
 
-        Nothing is pinned: a runtime module is added to what the file is on the day that it is turned on. Where a flake
-        can be named, `flake` is the better choice.
+        A file is not pinned: each change evaluates its current content. If the configuration is in a flake, set `flake`
+        instead.
       '';
     };
 
@@ -64,7 +64,7 @@ in
         "laptop"
       ];
       description = ''
-        The names that lead to this configuration in `file`. Where there are none, the file is the configuration itself.
+        The attribute path of this configuration in `file`. If it is empty, the file itself is the configuration.
       '';
     };
 
@@ -89,14 +89,14 @@ in
         }
       '';
       description = ''
-        The modules that can be turned on and off, by name. A name has letters, digits, `.`, `_`, `-` and `+`, and at
-        most 64 of them, and starts with neither `-` nor `.`.
+        The modules that can be enabled and disabled, by name. A name consists of at most 64 letters, digits, `.`, `_`,
+        `-` and `+`, and does not start with `-` or `.`.
 
-        A list of entries that have a `name` is accepted as well. Modules take effect in one order, whatever order they
-        were turned on in: those of lists first, in the order of the list, and then those of sets, by name.
+        A list of entries with a `name` is also accepted. Modules always apply in the same order, whatever order they
+        were enabled in: first the entries of lists, in list order, then those of sets, by name.
 
-        A module is best given as a path: then it is read only when it is turned on, and its first line, where it is a
-        comment, serves as description.
+        Prefer a path as the module: the file is then read only when the module is enabled, and a comment on its first
+        line is the default description.
       '';
     };
 
@@ -105,22 +105,22 @@ in
       default = false;
       example = true;
       description = ''
-        Whether to add the modules that come with runtime-module to `modules`: `rt.gimp`, `rt.podman` and the others of
-        the table at the end of this page. What is never turned on costs nothing.
+        Whether to add the built-in modules of runtime-module to `modules`: `rt.gimp`, `rt.podman` and the others in
+        the table at the end of this page. A module that is not enabled costs nothing.
       '';
     };
 
     package = mkOption {
       type = types.nullOr types.package;
       default = null;
-      defaultText = literalExpression "the program as runtime-module's own flake builds it";
+      defaultText = literalExpression "the program from runtime-module's own flake";
       example = literalExpression "inputs.runtime-module.packages.x86_64-linux.runtime-module-nix_2_31";
       description = ''
-        The program. It is linked to the libraries of Nix 2.26 or newer; so that it does not matter which Nix the host's
-        nixpkgs carries, the flake's module takes it from the flake's own nixpkgs.
+        The program, which is linked to the libraries of Nix 2.26 or newer. The flake's NixOS module takes it from the
+        flake's own nixpkgs, so the Nix version of the host's nixpkgs does not matter.
 
-        Where it is null, as in a configuration that imports the module by its path, nothing is installed: no program,
-        no boot service, no activation hook.
+        If it is null, as in a configuration that imports the module by its path, nothing is installed: no program, no
+        boot service and no activation hook.
       '';
     };
 
@@ -129,9 +129,9 @@ in
       default = false;
       example = true;
       description = ''
-        Whether the modules that were on are turned on again after a boot. A reboot ends what a runtime module does: the
-        system that boots is always the one that was built without any. With this, the boot service evaluates, builds
-        and activates them again, when the network is up; until then, and where it fails, the plain system runs.
+        Whether to enable the same modules again after a boot. A reboot always starts the system that was built without
+        runtime modules. With this option, the boot service evaluates, builds and activates the modules again once the
+        network is up. Until then, and if that fails, the plain system is running.
       '';
     };
 
@@ -143,12 +143,12 @@ in
         "rt.podman"
       ];
       description = ''
-        Modules that are evaluated and built ahead, each by itself, a while after boot and once a day: to turn one of them
-        on then only activates it. What is built stays in the store for as long as it is of use (`runtime-module cache`).
-        It takes the time and memory of an evaluation for each, at the lowest priority.
+        Modules to evaluate and build in advance, each by itself, some minutes after boot and once a day. To enable one
+        of them then only takes an activation. The results stay in the store as long as they are of use (see
+        `runtime-module cache`). Each module costs the time and memory of an evaluation, at the lowest priority.
 
-        What is built serves everybody; the evaluation itself only root, who is the one that did it: a user's own
-        cache has what `runtime-module prefetch` was told by that user.
+        The builds serve all users, but the evaluations serve only root: the cache of another user contains the results
+        of that user's own `runtime-module prefetch`.
       '';
     };
 
@@ -160,8 +160,8 @@ in
       default = "rollback";
       example = "keep";
       description = ''
-        What happens when units fail because of a change that did not fail before it: the previous system is activated
-        again, or the change stays and the exit code says so. `--on-failed-units` decides for one run.
+        The action when a change makes units fail that did not fail before: activate the previous system again, or keep
+        the change and report the failure by the exit code. `--on-failed-units` overrides it for one run.
       '';
     };
 
@@ -187,8 +187,8 @@ in
       default = "auto";
       example = "run0";
       description = ''
-        How the program becomes root for the part of its work that needs it: `auto` takes the first of sudo, run0 and
-        doas that is there, `none` none of them. `--elevate` decides for one run.
+        How the program becomes root for the steps that need it. `auto` uses the first of sudo, run0 and doas that is
+        installed; `none` uses none of them. `--elevate` overrides it for one run.
       '';
     };
 
@@ -199,8 +199,9 @@ in
       default = cfg.modules;
       defaultText = literalExpression "config.services.runtimeModules.modules";
       description = ''
-        What `modules` comes to, in order: a list of sets with `name`, `description` (or null), `module`, `file` (the
-        path of the module as a text, or null), `declared` (the files that define it) and `skipValidation`.
+        The modules in the order in which they apply: a list of sets with `name`, `description` (or null), `module`,
+        `file` (the path of the module as a string, or null), `declared` (the files that define it) and
+        `skipValidation`.
       '';
     };
   };

@@ -1,8 +1,8 @@
 machine.succeed("runtime-module enable web --confirm 20s")
 machine.wait_for_open_port(8088)
-# Nobody says that it is well.
+# Do not confirm.
 machine.wait_for_closed_port(8088, timeout=120)
-assert system() == base, "the previous system came back by itself"
+assert system() == base, "the change was not rolled back"
 
 machine.succeed("runtime-module enable web --confirm 20s && runtime-module confirm")
 machine.sleep(30)

@@ -1,10 +1,10 @@
-# Tests on a virtual machine, with nixpkgs' test driver: `checks` has one for each behaviour, and `machine` is the
-# configuration that all of them boot, so that the machine can find itself among the flake's nixosConfigurations.
+# Tests on virtual machines with nixpkgs' test driver. `checks` has one for each behaviour. `machine` is the
+# configuration that all of them boot, exported so that the machine finds itself in the flake's nixosConfigurations.
 { self, pkgs }:
 let
   inherit (pkgs) lib;
 
-  # A test, and what is turned on in it.
+  # A test, with the modules that it enables.
   run =
     name:
     { script, toggled }:

@@ -1,5 +1,4 @@
-# The machine of the tests. Its base and what is turned on in it, each alone, are in its store, so it evaluates what it is
-# told to and has nothing to build or fetch.
+# The machine of the tests. Its store contains the base and each extended system, so it has nothing to build or fetch.
 { self, toggled }:
 {
   config,
@@ -18,7 +17,7 @@ in
   options.testing.configuration = lib.mkOption {
     type = lib.types.raw;
     internal = true;
-    description = "This configuration, as nixosConfigurations has it.";
+    description = "This configuration in the form of an entry of nixosConfigurations.";
   };
 
   config = {
@@ -39,7 +38,7 @@ in
       additionalPaths = map extended toggled;
       diskSize = 4096;
       memorySize = 3072;
-      # What is written to the store is there after a reboot.
+      # The store's content must survive a reboot.
       writableStore = true;
       writableStoreUseTmpfs = false;
     };

@@ -2,9 +2,9 @@ machine.fail("runtime-module status web")
 machine.succeed("runtime-module enable web")
 machine.wait_for_open_port(8088)
 machine.succeed("runtime-module status web")
-assert system() != base, "another system runs"
+assert system() != base, "enable did not change the system"
 
 machine.succeed("runtime-module disable web")
 machine.wait_for_closed_port(8088)
 machine.fail("systemctl cat web.service")
-assert system() == base, "the system without modules is the one that was booted"
+assert system() == base, "disable did not restore the base"

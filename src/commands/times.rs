@@ -120,6 +120,15 @@ mod tests {
 
     use super::*;
 
+    fn of(phases: &Phases) -> Times<'_> {
+        Times {
+            phases,
+            cache: None,
+            counters: None,
+            missing: None,
+        }
+    }
+
     #[test]
     fn line_names_phases_that_took_time() {
         let mut phases = Phases::default();
@@ -131,20 +140,10 @@ mod tests {
         ] {
             phases.append(phase, Duration::from_millis(milliseconds));
         }
-        let times = Times {
-            phases: &phases,
-            cache: None,
-            counters: None,
-            missing: None,
-        };
-        assert_eq!(times.line(), "", "no total is known yet");
+        assert_eq!(of(&phases).line(), "", "no total is known yet");
         phases.finish(std::time::Instant::now());
-        let times = Times {
-            phases: &phases,
-            ..times
-        };
         assert_eq!(
-            times.line(),
+            of(&phases).line(),
             "total 0 ms: evaluate 61 ms, build 6.3 s, activate 0.2 s\n"
         );
     }

@@ -1,10 +1,10 @@
-//! Input that cannot work: each has its exit code and its message, whole, and nothing is changed by it.
+//! Invalid input: each kind has its exit code and complete message, and changes nothing.
 
 use std::fs;
 
 use crate::support::TestEnv;
 
-/// Tries to enable modules; the message is a golden file, and all is as it was.
+/// Checks that enabling `names` fails with this exit code and golden message and changes nothing.
 fn fails(env: &TestEnv, names: &[&str], code: i32, golden: &str) {
     let before = env.everything();
     env.run(&[&["enable", "--progress", "off"], names].concat())
@@ -16,7 +16,7 @@ fn fails(env: &TestEnv, names: &[&str], code: i32, golden: &str) {
 }
 
 #[test]
-fn modules_that_are_not_there() {
+fn unknown_modules_are_reported() {
     let env = TestEnv::new();
     fails(&env, &["helo"], 2, "unknown-module");
     fails(&env, &[""], 2, "unknown-module-without-a-name");
@@ -35,13 +35,13 @@ fn modules_that_are_not_there() {
         .ends_with(2)
         .golden("status-unknown-module");
     before.is_still(&env.everything());
-    // Where nothing is baked they are only found out by evaluation.
+    // If no module list is baked in, only evaluation finds unknown names.
     let env = TestEnv::fixture().start("bare");
     fails(&env, &["baner"], 2, "unknown-module-evaluated");
 }
 
 #[test]
-fn modules_that_cannot_be_evaluated() {
+fn evaluation_errors_are_reported() {
     let env = TestEnv::new();
     for name in [
         "syntax-error",
@@ -60,7 +60,7 @@ fn modules_that_cannot_be_evaluated() {
 }
 
 #[test]
-fn an_endless_recursion_without_a_limit_is_no_crash() {
+fn unlimited_recursion_is_an_error_not_a_crash() {
     let env = TestEnv::new();
     let before = env.everything();
     env.run(&[
@@ -78,7 +78,7 @@ fn an_endless_recursion_without_a_limit_is_no_crash() {
 }
 
 #[test]
-fn a_build_that_fails_shows_its_last_lines() {
+fn failed_build_shows_last_log_lines() {
     let env = TestEnv::fixture()
         .module(
             "web",
@@ -98,7 +98,7 @@ fn a_build_that_fails_shows_its_last_lines() {
 }
 
 #[test]
-fn flakes_that_do_not_serve() {
+fn unusable_flakes_are_reported() {
     let env = TestEnv::fixture();
     let flake = |name: &str, text: &str| {
         let folder = env.path("flakes").join(name);
@@ -173,7 +173,7 @@ fn flakes_that_do_not_serve() {
     fails(&flake("plain", plain), "box", "hello", 2, "flake-no-option");
     let minios = env.flake();
     fails(&minios, "bix", "hello", 2, "flake-unknown-host");
-    // Nothing said where the configuration is.
+    // No flake is pinned, baked in or given.
     env.run(&["enable", "hello"])
         .ends_with(5)
         .golden("flake-not-known");
@@ -188,7 +188,7 @@ fn flakes_that_do_not_serve() {
 }
 
 #[test]
-fn a_name_in_two_places_is_an_error_that_shows_both() {
+fn module_defined_twice_names_both_places() {
     let env = TestEnv::fixture().edit("flake.nix", |text| {
         text.replace(
             "clock = ./output/clock.nix;",
@@ -214,9 +214,9 @@ fn a_name_in_two_places_is_an_error_that_shows_both() {
 }
 
 #[test]
-fn a_file_that_git_does_not_know_is_explained() {
+fn missing_file_unknown_to_git_is_explained() {
     let env = TestEnv::fixture();
-    if !crate::support::has("a_file_that_git_does_not_know_is_explained", "git") {
+    if !crate::support::has("missing_file_unknown_to_git_is_explained", "git") {
         return;
     }
     let git = |arguments: &[&str]| env.git(&env.path("source"), arguments);
@@ -235,7 +235,7 @@ fn a_file_that_git_does_not_know_is_explained() {
 }
 
 #[test]
-fn switches_that_fail() {
+fn failed_switch_is_rolled_back_or_kept() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     let before = env.running();
@@ -277,8 +277,8 @@ fn switches_that_fail() {
 }
 
 #[test]
-fn a_warning_puts_nothing_into_the_terminal() {
-    // Colours, and a line that looks like ours; then a title, a bell, the screen cleared, in one byte and in two.
+fn warning_cannot_send_control_characters() {
+    // Colours and a fake message of ours; a title, a bell, and a cleared screen by CSI in one byte and in two.
     let hostile = r#"{ lib, ... }: {
   warnings = map (text: builtins.fromJSON "\"${text}\"") [
     ''\u001b[31mred\u001b[0m and \rerror: all is lost''

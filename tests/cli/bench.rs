@@ -1,4 +1,4 @@
-//! `bench`: every table on the fixture, in small; what its result files say; and what it says to bad input.
+//! `bench`: each table on a small fixture, the result files, and the messages for invalid input.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +11,14 @@ use unix::sys::signal::Signal;
 
 use crate::support::{Ran, TestEnv, compare, has, read_json};
 
-/// What says how noisy the machine is, and so is there or not.
+/// Phrases in lines that depend on how busy the machine is, so that they may be missing.
 const NOISE: [&str; 6] = [
     "the machine was busy",
     "the median may be off by more than",
     "slower than the others",
     "outliers:",
     "the CPU governor",
-    // A sign of life on a slow machine.
+    // Intermediate progress on a slow machine.
     ", now ",
 ];
 
@@ -27,7 +27,7 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
 });
 static SPACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"  +").expect("a rule"));
 
-/// What a run said, without its numbers and without what the machine has to do with.
+/// The output without numbers and without lines that depend on the machine.
 fn shape(ran: &Ran) -> String {
     let text = ran.text();
     let lines = text
@@ -43,7 +43,7 @@ fn shape(ran: &Ran) -> String {
         .collect()
 }
 
-/// A result, valid by the schema in docs/.
+/// Reads a result file and validates it against `docs/bench.schema.json`.
 fn result(path: &Path) -> Value {
     let value = read_json(path);
     let mut schemas = Schemas::new();
@@ -69,7 +69,7 @@ fn names(result: &Value) -> Vec<&str> {
     all.iter().filter_map(|one| one["name"].as_str()).collect()
 }
 
-/// The counters that are the same in every run.
+/// The counters that are equal in every run.
 fn exact(series: &Value) -> Vec<u64> {
     [
         "thunks",
@@ -84,7 +84,7 @@ fn exact(series: &Value) -> Vec<u64> {
 }
 
 #[test]
-fn evaluation_is_measured_and_exported() {
+fn eval_is_measured_and_exported() {
     let env = TestEnv::new();
     let file = |name: &str| env.path(name).display().to_string();
     let measure = |json: &str, more: &[&str]| {
@@ -115,7 +115,7 @@ fn evaluation_is_measured_and_exported() {
     measure("b.json", &[]);
     let (first, second) = (result(&env.path("a.json")), result(&env.path("b.json")));
 
-    // Each sample has the same counters, and so has another run.
+    // Counters are equal in all samples and in a second run.
     for name in names(&first) {
         let (a, b) = (series(&first, name), series(&second, name));
         if name.ends_with("cached") {
@@ -140,14 +140,14 @@ fn evaluation_is_measured_and_exported() {
         Some(thunks("hello, cold") - thunks("base, cold"))
     );
 
-    // From the cache there is nothing to count.
+    // A cache hit evaluates nothing, so it has no counters.
     assert!(series(&first, "hello+web, cached")["counters"].is_null());
 
-    // What is our own in a measured time.
+    // The share of the program itself in a measured time.
     let overhead = first["overhead"]["median"].as_f64().expect("an overhead");
-    assert!(overhead < 1.0, "{overhead} ms are our own");
+    assert!(overhead < 1.0, "overhead of {overhead} ms");
 
-    // Everything that one must know to believe it.
+    // The facts needed to reproduce the measurement.
     assert_eq!(first["subject"]["flakes"][0]["host"], "box");
     assert_eq!(first["subject"]["store"], env.store());
     assert!(
@@ -175,7 +175,7 @@ fn evaluation_is_measured_and_exported() {
     let diff = env.json(&["bench", "diff", &file("a.json"), &file("b.json")]);
     assert_eq!(diff["series"][0]["thunks"], 0);
     assert_eq!(diff["series"][0]["difference"]["verdict"], "too-few");
-    // What only one of them has, and less work than before, are in the document too.
+    // The document also lists series that only one file has, and lower counters.
     let mut other = read_json(&env.path("b.json"));
     let name = other["series"][0]["name"].take();
     other["series"][0]["name"] = "something else".into();
@@ -189,7 +189,7 @@ fn evaluation_is_measured_and_exported() {
 }
 
 #[test]
-fn toggles_are_measured_and_undone() {
+fn toggle_is_measured_and_undone() {
     let env = TestEnv::new();
     let before = env.running();
     let json = env.path("r.json").display().to_string();
@@ -212,7 +212,7 @@ fn toggles_are_measured_and_undone() {
     );
     assert!(exact(series(&first, "enable: evaluate"))[0] > 0);
 
-    // What is on is turned off first, and what has to be built is in the first run where nothing was warmed up.
+    // An enabled module is disabled first. Without a warm-up, the first run includes the build.
     env.run(&["enable", "hello"]).ok();
     let before = env.running();
     let ran = env.json(&["bench", "toggle", "hello", "-n", "1", "--warmup", "0"]);
@@ -226,7 +226,7 @@ fn toggles_are_measured_and_undone() {
 }
 
 #[test]
-fn published_tables_are_made_again() {
+fn published_presets_are_reproduced() {
     let env = TestEnv::fixture();
     let flake = env.flake();
     for preset in ["jenkins", "grafana", "gotosocial", "generated"] {
@@ -251,7 +251,7 @@ fn published_tables_are_made_again() {
             assert!(exact(one)[0] < exact(toplevel)[0], "{one:#}");
         }
     }
-    // The same of a node of a test, which is found as a package is.
+    // The same for a node of a NixOS test, which is found like a package.
     let node = [
         "--of",
         "nixosTests.published.nodes.machine",
@@ -269,7 +269,7 @@ fn published_tables_are_made_again() {
 }
 
 #[test]
-fn any_option_and_any_depth() {
+fn options_are_measured_at_any_depth() {
     let env = TestEnv::new();
     let arguments = [
         "bench",
@@ -297,7 +297,7 @@ fn any_option_and_any_depth() {
 }
 
 #[test]
-fn overrides_cost_what_their_number_says() {
+fn override_cost_grows_with_their_number() {
     let env = TestEnv::new();
     let json = env.path("r.json").display().to_string();
     let arguments = [
@@ -381,7 +381,7 @@ fn two_sources_are_compared() {
 }
 
 #[test]
-fn what_is_measured_is_said_while_it_is() {
+fn progress_names_the_measured_series() {
     let env = TestEnv::new();
     let ran = env.run(&[
         "bench",
@@ -413,7 +413,7 @@ fn what_is_measured_is_said_while_it_is() {
 }
 
 #[test]
-fn a_plot_is_as_wide_as_there_is_room() {
+fn plot_fits_the_width() {
     let env = TestEnv::new();
     let ran = env
         .run(&[
@@ -439,7 +439,7 @@ fn a_plot_is_as_wide_as_there_is_room() {
 }
 
 #[test]
-fn a_flake_that_changes_makes_the_run_void() {
+fn changed_flake_invalidates_the_run() {
     let env = TestEnv::new();
     let (flake, json) = (env.flake(), env.path("r.json").display().to_string());
     let arguments = [
@@ -469,7 +469,7 @@ fn a_flake_that_changes_makes_the_run_void() {
 }
 
 #[test]
-fn an_interrupted_run_keeps_what_it_has() {
+fn interrupted_run_keeps_its_samples() {
     let env = TestEnv::new();
     let json = env.path("r.json").display().to_string();
     let arguments = [
@@ -504,7 +504,7 @@ fn an_interrupted_run_keeps_what_it_has() {
     env.processes()
         .gone_within(std::time::Duration::from_secs(2));
 
-    // Nothing to keep.
+    // Interrupted before the first sample.
     let mut running =
         env.start_running(env.command([&arguments[..], &["--progress", "events"]].concat()));
     running.until("\"event\":\"bench\"");
@@ -514,7 +514,7 @@ fn an_interrupted_run_keeps_what_it_has() {
 }
 
 #[test]
-fn an_interrupted_toggle_is_undone() {
+fn interrupted_toggle_is_undone() {
     let env = TestEnv::new();
     let before = env.running();
     let arguments = [
@@ -536,7 +536,7 @@ fn an_interrupted_toggle_is_undone() {
 }
 
 #[test]
-fn bad_input_is_told() {
+fn invalid_bench_input_is_reported() {
     let env = TestEnv::new();
     let golden = |name: &str, code: i32, arguments: &[&str]| {
         let ran = env.run(&[&["bench"], arguments].concat()).ends_with(code);
@@ -584,7 +584,7 @@ fn bad_input_is_told() {
 }
 
 #[test]
-fn an_option_that_throws_is_told_with_its_place() {
+fn throwing_option_is_reported_with_position() {
     let env = TestEnv::fixture()
         .module(
             "hello",
@@ -602,7 +602,7 @@ fn an_option_that_throws_is_told_with_its_place() {
 }
 
 #[test]
-fn a_derivation_is_forced_as_far_as_its_path() {
+fn derivation_is_forced_only_to_its_path() {
     let env = TestEnv::new();
     let arguments = [
         "bench",
@@ -616,7 +616,7 @@ fn a_derivation_is_forced_as_far_as_its_path() {
 }
 
 #[test]
-fn files_that_are_no_results_are_told() {
+fn diff_rejects_files_that_are_not_results() {
     let env = TestEnv::new();
     let write = |name: &str, text: &str| fs::write(env.path(name), text).expect("a file");
     write(

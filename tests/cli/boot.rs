@@ -1,4 +1,4 @@
-//! `__boot`, which the boot service runs: what an earlier boot left goes, and what was on comes back where that is wanted.
+//! `__boot`, which the boot service runs: removes the state of an earlier boot and, if configured, restores modules.
 
 use std::fs;
 
@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 
 use crate::support::{TestEnv, read_json};
 
-/// A machine that has booted since the module `inline` was turned on: the base runs, and what was left says otherwise.
+/// Simulates a machine that booted after the module `inline` was enabled: the base is running, but the state is old.
 fn booted(options: &[(&str, Value)]) -> TestEnv {
     let env = TestEnv::new();
     let base = env.running();
     env.quiet(&["enable", "inline"]).ok();
     env.quiet(&["enable", "conflict-a"]).ok();
     env.quiet(&["disable", "conflict-a"]).ok();
-    // As it was after the boot: the base alone, with what it bakes.
+    // After the boot only the base is running, with its baked options.
     let toplevel = base.join("bin/switch-to-configuration");
     let mut switch = env.other(toplevel);
     assert!(
         switch
             .arg("test")
             .output()
-            .expect("it ran")
+            .expect("the switch program")
             .status
             .success()
     );
@@ -33,7 +33,7 @@ fn booted(options: &[(&str, Value)]) -> TestEnv {
     env
 }
 
-/// Files of a folder of ours.
+/// The file names in a folder below `run/runtime-modules`.
 fn names(env: &TestEnv, folder: &str) -> Vec<String> {
     let folder = env.root("run/runtime-modules").join(folder);
     let entries = fs::read_dir(folder).into_iter().flatten();
@@ -45,7 +45,7 @@ fn names(env: &TestEnv, folder: &str) -> Vec<String> {
     names
 }
 
-/// Purpose and modules of each transaction of this boot.
+/// The purpose and modules of each transaction since the boot.
 fn told(env: &TestEnv) -> Vec<(String, Value)> {
     let history = env.json(&["history"]);
     let all = history["transactions"].as_array().expect("a list");
@@ -57,7 +57,7 @@ fn told(env: &TestEnv) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn what_was_on_before_the_boot_is_turned_on_again() {
+fn boot_restores_enabled_modules() {
     let env = booted(&[("restoreAtBoot", json!(true))]);
     let base = env.running();
     let (roots, logs) = (names(&env, "roots"), names(&env, "log"));
@@ -73,22 +73,22 @@ fn what_was_on_before_the_boot_is_turned_on_again() {
         (&json!(["inline"]), &json!(["inline"]))
     );
     assert_eq!(state["base"]["toplevel"], base.display().to_string());
-    assert_eq!(state["revision"], 1, "a boot begins anew");
-    // Of the earlier boot nothing is left: neither records, nor logs, nor what only they could return to.
+    assert_eq!(state["revision"], 1, "a boot starts again at revision 1");
+    // Records, logs and GC roots of the earlier boot are removed.
     assert_eq!(told(&env), [("apply".to_string(), json!(["inline"]))]);
     let kept = names(&env, "roots");
     assert!(kept.len() < roots.len(), "{kept:?}, before {roots:?}");
     let now = names(&env, "log");
     assert_eq!(now.len(), 1, "{now:?}");
     assert!(!logs.contains(&now[0]), "{now:?}, before {logs:?}");
-    // Another one in the same boot finds nothing to do.
+    // A second call in the same boot has nothing to do.
     let runs = env.running();
     env.quiet(&["__boot"]).ok();
     assert_eq!((told(&env).len(), env.running()), (1, runs));
 }
 
 #[test]
-fn where_nothing_is_restored_a_boot_only_prunes() {
+fn boot_without_restore_only_prunes() {
     let env = booted(&[("restoreAtBoot", json!(false))]);
     let base = env.running();
     assert!(!names(&env, "roots").is_empty());
@@ -98,13 +98,13 @@ fn where_nothing_is_restored_a_boot_only_prunes() {
     assert_eq!(names(&env, "roots"), Vec::<String>::new());
     assert_eq!(names(&env, "log"), Vec::<String>::new());
     assert_eq!(names(&env, ""), ["holder", "lock", "log", "roots"]);
-    // What is wanted is wanted still: `apply` turns it on.
+    // The requested modules are still saved: `apply` enables them.
     env.quiet(&["apply"]).ok();
     assert_eq!(env.active(), ["inline"]);
 }
 
 #[test]
-fn nobody_is_there_at_a_boot_to_confirm() {
+fn boot_does_not_wait_for_confirmation() {
     let env = booted(&[("restoreAtBoot", json!(true)), ("confirm", json!("600s"))]);
     env.quiet(&["__boot"]).ok();
     assert_eq!(env.active(), ["inline"]);
@@ -118,7 +118,7 @@ fn nobody_is_there_at_a_boot_to_confirm() {
 }
 
 #[test]
-fn a_boot_without_anything_left_does_nothing() {
+fn boot_without_state_changes_nothing() {
     let env = TestEnv::fixture();
     let before = env.everything();
     env.quiet(&["__boot"]).ok();

@@ -1,4 +1,4 @@
-//! The result cache: what is found again, what is not, and that it never makes a difference to what is activated.
+//! The result cache: hits, misses, and that it never changes the activated system.
 
 use std::fs;
 use std::path::Path;
@@ -8,18 +8,16 @@ use serde_json::{Value, json};
 
 use crate::support::{Evidence, TestEnv, nix, soak};
 
-/// What a dry run says, with the cache or without.
+/// The JSON document of a dry run.
 fn dry(env: &TestEnv, arguments: &[&str]) -> Value {
     env.json(&[&["enable", "--dry-run"], arguments].concat())
 }
 
 fn hit(document: &Value) -> bool {
-    document["cache"]["hit"]
-        .as_bool()
-        .expect("the cache's part")
+    document["cache"]["hit"].as_bool().expect("cache.hit")
 }
 
-/// Writes a file, as if it had been written long ago.
+/// Writes a file with an old modification time.
 fn edit(file: &Path, text: &str) {
     fs::write(file, text).expect("edited");
     let file = fs::File::options().append(true).open(file).expect("open");
@@ -35,7 +33,7 @@ fn why(document: &Value) -> String {
 }
 
 #[test]
-fn what_was_evaluated_is_not_evaluated_again() {
+fn second_enable_is_a_cache_hit() {
     let env = TestEnv::new();
     let first = env.json(&["enable", "hello"]);
     assert!(!hit(&first));
@@ -55,7 +53,7 @@ fn what_was_evaluated_is_not_evaluated_again() {
 }
 
 #[test]
-fn warnings_come_from_the_cache_too() {
+fn cached_result_includes_warnings() {
     let env = TestEnv::new();
     let first = dry(&env, &["warning"]);
     let again = dry(&env, &["warning"]);
@@ -69,7 +67,7 @@ fn warnings_come_from_the_cache_too() {
 }
 
 #[test]
-fn it_can_be_listed_counted_cleared_and_passed_over() {
+fn cache_is_listed_counted_cleared_and_bypassed() {
     let env = TestEnv::new();
     env.run(&["cache", "clear"]).ok();
     env.run(&["cache"]).ok().golden("cache-empty");
@@ -97,7 +95,7 @@ fn it_can_be_listed_counted_cleared_and_passed_over() {
 }
 
 #[test]
-fn what_is_old_goes_also_where_nothing_new_is_kept() {
+fn old_results_are_pruned_even_without_new_ones() {
     let env = TestEnv::new();
     for name in ["hello", "inline"] {
         env.run(&["enable", name, "--progress", "off"]).ok();
@@ -106,7 +104,7 @@ fn what_is_old_goes_also_where_nothing_new_is_kept() {
     let rooted = || env.json(&["cache", "stats"])["rooted"].clone();
     let before = rooted().as_u64().expect("a number");
     assert!(before >= 2, "{before}");
-    // Everything was of no use for a month and a day; then one result is found again.
+    // Nothing was used for 31 days; then one result is found again.
     let folder = env.path("cache/runtime-module");
     let mut old = env.other("find");
     old.arg(folder).args([
@@ -130,7 +128,7 @@ fn what_is_old_goes_also_where_nothing_new_is_kept() {
 }
 
 #[test]
-fn each_difference_is_a_miss_that_says_why() {
+fn each_cache_miss_names_its_reason() {
     let env = TestEnv::new();
     let flake = env.flake();
     let here: &[&str] = &["hello", "--flake", &flake, "--host", "box"];
@@ -159,7 +157,7 @@ fn each_difference_is_a_miss_that_says_why() {
         "changed since: Nix settings"
     );
     assert!(with(&["--impure"]).contains("impure"));
-    // What only says how to build and what to show makes no difference.
+    // Settings that affect only builds or output cause no miss.
     let more = ["--option", "cores", "1", "--show-trace", "-v"];
     assert!(hit(&dry(&env, &[here, &more[..]].concat())));
 
@@ -167,20 +165,20 @@ fn each_difference_is_a_miss_that_says_why() {
     let before = fs::read_to_string(&file).expect("a host");
     edit(&file, &before);
     assert!(hit(&dry(&env, here)));
-    // A byte of a file that has nothing to do with it: nobody can know that it has not.
+    // A changed byte in an unrelated file is a miss too: nothing proves that it is unrelated.
     let env = env.edit("hosts/bare.nix", |text| format!("{text}\n"));
     let document = dry(&env, here);
     assert_eq!(
         (hit(&document), why(&document).as_str()),
         (false, "changed since: the source")
     );
-    // And once more, as nothing but the bytes: `self` shows when a tree was changed last.
+    // The same bytes with the same old modification time, which `self.lastModified` exposes.
     edit(&env.fixture_path("hosts/bare.nix"), &before);
-    assert!(hit(&dry(&env, here)), "the tree is as it was");
+    assert!(hit(&dry(&env, here)), "the restored tree is a miss");
 }
 
 #[test]
-fn what_comes_from_elsewhere_is_a_difference_too() {
+fn inputs_and_module_files_are_part_of_the_key() {
     let env = TestEnv::fixture()
         .edit("flake.nix", |text| {
             text.replace(
@@ -229,7 +227,7 @@ fn what_comes_from_elsewhere_is_a_difference_too() {
         env.start_running(command).end().ok().json()
     };
     let module = module.display().to_string();
-    // Each once, and then again: what is a difference is evaluated, and found from then on.
+    // Run each twice: the first run is a miss, the second one a hit.
     let mut systems: Vec<(String, String)> = Vec::new();
     let mut other_than_all = |what: &str, run: &dyn Fn() -> Value| {
         let (first, second) = (run(), run());
@@ -249,9 +247,9 @@ fn what_comes_from_elsewhere_is_a_difference_too() {
     });
     for (number, (what, system)) in systems.iter().enumerate() {
         let same = systems[..number].iter().find(|(_, known)| known == system);
-        assert_eq!(same, None, "{what} has the same system");
+        assert_eq!(same, None, "{what} evaluates to the same system");
     }
-    // What may be seen is a difference, wherever it is set, also where nothing looks.
+    // A setting visible to evaluation is part of the key even if nothing reads it, and wherever it is set.
     for config in [
         "max-call-depth = 9999",
         "extra-experimental-features = fetch-closure",
@@ -266,7 +264,7 @@ fn what_comes_from_elsewhere_is_a_difference_too() {
 }
 
 #[test]
-fn what_pure_evaluation_cannot_see_changes_nothing() {
+fn pure_evaluation_ignores_the_environment() {
     let env = TestEnv::new();
     let drv = dry(&env, &["hello"])["drv"].clone();
     let mut command = env.command(["enable", "hello", "--dry-run", "--json", "--no-cache"]);
@@ -284,9 +282,9 @@ fn what_pure_evaluation_cannot_see_changes_nothing() {
     assert_eq!(document["drv"], drv);
 }
 
-/// Whoever lets evaluation see what is outside, wherever that is set: nothing is kept, and each run sees it anew.
+/// Impure evaluation is never cached, wherever it is enabled.
 #[test]
-fn what_evaluation_may_see_outside_is_never_taken_from_the_cache() {
+fn impure_evaluation_is_never_cached() {
     let env = TestEnv::fixture()
         .module(
             "hello",
@@ -302,7 +300,10 @@ fn what_evaluation_may_see_outside_is_never_taken_from_the_cache() {
         env.start_running(command).end().ok().json()
     };
     let pure = seen("one", "", &[]);
-    assert!(hit(&seen("two", "", &[])), "that cannot be seen");
+    assert!(
+        hit(&seen("two", "", &[])),
+        "a pure run depends on the environment"
+    );
     for (config, more) in [
         ("", &["--impure"][..]),
         ("", &["--option", "pure-eval", "false"]),
@@ -313,7 +314,7 @@ fn what_evaluation_may_see_outside_is_never_taken_from_the_cache() {
         assert!(!hit(&one) && !hit(&two), "{more:?}");
         assert_ne!(one["drv"], two["drv"], "{more:?}");
     }
-    // Nor does what nix.conf says of it make evaluation impure: that is for the caller to say.
+    // `pure-eval` in nix.conf does not make our evaluation impure: only the caller can ask for that.
     assert_eq!(seen("one", "pure-eval = false", &[])["drv"], pure["drv"]);
     let native = "allow-unsafe-native-code-during-evaluation";
     for (config, more) in [
@@ -327,12 +328,15 @@ fn what_evaluation_may_see_outside_is_never_taken_from_the_cache() {
         );
         assert_ne!(document["drv"], pure["drv"]);
     }
-    assert!(hit(&seen("three", "", &[])), "and what was kept is there");
+    assert!(
+        hit(&seen("three", "", &[])),
+        "the pure result is no longer cached"
+    );
 }
 
 #[test]
-fn what_was_collected_is_made_again() {
-    let Some(nix) = nix("what_was_collected_is_made_again") else {
+fn collected_derivation_is_evaluated_again() {
+    let Some(nix) = nix("collected_derivation_is_evaluated_again") else {
         return;
     };
     let env = TestEnv::new();
@@ -358,10 +362,10 @@ fn what_was_collected_is_made_again() {
     );
     assert_eq!(document["drv"], first["drv"]);
 
-    // What was built once is rooted: only the derivation goes.
+    // A built result has a root: only its derivation is collected.
     env.run(&["enable", "web"]).ok();
     env.run(&["disable", "web"]).ok();
-    fs::remove_dir_all(env.root("run/runtime-modules/roots")).expect("the roots of this boot gone");
+    fs::remove_dir_all(env.root("run/runtime-modules/roots")).expect("the roots of this boot");
     collect();
     let document = env.json(&["enable", "web"]);
     assert!(hit(&document), "{document:#}");
@@ -372,7 +376,7 @@ fn what_was_collected_is_made_again() {
 }
 
 #[test]
-fn what_is_prefetched_only_has_to_be_activated() {
+fn prefetched_module_is_only_activated() {
     let env = TestEnv::new();
     env.run(&["prefetch", "web", "pair"]).ok();
     assert!(env.active().is_empty());
@@ -388,12 +392,12 @@ fn what_is_prefetched_only_has_to_be_activated() {
     env.run(&["prefetch", "helo", "clock"]).ends_with(2);
     assert!(
         hit(&dry(&env, &["clock"])),
-        "what follows is done all the same"
+        "names after an unknown one are prefetched too"
     );
 }
 
 #[test]
-fn what_failed_is_not_kept() {
+fn failed_evaluation_is_not_cached() {
     let env = TestEnv::new();
     for _ in 0..2 {
         env.run(&["enable", "assertion", "--dry-run"]).ends_with(3);
@@ -401,13 +405,13 @@ fn what_failed_is_not_kept() {
     assert_eq!(
         env.json(&["cache", "stats"])["results"],
         1,
-        "that of the first apply"
+        "only the result of the first apply is cached"
     );
 }
 
-/// Random edits and toggles: with the cache and without, it is the same derivation every time. `make soak` takes more.
+/// After random edits and toggles, the derivation is the same with and without the cache. `make soak` makes 10,000.
 #[test]
-fn random_steps_give_the_same_with_and_without_the_cache() {
+fn random_steps_agree_with_and_without_cache() {
     let steps = soak(10_000).unwrap_or(100);
     let evidence = Evidence::of("cache");
     let env = TestEnv::new();
@@ -427,7 +431,7 @@ fn random_steps_give_the_same_with_and_without_the_cache() {
     };
     let mut hits = 0;
     for step in 0..steps {
-        // One file of two, in one of two versions: the tree comes back to what it was every now and then.
+        // Edits one of two files back and forth between two versions, so that trees repeat.
         let file = env.fixture_path(["runtime/hello.nix", "hosts/common.nix"][next(2)]);
         let text = fs::read_to_string(&file).expect("a module");
         if next(4) == 0 {
@@ -478,6 +482,6 @@ fn random_steps_give_the_same_with_and_without_the_cache() {
     }
     assert!(
         hits > steps / 4,
-        "only {hits} of {steps} were hits: nothing was tried"
+        "only {hits} of {steps} were hits: too few to test the cache"
     );
 }

@@ -1,8 +1,8 @@
-//! `enable`, `disable`, `apply`, `reset` and `rebuild`, when all goes well.
+//! `enable`, `disable`, `apply`, `reset` and `rebuild` without failures.
 
 use crate::support::{Ran, TestEnv, compare, nix, read_json, strings};
 
-/// The modules that `status` says are on.
+/// The modules that `status` lists as active.
 fn on(env: &TestEnv) -> Vec<String> {
     let status = env.json(&["status"]);
     let modules = status["modules"].as_array().expect("a list").iter();
@@ -20,7 +20,7 @@ fn toplevel(ran: &Ran) -> String {
 }
 
 #[test]
-fn the_first_apply_activates_the_base_on_an_empty_root() {
+fn first_apply_activates_the_base() {
     let env = TestEnv::fixture();
     let flake = env.flake();
     env.run(&["apply", "--flake", &flake, "--host", "box"])
@@ -33,7 +33,7 @@ fn the_first_apply_activates_the_base_on_an_empty_root() {
 }
 
 #[test]
-fn modules_are_turned_on_and_off() {
+fn modules_are_enabled_and_disabled() {
     let env = TestEnv::new();
     let base = env.running();
     env.run(&["enable", "hello", "web"])
@@ -79,7 +79,7 @@ fn modules_are_turned_on_and_off() {
 }
 
 #[test]
-fn several_names_are_one_transaction_with_one_evaluation() {
+fn several_names_share_one_transaction() {
     let env = TestEnv::new();
     let before = env.state()["revision"].as_u64().expect("a revision");
     let ran = env
@@ -108,7 +108,7 @@ fn several_names_are_one_transaction_with_one_evaluation() {
 }
 
 #[test]
-fn the_last_one_off_and_reset_evaluate_nothing() {
+fn reset_and_last_disable_evaluate_nothing() {
     let env = TestEnv::new();
     let base = env.running();
     env.run(&["enable", "pair"]).ok();
@@ -121,20 +121,20 @@ fn the_last_one_off_and_reset_evaluate_nothing() {
         ran.stderr
     );
     assert_eq!(env.running(), base);
-    // A broken flake, and a pinned source that is gone: still the way back is open.
+    // `reset` works even if the flake is gone and the pinned source is not in the store.
     env.run(&["enable", "inline"]).ok();
-    std::fs::remove_dir_all(env.path("source")).expect("the source gone");
+    std::fs::remove_dir_all(env.path("source")).expect("the source");
     let source = env.state()["pin"]["source"]
         .as_str()
         .expect("a source")
         .to_string();
-    std::fs::rename(&source, format!("{source}-away")).expect("the pinned source gone");
+    std::fs::rename(&source, format!("{source}-away")).expect("the pinned source");
     env.run(&["reset"]).ok();
     assert_eq!(env.running(), base);
 }
 
 #[test]
-fn a_toggle_is_pinned_and_a_rebuild_is_not() {
+fn toggle_uses_the_pin_and_rebuild_moves_it() {
     let env = TestEnv::new();
     let motd = env.fixture_path("hosts/common.nix");
     let text = std::fs::read_to_string(&motd).expect("read");
@@ -146,14 +146,14 @@ fn a_toggle_is_pinned_and_a_rebuild_is_not() {
 
     env.run(&["enable", "inline"]).ok();
     assert_eq!(env.etc("motd").as_deref(), Some("Welcome to minios.\n"));
-    // The configuration names no flakeUrl: what was asked for when it was pinned is taken anew.
+    // Without flakeUrl in the configuration, rebuild locks the reference from the time of pinning again.
     env.run(&["rebuild"]).ok().golden("rebuild");
     assert_eq!(
         env.etc("motd").as_deref(),
         Some("Welcome to another day.\n")
     );
     assert_eq!(on(&env), ["inline"]);
-    // What was pinned now is what the next toggle extends, and the new base is the way back.
+    // The next toggle extends the new pin, and reset returns to the new base.
     env.run(&["enable", "hello"]).ok();
     assert_eq!(
         env.etc("motd").as_deref(),
@@ -168,7 +168,7 @@ fn a_toggle_is_pinned_and_a_rebuild_is_not() {
 }
 
 #[test]
-fn rebuild_takes_the_url_that_the_configuration_names() {
+fn rebuild_locks_the_configured_url() {
     let env = TestEnv::fixture();
     let url = env.flake();
     let env = env
@@ -199,11 +199,11 @@ fn rebuild_takes_the_url_that_the_configuration_names() {
 }
 
 #[test]
-fn nothing_new_is_activated_only_by_force() {
+fn unchanged_system_is_activated_only_with_force() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     let revision = env.state()["revision"].as_u64().expect("a revision");
-    // The file is taken away by hand: only an activation brings it back.
+    // Remove a file by hand: only an activation restores it.
     std::fs::remove_file(env.root("etc/inline")).expect("removed");
     env.run(&["enable", "inline"]).ok();
     env.run(&["apply"]).ok().golden("apply-again");
@@ -222,7 +222,7 @@ fn nothing_new_is_activated_only_by_force() {
 }
 
 #[test]
-fn a_dry_run_changes_nothing() {
+fn dry_run_changes_nothing() {
     let env = TestEnv::new();
     let (before, outputs) = (env.everything(), env.outputs());
     env.run(&["enable", "hello", "slow", "--dry-run"])
@@ -248,7 +248,7 @@ fn a_dry_run_changes_nothing() {
 }
 
 #[test]
-fn a_dry_run_builds_for_evaluation_only_when_it_may() {
+fn dry_run_refuses_ifd_unless_allowed() {
     let env = TestEnv::new();
     let outputs = env.outputs();
     env.run(&["enable", "ifd", "--dry-run"])
@@ -256,14 +256,17 @@ fn a_dry_run_builds_for_evaluation_only_when_it_may() {
         .golden("ifd-dry-run");
     assert_eq!(outputs, env.outputs());
     env.run(&["enable", "ifd", "--dry-run", "--allow-ifd"]).ok();
-    // A change may, and shows what it builds meanwhile.
+    // A change may build during evaluation, and shows the build.
     let other = TestEnv::new();
     let ran = other.run(&["enable", "ifd"]).ok();
     let built = ran
         .stderr
         .find("build: generated.nix")
-        .expect("it is shown");
-    let evaluated = ran.stderr.find("evaluate: ").expect("it was evaluated");
+        .expect("a line for the build");
+    let evaluated = ran
+        .stderr
+        .find("evaluate: ")
+        .expect("a line for the evaluation");
     assert!(built < evaluated, "{}", ran.stderr);
     assert_eq!(other.etc("ifd").as_deref(), Some("from a built file\n"));
     env.run(&["enable", "inline", "--allow-ifd"])
@@ -273,10 +276,10 @@ fn a_dry_run_builds_for_evaluation_only_when_it_may() {
     assert_eq!(env.etc("ifd").as_deref(), Some("from a built file\n"));
 }
 
-/// As with Nix: what evaluation asks for is refused whether it was built before or not, and whether the result is cached or
-/// not. A dry run says the same today as it does on another machine.
+/// Like Nix, a dry run refuses import from derivation even if the derivation is already built or the result is cached.
+/// So it gives the same answer on every machine.
 #[test]
-fn what_evaluation_builds_is_refused_also_where_it_is_built_already() {
+fn dry_run_refuses_ifd_even_if_built() {
     let env = TestEnv::new();
     env.run(&["enable", "ifd"]).ok();
     env.run(&["disable", "ifd"]).ok();
@@ -285,12 +288,12 @@ fn what_evaluation_builds_is_refused_also_where_it_is_built_already() {
         let text = ran.ends_with(3).text().replace(" --no-cache", "");
         compare("ifd-dry-run", &text);
     }
-    // Where it may be built, what was learnt before is still of use.
+    // With --allow-ifd the cached result is used.
     let allowed = env.json(&["enable", "ifd", "--dry-run", "--allow-ifd"]);
     assert_eq!(allowed["cache"]["hit"], true, "{allowed:#}");
     assert_eq!(env.json(&["enable", "ifd"])["cache"]["hit"], true);
     env.run(&["reset"]).ok();
-    // The setting of Nix counts as much as the dry run.
+    // The Nix setting has the same effect as a dry run.
     let never = ["--option", "allow-import-from-derivation", "false"];
     let ran = env.run(&[&["enable", "ifd"], &never[..]].concat());
     let ran = ran.ends_with(3);
@@ -300,7 +303,7 @@ fn what_evaluation_builds_is_refused_also_where_it_is_built_already() {
         "{}",
         ran.stderr
     );
-    // A module that needs nothing built is as well known in a dry run as elsewhere.
+    // A dry run uses the cached result of a module without import from derivation.
     env.run(&["enable", "inline"]).ok();
     env.run(&["disable", "inline"]).ok();
     let known = env.json(&["enable", "inline", "--dry-run"]);
@@ -308,7 +311,7 @@ fn what_evaluation_builds_is_refused_also_where_it_is_built_already() {
 }
 
 #[test]
-fn what_evaluation_builds_is_shown_as_it_is_built() {
+fn ifd_builds_are_shown_during_evaluation() {
     let env = TestEnv::new();
     let ran = env
         .run(&["enable", "ifd", "--progress", "events", "-L"])
@@ -318,11 +321,11 @@ fn what_evaluation_builds_is_shown_as_it_is_built() {
         let found = events
             .iter()
             .position(|one| one["event"] == event && one[key] == value);
-        found.unwrap_or_else(|| panic!("no {event} of {value}:\n{}", ran.stderr))
+        found.unwrap_or_else(|| panic!("no {event} with {value}:\n{}", ran.stderr))
     };
     let evaluation = at("phase-begin", "phase", "evaluate")..at("phase-end", "phase", "evaluate");
     assert!(evaluation.contains(&at("build", "name", "generated.nix")));
-    // It is built by then, and is not what is built afterwards.
+    // It is built only once, during evaluation.
     assert!(at("phase-end", "phase", "evaluate") < at("phase-begin", "phase", "build"));
     assert!(
         events
@@ -334,10 +337,10 @@ fn what_evaluation_builds_is_shown_as_it_is_built() {
 }
 
 #[test]
-fn modules_take_effect_in_the_order_in_which_they_are_declared() {
+fn modules_are_applied_in_declared_order() {
     let adds = |name: &str| format!("{{ environment.etc.order.text = \"{name}\"; }}");
     let hosts = [
-        // A set goes by name, a list by its own order; the flake's own modules come last.
+        // A set is ordered by name, a list by its own order; the flake's own modules come last.
         ("box", ["hello", "users", "web", "clock"].as_slice()),
         ("box-list", ["web", "hello", "clock"].as_slice()),
     ];
@@ -354,7 +357,7 @@ fn modules_take_effect_in_the_order_in_which_they_are_declared() {
             for name in names {
                 env.run(&["enable", name]).ok();
             }
-            assert_eq!(env.active(), names, "the wish keeps its own order");
+            assert_eq!(env.active(), names, "the requested modules are reordered");
             seen.push(env.running().display().to_string());
             let order = env.etc("order").expect("the file");
             assert_eq!(order.lines().collect::<Vec<_>>(), declared, "{host}");
@@ -367,7 +370,7 @@ fn modules_take_effect_in_the_order_in_which_they_are_declared() {
 }
 
 #[test]
-fn the_same_modules_are_the_same_system_whatever_way_they_are_found() {
+fn baked_and_evaluated_lookups_agree() {
     let adds = |name: &str| format!("{{ environment.etc.order.text = \"{name}\"; }}");
     let env = TestEnv::fixture()
         .module("web", &adds("web"))
@@ -386,13 +389,13 @@ fn the_same_modules_are_the_same_system_whatever_way_they_are_found() {
     let elsewhere = ["--flake", &flake, "--host", "box"];
     for names in [
         &["hello", "web", "folder", "clock", "banner"][..],
-        // One without a file of its own.
+        // `inline` has no file of its own.
         &["hello", "web", "inline", "clock"],
         &["hello", "web", "aside"],
         &["pair", "web"],
     ] {
         let arguments = [&["enable", "--dry-run", "--json"], names].concat();
-        // By the names and files that were baked, and by a look into the host.
+        // The first uses baked names and files, the second evaluates the host to find them.
         let fast = toplevel(&env.run(&arguments).ok());
         let slow = toplevel(&env.run(&[&arguments[..], &elsewhere].concat()).ok());
         assert_eq!(fast, slow, "{names:?}");
@@ -400,11 +403,11 @@ fn the_same_modules_are_the_same_system_whatever_way_they_are_found() {
 }
 
 #[test]
-fn a_module_gives_the_system_that_nix_gives() {
-    let test = "a_module_gives_the_system_that_nix_gives";
+fn system_equals_the_one_that_nix_evaluates() {
+    let test = "system_equals_the_one_that_nix_evaluates";
     let env = TestEnv::new();
     let Some(nix) = nix(test) else { return };
-    // Two packages beside the host's own: their order is in the derivation.
+    // Two packages in addition to the host's: their order is part of the derivation.
     let expression = format!(
         r#"let flake = builtins.getFlake "{}"; in (flake.nixosConfigurations.box.extendModules {{
              modules = [ (flake.outPath + "/runtime/hello.nix") (flake.outPath + "/runtime/users.nix") ];
@@ -429,7 +432,7 @@ fn a_module_gives_the_system_that_nix_gives() {
 }
 
 #[test]
-fn a_module_that_the_host_imports_already_is_there_once() {
+fn already_imported_module_is_applied_once() {
     let env = TestEnv::fixture()
         .module("web", "{ lib, ... }: { options.once = lib.mkOption { type = lib.types.int; default = 1; description = \"Once\"; }; }")
         .edit("hosts/common.nix", |text| {
@@ -440,20 +443,20 @@ fn a_module_that_the_host_imports_already_is_there_once() {
     env.run(&["enable", "web"]).ok();
     assert_eq!(env.running(), base);
     assert_eq!(env.active(), ["web"]);
-    // The system is the same: what is wanted is recorded all the same.
+    // The system is unchanged, but the request is recorded.
     env.run(&["status", "web"]).ok();
     env.run(&["disable", "web"]).ok();
     assert_eq!(env.active(), Vec::<String>::new());
 }
 
 #[test]
-fn the_flakes_own_modules_can_be_turned_on() {
+fn nixosmodules_of_the_flake_can_be_enabled() {
     let env = TestEnv::new();
     env.run(&["enable", "clock", "banner"]).ok();
     assert_eq!(env.etc("issue").as_deref(), Some("This is minios.\n"));
     assert!(env.root("var/lib/clock").exists());
     assert_eq!(on(&env), ["clock", "banner"]);
-    // A host that declares none has them too.
+    // A host that declares no runtime modules has them too.
     let env = TestEnv::fixture().start("bare");
     env.run(&["enable", "banner"])
         .ok()
@@ -462,13 +465,13 @@ fn the_flakes_own_modules_can_be_turned_on() {
 }
 
 #[test]
-fn after_a_switch_by_other_means_what_is_wanted_is_kept() {
+fn external_switch_keeps_requested_modules() {
     let env = TestEnv::new();
     let base = env.running();
     env.run(&["enable", "hello", "inline"]).ok();
     let with_modules = env.running();
 
-    // Back to the base by hand.
+    // Switch back to the base by hand.
     env.switch_by_hand(&base);
     env.run(&["status"])
         .ok()
@@ -489,7 +492,7 @@ fn after_a_switch_by_other_means_what_is_wanted_is_kept() {
         )
     );
 
-    // Another configuration is switched to, as nixos-rebuild would: that is the base from then on.
+    // Switch to another configuration, as nixos-rebuild does: it becomes the base.
     let flake = env.flake();
     let other = env
         .run(&[
@@ -535,7 +538,7 @@ fn after_a_switch_by_other_means_what_is_wanted_is_kept() {
 }
 
 #[test]
-fn another_host_and_its_list_of_modules() {
+fn list_of_modules_works_on_another_host() {
     let env = TestEnv::fixture().start("box-list");
     env.run(&["list"]).ok().golden("list-of-a-list");
     env.run(&["enable", "pair", "hello"]).ok();
@@ -544,7 +547,7 @@ fn another_host_and_its_list_of_modules() {
 }
 
 #[test]
-fn warnings_of_the_configuration_are_shown_once() {
+fn configuration_warnings_are_shown_once() {
     let env = TestEnv::new();
     let ran = env
         .run(&["enable", "warning", "--progress", "off"])
@@ -556,7 +559,7 @@ fn warnings_of_the_configuration_are_shown_once() {
 }
 
 #[test]
-fn the_wish_is_kept_where_a_reboot_finds_it() {
+fn requested_modules_are_saved_for_reboot() {
     let env = TestEnv::new();
     env.run(&["enable", "web", "hello"]).ok();
     let wanted = read_json(&env.root("var/lib/runtime-modules/wanted.json"));

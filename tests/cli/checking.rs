@@ -1,4 +1,4 @@
-//! `check`: every module alone and together, in forks of an evaluated host, and what is said of it in each format.
+//! `check`: every module alone and all together, in forks of an evaluated host, in each output format.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::sources::committed;
 use crate::support::{TestEnv, nix, strings};
 
-/// The rows of a run, by modules.
+/// The rows of a result by their modules.
 fn rows(document: &Value) -> BTreeMap<String, Value> {
     let results = document["results"].as_array().expect("results");
     results
@@ -18,7 +18,7 @@ fn rows(document: &Value) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn every_module_is_what_it_would_be_if_it_were_turned_on() {
+fn check_finds_the_derivation_of_enable() {
     let env = TestEnv::new();
     let names = [
         "hello", "web", "pair", "folder", "inline", "kernel", "ifd", "clock",
@@ -30,13 +30,13 @@ fn every_module_is_what_it_would_be_if_it_were_turned_on() {
     assert_eq!(
         rows.len(),
         names.len() + 2,
-        "each, the host alone, and all together"
+        "each module, the host alone, and all together"
     );
     for name in names {
         let row = &rows[name];
         let enabled = env.json(&["enable", name, "--dry-run", "--allow-ifd", "--no-cache"]);
         assert_eq!(row["drv"], enabled["drv"], "{name}");
-        // Import from derivation needs a store that can be written to.
+        // Import from derivation needs a writable store, so it is not evaluated in a fork.
         assert_eq!(row["forked"], name != "ifd", "{name}");
         assert_eq!(row["importFromDerivation"], name == "ifd", "{name}");
     }
@@ -48,7 +48,7 @@ fn every_module_is_what_it_would_be_if_it_were_turned_on() {
 }
 
 #[test]
-fn one_that_dies_or_never_ends_or_grows_ends_alone() {
+fn crash_timeout_and_memory_limit_affect_one_row() {
     let env = TestEnv::new();
     let ran = env.run(&[
         "check",
@@ -76,7 +76,7 @@ fn one_that_dies_or_never_ends_or_grows_ends_alone() {
     assert_eq!(
         status("hello+web"),
         "ok",
-        "what evaluates alone is checked together"
+        "modules that evaluate alone are checked together"
     );
 
     let env = TestEnv::fixture()
@@ -92,7 +92,7 @@ fn one_that_dies_or_never_ends_or_grows_ends_alone() {
 }
 
 #[test]
-fn nothing_is_written_into_the_store() {
+fn check_writes_nothing_to_the_store() {
     let env = TestEnv::new();
     let before = env.outputs();
     let drvs = || fs::read_dir(env.path("store")).expect("the store").count();
@@ -102,8 +102,8 @@ fn nothing_is_written_into_the_store() {
 }
 
 #[test]
-fn an_error_has_its_place_whoever_evaluates() {
-    // The second needs a build first, which no fork does.
+fn error_has_position_with_and_without_fork() {
+    // `web` needs a build during evaluation, so it does not run in a fork.
     let env = TestEnv::fixture()
         .module("hello", "{\n  environment.etc.x.text = throw \"no\";\n}\n")
         .module(
@@ -166,7 +166,7 @@ fn conflicts_are_found_together() {
 }
 
 #[test]
-fn each_format_says_it_in_its_own_way() {
+fn each_format_reports_a_failure() {
     let env = TestEnv::new();
     for format in ["jsonl", "junit", "github", "sarif", "markdown"] {
         env.run(&[
@@ -184,7 +184,7 @@ fn each_format_says_it_in_its_own_way() {
 }
 
 #[test]
-fn code_scanning_has_a_place_for_each_result() {
+fn sarif_has_a_location_for_each_result() {
     let env = TestEnv::fixture()
         .edit("runtime/a b#%1.nix", |_| {
             "{ environment.etc.odd.text = throw \"odd\"; }\n".into()
@@ -224,7 +224,7 @@ fn code_scanning_has_a_place_for_each_result() {
 }
 
 #[test]
-fn shards_do_all_of_it_together_and_nothing_twice() {
+fn shards_cover_each_module_once() {
     let env = TestEnv::new();
     let names = ["hello", "web", "pair", "users", "settings"];
     let whole = env.json(&[&["check"], &names[..]].concat());
@@ -245,7 +245,7 @@ fn shards_do_all_of_it_together_and_nothing_twice() {
     assert_eq!(found, whole);
 }
 
-/// What a run says of each thing that it checked: a line each, and none twice.
+/// Collects status and derivation of each row, and fails if a row occurs twice.
 fn told(document: &Value, told: &mut BTreeMap<String, (String, Value)>) {
     for row in document["results"].as_array().expect("results") {
         let what = format!("{} {}", row["host"], strings(&row["modules"]).join("+"));
@@ -255,7 +255,7 @@ fn told(document: &Value, told: &mut BTreeMap<String, (String, Value)>) {
     }
 }
 
-/// Shards say together what one run says, for each of these numbers of them.
+/// Checks that the shards together give the rows of a single run, for each of these counts.
 fn shards_say_the_same(env: &TestEnv, arguments: &[&str], counts: &[usize]) {
     let run = |shard: &[&str]| {
         env.run(&[&["check", "--json"], arguments, shard].concat())
@@ -273,7 +273,7 @@ fn shards_say_the_same(env: &TestEnv, arguments: &[&str], counts: &[usize]) {
 }
 
 #[test]
-fn shards_of_all_hosts_do_all_of_it_together_and_nothing_twice() {
+fn shards_of_all_hosts_cover_each_row_once() {
     let all = ["box-list", "bare", "published"];
     for count in 1..=all.len() {
         let env = TestEnv::fixture().edit("flake.nix", |text| {
@@ -288,9 +288,9 @@ fn shards_of_all_hosts_do_all_of_it_together_and_nothing_twice() {
 }
 
 #[test]
-fn what_fails_alone_in_another_shard_is_no_conflict_in_this_one() {
+fn failure_in_another_shard_is_not_a_conflict() {
     let env = TestEnv::new();
-    // Together they evaluate, but for the one that fails alone.
+    // All modules evaluate together, except the one that fails alone.
     shards_say_the_same(&env, &["hello", "web", "type-error"], &[2, 3, 4]);
     let pairs = [
         "hello",
@@ -304,8 +304,8 @@ fn what_fails_alone_in_another_shard_is_no_conflict_in_this_one() {
     shards_say_the_same(&env, &pairs, &[2, 3]);
 }
 
-/// A fixture whose lock has an archive that was never fetched, and in which `edits` make use of it;
-/// none where the test is skipped.
+/// A fixture with an archive in its lock file that was never fetched, changed by `edits` to use it. Returns nothing if
+/// the test is skipped.
 fn with_an_input_to_fetch(test: &str, edits: &[(&str, &str, &str)]) -> Option<TestEnv> {
     let nix = nix(test)?;
     let mut env = TestEnv::fixture();
@@ -350,13 +350,13 @@ fn with_an_input_to_fetch(test: &str, edits: &[(&str, &str, &str)]) -> Option<Te
 }
 
 #[test]
-fn what_must_be_fetched_first_keeps_nothing_from_being_forked() {
-    let test = "what_must_be_fetched_first_keeps_nothing_from_being_forked";
+fn unfetched_input_does_not_prevent_forks() {
+    let test = "unfetched_input_does_not_prevent_forks";
     let read = "builtins.readFile (self.inputs.far + \"/text\")";
     let described = format!("description = {read};");
     let with_self = ("hosts/common.nix", "{ lib, ... }", "{ lib, self, ... }");
     let files = format!("environment.etc.far.text = {read};\n  environment.etc.motd");
-    // What the list of modules needs, and what a host needs, whether or not its packages can be shared.
+    // The input is needed by the list of modules, or by a host, with packages that can be shared and with others.
     let cases = [
         (
             "box",
@@ -404,8 +404,8 @@ fn what_must_be_fetched_first_keeps_nothing_from_being_forked() {
 }
 
 #[test]
-fn a_host_that_never_ends_or_grows_is_told_and_others_go_on() {
-    // Each step of it needs memory.
+fn check_continues_after_a_host_over_its_limit() {
+    // Each step allocates memory.
     let grows = "builtins.toString (builtins.length (builtins.genericClosure { startSet = [ { key = 0; } ]; operator = one: [ { key = one.key + 1; } ]; }))";
     let with = |text: &str| {
         let text = format!("\n  environment.etc.endless.text = {text};");
@@ -452,7 +452,7 @@ fn a_host_that_never_ends_or_grows_is_told_and_others_go_on() {
 }
 
 #[test]
-fn a_baseline_fails_what_grew() {
+fn baseline_fails_if_counters_grow() {
     let env = TestEnv::new();
     let lines = env
         .run(&["check", "hello", "--format", "jsonl"])
@@ -481,7 +481,7 @@ fn a_baseline_fails_what_grew() {
         .ends_with(3)
         .json();
     assert_eq!(rows(&grew)["hello"]["regressions"][0]["counter"], "thunks");
-    // A time is told in whatever way the format has, and fails nothing.
+    // A slower run is noted in every format, but does not fail.
     let faster = regex::Regex::new(r#""milliseconds":[\d.]+"#)
         .expect("a pattern")
         .replace_all(&lines, "\"milliseconds\":0.0")
@@ -504,13 +504,13 @@ fn a_baseline_fails_what_grew() {
         };
         assert_eq!(found, 2, "{format}:\n{}{}", ran.stdout, ran.stderr);
     }
-    // A tolerance without an end would be none.
+    // Invalid tolerances are refused.
     for tolerance in ["nan", "inf", "-1", "some"] {
         let tolerance = format!("--tolerance={tolerance}");
         env.run(&["check", "--baseline", &file_name, &tolerance])
             .ends_with(2);
     }
-    // What did not evaluate then has not grown.
+    // A module that failed in the baseline cannot have grown.
     let repaired = regex::Regex::new(r#""status":"ok""#)
         .expect("a pattern")
         .replace_all(&lines, "\"status\":\"timed-out\"");
@@ -526,7 +526,7 @@ fn a_baseline_fails_what_grew() {
         .golden("check-bad-baseline");
 }
 
-/// What `--changed-since` says of a flake, and how many things are checked.
+/// The notes of `--changed-since` for a flake, and the number of rows checked.
 fn since(env: &TestEnv, flake: &str, revision: &str, more: &[&str]) -> (String, u64) {
     let arguments = [
         "check",
@@ -547,12 +547,12 @@ fn since(env: &TestEnv, flake: &str, revision: &str, more: &[&str]) -> (String, 
     )
 }
 
-/// How much `check hello` checks: the host alone, and with that module.
+/// The number of rows of `check hello`: the host alone, and with that module.
 const ALL: u64 = 2;
 
 #[test]
-fn changed_since_a_revision_compares_with_that_revision() {
-    let test = "changed_since_a_revision_compares_with_that_revision";
+fn changed_since_compares_with_the_revision() {
+    let test = "changed_since_compares_with_the_revision";
     let Some(env) = committed(test) else {
         return;
     };
@@ -566,7 +566,7 @@ fn changed_since_a_revision_compares_with_that_revision() {
         assert!(said.contains(what), "{said}");
         assert_eq!(checked, count, "{said}");
     };
-    // What git does not know is no part of the flake.
+    // Untracked files are not part of the flake.
     fs::write(source.join("notes"), "untracked\n").expect("written");
     let nothing = |revision: &str| {
         let what = format!("nothing that affects evaluation has changed since {revision}");
@@ -576,19 +576,19 @@ fn changed_since_a_revision_compares_with_that_revision() {
     let back = ["check", "--flake", &flake, "--changed-since", "HEAD~1"];
     env.run(&back).ends_with(2).golden("check-since-a-way");
     nothing(&old);
-    // The same tree, and yet nobody knows what evaluation will see: wherever that is set.
+    // The tree is the same, but impure evaluation may depend on anything, wherever it is enabled.
     let impure = "cannot tell what has changed since old: evaluation is impure";
     says(since(&env, &flake, "old", &["--impure"]), impure, ALL);
     let set = ["--option", "pure-eval", "false"];
     says(since(&env, &flake, "old", &set), impure, ALL);
-    // No module reads it, but its tree has another hash, and `self` shows that.
+    // No module reads this file, but it changes the tree's hash, which `self` exposes.
     fs::write(source.join("README.md"), "A text.\n").expect("written");
     env.git(&source, &["add", "README.md"]);
     env.git(&source, &["commit", "-q", "-m", "a text"]);
     let changed = "changed since old: the source;";
     says(since(&env, &flake, "old", &[]), changed, ALL);
     nothing("main");
-    // A change that reaches, however the flake says which revision it is.
+    // A change of a module, with each way to give the flake's revision.
     let module = env.fixture_path("runtime/hello.nix");
     let text = fs::read_to_string(&module).expect("the module");
     fs::write(&module, text + "# another one\n").expect("written");
@@ -603,8 +603,8 @@ fn changed_since_a_revision_compares_with_that_revision() {
 }
 
 #[test]
-fn nobody_knows_what_an_input_without_a_lock_was() {
-    let Some(env) = committed("nobody_knows_what_an_input_without_a_lock_was") else {
+fn changed_since_refuses_to_guess_unlocked_input() {
+    let Some(env) = committed("changed_since_refuses_to_guess_unlocked_input") else {
         return;
     };
     let (source, greeting) = (env.path("source"), env.path("greeting"));
@@ -633,7 +633,7 @@ fn nobody_knows_what_an_input_without_a_lock_was() {
 
 #[test]
 fn all_hosts_are_checked() {
-    // Without the one that declares a thousand modules: that is for `make bench`.
+    // Without the host that declares a thousand modules, which `make bench` measures.
     let env = TestEnv::fixture()
         .edit("flake.nix", |text| {
             text.replace("        wide = ./hosts/wide.nix;\n", "")
@@ -678,7 +678,7 @@ fn all_hosts_are_checked() {
 }
 
 #[test]
-fn what_cannot_be_asked_for_is_explained() {
+fn invalid_check_arguments_are_reported() {
     let env = TestEnv::new();
     env.run(&["check", "helo"])
         .ends_with(2)
@@ -689,7 +689,7 @@ fn what_cannot_be_asked_for_is_explained() {
 }
 
 #[test]
-fn what_evaluates_is_built_on_demand() {
+fn modules_that_evaluate_are_built_on_request() {
     let env = TestEnv::new();
     let document = env
         .run(&["check", "hello", "broken-build", "--build", "--json"])
@@ -706,7 +706,7 @@ fn what_evaluates_is_built_on_demand() {
 }
 
 #[test]
-fn an_interrupt_ends_all_of_it() {
+fn interrupt_ends_check_and_its_processes() {
     use unix::sys::signal::Signal;
     let env = TestEnv::new();
     let running =

@@ -1,14 +1,14 @@
-//! What shells complete, asked as the shells ask it; and the manual pages.
+//! Shell completions, requested the way the shells do, and the manual pages.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::support::{TestEnv, has};
 
-/// A shell asks at every key that is pressed; seconds.
+/// The limit in seconds of CPU time: a shell asks on each press of Tab.
 const AT_ONCE: f64 = 0.050;
 
-/// How a command line goes on, for the protocol of `shell`.
+/// The completions of a command line in the protocol of `shell`.
 fn completed(env: &TestEnv, shell: &str, words: &[&str]) -> String {
     let asked = [&["--"], words].concat();
     let mut command = env.command(asked);
@@ -22,7 +22,7 @@ fn completed(env: &TestEnv, shell: &str, words: &[&str]) -> String {
 }
 
 #[test]
-fn names_of_modules_are_completed() {
+fn module_names_are_completed() {
     let env = TestEnv::new();
     for (shell, line) in [("bash", "web"), ("zsh", "web:"), ("fish", "web\t")] {
         for command in ["enable", "prefetch", "status"] {
@@ -41,7 +41,7 @@ fn names_of_modules_are_completed() {
 }
 
 #[test]
-fn commands_are_completed_and_hidden_ones_are_not() {
+fn hidden_commands_are_not_completed() {
     let env = TestEnv::new();
     let all = completed(&env, "bash", &["runtime-module", ""]);
     for command in ["enable", "disable", "reset", "list", "status"] {
@@ -51,11 +51,11 @@ fn commands_are_completed_and_hidden_ones_are_not() {
 }
 
 #[test]
-fn nothing_is_completed_where_nothing_can_be_read() {
+fn unreadable_configuration_completes_nothing() {
     let env = TestEnv::new();
     let config = env.root("etc/runtime-modules/config.json");
     for text in ["{", r#"{"schema":7}"#] {
-        // What is baked may not be written to, but by root.
+        // Only root can write to the baked file, so replace it.
         std::fs::remove_file(&config).expect("baked");
         std::fs::write(&config, text).expect("damaged");
         let all = completed(&env, "bash", &["runtime-module", "enable", "w"]);
@@ -63,9 +63,9 @@ fn nothing_is_completed_where_nothing_can_be_read() {
     }
 }
 
-/// By the time that it has a processor for: other tests run beside this one.
+/// Measures CPU time, because other tests run in parallel.
 #[test]
-fn completing_takes_no_time() {
+fn completion_is_fast() {
     let env = TestEnv::new();
     let mut bash = env.other("bash");
     bash.env("RUNTIME_MODULE_COMPLETE", "fish")
@@ -81,7 +81,7 @@ fn completing_takes_no_time() {
     assert!(fastest < AT_ONCE, "{times}");
 }
 
-/// A shell as people have it, on a terminal: it is typed to, and what the line has become is looked at.
+/// An interactive shell on a pseudo-terminal.
 struct Interactive {
     child: Child,
     keys: ChildStdin,
@@ -89,7 +89,7 @@ struct Interactive {
 }
 
 impl Interactive {
-    /// Starts it; none, loudly, where it is not there. `setup` is typed first.
+    /// Starts `shell` and types `setup`. Returns nothing, and reports a skip, if it is not installed.
     fn start(test: &str, env: &TestEnv, shell: &str, setup: &str) -> Option<Self> {
         let program = shell.split(' ').next().unwrap_or_default();
         if !has(test, program) || !has(test, "script") {
@@ -112,7 +112,7 @@ impl Interactive {
             keys,
             screen,
         };
-        // What is typed is shown, too: the words that are waited for must not stand in it.
+        // The terminal echoes what is typed, so the command must not contain the text to wait for.
         shell.press(&format!("{setup}; echo REA''DY\n"));
         shell.until("READY");
         Some(shell)
@@ -138,7 +138,7 @@ impl Interactive {
         String::from_utf8_lossy(&seen).into_owned()
     }
 
-    /// What a line has become once the tab key was pressed at its end.
+    /// Types `line` and Tab, and returns the completed line.
     fn completed(&mut self, line: &str) -> String {
         self.press(&format!("{line}\t\u{18}"));
         let seen = self.until(">>");
@@ -157,14 +157,14 @@ impl Drop for Interactive {
     }
 }
 
-/// Where the program is found by its name.
+/// A `PATH` that contains the program.
 fn path(env: &TestEnv) -> String {
     let program = env.command([""; 0]).get_program().to_owned();
     let folder = std::path::Path::new(&program).parent().expect("a folder");
     format!("{}:/usr/bin:/bin", folder.display())
 }
 
-/// Machines on which there is something to complete: `hello` is on, `inline` was.
+/// A machine with something to complete: `hello` is enabled, `inline` was enabled before.
 fn used() -> TestEnv {
     let env = TestEnv::new();
     env.run(&["enable", "hello", "inline"]).ok();
@@ -175,7 +175,7 @@ fn used() -> TestEnv {
     env
 }
 
-/// Lines, and what they are completed to, whatever shell it is. Where nothing fits, a line stays as it is.
+/// Lines and their completions, equal in all shells. A line without a match stays unchanged.
 const LINES: &[(&str, &str)] = &[
     ("ena", "enable "),
     ("enable --dr", "enable --dry-run "),
@@ -183,7 +183,7 @@ const LINES: &[(&str, &str)] = &[
         "enable --dry-run --allow-i",
         "enable --dry-run --allow-ifd ",
     ),
-    // Modules that are off, or on.
+    // Modules that are disabled, or enabled.
     ("enable ban", "enable banner "),
     ("enable hello ban", "enable hello banner "),
     ("enable hell", "enable hell"),
@@ -200,7 +200,7 @@ const LINES: &[(&str, &str)] = &[
         "bench options --with hello,ban",
         "bench options --with hello,banner ",
     ),
-    // What there is to choose from.
+    // Fixed choices.
     ("list --progress ev", "list --progress events "),
     ("list --progress=ev", "list --progress=events "),
     ("--elevate run", "--elevate run0 "),
@@ -222,7 +222,7 @@ const LINES: &[(&str, &str)] = &[
         "bench options --preset grafana ",
     ),
     ("--store dae", "--store daemon "),
-    // What this machine knows of itself.
+    // Facts about this machine.
     ("--host b", "--host box "),
     ("--host=b", "--host=box "),
     ("rollback 2", "rollback 2 "),
@@ -248,8 +248,8 @@ const LINES: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn bash_completes_whatever_is_typed() {
-    let test = "bash_completes_whatever_is_typed";
+fn bash_completes_every_line() {
+    let test = "bash_completes_every_line";
     let env = used();
     let setup = "PS1=; bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; \
         shown() { printf '<''<%s>''>' \"$READLINE_LINE\"; READLINE_LINE=; READLINE_POINT=0; }; \
@@ -258,7 +258,7 @@ fn bash_completes_whatever_is_typed() {
         return;
     };
     complete_all(&mut bash);
-    // What stands before a name that is being completed is no part of it, however it is broken into words.
+    // The words before the completed one are kept, even where bash splits at `=`.
     assert_eq!(
         bash.completed("runtime-module   --host=b"),
         "runtime-module   --host=box "
@@ -271,8 +271,8 @@ fn bash_completes_whatever_is_typed() {
 }
 
 #[test]
-fn zsh_completes_whatever_is_typed() {
-    let test = "zsh_completes_whatever_is_typed";
+fn zsh_completes_every_line() {
+    let test = "zsh_completes_every_line";
     let env = used();
     let setup = "PS1=; PROMPT_EOL_MARK=; unset zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; \
         source <(runtime-module __completions zsh); shown() { print -rn -- \"<\"\"<$BUFFER>\"\">\"; BUFFER= }; \
@@ -293,8 +293,8 @@ fn complete_all(shell: &mut Interactive) {
 }
 
 #[test]
-fn fish_completes_whatever_is_typed() {
-    let test = "fish_completes_whatever_is_typed";
+fn fish_completes_every_line() {
+    let test = "fish_completes_every_line";
     if !has(test, "fish") {
         return;
     }
@@ -323,7 +323,7 @@ fn fish_completes_whatever_is_typed() {
 }
 
 #[test]
-fn what_is_on_is_turned_off_and_the_other_way_round() {
+fn enable_offers_disabled_and_disable_enabled() {
     let env = used();
     let names = |words: &[&str]| -> Vec<String> {
         let all = completed(&env, "fish", &[&["runtime-module"], words].concat());
@@ -336,11 +336,11 @@ fn what_is_on_is_turned_off_and_the_other_way_round() {
     let off = names(&["enable", ""]);
     assert!(off.contains(&"inline".into()) && !off.contains(&"hello".into()));
     assert!(names(&["status", ""]).len() == off.len() + 1);
-    // Past states, the last first, but not the one that runs; each with what it was.
+    // Past states with their purpose, latest first, without the current one.
     let past = completed(&env, "fish", &["runtime-module", "rollback", ""]);
     let past: Vec<&str> = past.lines().filter(|line| !line.starts_with('-')).collect();
     assert_eq!(past, ["2\tenable hello, inline", "1\tapply"]);
-    // A switch by somebody else takes all of them off, and they are wanted all the same.
+    // An external switch disables all of them, but they are still requested.
     let state = env.state();
     env.switch_by_hand(std::path::Path::new(
         state["base"]["toplevel"].as_str().expect("a base"),
@@ -365,7 +365,7 @@ fn inputs_and_specialisations_are_completed() {
     assert_eq!(completed(&env, "fish", &asked), "home\u{fffd}\nnixpkgs\n");
     let asked = ["runtime-module", "apply", "--override-input", "nix"];
     assert_eq!(completed(&env, "fish", &asked), "nixpkgs\n");
-    // Those of the base, which stay although what runs has none.
+    // Specialisations of the base are offered even if the running system has none.
     for name in ["quiet", "loud"] {
         std::fs::create_dir_all(env.path("base/specialisation").join(name)).expect("a folder");
     }
@@ -375,9 +375,9 @@ fn inputs_and_specialisations_are_completed() {
     assert_eq!(completed(&env, "fish", &asked), "loud\nquiet\n");
 }
 
-/// Whatever `--help` shows can be completed, in each command.
+/// Every option in the `--help` of each command is completed.
 #[test]
-fn every_option_of_every_command_is_completed() {
+fn every_option_is_completed() {
     let env = TestEnv::new();
     let mut count = 0;
     let nested = ["eval", "toggle", "options", "overrides", "compare", "diff"];
@@ -410,19 +410,22 @@ fn every_option_of_every_command_is_completed() {
 }
 
 #[test]
-fn scripts_are_what_their_shells_take() {
+fn completion_scripts_parse() {
     let env = TestEnv::new();
     for shell in ["bash", "zsh", "fish"] {
         let script = env.run(&["__completions", shell]).ok().stdout;
         assert!(script.contains("RUNTIME_MODULE_COMPLETE"), "{script}");
         let Ok(mut parsed) = Command::new(shell).args(["-n", "-c", &script]).spawn() else {
             crate::support::skip(
-                "scripts_are_what_their_shells_take",
+                "completion_scripts_parse",
                 &format!("there is no {shell} to parse its completions"),
             );
             continue;
         };
-        assert!(parsed.wait().expect("it ends").success(), "{shell}");
+        assert!(
+            parsed.wait().expect("the shell's status").success(),
+            "{shell}"
+        );
     }
     let script = env.run(&["__completions", "nushell"]).ok().stdout;
     nushell_completes_what_the_others_do(&script);
@@ -432,7 +435,7 @@ fn scripts_are_what_their_shells_take() {
     );
 }
 
-/// There is no nushell in Debian: at least what is written for it has the shape that it takes, and asks as it should.
+/// Debian has no nushell, so this checks the structure of its script instead of running it.
 fn nushell_completes_what_the_others_do(script: &str) {
     assert_eq!(script.matches('{').count(), script.matches('}').count());
     assert_eq!(script.matches('[').count(), script.matches(']').count());
@@ -458,14 +461,16 @@ fn nushell_completes_what_the_others_do(script: &str) {
         ("bench compare", "first: string"),
     ] {
         let head = format!("export extern \"runtime-module {command}\" [");
-        let (_, rest) = script.split_once(&head).expect("the command");
-        let (block, _) = rest.split_once("\n  ]").expect("its end");
+        let (_, rest) = script.split_once(&head).expect("the command's declaration");
+        let (block, _) = rest
+            .split_once("\n  ]")
+            .expect("the end of the declaration");
         assert!(
             block.contains(&format!("    {line}{live}")),
             "{command}: no {line} in {block}"
         );
     }
-    // Every completer that is named is there.
+    // Every completer that is used is defined.
     for part in script.split("string@\"").skip(1) {
         let name = part.split('"').next().expect("a name");
         assert!(script.contains(&format!("def \"{name}\" [")), "{name}");

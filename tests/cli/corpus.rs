@@ -1,11 +1,11 @@
-//! The stored corpus of the fuzz targets, read once more: what once crashed a reader never does again.
+//! Feeds the stored corpus of the fuzz targets to the readers again, so that no fixed crash returns.
 
 use std::fs;
 use std::path::Path;
 
 use runtime_module::fuzz::{READERS, Reader};
 
-/// Reads bytes as the target does.
+/// Feeds bytes to a reader as its fuzz target does.
 fn feed(root: &Path, reader: &Reader, bytes: &[u8]) {
     if let Some((file, text)) = reader.beside {
         put(&root.join(file), text.as_bytes());
@@ -22,10 +22,10 @@ fn put(path: &Path, bytes: &[u8]) {
 }
 
 #[test]
-fn every_reader_survives_its_corpus_and_every_cut_of_it() {
+fn readers_survive_their_corpus_and_its_prefixes() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     for reader in READERS {
-        // A machine of its own: what another one reads may be in its way.
+        // Each reader gets its own root, so that the files of another one cannot disturb it.
         let root = scratch.path().join(reader.name);
         let corpus = format!("{}/fuzz/corpus/{}", env!("CARGO_MANIFEST_DIR"), reader.name);
         let entries = fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{corpus}: {error}"));
@@ -38,7 +38,7 @@ fn every_reader_survives_its_corpus_and_every_cut_of_it() {
             }
             inputs += 1;
         }
-        assert!(inputs > 0, "there is nothing in {corpus}");
+        assert!(inputs > 0, "{corpus} is empty");
     }
 }
 

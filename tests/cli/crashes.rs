@@ -1,14 +1,14 @@
-//! Every process of a run is killed before and after every step, each alone and all together; whoever comes next finds
-//! state, roots and system in agreement, and can go on.
+//! Kills each process of a run before and after every step, alone and all together. Afterwards state, roots and running
+//! system must agree, and further runs must succeed.
 //!
-//! `RUNTIME_MODULE_SOAK` does so ten thousand times, at points, sides and passings by lot.
+//! `RUNTIME_MODULE_SOAK` repeats this ten thousand times at random points, sides and passings.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use crate::support::{Counted, Evidence, Lab, Lot, Point, Role, Victim, by_lot, soak};
 
-/// Something goes wrong before and after every step, in the first scenario that comes by. None may be left out.
+/// Injects a fault before and after every step, in the first scenario that reaches it. Every step must be reached.
 fn at_every_step(mut wrong: impl FnMut(&mut Lab, &[String], &str) -> bool) {
     let mut lab = Lab::new();
     let mut never = Vec::new();
@@ -16,34 +16,34 @@ fn at_every_step(mut wrong: impl FnMut(&mut Lab, &[String], &str) -> bool) {
         for side in ["before", "after"] {
             let place = format!("{}:{side}", point.name);
             let scenarios = lab.scenarios(&point.name);
-            // An evaluator that has answered is ended, and on a busy machine seldom comes to say so: again, then.
+            // An evaluator is ended once it has answered, so on a busy machine it seldom reaches its last step. Retry.
             let mut again = scenarios.iter().cycle().take(3 * scenarios.len());
             if !again.any(|scenario| wrong(&mut lab, scenario, &place)) {
                 never.push(place);
             }
         }
     }
-    assert!(never.is_empty(), "no scenario comes by: {never:?}");
+    assert!(never.is_empty(), "no scenario reaches {never:?}");
     lab.end();
 }
 
 #[test]
-fn whoever_takes_a_step_is_killed_before_and_after_it() {
+fn process_is_killed_before_and_after_each_step() {
     at_every_step(|lab, scenario, place| lab.kill_at(scenario, place, Victim::Itself));
 }
 
 #[test]
-fn all_are_killed_before_and_after_every_step() {
+fn all_are_killed_before_and_after_each_step() {
     at_every_step(|lab, scenario, place| lab.kill_at(scenario, place, Victim::All));
 }
 
 #[test]
-fn every_step_fails_before_and_after_it_is_done() {
+fn each_step_fails_before_and_after() {
     at_every_step(|lab, scenario, place| lab.fail_at(scenario, &format!("{place}:eio")));
 }
 
 #[test]
-fn one_of_the_others_is_killed_while_somebody_takes_a_step() {
+fn other_role_is_killed_during_a_step() {
     let mut lab = Lab::new();
     let mut killed: BTreeMap<String, usize> = BTreeMap::new();
     for point in lab.points().iter().filter(|point| !point.writes) {
@@ -57,7 +57,7 @@ fn one_of_the_others_is_killed_while_somebody_takes_a_step() {
         }
     }
     lab.end();
-    // Not each of them is there at each step; how often the activator still is when another passes one is a matter of speed.
+    // Not every role exists at every step; whether the activator still runs at another's step depends on timing.
     for (_, name) in Role::ALL {
         let times = killed.get(name).copied().unwrap_or(0);
         assert!(times > 0, "{name} was never killed: {killed:?}");
@@ -65,12 +65,12 @@ fn one_of_the_others_is_killed_while_somebody_takes_a_step() {
 }
 
 #[test]
-fn whoever_goes_back_is_killed_before_and_after_every_step() {
+fn recovery_is_killed_before_and_after_each_step() {
     let mut lab = Lab::new();
     let ways = Lab::ways_back();
     let mut passed: BTreeMap<String, usize> = BTreeMap::new();
     let points = lab.points();
-    // Each way at the steps of the activator, which is the one that goes back; the sides take turns.
+    // Each command at every step of the activator, which does the recovery; the sides alternate.
     let steps = points
         .iter()
         .filter(|point| point.name.starts_with("activator."));
@@ -83,12 +83,12 @@ fn whoever_goes_back_is_killed_before_and_after_every_step() {
     }
     lab.end();
     for (way, times) in &passed {
-        assert!(*times >= 4, "{way} came by {times} steps: {passed:?}");
+        assert!(*times >= 4, "{way} reached {times} steps: {passed:?}");
     }
     assert_eq!(passed.len(), ways.len());
 }
 
-/// Those who may be there while another one passes a point.
+/// The roles that can exist while a process of another role is at the point.
 fn others(point: &Point) -> Vec<(Role, &'static str)> {
     let there = match point.name.split('.').next().unwrap_or_default() {
         "client" => &["evaluator", "relay", "activator"][..],
@@ -101,7 +101,7 @@ fn others(point: &Point) -> Vec<(Role, &'static str)> {
 }
 
 #[test]
-fn ten_thousand_crashes_by_lot() {
+fn ten_thousand_random_crashes() {
     let Some(runs) = soak(10_000) else { return };
     let nobody = Mutex::new(BTreeMap::new());
     by_lot(&Evidence::of("crashes"), "crashes", runs, |lab, _, lot| {
@@ -109,21 +109,21 @@ fn ten_thousand_crashes_by_lot() {
     });
 }
 
-/// Where nobody came by, or where whoever was to die was not there, and how often that was tried.
+/// Counts crashes without effect: no process reached the point, or the victim did not exist there.
 type Nobody = Mutex<BTreeMap<String, usize>>;
 
-/// How often a crash is tried for which nobody comes by: who is there, and when, is a matter of speed too.
+/// How often to try a crash without effect: whether a process exists at a point also depends on timing.
 const TRIES: usize = 2;
 
-/// One crash; none where nobody came by.
+/// One random crash; nothing if it had no effect.
 fn crash_by_lot(lab: &mut Lab, mut lot: Lot, nobody: &Nobody) -> Counted {
     let points = lab.points();
     let point = &points[lot.below(points.len())];
-    // Few points are passed more than once.
+    // Few points are reached more than once.
     let passing = format!("{}@{}", point.name, [1, 1, 1, 1, 2, 3][lot.below(6)]);
     let place = format!("{passing}:{}", ["before", "after"][lot.below(2)]);
     let (victim, name) = match lot.below(8) {
-        0..3 => (Victim::Itself, "whoever takes the step"),
+        0..3 => (Victim::Itself, "the process at the step"),
         3 => (Victim::All, "all"),
         role => (Victim::Role(Role::ALL[role - 4].0), Role::ALL[role - 4].1),
     };
@@ -134,7 +134,7 @@ fn crash_by_lot(lab: &mut Lab, mut lot: Lot, nobody: &Nobody) -> Counted {
     };
     let passed = format!("{scenario:?} {passing}");
     let there = format!("{} {name}", point.name);
-    let known = || nobody.lock().expect("who was nobody");
+    let known = || nobody.lock().expect("the failed attempts");
     let in_vain = |what: &String| known().get(what).is_some_and(|tried| *tried >= TRIES);
     if in_vain(&passed) || in_vain(&there) {
         return None;

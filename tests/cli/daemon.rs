@@ -1,4 +1,4 @@
-//! The same through a `nix daemon`, as on every NixOS: it builds, we evaluate and activate.
+//! The same through a Nix daemon, as on every NixOS: the daemon builds, the program evaluates and activates.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
@@ -12,19 +12,19 @@ use unix::unistd::Pid;
 use super::traced::Trace;
 use crate::support::{PROGRAM, Ran, Sshd, TestEnv, compare, has, nix, skip};
 
-/// A daemon for the store of one environment.
+/// A Nix daemon for the store of one environment.
 struct Daemon {
     child: Child,
     url: String,
 }
 
 impl Daemon {
-    /// Starts one that trusts everyone; `None` where there is no `nix`.
+    /// Starts a daemon that trusts everyone. Returns nothing if there is no `nix`.
     fn start(test: &str, env: &TestEnv) -> Option<Self> {
         Self::start_with(test, env, &[("trusted-users", "*")], "")
     }
 
-    /// Starts one with these settings, which calls ssh with these options.
+    /// Starts a daemon with these settings, and these options for its calls of ssh.
     fn start_with(test: &str, env: &TestEnv, settings: &[(&str, &str)], ssh: &str) -> Option<Self> {
         let socket = env.path("daemon.sock");
         let mut command = env.other(nix(test)?);
@@ -79,8 +79,8 @@ impl Drop for Daemon {
 }
 
 #[test]
-fn modules_are_turned_on_and_off_through_a_daemon() {
-    let test = "modules_are_turned_on_and_off_through_a_daemon";
+fn daemon_builds_enabled_modules() {
+    let test = "daemon_builds_enabled_modules";
     let env = TestEnv::fixture();
     let Some(daemon) = Daemon::start(test, &env) else {
         return;
@@ -109,11 +109,11 @@ fn modules_are_turned_on_and_off_through_a_daemon() {
     daemon.run(&env, &["enable", "slow", "--dry-run"]).ok();
 }
 
-/// Forks inherit a connection that they must not use: each makes its own.
+/// Forks must not use the daemon connection that they inherit: each opens its own.
 #[test]
-fn modules_are_checked_through_a_daemon() {
+fn check_forks_through_a_daemon() {
     let env = TestEnv::fixture();
-    let Some(daemon) = Daemon::start("modules_are_checked_through_a_daemon", &env) else {
+    let Some(daemon) = Daemon::start("check_forks_through_a_daemon", &env) else {
         return;
     };
     let flake = env.flake();
@@ -148,11 +148,11 @@ fn modules_are_checked_through_a_daemon() {
     }
 }
 
-/// Two machines: the daemon of the first gives what it cannot build itself to the second, by ssh. The second has a store of its
-/// own under the same name: it sees it in a mount namespace, and so does nobody else.
+/// Two machines: the daemon of the first one delegates builds that it cannot do to the second one by ssh. The second
+/// machine has its own store at the same path, visible only in its mount namespace.
 #[test]
-fn a_remote_builder_of_the_daemon_builds_and_is_named() {
-    let test = "a_remote_builder_of_the_daemon_builds_and_is_named";
+fn remote_builder_builds_and_is_named() {
+    let test = "remote_builder_builds_and_is_named";
     let env = TestEnv::fixture().module(
         "web",
         r#"{ pkgs, ... }: {
@@ -168,7 +168,7 @@ fn a_remote_builder_of_the_daemon_builds_and_is_named() {
     let mut isolated = env.other("unshare");
     isolated.args(["--mount", "true"]);
     if !isolated.status().is_ok_and(|status| status.success()) {
-        return skip(test, "there are no mount namespaces here, but for root");
+        return skip(test, "only root can create mount namespaces here");
     }
     let Some(sshd) = Sshd::start(test, &env) else {
         return;
@@ -213,8 +213,11 @@ fn a_remote_builder_of_the_daemon_builds_and_is_named() {
         .filter(|event| event["event"] == "build")
         .collect();
     let faraway = builds.iter().find(|event| event["name"] == "faraway");
-    assert_eq!(faraway.expect("it is told")["machine"], "127.0.0.1");
-    // What anybody can build is built here.
+    assert_eq!(
+        faraway.expect("an event of the build")["machine"],
+        "127.0.0.1"
+    );
+    // Other builds run on this machine.
     assert!(
         builds.len() > 1
             && builds
@@ -234,9 +237,9 @@ fn a_remote_builder_of_the_daemon_builds_and_is_named() {
         there
             .flatten()
             .any(|entry| entry.file_name().to_string_lossy().ends_with("-faraway")),
-        "it was not built there"
+        "the remote store does not have the output"
     );
-    // With the other machine out of reach, nobody can build it: once it is collected here.
+    // If the remote machine is unreachable, the build fails.
     drop(sshd);
     daemon.run(&env, &["reset"]).ok();
     let env = env.edit("runtime/web.nix", |text| {
@@ -259,10 +262,10 @@ fn a_remote_builder_of_the_daemon_builds_and_is_named() {
     );
 }
 
-/// A daemon that is root's, a client that is nobody, as on every machine where somebody logs in.
+/// The daemon runs as root and the client as `nobody`, as for an ordinary user.
 #[test]
-fn an_ordinary_user_evaluates_and_builds_through_roots_daemon() {
-    let test = "an_ordinary_user_evaluates_and_builds_through_roots_daemon";
+fn ordinary_user_builds_through_roots_daemon() {
+    let test = "ordinary_user_builds_through_roots_daemon";
     if !unix::unistd::geteuid().is_root() {
         return skip(test, "only root can be two users");
     }
@@ -275,7 +278,7 @@ fn an_ordinary_user_evaluates_and_builds_through_roots_daemon() {
     };
     let nobody = 65_534;
     std::fs::set_permissions(env.path(""), std::fs::Permissions::from_mode(0o755)).expect("set");
-    // The machine is theirs, the store is not.
+    // The user owns the machine's root, but not the store.
     for folder in ["root", "home", "cache"] {
         std::fs::create_dir_all(env.path(folder)).expect("a folder");
         std::os::unix::fs::chown(env.path(folder), Some(nobody), Some(nobody)).expect("given");
@@ -289,12 +292,9 @@ fn an_ordinary_user_evaluates_and_builds_through_roots_daemon() {
             .env("RUNTIME_MODULE_STORE", &daemon.url);
         env.start_running(command).end()
     };
-    // Below a home that only its owner may enter lies nothing that nobody could start.
+    // The checkout may be in a home folder that only its owner can enter.
     if [126, 127].contains(&run(&["--version"]).code) {
-        return skip(
-            test,
-            "nobody can reach the program and its libnix where they lie",
-        );
+        return skip(test, "user nobody cannot reach the program and its libnix");
     }
     let flake = env.flake();
     run(&["apply", "--flake", &flake, "--host", "box"]).ok();
@@ -309,18 +309,18 @@ fn an_ordinary_user_evaluates_and_builds_through_roots_daemon() {
         ran.stderr
     );
     assert_eq!(env.active(), ["web"]);
-    // Theirs is the change, root's the store.
+    // The user owns the state file, root owns the store.
     let owner = |path: std::path::PathBuf| std::fs::metadata(path).expect("there").uid();
     assert_eq!(owner(env.root("run/runtime-modules/state.json")), nobody);
     assert_eq!(owner(env.running()), 0);
-    // A broken build is told as well as to root.
+    // A failed build is reported as to root.
     let ran = run(&["enable", "broken-build", "--progress", "off"]).ends_with(4);
     assert!(
         ran.stderr.contains("> part 41 does not compile"),
         "{}",
         ran.stderr
     );
-    // What is not theirs to set is ignored, and that is said once, though several of our processes have a connection.
+    // The daemon ignores a restricted setting. The warning appears once, although several of our processes connect.
     let restricted = ["enable", "hello", "--option", "sandbox", "true"];
     let ran = run(&[&restricted[..], &["--option", "timeout", "60"]].concat()).ok();
     let warnings: Vec<&str> = ran
@@ -337,8 +337,8 @@ fn an_ordinary_user_evaluates_and_builds_through_roots_daemon() {
 }
 
 #[test]
-fn a_build_that_fails_in_a_daemon_shows_its_last_lines() {
-    let test = "a_build_that_fails_in_a_daemon_shows_its_last_lines";
+fn failed_daemon_build_shows_last_log_lines() {
+    let test = "failed_daemon_build_shows_last_log_lines";
     let env = TestEnv::new();
     let Some(daemon) = Daemon::start(test, &env) else {
         return;
@@ -363,8 +363,8 @@ fn a_build_that_fails_in_a_daemon_shows_its_last_lines() {
 }
 
 #[test]
-fn with_a_daemon_nothing_is_started_but_our_own_roles_and_the_switch_program() {
-    let test = "with_a_daemon_nothing_is_started_but_our_own_roles_and_the_switch_program";
+fn only_our_processes_start_with_a_daemon() {
+    let test = "only_our_processes_start_with_a_daemon";
     if !has(test, "strace") {
         return;
     }
@@ -384,8 +384,8 @@ fn with_a_daemon_nothing_is_started_but_our_own_roles_and_the_switch_program() {
 }
 
 #[test]
-fn an_interrupt_ends_a_build_in_a_daemon() {
-    let test = "an_interrupt_ends_a_build_in_a_daemon";
+fn interrupt_ends_a_daemon_build() {
+    let test = "interrupt_ends_a_daemon_build";
     let env = TestEnv::new();
     let Some(daemon) = Daemon::start(test, &env) else {
         return;
@@ -412,7 +412,7 @@ fn an_interrupt_ends_a_build_in_a_daemon() {
         .collect();
     compare("interrupted", &words);
     before.is_still(&env.everything());
-    // The daemon gives the build up once its client is gone.
+    // The daemon stops the build once its client is gone.
     let begun = Instant::now();
     while env
         .processes()
@@ -422,7 +422,7 @@ fn an_interrupt_ends_a_build_in_a_daemon() {
     {
         assert!(
             begun.elapsed() < Duration::from_secs(10),
-            "the build goes on: {:?}",
+            "the build is still running: {:?}",
             env.processes().now()
         );
         std::thread::sleep(Duration::from_millis(20));
@@ -430,8 +430,8 @@ fn an_interrupt_ends_a_build_in_a_daemon() {
 }
 
 #[test]
-fn a_daemon_that_dies_is_told_about() {
-    let test = "a_daemon_that_dies_is_told_about";
+fn killed_daemon_is_reported() {
+    let test = "killed_daemon_is_reported";
     let env = TestEnv::fixture().gated().start("box");
     let Some(daemon) = Daemon::start(test, &env) else {
         return;
@@ -442,7 +442,7 @@ fn a_daemon_that_dies_is_told_about() {
     let mut running = env.start_running(command);
     running.until(r#""name":"gate""#);
     drop(daemon);
-    // Its children, one for each connection, are in other groups.
+    // The daemon's children, one for each connection, are in other process groups.
     for (pid, command) in env.processes().now() {
         if command.contains("/nix ") {
             let _ = unix::sys::signal::kill(pid, Signal::SIGKILL);

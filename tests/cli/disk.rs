@@ -1,4 +1,4 @@
-//! What is on disk after a change, and with which rights.
+//! The files on disk after a change, and their permissions.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,7 +17,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn the_state_says_what_is_true() {
+fn state_file_describes_the_change() {
     let env = TestEnv::new();
     let base = env.running();
     env.run(&["enable", "hello", "inline"]).ok();
@@ -45,7 +45,7 @@ fn the_state_says_what_is_true() {
 }
 
 #[test]
-fn files_and_units_of_a_module_are_there_and_go_again() {
+fn module_files_and_units_appear_and_disappear() {
     let env = TestEnv::new();
     env.run(&["enable", "web", "folder", "users", "clock"]).ok();
     assert_eq!(
@@ -67,7 +67,7 @@ fn files_and_units_of_a_module_are_there_and_go_again() {
 }
 
 #[test]
-fn everyone_may_read_the_state_and_nobody_else_the_logs() {
+fn state_is_public_and_logs_are_private() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     let run = env.root("run/runtime-modules");
@@ -94,7 +94,7 @@ fn everyone_may_read_the_state_and_nobody_else_the_logs() {
 }
 
 #[test]
-fn the_history_has_a_record_for_each_transaction() {
+fn history_has_a_record_for_each_transaction() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     env.run(&["enable", "failing-activation"]).ends_with(6);
@@ -144,13 +144,13 @@ fn the_history_has_a_record_for_each_transaction() {
         let total = phases["total"].as_f64().expect("a total");
         assert!(
             total >= parts * 0.99,
-            "phases take {parts} ms, and all of it {total} ms: {record}"
+            "the phases take {parts} ms, more than the total of {total} ms: {record}"
         );
     }
 }
 
 #[test]
-fn the_configuration_bakes_where_it_came_from() {
+fn configuration_bakes_its_source() {
     let env = TestEnv::new();
     let baked = read_json(&env.root("etc/runtime-modules/config.json"));
     assert_eq!(
@@ -170,10 +170,10 @@ fn the_configuration_bakes_where_it_came_from() {
 }
 
 #[test]
-fn nothing_is_written_outside() {
+fn nothing_is_written_outside_the_root() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
-    // HOME is one of ours, and only the cache of evaluations and of fetches may be used.
+    // HOME belongs to this test. Only the caches of evaluations and fetches may be written outside the root.
     let home: Vec<_> = fs::read_dir(env.path("home"))
         .expect("home")
         .map(|entry| entry.expect("an entry").file_name())

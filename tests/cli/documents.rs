@@ -1,10 +1,10 @@
-//! Every command's `--json` is as docs/schemas has it; so is every event, and every line of `check --format jsonl`.
+//! The output of every command with `--json`, every event and every line of `check --format jsonl` match docs/schemas.
 
 use crate::cli::files::plain;
 use crate::support::{TestEnv, documented};
 
 #[test]
-fn every_command_prints_what_its_schema_says() {
+fn every_json_document_matches_its_schema() {
     let env = TestEnv::fixture();
     let flake = env.flake();
     let ends = |arguments: &[&str], code: i32| {
@@ -64,7 +64,7 @@ fn every_command_prints_what_its_schema_says() {
     ] {
         assert!(
             events.iter().any(|event| event["event"] == name),
-            "no {name} among {events:?}"
+            "no event {name} among {events:?}"
         );
     }
     env.run(&["check", "hello", "--progress", "events"])
@@ -72,7 +72,7 @@ fn every_command_prints_what_its_schema_says() {
         .events();
 }
 
-/// The commands of docs/usage.md, with the exit codes that stand behind them.
+/// The commands of docs/usage.md with the exit codes in their comments.
 fn usage() -> Vec<(Vec<String>, i32)> {
     let page = include_str!("../../docs/usage.md");
     let lines = page
@@ -92,8 +92,8 @@ fn usage() -> Vec<(Vec<String>, i32)> {
 }
 
 #[test]
-fn every_command_of_the_usage_page_does_what_it_says() {
-    // As a machine may be that moves from channels to a flake: it has both.
+fn usage_page_commands_exit_as_documented() {
+    // This machine has both a flake and a plain configuration, as while migrating from channels.
     let env = plain().start("box");
     let commands = usage();
     assert!(commands.len() > 25, "{commands:?}");

@@ -1,10 +1,10 @@
-//! Failures that people meet every day: each message is whole, and says what to do next.
+//! Common failures: the complete message of each, with its hint.
 
 use std::fs;
 
 use crate::support::{TestEnv, nix};
 
-/// Evaluates the host with the module `web` being another text each time.
+/// A machine on which each case replaces the module `web` and evaluates it.
 struct Bench {
     env: TestEnv,
     flake: String,
@@ -36,7 +36,7 @@ impl Bench {
 }
 
 #[test]
-fn modules_that_do_not_fit_the_configuration() {
+fn module_errors_have_hints() {
     let bench = Bench::new();
     bench.evaluation(
         r#"{ systemd.services.x = { script = ""; wantedBy = "multi-user.target"; }; }"#,
@@ -74,7 +74,7 @@ fn modules_that_do_not_fit_the_configuration() {
 }
 
 #[test]
-fn packages_that_are_refused_or_not_there() {
+fn refused_and_unknown_packages_have_hints() {
     let bench = Bench::new();
     let package = |name: &str| {
         format!("{{ pkgs, ... }}: {{ environment.systemPackages = [ pkgs.{name} ]; }}")
@@ -82,7 +82,7 @@ fn packages_that_are_refused_or_not_there() {
     bench.evaluation(&package("insecure-thing"), "explained-insecure");
     bench.evaluation(&package("helo"), "explained-package-nearest");
     bench.evaluation(&package("zzz"), "explained-package-nowhere");
-    // What the hint says is enough.
+    // Following the hint is sufficient.
     let allowed = r#"{ pkgs, ... }: { nixpkgs.config.permittedInsecurePackages = [ "insecure-thing-1.0" ]; environment.systemPackages = [ pkgs.insecure-thing ]; }"#;
     fs::write(bench.env.fixture_path("runtime/web.nix"), allowed).expect("a module");
     bench
@@ -92,7 +92,7 @@ fn packages_that_are_refused_or_not_there() {
 }
 
 #[test]
-fn what_is_not_pure() {
+fn impure_expressions_have_hints() {
     let bench = Bench::new();
     bench.evaluation(
         r#"{ environment.etc.x.text = (builtins.getFlake "path:/tmp").outPath; }"#,
@@ -117,7 +117,7 @@ fn what_is_not_pure() {
 }
 
 #[test]
-fn builds_that_fail_each_in_its_own_way() {
+fn build_failures_have_hints() {
     let bench = Bench::new();
     let build = |attributes: &str, script: &str| {
         format!(
@@ -146,7 +146,7 @@ fn builds_that_fail_each_in_its_own_way() {
 }
 
 #[test]
-fn sources_that_cannot_be_had() {
+fn unavailable_sources_have_hints() {
     let env = TestEnv::fixture();
     let flake = |name: &str, inputs: &str, lock: &str| {
         let folder = env.path("flakes").join(name);
@@ -173,7 +173,7 @@ fn sources_that_cannot_be_had() {
         arguments.extend(more);
         env.run(&arguments).ends_with(code).golden(golden);
     };
-    // Nobody listens on port 1 of this machine, whatever network it has.
+    // No server listens on port 1 of localhost, on any network.
     let far = r#"inputs.far.url = "https://localhost:1/x.tar.gz";"#;
     fails(
         &flake("far", far, ""),
@@ -184,7 +184,7 @@ fn sources_that_cannot_be_had() {
     let near = env.path("near");
     fs::create_dir_all(&near).expect("a folder");
     fs::write(near.join("flake.nix"), "{ outputs = _: { }; }").expect("a flake");
-    let hash = match nix("sources_that_cannot_be_had") {
+    let hash = match nix("unavailable_sources_have_hints") {
         Some(program) => {
             let mut command = env.other(program);
             command.args([
@@ -206,7 +206,7 @@ fn sources_that_cannot_be_had() {
           "root":{{"inputs":{{"far":"far","near":"near"}}}}}},"root":"root","version":7}}"#,
         near.display()
     );
-    // The one that is near comes into the store first.
+    // Fetch the reachable input first, so that it is in the store.
     env.run(&[
         "list",
         "--flake",
@@ -227,7 +227,7 @@ fn sources_that_cannot_be_had() {
         3,
         "explained-input-nowhere",
     );
-    // The lock knows nothing of an input that the flake has now.
+    // The lock file lacks an input that the flake has.
     let stale = r#"{"nodes":{"root":{}},"root":"root","version":7}"#;
     fails(&flake("stale", far, stale), &[], 4, "explained-lock-stale");
     let newer = r#"{"nodes":{"root":{}},"root":"root","version":99}"#;
@@ -254,7 +254,7 @@ fn sources_that_cannot_be_had() {
 }
 
 #[test]
-fn a_store_of_a_newer_nix() {
+fn store_of_newer_nix_is_refused() {
     let env = TestEnv::new();
     let schema = env.path("state/db/schema");
     let before = fs::read(&schema).expect("the schema");

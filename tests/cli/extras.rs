@@ -1,4 +1,4 @@
-//! What is beside the configuration's own modules: files, modules of other flakes, specialisations.
+//! Additions to the configuration's own modules: files, modules of other flakes, and specialisations.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{TestEnv, strings};
 
-/// A module that writes `text` to /etc/NAME.
+/// A module that writes `text` to `/etc/NAME`.
 fn writes(name: &str, text: &str) -> String {
     format!("{{ environment.etc.{name}.text = \"{text}\\n\"; }}\n")
 }
 
 #[test]
-fn a_file_is_a_module_for_one_change() {
+fn module_file_lasts_for_one_change() {
     let env = TestEnv::new();
     let base = env.running();
     let file = env.path("extra.nix");
@@ -32,7 +32,7 @@ fn a_file_is_a_module_for_one_change() {
     };
     assert!(rooted.into_iter().any(is_it), "{source} is not rooted");
 
-    // What was evaluated is not evaluated again, unless what stands in the file is another.
+    // The result is cached until the content of the file changes.
     let why = |arguments: &[&str]| env.json(arguments)["cache"].clone();
     let again = ["apply", "--module", "./extra.nix", "--dry-run"];
     assert_eq!(why(&again)["hit"], true);
@@ -41,12 +41,12 @@ fn a_file_is_a_module_for_one_change() {
     assert_eq!(changed["hit"], false, "{changed}");
     assert_eq!(changed["why"], "changed since: modules from elsewhere");
 
-    // With the next change it goes, which is said.
+    // The next change drops the file, and says so.
     env.run(&["enable", "web", "--progress", "plain"])
         .ok()
         .golden("extra-file-gone");
     assert_eq!(env.etc("extra"), None);
-    // What was on then can be returned to.
+    // Rolling back restores it.
     env.run(&["rollback"]).ok();
     assert_eq!(env.etc("extra").as_deref(), Some("one\n"));
     let history = env.run(&["history"]).ok().stdout;
@@ -56,7 +56,7 @@ fn a_file_is_a_module_for_one_change() {
 }
 
 #[test]
-fn what_is_kept_stays_until_a_reset() {
+fn kept_module_lasts_until_reset() {
     let env = TestEnv::new();
     let base = env.running();
     let folder = env.path("folder");
@@ -67,7 +67,7 @@ fn what_is_kept_stays_until_a_reset() {
     env.run(&["enable", "--module", "./link", "--keep"]).ok();
     assert_eq!(env.etc("part").as_deref(), Some("of a folder\n"));
     assert_eq!(env.active(), Vec::<String>::new());
-    // It is what it was when it was taken in, wherever the next run is.
+    // The copy from the first run is used, whatever the folder and the current directory are now.
     fs::remove_dir_all(&folder).expect("removed");
     let mut elsewhere = env.command(["enable", "inline"]);
     elsewhere.current_dir("/");
@@ -78,11 +78,11 @@ fn what_is_kept_stays_until_a_reset() {
     env.run(&["status"])
         .ok()
         .golden("status-with-a-kept-folder");
-    // After a switch by other means it is on again, with what is wanted.
+    // After an external switch, `apply` enables it again with the requested modules.
     env.switch_by_hand(&base);
     env.run(&["apply"]).ok();
     assert!(env.etc("part").is_some());
-    // By its name it goes, too.
+    // `disable` with its name removes it.
     env.run(&["enable", "inline"]).ok();
     env.run(&["disable", "./link"]).ok();
     assert_eq!(env.etc("part"), None);
@@ -92,7 +92,7 @@ fn what_is_kept_stays_until_a_reset() {
 }
 
 #[test]
-fn a_module_of_another_flake() {
+fn module_of_another_flake_is_enabled() {
     let env = TestEnv::new();
     let other = env.path("other");
     fs::create_dir(&other).expect("a folder");
@@ -132,7 +132,7 @@ fn a_module_of_another_flake() {
     env.run(&["status"])
         .ok()
         .golden("status-with-another-flake");
-    // Neither the flake nor its input is needed any more.
+    // Neither the flake nor its input is needed again.
     fs::remove_dir_all(&other).expect("removed");
     fs::remove_file(env.path("text")).expect("removed");
     env.run(&["enable", "web"]).ok();
@@ -140,7 +140,7 @@ fn a_module_of_another_flake() {
 }
 
 #[test]
-fn modules_that_cannot_be_taken_in() {
+fn unusable_extra_modules_are_refused() {
     let env = TestEnv::new();
     let before = env.everything();
     fs::write(env.path("alone.nix"), "{ imports = [ ./beside.nix ]; }").expect("written");
@@ -170,14 +170,14 @@ fn modules_that_cannot_be_taken_in() {
     before.is_still(&env.everything());
 }
 
-/// The specialisation `travel` of a system, as it is recorded.
+/// The specialisation `travel` of a system, with its link resolved as in the records.
 fn travel_of(system: &Path) -> PathBuf {
     let link = system.join("specialisation/travel");
     link.canonicalize().expect("a specialisation")
 }
 
 #[test]
-fn a_specialisation_that_runs_is_extended() {
+fn running_specialisation_is_extended() {
     let env = TestEnv::fixture().start("spec");
     let base = env.running();
     let travel = travel_of(&base);
@@ -185,20 +185,24 @@ fn a_specialisation_that_runs_is_extended() {
     let with_hello = env.running();
     assert_ne!(env.etc("motd").as_deref(), Some("On the way.\n"));
 
-    // Somebody switches to the specialisation of what runs, as NixOS's own users do.
+    // A user switches to the specialisation of the running system, as on any NixOS.
     let switch = with_hello.join("specialisation/travel/bin/switch-to-configuration");
-    let switched = env.other(switch).arg("test").status().expect("it ran");
+    let switched = env
+        .other(switch)
+        .arg("test")
+        .status()
+        .expect("the switch program");
     assert!(switched.success());
     let varied = env.running();
     env.run(&["status"]).ok().golden("status-specialisation");
     env.run(&["apply"]).ok().golden("apply-specialisation");
-    assert_eq!(env.running(), varied, "hello is on in it already");
+    assert_eq!(env.running(), varied, "hello is already enabled in it");
     assert_eq!(env.active(), ["hello"]);
     assert_eq!(env.state()["pin"]["specialisation"], "travel");
     assert_eq!(
         env.state()["base"]["toplevel"],
         travel.display().to_string(),
-        "without any module it is the base's"
+        "without modules, the base is the specialisation"
     );
     env.run(&["disable", "hello"]).ok();
     assert_eq!(env.running(), travel);
@@ -213,7 +217,7 @@ fn a_specialisation_that_runs_is_extended() {
 }
 
 #[test]
-fn a_specialisation_can_be_named_and_left() {
+fn specialisation_can_be_selected_and_left() {
     let env = TestEnv::fixture().start("spec");
     let base = env.running();
     let travel = travel_of(&base);
@@ -225,7 +229,7 @@ fn a_specialisation_can_be_named_and_left() {
     assert_eq!(env.running(), travel);
     env.run(&["apply", "--specialisation", ""]).ok();
     assert_eq!(env.running(), base);
-    // One that was chosen at boot, before we had anything to do with it, is told by the system's profile.
+    // A specialisation selected at boot, before any state existed, is recognised by the system profile.
     fs::remove_dir_all(env.root("run/runtime-modules")).expect("no state");
     fs::create_dir_all(env.root("nix/var/nix/profiles")).expect("a folder");
     symlink(&base, env.root("nix/var/nix/profiles/system")).expect("a profile");
@@ -244,13 +248,13 @@ fn a_specialisation_can_be_named_and_left() {
 }
 
 #[test]
-fn what_a_flake_sets_of_nix_is_ignored_unless_it_may() {
+fn nixconfig_needs_accept_flake_config() {
     let text = "nixConfig.extra-substituters = [ \"file:///nowhere-at-all\" ];\n  nixConfig.max-jobs = 0;\n  outputs =";
     let env = TestEnv::fixture().edit("flake.nix", |flake| flake.replacen("outputs =", text, 1));
     let flake = env.flake();
     let apply = ["apply", "--flake", &flake, "--host", "box"];
     let accept = "--accept-flake-config";
-    // With no job nothing can be built.
+    // With max-jobs = 0 every build fails.
     let built = env.run(&[&apply[..], &[accept]].concat()).ends_with(4);
     assert!(!built.stderr.contains("nixConfig"), "{}", built.stderr);
     let ran = env.run(&apply).ok();
@@ -265,7 +269,7 @@ fn what_a_flake_sets_of_nix_is_ignored_unless_it_may() {
             "what the flake's nixConfig says of extra-substituters, max-jobs is ignored; --accept-flake-config lets it"
         ]
     );
-    // What is pinned goes by it, too.
+    // The same holds for the pinned flake.
     env.run(&["enable", "inline", accept]).ends_with(4);
     env.run(&["enable", "inline"]).ok();
 }

@@ -1,5 +1,5 @@
-//! What is large, odd, or done at once: names that are no text, streams that are closed, ten thousand modules, a module of
-//! ten megabytes, evaluations without memory, and many runs beside each other.
+//! Extreme input and load: names that are not UTF-8, closed streams, ten thousand modules, a module of ten megabytes,
+//! an evaluation without memory, and many runs at once.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,13 +7,13 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::support::{Running, TestEnv};
 
-/// A name that is no UTF-8.
+/// A name that is not UTF-8.
 fn odd(text: &[u8]) -> &OsStr {
     OsStr::from_bytes(text)
 }
 
 #[test]
-fn names_that_are_no_text() {
+fn names_that_are_not_utf8_work() {
     let env = TestEnv::new();
     let run = |arguments: &[&OsStr]| env.start_running(env.command(arguments)).end();
     run(&[OsStr::new("enable"), odd(b"he\xffllo")])
@@ -23,7 +23,7 @@ fn names_that_are_no_text() {
         .ends_with(2)
         .json();
     assert_eq!(document["error"]["kind"], "usage", "{document}");
-    // A file of that name in the flake, and a folder of that name which the flake lies in.
+    // A file with such a name in the flake, and a folder with such a name around the flake.
     let place = env.path("").join(odd(b"pl\xffce"));
     crate::support::copy(&env.path("source"), &place);
     fs::write(
@@ -35,15 +35,15 @@ fn names_that_are_no_text() {
     command.current_dir(&place);
     env.start_running(command).end().ok();
     assert_eq!(env.active(), ["inline"]);
-    // And it stays what is extended.
+    // The pinned copy of that flake can be extended.
     env.run(&["enable", "pair"]).ok();
     assert_eq!(env.active(), ["inline", "pair"]);
 }
 
 #[test]
-fn a_module_whose_name_would_move_the_cursor() {
+fn escape_sequences_in_module_names_are_masked() {
     const NAME: &str = r#"${builtins.fromJSON ''"a\u001b[2Jb\u0007"''}"#;
-    // The host's option refuses it.
+    // The option of the host refuses the name.
     let env = TestEnv::fixture().edit("hosts/box.nix", |text| {
         text.replace("users = ../", &format!("{NAME} = ../"))
     });
@@ -58,7 +58,7 @@ fn a_module_whose_name_would_move_the_cursor() {
         "off",
     ];
     env.run(&apply).ends_with(3).golden("odd-module-name");
-    // The flake's own output cannot, and a description may say anything.
+    // An output of the flake is not checked, and a description may contain any text.
     let module = format!(
         r#"{NAME} = {{ module = {{ }}; description = builtins.fromJSON ''"\u001b]0;title\u0007 of a module"''; }};"#
     );
@@ -90,14 +90,14 @@ fn a_module_whose_name_would_move_the_cursor() {
 }
 
 #[test]
-fn streams_that_are_closed_or_full() {
+fn change_succeeds_with_closed_or_full_streams() {
     let env = TestEnv::new();
     let shell = |line: &str| {
         let mut command = env.other("sh");
         command.args(["-c", line]).env("P", crate::support::PROGRAM);
         env.start_running(command).end()
     };
-    // What is asked for is done, whether or not anybody listens.
+    // The change is made even if the output cannot be written.
     shell(r#""$P" enable inline >&- 2>&- <&-"#).ok();
     assert_eq!(env.active(), ["inline"]);
     shell(r#""$P" disable inline 2>&-"#).ok();
@@ -108,7 +108,7 @@ fn streams_that_are_closed_or_full() {
     shell(r#""$P" list >/dev/full"#)
         .ends_with(1)
         .golden("full-stdout");
-    // A result that could not be told did happen.
+    // The change took effect although its result could not be printed.
     shell(r#""$P" disable inline >/dev/full"#)
         .ends_with(1)
         .golden("full-stdout-after-a-change");
@@ -116,7 +116,7 @@ fn streams_that_are_closed_or_full() {
 }
 
 #[test]
-fn ten_thousand_modules() {
+fn ten_thousand_modules_work() {
     let env = TestEnv::fixture()
         .edit("hosts/wide.nix", |text| {
             text.replace("range 1 1000", "range 1 10000")
@@ -135,7 +135,7 @@ fn ten_thousand_modules() {
 }
 
 #[test]
-fn a_module_of_ten_megabytes() {
+fn module_of_ten_megabytes_works() {
     let mut text = String::from("{ environment.etc.large.text = \"here\\n\";\n");
     while text.len() < 10 << 20 {
         text.push_str("  # A line of a comment that goes on and on, as they do in files that a program wrote.\n");
@@ -149,7 +149,7 @@ fn a_module_of_ten_megabytes() {
 }
 
 #[test]
-fn an_evaluation_without_memory() {
+fn evaluation_without_memory_fails_cleanly() {
     let env = TestEnv::fixture()
         .module(
             "web",
@@ -157,7 +157,7 @@ fn an_evaluation_without_memory() {
         )
         .start("box");
     let before = env.everything();
-    // libgc gives up at its limit, as it does where the kernel gives it no more.
+    // libgc fails at its heap limit as it does when the kernel refuses memory.
     let mut command = env.command(["enable", "web", "--progress", "off"]);
     command
         .env("GC_INITIAL_HEAP_SIZE", "16777216")
@@ -171,7 +171,7 @@ fn an_evaluation_without_memory() {
 }
 
 #[test]
-fn many_runs_at_once() {
+fn concurrent_runs_do_not_conflict() {
     let env = TestEnv::new();
     let names = ["hello", "inline", "pair", "folder"];
     let runs: Vec<Running> = names
@@ -187,13 +187,13 @@ fn many_runs_at_once() {
             _ => panic!("{}", ran.text()),
         }
     }
-    assert!(!done.is_empty(), "nobody came through");
-    // What those who came through wanted is on, and nothing else.
+    assert!(!done.is_empty(), "no run succeeded");
+    // The modules of the successful runs are enabled, and no others.
     let mut active = env.active();
     active.sort();
     done.sort_unstable();
     assert_eq!(active, done);
-    // Those who wait come through one after the other.
+    // Runs that wait for the lock succeed one after the other.
     env.run(&["reset"]).ok();
     let runs: Vec<Running> = names
         .iter()

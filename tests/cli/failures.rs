@@ -1,7 +1,7 @@
-//! Every refusal and every failure of an activation, by its whole message and its exit code.
+//! The complete message and exit code of every refusal and failure of an activation.
 //!
-//! The switch program of the fixture does what a test wants: `early` once it has its lock, `late` when all is done. Both
-//! systems have the same one, so that a way back fails by the same.
+//! The fixture's switch program runs scripts of the test: `early` once it holds its lock, `late` at its end. Both
+//! systems have the same switch program, so a rollback fails in the same way.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::{PROGRAM_IN_SHELL, Ran, TestEnv, compare, has, skip};
 
-/// A machine whose switch program runs what [`says`] is to be run.
+/// A machine whose switch program runs the scripts written by [`says`].
 pub(super) fn obedient() -> TestEnv {
     let place = "[ \"$action\" != boot ] || exit 0\n";
     let early = "[ ! -e \"$root/early\" ] || . \"$root/early\"\n";
@@ -32,7 +32,7 @@ pub(super) fn says(env: &TestEnv, when: &str, script: &str) {
     fs::write(env.root(when), script).expect("a script");
 }
 
-/// Nothing has happened.
+/// Checks that nothing changed.
 fn is_as_before(env: &TestEnv, base: &Path) {
     assert_eq!(env.running(), base);
     assert_eq!(env.active(), Vec::<String>::new());
@@ -40,11 +40,11 @@ fn is_as_before(env: &TestEnv, base: &Path) {
 }
 
 #[test]
-fn a_switch_program_that_ends_before_it_changes_anything() {
+fn early_switch_failure_changes_nothing() {
     let env = obedient();
     let base = env.running();
     for (name, script) in [
-        // NixOS's own program in Perl, where there is no D-Bus.
+        // NixOS's switch program in Perl, without D-Bus.
         (
             "255",
             "say 'Failed to connect to bus: No such file or directory'; exit 255",
@@ -74,7 +74,7 @@ fn a_switch_program_that_ends_before_it_changes_anything() {
 }
 
 #[test]
-fn a_switch_program_that_fails_after_it_has_changed_something() {
+fn late_switch_failure_is_rolled_back() {
     let env = obedient();
     let base = env.running();
     for (name, script) in [
@@ -84,7 +84,7 @@ fn a_switch_program_that_fails_after_it_has_changed_something() {
         ("101", "say \"thread 'main' panicked\"; exit 101"),
         ("killed", "kill -9 $$"),
     ] {
-        // Once: the way back is free.
+        // The script removes itself, so that the rollback succeeds.
         says(&env, "late", &format!("rm \"$root/late\"; {script}"));
         env.quiet(&["enable", "inline"])
             .ends_with(6)
@@ -94,11 +94,11 @@ fn a_switch_program_that_fails_after_it_has_changed_something() {
 }
 
 #[test]
-fn what_somebody_else_switches_to_meanwhile_is_left_as_it_is() {
+fn concurrent_external_switch_is_kept() {
     for (when, script, name) in [
         ("late", "exit 0", "switch-after-elsewhere"),
         ("late", "exit 3", "switch-failed-elsewhere"),
-        // Whoever has the lock is the one that switches.
+        // Another process holds the switch lock, and switches.
         (
             "early",
             "say 'Could not acquire lock'; exit 11",
@@ -118,7 +118,7 @@ fn what_somebody_else_switches_to_meanwhile_is_left_as_it_is() {
 }
 
 #[test]
-fn checks_that_were_left_out_are_left_out_on_every_way_back() {
+fn skipped_checks_are_skipped_on_rollback() {
     let env = obedient();
     let base = env.running();
     let checks = env.root("checks");
@@ -143,7 +143,7 @@ fn checks_that_were_left_out_are_left_out_on_every_way_back() {
     assert_eq!(made(), "1\n1\n");
     env.quiet(&allowed).ok();
     let name = env.state()["pending"]["transaction"].clone();
-    let name = name.as_str().expect("one waits");
+    let name = name.as_str().expect("a pending transaction");
     env.quiet(&["__expire", name, "0", "--after"]).ok();
     assert_eq!(made(), "1\n1\n");
     is_as_before(&env, &base);
@@ -151,7 +151,7 @@ fn checks_that_were_left_out_are_left_out_on_every_way_back() {
 }
 
 #[test]
-fn what_the_caller_has_exported_leaves_no_check_out() {
+fn exported_no_check_variable_is_ignored() {
     let env = obedient();
     let checks = env.root("checks");
     says(
@@ -170,7 +170,7 @@ fn what_the_caller_has_exported_leaves_no_check_out() {
 }
 
 #[test]
-fn when_the_way_back_fails_too() {
+fn failed_rollback_can_be_recovered() {
     let env = obedient();
     let base = env.running();
     says(&env, "late", "say 'the way is blocked'; exit 3");
@@ -193,7 +193,7 @@ fn when_the_way_back_fails_too() {
 }
 
 #[test]
-fn a_switch_program_that_cannot_be_started() {
+fn unusable_switch_program_is_refused() {
     let missing = r#"{ lib, pkgs, ... }: {
   system.build.toplevel = lib.mkForce (pkgs.runCommand "nixos-system-half" { } ''
     mkdir -p $out/bin
@@ -222,7 +222,7 @@ fn a_switch_program_that_cannot_be_started() {
 }
 
 #[test]
-fn recovery_that_cannot_be_or_need_not_be() {
+fn recover_reports_each_special_case() {
     let env = TestEnv::new();
     let base = env.running();
     let state = env.root("run/runtime-modules/state.json");
@@ -237,7 +237,7 @@ fn recovery_that_cannot_be_or_need_not_be() {
     let from = json!(base.display().to_string());
     interrupt("checking", from.clone());
     env.quiet(&["recover"]).ok().golden("recover-checking");
-    // It was the first of all: nothing ran.
+    // The interrupted change was the first one, so no system was running before it.
     fs::remove_file(env.root("run/current-system")).expect("removed");
     interrupt("switching", Value::Null);
     env.quiet(&["recover"])
@@ -254,7 +254,7 @@ fn recovery_that_cannot_be_or_need_not_be() {
 }
 
 #[test]
-fn where_we_may_not_or_cannot_write() {
+fn failed_state_writes_are_reported() {
     let env = TestEnv::new();
     let run = env.root("run/runtime-modules");
     for (fault, name) in [
@@ -269,7 +269,7 @@ fn where_we_may_not_or_cannot_write() {
         ran.golden(name);
         assert!(env.state()["pending"].is_null());
     }
-    // Who has the lock need not be able to say so.
+    // Writing the name of the lock's holder may fail.
     let mut command = env.command(["enable", "folder"]);
     command.env("RUNTIME_MODULE_FAULT", "write.lock:before:enospc");
     env.start_running(command).end().ok();
@@ -281,7 +281,7 @@ fn where_we_may_not_or_cannot_write() {
         .golden("folder-is-a-link");
 }
 
-/// The program where one folder is another file system, which only it sees. None: this machine cannot.
+/// Runs the program with another file system mounted on a folder, in a mount namespace. Returns nothing if skipped.
 fn mounted(test: &str, env: &TestEnv, mount: &str, arguments: &str) -> Option<Ran> {
     if !has(test, "unshare") {
         return None;
@@ -297,15 +297,15 @@ fn mounted(test: &str, env: &TestEnv, mount: &str, arguments: &str) -> Option<Ra
     Some(env.start_running(command).end())
 }
 
-/// A text without how much is free, which depends on how files are laid out.
+/// Masks the amount of free space, which depends on the layout of files.
 fn sized(text: &str) -> String {
     let free = regex::Regex::new(r"[\d.]+ [kM]B are free").expect("a rule");
     free.replace_all(text, "<n> are free").into_owned()
 }
 
 #[test]
-fn where_there_is_no_space_or_nothing_can_be_written() {
-    let test = "where_there_is_no_space_or_nothing_can_be_written";
+fn full_or_read_only_state_is_reported() {
+    let test = "full_or_read_only_state_is_reported";
     let env = TestEnv::new();
     let (base, run) = (env.running(), env.root("run/runtime-modules"));
     let run = run.display();
@@ -323,14 +323,14 @@ fn where_there_is_no_space_or_nothing_can_be_written() {
     compare("read-only", &env.normalise(&ran.ends_with(5).stderr));
     is_as_before(&env, &base);
     fs::remove_dir_all(format!("{run}.copy")).expect("removed");
-    // The store has less room than what is to be built needs: that is for the client to see.
+    // With --allow space the client continues.
     let Some(ran) = mounted(test, &env, &small, "enable inline --allow space") else {
         return;
     };
     compare("no-space-allowed", &sized(&env.normalise(&ran.ok().stderr)));
 }
 
-/// Asks a relay for something that no client would ask for; its answer.
+/// Sends a relay a request that no client would send, and returns its answer.
 fn ask(env: &TestEnv, request: &Value) -> Value {
     let mut command = env.command(["__activate"]);
     let mut relay = command
@@ -343,11 +343,11 @@ fn ask(env: &TestEnv, request: &Value) -> Value {
     let output = relay.wait_with_output().expect("it ended");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     serde_json::from_str(said.lines().last().unwrap_or_default())
-        .unwrap_or_else(|error| panic!("no answer: {error}\n{said}"))
+        .unwrap_or_else(|error| panic!("not an answer: {error}\n{said}"))
 }
 
 #[test]
-fn what_no_client_would_ask_for() {
+fn malformed_requests_are_refused() {
     let env = TestEnv::new();
     let base = env.running().display().to_string();
     let gone = format!("{}/{}-gone", env.path("store").display(), "0".repeat(32));
@@ -377,7 +377,7 @@ fn what_no_client_would_ask_for() {
         ran.ends_with(2)
             .golden(&format!("{}-malformed", &role[2..]));
     }
-    // Whoever was to activate has hung up.
+    // The activator has closed its end of the socket.
     let (ours, theirs) = UnixStream::pair().expect("a socket");
     drop(ours);
     let mut command = env.command(["reset", "--force", "--activator-on-stdin"]);
@@ -387,7 +387,7 @@ fn what_no_client_would_ask_for() {
 }
 
 #[test]
-fn whoever_dies_on_the_way_is_told_of() {
+fn killed_activator_or_relay_is_reported() {
     for (fault, code, name) in [
         ("activator.lock:before", 5, "activator-died-before-it-began"),
         ("activator.begin:after", 5, "activator-died-checking"),
@@ -407,7 +407,7 @@ fn whoever_dies_on_the_way_is_told_of() {
 }
 
 #[test]
-fn a_client_that_has_lost_sight_of_its_activation_says_so_and_waits() {
+fn client_waits_after_losing_its_relay() {
     let env = TestEnv::new();
     let mut command = env.command(["enable", "inline", "--progress", "plain"]);
     command.env("RUNTIME_MODULE_FAULT", "relay.follow:before");
@@ -422,7 +422,7 @@ fn a_client_that_has_lost_sight_of_its_activation_says_so_and_waits() {
 }
 
 #[test]
-fn whoever_dies_at_the_end_of_what_ends_another_is_told_of_as_well() {
+fn recovery_killed_at_last_step_is_reported() {
     let env = TestEnv::new();
     let faulty = |fault: &str, arguments: &[&str]| env.faulty(fault, arguments);
     let died = "activator.outcome:before";
@@ -433,7 +433,7 @@ fn whoever_dies_at_the_end_of_what_ends_another_is_told_of_as_well() {
         .ok()
         .golden("activator-died-confirmed");
     assert_eq!(env.active(), ["inline"]);
-    // Nothing had been changed yet, and that is over.
+    // This activator dies before it changes anything.
     faulty("activator.begin:after", &["reset"]).ends_with(5);
     faulty(died, &["recover"])
         .ok()
@@ -444,7 +444,7 @@ fn whoever_dies_at_the_end_of_what_ends_another_is_told_of_as_well() {
 }
 
 #[test]
-fn a_past_system_that_was_collected() {
+fn rollback_to_collected_system_is_refused() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     let path = env.root("run/runtime-modules/history");

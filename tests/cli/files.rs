@@ -1,4 +1,4 @@
-//! Systems that are in a file and in no flake: a plain configuration, as channels have it, and attributes of files.
+//! Systems from a file instead of a flake: a plain configuration, as with channels, and attributes of files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Ran, TestEnv, compare, nix, strings};
 
-/// A configuration as `nixos-generate-config` leaves one: a module, and no flake.
+/// A configuration like that of `nixos-generate-config`: a module, without a flake.
 const CONFIGURATION: &str = r#"{ lib, ... }: {
   imports = [ ./hosts/common.nix ../../nixos/runtime-modules ];
   networking.hostName = "box";
@@ -22,7 +22,7 @@ const CONFIGURATION: &str = r#"{ lib, ... }: {
 }
 "#;
 
-/// A file with systems in it, and other things.
+/// A file with several systems and other values.
 const SYSTEMS: &str = r#"{ system ? "x86_64-linux" }:
 let
   host = modules: import ./eval-config.nix { inherit system modules; };
@@ -54,7 +54,7 @@ in
 }
 "#;
 
-/// The fixture with both of them beside it, and a nixpkgs of the shape that channels have, which the Nix settings name.
+/// The fixture with both files, and with a nixpkgs in the layout of a channel on Nix's search path.
 pub fn plain() -> TestEnv {
     let env = TestEnv::fixture();
     write(&env, "configuration.nix", CONFIGURATION);
@@ -77,7 +77,7 @@ pub fn plain() -> TestEnv {
     env
 }
 
-/// The same, and the plain configuration runs without any module.
+/// The same with the plain configuration running, without any module.
 fn running() -> TestEnv {
     let env = plain();
     let file = at(&env, "configuration.nix");
@@ -94,7 +94,7 @@ fn at(env: &TestEnv, name: &str) -> String {
     env.fixture_path(name).display().to_string()
 }
 
-/// How many systems were built.
+/// The number of systems in the store.
 fn systems(env: &TestEnv) -> usize {
     let outputs = env.outputs();
     let system = |name: &&String| name.contains("-nixos-system-");
@@ -105,7 +105,7 @@ fn motd(env: &TestEnv) -> String {
     env.etc("motd").expect("a motd")
 }
 
-/// The configuration with another motd.
+/// The configuration with another message of the day.
 fn edited(text: &str) -> String {
     CONFIGURATION.replace(
         "networking.hostName",
@@ -113,7 +113,7 @@ fn edited(text: &str) -> String {
     )
 }
 
-/// What it says in one line each; the rest is that of any change.
+/// The lines that name the source or the modules.
 fn told(ran: &Ran) -> String {
     ran.stderr
         .lines()
@@ -123,7 +123,7 @@ fn told(ran: &Ran) -> String {
 }
 
 #[test]
-fn a_configuration_without_a_flake_is_evaluated_as_it_is_each_time() {
+fn file_is_evaluated_again_for_each_change() {
     let env = plain();
     let file = at(&env, "configuration.nix");
     env.run(&["enable", "hello", "--file", &file, "--dry-run"])
@@ -137,14 +137,14 @@ fn a_configuration_without_a_flake_is_evaluated_as_it_is_each_time() {
     env.run(&["status"]).ok().golden("file-status");
     env.run(&["list"]).ok().golden("file-list");
 
-    // The next change is of the same file, from wherever it is made and whatever stands in it by then.
+    // The next change evaluates the same file with its current content, from any directory.
     write(&env, "configuration.nix", &edited("Second."));
     let mut elsewhere = env.command(["enable", "web", "--progress", "plain"]);
     elsewhere.current_dir("/");
     let ran = env.start_running(elsewhere).end().ok();
     compare("file-moved", &env.normalise(&told(&ran)));
     assert_eq!((env.active().len(), motd(&env).as_str()), (2, "Second.\n"));
-    // Nothing is kept of it, and it says so.
+    // Results of a file are not cached, and the reason is shown.
     let again = env.json(&["apply"]);
     assert_eq!(again["change"], "same", "{again}");
     assert_eq!(again["cache"]["hit"], false);
@@ -156,13 +156,13 @@ fn a_configuration_without_a_flake_is_evaluated_as_it_is_each_time() {
     write(&env, "configuration.nix", &edited("Third."));
     env.run(&["rebuild"]).ok();
     assert_eq!(motd(&env), "Third.\n");
-    // A module that is declared only now is there.
+    // A module declared since then can be enabled.
     let more =
         edited("Third.").replace("modules = {", "modules = {\n users = ./runtime/users.nix;");
     write(&env, "configuration.nix", &more);
     env.run(&["enable", "users"]).ok();
 
-    // What evaluates nothing works with a file that is broken, too.
+    // Commands that evaluate nothing work with a broken file.
     write(&env, "configuration.nix", "{");
     env.run(&["rollback", "2"]).ok();
     assert_eq!(env.running(), with_hello);
@@ -179,7 +179,7 @@ fn a_configuration_without_a_flake_is_evaluated_as_it_is_each_time() {
 }
 
 #[test]
-fn what_is_off_again_leaves_the_system_without_modules() {
+fn disabling_all_restores_the_base_system() {
     let env = running();
     let base = env.running();
     env.run(&["enable", "hello"]).ok();
@@ -191,7 +191,7 @@ fn what_is_off_again_leaves_the_system_without_modules() {
         ahead.stdout,
         "web can be enabled after another evaluation\n"
     );
-    // Somebody else switches; the file still says what is meant.
+    // After an external switch, the file is still pinned.
     env.run(&["enable", "web"]).ok();
     env.switch_by_hand(&base);
     env.run(&["apply"]).ok();
@@ -200,7 +200,7 @@ fn what_is_off_again_leaves_the_system_without_modules() {
         env.state()["pin"]["file"]["path"],
         at(&env, "configuration.nix")
     );
-    // What is added beside it is, too, and what is kept stays.
+    // `--module` also works if a file is pinned, and `--keep` keeps the module.
     fs::write(env.path("x.nix"), "{ environment.etc.x.text = \"x\\n\"; }").expect("written");
     env.run(&["apply", "--module", "./x.nix", "--keep"]).ok();
     env.run(&["disable", "web"]).ok();
@@ -210,8 +210,8 @@ fn what_is_off_again_leaves_the_system_without_modules() {
 }
 
 #[test]
-fn a_file_gives_the_derivation_that_nix_gives() {
-    let Some(nix) = nix("a_file_gives_the_derivation_that_nix_gives") else {
+fn file_gives_the_derivation_that_nix_gives() {
+    let Some(nix) = nix("file_gives_the_derivation_that_nix_gives") else {
         return;
     };
     let env = plain();
@@ -259,7 +259,7 @@ fn a_file_gives_the_derivation_that_nix_gives() {
 }
 
 #[test]
-fn an_attribute_of_a_file_is_a_system() {
+fn attribute_of_a_file_is_a_system() {
     let env = plain();
     let folder = at(&env, "");
     env.run(&[
@@ -278,13 +278,13 @@ fn an_attribute_of_a_file_is_a_system() {
     assert_eq!(file["path"], at(&env, "default.nix"));
     assert_eq!(strings(&file["attribute"]), ["nodes", "other"]);
     assert_eq!(status["pin"]["host"], "nodes.other");
-    // Without options it is that of before, and another where another is named.
+    // Without options the same attribute is used; --attr selects another one.
     env.run(&["enable", "web"]).ok();
     assert_eq!(motd(&env), "Other.\n");
     env.run(&["apply", "--file", &folder, "--attr", "box"]).ok();
     assert_eq!(motd(&env), "Welcome to minios.\n");
     assert_eq!(env.active(), ["hello", "web"]);
-    // Modules without the option for them, and without NixOS's own function around them.
+    // This system lacks the module's options and was not made by NixOS's own function.
     env.run(&["reset"]).ok();
     fs::write(env.path("x.nix"), "{ environment.etc.x.text = \"x\\n\"; }").expect("written");
     let bare = ["apply", "--file", &folder, "--attr", "bare"];
@@ -297,7 +297,7 @@ fn an_attribute_of_a_file_is_a_system() {
 }
 
 #[test]
-fn a_configuration_that_says_where_it_is_needs_no_option() {
+fn baked_file_needs_no_option() {
     let env = plain();
     let file = at(&env, "configuration.nix");
     let says = |text: &str| {
@@ -309,11 +309,14 @@ fn a_configuration_that_says_where_it_is_needs_no_option() {
     };
     says(CONFIGURATION);
     env.run(&["apply", "--file", &file]).ok();
-    // After a reboot there is no state.
+    // A reboot removes the state.
     fs::remove_file(env.root("run/runtime-modules/state.json")).expect("removed");
     env.run(&["status"]).ok().golden("file-status-baked");
     let listed = env.run(&["list"]).ok();
-    assert_eq!(listed.stderr, "", "what was baked is true of what runs");
+    assert_eq!(
+        listed.stderr, "",
+        "the baked list is valid for the running system"
+    );
     says(&edited("After a reboot."));
     let ran = env.run(&["enable", "hello", "--progress", "plain"]).ok();
     assert!(
@@ -329,7 +332,7 @@ fn a_configuration_that_says_where_it_is_needs_no_option() {
 }
 
 #[test]
-fn a_machine_moves_from_a_flake_to_a_file_and_back() {
+fn machine_moves_from_flake_to_file_and_back() {
     let env = plain().start("box");
     let base = env.running();
     env.run(&["enable", "hello"]).ok();
@@ -344,7 +347,7 @@ fn a_machine_moves_from_a_flake_to_a_file_and_back() {
 }
 
 #[test]
-fn check_takes_a_file_and_a_benchmark_does_not() {
+fn check_accepts_a_file_and_bench_does_not() {
     let env = running();
     let ran = env.run(&["check", "--json"]).ends_with(3);
     let document = ran.json();
@@ -373,7 +376,7 @@ fn check_takes_a_file_and_a_benchmark_does_not() {
 }
 
 #[test]
-fn files_that_are_no_systems() {
+fn files_without_a_system_are_refused() {
     let env = plain();
     let enable = |name: &str, more: &[&str], code: i32, golden: &str| {
         let file = at(&env, name);
@@ -424,7 +427,7 @@ fn files_that_are_no_systems() {
     let (without, _) = conf.split_once("nix-path").expect("the setting");
     fs::write(env.path("etc/nix.conf"), without).expect("written");
     enable("configuration.nix", &[], system, "file-without-nixpkgs");
-    // What NIX_PATH says holds, and so does an option.
+    // The search path comes from NIX_PATH or from an option.
     let nixpkgs = format!("nixpkgs={}", env.path("nixpkgs").display());
     let file = at(&env, "configuration.nix");
     let all = ["enable", "hello", "--dry-run", "--file", &file];
@@ -439,7 +442,7 @@ fn files_that_are_no_systems() {
         .end()
         .ends_with(3)
         .golden("file-without-nixpkgs-there");
-    // Where neither is said, the channels are what there is.
+    // Without either, the channels are on the search path.
     let channels = env.path("home/.nix-defexpr/channels");
     fs::create_dir_all(&channels).expect("a folder");
     symlink(env.path("nixpkgs"), channels.join("nixpkgs")).expect("a link");
@@ -447,7 +450,7 @@ fn files_that_are_no_systems() {
 }
 
 #[test]
-fn what_is_said_of_a_flake_is_not_said_of_a_file() {
+fn flake_options_are_refused_with_a_file() {
     let env = running();
     let file = at(&env, "configuration.nix");
     for (more, golden) in [
@@ -468,7 +471,7 @@ fn what_is_said_of_a_flake_is_not_said_of_a_file() {
             .ends_with(2)
             .golden(golden);
     }
-    // Wherever options stand.
+    // Global options before the command conflict too.
     env.run(&["--file", &file, "list", "--flake", "."])
         .ends_with(2);
     env.run(&["--file", &file, "list", "--attr", "box"])
@@ -476,7 +479,7 @@ fn what_is_said_of_a_flake_is_not_said_of_a_file() {
 }
 
 #[test]
-fn a_host_that_cannot_switch_is_refused_before_it_is_built() {
+fn system_without_switch_is_refused_before_build() {
     let env = TestEnv::fixture().start("bare");
     assert_eq!(systems(&env), 1);
     fs::write(env.path("off.nix"), "{ system.switch.enable = false; }").expect("written");
@@ -486,7 +489,7 @@ fn a_host_that_cannot_switch_is_refused_before_it_is_built() {
     env.run(&[&off[..], &["--dry-run"]].concat())
         .ok()
         .golden("no-switch-program-dry-run");
-    // What is built and is something else altogether is refused before it is switched to.
+    // A built toplevel of another kind is refused before the switch.
     let running = env.running();
     let folder = at(&env, "");
     write(&env, "configuration.nix", CONFIGURATION);
@@ -507,7 +510,7 @@ fn a_host_that_cannot_switch_is_refused_before_it_is_built() {
 }
 
 #[test]
-fn what_is_made_of_a_file_in_a_store_in_a_folder_is_not_activated() {
+fn file_system_in_a_chroot_store_is_not_activated() {
     let env = plain();
     let store = format!("local?root={}", env.path("chroot").display());
     let file = at(&env, "configuration.nix");

@@ -1,12 +1,12 @@
-//! Disks that are full or read-only: of the store, of the state and of the cache. Each is a small file system of its own,
-//! in a mount namespace that goes with the test.
+//! Full or read-only disks for the store, the state and the cache. Each is a small file system in the test's own mount
+//! namespace.
 
 use std::fs;
 use std::process::{Child, Stdio};
 
 use crate::support::{PROGRAM, Ran, TestEnv, has, nix, skip};
 
-/// A mount namespace of its own, held by a process that sleeps.
+/// A mount namespace, kept alive by a sleeping process.
 struct Namespace {
     holder: Child,
 }
@@ -37,7 +37,7 @@ impl Namespace {
         if std::io::Read::read_exact(out, &mut ready).is_err() {
             skip(
                 test,
-                "this kernel lets nobody mount a file system of one's own",
+                "this kernel does not let ordinary users mount file systems",
             );
             return None;
         }
@@ -57,12 +57,12 @@ impl Namespace {
         env.start_running(command).end()
     }
 
-    /// The program, in it.
+    /// Runs the program in the namespace.
     fn run(&self, env: &TestEnv, arguments: &[&str]) -> Ran {
         self.enter(env, PROGRAM, arguments)
     }
 
-    /// A shell's line, in it.
+    /// Runs a shell command in the namespace.
     fn shell(&self, env: &TestEnv, line: &str) {
         self.enter(env, "sh", &["-euc", line]).ok();
     }
@@ -75,7 +75,7 @@ impl Drop for Namespace {
     }
 }
 
-/// Whole text of a run, without how it was entered.
+/// Compares exit code and output with a golden file, without the command line of `nsenter`.
 fn golden(env: &TestEnv, ran: &Ran, name: &str) {
     crate::support::compare(name, &text(env, ran));
 }
@@ -90,8 +90,8 @@ fn text(env: &TestEnv, ran: &Ran) -> String {
 const FILL: &str = "dd if=/dev/zero bs=64k of=$PWD/FOLDER/full 2>/dev/null || true";
 
 #[test]
-fn a_full_disk() {
-    let test = "a_full_disk";
+fn full_disks_are_reported() {
+    let test = "full_disks_are_reported";
     let env = TestEnv::fixture().module(
         "web",
         r#"{ pkgs, ... }: { environment.etc.x.source = pkgs.runCommand "large" { } "cat /dev/zero > $out"; }"#,
@@ -118,12 +118,12 @@ fn a_full_disk() {
     ];
     namespace.run(&env, &apply).ok();
 
-    // The store: in a build.
+    // The store fills up during a build.
     let ran = namespace
         .run(&env, &["enable", "web", "--progress", "off"])
         .ends_with(4);
     golden(&env, &ran, "full-store-build");
-    // The store: for what evaluation writes.
+    // The store is full when evaluation writes derivations.
     namespace.shell(&env, &FILL.replace("FOLDER", "store"));
     let ran = namespace.run(
         &env,
@@ -133,13 +133,13 @@ fn a_full_disk() {
     golden(&env, &ran, "full-store-evaluation");
     namespace.shell(&env, "rm -rf $PWD/store/full $PWD/store/*-large");
 
-    // The cache, Nix's and ours: it is only ever a help.
+    // Full caches, Nix's and ours, do not prevent a change.
     namespace.shell(&env, &FILL.replace("FOLDER", "cache"));
     let inline = ["enable", "inline", "--progress", "off"];
     let ran = namespace.run(&env, &inline).ok();
     golden(&env, &ran, "full-cache");
 
-    // The state.
+    // The file system of the state is full.
     namespace.shell(&env, &FILL.replace("FOLDER", "root/run"));
     let ran = namespace.run(&env, &["enable", "hello", "--progress", "off"]);
     golden(&env, &ran, "full-state");
@@ -150,7 +150,7 @@ fn a_full_disk() {
         .run(&env, &["enable", "hello", "--progress", "off"])
         .ok();
 
-    // And a state that cannot be written at all.
+    // The file system of the state is read-only.
     namespace.shell(
         &env,
         "mount --bind $PWD/root/run $PWD/root/run; mount -o remount,bind,ro $PWD/root/run",
@@ -167,10 +167,10 @@ fn a_full_disk() {
         .ok();
 }
 
-/// What is to be fetched does not fit into the store: that is refused before anything is, also where a dry run evaluated it.
+/// A download that does not fit into the store is refused before it starts, even after a dry run cached the evaluation.
 #[test]
-fn too_little_space_in_the_store() {
-    let test = "too_little_space_in_the_store";
+fn download_without_space_is_refused() {
+    let test = "download_without_space_is_refused";
     let Some(nix) = nix(test) else { return };
     let env = TestEnv::fixture()
         .module(
@@ -192,7 +192,7 @@ fn too_little_space_in_the_store() {
         .arg(&system);
     assert!(copy.status().expect("nix").success());
 
-    // A machine with another store of the same name, which is small.
+    // Another machine with a small store at the same path.
     let Some(namespace) = Namespace::new(test, &env) else {
         return;
     };
@@ -218,7 +218,7 @@ fn too_little_space_in_the_store() {
     };
     let dry = run(&["enable", "web", "--progress", "off", "--dry-run"]).ok();
     crate::support::compare("no-space-in-the-store-dry-run", &shown(&dry));
-    // Evaluated before, and not.
+    // Once with the cached evaluation, once without it.
     for more in [&[][..], &["--no-cache"]] {
         let wish = ["enable", "web", "--progress", "off"];
         let ran = run(&[&wish, more].concat()).ends_with(5);

@@ -1,5 +1,5 @@
-//! Ctrl-C, and processes that are killed: until activation begins nothing is changed and nothing left behind, and from
-//! then on the activation goes on alone.
+//! Ctrl-C and killed processes: before activation begins, nothing changes and nothing is left behind. From then on, the
+//! activation continues by itself.
 
 use std::fs::{self, File};
 use std::time::{Duration, Instant};
@@ -9,14 +9,14 @@ use unix::sys::signal::{Signal, kill};
 
 use crate::support::{Running, TestEnv, compare};
 
-/// How long a run may go on after Ctrl-C.
+/// The time within which a run must end after Ctrl-C.
 const GONE: Duration = Duration::from_secs(1);
 
-/// An evaluation of many seconds that libnix looks up from, unlike the module `endless-loop`.
+/// An evaluation of many seconds in which libnix checks for interrupts, unlike in the module `endless-loop`.
 const LONG: &str = r#"{ environment.etc.long.text = toString (builtins.length (builtins.filter (n: n > 0) (builtins.genList
   (n: builtins.seq (builtins.toFile "file-${toString n}" (toString n)) n) 1000000))); }"#;
 
-/// Reads a file that a build has to make first: the evaluator waits for a builder that is its own child.
+/// An evaluation that reads the output of a build, which runs as a child of the evaluator.
 const WAITS: &str = r#"{ pkgs, ... }: { environment.etc.waits.text = builtins.readFile (pkgs.runCommand "waits" { } ''
   echo waiting
   sleep 600
@@ -26,7 +26,7 @@ fn start(env: &TestEnv, module: &str) -> Running {
     env.start_running(env.command(["enable", module, "--progress", "events"]))
 }
 
-/// What a run said that is no event.
+/// The lines of stderr that are not events.
 fn words(stderr: &str) -> String {
     stderr
         .lines()
@@ -35,17 +35,20 @@ fn words(stderr: &str) -> String {
         .collect()
 }
 
-/// How many there are that want each processor at the moment; at least one.
+/// The number of runnable tasks for each processor, at least 1.
 fn crowd() -> u32 {
     let loads = fs::read_to_string("/proc/loadavg").expect("/proc/loadavg");
-    let running = loads.split([' ', '/']).nth(3).expect("how many run");
+    let running = loads
+        .split([' ', '/'])
+        .nth(3)
+        .expect("the number of runnable tasks");
     let processors = std::thread::available_parallelism().expect("processors");
     let running: u32 = running.parse().expect("a number");
-    let processors = u32::try_from(processors.get()).expect("not so many");
+    let processors = u32::try_from(processors.get()).expect("fewer processors");
     running.div_ceil(processors).max(1)
 }
 
-/// Nobody holds the lock.
+/// Checks that no process holds the lock.
 fn lock_is_free(env: &TestEnv) {
     if let Ok(file) = File::open(env.root("run/runtime-modules/lock")) {
         assert!(
@@ -55,7 +58,7 @@ fn lock_is_free(env: &TestEnv) {
     }
 }
 
-/// Interrupts a run that is under way, in the middle of what never ends by itself.
+/// Interrupts a run inside an endless operation.
 fn interrupt(env: &TestEnv, mut running: Running, until: &str, send: impl Fn(&Running)) {
     running.until(until);
     std::thread::sleep(Duration::from_millis(300));
@@ -65,7 +68,7 @@ fn interrupt(env: &TestEnv, mut running: Running, until: &str, send: impl Fn(&Ru
     let ran = running.end();
     let time = begun.elapsed();
     assert_eq!(ran.code, 130, "{}", ran.text());
-    // The promise is of a processor that is free to keep it.
+    // The promised time holds on an idle machine; allow more on a busy one.
     assert!(time < GONE * crowd(), "it took {time:?} to end");
     env.processes().gone_within(Duration::from_millis(100));
     before.is_still(&env.everything());
@@ -74,7 +77,7 @@ fn interrupt(env: &TestEnv, mut running: Running, until: &str, send: impl Fn(&Ru
     assert_eq!(ran.stdout, "");
 }
 
-/// To the whole group, as a terminal does, and to the client alone.
+/// Signals the whole process group, as a terminal does, and then only the client.
 fn both_ways(env: &TestEnv, module: &str, until: &str) {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         interrupt(env, start(env, module), until, |running| {
@@ -90,19 +93,19 @@ fn both_ways(env: &TestEnv, module: &str, until: &str) {
 const EVALUATING: &str = r#""event":"phase-begin","phase":"evaluate""#;
 
 #[test]
-fn in_an_evaluation() {
+fn interrupt_ends_an_evaluation() {
     let env = TestEnv::fixture().module("web", LONG).start("box");
     both_ways(&env, "web", EVALUATING);
 }
 
 #[test]
-fn in_an_endless_loop() {
+fn interrupt_ends_an_endless_loop() {
     let env = TestEnv::new();
     both_ways(&env, "endless-loop", EVALUATING);
 }
 
 #[test]
-fn in_a_build_of_ten_minutes() {
+fn interrupt_ends_a_build_of_ten_minutes() {
     let env = TestEnv::new();
     both_ways(
         &env,
@@ -112,13 +115,13 @@ fn in_a_build_of_ten_minutes() {
 }
 
 #[test]
-fn in_a_build_that_evaluation_waits_for() {
+fn interrupt_ends_a_build_during_evaluation() {
     let env = TestEnv::fixture().module("web", WAITS).start("box");
     both_ways(&env, "web", r#""event":"build","name":"waits""#);
 }
 
 #[test]
-fn an_interrupt_is_one_json_document_too() {
+fn interrupt_is_reported_as_one_json_document() {
     let env = TestEnv::new();
     let mut command = env.command(["enable", "endless-loop", "--json", "--progress", "events"]);
     command.env("TERM", "dumb");
@@ -130,7 +133,7 @@ fn an_interrupt_is_one_json_document_too() {
 }
 
 #[test]
-fn a_terminal_that_is_closed_ends_it_too() {
+fn closed_terminal_ends_the_run() {
     let env = TestEnv::new();
     interrupt(&env, start(&env, "endless-loop"), EVALUATING, |running| {
         running.signal_group(Signal::SIGHUP)
@@ -138,7 +141,7 @@ fn a_terminal_that_is_closed_ends_it_too() {
 }
 
 #[test]
-fn a_second_interrupt_ends_it_at_once() {
+fn second_interrupt_ends_the_run_immediately() {
     let env = TestEnv::new();
     let mut running = start(&env, "endless-loop");
     running.until(EVALUATING);
@@ -156,7 +159,7 @@ fn a_second_interrupt_ends_it_at_once() {
 }
 
 #[test]
-fn when_the_client_is_killed_its_evaluator_ends_by_itself() {
+fn evaluator_ends_when_the_client_is_killed() {
     for module in ["endless-loop", "web"] {
         let env = TestEnv::fixture().module("web", LONG).start("box");
         let before = env.everything();
@@ -172,7 +175,7 @@ fn when_the_client_is_killed_its_evaluator_ends_by_itself() {
 }
 
 #[test]
-fn when_the_evaluator_is_killed_the_client_says_so() {
+fn killed_evaluator_is_reported() {
     let env = TestEnv::new();
     let before = env.everything();
     let mut running = start(&env, "endless-loop");
@@ -193,7 +196,7 @@ fn when_the_evaluator_is_killed_the_client_says_so() {
 }
 
 #[test]
-fn when_the_activator_is_killed_beforehand_nothing_is_changed() {
+fn killed_relay_before_activation_changes_nothing() {
     let env = TestEnv::fixture().gated().start("box");
     let before = env.everything();
     let mut running = start(&env, "slow");
@@ -206,7 +209,7 @@ fn when_the_activator_is_killed_beforehand_nothing_is_changed() {
     before.is_still(&env.everything());
 }
 
-/// An activation that waits at the gate.
+/// A machine on which the activation of `web` waits at the gate.
 fn gated_activation() -> TestEnv {
     let env = TestEnv::fixture();
     let gate = env.path("gate").display().to_string();
@@ -217,13 +220,13 @@ fn gated_activation() -> TestEnv {
 }
 
 #[test]
-fn an_activation_that_has_begun_goes_on_alone() {
+fn activation_continues_after_an_interrupt() {
     for signal in [Signal::SIGINT, Signal::SIGHUP] {
         let env = gated_activation();
         let base = env.running();
         let mut running = start(&env, "web");
         running.until("waiting at the gate");
-        // Whoever looks meanwhile is told what is under way.
+        // Meanwhile other runs report the change in progress.
         env.run(&["status"]).ok().golden("status-under-way");
         env.run(&["enable", "inline", "--progress", "off"])
             .ends_with(5)
@@ -241,7 +244,7 @@ fn an_activation_that_has_begun_goes_on_alone() {
 }
 
 #[test]
-fn a_client_that_is_killed_does_not_stop_an_activation() {
+fn activation_continues_after_client_is_killed() {
     let env = gated_activation();
     let mut running = start(&env, "web");
     running.until("waiting at the gate");
@@ -254,7 +257,7 @@ fn a_client_that_is_killed_does_not_stop_an_activation() {
 }
 
 #[test]
-fn an_activator_that_was_killed_is_told_about() {
+fn killed_activator_is_reported() {
     let env = gated_activation();
     let mut running = start(&env, "web");
     running.until("waiting at the gate");
@@ -276,7 +279,7 @@ fn an_activator_that_was_killed_is_told_about() {
 }
 
 #[test]
-fn a_relay_that_was_killed_takes_nothing_with_it() {
+fn activation_continues_after_relay_is_killed() {
     let env = gated_activation();
     let mut running = start(&env, "web");
     running.until("waiting at the gate");
@@ -288,7 +291,7 @@ fn a_relay_that_was_killed_takes_nothing_with_it() {
 }
 
 #[test]
-fn neither_a_stopped_client_nor_a_stopped_relay_holds_up_the_activation() {
+fn stopped_client_or_relay_does_not_block() {
     let env = gated_activation();
     let mut running = start(&env, "web");
     running.until("waiting at the gate");
@@ -303,7 +306,7 @@ fn neither_a_stopped_client_nor_a_stopped_relay_holds_up_the_activation() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(env.active(), ["web"]);
-    kill(env.processes().wait_for("__activate"), Signal::SIGCONT).expect("let go");
+    kill(env.processes().wait_for("__activate"), Signal::SIGCONT).expect("continued");
     running.signal(Signal::SIGCONT);
     running.end().ok();
 }

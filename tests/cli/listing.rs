@@ -1,11 +1,11 @@
-//! `list` and `status`: what they show, and that they evaluate nothing where the configuration baked it.
+//! `list` and `status`: their output, and that they evaluate nothing if the configuration bakes the list of modules.
 
 use std::fs;
 
 use crate::support::{TestEnv, has};
 
 #[test]
-fn everything_that_is_declared_is_listed() {
+fn declared_modules_are_listed() {
     let env = TestEnv::new();
     env.run(&["list"]).ok().golden("list");
     env.run(&["list", "--json"]).ok().golden("list-json");
@@ -21,7 +21,7 @@ fn everything_that_is_declared_is_listed() {
 }
 
 #[test]
-fn the_first_comment_line_describes_a_module_without_a_description() {
+fn first_comment_describes_a_module() {
     let env = TestEnv::fixture()
         .module("web", "/* A server\n   of pages */\n{ }\n")
         .module("users", "{ }\n# too late\n")
@@ -37,11 +37,11 @@ fn the_first_comment_line_describes_a_module_without_a_description() {
     };
     assert_eq!(about("web"), "A server");
     assert_eq!(about("users"), serde_json::Value::Null);
-    // What is declared wins, and a module without a file has what is declared.
+    // A declared description wins, and a module without a file can have only that.
     assert_eq!(about("hello"), "A greeting on every start");
     assert_eq!(about("inline"), "A module without a file");
     assert_eq!(about("banner"), "A banner in /etc/issue");
-    // The comment is read when it is listed: nobody evaluates for it.
+    // The comment is read while listing, so it is not baked.
     assert!(
         env.etc("runtime-modules/config.json")
             .is_some_and(|text| !text.contains("A server"))
@@ -49,8 +49,8 @@ fn the_first_comment_line_describes_a_module_without_a_description() {
 }
 
 #[test]
-fn list_and_status_evaluate_nothing() {
-    if !has("list_and_status_evaluate_nothing", "strace") {
+fn list_and_status_start_no_process() {
+    if !has("list_and_status_start_no_process", "strace") {
         return;
     }
     let env = TestEnv::new();
@@ -79,7 +79,7 @@ fn list_and_status_evaluate_nothing() {
 }
 
 #[test]
-fn they_work_without_a_store() {
+fn list_and_status_work_without_a_store() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     for command in ["list", "status"] {
@@ -89,7 +89,7 @@ fn they_work_without_a_store() {
 }
 
 #[test]
-fn a_host_that_baked_nothing_is_evaluated() {
+fn list_evaluates_a_host_without_baked_list() {
     let env = TestEnv::fixture().start("bare");
     env.run(&["list"]).ok().golden("list-bare");
     let flake = env.flake();
@@ -100,7 +100,7 @@ fn a_host_that_baked_nothing_is_evaluated() {
 }
 
 #[test]
-fn a_machine_that_was_never_touched_has_a_status() {
+fn status_works_on_a_fresh_machine() {
     let env = TestEnv::fixture();
     env.run(&["status"]).ok().golden("status-empty-root");
     env.run(&["status", "--json"])
@@ -109,7 +109,7 @@ fn a_machine_that_was_never_touched_has_a_status() {
 }
 
 #[test]
-fn status_tells_all_of_it_as_json() {
+fn status_json_is_complete() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     env.run(&["status", "--json"]).ok().golden("status-json");
@@ -119,7 +119,7 @@ fn status_tells_all_of_it_as_json() {
 }
 
 #[test]
-fn a_thousand_modules_are_no_burden() {
+fn a_thousand_modules_work() {
     let env = TestEnv::fixture().start("wide");
     let list = env.run(&["list"]).ok();
     let declared = |line: &&str| line.starts_with("module-");

@@ -1,6 +1,6 @@
-//! Many transactions in a row: nothing grows with their number, be it time, memory, file descriptors, roots or files.
+//! Many transactions in a row: time, memory, file descriptors, roots and files must not grow with their number.
 //!
-//! A hundred of them; ten thousand where `RUNTIME_MODULE_SOAK` is set.
+//! Runs 100 transactions, or 10,000 if `RUNTIME_MODULE_SOAK` is set.
 
 use std::fs;
 
@@ -9,17 +9,17 @@ use unix::unistd::Pid;
 
 use crate::support::{Evidence, TestEnv, soak};
 
-/// What one transaction took.
+/// The cost of one transaction.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     milliseconds: f64,
-    /// Peak memory of the evaluator; none where the cache had the result.
+    /// Peak memory of the evaluator; nothing if the result was cached.
     evaluator: Option<f64>,
     /// Files below the machine's root.
     files: usize,
-    /// Links that keep something from the collector, ours and the store's own.
+    /// The number of GC roots, ours and the store's.
     roots: usize,
-    /// Bytes of all that is kept of transactions: state, history, logs, the wish.
+    /// Bytes kept about transactions: state, history, logs and requested modules.
     kept: u64,
 }
 
@@ -27,7 +27,7 @@ fn command(number: usize) -> &'static str {
     ["enable", "disable"][number % 2]
 }
 
-/// Turns a module on, or off; now and then by an evaluation.
+/// Enables or disables a module; two of ten times without the cache.
 fn transaction(env: &TestEnv, number: usize) -> Cost {
     let mut arguments = vec![command(number), "inline", "--json"];
     if number % 10 < 2 {
@@ -62,7 +62,7 @@ fn bytes_in(env: &TestEnv) -> u64 {
         .sum()
 }
 
-/// File descriptors and peak memory of whoever stands at a point of a transaction.
+/// File descriptors and peak memory of the process at a point of a transaction.
 fn held_at(env: &TestEnv, number: usize, point: &str) -> (usize, u64) {
     let mut command = env.command([command(number), "inline"]);
     command.env("RUNTIME_MODULE_FAULT", format!("{point}:before:stop"));
@@ -70,9 +70,9 @@ fn held_at(env: &TestEnv, number: usize, point: &str) -> (usize, u64) {
     let pid = env
         .processes()
         .wait_for_stop(running.pid())
-        .expect("somebody comes by");
+        .expect("a process at the point");
     let held = (descriptors(pid), peak(pid));
-    kill(pid, Signal::SIGCONT).expect("let go");
+    kill(pid, Signal::SIGCONT).expect("continued");
     running.end().ok();
     held
 }
@@ -83,7 +83,7 @@ fn descriptors(pid: Pid) -> usize {
         .count()
 }
 
-/// The most memory that a process had, kB.
+/// The peak memory of a process in kB.
 fn peak(pid: Pid) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
     let line = status
@@ -103,11 +103,11 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[test]
-fn a_hundred_transactions_cost_no_more_than_the_first() {
+fn transaction_cost_does_not_grow() {
     let count = soak(10_000).unwrap_or(100);
     let evidence = Evidence::of("load");
     let env = TestEnv::new();
-    // Whatever is kept of the past is full then.
+    // After these, the history and the logs have reached their limits.
     let warm = 30;
     for number in 0..warm {
         transaction(&env, number);
@@ -122,7 +122,7 @@ fn a_hundred_transactions_cost_no_more_than_the_first() {
         assert_eq!(first.0, last.0, "{point}: file descriptors");
         assert!(
             last.1 < first.1 + first.1 / 4,
-            "{point}: {} kB, and then {} kB",
+            "{point}: peak memory grew from {} kB to {} kB",
             first.1,
             last.1
         );
@@ -135,7 +135,7 @@ fn a_hundred_transactions_cost_no_more_than_the_first() {
             median(late.iter().filter_map(of)),
         )
     };
-    // The least of each, as a machine that has other things to do only ever adds to it.
+    // The minimum, because other load on the machine only adds time.
     let least = |costs: &[Cost]| {
         costs
             .iter()
@@ -146,13 +146,13 @@ fn a_hundred_transactions_cost_no_more_than_the_first() {
     let memory = both(|cost| cost.evaluator);
     assert!(
         time.1 < time.0 * 1.5 + 50.0,
-        "a transaction took {} ms, and then {} ms",
+        "the time of a transaction grew from {} ms to {} ms",
         time.0,
         time.1
     );
     assert!(
         memory.1 < memory.0 * 1.1,
-        "the evaluator took {} bytes, and then {}",
+        "the evaluator's memory grew from {} to {} bytes",
         memory.0,
         memory.1
     );
@@ -161,7 +161,7 @@ fn a_hundred_transactions_cost_no_more_than_the_first() {
     assert_eq!(early.roots, late.roots, "roots");
     assert!(
         late.kept <= early.kept + 4096,
-        "{} bytes are kept, and then {}",
+        "the kept files grew from {} to {} bytes",
         early.kept,
         late.kept
     );

@@ -1,4 +1,4 @@
-//! Options that any command understands: each with a run that succeeds and one that fails.
+//! Global options: a run that succeeds and a run that fails for each.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn every_result_is_one_json_document() {
         .ok()
         .json();
     env.run(&["reset", "--json"]).ok().json();
-    // And when it fails.
+    // Failures too.
     env.run(&["enable", "helo", "-j"])
         .ends_with(2)
         .golden("json-unknown-module");
@@ -74,11 +74,11 @@ fn wrong_usage_is_explained() {
 }
 
 #[test]
-fn help_and_version_are_results() {
+fn help_and_version_succeed() {
     let env = TestEnv::fixture();
     let run = |arguments: &[&str]| {
         let mut command = env.command(arguments);
-        // Help shows what the environment says.
+        // Help would show the variable's value.
         command.env_remove("RUNTIME_MODULE_STORE");
         env.start_running(command).end()
     };
@@ -90,7 +90,7 @@ fn help_and_version_are_results() {
 }
 
 #[test]
-fn another_host_can_be_named() {
+fn another_host_can_be_selected() {
     let env = TestEnv::new();
     let flake = env.flake();
     env.run(&["apply", "--host", "other-kernel"])
@@ -107,7 +107,7 @@ fn another_host_can_be_named() {
 }
 
 #[test]
-fn another_flake_moves_the_pin_and_takes_the_modules_along() {
+fn another_flake_moves_the_pin_and_keeps_modules() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
     let before = env.state()["pin"]["locked"].clone();
@@ -119,7 +119,7 @@ fn another_flake_moves_the_pin_and_takes_the_modules_along() {
     )
     .expect("written");
     let flake = env.flake();
-    // A relative path is relative to where we are.
+    // A relative path is resolved from the current directory.
     env.run(&["apply", "--flake", "./source?dir=tests/minios"])
         .ok()
         .golden("apply-another-flake");
@@ -136,8 +136,8 @@ fn another_flake_moves_the_pin_and_takes_the_modules_along() {
     assert_eq!(env.active(), ["inline", "hello"]);
 }
 
-/// A machine whose flake has an input, a folder, that no lock file pins; the module `web` shows what is in it. The folder
-/// `other` can stand in for it.
+/// A machine whose flake has an unlocked input, a folder. The module `web` shows its content. The folder `other` is a
+/// replacement for it.
 fn with_input() -> TestEnv {
     let env = TestEnv::fixture();
     let place = env.path("");
@@ -163,14 +163,14 @@ fn with_input() -> TestEnv {
 }
 
 #[test]
-fn an_input_that_is_replaced_stays_with_the_pin() {
+fn overridden_input_stays_with_the_pin() {
     let env = with_input();
     env.run(&["enable", "web"]).ok();
     assert_eq!(env.etc("greeting").as_deref(), Some("Hello.\n"));
     env.run(&["apply", "--override-input", "greeting", "path:./other"])
         .ok();
     assert_eq!(env.etc("greeting").as_deref(), Some("Good morning.\n"));
-    // Wherever the next run is.
+    // The next run starts in another directory.
     let mut command = env.command(["enable", "hello"]);
     command.current_dir("/");
     env.start_running(command).end().ok();
@@ -185,20 +185,20 @@ fn an_input_that_is_replaced_stays_with_the_pin() {
     ])
     .ends_with(3)
     .golden("override-input-nowhere");
-    // Neither its absence nor a change moves what is pinned.
+    // Removing the folder does not affect the pin.
     fs::remove_dir_all(env.path("other")).expect("removed");
     env.run(&["disable", "hello"]).ok();
     assert_eq!(env.etc("greeting").as_deref(), Some("Good morning.\n"));
 }
 
 #[test]
-fn an_input_without_a_lock_stays_as_the_first_transaction_found_it() {
+fn unlocked_input_is_pinned_by_first_transaction() {
     let env = with_input();
     env.run(&["enable", "web"]).ok();
     fs::write(env.path("greeting/text"), "Good evening.\n").expect("written");
     env.run(&["enable", "hello"]).ok();
     assert_eq!(env.etc("greeting").as_deref(), Some("Hello.\n"));
-    // A source that is locked anew takes what there is.
+    // Locking the flake again fetches the current content.
     let flake = env.flake();
     env.run(&["apply", "--flake", &flake, "--host", "box"]).ok();
     assert_eq!(env.etc("greeting").as_deref(), Some("Good evening.\n"));
@@ -208,7 +208,7 @@ fn an_input_without_a_lock_stays_as_the_first_transaction_found_it() {
 }
 
 #[test]
-fn impure_evaluation_sees_the_environment_and_says_so() {
+fn impure_evaluation_sees_the_environment() {
     let env = TestEnv::fixture()
         .module(
             "web",
@@ -254,14 +254,14 @@ fn nix_settings_can_be_set() {
     env.run(&["enable", "hello", "--option", "max-jobs", "many"])
         .ends_with(2)
         .golden("option-wrong-value");
-    // One that the build sees.
+    // A setting that affects the build.
     env.run(&["enable", "ten-minutes", "--option", "timeout", "1"])
         .ends_with(4)
         .golden("option-timeout");
 }
 
 #[test]
-fn another_store_can_be_named() {
+fn another_store_can_be_selected() {
     let env = TestEnv::fixture();
     let flake = env.flake();
     let at = |name: &str| env.path(name).display().to_string();
@@ -295,7 +295,7 @@ fn another_store_can_be_named() {
 }
 
 #[test]
-fn the_whole_way_to_an_error_is_shown_on_demand() {
+fn show_trace_prints_the_full_trace() {
     let env = TestEnv::new();
     let short = env.run(&["enable", "infinite-recursion"]).ends_with(3);
     assert!(!short.stderr.contains("while "), "{}", short.stderr);
@@ -315,7 +315,7 @@ fn the_whole_way_to_an_error_is_shown_on_demand() {
 }
 
 #[test]
-fn more_is_said_when_asked_for() {
+fn verbose_prints_evaluation_traces() {
     let env = TestEnv::fixture()
         .module(
             "web",

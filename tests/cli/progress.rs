@@ -1,4 +1,4 @@
-//! What is shown while the program works: lines, events, nothing, and bars on a terminal.
+//! Progress output: plain lines, events, none, and bars on a terminal.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::{PROGRAM_IN_SHELL, TestEnv, has};
 
 #[test]
-fn plain_lines_are_what_there_is_without_a_terminal() {
+fn plain_lines_are_the_default_without_a_terminal() {
     let env = TestEnv::new();
     env.run(&["cache", "clear"]).ok();
     let plain = env
@@ -27,12 +27,12 @@ fn events_are_json_lines() {
         .run(&["enable", "hello", "warning", "--progress", "events", "-L"])
         .ok();
     let mut lines: Vec<&str> = ran.stderr.lines().collect();
-    // The table at the end is for people.
+    // The final table is human-readable.
     lines.retain(|line| !line.starts_with("  "));
     assert_eq!(
         lines.len(),
         ran.stderr.lines().count(),
-        "with --progress events stderr has nothing but events:\n{}",
+        "with --progress events, stderr has other lines:\n{}",
         ran.stderr
     );
     let events = ran.events();
@@ -74,7 +74,7 @@ fn events_are_json_lines() {
 }
 
 #[test]
-fn off_is_silent() {
+fn progress_off_prints_nothing() {
     let env = TestEnv::new();
     let ran = env
         .run(&["enable", "inline", "--progress", "off"])
@@ -87,7 +87,7 @@ fn off_is_silent() {
 }
 
 #[test]
-fn build_logs_are_printed_on_demand() {
+fn build_logs_are_printed_on_request() {
     let env = TestEnv::new();
     let ran = env.run(&["enable", "broken-build", "-L"]).ends_with(4);
     assert!(
@@ -114,7 +114,7 @@ fn build_logs_are_printed_on_demand() {
 }
 
 #[test]
-fn a_hundred_thousand_lines_are_no_burden() {
+fn a_hundred_thousand_log_lines_are_fast() {
     let env = TestEnv::new();
     let ran = env.run(&["enable", "noisy", "-L"]).ok();
     assert_eq!(
@@ -128,8 +128,8 @@ fn a_hundred_thousand_lines_are_no_burden() {
 }
 
 #[test]
-fn bars_have_no_colour_where_none_is_wanted() {
-    let name = "bars_have_no_colour_where_none_is_wanted";
+fn no_color_disables_colours() {
+    let name = "no_color_disables_colours";
     if !has(name, "script") {
         return;
     }
@@ -150,13 +150,13 @@ fn bars_have_no_colour_where_none_is_wanted() {
     };
     assert!(
         colours(&typescript(true)) > 0,
-        "no colour at all: {:?}",
+        "no colour: {:?}",
         typescript(true)
     );
     assert_eq!(colours(&typescript(false)), 0, "{:?}", typescript(false));
 }
 
-/// Escape sequences that choose a colour.
+/// Counts the escape sequences that select a colour.
 fn colours(text: &str) -> usize {
     let sequences = text.split("\u{1b}[").skip(1);
     sequences
@@ -174,20 +174,20 @@ fn colours(text: &str) -> usize {
         .count()
 }
 
-/// A terminal, in a tmux server of its own.
+/// A terminal in its own tmux server.
 pub(super) struct Terminal<'a> {
     env: &'a TestEnv,
-    /// Which of them: the server of one that has just ended may still be there.
+    /// Distinguishes the servers of one test: the previous one may still be ending.
     number: usize,
 }
 
 impl<'a> Terminal<'a> {
-    /// Runs `command` in a shell, and then leaves the terminal as it is.
+    /// Runs `command` in a shell that keeps the terminal open afterwards.
     pub(super) fn start(env: &'a TestEnv, columns: u32, command: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let terminal = Self { env, number };
-        // What an earlier one left behind.
+        // Remove the files of an earlier terminal.
         for file in ["stty-before", "code", "stty-after"] {
             let _ = fs::remove_file(env.path(file));
         }
@@ -219,29 +219,29 @@ impl<'a> Terminal<'a> {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What is on the screen.
+    /// The text on the screen.
     pub(super) fn screen(&self) -> String {
         self.ask(&["capture-pane", "-p"])
     }
 
-    /// Waits until the screen shows this.
+    /// Waits until the screen contains `text`.
     pub(super) fn until(&self, text: &str) {
         let begun = Instant::now();
         while !self.screen().contains(text) {
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
-                "never {text:?}:\n{}",
+                "{text:?} does not appear:\n{}",
                 self.screen()
             );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Waits for the command's end, and returns its exit code.
+    /// Waits for the end of the command and returns its exit code.
     pub(super) fn end(&self) -> String {
         let begun = Instant::now();
         loop {
-            // Written after the command, and the other after that.
+            // The shell writes this file last.
             if self.env.path("stty-after").exists() {
                 std::thread::sleep(Duration::from_millis(100));
                 return fs::read_to_string(self.env.path("code"))
@@ -251,19 +251,18 @@ impl<'a> Terminal<'a> {
             }
             assert!(
                 begun.elapsed() < Duration::from_secs(60),
-                "it does not end:\n{}",
+                "the command does not end:\n{}",
                 self.screen()
             );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// The terminal is as it was: its settings, a cursor that can be seen, no attribute that stays on, and nothing on the
-    /// screen but words.
+    /// Checks that the terminal is restored: its settings, a visible cursor, the normal screen, and no remains of bars.
     pub(super) fn is_restored(&self) {
         let stty = |file| {
             let settings = fs::read_to_string(self.env.path(file)).expect("settings");
-            // The first line is about its size.
+            // The first line contains the window size.
             settings.split_once('\n').expect("lines").1.to_string()
         };
         assert_eq!(stty("stty-before"), stty("stty-after"));
@@ -289,8 +288,8 @@ impl Drop for Terminal<'_> {
 }
 
 #[test]
-fn bars_are_seen_and_leave_nothing_behind() {
-    let name = "bars_are_seen_and_leave_nothing_behind";
+fn bars_appear_and_are_removed() {
+    let name = "bars_appear_and_are_removed";
     if !has(name, "tmux") {
         return;
     }
@@ -331,8 +330,8 @@ fn bars_are_seen_and_leave_nothing_behind() {
 }
 
 #[test]
-fn a_check_shows_how_far_it_is_below_its_rows() {
-    let name = "a_check_shows_how_far_it_is_below_its_rows";
+fn check_shows_progress_below_its_rows() {
+    let name = "check_shows_progress_below_its_rows";
     if !has(name, "tmux") {
         return;
     }
@@ -360,8 +359,8 @@ fn a_check_shows_how_far_it_is_below_its_rows() {
 }
 
 #[test]
-fn ctrl_c_leaves_the_terminal_as_it_was() {
-    let name = "ctrl_c_leaves_the_terminal_as_it_was";
+fn ctrl_c_restores_the_terminal() {
+    let name = "ctrl_c_restores_the_terminal";
     if !has(name, "tmux") {
         return;
     }
@@ -386,8 +385,8 @@ fn ctrl_c_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_resize_in_between_does_no_harm() {
-    let name = "a_resize_in_between_does_no_harm";
+fn bars_survive_a_resize() {
+    let name = "bars_survive_a_resize";
     if !has(name, "tmux") {
         return;
     }

@@ -1,4 +1,4 @@
-//! What is refused, for a reason that can be removed: lock, state, rights. Nothing is changed by it.
+//! Refusals with a removable cause (lock, state, permissions), which change nothing.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,12 +11,12 @@ use unix::fcntl::{Flock, FlockArg};
 use crate::support::{PROGRAM, TestEnv, has, skip};
 
 #[test]
-fn while_another_holds_the_lock() {
+fn held_lock_names_its_holder() {
     let env = TestEnv::new();
     let file = File::open(env.root("run/runtime-modules/lock")).expect("the lock");
     let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).expect("free");
     let ours = format!("enable web (process {})\n", std::process::id());
-    // Who could not write down what it does holds it all the same.
+    // A holder that could not write its name still holds the lock.
     for (words, golden) in [(ours.as_str(), "lock-held"), ("", "lock-held-unnamed")] {
         fs::write(env.root("run/runtime-modules/holder"), words).expect("a name");
         let before = env.everything();
@@ -25,12 +25,12 @@ fn while_another_holds_the_lock() {
             .golden(golden);
         before.is_still(&env.everything());
     }
-    // Who waits in vain has been told for whom.
+    // With --wait, the message names the holder too.
     fs::write(env.root("run/runtime-modules/holder"), &ours).expect("a name");
     env.run(&["enable", "inline", "--wait", "300ms", "--progress", "plain"])
         .ends_with(5)
         .golden("lock-waited-for");
-    // Reading needs no lock.
+    // Reading commands need no lock.
     env.run(&["status"]).ok();
     env.run(&["list"]).ok();
     env.run(&["enable", "inline", "--dry-run"]).ok();
@@ -39,7 +39,7 @@ fn while_another_holds_the_lock() {
 }
 
 #[test]
-fn a_lock_that_a_dead_one_left_is_free() {
+fn lock_of_a_dead_process_is_free() {
     let env = TestEnv::new();
     for words in ["enable web (process 4711)\n", "enable web (proc", ""] {
         fs::write(env.root("run/runtime-modules/holder"), words).expect("a name");
@@ -48,8 +48,8 @@ fn a_lock_that_a_dead_one_left_is_free() {
 }
 
 #[test]
-fn nobody_but_root_can_take_the_lock_or_is_in_its_way() {
-    let test = "nobody_but_root_can_take_the_lock_or_is_in_its_way";
+fn only_root_can_open_the_lock() {
+    let test = "only_root_can_open_the_lock";
     if !unix::unistd::geteuid().is_root() {
         return skip(test, "only root can become another user");
     }
@@ -58,7 +58,7 @@ fn nobody_but_root_can_take_the_lock_or_is_in_its_way() {
     }
     let env = TestEnv::new();
     let lock = env.root("run/runtime-modules/lock");
-    // As an earlier release has left it.
+    // An earlier release created the lock with this mode.
     fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).expect("its owner may");
     env.run(&["enable", "inline"]).ok();
     fs::set_permissions(env.path(""), fs::Permissions::from_mode(0o755)).expect("its owner may");
@@ -85,7 +85,7 @@ fn nobody_but_root_can_take_the_lock_or_is_in_its_way() {
 }
 
 #[test]
-fn who_looks_is_in_nobodys_way() {
+fn status_does_not_block_changes() {
     let env = TestEnv::new();
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -107,7 +107,7 @@ fn who_looks_is_in_nobodys_way() {
 }
 
 #[test]
-fn a_state_that_cannot_be_read() {
+fn unreadable_state_is_refused() {
     let env = TestEnv::new();
     let state = env.root("run/runtime-modules/state.json");
     let whole = fs::read_to_string(&state).expect("the state");
@@ -125,7 +125,7 @@ fn a_state_that_cannot_be_read() {
         ),
     ];
     let cases = cases.map(|(name, text)| (name, text.into_bytes()));
-    // A byte that is no text, where a text is.
+    // A byte that is not valid UTF-8.
     let mut bytes = whole.clone().into_bytes();
     let at = whole.find("/store/").expect("a path");
     bytes[at] = 0xff;
@@ -146,9 +146,9 @@ fn a_state_that_cannot_be_read() {
         }
         before.is_still(&env.everything());
     }
-    // The way out that the message names.
+    // Follow the hint of the message.
     fs::remove_file(&state).expect("moved away");
-    // What was baked is the source then, and it does not say where newer ones come from.
+    // Then the baked source is used, which names no URL to rebuild from.
     env.run(&["rebuild"])
         .ends_with(5)
         .golden("rebuild-without-a-source");
@@ -156,7 +156,7 @@ fn a_state_that_cannot_be_read() {
 }
 
 #[test]
-fn a_baked_file_that_cannot_be_read() {
+fn unreadable_baked_file_is_refused() {
     let env = TestEnv::new();
     let baked = env.root("etc/runtime-modules/config.json");
     let text = fs::read_to_string(&baked).expect("the file");
@@ -168,7 +168,7 @@ fn a_baked_file_that_cannot_be_read() {
 }
 
 #[test]
-fn a_damaged_history_is_not_written_over() {
+fn damaged_history_is_not_overwritten() {
     let env = TestEnv::new();
     let history = env.root("run/runtime-modules/history");
     env.run(&["enable", "inline"]).ok();
@@ -182,12 +182,12 @@ fn a_damaged_history_is_not_written_over() {
     assert_eq!(
         env.running(),
         running,
-        "it was activated, and only then said that it cannot be recorded"
+        "the system was activated although it cannot be recorded"
     );
 }
 
 #[test]
-fn a_history_of_another_release_is_in_nobodys_way_back() {
+fn newer_history_blocks_changes_not_recovery() {
     let env = TestEnv::new();
     let base = env.running();
     let history = env.root("run/runtime-modules/history");
@@ -204,7 +204,7 @@ fn a_history_of_another_release_is_in_nobodys_way_back() {
     quiet(&["enable", "hello"]).ends_with(5);
     quiet(&["confirm"]).ok().golden("history-newer-confirm");
     assert_eq!(env.active(), ["inline"]);
-    // It is read before anything else is begun.
+    // The history is read before the change begins.
     quiet(&["enable", "hello"]).ends_with(5);
     assert_eq!(env.active(), ["inline"]);
 
@@ -222,7 +222,7 @@ fn a_history_of_another_release_is_in_nobodys_way_back() {
     while !env.state()["pending"].is_null() {
         assert!(
             begun.elapsed() < Duration::from_secs(120),
-            "what nobody confirmed was not undone"
+            "the unconfirmed change was not rolled back"
         );
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -230,11 +230,11 @@ fn a_history_of_another_release_is_in_nobodys_way_back() {
 }
 
 #[test]
-fn a_state_that_moved_on_while_it_was_built() {
+fn state_changed_during_build_is_refused() {
     let env = TestEnv::fixture().gated().start("box");
     let mut running = env.start_running(env.command(["enable", "slow", "--progress", "events"]));
     running.until("\"name\":\"gate\"");
-    // Nothing is locked meanwhile.
+    // The lock is not held during a build.
     env.run(&["enable", "inline"]).ok();
     let (state, toplevel) = (env.state(), env.running());
     env.open_gate();
@@ -252,7 +252,7 @@ fn a_state_that_moved_on_while_it_was_built() {
 }
 
 #[test]
-fn a_system_that_was_switched_while_it_was_built() {
+fn external_switch_during_build_is_refused() {
     let env = TestEnv::fixture().gated().start("box");
     let base = env.running();
     env.run(&["enable", "inline"]).ok();
@@ -276,13 +276,13 @@ fn a_system_that_was_switched_while_it_was_built() {
     );
 }
 
-/// The program as somebody who is not root, on the real machine's root, where such a one can change nothing.
+/// The program as an ordinary user on the real root, where that user can change nothing.
 fn as_nobody(test: &str, env: &TestEnv, arguments: &[&str]) -> Option<std::process::Command> {
     let mut command = if unix::unistd::geteuid().is_root() {
         if !has(test, "unshare") {
             return None;
         }
-        // A user namespace: another user by id, who still may read our build folder.
+        // In a user namespace the program has another user id, but can still read our build folder.
         let mut command = env.other("/usr/bin/unshare");
         let probe = env
             .other("/usr/bin/unshare")
@@ -307,8 +307,8 @@ fn as_nobody(test: &str, env: &TestEnv, arguments: &[&str]) -> Option<std::proce
 }
 
 #[test]
-fn whoever_is_not_root_is_told_before_any_work() {
-    let test = "whoever_is_not_root_is_told_before_any_work";
+fn missing_root_is_reported_before_any_work() {
+    let test = "missing_root_is_reported_before_any_work";
     let env = TestEnv::fixture();
     if std::path::Path::new("/run/runtime-modules").exists()
         || std::path::Path::new("/etc/runtime-modules").exists()
@@ -323,7 +323,7 @@ fn whoever_is_not_root_is_told_before_any_work() {
     };
     let ran = env.start_running(command).end().ends_with(5);
     crate::support::compare("no-rights", &env.normalise(&ran.stderr));
-    // Nothing that gives rights is on this PATH.
+    // This PATH contains no program for elevation.
     for how in ["auto", "sudo", "doas"] {
         let Some(command) = as_nobody(test, &env, &[&enable[..], &["--elevate", how]].concat())
         else {
@@ -332,7 +332,7 @@ fn whoever_is_not_root_is_told_before_any_work() {
         let ran = env.start_running(command).end().ends_with(5);
         crate::support::compare(&format!("no-rights-{how}"), &env.normalise(&ran.stderr));
     }
-    // What gives rights refuses: a wrong password, or nobody who may.
+    // The elevation program refuses: a wrong password, or a user without permission.
     fs::create_dir(env.path("empty")).expect("a folder");
     let sudo = env.path("empty/sudo");
     fs::write(&sudo, "#!/bin/sh\nexit 1\n").expect("a program");
@@ -344,9 +344,9 @@ fn whoever_is_not_root_is_told_before_any_work() {
     crate::support::compare("no-rights-refused", &env.normalise(&ran.stderr));
     assert!(
         !env.path("store").exists(),
-        "work was done before the rights were there"
+        "work was done before elevation"
     );
-    // A dry run needs none.
+    // A dry run needs no elevation.
     let Some(command) = as_nobody(
         test,
         &env,
@@ -358,8 +358,8 @@ fn whoever_is_not_root_is_told_before_any_work() {
 }
 
 #[test]
-fn where_somebody_else_owns_what_we_write_it_is_told_who_may() {
-    let test = "where_somebody_else_owns_what_we_write_it_is_told_who_may";
+fn foreign_owner_of_our_folder_is_reported() {
+    let test = "foreign_owner_of_our_folder_is_reported";
     if !unix::unistd::geteuid().is_root() {
         return skip(test, "only root can give a folder to somebody else");
     }

@@ -1,4 +1,4 @@
-//! What becomes of a change that fails: which system runs afterwards, and what is said.
+//! Failed changes: the system that runs afterwards, and the message.
 
 use serde_json::json;
 
@@ -6,10 +6,10 @@ use super::failures::{obedient, says};
 use crate::support::TestEnv;
 
 #[test]
-fn what_the_configuration_bakes_of_failed_units_holds_unless_the_command_line_says_otherwise() {
+fn on_failed_units_is_baked_and_overridden() {
     let env = TestEnv::new();
     let base = env.running();
-    // Nothing baked it: back.
+    // The default is to roll back.
     env.quiet(&["enable", "failing-unit"]).ends_with(6);
     assert_eq!(env.running(), base);
 
@@ -31,13 +31,17 @@ fn what_the_configuration_bakes_of_failed_units_holds_unless_the_command_line_sa
     let last = history["transactions"]
         .as_array()
         .and_then(|all| all.last());
-    assert_eq!(last.expect("one")["outcome"], "units-failed", "{history:#}");
+    assert_eq!(
+        last.expect("a record")["outcome"],
+        "units-failed",
+        "{history:#}"
+    );
     env.quiet(&["reset"]).ok();
     assert_eq!(env.running(), base);
 }
 
 #[test]
-fn a_switch_program_that_does_nothing_and_says_that_all_is_well_is_not_believed() {
+fn switch_program_without_effect_is_detected() {
     let place = "[ \"$action\" != boot ] || exit 0\n";
     let idle = "[ ! -e \"$root/idle\" ] || exit 0\n";
     let env = TestEnv::fixture()
@@ -57,7 +61,7 @@ fn a_switch_program_that_does_nothing_and_says_that_all_is_well_is_not_believed(
 }
 
 #[test]
-fn a_failed_activation_returns_to_the_very_specialisation_that_ran() {
+fn failed_activation_restores_the_specialisation() {
     let hello = "modules.hello = ../runtime/hello.nix;";
     let failing = "modules.failing-activation = ../runtime/failing-activation.nix;";
     let env = TestEnv::fixture()
@@ -68,11 +72,11 @@ fn a_failed_activation_returns_to_the_very_specialisation_that_ran() {
     env.quiet(&["enable", "hello"]).ok();
     let travel = env.running().join("specialisation/travel");
     let travel = travel.canonicalize().expect("a specialisation");
-    // One that is ours, and one that somebody else has just switched to.
+    // Once in a specialisation that the program activated, once after an external switch to it.
     for ours in [true, false] {
         let switch = travel.join("bin/switch-to-configuration");
         let mut switch = env.other(switch);
-        let switched = switch.arg("test").output().expect("it ran");
+        let switched = switch.arg("test").output().expect("the switch program");
         assert!(switched.status.success(), "{switched:?}");
         if ours {
             env.quiet(&["apply"]).ok();
@@ -88,18 +92,18 @@ fn a_failed_activation_returns_to_the_very_specialisation_that_ran() {
         let last = history["transactions"]
             .as_array()
             .and_then(|all| all.last());
-        let last = last.expect("one");
+        let last = last.expect("a record");
         assert_eq!(last["outcome"], "returned", "{history:#}");
         assert_eq!(last["from"], travel.display().to_string(), "{history:#}");
         if ours {
             ran.golden("failing-activation-of-a-specialisation");
             assert_eq!(env.active(), ["hello"]);
             assert_eq!(env.state()["pin"]["specialisation"], "travel");
-            // And out of it again, for somebody else to come.
+            // Leave the specialisation, for the external switch.
             env.quiet(&["apply", "--specialisation", ""]).ok();
             assert_ne!(env.running(), travel);
         } else {
-            // What is known of ours is not forgotten: it is still the specialisation that is meant.
+            // The pinned specialisation is still known.
             env.quiet(&["apply"]).ok();
             assert_eq!(
                 (env.running(), env.active()),
@@ -110,7 +114,7 @@ fn a_failed_activation_returns_to_the_very_specialisation_that_ran() {
 }
 
 #[test]
-fn what_is_not_well_on_the_way_back_is_told() {
+fn failed_units_of_a_rollback_are_reported() {
     let env = obedient();
     let base = env.running();
     let broken = "say 'warning: the following units failed: gate.service'; exit 4";
@@ -121,11 +125,11 @@ fn what_is_not_well_on_the_way_back_is_told() {
         .golden("returned-with-failed-units");
     assert_eq!(env.running(), base);
     std::fs::remove_file(env.root("late")).expect("removed");
-    // By the timer there is nobody to tell: it stands in the history.
+    // The timer has no user to report to: the history records the failed units.
     env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
     says(&env, "late", broken);
     let name = env.state()["pending"]["transaction"].clone();
-    let name = name.as_str().expect("one waits");
+    let name = name.as_str().expect("a pending transaction");
     env.quiet(&["__expire", name, "0", "--after"]).ok();
     assert_eq!(env.running(), base);
     env.run(&["status"])
@@ -135,7 +139,7 @@ fn what_is_not_well_on_the_way_back_is_told() {
 }
 
 #[test]
-fn what_runs_and_could_not_be_written_down_can_be_later() {
+fn unwritten_commit_can_be_finished_later() {
     let env = TestEnv::new();
     let base = env.running();
     env.faulty("activator.commit:before:enospc", &["enable", "inline"])

@@ -1,4 +1,4 @@
-//! What is kept from the collector, and for how long.
+//! GC roots: the store paths that they protect, and for how long.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use unix::sys::signal::{Signal, kill};
 use crate::support::{PROGRAM, TestEnv, nix};
 
 #[test]
-fn what_runs_its_base_and_its_source_are_kept_from_the_collector() {
+fn running_system_base_and_source_are_rooted() {
     let env = TestEnv::new();
     let base = env.running();
     env.run(&["enable", "inline"]).ok();
@@ -31,7 +31,7 @@ fn what_runs_its_base_and_its_source_are_kept_from_the_collector() {
             path.display()
         );
     }
-    // Indirect roots: the store itself knows of each.
+    // These are indirect roots, so the store must know each of them.
     let registered: Vec<PathBuf> = fs::read_dir(env.path("state/gcroots/auto"))
         .expect("indirect roots")
         .filter_map(|entry| fs::read_link(entry.expect("an entry").path()).ok())
@@ -46,10 +46,10 @@ fn what_runs_its_base_and_its_source_are_kept_from_the_collector() {
     }
 }
 
-/// How many systems there are, one more than the base for each module.
+/// The number of modules, each of which gives another system.
 const STEPS: usize = 15;
 
-/// A machine with the modules `step-1`, `step-2`, …, each of which makes another system.
+/// A machine with the modules `step-1`, `step-2` and so on.
 fn with_steps() -> TestEnv {
     let step =
         |n| format!("step-{n}.module = {{ environment.etc.step-{n}.text = \"{n}\"; }};\n      ");
@@ -60,7 +60,7 @@ fn with_steps() -> TestEnv {
         .start("box")
 }
 
-/// Turns these on, one after the other; the names of the systems that ran then.
+/// Enables these modules one after the other and returns the names of the systems.
 fn take_steps(env: &TestEnv, steps: RangeInclusive<usize>) -> Vec<String> {
     let mut systems = Vec::new();
     for step in steps {
@@ -76,7 +76,7 @@ fn name_of(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Names in a folder of ours.
+/// The file names in a folder below `run/runtime-modules`.
 fn names(env: &TestEnv, folder: &str) -> BTreeSet<String> {
     let folder = env.root("run/runtime-modules").join(folder);
     let entries = fs::read_dir(folder).expect("a folder");
@@ -85,7 +85,7 @@ fn names(env: &TestEnv, folder: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Makes all records of the history but the last ones so many seconds older, with their lengths and checksums.
+/// Makes all records of the history except the `last` ones older by `seconds`, with correct lengths and checksums.
 fn age_history(env: &TestEnv, last: usize, seconds: u64) {
     let path = env.root("run/runtime-modules/history");
     let text = fs::read_to_string(&path).expect("the history");
@@ -106,7 +106,7 @@ fn age_history(env: &TestEnv, last: usize, seconds: u64) {
 }
 
 #[test]
-fn systems_are_let_go_when_they_are_too_many_and_when_they_are_too_old() {
+fn old_and_excess_systems_lose_their_roots() {
     let env = with_steps();
     let mut systems = vec![name_of(&env.running())];
     systems.extend(take_steps(&env, 1..=STEPS - 1));
@@ -118,13 +118,17 @@ fn systems_are_let_go_when_they_are_too_many_and_when_they_are_too_old() {
         systems.iter().chain([&source]).cloned().collect()
     };
 
-    // The last ten changes can be returned from and to, which makes eleven systems; and the base is always wanted.
+    // The last ten changes keep eleven systems reachable, and the base is always kept.
     let mut last = systems[STEPS - 11..].to_vec();
     last.push(systems[0].clone());
     assert_eq!(names(&env, "roots"), kept(&last));
-    assert_eq!(names(&env, "log").len(), STEPS, "each has its log");
+    assert_eq!(
+        names(&env, "log").len(),
+        STEPS,
+        "each transaction has a log"
+    );
 
-    // All but the last three are older than two weeks: they go with the next change, and so do their records and logs.
+    // All but the last three are older than two weeks: the next change removes their roots, records and logs.
     age_history(&env, 3, 15 * 24 * 3600);
     systems.extend(take_steps(&env, STEPS..=STEPS));
     let mut last = systems[STEPS - 4..].to_vec();
@@ -134,18 +138,18 @@ fn systems_are_let_go_when_they_are_too_many_and_when_they_are_too_old() {
     let history = env.json(&["history"]);
     let told = history["transactions"].as_array().expect("a list");
     assert_eq!(told.len(), 4, "{history:#}");
-    // What is told to be there can be returned to.
+    // A listed state can be restored.
     env.run(&["rollback", "13", "--progress", "off"]).ok();
     assert_eq!(name_of(&env.running()), systems[12]);
 }
 
 #[test]
-fn our_own_executable_is_kept_while_a_transaction_runs() {
-    let Some(nix) = nix("our_own_executable_is_kept_while_a_transaction_runs") else {
+fn own_executable_is_rooted_during_transactions() {
+    let Some(nix) = nix("own_executable_is_rooted_during_transactions") else {
         return;
     };
     let env = TestEnv::new();
-    // The program in the store, as it is on NixOS.
+    // Run the program from the store, as on NixOS.
     fs::create_dir_all(env.path("home/program/bin")).expect("a folder");
     fs::copy(PROGRAM, env.path("home/program/bin/runtime-module")).expect("copied");
     let mut add = env.other(nix);
@@ -173,11 +177,11 @@ fn our_own_executable_is_kept_while_a_transaction_runs() {
     let running = env.start_running(faulty);
     let stopped = env.processes().wait_for_stop(running.pid());
     assert!(is_kept(), "{:?}", names(&env, "roots"));
-    kill(stopped.expect("it stands still"), Signal::SIGCONT).expect("it goes on");
+    kill(stopped.expect("a stopped process"), Signal::SIGCONT).expect("continued");
     running.end().ok();
-    assert!(!is_kept(), "nothing of ours runs any more");
+    assert!(!is_kept(), "the root outlives the transaction");
 
-    // What undoes it later is the very same program.
+    // The pending rollback needs this program, until the change is confirmed or rolled back.
     for end in ["confirm", "rollback"] {
         run(&["enable", "conflict-a", "--confirm", "600s"]).ok();
         assert!(is_kept(), "{:?}", names(&env, "roots"));
@@ -186,20 +190,20 @@ fn our_own_executable_is_kept_while_a_transaction_runs() {
         run(&["disable", "conflict-a"]);
     }
 
-    // Who comes too late for it, and tidies up, leaves that alone.
+    // A run that comes too late and cleans up leaves the root alone.
     let mut late = command(&["enable", "hello"]);
     late.env("RUNTIME_MODULE_FAULT", "client.request:before:stop");
     let late = env.start_running(late);
     let stopped = env.processes().wait_for_stop(late.pid());
     run(&["enable", "conflict-a", "--confirm", "600s"]).ok();
-    kill(stopped.expect("it stands still"), Signal::SIGCONT).expect("it goes on");
+    kill(stopped.expect("a stopped process"), Signal::SIGCONT).expect("continued");
     late.end().ends_with(5);
     assert_eq!(env.state()["pending"]["step"], "confirming");
     assert!(is_kept(), "{:?}", names(&env, "roots"));
     run(&["rollback"]).ok();
     assert!(!is_kept());
 
-    // One that is refused, and one that goes back.
+    // After a refused change and after a rollback, the root is removed.
     let mut faulty = command(&["enable", "conflict-a"]);
     faulty.env("RUNTIME_MODULE_FAULT", "activator.preflight:before:eio");
     let ran = env.start_running(faulty).end();

@@ -1,4 +1,4 @@
-//! What a person sees: each screen on a real terminal of 60, 80 and 200 columns, as golden files have them.
+//! The output of common commands on terminals of 60, 80 and 200 columns, compared with golden files.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use regex::Regex;
 use super::progress::Terminal;
 use crate::support::{PROGRAM_IN_SHELL, TestEnv, compare, has, skip};
 
-/// Where lines are folded depends on how long the names of files are.
+/// The golden files assume this length of the temporary folder's path, which affects where lines wrap.
 const PLACE: usize = "/tmp/runtime-module-123456".len();
 
-/// Bars, and what turns before them.
+/// Progress bars and the spinner before them.
 static BAR: LazyLock<Regex> = LazyLock::new(|| Regex::new("[━╸─]{3,}").expect("a rule"));
 static SPINNER: LazyLock<Regex> = LazyLock::new(|| Regex::new("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]").expect("a rule"));
 static COUNT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r" *\d+( %| of \d+ built)").expect("a rule"));
-/// A benchmark's figures, and its plot.
+/// The figures of a benchmark.
 static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r" *[+-]?\b\d[\d.,]*(?: ?(?:ms|s|%)\b| ?%)?(?: ±| \(too few runs to tell\))?")
         .expect("a rule")
 });
-/// Where these are folded depends on the figures in them.
+/// Texts that wrap depending on the figures in them.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)((?:\n|  hello  ))[+-]?[ \d][^\n]*?(?:runs,|thunks,).*?(own overhead|calls)")
         .expect("a rule")
 });
 static PLOT: LazyLock<Regex> = LazyLock::new(|| Regex::new("[ ─▒█]*[▒█][ ─▒█]*").expect("a rule"));
 
-/// Screens of one width, one after the other.
+/// The screens of one width.
 struct Screens<'a> {
     env: &'a TestEnv,
     columns: u32,
@@ -36,7 +36,7 @@ struct Screens<'a> {
 }
 
 impl<'a> Screens<'a> {
-    /// Runs the program, and keeps the screen that it leaves.
+    /// Runs the program and keeps its final screen.
     fn show(&mut self, arguments: &str) {
         let terminal = self.start(arguments);
         self.end(arguments, &terminal);
@@ -50,7 +50,7 @@ impl<'a> Screens<'a> {
         )
     }
 
-    /// The same, once it has been answered.
+    /// The same with an answer to its question.
     fn answer(&mut self, arguments: &str, answer: &str) {
         let terminal = self.start(arguments);
         terminal.until("[y/N]");
@@ -65,7 +65,7 @@ impl<'a> Screens<'a> {
         self.keep(&format!("{arguments}  [{code}]"), terminal, |screen| screen);
     }
 
-    /// Keeps what is on the screen, and looks whether it is whole.
+    /// Keeps the current screen, and checks that no line is cut.
     fn keep(&mut self, what: &str, terminal: &Terminal<'_>, normalise: impl Fn(String) -> String) {
         let screen = terminal.screen();
         let joined = terminal.ask(&["capture-pane", "-p", "-J"]);
@@ -74,8 +74,8 @@ impl<'a> Screens<'a> {
         self.seen += &format!("$ {what}\n{}\n\n", screen.trim_end());
     }
 
-    /// The rows of a screen, those of one line put together that the terminal itself had to break. That was a word that is
-    /// longer than it is wide, or a line of a file or a log, which is shown as it stands there.
+    /// The rows of a screen, with wrapped ones joined. The terminal may wrap only long words, and lines of files or
+    /// logs, which are shown verbatim.
     fn whole(&self, what: &str, screen: &str, joined: &str) -> String {
         let columns = self.columns as usize;
         let mut whole = String::new();
@@ -111,7 +111,7 @@ fn screens(test: &str, columns: u32) {
     if env.path("").as_os_str().len().abs_diff(PLACE) > 1 {
         return skip(
             test,
-            "temporary folders have longer or shorter names here than in the golden files",
+            "paths of temporary folders are longer or shorter here than in the golden files",
         );
     }
     let mut screens = Screens {
@@ -121,16 +121,16 @@ fn screens(test: &str, columns: u32) {
     };
     screens.show("list");
     screens.show("status");
-    // With bars: in the middle, and at its end.
+    // With bars: during the build, and at the end.
     let terminal = screens.start("enable slow hello");
     terminal.until("waiting");
-    // Which of the builds comes first is up to their hashes.
+    // Mask counters and bars: the order of builds depends on hashes.
     let moment = |screen: String| {
         let screen = BAR.replace_all(&screen, "<bar>");
         let screen = COUNT.replace_all(&screen, "<n>$1");
         SPINNER.replace_all(&screen, "<turning>").into_owned()
     };
-    // Everything that does not wait at the gate comes to its end first.
+    // Wait until everything else is built and only the gate is left.
     let mut before = String::new();
     let mut same = 0;
     while same < 3 {
@@ -178,10 +178,10 @@ fn screens_of_200_columns() {
     screens("screens_of_200_columns", 200);
 }
 
-/// Figures differ from run to run, and so does the plot: what is looked at is what stands where, and that all of it fits.
+/// Figures and plot differ between runs, so only the layout is compared.
 #[test]
-fn a_benchmark_fits_its_terminal() {
-    let test = "a_benchmark_fits_its_terminal";
+fn benchmark_fits_its_terminal() {
+    let test = "benchmark_fits_its_terminal";
     if !has(test, "tmux") {
         return;
     }
@@ -193,7 +193,7 @@ fn a_benchmark_fits_its_terminal() {
             .take_while(|line| !line.contains("warning:"))
             .map(|line| {
                 let words: Vec<&str> = line.split_whitespace().collect();
-                // How many columns there is room for depends on the figures as well.
+                // The number of columns depends on the width of the figures.
                 match line.find(" ±") {
                     Some(_) if words[0] == "median" => "  median  mean ± dev  …\n".into(),
                     Some(_) => format!("{} {}  <figures>\n", words[0], words[1]),

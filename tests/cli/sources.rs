@@ -1,4 +1,4 @@
-//! Where a configuration may lie: every kind of flake reference, and the pin that is made of it.
+//! Sources of a configuration: every kind of flake reference, and its pin.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Sshd, TestEnv, compare, has, nix};
 
-/// The fixture as a git tree in which all is committed; `None` without git.
+/// The fixture as a git repository with everything committed; nothing without git.
 pub fn committed(test: &str) -> Option<TestEnv> {
     let env = TestEnv::fixture();
     if !has(test, "git") {
@@ -21,7 +21,7 @@ pub fn committed(test: &str) -> Option<TestEnv> {
     Some(env)
 }
 
-/// What turning `inline` on would give, from this reference.
+/// The derivation of `enable inline` from this reference.
 fn drv(env: &TestEnv, reference: &str) -> Value {
     let document = env.json(&[
         "enable",
@@ -36,7 +36,7 @@ fn drv(env: &TestEnv, reference: &str) -> Value {
     document["drv"].clone()
 }
 
-/// Pins the reference, and sees to it that what is pinned gives the very system that the reference gives.
+/// Pins the reference and checks that the pin gives the same system.
 fn pinned_alike(env: &TestEnv, reference: &str) {
     let direct = drv(env, reference);
     env.run(&["apply", "--flake", reference, "--host", "box"])
@@ -46,8 +46,8 @@ fn pinned_alike(env: &TestEnv, reference: &str) {
 }
 
 #[test]
-fn every_kind_of_reference_is_pinned_as_it_is() {
-    let Some(env) = committed("every_kind_of_reference_is_pinned_as_it_is") else {
+fn every_kind_of_reference_is_pinned() {
+    let Some(env) = committed("every_kind_of_reference_is_pinned") else {
         return;
     };
     let at = |path: &str| env.path(path).display().to_string();
@@ -56,7 +56,7 @@ fn every_kind_of_reference_is_pinned_as_it_is() {
     let revision = env.git(&env.path("source"), &["rev-parse", "HEAD"]);
     assert_eq!(env.state()["pin"]["rev"], revision.trim());
 
-    // A folder in a git tree, also by a link to it and from within it, is that git tree.
+    // A folder in a git repository, named directly, through a symlink or as `.`, is fetched from git.
     symlink(env.path("source"), env.path("link")).expect("a link");
     let system = drv(&env, &clean);
     assert_eq!(drv(&env, &format!("{}/tests/minios", at("source"))), system);
@@ -74,7 +74,7 @@ fn every_kind_of_reference_is_pinned_as_it_is() {
     within.current_dir(env.fixture_path(""));
     let within = env.start_running(within).end().ok().json();
     assert_eq!(within["drv"], system);
-    // A worktree of it has its own files.
+    // A worktree of the same repository.
     env.git(
         &env.path("source"),
         &["worktree", "add", "-q", "-b", "other", &at("worktree")],
@@ -84,7 +84,7 @@ fn every_kind_of_reference_is_pinned_as_it_is() {
         system
     );
 
-    // What is changed and not committed is part of it; `self` shows another revision then.
+    // Uncommitted changes are included, and `self` shows a dirty revision.
     fs::write(
         env.fixture_path("runtime/web.nix"),
         "{ environment.etc.web.text = \"dirty\\n\"; }",
@@ -96,7 +96,7 @@ fn every_kind_of_reference_is_pinned_as_it_is() {
     env.run(&["enable", "web"]).ok();
     assert_eq!(env.etc("web").as_deref(), Some("dirty\n"));
 
-    // A folder that is no git tree, and an archive.
+    // A folder outside git, and an archive.
     pinned_alike(&env, &format!("path:{}?dir=tests/minios", at("worktree")));
     let archive = at("source.tar.gz");
     let mut tar = env.other("tar");
@@ -108,8 +108,8 @@ fn every_kind_of_reference_is_pinned_as_it_is() {
 }
 
 #[test]
-fn submodules_are_part_of_the_tree_where_they_are_asked_for() {
-    let test = "submodules_are_part_of_the_tree_where_they_are_asked_for";
+fn requested_submodules_are_fetched() {
+    let test = "requested_submodules_are_fetched";
     let Some(env) = committed(test) else {
         return;
     };
@@ -134,7 +134,7 @@ fn submodules_are_part_of_the_tree_where_they_are_asked_for() {
         "git+file://{}?submodules=1&dir=part/tests/minios",
         whole.display()
     );
-    // Git refuses local submodules unless it is told.
+    // Git refuses local submodules by default.
     let config = env.path("home/.gitconfig");
     fs::write(config, "[protocol \"file\"]\n\tallow = always\n").expect("written");
     pinned_alike(&env, &reference);
@@ -145,8 +145,8 @@ fn submodules_are_part_of_the_tree_where_they_are_asked_for() {
 }
 
 #[test]
-fn a_private_repository_is_fetched_by_ssh_once() {
-    let test = "a_private_repository_is_fetched_by_ssh_once";
+fn private_repository_is_fetched_by_ssh_once() {
+    let test = "private_repository_is_fetched_by_ssh_once";
     let Some(env) = committed(test) else {
         return;
     };
@@ -166,7 +166,7 @@ fn a_private_repository_is_fetched_by_ssh_once() {
         env.start_running(command).end()
     };
     let apply = ["apply", "--flake", &reference, "--host", "box"];
-    // Without the key nothing is fetched, and nothing asks for a password.
+    // Without the key the fetch fails, without asking for a password.
     let keyless = "ssh -F none -o IdentitiesOnly=yes -o IdentityFile=/dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes";
     let refused = run(&[&apply[..], &["--progress", "off"]].concat(), keyless).ends_with(4);
     assert!(
@@ -178,14 +178,14 @@ fn a_private_repository_is_fetched_by_ssh_once() {
     );
     run(&apply, &format!("ssh {}", Sshd::options(&env))).ok();
     assert_eq!(env.state()["pin"]["url"], reference);
-    // From then on the server may be gone.
+    // The server is not needed again.
     drop(sshd);
     env.run(&["enable", "inline"]).ok();
     env.run(&["status"]).ok();
 }
 
 #[test]
-fn parameters_reach_imports_of_a_module_however_it_is_found() {
+fn special_arguments_reach_imports() {
     let env = TestEnv::fixture()
         .edit("flake.nix", |text| {
             text.replace(
@@ -214,7 +214,7 @@ fn parameters_reach_imports_of_a_module_however_it_is_found() {
     assert_eq!(env.etc("colour").as_deref(), Some("blue\n"));
 }
 
-/// The fixture with an input that is a git tree of its own.
+/// The fixture with an input that is a git repository.
 fn with_git_input(test: &str) -> Option<TestEnv> {
     let env = TestEnv::fixture();
     if !has(test, "git") {
@@ -254,8 +254,8 @@ fn with_git_input(test: &str) -> Option<TestEnv> {
 }
 
 #[test]
-fn a_pin_that_moves_says_what_changes() {
-    let Some(env) = with_git_input("a_pin_that_moves_says_what_changes") else {
+fn moved_pin_lists_changed_inputs() {
+    let Some(env) = with_git_input("moved_pin_lists_changed_inputs") else {
         return;
     };
     let (source, greeting) = (env.path("source"), env.path("greeting"));
@@ -282,7 +282,7 @@ fn a_pin_that_moves_says_what_changes() {
     told("moved-first", &first.stderr, &revisions);
     env.run(&["enable", "inline"]).ok();
 
-    // The flake and its input move on; a toggle does not.
+    // The flake and its input change; a toggle still uses the pin.
     fs::write(greeting.join("text"), "Good morning.\n").expect("written");
     env.git(&greeting, &["commit", "-q", "-a", "-m", "second"]);
     fs::write(source.join("news"), "news\n").expect("written");
@@ -295,10 +295,10 @@ fn a_pin_that_moves_says_what_changes() {
     let rebuilt = env.run(&["rebuild"]).ok();
     told("moved-rebuild", &rebuilt.stderr, &revisions);
     assert!(motd(&env).starts_with("Good morning."), "{}", motd(&env));
-    // Nothing new.
+    // Nothing changed since.
     let again = env.run(&["rebuild"]).ok();
     told("moved-not", &again.stderr, &revisions);
-    // One input alone.
+    // Override only the input.
     let replaced = env
         .run(&[
             "apply",
@@ -312,11 +312,11 @@ fn a_pin_that_moves_says_what_changes() {
 }
 
 #[test]
-fn a_reboot_is_noticed() {
+fn reboot_is_detected() {
     let env = TestEnv::new();
     let base = env.running();
     env.run(&["enable", "hello", "inline"]).ok();
-    // What runs then is the base, and the state is of another boot.
+    // After a reboot the base is running, and the state has another boot id.
     env.switch_by_hand(&base);
     let state = env.root("run/runtime-modules/state.json");
     let mut told = env.state();
@@ -331,11 +331,11 @@ fn a_reboot_is_noticed() {
 }
 
 #[test]
-fn a_pinned_source_that_is_gone_is_explained() {
-    let Some(nix) = nix("a_pinned_source_that_is_gone_is_explained") else {
+fn collected_pinned_source_is_explained() {
+    let Some(nix) = nix("collected_pinned_source_is_explained") else {
         return;
     };
-    // A host that bakes nothing: its system does not refer to its source.
+    // On a host without baked configuration, the system does not refer to its source.
     let env = TestEnv::fixture().start("bare");
     env.run(&["enable", "clock"]).ok();
     let source = env.state()["pin"]["source"].clone();
@@ -356,7 +356,7 @@ fn a_pinned_source_that_is_gone_is_explained() {
         .ends_with(5)
         .golden("pinned-source-gone");
     env.run(&["list"]).ends_with(5).golden("list-source-gone");
-    // The ways out that it names.
+    // Follow the hints.
     let flake = env.flake();
     env.run(&["rebuild", "--flake", &flake]).ok();
     env.run(&["enable", "banner"]).ok();
@@ -364,7 +364,7 @@ fn a_pinned_source_that_is_gone_is_explained() {
 }
 
 #[test]
-fn a_large_folder_is_told_about() {
+fn large_folder_warning_names_the_size() {
     let env = TestEnv::fixture();
     let large = fs::File::create(env.path("source/large")).expect("a file");
     large.set_len(101 << 20).expect("a length");
@@ -380,7 +380,7 @@ fn a_large_folder_is_told_about() {
         .filter(|line| line.contains("the whole folder"))
         .map(|line| format!("{line}\n"))
         .collect();
-    // How large it is depends on the rest of the fixture, too.
+    // The size also depends on the rest of the fixture.
     let size = told.split(['(', ')']).nth(1).expect("a size").to_string();
     assert!(size.ends_with(" MB"), "{told}");
     let told = told.replace(&size, "<size>");
@@ -388,7 +388,7 @@ fn a_large_folder_is_told_about() {
 }
 
 #[test]
-fn a_configuration_without_a_flake_is_told_what_to_do() {
+fn configuration_without_flake_gets_a_hint() {
     let env = TestEnv::fixture();
     fs::create_dir_all(env.root("etc/nixos")).expect("a folder");
     fs::write(env.root("etc/nixos/configuration.nix"), "{ }\n").expect("written");

@@ -1,4 +1,4 @@
-//! Stores that are not simply this machine's own, and where what is missing comes from.
+//! Other stores than the machine's own, and substituters.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::{Ran, Sshd, TestEnv, nix};
 
-/// Serves the files of a folder over http; gives its address, and counts the bytes that it sends.
+/// Serves a folder by HTTP. Returns the address and a counter of bytes sent.
 fn serve(folder: PathBuf) -> (String, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let sent = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&sent);
-    // It ends with the test's process.
+    // The thread ends with the test process.
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (folder, count) = (folder.clone(), Arc::clone(&count));
@@ -56,11 +56,11 @@ fn answer(stream: TcpStream, folder: &std::path::Path, sent: &AtomicU64) -> Opti
 }
 
 #[test]
-fn what_a_cache_has_is_downloaded_with_progress_in_bytes() {
-    let Some(nix) = nix("what_a_cache_has_is_downloaded_with_progress_in_bytes") else {
+fn download_shows_progress_in_bytes() {
+    let Some(nix) = nix("download_shows_progress_in_bytes") else {
         return;
     };
-    // Something large enough to be seen coming, and not compressible.
+    // Large enough to see its progress, and not compressible.
     let env = TestEnv::fixture()
         .module("web", r#"{ pkgs, ... }: { environment.etc.large.source = pkgs.runCommand "large" { } "dd if=/dev/urandom of=$out bs=1M count=4 2>/dev/null"; }"#)
         .start("box");
@@ -86,7 +86,7 @@ fn what_a_cache_has_is_downloaded_with_progress_in_bytes() {
     .arg(&system);
     assert!(copy.status().expect("nix").success());
     env.run(&["reset"]).ok();
-    // On another machine with a store of the same name nothing of it is there.
+    // Simulate another machine with an empty store at the same path.
     for folder in ["store", "state", "root/run", "root/etc", "cache"] {
         let path = env.path(folder);
         let _ = std::process::Command::new("chmod")
@@ -140,7 +140,7 @@ fn what_a_cache_has_is_downloaded_with_progress_in_bytes() {
 }
 
 #[test]
-fn a_store_in_a_folder_is_evaluated_and_built_but_not_activated() {
+fn chroot_store_builds_but_does_not_activate() {
     let env = TestEnv::fixture();
     let flake = env.flake();
     let store = format!("local?root={}", env.path("chroot").display());
@@ -156,8 +156,8 @@ fn a_store_in_a_folder_is_evaluated_and_built_but_not_activated() {
 }
 
 #[test]
-fn a_store_by_ssh_is_evaluated_with_and_not_activated_from() {
-    let test = "a_store_by_ssh_is_evaluated_with_and_not_activated_from";
+fn ssh_store_evaluates_but_does_not_activate() {
+    let test = "ssh_store_evaluates_but_does_not_activate";
     let env = TestEnv::fixture();
     let Some(nix) = nix(test) else { return };
     let Some(sshd) = Sshd::start(test, &env) else {
@@ -165,7 +165,7 @@ fn a_store_by_ssh_is_evaluated_with_and_not_activated_from() {
     };
     let daemon = nix.with_file_name("nix-daemon");
     let options = format!("-p {} {}", sshd.port, Sshd::options(&env));
-    // Each machine's own program: the parameters of a store would be taken apart by the shell that ssh runs.
+    // A program for each machine: the shell that ssh runs would split the parameters of a store URL.
     let program = |name: &str, settings: &str| {
         let file = env.path(name);
         let text = format!("#!/bin/sh\n{settings} exec '{}' \"$@\"\n", daemon.display());
@@ -183,7 +183,7 @@ fn a_store_by_ssh_is_evaluated_with_and_not_activated_from() {
     };
     let flake = env.flake();
     let apply = ["apply", "--flake", &flake, "--host", "box"];
-    // The daemon behind it has its store where it says, which is here.
+    // This daemon's store is on this machine, at the path in the URL.
     let places = format!(
         "NIX_STORE_DIR={} NIX_STATE_DIR={} NIX_LOG_DIR={}",
         at("store"),
@@ -197,7 +197,7 @@ fn a_store_by_ssh_is_evaluated_with_and_not_activated_from() {
     run(here.clone(), &[&apply[..], &["--progress", "off"]].concat())
         .ends_with(5)
         .golden("store-by-ssh");
-    // Another machine's is not.
+    // This daemon's store has another root, as on another machine.
     let elsewhere = format!("NIX_REMOTE='local?root={}'", at("there"));
     let there = format!(
         "ssh-ng://127.0.0.1?remote-program={}",

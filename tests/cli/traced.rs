@@ -1,4 +1,4 @@
-//! Which programs a whole run starts: our own roles, the switch program, and nothing else of its own accord.
+//! Traces the processes of complete runs: the program starts only its own roles and the switch program.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,26 +9,25 @@ use regex::Regex;
 
 use crate::support::{PROGRAM, TestEnv, has};
 
-/// What started a process, as far as it matters here.
+/// The origin of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// One of our roles.
     Ours,
-    /// A build, and all that it starts.
+    /// A build or one of its children.
     Build,
-    /// The switch program, and all that it starts.
+    /// The switch program or one of its children.
     Switch,
 }
 
-/// A run under strace.
+/// The trace of a run under strace.
 pub(super) struct Trace {
     parents: HashMap<u32, u32>,
-    /// Process, program, arguments and environment as strace prints them, in order.
+    /// Process id, program, and arguments with environment as strace prints them, in order.
     execs: Vec<(u32, String, String)>,
 }
 
 impl Trace {
-    /// A command that runs the program under strace.
+    /// The program under strace.
     pub(super) fn command(env: &TestEnv, arguments: &[&str]) -> Command {
         let mut command = env.other("strace");
         command
@@ -50,7 +49,7 @@ impl Trace {
         command
     }
 
-    /// Reads what strace wrote.
+    /// Parses the trace.
     pub(super) fn read(env: &TestEnv) -> Self {
         let text = fs::read_to_string(env.path("trace")).expect("a trace");
         let child = Regex::new(r"^(\d+) +(?:<\.\.\. )?(?:clone|clone3|fork|vfork)\b.* = (\d+)$")
@@ -78,7 +77,7 @@ impl Trace {
         }
     }
 
-    /// Every program that was started is one that may be, and for the right reason. Returns how many there were of each.
+    /// Checks that each program may be started by its parent. Returns how often each was started.
     pub(super) fn check(&self, place: &Path) -> HashMap<String, usize> {
         let mut kinds: HashMap<u32, Kind> = HashMap::new();
         let mut counts: HashMap<String, usize> = HashMap::new();
@@ -96,7 +95,8 @@ impl Trace {
                         .find(|role| rest.contains(&format!("\"{role}\"")));
                     (
                         Kind::Ours,
-                        role.unwrap_or_else(|| panic!("a role: {rest}")).to_string(),
+                        role.unwrap_or_else(|| panic!("not a role: {rest}"))
+                            .to_string(),
                     )
                 }
                 Some(Kind::Ours)
@@ -105,7 +105,7 @@ impl Trace {
                 {
                     (Kind::Switch, "switch".to_string())
                 }
-                // A builder, with the environment that Nix gives builders.
+                // A builder has the environment that Nix sets.
                 Some(Kind::Ours)
                     if Path::new(program).starts_with(&store)
                         && rest.contains("\"NIX_BUILD_TOP=") =>
@@ -129,7 +129,7 @@ impl Trace {
         counts
     }
 
-    /// What the nearest process above has been, or this one before.
+    /// The kind of this process before, or of its nearest known ancestor.
     fn kind_of(&self, process: u32, kinds: &HashMap<u32, Kind>) -> Option<Kind> {
         let mut at = process;
         loop {
@@ -142,11 +142,8 @@ impl Trace {
 }
 
 #[test]
-fn a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program() {
-    if !has(
-        "a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program",
-        "strace",
-    ) {
+fn run_starts_only_roles_builds_and_switch() {
+    if !has("run_starts_only_roles_builds_and_switch", "strace") {
         return;
     }
     let env = TestEnv::fixture();
@@ -158,7 +155,7 @@ fn a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program() 
         Trace::read(&env).check(&env.path(""))
     };
     let counts = |counts: &HashMap<String, usize>| {
-        // The evaluator is forked off the client.
+        // The evaluator is a fork of the client, without an exec of its own.
         ["client", "__activate", "__transact", "switch"]
             .map(|name| counts.get(name).copied().unwrap_or(0))
     };
@@ -176,8 +173,8 @@ fn a_whole_run_starts_nothing_but_its_own_roles_builds_and_the_switch_program() 
 }
 
 #[test]
-fn nobody_reads_the_certificates_for_a_tree_in_git() {
-    let name = "nobody_reads_the_certificates_for_a_tree_in_git";
+fn git_tree_needs_no_certificates() {
+    let name = "git_tree_needs_no_certificates";
     if !has(name, "strace") || !has(name, "git") {
         return;
     }
@@ -202,13 +199,16 @@ fn nobody_reads_the_certificates_for_a_tree_in_git() {
             .env("SSL_CERT_FILE", &certificates);
         let ran = env.start_running(command).end().ok();
         let opened = fs::read_to_string(env.path("trace")).expect("a trace");
-        assert!(opened.contains("/source/.git/"), "git was not looked at");
+        assert!(
+            opened.contains("/source/.git/"),
+            "the git repository was not read"
+        );
         assert!(
             !opened.contains(&certificates.display().to_string()),
             "the certificates were read: {ours:?}"
         );
         ran.json()["cache"]["hit"] == true
     };
-    assert!(!traced(&[]), "evaluated");
-    assert!(traced(&[]), "from the cache");
+    assert!(!traced(&[]), "the first run is a cache hit");
+    assert!(traced(&[]), "the second run is not a cache hit");
 }

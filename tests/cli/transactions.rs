@@ -1,4 +1,4 @@
-//! What makes a change safe: it can be recovered, confirmed, rolled back, waited for, and refused before anything happens.
+//! The safety of changes: they can be recovered, confirmed, rolled back, queued, and refused in advance.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::support::{PROGRAM, PROGRAM_IN_SHELL, TestEnv, compare, has};
 
 #[test]
-fn what_was_interrupted_is_recovered_either_way() {
+fn interrupted_change_is_undone_or_finished() {
     for (fault, finish) in [
         ("activator.begin:after", false),
         ("activator.switch:before", false),
@@ -41,7 +41,7 @@ fn what_was_interrupted_is_recovered_either_way() {
 }
 
 #[test]
-fn what_waits_to_be_confirmed_is_kept_or_undone() {
+fn unconfirmed_change_is_confirmed_or_rolled_back() {
     let env = TestEnv::new();
     let base = env.running();
     env.quiet(&["enable", "inline", "--confirm", "60s"])
@@ -67,7 +67,7 @@ fn what_waits_to_be_confirmed_is_kept_or_undone() {
 }
 
 #[test]
-fn no_confirmation_is_waited_for_where_none_is_wanted() {
+fn confirm_zero_disables_the_timer() {
     let env = TestEnv::new();
     let bake = || env.bake(&[("confirm", json!("60s"))]);
     bake();
@@ -78,12 +78,12 @@ fn no_confirmation_is_waited_for_where_none_is_wanted() {
     env.quiet(&["confirm"])
         .ends_with(5)
         .golden("confirm-nothing");
-    // What the configuration bakes is only passed over for that one.
+    // The option applies to one change; the baked value still applies to the next.
     bake();
     env.quiet(&["reset"]).ok();
     assert_eq!(env.state()["pending"]["step"], "confirming");
     env.quiet(&["confirm"]).ok();
-    // Nothing that is not done stays.
+    // A dry run has nothing to confirm.
     let ran = env
         .quiet(&["enable", "inline", "--confirm", "0s", "--dry-run"])
         .ok();
@@ -92,7 +92,7 @@ fn no_confirmation_is_waited_for_where_none_is_wanted() {
         env.quiet(&["enable", "inline", &format!("--confirm={wrong}")])
             .ends_with(2);
     }
-    // Less than a second is not never.
+    // A fraction of a second is not zero.
     let waits = env.state()["pending"].clone();
     assert!(waits.is_null(), "{waits}");
     let before = env.running();
@@ -101,27 +101,27 @@ fn no_confirmation_is_waited_for_where_none_is_wanted() {
     undone(&env, &before);
 }
 
-/// Waits until a system runs again, and nothing is pending.
+/// Waits until the system runs again and nothing is pending.
 pub(super) fn undone(env: &TestEnv, system: &Path) {
     let begun = Instant::now();
-    // The switch program replaces the link in two steps: for a moment there is none.
+    // The switch program replaces the link in two steps, so it is missing for a moment.
     let runs = || std::fs::read_link(env.root("run/current-system")).ok();
     while runs().as_deref() != Some(system) || !env.state()["pending"].is_null() {
         assert!(
             begun.elapsed() < Duration::from_secs(60),
-            "it was not undone"
+            "the change was not rolled back"
         );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[test]
-fn what_undoes_asks_no_clock_and_is_always_one_of_two_timers() {
+fn exactly_one_of_two_timers_rolls_back() {
     let env = TestEnv::new();
     let base = env.running();
     let expire = |more: &[&str]| {
         let name = env.state()["pending"]["transaction"].clone();
-        let name = name.as_str().expect("one waits").to_string();
+        let name = name.as_str().expect("a pending transaction").to_string();
         env.quiet(&[&["__expire", &name, "0"], more].concat()).ok();
     };
     env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
@@ -130,17 +130,17 @@ fn what_undoes_asks_no_clock_and_is_always_one_of_two_timers() {
     assert_eq!(
         env.running(),
         runs,
-        "the timer from before the switch comes early"
+        "the timer from before the switch must not undo the change"
     );
     expire(&["--after"]);
     assert_eq!(
         env.running(),
         base,
-        "that of its end never does, whatever a clock says"
+        "the timer from after the switch must undo it, whatever the clock says"
     );
     assert!(env.state()["pending"].is_null());
 
-    // The second timer cannot be armed: the first one is the one that undoes, and what is said is when that comes.
+    // If the second timer cannot be armed, the first one rolls back, and its time is reported.
     let ran = env.faulty(
         "activator.arm@2:before:eio",
         &["enable", "inline", "--confirm", "600s", "--json"],
@@ -157,7 +157,7 @@ fn what_undoes_asks_no_clock_and_is_always_one_of_two_timers() {
 }
 
 #[test]
-fn what_cannot_be_written_down_is_not_kept() {
+fn unwritten_confirmation_is_refused() {
     let env = TestEnv::new();
     let base = env.running();
     env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
@@ -171,7 +171,7 @@ fn what_cannot_be_written_down_is_not_kept() {
 }
 
 #[test]
-fn what_nobody_confirms_is_undone_by_itself() {
+fn unconfirmed_change_is_rolled_back_by_timer() {
     let env = TestEnv::new();
     let base = env.running();
     env.quiet(&["enable", "inline", "--confirm", "2s"]).ok();
@@ -183,7 +183,7 @@ fn what_nobody_confirms_is_undone_by_itself() {
 }
 
 #[test]
-fn earlier_states_can_be_returned_to() {
+fn earlier_states_can_be_restored() {
     let env = TestEnv::new();
     env.quiet(&["rollback"])
         .ends_with(5)
@@ -204,7 +204,7 @@ fn earlier_states_can_be_returned_to() {
     assert_eq!(env.active(), Vec::<String>::new());
     env.run(&["history"]).ok().golden("history");
     let detailed = env.run(&["history", "-v"]).ok();
-    // A known system is not evaluated, and what was built on the way differs.
+    // A cached system is not evaluated again, and the build times differ.
     for phase in ["lock ", "evaluate ", "activate "] {
         assert!(detailed.stdout.contains(phase), "{}", detailed.stdout);
     }
@@ -239,7 +239,7 @@ fn earlier_states_can_be_returned_to() {
 }
 
 #[test]
-fn another_hosts_system_is_refused_before_it_is_built() {
+fn wrong_host_is_refused_before_the_build() {
     let env = TestEnv::new();
     let outputs = env.outputs();
     let apply = ["apply", "--host", "bare"];
@@ -255,7 +255,7 @@ fn another_hosts_system_is_refused_before_it_is_built() {
 }
 
 #[test]
-fn a_switch_inhibitor_is_refused_and_can_be_passed() {
+fn switch_inhibitor_is_refused_unless_allowed() {
     let env = TestEnv::new();
     env.quiet(&["enable", "inhibitor"])
         .ends_with(5)
@@ -263,13 +263,13 @@ fn a_switch_inhibitor_is_refused_and_can_be_passed() {
     env.quiet(&["enable", "inhibitor", "--allow", "inhibitors"])
         .ok()
         .golden("inhibitor-allowed");
-    // On the way back nothing is evaluated: the system itself is looked at, as the activator does.
+    // To disable it, nothing is evaluated: the built system is checked, as the activator does.
     env.quiet(&["disable", "inhibitor", "--dry-run"])
         .ok()
         .golden("inhibitor-back-dry-run");
     env.quiet(&["disable", "inhibitor"]).ends_with(5);
     env.quiet(&["reset", "--allow", "inhibitors"]).ok();
-    // So it is where the cache knows it and the store has it.
+    // The same applies to a cached result that is in the store.
     let document = env.json(&["enable", "inhibitor", "--dry-run"]);
     assert_eq!(document["cache"]["hit"], true, "{document:#}");
     let preflight = &document["preflight"];
@@ -278,7 +278,7 @@ fn a_switch_inhibitor_is_refused_and_can_be_passed() {
 }
 
 #[test]
-fn a_dry_run_tells_what_a_built_system_needs() {
+fn dry_run_reports_needs_of_a_built_system() {
     let env = TestEnv::new();
     std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
     env.quiet(&["enable", "init-interface"]).ends_with(9);
@@ -290,7 +290,7 @@ fn a_dry_run_tells_what_a_built_system_needs() {
         init["objections"][0]["refusal"]["kind"], "reboot-needed",
         "{init:#}"
     );
-    // Back from what is none: the kernel that was booted is another one.
+    // The booted system has another kernel than the base that these commands return to.
     env.quiet(&["enable", "kernel"]).ok();
     let booted = env.root("run/booted-system");
     std::fs::remove_file(&booted).expect("removed");
@@ -304,7 +304,7 @@ fn a_dry_run_tells_what_a_built_system_needs() {
 }
 
 #[test]
-fn a_dry_run_tells_of_a_change_that_has_not_ended() {
+fn dry_run_reports_a_pending_change() {
     let env = TestEnv::new();
     env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
     env.quiet(&["disable", "inline", "--dry-run"])
@@ -324,7 +324,7 @@ fn a_dry_run_tells_of_a_change_that_has_not_ended() {
 }
 
 #[test]
-fn what_needs_a_reboot_is_told() {
+fn needed_reboot_is_reported() {
     let env = TestEnv::new();
     std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
     env.quiet(&["enable", "kernel"])
@@ -335,7 +335,7 @@ fn what_needs_a_reboot_is_told() {
         .golden("init-interface");
 }
 
-/// What is told of a module from elsewhere: of a system that is not built, and by a real run, after which it is taken back.
+/// The output for a module in a file: of a dry run, and of a change, which is then reset.
 fn told_of(env: &TestEnv, what: &str, module: &str) -> String {
     std::fs::write(env.path("extra.nix"), module).expect("a module");
     let command = ["enable", "inline", "--module", "./extra.nix"];
@@ -345,7 +345,7 @@ fn told_of(env: &TestEnv, what: &str, module: &str) -> String {
     format!("# {what}\n{}{}", dry.text(), real.text())
 }
 
-/// What was booted is what runs.
+/// A machine that has booted the running system.
 fn booted() -> TestEnv {
     let env = TestEnv::new();
     std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
@@ -353,7 +353,7 @@ fn booted() -> TestEnv {
 }
 
 #[test]
-fn whatever_takes_effect_at_boot_is_named() {
+fn every_part_that_needs_a_reboot_is_named() {
     let env = booted();
     let parts = [
         (
@@ -361,7 +361,7 @@ fn whatever_takes_effect_at_boot_is_named() {
             r#"system.build.kernel = lib.mkForce pkgs.linuxPackages_next.kernel;"#,
         ),
         (
-            "its tree of modules alone",
+            "the kernel's module tree alone",
             r#"boot.extraModulePackages = [ (pkgs.runCommand "more-modules" { } ''
     mkdir -p "$out/lib/modules/6.1.0/updates"
     echo more > "$out/lib/modules/6.1.0/updates/more.ko"
@@ -375,7 +375,7 @@ fn whatever_takes_effect_at_boot_is_named() {
   '') ];"#,
         ),
         (
-            "all that comes with another kernel",
+            "everything that comes with another kernel",
             "boot.kernelPackages = pkgs.linuxPackages_next;",
         ),
     ];
@@ -385,16 +385,16 @@ fn whatever_takes_effect_at_boot_is_named() {
 }
 
 #[test]
-fn a_kernel_module_that_was_not_booted_is_named() {
+fn missing_kernel_module_is_named() {
     let env = booted();
     let modules = |names: &str| format!("{{ boot.kernelModules = [ {names} ]; }}\n");
     let cases = [
         (
-            "the kernel that was booted lacks two of them",
+            "the booted kernel lacks two of them",
             modules(r#""tun" "ntsync" "wire-guard""#),
         ),
         (
-            "it has them all: as files, spelled otherwise, built in, by another name",
+            "it has all of them: as files, in another spelling, built in, by an alias",
             modules(r#""tun" "br-netfilter" "snd_hda_intel" "crc32c-generic" "fs-fuse""#),
         ),
         (
@@ -408,7 +408,7 @@ fn a_kernel_module_that_was_not_booted_is_named() {
 }
 
 #[test]
-fn a_switch_by_somebody_else_is_met_politely() {
+fn running_external_switch_is_waited_for() {
     let env = TestEnv::new();
     let lock: PathBuf = env.root("run/nixos/switch-to-configuration.lock");
     let holder = env
@@ -423,11 +423,11 @@ fn a_switch_by_somebody_else_is_met_politely() {
         .golden("switch-elsewhere");
     assert!(env.state()["pending"].is_null());
     env.quiet(&["enable", "inline", "--wait", "60s"]).ok();
-    holder.wait().expect("it ended");
+    holder.wait().expect("the lock's holder");
 }
 
 #[test]
-fn a_foreign_switch_ends_what_waited_to_be_confirmed() {
+fn external_switch_ends_the_confirmation() {
     let env = TestEnv::new();
     let base = env.running();
     env.quiet(&["enable", "inline", "--confirm", "12s"]).ok();
@@ -439,12 +439,12 @@ fn a_foreign_switch_ends_what_waited_to_be_confirmed() {
     env.processes().wait_to_end();
     assert!(
         env.running() == ours && ours != base,
-        "it was undone all the same"
+        "the change was rolled back after an external switch"
     );
 }
 
 #[test]
-fn no_failed_run_leaves_roots_or_files() {
+fn failed_runs_leave_no_roots_or_files() {
     let env = TestEnv::new();
     env.quiet(&["enable", "inline"]).ok();
     let listing = || {
@@ -471,7 +471,7 @@ fn no_failed_run_leaves_roots_or_files() {
     }
 }
 
-/// Runs with `--ask` on a terminal; whether it was done, and what was shown.
+/// Runs with `--ask` on a terminal. Returns whether the change was made, and the screen.
 fn asked(env: &TestEnv, arguments: &str, answer: &str) -> (bool, String) {
     let file = env.path("typescript");
     let command = format!("{PROGRAM_IN_SHELL} {arguments} --ask --progress off");
@@ -483,14 +483,14 @@ fn asked(env: &TestEnv, arguments: &str, answer: &str) -> (bool, String) {
     let mut child = script.spawn().expect("script");
     let mut keys = child.stdin.take().expect("a keyboard");
     writeln!(keys, "{answer}").expect("typed");
-    let ended = child.wait().expect("it ended");
+    let ended = child.wait().expect("the status of script");
     let shown = std::fs::read_to_string(&file).expect("a typescript");
     (ended.success(), shown)
 }
 
 #[test]
-fn who_is_asked_is_shown_what_happens_to_units() {
-    if !has("who_is_asked_is_shown_what_happens_to_units", "script") {
+fn ask_shows_changes_of_units() {
+    if !has("ask_shows_changes_of_units", "script") {
         return;
     }
     let lamp = "[Unit]\nDescription=The lamp of a user\n[Service]\nExecStart=/bin/true\n";
@@ -513,10 +513,10 @@ fn who_is_asked_is_shown_what_happens_to_units() {
 }
 
 #[test]
-fn who_is_asked_is_shown_what_will_happen() {
-    let name = "who_is_asked_is_shown_what_will_happen";
+fn ask_shows_the_changes_first() {
+    let name = "ask_shows_the_changes_first";
     let env = TestEnv::new();
-    // In a session of its own it has no terminal.
+    // `setsid` starts it in a session without a terminal.
     let mut alone = env.other("setsid");
     alone.args(["-w", PROGRAM, "enable", "web", "--ask", "--progress", "off"]);
     let ran = env.start_running(alone).end().ends_with(2);

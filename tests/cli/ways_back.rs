@@ -1,5 +1,5 @@
-//! Ways back that cross something else: a switch by others, a death at the end, a refusal. What others have activated is
-//! never undone, what had not ended is never called so, and nothing is offered to go back to that nobody had.
+//! Recoveries and rollbacks that meet an external switch, a crash at the end, or a refusal. They must not undo external
+//! switches, report unfinished changes as finished, or offer states that never were active.
 
 use std::path::Path;
 use std::process::Child;
@@ -11,10 +11,10 @@ use super::failures::{obedient, says};
 use super::transactions::undone;
 use crate::support::TestEnv;
 
-/// A system of somebody else's.
+/// The system of an external switch.
 const ANOTHER: &str = "/nix/store/another";
 
-/// Another switch: it has NixOS's lock for so many seconds, and then another system runs.
+/// An external switch that holds NixOS's lock for this many seconds and then replaces the running system.
 fn foreign_switch(env: &TestEnv, seconds: u32) -> Child {
     let lock = env.root("run/nixos/switch-to-configuration.lock");
     let link = env.root("run/current-system");
@@ -26,7 +26,7 @@ fn foreign_switch(env: &TestEnv, seconds: u32) -> Child {
     child
 }
 
-/// What the other one has activated runs, and nothing of ours is pending.
+/// Checks that the external system is running and nothing is pending.
 fn is_left_alone(env: &TestEnv) {
     assert_eq!(env.running(), Path::new(ANOTHER));
     assert!(env.state()["pending"].is_null(), "{:#}", env.state());
@@ -39,19 +39,19 @@ fn outcomes(env: &TestEnv) -> Vec<Value> {
 }
 
 #[test]
-fn a_change_that_has_waited_for_another_switch_looks_again() {
+fn change_after_waiting_checks_again() {
     let env = TestEnv::new();
     let mut other = foreign_switch(&env, 3);
     env.quiet(&["enable", "inline", "--wait", "60s"])
         .ends_with(5)
         .golden("enable-after-another-switch");
-    other.wait().expect("it ended");
+    other.wait().expect("the external switch");
     is_left_alone(&env);
 }
 
 #[test]
-fn a_switch_program_that_waits_for_another_switch_without_a_word_is_ended() {
-    // As the one in Perl does.
+fn blocked_switch_program_is_ended() {
+    // The switch program in Perl blocks like this one.
     let env = TestEnv::fixture()
         .edit("activation/switch-to-configuration.sh", |text| {
             text.replacen("\"$flock\" -n 9", "\"$flock\" 9", 1)
@@ -62,18 +62,18 @@ fn a_switch_program_that_waits_for_another_switch_without_a_word_is_ended() {
     command.env("RUNTIME_MODULE_FAULT", "activator.switch:before:stop");
     let change = env.start_running(command);
     let stopped = env.processes().wait_for_stop(change.pid());
-    // Nobody switched when it was looked.
+    // The lock was free when the activator checked it.
     let mut other = foreign_switch(&env, 4);
-    kill(stopped.expect("the activator"), Signal::SIGCONT).expect("let go");
+    kill(stopped.expect("the activator"), Signal::SIGCONT).expect("continued");
     change.end().ends_with(5).golden("switch-that-waits");
     assert_eq!(env.running(), base);
     assert!(env.state()["pending"].is_null(), "{:#}", env.state());
-    other.wait().expect("it ended");
+    other.wait().expect("the external switch");
     is_left_alone(&env);
 }
 
 #[test]
-fn what_recovers_and_has_waited_for_another_switch_looks_again() {
+fn recovery_after_waiting_checks_again() {
     let env = TestEnv::new();
     env.faulty("activator.switch:after", &["enable", "inline"])
         .ends_with(8);
@@ -84,24 +84,24 @@ fn what_recovers_and_has_waited_for_another_switch_looks_again() {
     env.quiet(&["recover", "--wait", "60s"])
         .ok()
         .golden("recover-after-another-switch");
-    other.wait().expect("it ended");
+    other.wait().expect("the external switch");
     is_left_alone(&env);
     assert_eq!(outcomes(&env).last(), Some(&json!("superseded")));
 }
 
 #[test]
-fn the_timer_that_has_waited_for_another_switch_undoes_nothing() {
+fn timer_after_external_switch_undoes_nothing() {
     let env = TestEnv::new();
     env.quiet(&["enable", "inline", "--confirm", "1s"]).ok();
     let mut other = foreign_switch(&env, 4);
-    other.wait().expect("it ended");
+    other.wait().expect("the external switch");
     env.processes().wait_to_end();
     is_left_alone(&env);
     assert_eq!(outcomes(&env).last(), Some(&json!("superseded")));
 }
 
 #[test]
-fn what_the_way_back_refuses_still_waits_to_be_confirmed() {
+fn refused_rollback_leaves_the_change_unconfirmed() {
     let env = obedient();
     let base = env.running();
     env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
@@ -111,9 +111,9 @@ fn what_the_way_back_refuses_still_waits_to_be_confirmed() {
         .ends_with(5)
         .golden("rollback-refused");
     assert_eq!(env.state()["pending"]["step"], "confirming");
-    // The timer says that it has to be tried again.
+    // The timer fails, so systemd starts it again.
     let name = env.state()["pending"]["transaction"].clone();
-    let name = name.as_str().expect("one waits");
+    let name = name.as_str().expect("a pending transaction");
     env.quiet(&["__expire", name, "0", "--after"])
         .ends_with(5)
         .golden("expire-refused");
@@ -125,14 +125,14 @@ fn what_the_way_back_refuses_still_waits_to_be_confirmed() {
 }
 
 #[test]
-fn what_could_not_be_written_down_is_undone_once_more() {
+fn unwritten_rollback_is_repeated() {
     let env = TestEnv::new();
     let base = env.running();
     env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
     let name = env.state()["pending"]["transaction"].clone();
     let expire = [
         "__expire",
-        name.as_str().expect("one waits"),
+        name.as_str().expect("a pending transaction"),
         "0",
         "--after",
     ];
@@ -145,7 +145,7 @@ fn what_could_not_be_written_down_is_undone_once_more() {
 }
 
 #[test]
-fn what_does_not_run_any_more_is_not_confirmed() {
+fn confirm_is_refused_after_external_switch() {
     let env = TestEnv::new();
     let base = env.running();
     env.quiet(&["enable", "inline", "--confirm", "600s"]).ok();
@@ -160,7 +160,7 @@ fn what_does_not_run_any_more_is_not_confirmed() {
 }
 
 #[test]
-fn units_that_failed_are_not_forgotten_by_who_confirms() {
+fn confirm_keeps_the_failed_units() {
     let env = TestEnv::new();
     let keep = ["enable", "failing-unit", "--on-failed-units", "keep"];
     env.quiet(&[&keep[..], &["--confirm", "600s"]].concat())
@@ -177,9 +177,9 @@ fn units_that_failed_are_not_forgotten_by_who_confirms() {
 }
 
 #[test]
-fn what_was_gone_back_from_is_not_offered() {
+fn abandoned_states_are_not_offered() {
     let env = TestEnv::fixture();
-    // The first change of all: what runs was booted.
+    // Simulate a first change on a booted system, without earlier records.
     let env = env.start("box");
     let booted = env.running();
     for file in ["state.json", "history"] {
@@ -194,7 +194,7 @@ fn what_was_gone_back_from_is_not_offered() {
         .ends_with(8);
     env.quiet(&["recover"]).ok();
     env.quiet(&["rollback"]).ends_with(5);
-    // A change that stays has one before it.
+    // After a change that lasts, there is a state to roll back to.
     env.quiet(&["enable", "inline"]).ok();
     env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), booted);
@@ -202,25 +202,25 @@ fn what_was_gone_back_from_is_not_offered() {
 }
 
 #[test]
-fn rollback_goes_to_what_was_before_whatever_the_history_lacks() {
+fn rollback_works_with_an_incomplete_history() {
     let env = TestEnv::new();
     env.quiet(&["enable", "inline"]).ok();
     let one = env.running();
-    // It is done, and dies before it has said so to the history.
+    // The change succeeds, but the activator dies before it is in the history.
     env.faulty("activator.history:before", &["enable", "conflict-a"])
         .ok()
         .golden("activator-died-before-the-history");
     assert_eq!(env.active(), ["inline", "conflict-a"]);
     env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), one);
-    // Somebody else has switched: before that was what is on.
+    // After an external switch, the previous state is the last one of ours.
     env.switch_by_hand(Path::new(ANOTHER));
     env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), one);
 }
 
 #[test]
-fn rollback_waits_for_a_change_before_it_asks_what_was_before_it() {
+fn rollback_waits_before_it_reads_the_history() {
     let env = TestEnv::new();
     env.quiet(&["enable", "inline"]).ok();
     let one = env.running();
@@ -231,24 +231,24 @@ fn rollback_waits_for_a_change_before_it_asks_what_was_before_it() {
     let stopped = stopped.expect("the activator");
     let mut rollback = env.start_running(env.command(["rollback", "--wait", "60s"]));
     rollback.until("waiting for");
-    kill(stopped, Signal::SIGCONT).expect("let go");
+    kill(stopped, Signal::SIGCONT).expect("continued");
     change.end().ok();
     rollback.end().ok();
     assert_eq!(env.running(), one);
 }
 
 #[test]
-fn whoever_dies_on_the_way_back_is_told_of() {
+fn killed_recovery_is_reported() {
     let env = TestEnv::new();
     env.faulty("activator.switch:after", &["enable", "inline"])
         .ends_with(8);
     env.faulty("activator.return:after", &["recover"])
         .ends_with(8)
         .golden("activator-died-recovering");
-    // Whoever dies before it has begun leaves the machine as it was: between two systems.
+    // An activator that dies before it begins leaves the machine between two systems.
     env.faulty("activator.lock:after", &["recover"])
         .ends_with(8);
-    // It is over, and only that was not told.
+    // The recovery is complete; only its report is missing.
     env.faulty("activator.history:before", &["recover"])
         .ends_with(1)
         .golden("activator-died-untold");

@@ -1,11 +1,11 @@
-//! Every write of every file that we write fails, finds no space, or is cut short; whoever comes next finds the file as it
-//! was before or as it was to be, and nothing else.
+//! Every write of the program fails, finds no space, or is truncated. Afterwards the file must be complete, in its old
+//! or its new version.
 //!
-//! `RUNTIME_MODULE_SOAK` cuts at ten thousand bytes.
+//! `RUNTIME_MODULE_SOAK` truncates ten thousand writes.
 
 use crate::support::{Evidence, Lab, by_lot, soak};
 
-/// Whether any scenario comes upon this fault.
+/// Injects the fault into scenarios until one reaches it. Returns whether one did.
 fn suffer(lab: &mut Lab, fault: &str) -> bool {
     let point = fault.split(':').next().unwrap_or_default();
     lab.scenarios(point)
@@ -19,13 +19,13 @@ fn writes(lab: &Lab) -> Vec<String> {
 }
 
 #[test]
-fn every_write_fails_and_nothing_is_lost() {
+fn failed_writes_lose_nothing() {
     let mut lab = Lab::new();
     for name in writes(&lab) {
         for fault in ["before:eio", "before:enospc", "after:eio"] {
             assert!(
                 suffer(&mut lab, &format!("{name}:{fault}")),
-                "{name}:{fault} was never come upon"
+                "no scenario reaches {name}:{fault}"
             );
         }
     }
@@ -33,13 +33,13 @@ fn every_write_fails_and_nothing_is_lost() {
 }
 
 #[test]
-fn every_write_is_cut_short_and_nothing_is_lost() {
+fn truncated_writes_lose_nothing() {
     let mut lab = Lab::new();
     for name in writes(&lab) {
         for bytes in [0, 1, 40] {
             for end in ["short", "cut"] {
                 let fault = format!("{name}:after:{end}={bytes}");
-                assert!(suffer(&mut lab, &fault), "{fault} was never come upon");
+                assert!(suffer(&mut lab, &fault), "no scenario reaches {fault}");
             }
         }
     }
@@ -47,8 +47,8 @@ fn every_write_is_cut_short_and_nothing_is_lost() {
 }
 
 #[test]
-fn every_write_is_cut_by_lot() {
-    // At every byte the writers themselves are cut by unit tests (`src/record/cuts.rs`, `src/cache`), in `make test`.
+fn ten_thousand_random_truncations() {
+    // Unit tests truncate the writers at every byte (`src/record/cuts.rs`, `src/cache`), as part of `make test`.
     let Some(runs) = soak(10_000) else { return };
     by_lot(
         &Evidence::of("writes"),
@@ -57,12 +57,12 @@ fn every_write_is_cut_by_lot() {
         |lab, number, mut lot| {
             let names = writes(lab);
             let name = &names[usize::try_from(number).expect("a number") % names.len()];
-            // Beyond the end of a file it is whole, and then the disk is full or we are killed.
+            // Beyond its end the file is complete; then the write fails for lack of space or the process is killed.
             let bytes = lot.below(2048);
             let end = ["short", "cut"][lot.below(2)];
             assert!(
                 suffer(lab, &format!("{name}:after:{end}={bytes}")),
-                "{name} was never come upon"
+                "no scenario reaches {name}"
             );
             Some(vec![("atFile", name.clone()), ("ended", end.into())])
         },

@@ -1,8 +1,8 @@
 {
-  description = "Real NixOS hosts, for comparing with what the nix command gives and for measuring";
+  description = "Real NixOS hosts, for comparisons with the nix command and for measurements";
 
-  # Where nixpkgs lies is for whoever uses this to say: `world.py` writes a flake.lock that replaces this reference, which
-  # means nothing by itself. With one in place nothing is fetched or copied, however often this is evaluated.
+  # The user provides nixpkgs: `world.py` writes a flake.lock that replaces this reference. With that, evaluation
+  # fetches and copies nothing.
   inputs.nixpkgs.url = "path:/nowhere/nixpkgs";
 
   outputs =
@@ -22,7 +22,7 @@
         box-real = host ./hosts/box-real.nix;
       };
 
-      # What is turned on in tests and measurements; in the order in which the program evaluates them.
+      # The modules that tests and measurements enable, in the order in which the program evaluates them.
       sets = {
         jenkins = [ "jenkins" ];
         "grafana+jenkins" = [
@@ -53,7 +53,7 @@
         environment.etc.${unit}.text = unit;
       };
 
-      # Those of them that a measurement checks, each written down as people would.
+      # The ones that a measurement checks, written out by hand.
       checked = {
         jenkins = ./modules/jenkins.nix;
         grafana = ./modules/grafana.nix;
@@ -76,7 +76,7 @@
         box-real-many = many "box-real-many" ./hosts/box-real.nix;
       };
 
-      # The same systems as people would write them down: `nix` is asked for these.
+      # The same systems written out by hand, for the nix command.
       extended =
         name: configuration:
         lib.mapAttrs' (
@@ -95,7 +95,7 @@
         // manies
         // lib.concatMapAttrs each manies
         // {
-          # Declaring modules must cost nothing to speak of; those of `box` and a thousand more.
+          # Declaring modules should cost almost nothing: this host declares those of `box` and a thousand more.
           box-thousand = host {
             imports = [ ./hosts/box.nix ];
             networking.hostName = lib.mkForce "box-thousand";
@@ -117,7 +117,7 @@
 
       runtimeModules.firewall-off = {
         module = ./modules/firewall-off.nix;
-        description = "No firewall; of the flake's own output";
+        description = "No firewall, from the flake's own output";
       };
     };
 }

@@ -1,7 +1,7 @@
-# A configuration whose system is evaluated as a whole, but is built in a moment and takes a while to be switched to: to
-# see what is held in memory meanwhile. In NixOS itself the option `system.build.toplevel` is read-only.
+# A configuration that is evaluated completely, is built quickly, and takes a while to activate: to measure the memory
+# in use meanwhile. In NixOS the option `system.build.toplevel` is read-only.
 #
-# What is built is one script, made with the machine's own shell: the store must be one that builds without a sandbox.
+# The only build is a script that uses the machine's own shell, so the store must build without a sandbox.
 let
   pausing =
     configuration:
@@ -13,12 +13,12 @@ let
         system = "x86_64-linux";
         builder = "/bin/sh";
         PATH = "/usr/bin:/bin";
-        # The name of the whole, without which all of it would be built.
+        # The name of the toplevel without its context, which would make it a build dependency.
         whole = builtins.unsafeDiscardStringContext whole.drvPath;
         args = [
           "-c"
           ''
-            # Nothing is handed a machine that lacks these.
+            # The program checks for these files before it activates a system.
             mkdir -p $out/bin $out/etc $out/sw
             echo 'systemd 255' > $out/init-interface-version
             echo pausing > $out/nixos-version

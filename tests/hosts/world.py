@@ -1,7 +1,7 @@
-"""A store, a configuration of Nix and scratch roots of our own, with the hosts of this folder in them.
+"""A private store, Nix configuration and scratch roots, with the hosts of this folder.
 
-Used by `tests/hosts/check` and `scripts/bench`. Nothing outside of the one folder `work` is touched, and nothing is
-fetched. The nix command and the program are given; a nixpkgs is only needed for the real hosts.
+Used by `tests/hosts/check` and `scripts/bench`. It changes only the folder `work`, and fetches nothing. The caller
+provides the nix command and the program; only the real hosts need a nixpkgs.
 """
 
 import json
@@ -22,15 +22,15 @@ flake-registry =
 experimental-features = nix-command flakes
 """
 
-# Given to both sides as part of every reference; nothing depends on its value.
+# Part of every reference on both sides; nothing depends on the value.
 LAST_MODIFIED = 1_700_000_000
 
 
 class World:
-    """Everything that a run needs, in one folder. What is in place from an earlier run is used again."""
+    """Everything that a run needs, in one folder. Results of an earlier run are used again."""
 
     def __init__(self, work, program, nix, nixpkgs=None, parts=()):
-        """`parts` are files and folders of the project that the flakes need beside those that all of them do."""
+        """`parts` are the project's files and folders that the flakes need in addition to the common ones."""
         self.parts = parts
         self.work = Path(work).resolve()
         self.program = str(Path(program).resolve())
@@ -58,7 +58,7 @@ class World:
         self.source = self._add(self._tree())
 
     def nix(self, *arguments, **options):
-        """Runs the nix command on our store; returns what it prints."""
+        """Runs the nix command on our store; returns its stdout."""
         command = [self.nix_program, *arguments, "--store", self.store_url]
         done = subprocess.run(command, env=self.env, capture_output=True, text=True, **options)
         if done.returncode != 0:
@@ -66,7 +66,7 @@ class World:
         return done.stdout
 
     def _add(self, path):
-        """A path as a source in our store; what is a valid path of it already stays where it is."""
+        """Adds a path to our store as a source, unless it is already in it."""
         path = Path(path).resolve()
         if path.parent != self.store:
             path = Path(self.nix("store", "add", "--name", "source", str(path)).strip())
@@ -75,7 +75,7 @@ class World:
         return {"path": str(path), "narHash": info["narHash"]}
 
     def _tree(self):
-        """A copy of what the flakes here are made of, with a lock that says where nixpkgs lies."""
+        """Copies the sources of the flakes, with a lock file that locates nixpkgs."""
         tree = self.work / "tree"
         shutil.rmtree(tree, ignore_errors=True)
         (tree / "tests").mkdir(parents=True)
@@ -105,32 +105,32 @@ class World:
         return tree
 
     def flake(self, directory):
-        """A locked reference to one of our flakes, for either side."""
+        """A locked reference to one of our flakes, for the program and for nix."""
         nar = quote(self.source["narHash"], safe="")
         query = f"dir={quote(directory)}&lastModified={LAST_MODIFIED}&narHash={nar}"
         return f"path:{self.source['path']}?{query}"
 
     def add(self, folder, nodes):
-        """A flake in a folder, with a flake.lock that says where its inputs lie; returns a locked reference to it."""
+        """Adds a flake in a folder, with a flake.lock for its inputs; returns a locked reference to it."""
         lock = {"nodes": nodes, "root": "root", "version": 7}
         (folder / "flake.lock").write_text(json.dumps(lock, indent=2) + "\n")
         source = self._add(folder)
         return f"path:{source['path']}?lastModified={LAST_MODIFIED}&narHash={quote(source['narHash'], safe='')}"
 
     def root(self, name):
-        """A scratch root of its own."""
+        """The path of a scratch root."""
         return self.work / "roots" / name
 
     def toplevel(self, directory, configuration):
-        """The installable that holds a host's system, for the nix command."""
+        """The installable of a host's system, for the nix command."""
         return f'{self.flake(directory)}#nixosConfigurations."{configuration}".config.system.build.toplevel'
 
     def bake(self, directory, host, root):
-        """A scratch root with what a host of ours bakes into /etc/runtime-modules/config.json."""
+        """Makes a scratch root with the /etc/runtime-modules/config.json of one of our hosts."""
         return self.bake_from(self.flake(directory), host, root)
 
     def bake_from(self, flake, host, root):
-        """The same for a host of any flake."""
+        """Does the same for a host of any flake."""
         attribute = f'nixosConfigurations."{host}".config.environment.etc."runtime-modules/config.json".text'
         text = self.nix("eval", "--raw", "--option", "eval-cache", "false", f"{flake}#{attribute}")
         folder = root / "etc/runtime-modules"
@@ -139,5 +139,5 @@ class World:
         return root
 
     def sources(self):
-        """Names in the store that are no derivations and no outputs: what every measurement starts with."""
+        """The names of the sources in the store, with which every measurement starts."""
         return {Path(one["path"]).name for one in (self.source, self.nixpkgs) if one}

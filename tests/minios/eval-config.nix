@@ -1,4 +1,4 @@
-# A whole system from its modules, as `nixosSystem` gives it: what `evalModules` returns, and `pkgs`.
+# Evaluates a system from its modules, like `nixosSystem`: returns the result of `evalModules`, and `pkgs`.
 {
   modules,
   specialArgs ? { },
@@ -23,7 +23,7 @@ let
     ++ modules;
   };
 
-  # An extended system offers what the first one did.
+  # An extended system has the same attributes.
   withExtras =
     configuration:
     configuration

@@ -1,12 +1,12 @@
 {
   description = "minios: a small system shaped like NixOS, for tests and demonstrations";
 
-  # No inputs: nothing here needs a network. It uses `../../nixos/runtime-modules`, so it is used as a folder of the
-  # whole, `path:…?dir=tests/minios`, and wants a static busybox beside this file (see pkgs/bootstrap.nix).
+  # No inputs, so no network is needed. It uses `../../nixos/runtime-modules`, so it must be referenced as a folder of
+  # the repository, `path:…?dir=tests/minios`. It needs a static busybox next to this file (see pkgs/bootstrap.nix).
   outputs =
     { self, ... }:
     let
-      # The one place that says what all of it is built for.
+      # The only place that names the platform.
       system = "x86_64-linux";
       lib = import ./lib;
 
@@ -32,11 +32,11 @@
         wide = ./hosts/wide.nix;
       };
 
-      # A node of a test, where nixpkgs has those.
+      # A node of a test, at the same attribute path as in nixpkgs.
       legacyPackages.${system}.nixosTests.published.nodes.machine =
         self.nixosConfigurations.published.config;
 
-      # Modules that the flake offers to all of its hosts.
+      # Modules that the flake offers to all hosts.
       runtimeModules = {
         clock = ./output/clock.nix;
         banner = {

@@ -1,7 +1,7 @@
 {
-  description = "The project's own flake on a nixpkgs that a test names, as hosts that the program can evaluate";
+  description = "The project's own flake on a given nixpkgs, as hosts that the program can evaluate";
 
-  # `tests/nixos/check` writes a flake.lock that says where this lies; so does `world.py` for ../hosts.
+  # `tests/nixos/check` writes a flake.lock that locates this input, as `world.py` does for ../hosts.
   inputs.nixpkgs.url = "path:/nowhere/nixpkgs";
 
   outputs =
@@ -10,7 +10,7 @@
       inherit (nixpkgs) lib;
       pkgs = nixpkgs.legacyPackages.x86_64-linux;
 
-      # The flake as it is, but for the program: a nixpkgs of 24.05 has no Nix that it could be linked to.
+      # The flake without the program: nixpkgs 24.05 has no Nix that the program can be linked to.
       project = (import ../../flake.nix).outputs {
         self = project // {
           inherit (self) sourceInfo narHash;
@@ -25,8 +25,8 @@
         default = pkgs.runCommand "runtime-module-stand-in" { } ''mkdir "$out"'';
       });
 
-      # Anything that is a derivation, in the shape of a host: so the program evaluates it. What is to be compared travels
-      # as a warning.
+      # Wraps a derivation in the form of a host, so that the program evaluates it. Values to compare are passed as
+      # warnings.
       asHost = derivation: warnings: rec {
         config = {
           inherit warnings;
@@ -39,7 +39,7 @@
           inherit config options extendModules;
         };
       };
-      # Evaluated one after the other, each error with the name of what it belongs to.
+      # Evaluates derivations one after the other, and adds their names to errors.
       all =
         name: derivations:
         let
@@ -56,16 +56,16 @@
         lib.filterAttrs (name: _: lib.hasPrefix "desktop-" name && keep name) project.checks.x86_64-linux;
     in
     {
-      # The template takes the place of the project from here.
+      # The template uses these in place of the project.
       inherit (project) lib nixosModules;
 
-      # What is turned on where nothing is to be changed.
+      # An empty module to enable.
       runtimeModules.nothing = { };
 
       nixosConfigurations = lib.mapAttrs' (name: lib.nameValuePair "host-${name}") hosts // {
         hosts = all "hosts" (lib.mapAttrs (_: host: host.config.system.build.toplevel) hosts);
-        # Each of the desktop's is a whole system with packages of its own: they are evaluated apart, as they take gigabytes
-        # together.
+        # The checks of the desktop are whole systems with their own packages. Together they need gigabytes of memory,
+        # so they are evaluated separately.
         checks = all "checks" (
           lib.filterAttrs (
             name: _: !lib.hasPrefix "vm-" name && !lib.hasPrefix "desktop-" name && name != "format"
@@ -73,7 +73,7 @@
         );
         checks-desktop-a = all "checks-desktop-a" (desktopChecks (name: name < "desktop-rt.k"));
         checks-desktop-k = all "checks-desktop-k" (desktopChecks (name: name >= "desktop-rt.k"));
-        # Of Haskell, which not every copy of nixpkgs has.
+        # The formatter is written in Haskell, which not every copy of nixpkgs has.
         formatter = all "formatter" {
           formatter = project.formatter.x86_64-linux;
           inherit (project.checks.x86_64-linux) format;
@@ -82,7 +82,7 @@
           lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) project.checks.x86_64-linux
         );
         shells = all "shells" project.devShells.x86_64-linux;
-        # Where the project's own nixpkgs is too old to have the program. Only of the option's value is that asked.
+        # Simulates an own nixpkgs that is too old for the program. Only the option's value is evaluated.
         no-program = asHost ((nixpkgs.lib.nixosSystem {
           modules = [
             (import ../../nixos {

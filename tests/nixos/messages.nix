@@ -1,4 +1,4 @@
-# What is said of what is wrong, by name: compared with messages.json.
+# Messages of the module and the built-in modules, by name, compared with messages.json.
 {
   lib,
   nixpkgs,
@@ -14,7 +14,7 @@ let
     services.runtimeModules.enable = true;
     services.runtimeModules.flake = lib.mkDefault flake;
   };
-  # As much of a flake as is looked at.
+  # The attributes of a flake that are read.
   flake = rec {
     outPath = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-source";
     sourceInfo = { inherit outPath; };
@@ -33,8 +33,7 @@ let
     };
   host = on-platform "x86_64-linux";
 
-  # What is ours of what a configuration says, told by the file that says it: nobody else's assertions are evaluated, which
-  # would take most of a system.
+  # The definitions of an option in our own files. Evaluating everybody's assertions would evaluate most of a system.
   ours =
     option:
     lib.concatMap (definition: definition.value) (

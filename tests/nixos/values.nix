@@ -1,4 +1,5 @@
-# What modules come to, by name: compared with values.json. On nixpkgs of several releases, only what all of them give.
+# Values of evaluated modules, by name, compared with values.json: only those that several nixpkgs releases have in
+# common.
 {
   lib,
   nixpkgs,
@@ -9,7 +10,7 @@ let
   inherit (project.lib) withModules;
   inherit (hosts.desktop.config.services.runtimeModules) registry;
   names = map (entry: entry.name) registry;
-  # All built-in modules at once, but for one of the two that exclude each other: a single evaluation shows what each does.
+  # All built-in modules at once, except one of two that conflict, so that a single evaluation is sufficient.
   all = (withModules hosts.desktop (lib.remove "rt.docker" names)).config;
   docker = (withModules hosts.desktop [ "rt.docker" ]).config;
   server =
@@ -25,7 +26,7 @@ let
       builtins.unsafeDiscardStringContext host.config.environment.etc."runtime-modules/config.json".text
     );
 
-  # A small host without the option, with it, and with a module on.
+  # A small host without the option, with it, and with a module enabled.
   inherit (hosts) live;
   bare = live.extendModules {
     modules = [ { services.runtimeModules.enable = lib.mkForce false; } ];
@@ -38,13 +39,13 @@ let
   };
 in
 {
-  # Neither the option nor a toggle adds anything to what boots.
+  # Neither the option nor a toggle changes the files for booting.
   boots-the-same = {
     with-the-option = boots live == boots bare;
     with-a-module = boots live == boots toggled;
     needs-reboot = lib.attrNames (project.lib.needsReboot live toggled);
   };
-  # What changes it is found.
+  # Changes of these files are detected.
   needs-reboot = lib.attrNames (
     project.lib.needsReboot live (
       live.extendModules {
@@ -58,7 +59,7 @@ in
     )
   );
 
-  # What the host says of itself holds for what is turned on in it.
+  # The outputs of the flake.
   outputs = {
     modules = lib.attrNames project.nixosModules;
     lib = lib.attrNames project.lib;
@@ -129,7 +130,7 @@ in
   };
   bluetooth = {
     hardware = all.hardware.bluetooth.enable;
-    # Of use on X servers whose desktop has no settings for it.
+    # Enabled on X servers whose desktop has no Bluetooth settings.
     blueman = all.services.blueman.enable;
   };
   tailscale = lib.elem 41641 all.networking.firewall.allowedUDPPorts;
@@ -137,8 +138,8 @@ in
   postgresql = all.services.postgresql.enable;
   ollama = all.systemd.services ? ollama;
 
-  # Modules of a host of its own: in a folder, and one that is written where it is declared. Between two that say
-  # something of one option, priorities decide, and not the order in which they were turned on.
+  # A host's own modules: in a folder, and inline. If both set an option, priorities decide, not the order in which
+  # they are enabled.
   server = {
     web = server.services.nginx.enable;
     inherit (server.users) motd;

@@ -1,4 +1,4 @@
-//! What long runs leave behind in `docs/evidence`, for `docs/reliability.md`.
+//! Writes the results of long runs to `docs/evidence`, as evidence for `docs/reliability.md`.
 
 use std::fs;
 use std::process::Command;
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 
 use super::REPOSITORY;
 
-/// The evidence of one long run, from its beginning on.
+/// The evidence of one long run.
 pub struct Evidence {
     name: &'static str,
     begun: Instant,
-    /// What it runs: the tree may be another one by the time it ends.
+    /// The commit at the start of the run: the checkout may have moved on when the run ends.
     commit: String,
 }
 
 impl Evidence {
-    /// The run begins.
+    /// Starts the clock of the run called `name`.
     pub fn of(name: &'static str) -> Self {
         Self {
             name,
@@ -30,7 +30,7 @@ impl Evidence {
         }
     }
 
-    /// It has ended, and nothing was wrong. Short runs leave nothing behind.
+    /// Writes the results. Short runs, without `RUNTIME_MODULE_SOAK`, write nothing.
     pub fn write(&self, found: &Value) {
         if !wanted() {
             return;
@@ -57,7 +57,7 @@ fn wanted() -> bool {
     std::env::var_os("RUNTIME_MODULE_SOAK").is_some()
 }
 
-/// What a program prints.
+/// Returns the trimmed stdout of a program.
 fn text(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program)
         .args(arguments)

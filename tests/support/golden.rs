@@ -1,4 +1,4 @@
-//! Golden files: whole texts that must not change unnoticed. `UPDATE_GOLDEN=1` rewrites them.
+//! Golden files: complete texts that must not change unnoticed. `UPDATE_GOLDEN=1` rewrites them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// What differs from run to run, and what stands for it. In this order.
+/// Patterns for text that differs between runs, with their replacements, in the order in which they apply.
 const CHANGING: [(&str, &str); 26] = [
-    // Phases that took no time are left out of the line, which may be folded.
+    // Phases without time are omitted from this line, which may be wrapped.
     (r"(?m)^total \d.*$(\n +[a-z]+ \d.*$)*", "total <times>"),
-    // How far a benchmark is, told by plain lines where it takes long.
+    // Plain progress lines of a benchmark, printed only if it takes long.
     (r"(?m)^bench: \d+ %, .*\n", ""),
-    // What a machine can build: kvm, say, is there for root alone.
+    // The build features of this machine: `kvm`, for example, is available only to root.
     (
         r"but I am a '[^']*' with features \{[^}]*\}",
         "but I am a '<system>' with features {<features>}",
@@ -22,26 +22,26 @@ const CHANGING: [(&str, &str); 26] = [
     (r"sha256-(?:[A-Za-z0-9+/]|%2[BF])+(=|%3D)", "<hash>"),
     (r"lastModified=\d+", "lastModified=<n>"),
     (r#""boot": "[-0-9a-f]+""#, r#""boot": "<boot>""#),
-    // Where a file that was cut ends depends on the length of the hashes in it.
+    // The position of a parse error in a truncated file depends on the length of the hashes before it.
     (r"at line \d+ column \d+", "at line <n> column <n>"),
     // Transactions and processes.
     (r"\b1\d{12}-\d+\b", "<transaction>"),
     (r"\(process \d+\)", "(process <n>)"),
-    // Times, also those that are aligned.
+    // Times, including those in aligned columns.
     (r" *\b(\d+ m \d\d s|\d+(\.\d+)? (ms|s))\b", " <time>"),
     (
         r#"("milliseconds"|"cpu"|"open"|"lock"|"evaluate"|"query"|"fetch"|"build"|"activate"|"total"): [\d.]+"#,
         "$1: <time>",
     ),
     (r#"("time"|"lastModified"): \d+"#, "$1: <time>"),
-    // What `check` measures.
+    // Measurements of `check`.
     (r" *\b[\d.]+ [kMG]?B(  box| \|)", " <n>$1"),
     (r#"time="[\d.]+""#, "time=<time>"),
     (
         r#"("(?:milliseconds|bytes|thunks|functionCalls|primopCalls|lookups|values|allocatedBytes|heapBytes|collections|cpu|peakBytes|files|initialHeapBytes)"):[\d.]+"#,
         "$1:<n>",
     ),
-    // Numbers of the evaluator.
+    // Counters of the evaluator.
     (r"\b[\d,]+ (files|thunks|calls)\b", "<n> $1"),
     (r"\b(no collection|\d+ collections?)\b", "<n> collections"),
     (r"\b[\d.]+ (B|[kMG]B) allocated\b", "<n> allocated"),
@@ -50,7 +50,7 @@ const CHANGING: [(&str, &str); 26] = [
         r#"("(?:thunks|functionCalls|primopCalls|lookups|values|allocatedBytes|heapBytes|collections|peakBytes|files|initialHeapBytes)"): \d+"#,
         "$1: <n>",
     ),
-    // Where in the fixture's own library an error comes up.
+    // Positions of errors inside the fixture's own library.
     (
         r#"(?m)at tests/minios/(lib|pkgs|modules)/[^"\n]*("?,?)\n.* \| .*$"#,
         "at <a line of the fixture's $1>$2",
@@ -65,7 +65,7 @@ const CHANGING: [(&str, &str); 26] = [
         r"(this libnix does not know \(|this libnix is )[\d.]+",
         "$1<version>",
     ),
-    // Whatever of a log's lines is cut off depends on nothing that is looked at here.
+    // Trailing white space, which log lines have after they are cut to width.
     (r"[ \t]+\n", "\n"),
 ];
 
@@ -76,7 +76,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         .collect()
 });
 
-/// Replaces what differs from run to run.
+/// Replaces everything that differs between runs.
 pub fn normalise(text: &str, place: &Path) -> String {
     let mut text = text.replace(&place.display().to_string(), "T");
     for (rule, name) in RULES.iter() {
@@ -85,7 +85,7 @@ pub fn normalise(text: &str, place: &Path) -> String {
     sort_builds(&text)
 }
 
-/// Which of several builds is the first is up to their hashes.
+/// Sorts consecutive `build:` lines, whose order depends on hashes.
 fn sort_builds(text: &str) -> String {
     let mut lines: Vec<&str> = text.lines().collect();
     for group in lines.chunk_by_mut(|a, b| is_build(a) && is_build(b)) {
@@ -99,7 +99,7 @@ fn is_build(line: &str) -> bool {
         .is_some_and(|rest| rest != "<time>")
 }
 
-/// Compares a text with the golden file of this name.
+/// Compares `text` with the golden file `name`.
 pub fn compare(name: &str, text: &str) {
     let path = PathBuf::from(format!(
         "{}/tests/golden/{name}.txt",
@@ -112,13 +112,13 @@ pub fn compare(name: &str, text: &str) {
     let golden = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         golden == text,
-        "{}\n{}(UPDATE_GOLDEN=1 takes the new text for right)",
+        "{}\n{}(UPDATE_GOLDEN=1 accepts the new text)",
         path.display(),
         difference(&golden, text)
     );
 }
 
-/// The lines that differ: those before and after that are the same are counted.
+/// Shows the lines that differ, and counts the equal lines before and after them.
 fn difference(golden: &str, text: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (golden.lines().collect(), text.lines().collect());
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();

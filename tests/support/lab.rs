@@ -1,4 +1,4 @@
-//! A machine in which one thing goes wrong at a time, and whose state, roots and system are then held against each other.
+//! A machine for fault injection: after each fault, its state file, roots and running system must agree.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,34 +11,34 @@ use unix::unistd::Pid;
 
 use super::{Processes, Ran, TestEnv, read_json, strings};
 
-/// Who dies.
+/// The process that a fault kills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
-    /// Nobody: something else goes wrong.
+    /// No process: the fault is of another kind.
     Nobody,
-    /// Whoever passes the point.
+    /// The process that reaches the point.
     Itself,
-    /// One role, while whoever passes the point stands still there.
+    /// The process with this role, while the process that reached the point is stopped there.
     Role(Role),
-    /// All of them.
+    /// All of them at once.
     All,
 }
 
-/// The processes of a run.
+/// The role of a process in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The one that was started.
+    /// The process that the test started.
     Client,
-    /// Its copy, which evaluates.
+    /// The fork of the client that evaluates.
     Evaluator,
-    /// Who waits with rights, and follows.
+    /// The elevated process that waits for requests and relays progress.
     Relay,
-    /// Who switches.
+    /// The process that runs the switch.
     Activator,
 }
 
 impl Role {
-    /// All of them, with the first part of the names of their points.
+    /// All roles, each with the prefix of its points' names.
     pub const ALL: [(Self, &'static str); 4] = [
         (Self::Client, "client"),
         (Self::Evaluator, "evaluator"),
@@ -47,34 +47,32 @@ impl Role {
     ];
 }
 
-/// A point at which something can be made to go wrong.
+/// A point of the program at which a fault can be injected.
 #[derive(Clone, Debug)]
 pub struct Point {
-    /// Its name.
     pub name: String,
-    /// Whether bytes are written there.
+    /// Whether the program writes a file at this point.
     pub writes: bool,
 }
 
-/// A machine on which the base runs, and what may run on it.
+/// A machine that runs the base, with the systems that a scenario may activate.
 pub struct Lab {
-    /// The machine.
     pub env: TestEnv,
     base: PathBuf,
-    /// Commands that between them pass all points.
+    /// Commands that together pass all points.
     scenarios: Vec<Vec<String>>,
-    /// Modules that are on, by the toplevel that then runs.
+    /// The enabled modules for each toplevel.
     systems: BTreeMap<PathBuf, Vec<String>>,
-    /// Every point that the program has.
+    /// All fault points of the program.
     points: Vec<Point>,
-    /// Whether anybody came by the point of the last run.
+    /// Whether a process reached the point in the last run.
     pub passed: bool,
-    /// Runs in which something went wrong.
+    /// The number of runs in which a fault took effect.
     pub faults: usize,
 }
 
 impl Lab {
-    /// A machine whose toplevels are all built already.
+    /// Creates a machine with all toplevels of the scenarios already built.
     pub fn new() -> Self {
         let env = TestEnv::new();
         let base = env.running();
@@ -90,15 +88,15 @@ impl Lab {
         let flake = env.flake();
         let scenarios: [&[&str]; 6] = [
             &["enable", "inline"],
-            // Whatever the cache has.
+            // The same without cached results.
             &["enable", "inline", "--no-cache"],
-            // The way back.
+            // An activation that fails and is rolled back.
             &["enable", "inline", "failing-activation"],
-            // The timer.
+            // An activation with a confirmation timer.
             &["enable", "inline", "--confirm", "600s"],
-            // A source that is locked anew.
+            // Locks the flake again.
             &["apply", "--flake", &flake, "--force"],
-            // No evaluation, no build.
+            // Neither evaluates nor builds.
             &["reset", "--force"],
         ];
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
@@ -113,7 +111,7 @@ impl Lab {
         }
     }
 
-    /// Commands that between them pass all points; the one that is most likely to pass this point comes first.
+    /// Returns commands that together pass all points, starting with the one most likely to pass `point`.
     pub fn scenarios(&self, point: &str) -> Vec<Vec<String>> {
         let first = match point {
             "client.lock" => 4,
@@ -121,7 +119,7 @@ impl Lab {
             "activator.return" => 2,
             "activator.arm" => 3,
             _ if point.starts_with("evaluator.") => 1,
-            // The cache is cleared before: then what is evaluated is kept.
+            // The cache is cleared before the run, so the evaluation is stored in it.
             _ if point.starts_with("cache.") => 0,
             _ => 0,
         };
@@ -130,44 +128,44 @@ impl Lab {
         scenarios
     }
 
-    /// Commands that end what another one has left: interrupted, or waiting to be confirmed.
+    /// Returns commands that resolve an interrupted or unconfirmed change.
     pub fn ways_back() -> [Vec<String>; 5] {
         let ways: [&[&str]; 5] = [
             &["recover"],
             &["recover", "--finish"],
             &["confirm"],
             &["rollback"],
-            // What the timer starts; the transaction's name is filled in.
+            // The command that the timer starts; `suffer` fills in the transaction's name.
             &["__expire", "TRANSACTION", "0", "--after"],
         ];
         ways.map(|words| words.iter().map(ToString::to_string).collect())
     }
 
-    /// Every point that the program has.
+    /// Returns all fault points of the program.
     pub fn points(&self) -> Vec<Point> {
         self.points.clone()
     }
 
-    /// Runs a scenario in which somebody dies at a point (`NAME@PASSING:SIDE`), and then sees to it that all is
-    /// consistent, and that the machine can be used. Returns whether the point was passed at all.
+    /// Kills `victim` at a point (`NAME@PASSING:SIDE`) of a scenario. Then checks that the machine is consistent and
+    /// usable. Returns whether the fault took effect.
     pub fn kill_at(&mut self, scenario: &[String], point: &str, victim: Victim) -> bool {
         let what = format!("{scenario:?}, killed at {point}: {victim:?}");
         self.suffer(&what, scenario, &format!("{point}:stop"), victim)
     }
 
-    /// The same with a fault by which nobody dies, or by its own hand: a step or write that fails, or a write that is cut
-    /// short. Whoever comes by stands still there first, so that it is seen.
+    /// Like [`Self::kill_at`], with a fault that the program injects itself: a step or write that fails, or a truncated
+    /// write. The process stops at the point first, so that the test notices that it came there.
     pub fn fail_at(&mut self, scenario: &[String], fault: &str) -> bool {
         let what = format!("{scenario:?} with {fault}");
         let mut parts = fault.split(':');
         let (point, side) = (parts.next().unwrap_or_default(), parts.next());
-        // A write that is cut short is neither before nor after it.
+        // A truncated write has no side: stop before it.
         let side = side.filter(|_| !fault.contains('=')).unwrap_or("before");
         let faults = format!("{point}:{side}:stop,{fault}");
         self.suffer(&what, scenario, &faults, Victim::Nobody)
     }
 
-    /// Runs a scenario with faults at which somebody stands still, and kills who is to die.
+    /// Runs a scenario in which processes stop at the faults, and kills the victim there.
     fn suffer(&mut self, what: &str, scenario: &[String], faults: &str, victim: Victim) -> bool {
         let cached = faults.starts_with("cache.");
         let before = self.prepare(scenario, cached);
@@ -186,12 +184,12 @@ impl Lab {
         self.passed = stopped.is_some();
         let mut met = self.passed;
         if let Some(stopped) = stopped {
-            // That one of them is not there, at this point, is no fault.
+            // If the victim's role has no process at this point, that is not an error.
             met = kill_some(&processes, running.pid(), stopped, victim) || victim == Victim::Nobody;
-            // Whoever stood still and was to live goes on.
+            // The stopped process may have survived: continue it.
             let _ = kill(stopped, Signal::SIGCONT);
         }
-        // Another process may come to the same point later, and would stand still there for ever.
+        // Another process may stop at the same point later, and nothing else would continue it.
         let ran = processes.letting_go(|| {
             let ran = running.end();
             self.let_nobody_wait();
@@ -227,22 +225,27 @@ impl Lab {
         self.env.running()
     }
 
-    /// Whatever the cache has: with it comes the same system as without.
+    /// Checks that the same system is built with the cache as without it, whatever the fault left in the cache.
     fn is_remembered_or_not(&self, what: &str) {
         self.env.run(&["reset"]).ok();
         for arguments in [&["enable", "inline"][..], &["cache"]] {
             let ran = self.env.run(arguments);
-            assert_eq!(ran.code, 0, "{what}: with the cache: {}", ran.text());
+            assert_eq!(
+                ran.code,
+                0,
+                "{what}: a run with this cache fails: {}",
+                ran.text()
+            );
         }
         self.is_consistent(what);
         for folder in ["results", "results/roots", "estimates"] {
             let names = names_in(&self.env.path("cache/runtime-module").join(folder));
             let left = names.iter().find(|name| name.starts_with('.'));
-            assert_eq!(left, None, "{what}: left behind in {folder}");
+            assert_eq!(left, None, "{what}: temporary file left in {folder}");
         }
     }
 
-    /// Ends whoever waits for a confirmation: that is for ten minutes. Only once nobody else is left who could start one.
+    /// Kills confirmation timers, which would run for ten minutes, once no other process is left that could start one.
     fn let_nobody_wait(&self) {
         let left = self
             .env
@@ -253,7 +256,7 @@ impl Lab {
         }
     }
 
-    /// The state says what was interrupted, if anything was; then it is undone, and nothing may be left of it.
+    /// Checks that `status` reports a pending change and that `recover` undoes it. Then checks for consistency.
     fn settle(&self, what: &str, ran: &Ran, before: &Path) {
         let state = self.state();
         let pending = state
@@ -263,33 +266,38 @@ impl Lab {
             let told = self.env.run(&["status", "--json"]).ok().json();
             assert!(
                 !told["pending"].is_null(),
-                "{what}: status hides it: {told:#}"
+                "{what}: status does not report the pending change: {told:#}"
             );
             let recovered = self.env.run(&["recover"]);
-            assert_eq!(recovered.code, 0, "{what}: recover: {}", recovered.text());
+            assert_eq!(
+                recovered.code,
+                0,
+                "{what}: recover fails: {}",
+                recovered.text()
+            );
             let from = pending["from"].as_str().map(PathBuf::from);
             assert_eq!(
                 Some(self.env.running()),
                 from,
-                "{what}: recover went elsewhere"
+                "{what}: recover activated another system"
             );
         }
         self.is_consistent(what);
         if ran.code == 0 && pending.is_null() && what.starts_with("[\"enable\"") {
-            // What is said to be done is done.
+            // A reported success must have switched the system.
             assert_ne!(self.env.running(), before, "{what}: {}", ran.text());
         }
     }
 
-    /// State, roots and system agree.
+    /// Checks that state file, roots and running system agree.
     pub fn is_consistent(&self, what: &str) {
         let running = self.env.running();
         let on = self.systems.get(&running);
         let on = on
-            .unwrap_or_else(|| panic!("{what}: {} runs, which is none of ours", running.display()));
+            .unwrap_or_else(|| panic!("{what}: running an unknown system: {}", running.display()));
         let state = self
             .state()
-            .unwrap_or_else(|| panic!("{what}: the state is gone"));
+            .unwrap_or_else(|| panic!("{what}: there is no state file"));
         assert!(state["pending"].is_null(), "{what}: {state:#}");
         assert_eq!(&strings(&state["active"]), on, "{what}: {state:#}");
         assert_eq!(
@@ -317,10 +325,10 @@ impl Lab {
         }
     }
 
-    /// The next runs find nothing in their way, and nothing is left lying about.
+    /// Checks that the next runs succeed and leave no stray files.
     fn is_usable(&self, what: &str) {
-        // Now and then with an evaluation and a build; the base by itself is quicker. Where the base runs, with nothing to
-        // be undone, the next fault comes upon the machine as this one has left it.
+        // Every eighth time, evaluate and build; a reset alone is quicker. If the base is running, the next fault
+        // starts from the files that this one left.
         let runs: &[&[&str]] = match self.faults % 8 {
             0 => &[&["enable", "folder"], &["reset"]],
             4 => &[&["reset", "--force"]],
@@ -329,20 +337,20 @@ impl Lab {
         };
         for arguments in runs {
             let ran = self.env.run(arguments);
-            assert_eq!(ran.code, 0, "{what}: afterwards: {}", ran.text());
+            assert_eq!(ran.code, 0, "{what}: a later run fails: {}", ran.text());
         }
         assert_eq!(self.env.running(), self.base, "{what}");
         self.is_consistent(what);
         self.is_tidy(what);
     }
 
-    /// The last fault is over: the machine can be used.
+    /// Checks, after the last fault, that the machine is usable.
     pub fn end(&mut self) {
         self.faults = 0;
         self.is_usable("after the last fault");
     }
 
-    /// Only files that are known, and no more roots than there may be.
+    /// Checks that only known files exist, and a bounded number of roots.
     fn is_tidy(&self, what: &str) {
         let names = names_in(&self.env.root("run/runtime-modules"));
         let known = |name: &String| {
@@ -351,9 +359,12 @@ impl Lab {
                 "history" | "holder" | "lock" | "log" | "roots" | "state.json"
             ) || name.starts_with("request")
         };
-        assert!(names.iter().all(known), "{what}: left behind: {names:?}");
+        assert!(
+            names.iter().all(known),
+            "{what}: unexpected file among {names:?}"
+        );
         let names = names_in(&self.env.root("var/lib/runtime-modules"));
-        assert_eq!(names, ["wanted.json"], "{what}: left behind");
+        assert_eq!(names, ["wanted.json"], "{what}: unexpected file");
         assert!(self.roots().len() <= 40, "{what}: {:?}", self.roots());
     }
 
@@ -362,7 +373,7 @@ impl Lab {
         path.exists().then(|| read_json(&path))
     }
 
-    /// What is kept from the collector.
+    /// Returns the store paths that the program's GC roots keep alive.
     fn roots(&self) -> Vec<PathBuf> {
         let folder = self.env.root("run/runtime-modules/roots");
         let entries = fs::read_dir(folder).into_iter().flatten();
@@ -388,19 +399,19 @@ fn points(env: &TestEnv) -> Vec<Point> {
     points
 }
 
-/// Kills who is to die; whether there was anybody.
+/// Kills the victim. Returns whether there was a process to kill.
 fn kill_some(processes: &Processes, client: Pid, stopped: Pid, victim: Victim) -> bool {
     let mut killed = false;
-    // Again until nobody is left: whoever is about to die may have started somebody meanwhile.
+    // Repeat until none is left: a dying process may just have forked another one.
     loop {
         let mut found = false;
         for (pid, command) in processes.now() {
-            // Neither the switch program nor what it runs, which are in the same folders.
+            // Excludes the switch program and its children, although they run in the same folders.
             let role = match () {
                 () if pid == client => Some(Role::Client),
                 () if command.contains(" __activate") => Some(Role::Relay),
                 () if command.contains(" __") => Some(Role::Activator),
-                // A copy of the client.
+                // A fork of the client.
                 () if command.contains(&format!(": {} ", super::PROGRAM)) => Some(Role::Evaluator),
                 () => None,
             };
@@ -411,7 +422,7 @@ fn kill_some(processes: &Processes, client: Pid, stopped: Pid, victim: Victim) -
                 Victim::All => role.is_some(),
             };
             if dies && kill(pid, Signal::SIGKILL).is_ok() {
-                // One that has ended, and that nobody has waited for, is found by its name no more.
+                // A zombie has no command line, so it is not found again.
                 found = true;
             }
         }

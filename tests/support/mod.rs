@@ -1,5 +1,5 @@
-//! One environment a test: a store, a root that stands for the machine, a cache and a copy of the fixture, all of them
-//! below one temporary folder. Nothing outside it is touched, and tests can run beside each other.
+//! One environment for each test: a store, a root for the simulated machine, a cache and a copy of the fixture, all in
+//! one temporary folder. Tests change nothing outside it and can run in parallel.
 
 mod evidence;
 mod golden;
@@ -35,27 +35,25 @@ pub use tree::{Tree, copy};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module");
 
-/// The program under test, as a shell finds it: the folder's name may hold a space.
+/// The same, quoted for a shell, because the folder's name may contain a space.
 pub const PROGRAM_IN_SHELL: &str = concat!("'", env!("CARGO_BIN_EXE_runtime-module"), "'");
 
-/// Where the repository is.
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What a machine has of Nix settings: a store that an ordinary user can have, and no network.
+/// Nix settings for the test machine: a store that an ordinary user can write to, and no network.
 const SETTINGS: &str = "build-users-group =\nsubstituters =\nsandbox = false\nflake-registry =\n";
 
-/// The environment of one test.
 pub struct TestEnv {
     dir: TempDir,
 }
 
 impl TestEnv {
-    /// The host `box` runs, with no module on.
+    /// Starts the host `box` with no module enabled.
     pub fn new() -> Self {
         Self::fixture().start("box")
     }
 
-    /// Nothing runs yet; the fixture is there to be changed.
+    /// Copies the fixture without starting a host, so that the test can change it first.
     pub fn fixture() -> Self {
         let dir = tempfile::Builder::new()
             .prefix("runtime-module-")
@@ -76,13 +74,13 @@ impl TestEnv {
         env
     }
 
-    /// Activates `host` without any module on the empty root.
+    /// Activates `host` on the empty root, with no module enabled.
     pub fn start(self, host: &str) -> Self {
         self.apply(&self.flake(), host).ok();
         self
     }
 
-    /// Pins that host of a flake, and says nothing meanwhile.
+    /// Pins `host` of a flake, without progress output.
     pub fn apply(&self, flake: &str, host: &str) -> Ran {
         self.run(&[
             "apply",
@@ -95,12 +93,12 @@ impl TestEnv {
         ])
     }
 
-    /// Replaces a module of the fixture. Before [`Self::start`], since what runs is pinned.
+    /// Replaces a module of the fixture. Call it before [`Self::start`], which pins the source.
     pub fn module(self, name: &str, text: &str) -> Self {
         self.edit(&format!("runtime/{name}.nix"), |_| text.to_string())
     }
 
-    /// Makes the module `slow` one whose build ends when the file `gate` appears (see [`Self::open_gate`]).
+    /// Replaces the module `slow` by one whose build waits until the file `gate` exists (see [`Self::open_gate`]).
     pub fn gated(self) -> Self {
         let gate = self.path("gate").display().to_string();
         let text = format!(
@@ -115,7 +113,7 @@ impl TestEnv {
         self.module("slow", &text)
     }
 
-    /// Lets go what waits at the gate.
+    /// Lets the build that waits for the gate finish.
     pub fn open_gate(&self) {
         fs::write(self.path("gate"), "").expect("the gate");
     }
@@ -125,7 +123,7 @@ impl TestEnv {
         let path = self.fixture_path(file);
         let before = fs::read_to_string(&path).unwrap_or_default();
         let after = change(&before);
-        assert_ne!(before, after, "{file} is not what the test takes it for");
+        assert_ne!(before, after, "the edit does not change {file}");
         fs::write(path, after).expect("the fixture changed");
         self
     }
@@ -140,17 +138,17 @@ impl TestEnv {
         self.path("root").join(path)
     }
 
-    /// A file of the fixture.
+    /// A path in the copy of the fixture.
     pub fn fixture_path(&self, path: &str) -> PathBuf {
         self.path("source/tests/minios").join(path)
     }
 
-    /// The fixture as a flake reference.
+    /// The flake reference of the fixture.
     pub fn flake(&self) -> String {
         format!("path:{}?dir=tests/minios", self.path("source").display())
     }
 
-    /// The store as a URL.
+    /// The URL of the store.
     pub fn store(&self) -> String {
         let at = |name| self.path(name).display().to_string();
         format!(
@@ -161,7 +159,7 @@ impl TestEnv {
         )
     }
 
-    /// The program with these arguments, in an environment of this test and nothing else.
+    /// The program with these arguments, in a clean environment for this test.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = self.other(PROGRAM);
         command.args(arguments);
@@ -184,29 +182,29 @@ impl TestEnv {
         command
     }
 
-    /// Runs the program to its end.
+    /// Runs the program and waits for its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         self.start_running(self.command(arguments)).end()
     }
 
-    /// The same without a word of progress.
+    /// Like [`Self::run`], without progress output.
     pub fn quiet(&self, arguments: &[&str]) -> Ran {
         self.run(&[arguments, &["--progress", "off"]].concat())
     }
 
-    /// The same with a fault on its way.
+    /// Like [`Self::quiet`], with an injected fault.
     pub fn faulty(&self, fault: &str, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments.iter().chain(&["--progress", "off"]));
         command.env("RUNTIME_MODULE_FAULT", fault);
         self.start_running(command).end()
     }
 
-    /// Runs it, and reads the one document on stdout.
+    /// Runs the program with `--json` and parses its one document.
     pub fn json(&self, arguments: &[&str]) -> Value {
         self.run(&[arguments, &["--json"]].concat()).ok().json()
     }
 
-    /// Runs git in a folder; gives what it says.
+    /// Runs git in a folder and returns its stdout.
     pub fn git(&self, folder: &Path, arguments: &[&str]) -> String {
         let mut git = self.other("git");
         git.current_dir(folder)
@@ -221,67 +219,67 @@ impl TestEnv {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Starts a command of this environment.
+    /// Starts a command in this environment.
     pub fn start_running(&self, command: Command) -> Running {
         Running::start(command, self.dir.path())
     }
 
-    /// The processes that belong to this environment.
+    /// The processes of this environment.
     pub fn processes(&self) -> Processes {
         Processes::of(self.dir.path())
     }
 
-    /// The state file.
+    /// The content of the state file.
     pub fn state(&self) -> Value {
         read_json(&self.root("run/runtime-modules/state.json"))
     }
 
-    /// The toplevel that runs.
+    /// The toplevel of the running system.
     pub fn running(&self) -> PathBuf {
-        fs::read_link(self.root("run/current-system")).expect("a system runs")
+        fs::read_link(self.root("run/current-system")).expect("the link to the running system")
     }
 
-    /// Makes another toplevel the one that runs, as somebody else would.
+    /// Replaces the running system without the program, as an external switch does.
     pub fn switch_by_hand(&self, toplevel: &Path) {
         let link = self.root("run/current-system");
         fs::remove_file(&link).expect("the old link");
         symlink(toplevel, link).expect("the new link");
     }
 
-    /// Bakes options as the configuration would. What a switch puts there has its own again.
+    /// Changes options in the baked configuration. The next switch restores those of its own system.
     pub fn bake(&self, options: &[(&str, Value)]) {
         let path = self.root("etc/runtime-modules/config.json");
         let mut baked = read_json(&path);
         for (name, value) in options {
-            assert!(baked.get(*name).is_some(), "nothing bakes {name}");
+            assert!(baked.get(*name).is_some(), "{name} is not a baked option");
             baked[*name] = value.clone();
         }
         fs::remove_file(&path).expect("baked");
         fs::write(&path, baked.to_string()).expect("written");
     }
 
-    /// Whether a module's unit is up.
+    /// The content of the unit's file if the unit is started.
     pub fn unit(&self, name: &str) -> Option<String> {
         let text = fs::read_to_string(self.root("run/minios/units").join(name)).ok()?;
         Some(text.trim().to_string())
     }
 
-    /// A file in the machine's /etc.
+    /// The content of a file in the machine's `/etc`.
     pub fn etc(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.root("etc").join(name)).ok()
     }
 
-    /// Modules that the state says are on.
+    /// The modules that the state file lists as enabled.
     pub fn active(&self) -> Vec<String> {
         strings(&self.state()["active"])
     }
 
-    /// Everything below the root, and whatever else a run could change, except the store's own books.
+    /// Everything below the machine's root.
     pub fn everything(&self) -> Tree {
         Tree::of(&self.path("root"))
     }
 
-    /// The outputs in the store: whatever is neither a derivation nor a source.
+    /// The names of all store paths that are neither derivations nor sources.
     pub fn outputs(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path("store")).expect("the store");
         let names = entries.map(|entry| {
@@ -300,7 +298,7 @@ impl TestEnv {
         outputs
     }
 
-    /// `text` with everything that differs from run to run replaced.
+    /// Replaces everything in `text` that differs between runs.
     pub fn normalise(&self, text: &str) -> String {
         normalise(text, self.dir.path())
     }
@@ -308,12 +306,11 @@ impl TestEnv {
 
 impl Drop for TestEnv {
     fn drop(&mut self) {
-        // A test that fails in the middle leaves nothing that runs.
+        // A test that fails halfway must not leave processes running.
         self.processes().end();
     }
 }
 
-/// Reads a JSON file.
 pub fn read_json(path: &Path) -> Value {
     let text =
         fs::read_to_string(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
@@ -325,13 +322,13 @@ pub fn read_json(path: &Path) -> Value {
 pub fn strings(value: &Value) -> Vec<String> {
     let list = value
         .as_array()
-        .unwrap_or_else(|| panic!("no list: {value}"));
+        .unwrap_or_else(|| panic!("not a list: {value}"));
     list.iter()
         .map(|one| one.as_str().unwrap_or_default().to_string())
         .collect()
 }
 
-/// A static busybox: what the fixture is built with.
+/// Returns the static busybox that the fixture is built with.
 fn busybox() -> PathBuf {
     let places = [
         Path::new(REPOSITORY).join("tests/minios/busybox"),

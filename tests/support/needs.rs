@@ -1,11 +1,11 @@
-//! What a test needs and a machine may lack. A test that cannot run says so loudly, and is counted.
+//! Prerequisites of tests. A test without them prints that it is skipped, and is counted.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// Says that a test was skipped, on stderr itself, which no test harness captures, and in the file that
-/// `RUNTIME_MODULE_SKIPPED` names, for whoever runs all tests.
+/// Reports a skipped test on stderr, past the capture of the test harness, and in the file named by
+/// `RUNTIME_MODULE_SKIPPED`, from which scripts count skipped tests.
 pub fn skip(test: &str, reason: &str) {
     let line = format!("SKIPPED {test}: {reason}\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
@@ -20,7 +20,7 @@ pub fn skip(test: &str, reason: &str) {
     }
 }
 
-/// Whether a program is there; if not, the test is skipped.
+/// Returns whether a program is installed; if not, reports the test as skipped.
 pub fn has(test: &str, program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
@@ -30,7 +30,7 @@ pub fn has(test: &str, program: &str) -> bool {
     there
 }
 
-/// The `nix` command that goes with our libnix, for its daemon; without it the test is skipped.
+/// Returns the `nix` command that fits our libnix, for its daemon; without one, reports the test as skipped.
 pub fn nix(test: &str) -> Option<PathBuf> {
     let ours = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.libnix/bin/nix"));
     if ours.exists() {
@@ -43,14 +43,14 @@ pub fn nix(test: &str) -> Option<PathBuf> {
     if there.is_none() {
         skip(
             test,
-            "there is no nix command, whose daemon it needs (scripts/libnix --with-nix)",
+            "there is no nix command to run its daemon (scripts/libnix --with-nix)",
         );
     }
     there
 }
 
-/// How often something is to be done where tests run for hours; none where they do not. `RUNTIME_MODULE_SOAK_RUNS` makes
-/// it fewer.
+/// Returns how often to repeat a long test, or nothing unless `RUNTIME_MODULE_SOAK` is set. `RUNTIME_MODULE_SOAK_RUNS`
+/// replaces the number.
 pub fn soak(runs: usize) -> Option<usize> {
     std::env::var_os("RUNTIME_MODULE_SOAK")?;
     let fewer = std::env::var("RUNTIME_MODULE_SOAK_RUNS").ok();

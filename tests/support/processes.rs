@@ -1,4 +1,4 @@
-//! The processes of one environment, found by the environment that they inherit: nobody can hide by changing parents.
+//! Finds the processes of a test environment by the environment that they inherit, even after they are reparented.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,24 +10,24 @@ use std::time::{Duration, Instant};
 use unix::sys::signal::{Signal, kill};
 use unix::unistd::Pid;
 
-/// How often they are looked at: to look takes some milliseconds itself, which those who are waited for could use.
+/// The polling interval: a look takes some milliseconds of CPU, which the processes under test need.
 const GLANCE: Duration = Duration::from_millis(12);
 
-/// For how long somebody else's process is taken for that: its number may become another's.
+/// How long to trust that a process is unrelated: its number may be reused afterwards.
 const MEMORY: Duration = Duration::from_secs(1);
 
 /// The processes that have a path in their environment or command line.
 pub struct Processes {
     place: PathBuf,
-    /// Those that were started before are not looked at, in ticks since the boot.
+    /// Ignores processes that started earlier than this, in ticks since boot.
     since: u64,
-    /// Those that are nobody's here, and since when that is remembered. To look at one that is about to end holds up whoever
-    /// waits for it, in the kernel, and many tests look at once.
+    /// Unrelated processes, and the time when the list was started. Reading `/proc` of a process that is ending delays
+    /// its parent in the kernel, and many tests do that at once.
     others: Mutex<(Instant, BTreeSet<String>)>,
 }
 
 impl Processes {
-    /// Whoever belongs to an environment was started by the test, or later: all others need not be looked at closely.
+    /// Finds processes by the path `place`. They must be as young as the test, so that older ones can be ignored.
     pub(super) fn of(place: &Path) -> Self {
         Self {
             place: place.to_path_buf(),
@@ -36,14 +36,14 @@ impl Processes {
         }
     }
 
-    /// Only a process and those that were started after it: to look closely at all takes longer than a run.
+    /// Restricts the search to `first` and younger processes: inspecting all of them takes longer than a run.
     pub fn since(mut self, first: Pid) -> Self {
         self.since = started(&first.to_string()).unwrap_or(0);
         self
     }
 
-    /// Those that there are now, with their command lines. The watchdog that the fixture's `timeout` leaves behind for
-    /// ten seconds is not among them.
+    /// The current processes with their command lines, without the watchdog that the fixture's `timeout` leaves running
+    /// for ten seconds.
     pub fn now(&self) -> Vec<(Pid, String)> {
         let mut all = self.all();
         all.retain(|(_, command)| !command.contains(": timeout 10 "));
@@ -84,7 +84,7 @@ impl Processes {
         found
     }
 
-    /// The first with this in its command line, once it is there.
+    /// Waits for a process with `text` in its command line.
     pub fn wait_for(&self, text: &str) -> Pid {
         let begun = Instant::now();
         loop {
@@ -100,7 +100,7 @@ impl Processes {
         }
     }
 
-    /// The process that stands still at a fault (`:stop`); none if the run of `client` ends without coming there.
+    /// Waits for a process stopped by a fault (`:stop`). Returns nothing if the run of `client` ends without one.
     pub fn wait_for_stop(&self, client: Pid) -> Option<Pid> {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(60) {
@@ -108,8 +108,7 @@ impl Processes {
             if let Some((pid, _)) = now.iter().find(|(pid, _)| state_of(*pid) == Some('T')) {
                 return Some(*pid);
             }
-            // A client that has ended and was not waited for yet has no command line any more. Whoever waits for a
-            // confirmation does so for long.
+            // An ended client has no command line before it is waited for. A confirmation timer keeps running.
             let ended = now
                 .iter()
                 .all(|(_, command)| command.contains(" __expire "));
@@ -121,7 +120,7 @@ impl Processes {
         panic!("neither stopped nor ended: {:?}", self.now());
     }
 
-    /// Does something while whoever stands still is let go at once.
+    /// Runs `doing`, and continues stopped processes meanwhile.
     pub fn letting_go<T>(&self, doing: impl FnOnce() -> T) -> T {
         struct Over<'a>(&'a AtomicBool);
         impl Drop for Over<'_> {
@@ -131,7 +130,7 @@ impl Processes {
         }
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            // Also where a panic ends it.
+            // Ends the thread even if `doing` panics.
             let _over = Over(&over);
             scope.spawn(|| {
                 while !over.load(Ordering::SeqCst) {
@@ -147,24 +146,24 @@ impl Processes {
         })
     }
 
-    /// Waits until all have come to their end.
+    /// Waits until all processes have ended.
     pub fn wait_to_end(&self) {
         self.gone_within(Duration::from_secs(60));
     }
 
-    /// Ends all that there are.
+    /// Kills all processes.
     pub fn end(&self) {
         for (pid, _) in self.all() {
             let _ = kill(pid, Signal::SIGKILL);
         }
     }
 
-    /// All are gone within this time.
+    /// Fails unless all processes end within this time.
     pub fn gone_within(&self, time: Duration) {
         self.left_but("\0", time);
     }
 
-    /// All but those with this in their command line are gone within this time; those.
+    /// Fails unless all processes without `text` in their command line end within this time. Returns the others.
     pub fn left_but(&self, text: &str, time: Duration) -> Vec<(Pid, String)> {
         let begun = Instant::now();
         loop {
@@ -172,16 +171,16 @@ impl Processes {
             if left.iter().all(|(_, command)| command.contains(text)) {
                 return left;
             }
-            assert!(begun.elapsed() <= time, "left behind: {left:?}");
+            assert!(begun.elapsed() <= time, "still running: {left:?}");
             std::thread::sleep(GLANCE);
         }
     }
 }
 
-/// What a process says of itself: its name and command line, and its environment.
+/// Returns a process's name with its command line, and its environment.
 ///
-/// While a process becomes another program, it has neither for a moment, which is long on a busy machine: whoever looks just
-/// then would take it to be nobody's, or gone. One that ends has neither while it still holds its files, and locks.
+/// During `execve` and while it ends, a process has neither for a moment, which can be long on a busy machine. It would
+/// look unrelated or ended, although an ending process still holds its files and locks. So wait until it has either.
 fn told(name: &str) -> (String, String) {
     let read = |file: &str| {
         let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
@@ -190,10 +189,10 @@ fn told(name: &str) -> (String, String) {
     let patience = Instant::now() + Duration::from_secs(10);
     loop {
         let environment = read("environ");
-        // Neither a thread of the kernel's nor one that has ended has an executable.
+        // Neither a kernel thread nor an ended process has an executable.
         let becoming = environment.is_empty() && fs::read_link(format!("/proc/{name}/exe")).is_ok();
         if !(becoming || environment.is_empty() && is_ending(name)) || Instant::now() > patience {
-            // A role that was forked off the client has its own name, and the client's command line.
+            // A fork of the client has a name of its own, but the client's command line.
             return (
                 format!("{}: {}", read("comm").trim(), read("cmdline")),
                 environment,
@@ -203,34 +202,33 @@ fn told(name: &str) -> (String, String) {
     }
 }
 
-/// Whether a process has begun to end, and still has what it had open (Linux, `kernel/exit.c`: its memory goes first).
+/// Whether a process is ending but still has open files: Linux frees its memory first (`kernel/exit.c`).
 fn is_ending(name: &str) -> bool {
     const PF_EXITING: u64 = 0x4;
     let Some(stat) = Stat::of(name) else {
         return false;
     };
-    // Its first thread may be a zombie before the others are.
+    // The first thread can be a zombie while others still run.
     let over = matches!(stat.state(), Some('Z' | 'X')) && stat.number(THREADS).unwrap_or(0) <= 1;
     let ending = |flags| flags & PF_EXITING != 0;
     stat.number(FLAGS).is_some_and(ending) && !over
 }
 
-/// The state of a process.
 fn state_of(pid: Pid) -> Option<char> {
     Stat::of(&pid.to_string())?.state()
 }
 
-/// When a process was started, in ticks since the boot.
+/// The start time of a process, in ticks since boot.
 fn started(name: &str) -> Option<u64> {
     Stat::of(name)?.number(STARTED)
 }
 
-// Numbers in a process's `stat`, counted from its state on (proc(5)).
+// Positions of fields in `/proc/PID/stat`, counted from the state (proc(5)).
 const FLAGS: usize = 6;
 const THREADS: usize = 17;
 const STARTED: usize = 19;
 
-/// What the kernel tells of a process in one line, after its name, which may hold anything.
+/// The fields of `/proc/PID/stat` after the name, which may contain any character.
 struct Stat(String);
 
 impl Stat {

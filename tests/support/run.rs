@@ -1,4 +1,4 @@
-//! A run of the program: started, listened to, ended, and what came of it.
+//! Starts the program, reads its output, sends it signals and keeps its result.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -15,10 +15,10 @@ use unix::unistd::Pid;
 use super::golden::{compare, normalise};
 use super::schema;
 
-/// Beyond this a run hangs.
+/// The timeout after which a run counts as hung.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A program under way, in a process group of its own.
+/// A running program in a process group of its own.
 pub struct Running {
     child: Child,
     arguments: String,
@@ -30,7 +30,6 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it.
     pub fn start(mut command: Command, place: &Path) -> Self {
         command
             .process_group(0)
@@ -68,12 +67,11 @@ impl Running {
         }
     }
 
-    /// Its process.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"))
     }
 
-    /// Listens until a line of stderr has `text` in it.
+    /// Waits for a line of stderr that contains `text`.
     pub fn until(&mut self, text: &str) {
         let begun = Instant::now();
         loop {
@@ -89,11 +87,14 @@ impl Running {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    panic!("{}: never said {text:?}:\n{}", self.arguments, self.stderr)
+                    panic!(
+                        "{}: no line with {text:?}:\n{}",
+                        self.arguments, self.stderr
+                    )
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     panic!(
-                        "{}: ended and never said {text:?}:\n{}",
+                        "{}: ended without a line with {text:?}:\n{}",
                         self.arguments, self.stderr
                     )
                 }
@@ -106,17 +107,17 @@ impl Running {
         self.stderr.push('\n');
     }
 
-    /// Sends it a signal, and to nobody else.
+    /// Sends a signal to this process only.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("a signal sent");
     }
 
-    /// Sends a signal to all of its group, as a terminal does for Ctrl-C.
+    /// Sends a signal to the process group, as a terminal does on Ctrl-C.
     pub fn signal_group(&self, signal: Signal) {
         killpg(self.pid(), signal).expect("a signal sent");
     }
 
-    /// Waits for the end of the process itself, whoever else may hold its pipes.
+    /// Waits for the process itself, even if others still hold its pipes.
     fn wait(&mut self) -> ExitStatus {
         let begun = Instant::now();
         loop {
@@ -131,18 +132,18 @@ impl Running {
         }
     }
 
-    /// Lets it end.
+    /// Waits for the end and collects the output.
     pub fn end(mut self) -> Ran {
         let status = self.wait();
         let time = self.started.elapsed();
-        // Whoever goes on without it may hold its stderr: what is not there soon after the end was not said by it.
+        // A process that outlives the program may keep stderr open: stop reading shortly after the end.
         while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(200)) {
             self.hear(&line);
         }
         let stdout = self
             .stdout
             .take()
-            .expect("once")
+            .expect("taken only here")
             .join()
             .expect("stdout read");
         Ran {
@@ -158,33 +159,33 @@ impl Running {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 pub struct Ran {
-    /// The exit code; 128 and the signal's number where one ended it.
+    /// The exit code, or 128 plus the number of the signal that ended the program.
     pub code: i32,
-    /// All of stdout.
+    /// The complete stdout.
     pub stdout: String,
-    /// All of stderr.
+    /// The complete stderr.
     pub stderr: String,
-    /// How long it took.
+    /// The run time.
     pub time: Duration,
     arguments: String,
     place: PathBuf,
 }
 
 impl Ran {
-    /// All is well.
+    /// Requires exit code 0.
     pub fn ok(self) -> Self {
         self.ends_with(0)
     }
 
-    /// It ended with this code.
+    /// Requires this exit code.
     pub fn ends_with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "the exit code of\n{}", self.text());
         self
     }
 
-    /// The one JSON document on stdout, of schema 1.
+    /// Parses stdout as one JSON document of schema 1.
     pub fn json(&self) -> Value {
         let value: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
             panic!("stdout is not one JSON document: {error}\n{}", self.text())
@@ -194,13 +195,13 @@ impl Ran {
         value
     }
 
-    /// Compares all that it said with a golden file.
+    /// Compares the whole output with a golden file.
     pub fn golden(self, name: &str) -> Self {
         compare(name, &self.text());
         self
     }
 
-    /// Everything, as golden files have it.
+    /// The command, exit code and output in the form of a golden file.
     pub fn text(&self) -> String {
         let mut text = format!(
             "$ runtime-module {}\nexit code {}\n",
@@ -217,11 +218,11 @@ impl Ran {
         normalise(&text, &self.place)
     }
 
-    /// Every line of stderr as an event of schema 1.
+    /// Parses every line of stderr as an event of schema 1.
     pub fn events(&self) -> Vec<Value> {
         let event = |line: &str| {
             let value: Value = serde_json::from_str(line)
-                .unwrap_or_else(|error| panic!("no event: {line:?}: {error}"));
+                .unwrap_or_else(|error| panic!("not an event: {line:?}: {error}"));
             assert_eq!(value["schema"], 1, "{line}");
             schema::event(&value, &self.arguments);
             value

@@ -1,12 +1,12 @@
-//! The schemas in docs/schemas, which every document and event that a test reads is held to: whatever they do not describe
-//! is an error here, though a reader must bear it.
+//! Checks every document and event that a test reads against `docs/schemas`. Unlike other readers, which must ignore
+//! unknown fields, tests reject them.
 
 use std::sync::LazyLock;
 
 use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::{Value, json};
 
-/// A schema, compiled so that it allows nothing that it does not name.
+/// A compiled schema that rejects fields it does not name.
 struct Strict {
     schemas: Schemas,
     index: SchemaIndex,
@@ -29,12 +29,12 @@ impl Strict {
 
     fn check(&self, value: &Value, what: &str) {
         if let Err(error) = self.schemas.validate(value, self.index) {
-            panic!("{what}: not as docs/schemas has it: {error:#}\n{value:#}");
+            panic!("{what}: does not match docs/schemas: {error:#}\n{value:#}");
         }
     }
 }
 
-/// Objects with named fields have no others.
+/// Rejects additional fields in every object that lists its fields.
 fn forbid_more(schema: &mut Value) {
     if schema.get("properties").is_some_and(Value::is_object) {
         schema["additionalProperties"] = json!(false);
@@ -49,7 +49,7 @@ fn forbid_more(schema: &mut Value) {
 static OUTPUT: LazyLock<Strict> = LazyLock::new(|| Strict::read("output"));
 static EVENT: LazyLock<Strict> = LazyLock::new(|| Strict::read("event"));
 
-/// A document on stdout. What is measured has a schema of its own.
+/// Checks a document on stdout. Results of benchmarks are not described by this schema.
 pub fn document(value: &Value, arguments: &str) {
     let bench = arguments.split(' ').any(|word| word == "bench");
     if !bench || value["bench"] == "diff" || value.get("error").is_some() {
@@ -57,7 +57,7 @@ pub fn document(value: &Value, arguments: &str) {
     }
 }
 
-/// A line of `--progress events`.
+/// Checks a line of `--progress events`.
 pub fn event(value: &Value, arguments: &str) {
     EVENT.check(value, arguments);
 }

@@ -1,4 +1,4 @@
-//! Long runs by lot: many machines at once, on each of which one thing after the other goes wrong.
+//! Long runs that inject random faults, one after the other, on many machines at once.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -11,24 +11,25 @@ use serde_json::{Value, json};
 
 use super::{Evidence, Lab};
 
-/// How often what has been done is written down, so that whoever ends the run early has it.
+/// Write the evidence after this many attempts, so that an interrupted run keeps its results.
 const OFTEN: usize = 50;
 
-/// What came of one attempt: a key of each of these tables is counted up. None: it came to nothing, and does not count.
+/// The result of an attempt: one key to count in each table, or nothing if the attempt does not count.
 pub type Counted = Option<Vec<(&'static str, String)>>;
 
-/// What a long run has come to.
+/// The results of a long run.
 #[derive(Default)]
 struct Tally {
-    /// Attempts that were begun, in all.
+    /// The number of attempts started.
     begun: u64,
     done: usize,
     tables: BTreeMap<&'static str, BTreeMap<String, usize>>,
     wrong: Vec<String>,
 }
 
-/// Makes attempts (each with its number and a lot of its own) on machines side by side, until `runs` of them counted, and
-/// leaves behind as evidence how many (`what`), the tables and what was wrong. Fails if anything was.
+/// Makes random attempts on several machines in parallel until `runs` of them count. Each attempt gets its number and
+/// its own random numbers. Writes the tables, the failures, and the count (under the key `what`) as evidence. Fails if
+/// any attempt failed.
 pub fn by_lot(
     evidence: &Evidence,
     what: &'static str,
@@ -36,14 +37,14 @@ pub fn by_lot(
     attempt: impl Fn(&mut Lab, u64, Lot) -> Counted + Sync,
 ) {
     let tally = Mutex::new(Tally::default());
-    // More than half of its time a machine waits.
+    // Two for each CPU, because a machine waits for more than half of its time.
     let machines = 2 * thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
         for _ in 0..machines {
             scope.spawn(|| on_one_machine(evidence, what, runs, &attempt, &tally));
         }
     });
-    let wrong = tally.into_inner().expect("what was found").wrong;
+    let wrong = tally.into_inner().expect("the tally").wrong;
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
@@ -54,12 +55,12 @@ fn on_one_machine(
     attempt: &(impl Fn(&mut Lab, u64, Lot) -> Counted + Sync),
     tally: &Mutex<Tally>,
 ) {
-    let locked = || -> MutexGuard<'_, Tally> { tally.lock().expect("what was found") };
+    let locked = || -> MutexGuard<'_, Tally> { tally.lock().expect("the tally") };
     let mut lab = Lab::new();
     while locked().done < runs {
         let number = locked().next();
         let lot = Lot::of(number);
-        // One that goes wrong spoils the machine, and does not end the run.
+        // A failed attempt needs a new machine, but does not end the run.
         let ended = catch_unwind(AssertUnwindSafe(|| attempt(&mut lab, number, lot)));
         if ended.is_err() {
             lab = Lab::new();
@@ -107,22 +108,22 @@ impl Tally {
     }
 }
 
-/// What a panic had to say.
+/// Returns the message of a panic.
 fn said(why: &(dyn Any + Send)) -> String {
     let text = why.downcast_ref::<String>().cloned();
-    text.unwrap_or_else(|| "a panic without words".into())
+    text.unwrap_or_else(|| "a panic without a message".into())
 }
 
-/// Numbers by lot, the same in every run (xorshift64*).
+/// Pseudo-random numbers, the same in every run (xorshift64*).
 pub struct Lot(u64);
 
 impl Lot {
-    /// Those of one attempt.
+    /// The sequence of one attempt.
     fn of(attempt: u64) -> Self {
         Self(0x9e37_79b9_7f4a_7c15 ^ attempt.wrapping_mul(0xd134_2543_de82_ef95))
     }
 
-    /// One of so many.
+    /// Returns a number below `many`.
     pub fn below(&mut self, many: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

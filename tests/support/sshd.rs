@@ -1,4 +1,4 @@
-//! A server for ssh, for one test alone, on the machine itself.
+//! An SSH server on localhost for one test.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use super::{TestEnv, has, skip};
 
-/// An sshd for this test alone.
+/// A running sshd that is killed when dropped.
 pub struct Sshd {
     child: Child,
-    /// Where it listens.
     pub port: u16,
 }
 
 impl Sshd {
-    /// Starts one; none where that is not possible here.
+    /// Starts a server, or reports the test as skipped if that is impossible here.
     pub fn start(test: &str, env: &TestEnv) -> Option<Self> {
         const PROGRAM: &str = "/usr/sbin/sshd";
         if !Path::new(PROGRAM).exists() {
@@ -45,7 +44,7 @@ impl Sshd {
         );
         fs::write(env.path("sshd_config"), config).expect("written");
         let mut command = match unix::unistd::geteuid().is_root() {
-            // Started by root it wants a folder in /run, which nobody else is to see.
+            // As root, sshd needs /run/sshd: create it in a private mount namespace.
             true => {
                 let mut command = env.other("unshare");
                 let script = "mount -t tmpfs none /run && mkdir /run/sshd && exec \"$@\"";
@@ -72,7 +71,7 @@ impl Sshd {
         Some(sshd)
     }
 
-    /// How ssh is to be called.
+    /// The options for ssh.
     pub fn options(env: &TestEnv) -> String {
         format!(
             "-F none -i {} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o LogLevel=ERROR",

@@ -1,28 +1,27 @@
-//! Folders as they are: to copy them, and to see whether anything in them changed.
+//! Copies folders, and detects changes in them.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
-/// Everything in a folder: of each entry what it is, when it was changed, and what stands in it.
+/// A snapshot of a folder: type, owner, change time and content of each entry.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tree(BTreeMap<String, String>);
 
 impl Tree {
-    /// Reads it.
     pub fn of(folder: &Path) -> Self {
         let mut entries = BTreeMap::new();
         walk(folder, folder, &mut entries);
         Self(entries)
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Nothing is another than before.
+    /// Fails if any entry differs.
     pub fn is_still(&self, now: &Self) {
         let differ = |key: &&String| self.0.get(*key) != now.0.get(*key);
         let changed: Vec<&String> = self.0.keys().chain(now.0.keys()).filter(differ).collect();
@@ -60,7 +59,7 @@ fn walk(top: &Path, folder: &Path, entries: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder recursively.
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in

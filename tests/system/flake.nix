@@ -1,5 +1,5 @@
 {
-  description = "Machines with a real systemd, made of minios: what the tests of tests/system switch";
+  description = "Machines with a real systemd, built from minios, for the tests of tests/system";
 
   outputs =
     { self }:

@@ -1,5 +1,5 @@
-# The shape of Home Manager as a NixOS module: a oneshot service for each user, run as that user, that links the files of
-# a generation into the home and takes away the links of the generation before.
+# Imitates Home Manager as a NixOS module: a oneshot service for each user, run as that user, that links the files of a
+# generation into the home and removes the links of the previous generation.
 {
   config,
   lib,

@@ -1,4 +1,4 @@
-# A machine of tests/system: minios on top of a Debian, whose systemd is the init.
+# A machine of tests/system: minios on Debian, with Debian's systemd as init.
 {
   lib,
   pkgs,
@@ -13,7 +13,7 @@
     ./secrets.nix
   ];
 
-  # The machine's own systemd, where a toplevel has it: NixOS's switch programs call it by these paths.
+  # The machine's own systemd, in its place in the toplevel: NixOS's switch programs call it by these paths.
   nixpkgs.overlays = [
     (final: _previous: {
       systemd =
@@ -32,7 +32,7 @@
   ];
   environment.systemPackages = [ pkgs.systemd ];
 
-  # A NixOS has each of these: its switch programs start the targets of the new system again, and compare system.conf.
+  # Every NixOS has these: its switch programs start the targets of the new system again, and compare system.conf.
   systemd.units = {
     "multi-user.target".text = ''
       [Unit]
@@ -66,19 +66,19 @@
           inherit description;
         })
         {
-          beacon = "A service that stays up";
+          beacon = "A service that keeps running";
           broken-script = "An activation script that fails";
-          changed = "Changes a unit that the machine has already";
-          chatty = "Prints ten thousand lines, by a unit and by a script";
+          changed = "Changes a unit of the base";
+          chatty = "Prints ten thousand lines from a unit and from a script";
           failing = "A unit that fails";
-          home = "More in alice's home";
-          inhibited = "Changes what must not change while the machine runs";
-          login = "A group, and a variable that every session has";
+          home = "More files in alice's home";
+          inhibited = "Changes a switch inhibitor";
+          login = "A group, and an environment variable of every session";
           other-init = "Needs another init";
           refused = "A pre-switch check that refuses";
-          secret = "One more secret, and a service that reads it";
+          secret = "Another secret, and a service that reads it";
           slow = "A unit that takes four seconds to start";
-          stubborn = "A unit that does not end when it is told to";
+          stubborn = "A unit that ignores requests to stop";
           user-unit = "A unit of the user manager";
         };
   };

@@ -1,5 +1,5 @@
-# The shapes of sops-nix and agenix: activation scripts that decrypt into a new generation in a folder of /run, and then
-# point a link there. A change of a secret restarts who reads it. The key here is a letter rotation.
+# Imitates sops-nix and agenix: activation scripts decrypt into a new generation in a folder of /run, and then point a
+# link to it. A changed secret restarts its readers. The encryption here is a letter rotation.
 {
   config,
   lib,
@@ -7,7 +7,7 @@
   ...
 }:
 let
-  # A generation after the last; the link moves when all of it is there, and then the one before goes.
+  # Numbers the new generation; the link moves when it is complete, and then the previous one is removed.
   install =
     {
       link,
@@ -38,7 +38,7 @@ let
   secrets = lib.mkOption {
     type = lib.types.attrsOf lib.types.str;
     default = { };
-    description = "Secrets, encrypted, by name.";
+    description = "Encrypted secrets, by name.";
   };
 in
 {
@@ -50,7 +50,7 @@ in
     age.secrets.mail = "yrggre";
 
     system.activationScripts = {
-      # sops-nix asks for a restart of those who read what has changed.
+      # sops-nix requests a restart of the readers of changed secrets.
       setupSecrets = {
         deps = [
           "etc"
@@ -82,7 +82,7 @@ in
     };
 
     systemd.services.reader = {
-      description = "Has read the secrets";
+      description = "Reader of the secrets";
       wantedBy = [ "multi-user.target" ];
       script = ''
         cat /run/secrets/database /run/agenix/mail > /run/reader

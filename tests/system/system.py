@@ -1,11 +1,11 @@
-"""The machine as the tests see it: the program run in it, the units, files and toplevels that come of that."""
+"""The machine for the tests: runs the program in it, and reads its units, files and toplevels."""
 
 import json
 import time
 
 PATIENCE = 60
 
-# A NixOS always runs a system, from its boot on: the least that its switch programs want to find there.
+# A NixOS always runs a system. These are the files that its switch programs expect.
 BOOTED = """
 set -e
 echo machine > /etc/hostname
@@ -20,7 +20,7 @@ systemctl daemon-reload
 
 
 class System:
-    """The program in a booted machine, with a base that has no module on."""
+    """The program in a booted machine, on a base without modules."""
 
     def __init__(self, machine, switch, flake):
         self.machine, self.switch, self.flake = machine, switch, flake
@@ -29,7 +29,7 @@ class System:
     # --- before and after a behaviour ---
 
     def ready(self):
-        """The base runs, and nothing else: as after a boot."""
+        """Makes sure that only the base is running, as after a boot."""
         if self.base:
             if self._clean():
                 return
@@ -45,12 +45,12 @@ class System:
         assert not self.old, f"units of the machine itself fail: {self.old}"
 
     def spoilt(self):
-        """Whatever is left is not to be built upon: the next behaviour gets a new boot."""
+        """Ends the machine after a failure, so that the next behaviour starts with a new boot."""
         self.machine.end()
         self.base = None
 
     def _clean(self):
-        """Back to the base; false if that cannot be had without a boot."""
+        """Returns to the base; returns false if that needs a boot."""
         self.shell("rm -rf /run/nixos/*-list; systemctl reset-failed")
         if self.running() != self.base or self.state().get("active"):
             self.program("reset")
@@ -59,25 +59,25 @@ class System:
     # --- the program ---
 
     def program(self, *arguments, **options):
-        """Runs it as root."""
+        """Runs the program as root."""
         return self.machine.run(self.machine.program, *arguments, **options)
 
     def ok(self, *arguments, **options):
-        """Runs it, and all is well."""
+        """Runs the program and requires exit code 0."""
         return self.ends(0, *arguments, **options)
 
     def ends(self, code, *arguments, **options):
-        """Runs it, and it ends with this code."""
+        """Runs the program and requires this exit code."""
         done = self.program(*arguments, **options)
         assert done.code == code, f"expected exit code {code}\n{done}"
         return done
 
     def start(self, *arguments, **options):
-        """Starts it."""
+        """Starts the program as root."""
         return self.machine.start(self.machine.program, *arguments, **options)
 
     def status(self):
-        """What it says of itself."""
+        """Returns the document of `status --json`."""
         return json.loads(self.program("status", "--json").out)
 
     # --- the machine ---
@@ -87,42 +87,42 @@ class System:
         return self.machine.run("sh", "-c", script)
 
     def read(self, path):
-        """A file; none where there is none."""
+        """Returns the content of a file, or None."""
         done = self.machine.run("cat", path)
         return done.out if done.code == 0 else None
 
     def state(self):
-        """The state file."""
+        """Returns the content of the state file."""
         text = self.read("/run/runtime-modules/state.json")
         return json.loads(text) if text else {}
 
     def running(self):
-        """The toplevel that runs."""
+        """Returns the running toplevel."""
         return self.machine.run("readlink", "/run/current-system").out.strip()
 
     def unit(self, name, *, user=False):
-        """The state of a unit, `inactive` if there is none."""
+        """Returns the state of a unit; `inactive` if it does not exist."""
         if user:
             return self.alice("systemctl", "--user", "is-active", name).out.strip()
         return self.machine.run("systemctl", "is-active", name).out.strip()
 
     def main_pid(self, name):
-        """The main process of a service."""
+        """Returns the main process of a service."""
         return self.machine.run("systemctl", "show", "--value", "--property=MainPID", name).out.strip()
 
     def failed(self):
-        """The units that have failed."""
+        """Returns the failed units."""
         listed = self.machine.run("systemctl", "list-units", "--failed", "--plain", "--no-legend").out
         return [line.split()[0] for line in listed.splitlines()]
 
     def alice(self, *arguments):
-        """Runs something as alice."""
+        """Runs a command as alice."""
         environment = {"XDG_RUNTIME_DIR": "/run/user/1000", "HOME": "/home/alice", "USER": "alice"}
         assignments = [f"{name}={value}" for name, value in environment.items()]
         return self.machine.run("setpriv", "--reuid=1000", "--regid=1000", "--init-groups", "env", *assignments, *arguments)
 
     def alices(self, *arguments):
-        """A command line that is run as alice, at her home, with nothing of root's."""
+        """Returns a command line that runs as alice in her home, without root's environment."""
         become = ["setpriv", "--reuid=1000", "--regid=1000", "--init-groups", "--reset-env", "env", "--chdir=/home/alice"]
         return [*become, "XDG_RUNTIME_DIR=/run/user/1000", "PATH=/usr/local/bin:/usr/bin:/bin", *arguments]
 
@@ -131,22 +131,22 @@ class System:
         return self.machine.run(*self.alices(self.machine.program, *arguments))
 
     def wait(self, what, condition, seconds=PATIENCE):
-        """Waits until something is so."""
+        """Waits for a condition."""
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, f"after {seconds} s still not so: {what}"
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
             time.sleep(0.05)
 
-    # --- what must be so ---
+    # --- assertions ---
 
     def at_base(self):
-        """Everything is as it was before the first module."""
-        assert self.running() == self.base, f"{self.running()} runs, and not the base {self.base}"
+        """Requires the state before the first module."""
+        assert self.running() == self.base, f"{self.running()} is running instead of the base {self.base}"
         state = self.state()
         assert state["pending"] is None and state["active"] == [], f"the state says {state}"
 
     def is_on(self, *modules):
-        """These modules are on, and nothing is left to be done."""
+        """Requires that exactly these modules are enabled, and that nothing is pending."""
         state = self.state()
         assert state["active"] == list(modules), f"the state says {state}"
         assert state["pending"] is None and state["current"] == self.running(), f"the state says {state}"

@@ -1,5 +1,5 @@
-//! What every test file here shares: a `main` of its own (libnix and its collector want to be opened on the main thread,
-//! which libtest keeps for itself), an environment of its own, a store of its own, and evaluators on threads of their own.
+//! Shared by all test files: a `main` (libnix and its collector must be initialised on the main thread, which libtest
+//! keeps for itself), a private environment and store, and evaluators on their own threads.
 
 #![allow(
     dead_code,
@@ -18,16 +18,16 @@ use std::time::Instant;
 use nix_bindings_expr::eval_state::{EvalState, EvalStateBuilder, gc_register_my_thread, init};
 use nix_ffi::{Event, FlakeSettings, NixError, Store, Value};
 
-/// A test: its name and what it does.
+/// The name and the function of a test.
 pub(crate) type Test = (&'static str, fn());
 
-/// Names the folder that all of a run happens in, once the environment is right.
+/// The environment variable with the folder of a run; set once the environment is complete.
 const FOLDER: &str = "NIX_FFI_TEST_DIR";
 
-/// Everything that libnix reported in this process.
+/// Everything that libnix has reported in this process.
 static EVENTS: Mutex<Vec<Event>> = Mutex::new(Vec::new());
 
-/// Runs the tests whose names contain one of the arguments (all, without any), one after the other.
+/// Runs the tests whose names contain one of the arguments, or all tests, one after the other.
 pub(crate) fn main(tests: &[Test]) -> ExitCode {
     let Ok(folder) = std::env::var(FOLDER) else {
         return again_in_a_folder();
@@ -62,7 +62,7 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// libnix reads its folders from the environment before `main`, so this program is started again with the right ones.
+/// Starts this program again with the right environment, because libnix reads its folders from it before `main`.
 fn again_in_a_folder() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     let status = Command::new(std::env::current_exe().unwrap())
@@ -76,7 +76,7 @@ fn again_in_a_folder() -> ExitCode {
     u8::try_from(status.code().unwrap_or(101)).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// What keeps a test from the machine that it runs on.
+/// Isolates a test from its machine.
 fn environment(folder: &Path) -> Vec<(&'static str, PathBuf)> {
     vec![
         (FOLDER, folder.into()),
@@ -85,34 +85,33 @@ fn environment(folder: &Path) -> Vec<(&'static str, PathBuf)> {
         ("XDG_CONFIG_HOME", folder.join("config")),
         ("NIX_CONF_DIR", folder.join("etc")),
         ("NIX_USER_CONF_FILES", "/dev/null".into()),
-        // The collector's helpers are threads, and a process that has any is not forked.
+        // The collector's marker threads would prevent forks.
         ("GC_MARKERS", "1".into()),
-        // git must not look at the machine's settings, and needs a name for commits.
+        // git must ignore the machine's settings, and needs a name for commits.
         ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
         ("GIT_CONFIG_SYSTEM", "/dev/null".into()),
         ("GIT_AUTHOR_NAME", "test".into()),
         ("GIT_AUTHOR_EMAIL", "test@example.org".into()),
         ("GIT_COMMITTER_NAME", "test".into()),
         ("GIT_COMMITTER_EMAIL", "test@example.org".into()),
-        // The same content is the same commit.
+        // Makes commit hashes reproducible.
         ("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z".into()),
         ("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z".into()),
     ]
 }
 
-/// The folder of this run.
 pub(crate) fn folder() -> PathBuf {
     std::env::var_os(FOLDER).unwrap().into()
 }
 
-/// An empty folder of this run that nobody else has.
+/// Creates an empty folder in the folder of this run.
 pub(crate) fn fresh_folder(name: &str) -> PathBuf {
     let folder = folder().join(name);
     std::fs::create_dir_all(&folder).unwrap();
     folder.canonicalize().unwrap()
 }
 
-/// Writes a file, and the folders above it.
+/// Writes a file and creates its parent folders.
 pub(crate) fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
@@ -136,12 +135,12 @@ fn open() {
     }
 }
 
-/// Takes what libnix has reported up to now.
+/// Returns and clears the reports of libnix.
 pub(crate) fn take_events() -> Vec<Event> {
     std::mem::take(&mut EVENTS.lock().unwrap())
 }
 
-/// The store of this run; opened once.
+/// The store of this run, opened only once.
 pub(crate) fn store() -> Store {
     static STORE: OnceLock<Store> = OnceLock::new();
     let open = || {
@@ -158,13 +157,13 @@ pub(crate) fn store() -> Store {
     STORE.get_or_init(open).clone()
 }
 
-/// An evaluator, on the thread that it belongs to.
+/// An evaluator, used on its own thread.
 pub(crate) struct Evaluator {
     pub(crate) state: EvalState,
     pub(crate) flakes: FlakeSettings,
 }
 
-/// Runs `work` with a new evaluator, which has `options` set, on a thread of its own.
+/// Runs `work` with a new evaluator with these `options`, on a new thread.
 pub(crate) fn evaluate_with<T: Send>(
     options: &[(&str, &str)],
     work: impl FnOnce(&Evaluator) -> T + Send,
@@ -186,14 +185,14 @@ pub(crate) fn evaluate_with<T: Send>(
         }
         flakes.register(&builder).unwrap();
         let state = builder.build().unwrap();
-        // Up to Nix 2.34 the evaluator keeps a reference into it.
+        // Up to Nix 2.34 the evaluator keeps a reference to it.
         std::mem::forget(builder);
         work(&Evaluator { state, flakes })
     };
     on_a_thread(run)
 }
 
-/// Runs `work` on a thread with the stack that evaluation wants.
+/// Runs `work` on a thread with the stack size that evaluation needs.
 pub(crate) fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
@@ -206,28 +205,28 @@ pub(crate) fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// As above, pure.
+/// Runs `work` with a new pure evaluator.
 pub(crate) fn evaluate<T: Send>(work: impl FnOnce(&Evaluator) -> T + Send) -> T {
     evaluate_with(&[("pure-eval", "true")], work)
 }
 
 impl Evaluator {
-    /// The value of an expression.
+    /// Evaluates an expression.
     pub(crate) fn value(&self, text: &str) -> Result<Value, NixError> {
         nix_ffi::apply(&self.state, text, "test.nix", &[])
     }
 
-    /// The value of an expression, deeply, as JSON text.
+    /// Evaluates an expression deeply to JSON text.
     pub(crate) fn json(&self, text: &str) -> Result<String, NixError> {
         self.value(text)?.force_json(&self.state)
     }
 
-    /// The error of an expression.
+    /// Returns the error of an expression.
     pub(crate) fn error(&self, text: &str) -> NixError {
         self.json(text).unwrap_err()
     }
 
-    /// Store path of the derivation that an attribute set with a shell script `script` (and more) makes.
+    /// Returns the store path of the derivation of an attribute set with a shell script `script`.
     pub(crate) fn derivation(&self, attributes: &str) -> String {
         let text = format!(
             "with {{ sh = args: derivation ({{ system = \"{}-linux\"; builder = \"/bin/sh\"; args = [ \"-ec\" args.script ]; }} \
@@ -238,7 +237,7 @@ impl Evaluator {
     }
 }
 
-/// The text of a JSON string.
+/// Returns the content of a JSON string.
 pub(crate) fn string(json: &str) -> String {
     serde_json::from_str(json).unwrap()
 }

@@ -1,4 +1,4 @@
-# Answers to nothing but what it asked for
+# A firewall without open ports
 { lib, ... }:
 {
   networking.firewall = {

@@ -2,7 +2,7 @@
 { config, lib, ... }:
 {
   hardware.bluetooth.enable = true;
-  # Desktops that have no settings for it of their own.
+  # For desktops without Bluetooth settings of their own.
   services.blueman.enable = lib.mkDefault (
     config.services.xserver.enable
     && !(config.services.desktopManager.plasma6.enable or false)

@@ -1,5 +1,5 @@
-# The modules that come with runtime-module, for services.runtimeModules.builtinModules.enable: a file each, and what it
-# is for. A file is not read before its module is turned on.
+# Adds the built-in modules to services.runtimeModules.modules. Each is a file, which is read only when its module is
+# enabled.
 {
   config,
   lib,

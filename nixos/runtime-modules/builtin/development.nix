@@ -1,4 +1,4 @@
-# Compilers, debuggers and what else one programs with
+# Compilers, debuggers and other development tools
 { pkgs, ... }:
 {
   environment.systemPackages = with pkgs; [
@@ -18,6 +18,6 @@
     strace
     valgrind
   ];
-  # What a project needs, in the folder of the project.
+  # Loads the environment of a project in its folder.
   programs.direnv.enable = true;
 }

@@ -1,4 +1,4 @@
-# Server for language models, on port 11434 of this machine
+# Language model server, on local port 11434
 {
   services.ollama.enable = true;
 }

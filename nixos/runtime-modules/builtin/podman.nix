@@ -1,4 +1,4 @@
-# Containers with Podman, under the name docker as well
+# Containers with Podman, with a docker command
 {
   config,
   lib,
@@ -14,13 +14,13 @@ lib.mkMerge [
     "virtualisation"
     "docker"
     "enable"
-  ] "both bring a program called docker and listen on its socket")
+  ] "both provide a program called docker and listen on its socket")
   {
     virtualisation.podman = {
       enable = true;
-      # Where there is Docker, the assertion above says what is wrong, and once is enough.
+      # With Docker enabled, the assertion above fails; avoid a second error.
       dockerCompat = !config.virtualisation.docker.enable;
-      # Containers of one network find each other by name.
+      # Lets the containers of a network find each other by name.
       defaultNetwork.settings.dns_enabled = true;
     };
   }

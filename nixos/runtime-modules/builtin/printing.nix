@@ -1,4 +1,4 @@
-# Printing, also to printers found on the network
+# Printing, including network printers
 {
   services.printing.enable = true;
   services.avahi = {

@@ -1,4 +1,4 @@
-# Steam, and games for it
+# Steam
 {
   config,
   lib,
@@ -9,7 +9,7 @@
 let
   inherit (import ./tools.nix args "steam") platforms setting unfree;
 
-  # What is not free of it has other names in each release; those that are gone throw.
+  # Steam's unfree packages have different names in each release, and removed names throw.
   parts = map (path: lib.attrByPath path null pkgs) [
     [ "steam" ]
     [ "steam-unwrapped" ]
@@ -39,7 +39,7 @@ lib.mkMerge [
   (platforms [ "x86_64-linux" ])
   (unfree present)
   { programs.steam.enable = true; }
-  # Since 24.11.
+  # This option exists since 24.11.
   (setting [
     "programs"
     "steam"

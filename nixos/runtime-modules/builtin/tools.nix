@@ -1,5 +1,5 @@
-# What several built-in modules say: settings that only some releases of nixpkgs have, and what a host must have. Used as
-# `import ./tools.nix args "name"`, with the arguments of the module (which must name all that is named here) and the name
+# Shared code of the built-in modules: settings that only some releases of nixpkgs have, and requirements of the host.
+# Use it as `import ./tools.nix args "name"`, with the module's arguments (which must include those below) and the name
 # of its file.
 {
   config,
@@ -16,20 +16,20 @@ let
   has = path: lib.hasAttrByPath path options;
   setting = path: value: lib.optionalAttrs (has path) (lib.setAttrByPath path value);
 
-  # What an option was called in other releases, the latest name first.
+  # Sets an option that was renamed between releases; list the latest name first.
   firstOf = paths: value: setting (lib.findFirst has (lib.head paths) paths) value;
 
-  # Where the packages of this host are made elsewhere: nixpkgs' own module ignores nixpkgs.config then, and its
-  # read-only one refuses it.
+  # Whether the host's packages come from nixpkgs.pkgs: then NixOS ignores nixpkgs.config, and its read-only variant
+  # refuses it.
   packagesAreGiven = options.nixpkgs.pkgs.isDefined;
 
-  # Software that is not free and not allowed. Only evaluating a package can tell what a host allows.
+  # Whether a package is unfree and not allowed. Only evaluating it shows what a host allows.
   isRefused = package: package.meta.unfree or false && !(builtins.tryEval package.drvPath).success;
 in
 {
   inherit has setting firstOf;
 
-  # The first of these packages that this release of nixpkgs has.
+  # The first of these packages that exists in this release of nixpkgs.
   packageOf =
     paths:
     let
@@ -48,7 +48,7 @@ in
     else
       lib.getAttrFromPath found pkgs;
 
-  # Drivers for programs that draw: `hardware.opengl` until 24.05, then `hardware.graphics`.
+  # Graphics drivers: `hardware.opengl` until 24.05, `hardware.graphics` since.
   graphics = firstOf [
     [
       "hardware"
@@ -74,7 +74,7 @@ in
     ]
   ] true;
 
-  # Programs with windows, on a host that can show none.
+  # Warns of a graphical program on a host without a graphical session.
   windows =
     let
       isThere = config.hardware.graphics.enable or config.hardware.opengl.enable or true;
@@ -91,8 +91,8 @@ in
     in
     {
       warnings = lib.optional (!isThere) (
-        "rt.${name} is a program with windows, and this host has no graphical session (${option} is false). "
-        + "Turn one on in the host's own configuration, or use the program over a forwarded display."
+        "rt.${name} is a graphical program, but this host has no graphical session (${option} is false). "
+        + "Enable one in the host's own configuration, or use a forwarded display."
       );
     };
 
@@ -101,8 +101,8 @@ in
       {
         assertion = lib.elem platform.system systems;
         message =
-          "rt.${name} is only there for ${lib.concatStringsSep " and " systems}, "
-          + "and nixpkgs.hostPlatform is ${platform.system}. Leave it off on this host.";
+          "rt.${name} is available only for ${lib.concatStringsSep " and " systems}, "
+          + "but nixpkgs.hostPlatform is ${platform.system}. Do not enable it on this host.";
       }
     ];
   };
@@ -117,11 +117,11 @@ in
         {
           assertion = names == [ ];
           message =
-            "rt.${name} needs software that is not free: ${lib.concatStringsSep ", " names}. "
+            "rt.${name} needs unfree software: ${lib.concatStringsSep ", " names}. "
             + (
               if packagesAreGiven then
-                "The packages of this host are given by nixpkgs.pkgs, where nixpkgs.config has no say: allow it where "
-                + "that package set is imported, with config.allowUnfreePredicate ="
+                "This host sets nixpkgs.pkgs, so nixpkgs.config has no effect: allow it where that package set is "
+                + "imported, with config.allowUnfreePredicate ="
               else
                 "Allow it in the host's own configuration: nixpkgs.config.allowUnfreePredicate ="
             )
@@ -132,7 +132,7 @@ in
       ];
     };
 
-  # Something else that must not be there.
+  # Refuses another option that must not be enabled together with the module.
   conflicts =
     option: why:
     let
@@ -144,15 +144,15 @@ in
         {
           assertion = !value;
           message =
-            "rt.${name} and ${lib.showOption option} exclude each other: ${why}. The option is true in "
-            + "${lib.concatMapStringsSep " and " toString files}. Turn one of them off"
+            "rt.${name} conflicts with ${lib.showOption option}: ${why}. The option is true in "
+            + "${lib.concatMapStringsSep " and " toString files}. Disable one of them"
             + lib.optionalString (lib.any (lib.hasInfix "/runtime-modules/builtin/") (map toString files)) ", for example with `runtime-module disable rt.${lib.head (lib.splitString "." (baseNameOf (toString (lib.head files))))}`"
             + ".";
         }
       ];
     };
 
-  # Who may use what a module brings: a group that people are in by the host's own configuration.
+  # Warns if no user is in the group that may use the module's service. The host's own configuration must add users.
   members =
     group: what:
     let
@@ -164,8 +164,9 @@ in
     in
     {
       warnings = lib.optional (!lib.any inGroup people) (
-        "rt.${name}: nobody but root may ${what}, as no user of this host is in the group ${group}. Put "
-        + "users.users.<name>.extraGroups = [ ${builtins.toJSON group} ]; into the host's own configuration, and log in anew."
+        "rt.${name}: only root can ${what}, because no user of this host is in the group ${group}. Add "
+        + "users.users.<name>.extraGroups = [ ${builtins.toJSON group} ]; to the host's own configuration, "
+        + "and log in again."
       );
     };
 }

@@ -1,4 +1,4 @@
-# Virtual machines with libvirt, and a window for them
+# Virtual machines with libvirt and virt-manager
 {
   config,
   lib,
@@ -12,15 +12,16 @@ let
 in
 lib.mkMerge [
   windows
-  (members "libvirtd" "manage machines")
+  (members "libvirtd" "manage virtual machines")
   {
     virtualisation.libvirtd.enable = true;
     virtualisation.spiceUSBRedirection.enable = true;
     programs.virt-manager.enable = true;
 
     warnings = lib.optional (!lib.any (lib.hasPrefix "kvm") modules) (
-      "rt.virt-manager: boot.kernelModules of this host has neither \"kvm-intel\" nor \"kvm-amd\", so machines are "
-      + "emulated, and slow, unless something else loads it. Put the one for its processor into the host's own configuration."
+      "rt.virt-manager: boot.kernelModules of this host contains neither \"kvm-intel\" nor \"kvm-amd\", so virtual "
+      + "machines are emulated and slow, unless something else loads the module. Add the one for the host's processor "
+      + "to its configuration."
     );
   }
 ]

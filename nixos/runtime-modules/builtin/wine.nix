@@ -13,7 +13,7 @@ let
     platforms
     ;
 
-  # The one that runs programs of 32 and 64 bits, and that cache.nixos.org has.
+  # This variant runs 32-bit and 64-bit programs, and is in cache.nixos.org.
   wine =
     (
       if lib.versionAtLeast lib.trivial.release "25.11" then

@@ -4,7 +4,7 @@
   nixpkgs.hostPlatform = "x86_64-linux";
   system.stateVersion = "24.05";
 
-  # In place of these lines: what nixos-generate-config says of the machine.
+  # Replace these lines with the output of nixos-generate-config.
   boot.loader.systemd-boot.enable = true;
   fileSystems."/" = {
     device = "/dev/disk/by-label/nixos";
@@ -13,11 +13,11 @@
 
   services.runtimeModules = {
     enable = true;
-    # What is turned on is added to exactly this configuration.
+    # Runtime modules extend exactly this configuration.
     flake = self;
-    # Where `runtime-module rebuild` takes a newer one from.
+    # `runtime-module rebuild` updates the configuration from here.
     flakeUrl = "git+file:///etc/nixos";
-    # rt.podman, rt.printing and others; `runtime-module list` shows them.
+    # rt.podman, rt.printing and others: see `runtime-module list`.
     builtinModules.enable = true;
     modules.web.module = ./runtime/web.nix;
   };

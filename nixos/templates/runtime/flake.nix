@@ -3,8 +3,8 @@
 
   inputs = {
     nixpkgs.url = "https://channels.nixos.org/nixos-26.05/nixexprs.tar.xz";
-    # Where runtime-module lies: a clone of it, or any other place that Nix accepts. It keeps a nixpkgs of its own, with
-    # the Nix libraries that it is linked to, so there is no `follows` here.
+    # A clone of runtime-module, or any other flake reference to it. It needs its own nixpkgs, which has the Nix
+    # libraries that it is linked to, so do not add `follows`.
     runtime-module.url = "git+file:///etc/nixos/runtime-module";
   };
 
@@ -23,7 +23,7 @@
         ];
       };
 
-      # `nix flake check` evaluates the machine with each of its own modules.
+      # `nix flake check` evaluates the machine with each of its runtime modules.
       checks.x86_64-linux = runtime-module.lib.checks { host = self.nixosConfigurations.machine; };
     };
 }

@@ -1,4 +1,4 @@
-# A service that does not start
+# A service that fails to start
 {
   systemd.services.failing = {
     description = "Fails";

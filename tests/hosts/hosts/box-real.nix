@@ -1,5 +1,5 @@
-# `box` with what real machines do to packages: unfree ones are allowed, one overlay is a constant, and one reads the
-# configuration, so that packages are other ones when a module is turned on.
+# `box` with package settings of real machines: unfree packages are allowed, one overlay is constant, and one reads the
+# configuration, so that a module changes the packages.
 {
   config,
   lib,

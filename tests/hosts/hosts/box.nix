@@ -1,4 +1,4 @@
-# A small server, as they are: remote access, a web server, a database, a user.
+# A small server with remote access, a web server, a database and a user.
 { self, ... }:
 {
   imports = [ ../../../nixos/runtime-modules ];
@@ -39,7 +39,7 @@
     modules = {
       jenkins = {
         module = ../modules/jenkins.nix;
-        description = "Builds, on port 8080";
+        description = "Build server, on port 8080";
       };
       grafana.module = ../modules/grafana.nix;
       gotosocial.module = ../modules/gotosocial.nix;
@@ -48,7 +48,7 @@
       tailscale = ../modules/tailscale.nix;
       prometheus = ../modules/prometheus.nix;
       unfree = ../modules/unfree.nix;
-      # No file of its own: the host must be evaluated to find it.
+      # It has no file of its own, so the host must be evaluated to find it.
       inline = {
         module = import ../modules/inline.nix;
         description = "A module without a file";

@@ -1,5 +1,5 @@
 {
-  description = "The small hosts of ../../minios, and the same with modules as people would write them down: for measuring";
+  description = "The small hosts of ../../minios, and the same with modules written out by hand, for measurements";
 
   outputs =
     { self }:

@@ -1,4 +1,4 @@
-# `wide`, with ten declared modules in place of a thousand.
+# `wide` with ten declared modules instead of a thousand.
 { lib, ... }:
 {
   imports = [ ../../minios/hosts/wide.nix ];

@@ -1,4 +1,4 @@
-# A social network of one's own
+# A social network server
 {
   services.gotosocial = {
     enable = true;

@@ -1,4 +1,4 @@
-# Builds and tests
+# A build server
 {
   services.jenkins.enable = true;
 }

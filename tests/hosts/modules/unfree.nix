@@ -1,4 +1,4 @@
-# A package that is not free: allowed on box-real only
+# An unfree package, which only box-real allows
 { pkgs, ... }:
 {
   environment.systemPackages = [ pkgs.unrar ];

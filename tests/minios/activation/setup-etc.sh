@@ -1,13 +1,13 @@
-# Links the files of a system into $root/etc. Part of the script `activate`: $root and $etc are set, an error ends it.
+# Links the files of a system into $root/etc. Part of the script `activate`, which sets $root and $etc.
 #
-# All links go through $root/etc/static, so whoever sees one that leads there knows whose it is.
+# All links go through $root/etc/static, which marks them as ours.
 echo "setting up /etc..."
 static=$root/etc/static
 copies=$root/etc/.minios-copies
 ln -sfn "$etc" "$static"
 
-# What is no longer there goes: copies that the new system does not have, and links to what is no entry of it, be it
-# nothing or a folder, through which the next entries would be written into the store.
+# Removes copies that the new system lacks, and links without an entry in it. Such a link could also lead to a folder,
+# and the next entries would then be written into the store.
 find "$root/etc" -type l | while read -r link; do
   entry=$(readlink "$link")
   case $entry in
@@ -21,7 +21,7 @@ if [ -e "$copies" ]; then
 fi
 : > "$copies"
 
-# An entry is a file or a folder of the store; in between are only plain folders.
+# Entries are files or folders in the store; the folders between are plain ones.
 find "$etc" -mindepth 1 -type l | sed "s|^$etc/||" | while read -r name; do
   file=$root/etc/$name
   mkdir -p "$(dirname "$file")"
@@ -30,7 +30,7 @@ find "$etc" -mindepth 1 -type l | sed "s|^$etc/||" | while read -r name; do
   elif [ -e "$etc/$name.mode" ]; then
     cp -f "$etc/$name" "$file.tmp"
     chmod "$(cat "$etc/$name.mode")" "$file.tmp"
-    # An ordinary user, in a root of their own, can give nothing away.
+    # An ordinary user, in a root of their own, cannot change owners.
     [ "$(id -u)" != 0 ] || chown "$(cat "$etc/$name.uid"):$(cat "$etc/$name.gid")" "$file.tmp"
     mv -f "$file.tmp" "$file"
     echo "$name" >> "$copies"

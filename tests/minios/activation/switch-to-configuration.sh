@@ -1,6 +1,6 @@
 #!@busybox@/bin/sh
-# Makes the system that this script is in the running one, as NixOS's program of this name does: the same actions, lines
-# and exit codes, as far as minios needs them.
+# Activates the system that contains this script, with the actions, output lines and exit codes of the NixOS program of
+# the same name, as far as minios needs them.
 #
 #   0    done
 #   1    wrong usage, or a pre-switch check refused
@@ -9,8 +9,8 @@
 #   11   another switch is running
 #   100  the init of the running system cannot take over this one's units; nothing was changed
 #
-# RUNTIME_MODULE_ROOT names a scratch root to switch in place of the machine. There, and where no systemd runs, a unit is
-# a file below run/minios/units that says `active` or `failed`; services of the type oneshot are really run.
+# RUNTIME_MODULE_ROOT selects a scratch root instead of the machine. There, and without systemd, a unit is a file below
+# run/minios/units with the content `active` or `failed`; services of the type oneshot do run.
 out=@out@
 checks=@checks@
 root=${RUNTIME_MODULE_ROOT-}
@@ -37,7 +37,7 @@ esac
 case $root in
   "" | /*) ;;
   *)
-    echo "RUNTIME_MODULE_ROOT is no absolute path: $root" >&2
+    echo "RUNTIME_MODULE_ROOT is not an absolute path: $root" >&2
     exit 1
     ;;
 esac
@@ -47,7 +47,7 @@ export NIXOS_ACTION="$action"
 
 say() { echo "$*" >&2; }
 
-# A program of the machine itself, wherever that keeps it.
+# Finds a program of the machine itself.
 machine_program() {
   for folder in $(echo "$caller_path" | tr ':' ' ') /run/current-system/sw/bin /usr/bin /bin; do
     if [ -x "$folder/$1" ]; then
@@ -57,7 +57,7 @@ machine_program() {
   done
 }
 
-# --- units, by systemd where it runs, else in files ---
+# --- units: by systemd if it is running, else in files ---
 
 systemctl=
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then
@@ -76,15 +76,15 @@ is_up() {
   case $(state_of "$1") in active | activating | reloading) return 0 ;; *) return 1 ;; esac
 }
 
-# The values of a key in the section Service of a unit file, a line each. nixpkgs has its own keys there too, but for those
-# that minios has no use for.
+# The values of a key in the section Service of a unit file, one per line. It ignores the keys that nixpkgs adds there,
+# because minios does not use them.
 values() { sed -n "/^\[Service\]/,/^\[/s/^$2=//p" "$1"; }
 flag() { [ "$(values "$1" "$2" | tail -n 1)" = "$3" ]; }
 
-# The command of a oneshot service, with its environment, for ten seconds at most.
+# Runs the command of a oneshot service with its environment, for at most ten seconds.
 run_oneshot() {
   (
-    # Nothing that a service starts may hold the lock.
+    # A service must not inherit the lock.
     exec 9>&-
     while read -r assignment; do
       [ -z "$assignment" ] || export "$(echo "$assignment" | sed 's/%%/%/g; s/\\"/"/g')"
@@ -120,7 +120,7 @@ stop_units() {
     for unit; do rm -f "$records/units/$unit"; done
   fi
 }
-# What fails is found by its state afterwards.
+# Failures are found by the units' states afterwards.
 start_units() {
   if [ -n "$systemctl" ]; then
     "$systemctl" start -- "$@" || true
@@ -143,7 +143,7 @@ reload_units() {
   fi
 }
 
-# The managers of users who are logged in see their new units, and do what the system has for them on an activation.
+# Tells the user managers of logged-in users about new units, and starts the units for activation there.
 reload_users() {
   loginctl=$(machine_program loginctl)
   su=$(machine_program su)
@@ -156,11 +156,11 @@ reload_users() {
   done
 }
 
-# --- one switch at a time, and only where it may be ---
+# --- take the lock, and check that a switch is allowed ---
 
 mkdir -p "$root/run/nixos" || exit 1
 exec 9>>"$root/run/nixos/switch-to-configuration.lock" || exit 1
-# Debian's busybox has no flock; its util-linux, which every Debian has, does.
+# Debian's busybox has no flock, but its util-linux, which is always installed, has one.
 flock=@busybox@/bin/flock
 [ -x "$flock" ] || flock=$(machine_program flock)
 if [ -z "$flock" ]; then
@@ -191,7 +191,7 @@ if [ -n "$old" ] && ! cmp -s "$old/init-interface-version" "$out/init-interface-
   exit 100
 fi
 
-# --- what there is to do ---
+# --- compare the units ---
 
 old_units=$old/etc/systemd/system
 new_units=$out/etc/systemd/system
@@ -231,14 +231,14 @@ if [ -n "$old" ]; then
   done
 fi
 
-# Says what is done to which units, as the lines of NixOS do: "verb the following units: a, b".
+# Prints what is done to which units in the words of NixOS: "verb the following units: a, b".
 list() {
   title=$1
   shift
   [ $# = 0 ] || say "$title $(echo "$*" | sed 's/ /, /g')"
 }
 
-# Those that something wants and that are not up; whatever is about to be started is not among them.
+# The units that are wanted but not up, without those that are about to be started.
 find_new() {
   for unit in $(units_in "$new_units"); do
     case " $start $restart $reload $skip " in *" $unit "*) continue ;; esac
@@ -246,7 +246,7 @@ find_new() {
   done
 }
 
-# The lists are split into words on purpose: a unit's name has no blanks.
+# Word splitting is intended: names of units contain no blanks.
 if [ "$action" = dry-activate ]; then
   list "would stop the following units:" $stop
   list "would NOT restart the following changed units:" $skip
@@ -257,7 +257,7 @@ if [ "$action" = dry-activate ]; then
   exit 0
 fi
 
-# --- do it ---
+# --- switch ---
 
 status=0
 list "stopping the following units:" $stop
@@ -267,7 +267,7 @@ list "NOT restarting the following changed units:" $skip
 say "activating the configuration..."
 "$out/activate" 9>&- >&2 || status=2
 
-# What failed before is no news, and may be tried again.
+# Forget earlier failures, so that these units can be started again.
 if [ -n "$systemctl" ]; then
   "$systemctl" reset-failed || true
   "$systemctl" daemon-reload || status=4

@@ -1,4 +1,4 @@
-# `extendModules`: the way in which a module is added to a configuration that is there already.
+# `extendModules`: adding a module to an evaluated configuration.
 { lib }:
 let
   inherit (lib) mkOption types;

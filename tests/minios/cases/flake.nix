@@ -1,5 +1,5 @@
-# The shape of the project's own flake, on a nixpkgs that is no more than names: which outputs there are, for which
-# platforms, and under which conditions. What they come to is for `tests/nixos` to say.
+# The outputs of the project's own flake on a fake nixpkgs that contains only names: which ones exist, for which
+# platforms, and under which conditions. `tests/nixos` tests their values.
 { lib }:
 let
   derivation = name: {
@@ -10,7 +10,7 @@ let
     nodes.machine.testing.configuration = { };
   };
 
-  # What the flake asks of nixpkgs' library and minios' does not have.
+  # Functions of nixpkgs' library that the flake needs and minios' library lacks.
   library = lib // {
     trivial.release = "24.05";
     getBin = package: package;
@@ -57,7 +57,7 @@ let
     inherit version;
     nix-expr-c = { };
   };
-  # As nixpkgs is: some releases, and others that were there once.
+  # Like nixpkgs: some releases exist, and others were removed.
   nixpkgs = of {
     nixComponents_2_28 = throw "nixComponents_2_28 has been removed";
     nixComponents_2_30 = components "2.30";
@@ -101,7 +101,7 @@ in
     _: template: builtins.pathExists (template.path + "/flake.nix")
   ) flake.templates;
   lib = lib.attrNames flake.lib;
-  # The flake's input and the lock file's are the same reference.
+  # The flake's input and that of the lock file are the same reference.
   lock =
     let
       lock = builtins.fromJSON (builtins.readFile ../../../flake.lock);
@@ -116,7 +116,7 @@ in
     (lib.evalModules {
       modules = [
         flake.nixosModules.default
-        # The same module by its other name is there once.
+        # The same module under its other name is imported only once.
         flake.nixosModules.runtimeModules
         {
           options = lib.genAttrs [ "assertions" "environment" "networking" "system" "systemd" "warnings" ] (

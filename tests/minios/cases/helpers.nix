@@ -1,4 +1,4 @@
-# nixos/lib.nix, the flake's output `lib`: pure functions, tried on a host that is no more than what they look at.
+# nixos/lib.nix, the flake's output `lib`: pure functions, tested on a host with only the values that they read.
 { lib }:
 let
   helpers = import ../../../nixos/lib.nix { inherit lib; };
@@ -42,7 +42,7 @@ in
       together = true;
     }
   );
-  # docs/modules.md is what the options say; `make docs` writes it.
+  # docs/modules.md matches the options; `make docs` writes it.
   documentation =
     import ../../../nixos/docs.nix { inherit lib; } == builtins.readFile ../../../docs/modules.md;
   setting = helpers.setting { programs.x.enable = { }; } [ "programs" "x" "enable" ] true;

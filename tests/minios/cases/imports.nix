@@ -1,4 +1,4 @@
-# Which modules take part, in which order, and what they are given.
+# Which modules are part of a configuration, in which order, and with which arguments.
 { lib }:
 let
   inherit (lib) mkOption types;

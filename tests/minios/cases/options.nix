@@ -1,4 +1,4 @@
-# Declarations: what is known of an option, several declarations of one, what is not declared, what has moved.
+# Option declarations: attributes, multiple declarations, undeclared options, and renamed ones.
 { lib }:
 let
   inherit (lib) mkOption types;

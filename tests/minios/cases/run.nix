@@ -1,5 +1,5 @@
-# The cases with one library: `lib` is that library, `names` picks some cases ("topic/case"), and without it the result
-# is all the names.
+# The cases, evaluated with the library `lib`. `names` selects cases ("topic/case"); without it, the result is the list
+# of all names.
 {
   lib,
   names ? null,
@@ -15,7 +15,7 @@ let
     runtime-modules = ./runtime-modules.nix;
     types = ./types.nix;
   };
-  # Lazy: a case that fails hurts only whoever looks at it.
+  # Lazy, so that a failing case affects only its own result.
   cases = builtins.listToAttrs (
     builtins.concatLists (
       builtins.attrValues (

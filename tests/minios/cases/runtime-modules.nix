@@ -1,4 +1,4 @@
-# services.runtimeModules, as it merges and as it is baked: the same with either library.
+# services.runtimeModules: merging and the baked document, equal with either library.
 { lib }:
 let
   inherit (lib) mkOption types;
@@ -6,7 +6,7 @@ let
   here = toString ./.;
   shorten = file: if file == null then null else lib.removePrefix "${here}/" file;
 
-  # As much of a system as the module needs.
+  # The part of a system that the module needs.
   stub = {
     options = {
       assertions = mkOption {
@@ -28,7 +28,7 @@ let
     };
   };
   problems = import ./schema.nix { inherit lib; } ../../../nixos/runtime-modules/config.schema.json;
-  # A program, as far as it is looked at.
+  # The attributes of a program that are read.
   program = {
     type = "derivation";
     outPath = fakeSource "runtime-module";
@@ -61,7 +61,7 @@ let
       ]
       ++ modules;
     }).config;
-  # Definitions of `modules`, each in a file of its own: a.nix, b.nix, …
+  # Definitions of `modules`, each in a file of its own: a.nix, b.nix and so on.
   files =
     values:
     lib.imap1 (n: modules: {
@@ -95,7 +95,7 @@ let
   one = ./parts/adds-one.nix;
   two = ./parts/adds-two.nix;
 
-  # A flake as its `self` shows it. Looking at more of it than is needed fails.
+  # A flake in the form of its `self`. Reading any other attribute fails.
   fakeSource = name: "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-${name}";
   self =
     let
@@ -114,12 +114,12 @@ let
       outPath = "${outPath}/machines/a b";
       inputs = { };
       runtimeModules = { };
-      packages = throw "an output that is none of our business";
+      packages = throw "an unrelated output";
       _type = "flake";
     };
 in
 {
-  # --- the two forms ---
+  # --- sets and lists ---
   set = described [
     {
       b = {
@@ -230,7 +230,7 @@ in
     { ${lib.concatStrings (lib.genList (_: "n") 64)} = one; }
   ]);
 
-  # --- what several files say of one entry ---
+  # --- several definitions of one entry ---
   description-from-another-file = described [
     { a.module = one; }
     { a.description = "said elsewhere"; }
@@ -321,7 +321,7 @@ in
     (eval (files [ { a = one; } ] ++ [ { services.runtimeModules.enable = lib.mkForce false; } ]))
     .environment.etc;
 
-  # --- what is refused ---
+  # --- refused definitions ---
   no-source = names [ { a.description = "nothing"; } ];
   module-and-path = names [
     {
@@ -517,7 +517,7 @@ in
   elevation-odd = (baked [ ] { elevation = "su"; }).elevation;
   failed-units-odd = (baked [ ] { onFailedUnits = "ignore"; }).onFailedUnits;
 
-  # --- what of the program is part of a system ---
+  # --- the program's part of a system ---
   without-a-program =
     let
       config = eval [ ];
@@ -554,7 +554,7 @@ in
       inherit (gimp) description;
       file = shorten gimp.file;
     };
-  # What a file says of itself in its first line is what the list says of it.
+  # The first line of each file equals its description in the list.
   builtin-descriptions = lib.filter (name: name != null) (
     lib.mapAttrsToList (
       name: description:
@@ -669,7 +669,7 @@ in
         sourceInfo.outPath = fakeSource name;
         inherit inputs;
       };
-      # b follows the flake itself, c is reached twice, d is a folder inside of c's source, e has no source.
+      # b follows the flake itself, two inputs lead to c, d is a folder in c's source, and e has no source.
       flake = self // {
         inputs = { inherit b c e; };
       };
@@ -696,7 +696,7 @@ in
         outside.module = one;
         sibling.module = "${fakeSource "source-2"}/x.nix";
       }
-      # A file of definitions inside of the source.
+      # A file in the source that defines modules.
       {
         inline.module = { };
       }

@@ -1,5 +1,5 @@
-# Holds a value to a JSON Schema, as far as `nixos/runtime-modules/config.schema.json` uses the language: the list of what
-# is wrong, each with its place.
+# Validates a value against a JSON Schema, as far as `nixos/runtime-modules/config.schema.json` uses the language.
+# Returns a list of errors, each with its position.
 { lib }:
 schemaFile:
 let
@@ -41,7 +41,7 @@ let
       )
       ++ lib.optionals (builtins.isAttrs value) (
         map (name: "${at} has no ${name}") (lib.filter (name: !(value ? ${name})) (schema.required or [ ]))
-        # What is written is written down: unlike a reader, the writer adds nothing of its own.
+        # Unlike a reader, the writer must not add undescribed fields.
         ++ map (name: "${at}.${name} is not in the schema") (
           lib.optionals (schema ? properties) (
             lib.filter (name: !(schema.properties ? ${name})) (lib.attrNames value)

@@ -1,4 +1,4 @@
-# What each type takes, and how it merges.
+# The values that each type accepts, and how it merges them.
 { lib }:
 let
   inherit (lib) mkOption types;

@@ -1,4 +1,4 @@
-# A host that does not know of runtime modules: nothing declared, nothing baked.
+# A host without the options for runtime modules: it declares and bakes nothing.
 {
   imports = [ ./common.nix ];
 

@@ -1,4 +1,4 @@
-# The older way to declare modules: a list, in an order of its own.
+# A host that declares its modules as a list, the older form, in an order of its own.
 { self, ... }:
 {
   imports = [

@@ -1,4 +1,4 @@
-# The host that tests and the demonstration work on: it declares every module of `../runtime`, good and bad.
+# The host for tests and the demonstration: it declares every module of `../runtime`, good and bad.
 { pkgs, self, ... }:
 {
   imports = [
@@ -8,7 +8,7 @@
 
   networking.hostName = "box";
 
-  # A layer over the packages, since most machines have one.
+  # An overlay, as most machines have one.
   nixpkgs.overlays = [
     (_final: previous: {
       greeter = previous.greeter // {
@@ -18,28 +18,28 @@
   ];
   environment.systemPackages = [ pkgs.greeter ];
 
-  # One for each thing that a switch may do to a service whose unit has changed; the module `settings` changes them all.
+  # A service for each action that a switch can take on a changed unit. The module `settings` changes all of them.
   systemd.services = {
     journal = {
-      description = "Keeps a journal: is stopped, and started again";
+      description = "Journal: stopped and started again";
       wantedBy = [ "multi-user.target" ];
       script = "while sleep 60; do :; done";
     };
     gateway = {
-      description = "Lets others in: is restarted at once";
+      description = "Gateway: restarted at once";
       wantedBy = [ "multi-user.target" ];
       stopIfChanged = false;
       script = "while sleep 60; do :; done";
     };
     names = {
-      description = "Knows names: is reloaded";
+      description = "Names: reloaded";
       wantedBy = [ "multi-user.target" ];
       reloadIfChanged = true;
       serviceConfig.ExecReload = "${pkgs.busybox}/bin/true";
       script = "while sleep 60; do :; done";
     };
     session = {
-      description = "Holds a session: is left alone";
+      description = "Session: not restarted";
       wantedBy = [ "multi-user.target" ];
       restartIfChanged = false;
       script = "while sleep 60; do :; done";
@@ -50,23 +50,23 @@
     enable = true;
     flake = self;
     modules = {
-      # What a demonstration turns on.
+      # Modules for a demonstration.
       hello = {
         module = ../runtime/hello.nix;
         description = "A greeting on every start";
       };
-      # Its description is the first line of the file.
+      # Described by the first line of its file.
       web.module = ../runtime/web.nix;
       slow = {
         path = ../runtime/slow.nix;
         description = "Takes some seconds to build";
       };
-      # A path is an entry of its own.
+      # An entry can be just a path.
       noisy = ../runtime/noisy.nix;
       settings = ../runtime/settings.nix;
       users = ../runtime/users.nix;
       warning = ../runtime/warning.nix;
-      # Several files as one module.
+      # Several files form one module.
       pair = {
         imports = [
           ../runtime/pair/left.nix
@@ -83,7 +83,7 @@
         description = "A module without a file";
       };
 
-      # What cannot be evaluated.
+      # Modules that do not evaluate.
       assertion = ../runtime/assertion.nix;
       conflict-a = ../runtime/conflict-a.nix;
       conflict-b = ../runtime/conflict-b.nix;
@@ -100,7 +100,7 @@
       unfree = ../runtime/unfree.nix;
       unknown-option = ../runtime/unknown-option.nix;
 
-      # What is evaluated, and fails later or needs more than a switch.
+      # Modules that evaluate, but fail later or need more than a switch.
       broken-build = ../runtime/broken-build.nix;
       failing-activation = ../runtime/failing-activation.nix;
       failing-unit = ../runtime/failing-unit.nix;

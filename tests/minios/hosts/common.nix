@@ -1,4 +1,4 @@
-# What the hosts have in common: a service or two, as every machine has.
+# The configuration that all hosts share, with some services.
 { lib, ... }:
 {
   system.stateVersion = "24.05";
@@ -7,16 +7,16 @@
     "loglevel=4"
   ];
 
-  # Always there, and never to be restarted by a module that has nothing to do with it.
+  # Always running. Modules that do not concern it must not restart it.
   systemd.services.heartbeat = {
-    description = "Beats";
+    description = "Heartbeat";
     wantedBy = [ "multi-user.target" ];
     script = "while sleep 60; do :; done";
   };
 
-  # Done once at each start.
+  # Runs once at each start.
   systemd.services.prepare = {
-    description = "Prepares the machine";
+    description = "Machine setup";
     wantedBy = [ "multi-user.target" ];
     serviceConfig = {
       Type = "oneshot";
@@ -25,7 +25,7 @@
     script = ''mkdir -p "$RUNTIME_MODULE_ROOT/var/lib/minios"'';
   };
 
-  # What a switch must not change; a module that does needs a reboot.
+  # A switch inhibitor: a module that changes it needs a reboot.
   system.switch.inhibitors.message-bus = lib.mkDefault "the usual one";
 
   environment.etc.motd.text = lib.mkDefault "Welcome to minios.\n";

@@ -1,9 +1,9 @@
-# The same machine with another kernel: whoever switches to it from `box` needs a reboot for all of it to hold.
+# The host `box` with another kernel: a switch to it takes full effect only after a reboot.
 { pkgs, ... }:
 {
   imports = [ ./box.nix ];
 
-  # The machine's name stays that of `box`; only the configuration goes by another one.
+  # The host name stays that of `box`; only the configuration has another name.
   services.runtimeModules.host = "other-kernel";
 
   boot.kernelPackages = pkgs.linuxPackages_next;

@@ -1,5 +1,5 @@
-# Small stand-ins for what the published tables of option costs are about: settings, the units made of them, and files in
-# /etc made of options. Named as in NixOS, so that the tables can be made here without one.
+# Small replacements for the services in the published tables of option costs: settings, units and files in /etc
+# generated from options. They are named as in NixOS, so that the tables work on this host.
 {
   config,
   lib,
@@ -17,7 +17,7 @@ let
       inherit default;
       description = "Settings of the service.";
     };
-  # `key = value`, section by section.
+  # Writes `key = value` lines for each section.
   ini =
     sections:
     lib.concatStrings (
@@ -66,7 +66,7 @@ in
       };
       grafana.settings = {
         server.http_port = 3000;
-        # A derivation that is made of other settings, as Grafana's own.
+        # A derivation generated from other settings, like Grafana's.
         paths.provisioning = file "provisioning" {
           provisioning.port = cfg.grafana.settings.server.http_port;
         };

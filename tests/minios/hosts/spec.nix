@@ -1,4 +1,4 @@
-# A host with a specialisation, that is, a variant of itself that is built with it.
+# A host with a specialisation: a variant of itself that is built together with it.
 { self, ... }:
 {
   imports = [

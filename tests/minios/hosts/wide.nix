@@ -1,4 +1,4 @@
-# A thousand declared modules: listing them, and turning on one of them, must not cost a thousand evaluations.
+# A thousand declared modules: listing them, or enabling one, must not cost a thousand evaluations.
 { lib, self, ... }:
 let
   name = number: "module-${lib.fixedWidthNumber 4 number}";
@@ -18,7 +18,7 @@ in
       map (
         number:
         lib.nameValuePair (name number) {
-          # A function, so that nothing of it is computed before it is called.
+          # A function, so that its body is evaluated only when it is called.
           module =
             { ... }:
             {

@@ -1,4 +1,4 @@
-# Options that have moved or gone.
+# Renamed and removed options.
 { lib }:
 let
   inherit (lib)
@@ -10,7 +10,7 @@ let
     showOption
     ;
 
-  # All definitions of one option as definitions of another, with the priority that they have.
+  # Copies all definitions of one option to another, with their priority.
   passOn =
     option:
     lib.mkIf option.isDefined (
@@ -19,7 +19,7 @@ let
 
 in
 {
-  # The old name keeps working, and reads what the new one has.
+  # The old name keeps working: reading it returns the value of the new one.
   mkRenamedOptionModule =
     from: to:
     { config, options, ... }:
@@ -42,7 +42,7 @@ in
         (setAttrByPath to (passOn old))
       ];
     };
-  # Whoever still sets it fails an assertion that says what to do instead; whoever reads it fails at once.
+  # Setting the option fails an assertion that names a replacement; reading it fails immediately.
   mkRemovedOptionModule =
     path: advice:
     { options, ... }:

@@ -1,4 +1,4 @@
-# Plain functions on attribute sets.
+# Functions on attribute sets.
 { lib }:
 let
   inherit (builtins)
@@ -28,7 +28,7 @@ rec {
 
   mapAttrsToList = f: set: map (name: f name set.${name}) (attrNames set);
 
-  # Like `mapAttrs`, but the function returns a pair and so may rename.
+  # Like `mapAttrs`, but the function returns a pair, so it can rename attributes.
   mapAttrs' = f: set: listToAttrs (mapAttrsToList f set);
 
   genAttrs = names: f: listToAttrs (map (name: nameValuePair name (f name)) names);
@@ -55,7 +55,7 @@ rec {
   getAttrFromPath =
     path: set: attrByPath path (throw "there is no attribute ${lib.concatStringsSep "." path}") set;
 
-  # The right side wins; only where both sides have a set, the two are joined.
+  # The right side wins; only if both values are sets, they are merged.
   recursiveUpdate =
     left: right:
     zipAttrsWith

@@ -1,4 +1,4 @@
-# From modules in one shape to the tree of options and the tree of their values.
+# Builds the tree of options and the tree of their values from normalised modules.
 { lib }:
 let
   inherit (builtins)
@@ -16,7 +16,7 @@ let
 
   collect = _: entries: entries;
 
-  # The attributes of which only one declaration of an option may speak.
+  # Attributes that only one declaration of an option may set.
   single = [
     "apply"
     "default"
@@ -24,7 +24,7 @@ let
     "example"
   ];
 
-  # Several declarations of one option: allowed where they complete each other, and where their types can be joined.
+  # Merges the declarations of an option, if they complement each other and their types can be merged.
   mergeOptionDecls =
     loc: declarations:
     let
@@ -66,7 +66,7 @@ let
       );
     };
 
-  # Options below an option that holds a submodule become part of that submodule.
+  # Options below a submodule option become part of that submodule.
   intoSubmodule =
     declaration:
     if lib.isOption declaration.option then
@@ -82,7 +82,7 @@ let
         };
       };
 
-  # One level: what is declared here, what is defined here, and what is defined without a declaration.
+  # One level of the tree: its declarations, its definitions, and definitions without a declaration.
   mergeTree =
     prefix: declared: defined:
     let
@@ -178,7 +178,7 @@ let
       );
 in
 {
-  # Takes modules as `loadModules` gives them.
+  # Takes modules in the form that `loadModules` returns.
   mergeModules =
     prefix: modules:
     mergeTree prefix (map (module: { inherit (module) file options; }) modules) (

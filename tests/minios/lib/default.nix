@@ -1,7 +1,7 @@
-# The library of minios: a module system with the names and meanings that nixpkgs gives them, and the plain functions
-# that its modules need. It is a fixture: it holds what the tests use and not more; `../cases` hold it to nixpkgs's own.
+# The library of minios: a module system with the names and semantics of nixpkgs, and the functions that its modules
+# need. It is a fixture with only what the tests use; `../cases` compare it with nixpkgs.
 #
-# Every part is a function of the whole, so they may refer to each other freely; laziness ties the knot.
+# Each file is a function of the whole library, so the files can refer to each other; laziness makes that work.
 let
   parts = [
     ./lists.nix

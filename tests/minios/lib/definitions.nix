@@ -1,4 +1,4 @@
-# From the definitions of one option to its value.
+# Evaluates the value of an option from its definitions.
 { lib }:
 let
   inherit (builtins)
@@ -10,8 +10,8 @@ let
     ;
 in
 rec {
-  # Takes the place of the option, its type and its definitions ({ file, value }, wrappers and all). Everything in the
-  # result is lazy, so that whoever only wants to know whether there is a definition does not evaluate one.
+  # Takes the option's path, its type and its definitions ({ file, value }, with wrappers). The result is lazy: whether
+  # there is a definition can be found out without evaluating one.
   mergeDefinitions = loc: type: defs: rec {
     defsFinal' =
       let
@@ -49,11 +49,11 @@ rec {
           + "Definition values:${lib.showDefs (builtins.filter (def: !type.check def.value) defsFinal)}"
         );
 
-    # For types that hold others: nothing where there is no definition, instead of an error.
+    # For container types: no value if there is no definition, instead of an error.
     optionalValue = if isDefined then { value = mergedValue; } else { };
   };
 
-  # An option with everything that is known of it: `opt` is what `mergeDeclarations` made of its declarations.
+  # An option with all its attributes: `opt` is the result of `mergeDeclarations`.
   evalOptionValue =
     loc: opt: defs:
     let

@@ -1,4 +1,4 @@
-# `evalModules`: modules in, options and configuration out.
+# `evalModules`: evaluates modules to options and configuration.
 { lib }:
 let
   inherit (builtins)
@@ -7,7 +7,7 @@ let
     removeAttrs
     ;
 
-  # The options that every evaluation has, of which the module system itself reads the values.
+  # Options of every evaluation, which the module system itself reads.
   internalModule =
     { specialArgs, ownArgs }:
     {
@@ -29,7 +29,7 @@ let
           type = lib.types.nullOr lib.types.raw;
           internal = true;
           default = null;
-          description = "The type of all definitions for which there is no option.";
+          description = "The type of definitions without an option.";
         };
         specialArgs = lib.mkOption {
           type = lib.types.lazyAttrsOf lib.types.raw;
@@ -42,14 +42,14 @@ let
       config._module.args = ownArgs;
     };
 
-  # The rest of a path that begins with the given one.
+  # The rest of a path after the given prefix.
   pathBelow =
     prefix: path:
     builtins.genList (i: builtins.elemAt path (i + builtins.length prefix)) (
       builtins.length path - builtins.length prefix
     );
 
-  # Says which definitions have no option.
+  # Reports definitions without an option.
   unmatchedError =
     unmatched:
     let
@@ -72,8 +72,8 @@ let
       modulesPath ? specialArgs.modulesPath or "",
     }:
     let
-      # What modules get without asking the configuration for it. Neither tree is checked here: modules may look at
-      # `options` to decide what they define, and the check needs to know all that is defined.
+      # Arguments of modules that do not come from the configuration. Neither tree is checked here: modules may define
+      # values depending on `options`, and the check needs all definitions.
       args = {
         inherit lib specialArgs config;
         inherit (tree) options;
@@ -118,7 +118,7 @@ let
         else
           value;
 
-      # Evaluates anew with more modules: nothing of the first evaluation is shared but the modules themselves.
+      # Evaluates again with more modules, sharing only the modules themselves.
       extendModules =
         {
           modules ? [ ],
@@ -134,7 +134,7 @@ let
           }
         );
 
-      # All of this as a type, for options that hold such a configuration.
+      # This evaluation as a type, for options whose value is such a configuration.
       type = lib.types.submoduleWith { inherit modules specialArgs class; };
     in
     {

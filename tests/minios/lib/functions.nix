@@ -1,4 +1,4 @@
-# Functions on functions, and messages to whoever evaluates.
+# Functions on functions, and messages during evaluation.
 { ... }:
 let
   inherit (builtins) isAttrs;
@@ -12,10 +12,10 @@ rec {
     in
     result;
 
-  # A set with `__functor` is called like a function, so it counts as one.
+  # A set with `__functor` can be called, so it counts as a function.
   isFunction = f: builtins.isFunction f || (isAttrs f && f ? __functor && isFunction (f.__functor f));
 
-  # The named arguments of a function; `setFunctionArgs` gives them to one that has none of its own.
+  # The named arguments of a function; `setFunctionArgs` adds them to a function that has none.
   functionArgs =
     f:
     if f ? __functor then
@@ -27,11 +27,11 @@ rec {
     __functionArgs = args;
   };
 
-  # `warn` of the evaluator is newer than some that this runs on; a trace says the same.
+  # Older evaluators lack `warn`; a trace prints the same text.
   warn = builtins.warn or (message: value: builtins.trace "evaluation warning: ${message}" value);
   showWarnings = warnings: value: builtins.foldl' (rest: message: warn message rest) value warnings;
 
-  # One layer over another: `final` is the whole, `previous` what lies below.
+  # Composes two overlays: `final` is the result, `previous` the set below.
   extends =
     overlay: base: final:
     let

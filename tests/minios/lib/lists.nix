@@ -1,4 +1,4 @@
-# Plain functions on lists.
+# Functions on lists.
 { ... }:
 let
   inherit (builtins)
@@ -28,7 +28,7 @@ in
     tail
     ;
 
-  # A list of one where the condition holds; `optionals` takes the list itself.
+  # A list with one element if the condition holds; `optionals` takes a list.
   optional = condition: value: if condition then [ value ] else [ ];
   optionals = condition: values: if condition then values else [ ];
 
@@ -38,14 +38,14 @@ in
 
   reverseList = list: genList (i: elemAt list (length list - 1 - i)) (length list);
 
-  # `map` with the position, counted from 1.
+  # `map` with the index, counted from 1.
   imap1 = f: list: genList (i: f (i + 1) (elemAt list i)) (length list);
 
   range = first: final: if first > final then [ ] else genList (i: first + i) (final - first + 1);
 
-  # The second list without what is in the first.
+  # The second list without the elements of the first.
   subtractLists = without: builtins.filter (value: !elem value without);
 
-  # The first occurrence of every value, in order.
+  # The list without duplicates, in order of first occurrence.
   unique = foldl' (kept: value: if elem value kept then kept else kept ++ [ value ]) [ ];
 }

@@ -1,5 +1,5 @@
-# From the modules that are named to the modules there are: reads each, calls functions, follows `imports`, drops what
-# `disabledModules` names, and brings all into one shape.
+# Loads modules: reads files, calls functions, follows `imports`, removes `disabledModules`, and normalises the results
+# to one form.
 { lib }:
 let
   inherit (builtins)
@@ -16,7 +16,7 @@ let
     removeAttrs
     ;
 
-  # What may stand beside `config` and `options` at the top of a module.
+  # The attributes that are allowed next to `config` and `options` in a module.
   structural = [
     "_class"
     "_file"
@@ -29,7 +29,7 @@ let
     "options"
   ];
 
-  # One shape for both ways to write a module: with `options` and `config`, or with definitions only.
+  # Normalises both forms of a module: with `options` and `config`, or with definitions only.
   normalise =
     file: key: module:
     let
@@ -64,7 +64,7 @@ let
         imports = module.imports or [ ];
         disabledModules = module.disabledModules or [ ];
         options = module.options or { };
-        # The parts are merged rather than updated, since the own one may still be wrapped in a condition.
+        # The parts are merged, not updated, because the module's own part may still be wrapped in a condition.
         config =
           if extra == { } then
             own
@@ -75,8 +75,8 @@ let
             ];
       };
 
-  # Gives a module that is a function its arguments. Those that `specialArgs` does not have come from the configuration,
-  # each only when it is used: that is why `imports` cannot depend on them.
+  # Calls a module that is a function. Arguments that `specialArgs` lacks come from the configuration, and are
+  # evaluated only when they are used: so `imports` cannot depend on them.
   call =
     file: args: module:
     if !lib.isFunction module then
@@ -96,7 +96,7 @@ let
       in
       module (args // fromConfig);
 
-  # Anything that may stand in `imports`, in the one shape, with its own imports as nodes again.
+  # Normalises an element of `imports`, with its own imports as nodes.
   load =
     args: fallbackFile: fallbackKey: module:
     let
@@ -144,7 +144,7 @@ let
         ) read.imports;
       };
 
-  # Breadth first, each key once, without what the predicate refuses (nor what only that would have brought in).
+  # Breadth first, each key once, without modules that the predicate rejects or modules imported only by those.
   closure =
     keep: nodes:
     genericClosure {
@@ -152,7 +152,7 @@ let
       operator = node: filter keep node.children;
     };
 
-  # What an entry of `disabledModules` names: a path, a path below the modules that come with the system, or a key.
+  # Resolves an entry of `disabledModules`: a path, a path relative to the system's modules, or a key.
   disabledKey =
     modulesPath: file: entry:
     if isAttrs entry then
@@ -166,8 +166,8 @@ let
       toString entry;
 in
 {
-  # The list is in reverse of the order in which modules are found: what is found last is what others build on, and so
-  # the definitions of an importing module come after those of the imported one.
+  # The list is in reverse order of discovery, so the definitions of an importing module come after those of the
+  # modules that it imports.
   loadModules =
     { modulesPath, args }:
     modules:
@@ -180,7 +180,7 @@ in
     in
     map (node: node.module) (lib.reverseList (closure keep roots));
 
-  # Names the file of a module that cannot name its own.
+  # Sets the file of a module that cannot state its own.
   setDefaultModuleLocation = file: module: {
     _file = file;
     imports = [ module ];

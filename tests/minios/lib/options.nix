@@ -1,4 +1,4 @@
-# Declarations of options, and the ways in which several definitions of one become its value.
+# Option declarations, and the ways to merge several definitions of an option.
 { lib }:
 let
   inherit (builtins)
@@ -35,13 +35,13 @@ rec {
 
   isOption = value: isAttrs value && value._type or null == "option";
 
-  # An expression for the manual, for a value that cannot be shown as it is.
+  # An expression for the manual, if the value itself cannot be shown.
   literalExpression = text: {
     _type = "literalExpression";
     inherit text;
   };
 
-  # All definitions must be the same.
+  # Requires equal definitions.
   mergeEqualOption =
     loc: defs:
     if defs == [ ] then
@@ -55,7 +55,7 @@ rec {
       else
         throw "The option `${lib.showOption loc}' has conflicting definition values:${lib.showDefs defs}${remedy}";
 
-  # Exactly one definition: for what cannot be compared, or must not be.
+  # Requires exactly one definition, for values that cannot be compared or must not be merged.
   mergeUniqueOption =
     { message }:
     loc: defs:
@@ -68,7 +68,7 @@ rec {
       );
   mergeOneOption = mergeUniqueOption { message = ""; };
 
-  # Whatever fits the kind of the values: for options that have no type.
+  # Merges by the kind of the values, for options without a type.
   mergeDefaultOption =
     loc: defs:
     let

@@ -1,6 +1,6 @@
-# The wrappers that a definition may carry: conditions, several definitions in one, priorities, an order.
+# Wrappers of definitions: conditions, several definitions in one, priorities and orders.
 #
-# They are plain sets marked by `_type`, and mean nothing until a merge looks at them.
+# They are plain sets marked by `_type`, without effect until a merge interprets them.
 { ... }:
 let
   inherit (builtins)
@@ -42,7 +42,7 @@ rec {
     inherit priority content;
   };
 
-  # A smaller number is a stronger definition.
+  # A smaller number has precedence.
   mkForce = mkOverride 50;
   mkDefault = mkOverride 1000;
   mkOptionDefault = mkOverride 1500;
@@ -51,8 +51,8 @@ rec {
   mkBefore = mkOrder 500;
   mkAfter = mkOrder 1500;
 
-  # For `config` as a whole: carries the wrappers inwards, onto each attribute, so that the names are known before any
-  # condition is. This is what lets `config = mkIf config.a.enable { … }` read the configuration that it is part of.
+  # For `config` as a whole: moves the wrappers inwards onto each attribute, so that names are known before conditions
+  # are evaluated. So `config = mkIf config.a.enable { … }` can read the configuration that it is part of.
   pushDownProperties =
     config:
     if kind config == "merge" then
@@ -64,7 +64,7 @@ rec {
     else
       [ config ];
 
-  # For one definition: unfolds `mkMerge` and drops what a false `mkIf` holds. The result is a list of what is left.
+  # For a single definition: expands `mkMerge` and drops false `mkIf`. Returns the list of remaining definitions.
   dischargeProperties =
     value:
     if kind value == "merge" then
@@ -74,7 +74,7 @@ rec {
     else
       [ value ];
 
-  # Keeps the definitions of the strongest priority, without their wrapper.
+  # Keeps the definitions with the strongest priority, without their wrappers.
   filterOverrides' =
     defs:
     let
@@ -90,7 +90,7 @@ rec {
     };
   filterOverrides = defs: (filterOverrides' defs).values;
 
-  # Puts definitions into the order that they ask for; those of one order stay as they were.
+  # Sorts definitions by their order; equal orders keep their sequence.
   sortProperties =
     defs:
     let

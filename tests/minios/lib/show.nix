@@ -1,4 +1,4 @@
-# How options, files and values are written in messages.
+# Formats options, files and values for messages.
 { lib }:
 let
   inherit (builtins)
@@ -13,7 +13,7 @@ let
 
   plainName = "[a-zA-Z_][a-zA-Z0-9_'-]*";
 
-  # Values can be huge or endless; a message shows three levels and the beginning of a text.
+  # Values can be huge or infinite, so a message shows three levels and the beginning of a string.
   showAt =
     depth: value:
     if isString value then
@@ -51,7 +51,7 @@ let
     else
       toString value;
 
-  # A placeholder such as <name> stands as it is, though it is no identifier.
+  # A placeholder such as <name> is not quoted, although it is not an identifier.
   showName =
     name:
     if match plainName name != null || match "<.*>|\\*" name != null then
@@ -64,12 +64,12 @@ in
 
   showValue = showAt 3;
 
-  # [ "a" "b c" ] is written a."b c".
+  # [ "a" "b c" ] is formatted as a."b c".
   showOption = lib.concatMapStringsSep "." showName;
 
   showFiles = lib.concatMapStringsSep " and " (file: "`${toString file}'");
 
-  # A definition that throws must not hide the message it is part of.
+  # A definition that throws must not hide the rest of the message.
   showDefs = lib.concatMapStrings (
     def:
     let

@@ -1,4 +1,4 @@
-# Plain functions on strings.
+# Functions on strings.
 { lib }:
 let
   inherit (builtins)
@@ -10,7 +10,7 @@ let
 
   unreserved = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
 
-  # All the bytes that a URL must escape and that can be written here, each with its code.
+  # All bytes that must be escaped in a URL and can be written here, with their codes.
   reserved = {
     " " = "%20";
     "!" = "%21";
@@ -85,7 +85,7 @@ rec {
     in
     replaceStrings special (map (c: "\\" + c) special);
 
-  # `split` gives the matches too; only the text between them is wanted here.
+  # `split` also returns the matches; keep only the text between them.
   splitString = separator: text: filter isString (split (escapeRegex separator) text);
 
   stringToCharacters = text: genList (i: substring i 1 text) (stringLength text);
@@ -103,7 +103,7 @@ rec {
     in
     text: concatMapStrings (c: plain.${c} or reserved.${c} or c) (stringToCharacters text);
 
-  # Quotes a word for a shell, unless it needs none.
+  # Quotes a word for a shell if necessary.
   escapeShellArg =
     word:
     let
@@ -115,7 +115,7 @@ rec {
       "'${replaceStrings [ "'" ] [ "'\\''" ] text}'";
   escapeShellArgs = concatMapStringsSep " " escapeShellArg;
 
-  # What may stand where a string is expected: strings, paths, and sets that turn into one.
+  # Values that can be coerced to strings: strings, paths, and some sets.
   isStringLike =
     value: isString value || builtins.isPath value || value ? outPath || value ? __toString;
 

@@ -1,4 +1,4 @@
-# What must hold for a system to be built, and what should be said while it is. Both are looked at in the toplevel.
+# Assertions and warnings, which the toplevel evaluates.
 { lib, ... }:
 {
   options = {
@@ -12,13 +12,13 @@
           message = "You cannot have this without that.";
         }
       ];
-      description = "Conditions without which there is no system, each with a message for when it does not hold.";
+      description = "Conditions that must hold for the system to build, each with a message for its failure.";
     };
     warnings = lib.mkOption {
       type = lib.types.listOf lib.types.str;
       internal = true;
       default = [ ];
-      description = "Messages to show while the system is evaluated.";
+      description = "Messages to print when the system is evaluated.";
     };
   };
 }

@@ -1,4 +1,4 @@
-# The modules that every minios has. A file goes by the path of the options in it.
+# The modules of every minios system. Files are named by the path of their options.
 {
   imports = [
     ./assertions.nix

@@ -9,7 +9,7 @@
     type = lib.types.listOf lib.types.package;
     default = [ pkgs.firmware ];
     defaultText = lib.literalExpression "[ pkgs.firmware ]";
-    description = "Packages that bring firmware; a value of one package with all of it.";
+    description = "Packages with firmware, merged into one package.";
     apply =
       packages:
       pkgs.buildEnv {

@@ -5,7 +5,7 @@
     hostName = lib.mkOption {
       type = lib.types.strMatching "|[[:alnum:]]([[:alnum:]_-]{0,61}[[:alnum:]])?";
       default = "minios";
-      description = "The name of the machine; empty where it is given at run time.";
+      description = "The name of the machine; empty if it is set at run time.";
     };
     domain = lib.mkOption {
       type = lib.types.nullOr lib.types.str;

@@ -1,4 +1,4 @@
-# Where the `pkgs` of all modules comes from.
+# The origin of the modules' `pkgs`.
 {
   config,
   lib,
@@ -21,7 +21,7 @@ in
   options.nixpkgs = {
     pkgs = lib.mkOption {
       type = lib.types.raw;
-      description = "A package set that is made already. With it, `nixpkgs.config` has no effect.";
+      description = "An existing package set. With it, `nixpkgs.config` has no effect.";
     };
     config = lib.mkOption {
       type = lib.types.lazyAttrsOf lib.types.anything;
@@ -29,17 +29,17 @@ in
       example = {
         allowUnfree = true;
       };
-      description = "What the package set is told: `allowUnfree`, `allowUnfreePredicate`, `permittedInsecurePackages` and `allowBroken`.";
+      description = "The configuration of the package set: `allowUnfree`, `allowUnfreePredicate`, `permittedInsecurePackages` and `allowBroken`.";
     };
     overlays = lib.mkOption {
       type = lib.types.listOf lib.types.raw;
       default = [ ];
-      description = "Layers over the package set, each a function of the final set and the one below.";
+      description = "Overlays of the package set, each a function of the final set and the previous one.";
     };
     hostPlatform = lib.mkOption {
       type = lib.types.str;
       example = "x86_64-linux";
-      description = "The platform that the system runs on.";
+      description = "The platform of the system.";
     };
   };
 
@@ -51,8 +51,8 @@ in
       {
         assertion = options.nixpkgs.pkgs.isDefined -> cfg.config == { };
         message =
-          "nixpkgs.config has no effect where nixpkgs.pkgs is set. "
-          + "Give that package set its configuration where it is made.";
+          "nixpkgs.config has no effect if nixpkgs.pkgs is set. "
+          + "Pass the configuration to that package set where it is created.";
       }
     ];
   };

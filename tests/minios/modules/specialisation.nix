@@ -1,4 +1,4 @@
-# Variants of the system that are built with it.
+# Specialisations: variants of the system that are built together with it.
 {
   config,
   lib,
@@ -6,7 +6,7 @@
   ...
 }:
 let
-  # A variant has none of its own, or else there would be no end to them.
+  # A specialisation has none of its own, which would recurse endlessly.
   variant = extendModules {
     modules = [
       {
@@ -24,12 +24,12 @@ in
           inherit (variant) type;
           default = { };
           visible = "shallow";
-          description = "What the variant has beside the system itself.";
+          description = "The modules that extend the system for this specialisation.";
         };
       }
     );
     default = { };
-    description = "Variants of the system, each in a folder of its name below `specialisation` in the toplevel.";
+    description = "Specialisations of the system, each in a folder of its name below `specialisation` in the toplevel.";
   };
 
   config.system.build.specialisations = lib.mapAttrs (

@@ -1,4 +1,4 @@
-# Users and groups, as far as there are any: an activation adds those that are missing, and never removes one.
+# Users and groups: an activation adds missing ones, and never removes any.
 { config, lib, ... }:
 let
   inherit (lib) mkOption types;
@@ -23,12 +23,12 @@ in
           options = {
             gid = mkOption {
               type = types.ints.unsigned;
-              description = "The number of the group.";
+              description = "The group id.";
             };
             members = mkOption {
               type = types.listOf types.str;
               default = [ ];
-              description = "The names of users who are in the group.";
+              description = "The names of the group's members.";
             };
           };
         }
@@ -42,26 +42,26 @@ in
           options = {
             uid = mkOption {
               type = types.ints.unsigned;
-              description = "The number of the user.";
+              description = "The user id.";
             };
             gid = mkOption {
               type = types.ints.unsigned;
-              description = "The number of the user's own group.";
+              description = "The id of the user's primary group.";
             };
             description = mkOption {
               type = types.strMatching "[^:\n]*";
               default = "";
-              description = "Who the user is.";
+              description = "The description of the user.";
             };
             home = mkOption {
               type = types.str;
               default = "/var/empty";
-              description = "The user's folder.";
+              description = "The user's home folder.";
             };
             shell = mkOption {
               type = types.str;
               default = "/bin/sh";
-              description = "The program that a login starts.";
+              description = "The user's login shell.";
             };
           };
         }

@@ -1,4 +1,4 @@
-# A banner for consoles.
+# A banner on consoles.
 { ... }:
 {
   environment.etc.issue.text = "This is minios.\n";

@@ -1,8 +1,8 @@
-# Writes down the time once, when it is turned on
+# Records the time of each activation
 { ... }:
 {
   systemd.services.clock = {
-    description = "Writes down the time";
+    description = "Records the time";
     wantedBy = [ "multi-user.target" ];
     serviceConfig.Type = "oneshot";
     serviceConfig.RemainAfterExit = true;

@@ -1,11 +1,11 @@
-# The one thing that is not built here: a static busybox, which is shell, coreutils and web server for all of minios.
+# The only prebuilt file: a static busybox, which is the shell, coreutils and web server of minios.
 #
-# It is no part of the repository; whoever uses minios copies one to `tests/minios/busybox`.
+# It is not part of the repository: copy one to `tests/minios/busybox`.
 let
   file = ../busybox;
 in
 if builtins.pathExists file then
-  # A folder with nothing else in it, since a busybox goes by the name that it is called with.
+  # In a folder of its own, because busybox acts according to the name of its file.
   "${
     builtins.path {
       name = "minios-bootstrap";
@@ -19,4 +19,4 @@ else
     Everything in minios is built with a static busybox. On Debian:
         apt-get install busybox-static
         cp /bin/busybox tests/minios/busybox
-    git ignores it, so a `git+file:` flake only sees it after `git add --force`; a `path:` flake sees it as it is.''
+    git ignores it, so a `git+file:` flake only sees it after `git add --force`; a `path:` flake always sees it.''

@@ -1,4 +1,4 @@
-# How things are built: a derivation around a shell script, and the usual shorthands for it.
+# Build helpers: a derivation around a shell script, and the usual shorthands.
 {
   lib,
   system,
@@ -7,8 +7,8 @@
 let
   bootstrap = import ./bootstrap.nix;
 
-  # Whether the configuration lets a package be used; one without a licence is free, one without known issues is safe.
-  # What is refused is refused in words of nixpkgs' shape: who, why, and what other programs than ours can do about it.
+  # Whether the configuration allows a package. Without a licence it counts as free, without known issues as secure.
+  # A refusal has the form of nixpkgs' message: the package, the reason, and remedies for programs other than ours.
   checkMeta =
     { name, meta }:
     value:
@@ -40,7 +40,7 @@ let
     else
       value;
 
-  # The shell comes first; all that follows is built by it.
+  # The shell comes first, because it builds everything else.
   busybox =
     (derivation {
       name = "busybox";
@@ -66,7 +66,7 @@ in
 rec {
   inherit busybox;
 
-  # The script is handed over in a file: a text of some size does not fit into an argument.
+  # The script is passed as a file, because a large text does not fit into an argument.
   runCommand =
     name: attributes: script:
     let
@@ -94,7 +94,7 @@ rec {
     // attributes.passthru or { }
     // {
       inherit meta;
-      # The name may be asked for; whoever wants to have the package must be allowed to.
+      # The name of a refused package can be read; only using the package needs permission.
       drvPath = check package.drvPath;
       outPath = check package.outPath;
     };
@@ -106,7 +106,7 @@ rec {
       passAsFile = [ "text" ];
     } ''cp "$textPath" "$out"'';
 
-  # A file in a folder of its own, where its name matters.
+  # A file in a folder of its own, if its name matters.
   writeTextDir =
     path: text:
     runCommand (baseNameOf path)
@@ -145,7 +145,7 @@ rec {
         chmod +x "$out/bin/${name}"
       '';
 
-  # The folders named, of several packages as one; of two files of one name the first counts.
+  # Joins these folders of several packages into one package; of files with the same name, the first wins.
   buildEnv =
     {
       name,

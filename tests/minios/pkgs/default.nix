@@ -1,4 +1,4 @@
-# A package set with the names that minios uses, and overlays as in nixpkgs.
+# A package set with the names that minios uses, and with overlays as in nixpkgs.
 {
   lib,
   system,
@@ -18,7 +18,7 @@ let
       stdenv.hostPlatform = {
         inherit system;
       };
-      # The same set with more on top, for whoever was given a set that is made already.
+      # The same set with more overlays, for users of an existing set.
       appendOverlays = more: makeWith (overlays ++ more);
     };
 

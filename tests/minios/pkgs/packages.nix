@@ -1,8 +1,8 @@
-# The packages of minios: `final` is what there is in the end, with all overlays.
+# The packages of minios; `final` is the set with all overlays.
 final:
 let
-  # What depmod writes down of a kernel's modules is there as in a real tree: what there is as a file, what is built in, and
-  # other names.
+  # The output of depmod for the kernel's modules, as in a real tree: modules in files, built-in modules, and
+  # aliases.
   kernel =
     version: more:
     final.runCommand "linux-${version}"
@@ -46,11 +46,11 @@ in
 {
   hello = final.writeShellScriptBin "hello" ''echo "Hello from minios."'';
 
-  # Prints a line; with a name that other packages and services can be told apart by.
+  # Prints a line. The argument `name` distinguishes it from other packages and services.
   greeter =
     final.runCommand "greeter-1.0"
       {
-        meta.description = "Greets whoever it is told to";
+        meta.description = "Prints a greeting";
       }
       ''
         mkdir -p "$out/bin"
@@ -89,7 +89,7 @@ in
         chmod +x "$out/bin/insecure-thing"
       '';
 
-  # A stand-in: what switches a system looks only at the interface version.
+  # A fake: the switch program reads only the interface version.
   systemd =
     final.runCommand "systemd-255"
       {

@@ -1,4 +1,4 @@
-# Fails an assertion that says what to do
+# Fails an assertion with a hint
 { config, ... }:
 {
   assertions = [

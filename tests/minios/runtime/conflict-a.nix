@@ -1,2 +1,2 @@
-# Wants another domain than conflict-b does
+# Sets the domain to another value than conflict-b
 { networking.domain = "a.example"; }

@@ -1,2 +1,2 @@
-# Wants another domain than conflict-a does
+# Sets the domain to another value than conflict-a
 { networking.domain = "b.example"; }

@@ -1,8 +1,8 @@
-# Needs more stack than there is, though nothing calls itself
+# Overflows the stack without recursion
 { lib, ... }:
 let
-  # Each sum waits for the one before it, and none is computed until the last one is wanted: a million at once. No limit
-  # on calls counts them, so the evaluator runs out of its stack.
+  # Each sum depends on the one before it, and none is evaluated before the last one: a million nested thunks. No call
+  # limit applies to them, so the evaluator overflows its stack.
   sums = lib.foldl' (sum: _: { value = sum.value + 1; }) { value = 0; } (lib.genList lib.id 1000000);
 in
 {

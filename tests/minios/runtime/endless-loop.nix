@@ -1,8 +1,8 @@
-# Never ends, and takes no memory: it can only be killed
+# Never ends and needs no memory: it can only be killed
 { lib, ... }:
 let
   numbers = lib.genList (number: number) 100000;
-  # The innermost calls are of a builtin, which allocates nothing; ten levels of a hundred thousand never end.
+  # The innermost calls are of a builtin that allocates nothing; ten levels of a hundred thousand never end.
   spin =
     depth:
     if depth == 0 then

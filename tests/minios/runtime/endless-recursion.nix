@@ -1,4 +1,4 @@
-# Calls itself for ever, ever deeper
+# Recurses endlessly
 { ... }:
 let
   deeper = number: deeper (number + 1) + 1;

@@ -1,4 +1,4 @@
-# Says hello when it is turned on
+# Says hello when it is enabled
 { pkgs, ... }:
 {
   environment.systemPackages = [

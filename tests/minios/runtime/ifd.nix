@@ -1,4 +1,4 @@
-# Reads, while it is evaluated, what has to be built first
+# Imports from a derivation during evaluation
 { pkgs, ... }:
 let
   generated = pkgs.writeText "generated.nix" ''"from a built file"'';

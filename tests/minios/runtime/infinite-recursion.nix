@@ -1,4 +1,4 @@
-# An option that is defined by its own value
+# Has an option that is defined by its own value
 { config, ... }:
 {
   networking.domain = config.networking.domain + ".example";

@@ -1,4 +1,4 @@
-# Needs another init than the one that runs, so only a reboot brings it
+# Needs another init, and so a reboot
 { pkgs, ... }:
 {
   systemd.package = pkgs.systemd // {

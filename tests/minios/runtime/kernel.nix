@@ -1,4 +1,4 @@
-# Changes the kernel's parameters and modules, which take effect with a reboot
+# Changes kernel parameters and modules, which take effect after a reboot
 { ... }:
 {
   boot.kernelParams = [ "mitigations=off" ];

@@ -1,4 +1,4 @@
-# Imports a file that is not there
+# Imports a file that does not exist
 {
   imports = [ ./no-such-file.nix ];
 }

@@ -1,4 +1,4 @@
-# A build that prints a hundred thousand lines
+# Has a build that prints a hundred thousand lines
 { pkgs, ... }:
 {
   environment.etc.noisy.source = pkgs.runCommand "noisy" { } ''

@@ -1,4 +1,4 @@
-# Changes services that run: one is stopped and started, one restarted, one reloaded, one left alone
+# Changes services so that they are restarted, reloaded or skipped
 { lib, ... }:
 {
   systemd.services =

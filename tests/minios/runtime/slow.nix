@@ -1,7 +1,7 @@
 # Takes about six seconds to build, in four derivations
 { pkgs, ... }:
 let
-  # Three that can be built at the same time, and one that needs them: about six seconds with two builds at a time.
+  # Three derivations that can be built in parallel, and one that needs them: about six seconds with two jobs.
   part =
     name:
     pkgs.runCommand "slow-${name}" { } ''

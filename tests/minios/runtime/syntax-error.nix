@@ -1,4 +1,4 @@
-# Is not Nix: a bracket is missing
+# Lacks a bracket, so it does not parse
 { pkgs, ... }:
 {
   environment.systemPackages = [ pkgs.hello ;

@@ -1,2 +1,2 @@
-# Gives a number where a text is wanted
+# Sets a string option to a number
 { networking.domain = 42; }

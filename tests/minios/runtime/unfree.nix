@@ -1,4 +1,4 @@
-# Wants software that is not free, which has to be allowed
+# Needs an unfree package, which must be allowed
 { pkgs, ... }:
 {
   environment.systemPackages = [ pkgs.unfree-thing ];

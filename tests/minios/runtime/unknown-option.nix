@@ -1,2 +1,2 @@
-# Defines an option that there is not
+# Defines an option that does not exist
 { networking.hostNmae = "typo"; }

@@ -1,4 +1,4 @@
-# Adds a group and a user who is in it
+# Adds a group and a user in it
 { ... }:
 {
   users.groups.runtime = {
@@ -8,6 +8,6 @@
   users.users.runner = {
     uid = 4242;
     gid = 4242;
-    description = "Runs things";
+    description = "Service user";
   };
 }

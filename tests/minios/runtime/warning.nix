@@ -1,4 +1,4 @@
-# Warns while it is evaluated, and works
+# Prints warnings during evaluation, and works
 { ... }:
 {
   warnings = [

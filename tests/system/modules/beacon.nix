@@ -1,8 +1,8 @@
-# A service that stays up
+# A service that keeps running
 { ... }:
 {
   systemd.services.beacon = {
-    description = "Shines";
+    description = "Beacon";
     wantedBy = [ "multi-user.target" ];
     script = "while sleep 60; do :; done";
   };

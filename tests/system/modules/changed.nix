@@ -1,4 +1,4 @@
-# Changes a unit that the machine has already
+# Changes a unit of the base
 { ... }:
 {
   systemd.services.heartbeat.environment.RATE = "60";

@@ -1,8 +1,8 @@
-# Prints ten thousand lines, by a unit and by a script
+# Prints ten thousand lines from a unit and from a script
 { ... }:
 {
   systemd.services.chatty = {
-    description = "Talks";
+    description = "Chatty service";
     wantedBy = [ "multi-user.target" ];
     serviceConfig = {
       Type = "oneshot";

@@ -1,4 +1,4 @@
-# More in alice's home
+# More files in alice's home
 { ... }:
 {
   home.files = {

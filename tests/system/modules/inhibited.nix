@@ -1,4 +1,4 @@
-# Changes what must not change while the machine runs
+# Changes a switch inhibitor
 { ... }:
 {
   system.switch.inhibitors.message-bus = "another one";

@@ -1,4 +1,4 @@
-# A group, and a variable that every session has
+# A group, and an environment variable of every session
 { ... }:
 {
   users.groups.readers = {

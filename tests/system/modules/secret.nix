@@ -1,10 +1,10 @@
-# One more secret, and a service that reads it
+# Another secret, and a service that reads it
 { ... }:
 {
   sops.secrets.token = "frperg";
   age.secrets.key = "ubhfr";
   systemd.services.second-reader = {
-    description = "Has read the secrets of a module";
+    description = "Reader of a module's secrets";
     wantedBy = [ "multi-user.target" ];
     script = ''
       cat /run/secrets/token /run/agenix/key > /run/second-reader

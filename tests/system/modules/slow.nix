@@ -2,7 +2,7 @@
 { ... }:
 {
   systemd.services.slow = {
-    description = "Starts slowly";
+    description = "Slow service";
     wantedBy = [ "multi-user.target" ];
     serviceConfig = {
       Type = "oneshot";

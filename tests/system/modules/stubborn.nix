@@ -1,8 +1,8 @@
-# A unit that does not end when it is told to
+# A unit that ignores requests to stop
 { ... }:
 {
   systemd.services.stubborn = {
-    description = "Does not want to end";
+    description = "Stubborn service";
     wantedBy = [ "multi-user.target" ];
     serviceConfig.TimeoutStopSec = "2";
     script = ''

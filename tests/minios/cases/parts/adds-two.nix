@@ -1,4 +1,4 @@
-# A module that brings in another one.
+# A module that imports another one.
 {
   imports = [ ./adds-one.nix ];
   items = [ "two" ];

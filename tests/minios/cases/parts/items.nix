@@ -1,4 +1,4 @@
-# The option that the other parts add to.
+# The option that the other parts define.
 { lib, ... }:
 {
   options.items = lib.mkOption {

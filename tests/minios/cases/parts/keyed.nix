@@ -1,4 +1,4 @@
-# A module with a key: the same one, however it is reached.
+# A module with a key, which identifies it however it is imported.
 {
   key = "keyed";
   items = [ "keyed" ];

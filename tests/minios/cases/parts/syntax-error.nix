@@ -1,2 +1,2 @@
-# Not Nix: for the case of a file that cannot be parsed.
+# Deliberately not Nix: a file that does not parse.
 { items = [ "one" ;

@@ -1,4 +1,4 @@
-# Types that take anything at all, and differ in how they merge it.
+# Types that accept any value, and differ in how they merge.
 { lib }:
 let
   inherit (builtins)
@@ -23,7 +23,7 @@ rec {
     description = "unspecified value";
   };
 
-  # Joins sets, and functions by what they return; lists are never joined, and of all else there may be one value.
+  # Merges sets, and functions by their results; lists are not merged, and other values must be single.
   anything = mkOptionType {
     name = "anything";
     merge =

@@ -1,4 +1,4 @@
-# One of several types, or one type with a condition.
+# One of several types, and a type with a condition.
 { lib }:
 let
   inherit (builtins)
@@ -46,7 +46,7 @@ rec {
     };
   oneOf = types: builtins.foldl' either (head types) (builtins.tail types);
 
-  # Takes the one type as well, and turns its values into those of the other.
+  # Accepts values of one type too, and converts them to the other.
   coercedTo =
     coercedType: coerce: finalType:
     mkOptionType {

@@ -1,7 +1,7 @@
-# The types that options may have.
+# The types of options.
 #
-# A type says which values it takes (`check`) and how several definitions become one (`merge`). Those that hold other
-# types leave the merging of what they hold to `mergeDefinitions`.
+# A type defines which values it accepts (`check`) and how several definitions are merged (`merge`). Container types
+# merge their elements with `mergeDefinitions`.
 { lib }:
 builtins.foldl' (all: part: all // import part { inherit lib; }) { } [
   ./make.nix

@@ -1,4 +1,4 @@
-# Types that hold values of another type.
+# Container types.
 { lib }:
 let
   inherit (builtins)
@@ -37,7 +37,7 @@ let
             ) defs
           );
         in
-        # The lazy one cannot know which names are there only under a condition that does not hold: it keeps them all.
+        # The lazy type cannot know which names exist only under a false condition, so it keeps all of them.
         if lazy then
           mapAttrs (
             _: element: element.optionalValue.value or elemType.emptyValue.value or element.mergedValue
@@ -82,7 +82,7 @@ rec {
       name = "listOf";
       description = "list of ${elemType.description}";
       check = isList;
-      # Each element is a definition of its own, so that one may stand under a condition.
+      # Each element is a separate definition, so it can be wrapped in a condition.
       merge =
         loc: defs:
         concatLists (
@@ -120,7 +120,7 @@ rec {
     rebuild = lazyAttrsOf;
   };
 
-  # A set without a type for its parts: of two definitions of one name the last one wins.
+  # A set without a type for its values: of two definitions of a name, the last one wins.
   attrs = mkOptionType {
     name = "attrs";
     description = "attribute set";

@@ -1,8 +1,8 @@
-# How a type is made.
+# Creates types.
 { lib }:
 rec {
-  # Two declarations of one option: types of the same kind are joined, others are not. `functor` is what a type shows of
-  # itself for that: its kind, what it is made of, how two such parts are joined and how a type is made of the result.
+  # Merges the types of two declarations of an option, if they are of the same kind. `functor` contains what that
+  # needs: the kind, the parameter, how to merge two parameters, and how to make a type from the result.
   mkOptionType =
     {
       name,
@@ -59,7 +59,7 @@ rec {
     in
     type;
 
-  # A type of single values, of which all definitions must be the same.
+  # A type whose definitions must all be equal.
   mkSimple =
     name: description: check:
     mkOptionType {
@@ -67,7 +67,7 @@ rec {
       merge = lib.mergeEqualOption;
     };
 
-  # A type around one other.
+  # A type around one other type.
   aroundType = name: elemType: rebuild: {
     inherit name rebuild;
     payload = elemType;

@@ -1,4 +1,4 @@
-# Modules as values: evaluated as a part of the whole, or kept for later.
+# Modules as values: evaluated as part of the configuration, or kept unevaluated.
 { lib }:
 let
   inherit (builtins) isAttrs map;
@@ -66,7 +66,7 @@ rec {
         payload = arguments;
         join =
           a: b:
-          # Arguments of one name from both sides cannot be told apart, and so are refused.
+          # Arguments with the same name on both sides would be ambiguous.
           if builtins.intersectAttrs (a.specialArgs or { }) (b.specialArgs or { }) != { } then
             throw "Two declarations of a submodule give the same `specialArgs'."
           else

@@ -1,4 +1,4 @@
-# Types of single values, and texts that are put together from several definitions.
+# Types of single values, and strings that are concatenated from several definitions.
 { lib }:
 let
   inherit (builtins)

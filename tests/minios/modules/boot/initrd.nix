@@ -1,4 +1,4 @@
-# The initial file system.
+# The initial RAM file system.
 {
   config,
   lib,
@@ -14,12 +14,12 @@ in
     availableKernelModules = mkOption {
       type = types.listOf types.str;
       default = [ ];
-      description = "Kernel modules that the first stage of the boot may load.";
+      description = "Kernel modules that are available in the first stage of the boot.";
     };
     kernelModules = mkOption {
       type = types.listOf types.str;
       default = [ ];
-      description = "Kernel modules that the first stage of the boot does load.";
+      description = "Kernel modules that the first stage of the boot loads.";
     };
   };
 

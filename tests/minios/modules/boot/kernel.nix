@@ -1,4 +1,4 @@
-# The kernel, what it is told, and the modules that go with it.
+# The kernel, its parameters and its modules.
 {
   config,
   lib,
@@ -16,29 +16,29 @@ in
         type = types.raw;
         default = pkgs.linuxPackages;
         defaultText = lib.literalExpression "pkgs.linuxPackages";
-        description = "The kernel and the packages that are built for it.";
+        description = "The kernel and the packages built for it.";
       };
       kernelParams = mkOption {
         type = types.listOf (types.strMatching "([^\"[:space:]]|\"[^\"]*\")+");
         default = [ ];
-        description = "What stands on the kernel's command line.";
+        description = "The parameters on the kernel's command line.";
       };
       kernelModules = mkOption {
         type = types.listOf types.str;
         default = [ ];
-        description = "Kernel modules that are loaded in the second stage of the boot.";
+        description = "Kernel modules that the second stage of the boot loads.";
       };
       extraModulePackages = mkOption {
         type = types.listOf types.package;
         default = [ ];
-        description = "Packages with further kernel modules.";
+        description = "Packages with additional kernel modules.";
       };
     };
     system.modulesTree = mkOption {
       type = types.listOf types.path;
       internal = true;
       default = [ ];
-      description = "Trees of kernel modules; a value of one tree with all of them.";
+      description = "Trees of kernel modules, merged into one tree.";
       apply = pkgs.aggregateModules;
     };
     system.boot.loader = {
@@ -46,19 +46,19 @@ in
         type = types.str;
         internal = true;
         default = "";
-        description = "The boot loader that is in use.";
+        description = "The boot loader in use.";
       };
       kernelFile = mkOption {
         type = types.str;
         internal = true;
         default = "bzImage";
-        description = "The name of the kernel's file in its package.";
+        description = "The name of the kernel image in its package.";
       };
       initrdFile = mkOption {
         type = types.str;
         internal = true;
         default = "initrd";
-        description = "The name of the initial file system's file in its package.";
+        description = "The name of the initial RAM file system in its package.";
       };
     };
   };

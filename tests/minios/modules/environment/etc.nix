@@ -9,7 +9,7 @@ let
   inherit (lib) mkOption types;
   entries = lib.filter (entry: entry.enable) (lib.attrValues config.environment.etc);
 
-  # One line an entry: a tab is in no name.
+  # One line for each entry; a tab separates fields, because names contain none.
   line =
     entry:
     lib.concatStringsSep "\t" [
@@ -55,32 +55,32 @@ in
             enable = mkOption {
               type = types.bool;
               default = true;
-              description = "Whether the file is there.";
+              description = "Whether to create the file.";
             };
             target = mkOption {
               type = types.strMatching "[^/\t\n][^\t\n]*";
               default = name;
-              description = "Where the file is, relative to /etc.";
+              description = "The path of the file, relative to /etc.";
             };
             text = mkOption {
               type = types.nullOr types.lines;
               default = null;
-              description = "What stands in the file.";
+              description = "The content of the file.";
             };
             source = mkOption {
               type = types.path;
-              description = "What the file is a link to, or a copy of.";
+              description = "The source of the link or copy.";
             };
             mode = mkOption {
               type = types.str;
               default = "symlink";
               example = "0600";
-              description = "`symlink`, or the mode of a copy.";
+              description = "`symlink`, or the mode of the copy.";
             };
             user = mkOption {
               type = types.str;
               default = "0";
-              description = "Whose the copy is.";
+              description = "The owner of the copy.";
             };
             group = mkOption {
               type = types.str;
@@ -95,7 +95,7 @@ in
       )
     );
     default = { };
-    description = "Files in /etc, by where they are.";
+    description = "Files in /etc, by path.";
   };
 
   config.system = {

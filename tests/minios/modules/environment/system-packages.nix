@@ -1,4 +1,4 @@
-# The packages of the system itself.
+# The packages of the system.
 {
   config,
   lib,
@@ -9,7 +9,7 @@
   options.environment.systemPackages = lib.mkOption {
     type = lib.types.listOf lib.types.package;
     default = [ ];
-    description = "Packages whose programs are found in /run/current-system/sw/bin.";
+    description = "Packages whose programs are linked into /run/current-system/sw/bin.";
   };
 
   config = {

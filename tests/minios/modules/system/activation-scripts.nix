@@ -1,4 +1,4 @@
-# What is done to a machine when the system becomes the running one, before units are looked at.
+# Scripts that run on activation, before units are started or stopped.
 {
   config,
   lib,
@@ -9,13 +9,13 @@ let
   inherit (lib) mkOption types;
   scripts = config.system.activationScripts;
 
-  # Each after those that it depends on, and else by name.
+  # Sorted by dependencies, then by name.
   visit =
     done: name:
     if lib.elem name done then done else lib.foldl' visit done scripts.${name}.deps ++ [ name ];
   ordered = lib.foldl' visit [ ] (lib.attrNames scripts);
 
-  # A snippet that fails is reported, and those after it run all the same.
+  # A failing snippet is reported, and the others still run.
   snippet = name: ''
     (
     set -e
@@ -36,24 +36,24 @@ in
           options = {
             text = mkOption {
               type = types.lines;
-              description = "A shell script. `$root` is what stands before every absolute path.";
+              description = "A shell script. `$root` is the prefix of every absolute path.";
             };
             deps = mkOption {
               type = types.listOf types.str;
               default = [ ];
-              description = "The names of scripts that run before this one.";
+              description = "The names of the scripts that must run before this one.";
             };
           };
         }
       )
     );
     default = { };
-    description = "Scripts that are run on activation, by name.";
+    description = "Scripts to run on activation, by name.";
   };
 
   config.system.build.activate = pkgs.writeScript "activate" ''
     #!${pkgs.busybox}/bin/sh
-    # Makes the machine look like the system that this script is in.
+    # Activates the system that contains this script.
     export PATH=${pkgs.busybox}/bin
     root=''${RUNTIME_MODULE_ROOT-}
     system=$(dirname "$(readlink -f "$0")")
@@ -61,7 +61,7 @@ in
     mkdir -p "$root/etc" "$root/run"
 
     ${lib.concatMapStrings snippet ordered}
-    # Last, so that what runs before can still see what was.
+    # Last, so that the scripts above can still see the old link.
     ln -sfn "$system" "$root/run/current-system"
     exit $status
   '';

@@ -1,4 +1,4 @@
-# What release this is.
+# The release and name of the system.
 { config, lib, ... }:
 let
   cfg = config.system.nixos;
@@ -10,13 +10,13 @@ in
       type = types.str;
       readOnly = true;
       default = "24.05";
-      description = "The release of NixOS that this is shaped like.";
+      description = "The release of NixOS that minios imitates.";
     };
     versionSuffix = mkOption {
       type = types.str;
       internal = true;
       default = ".minios";
-      description = "What follows the release in the version.";
+      description = "The suffix of the version after the release.";
     };
     version = mkOption {
       type = types.str;

@@ -1,4 +1,4 @@
-# What speaks against a switch to this system.
+# Options that can prevent a switch to this system.
 {
   config,
   lib,
@@ -10,7 +10,7 @@
     switch.enable = lib.mkOption {
       type = lib.types.bool;
       default = true;
-      description = "Whether the system has the program that switches to it.";
+      description = "Whether the system contains the switch program.";
     };
     switch.inhibitors = lib.mkOption {
       type = lib.types.attrsOf lib.types.str;
@@ -18,12 +18,12 @@
       example = {
         dbus-implementation = "broker";
       };
-      description = "Things that must not change while the system runs: a system with another value needs a reboot.";
+      description = "Values that must not change while the system is running: a system with another value needs a reboot.";
     };
     preSwitchChecks = lib.mkOption {
       type = lib.types.attrsOf lib.types.str;
       default = { };
-      description = "Shell scripts that are run before a switch, each of which can refuse it.";
+      description = "Shell scripts that run before a switch and can refuse it.";
     };
   };
 

@@ -1,4 +1,4 @@
-# The system as a whole: one folder that refers to all of it.
+# The toplevel: a folder that refers to all parts of the system.
 {
   config,
   lib,
@@ -22,7 +22,7 @@ let
         switchScript = ../../activation/switch-to-configuration.sh;
         init = ''
           #!${pkgs.busybox}/bin/sh
-          # The second stage of a boot. minios is switched to, never booted: this is here because a system has one.
+          # The second stage of a boot. minios never boots; the file exists because every NixOS system has one.
           export PATH=${pkgs.busybox}/bin
           "$(dirname "$(readlink -f "$0")")/activate"
           exec /lib/systemd/systemd "$@"
@@ -69,7 +69,7 @@ in
   options.system.extraDependencies = lib.mkOption {
     type = lib.types.listOf lib.types.path;
     default = [ ];
-    description = "What the system keeps in the store without using it.";
+    description = "Store paths that the system keeps alive without using them.";
   };
 
   config.system.build.toplevel =

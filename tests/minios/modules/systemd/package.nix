@@ -1,10 +1,10 @@
-# The init that the units are for.
+# The init that runs the units.
 { lib, pkgs, ... }:
 {
   options.systemd.package = lib.mkOption {
     type = lib.types.package;
     default = pkgs.systemd;
     defaultText = lib.literalExpression "pkgs.systemd";
-    description = "The systemd package. Between systems that differ in its `interfaceVersion` there is a reboot.";
+    description = "The systemd package. Switching between different values of its `interfaceVersion` needs a reboot.";
   };
 }

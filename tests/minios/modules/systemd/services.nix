@@ -1,4 +1,4 @@
-# Services in the form in which configurations give them, made into units.
+# Services as options, converted to units.
 {
   config,
   lib,
@@ -22,7 +22,7 @@ let
       inherit default description;
     };
 
-  # A value of a unit file: several of one key are a line each.
+  # Formats a value for a unit file: a list becomes one line per element.
   value = types.oneOf [
     types.bool
     types.int
@@ -33,7 +33,7 @@ let
   section = mkOption {
     type = types.attrsOf (types.either value (types.listOf value));
     default = { };
-    description = "What stands in this section of the unit file.";
+    description = "The content of this section of the unit file.";
   };
   lines = lib.mapAttrsToList (
     key: values:
@@ -48,7 +48,7 @@ let
     key: value: default:
     lib.optionalString (value != default) "X-${key}=${lib.boolToString value}\n";
 
-  # A percent sign is special in a unit file.
+  # A percent sign is special in unit files.
   escape = lib.replaceStrings [ "%" "\"" ] [ "%%" "\\\"" ];
 
   render =
@@ -98,7 +98,7 @@ in
             description = mkOption {
               type = types.strMatching "[^\n]*";
               default = "";
-              description = "What the service is.";
+              description = "The description of the service.";
             };
             after = names "Units that are started before this one.";
             before = names "Units that are started after this one.";
@@ -108,7 +108,7 @@ in
             path = mkOption {
               type = types.listOf types.package;
               default = [ ];
-              description = "Packages whose programs the service finds.";
+              description = "Packages whose programs are in the service's PATH.";
             };
             environment = mkOption {
               type = types.attrsOf (
@@ -119,17 +119,17 @@ in
                 ]
               );
               default = { };
-              description = "The environment of the service.";
+              description = "The environment variables of the service.";
             };
             script = mkOption {
               type = types.lines;
               default = "";
-              description = "What the service does, as a shell script; in place of `serviceConfig.ExecStart`.";
+              description = "The shell script of the service, instead of `serviceConfig.ExecStart`.";
             };
             restartTriggers = mkOption {
               type = types.listOf types.unspecified;
               default = [ ];
-              description = "Things whose change restarts the service, though its own unit would stay the same.";
+              description = "Values whose change restarts the service even if its unit stays the same.";
             };
             restartIfChanged = switch true "Whether a switch restarts the service when its unit has changed.";
             reloadIfChanged = switch false "Whether a switch only reloads the service when its unit has changed.";

@@ -1,4 +1,4 @@
-# Unit files as such: a text each, and who wants them.
+# Unit files as text, with the units that want them.
 {
   config,
   lib,
@@ -19,25 +19,25 @@ in
             enable = mkOption {
               type = types.bool;
               default = true;
-              description = "Whether the unit is there.";
+              description = "Whether to create the unit.";
             };
             text = mkOption {
               type = types.nullOr types.str;
               default = null;
-              description = "The unit file.";
+              description = "The content of the unit file.";
             };
             wantedBy = mkOption {
               type = types.listOf types.str;
               default = [ ];
-              description = "Units that bring this one up with them.";
+              description = "Units that want this one.";
             };
             unit = mkOption {
               type = types.package;
               internal = true;
-              description = "The folder that holds the unit file.";
+              description = "The folder with the unit file.";
             };
           };
-          # systemd takes the name of a unit from where a link ends, so the file must bear it.
+          # systemd takes a unit's name from the target of the link, so the file must have that name.
           config.unit =
             pkgs.runCommand "unit-${name}"
               {

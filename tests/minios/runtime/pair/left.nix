@@ -1,2 +1,2 @@
-# One half of a module of two files
+# The first of two files of a module
 { environment.etc."pair/left".text = "left\n"; }

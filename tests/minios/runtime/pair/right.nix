@@ -1,2 +1,2 @@
-# The other half of a module of two files
+# The second of two files of a module
 { environment.etc."pair/right".text = "right\n"; }

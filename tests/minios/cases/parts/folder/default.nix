@@ -1,2 +1,2 @@
-# A folder is imported by its `default.nix`.
+# A folder, imported by its `default.nix`.
 { items = [ "folder" ]; }

@@ -66,7 +66,7 @@ impl Forking {
                         Ok(forked) => self.children.push(Child::new(&job, forked)),
                         Err(error) => client.say(&not_forked(&job, &error.to_string()))?,
                     },
-                    _ => bail!("a template opens one flake, and one host of it"),
+                    _ => bail!("a template accepts only one flake and one host"),
                 }
             }
             let (asked, heard) = self.wait(client)?;
@@ -111,7 +111,7 @@ impl Forking {
 fn wait_for(ends: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<()> {
     let patience = match patience {
         None => PollTimeout::NONE,
-        Some(patience) => PollTimeout::try_from(patience).context("the timeout does not fit")?,
+        Some(patience) => PollTimeout::try_from(patience).context("the timeout is too large")?,
     };
     match poll(ends, patience) {
         Ok(_) | Err(unix::errno::Errno::EINTR) => Ok(()),

@@ -144,7 +144,7 @@ impl<'a> Pool<'a> {
         while pool.hosts.iter().any(|host| host.stage != Stage::Done) {
             pool.fill()?;
             tell(Told::Standing(pool.standing(checked)));
-            let (host, said) = pool.said.recv().context("wait for an evaluation")?;
+            let (host, said) = pool.said.recv().context("cannot wait for an evaluation")?;
             interrupts.check()?;
             for row in pool.hear(host, said)? {
                 checked += 1;

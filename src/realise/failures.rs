@@ -124,14 +124,14 @@ pub(super) fn build_failure(
             .first()
             .map(|result| result.message.trim())
             .unwrap_or_default();
-        return whole("build", message);
+        return whole("cannot build", message);
     };
     let why = |derivation: &str| {
         let cause = causes.iter().find(|cause| cause.contains(derivation));
         cause.map_or_else(String::new, |cause| reason(cause, derivation))
     };
     let name = store_name(derivation);
-    let mut failed = Failure::Build.error(format!("build {name}: {}", why(derivation)));
+    let mut failed = Failure::Build.error(format!("cannot build {name}: {}", why(derivation)));
     for line in hashes(&causes) {
         failed = failed.detail(line);
     }

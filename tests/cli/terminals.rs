@@ -1,10 +1,10 @@
-//! Progress on terminals of every kind: those whose cursor cannot move, and those that show ASCII only.
+//! Progress on all kinds of terminals, including those without cursor movement and those that show only ASCII.
 
 use std::fs;
 
 use crate::support::{PROGRAM_IN_SHELL, TestEnv, has};
 
-/// Turns a module on in a pseudo-terminal with these variables, and returns everything that was written to it.
+/// Runs the program in a pseudo-terminal with these variables, and returns its output.
 fn typescript(env: &TestEnv, arguments: &str, variables: &[(&str, &str)]) -> String {
     env.run(&["cache", "clear"]).ok();
     let file = env.path("typescript");
@@ -19,14 +19,14 @@ fn typescript(env: &TestEnv, arguments: &str, variables: &[(&str, &str)]) -> Str
         .envs(variables.iter().copied());
     env.start_running(script).end().ok();
     let text = fs::read_to_string(file).expect("a typescript");
-    // The first and the last line are those of script(1).
+    // script(1) writes the first and the last line.
     let lines: Vec<&str> = text.lines().collect();
     lines[1..lines.len() - 1].join("\n")
 }
 
 #[test]
-fn still_cursors_get_plain_lines() {
-    let test = "still_cursors_get_plain_lines";
+fn terminals_without_cursor_get_plain_lines() {
+    let test = "terminals_without_cursor_get_plain_lines";
     if !has(test, "script") {
         return;
     }

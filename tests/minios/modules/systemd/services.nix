@@ -94,17 +94,17 @@ in
         { name, config, ... }:
         {
           options = {
-            enable = switch true "Whether the service is there.";
+            enable = switch true "Whether to create the service.";
             description = mkOption {
               type = types.strMatching "[^\n]*";
               default = "";
               description = "The description of the service.";
             };
-            after = names "Units that are started before this one.";
-            before = names "Units that are started after this one.";
-            requires = names "Units without which this one does not run.";
-            wants = names "Units that this one brings up with it.";
-            wantedBy = names "Units that bring this one up with them.";
+            after = names "Units that start before this one.";
+            before = names "Units that start after this one.";
+            requires = names "Units that this one needs to run.";
+            wants = names "Units that start together with this one.";
+            wantedBy = names "Units that want this one.";
             path = mkOption {
               type = types.listOf types.package;
               default = [ ];

@@ -209,6 +209,14 @@ void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef re
     }
 }
 
+/** Reads a flake without its inputs, and without registries. 2.28 made a choice of three out of the last argument. */
+template<class Evaluator, class Registries>
+nix::flake::Flake read_flake(
+    nix::flake::Flake (*get)(Evaluator &, const nix::FlakeRef &, Registries), Evaluator & state, const nix::FlakeRef & reference)
+{
+    return get(state, reference, Registries{});
+}
+
 /** Store path of the tree that `path` is in, and where in it; 2.26, and only that, has to map a chroot store's real paths back. */
 template<class State>
 std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::SourcePath & path)

@@ -22,6 +22,11 @@ fn main() -> ExitCode {
         ("an_input_is_locked_in_memory", an_input_is_locked_in_memory),
         ("a_lock_that_fits", a_lock_that_fits),
         ("an_overridden_input", an_overridden_input),
+        (
+            "a_given_lock_is_used_as_it_is",
+            a_given_lock_is_used_as_it_is,
+        ),
+        ("a_given_lock_that_is_none", a_given_lock_that_is_none),
         ("an_override_of_nothing", an_override_of_nothing),
         (
             "unlocked_inputs_may_be_refused",
@@ -47,6 +52,7 @@ struct Request<'a> {
     reference: &'a str,
     base: &'a Path,
     overrides: &'a [(&'a str, &'a str)],
+    own_lock: Option<&'a str>,
     allow_unlocked: bool,
 }
 
@@ -56,6 +62,7 @@ impl<'a> Request<'a> {
             reference,
             base: Path::new("/"),
             overrides: &[],
+            own_lock: None,
             allow_unlocked: true,
         }
     }
@@ -70,6 +77,7 @@ impl<'a> Request<'a> {
             reference: self.reference,
             base_directory: self.base,
             overrides: &overrides,
+            lock: self.own_lock,
             allow_unlocked: self.allow_unlocked,
             use_registries: false,
         };
@@ -405,6 +413,63 @@ fn an_overridden_input() {
         );
         assert_eq!(output(e, &locked, "flake: flake.value").unwrap(), "7");
     });
+}
+
+/// The flake is never locked: its input `n` is nowhere. Two inputs share a tree, follow each other and the flake itself.
+fn a_given_lock_is_used_as_it_is() {
+    let n = flake(
+        "given-n",
+        "{ outputs = inputs: { value = inputs.up.word + inputs.same.value; }; }",
+    );
+    let m = flake("given-m", "{ outputs = _: { value = \"m\"; }; }");
+    let folder = flake(
+        "given",
+        "{ inputs.n.url = \"path:/nowhere\"; outputs = { self, n, m }: { word = \"up \"; value = n.value + m.value; }; }",
+    );
+    let locked = |folder: &Path| {
+        let told = Request::of(&format!("path:{}", folder.display())).told();
+        let hash = attribute(&told, "narHash").unwrap();
+        serde_json::json!({ "type": "path", "path": told.source, "narHash": hash })
+    };
+    let (n, m) = (locked(&n), locked(&m));
+    let lock = serde_json::json!({ "version": 7, "root": "root", "nodes": {
+        "root": { "inputs": { "n": "n", "m": "m" } },
+        "n": { "locked": n, "original": n, "inputs": { "up": [], "same": ["m"] } },
+        "m": { "locked": m, "original": m },
+    }})
+    .to_string();
+    let reference = format!("path:{}", folder.display());
+    let request = Request {
+        own_lock: Some(&lock),
+        allow_unlocked: false,
+        ..Request::of(&reference)
+    };
+    evaluate(|e| {
+        let locked = request.lock(e).unwrap();
+        let value = output(e, &locked, "flake: flake.value").unwrap();
+        assert_eq!(value, "\"up mm\"");
+        let told = locked.read(&e.state).unwrap();
+        assert!(told.lock_changed && told.inputs.is_empty());
+    });
+}
+
+fn a_given_lock_that_is_none() {
+    let folder = flake("given-none", SIMPLE);
+    let reference = format!("path:{}", folder.display());
+    for lock in [
+        "",
+        "{}",
+        "[]",
+        r#"{"version":7,"root":"x","nodes":{}}"#,
+        r#"{"version":9}"#,
+    ] {
+        let request = Request {
+            own_lock: Some(lock),
+            ..Request::of(&reference)
+        };
+        // Some of these are a lock without inputs to one release and an error to another; none may do more.
+        evaluate(|e| drop(request.lock(e)));
+    }
 }
 
 fn an_override_of_nothing() {

@@ -60,6 +60,7 @@ fn failing_locks() {
                     reference,
                     base_directory: &common::fresh_folder("base"),
                     overrides: &[("a".into(), "path:/b".into())],
+                    lock: None,
                     allow_unlocked: true,
                     use_registries: false,
                 };

@@ -2,7 +2,6 @@
 { lib }:
 let
   inherit (lib)
-    concatMap
     concatMapStringsSep
     escapeURL
     hasPrefix
@@ -12,11 +11,11 @@ let
     splitString
     ;
 
+  inputs = import ./inputs.nix { inherit lib; };
+  inherit (inputs) plain sourceOf dirOf;
+
   longest = 64;
   usualName = "[A-Za-z0-9_+][A-Za-z0-9._+-]{0,${toString (longest - 1)}}";
-
-  # Text without what it depends on: for names of files that are only shown.
-  plain = value: builtins.unsafeDiscardStringContext (toString value);
 
   # Whether looking at a path costs no build: a text may stand for the output of a derivation.
   isCheap =
@@ -159,38 +158,6 @@ rec {
     "path:${escapePath (plain source)}"
     + lib.optionalString (parameters != [ ]) "?${lib.concatStringsSep "&" parameters}";
 
-  # The folder in the store that a flake, or an input that is none, was copied to: keeps its context.
-  sourceOf = flake: "${flake.sourceInfo.outPath or flake.outPath}";
-
-  # The sources of all inputs, those of inputs included, each once and sorted. An input may well be one that led here
-  # (`follows`), and the flake's own source may be among them: neither is followed or listed again.
-  inputSources =
-    flake:
-    let
-      nodesOf =
-        flake:
-        concatMap (
-          input:
-          optional (builtins.isAttrs input && input ? outPath) {
-            key = plain input.outPath;
-            inherit input;
-          }
-        ) (builtins.attrValues (flake.inputs or { }));
-      nodes = builtins.genericClosure {
-        startSet = nodesOf flake;
-        operator = node: nodesOf node.input;
-      };
-      own = plain (sourceOf flake);
-      # As names of a set: each once, and sorted.
-      byPath = builtins.listToAttrs (
-        map (node: {
-          name = plain (sourceOf node.input);
-          value = sourceOf node.input;
-        }) nodes
-      );
-    in
-    builtins.attrValues (removeAttrs byPath [ own ]);
-
   # All that is written down about a flake.
   flakeFacts =
     flake:
@@ -200,7 +167,7 @@ rec {
       lockFile = flake.outPath + "/flake.lock";
       facts = {
         inherit source;
-        dir = lib.removePrefix "/" (removePrefix (plain source) (plain flake.outPath));
+        dir = dirOf flake;
         narHash = info.narHash or null;
         lastModified = info.lastModified or null;
         rev = info.rev or null;
@@ -212,7 +179,8 @@ rec {
             builtins.fromJSON (builtins.unsafeDiscardStringContext (builtins.readFile lockFile))
           else
             null;
-        inputs = inputSources flake;
+        inputs = inputs.sources flake;
+        inputGraph = inputs.graph flake facts.lock;
       };
     in
     facts // { url = storeUrl facts; };
@@ -223,7 +191,7 @@ rec {
     flake:
     let
       outputs = flake.runtimeModules or { };
-      dir = (lib.removePrefix "/" (removePrefix (plain (sourceOf flake)) (plain flake.outPath)));
+      dir = dirOf flake;
     in
     map (
       name:

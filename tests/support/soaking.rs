@@ -118,7 +118,7 @@ pub struct Lot(u64);
 
 impl Lot {
     /// Those of one attempt.
-    fn of(attempt: u64) -> Self {
+    pub fn of(attempt: u64) -> Self {
         Self(0x9e37_79b9_7f4a_7c15 ^ attempt.wrapping_mul(0xd134_2543_de82_ef95))
     }
 

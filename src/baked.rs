@@ -11,9 +11,10 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::choice::{Elevate, OnFailedUnits};
 use crate::duration;
+use crate::evaluation::graph_lock;
 use crate::locations::Locations;
 use crate::percent;
-use crate::record::{Pin, SystemFile, read_json};
+use crate::record::{InputNode, Pin, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
 /// The whole file.
@@ -61,6 +62,12 @@ pub struct BakedFlake {
     pub dirty_rev: Option<String>,
     /// The same, short.
     pub dirty_short_rev: Option<String>,
+    /// Store paths of the trees of all inputs.
+    #[serde(default)]
+    pub inputs: Vec<String>,
+    /// The flake and its inputs, if its lock does not name the same ones.
+    #[serde(default)]
+    pub input_graph: Option<Vec<InputNode>>,
 }
 
 /// A module that can be turned on.
@@ -101,7 +108,7 @@ impl Baked {
             ("dirtyRev", &flake.dirty_rev),
             ("dirtyShortRev", &flake.dirty_short_rev),
         ];
-        Some(Pin {
+        let mut pin = Pin {
             url: self.flake_url.clone().unwrap_or_else(|| flake.url.clone()),
             locked: flake.url.clone(),
             source: flake.source.clone(),
@@ -114,11 +121,18 @@ impl Baked {
                 .collect(),
             overrides: Vec::new(),
             inputs: Vec::new(),
+            graph: flake.input_graph.clone().unwrap_or_default(),
+            compared: None,
             baked: true,
             specialisation: None,
             extras: Vec::new(),
             file: None,
-        })
+        };
+        // Then the inputs are those of the lock, and the comparison of the base tells whether they are the same.
+        if graph_lock(&pin).is_err() {
+            pin.graph.clear();
+        }
+        Some(pin)
     }
 
     /// Whether it was baked from this very source, for this host.

@@ -60,6 +60,8 @@ pub enum Allow {
     PreSwitchChecks,
     /// Continue without enough free space
     Space,
+    /// The pinned source does not give the running system without modules
+    BaseDiffers,
 }
 
 impl Allow {
@@ -70,6 +72,7 @@ impl Allow {
             Self::Inhibitors => "inhibitors",
             Self::PreSwitchChecks => "pre-switch-checks",
             Self::Space => "space",
+            Self::BaseDiffers => "base-differs",
         }
     }
 }

@@ -331,6 +331,20 @@ impl Evaluator {
             reference,
             base_directory: base,
             overrides,
+            lock: None,
+            allow_unlocked: true,
+            use_registries: true,
+        };
+        nix_ffi::Locked::lock(&self.state, self.flakes, &request).map(Locked)
+    }
+
+    /// Fetches a flake and gives it the inputs of a lock in place of its own.
+    pub fn with_lock(&self, reference: &str, base: &Path, lock: &str) -> Result<Locked, NixError> {
+        let request = LockRequest {
+            reference,
+            base_directory: base,
+            overrides: &[],
+            lock: Some(lock),
             allow_unlocked: true,
             use_registries: true,
         };

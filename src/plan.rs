@@ -59,6 +59,9 @@ pub struct Plan {
     pub from: Option<String>,
     /// The toplevel without any runtime module; none where it must be evaluated.
     pub base: Option<String>,
+    /// The toplevel that the source is expected to give without any runtime module; none if somebody asked for another source,
+    /// or if nobody knows.
+    pub expected: Option<String>,
     /// Whether to activate even what runs already.
     pub force: bool,
     /// What the user should know beforehand.
@@ -92,7 +95,8 @@ pub fn decide(
         return Ok(Decision::Nothing(why));
     }
     let varied = beside.specialisation != specialisation(situation);
-    let moved = *wish == Wish::Rebuild || elsewhere(global) || varied || in_file;
+    let moved_source = *wish == Wish::Rebuild || elsewhere(global) || in_file;
+    let moved = moved_source || varied;
     let mut notes = notes(situation, &wanted);
     let gone = beside.gone(situation);
     if !gone.is_empty() && !matches!(wish, Wish::Reset | Wish::Rollback(_)) {
@@ -102,6 +106,12 @@ pub fn decide(
         ));
     }
     let base = situation.base();
+    let expected = match &beside.specialisation {
+        _ if moved_source => None,
+        Some(name) if varied => situation.base_variant(name),
+        None if varied => None,
+        _ => base.clone(),
+    };
     let goal = match (&base, wish) {
         (_, Wish::Rollback(past)) => Goal::Past(past.clone()),
         // What ran before any module was on needs no evaluation to run again.
@@ -135,6 +145,7 @@ pub fn decide(
         from: situation.running.clone(),
         // A source that moves takes its own base along.
         base: base.filter(|_| !moved),
+        expected,
         force: run.force,
     })))
 }

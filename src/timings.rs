@@ -12,6 +12,8 @@ pub enum Phase {
     Lock,
     /// Evaluate the extended configuration to its `.drv`.
     Evaluate,
+    /// Evaluate the system without modules and compare it with the running one, perhaps at the same time as `Evaluate`.
+    Compare,
     /// Query the store for missing paths.
     Query,
     /// Download paths from substituters.
@@ -23,9 +25,10 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Lock,
         Self::Evaluate,
+        Self::Compare,
         Self::Query,
         Self::Fetch,
         Self::Build,
@@ -37,6 +40,7 @@ impl Phase {
         match self {
             Self::Lock => "lock",
             Self::Evaluate => "evaluate",
+            Self::Compare => "compare",
             Self::Query => "query",
             Self::Fetch => "fetch",
             Self::Build => "build",
@@ -58,6 +62,8 @@ pub struct Phases {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evaluate: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    compare: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     query: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fetch: Option<f64>,
@@ -75,6 +81,7 @@ impl Phases {
         match phase {
             Phase::Lock => &mut self.lock,
             Phase::Evaluate => &mut self.evaluate,
+            Phase::Compare => &mut self.compare,
             Phase::Query => &mut self.query,
             Phase::Fetch => &mut self.fetch,
             Phase::Build => &mut self.build,

@@ -26,6 +26,7 @@ mod cli {
     mod failures;
     mod files;
     mod full_disk;
+    mod inputs;
     mod interrupts;
     mod listing;
     mod load;

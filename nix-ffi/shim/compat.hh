@@ -210,6 +210,14 @@ void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef re
     }
 }
 
+/** Reads a flake without its inputs, and without registries. 2.28 made a choice of three out of the last argument. */
+template<class Evaluator, class Registries>
+nix::flake::Flake read_flake(
+    nix::flake::Flake (*get)(Evaluator &, const nix::FlakeRef &, Registries), Evaluator & state, const nix::FlakeRef & reference)
+{
+    return get(state, reference, Registries{});
+}
+
 /**
  * The store path of the tree that contains `path`, and the path in it. Only 2.26 must map real paths of a chroot
  * store back.

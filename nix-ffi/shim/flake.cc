@@ -55,6 +55,22 @@ static void collect_fetched(
     }
 }
 
+/** A flake with the inputs of the lock file `lock`: those are fetched when they are evaluated. */
+static nix::flake::LockedFlake with_lock(
+    nix::EvalState & state, const nix::flake::Settings & settings, bool apply, const nix::FlakeRef & reference, const char * lock)
+{
+    nix::flake::LockedFlake locked{
+        .flake = read_flake(nix::flake::getFlake, state, reference),
+        .lockFile = nix::flake::LockFile(state.fetchSettings, lock, "of the pinned inputs"),
+    };
+    if (apply) {
+        locked.flake.config.apply(settings);
+        state.store->setOptions();
+    }
+    locked.nodePaths.emplace(locked.lockFile.root, locked.flake.path.parent());
+    return locked;
+}
+
 extern "C" nix_ffi_locked * nix_ffi_lock(
     nix_c_context * context,
     EvalState * state,
@@ -79,6 +95,11 @@ extern "C" nix_ffi_locked * nix_ffi_lock(
         }
         auto [reference, fragment] =
             nix::parseFlakeRefWithFragment(fetching, request->reference, request->base_directory, true);
+        if (request->lock)
+            return new nix_ffi_locked{
+                with_lock(state->state, flakes->settings, flags.applyNixConfig, reference, request->lock),
+                std::move(fragment),
+                {}};
         return new nix_ffi_locked{
             nix::flake::lockFlake(flakes->settings, state->state, reference, flags),
             std::move(fragment),

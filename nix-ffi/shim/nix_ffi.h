@@ -232,6 +232,8 @@ typedef struct {
     const char * const * override_names;
     const char * const * override_references;
     size_t override_count;
+    /** The text of a lock file to use unchanged, or null for the flake's own. With it nothing is locked again. */
+    const char * lock;
     /** Whether inputs without a lock may be locked to a source without a revision. */
     bool allow_unlocked;
     /** Whether registries may resolve references such as `nixpkgs`. */

@@ -21,6 +21,8 @@ pub struct LockRequest<'a> {
     pub base_directory: &'a Path,
     /// Overridden inputs: the name (`nixpkgs`, or `a/b` for an input of an input) and the new reference.
     pub overrides: &'a [(String, String)],
+    /// The text of a lock file to use unchanged instead of the flake's own. Nothing is locked again then.
+    pub lock: Option<&'a str>,
     /// Whether an input may have neither revision nor hash.
     pub allow_unlocked: bool,
     /// Whether registries may resolve references such as `nixpkgs`.
@@ -95,12 +97,14 @@ impl Locked {
         let references = c_strings(request.overrides.iter().map(|(_, url)| url))?;
         let name_pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
         let reference_pointers: Vec<_> = references.iter().map(|url| url.as_ptr()).collect();
+        let lock = request.lock.map(c_string).transpose()?;
         let raw_request = sys::nix_ffi_lock_request {
             reference: reference.as_ptr(),
             base_directory: base.as_ptr(),
             override_names: name_pointers.as_ptr(),
             override_references: reference_pointers.as_ptr(),
             override_count: name_pointers.len(),
+            lock: lock.as_ref().map_or(std::ptr::null(), |lock| lock.as_ptr()),
             allow_unlocked: request.allow_unlocked,
             use_registries: request.use_registries,
         };

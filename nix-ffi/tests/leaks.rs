@@ -72,6 +72,7 @@ fn failing_locks_leak_nothing() {
                     reference,
                     base_directory: &common::fresh_folder("base"),
                     overrides: &[("a".into(), "path:/b".into())],
+                    lock: None,
                     allow_unlocked: true,
                     use_registries: false,
                 };

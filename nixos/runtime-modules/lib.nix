@@ -2,7 +2,6 @@
 { lib }:
 let
   inherit (lib)
-    concatMap
     concatMapStringsSep
     escapeURL
     hasPrefix
@@ -12,11 +11,11 @@ let
     splitString
     ;
 
+  inputs = import ./inputs.nix { inherit lib; };
+  inherit (inputs) plain sourceOf dirOf;
+
   longest = 64;
   usualName = "[A-Za-z0-9_+][A-Za-z0-9._+-]{0,${toString (longest - 1)}}";
-
-  # A value as a string without context, for file names that are only displayed.
-  plain = value: builtins.unsafeDiscardStringContext (toString value);
 
   # Whether reading a path needs no build: a string can be the output of a derivation.
   isCheap =
@@ -159,38 +158,6 @@ rec {
     "path:${escapePath (plain source)}"
     + lib.optionalString (parameters != [ ]) "?${lib.concatStringsSep "&" parameters}";
 
-  # The store path of a flake's source, or of an input's that is not a flake, with its context.
-  sourceOf = flake: "${flake.sourceInfo.outPath or flake.outPath}";
-
-  # The sources of all inputs, including indirect ones, sorted and without duplicates. `follows` can make cycles, and
-  # the flake itself can be an input of an input, so nodes are visited once and its own source is left out.
-  inputSources =
-    flake:
-    let
-      nodesOf =
-        flake:
-        concatMap (
-          input:
-          optional (builtins.isAttrs input && input ? outPath) {
-            key = plain input.outPath;
-            inherit input;
-          }
-        ) (builtins.attrValues (flake.inputs or { }));
-      nodes = builtins.genericClosure {
-        startSet = nodesOf flake;
-        operator = node: nodesOf node.input;
-      };
-      own = plain (sourceOf flake);
-      # A set removes duplicates and sorts.
-      byPath = builtins.listToAttrs (
-        map (node: {
-          name = plain (sourceOf node.input);
-          value = sourceOf node.input;
-        }) nodes
-      );
-    in
-    builtins.attrValues (removeAttrs byPath [ own ]);
-
   # Everything that config.json contains about a flake.
   flakeFacts =
     flake:
@@ -200,7 +167,7 @@ rec {
       lockFile = flake.outPath + "/flake.lock";
       facts = {
         inherit source;
-        dir = lib.removePrefix "/" (removePrefix (plain source) (plain flake.outPath));
+        dir = dirOf flake;
         narHash = info.narHash or null;
         lastModified = info.lastModified or null;
         rev = info.rev or null;
@@ -212,7 +179,8 @@ rec {
             builtins.fromJSON (builtins.unsafeDiscardStringContext (builtins.readFile lockFile))
           else
             null;
-        inputs = inputSources flake;
+        inputs = inputs.sources flake;
+        inputGraph = inputs.graph flake facts.lock;
       };
     in
     facts // { url = storeUrl facts; };
@@ -223,7 +191,7 @@ rec {
     flake:
     let
       outputs = flake.runtimeModules or { };
-      dir = (lib.removePrefix "/" (removePrefix (plain (sourceOf flake)) (plain flake.outPath)));
+      dir = dirOf flake;
     in
     map (
       name:

@@ -190,7 +190,8 @@ impl Findings {
         self.objections.insert(0, objection);
     }
 
-    fn object(&mut self, allow: Option<Allow>, refusal: Failed) {
+    /// Adds what speaks against it, and what passes that.
+    pub fn object(&mut self, allow: Option<Allow>, refusal: Failed) {
         self.objections.push(Objection { allow, refusal });
     }
 }

@@ -113,6 +113,7 @@ fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
         ("", root),
         ("/file", &root["$defs"]["file"]),
         ("/flake", &root["$defs"]["flake"]),
+        ("/flake/inputGraph/0", &root["$defs"]["input"]),
         ("/modules/0", &root["$defs"]["module"]),
     ] {
         let required = schema["required"].as_array().expect("what is required");

@@ -107,13 +107,14 @@ impl Ingredients {
             // Results from a file are not kept: see `why_not`.
             file: _,
             overrides,
+            lock: own_lock,
             extra,
         } = flake;
         Self {
             reference: reference.clone(),
             extra: extra.clone(),
             overrides: overrides.clone(),
-            lock: lock.to_string(),
+            lock: own_lock.clone().unwrap_or_else(|| lock.to_string()),
             host: host.clone(),
             modules: in_order(modules),
             extras: extras

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod ask;
+mod base_check;
 mod bench;
 mod boot;
 mod cache;
@@ -9,6 +10,7 @@ mod check;
 mod errors;
 mod extras;
 mod history;
+mod input_differences;
 mod list;
 mod moved;
 mod prefetch;

@@ -6,7 +6,9 @@ use anyhow::Result;
 
 use super::Session;
 use crate::error::Failure;
-use crate::evaluation::{Derivation, lock_inputs, lock_text, revision_of};
+use crate::evaluation::{
+    Derivation, graph_revision, lock_inputs, lock_text, revision_of, short_revision,
+};
 use crate::libnix::{Libnix, LockedFlake, Store};
 use crate::progress::bytes;
 use crate::record::Pin;
@@ -26,7 +28,7 @@ pub fn announce(
     locked: &LockedFlake,
 ) -> Result<()> {
     let inputs = lock_inputs(&locked.lock);
-    let earlier = before.map(|pin| inputs_of(libnix, pin));
+    let earlier = before.map(|pin| inputs_of(libnix, pin, &inputs));
     let changes = changes(earlier.as_ref(), &inputs);
     let same = before.is_some_and(|before| before.locked == now.locked && before.host == now.host);
     if !same {
@@ -132,8 +134,16 @@ fn was(before: &Pin, now: &Pin) -> String {
     }
 }
 
-/// The inputs of a pin: its tree's own lock, and what is pinned beside. None where the tree is no longer there.
-fn inputs_of(libnix: &Libnix, pin: &Pin) -> Inputs {
+/// The inputs of a pin: those that the system was built with, by the names they have `now`; or else its tree's own lock, and
+/// what is pinned beside.
+fn inputs_of(libnix: &Libnix, pin: &Pin, now: &Inputs) -> Inputs {
+    if !pin.graph.is_empty() {
+        let revision = |name: &String| graph_revision(pin, name).map(short_revision);
+        let known = now
+            .keys()
+            .filter_map(|name| Some((name.clone(), revision(name)?)));
+        return known.collect();
+    }
     let lock = lock_text(&libnix.store, pin).unwrap_or_default();
     let mut inputs: Inputs = lock_inputs(&lock);
     for input in &pin.inputs {

@@ -1,11 +1,13 @@
 //! What is to run, found or made: evaluates and realises, or in a dry run only asks what realising would take.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
 use serde::Serialize;
 
+use super::base_check::{BaseCheck, BaseReport};
 use super::recall::{Found, Recall, Recalled};
 use super::{Session, extras, moved};
 use crate::activation::{Findings, Machine, Profile, compare, examine, space};
@@ -14,14 +16,14 @@ use crate::choice::Allow;
 use crate::cli::Run;
 use crate::error::Failure;
 use crate::evaluation::{
-    Derivation, Evaluated, ExtraRequest, FlakeSource, ModuleRequest, REMOTE_BUILDERS, Request,
-    Target, ToPin, evaluate, pin,
+    Derivation, Evaluated, ExtraRequest, FlakeSource, ModuleRequest, Opened, REMOTE_BUILDERS,
+    Request, Target, ToPin, evaluate, pin,
 };
 use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing, Store, interruptible};
 use crate::plan::{Beside, Goal, Past, Plan, Situation, Source, pinned};
 use crate::realise::{BuildOrder, build_order, query, realise};
-use crate::record::{ExtraModule, Pin, SystemFile};
+use crate::record::{ComparedBase, ExtraModule, Pin, SystemFile};
 use crate::session::evaluation_settings;
 use crate::timings::{Phase, time_of};
 
@@ -43,6 +45,8 @@ pub struct Reached {
     pub order: BuildOrder,
     /// What speaks against it; only in a dry run.
     pub preflight: Option<Preflight>,
+    /// What the comparison of the base said; none if there was nothing to compare.
+    pub comparison: Option<BaseReport>,
     /// The cache's part in it; none where nothing had to be evaluated.
     recall: Option<Recall>,
     /// Keeps it all from the collector while it lives: until the activator has rooted it.
@@ -117,6 +121,7 @@ pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -
                 situation,
                 plan,
                 run,
+                check: OnceCell::new(),
             };
             work.make(source, modules, beside)
         }
@@ -140,20 +145,21 @@ struct Work<'a> {
     situation: &'a Situation,
     plan: &'a Plan,
     run: &'a Run,
+    /// The comparison of the base, once the source is known.
+    check: OnceCell<BaseCheck<'a>>,
 }
 
 impl Work<'_> {
     fn make(self, source: &Source, modules: &[ModuleRequest], beside: &Beside) -> Result<Reached> {
-        let Self { session, plan, .. } = self;
+        let (session, plan) = (self.session, self.plan);
         let mut pin = locked(session, &self.libnix, self.situation, source)?;
         if pin.file.is_none() {
             place(session, &self.libnix, plan, &pin.source, self.run.dry_run)?;
         }
         pin.specialisation.clone_from(&beside.specialisation);
         pin.extras = extras::take_in(session, &self.libnix, beside)?;
-        // Where a pin is made or moved, what the source gives without any module is compared with what runs, or is the base.
-        let with_base = matches!(source, Source::Reference { .. }) || plan.base.is_none();
-        let need_base = with_base && !self.run.dry_run;
+        // The base moves with the source.
+        let need_base = plan.base.is_none() && !self.run.dry_run;
         if let Some(file) = &pin.file {
             session.reporter.note(as_it_is(file));
         } else if session.global.impure {
@@ -162,6 +168,9 @@ impl Work<'_> {
             );
         }
         let mut request = evaluation_request(session, &pin, modules, self.run);
+        let situation = (plan, self.situation);
+        let check = BaseCheck::begin(session, &self.libnix, situation, &pin, &request)?;
+        let check = self.check.get_or_init(|| check);
         if need_base {
             request.target = Target::ToplevelAndBase;
         }
@@ -178,7 +187,14 @@ impl Work<'_> {
         for source in pin.sources() {
             self.libnix.store.add_temp_root(source)?;
         }
-        self.compare(&evaluated, &pin)?;
+        self.announce(&evaluated)?;
+        let moved = evaluated.base.as_ref().filter(|_| plan.base.is_none());
+        let moved = moved.map(|base| ComparedBase {
+            toplevel: base.out.clone(),
+            evaluated: base.out.clone(),
+        });
+        pin.compared = check.compared().or(moved).or(pin.compared);
+        let comparison = check.report();
         let toplevel = evaluated.toplevel.clone().unwrap_or_default();
         let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
         let dry_run = self.run.dry_run;
@@ -193,6 +209,7 @@ impl Work<'_> {
             base: plan.base.clone().or(own_base),
             pin: Some(pin),
             preflight,
+            comparison,
             evaluated: Some(evaluated),
             missing,
             order,
@@ -247,6 +264,7 @@ impl Work<'_> {
         })?;
         let evaluated = evaluation.release()?;
         session.interrupts.check()?;
+        self.agree()?;
         self.pass(&evaluated, &missing)?;
         let missing = fault::step(Point::Realise, || self.realise(&derivations, missing))?;
         Ok((evaluated, missing))
@@ -261,6 +279,7 @@ impl Work<'_> {
             false => query(&self.libnix, &found.targets, &session.reporter)?,
         };
         session.interrupts.check()?;
+        self.agree()?;
         if !found.realised {
             self.pass(&found.evaluated, &missing)?;
         }
@@ -311,15 +330,20 @@ impl Work<'_> {
         match examined(self.session, store, &self.plan.purpose, toplevel) {
             Some(mut findings) => {
                 self.room(evaluated, missing, &mut findings);
+                self.object_to_base(&mut findings);
                 Preflight {
                     built: true,
                     findings,
                 }
             }
-            None => Preflight {
-                built: false,
-                findings: self.object(evaluated, missing),
-            },
+            None => {
+                let mut findings = self.object(evaluated, missing);
+                self.object_to_base(&mut findings);
+                Preflight {
+                    built: false,
+                    findings,
+                }
+            }
         }
     }
 
@@ -340,20 +364,42 @@ impl Work<'_> {
         }
     }
 
-    /// Says so where the source is not the one of the system that runs.
-    fn compare(&self, evaluated: &Evaluated, pin: &Pin) -> Result<()> {
-        let Some(base) = &evaluated.base else {
+    /// Refuses a change of the base that nobody asked for. An allowed one is told.
+    fn agree(&self) -> Result<()> {
+        let Some(check) = self.check.get() else {
             return Ok(());
         };
-        match (&self.plan.base, self.situation.base()) {
-            (Some(running), _) if base.out != *running => self.session.reporter.note(format!(
-                "the system that runs without any module is not what host '{}' of this source gives ({})",
-                pin.host, base.out
-            )),
-            (None, Some(before)) => {
-                moved::announce_base(self.session, &self.libnix, &before, base)?;
-            }
-            _ => {}
+        check.finish()?;
+        if self.run.dry_run {
+            return Ok(());
+        }
+        let mut findings = Findings::default();
+        self.object_to_base(&mut findings);
+        let passed = findings.pass(&self.run.allow)?;
+        let details = findings.objections.iter();
+        let details = details.flat_map(|objection| objection.refusal.details.clone());
+        for line in passed.into_iter().chain(details) {
+            self.session.reporter.note(line);
+        }
+        Ok(())
+    }
+
+    /// Adds whether the source gives another base.
+    fn object_to_base(&self, findings: &mut Findings) {
+        let refusal = self
+            .check
+            .get()
+            .and_then(|check| check.refusal(&self.libnix));
+        if let Some((allow, refusal)) = refusal {
+            findings.object(Some(allow), refusal);
+        }
+    }
+
+    /// Says what the base becomes when the source moves.
+    fn announce(&self, evaluated: &Evaluated) -> Result<()> {
+        let before = self.situation.base();
+        if let (None, Some(before), Some(base)) = (&self.plan.base, before, &evaluated.base) {
+            moved::announce_base(self.session, &self.libnix, &before, base)?;
         }
         Ok(())
     }
@@ -404,6 +450,7 @@ fn known(session: &Session, plan: &Plan, run: &Run, past: &Past) -> Result<Reach
         missing: Missing::default(),
         order: BuildOrder::default(),
         preflight,
+        comparison: None,
         recall: None,
         keeper: libnix,
     })
@@ -500,10 +547,7 @@ fn locked(
 /// Locks a pinned flake only for what its `nixConfig` sets: what is built and fetched here goes by that too.
 fn accept(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<()> {
     let flake = FlakeSource::of(pin, &session.here);
-    libnix.with_evaluator(|evaluator| {
-        evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
-        Ok(())
-    })
+    libnix.with_evaluator(|evaluator| Opened::open(evaluator, &flake).map(drop))
 }
 
 fn evaluation_request(

@@ -144,14 +144,15 @@ impl Recall {
             return;
         };
         // Compare what the evaluator used with what the key was computed from.
+        let flake = &request.flake;
         let kept = may_be_kept(
             &evaluated.lock,
-            evaluated.lock_changed,
-            &request.flake.overrides,
+            evaluated.lock_changed && flake.lock.is_none(),
+            &flake.overrides,
         )
         .and_then(|()| {
             let same = evaluated.source == pin.source
-                && (request.flake.overrides.is_empty() || evaluated.lock == self.lock);
+                && (flake.overrides.is_empty() || evaluated.lock == self.lock);
             if same {
                 Ok(())
             } else {
@@ -181,6 +182,13 @@ impl Recall {
         }
     }
 
+    /// Marks the result as used, without keeping its output.
+    pub fn used(&self) {
+        if let Some((results, key)) = &self.place {
+            results.used(key);
+        }
+    }
+
     /// Returns what to report about the cache.
     pub fn told(&self) -> Recalled {
         self.said.clone()
@@ -191,6 +199,9 @@ impl Recall {
 /// checks whether it is up to date.
 fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
     let flake = &request.flake;
+    if let Some(lock) = &flake.lock {
+        return Ok(lock.clone());
+    }
     if flake.overrides.is_empty() {
         // If the tree is gone, its hash is sufficient, which is in the key too.
         return Ok(lock_text(&libnix.store, pin).unwrap_or_default());

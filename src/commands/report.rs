@@ -7,6 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Session;
+use super::base_check::BaseReport;
 use super::reach::{Preflight, Reached};
 use super::recall::Recalled;
 use super::times::Times;
@@ -57,6 +58,9 @@ pub struct Report {
     /// What speaks against it, and what will take no effect; only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<Preflight>,
+    /// What the comparison of the base said, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<BaseReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     activation: Option<Activated>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,6 +142,7 @@ impl Report {
             order: BuildOrder::default(),
             facts: None,
             preflight: None,
+            comparison: None,
             activation: None,
             cache: None,
             counters: None,
@@ -173,6 +178,7 @@ impl Report {
             order: goal.order.clone(),
             facts: evaluated.map(|e| e.facts.clone()),
             preflight: goal.preflight.clone(),
+            comparison: goal.comparison.clone(),
             counters: evaluated
                 .filter(|_| goal.recalled().is_none_or(|cache| !cache.hit))
                 .map(|e| e.counters.clone()),
@@ -249,6 +255,7 @@ impl Report {
             cache: self.cache.as_ref(),
             counters: self.counters.as_ref(),
             missing: self.missing.as_ref(),
+            comparison: self.comparison.as_ref(),
         };
         let text = if session.global.timings || session.global.verbose > 0 {
             times.table()

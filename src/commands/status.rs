@@ -12,7 +12,7 @@ use crate::clock::now;
 use crate::error::{Failure, neutral};
 use crate::plan::{Situation, pinned};
 use crate::progress::duration;
-use crate::record::{Outcome, Pending, Pin, Step, read_history};
+use crate::record::{BaseStatus, Outcome, Pending, Pin, Step, read_history};
 
 /// The result (`docs/json.md`).
 #[derive(Debug, Serialize)]
@@ -23,6 +23,9 @@ struct Status {
     modules: Vec<Module>,
     running: Option<String>,
     base: Option<String>,
+    /// Whether the pin gives the base; none without a pin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base_status: Option<BaseStatus>,
     /// Whether the system was switched by other means since.
     foreign: bool,
     pin: Option<Pin>,
@@ -89,14 +92,18 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         .filter(|module| !module.active)
         .map(|module| module.name.clone())
         .collect();
+    let (pin, base) = (pinned(&situation), situation.base());
     let status = Status {
         schema: 1,
         revision: situation.state.revision,
         modules,
         running: situation.running.clone(),
-        base: situation.base(),
+        base_status: pin
+            .as_ref()
+            .and_then(|pin| pin.base_status(base.as_deref())),
+        base,
         foreign: situation.foreign(),
-        pin: pinned(&situation),
+        pin,
         pending: situation.state.pending.clone(),
         under_way: situation.under_way.clone(),
         last: last(session),
@@ -180,6 +187,17 @@ fn human(status: &Status) -> String {
             "base",
             "the system was switched by other means since the last transaction",
         );
+    }
+    match status.base_status {
+        Some(BaseStatus::NeverCompared) => row(
+            "base",
+            "not yet compared with its source; the next change does it",
+        ),
+        Some(BaseStatus::Differs) => row(
+            "base",
+            "differs from its source, as was allowed; `runtime-module rebuild` makes them agree",
+        ),
+        Some(BaseStatus::Same) | None => {}
     }
     if let Some(pin) = &status.pin {
         let rev = moved::at(pin);

@@ -1,5 +1,6 @@
 //! How long a change took: one line, or with `--timings` or `-v` a table with counters and memory.
 
+use super::base_check::BaseReport;
 use super::recall::Recalled;
 use super::report::MissingReport;
 use crate::progress::{bytes, duration, grouped};
@@ -14,6 +15,7 @@ pub(super) struct Times<'a> {
     pub(super) cache: Option<&'a Recalled>,
     pub(super) counters: Option<&'a Counters>,
     pub(super) missing: Option<&'a MissingReport>,
+    pub(super) comparison: Option<&'a BaseReport>,
 }
 
 impl Times<'_> {
@@ -78,6 +80,11 @@ impl Times<'_> {
                     None => counted,
                 }
             }
+            Phase::Compare => match self.comparison {
+                Some(comparison) if comparison.same => "the source gives the running base".into(),
+                Some(_) => "the source gives another base".into(),
+                None => String::new(),
+            },
             Phase::Build => self.missing.map_or_else(String::new, |missing| {
                 format!("{} built", missing.build.len())
             }),
@@ -126,6 +133,7 @@ mod tests {
             cache: None,
             counters: None,
             missing: None,
+            comparison: None,
         }
     }
 

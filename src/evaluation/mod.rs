@@ -9,6 +9,7 @@ mod explain;
 mod fetching;
 mod heap;
 mod in_file;
+mod input_graph;
 mod measure;
 mod opened;
 mod pin;
@@ -30,9 +31,13 @@ use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper, greet, receive};
 pub use evaluator::{SYSTEM, SYSTEM_TEXT, read, run as evaluator_role, text};
 pub use explain::{error as explain_error, unknown_modules};
 pub use heap::{Memory, available};
+pub use input_graph::{graph_lock, graph_revision};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
 pub use opened::Opened;
-pub use pin::{Host, REMOTE_BUILDERS, ToPin, directory, lock_inputs, lock_text, pin, revision_of};
+pub use pin::{
+    Host, REMOTE_BUILDERS, ToPin, directory, lock_inputs, lock_text, pin, revision_of,
+    short_revision,
+};
 
 /// What the evaluator is asked for.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,6 +93,9 @@ pub struct FlakeSource {
     pub base_directory: PathBuf,
     /// Inputs that are replaced: name and reference.
     pub overrides: Vec<(String, String)>,
+    /// The text of the lock to use, whatever the flake's own says; none for that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
     /// What `self` shows beside: see [`crate::record::Pin::extra`].
     pub extra: Vec<(String, String)>,
     /// The file, where it is no flake at all; what is above says nothing then.
@@ -103,6 +111,8 @@ impl FlakeSource {
             reference: pin.locked.clone(),
             base_directory: here.into(),
             overrides: pin.replaced(),
+            // One that is damaged was left out when it was read.
+            lock: graph_lock(pin).unwrap_or_default(),
             extra: pin.extra.clone(),
             file: pin.file.clone(),
         }

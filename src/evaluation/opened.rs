@@ -80,7 +80,10 @@ fn read<'a>(evaluator: &'a Evaluator, file: &SystemFile) -> Result<Value<'a>> {
 
 /// Locks a flake, with all that it is to show.
 pub fn lock(evaluator: &Evaluator, flake: &FlakeSource) -> Result<Locked> {
-    let mut locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
+    let mut locked = match &flake.lock {
+        Some(lock) => evaluator.with_lock(&flake.reference, &flake.base_directory, lock)?,
+        None => evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?,
+    };
     locked.extend(&flake.extra)?;
     Ok(locked)
 }

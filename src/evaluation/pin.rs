@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::explain::at;
 use super::fetching;
+use super::input_graph::graph_inputs;
 use crate::error::{Failure, one_line};
 use crate::libnix::{Libnix, LockedFlake, NixError, Store};
 use crate::percent;
@@ -93,7 +94,9 @@ fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
     let Some(of) = what.of else {
         return Default::default();
     };
-    let replaced = of.replaced();
+    let mut replaced = of.replaced();
+    // What cannot be named was compared with the base when it was pinned, and is announced if it changes.
+    replaced.extend(graph_inputs(of).unwrap_or_default());
     let staying = |all: &Overrides| all.iter().filter(stays).cloned().collect();
     (staying(&of.overrides), staying(&replaced))
 }
@@ -185,6 +188,8 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
             .collect(),
         overrides: Vec::new(),
         inputs: pinned_inputs(locked)?,
+        graph: Vec::new(),
+        compared: None,
         baked: false,
         specialisation: None,
         extras: Vec::new(),
@@ -212,6 +217,11 @@ fn in_store(source: &str, directory: &str, attributes: &Value, with_revision: bo
     .filter_map(|(name, value)| Some(format!("{name}={}", percent::encode(&value?))))
     .collect();
     format!("path:{}?{}", percent::encode(source), query.join("&"))
+}
+
+/// The same of an input whose place in the store is known.
+pub(super) fn in_store_at(source: &str, directory: &str, attributes: &Value) -> String {
+    in_store(source, directory, attributes, true)
 }
 
 /// Inputs that must be named to be locked the same way again: those that were fetched because the flake's own lock does not
@@ -255,7 +265,7 @@ fn below(lock: &Value, node: &str, prefix: &str, found: &mut BTreeMap<String, St
         if let Some(locked) = lock.pointer(&format!("/nodes/{child}/locked")) {
             let field = |field: &str| locked.get(field).and_then(Value::as_str);
             if let Some(revision) = field("rev").or_else(|| field("narHash")) {
-                found.insert(name.clone(), short(revision));
+                found.insert(name.clone(), short_revision(revision));
             }
         }
         if name.matches('/').count() < DEPTH {
@@ -267,7 +277,7 @@ fn below(lock: &Value, node: &str, prefix: &str, found: &mut BTreeMap<String, St
 /// What a locked reference into the store was locked to, for people.
 pub fn revision_of(locked: &str) -> String {
     let revision = parameter(locked, "rev").or_else(|| parameter(locked, "narHash"));
-    short(&revision.unwrap_or_default().replace("%2B", "+"))
+    short_revision(&revision.unwrap_or_default().replace("%2B", "+"))
 }
 
 /// A parameter of a reference, as it stands there.
@@ -278,7 +288,7 @@ fn parameter<'a>(reference: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// As much of a revision or hash as tells it apart from others.
-fn short(revision: &str) -> String {
+pub fn short_revision(revision: &str) -> String {
     let hash = revision.strip_prefix("sha256-").unwrap_or(revision);
     hash.chars().take(12).collect()
 }

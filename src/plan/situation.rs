@@ -74,6 +74,11 @@ impl Situation {
             .or_else(|| self.state.base_of(self.running.as_deref()))
     }
 
+    /// Returns the toplevel of a specialisation of the base, if the base is the host itself.
+    pub(super) fn base_variant(&self, name: &str) -> Option<String> {
+        variant_of(&self.base()?, name)
+    }
+
     /// After an external switch to a specialisation of our system, which includes our modules,
     /// returns the same specialisation of the base.
     pub(super) fn varied_base(&self) -> Option<String> {

@@ -9,6 +9,7 @@ mod cuts;
 mod disk;
 mod handover;
 mod history;
+mod inputs;
 mod lock;
 mod roots;
 mod state;
@@ -33,6 +34,7 @@ pub use handover::{
 pub use history::{
     AGE, Entry, KEPT, Outcome, append as append_history, reachable, read as read_history,
 };
+pub use inputs::{BaseStatus, ComparedBase, InputNode};
 pub use lock::{
     hold, holder, named as process_named, no_foreign_switch, not_held,
     process_in as process_locking_in, switches_elsewhere,

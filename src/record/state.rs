@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::absent;
 use super::history::Outcome;
+use super::inputs::{ComparedBase, InputNode};
 use super::{read_json, write_json};
 use crate::attributes::written;
 use crate::fault::Point;
@@ -72,6 +73,13 @@ pub struct Pin {
     /// missing or stale.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<PinnedInput>,
+    /// The flake and all inputs that the running system was built with, the flake first; empty if the
+    /// tree's own lock names the same inputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub graph: Vec<InputNode>,
+    /// The base that was compared with the result of this pin; none before the first comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<ComparedBase>,
     /// Whether this is the flake that the NixOS module baked in.
     #[serde(default)]
     pub baked: bool,
@@ -162,6 +170,9 @@ impl Pin {
     /// Returns the store paths of all trees that the pin needs.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         let inputs = self.inputs.iter().map(|input| input.source.as_str());
+        let store = self.source.rsplit_once('/').map_or("", |(store, _)| store);
+        let graph = self.graph.iter().filter_map(|node| node.source(store));
+        let inputs = inputs.chain(graph);
         // A file is not in the store.
         let tree = self.file.is_none().then_some(self.source.as_str());
         let own = tree.into_iter().chain(inputs);

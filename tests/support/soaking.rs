@@ -119,7 +119,7 @@ pub struct Lot(u64);
 
 impl Lot {
     /// The sequence of one attempt.
-    fn of(attempt: u64) -> Self {
+    pub fn of(attempt: u64) -> Self {
         Self(0x9e37_79b9_7f4a_7c15 ^ attempt.wrapping_mul(0xd134_2543_de82_ef95))
     }
 

@@ -31,6 +31,7 @@ fn request() -> Request {
             reference: "path:/nix/store/a-source?dir=host&narHash=sha256-a".into(),
             base_directory: PathBuf::from("/"),
             overrides: vec![("nixpkgs".into(), "path:/nix/store/n?narHash=b".into())],
+            lock: None,
             extra: vec![("dirtyRev".into(), "1-dirty".into())],
             file: None,
         },

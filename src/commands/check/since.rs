@@ -113,6 +113,9 @@ fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, 
         return Ok(may_be_kept("", true, &[]).map(|()| String::new()));
     }
     let flake = FlakeSource::of(pin, &session.here);
+    if let Some(lock) = flake.lock {
+        return Ok(Ok(lock));
+    }
     let locked = libnix.with_evaluator(|evaluator| {
         let locked = evaluator.lock(&flake.reference, &flake.base_directory, &[])?;
         Ok(evaluator.read_locked(&locked)?)

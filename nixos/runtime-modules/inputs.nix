@@ -1,0 +1,273 @@
+# What can be known of a flake's inputs by its `self`: their sources, and how they are connected.
+{ lib }:
+let
+  inherit (lib) hasPrefix removePrefix splitString;
+
+  # An input that follows another is compared with it over this many levels.
+  shallow = 2;
+  # All levels of inputs are looked at if they end before these numbers of levels and of inputs on all paths. Of more, or of
+  # inputs that lead back to themselves, only as many levels as have few inputs.
+  deep = 16;
+  many = 3000;
+  few = 300;
+in
+rec {
+  # Text without what it depends on: for names of files that are only shown.
+  plain = value: builtins.unsafeDiscardStringContext (toString value);
+
+  # The store path that a text begins with: keeps its context.
+  storePathOf =
+    path:
+    let
+      text = "${path}";
+      prefix = "${builtins.storeDir}/";
+      name = builtins.head (splitString "/" (removePrefix prefix (plain text)));
+    in
+    if hasPrefix prefix (plain text) then
+      builtins.substring 0 (lib.stringLength prefix + lib.stringLength name) text
+    else
+      text;
+
+  # The store path of the tree that a flake, or an input that is not a flake, is in: keeps its context. A relative input
+  # is in the tree of its parent.
+  sourceOf = flake: storePathOf (flake.sourceInfo.outPath or flake.outPath);
+
+  # The folder of a flake inside its tree; empty for the tree itself.
+  dirOf =
+    flake:
+    let
+      below = removePrefix (plain (sourceOf flake)) (plain flake.outPath);
+      parts = builtins.filter (part: part != "" && part != ".") (splitString "/" below);
+    in
+    lib.concatStringsSep "/" parts;
+
+  # The inputs of a flake that have a tree.
+  inputsOf =
+    flake:
+    let
+      inputs = flake.inputs or { };
+      hasTree = name: builtins.isAttrs inputs.${name} && inputs.${name} ? outPath;
+    in
+    builtins.listToAttrs (
+      map (name: {
+        inherit name;
+        value = inputs.${name};
+      }) (builtins.filter hasTree (builtins.attrNames inputs))
+    );
+
+  # The sources of all inputs, those of inputs included, each once and sorted. An input may well be one that led here
+  # (`follows`), and the flake's own source may be among them: neither is followed or listed again.
+  sources =
+    flake:
+    let
+      nodesOf =
+        flake:
+        map (input: {
+          key = plain input.outPath;
+          inherit input;
+        }) (builtins.attrValues (inputsOf flake));
+      nodes = builtins.genericClosure {
+        startSet = nodesOf flake;
+        operator = node: nodesOf node.input;
+      };
+      own = plain (sourceOf flake);
+      # As names of a set: each once, and sorted.
+      byPath = builtins.listToAttrs (
+        map (node: {
+          name = plain (sourceOf node.input);
+          value = sourceOf node.input;
+        }) nodes
+      );
+    in
+    builtins.attrValues (removeAttrs byPath [ own ]);
+
+  # --- how they are connected ---
+
+  # Older releases of Nix give flakes no type. What is not a flake has only a source.
+  isFlake = node: node._type or null == "flake" || (node ? inputs && node ? outputs);
+
+  # What distinguishes an input from others, without its own inputs. `hash` is null if Nix does not tell it.
+  factsOf = node: {
+    path = plain node.outPath;
+    flake = isFlake node;
+    hash = node.narHash or null;
+    rev = node.rev or null;
+    revCount = node.revCount or null;
+    lastModified = node.lastModified or null;
+  };
+
+  # An input at one path from the flake, with a summary of itself and its inputs down to each depth. Nothing is computed
+  # before it is asked for, and each summary only once.
+  position =
+    node:
+    let
+      children = builtins.mapAttrs (_: position) (inputsOf node);
+      own = builtins.toJSON (factsOf node);
+      below =
+        depth: name:
+        " ${name} ${builtins.elemAt children.${name}.summaries (depth - 1)}";
+    in
+    {
+      inherit node children;
+      summaries = builtins.genList (
+        depth:
+        if depth == 0 then
+          own
+        else
+          builtins.hashString "sha256" (
+            own + lib.concatStrings (map (below depth) (builtins.attrNames children))
+          )
+      ) (deep + 1);
+    };
+
+  summary = depth: position: builtins.elemAt position.summaries depth;
+
+  # Whether flake.lock names the very inputs that the flake has. An input that follows another is compared with that one
+  # over a few levels only; all others are compared with what the lock says.
+  lockHolds =
+    flake: lock:
+    let
+      keysOf = key: lock.nodes.${key}.inputs or { };
+      at =
+        node: path:
+        builtins.foldl' (node: name: if node == null then null else node.inputs.${name} or null) node path;
+      same =
+        a: b: b != null && summary shallow (position a) == summary shallow (position b);
+
+      # Of an input that follows nothing: what the lock says of it.
+      isLocked =
+        {
+          key,
+          node,
+          parent,
+        }:
+        let
+          entry = lock.nodes.${key};
+          locked = entry.locked or { };
+          isRelative = locked.type or null == "path" && !(hasPrefix "/" (locked.path or "/"));
+          below = locked.path or "";
+          dir = locked.dir or "";
+          path = plain node.outPath;
+          top = plain (node.sourceInfo.outPath or node.outPath);
+        in
+        isFlake node == (entry.flake or true)
+        && (
+          if isRelative then
+            path == plain parent.outPath + lib.optionalString (below != "") "/${below}"
+          else
+            (if locked ? narHash then node.narHash or null == locked.narHash else node.rev or null == locked.rev or false)
+            && path == top + lib.optionalString (dir != "" && isFlake node) "/${dir}"
+        );
+
+      # Whether the inputs have the names that the lock gives them.
+      isNamed =
+        { key, node, ... }:
+        builtins.attrNames (node.inputs or { }) == builtins.attrNames (keysOf key)
+        && builtins.attrNames (inputsOf node) == builtins.attrNames (keysOf key);
+
+      followsHold =
+        { key, node, ... }:
+        builtins.all (
+          name:
+          let
+            target = (keysOf key).${name};
+          in
+          !(builtins.isList target) || same node.inputs.${name} (at flake target)
+        ) (builtins.attrNames (keysOf key));
+
+      visited = builtins.genericClosure {
+        startSet = [
+          {
+            key = lock.root;
+            node = flake;
+            parent = null;
+          }
+        ];
+        operator =
+          item@{ key, node, ... }:
+          if !(isNamed item) then
+            [ ]
+          else
+            map (name: {
+              key = (keysOf key).${name};
+              node = node.inputs.${name};
+              parent = node;
+            }) (builtins.filter (name: !(builtins.isList (keysOf key).${name})) (builtins.attrNames (keysOf key)));
+      };
+    in
+    if lock == null then
+      inputsOf flake == { }
+    else
+      builtins.all (
+        item: isNamed item && (item.parent == null || isLocked item) && followsHold item
+      ) visited;
+
+  # The flake and all its inputs, as a table: what is known of each, and the numbers of its own inputs. The flake is the
+  # first. Null if flake.lock says the same: then nothing else needs to know.
+  graph = flake: lock: if lockHolds flake lock then null else tableOf flake;
+
+  tableOf =
+    flake:
+    let
+      root = position flake;
+
+      # How many levels are looked at to tell inputs apart.
+      levels =
+        depth: enough: level: count:
+        let
+          next = lib.concatMap (position: builtins.attrValues position.children) level;
+          total = count + builtins.length next;
+        in
+        if next == [ ] then
+          depth
+        else if depth >= deep || total > many then
+          enough
+        else
+          levels (depth + 1) (if total > few && depth >= shallow then enough else depth + 1) next total;
+      depth = levels 0 0 [ root ] 1;
+
+      item = position: {
+        key = summary depth position;
+        inherit position;
+      };
+      items = builtins.genericClosure {
+        startSet = [ (item root) ];
+        operator = { position, ... }: map item (builtins.attrValues position.children);
+      };
+      numbers = builtins.listToAttrs (
+        builtins.genList (index: {
+          name = (builtins.elemAt items index).key;
+          value = index;
+        }) (builtins.length items)
+      );
+
+      # A relative input that was fetched has no hash of its own: it has that of its tree.
+      treeFacts = builtins.listToAttrs (
+        map (item: {
+          name = plain (sourceOf item.position.node);
+          value = factsOf item.position.node;
+        }) (builtins.filter (item: (factsOf item.position.node).hash != null) items)
+      );
+
+      own = plain flake.outPath;
+      # By which name it is found again, whatever the flake's own path looks like.
+      relative =
+        path: if path == own || hasPrefix "${own}/" path then "." + removePrefix own path else path;
+
+      row =
+        { position, ... }:
+        let
+          facts = factsOf position.node;
+          tree = treeFacts.${plain (sourceOf position.node)} or facts;
+          known = if facts.hash == null then tree else facts;
+        in
+        lib.filterAttrs (_: value: value != null) {
+          path = relative facts.path;
+          inherit (facts) flake;
+          narHash = known.hash;
+          inherit (known) rev revCount lastModified;
+          inputs = builtins.mapAttrs (_: child: numbers.${summary depth child}) position.children;
+        };
+    in
+    map row items;
+}

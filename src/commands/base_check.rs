@@ -1,0 +1,327 @@
+//! Compares the running system with what its pinned source gives without any module, once for each base.
+//!
+//! Takes a pin and the base that it is to give; returns whether it does. On a machine with a second processor this evaluates
+//! beside the evaluation of the change, in an evaluator of its own. Changes nothing but the cache.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use serde::Serialize;
+
+use super::Session;
+use super::input_differences::describe_inputs;
+use super::recall::Recall;
+use crate::choice::Allow;
+use crate::error::{Failed, Failure, describe};
+use crate::evaluation::{Evaluated, Memory, Request, Waiting, available, evaluate, lock_text};
+use crate::interrupt::Interrupts;
+use crate::libnix::Libnix;
+use crate::plan::{Plan, Situation};
+use crate::progress::Reporter;
+use crate::record::{ComparedBase, Pin};
+use crate::session::memory;
+use crate::timings::{Phase, milliseconds};
+use crate::worker::Stopper;
+
+/// Memory that must be available for a second evaluator at the same time, bytes.
+const SPARE_MEMORY: u64 = 6 << 30;
+
+/// What an evaluation gave, and how long it took.
+type Outcome = (Result<Evaluated>, Duration);
+
+/// The comparison of one base with its pin.
+pub struct BaseCheck<'a> {
+    session: &'a Session,
+    /// None if there is nothing to compare.
+    subject: Option<Subject>,
+    /// A second evaluator at work.
+    beside: Cell<Option<Beside>>,
+    verdict: OnceCell<Verdict>,
+    /// How long the evaluation took; none if an earlier one told.
+    took: Cell<Option<Duration>>,
+}
+
+/// What is compared.
+struct Subject {
+    purpose: String,
+    base: String,
+    request: Request,
+    pin: Pin,
+    recall: RefCell<Recall>,
+    /// The sources of the inputs that the system was built with, as far as it says so.
+    baked_inputs: Option<Vec<String>>,
+}
+
+/// An evaluation on a thread of its own.
+struct Beside {
+    thread: JoinHandle<Outcome>,
+    stopper: Stopper,
+}
+
+/// What the comparison says.
+#[derive(Clone, Debug)]
+enum Verdict {
+    /// There is nothing to compare, or it was compared before.
+    Settled,
+    /// The pin gives this toplevel.
+    Gives(String),
+    /// The pin could not be evaluated without modules.
+    Failed(Box<Failed>),
+}
+
+/// The comparison, for the report (`docs/json.md`).
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BaseReport {
+    /// Whether the pinned source gives the base.
+    pub same: bool,
+    /// Whether an earlier evaluation said so.
+    pub cached: bool,
+    /// How long it took.
+    pub milliseconds: f64,
+}
+
+impl<'a> BaseCheck<'a> {
+    /// Begins to compare, if the pin and the base were never compared. `request` is that of the change.
+    pub fn begin(
+        session: &'a Session,
+        libnix: &Libnix,
+        (plan, situation): (&Plan, &Situation),
+        pin: &Pin,
+        request: &Request,
+    ) -> Result<Self> {
+        let compared = pin.compared.as_ref();
+        let base = plan
+            .expected
+            .as_ref()
+            .filter(|base| pin.file.is_none() && compared.is_none_or(|one| one.toplevel != **base));
+        let mut check = Self {
+            session,
+            subject: None,
+            beside: Cell::new(None),
+            verdict: OnceCell::new(),
+            took: Cell::new(None),
+        };
+        let Some(base) = base else {
+            let _ = check.verdict.set(Verdict::Settled);
+            return Ok(check);
+        };
+        let request = Request {
+            modules: Vec::new(),
+            extras: Vec::new(),
+            ..request.clone()
+        };
+        let mut recall = Recall::new(session, libnix, &request, pin);
+        let found = recall.look(libnix, false, |found| {
+            found.toplevel.iter().cloned().collect()
+        })?;
+        if let Some(toplevel) = found.and_then(|found| found.evaluated.toplevel) {
+            recall.used();
+            let _ = check.verdict.set(Verdict::Gives(toplevel.out));
+        } else if let Some(memory) = second_evaluator(session) {
+            check.beside = Cell::new(Some(Beside::start(session, memory, &request)?));
+        }
+        let baked = situation
+            .baked
+            .as_ref()
+            .and_then(|baked| baked.flake.as_ref());
+        check.subject = Some(Subject {
+            purpose: plan.purpose.clone(),
+            base: base.clone(),
+            request,
+            pin: pin.clone(),
+            recall: RefCell::new(recall),
+            baked_inputs: baked
+                .filter(|_| pin.baked)
+                .map(|flake| flake.inputs.clone()),
+        });
+        Ok(check)
+    }
+
+    /// Ends the comparison: waits for the second evaluator, or evaluates now.
+    pub fn finish(&self) -> Result<()> {
+        let Some(subject) = self
+            .subject
+            .as_ref()
+            .filter(|_| self.verdict.get().is_none())
+        else {
+            return Ok(());
+        };
+        let session = self.session;
+        let begun = Instant::now();
+        let outcome = match self.beside.take() {
+            Some(beside) => {
+                let outcome = beside.wait();
+                session.interrupts.check()?;
+                // Two evaluators at once may be too much for the machine, one after the other may not.
+                match outcome {
+                    (Err(_), _) => evaluate_now(session, &subject.request)?,
+                    whole => whole,
+                }
+            }
+            None => evaluate_now(session, &subject.request)?,
+        };
+        session.interrupts.check()?;
+        let (outcome, took) = outcome;
+        let took = took.max(begun.elapsed());
+        session
+            .reporter
+            .end_after(Phase::Compare, milliseconds(took));
+        let verdict = match outcome {
+            Ok(evaluated) => subject.keep(&evaluated, took),
+            Err(error) => Verdict::Failed(Box::new(describe(&error))),
+        };
+        let _ = self.verdict.set(verdict);
+        self.took.set(Some(took));
+        Ok(())
+    }
+
+    /// What the pin is known to give from now on, for the pin.
+    pub fn compared(&self) -> Option<ComparedBase> {
+        let subject = self.subject.as_ref()?;
+        match self.verdict.get()? {
+            Verdict::Gives(evaluated) => Some(ComparedBase {
+                toplevel: subject.base.clone(),
+                evaluated: evaluated.clone(),
+            }),
+            Verdict::Settled | Verdict::Failed(_) => None,
+        }
+    }
+
+    /// What to tell of the comparison; nothing if there was none.
+    pub fn report(&self) -> Option<BaseReport> {
+        let compared = self.compared()?;
+        Some(BaseReport {
+            same: compared.evaluated == compared.toplevel,
+            cached: self.took.get().is_none(),
+            milliseconds: self.took.get().map_or(0.0, milliseconds),
+        })
+    }
+
+    /// The refusal of a base that the pin does not give.
+    pub fn refusal(&self, libnix: &Libnix) -> Option<(Allow, Failed)> {
+        let subject = self.subject.as_ref()?;
+        let purpose = &subject.purpose;
+        let refusal = match self.verdict.get()? {
+            Verdict::Settled => return None,
+            Verdict::Gives(evaluated) if *evaluated == subject.base => return None,
+            Verdict::Gives(evaluated) => {
+                let mut refusal = Failure::Refused
+                    .error(format!(
+                        "cannot {purpose}: the base would change, because the pinned source gives another system than the running one"
+                    ))
+                    .detail(format!("running without modules: {}", subject.base))
+                    .detail(format!("from the pinned source: {evaluated}"));
+                for line in subject.inputs(libnix) {
+                    refusal = refusal.detail(line);
+                }
+                refusal
+            }
+            Verdict::Failed(failed) => {
+                let refusal = Failure::Refused.error(format!(
+                    "cannot {purpose}: the base cannot be compared, because the pinned source cannot be evaluated without modules"
+                ));
+                failed
+                    .details
+                    .iter()
+                    .fold(refusal.detail(failed.message.clone()), |refusal, line| {
+                        refusal.detail(line.clone())
+                    })
+            }
+        };
+        let hint = "`runtime-module rebuild` moves the base to the source as it is today; a nixos-rebuild switch without --override-input also makes them agree";
+        Some((Allow::BaseDiffers, refusal.hint(hint)))
+    }
+}
+
+impl Drop for BaseCheck<'_> {
+    fn drop(&mut self) {
+        // The change failed before anybody waited for it.
+        if let Some(beside) = self.beside.take()
+            && !beside.thread.is_finished()
+        {
+            beside.stopper.stop();
+        }
+    }
+}
+
+impl Subject {
+    /// Keeps the result for the next boot, and says what it is.
+    fn keep(&self, evaluated: &Evaluated, took: Duration) -> Verdict {
+        let mut recall = self.recall.borrow_mut();
+        recall.keep(&self.request, &self.pin, evaluated, milliseconds(took));
+        let toplevel = evaluated.toplevel.clone().unwrap_or_default();
+        Verdict::Gives(toplevel.out)
+    }
+
+    /// Which inputs differ, in words.
+    fn inputs(&self, libnix: &Libnix) -> Vec<String> {
+        if !self.pin.graph.is_empty() {
+            return vec![
+                "the inputs are those that the running system was built with; cannot tell what else differs".into(),
+            ];
+        }
+        let lock = lock_text(&libnix.store, &self.pin).unwrap_or_default();
+        describe_inputs(&self.pin, &lock, self.baked_inputs.as_deref())
+    }
+}
+
+impl Beside {
+    fn start(session: &Session, memory: Memory, request: &Request) -> Result<Self> {
+        let waiting = Waiting::start(memory)?;
+        let stopper = waiting.stopper();
+        let (request, interrupts) = (request.clone(), session.interrupts.clone());
+        let work = move || timed(waiting, &request, &interrupts, &Reporter::silent());
+        let thread = std::thread::Builder::new()
+            .name("compare".into())
+            .spawn(work)?;
+        Ok(Self { thread, stopper })
+    }
+
+    fn wait(self) -> Outcome {
+        self.thread.join().unwrap_or_else(|_| {
+            let error = anyhow!("the thread that compares the base panicked");
+            (Err(error), Duration::ZERO)
+        })
+    }
+}
+
+/// How a second evaluator treats memory; none if there is no processor or memory for it.
+fn second_evaluator(session: &Session) -> Option<Memory> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let chosen = memory(&session.global, &session.environment);
+    let room = available().is_some_and(|bytes| bytes >= SPARE_MEMORY);
+    (processors > 1 && room && chosen != Memory::Low).then_some(chosen)
+}
+
+/// Evaluates with nothing beside.
+fn evaluate_now(session: &Session, request: &Request) -> Result<Outcome> {
+    let waiting = session.evaluator(&request.settings)?;
+    session.reporter.begin(Phase::Compare);
+    Ok(timed(
+        waiting,
+        request,
+        &session.interrupts,
+        &Reporter::silent(),
+    ))
+}
+
+fn timed(
+    waiting: Waiting,
+    request: &Request,
+    interrupts: &Interrupts,
+    reporter: &Reporter,
+) -> Outcome {
+    let begun = Instant::now();
+    let evaluated = evaluate(waiting, request, interrupts, reporter).and_then(|evaluation| {
+        let took = begun.elapsed();
+        evaluation.let_go();
+        Ok((evaluation.release()?, took))
+    });
+    match evaluated {
+        Ok((evaluated, took)) => (Ok(evaluated), took),
+        Err(error) => (Err(error), begun.elapsed()),
+    }
+}

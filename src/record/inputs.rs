@@ -1,0 +1,118 @@
+//! The inputs that the running system was built with, and whether a pin gives that system.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Pin;
+
+/// The flake or one of its inputs, as evaluation saw it when the running system was built.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputNode {
+    /// Its folder. A path that begins with `.` continues the path of the flake itself.
+    pub path: String,
+    /// Whether it is a flake.
+    pub flake: bool,
+    /// The hash of its tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nar_hash: Option<String>,
+    /// Its revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rev: Option<String>,
+    /// The number of its revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rev_count: Option<u64>,
+    /// Seconds since 1970 of its last change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<u64>,
+    /// Its own inputs by name: their places in the graph.
+    pub inputs: BTreeMap<String, usize>,
+}
+
+impl InputNode {
+    /// The store path of its tree, in the store whose folder is named; none for a part of the flake's own tree.
+    pub fn source(&self, store: &str) -> Option<&str> {
+        let rest = self.path.strip_prefix(store)?.strip_prefix('/')?;
+        let name = rest.find('/').unwrap_or(rest.len());
+        Some(&self.path[..store.len() + 1 + name])
+    }
+}
+
+/// A base that was compared with the toplevel that a pin gives without any module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComparedBase {
+    /// The base.
+    pub toplevel: String,
+    /// The toplevel that the pin gives.
+    pub evaluated: String,
+}
+
+/// How the base compares with its pin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BaseStatus {
+    /// Nobody has compared them.
+    NeverCompared,
+    /// The pin gives the base.
+    Same,
+    /// The pin gives another system.
+    Differs,
+}
+
+impl Pin {
+    /// How a base compares with this pin; none if the system is in a file, which stays the same for nobody.
+    pub fn base_status(&self, base: Option<&str>) -> Option<BaseStatus> {
+        if self.file.is_some() {
+            return None;
+        }
+        let compared = self.compared.as_ref();
+        Some(match compared.filter(|one| Some(&*one.toplevel) == base) {
+            None => BaseStatus::NeverCompared,
+            Some(one) if one.evaluated == one.toplevel => BaseStatus::Same,
+            Some(_) => BaseStatus::Differs,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_knows_the_store_path_of_its_tree() {
+        let source = |path: &str| {
+            let node = InputNode {
+                path: path.into(),
+                ..InputNode::default()
+            };
+            node.source("/nix/store").map(String::from)
+        };
+        let tree = Some("/nix/store/abc-source".to_string());
+        assert_eq!(source("/nix/store/abc-source"), tree);
+        assert_eq!(source("/nix/store/abc-source/sub/./x"), tree);
+        assert_eq!(source("./sub"), None);
+        assert_eq!(source("/elsewhere/abc-source"), None);
+    }
+
+    #[test]
+    fn a_base_is_compared_by_its_toplevel() {
+        let compared = |evaluated: &str| Pin {
+            compared: Some(ComparedBase {
+                toplevel: "/base".into(),
+                evaluated: evaluated.into(),
+            }),
+            ..Pin::default()
+        };
+        let status = |pin: Pin, base| pin.base_status(Some(base));
+        assert_eq!(status(compared("/base"), "/base"), Some(BaseStatus::Same));
+        assert_eq!(
+            status(compared("/other"), "/base"),
+            Some(BaseStatus::Differs)
+        );
+        let never = Some(BaseStatus::NeverCompared);
+        assert_eq!(status(compared("/base"), "/another"), never);
+        assert_eq!(status(Pin::default(), "/base"), never);
+    }
+}

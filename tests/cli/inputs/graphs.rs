@@ -1,0 +1,228 @@
+//! Random graphs of inputs, by lot: flakes that share inputs, follow each other, are parts of each other, are replaced or
+//! not locked. A module that adds nothing gives the very system that runs.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::{Host, reference};
+use crate::support::{Lot, soak};
+
+/// Cases in every run of the tests.
+const CASES: usize = 6;
+
+/// Shows an input and its inputs so deep: a flake may follow itself.
+const DEPTH: usize = 4;
+
+/// A flake's inputs and what it shows of them.
+const OUTPUTS: &str = r#"
+  outputs = inputs: let
+    names = builtins.attrNames (removeAttrs inputs [ "self" ]);
+    shown = depth: name: name + "=" + (
+      let input = inputs.${name}; in
+      if input ? shows then input.shows (depth - 1) else builtins.readFile (input + "/text"));
+  in {
+    shows = depth: if depth == 0 then "." else "@ME@(" + builtins.concatStringsSep " " (map (shown depth) names) + ")";
+    @MORE@
+  };"#;
+
+/// A flake that is being made.
+struct Node {
+    name: String,
+    folder: PathBuf,
+    /// Its direct inputs.
+    inputs: Vec<String>,
+}
+
+#[test]
+fn random_inputs_are_kept() {
+    let test = "random_inputs_are_kept";
+    let wanted = soak(200).unwrap_or(CASES);
+    let mut kept = 0;
+    for attempt in 0.. {
+        let Some(host) = Host::new(test) else { return };
+        kept += usize::from(one(&host, &mut Lot::of(attempt)));
+        if kept == wanted {
+            break;
+        }
+        assert!(
+            attempt < 4 * wanted as u64,
+            "{kept} of {attempt} were flakes"
+        );
+    }
+}
+
+/// One case. False if Nix refuses the flakes, as it does those that lead back to themselves.
+fn one(host: &Host, lot: &mut Lot) -> bool {
+    let mut nodes: Vec<Node> = Vec::new();
+    for number in 0..3 + lot.below(3) {
+        let name = format!("n{number}");
+        nodes.push(node(host, &name, &nodes, lot));
+    }
+    let root = root(host, &nodes, lot);
+    let mut arguments: Vec<String> = Vec::new();
+    for name in root.inputs.iter().filter(|_| lot.below(2) == 0) {
+        let text = format!(
+            "{{ {} }}",
+            OUTPUTS.replace("@ME@", "other").replace("@MORE@", "")
+        );
+        let other = host.flake(&format!("other-{name}"), &text);
+        arguments.extend(["--override-input".into(), name.clone(), reference(&other)]);
+    }
+    let mut built = root.folder.clone();
+    if lot.below(3) == 0 {
+        built = outer(host, &root, &nodes, lot);
+        arguments.clear();
+    }
+    if lot.below(3) > 0 {
+        // Nix may refuse it; then it refuses the build as well.
+        let _ = host.try_nix(&["flake", "lock", &reference(&built)]);
+    } else {
+        arguments.push("--no-write-lock-file".into());
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if host.try_rebuild(&built, &arguments).is_err() {
+        return false;
+    }
+    // All that is known from now on is in the store.
+    for folder in nodes.iter().map(|node| &node.folder).chain([&built]) {
+        if lot.below(2) == 0 {
+            let _ = fs::remove_dir_all(folder);
+        } else {
+            let _ = fs::write(folder.join("text"), "changed");
+        }
+    }
+    let base = host.env.running();
+    let empty = host.env.json(&["enable", "empty", "--dry-run"]);
+    let what = || {
+        let flakes = nodes
+            .iter()
+            .map(|node| &node.folder)
+            .chain([&root.folder, &built]);
+        let texts = flakes.map(|folder| {
+            let text = fs::read_to_string(folder.join("flake.nix"));
+            format!("{}: {}", folder.display(), text.unwrap_or_default())
+        });
+        let baked = host.env.etc("runtime-modules/config.json");
+        format!(
+            "{arguments:?}\n{}\n{baked:?}\n{empty:#}",
+            texts.collect::<Vec<_>>().join("\n")
+        )
+    };
+    assert_eq!(
+        empty["toplevel"],
+        *base.to_str().expect("text"),
+        "{}",
+        what()
+    );
+    assert_eq!(empty["comparison"]["same"], true, "{}", what());
+    true
+}
+
+/// A flake with some of those before it as inputs, and perhaps a part of its own.
+fn node(host: &Host, name: &str, before: &[Node], lot: &mut Lot) -> Node {
+    let (mut text, mut inputs) = inputs(before, lot);
+    if lot.below(3) == 0 {
+        text += &part(host, name, before, lot);
+        inputs.push(format!("part-{name}"));
+    }
+    if lot.below(4) == 0 {
+        text += "inputs.data = { url = \"path:./data\"; flake = false; };\n";
+        inputs.push("data".into());
+    }
+    let outputs = OUTPUTS.replace("@ME@", name).replace("@MORE@", "");
+    let folder = host.flake(name, &format!("{{\n{text}{outputs}\n}}"));
+    fs::write(folder.join("text"), format!("text of {name}")).expect("written");
+    fs::create_dir_all(folder.join("data")).expect("a folder");
+    fs::write(folder.join("data/text"), format!("data of {name}")).expect("written");
+    if lot.below(2) == 0 {
+        let _ = host.try_nix(&["flake", "lock", &reference(&folder)]);
+    }
+    Node {
+        name: name.into(),
+        folder,
+        inputs,
+    }
+}
+
+/// A flake in a folder of another one.
+fn part(host: &Host, whole: &str, before: &[Node], lot: &mut Lot) -> String {
+    let (text, _) = inputs(before, lot);
+    let outputs = OUTPUTS.replace("@ME@", "part").replace("@MORE@", "");
+    let folder = host.flake(
+        &format!("{whole}/part-{whole}"),
+        &format!("{{\n{text}{outputs}\n}}"),
+    );
+    fs::write(folder.join("text"), "text of a part").expect("written");
+    // Nix takes two parts of the same name for one that leads back to itself.
+    format!("inputs.part-{whole}.url = \"path:./part-{whole}\";\n")
+}
+
+/// Some flakes as inputs; some of their inputs follow each other, or the flake itself.
+fn inputs(before: &[Node], lot: &mut Lot) -> (String, Vec<String>) {
+    let chosen: Vec<&Node> = before.iter().filter(|_| lot.below(2) == 0).collect();
+    let mut text = String::new();
+    for node in &chosen {
+        let name = &node.name;
+        text += &format!("inputs.{name}.url = \"{}\";\n", reference(&node.folder));
+        if lot.below(6) == 0 {
+            text += &format!("inputs.{name}.flake = false;\n");
+            continue;
+        }
+        for input in node.inputs.iter().filter(|input| *input != "data") {
+            let target = match lot.below(4) {
+                0 => String::new(),
+                1 => chosen[lot.below(chosen.len())].name.clone(),
+                _ => continue,
+            };
+            // What follows itself is no input.
+            if target != *name {
+                text += &format!("inputs.{name}.inputs.{input}.follows = \"{target}\";\n");
+            }
+        }
+    }
+    (text, chosen.iter().map(|node| node.name.clone()).collect())
+}
+
+/// The flake that has the host.
+fn root(host: &Host, nodes: &[Node], lot: &mut Lot) -> Node {
+    let (text, inputs) = inputs(nodes, lot);
+    let folder = host.host("root", &text, &format!("inputs.self.shows {DEPTH}"));
+    let file = folder.join("flake.nix");
+    let flake = fs::read_to_string(&file).expect("a flake");
+    let hosts = flake.find("nixosConfigurations").expect("hosts");
+    let more = flake[hosts..].trim_end().trim_end_matches('}').trim_end();
+    let more = more.trim_end_matches("};");
+    let outputs = OUTPUTS.replace("@ME@", "root").replace("@MORE@", more);
+    fs::write(&file, format!("{{\n{text}{outputs}\n}}")).expect("written");
+    if lot.below(2) == 0 {
+        let _ = host.try_nix(&["flake", "lock", &reference(&folder)]);
+    }
+    Node {
+        name: "root".into(),
+        folder,
+        inputs,
+    }
+}
+
+/// A flake that offers the host, and replaces some of its inputs.
+fn outer(host: &Host, root: &Node, nodes: &[Node], lot: &mut Lot) -> PathBuf {
+    let mut text = format!("inputs.root.url = \"{}\";\n", reference(&root.folder));
+    for node in nodes {
+        text += &format!(
+            "inputs.{}.url = \"{}\";\n",
+            node.name,
+            reference(&node.folder)
+        );
+    }
+    for input in &root.inputs {
+        let target = &nodes[lot.below(nodes.len())];
+        if lot.below(2) == 0 {
+            text += &format!(
+                "inputs.root.inputs.{input}.follows = \"{}\";\n",
+                target.name
+            );
+        }
+    }
+    let outputs = "outputs = { root, ... }: { inherit (root) nixosConfigurations; };";
+    host.flake("outer", &format!("{{\n{text}{outputs}\n}}"))
+}

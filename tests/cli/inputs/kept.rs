@@ -1,0 +1,205 @@
+//! Each way in which a system gets other inputs than its lock names.
+
+use std::fs;
+
+use super::{Host, reference};
+
+/// A flake that says something in `text`.
+fn says(text: &str) -> String {
+    format!("{{ outputs = _: {{ text = \"{text}\\n\"; }}; }}")
+}
+
+/// A host that shows what its input `site` says, with a lock; beside it the flake `private`, which says something else.
+fn with_site(test: &str) -> Option<(Host, std::path::PathBuf)> {
+    let host = Host::new(test)?;
+    let site = host.flake("site", &says("public"));
+    host.flake("private", &says("private"));
+    let inputs = format!("inputs.site.url = \"{}\";", reference(&site));
+    let folder = host.host("f", &inputs, "inputs.site.text");
+    host.lock(&folder);
+    Some((host, folder))
+}
+
+#[test]
+fn overridden_input_is_kept() {
+    let Some((host, folder)) = with_site("overridden_input_is_kept") else {
+        return;
+    };
+    let private = reference(&host.env.path("private"));
+    host.rebuild(&folder, &["--override-input", "site", &private]);
+    assert_eq!(host.env.etc("site").as_deref(), Some("private\n"));
+    host.keeps_the_base();
+    // The change to the lock's own input is told when somebody asks for it.
+    let rebuilt = host
+        .env
+        .run(&["rebuild", "--flake", &reference(&folder), "--host", "box"])
+        .ok();
+    assert!(rebuilt.stderr.contains("site at "), "{}", rebuilt.stderr);
+    assert!(rebuilt.stderr.contains(", was "), "{}", rebuilt.stderr);
+    assert_eq!(host.env.etc("site").as_deref(), Some("public\n"));
+}
+
+#[test]
+fn inputs_of_the_lock_need_no_graph() {
+    let Some((host, folder)) = with_site("inputs_of_the_lock_need_no_graph") else {
+        return;
+    };
+    host.rebuild(&folder, &[]);
+    let baked = fs::read_to_string(host.env.root("etc/runtime-modules/config.json"));
+    assert!(baked.expect("baked").contains("\"inputGraph\":null"));
+    host.keeps_the_base();
+}
+
+#[test]
+fn input_that_moved_since_is_kept() {
+    let Some((host, folder)) = with_site("input_that_moved_since_is_kept") else {
+        return;
+    };
+    fs::remove_file(folder.join("flake.lock")).expect("removed");
+    host.rebuild(&folder, &["--no-write-lock-file"]);
+    assert_eq!(host.env.etc("site").as_deref(), Some("public\n"));
+    host.flake("site", &says("newer"));
+    host.keeps_the_base();
+}
+
+#[test]
+fn input_only_in_the_store_is_kept() {
+    let Some((host, folder)) = with_site("input_only_in_the_store_is_kept") else {
+        return;
+    };
+    let private = host.env.path("private");
+    host.rebuild(&folder, &["--override-input", "site", &reference(&private)]);
+    for gone in ["private", "site", "f"] {
+        fs::remove_dir_all(host.env.path(gone)).expect("removed");
+    }
+    // What Nix remembers of fetched trees is gone as well.
+    let _ = fs::remove_dir_all(host.env.path("cache/nix"));
+    host.keeps_the_base();
+}
+
+#[test]
+fn follows_of_an_outer_flake_is_kept() {
+    let Some((host, folder)) = with_site("follows_of_an_outer_flake_is_kept") else {
+        return;
+    };
+    let outer = format!(
+        r#"{{
+  inputs.private.url = "{}";
+  inputs.inner.url = "{}";
+  inputs.inner.inputs.site.follows = "private";
+  outputs = {{ inner, ... }}: {{ inherit (inner) nixosConfigurations; }};
+}}"#,
+        reference(&host.env.path("private")),
+        reference(&folder)
+    );
+    let outer = host.flake("outer", &outer);
+    host.lock(&outer);
+    host.rebuild(&outer, &[]);
+    assert_eq!(host.env.etc("site").as_deref(), Some("private\n"));
+    host.keeps_the_base();
+}
+
+#[test]
+fn two_levels_of_follows_are_kept() {
+    let Some(host) = Host::new("two_levels_of_follows_are_kept") else {
+        return;
+    };
+    let leaf = reference(&host.flake("leaf", &says("leaf")));
+    let other = reference(&host.flake("other", &says("other")));
+    let near = format!(
+        r#"{{ inputs.leaf.url = "{leaf}"; outputs = inputs: {{ text = "near " + inputs.leaf.text; }}; }}"#
+    );
+    let near = reference(&host.flake("near", &near));
+    let far = format!(
+        r#"{{
+  inputs.leaf.url = "{leaf}";
+  inputs.near.url = "{near}";
+  inputs.near.inputs.leaf.follows = "leaf";
+  outputs = inputs: {{ text = "far " + inputs.near.text; }};
+}}"#
+    );
+    let far = reference(&host.flake("far", &far));
+    let inputs = format!(
+        r#"inputs.leaf.url = "{leaf}";
+  inputs.near.url = "{near}";
+  inputs.far.url = "{far}";
+  inputs.far.inputs.leaf.follows = "leaf";"#
+    );
+    let folder = host.host("f", &inputs, "inputs.far.text + inputs.near.text");
+    host.lock(&folder);
+    let outer = format!(
+        r#"{{
+  inputs.other.url = "{other}";
+  inputs.inner.url = "{}";
+  inputs.inner.inputs.leaf.follows = "other";
+  outputs = {{ inner, ... }}: {{ inherit (inner) nixosConfigurations; }};
+}}"#,
+        reference(&folder)
+    );
+    let outer = host.flake("outer", &outer);
+    host.lock(&outer);
+    host.rebuild(&outer, &[]);
+    // The same flake twice, with different inputs.
+    assert_eq!(
+        host.env.etc("site").as_deref(),
+        Some("far near other\nnear leaf\n")
+    );
+    host.keeps_the_base();
+}
+
+#[test]
+fn relative_inputs_are_kept() {
+    let Some(host) = Host::new("relative_inputs_are_kept") else {
+        return;
+    };
+    let site = reference(&host.flake("site", &says("public")));
+    let private = reference(&host.flake("private", &says("private")));
+    let part = format!(
+        r#"{{ inputs.site.url = "{site}"; inputs.data = {{ url = "path:./data"; flake = false; }};
+  outputs = inputs: {{ text = builtins.readFile (inputs.data + "/text") + inputs.site.text; }}; }}"#
+    );
+    let folder = host.host(
+        "f",
+        "inputs.part.url = \"path:./part\";",
+        "inputs.part.text + toString inputs.part",
+    );
+    host.flake("f/part", &part);
+    fs::create_dir(folder.join("part/data")).expect("a folder");
+    fs::write(folder.join("part/data/text"), "data\n").expect("written");
+    host.lock(&folder);
+    host.rebuild(&folder, &["--override-input", "part/site", &private]);
+    let site = host.env.etc("site").expect("a site");
+    assert!(site.starts_with("data\nprivate\n"), "{site}");
+    host.keeps_the_base();
+    // The part of a flake that is itself a part of another one.
+    let outer = host.flake(
+        "outer",
+        "{ inputs.inner.url = \"path:./inner\"; outputs = { inner, ... }: { inherit (inner) nixosConfigurations; }; }",
+    );
+    crate::support::copy(&folder, &outer.join("inner"));
+    host.lock(&outer);
+    host.rebuild(&outer, &["--override-input", "inner/part/site", &private]);
+    host.keeps_the_base();
+}
+
+#[test]
+fn input_that_follows_the_flake_is_kept() {
+    let Some(host) = Host::new("input_that_follows_the_flake_is_kept") else {
+        return;
+    };
+    let private = reference(&host.flake("private", &says("private")));
+    let site = format!(
+        r#"{{ inputs.up.url = "{private}"; inputs.word.url = "{private}"; outputs = inputs: {{ text = inputs.up.word + inputs.word.text; }}; }}"#
+    );
+    let site = reference(&host.flake("site", &site));
+    let inputs = format!("inputs.site.url = \"{site}\";\ninputs.site.inputs.up.follows = \"\";");
+    let folder = host.host("f", &inputs, "inputs.site.text");
+    let flake = fs::read_to_string(folder.join("flake.nix")).expect("a flake");
+    let flake = flake.replace("outputs = inputs: {", "outputs = inputs: { word = \"up \";");
+    fs::write(folder.join("flake.nix"), flake).expect("written");
+    host.lock(&folder);
+    let newer = reference(&host.flake("newer", &says("newer")));
+    host.rebuild(&folder, &["--override-input", "site/word", &newer]);
+    assert_eq!(host.env.etc("site").as_deref(), Some("up newer\n"));
+    host.keeps_the_base();
+}

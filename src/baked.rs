@@ -169,7 +169,7 @@ fn confirmation<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, 
     let Some(text) = Option::<String>::deserialize(from)? else {
         return Ok(None);
     };
-    duration::parse_positive(&text)
+    duration::parse_configured(&text)
         .map(Some)
         .map_err(|why| de::Error::custom(format!("confirm is {text:?}: {why}")))
 }

@@ -166,7 +166,7 @@ in
     };
 
     confirm = mkOption {
-      type = types.nullOr (types.strMatching "([1-9][0-9]{0,7}(ms|s|m|h))+");
+      type = types.nullOr (types.strMatching "([1-9][0-9]{0,3}(ms|s|m|h))+");
       default = null;
       example = "60s";
       description = ''

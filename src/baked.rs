@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::choice::{Elevate, OnFailedUnits};
+use crate::choice::{Elevate, OnFailedUnits, SETTLE};
 use crate::locations::Locations;
 use crate::record::{Pin, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
@@ -38,6 +38,9 @@ pub struct Baked {
     /// How long a change waits for its confirmation; none where it needs no confirmation.
     #[serde(default, deserialize_with = "confirmation")]
     pub confirm: Option<Duration>,
+    /// How long services are watched that count as started at once.
+    #[serde(default = "default_settle", deserialize_with = "settle_time")]
+    pub settle: Duration,
     /// How to become root.
     #[serde(default)]
     pub elevation: Elevate,
@@ -148,33 +151,50 @@ impl Baked {
     }
 }
 
-/// A time as the schema has it: a whole number, and `s`, `m` or `h`.
+/// A time as the schema has it: a whole number of one to four digits, and one of these units in milliseconds.
+fn time(text: &str, units: &[(&str, u64)]) -> Option<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let plain = (1..=4).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !digits.starts_with('0');
+    let number: u64 = digits.parse().ok().filter(|_| plain)?;
+    let (_, unit) = units
+        .iter()
+        .find(|(name, _)| *name == &text[digits.len()..])?;
+    Some(Duration::from_millis(number * unit))
+}
+
+/// Seconds, minutes and hours, in milliseconds.
+const LONG_UNITS: [(&str, u64); 3] = [("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+
 fn confirmation<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
     let Some(text) = Option::<String>::deserialize(from)? else {
         return Ok(None);
-    };
-    let seconds = || {
-        let number = text.strip_suffix(['s', 'm', 'h'])?;
-        let plain = (1..=4).contains(&number.len())
-            && number.bytes().all(|byte| byte.is_ascii_digit())
-            && !number.starts_with('0');
-        let number: u64 = number.parse().ok().filter(|_| plain)?;
-        let unit = match text.as_bytes().last()? {
-            b's' => 1,
-            b'm' => 60,
-            _ => 3600,
-        };
-        Some(number * unit)
     };
     let wrong = || {
         de::Error::custom(format!(
             "confirm is {text:?}, and not a time such as \"60s\""
         ))
     };
-    seconds()
-        .map(Duration::from_secs)
-        .map(Some)
-        .ok_or_else(wrong)
+    time(&text, &LONG_UNITS).map(Some).ok_or_else(wrong)
+}
+
+fn default_settle() -> Duration {
+    SETTLE
+}
+
+fn settle_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let [seconds, minutes, hours] = LONG_UNITS;
+    let wrong = || {
+        de::Error::custom(format!(
+            "settle is {text:?}, and not 0 or a time such as \"3s\""
+        ))
+    };
+    time(&text, &[("ms", 1), seconds, minutes, hours]).ok_or_else(wrong)
 }
 
 /// A reference with its percent escapes undone.

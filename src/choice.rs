@@ -1,7 +1,12 @@
 //! What can be chosen on the command line or in the configuration, by the names it has there. Below every room that acts on it.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+/// How long services that count as started at once are watched if nobody says otherwise.
+pub const SETTLE: Duration = Duration::from_secs(3);
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

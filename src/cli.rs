@@ -353,6 +353,10 @@ pub struct Run {
     /// What to do if units fail because of the change [default: what the configuration says, or rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_failed_units: Option<OnFailedUnits>,
+    /// Watch services that count as started at once for this time; 0 for not at all [default: what the configuration
+    /// says, or 3s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub settle: Option<Duration>,
     /// Do it although this speaks against it; several are separated by commas
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub allow: Vec<Allow>,
@@ -374,6 +378,10 @@ pub struct Recover {
     /// Activate what was to run, in place of what ran before
     #[arg(long)]
     pub finish: bool,
+    /// With --finish, watch services that count as started at once for this time; 0 for not at all [default: what the
+    /// configuration says, or 3s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub settle: Option<Duration>,
     #[command(flatten)]
     pub patience: Patience,
 }

@@ -255,6 +255,7 @@ rec {
       restoreAtBoot,
       onFailedUnits,
       confirm,
+      settle,
       elevation,
     }:
     let
@@ -282,6 +283,7 @@ rec {
         restoreAtBoot
         onFailedUnits
         confirm
+        settle
         elevation
         ;
       modules =

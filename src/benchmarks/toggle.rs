@@ -171,8 +171,10 @@ impl<'a> Before<'a> {
     fn carry_out(&self, command: &str) -> Result<Value> {
         // Taken from the cache, a phase would not be there to be measured.
         let cache: &[&str] = if self.cached { &[] } else { &["--no-cache"] };
+        // The settle time is chosen, so it is not a measurement.
+        let more = [&["--settle", "0"], cache].concat();
         let what = || format!("bench toggle: {command} {}", self.names.join(", "));
-        ourselves(self.session, command, self.names, cache).with_context(what)
+        ourselves(self.session, command, self.names, &more).with_context(what)
     }
 
     /// Makes the machine what it was, whatever happened since.

@@ -24,6 +24,9 @@ use crate::timings::{Phase, Phases, time_of};
 use model::Model;
 pub use model::Notice;
 
+/// How the line of a switch's log begins that says which units are watched.
+pub const WATCHING: &str = "watching ";
+
 /// How often the picture changes at most.
 const FRAME: Duration = Duration::from_millis(100);
 

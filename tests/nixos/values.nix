@@ -78,6 +78,7 @@ in
       host
       onFailedUnits
       restoreAtBoot
+      settle
       ;
   };
   boot-service = {

@@ -34,8 +34,9 @@ pub(super) struct Changes<'a> {
 impl Changes<'_> {
     /// The units that the change reached, given their state after it.
     ///
-    /// Another unit may change its state in the meantime, for reasons of its own. So a unit counts only if there is a chain
-    /// from a unit that the switch program names, or from a target, which each switch starts again.
+    /// Another unit may change its state in the meantime, for reasons of its own. So a unit counts only if its file is
+    /// another one, or if there is a chain from a unit that the switch program names, or from a target, which each switch
+    /// starts again.
     pub(super) fn touched(&self, after: &States) -> Touched {
         let mut touched: Touched = after
             .iter()
@@ -74,13 +75,14 @@ impl Changes<'_> {
         if !self.has_changed(id, unit) {
             return false;
         }
-        match id.manager {
+        let with_others = match id.manager {
             Manager::System => {
                 let by_target = unit.pulled_by.iter().any(|name| name.ends_with(".target"));
                 by_target && self.was_down(id)
             }
-            Manager::User { .. } => id.name == USER_ACTIVATION || (self.redefined)(unit),
-        }
+            Manager::User { .. } => id.name == USER_ACTIVATION,
+        };
+        with_others || (self.redefined)(unit)
     }
 
     /// How the change reached a unit by way of others, if it did.

@@ -279,6 +279,10 @@ fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
         let of = |system: &Path| system.join(inside).canonicalize().ok();
         return switching.from.as_deref().and_then(of) != of(&switching.to);
     }
+    // Transient units are made by whoever wants them.
+    if fragment.starts_with("/run") {
+        return false;
+    }
     // A file in a home, say, which a service of the new system has linked there.
     let changed = fragment.symlink_metadata();
     changed.is_ok_and(|found| {

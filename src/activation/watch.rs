@@ -196,10 +196,11 @@ impl Watch<'_> {
             if unit.is_trigger() && unit.is_alive() {
                 // A service that it triggered, or triggers soon, may fail.
                 let soon = unit.elapses_at.filter(|at| *at <= begun + settle);
-                return match unit.sub.as_str() {
-                    "running" => Some(from_change),
-                    _ => soon.map(|at| at.max(begun) + micros(PAUSE)),
-                };
+                let at = soon.unwrap_or(unit.changed_at).min(now + settle);
+                return Some(match unit.sub.as_str() {
+                    "running" => from_change,
+                    _ => at + micros(PAUSE),
+                });
             }
             None
         };

@@ -229,6 +229,7 @@ fn the_service_of_a_timer_is_found_when_it_fails() {
         name: "a.timer".into(),
         active: "active".into(),
         sub: sub.into(),
+        changed_at: if sub == "waiting" { 0 } else { 1_000_000 },
         elapses_at: (sub == "waiting").then_some(1_000_000),
         ..UnitState::default()
     };

@@ -156,12 +156,19 @@ fn result(state: &UnitState) -> Option<String> {
 /// The cause, as the end of a sentence about the unit.
 fn cause(unwell: &Unwell) -> Option<String> {
     let state = unwell.state.as_ref();
-    let why = match (&unwell.command, state.and_then(result)) {
-        (Some(command), _) => command.to_string(),
-        (None, Some(result)) => meaning(&result, state),
-        (None, None) => String::new(),
+    let command = unwell.command.as_ref();
+    let why = match state.and_then(result).as_deref() {
+        // The signal that ends it then is systemd's.
+        Some("timeout") => Some(match command {
+            Some(command) => format!("{} did not end in time", command.invocation()),
+            None => "a command did not end in time".to_string(),
+        }),
+        Some("exit-code" | "signal" | "core-dump") | None => command.map(ToString::to_string),
+        Some(result) => {
+            let meaning = meaning(result, state);
+            Some(command.map_or(meaning.clone(), |command| format!("{command}; {meaning}")))
+        }
     };
-    let why = Some(why).filter(|why| !why.is_empty());
     match unwell.problem {
         Problem::Failed => why,
         Problem::Restarting => Some(match why {
@@ -186,7 +193,6 @@ fn cause(unwell: &Unwell) -> Option<String> {
 fn meaning(result: &str, state: Option<&UnitState>) -> String {
     let of_type = state.map_or("", |state| state.service_type.as_str());
     match result {
-        "timeout" => "a command did not end in time".to_string(),
         "protocol" => format!("the process ended before it reported, as Type={of_type} demands"),
         "resources" => "systemd could not set it up".to_string(),
         "start-limit-hit" => "it was started too often in a row".to_string(),
@@ -196,12 +202,19 @@ fn meaning(result: &str, state: Option<&UnitState>) -> String {
     }
 }
 
+impl FailedCommand {
+    /// The setting, with the command line if that is known.
+    fn invocation(&self) -> String {
+        match self.line.as_str() {
+            "" => self.setting.clone(),
+            line => format!("{}={line}", self.setting),
+        }
+    }
+}
+
 impl std::fmt::Display for FailedCommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.setting)?;
-        if !self.line.is_empty() {
-            write!(f, "={}", self.line)?;
-        }
+        f.write_str(&self.invocation())?;
         match (self.status, &self.signal) {
             (Some(status), _) => write!(f, " exited with status {status}"),
             (None, Some(signal)) => write!(f, " was killed by {signal}"),
@@ -311,6 +324,21 @@ ExecStopPost={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_ti
             Some("its start job does not end")
         );
         assert_eq!(cause(&unwell(Problem::Failed, None)), None);
+        let mut late = unwell(Problem::Failed, Some(&state));
+        late.state = Some(UnitState {
+            result: "timeout".into(),
+            ..UnitState::default()
+        });
+        late.command = Some(FailedCommand {
+            setting: "ExecStart".into(),
+            line: "/bin/wait".into(),
+            status: None,
+            signal: Some("SIGTERM".into()),
+        });
+        assert_eq!(
+            cause(&late).as_deref(),
+            Some("ExecStart=/bin/wait did not end in time")
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::record::{Entry, Leaves, Outcome, Pending, SCHEMA, State, Step, Wanted
 use crate::timings::{Phase, milliseconds};
 
 /// How many units' causes and last lines are shown.
-const SHOWN: usize = 20;
+const SHOWN: usize = 32;
 
 /// What a transaction works with.
 pub(super) struct Work<'a> {

@@ -235,9 +235,12 @@ impl Before {
     /// touched again: it runs.
     fn still_unwell(&self, switched: &Switched, watched: &Watched) -> BTreeSet<UnitId> {
         let reported = |id: &UnitId| switched.failed_units.contains(&id.name);
-        let still = |id: &UnitId| match watched.after.get(id).and_then(UnitState::problem) {
-            Some(Problem::ReloadFailed) => watched.touched.contains_key(id),
-            problem => problem.is_some() || reported(id),
+        let still = |id: &UnitId| {
+            let unit = watched.after.get(id);
+            match unit.and_then(UnitState::problem) {
+                Some(Problem::ReloadFailed) => watched.touched.contains_key(id),
+                _ => unit.is_some_and(is_unwell) || reported(id),
+            }
         };
         self.unwell.iter().filter(|id| still(id)).cloned().collect()
     }

@@ -11,15 +11,25 @@ let
     idle.ExecStart = forever;
     notify = {
       NotifyAccess = "all";
-      ExecStart = shell "systemd-notify --ready; exec sleep infinity";
+      ExecStart = shell "/bin/systemd-notify --ready; exec sleep infinity";
     };
-    dbus = {
-      BusName = "org.freedesktop.locale1";
-      ExecStart = "/lib/systemd/systemd-localed";
-    };
+    dbus = bus.never;
     forking.ExecStart = shell "sleep infinity &";
     oneshot.ExecStart = "/bin/true";
   };
+  # Two services may not have the same name on the bus, so each restart policy has its own.
+  bus =
+    let
+      owner = name: program: {
+        BusName = "org.freedesktop.${name}";
+        ExecStart = "/lib/systemd/systemd-${program}";
+      };
+    in
+    {
+      never = owner "locale1" "localed";
+      always = owner "timedate1" "timedated";
+      limited = owner "hostname1" "hostnamed";
+    };
   kind = type: kinds.${type} // { Type = type; };
 
   # Restarts without a limit, with one, and not at all. A oneshot service may not be restarted always.
@@ -66,7 +76,9 @@ let
         type:
         map (policy: {
           name = "${name}-${type}-${policy}";
-          value = service (kind type // config) (restarts.${policy} type);
+          value = service (
+            kind type // lib.optionalAttrs (type == "dbus") bus.${policy} // config
+          ) (restarts.${policy} type);
         }) (builtins.attrNames restarts)
       ) types
     );
@@ -103,6 +115,12 @@ in
         } { };
       }
     );
+  fails-much-later = module "A service that fails after twenty seconds" {
+    much-later = service {
+      Type = "simple";
+      ExecStart = shell "sleep 20; exit 4";
+    } { };
+  };
   fails-by-signal = module "A service that a signal ends" {
     by-signal = service {
       Type = "simple";
@@ -129,7 +147,7 @@ in
     well-prepared = service (kind "simple" // { ExecStartPre = "/bin/sleep 1"; }) { };
     well-notified =
       service
-        (kind "notify" // { ExecStart = shell "sleep 1; systemd-notify --ready; exec sleep infinity"; })
+        (kind "notify" // { ExecStart = shell "sleep 1; /bin/systemd-notify --ready; exec sleep infinity"; })
         { };
     well-ended = service {
       Type = "simple";
@@ -167,14 +185,17 @@ in
   };
   bad-instance = {
     description = "An instance of a template that fails, pulled in by another unit";
-    module.systemd = {
-      units."stamp@.service".text =
-        "[Service]\nRestart=always\nExecStartPre=${says "stamp"}\nExecStart=${forever}\n";
-      services.puller = service {
-        Type = "oneshot";
-        ExecStart = "/bin/true";
-      } { unitConfig.Wants = "stamp@one.service"; };
-    };
+    module =
+      { pkgs, ... }:
+      {
+        environment.etc."systemd/system/stamp@.service".source = pkgs.writeText "stamp-template" (
+          "[Service]\nRestart=always\nExecStartPre=${says "stamp"}\nExecStart=${forever}\n"
+        );
+        systemd.services.puller = service {
+          Type = "oneshot";
+          ExecStart = "/bin/true";
+        } { unitConfig.Wants = "stamp@one.service"; };
+      };
   };
   bad-user-unit = {
     description = "A user unit that fails a moment after its start";

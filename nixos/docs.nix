@@ -54,6 +54,7 @@ let
       fileAttribute = "list of names";
       package = "package, or null";
       confirm = "string such as `60s`, or null";
+      settle = "string such as `3s`, or `0`";
       imports = "list of modules";
       prefetch = "list of names";
       description = "string, or null";

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::{Deserialize, Deserializer, de};
 
-use crate::choice::{Elevate, OnFailedUnits};
+use crate::choice::{Elevate, OnFailedUnits, SETTLE};
 use crate::duration;
 use crate::evaluation::graph_lock;
 use crate::locations::Locations;
@@ -41,6 +41,9 @@ pub struct Baked {
     /// How long a change waits for its confirmation; none where it needs no confirmation.
     #[serde(default, deserialize_with = "confirmation")]
     pub confirm: Option<Duration>,
+    /// How long services are watched that count as started at once.
+    #[serde(default = "default_settle", deserialize_with = "settle_time")]
+    pub settle: Duration,
     /// How to become root.
     #[serde(default)]
     pub elevation: Elevate,
@@ -172,6 +175,20 @@ fn confirmation<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, 
     duration::parse_configured(&text)
         .map(Some)
         .map_err(|why| de::Error::custom(format!("confirm is {text:?}: {why}")))
+}
+
+fn default_settle() -> Duration {
+    SETTLE
+}
+
+/// Reads the option `settle`, which can be `0`.
+fn settle_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    duration::parse_configured(&text)
+        .map_err(|why| de::Error::custom(format!("settle is {text:?}: {why}")))
 }
 
 #[cfg(test)]

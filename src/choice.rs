@@ -1,8 +1,13 @@
 //! Choices on the command line or in the configuration, with their names. All rooms that act on
 //! them may use this file.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+
+/// How long services that count as started at once are watched by default.
+pub const SETTLE: Duration = Duration::from_secs(3);
 
 /// A style of progress output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

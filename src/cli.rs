@@ -380,6 +380,9 @@ pub struct Run {
     /// Keep or roll back if units fail [default: as configured, or rollback]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_failed_units: Option<OnFailedUnits>,
+    /// Watch started services for this time [default: as configured, or 3s]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub settle: Option<Duration>,
     /// Override a safety check (comma-separated)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT")]
     pub allow: Vec<Allow>,
@@ -401,6 +404,9 @@ pub struct Recover {
     /// Activate the new system instead of rolling back
     #[arg(long)]
     pub finish: bool,
+    /// With --finish, watch services for this time [default: as configured, or 3s]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub settle: Option<Duration>,
     #[command(flatten)]
     pub patience: Patience,
 }

@@ -111,6 +111,7 @@ in
           restoreAtBoot
           onFailedUnits
           confirm
+          settle
           elevation
           ;
       }

@@ -223,6 +223,7 @@ rec {
       restoreAtBoot,
       onFailedUnits,
       confirm,
+      settle,
       elevation,
     }:
     let
@@ -250,6 +251,7 @@ rec {
         restoreAtBoot
         onFailedUnits
         confirm
+        settle
         elevation
         ;
       modules =

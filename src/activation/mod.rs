@@ -4,28 +4,33 @@
 //! `activator.rs`.
 
 mod activator;
+mod causes;
 mod client;
 mod confirm;
 mod elevation;
 mod log;
 mod login;
+mod manager;
 mod preflight;
 mod recovery;
 mod relay;
 mod rooting;
 mod switch;
 mod systemd;
+mod touched;
 mod transaction;
 mod unit;
 mod unit_files;
+mod unit_state;
 mod units;
 mod verify;
+mod watch;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::choice::{Allow, OnFailedUnits};
+use crate::choice::{Allow, OnFailedUnits, SETTLE};
 use crate::error::{Failed, Failure};
 use crate::record::{Entry, Outcome, Pin};
 use crate::timings::{Phase, Phases};
@@ -38,7 +43,9 @@ pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
 pub use relay::run as relay_role;
 pub use switch::read_output as read_switch_output;
 pub use systemd::wait_for_boot;
+pub use unit_state::Problem;
 pub use units::{UnitChanges, unit_changes};
+pub use watch::FailedCommand;
 
 /// What the activator is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,11 +61,18 @@ pub struct Request {
     pub purpose: String,
     /// Milliseconds to wait for whoever holds a lock.
     pub wait: u64,
+    /// Milliseconds for which services are watched that count as started at once.
+    #[serde(default = "default_settle")]
+    pub settle: u64,
     /// What is to be done.
     pub errand: Errand,
     /// What is to go wrong, in tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+}
+
+fn default_settle() -> u64 {
+    SETTLE.as_millis() as u64
 }
 
 /// What is to be done.
@@ -137,7 +151,7 @@ pub struct Activated {
     pub status: Option<i32>,
     /// Units that failed because of it.
     pub failed_units: Vec<String>,
-    /// The last lines of each in the journal.
+    /// Why each of them is not well, and its last lines in the journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unit_logs: Vec<UnitLog>,
     /// The last lines of the switch program, where it failed.
@@ -155,14 +169,57 @@ pub struct Activated {
     pub milliseconds: f64,
 }
 
-/// What a unit that failed wrote last.
+/// Why a unit is not well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitLog {
     /// The unit.
     pub unit: String,
-    /// Its last lines.
+    /// Its last lines in the journal.
     pub lines: Vec<String>,
+    /// The user whose manager has the unit; none for the system's manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// `Type=` of a service.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub service_type: Option<String>,
+    /// What is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+    /// The cause in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// systemd's word for the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+    /// The command that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<FailedCommand>,
+    /// The command that shows more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<String>,
+}
+
+impl UnitLog {
+    /// The unit and its cause, on one line.
+    fn sentence(&self) -> String {
+        let user = self.user.as_ref();
+        let user = user.map_or_else(String::new, |user| format!(" of user {user}"));
+        let kind = self.service_type.as_ref();
+        let kind = kind.map_or_else(String::new, |kind| format!(" (Type={kind})"));
+        let cause = self.cause.as_ref();
+        let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+        format!("{}{user}{kind}{cause}", self.unit)
+    }
+
+    /// Whether it is about a unit as `failedUnits` names it.
+    fn is_about(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(self.unit.as_str());
+        rest.is_some_and(|rest| match &self.user {
+            None => rest.is_empty(),
+            Some(user) => rest.strip_prefix(" of user ") == Some(user),
+        })
+    }
 }
 
 impl Activated {
@@ -194,6 +251,10 @@ impl Activated {
         }
     }
 
+    fn log_of(&self, unit: &str) -> Option<&UnitLog> {
+        self.unit_logs.iter().find(|log| log.is_about(unit))
+    }
+
     /// The error that it amounts to, if it does.
     pub fn error(&self) -> Option<Failed> {
         let kind = match self.outcome {
@@ -208,7 +269,9 @@ impl Activated {
         };
         let mut failed = kind.error(self.explanation.clone());
         for unit in &self.failed_units {
-            failed = failed.detail(format!("failed: {unit}"));
+            let log = self.log_of(unit);
+            let what = log.map_or_else(|| unit.clone(), UnitLog::sentence);
+            failed = failed.detail(format!("failed: {what}"));
         }
         for log in &self.unit_logs {
             for line in &log.lines {
@@ -223,7 +286,9 @@ impl Activated {
                 failed.hint("it is undone in time unless you confirm it: runtime-module confirm");
         }
         for unit in &self.failed_units {
-            failed = failed.hint(format!("what it said: journalctl -b -u {unit}"));
+            let more = self.log_of(unit).and_then(|log| log.more.clone());
+            let more = more.unwrap_or_else(|| format!("journalctl -b -u {unit}"));
+            failed = failed.hint(format!("what it said: {more}"));
         }
         Some(match kind {
             Failure::RebootNeeded => {

@@ -243,6 +243,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         transaction: format!("{name}-return"),
         purpose: pending.purpose.clone(),
         wait: 0,
+        settle: 0,
         errand: Errand::Recover { finish: false },
         fault: None,
     };

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use super::manager::Manager;
 use super::switch::PATH;
 use crate::locations::Locations;
 
@@ -65,12 +66,7 @@ fn wait_while_booting(
 
 /// Runs one of its programs; its stdout if it ended well, else what it said.
 pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
-    let answer = answer(program, arguments)?;
-    if answer.well {
-        return Ok(answer.said);
-    }
-    let why = answer.complained.lines().next();
-    Err(format!("{program}: {}", why.unwrap_or("it says nothing")))
+    answer(program, arguments)?.into_result(program)
 }
 
 /// What one of its programs said.
@@ -81,11 +77,37 @@ struct Answer {
     complained: String,
 }
 
+impl Answer {
+    fn into_result(self, program: &str) -> Result<String, String> {
+        if self.well {
+            return Ok(self.said);
+        }
+        let why = self.complained.lines().next();
+        Err(format!("{program}: {}", why.unwrap_or("it says nothing")))
+    }
+}
+
 /// Runs one of its programs to its end.
 fn answer(program: &str, arguments: &[&str]) -> Result<Answer, String> {
-    let mut child = Command::new(program)
+    answer_to(&Manager::System, program, arguments)
+}
+
+/// Asks one of its programs about the units of a manager; its stdout if it succeeded, else its first complaint.
+pub(super) fn ask_about(
+    manager: &Manager,
+    program: &str,
+    arguments: &[&str],
+) -> Result<String, String> {
+    answer_to(manager, program, arguments)?.into_result(program)
+}
+
+/// Runs one of its programs to its end, as the user whose manager is asked.
+fn answer_to(manager: &Manager, program: &str, arguments: &[&str]) -> Result<Answer, String> {
+    let mut command = Command::new(program);
+    command.env_clear();
+    manager.prepare(&mut command);
+    let mut child = command
         .args(arguments)
-        .env_clear()
         .env("PATH", PATH)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
@@ -158,27 +180,6 @@ pub(super) fn units(states: &str) -> Option<Vec<String>> {
             .map(String::from)
             .collect(),
     )
-}
-
-/// The last lines that a unit wrote into the journal since `since` (seconds since 1970).
-pub(super) fn last_words(unit: &str, since: u64) -> Vec<String> {
-    if !is_name(unit) {
-        return Vec::new();
-    }
-    let (unit, since) = (format!("--unit={unit}"), format!("--since=@{since}"));
-    let said = ask(
-        "journalctl",
-        &[
-            "--no-pager",
-            "--quiet",
-            "--output=cat",
-            "--lines=8",
-            &since,
-            &unit,
-        ],
-    );
-    said.map(|text| text.lines().map(String::from).collect())
-        .unwrap_or_default()
 }
 
 /// Whether a text from a log can be the name of a unit: no option, no pattern, no path.

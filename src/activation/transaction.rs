@@ -1,17 +1,18 @@
 //! One transaction under the lock: switching, looking, going back, writing down what is.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::confirm::{Armed, arm, disarm};
 use super::log::Log;
 use super::login::Sessions;
+use super::manager::UnitId;
 use super::rooting::release;
 use super::switch::{Checks, Switch, Switched, Verdict};
-use super::verify::{Before, Looked};
-use super::{Activated, Change, Errand, Request, UnitLog, systemd};
+use super::verify::{Before, Looked, Switching};
+use super::{Activated, Change, Errand, Request, causes};
 use crate::choice::OnFailedUnits;
 use crate::clock::now;
 use crate::fault::{Point, step};
@@ -20,8 +21,8 @@ use crate::locations::Locations;
 use crate::record::{Entry, Leaves, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history};
 use crate::timings::{Phase, milliseconds};
 
-/// How many units' last words are shown.
-const SHOWN: usize = 5;
+/// How many units' causes and last lines are shown.
+const SHOWN: usize = 32;
 
 /// What a transaction works with.
 pub(super) struct Work<'a> {
@@ -34,7 +35,7 @@ pub(super) struct Work<'a> {
     /// What was so before the first switch: that is what the way back is held against as well.
     before: Option<Before>,
     /// Units that failed because of the first switch.
-    broken: Vec<String>,
+    broken: Vec<UnitId>,
     /// What comes of it.
     pub(super) activated: Activated,
     begun: Instant,
@@ -137,42 +138,58 @@ impl<'a> Work<'a> {
         if point == Point::Switch {
             self.advance(Step::Verifying);
         }
+        let from = before.running.as_ref().map(|from| self.real(from));
+        let switching = Switching {
+            switched: &switched,
+            expected: to,
+            from,
+            to: self.real(to),
+            broken: &self.broken,
+            since,
+            settle: self.settle_time(point),
+        };
         let looked = step(Point::Verify, || -> Result<Looked> {
-            Ok(before.compare(&switched, to, &self.broken, self.locations))
+            Ok(before.compare(&switching, self.log, self.locations))
         });
         let looked = looked.unwrap_or_else(|error| Looked::failed(&error));
-        self.broken.extend(looked.failed.iter().cloned());
+        self.broken.extend(looked.failed.keys().cloned());
         // Of a way back that was not asked for, what made it necessary is of more interest.
         if point == Point::Switch || matches!(self.request.errand, Errand::Recover { .. }) {
             self.activated.status = switched.status;
-            self.activated.failed_units.clone_from(&looked.failed);
+            self.activated.failed_units = looked.names();
             if looked.verdict != Verdict::Well {
                 self.activated.last_lines.clone_from(&switched.last_lines);
             }
-            self.last_words(&looked.failed, since);
+            self.describe(&looked, since);
         }
         self.activated.warnings.extend(looked.warnings.clone());
         looked
+    }
+
+    /// How long units are watched after a switch. The way back is not delayed: its units ran before.
+    fn settle_time(&self, point: Point) -> Duration {
+        match point {
+            Point::Return => Duration::ZERO,
+            _ => Duration::from_millis(self.request.settle),
+        }
     }
 
     /// What was so before a switch. Units that the first one broke had not failed before, so they have not after the second.
     fn before(&mut self, point: Point) -> Before {
         let now = Before::look(self.locations);
         match &self.before {
-            Some(first) if point == Point::Return => now.with_failed(first),
+            Some(first) if point == Point::Return => now.with_unwell(first),
             _ => self.before.insert(now).clone(),
         }
     }
 
-    fn last_words(&mut self, units: &[String], since: u64) {
-        if !systemd::runs(self.locations) {
-            return;
-        }
-        for unit in units.iter().take(SHOWN) {
-            let lines = systemd::last_words(unit, since);
-            let unit = unit.clone();
-            self.activated.unit_logs.push(UnitLog { unit, lines });
-        }
+    /// Tells why units are not well. Nobody can say that for a unit that only the switch program knows.
+    fn describe(&mut self, looked: &Looked, since: u64) {
+        let known = looked.failed.iter().filter(|_| looked.systemd);
+        let logs = known
+            .take(SHOWN)
+            .map(|(id, unwell)| causes::describe(id, unwell, since));
+        self.activated.unit_logs.extend(logs);
     }
 
     /// Activates the system that ran before.
@@ -323,8 +340,8 @@ pub(super) fn returned(verdict: Verdict) -> Outcome {
 
 /// What was not well on it, for people.
 pub(super) fn on_the_way_back(looked: &Looked) -> String {
-    let units = match looked.failed.as_slice() {
-        [] => String::new(),
+    let units = match looked.names() {
+        units if units.is_empty() => String::new(),
         units => format!(": {}", units.join(", ")),
     };
     format!("on the way back: {}{units}", looked.why)

@@ -1,23 +1,50 @@
-//! What came of a switch: its exit status, what runs now, and the units that failed because of it.
+//! What came of a switch: its exit status, what runs now, and whether the units that it started are well.
 //!
-//! A unit that had failed before is no news; one that failed meanwhile, and that the switch did not touch, is a warning.
+//! A unit that was not well before does not count, and is listed; one that failed meanwhile, and that the switch did not
+//! touch, is a warning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use unix::time::{ClockId, clock_gettime};
+
+use super::causes;
+use super::log::Log;
+use super::manager::{self, States, UnitId};
 use super::switch::{Switched, Verdict};
 use super::systemd;
+use super::touched::Changes;
+use super::unit_state::{Problem, UnitState};
+use super::watch::{FailedCommand, Machinery, Unwell, Watch, Watched};
 use crate::locations::Locations;
 use crate::record::running;
-
-/// States in which a unit counts as failed; NixOS counts those that are started over and over as well.
-const FAILED: &str = "failed,auto-restart";
 
 /// What was so before the switch.
 #[derive(Clone)]
 pub(super) struct Before {
-    running: Option<String>,
-    failed: BTreeSet<String>,
+    pub(super) running: Option<String>,
+    /// The units that were not inactive.
+    units: States,
+    /// Those that were not well.
+    unwell: BTreeSet<UnitId>,
     systemd: bool,
+}
+
+/// A switch that has ended.
+pub(super) struct Switching<'a> {
+    pub(super) switched: &'a Switched,
+    /// The system that should run.
+    pub(super) expected: &'a str,
+    /// The same, and the system before it, as they lie on disk.
+    pub(super) to: PathBuf,
+    pub(super) from: Option<PathBuf>,
+    /// Units that an earlier switch of the same transaction broke.
+    pub(super) broken: &'a [UnitId],
+    /// When it began: seconds since 1970.
+    pub(super) since: u64,
+    /// How long units are watched.
+    pub(super) settle: Duration,
 }
 
 /// What is so after it.
@@ -26,35 +53,42 @@ pub(super) struct Looked {
     pub(super) verdict: Verdict,
     /// Why it is not well, for people.
     pub(super) why: String,
-    /// Units that failed because of it.
-    pub(super) failed: Vec<String>,
+    /// Units that are not well because of it.
+    pub(super) failed: BTreeMap<UnitId, Unwell>,
     /// What changes nothing about the verdict.
     pub(super) warnings: Vec<String>,
     /// Whether it was another switch that kept this one from beginning.
     pub(super) locked_out: bool,
+    /// Whether systemd was asked.
+    pub(super) systemd: bool,
 }
 
 impl Looked {
-    /// Somebody else has switched meanwhile.
-    pub(super) fn superseded(to: &str) -> Self {
+    fn new(verdict: Verdict, why: String) -> Self {
         Self {
-            verdict: Verdict::Superseded,
-            why: format!("another switch has activated {to} meanwhile, which is left as it is"),
-            failed: Vec::new(),
+            verdict,
+            why,
+            failed: BTreeMap::new(),
             warnings: Vec::new(),
             locked_out: false,
+            systemd: false,
         }
+    }
+
+    /// Somebody else has switched meanwhile.
+    pub(super) fn superseded(to: &str) -> Self {
+        let why = format!("another switch has activated {to} meanwhile, which is left as it is");
+        Self::new(Verdict::Superseded, why)
     }
 
     /// It cannot be known.
     pub(super) fn failed(error: &anyhow::Error) -> Self {
-        Self {
-            verdict: Verdict::Failed,
-            why: format!("look at what runs: {error:#}"),
-            failed: Vec::new(),
-            warnings: Vec::new(),
-            locked_out: false,
-        }
+        Self::new(Verdict::Failed, format!("look at what runs: {error:#}"))
+    }
+
+    /// The names of the units that are not well because of it.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.failed.keys().map(ToString::to_string).collect()
     }
 }
 
@@ -62,65 +96,85 @@ impl Before {
     /// Looks, before the switch.
     pub(super) fn look(locations: &Locations) -> Self {
         let systemd = systemd::runs(locations);
-        let failed = systemd.then(|| systemd::units(FAILED)).flatten();
+        let units = if systemd {
+            manager::look()
+        } else {
+            States::new()
+        };
+        let unwell = units.iter().filter(|(_, unit)| is_unwell(unit));
         Self {
             running: running(locations),
-            failed: failed.into_iter().flatten().collect(),
+            unwell: unwell.map(|(id, _)| id.clone()).collect(),
+            units,
             systemd,
         }
     }
 
-    /// The same with what had failed before something else.
-    pub(super) fn with_failed(self, earlier: &Self) -> Self {
+    /// The same with the units that were not well before an earlier switch.
+    pub(super) fn with_unwell(self, earlier: &Self) -> Self {
         Self {
-            failed: earlier.failed.clone(),
+            unwell: earlier.unwell.clone(),
             ..self
         }
     }
 
-    /// Looks again, after it: is it `expected` that runs, and what has failed? Units that are `broken` already are as good as
-    /// touched.
+    /// Looks again, after it: does the expected system run, and are the units well that it started?
     pub(super) fn compare(
         &self,
-        switched: &Switched,
-        expected: &str,
-        broken: &[String],
+        switching: &Switching<'_>,
+        log: &mut Log,
         locations: &Locations,
     ) -> Looked {
         let runs = running(locations);
-        let now = self.systemd.then(|| systemd::units("failed")).flatten();
-        let mut switched = switched.clone();
-        switched.touched.extend_from_slice(broken);
-        self.judge(&switched, expected, runs, now.unwrap_or_default())
+        let early = self.judge_system(switching.switched, switching.expected, runs.as_deref());
+        if !self.systemd || !matches!(early.verdict, Verdict::Well | Verdict::UnitsFailed) {
+            return self.judge(switching, runs, &Watched::default());
+        }
+        let watched = self.watch(switching, log);
+        // Somebody else may have switched while the units were watched.
+        let looked = self.judge(switching, running(locations), &watched);
+        Looked {
+            systemd: true,
+            ..looked
+        }
     }
 
-    fn judge(
-        &self,
-        switched: &Switched,
-        expected: &str,
-        runs: Option<String>,
-        failed_now: Vec<String>,
-    ) -> Looked {
-        let changed = runs != self.running;
-        let mut looked = Looked {
-            verdict: switched.verdict(changed),
-            why: switched.explanation(changed),
-            failed: Vec::new(),
-            warnings: Vec::new(),
-            locked_out: switched.locked && !switched.begun,
+    fn watch(&self, switching: &Switching<'_>, log: &mut Log) -> Watched {
+        let named = switching.switched.touched.iter();
+        let redefined = |unit: &UnitState| is_redefined(unit, switching);
+        let watch = Watch {
+            changes: Changes {
+                before: &self.units,
+                named: named
+                    .map(|name| UnitId::of_system(name))
+                    .chain(switching.broken.iter().cloned())
+                    .collect(),
+                redefined: &redefined,
+            },
+            unwell_before: &self.unwell,
+            settle: switching.settle,
         };
-        if let Some(third) = runs
-            .as_deref()
-            .filter(|_| changed && runs.as_deref() != Some(expected))
+        watch.run(&mut Here {
+            log,
+            since: switching.since,
+        })
+    }
+
+    /// Judges by the exit status and by what runs.
+    fn judge_system(&self, switched: &Switched, expected: &str, runs: Option<&str>) -> Looked {
+        let changed = runs != self.running.as_deref();
+        let mut looked = Looked {
+            locked_out: switched.locked && !switched.begun,
+            ..Looked::new(switched.verdict(changed), switched.explanation(changed))
+        };
+        if let Some(third) = runs.filter(|runs| changed && *runs != expected)
             && looked.verdict != Verdict::Refused
         {
             return Looked::superseded(third);
         }
-        if !matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) {
-            return looked;
-        }
-        if runs.as_deref() != Some(expected) {
-            let runs = runs.as_deref().unwrap_or("nothing");
+        if matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) && runs != Some(expected)
+        {
+            let runs = runs.unwrap_or("nothing");
             looked.why =
                 format!("the switch program said that all is well, but {runs} is what runs");
             // One that has not even said that it begins is not undone.
@@ -128,158 +182,152 @@ impl Before {
                 true => Verdict::Refused,
                 false => Verdict::Failed,
             };
-            return looked;
         }
-        self.units(switched, failed_now, &mut looked);
         looked
     }
 
-    fn units(&self, switched: &Switched, failed_now: Vec<String>, looked: &mut Looked) {
-        let reported: BTreeSet<String> = switched.failed_units.iter().cloned().collect();
-        let (touched, untouched): (BTreeSet<String>, BTreeSet<String>) = failed_now
-            .into_iter()
-            .filter(|unit| !self.failed.contains(unit) && !reported.contains(unit))
-            .partition(|unit| switched.touched.contains(unit));
-        let (old, new): (BTreeSet<String>, BTreeSet<String>) = reported
-            .union(&touched)
-            .cloned()
-            .partition(|unit| self.failed.contains(unit));
-        let list = |units: &BTreeSet<String>| {
-            let names: Vec<&str> = units.iter().map(String::as_str).collect();
-            names.join(", ")
-        };
-        if !old.is_empty() {
-            looked
-                .warnings
-                .push(format!("failed, as before: {}", list(&old)));
+    fn judge(&self, switching: &Switching<'_>, runs: Option<String>, watched: &Watched) -> Looked {
+        let switched = switching.switched;
+        let mut looked = self.judge_system(switched, switching.expected, runs.as_deref());
+        if matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) {
+            self.judge_units(switched, watched, &mut looked);
         }
-        if !untouched.is_empty() {
-            looked.warnings.push(format!(
-                "failed meanwhile, and not because of this: {}",
-                list(&untouched)
-            ));
+        looked
+    }
+
+    fn judge_units(&self, switched: &Switched, watched: &Watched, looked: &mut Looked) {
+        looked.failed.clone_from(&watched.unwell);
+        for name in &switched.failed_units {
+            let id = UnitId::of_system(name);
+            if !self.unwell.contains(&id) {
+                let state = watched.after.get(&id).cloned();
+                let unwell = || Unwell {
+                    problem: Problem::Failed,
+                    state,
+                    command: None,
+                };
+                looked.failed.entry(id).or_insert_with(unwell);
+            }
         }
-        // A status 4 without a name is a failure all the same.
-        let nameless = looked.verdict == Verdict::UnitsFailed && reported.is_empty();
-        looked.verdict = match new.len() {
-            0 if nameless => Verdict::UnitsFailed,
-            0 => Verdict::Well,
-            _ => Verdict::UnitsFailed,
+        let as_before = self.still_unwell(switched, watched);
+        let untouched = self.failed_meanwhile(watched, looked);
+        // A status 4 without a name is a failure all the same, unless a unit explains it that was not well before.
+        let explained = !switched.failed_units.is_empty()
+            || as_before.iter().any(|id| watched.touched.contains_key(id));
+        let nameless = looked.verdict == Verdict::UnitsFailed && !explained;
+        warn(looked, "not well, as before", &as_before);
+        warn(
+            looked,
+            "failed meanwhile, and not because of this",
+            &untouched,
+        );
+        let failed = looked.failed.len();
+        (looked.verdict, looked.why) = match failed {
+            0 if nameless => (Verdict::UnitsFailed, "some units failed".into()),
+            0 => (Verdict::Well, String::new()),
+            1 => (Verdict::UnitsFailed, "a unit failed".into()),
+            _ => (Verdict::UnitsFailed, format!("{failed} units failed")),
         };
-        looked.why = match (looked.verdict, new.len()) {
-            (Verdict::Well, _) => String::new(),
-            (_, 0) => "some units failed".into(),
-            (_, 1) => "a unit failed".into(),
-            (_, n) => format!("{n} units failed"),
+    }
+
+    /// The units that were not well before and still are not. An old failure of a reload is only listed if the unit was
+    /// touched again: it runs.
+    fn still_unwell(&self, switched: &Switched, watched: &Watched) -> BTreeSet<UnitId> {
+        let reported = |id: &UnitId| switched.failed_units.contains(&id.name);
+        let still = |id: &UnitId| {
+            let unit = watched.after.get(id);
+            match unit.and_then(UnitState::problem) {
+                Some(Problem::ReloadFailed) => watched.touched.contains_key(id),
+                _ => unit.is_some_and(is_unwell) || reported(id),
+            }
         };
-        looked.failed = new.into_iter().collect();
+        self.unwell.iter().filter(|id| still(id)).cloned().collect()
+    }
+
+    /// The units that failed since, and that the switch did not touch.
+    fn failed_meanwhile(&self, watched: &Watched, looked: &Looked) -> BTreeSet<UnitId> {
+        let failed = watched.after.iter().filter(|(id, unit)| {
+            matches!(unit.problem(), Some(Problem::Failed | Problem::Restarting))
+                && unit.load != "not-found"
+                && !self.unwell.contains(*id)
+                && !watched.touched.contains_key(*id)
+                && !looked.failed.contains_key(*id)
+        });
+        failed.map(|(id, _)| id.clone()).collect()
+    }
+}
+
+/// Whether a unit is not well before a switch. One that is restarted again and again may have a good result just then.
+fn is_unwell(unit: &UnitState) -> bool {
+    unit.is_restarting() || unit.problem().is_some()
+}
+
+fn warn(looked: &mut Looked, what: &str, units: &BTreeSet<UnitId>) {
+    if !units.is_empty() {
+        let names: Vec<String> = units.iter().map(ToString::to_string).collect();
+        looked
+            .warnings
+            .push(format!("{what}: {}", names.join(", ")));
+    }
+}
+
+/// Whether the file of a unit is new, or another one than before the switch.
+fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
+    let fragment = Path::new(&unit.fragment);
+    if let (true, Ok(inside)) = (manager::is_of_system(fragment), fragment.strip_prefix("/")) {
+        let of = |system: &Path| system.join(inside).canonicalize().ok();
+        return switching.from.as_deref().and_then(of) != of(&switching.to);
+    }
+    // Transient units are made by whoever wants them.
+    if fragment.starts_with("/run") {
+        return false;
+    }
+    // A file in a home, say, which a service of the new system has linked there.
+    let changed = fragment.symlink_metadata();
+    changed.is_ok_and(|found| {
+        let at = std::os::unix::fs::MetadataExt::ctime(&found);
+        u64::try_from(at).is_ok_and(|at| at >= switching.since)
+    })
+}
+
+/// This machine.
+struct Here<'a> {
+    log: &'a mut Log,
+    since: u64,
+}
+
+impl Machinery for Here<'_> {
+    fn look(&mut self) -> States {
+        manager::look()
+    }
+
+    fn look_at(&mut self, ids: &[UnitId]) -> States {
+        manager::look_at(ids)
+    }
+
+    fn failed_command(&mut self, id: &UnitId) -> Option<FailedCommand> {
+        causes::failed_command(id, self.since)
+    }
+
+    fn has_failed(&mut self, id: &UnitId) -> bool {
+        causes::has_failed(id, self.since)
+    }
+
+    fn now(&mut self) -> u64 {
+        clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |time| {
+            let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
+            seconds * 1_000_000 + u64::try_from(time.tv_nsec()).unwrap_or(0) / 1000
+        })
+    }
+
+    fn wait(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    fn say(&mut self, text: &str) {
+        self.log.say(text);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn before(failed: &[&str]) -> Before {
-        Before {
-            running: Some("/old".into()),
-            failed: failed.iter().map(ToString::to_string).collect(),
-            systemd: true,
-        }
-    }
-
-    fn switched(status: i32, failed: &[&str], touched: &[&str]) -> Switched {
-        Switched {
-            status: Some(status),
-            last_lines: Vec::new(),
-            script_failed: false,
-            locked: false,
-            failed_units: failed.iter().map(ToString::to_string).collect(),
-            touched: touched.iter().map(ToString::to_string).collect(),
-            begun: true,
-        }
-    }
-
-    fn judge(before: &Before, switched: &Switched, now: &[&str]) -> Looked {
-        let now = now.iter().map(ToString::to_string).collect();
-        before.judge(switched, "/new", Some("/new".into()), now)
-    }
-
-    #[test]
-    fn what_failed_before_is_no_failure() {
-        let looked = judge(
-            &before(&["old.service"]),
-            &switched(4, &["old.service"], &[]),
-            &["old.service"],
-        );
-        assert_eq!(looked.verdict, Verdict::Well);
-        assert_eq!(looked.warnings, ["failed, as before: old.service"]);
-    }
-
-    #[test]
-    fn what_fails_newly_is_one_also_where_the_program_did_not_see_it() {
-        let one = switched(4, &["old.service", "new.service"], &[]);
-        let looked = judge(&before(&["old.service"]), &one, &[]);
-        assert_eq!(
-            (looked.verdict, looked.failed),
-            (Verdict::UnitsFailed, vec!["new.service".into()])
-        );
-        let late = switched(0, &[], &["late.service"]);
-        let looked = judge(&before(&[]), &late, &["late.service", "other.service"]);
-        assert_eq!(
-            (looked.verdict, looked.failed),
-            (Verdict::UnitsFailed, vec!["late.service".into()])
-        );
-        assert_eq!(
-            looked.warnings,
-            ["failed meanwhile, and not because of this: other.service"]
-        );
-    }
-
-    #[test]
-    fn what_a_change_has_broken_had_not_failed_before_the_way_back_either() {
-        let first = before(&["old.service"]);
-        let way_back = before(&["old.service", "broken.service"]).with_failed(&first);
-        let looked = judge(
-            &way_back,
-            &switched(0, &[], &["broken.service"]),
-            &["old.service", "broken.service"],
-        );
-        assert_eq!(
-            (looked.verdict, looked.failed),
-            (Verdict::UnitsFailed, vec!["broken.service".into()])
-        );
-    }
-
-    #[test]
-    fn failed_units_without_a_name_are_failed_units() {
-        let looked = judge(&before(&[]), &switched(4, &[], &[]), &[]);
-        assert_eq!(
-            (looked.verdict, looked.why.as_str()),
-            (Verdict::UnitsFailed, "some units failed")
-        );
-    }
-
-    #[test]
-    fn another_system_than_the_expected_one_is_a_failure() {
-        let looked = before(&[]).judge(
-            &switched(0, &[], &[]),
-            "/new",
-            Some("/old".into()),
-            Vec::new(),
-        );
-        assert_eq!(looked.verdict, Verdict::Failed);
-        let third = before(&[]).judge(
-            &switched(3, &[], &[]),
-            "/new",
-            Some("/third".into()),
-            Vec::new(),
-        );
-        assert_eq!(third.verdict, Verdict::Superseded);
-        assert!(
-            looked.why.ends_with("but /old is what runs"),
-            "{}",
-            looked.why
-        );
-    }
-}
+mod tests;

@@ -48,8 +48,11 @@ fn allowed(root: &Value, schema: &Value) -> Vec<Value> {
         values.extend(choices.iter().cloned());
     } else if !schema["const"].is_null() {
         values.push(schema["const"].clone());
-    } else if schema["pattern"].is_string() {
+    } else if let Some(pattern) = schema["pattern"].as_str() {
         values.extend(["1s", "60s", "5m", "9999h"].map(Value::from));
+        if pattern.contains("ms") {
+            values.extend(["500ms", "0"].map(Value::from));
+        }
     } else {
         for one in types(schema) {
             values.push(match one {
@@ -195,6 +198,8 @@ fn what_is_not_said_is_as_the_schema_says() {
     assert_eq!(default("onFailedUnits"), "rollback");
     assert_eq!(baked.confirm, None);
     assert!(default("confirm").is_null());
+    assert_eq!(baked.settle, SETTLE);
+    assert_eq!(default("settle"), "3s");
     assert_eq!(baked.elevation, Elevate::Auto);
     assert_eq!(default("elevation"), "auto");
 }
@@ -206,4 +211,14 @@ fn times_are_what_they_say() {
         let baked = read(&document).expect("a time");
         assert_eq!(baked.confirm, Some(Duration::from_secs(seconds)));
     }
+}
+
+#[test]
+fn settle_time_is_read_in_each_unit() {
+    let settle = |text: &str| {
+        let document = json!({ "schema": 1, "host": "box", "modules": [], "settle": text });
+        read(&document).expect("it is read").settle.as_millis()
+    };
+    let times = ["0", "500ms", "3s", "2m", "1h"].map(settle);
+    assert_eq!(times, [0, 500, 3000, 120_000, 3_600_000]);
 }

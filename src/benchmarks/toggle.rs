@@ -173,8 +173,10 @@ impl<'a> Before<'a> {
     fn carry_out(&self, command: &str) -> Result<Value> {
         // With a cached result there would be no evaluation to measure.
         let cache: &[&str] = if self.cached { &[] } else { &["--no-cache"] };
+        // The settle time is chosen, so it is not a measurement.
+        let more = [&["--settle", "0"], cache].concat();
         let what = || format!("cannot {command} {}", self.names.join(", "));
-        ourselves(self.session, command, self.names, cache).with_context(what)
+        ourselves(self.session, command, self.names, &more).with_context(what)
     }
 
     /// Restores the machine, whatever happened since the start.

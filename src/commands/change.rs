@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::ask::{ask, terminal};
 use super::reach::{Reached, reach};
 use super::report::{self, Report};
-use super::request::{activator, patiently, request};
+use super::request::{activator, patiently, request, settle};
 use super::{Session, prefetch};
 use crate::activation::{Change, Errand, unended};
 use crate::cli::Run;
@@ -98,6 +98,7 @@ fn carry_out(session: &Session, wish: &Wish, run: &Run) -> Result<()> {
             let change = change(session, &situation, &plan, &goal, run);
             let mut request = request(session, &plan.purpose, Errand::Change(Box::new(change)));
             request.wait = report::whole_milliseconds(run.patience.wait);
+            request.settle = settle(run.settle, situation.baked.as_ref());
             if run.ask {
                 let from = plan.from.as_deref();
                 ask(session, &plan.purpose, goal.store(), from, &goal.toplevel)?;

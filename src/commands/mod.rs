@@ -73,9 +73,15 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
             let errand = Errand::Recover {
                 finish: args.finish,
             };
-            recover::run(session, "recover", errand, args.patience)
+            let waits = recover::Waits {
+                patience: args.patience,
+                settle: args.settle,
+            };
+            recover::run(session, "recover", errand, waits)
         }
-        Command::Confirm(patience) => recover::run(session, "confirm", Errand::Confirm, patience),
+        Command::Confirm(patience) => {
+            recover::run(session, "confirm", Errand::Confirm, patience.into())
+        }
         Command::Rollback(args) => rollback(session, args.number, &args.run),
         Command::History => history::run(session),
         Command::Boot => boot::run(session),
@@ -104,7 +110,7 @@ fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
     let pending = situation.state.unended(situation.running.as_deref());
     if number.is_none() && pending.is_some_and(|pending| pending.step == Step::Confirming) {
         let errand = Errand::Recover { finish: false };
-        return recover::run(session, "rollback", errand, run.patience);
+        return recover::run(session, "rollback", errand, run.patience.into());
     }
     let history = read_history(&session.locations)?;
     let past = Past::find(&history, number, &situation, now())?;

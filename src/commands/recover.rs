@@ -1,13 +1,16 @@
 //! `recover`, `confirm`, and `rollback` of an unconfirmed change: end a transaction that has not
 //! ended. Evaluate nothing.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde::Serialize;
 
 use super::Session;
 use super::report::{Printed, note, whole_milliseconds};
-use super::request::{activator, patiently, request};
+use super::request::{activator, patiently, request, settle};
 use crate::activation::{Activated, Errand};
+use crate::baked::Baked;
 use crate::cli::Patience;
 use crate::error::{Failed, neutral};
 use crate::plan::Situation;
@@ -27,13 +30,27 @@ struct Ended {
     error: Option<Failed>,
 }
 
+/// How long to wait, for others and for services.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Waits {
+    /// For others.
+    pub patience: Patience,
+    /// For services, if it was typed.
+    pub settle: Option<Duration>,
+}
+
+impl From<Patience> for Waits {
+    fn from(patience: Patience) -> Self {
+        Self {
+            patience,
+            settle: None,
+        }
+    }
+}
+
 /// Ends the transaction.
-pub fn run(
-    session: &Session,
-    command: &'static str,
-    errand: Errand,
-    patience: Patience,
-) -> Result<()> {
+pub fn run(session: &Session, command: &'static str, errand: Errand, waits: Waits) -> Result<()> {
+    let patience = waits.patience;
     patiently(session, patience);
     let activator = activator(session)?;
     let purpose = match errand {
@@ -42,6 +59,8 @@ pub fn run(
     };
     let mut request = request(session, &purpose, errand);
     request.wait = whole_milliseconds(patience.wait);
+    let baked = Baked::read(&session.locations)?;
+    request.settle = settle(waits.settle, baked.as_ref());
     session.interrupts.detach()?;
     let activation = activator.activate(&request, &session.reporter)?;
     let situation = Situation::read(&session.locations)?;

@@ -1,12 +1,14 @@
 //! Functions for all commands that send a request to the activator.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
 use super::Session;
+use super::report::whole_milliseconds;
 use crate::activation::{Activator, Errand, Request};
 use crate::baked::Baked;
+use crate::choice::SETTLE;
 use crate::cli::Patience;
 use crate::record::holder;
 
@@ -23,7 +25,7 @@ pub fn patiently(session: &Session, patience: Patience) {
             session.reporter.note(format!("waiting for {holder}"));
             told = true;
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -48,7 +50,14 @@ pub fn request(session: &Session, purpose: &str, errand: Errand) -> Request {
         transaction: format!("{now}-{}", std::process::id()),
         purpose: purpose.to_string(),
         wait: 0,
+        settle: whole_milliseconds(SETTLE),
         errand,
         fault: session.environment.fault.clone(),
     }
+}
+
+/// How long services are watched: as typed, or else as the configuration says.
+pub fn settle(typed: Option<Duration>, baked: Option<&Baked>) -> u64 {
+    let time = typed.or(baked.map(|baked| baked.settle));
+    whole_milliseconds(time.unwrap_or(SETTLE))
 }

@@ -8,7 +8,7 @@ use console::{measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::model::{Model, Running};
-use super::{Notice, Renderer, Round, Style, bytes, duration, for_stderr};
+use super::{Notice, Renderer, Round, Style, WATCHING, bytes, duration, for_stderr};
 use crate::timings::{Phase, time_of};
 
 /// Maximum number of running builds and fetches that are shown. The others are only counted.
@@ -155,6 +155,8 @@ impl Renderer for Bars {
                 let name = self.paint(console::Style::new().cyan(), &format!("{name}>"));
                 self.print(&format!("{name} {line}"));
             }
+            // Shown beside the time while it lasts.
+            Notice::Switch(line) if line.starts_with(WATCHING) => {}
             // The output of the switch program must stay on the screen.
             Notice::Switch(line) => self.print(&format!("          {line}")),
             Notice::BuildStarted(..)
@@ -278,7 +280,10 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
             parts.push(time);
             parts.join(", ")
         }
-        Phase::Activate if !model.switch_line.is_empty() => time,
+        // It is the last line of a switch, and nothing else moves while it holds.
+        Phase::Activate if model.switch_line.starts_with(WATCHING) => {
+            format!("{time}, {}", model.switch_line)
+        }
         _ => time,
     }
 }
@@ -313,6 +318,16 @@ fn running_line(running: &Running, now: Duration, style: Style) -> String {
 mod tests {
     use super::super::Kind;
     use super::*;
+
+    #[test]
+    fn watched_units_are_shown_beside_the_time() {
+        let mut model = Model::new(false, 1);
+        let message = |model: &Model| phase_message(Phase::Activate, model, Duration::from_secs(2));
+        model.switch_line = "activating the configuration...".into();
+        assert_eq!(message(&model), "2.0 s");
+        model.switch_line = "watching web.service for 3.0 s".into();
+        assert_eq!(message(&model), "2.0 s, watching web.service for 3.0 s");
+    }
 
     #[test]
     fn running_build_is_one_line_with_last_output() {

@@ -24,6 +24,9 @@ use crate::timings::{Phase, Phases, time_of};
 use model::Model;
 pub use model::Notice;
 
+/// The beginning of the log line that names the watched units.
+pub const WATCHING: &str = "watching ";
+
 /// Minimum time between two frames.
 const FRAME: Duration = Duration::from_millis(100);
 

@@ -79,6 +79,7 @@ in
       host
       onFailedUnits
       restoreAtBoot
+      settle
       ;
   };
   boot-service = {

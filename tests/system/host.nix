@@ -56,11 +56,25 @@
     ExecStart=/bin/true
   '';
 
+  # One that a change only reloads; `bad-reload` breaks that.
+  systemd.services.reloaded = {
+    description = "Is reloaded when it changes";
+    wantedBy = [ "multi-user.target" ];
+    reloadIfChanged = true;
+    serviceConfig.Type = "oneshot";
+    serviceConfig.RemainAfterExit = true;
+    serviceConfig.ExecStart = "/bin/true";
+    serviceConfig.ExecReload = "/bin/sh -c 'test \"$BREAK\" != yes || { echo cannot reload >&2; exit 6; }'";
+  };
+
   services.runtimeModules = {
     enable = true;
     flake = self;
+    # Most tests are about something else; those of settling.py choose a time.
+    settle = "200ms";
     modules =
-      lib.mapAttrs
+      import ./units.nix { inherit lib; }
+      // lib.mapAttrs
         (name: description: {
           module = ./modules + "/${name}.nix";
           inherit description;

@@ -514,6 +514,7 @@ in
   };
   file-relative = (baked [ ] { file = "./configuration.nix"; }).file;
   confirm-odd = (baked [ ] { confirm = "soon"; }).confirm;
+  settle-odd = (baked [ ] { settle = "00"; }).settle;
   elevation-odd = (baked [ ] { elevation = "su"; }).elevation;
   failed-units-odd = (baked [ ] { onFailedUnits = "ignore"; }).onFailedUnits;
 
@@ -584,6 +585,7 @@ in
         restoreAtBoot = true;
         onFailedUnits = "keep";
         confirm = "90s";
+        settle = "500ms";
         elevation = "doas";
       }
   );
@@ -600,6 +602,7 @@ in
     schema = 2;
     host = null;
     confirm = "soon";
+    settle = "3";
     elevation = "su";
     more = true;
     flake.source = 1;
@@ -613,6 +616,7 @@ in
       restoreAtBoot = true;
       onFailedUnits = "keep";
       confirm = "5m";
+      settle = "0";
       elevation = "run0";
     }
   );

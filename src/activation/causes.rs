@@ -1,0 +1,360 @@
+//! Why a unit is not well: which of its commands failed, its last lines, and the command that shows more.
+
+use serde_json::Value;
+
+use super::UnitLog;
+use super::manager::{Manager, UnitId};
+use super::systemd::{ask, is_name};
+use super::unit_state::{Problem, UnitState};
+use super::watch::{FailedCommand, Unwell};
+
+/// The commands of a unit, in the order in which they run. Sockets, mounts and swaps have others than services.
+const COMMANDS: [&str; 10] = [
+    "ExecCondition",
+    "ExecStartPre",
+    "ExecStart",
+    "ExecMount",
+    "ExecActivate",
+    "ExecStartPost",
+    "ExecReload",
+    "ExecStop",
+    "ExecStopPre",
+    "ExecStopPost",
+];
+
+/// Messages of systemd (`sd-messages.h`): a process of a unit ended; a unit failed.
+const PROCESS_EXIT: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
+const UNIT_FAILED: &str = "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c";
+
+/// Lines of a unit that are shown.
+const LINES: &str = "--lines=8";
+
+/// The command of a unit that failed: as systemd has it, or else as it told the journal since `since` (seconds since 1970).
+pub(super) fn failed_command(id: &UnitId, since: u64) -> Option<FailedCommand> {
+    let shown = id.manager.show(&COMMANDS, &[&id.name]).ok();
+    shown
+        .and_then(|text| read_commands(&text))
+        .or_else(|| from_journal(id, since))
+}
+
+/// Whether the journal says that a unit failed since `since`.
+pub(super) fn has_failed(id: &UnitId, since: u64) -> bool {
+    let [unit, owner] = by_manager(id);
+    let mut filters = vec![UNIT_FAILED, &unit];
+    filters.extend(Some(owner.as_str()).filter(|owner| !owner.is_empty()));
+    journal(&["--output=cat", "--lines=1"], &filters, since).is_some_and(|text| !text.is_empty())
+}
+
+/// The fields by which the journal has the messages of a manager about a unit.
+fn by_manager(id: &UnitId) -> [String; 2] {
+    match id.manager {
+        Manager::System => [format!("UNIT={}", id.name), String::new()],
+        Manager::User { uid, .. } => [format!("USER_UNIT={}", id.name), format!("_UID={uid}")],
+    }
+}
+
+fn journal(options: &[&str], filters: &[&str], since: u64) -> Option<String> {
+    let since = format!("--since=@{since}");
+    let mut all = vec!["--no-pager", "--quiet", &since];
+    all.extend(options);
+    all.extend(filters);
+    ask("journalctl", &all).ok()
+}
+
+fn from_journal(id: &UnitId, since: u64) -> Option<FailedCommand> {
+    let [unit, owner] = by_manager(id);
+    let mut filters = vec![PROCESS_EXIT, &unit];
+    filters.extend(Some(owner.as_str()).filter(|owner| !owner.is_empty()));
+    let text = journal(&["--output=json", "--lines=1"], &filters, since)?;
+    let message: Value = serde_json::from_str(text.lines().last()?).ok()?;
+    let field = |name: &str| message[name].as_str();
+    let status: i32 = field("EXIT_STATUS")?.parse().ok()?;
+    let exited = field("EXIT_CODE")? == "exited";
+    if exited && status == 0 {
+        return None;
+    }
+    Some(FailedCommand {
+        setting: field("COMMAND")?.to_string(),
+        line: String::new(),
+        status: exited.then_some(status),
+        signal: (!exited).then(|| signal_name(status)),
+    })
+}
+
+fn signal_name(number: i32) -> String {
+    unix::sys::signal::Signal::try_from(number)
+        .map_or_else(|_| format!("signal {number}"), |name| name.to_string())
+}
+
+/// Finds the command that failed in the output of `systemctl show`. The last one, if there are several: systemd goes on
+/// after a failure that is ignored.
+fn read_commands(text: &str) -> Option<FailedCommand> {
+    let mut commands: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let begins = COMMANDS.iter().any(|name| {
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with("={ "))
+        });
+        match commands.last_mut().filter(|_| !begins) {
+            None => commands.push(line.to_string()),
+            // An argument may have several lines.
+            Some(command) => *command += &format!(" {line}"),
+        }
+    }
+    let failed = commands.iter().filter_map(|command| read_command(command));
+    // A command that runs after the failure, to clean up, is not its cause.
+    failed.min_by_key(|command| command.setting.starts_with("ExecStop"))
+}
+
+/// `ExecStart={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; … ; code=exited ; status=1 }`.
+fn read_command(text: &str) -> Option<FailedCommand> {
+    let (setting, value) = text.split_once("={ ")?;
+    let (line, rest) = value.split_once(" ; ignore_errors=")?;
+    let line = line.split_once("argv[]=").map_or("", |(_, line)| line);
+    let (_, end) = rest.rsplit_once(" ; code=")?;
+    let (code, status) = end.trim_end_matches(" }").split_once(" ; status=")?;
+    let status = status.trim();
+    let (status, signal) = match code {
+        "exited" => (Some(status.parse().ok()?), None),
+        "killed" | "dumped" => (None, Some(format!("SIG{}", status.rsplit('/').next()?))),
+        _ => return None,
+    };
+    if status == Some(0) || rest.starts_with("yes") {
+        return None;
+    }
+    Some(FailedCommand {
+        setting: setting.to_string(),
+        line: line.to_string(),
+        status,
+        signal,
+    })
+}
+
+/// All that is told about a unit that is not well, with its last lines since `since`.
+pub(super) fn describe(id: &UnitId, unwell: &Unwell, since: u64) -> UnitLog {
+    let text = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
+    let state = unwell.state.as_ref();
+    UnitLog {
+        unit: id.name.clone(),
+        lines: last_lines(id, since),
+        user: id.manager.user_name(),
+        service_type: state.and_then(|state| text(&state.service_type)),
+        problem: Some(unwell.problem),
+        cause: cause(unwell),
+        result: state.and_then(result),
+        command: unwell.command.clone(),
+        more: Some(more(id)),
+    }
+}
+
+/// The word of systemd for the failure.
+fn result(state: &UnitState) -> Option<String> {
+    let results = [&state.result, &state.reload_result];
+    let failed = |result: &&&String| !matches!(result.as_str(), "" | "success");
+    results.iter().find(failed).map(ToString::to_string)
+}
+
+/// The cause, as the end of a sentence about the unit.
+fn cause(unwell: &Unwell) -> Option<String> {
+    let state = unwell.state.as_ref();
+    let command = unwell.command.as_ref();
+    let why = match state.and_then(result).as_deref() {
+        // The signal that ends it then is systemd's.
+        Some("timeout") => Some(match command {
+            Some(command) => format!("{} did not end in time", command.invocation()),
+            None => "a command did not end in time".to_string(),
+        }),
+        Some("exit-code" | "signal" | "core-dump") | None => command.map(ToString::to_string),
+        Some(result) => {
+            let meaning = meaning(result, state);
+            Some(command.map_or(meaning.clone(), |command| format!("{command}; {meaning}")))
+        }
+    };
+    match unwell.problem {
+        Problem::Failed => why,
+        Problem::Restarting => Some(match why {
+            Some(why) => format!("{why}; systemd restarts it"),
+            None => "it failed, and systemd restarts it".to_string(),
+        }),
+        Problem::ReloadFailed => Some(match why {
+            Some(why) => format!("the reload failed: {why}"),
+            None => "the reload failed".to_string(),
+        }),
+        Problem::Starting => {
+            let job = state.and_then(|state| state.job.as_ref());
+            Some(match job.map(|job| job.state.as_str()) {
+                Some("waiting") => "its start job still waits for another job".to_string(),
+                _ => "its start job does not end".to_string(),
+            })
+        }
+    }
+}
+
+/// A `Result` of systemd, if no command tells more.
+fn meaning(result: &str, state: Option<&UnitState>) -> String {
+    let of_type = state.map_or("", |state| state.service_type.as_str());
+    match result {
+        "protocol" => format!("the process ended before it reported, as Type={of_type} demands"),
+        "resources" => "systemd could not set it up".to_string(),
+        "start-limit-hit" => "it was started too often in a row".to_string(),
+        "watchdog" => "it did not answer its watchdog in time".to_string(),
+        "oom-kill" => "the kernel killed a process because memory ran out".to_string(),
+        other => format!("systemd calls it {other}"),
+    }
+}
+
+impl FailedCommand {
+    /// The setting, with the command line if that is known.
+    fn invocation(&self) -> String {
+        match self.line.as_str() {
+            "" => self.setting.clone(),
+            line => format!("{}={line}", self.setting),
+        }
+    }
+}
+
+impl std::fmt::Display for FailedCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.invocation())?;
+        match (self.status, &self.signal) {
+            (Some(status), _) => write!(f, " exited with status {status}"),
+            (None, Some(signal)) => write!(f, " was killed by {signal}"),
+            (None, None) => f.write_str(" failed"),
+        }
+    }
+}
+
+/// The last lines that a unit wrote into the journal.
+fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
+    if !is_name(&id.name) {
+        return Vec::new();
+    }
+    let lines = match id.manager {
+        Manager::System => {
+            let unit = format!("--unit={}", id.name);
+            journal(&["--output=cat", LINES, &unit], &[], since)
+        }
+        Manager::User { uid, .. } => {
+            let [own, manager, owner] = of_user(&id.name, uid);
+            let filters = [owner.as_str(), &own, "+", &owner, &manager];
+            journal(&["--output=cat", LINES], &filters, since)
+        }
+    };
+    let lines = lines.unwrap_or_default();
+    lines.lines().map(String::from).collect()
+}
+
+/// The fields by which the journal has a user unit: what it wrote, what its manager wrote about it, and of which user.
+fn of_user(name: &str, uid: u32) -> [String; 3] {
+    [
+        format!("_SYSTEMD_USER_UNIT={name}"),
+        format!("USER_UNIT={name}"),
+        format!("_UID={uid}"),
+    ]
+}
+
+/// The command that shows more.
+fn more(id: &UnitId) -> String {
+    match id.manager {
+        Manager::System => format!("journalctl -b -u {}", id.name),
+        Manager::User { uid, .. } => {
+            let [own, manager, owner] = of_user(&id.name, uid);
+            format!("journalctl -b {owner} {own} + {owner} {manager}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(text: &str) -> Option<String> {
+        read_commands(text).map(|command| command.to_string())
+    }
+
+    #[test]
+    fn the_failed_command_is_found() {
+        let text = "\
+ExecStartPre={ path=/bin/true ; argv[]=/bin/true ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=1 ; code=exited ; status=0 }
+ExecStartPre={ path=/bin/sh ; argv[]=/bin/sh -c exit 3 ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=2 ; code=exited ; status=3 }
+ExecStart={ path=/bin/sleep ; argv[]=/bin/sleep 100 ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }
+ExecStopPost={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=3 ; code=exited ; status=1 }
+";
+        assert_eq!(
+            command(text).as_deref(),
+            Some("ExecStartPre=/bin/sh -c exit 3 exited with status 3")
+        );
+    }
+
+    #[test]
+    fn an_ignored_failure_is_not_a_cause() {
+        let text = "ExecStartPre={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=yes ; start_time=[x] ; stop_time=[x] ; pid=1 ; code=exited ; status=1 }\n";
+        assert_eq!(command(text), None);
+    }
+
+    #[test]
+    fn a_signal_and_an_argument_of_several_lines_are_read() {
+        let text = "ExecStart={ path=/bin/sh ; argv[]=/bin/sh -c one\ntwo ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=1 ; code=dumped ; status=11/SEGV }\n";
+        assert_eq!(
+            command(text).as_deref(),
+            Some("ExecStart=/bin/sh -c one two was killed by SIGSEGV")
+        );
+    }
+
+    #[test]
+    fn each_problem_has_a_cause() {
+        let state = UnitState {
+            service_type: "notify".into(),
+            result: "protocol".into(),
+            ..UnitState::default()
+        };
+        let unwell = |problem, state: Option<&UnitState>| Unwell {
+            problem,
+            state: state.cloned(),
+            command: None,
+        };
+        let said = |problem| cause(&unwell(problem, Some(&state)));
+        let protocol = "the process ended before it reported, as Type=notify demands";
+        assert_eq!(said(Problem::Failed).as_deref(), Some(protocol));
+        assert_eq!(
+            said(Problem::Restarting),
+            Some(format!("{protocol}; systemd restarts it"))
+        );
+        assert_eq!(
+            said(Problem::Starting).as_deref(),
+            Some("its start job does not end")
+        );
+        assert_eq!(cause(&unwell(Problem::Failed, None)), None);
+        let mut late = unwell(Problem::Failed, Some(&state));
+        late.state = Some(UnitState {
+            result: "timeout".into(),
+            ..UnitState::default()
+        });
+        late.command = Some(FailedCommand {
+            setting: "ExecStart".into(),
+            line: "/bin/wait".into(),
+            status: None,
+            signal: Some("SIGTERM".into()),
+        });
+        assert_eq!(
+            cause(&late).as_deref(),
+            Some("ExecStart=/bin/wait did not end in time")
+        );
+    }
+
+    #[test]
+    fn more_of_a_user_unit_is_found_by_its_user() {
+        let id = UnitId {
+            manager: Manager::User { uid: 7, gid: 7 },
+            name: "a.service".into(),
+        };
+        assert_eq!(
+            more(&id),
+            "journalctl -b _UID=7 _SYSTEMD_USER_UNIT=a.service + _UID=7 USER_UNIT=a.service"
+        );
+        assert_eq!(
+            more(&UnitId::of_system("b.service")),
+            "journalctl -b -u b.service"
+        );
+    }
+}

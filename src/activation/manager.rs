@@ -1,0 +1,216 @@
+//! The systemd managers of a machine: that of the system, and one for each user who is logged in or lingers. Reads the
+//! state of their units; changes nothing.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use unix::unistd::{Uid, User};
+
+use super::systemd::{ask_about, is_name};
+use super::unit_state::{Job, PROPERTIES, UnitState};
+
+/// Kinds of units that start something. Units of other kinds are only looked at if they failed.
+const KINDS: &str = "--type=service,socket,timer,path";
+
+/// The state of units, by manager and name. A unit that is inactive, or not loaded, is absent.
+pub(super) type States = BTreeMap<UnitId, UnitState>;
+
+/// A systemd manager.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Manager {
+    /// That of the system.
+    System,
+    /// That of a user.
+    User {
+        /// The user.
+        uid: u32,
+        /// The group of the user.
+        gid: u32,
+    },
+}
+
+/// A unit of a manager.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UnitId {
+    pub(super) manager: Manager,
+    pub(super) name: String,
+}
+
+impl UnitId {
+    pub(super) fn of_system(name: &str) -> Self {
+        Self {
+            manager: Manager::System,
+            name: name.to_string(),
+        }
+    }
+}
+
+impl std::fmt::Display for UnitId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.manager.user_name() {
+            None => f.write_str(&self.name),
+            Some(user) => write!(f, "{} of user {user}", self.name),
+        }
+    }
+}
+
+impl Manager {
+    /// All managers that run.
+    pub(super) fn all() -> Vec<Self> {
+        let mut managers = vec![Self::System];
+        for entry in std::fs::read_dir("/run/user").into_iter().flatten() {
+            let Ok(entry) = entry else { continue };
+            let folder = entry.path();
+            if let Ok(found) = folder.metadata()
+                && entry.file_name().to_str() == Some(&found.uid().to_string())
+                && folder.join("systemd/private").exists()
+            {
+                let (uid, gid) = (found.uid(), found.gid());
+                managers.push(Self::User { uid, gid });
+            }
+        }
+        managers.sort();
+        managers
+    }
+
+    /// Has a program ask this manager. A user's manager only answers its user.
+    pub(super) fn prepare(&self, command: &mut Command) {
+        if let Self::User { uid, gid } = self {
+            command
+                .uid(*uid)
+                .gid(*gid)
+                .env("XDG_RUNTIME_DIR", format!("/run/user/{uid}"));
+        }
+    }
+
+    /// The name of the user, or the number if the user has no name; none for the system's manager.
+    pub(super) fn user_name(&self) -> Option<String> {
+        match self {
+            Self::System => None,
+            Self::User { uid, .. } => Some(
+                User::from_uid(Uid::from_raw(*uid))
+                    .ok()
+                    .flatten()
+                    .map_or_else(|| uid.to_string(), |user| user.name),
+            ),
+        }
+    }
+
+    fn systemctl(&self, arguments: &[&str]) -> Result<String, String> {
+        let scope = match self {
+            Self::System => "--system",
+            Self::User { .. } => "--user",
+        };
+        let mut all = vec![scope, "--no-pager"];
+        all.extend(arguments);
+        ask_about(self, "systemctl", &all)
+    }
+
+    /// The properties of units, as `systemctl show` prints them.
+    pub(super) fn show(&self, properties: &[&str], units: &[&str]) -> Result<String, String> {
+        let mut arguments = vec!["show"];
+        let properties: Vec<String> = properties
+            .iter()
+            .map(|name| format!("--property={name}"))
+            .collect();
+        arguments.extend(properties.iter().map(String::as_str));
+        arguments.push("--");
+        arguments.extend(units.iter().filter(|unit| is_name(unit)));
+        self.systemctl(&arguments)
+    }
+
+    /// The units that are not inactive, and those with a job.
+    fn look(&self) -> Result<Vec<UnitState>, String> {
+        let properties = format!("--property={}", PROPERTIES.join(","));
+        let up = "--state=active,activating,reloading,deactivating,failed";
+        let text = self.systemctl(&["show", KINDS, up, &properties, "--", "*"])?;
+        let mut units = UnitState::read_all(&text);
+        let failed = self.systemctl(&["show", "--state=failed", &properties, "--", "*"])?;
+        for unit in UnitState::read_all(&failed) {
+            if units.iter().all(|other| other.name != unit.name) {
+                units.push(unit);
+            }
+        }
+        self.add_jobs(&mut units);
+        Ok(units)
+    }
+
+    fn add_jobs(&self, units: &mut Vec<UnitState>) {
+        let listed = self.systemctl(&["list-jobs", "--plain", "--no-legend", "--full"]);
+        let jobs = Job::read_all(&listed.unwrap_or_default());
+        let absent: Vec<&str> = jobs
+            .keys()
+            .filter(|name| units.iter().all(|unit| unit.name != **name))
+            .map(String::as_str)
+            .collect();
+        if !absent.is_empty() {
+            let text = self.show(PROPERTIES, &absent).unwrap_or_default();
+            units.extend(UnitState::read_all(&text));
+        }
+        for unit in units {
+            unit.job = jobs.get(&unit.name).cloned();
+        }
+    }
+
+    /// The state of these units, inactive ones as well.
+    fn look_at(&self, names: &[&str]) -> Vec<UnitState> {
+        let text = self.show(PROPERTIES, names).unwrap_or_default();
+        let mut units = UnitState::read_all(&text);
+        if !units.is_empty() {
+            let listed = self.systemctl(&["list-jobs", "--plain", "--no-legend", "--full"]);
+            let jobs = Job::read_all(&listed.unwrap_or_default());
+            for unit in &mut units {
+                unit.job = jobs.get(&unit.name).cloned();
+            }
+        }
+        units
+    }
+}
+
+/// The units of all managers that are not inactive. A manager that does not answer is left out.
+pub(super) fn look() -> States {
+    let managers = Manager::all();
+    std::thread::scope(|scope| {
+        let looks: Vec<_> = managers
+            .iter()
+            .map(|manager| (manager, scope.spawn(|| manager.look())))
+            .collect();
+        let mut states = States::new();
+        for (manager, look) in looks {
+            let units = look.join().ok().and_then(Result::ok).unwrap_or_default();
+            states.extend(keyed(manager, units));
+        }
+        states
+    })
+}
+
+/// The state of these units now.
+pub(super) fn look_at(ids: &[UnitId]) -> States {
+    let mut names: BTreeMap<&Manager, Vec<&str>> = BTreeMap::new();
+    for id in ids {
+        names.entry(&id.manager).or_default().push(&id.name);
+    }
+    names
+        .into_iter()
+        .flat_map(|(manager, names)| keyed(manager, manager.look_at(&names)))
+        .collect()
+}
+
+fn keyed(manager: &Manager, units: Vec<UnitState>) -> impl Iterator<Item = (UnitId, UnitState)> {
+    let manager = manager.clone();
+    units.into_iter().map(move |unit| {
+        let id = UnitId {
+            manager: manager.clone(),
+            name: unit.name.clone(),
+        };
+        (id, unit)
+    })
+}
+
+/// Whether a path is a systemd unit folder of `/etc`, whose content belongs to the NixOS system that runs.
+pub(super) fn is_of_system(fragment: &Path) -> bool {
+    fragment.starts_with("/etc/systemd")
+}

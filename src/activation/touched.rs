@@ -1,0 +1,221 @@
+//! The units that a change started, restarted or reloaded: those that the switch program names, and whatever systemd shows
+//! to be started because of them. Pure: compares two looks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::manager::{Manager, States, UnitId};
+use super::unit_state::UnitState;
+
+/// The user unit that a switch program starts for each user and does not name.
+const USER_ACTIVATION: &str = "nixos-activation.service";
+
+/// How a change reached a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// It was started, restarted or reloaded.
+    Started,
+    /// A timer, path or socket that was started triggered it.
+    Triggered,
+}
+
+/// The units that a change reached.
+pub(super) type Touched = BTreeMap<UnitId, Reached>;
+
+/// What is known about a change beside the state of units after it.
+pub(super) struct Changes<'a> {
+    /// The units before it.
+    pub(super) before: &'a States,
+    /// The units that the switch program names.
+    pub(super) named: BTreeSet<UnitId>,
+    /// Whether the unit file is new or another one than before.
+    pub(super) redefined: &'a dyn Fn(&UnitState) -> bool,
+}
+
+impl Changes<'_> {
+    /// The units that the change reached, given their state after it.
+    ///
+    /// Another unit may change its state in the meantime, for reasons of its own. So a unit counts only if its file is
+    /// another one, or if there is a chain from a unit that the switch program names, or from a target, which each switch
+    /// starts again.
+    pub(super) fn touched(&self, after: &States) -> Touched {
+        let mut touched: Touched = after
+            .iter()
+            .filter(|(id, unit)| self.is_direct(id, unit))
+            .map(|(id, _)| (id.clone(), Reached::Started))
+            .collect();
+        loop {
+            let more: Vec<(UnitId, Reached)> = after
+                .iter()
+                .filter(|(id, unit)| !touched.contains_key(id) && self.has_changed(id, unit))
+                .filter_map(|(id, unit)| Some((id.clone(), self.by_others(id, unit, &touched)?)))
+                .collect();
+            if more.is_empty() {
+                return touched;
+            }
+            touched.extend(more);
+        }
+    }
+
+    fn has_changed(&self, id: &UnitId, unit: &UnitState) -> bool {
+        unit.differs_from(self.before.get(id))
+    }
+
+    fn was_down(&self, id: &UnitId) -> bool {
+        self.before.get(id).is_none_or(|before| !before.is_alive())
+    }
+
+    fn is_direct(&self, id: &UnitId, unit: &UnitState) -> bool {
+        if unit.load == "not-found" {
+            // It was stopped, and is gone.
+            return false;
+        }
+        if self.named.contains(id) {
+            return true;
+        }
+        if !self.has_changed(id, unit) {
+            return false;
+        }
+        let with_others = match id.manager {
+            Manager::System => {
+                let by_target = unit.pulled_by.iter().any(|name| name.ends_with(".target"));
+                by_target && self.was_down(id)
+            }
+            Manager::User { .. } => id.name == USER_ACTIVATION,
+        };
+        with_others || (self.redefined)(unit)
+    }
+
+    /// How the change reached a unit by way of others, if it did.
+    fn by_others(&self, id: &UnitId, unit: &UnitState, touched: &Touched) -> Option<Reached> {
+        let find = |names: &[String]| {
+            let reached = names.iter().filter_map(|name| {
+                let manager = id.manager.clone();
+                let name = name.clone();
+                touched.get(&UnitId { manager, name }).copied()
+            });
+            // The stronger one, if there are several.
+            reached.min_by_key(|reached| *reached == Reached::Triggered)
+        };
+        let pulled = self.was_down(id).then(|| find(&unit.pulled_by)).flatten();
+        pulled
+            .or_else(|| find(&unit.leans_on))
+            .or_else(|| find(&unit.triggered_by).map(|_| Reached::Triggered))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(name: &str, at: u64) -> UnitState {
+        UnitState {
+            name: name.into(),
+            active: "active".into(),
+            changed_at: at,
+            ..UnitState::default()
+        }
+    }
+
+    fn states(units: &[UnitState]) -> States {
+        let keyed = units
+            .iter()
+            .map(|unit| (UnitId::of_system(&unit.name), unit.clone()));
+        keyed.collect()
+    }
+
+    fn touched(
+        before: &[UnitState],
+        after: &[UnitState],
+        named: &[&str],
+    ) -> Vec<(String, Reached)> {
+        let before = states(before);
+        let changes = Changes {
+            before: &before,
+            named: named.iter().map(|name| UnitId::of_system(name)).collect(),
+            redefined: &|_| false,
+        };
+        let touched = changes.touched(&states(after));
+        let names = touched.into_iter().map(|(id, how)| (id.name, how));
+        names.collect()
+    }
+
+    fn names(touched: Vec<(String, Reached)>) -> Vec<String> {
+        touched.into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn a_unit_that_nothing_started_is_not_touched() {
+        let found = touched(
+            &[unit("a.service", 1), unit("b.service", 1)],
+            &[
+                unit("a.service", 2),
+                unit("b.service", 1),
+                unit("c.service", 2),
+            ],
+            &["b.service"],
+        );
+        assert_eq!(names(found), ["b.service"]);
+    }
+
+    #[test]
+    fn a_new_unit_of_a_target_is_touched() {
+        let mut new = unit("a.service", 2);
+        new.pulled_by = vec!["multi-user.target".into()];
+        assert_eq!(names(touched(&[], &[new.clone()], &[])), ["a.service"]);
+        // One that was up before changes its state for reasons of its own.
+        assert!(touched(&[unit("a.service", 1)], &[new], &[]).is_empty());
+    }
+
+    #[test]
+    fn chains_of_dependencies_are_followed() {
+        let mut second = unit("b.service", 2);
+        second.pulled_by = vec!["a.service".into()];
+        let mut third = unit("c.service", 2);
+        third.leans_on = vec!["b.service".into()];
+        let after = [unit("a.service", 2), second, third];
+        let found = touched(&[unit("c.service", 1)], &after, &["a.service"]);
+        assert!(found.iter().all(|(_, how)| *how == Reached::Started));
+        assert_eq!(names(found), ["a.service", "b.service", "c.service"]);
+    }
+
+    #[test]
+    fn the_service_of_a_timer_is_triggered() {
+        let mut service = unit("a.service", 2);
+        service.triggered_by = vec!["a.timer".into()];
+        let timer = unit("a.timer", 2);
+        let after = [service, timer.clone()];
+        let found = touched(&[], &after, &["a.timer"]);
+        assert_eq!(found[0], ("a.service".into(), Reached::Triggered));
+        // The change has nothing to do with a timer that was there before.
+        assert!(touched(&[timer], &after[..1], &[]).is_empty());
+    }
+
+    #[test]
+    fn a_unit_that_is_gone_is_not_touched() {
+        let mut gone = unit("a.service", 2);
+        gone.load = "not-found".into();
+        assert!(touched(&[], &[gone], &["a.service"]).is_empty());
+    }
+
+    #[test]
+    fn user_units_count_if_they_are_redefined() {
+        let id = |name: &str| UnitId {
+            manager: Manager::User { uid: 1, gid: 1 },
+            name: name.into(),
+        };
+        let mut named_by_target = unit("own.service", 2);
+        named_by_target.pulled_by = vec!["default.target".into()];
+        let after = States::from([
+            (id("lamp.service"), unit("lamp.service", 2)),
+            (id("own.service"), named_by_target),
+            (id(USER_ACTIVATION), unit(USER_ACTIVATION, 2)),
+        ]);
+        let changes = Changes {
+            before: &States::new(),
+            named: BTreeSet::new(),
+            redefined: &|unit| unit.name == "lamp.service",
+        };
+        let found: Vec<UnitId> = changes.touched(&after).into_keys().collect();
+        assert_eq!(found, [id("lamp.service"), id(USER_ACTIVATION)]);
+    }
+}

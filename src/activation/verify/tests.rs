@@ -1,0 +1,156 @@
+use super::*;
+
+fn unit(name: &str, problem: Option<Problem>) -> (UnitId, UnitState) {
+    let active = match problem {
+        Some(Problem::Failed) => "failed",
+        _ => "active",
+    };
+    let state = UnitState {
+        name: name.into(),
+        active: active.into(),
+        ..UnitState::default()
+    };
+    (UnitId::of_system(name), state)
+}
+
+fn before(failed: &[&str]) -> Before {
+    Before {
+        running: Some("/old".into()),
+        units: States::new(),
+        unwell: failed.iter().map(|name| UnitId::of_system(name)).collect(),
+        systemd: true,
+    }
+}
+
+fn switched(status: i32, failed: &[&str], touched: &[&str]) -> Switched {
+    Switched {
+        status: Some(status),
+        last_lines: Vec::new(),
+        script_failed: false,
+        locked: false,
+        failed_units: failed.iter().map(ToString::to_string).collect(),
+        touched: touched.iter().map(ToString::to_string).collect(),
+        begun: true,
+    }
+}
+
+/// Judges a switch after which these units have failed.
+fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Looked {
+    let switching = Switching {
+        switched,
+        expected: "/new",
+        to: "/new".into(),
+        from: None,
+        broken: &[],
+        since: 0,
+        settle: Duration::ZERO,
+    };
+    let mut watched = Watched {
+        after: now
+            .iter()
+            .map(|name| unit(name, Some(Problem::Failed)))
+            .collect(),
+        ..Watched::default()
+    };
+    for name in &switched.touched {
+        let id = UnitId::of_system(name);
+        let unwell = Unwell {
+            problem: Problem::Failed,
+            state: watched.after.get(&id).cloned(),
+            command: None,
+        };
+        if now.contains(&name.as_str()) && !before.unwell.contains(&id) {
+            watched.unwell.insert(id.clone(), unwell);
+        }
+        watched
+            .touched
+            .insert(id, crate::activation::touched::Reached::Started);
+    }
+    before.judge(&switching, Some(runs.into()), &watched)
+}
+
+#[test]
+fn a_unit_that_failed_before_is_listed_and_does_not_count() {
+    for (status, reported) in [(4, &["old.service"][..]), (0, &[])] {
+        let looked = judge(
+            &before(&["old.service"]),
+            &switched(status, reported, &[]),
+            &["old.service"],
+            "/new",
+        );
+        assert_eq!(looked.verdict, Verdict::Well);
+        assert_eq!(looked.warnings, ["not well, as before: old.service"]);
+    }
+}
+
+#[test]
+fn a_unit_that_fails_newly_counts_even_if_the_program_missed_it() {
+    let one = switched(4, &["old.service", "new.service"], &[]);
+    let looked = judge(&before(&["old.service"]), &one, &[], "/new");
+    assert_eq!(
+        (looked.verdict, looked.names()),
+        (Verdict::UnitsFailed, vec!["new.service".into()])
+    );
+    let late = switched(0, &[], &["late.service"]);
+    let now = ["late.service", "other.service"];
+    let looked = judge(&before(&[]), &late, &now, "/new");
+    assert_eq!(
+        (looked.verdict, looked.names()),
+        (Verdict::UnitsFailed, vec!["late.service".into()])
+    );
+    assert_eq!(
+        looked.warnings,
+        ["failed meanwhile, and not because of this: other.service"]
+    );
+}
+
+#[test]
+fn a_unit_that_the_change_broke_counts_on_the_way_back() {
+    let first = before(&["old.service"]);
+    let way_back = before(&["old.service", "broken.service"]).with_unwell(&first);
+    let looked = judge(
+        &way_back,
+        &switched(0, &[], &["broken.service"]),
+        &["old.service", "broken.service"],
+        "/new",
+    );
+    assert_eq!(
+        (looked.verdict, looked.names()),
+        (Verdict::UnitsFailed, vec!["broken.service".into()])
+    );
+}
+
+#[test]
+fn failed_units_without_a_name_are_failed_units() {
+    let looked = judge(&before(&[]), &switched(4, &[], &[]), &[], "/new");
+    assert_eq!(
+        (looked.verdict, looked.why.as_str()),
+        (Verdict::UnitsFailed, "some units failed")
+    );
+    // A unit that was not well before explains the status, if the switch touched it.
+    for (touched, verdict) in [
+        (&["old.service"][..], Verdict::Well),
+        (&[], Verdict::UnitsFailed),
+    ] {
+        let looked = judge(
+            &before(&["old.service"]),
+            &switched(4, &[], touched),
+            &["old.service"],
+            "/new",
+        );
+        assert_eq!(looked.verdict, verdict);
+    }
+}
+
+#[test]
+fn another_system_than_the_expected_one_is_a_failure() {
+    let looked = judge(&before(&[]), &switched(0, &[], &[]), &[], "/old");
+    assert_eq!(looked.verdict, Verdict::Failed);
+    assert!(
+        looked.why.ends_with("but /old is what runs"),
+        "{}",
+        looked.why
+    );
+    let third = judge(&before(&[]), &switched(3, &[], &[]), &[], "/third");
+    assert_eq!(third.verdict, Verdict::Superseded);
+}

@@ -1,0 +1,290 @@
+use std::collections::VecDeque;
+
+use super::*;
+
+/// A machine whose clock only moves while somebody waits, and whose units change at given times.
+#[derive(Default)]
+struct Scripted {
+    clock: u64,
+    /// Units that change, and when; the last one that is due holds.
+    changes: Vec<(u64, UnitState)>,
+    has_failed: bool,
+    said: Vec<String>,
+    looks: VecDeque<u64>,
+}
+
+impl Scripted {
+    fn states(&self) -> States {
+        let due = self.changes.iter().filter(|(at, _)| *at <= self.clock);
+        due.map(|(_, unit)| (UnitId::of_system(&unit.name), unit.clone()))
+            .collect()
+    }
+}
+
+impl Machinery for Scripted {
+    fn look(&mut self) -> States {
+        self.looks.push_back(self.clock);
+        let mut states = self.states();
+        states.retain(|_, unit| unit.active != "inactive" || unit.job.is_some());
+        states
+    }
+
+    fn look_at(&mut self, ids: &[UnitId]) -> States {
+        let mut states = self.states();
+        states.retain(|id, _| ids.contains(id));
+        states
+    }
+
+    fn failed_command(&mut self, _id: &UnitId) -> Option<FailedCommand> {
+        None
+    }
+
+    fn has_failed(&mut self, _id: &UnitId) -> bool {
+        self.has_failed
+    }
+
+    fn now(&mut self) -> u64 {
+        self.clock
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.clock += micros(time);
+    }
+
+    fn say(&mut self, text: &str) {
+        self.said.push(text.into());
+    }
+}
+
+fn service(kind: &str, active: &str) -> UnitState {
+    UnitState {
+        name: "a.service".into(),
+        service_type: kind.into(),
+        active: active.into(),
+        result: "success".into(),
+        ..UnitState::default()
+    }
+}
+
+fn job() -> Option<Job> {
+    Some(Job {
+        kind: "start".into(),
+        state: "running".into(),
+    })
+}
+
+/// Watches with a settle time of three seconds after a switch that names `a.service`; how long it took, and what it found.
+fn watch(machine: &mut Scripted) -> (u64, Vec<(String, Problem)>) {
+    watch_with(machine, &States::new(), 3000, &[])
+}
+
+fn watch_with(
+    machine: &mut Scripted,
+    before: &States,
+    settle: u64,
+    unwell: &[&str],
+) -> (u64, Vec<(String, Problem)>) {
+    let unwell_before = unwell.iter().map(|name| UnitId::of_system(name)).collect();
+    let watch = Watch {
+        changes: Changes {
+            before,
+            named: BTreeSet::from(["a.service", "a.timer"].map(UnitId::of_system)),
+            redefined: &|_| false,
+        },
+        unwell_before: &unwell_before,
+        settle: Duration::from_millis(settle),
+    };
+    let watched = watch.run(machine);
+    let problems = watched
+        .unwell
+        .into_iter()
+        .map(|(id, unwell)| (id.name, unwell.problem));
+    (machine.clock / 1000, problems.collect())
+}
+
+fn found(problem: Problem) -> Vec<(String, Problem)> {
+    vec![("a.service".into(), problem)]
+}
+
+#[test]
+fn services_that_report_themselves_are_not_waited_for() {
+    for kind in ["notify", "dbus", "forking", "oneshot", "notify-reload"] {
+        let mut machine = Scripted {
+            changes: vec![(0, service(kind, "active"))],
+            ..Scripted::default()
+        };
+        assert_eq!(watch(&mut machine), (0, vec![]), "{kind}");
+        assert_eq!((machine.looks.len(), machine.said.len()), (1, 0), "{kind}");
+    }
+}
+
+#[test]
+fn others_are_watched_for_the_settle_time() {
+    for kind in ["simple", "exec", "idle"] {
+        let mut machine = Scripted {
+            changes: vec![(0, service(kind, "active"))],
+            ..Scripted::default()
+        };
+        assert_eq!(watch(&mut machine), (3000, vec![]), "{kind}");
+        assert_eq!(machine.said, ["watching a.service for 3.0 s"]);
+    }
+}
+
+#[test]
+fn the_settle_time_begins_when_the_service_starts() {
+    let mut machine = Scripted {
+        clock: 2_000_000,
+        changes: vec![(0, service("simple", "active"))],
+        ..Scripted::default()
+    };
+    assert_eq!(watch(&mut machine), (3000, vec![]));
+}
+
+#[test]
+fn a_service_that_fails_later_is_found_and_ends_the_watch() {
+    let mut failed = service("simple", "failed");
+    failed.result = "exit-code".into();
+    let mut machine = Scripted {
+        changes: vec![(0, service("simple", "active")), (2_000_000, failed)],
+        ..Scripted::default()
+    };
+    let (time, problems) = watch(&mut machine);
+    assert_eq!(problems, found(Problem::Failed));
+    assert!((2000..2500).contains(&time), "{time}");
+}
+
+#[test]
+fn a_service_that_ends_well_is_well() {
+    let mut machine = Scripted {
+        changes: vec![
+            (0, service("simple", "active")),
+            (1_000_000, service("simple", "inactive")),
+        ],
+        ..Scripted::default()
+    };
+    let (time, problems) = watch(&mut machine);
+    assert_eq!(problems, []);
+    assert!(time < 1500, "{time}");
+}
+
+#[test]
+fn a_restart_between_two_looks_is_found() {
+    let mut again = service("simple", "active");
+    again.restarts = 1;
+    for (restart, has_failed, problems) in [
+        ("on-failure", false, found(Problem::Restarting)),
+        ("always", true, found(Problem::Restarting)),
+        // It ended well, and is to run always.
+        ("always", false, vec![]),
+    ] {
+        again.restart = restart.into();
+        let mut machine = Scripted {
+            changes: vec![(0, service("simple", "active")), (500_000, again.clone())],
+            has_failed,
+            ..Scripted::default()
+        };
+        assert_eq!(watch(&mut machine).1, problems, "{restart}");
+    }
+}
+
+#[test]
+fn a_unit_that_was_not_well_before_does_not_count() {
+    let mut machine = Scripted {
+        changes: vec![(0, service("simple", "failed"))],
+        ..Scripted::default()
+    };
+    let before = States::new();
+    let found = watch_with(&mut machine, &before, 3000, &["a.service"]);
+    assert_eq!(found, (0, vec![]));
+}
+
+#[test]
+fn a_start_job_gets_ten_settle_times() {
+    let mut starting = service("notify", "activating");
+    starting.job = job();
+    let mut machine = Scripted {
+        changes: vec![(0, starting.clone())],
+        ..Scripted::default()
+    };
+    let (time, problems) = watch(&mut machine);
+    assert_eq!(problems, found(Problem::Starting));
+    assert!((30_000..31_000).contains(&time), "{time}");
+    assert_eq!(
+        machine.said,
+        ["watching the start of a.service for up to 30 s"]
+    );
+    // One that ends in time is well.
+    let mut machine = Scripted {
+        changes: vec![(0, starting), (20_000_000, service("notify", "active"))],
+        ..Scripted::default()
+    };
+    let (time, problems) = watch(&mut machine);
+    assert_eq!(problems, []);
+    assert!(time < 21_000, "{time}");
+}
+
+#[test]
+fn the_service_of_a_timer_is_found_when_it_fails() {
+    let timer = |sub: &str| UnitState {
+        name: "a.timer".into(),
+        active: "active".into(),
+        sub: sub.into(),
+        changed_at: if sub == "waiting" { 0 } else { 1_000_000 },
+        elapses_at: (sub == "waiting").then_some(1_000_000),
+        ..UnitState::default()
+    };
+    let mut failed = service("oneshot", "failed");
+    failed.name = "b.service".into();
+    failed.triggered_by = vec!["a.timer".into()];
+    failed.changed_at = 1_000_000;
+    let mut machine = Scripted {
+        changes: vec![
+            (0, timer("waiting")),
+            (1_000_000, timer("elapsed")),
+            (1_050_000, failed),
+        ],
+        ..Scripted::default()
+    };
+    let (time, problems) = watch(&mut machine);
+    assert_eq!(problems, [("b.service".into(), Problem::Failed)]);
+    assert!(time < 2000, "{time}");
+}
+
+#[test]
+fn a_triggered_service_may_take_longer_than_the_settle_time() {
+    let mut runs = service("oneshot", "activating");
+    runs.name = "b.service".into();
+    runs.triggered_by = vec!["a.timer".into()];
+    runs.job = job();
+    let timer = UnitState {
+        name: "a.timer".into(),
+        active: "active".into(),
+        sub: "running".into(),
+        ..UnitState::default()
+    };
+    let mut machine = Scripted {
+        changes: vec![(0, timer), (0, runs)],
+        ..Scripted::default()
+    };
+    assert_eq!(watch(&mut machine), (3000, vec![]));
+}
+
+#[test]
+fn without_a_settle_time_there_is_one_look() {
+    let mut starting = service("simple", "activating");
+    starting.job = job();
+    for unit in [starting, service("simple", "active")] {
+        let mut machine = Scripted {
+            changes: vec![(0, unit)],
+            ..Scripted::default()
+        };
+        let found = watch_with(&mut machine, &States::new(), 0, &[]);
+        assert_eq!((found, machine.looks.len()), ((0, vec![]), 1));
+    }
+    let mut machine = Scripted {
+        changes: vec![(0, service("simple", "failed"))],
+        ..Scripted::default()
+    };
+    let (time, problems) = watch_with(&mut machine, &States::new(), 0, &[]);
+    assert_eq!((time, problems), (0, found(Problem::Failed)));
+}

@@ -1,0 +1,232 @@
+# Modules with units of each kind, which are well or fail in each of their commands: made from tables, for settling.py.
+{ lib }:
+let
+  shell = text: "/bin/sh -c '${text}'";
+  forever = "/bin/sleep infinity";
+
+  # How a service of each type runs well.
+  kinds = {
+    simple.ExecStart = forever;
+    exec.ExecStart = forever;
+    idle.ExecStart = forever;
+    notify = {
+      NotifyAccess = "all";
+      ExecStart = shell "/bin/systemd-notify --ready; exec sleep infinity";
+    };
+    dbus = bus.never;
+    forking.ExecStart = shell "sleep infinity &";
+    oneshot.ExecStart = "/bin/true";
+  };
+  # Two services may not have the same name on the bus, so each restart policy has its own.
+  bus =
+    let
+      owner = name: program: {
+        BusName = "org.freedesktop.${name}";
+        ExecStart = "/lib/systemd/systemd-${program}";
+      };
+    in
+    {
+      never = owner "locale1" "localed";
+      always = owner "timedate1" "timedated";
+      limited = owner "hostname1" "hostnamed";
+    };
+  kind = type: kinds.${type} // { Type = type; };
+
+  # Restarts without a limit, with one, and not at all. A oneshot service may not be restarted always.
+  always = type: if type == "oneshot" then "on-failure" else "always";
+  restarts = {
+    never = _: { };
+    always = type: {
+      serviceConfig = {
+        Restart = always type;
+        RestartSec = "1";
+      };
+      unitConfig.StartLimitIntervalSec = 0;
+    };
+    limited = type: {
+      serviceConfig = {
+        Restart = always type;
+        RestartSec = "20ms";
+      };
+      unitConfig.StartLimitBurst = 2;
+    };
+  };
+
+  service =
+    config: extra:
+    {
+      wantedBy = [ "multi-user.target" ];
+      unitConfig = extra.unitConfig or { };
+      serviceConfig = config // (extra.serviceConfig or { });
+    };
+
+  # A module of services, by name.
+  module = description: services: {
+    inherit description;
+    module = {
+      systemd.services = services;
+    };
+  };
+
+  # A service for each type of the list and each restart policy: `NAME-TYPE-POLICY`.
+  each =
+    name: types: config:
+    builtins.listToAttrs (
+      lib.concatMap (
+        type:
+        map (policy: {
+          name = "${name}-${type}-${policy}";
+          value = service (
+            kind type // lib.optionalAttrs (type == "dbus") bus.${policy} // config
+          ) (restarts.${policy} type);
+        }) (builtins.attrNames restarts)
+      ) types
+    );
+
+  all = builtins.attrNames kinds;
+  atOnce = [
+    "simple"
+    "exec"
+    "idle"
+  ];
+  says = word: shell "echo the ${word} is broken >&2; exit 3";
+in
+{
+  fails-before = module "Services whose ExecStartPre fails" (
+    each "before" all { ExecStartPre = says "preparation"; }
+  );
+  fails-in = module "Services whose ExecStart fails" (each "in" all { ExecStart = says "start"; });
+  fails-after = module "Services whose ExecStartPost fails" (
+    each "after" all { ExecStartPost = says "end"; }
+  );
+
+  # They end together, so that one watch finds all of them.
+  fails-late =
+    let
+      wait = shell "until [ -e /run/settling-end ]; do sleep 0.05; done; echo it is over >&2; exit 4";
+    in
+    module "Services that fail after two seconds" (
+      each "late" atOnce { ExecStart = wait; }
+      // {
+        late-clock = service {
+          Type = "oneshot";
+          ExecStart = shell "(sleep 2; touch /run/settling-end) &";
+          KillMode = "none";
+        } { };
+      }
+    );
+  fails-much-later = module "A service that fails after twenty seconds" {
+    much-later = service {
+      Type = "simple";
+      ExecStart = shell "sleep 20; exit 4";
+    } { };
+  };
+  fails-by-signal = module "A service that a signal ends" {
+    by-signal = service {
+      Type = "simple";
+      ExecStart = shell "kill -SEGV $$$$";
+    } { };
+  };
+
+  reports = module "Services that report themselves" (
+    builtins.listToAttrs (
+      map
+        (type: {
+          name = "reports-${type}";
+          value = service (kind type) { };
+        })
+        [
+          "notify"
+          "dbus"
+          "forking"
+          "oneshot"
+        ]
+    )
+  );
+  slow-but-well = module "Services that are slow, odd and well" {
+    well-prepared = service (kind "simple" // { ExecStartPre = "/bin/sleep 1"; }) { };
+    well-notified =
+      service
+        (kind "notify" // { ExecStart = shell "sleep 1; /bin/systemd-notify --ready; exec sleep infinity"; })
+        { };
+    well-ended = service {
+      Type = "simple";
+      ExecStart = "/bin/true";
+    } { };
+    well-again = service {
+      Type = "simple";
+      ExecStart = "/bin/sleep 0.3";
+      Restart = "always";
+      RestartSec = "300ms";
+    } { unitConfig.StartLimitIntervalSec = 0; };
+    well-skipped = service (kind "simple" // { ExecCondition = "/bin/false"; }) { };
+    well-ignored = service (kind "exec" // { ExecStartPre = "-/bin/false"; }) { };
+  };
+
+  bad-socket = {
+    description = "A socket that cannot be bound";
+    module.systemd.units = {
+      "unbound.socket" = {
+        wantedBy = [ "sockets.target" ];
+        text = "[Socket]\nListenStream=192.0.2.1:8080\n";
+      };
+      "unbound.service".text = "[Service]\nExecStart=${forever}\n";
+    };
+  };
+  bad-timer = {
+    description = "A timer whose service fails";
+    module.systemd.units = {
+      "ticking.timer" = {
+        wantedBy = [ "timers.target" ];
+        text = "[Timer]\nOnActiveSec=500ms\nAccuracySec=1ms\n";
+      };
+      "ticking.service".text = "[Service]\nType=oneshot\nExecStart=${says "clock"}\n";
+    };
+  };
+  bad-instance = {
+    description = "An instance of a template that fails, pulled in by another unit";
+    module =
+      { pkgs, ... }:
+      {
+        environment.etc."systemd/system/stamp@.service".source = pkgs.writeText "stamp-template" (
+          "[Service]\nRestart=always\nExecStartPre=${says "stamp"}\nExecStart=${forever}\n"
+        );
+        systemd.services.puller = service {
+          Type = "oneshot";
+          ExecStart = "/bin/true";
+        } { unitConfig.Wants = "stamp@one.service"; };
+      };
+  };
+  bad-user-unit = {
+    description = "A user unit that fails a moment after its start";
+    module.environment.etc = {
+      "systemd/user/nixos-activation.service".text = lib.mkForce ''
+        [Unit]
+        Wants=spark.service
+
+        [Service]
+        Type=oneshot
+        ExecStart=/bin/true
+      '';
+      "systemd/user/spark.service".text = ''
+        [Service]
+        ExecStart=${shell "sleep 1; echo the spark is out >&2; exit 5"}
+      '';
+    };
+  };
+  bad-reload = {
+    description = "A service that cannot be reloaded";
+    module.systemd.services.reloaded.environment.BREAK = "yes";
+  };
+  never-starts = {
+    description = "A service whose start does not end, started by an activation script";
+    module = {
+      systemd.units."never.service".text =
+        "[Service]\nType=notify\nTimeoutStartSec=infinity\nExecStart=${forever}\n";
+      system.activationScripts.never = {
+        deps = [ "etc" ];
+        text = "/bin/systemctl daemon-reload; /bin/systemctl start --no-block never.service";
+      };
+    };
+  };
+}

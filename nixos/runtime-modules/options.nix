@@ -177,13 +177,13 @@ in
     };
 
     settle = mkOption {
-      type = types.strMatching "0|[1-9][0-9]{0,3}(ms|s|m|h)";
+      type = types.strMatching "0|([1-9][0-9]{0,3}(ms|s|m|h))+";
       default = "3s";
       example = "10s";
       description = ''
-        How long services are watched after a change that count as started as soon as their process runs: those of the
-        types `simple`, `exec` and `idle`. A service that ends with a failure within this time makes the change fail. A start
-        job gets ten times as long. 0 turns this off. `--settle` decides for one run.
+        How long a change watches services that count as started as soon as their process runs: services of the types
+        `simple`, `exec` and `idle`. If such a service fails within this time, the change fails. A start job gets ten
+        times as long. `0` turns the watch off. `--settle` decides for one run.
       '';
     };
 

@@ -24,6 +24,7 @@ mod locations;
 mod percent;
 mod plan;
 mod progress;
+mod quoting;
 mod realise;
 mod record;
 mod registry;

@@ -24,6 +24,9 @@ pub use nix_ffi::{
     touch_ahead,
 };
 
+#[cfg(test)]
+pub use nix_ffi::Trace;
+
 /// Stack size for evaluation, because libnix recurses deeply. Nix's own command uses the same size
 /// (NixOS/nix, `src/nix/main.cc`).
 const EVALUATION_STACK: usize = 64 << 20;
@@ -209,6 +212,17 @@ fn is_remote(url: &str) -> bool {
     url == "daemon" || url.starts_with("unix://") || url.starts_with("ssh")
 }
 
+/// What to do if no store answers.
+const RUNNING: &str = "check that the Nix daemon is running (systemctl status nix-daemon), or name another store with --store";
+
+/// What to do if this machine's daemon does not answer.
+pub fn daemon_hint() -> &'static str {
+    match Path::new("/nix/store").exists() {
+        true => RUNNING,
+        false => "this machine has no Nix (there is no /nix/store): install it, or name another store with --store",
+    }
+}
+
 fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
     let why = console::strip_ansi_codes(why);
     let why = one_line(&why);
@@ -222,8 +236,10 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
         "free some space and try again; nothing was changed".into()
     } else if why.contains("Read-only file system") {
         "make the store's database writable, or start the daemon; the disk may be failing".into()
+    } else if url.is_none_or(|url| url == "daemon") {
+        daemon_hint().into()
     } else {
-        "check that the Nix daemon is running (systemctl status nix-daemon), or name another store with --store".into()
+        RUNNING.into()
     };
     Failure::Refused
         .error(format!(

@@ -26,12 +26,16 @@ mod cli {
     mod failures;
     mod files;
     mod full_disk;
+    mod hosts_elsewhere;
     mod inputs;
     mod interrupts;
+    mod linked_flakes;
     mod listing;
     mod load;
     mod options;
+    mod other_module;
     mod progress;
+    mod references;
     mod refusals;
     mod returns;
     mod roots;
@@ -41,6 +45,7 @@ mod cli {
     mod terminals;
     mod traced;
     mod transactions;
+    mod user_messages;
     mod ways_back;
     mod writes;
 }

@@ -2,6 +2,7 @@
 {
   config,
   lib,
+  pkgs,
   ...
 }:
 let
@@ -11,7 +12,8 @@ let
   isFlake = cfg.flake == null || (builtins.isAttrs cfg.flake && cfg.flake ? outPath);
   outputs = lib.optionals (isFlake && cfg.flake != null) (pure.outputEntries cfg.flake);
 
-  hosts = lib.attrNames (cfg.flake.nixosConfigurations or { });
+  hosts = pure.hostsOf cfg.flake pkgs.stdenv.hostPlatform.system cfg.host;
+  home = pure.homeOf cfg.flakeUrl;
   release = lib.trivial.release or oldest;
   # The oldest nixpkgs whose options this module and its built-in modules use.
   oldest = "24.05";
@@ -42,17 +44,23 @@ in
           + "one source. Leave one of them null.";
       }
       {
-        assertion = !isFlake || hosts == [ ] || lib.elem cfg.host hosts;
+        assertion = !isFlake || cfg.flake == null || hosts.found;
         message =
           "services.runtimeModules.host is ${builtins.toJSON cfg.host}, but the flake has no "
           + "nixosConfigurations.${cfg.host}. Set it to the name of this host there: "
-          + "${lib.concatMapStringsSep " or " builtins.toJSON hosts}.";
+          + "${lib.concatMapStringsSep " or " builtins.toJSON hosts.names}.";
       }
       {
         assertion = cfg.flakeUrl == null || pure.isReference cfg.flakeUrl;
         message =
-          "services.runtimeModules.flakeUrl is ${pure.show cfg.flakeUrl}, which depends on the current directory of "
-          + "the program. Use an absolute reference, for example \"git+file:///etc/nixos\".";
+          "services.runtimeModules.flakeUrl is ${pure.show cfg.flakeUrl}"
+          + (
+            if home != null then
+              ", and only a shell expands `~`. Write the whole path, for example ${builtins.toJSON home}."
+            else
+              ", which depends on the current directory of the program. Use an absolute reference, "
+              + "for example \"git+file:///etc/nixos\"."
+          );
       }
       {
         assertion = unknown == [ ];
@@ -106,7 +114,6 @@ in
           flakeUrl
           file
           fileAttribute
-          host
           registry
           restoreAtBoot
           onFailedUnits
@@ -114,6 +121,7 @@ in
           settle
           elevation
           ;
+        host = if cfg.flake == null then cfg.host else hosts.name;
       }
     );
   };

@@ -33,8 +33,24 @@ let
     else
       (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # A bare path stands for `{ module = path; }`.
-  asSet = value: if builtins.isAttrs value then value else { module = value; };
+  # What says that a set is an entry; a set that has other attributes and none of these is itself the module.
+  ofEntries = [
+    "module"
+    "path"
+  ]
+  ++ descriptions
+  ++ [ "skipValidation" ];
+  isEntry =
+    value:
+    builtins.isAttrs value
+    && (
+      isWrapped value
+      || removeAttrs value known == { }
+      || builtins.any (attribute: value ? ${attribute}) ofEntries
+    );
+
+  # A path alone stands for `{ module = …; }`, and so does a module itself.
+  asSet = value: if isEntry value then value else { module = value; };
 
   # Whether an entry is valid and needs no merging, as nearly all do: the fast path.
   isPlain =
@@ -43,7 +59,7 @@ let
       set = asSet value;
     in
     pure.nameProblem name == null
-    && (pure.isModulePath value || builtins.isAttrs value)
+    && (pure.isModulePath value || builtins.isAttrs value || lib.isFunction value)
     && !(set ? _type)
     && removeAttrs set known == { }
     && (if set ? module then !(set ? path || set ? imports) else (set ? path) != (set ? imports))
@@ -83,7 +99,9 @@ let
       here = code (lib.showOption (loc ++ [ name ]));
       files = filesOf defs;
 
-      malformed = lib.filter (def: !(builtins.isAttrs def.value || pure.isModulePath def.value)) defs;
+      malformed = lib.filter (
+        def: !(builtins.isAttrs def.value || pure.isModulePath def.value || lib.isFunction def.value)
+      ) defs;
       sets = map (def: def // { value = asSet def.value; }) defs;
 
       # The definitions of an attribute: as written, and without `mkIf` and the like.

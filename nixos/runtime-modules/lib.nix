@@ -129,8 +129,62 @@ rec {
   isReference =
     reference:
     !(hasPrefix "." reference || hasPrefix "?" reference || hasPrefix "#" reference || reference == "")
+    && homeOf reference == null
     && builtins.match "path:[^/].*" reference == null
     && builtins.match "git\\+file:[^/].*" reference == null;
+
+  # Of a reference with a `~`, which only a shell can expand: the same reference with a whole path in its place; else null.
+  homeOf =
+    reference:
+    let
+      parts = builtins.match "((path|git\\+file):(//)?)?~([^/?#]*)(.*)" reference;
+      user = builtins.elemAt parts 3;
+      scheme = builtins.elemAt parts 0;
+    in
+    if parts == null then
+      null
+    else
+      lib.optionalString (scheme != null) scheme
+      + "/home/${if user == "" then "USER" else user}"
+      + builtins.elemAt parts 4;
+
+  # The names that `runtime-module --host` has for the hosts of a flake: `box`, or `x86_64-linux.box` in a set for each system.
+  hostNames =
+    set:
+    let
+      isHost = value: builtins.isAttrs value && (value ? extendModules || value ? config);
+      isSystem = name: builtins.match "[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|none)" name != null;
+      quoted = name: if lib.hasInfix "." name then "\"${name}\"" else name;
+    in
+    concatMap (
+      name:
+      if isSystem name && builtins.isAttrs set.${name} && !isHost set.${name} then
+        map (inner: "${name}.${quoted inner}") (lib.attrNames set.${name})
+      else
+        [ name ]
+    ) (lib.attrNames set);
+
+  # Whether a flake has this host, and the hosts to choose from. Packages are looked at only for a host that is nowhere else:
+  # to look into them may cost an evaluation of nixpkgs.
+  hostsOf =
+    flake: system: host:
+    let
+      top = flake.nixosConfigurations or { };
+      elsewhere =
+        (flake.packages.${system}.nixosConfigurations or { })
+        // (flake.legacyPackages.${system}.nixosConfigurations or { });
+      has =
+        host: set:
+        set ? ${host} || lib.elem host (hostNames set) || lib.hasAttrByPath (splitString "." host) set;
+      ofSystem = "${system}.${host}";
+      names = hostNames top ++ lib.subtractLists (hostNames top) (hostNames elsewhere);
+    in
+    {
+      found = has host top || has ofSystem top || has host elsewhere || names == [ ];
+      # How the program finds it: a name alone is not enough in a set of hosts for each system.
+      name = if !has host top && has ofSystem top then ofSystem else host;
+      inherit names;
+    };
 
   # Escapes each component of a path, so that the slashes stay.
   escapePath = path: concatMapStringsSep "/" escapeURL (splitString "/" path);

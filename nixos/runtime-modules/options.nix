@@ -73,7 +73,7 @@ in
       default = config.networking.hostName;
       defaultText = literalExpression "config.networking.hostName";
       example = "laptop";
-      description = "The name of this configuration among the flake's `nixosConfigurations`.";
+      description = "The name of this configuration among the flake's `nixosConfigurations`, as `--host` takes it.";
     };
 
     modules = mkOption {

@@ -292,7 +292,7 @@ impl Activated {
         }
         Some(match kind {
             Failure::RebootNeeded => {
-                failed.hint("make it the system of the next boot: nixos-rebuild boot, then reboot")
+                failed.hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none")
             }
             Failure::Stranded => failed.hint(format!(
                 "the machine is between two systems; read {}, then run `runtime-module recover`",

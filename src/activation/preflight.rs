@@ -247,7 +247,7 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
             None,
             Failure::RebootNeeded
                 .error(format!("{purpose}: the new system needs another init than the one that runs (interface '{new}' in place of '{old}')"))
-                .hint("make it the system of the next boot: nixos-rebuild boot, then reboot"),
+                .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none"),
         );
     }
     if let Some(booted) = &machine.booted {
@@ -290,7 +290,7 @@ fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Find
             "{purpose}: what must not change while the machine runs would change: {}",
             names.join(", ")
         ))
-        .hint("make it the system of the next boot: nixos-rebuild boot, then reboot");
+        .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none");
     for (name, old, new) in changed {
         refusal = refusal.detail(format!("{name}: '{old}' would become '{new}'"));
     }

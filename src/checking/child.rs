@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{Ended, Outcome, Sharing};
-use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, read, text};
+use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, option_meant, read, text};
 use crate::libnix::{Evaluator, ForkError, Libnix, NixError, Outputs, print_to, touch_ahead};
 use crate::timings::milliseconds;
 
@@ -70,12 +70,13 @@ fn speak(
     ground.libnix.store.reconnect(ground.source);
     let begun = Instant::now();
     let (result, sharing) = evaluate(ground, request);
+    let ended = ended_on(ground, request, result);
     let outcome = Outcome {
         milliseconds: milliseconds(begun.elapsed()),
         bytes: own_memory("self"),
         sharing,
         files: files(),
-        ..Outcome::of(ended(request, result))
+        ..Outcome::of(ended)
     };
     // If this fails, the template is gone.
     let said = serde_json::to_vec(&outcome).map(|text| {
@@ -121,6 +122,19 @@ fn is(error: &anyhow::Error, class: &str) -> bool {
     error
         .downcast_ref::<NixError>()
         .is_some_and(|error| error.class == class)
+}
+
+/// Turns a result into a report, and suggests an option for one that does not exist.
+pub(super) fn ended_on(ground: &Ground<'_>, request: &Request, result: Result<Evaluated>) -> Ended {
+    let hint = result
+        .as_ref()
+        .err()
+        .and_then(|error| option_meant(ground.evaluator, ground.outputs, request, error));
+    let mut ended = ended(request, result);
+    if let (Some(hint), Ended::Failed { failed, .. }) = (hint, &mut ended) {
+        failed.hints.insert(0, hint);
+    }
+    ended
 }
 
 /// Turns a result into a report.

@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result};
 use unix::sys::resource::{Resource, getrlimit, setrlimit};
 use unix::sys::wait::waitpid;
 
-use super::child::{Ground, ended, evaluate_host, live, own_memory};
+use super::child::{Ground, ended, ended_on, evaluate_host, live, own_memory};
 use super::forking::{Child, Forking};
 use super::{Ask, Ended, Job, Outcome, Say};
 use crate::evaluation::{
@@ -132,7 +132,7 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
         Ok(found) => found,
         Err(error) => {
             return client.say(&Say::Failed {
-                ended: Box::new(ended(&asking, Err(error))),
+                ended: Box::new(ended_on(&ground, &asking, Err(error))),
             });
         }
     };

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::reach::as_it_is;
-use super::{Session, moved};
+use super::{Session, foreign_module, moved, relocked};
 use crate::error::{Failure, neutral};
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
@@ -78,6 +78,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     )
     .map_err(|error| gone(session, &pin).unwrap_or(error))?;
     let evaluated = evaluation.release()?;
+    foreign_module::note(session, &evaluated);
     if evaluated.registry.is_empty() {
         return Err(Failure::Usage
             .error(format!("cannot list modules: host '{}' declares no runtime module", pin.host))
@@ -127,7 +128,9 @@ pub fn source(session: &Session, situation: &Situation) -> Result<Pin> {
                 host: &host,
                 of: of.as_deref(),
             };
-            Ok(pin(&libnix, &to_pin)?.0)
+            let (pin, locked) = pin(&libnix, &to_pin)?;
+            relocked::note(session, &pin.url, &locked, &pin.overrides);
+            Ok(pin)
         }
     }
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::Session;
+use super::{Session, relocked};
 use crate::error::Failure;
 use crate::evaluation::{
     Derivation, graph_revision, lock_inputs, lock_text, revision_of, short_revision,
 };
 use crate::libnix::{Libnix, LockedFlake, Store};
 use crate::progress::bytes;
+use crate::quoting::for_shell;
 use crate::record::Pin;
 
 /// From this size on it is worth saying that a folder is copied whole.
@@ -46,13 +47,14 @@ pub fn announce(
     for change in changes {
         session.reporter.note(format!("  {change}"));
     }
+    relocked::note(session, &now.url, locked, &now.overrides);
     if !locked.config_names.is_empty() && !session.global.accept_flake_config {
         session.reporter.note(format!(
             "what the flake's nixConfig says of {} is ignored; --accept-flake-config lets it",
             locked.config_names.join(", ")
         ));
     }
-    large(session, libnix, now)
+    large(session, libnix, now, &locked.original_url)
 }
 
 /// Says which base the moved pin gives, in place of the one that runs.
@@ -97,8 +99,8 @@ pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
             at(pin)
         ));
     let url = match pin.url.contains("/nix/store/") || pin.url.contains(&pin.source) {
-        true => "REF",
-        false => &pin.url,
+        true => "REF".to_string(),
+        false => for_shell(&pin.url),
     };
     Some(
         failed
@@ -174,8 +176,8 @@ fn changes(before: Option<&Inputs>, now: &Inputs) -> Vec<String> {
 }
 
 /// Says so where a folder was copied with all that is in it.
-fn large(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<()> {
-    let folder = pin.url.strip_prefix("path:");
+fn large(session: &Session, libnix: &Libnix, pin: &Pin, url: &str) -> Result<()> {
+    let folder = url.strip_prefix("path:");
     let Some(folder) = folder.filter(|path| !path.starts_with("/nix/store/")) else {
         return Ok(());
     };

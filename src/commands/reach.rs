@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::base_check::{BaseCheck, BaseReport};
 use super::recall::{Found, Recall, Recalled};
-use super::{Session, extras, moved};
+use super::{Session, extras, foreign_module, moved};
 use crate::activation::{Findings, Machine, Profile, compare, examine, space};
 use crate::cache::Estimate;
 use crate::choice::Allow;
@@ -187,6 +187,7 @@ impl Work<'_> {
         for source in pin.sources() {
             self.libnix.store.add_temp_root(source)?;
         }
+        foreign_module::note(session, &evaluated);
         self.announce(&evaluated)?;
         let moved = evaluated.base.as_ref().filter(|_| plan.base.is_none());
         let moved = moved.map(|base| ComparedBase {

@@ -35,6 +35,9 @@ pub const TABLE: &[Row] = &[
     // What was asked for.
     row(Usage, "there … no … called …", "No module has this name, neither in the host's option nor in the flake's output.", "Take one of the names that are offered, or look at `runtime-module list`. A module that was only just declared is known after `runtime-module rebuild`."),
     row(Usage, "cannot use the argument '…': not UTF-8", "Names and flake references are text, but this argument is not valid UTF-8.", "Make a symbolic link with another name to a directory with such a name."),
+    row(Usage, "… '': the name is empty", "The option was given an empty text.", "Give it a name, or leave the option out."),
+    row(Usage, "--file …: this is a flake", "The path is a `flake.nix`, or a folder that has only that.", "Name the folder with `--flake`."),
+    row(Usage, "this is not a host, but a set of hosts", "The name leads to a set that contains hosts, such as one for each system.", "Name one of the hosts that are listed, such as `--host x86_64-linux.box`."),
     row(Usage, "the flake … has no host of this name", "`--host`, or the pinned host, is no entry of the flake's `nixosConfigurations`.", "Take one of the hosts that are listed."),
     row(Usage, "the host declares no runtime modules (it has no option services.runtimeModules), and the flake has no output runtimeModules", "The configuration knows nothing of runtime modules.", "Import this project's `nixosModules.default` in the host and declare modules (docs/modules.md)."),
     row(Usage, "cannot list modules: host '…' declares no runtime module", "The option exists, but no module is declared in it.", "Declare modules in `services.runtimeModules.modules` or in the flake's output `runtimeModules`."),
@@ -102,6 +105,7 @@ pub const TABLE: &[Row] = &[
     row(Evaluation, "cannot open the flake: …", "`check` could not list the hosts: its evaluator exceeded a limit of time or memory, or died.", "Raise `--timeout` or `--max-memory`, or look at what the flake's outputs do."),
     row(Evaluation, "cannot check …: …", "The evaluation of a combination exceeded a limit of time or memory, or its evaluator died.", "Raise `--timeout` or `--max-memory`."),
     row(Evaluation, "check failed for … of … combinations", "At least one combination failed; each is shown above.", "See the message of each combination."),
+    row(Evaluation, "list the hosts: …", "The outputs of the flake could not be read, so it is not known which hosts it has.", "The position and `--show-trace` show where the error is."),
     row(Evaluation, "evaluate host '…", "Nix or nixpkgs says what is wrong, in its own words. What to do about the most frequent ones stands below.", "The position and `--show-trace` show where."),
     row(Evaluation, "evaluate …the file …", "The same, of a system in a file (`--file`).", "The position and `--show-trace` show where."),
     row(Evaluation, "measure … of …", "The same, of a value that is measured.", "The position and `--show-trace` show where."),

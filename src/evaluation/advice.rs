@@ -3,7 +3,7 @@
 //! Takes libnix's words, which it knows by the shape that Nix and nixpkgs give them; returns hints, and which of the words
 //! are worth showing. It evaluates nothing; names that only the host knows are handed in.
 
-use super::Request;
+use super::{Request, missing_argument, missing_file, packages};
 use crate::error::{Known, known_hint};
 use crate::libnix::NixError;
 use crate::registry::nearest;
@@ -20,27 +20,31 @@ pub(super) const KNOWN: &[Known] = &[
             "cannot convert the built-in function",
             "cannot convert the partially applied built-in function",
         ],
-        "a function in it cannot be forced deeply: --without PATH leaves one attribute out, --shallow forces nothing below it",
+        "a function stands where a value belongs: give it the arguments that it takes",
     ),
     (
         &["max-call-depth", "stack overflow"],
-        "a function calls itself without an end",
+        "a function probably calls itself without end; if the depth is meant, --option max-call-depth NUMBER allows more than 10000",
     ),
     (
         &["allow-import-from-derivation"],
-        "--allow-ifd lets a dry run build what evaluation needs",
+        "evaluation needs the output of a build, which a Nix setting forbids: --option allow-import-from-derivation true allows it",
     ),
     (
         &["defined multiple times while it's expected to be unique"],
-        "only one module may set it: leave one of them off, or have one yield with lib.mkDefault",
+        "only one definition may stand: leave one of the modules off, or take the definition out of one; lib.mkDefault makes one yield, and its value is then not used at all",
     ),
     (
         &["is read-only, but it's set multiple times"],
-        "no module may set this option: take the line out of the module",
+        "no module may set this option, because NixOS or the host does: take the definition out of the module",
     ),
     (
         &["is used but not defined"],
-        "the option has no default: set it, in the module or in the host's configuration",
+        "nothing gives this option a value: set it, in the module or in the host; if another option sets it, enable that",
+    ),
+    (
+        &["access to absolute path"],
+        "evaluation is pure and reads only the flake and its inputs: put the file into the flake, or make its folder an input; --impure allows it for this run, and nothing is cached then",
     ),
     (
         &[
@@ -56,8 +60,12 @@ pub(super) const KNOWN: &[Known] = &[
         "name the folder in NIX_PATH, or with --option nix-path NAME=FOLDER",
     ),
     (
-        &["attribute 'currentTime'", "attribute 'currentSystem'"],
-        "evaluation is pure and knows neither time nor machine: --impure shows them to it, and nothing is cached then",
+        &["attribute 'currentSystem'"],
+        "evaluation is pure and does not know the machine: use pkgs.stdenv.hostPlatform.system, or write the system down; --impure shows it, and nothing is cached then",
+    ),
+    (
+        &["attribute 'currentTime'"],
+        "evaluation is pure and does not know the time; --impure shows it, and nothing is cached then",
     ),
     (
         &["hash mismatch in file downloaded"],
@@ -68,19 +76,20 @@ pub(super) const KNOWN: &[Known] = &[
         "a module is a function of what it uses, such as { config, lib, pkgs, ... }: is the name among its arguments?",
     ),
     (
-        &[
-            "called without required argument",
-            "called with unexpected argument",
-        ],
-        "the function wants other arguments than it is given; one that is to ignore the rest ends them with ...",
+        &["called without required argument"],
+        "the call leaves out an argument that the function needs: pass it, or give it a default in the function",
+    ),
+    (
+        &["called with unexpected argument"],
+        "the function does not take an argument that it is given: leave that out of the call, or let the function ignore others with ...",
     ),
     (
         &["is marked as broken"],
-        "choose another package; where you know better: nixpkgs.config.allowBroken = true;",
+        "choose another package; if it works for you all the same: nixpkgs.config.allowBroken = true;",
     ),
     (
         &["is not available on the requested hostPlatform"],
-        "the package is not for this kind of machine: choose another one",
+        "nixpkgs does not offer the package for this kind of machine: choose another one",
     ),
     (
         &["No space left on device", "disk is full"],
@@ -91,26 +100,50 @@ pub(super) const KNOWN: &[Known] = &[
         "correct the host's configuration there",
     ),
     (
-        &[
-            "expected a set but found",
-            "does not look like a module",
-            "Expected a module",
-        ],
+        &["is already declared in"],
+        "two files declare the same option, so they cannot be used together: leave one module off, or, if one is to replace a module of NixOS, name that in disabledModules",
+    ),
+    (
+        &["The option `imports' does not exist"],
+        "imports stands at the top of a module and under no lib.mkIf: import the file always, and put what it sets under lib.mkIf",
+    ),
+    (
+        &["does not look like a module", "Expected a module"],
         "a module is a set of options, or a function that returns one: { pkgs, ... }: { … }",
+    ),
+    (
+        &["expected a set but found"],
+        "a value of another kind stands where a set is read; if a module is meant, that is a set of options, or a function that returns one",
     ),
 ];
 
 /// What to do about an error.
 pub(super) fn hints(request: &Request, error: &NixError) -> Vec<String> {
     let message = error.message.trim();
-    let known = known_hint(KNOWN, message).map(String::from);
+    let special = missing_argument::hint(error)
+        .or_else(|| packages::hint(message))
+        .or_else(|| in_this_run(request, message));
+    let known = special.or_else(|| known_hint(KNOWN, message).map(String::from));
     let mut hints: Vec<String> = known.into_iter().collect();
     hints.extend(collision(request, message));
     hints.extend(wrong_type(message));
-    hints.extend(refused_package(message));
     hints.extend(missing_attribute(error));
-    hints.extend(unknown_file(request, message));
+    hints.extend(missing_file::hint(request, message));
     hints
+}
+
+/// What to do about an error that comes from how the program was called.
+fn in_this_run(request: &Request, message: &str) -> Option<String> {
+    let measured = request
+        .measure
+        .as_ref()
+        .is_some_and(|measure| measure.forced.is_some());
+    if measured && message.contains("cannot convert") && message.contains("function") {
+        return Some("a function in it cannot be forced deeply: --without PATH leaves one attribute out, --shallow forces nothing below it".into());
+    }
+    let forbidden = !request.settings.allow_import_from_derivation;
+    (forbidden && message.contains("allow-import-from-derivation"))
+        .then(|| "--allow-ifd lets a dry run build what evaluation needs".into())
 }
 
 /// The lines of a message that are worth showing: what nixpkgs advises about a package that it refuses is for other
@@ -156,7 +189,10 @@ pub(super) fn meant(path: &[String], beside: &[String]) -> String {
         let close: Vec<String> = close.into_iter().map(shown).collect();
         format!("did you mean {}?", close.join(" or "))
     } else if !beside.is_empty() && beside.len() <= SHOWN {
-        format!("{} has: {}", parents.join("."), beside.join(", "))
+        match parents {
+            [] => format!("the options at the top are: {}", beside.join(", ")),
+            parents => format!("{} has: {}", parents.join("."), beside.join(", ")),
+        }
     } else {
         "is the module that declares it imported? `man configuration.nix` lists the options that there are".into()
     }
@@ -195,7 +231,7 @@ fn collision(request: &Request, message: &str) -> Option<String> {
         .filter(|module| module.file.as_deref().is_some_and(defines))
         .map(|module| module.name.as_str())
         .collect();
-    let forced = "lib.mkForce VALUE wins over all others, lib.mkDefault VALUE yields to them";
+    let forced = "lib.mkForce VALUE wins over ordinary definitions; lib.mkDefault VALUE yields to them, and is then not used";
     Some(match guilty.as_slice() {
         [] => forced.to_string(),
         [one] => format!(
@@ -217,36 +253,6 @@ fn wrong_type(message: &str) -> Option<String> {
     ))
 }
 
-/// A package that nixpkgs refuses, and the setting that allows it.
-fn refused_package(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("Package ‘")?;
-    let (name, why) = rest.split_once('’')?;
-    if why.contains("has an unfree license") {
-        Some(format!(
-            "allow it, in the module or in the host's configuration: nixpkgs.config.allowUnfreePredicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]; or all: nixpkgs.config.allowUnfree = true;",
-            without_version(name)
-        ))
-    } else if why.contains("is marked as insecure") {
-        Some(format!(
-            "if you can live with that, in the module or in the host's configuration: nixpkgs.config.permittedInsecurePackages = [ \"{name}\" ];"
-        ))
-    } else {
-        None
-    }
-}
-
-/// A package's name without its version, as `lib.getName` has it: up to the first dash that no letter follows.
-fn without_version(name: &str) -> &str {
-    let dashes = name.match_indices('-');
-    let version = dashes.map(|(at, _)| at).find(|at| {
-        name[at + 1..]
-            .chars()
-            .next()
-            .is_some_and(|c| !c.is_alphabetic())
-    });
-    version.map_or(name, |at| &name[..at])
-}
-
 /// An attribute that there is not: names close to it are in the text that Nix would print.
 fn missing_attribute(error: &NixError) -> Option<String> {
     let name = error
@@ -265,28 +271,6 @@ fn missing_attribute(error: &NixError) -> Option<String> {
     of_packages.then(|| {
         format!("the packages of this source have no {name}: it may have another name there (search.nixos.org/packages), or come with a newer nixpkgs (`runtime-module rebuild`)")
     })
-}
-
-/// A file that git does not know: what is evaluated is a copy in the store, and does not have it.
-fn unknown_file(request: &Request, message: &str) -> Option<String> {
-    let flake = &request.flake;
-    let is_git = !flake.url.starts_with("path:")
-        || flake.reference.contains("&rev=")
-        || !flake.extra.is_empty();
-    let missing = message.starts_with("path '") && message.contains("does not exist");
-    let missing = missing || message.contains("No such file");
-    let alone = request.extras.iter().any(|extra| extra.path.is_some());
-    if alone && (missing || message.contains("is forbidden in pure evaluation")) {
-        Some("a file that --module names is taken in by itself: where it imports others, name its folder, with a default.nix".into())
-    } else if !missing {
-        None
-    } else if flake.file.is_some() {
-        Some("is the name spelt right, and is the file there, and may this user read it?".into())
-    } else if is_git {
-        Some("a file that git does not know is not part of the flake: git add -N FILE".into())
-    } else {
-        Some("is the name spelt right, and is the file inside the flake's folder?".into())
-    }
 }
 
 #[cfg(test)]
@@ -321,13 +305,6 @@ mod tests {
             "a has: b, c"
         );
         assert!(meant(&path, &[]).starts_with("is the module"));
-    }
-
-    #[test]
-    fn names_lose_their_versions() {
-        assert_eq!(without_version("steam-original-1.0.0.79"), "steam-original");
-        assert_eq!(without_version("openssl-1.1.1w"), "openssl");
-        assert_eq!(without_version("plain"), "plain");
     }
 
     #[test]

@@ -20,12 +20,13 @@ use super::explain::Problem;
 use super::opened::{Opened, lock};
 use super::pin::pinned_inputs;
 use super::{
-    Answer, Evaluated, ExtraRequest, Facts, Request, Target, advice, explain, fetching, heap,
+    Answer, Evaluated, ExtraRequest, Facts, Request, Target, advice, assertions, explain, fetching,
+    heap,
 };
-use crate::error::Failed;
+use crate::attributes::parse;
 use crate::fault::{Point, step};
 use crate::libnix::{
-    Beside, Evaluator, Expression, Libnix, NixError, Outputs, Settings, Value, interrupt,
+    self, Beside, Evaluator, Expression, Libnix, NixError, Outputs, Settings, Value, interrupt,
     touch_ahead,
 };
 use crate::timings::{Phase, milliseconds};
@@ -37,8 +38,15 @@ pub const SYSTEM: Expression = Expression {
     text: SYSTEM_TEXT,
 };
 
-/// Source text of [`SYSTEM`], which is part of every cache key.
-pub const SYSTEM_TEXT: &str = include_str!("system.nix");
+/// Its text, which is part of what a result depends on.
+pub const SYSTEM_TEXT: &str = concat!(
+    "let hostsIn = ",
+    include_str!("hosts.nix"),
+    "; foreignModule = ",
+    include_str!("foreign_module.nix"),
+    "; in\n",
+    include_str!("system.nix")
+);
 
 /// How long libnix's events wait for others, so that they are sent together.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -241,17 +249,11 @@ fn explained(
         return error;
     };
     let failed = explain::error(request, &error);
-    if let Some(path) = advice::missing_option(&nix.message) {
-        let parents = &path[..path.len().saturating_sub(1)];
-        let asked =
-            json!({ "host": request.host, "modules": [], "toplevel": false, "beside": parents });
-        let beside = evaluator
-            .apply(&SYSTEM, outputs, &asked.to_string())
-            .map_err(anyhow::Error::from)
-            .and_then(|value| value.get::<Vec<String>>("beside"));
-        // The type of an option may fail too. Then there is nothing to suggest.
-        let meant = advice::meant(&path, &beside.unwrap_or_default());
-        return first_hint(failed, meant).into();
+    if let Some(meant) = option_meant(evaluator, outputs, request, &error) {
+        // What helps most is said first.
+        let mut failed = failed;
+        failed.hints.insert(0, meant);
+        return failed.into();
     }
     if fetching::concerns(nix) {
         return fetching::with_inputs(failed, &locked.lock, &locked.source).into();
@@ -259,10 +261,28 @@ fn explained(
     failed.into()
 }
 
-/// Puts the most helpful hint first.
-fn first_hint(mut failed: Failed, hint: String) -> Failed {
-    failed.hints.insert(0, hint);
-    failed
+/// What may have been meant by an option that does not exist: the host's own options are asked.
+pub fn option_meant(
+    evaluator: &Evaluator,
+    outputs: &Outputs,
+    request: &Request,
+    error: &anyhow::Error,
+) -> Option<String> {
+    let path = advice::missing_option(&error.downcast_ref::<NixError>()?.message)
+        .filter(|path| *path != ["imports"])?;
+    let bare = Request {
+        modules: Vec::new(),
+        extras: Vec::new(),
+        ..request.clone()
+    };
+    let mut asked = asked(&bare, false);
+    asked["beside"] = json!(path[..path.len().saturating_sub(1)]);
+    let beside = evaluator
+        .apply(&SYSTEM, outputs, &asked.to_string())
+        .map_err(anyhow::Error::from)
+        .and_then(|value| value.get::<Vec<String>>("beside"));
+    // An option's own type may fail as well; then there is nothing to offer.
+    Some(advice::meant(&path, &beside.unwrap_or_default()))
 }
 
 /// Returns the outputs, together with a value for each extra module.
@@ -287,15 +307,22 @@ fn with_extras(evaluator: &Evaluator, opened: &Opened, request: &Request) -> Res
 /// Formats the request for our expression. With `share`, the host's own packages may be used if
 /// they are proved to be the same.
 pub fn text(request: &Request, share: bool) -> String {
+    asked(request, share).to_string()
+}
+
+fn asked(request: &Request, share: bool) -> serde_json::Value {
+    let host = &request.host;
     json!({
-        "host": request.host,
+        "host": host,
+        // A name that is not a path is only a name.
+        "hostPath": parse(host).unwrap_or_else(|_| vec![host.clone()]),
+        "system": libnix::system().unwrap_or_default(),
         "modules": request.modules,
         "extras": request.extras,
         "specialisation": request.specialisation,
         "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),
         "sharePkgs": share,
     })
-    .to_string()
 }
 
 /// Forces and reads what the request asks for, the most urgent parts first.
@@ -308,6 +335,7 @@ pub fn read(
     if let Some(problem) = value.get::<Option<Problem>>("problem")? {
         return Err(explain::problem(request, &problem).into());
     }
+    evaluated.foreign_modules = value.get("foreignModules")?;
     if request.target == Target::Registry {
         evaluated.registry = value.get("registry")?;
         return Ok(());
@@ -316,7 +344,12 @@ pub fn read(
     warn(&evaluated.warnings);
     let failed: Vec<String> = value.get("failedAssertions")?;
     if !failed.is_empty() {
-        return Err(explain::assertions(request, &failed).into());
+        // A host that cannot be evaluated alone has told nothing about its assertions.
+        let without = match request.modules.is_empty() && request.extras.is_empty() {
+            true => failed.clone(),
+            false => value.get("failedWithout").unwrap_or_default(),
+        };
+        return Err(assertions::failure(request, &failed, &without).into());
     }
     evaluated.toplevel = Some(step(Point::EvaluatorEvaluate, || value.get("toplevel"))?);
     evaluated.facts = value.get::<Facts>("facts")?;

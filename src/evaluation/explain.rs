@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 use unix::sys::signal::Signal;
 
+use super::trees::Trees;
 use super::{Request, advice, failure, fetching, subject};
-use crate::attributes::written;
+use crate::attributes::{parse, written};
 use crate::error::{Failed, Failure, describe};
 use crate::libnix::{NixError, Position};
 use crate::registry::nearest;
@@ -78,10 +79,10 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
         failed = failed.detail(error.rendered.trim());
         return hints.into_iter().fold(failed, Failed::hint);
     }
-    // The place itself, or else the nearest one on the way that is in a file; where the message names files, the place is
-    // only that of whoever found it out.
+    // If the message names files itself, the place is only that of the code that noticed.
     let named = advice::names_files(&error.message);
-    if let Some(position) = places(error).next().filter(|_| !named) {
+    let places: Vec<&Position> = places(error).collect();
+    if let Some(position) = Trees::of(request).best(&places).filter(|_| !named) {
         failed = at(failed, position);
     }
     hints
@@ -101,7 +102,7 @@ pub(super) fn at(failed: Failed, position: &Position) -> Failed {
 }
 
 /// A position without the store path of the tree that it is in; of a file by itself only its name.
-fn in_source(file: &str) -> &str {
+pub(super) fn in_source(file: &str) -> &str {
     const HASH: usize = 32;
     if let Some((_, inside)) = file.split_once("-source/") {
         return inside;
@@ -131,15 +132,16 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
     let list = |names: &[String]| names.join(", ");
     match problem.kind.as_str() {
         "no-configurations" => failure(format!("{what}: the flake {reference} has no output nixosConfigurations"))
-            .detail(format!("its outputs: {}", list(&problem.known)))
+            .detail(the_known(&problem.known, "its outputs", "it has no outputs"))
             .hint("name the flake that has your NixOS configuration with --flake"),
         "unknown-host" => {
             let failed = Failure::Usage
                 .error(format!("{what}: the flake {reference} has no host of this name"))
-                .detail(format!("its hosts: {}", list(&problem.known)));
-            match nearest(&request.host, &problem.known).first() {
-                Some(name) => failed.hint(format!("did you mean --host {name}?")),
-                None => failed.hint("name one of them with --host"),
+                .detail(the_known(&problem.known, "its hosts", "it has no hosts"));
+            match host_meant(&request.host, &problem.known).as_slice() {
+                [] if problem.known.is_empty() => failed.hint("name the flake that has your NixOS configuration with --flake"),
+                [] => failed.hint("name one of them with --host"),
+                names => failed.hint(did_you_mean_host(names)),
             }
         }
         "no-such-extra" => {
@@ -154,6 +156,10 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
             let known = the_known(&problem.known, "there are", "the host has none");
             failed.detail(known).hint("--specialisation '' is the host itself")
         }
+        "not-a-configuration" if !problem.known.is_empty() => Failure::Usage
+            .error(format!("{what}: this is not a host, but a set of hosts"))
+            .detail(the_known(&problem.known, "its hosts", ""))
+            .hint(did_you_mean_host(&problem.known)),
         "not-a-configuration" => failure(format!(
             "{what}: nixosConfigurations.{} cannot be extended (it has no extendModules)",
             request.host
@@ -218,6 +224,38 @@ pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
     }
 }
 
+/// The hosts that may have been meant: `x86_64-linux.box` for `box` and the other way round, or else a similar name.
+fn host_meant(name: &str, known: &[String]) -> Vec<String> {
+    let asked = parse(name).unwrap_or_default();
+    let below = |host: &&String| {
+        let path = parse(host).unwrap_or_default();
+        path.len() != asked.len() && path.last().is_some() && path.last() == asked.last()
+    };
+    let mut found: Vec<String> = known.iter().filter(below).cloned().collect();
+    let here = crate::libnix::system().unwrap_or_default();
+    found.sort_by_key(|host| !host.starts_with(&format!("{here}.")));
+    match found.is_empty() {
+        true => {
+            let near = nearest(name, known).into_iter().take(1);
+            near.map(String::from).collect()
+        }
+        false => found,
+    }
+}
+
+fn did_you_mean_host(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| match name.contains('"') {
+            true => format!("--host '{name}'"),
+            false => format!("--host {name}"),
+        })
+        .collect();
+    format!("did you mean {}?", names.join(" or "))
+}
+
 /// Which names there are to choose from.
 fn the_known(names: &[String], lead: &str, none: &str) -> String {
     match names {
@@ -266,37 +304,6 @@ pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
         }
     }
     failed.hint("`runtime-module list` shows the modules there are")
-}
-
-/// Assertions that the configuration makes and that do not hold.
-pub(super) fn assertions(request: &Request, messages: &[String]) -> Failed {
-    let count = match messages.len() {
-        1 => "an assertion does not hold".to_string(),
-        n => format!("{n} assertions do not hold"),
-    };
-    let mut failed = failure(format!("{}: {count}", subject(request)));
-    for message in messages {
-        let mut lines = message.trim().lines();
-        failed = failed.detail(format!("- {}", lines.next().unwrap_or_default()));
-        for line in lines {
-            failed = failed.detail(format!("  {line}"));
-        }
-    }
-    let names: Vec<&str> = request
-        .modules
-        .iter()
-        .map(|module| module.name.as_str())
-        .collect();
-    failed.hint(match names.as_slice() {
-        [] => {
-            "the configuration itself says so: change what it names, then `runtime-module rebuild`"
-                .into()
-        }
-        names => format!(
-            "the configuration itself says so: change what it names, or leave {} off",
-            names.join(" or ")
-        ),
-    })
 }
 
 /// An evaluator that ended without an answer.

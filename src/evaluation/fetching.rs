@@ -162,6 +162,17 @@ pub(super) fn with_inputs(failed: Failed, lock: &str, source: &str) -> Failed {
     }
 }
 
+/// Where the inputs of a lock file lie, by the name of their nodes. `source` is any tree in that store.
+pub(super) fn input_trees(source: &Path, file: &Path) -> Vec<(String, PathBuf)> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let lock: Value = serde_json::from_str(&text).unwrap_or_default();
+    let store = source.parent().unwrap_or(source);
+    nodes(&lock)
+        .into_iter()
+        .filter_map(|(name, hash)| Some((name.to_string(), tree(store, hash)?)))
+        .collect()
+}
+
 /// The inputs of a lock that are named by a hash: name of the node, and hash.
 fn nodes(lock: &Value) -> Vec<(&str, &str)> {
     let nodes = lock.get("nodes").and_then(Value::as_object);

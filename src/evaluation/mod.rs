@@ -4,15 +4,22 @@
 //! `evaluator.rs` for that, and `system.nix` for what is evaluated.
 
 mod advice;
+mod assertions;
 mod evaluator;
 mod explain;
 mod fetching;
 mod heap;
 mod in_file;
 mod input_graph;
+mod local;
 mod measure;
+mod misnamed;
+mod missing_argument;
+mod missing_file;
 mod opened;
+mod packages;
 mod pin;
+mod trees;
 
 use std::path::{Path, PathBuf};
 
@@ -28,10 +35,11 @@ use crate::registry::{Origin, Registered};
 use crate::timings::{Counters, Phase};
 use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper, greet, receive};
 
-pub use evaluator::{SYSTEM, SYSTEM_TEXT, read, run as evaluator_role, text};
+pub use evaluator::{SYSTEM, SYSTEM_TEXT, option_meant, read, run as evaluator_role, text};
 pub use explain::{error as explain_error, unknown_modules};
 pub use heap::{Memory, available};
 pub use input_graph::{graph_lock, graph_revision};
+pub use local::{as_git, usual_folder};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
 pub use opened::Opened;
 pub use pin::{
@@ -227,6 +235,8 @@ pub struct Evaluated {
     pub base: Option<Derivation>,
     /// The modules there are, where that was asked for.
     pub registry: Vec<Registered>,
+    /// Whether modules come from the NixOS module of nixos-runtime-modules.
+    pub foreign_modules: bool,
     /// The configuration's own warnings.
     pub warnings: Vec<String>,
     /// What activation wants to know.
@@ -468,7 +478,9 @@ fn subject(request: &Request) -> String {
         .measure
         .as_ref()
         .and_then(|measure| measure.forced.as_ref());
-    if let Some(forced) = forced {
+    if request.host.is_empty() && request.flake.file.is_none() {
+        "list the hosts".into()
+    } else if let Some(forced) = forced {
         format!("measure {}", forced.name(&request.host))
     } else if request.target == Target::Registry {
         format!("list the modules of {host}")

@@ -9,8 +9,10 @@ use serde_json::Value;
 use super::explain::at;
 use super::fetching;
 use super::input_graph::graph_inputs;
+use super::local::{Resolved, resolve};
+use super::misnamed;
 use crate::error::{Failure, one_line};
-use crate::libnix::{Libnix, LockedFlake, NixError, Store};
+use crate::libnix::{Libnix, LockedFlake, NixError, Store, daemon_hint};
 use crate::percent;
 use crate::record::{Pin, PinnedInput};
 
@@ -49,29 +51,62 @@ pub struct ToPin<'a> {
     pub of: Option<&'a Pin>,
 }
 
+impl ToPin<'_> {
+    /// The reference without links that Nix does not follow. That of a pin is a tree in the store.
+    fn resolved(&self) -> Resolved {
+        match self.of {
+            Some(_) => Resolved::of(self.reference),
+            None => resolve(self.reference, self.base),
+        }
+    }
+}
+
+/// The replaced inputs, each without links that Nix does not follow.
+fn resolved_overrides(what: &ToPin<'_>) -> Vec<(String, Resolved)> {
+    what.overrides
+        .iter()
+        .map(|(name, reference)| (name.clone(), resolve(reference, what.base)))
+        .collect()
+}
+
 /// Fetches a flake, and pins the very tree that was fetched, as it lies in the store.
 pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
     let (kept, pinned) = kept(what);
-    let overrides = [pinned, what.overrides.to_vec()].concat();
+    let asked_for = what.resolved();
+    let replacing = resolved_overrides(what);
+    let overrides: Overrides = pinned
+        .into_iter()
+        .chain(
+            replacing
+                .iter()
+                .map(|(name, one)| (name.clone(), one.reference.clone())),
+        )
+        .collect();
     let mut locked = libnix.with_evaluator(|evaluator| {
         let locked = evaluator
-            .lock(what.reference, what.base, &overrides)
-            .map_err(|error| unresolved(what.shown, &error))?;
+            .lock(&asked_for.reference, what.base, &overrides)
+            .map_err(|error| unresolved(what, &error))?;
         evaluator
             .read_locked(&locked)
             .context("read the locked flake")
     })?;
     let asked = locked
         .overrides
-        .split_off(overrides.len() - what.overrides.len());
+        .split_off(overrides.len() - replacing.len());
     let host = match what.host {
         Host::Named(name) => name,
         Host::Usual(_) if !locked.fragment.is_empty() => &locked.fragment,
         Host::Usual(name) => name,
     };
     let mut pin = from_locked(&locked, host)?;
-    let names = what.overrides.iter().map(|(name, _)| name.clone());
-    pin.overrides = kept.into_iter().chain(names.zip(asked)).collect();
+    if let Some(remembered) = asked_for.remembered {
+        pin.url = remembered;
+    }
+    let replaced = replacing
+        .into_iter()
+        .zip(asked)
+        .map(|((name, one), asked)| (name, one.remembered.unwrap_or(asked)));
+    pin.overrides = kept.into_iter().chain(replaced).collect();
     if let Some(of) = what.of {
         // The tree is the same one still, under the name that it was asked for by.
         pin.url.clone_from(&of.url);
@@ -101,7 +136,8 @@ fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
     (staying(&of.overrides), staying(&replaced))
 }
 
-fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
+fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
+    let reference = what.shown;
     if error.interrupted {
         return Failure::Interrupted
             .error("interrupted; nothing was changed")
@@ -110,9 +146,14 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
     if let Some(failed) = fetching::failure(&format!("lock the flake {reference}"), error) {
         return failed
             .hint(
-                "`enable` without --flake extends what runs on its own source, which needs no network",
+                "if a source is pinned (`runtime-module status` shows it), `enable` without --flake needs no network",
             )
             .into();
+    }
+    if let Some(failed) =
+        misnamed::failure(reference, what.base, error).filter(|_| what.of.is_none())
+    {
+        return failed.into();
     }
     // The store is asked for the first time: it is not the flake that is wrong.
     if error.message.contains("connection to remote store")
@@ -122,6 +163,12 @@ fn unresolved(reference: &str, error: &NixError) -> anyhow::Error {
         return Failure::Refused
             .error(format!("open the store: {said}"))
             .hint("does `ssh HOST nix-daemon --version` work by itself (NIX_SSHOPTS holds options for ssh)? without --store it is this machine's own")
+            .into();
+    }
+    if error.message.contains("cannot connect to socket") {
+        return Failure::Refused
+            .error(format!("open the store: {}", one_line(&error.message)))
+            .hint(daemon_hint())
             .into();
     }
     // What was fetched is in the store, and the store is not here.

@@ -1,4 +1,5 @@
-# Extends one host with the chosen modules in one evaluation.
+# Extends one host with the chosen modules in one evaluation. evaluator.rs puts hosts.nix and foreign_module.nix before it, as
+# `hostsIn` and `foreignModule`.
 #
 # Called with the outputs of the flake, the top of its source tree (a path), values from elsewhere
 # (a list with a path, or the outputs of a flake, for each extra module) and the request (JSON text,
@@ -8,8 +9,13 @@ outputs: source: elsewhere: requestText:
 let
   request = builtins.fromJSON requestText;
 
-  configurations = outputs.nixosConfigurations or { };
-  base = configurations.${request.host};
+  hosts = hostsIn {
+    inherit outputs;
+    inherit (request) system;
+    name = request.host;
+    path = request.hostPath;
+  };
+  base = builtins.head hosts.found;
 
   # All known modules: first those of the host, in its order, then those of the flake, by name.
   registry =
@@ -17,9 +23,12 @@ let
       if base.options ? services.runtimeModules.registry then
         map (entry: entry // { origin = "option"; }) base.config.services.runtimeModules.registry
       else
-        [ ]
+        foreign.registry
     )
     ++ map outputEntry (builtins.attrNames (outputs.runtimeModules or { }));
+
+  # A host may have the module of nixos-runtime-modules instead of ours.
+  foreign = foreignModule base;
 
   # An entry of the flake's output is a module, or a set with a module and a description.
   outputEntry =
@@ -62,6 +71,7 @@ let
       else
         map direct request.modules
     )
+    ++ (if lookUp then foreign.mark else [ ])
     ++ map (extra: builtins.head extra.found) extras;
 
   # Modules that are not part of the configuration: a path, or an attribute of another flake.
@@ -230,6 +240,12 @@ let
     else
       !builtins.isFunction value;
 
+  failedIn =
+    config:
+    map (assertion: assertion.message) (
+      builtins.filter (assertion: !assertion.assertion) (config.assertions or [ ])
+    );
+
   # An attribute that is missing or throws becomes null.
   try =
     value:
@@ -246,20 +262,26 @@ in
 {
   # The problem with the request itself, or null.
   problem =
-    if !(builtins.isAttrs (outputs.nixosConfigurations or null)) then
+    if !hosts.any then
       {
         kind = "no-configurations";
         known = builtins.attrNames (outputs.outputs or outputs);
       }
-    else if !(configurations ? ${request.host}) then
+    else if hosts.found == [ ] then
       {
         kind = "unknown-host";
-        known = builtins.attrNames configurations;
+        known = hosts.names;
       }
     else if !(base ? extendModules) then
-      { kind = "not-a-configuration"; }
+      {
+        kind = "not-a-configuration";
+        known = hosts.namesBelow base;
+      }
     else if
-      lookUp && !(base.options ? services.runtimeModules.registry) && !(outputs ? runtimeModules)
+      lookUp
+      && !(base.options ? services.runtimeModules.registry)
+      && !foreign.present
+      && !(outputs ? runtimeModules)
     then
       { kind = "no-option"; }
     else if lookUp && builtins.any (name: named name == [ ]) names then
@@ -306,9 +328,13 @@ in
     declared = map (where: builtins.unsafeDiscardStringContext (toString where)) entry.declared;
   }) registry;
 
-  failedAssertions = map (assertion: assertion.message) (
-    builtins.filter (assertion: !assertion.assertion) (config.assertions or [ ])
-  );
+  # Whether modules come from the module of nixos-runtime-modules.
+  foreignModules = (lookUp || !request.toplevel) && foreign.present;
+
+  failedAssertions = failedIn config;
+
+  # Those that fail without any module too. Asked only after some have failed.
+  failedWithout = failedIn (meant base);
 
   warnings = config.warnings or [ ];
 
@@ -390,8 +416,8 @@ in
     in
     below base.options (request.beside or [ ]);
 
-  # Names of all hosts.
-  hosts = builtins.attrNames configurations;
+  # The hosts there are.
+  hosts = hosts.names;
 
   # The host by itself. Only needed when a pin is made or moved.
   base = derivation (meant base).system.build.toplevel;

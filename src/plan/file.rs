@@ -25,6 +25,16 @@ const OF_FLAKES: [&str; 4] = [
 
 /// Refuses what contradicts itself.
 pub fn agree(global: &Global) -> Result<(), Failed> {
+    for (option, empty) in [
+        ("--flake", global.flake.as_deref() == Some("")),
+        ("--host", global.host.as_deref() == Some("")),
+    ] {
+        if empty {
+            return Err(Failure::Usage
+                .error(format!("{option} '': the name is empty"))
+                .hint(format!("give {option} a name, or leave it out")));
+        }
+    }
     let Some(file) = &global.file else {
         return match &global.attr {
             Some(attribute) => Err(Failure::Usage
@@ -122,6 +132,15 @@ fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile
         "it is a Nix file, or a folder with a default.nix or configuration.nix in it";
     let shown = path.display();
     let whole = absolute(&here.join(path))?;
+    if let Some(folder) = flake_folder(&whole) {
+        return Err(Failure::Usage
+            .error(format!("--file {shown}: this is a flake"))
+            .hint(format!(
+                "name its folder instead: --flake {}",
+                folder.display()
+            ))
+            .into());
+    }
     let file = if whole.is_dir() {
         let mut files = USUAL.iter().map(|name| whole.join(name));
         files.find(|file| file.exists()).ok_or_else(|| {
@@ -148,6 +167,16 @@ fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile
         path: path.into(),
         attribute: parse(attribute.unwrap_or_default())?,
     })
+}
+
+/// The folder of a flake, if that is what a path names: the file `flake.nix`, or a folder with nothing but a flake in it.
+fn flake_folder(path: &Path) -> Option<&Path> {
+    if path.is_dir() {
+        let plain = USUAL.iter().any(|name| path.join(name).exists());
+        return (!plain && path.join("flake.nix").exists()).then_some(path);
+    }
+    let named = path.ends_with("flake.nix") && path.exists();
+    named.then(|| path.parent())?
 }
 
 /// Without links only where that is needed to know what `..` means.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::baked::Baked;
+use crate::evaluation::usual_folder;
 use crate::locations::Locations;
 use crate::record::{State, Step, holder, running};
 
@@ -38,7 +39,7 @@ impl Situation {
             state,
             running,
             under_way: holder(locations),
-            usual: usual(locations, "flake.nix").map(folder),
+            usual: usual(locations, "flake.nix").map(|file| flake_folder(&file)),
             plain: usual(locations, "configuration.nix"),
         })
     }
@@ -126,10 +127,8 @@ fn usual(locations: &Locations, name: &str) -> Option<String> {
     file.exists().then(|| file.to_string_lossy().into_owned())
 }
 
-/// Returns the directory of a file.
-fn folder(file: String) -> String {
-    match file.rsplit_once('/') {
-        Some((folder, _)) => folder.into(),
-        None => file,
-    }
+/// The folder of the flake, as NixOS's own tools find it.
+fn flake_folder(file: &str) -> String {
+    let folder = Path::new(file).parent().unwrap_or(Path::new("/"));
+    usual_folder(folder).to_string_lossy().into_owned()
 }

@@ -226,6 +226,10 @@ impl Model {
             return Vec::new();
         }
         let text = clean(text);
+        // `commands/relocked.rs` says it once, in words.
+        if text.contains("not writing modified lock file of flake") {
+            return Vec::new();
+        }
         if let Some(warning) = text
             .strip_prefix("warning: ")
             .or_else(|| text.strip_prefix("evaluation warning: "))

@@ -32,6 +32,10 @@ pub(super) const KNOWN: &[Known] = &[
         "use a remote builder (nix.buildMachines in the configuration), or a binary cache that has the output (--option substituters)",
     ),
     (
+        &["seconds of silence"],
+        "use --option max-silent-time 0 to let a build print nothing for as long as it takes",
+    ),
+    (
         &["timed out after", "timed out"],
         "use --option timeout 0 to remove the time limit",
     ),
@@ -145,11 +149,13 @@ pub(super) fn build_failure(
         failed = failed.detail(format!("also failed: {other}: {}", why(other)));
         failed = quote(failed, other, FEW_LINES);
     }
-    // A builder that ran out of memory or space says so only in its log, if at all.
-    let said = [causes.as_slice(), &[failed.details.join("\n").as_str()]]
-        .concat()
-        .join("\n");
-    advise(failed, &said).hint(format!("run `nix log {derivation}` to see the full log"))
+    // A builder that ran out of memory or space says so only in its log, if at all. Everything else in a log is about the
+    // builder's own business, not about the store or the daemon.
+    let log = failed.details.join("\n");
+    let of_log = known_hint(KNOWN, &log).filter(|_| log.contains("No space left") || log.contains("signal 9"));
+    let hint = known_hint(KNOWN, &causes.join("\n")).or(of_log);
+    let failed = hint.map_or(failed.clone(), |hint| failed.hint(hint));
+    failed.hint(format!("run `nix log {derivation}` to see the full log"))
 }
 
 /// Returns the specified hash and the actual one, if they differ.

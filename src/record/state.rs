@@ -335,6 +335,17 @@ fn boot() -> Option<String> {
     Some(id.trim().to_string())
 }
 
+/// Whether the file is the state of nixos-runtime-modules' own program, which has the same name. What that turned on is part
+/// of the running system, which is the base then.
+fn is_foreign(file: &Path) -> bool {
+    let text = std::fs::read(file).unwrap_or_default();
+    let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    value.get("schema").is_none()
+        && value
+            .get("enabled")
+            .is_some_and(serde_json::Value::is_array)
+}
+
 impl State {
     /// Reads the state. If this boot has none yet, no module is active, and the requested modules
     /// come from the last boot.
@@ -344,7 +355,10 @@ impl State {
         let file = locations.state();
         let lost = "the running system then becomes the base, with no module enabled";
         let boot = boot();
-        let state: Option<Self> = read_json(&file, &way_out(&file, lost))?;
+        let state: Option<Self> = match is_foreign(&file) {
+            true => None,
+            false => read_json(&file, &way_out(&file, lost))?,
+        };
         // Ignore the state of an earlier boot, because its systems are no longer running.
         if let Some(state) = state.filter(|state| state.boot.is_none() || state.boot == boot) {
             return Ok(state);

@@ -37,6 +37,7 @@ pub(super) fn row(row: &Row) -> String {
     if let Some(error) = &row.error {
         lines.push(format!("  {}", error.message));
         lines.extend(error.details.iter().map(|detail| format!("    {detail}")));
+        lines.extend(error.hints.iter().map(|hint| format!("  hint: {hint}")));
     }
     for regression in &row.regressions {
         lines.push(format!(

@@ -11,7 +11,7 @@ use super::request;
 use crate::cache::{Ingredients, may_be_kept, why_not, why_not_with};
 use crate::commands::Session;
 use crate::error::Failure;
-use crate::evaluation::{FlakeSource, Host, SYSTEM_TEXT, ToPin, pin};
+use crate::evaluation::{FlakeSource, Host, SYSTEM_TEXT, ToPin, as_git, pin};
 use crate::libnix::{Event, Libnix, LockedFlake};
 use crate::percent;
 use crate::record::Pin;
@@ -30,6 +30,10 @@ const WHICH: [&str; 7] = [
 /// Returns why everything must be checked, or `None` if nothing has changed. Without an evaluation
 /// it is unknown which modules a change affects, because any module may read any file.
 pub(super) fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<String>> {
+    let now = &Pin {
+        url: as_git(&now.url).unwrap_or_else(|| now.url.clone()),
+        ..now.clone()
+    };
     if !now.url.starts_with("git") {
         return Err(Failure::Usage
             .error(format!(

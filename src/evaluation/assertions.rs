@@ -1,0 +1,71 @@
+//! Assertions that do not hold: what they say, and whose they are.
+//!
+//! Takes the messages that fail, and those that fail without any runtime module; returns the failure.
+
+use super::{Request, subject};
+use crate::error::Failed;
+
+/// How many lines of one message are shown without `--show-trace`.
+const SHOWN: usize = 12;
+
+/// The failure. `without` are the messages that fail without any runtime module too.
+pub(super) fn failure(request: &Request, messages: &[String], without: &[String]) -> Failed {
+    let count = match messages.len() {
+        1 => "an assertion does not hold".to_string(),
+        n => format!("{n} assertions do not hold"),
+    };
+    let mut failed = super::failure(format!("{}: {count}", subject(request)));
+    let mut cut = false;
+    for message in messages {
+        let lines: Vec<&str> = message.trim().lines().collect();
+        let shown = match request.settings.show_trace {
+            true => lines.len(),
+            false => lines.len().min(SHOWN),
+        };
+        failed = failed.detail(format!(
+            "- {}",
+            lines.first().unwrap_or(&"(without a message)")
+        ));
+        for line in &lines[shown.min(1)..shown] {
+            failed = failed.detail(format!("  {line}"));
+        }
+        if shown < lines.len() {
+            cut = true;
+            failed = failed.detail(format!("  … {} more lines", lines.len() - shown));
+        }
+    }
+    failed = failed.hint(advice(request, messages, without));
+    match cut {
+        true => failed.hint("--show-trace shows the messages in full"),
+        false => failed,
+    }
+}
+
+fn advice(request: &Request, messages: &[String], without: &[String]) -> String {
+    let own = messages
+        .iter()
+        .filter(|message| without.contains(message))
+        .count();
+    let modules = request.modules.iter().map(|module| module.name.as_str());
+    let names: Vec<&str> = modules
+        .chain(request.extras.iter().map(|extra| extra.name.as_str()))
+        .collect();
+    let again = match request.flake.file {
+        Some(_) => "then try again",
+        None => "then run `runtime-module rebuild`, or name the flake with --flake",
+    };
+    if names.is_empty() {
+        return format!("change the configuration as the message says, {again}");
+    }
+    let off = format!("or leave {} off", names.join(" or "));
+    if own == 0 {
+        return format!(
+            "the host without them passes its assertions: change what the message says, {off}"
+        );
+    }
+    let whose = match own == messages.len() {
+        true => "this fails without any runtime module too",
+        false => "some of these fail without any runtime module too",
+    };
+    format!("{whose}: change the configuration as the message says, {again}")
+}

@@ -1,0 +1,50 @@
+# The modules of a host that uses nixos-runtime-modules' own NixOS module. evaluator.rs puts this file before system.nix, which
+# calls it `foreignModule`.
+#
+# Called with the host. Its option `_allModules` has the modules as that program enables them; before it had that option, its
+# option `modules` was a list as well.
+host:
+let
+  options = host.options.services.runtimeModules or { };
+  config = host.config.services.runtimeModules;
+  isDefined = name: options ? ${name} && options.${name}.isDefined or true;
+  all =
+    if isDefined "_allModules" then
+      config._allModules
+    else if isDefined "modules" then
+      config.modules
+    else
+      [ ];
+
+  entry =
+    one:
+    let
+      path = one.path or null;
+      declared = one.imports or [ ];
+      # Its list has a path that is given the older way among the imports already.
+      imports = declared ++ (if path == null || builtins.elem path declared then [ ] else [ path ]);
+      only = builtins.head imports;
+      module =
+        if builtins.length imports == 1 && (builtins.isPath only || builtins.isString only) then
+          only
+        else
+          { inherit imports; };
+      description = one.desc or one.description or "";
+    in
+    {
+      inherit (one) name;
+      inherit module;
+      origin = "option";
+      description = if description == "" then null else description;
+      file = if builtins.isAttrs module then null else toString module;
+      declared = options.modules.files or [ ];
+      skipValidation = false;
+    };
+in
+rec {
+  present = !(options ? registry) && options ? modules;
+  registry = if present && builtins.isList all then map entry all else [ ];
+  # Its activation script takes a system without this file for one without runtime modules, and deletes the state.
+  mark =
+    if present then [ { environment.etc."runtime-modules-enabled".text = "true"; } ] else [ ];
+}

@@ -1,0 +1,101 @@
+# Finds hosts in a flake's outputs, as `nix build FLAKE#nixosConfigurations.NAME` finds them: in packages.SYSTEM, in
+# legacyPackages.SYSTEM, and then at the top. evaluator.rs puts this file before system.nix, which calls it `hostsIn`.
+#
+# Called with the outputs, the system, such as x86_64-linux, and a host: `name` is what the user typed, `path` the same as
+# names of an attribute path.
+{
+  outputs,
+  system,
+  name,
+  path,
+}:
+let
+  # The value behind a path, in a list, or an empty list.
+  at =
+    value: path:
+    if path == [ ] then
+      [ value ]
+    else if builtins.isAttrs value && value ? ${builtins.head path} then
+      at value.${builtins.head path} (builtins.tail path)
+    else
+      [ ];
+
+  # A set of packages that throws has no hosts for us.
+  tried =
+    value:
+    let
+      result = builtins.tryEval value;
+    in
+    if result.success then result.value else [ ];
+
+  sets = builtins.filter builtins.isAttrs (
+    tried (
+      at outputs [
+        "packages"
+        system
+        "nixosConfigurations"
+      ]
+    )
+    ++ tried (
+      at outputs [
+        "legacyPackages"
+        system
+        "nixosConfigurations"
+      ]
+    )
+    ++ at outputs [ "nixosConfigurations" ]
+  );
+
+  # A host's name may have dots in it, so the name as it stands comes first. A path may also start at the outputs.
+  isOutput = builtins.elem (builtins.head (path ++ [ "" ])) [
+    "nixosConfigurations"
+    "packages"
+    "legacyPackages"
+  ];
+  candidates =
+    builtins.concatMap (set: at set [ name ]) sets
+    ++ (if path == [ ] then [ ] else builtins.concatMap (set: at set path) sets)
+    ++ (if isOutput then at outputs path else [ ]);
+
+  isHost = value: builtins.isAttrs value && (value ? extendModules || value ? config);
+  is = test: value: tried [ (test value) ] == [ true ];
+
+  # `x86_64-linux` and the like: a set of hosts for each system is a form that many flakes have.
+  isSystem = text: builtins.match "[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|none)" text != null;
+  quoted = text: if builtins.match ".*\\..*" text == null then text else "\"${text}\"";
+
+  # How each host of a set is named for --host.
+  namesIn =
+    set:
+    builtins.concatMap (
+      name:
+      if isSystem name && is (value: builtins.isAttrs value && !(isHost value)) set.${name} then
+        map (inner: "${name}.${quoted inner}") (builtins.attrNames set.${name})
+      else
+        [ name ]
+    ) (builtins.attrNames set);
+in
+{
+  # Whether there is any output that could have hosts.
+  any = sets != [ ];
+  # The host, in a list, or an empty list.
+  found = if candidates == [ ] then [ ] else [ (builtins.head candidates) ];
+  # The names of all hosts, sorted.
+  names = builtins.attrNames (
+    builtins.listToAttrs (
+      map (name: {
+        inherit name;
+        value = null;
+      }) (builtins.concatMap namesIn sets)
+    )
+  );
+  # The hosts in a value that was found in place of a host, as names for --host.
+  namesBelow =
+    value:
+    if builtins.isAttrs value && !(isHost value) then
+      map (inner: "${name}.${quoted inner}") (
+        builtins.filter (inner: is isHost value.${inner}) (builtins.attrNames value)
+      )
+    else
+      [ ];
+}

@@ -1,0 +1,100 @@
+//! An argument that a module asks for and that nobody passes.
+//!
+//! Takes libnix's error; returns a hint. The module system says of which module and argument it is in the trace.
+
+use super::explain::in_source;
+use crate::libnix::NixError;
+use crate::registry::nearest;
+
+/// Arguments that every NixOS module gets.
+const PASSED: [&str; 6] = ["config", "lib", "modulesPath", "options", "pkgs", "utils"];
+
+/// What to do, if a module's argument is what is missing.
+pub(super) fn hint(error: &NixError) -> Option<String> {
+    let message = error.message.trim();
+    let recursion = message.starts_with("infinite recursion");
+    let (name, file) = asked_for(error)?;
+    let file = in_source(&file);
+    if recursion && PASSED.contains(&name.as_str()) {
+        return Some(format!(
+            "the imports of {file} depend on {name}, which is known only after all imports: decide there with arguments of specialArgs, and put what depends on {name} under lib.mkIf"
+        ));
+    }
+    if !recursion && !is_missing(message, &name) {
+        return None;
+    }
+    let passed: Vec<String> = PASSED.iter().map(ToString::to_string).collect();
+    let close = nearest(&name, &passed);
+    if let Some(meant) = close.first().filter(|_| !recursion) {
+        return Some(format!(
+            "{file} takes an argument {name}, which no module gets: did you mean {meant}?"
+        ));
+    }
+    let when = if recursion { " before its imports" } else { "" };
+    Some(format!(
+        "{file} takes an argument {name}, which it does not get{when}: where the host is made, pass it with specialArgs = {{ inherit {name}; }}"
+    ))
+}
+
+fn is_missing(message: &str, name: &str) -> bool {
+    message == format!("attribute '{name}' missing")
+        || message.contains(&format!("without required argument '{name}'"))
+}
+
+/// The nearest module argument on the way to the error, and the file that takes it.
+fn asked_for(error: &NixError) -> Option<(String, String)> {
+    let hints = error.traces.iter().rev().map(|trace| trace.hint.as_str());
+    let rest = hints
+        .filter_map(|hint| hint.strip_prefix("while evaluating the module argument `"))
+        .next()?;
+    let (name, rest) = rest.split_once('\'')?;
+    let file = rest.split(['"', '`', '\'']).nth(1)?;
+    Some((name.into(), file.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::libnix::Trace;
+
+    fn error(message: &str, argument: &str) -> NixError {
+        NixError {
+            message: message.into(),
+            traces: vec![Trace {
+                hint: format!(
+                    "while evaluating the module argument `{argument}' in \"/nix/store/{}-source/host.nix\":",
+                    "a".repeat(32)
+                ),
+                ..Trace::default()
+            }],
+            ..NixError::default()
+        }
+    }
+
+    #[test]
+    fn the_argument_and_its_module_are_named() {
+        let found = hint(&error("attribute 'inputs' missing", "inputs")).expect("a hint");
+        assert!(
+            found.starts_with("host.nix takes an argument inputs"),
+            "{found}"
+        );
+        assert!(
+            found.ends_with("specialArgs = { inherit inputs; }"),
+            "{found}"
+        );
+        let recursion = hint(&error("infinite recursion encountered", "inputs")).expect("a hint");
+        assert!(recursion.contains("before its imports"), "{recursion}");
+        let pkgs = hint(&error("infinite recursion encountered", "pkgs")).expect("a hint");
+        assert!(
+            pkgs.starts_with("the imports of host.nix depend on pkgs"),
+            "{pkgs}"
+        );
+    }
+
+    #[test]
+    fn a_slip_is_told_and_everything_else_left_alone() {
+        let slip = hint(&error("attribute 'confg' missing", "confg")).expect("a hint");
+        assert!(slip.ends_with("did you mean config?"), "{slip}");
+        assert_eq!(hint(&error("attribute 'x' missing", "pkgs")), None);
+    }
+}

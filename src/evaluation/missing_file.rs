@@ -1,0 +1,120 @@
+//! A file that evaluation looked for and did not find: why it is not there, and what to do.
+//!
+//! Takes the request and libnix's words; returns a hint. Looks at files, runs nothing.
+
+use std::path::{Path, PathBuf};
+
+use super::Request;
+use super::local::{Local, as_git, git_tree};
+use super::trees::Trees;
+use crate::percent::decode;
+use crate::quoting::for_shell;
+
+/// What to do, if a file is missing.
+pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
+    let missing = message.starts_with("path '") && message.contains("does not exist");
+    let missing = missing || message.contains("No such file");
+    let alone = request.extras.iter().any(|extra| extra.path.is_some());
+    if alone && (missing || message.contains("is forbidden in pure evaluation")) {
+        return Some("--module takes a file by itself: if it imports others, name its folder, with a default.nix in it".into());
+    }
+    missing.then_some(())?;
+    if request.flake.file.is_some() {
+        return Some("check the spelling of the name, and that this user may read the file".into());
+    }
+    let named = quoted_path(message);
+    let trees = Trees::of(request);
+    if let Some((name, file)) = named.as_deref().and_then(|file| trees.input(file)) {
+        return Some(format!(
+            "the input {name} has no {}: correct the path, or, if a newer {name} has it, run `nix flake update {name}` where the flake is",
+            file.display()
+        ));
+    }
+    let file = named.as_deref().and_then(|file| trees.inside(file));
+    if let (Some(file), Some(own)) = (file, trees.own()) {
+        if let Some(module) = submodule(own, file) {
+            return Some(in_submodule(request, &module));
+        }
+        if let Some(known) = in_work_tree(&request.flake.url, file) {
+            return Some(known);
+        }
+    }
+    Some(match is_git(request) {
+        true => "check the spelling of the name; if the file is there and git does not know it, run `git add -N FILE` where the flake is".into(),
+        false => "check the spelling of the name, and that the file is inside the flake's folder".into(),
+    })
+}
+
+/// The path that a message quotes.
+fn quoted_path(message: &str) -> Option<PathBuf> {
+    let at = message.find("'/")?;
+    let rest = &message[at + 1..];
+    Some(PathBuf::from(&rest[..rest.find('\'')?]))
+}
+
+/// The submodule of a tree that a file would be in, if the tree has it and was fetched without it.
+fn submodule(tree: &Path, file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(tree.join(".gitmodules")).ok()?;
+    let folders = text.lines().filter_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == "path").then(|| value.trim().to_string())
+    });
+    let mut found = folders.filter(|folder| file.starts_with(folder));
+    found.find(|folder| {
+        let mut entries = std::fs::read_dir(tree.join(folder)).into_iter().flatten();
+        entries.next().is_none()
+    })
+}
+
+fn in_submodule(request: &Request, module: &str) -> String {
+    let url = request.flake.url.as_str();
+    let with = |url: &str| {
+        let sign = if url.contains('?') { '&' } else { '?' };
+        for_shell(&format!("{url}{sign}submodules=1#{}", request.host))
+    };
+    let url = as_git(url).unwrap_or_else(|| url.into());
+    let reference = match url.starts_with("git") {
+        true => with(&url),
+        false => "'git+…?submodules=1'".into(),
+    };
+    format!(
+        "{module} is a git submodule, and a flake is fetched without them: --flake {reference} fetches them too"
+    )
+}
+
+/// What the flake's work tree says of a file that the fetched tree lacks.
+fn in_work_tree(url: &str, file: &Path) -> Option<String> {
+    let plain = url
+        .strip_prefix("git+file://")
+        .and_then(|url| url.split('?').next());
+    let top = match plain {
+        Some(path) => PathBuf::from(decode(path)),
+        None => {
+            let local = Local::parse(url, Path::new("/"))?;
+            git_tree(&local.path)?.to_path_buf()
+        }
+    };
+    if !top.join(file).exists() {
+        return top.exists().then(|| {
+            format!(
+                "there is no {} in {}: check the spelling of the name",
+                file.display(),
+                top.display()
+            )
+        });
+    }
+    Some(format!(
+        "the file is there, and git does not know it yet: git -C {} add -N {}",
+        for_shell(&top.to_string_lossy()),
+        for_shell(&file.to_string_lossy())
+    ))
+}
+
+/// Whether the flake comes from a git tree, as far as its reference and its pin tell.
+fn is_git(request: &Request) -> bool {
+    let flake = &request.flake;
+    flake.url.starts_with("git")
+        || flake.reference.contains("&rev=")
+        || !flake.extra.is_empty()
+        || as_git(&flake.url).is_some()
+}

@@ -1,0 +1,129 @@
+//! References that name no flake: each message says what they name, and a hint that works when typed.
+
+use std::fs;
+use std::os::unix::fs::{chown, symlink};
+
+use unix::unistd::geteuid;
+
+use crate::support::{Site, TestEnv, has, skip};
+
+fn refused(env: &TestEnv, arguments: &[&str], golden: &str) {
+    let ran = env.quiet(&[&["list", "--host", "box"], arguments].concat());
+    assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
+    ran.golden(golden);
+}
+
+#[test]
+fn misnamed_flakes_are_told_what_to_type() {
+    let env = TestEnv::fixture();
+    let site = Site::new(&env, "conf/nixos");
+    fs::create_dir(env.path("empty")).expect("a folder");
+    fs::create_dir(env.path("plain")).expect("a folder");
+    fs::write(env.path("plain/configuration.nix"), "{ }").expect("written");
+    fs::write(env.path("host.nix"), "{ }").expect("written");
+    symlink("nowhere", env.path("dangling")).expect("a link");
+    for (reference, golden) in [
+        ("conf/nixos#box", "reference-without-a-dot"),
+        ("nope#box", "reference-in-no-registry"),
+        ("host.nix", "reference-to-a-file"),
+        ("./empty", "reference-to-an-empty-folder"),
+        ("./conf#box", "reference-above-the-flake"),
+        ("./plain", "reference-to-a-plain-configuration"),
+        ("./cnof/nixos", "reference-misspelt"),
+        ("./dangling", "reference-to-a-dangling-link"),
+    ] {
+        refused(&env, &["--flake", reference], golden);
+    }
+    env.quiet(&["list", "--file", "conf/nixos/flake.nix"])
+        .ends_with(2)
+        .golden("file-that-is-a-flake");
+    // What the hints say is right.
+    env.run(&["list", "--flake", "./conf/nixos#box"]).ok();
+    env.run(&["list", "--flake", &format!("{}#box", site.path().display())])
+        .ok();
+}
+
+#[test]
+fn a_tilde_that_no_shell_expanded_is_told() {
+    let env = TestEnv::fixture();
+    let ran = env
+        .quiet(&["list", "--flake", "~/nix-config#box"])
+        .ends_with(3);
+    assert!(
+        ran.stderr.contains("only a shell expands ~"),
+        "{}",
+        ran.stderr
+    );
+    let home = unix::unistd::User::from_uid(geteuid())
+        .expect("users")
+        .expect("a user")
+        .dir;
+    let hint = format!(
+        "hint: write the whole path: {}/nix-config#box",
+        home.display()
+    );
+    assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
+}
+
+#[test]
+fn a_flake_url_with_a_tilde_is_refused_by_the_nixos_module() {
+    let env = TestEnv::fixture();
+    let site = Site::new(&env, "site");
+    for (url, right) in [
+        ("~/nix-config", "\"/home/USER/nix-config\""),
+        (
+            "git+file://~ann/x?dir=y",
+            "\"git+file:///home/ann/x?dir=y\"",
+        ),
+    ] {
+        let text = format!("{{ services.runtimeModules.flakeUrl = \"{url}\"; }}");
+        site.write("url.nix", &text);
+        site.outputs(
+            "",
+            "base = ./base;",
+            "{ nixosConfigurations.box = mini [ ./host.nix ./url.nix ]; }",
+        );
+        let ran = env.apply(&site.reference(), "box").ends_with(3);
+        let said = ran.stderr.contains("only a shell expands `~`") && ran.stderr.contains(right);
+        assert!(said, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_git_tree_of_another_user_is_told() {
+    let test = "a_git_tree_of_another_user_is_told";
+    let env = TestEnv::fixture();
+    if !has(test, "git") {
+        return;
+    }
+    if !geteuid().is_root() {
+        return skip(test, "only root can give a tree to another user");
+    }
+    let site = Site::new(&env, "site");
+    site.commit(&env);
+    chown(site.path(), Some(54321), None).expect("given away");
+    chown(site.path().join(".git"), Some(54321), None).expect("given away");
+    let path = site.path().display().to_string();
+    refused(&env, &["--flake", &path], "reference-of-another-user");
+    env.git(
+        &env.path(""),
+        &["config", "--global", "--add", "safe.directory", &path],
+    );
+    env.run(&["list", "--host", "box", "--flake", &path]).ok();
+}
+
+#[test]
+fn an_attribute_of_a_newer_nix_is_named() {
+    let env = TestEnv::fixture();
+    let site = Site::new(&env, "site");
+    let before = fs::read_to_string(site.path().join("flake.nix")).expect("a flake");
+    site.write(
+        "flake.nix",
+        &before.replacen('{', "{ inputs.self.nothingYet = true;", 1),
+    );
+    refused(
+        &env,
+        &["--flake", &site.reference()],
+        "flake-attribute-unknown",
+    );
+}

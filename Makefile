@@ -1,6 +1,8 @@
 # The two main targets are `make demo` and `make test`. All others are parts of these, or take long.
 
 .DEFAULT_GOAL := help
+# A service or a cron job may have no HOME.
+export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d : -f 6)
 .PHONY: help demo test test-nixos build check unit bench soak format docs clean
 
 help: ## List the targets.

@@ -219,7 +219,9 @@ const RUNNING: &str = "check that the Nix daemon is running (systemctl status ni
 pub fn daemon_hint() -> &'static str {
     match Path::new("/nix/store").exists() {
         true => RUNNING,
-        false => "this machine has no Nix (there is no /nix/store): install it, or name another store with --store",
+        false => {
+            "this machine has no Nix (there is no /nix/store): install it, or name another store with --store"
+        }
     }
 }
 

@@ -152,7 +152,8 @@ pub(super) fn build_failure(
     // A builder that ran out of memory or space says so only in its log, if at all. Everything else in a log is about the
     // builder's own business, not about the store or the daemon.
     let log = failed.details.join("\n");
-    let of_log = known_hint(KNOWN, &log).filter(|_| log.contains("No space left") || log.contains("signal 9"));
+    let of_log = known_hint(KNOWN, &log)
+        .filter(|_| log.contains("No space left") || log.contains("signal 9"));
     let hint = known_hint(KNOWN, &causes.join("\n")).or(of_log);
     let failed = hint.map_or(failed.clone(), |hint| failed.hint(hint));
     failed.hint(format!("run `nix log {derivation}` to see the full log"))

@@ -53,6 +53,10 @@ pub(super) fn append(path: &Path, whole: u64, bytes: &[u8], point: Point) -> Res
             .mode(0o644)
             .custom_flags(unix::libc::O_NOFOLLOW)
             .open(path)?;
+        if whole == 0 {
+            // Not left to the umask: root's may be anything.
+            file.set_permissions(Permissions::from_mode(0o644))?;
+        }
         file.set_len(whole)?;
         fault::write(point, &mut file, bytes)?;
         file.sync_all()

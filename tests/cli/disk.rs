@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::support::{TestEnv, read_json};
+use crate::support::{PROGRAM, TestEnv, read_json};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path)
@@ -91,6 +91,30 @@ fn state_is_public_and_logs_are_private() {
             .expect("a log")
             .contains("setting up /etc...")
     }));
+}
+
+#[test]
+fn modes_of_files_do_not_depend_on_the_umask() {
+    let env = TestEnv::fixture();
+    for (umask, arguments) in [
+        (
+            "0777",
+            &["apply", "--flake", &env.flake(), "--host", "box"][..],
+        ),
+        ("0077", &["enable", "inline"]),
+        ("0000", &["reset"]),
+    ] {
+        let mut command = env.other("sh");
+        let script = format!("umask {umask}; exec \"$@\"");
+        command.args(["-c", &script, "sh", PROGRAM]).args(arguments);
+        env.start_running(command).end().ok();
+        let run = env.root("run/runtime-modules");
+        let found = ["state.json", "history", "lock", "holder"].map(|name| mode(&run.join(name)));
+        assert_eq!(found, [0o644, 0o644, 0o600, 0o644], "umask {umask}");
+        assert_eq!(mode(&run), 0o755, "umask {umask}");
+        let wanted = env.root("var/lib/runtime-modules/wanted.json");
+        assert_eq!(mode(&wanted), 0o644, "umask {umask}");
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Ctrl-C and killed processes: before activation begins, nothing changes and nothing is left behind. From then on, the
 //! activation continues by itself.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use unix::fcntl::{Flock, FlockArg};
 use unix::sys::signal::{Signal, kill};
 
-use crate::support::{Running, TestEnv, compare};
+use crate::support::{Running, TestEnv, compare, crowd};
 
 /// The time within which a run must end after Ctrl-C.
 const GONE: Duration = Duration::from_secs(1);
@@ -35,19 +35,6 @@ fn words(stderr: &str) -> String {
         .collect()
 }
 
-/// The number of runnable tasks for each processor, at least 1.
-fn crowd() -> u32 {
-    let loads = fs::read_to_string("/proc/loadavg").expect("/proc/loadavg");
-    let running = loads
-        .split([' ', '/'])
-        .nth(3)
-        .expect("the number of runnable tasks");
-    let processors = std::thread::available_parallelism().expect("processors");
-    let running: u32 = running.parse().expect("a number");
-    let processors = u32::try_from(processors.get()).expect("fewer processors");
-    running.div_ceil(processors).max(1)
-}
-
 /// Checks that no process holds the lock.
 fn lock_is_free(env: &TestEnv) {
     if let Ok(file) = File::open(env.root("run/runtime-modules/lock")) {
@@ -70,7 +57,8 @@ fn interrupt(env: &TestEnv, mut running: Running, until: &str, send: impl Fn(&Ru
     assert_eq!(ran.code, 130, "{}", ran.text());
     // The promised time holds on an idle machine; allow more on a busy one.
     assert!(time < GONE * crowd(), "it took {time:?} to end");
-    env.processes().gone_within(Duration::from_millis(100));
+    env.processes()
+        .gone_within(Duration::from_millis(100) * crowd());
     before.is_still(&env.everything());
     lock_is_free(env);
     compare("interrupted", &words(&ran.stderr));
@@ -151,7 +139,7 @@ fn second_interrupt_ends_the_run_immediately() {
     running.signal_group(Signal::SIGINT);
     running.end().ends_with(130);
     assert!(
-        begun.elapsed() < Duration::from_millis(400),
+        begun.elapsed() < Duration::from_millis(400) * crowd(),
         "{:?}",
         begun.elapsed()
     );

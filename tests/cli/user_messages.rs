@@ -229,10 +229,7 @@ fn check_shows_hints_as_enable_does() {
         "{ environment.etc.x.source = derivation { name = \"alien\"; system = \"riscv64-linux\"; builder = \"/bin/sh\"; }; }",
     );
     let said = check(&alien, &["--build"]);
-    assert!(
-        said.contains("hint: use a remote builder"),
-        "{said}"
-    );
+    assert!(said.contains("hint: use a remote builder"), "{said}");
 }
 
 #[test]

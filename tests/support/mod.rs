@@ -25,7 +25,7 @@ use tempfile::TempDir;
 pub use evidence::Evidence;
 pub use golden::{compare, normalise};
 pub use lab::{Lab, Point, Role, Victim};
-pub use needs::{has, nix, skip, soak};
+pub use needs::{crowd, has, nix, skip, soak};
 pub use processes::Processes;
 pub use run::{Ran, Running};
 pub use schema::document as documented;
@@ -175,6 +175,8 @@ impl TestEnv {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.path("home"))
+            // git's settings for the whole machine are no part of a test.
+            .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("NIX_CONF_DIR", self.path("etc"))
             .env("XDG_CACHE_HOME", self.path("cache"))
             .env("RUNTIME_MODULE_ROOT", self.path("root"))

@@ -1,6 +1,6 @@
 //! Prerequisites of tests. A test without them prints that it is skipped, and is counted.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -55,4 +55,15 @@ pub fn soak(runs: usize) -> Option<usize> {
     std::env::var_os("RUNTIME_MODULE_SOAK")?;
     let fewer = std::env::var("RUNTIME_MODULE_SOAK_RUNS").ok();
     Some(fewer.and_then(|runs| runs.parse().ok()).unwrap_or(runs))
+}
+
+/// How many processes want each processor now, at least one. A promise of how long something takes is one of a processor
+/// that is free, and other runs of the tests may go on beside.
+pub fn crowd() -> u32 {
+    let loads = fs::read_to_string("/proc/loadavg").expect("/proc/loadavg");
+    let running = loads.split([' ', '/']).nth(3).expect("how many run");
+    let processors = std::thread::available_parallelism().expect("processors");
+    let running: u32 = running.parse().expect("a number");
+    let processors = u32::try_from(processors.get()).expect("not so many");
+    running.div_ceil(processors).max(1)
 }

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import control_groups
+
 TOP = Path(__file__).resolve().parent.parent.parent
 
 # What the container's Debian has beside what our program links to.
@@ -121,55 +123,32 @@ def is_systemd(pid):
         return False
 
 
-def control_groups():
-    """Groups of its own for a container, one in each hierarchy that a systemd wants: two containers in the same ones
-    would take each other's units for their own."""
-    tops = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified")]
-    groups = [top / f"runtime-module-{os.getpid()}" for top in tops if (top / "cgroup.procs").exists()]
-    for group in groups:
-        group.mkdir(exist_ok=True)
-    return groups
-
-
-def enter(groups):
-    """Puts this process into its groups."""
-    for group in groups:
-        (group / "cgroup.procs").write_text(str(os.getpid()))
-
-
-def leave(groups):
-    """Removes groups that nobody is in any more. One that is left does no harm."""
-    for group in groups:
-        for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
-            try:
-                folder.rmdir()
-            except OSError:
-                pass
-        try:
-            group.rmdir()
-        except OSError:
-            pass
-
-
 class Machine:
     """A container that has booted."""
 
-    def __init__(self, program, source, binds=()):
-        self.program, self.source, self.binds = str(program), source, binds
+    def __init__(self, program, binds=()):
+        """`binds` are mounts, as systemd-nspawn takes them: the program and all that it needs."""
+        self.program, self.binds = str(program), binds
         self.root = debian(self.program)
         self.nspawn = self.init = None
+        self.groups = self.entries = []
 
     def boot(self):
         """Boots it anew: whatever was changed before is gone."""
         self.end()
-        command = ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--boot", "--quiet", "--register=no", "--keep-unit"]
-        command += ["--private-network", "--volatile=overlay", "--link-journal=no", "--console=pipe"]
+        # If this process is killed, systemd-nspawn gets SIGTERM and kills the container's init. Its own death would not.
+        command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--kill-signal=SIGKILL"]
+        command += ["--boot", "--quiet", "--register=no", "--keep-unit", "--private-network", "--volatile=overlay", "--link-journal=no", "--console=pipe"]
         command += [f"--directory={self.root}", f"--machine=runtime-module-{os.getpid()}"]
-        command += [f"--bind-ro={path}" for path in (self.source, *self.binds)]
+        command += [f"--bind-ro={path}" for path in self.binds]
         self.log = tempfile.TemporaryFile()
-        self.groups = control_groups()
+        self.groups = control_groups.make_groups()
         self.nspawn = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, preexec_fn=lambda: enter(self.groups)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=lambda: control_groups.join(self.groups),
         )
         children = Path(f"/proc/{self.nspawn.pid}/task/{self.nspawn.pid}/children")
         deadline = time.monotonic() + PATIENCE
@@ -182,9 +161,11 @@ class Machine:
                 raise Missing(f"systemd-nspawn (exit status {ended}) starts no container here: {said[-500:]}")
             self.init = next((pid for pid in map(int, children.read_text().split()) if is_systemd(pid)), None)
             if self.init:
+                self.entries = control_groups.make_entries(self.groups, self.init)
                 if self.run("systemctl", "is-system-running", "--wait").out.strip() in ("running", "degraded"):
                     # Where it lies out here may be below root's home, and alice is to reach it in there.
-                    self.run("chmod", "a+x", *sorted({str(above) for path in self.binds for above in Path(path).parents}))
+                    places = [Path(bind.split(":")[-1]) for bind in self.binds]
+                    self.run("chmod", "a+x", *sorted({str(above) for place in places for above in place.parents}))
                     return self
             time.sleep(0.05)
 
@@ -198,8 +179,9 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.nspawn.kill()
                 self.nspawn.wait()
-            leave(self.groups)
+            control_groups.remove_groups(self.groups)
         self.nspawn = self.init = None
+        self.groups = self.entries = []
 
     def command(self, *arguments, env=None):
         """A command line that runs something in the container."""
@@ -208,9 +190,10 @@ class Machine:
         return [*enter, *map(str, arguments)]
 
     def start(self, *arguments, **options):
-        """Starts something in the container."""
+        """Starts something in the container, in a control group of the container."""
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(self.command(*arguments, **options), text=True, errors="replace", **pipes)
+        command, enter = self.command(*arguments, **options), lambda: control_groups.join(self.entries)
+        return subprocess.Popen(command, text=True, errors="replace", preexec_fn=enter, **pipes)
 
     def run(self, *arguments, **options):
         """Runs something in the container to its end."""
@@ -226,7 +209,7 @@ class Machine:
 
     def ours(self):
         """The processes of our program in the container, as process ids out here."""
-        space, own = os.stat(f"/proc/{self.init}/ns/pid").st_ino, os.stat(self.program)
+        space, own = os.stat(f"/proc/{self.init}/ns/pid").st_ino, os.stat(f"/proc/{self.init}/root{self.program}")
         found = []
         for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
             try:

@@ -65,14 +65,19 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
 /// Starts this program again with the right environment, because libnix reads its folders from it before `main`.
 fn again_in_a_folder() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
-    let status = Command::new(std::env::current_exe().unwrap())
-        .args(std::env::args_os().skip(1))
-        .envs(environment(folder.path()))
-        .env_remove("NIX_PATH")
-        .env_remove("NIX_REMOTE")
-        .env_remove("NIX_CONFIG")
-        .status()
-        .unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(std::env::args_os().skip(1));
+    for (name, _) in std::env::vars_os() {
+        // Settings of the user for Nix and git. A hook of git also names its repository there.
+        let start = name.to_string_lossy();
+        if ["NIX_", "GIT_", "XDG_", "_NIX_"]
+            .iter()
+            .any(|one| start.starts_with(one))
+        {
+            command.env_remove(&name);
+        }
+    }
+    let status = command.envs(environment(folder.path())).status().unwrap();
     u8::try_from(status.code().unwrap_or(101)).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 

@@ -65,7 +65,7 @@ mod tests {
                     "while evaluating the module argument `{argument}' in \"/nix/store/{}-source/host.nix\":",
                     "a".repeat(32)
                 ),
-                ..Trace::default()
+                position: None,
             }],
             ..NixError::default()
         }

@@ -98,7 +98,7 @@ impl Baked {
     pub fn read(locations: &Locations) -> Result<Option<Self>> {
         read_json(
             &locations.baked(),
-            "it belongs to the NixOS configuration: switch to a good one with nixos-rebuild, or name the source with --flake and --host",
+            "the file is part of the NixOS configuration: switch to a working one with nixos-rebuild, or name the source with --flake and --host",
         )
     }
 

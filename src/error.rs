@@ -68,14 +68,14 @@ impl Failure {
     /// What it means, in a few words.
     pub fn means(self) -> &'static str {
         match self {
-            Self::Internal => "something that nobody foresaw",
+            Self::Internal => "internal error",
             Self::Usage => "wrong usage, or an unknown module",
             Self::Evaluation => "evaluation failed (for `check`: at least one module failed)",
             Self::Build => "a build or a fetch failed",
             Self::Refused => "refused, for a reason that can be removed",
             Self::Returned => "activation failed; the previous system is active again",
             Self::UnitsFailed => "active, but some units failed",
-            Self::Stranded => "activation failed, and so did the return",
+            Self::Stranded => "activation failed, and so did the rollback",
             Self::RebootNeeded => "not activated: a reboot is needed",
             Self::NotActive => "`status NAME`: not every module is active",
             Self::Interrupted => "interrupted before activation",

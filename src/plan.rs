@@ -101,7 +101,7 @@ pub fn decide(
     let gone = beside.gone(situation);
     if !gone.is_empty() && !matches!(wish, Wish::Reset | Wish::Rollback(_)) {
         notes.push(format!(
-            "{} was added for one change only, and goes with this one (--keep keeps)",
+            "{} was added for one change only, and is removed by this one (use --keep to keep it)",
             gone.join(", ")
         ));
     }
@@ -122,8 +122,8 @@ pub fn decide(
         }
         (None, Wish::Reset) => {
             return Err(Failure::Refused
-                .error("reset: it is not known which system ran before any module was enabled")
-                .hint("activate a system by nixos-rebuild, or `runtime-module apply`")
+                .error("cannot reset: the system from before any module was enabled is unknown")
+                .hint("activate a system with nixos-rebuild, or run `runtime-module apply`")
                 .into());
         }
         _ => {
@@ -230,26 +230,34 @@ fn nothing(
         Wish::Disable(names) if names.iter().any(|name| is_extra(situation, name)) => None,
         Wish::Apply if is_file(situation, global) => None,
         Wish::Apply if !beside.gone(situation).is_empty() => None,
-        Wish::Enable(names) if same => {
-            Some(format!("{} {} on already", names.join(", "), are(names)))
-        }
+        Wish::Enable(names) if same => Some(format!(
+            "{} {} already enabled",
+            names.join(", "),
+            are(names)
+        )),
         Wish::Disable(names)
             if !names
                 .iter()
                 .any(|name| situation.state.wanted.contains(name)) =>
         {
-            Some(format!("{} {} off already", names.join(", "), are(names)))
+            Some(format!(
+                "{} {} already disabled",
+                names.join(", "),
+                are(names)
+            ))
         }
         Wish::Reset
             if situation.state.wanted.is_empty() && situation.running == situation.base() =>
         {
-            Some("no module is on".into())
+            Some("no module is enabled".into())
         }
-        Wish::Apply if same && !wanted.is_empty() => {
-            Some(format!("{} {} on already", wanted.join(", "), are(wanted)))
-        }
+        Wish::Apply if same && !wanted.is_empty() => Some(format!(
+            "{} {} already enabled",
+            wanted.join(", "),
+            are(wanted)
+        )),
         Wish::Apply if same && situation.running.is_some() => {
-            Some("no module is wanted, and none is on".into())
+            Some("no module is requested or active".into())
         }
         _ => None,
     }
@@ -300,19 +308,19 @@ fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
     if situation.foreign() {
         let what = match &situation.specialisation {
             Some(name) => format!(
-                "specialisation {name} was switched to by other means since; it is what is extended now"
+                "specialisation {name} was activated by an external switch; it is the base now"
             ),
-            None => "the system was switched by other means since; that is the base now".into(),
+            None => "the system was changed by an external switch; it is the base now".into(),
         };
         notes.push(if again.is_empty() {
             what
         } else {
-            format!("{what}, and {again} will be on again")
+            format!("{what}, and {again} will be enabled again")
         });
     } else if situation.state.revision == 0 && !again.is_empty() {
         // A wish from before, and a state that nobody has written yet: the machine was started since.
         notes.push(format!(
-            "nothing was activated since this machine started; {again} will be on again"
+            "nothing was activated since boot; {again} will be enabled again"
         ));
     }
     notes

@@ -41,7 +41,7 @@ pub fn announce(
             at(now)
         ));
     } else if !changes.is_empty() {
-        let whose = format!("inputs of {}, which stays as it is", now.url);
+        let whose = format!("inputs of {}, whose own source is unchanged", now.url);
         session.reporter.note(whose);
     }
     for change in changes {
@@ -50,7 +50,7 @@ pub fn announce(
     relocked::note(session, &now.url, locked, &now.overrides);
     if !locked.config_names.is_empty() && !session.global.accept_flake_config {
         session.reporter.note(format!(
-            "what the flake's nixConfig says of {} is ignored; --accept-flake-config lets it",
+            "the flake's nixConfig settings are ignored: {}; use --accept-flake-config to apply them",
             locked.config_names.join(", ")
         ));
     }
@@ -67,7 +67,7 @@ pub fn announce_base(
     if before == now.out {
         session
             .reporter
-            .note("without any module the system stays the one that runs".to_string());
+            .note("without modules, the system is the running one".to_string());
         return Ok(());
     }
     // A system that came from elsewhere may be known by nobody here.
@@ -78,7 +78,7 @@ pub fn announce_base(
         .flatten();
     let before = deriver.as_deref().unwrap_or(before);
     session.reporter.note(format!(
-        "without any module the system is another one: {}, was {before}",
+        "without modules, the system changes: {}, was {before}",
         now.drv
     ));
     Ok(())
@@ -105,9 +105,9 @@ pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
     Some(
         failed
             .hint(format!(
-                "`runtime-module rebuild --flake {url}` pins it again, as it is today"
+                "run `runtime-module rebuild --flake {url}` to pin its current source"
             ))
-            .hint("`runtime-module reset` and `rollback` evaluate nothing, and work without it")
+            .hint("`runtime-module reset` and `rollback` evaluate nothing, so they also work now")
             .into(),
     )
 }
@@ -171,7 +171,7 @@ fn changes(before: Option<&Inputs>, now: &Inputs) -> Vec<String> {
         }
     }
     let gone = before.keys().filter(|name| !now.contains_key(*name));
-    words.extend(gone.map(|name| format!("{name} is no input any more")));
+    words.extend(gone.map(|name| format!("{name} is no longer an input")));
     words
 }
 
@@ -187,7 +187,7 @@ fn large(session: &Session, libnix: &Libnix, pin: &Pin, url: &str) -> Result<()>
     }
     let folder = folder.split('?').next().unwrap_or_default();
     session.reporter.note(format!(
-        "the whole folder {folder} was copied to the store ({}); as git+file:{folder}, only files that git knows would be",
+        "the whole folder {folder} was copied to the store ({}); git+file:{folder} would copy only files that git tracks",
         bytes(size)
     ));
     Ok(())
@@ -212,7 +212,7 @@ mod tests {
                 "b at 4, was 2",
                 "d at 5, new",
                 "d/e at 6, new",
-                "c is no input any more"
+                "c is no longer an input"
             ]
         );
         assert_eq!(

@@ -20,11 +20,11 @@ pub(super) const KNOWN: &[Known] = &[
             "cannot convert the built-in function",
             "cannot convert the partially applied built-in function",
         ],
-        "a function stands where a value belongs: give it the arguments that it takes",
+        "a function was given instead of a value: call it with its arguments",
     ),
     (
         &["max-call-depth", "stack overflow"],
-        "a function probably calls itself without end; if the depth is meant, --option max-call-depth NUMBER allows more than 10000",
+        "a function probably recurses endlessly; if the depth is intended, raise the limit of 10000 with --option max-call-depth NUMBER",
     ),
     (
         &["allow-import-from-derivation"],
@@ -32,19 +32,19 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["defined multiple times while it's expected to be unique"],
-        "only one definition may stand: leave one of the modules off, or take the definition out of one; lib.mkDefault makes one yield, and its value is then not used at all",
+        "the option accepts only one definition: leave one of the modules disabled, or remove one definition; a definition with lib.mkDefault is ignored if there is another",
     ),
     (
         &["is read-only, but it's set multiple times"],
-        "no module may set this option, because NixOS or the host does: take the definition out of the module",
+        "NixOS or the host already sets this read-only option: remove the definition from the module",
     ),
     (
         &["is used but not defined"],
-        "nothing gives this option a value: set it, in the module or in the host; if another option sets it, enable that",
+        "the option has no value: set it in the module or in the host, or enable the option that would set it",
     ),
     (
         &["access to absolute path"],
-        "evaluation is pure and reads only the flake and its inputs: put the file into the flake, or make its folder an input; --impure allows it for this run, and nothing is cached then",
+        "pure evaluation reads only the flake and its inputs: add the file to the flake, or make its folder an input; --impure allows it for this run, without caching",
     ),
     (
         &[
@@ -53,39 +53,39 @@ pub(super) const KNOWN: &[Known] = &[
             "is forbidden in pure",
             "on unlocked flake reference",
         ],
-        "name what it needs with a hash or a revision, or make it an input of the flake; --impure allows it for this run, and nothing is cached then",
+        "pin the source with a hash or a revision, or make it an input of the flake; --impure allows it for this run, without caching",
     ),
     (
         &["was not found in the Nix search path"],
-        "name the folder in NIX_PATH, or with --option nix-path NAME=FOLDER",
+        "add the folder to NIX_PATH, or name it with --option nix-path NAME=FOLDER",
     ),
     (
         &["attribute 'currentSystem'"],
-        "evaluation is pure and does not know the machine: use pkgs.stdenv.hostPlatform.system, or write the system down; --impure shows it, and nothing is cached then",
+        "builtins.currentSystem is not available in pure evaluation: use pkgs.stdenv.hostPlatform.system, or name the system; --impure provides it for this run, without caching",
     ),
     (
         &["attribute 'currentTime'"],
-        "evaluation is pure and does not know the time; --impure shows it, and nothing is cached then",
+        "builtins.currentTime is not available in pure evaluation; --impure provides it for this run, without caching",
     ),
     (
         &["hash mismatch in file downloaded"],
-        "if the file is the one that is wanted, put the hash that was got where the other one stands",
+        "if the downloaded file is correct, replace the expected hash with the actual one",
     ),
     (
         &["undefined variable"],
-        "a module is a function of what it uses, such as { config, lib, pkgs, ... }: is the name among its arguments?",
+        "check that the name is among the arguments of the module, such as { config, lib, pkgs, ... }",
     ),
     (
         &["called without required argument"],
-        "the call leaves out an argument that the function needs: pass it, or give it a default in the function",
+        "the call omits a required argument: pass it, or give it a default in the function",
     ),
     (
         &["called with unexpected argument"],
-        "the function does not take an argument that it is given: leave that out of the call, or let the function ignore others with ...",
+        "the call passes an argument that the function does not take: remove it from the call, or accept other arguments with ...",
     ),
     (
         &["is marked as broken"],
-        "choose another package; if it works for you all the same: nixpkgs.config.allowBroken = true;",
+        "choose another package; if it works for you anyway, set nixpkgs.config.allowBroken = true;",
     ),
     (
         &["is not available on the requested hostPlatform"],
@@ -93,19 +93,19 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["No space left on device", "disk is full"],
-        "a disk is full, that of the store or that of Nix's cache (df): make room, then run this again; nothing was changed",
+        "the disk of the store or of Nix's cache is full (see df): free some space and run this again; nothing was changed",
     ),
     (
         &["services.runtimeModules.modules` cannot be used"],
-        "correct the host's configuration there",
+        "correct that option in the host's configuration",
     ),
     (
         &["is already declared in"],
-        "two files declare the same option, so they cannot be used together: leave one module off, or, if one is to replace a module of NixOS, name that in disabledModules",
+        "two files declare the same option, so they cannot be used together: leave one module disabled; to replace a module of NixOS, name it in disabledModules",
     ),
     (
         &["The option `imports' does not exist"],
-        "imports stands at the top of a module and under no lib.mkIf: import the file always, and put what it sets under lib.mkIf",
+        "imports must be at the top level of a module, not under lib.mkIf: import the file unconditionally, and put its settings under lib.mkIf",
     ),
     (
         &["does not look like a module", "Expected a module"],
@@ -113,7 +113,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["expected a set but found"],
-        "a value of another kind stands where a set is read; if a module is meant, that is a set of options, or a function that returns one",
+        "a set was expected here; a module must be a set of options, or a function that returns one",
     ),
 ];
 
@@ -139,11 +139,11 @@ fn in_this_run(request: &Request, message: &str) -> Option<String> {
         .as_ref()
         .is_some_and(|measure| measure.forced.is_some());
     if measured && message.contains("cannot convert") && message.contains("function") {
-        return Some("a function in it cannot be forced deeply: --without PATH leaves one attribute out, --shallow forces nothing below it".into());
+        return Some("a function inside the value cannot be forced deeply: leave an attribute out with --without PATH, or force only the top with --shallow".into());
     }
     let forbidden = !request.settings.allow_import_from_derivation;
     (forbidden && message.contains("allow-import-from-derivation"))
-        .then(|| "--allow-ifd lets a dry run build what evaluation needs".into())
+        .then(|| "use --allow-ifd to let a dry run build what evaluation needs".into())
 }
 
 /// The lines of a message that are worth showing: what nixpkgs advises about a package that it refuses is for other
@@ -190,11 +190,11 @@ pub(super) fn meant(path: &[String], beside: &[String]) -> String {
         format!("did you mean {}?", close.join(" or "))
     } else if !beside.is_empty() && beside.len() <= SHOWN {
         match parents {
-            [] => format!("the options at the top are: {}", beside.join(", ")),
+            [] => format!("the top-level options are: {}", beside.join(", ")),
             parents => format!("{} has: {}", parents.join("."), beside.join(", ")),
         }
     } else {
-        "is the module that declares it imported? `man configuration.nix` lists the options that there are".into()
+        "check that the module that declares it is imported; `man configuration.nix` lists all options".into()
     }
 }
 
@@ -231,14 +231,14 @@ fn collision(request: &Request, message: &str) -> Option<String> {
         .filter(|module| module.file.as_deref().is_some_and(defines))
         .map(|module| module.name.as_str())
         .collect();
-    let forced = "lib.mkForce VALUE wins over ordinary definitions; lib.mkDefault VALUE yields to them, and is then not used";
+    let forced = "lib.mkForce VALUE overrides ordinary definitions, and lib.mkDefault VALUE is overridden by them";
     Some(match guilty.as_slice() {
         [] => forced.to_string(),
         [one] => format!(
-            "{one} says another value than the rest of the configuration; in its file {forced}"
+            "{one} sets another value than the rest of the configuration; in its file, {forced}"
         ),
         several => format!(
-            "turn on only one of {}; or in one of their files: {forced}",
+            "enable only one of {}; or in one of their files: {forced}",
             several.join(", ")
         ),
     })
@@ -248,9 +248,7 @@ fn wrong_type(message: &str) -> Option<String> {
     let rest = message.strip_prefix("A definition for option `")?;
     let (option, rest) = rest.split_once("' is not of type `")?;
     let kind = rest.split_once("'. ").map_or(rest, |(kind, _)| kind);
-    Some(format!(
-        "give {option} another value there: {kind} is what it takes"
-    ))
+    Some(format!("set {option} there to a value of type: {kind}"))
 }
 
 /// An attribute that there is not: names close to it are in the text that Nix would print.
@@ -269,7 +267,7 @@ fn missing_attribute(error: &NixError) -> Option<String> {
     }
     let of_packages = error.rendered.contains(&format!("pkgs.{name}"));
     of_packages.then(|| {
-        format!("the packages of this source have no {name}: it may have another name there (search.nixos.org/packages), or come with a newer nixpkgs (`runtime-module rebuild`)")
+        format!("this nixpkgs has no package {name}: it may have another name (search.nixos.org/packages), or be in a newer nixpkgs (`runtime-module rebuild`)")
     })
 }
 
@@ -304,7 +302,7 @@ mod tests {
             meant(&names(&["a", "zzz"]), &names(&["b", "c"])),
             "a has: b, c"
         );
-        assert!(meant(&path, &[]).starts_with("is the module"));
+        assert!(meant(&path, &[]).starts_with("check that the module"));
     }
 
     #[test]

@@ -11,8 +11,8 @@ const SHOWN: usize = 12;
 /// The failure. `without` are the messages that fail without any runtime module too.
 pub(super) fn failure(request: &Request, messages: &[String], without: &[String]) -> Failed {
     let count = match messages.len() {
-        1 => "an assertion does not hold".to_string(),
-        n => format!("{n} assertions do not hold"),
+        1 => "an assertion failed".to_string(),
+        n => format!("{n} assertions failed"),
     };
     let mut failed = super::failure(format!("{}: {count}", subject(request)));
     let mut cut = false;
@@ -57,15 +57,13 @@ fn advice(request: &Request, messages: &[String], without: &[String]) -> String 
     if names.is_empty() {
         return format!("change the configuration as the message says, {again}");
     }
-    let off = format!("or leave {} off", names.join(" or "));
+    let off = format!("or leave {} disabled", names.join(" or "));
     if own == 0 {
-        return format!(
-            "the host without them passes its assertions: change what the message says, {off}"
-        );
+        return format!("the assertions of the host hold without them: follow the message, {off}");
     }
     let whose = match own == messages.len() {
-        true => "this fails without any runtime module too",
-        false => "some of these fail without any runtime module too",
+        true => "this assertion fails without any runtime module too",
+        false => "some of these assertions fail without any runtime module too",
     };
     format!("{whose}: change the configuration as the message says, {again}")
 }

@@ -64,7 +64,7 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
     }
     if error.message.contains("std::bad_alloc") {
         return failure(format!("{what}: the evaluator ran out of memory"))
-            .hint("--low-memory evaluates in less");
+            .hint("use --low-memory to evaluate in less memory");
     }
     let mut lines = advice::worth_showing(&error.message);
     let mut failed = failure(format!(
@@ -88,7 +88,7 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
     hints
         .into_iter()
         .fold(failed, Failed::hint)
-        .hint("--show-trace prints the whole way to the error")
+        .hint("use --show-trace to print the full trace")
 }
 
 /// Adds where it is: the position, and the line that stands there.
@@ -148,13 +148,13 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
             let name = problem.names.first().map_or("", String::as_str);
             let failed = Failure::Usage.error(format!("{what}: --module {name}: that flake has no such module"));
             let known = the_known(&problem.known, "its modules", "it has neither nixosModules nor runtimeModules");
-            failed.detail(known).hint("behind the # stands an output's whole path, or the name of one of its nixosModules or runtimeModules; without one it is `default`")
+            failed.detail(known).hint("after the #, write the full path of an output, or the name of an entry of nixosModules or runtimeModules; the default is `default`")
         }
         "no-specialisation" => {
             let name = problem.names.first().map_or("", String::as_str);
             let failed = Failure::Usage.error(format!("{what}: there is no specialisation '{name}'"));
             let known = the_known(&problem.known, "there are", "the host has none");
-            failed.detail(known).hint("--specialisation '' is the host itself")
+            failed.detail(known).hint("use --specialisation '' for the host itself")
         }
         "not-a-configuration" if !problem.known.is_empty() => Failure::Usage
             .error(format!("{what}: this is not a host, but a set of hosts"))
@@ -167,10 +167,10 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
         .hint("make it with nixpkgs.lib.nixosSystem"),
         "no-option" if request.flake.file.is_some() => Failure::Usage
             .error(format!(
-                "{what}: it declares no runtime modules (it has no option services.runtimeModules)"
+                "{what}: the file declares no runtime modules (it has no option services.runtimeModules)"
             ))
-            .hint("import nixos/runtime-modules of this project in it, and declare modules in services.runtimeModules.modules")
-            .hint("a module's file can be added without that: --module FILE"),
+            .hint("import nixos/runtime-modules of this project in the file, and declare modules in services.runtimeModules.modules")
+            .hint("or add the file of a module with --module FILE"),
         "no-option" => Failure::Usage
             .error(format!(
                 "{what}: the host declares no runtime modules (it has no option services.runtimeModules), and the flake has no output runtimeModules"
@@ -180,10 +180,10 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
         "defined-twice" => failure(format!("{what}: the module '{}' is declared twice", list(&problem.names)))
             .detail(problem.known.iter().map(|file| format!("in {}\n", in_source(file))).collect::<String>())
             .hint("give one of the two another name"),
-        "no-toplevel" => failure(format!("{what}: it has no config.system.build.toplevel"))
-            .hint("is it a NixOS configuration?"),
+        "no-toplevel" => failure(format!("{what}: the configuration has no config.system.build.toplevel"))
+            .hint("check that this is a NixOS configuration"),
         other => failure(format!("{what}: {other}"))
-            .hint("this is a bug of runtime-module: please report it"),
+            .hint("this is a bug in runtime-module: please report it"),
     }
 }
 
@@ -213,13 +213,11 @@ pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
                 .error(format!(
                     "{what}: {whole} is a {kind}, which has no attributes"
                 ))
-                .hint("a name with a dot in it is quoted: 'systemd.units.\"sshd.service\".text'")
+                .hint("quote a name that contains a dot: 'systemd.units.\"sshd.service\".text'")
         }
         "function" => Failure::Usage
-            .error(format!(
-                "{what}: it is a function, which cannot be forced deeply"
-            ))
-            .hint("--shallow forces it only so far that one can say what it is"),
+            .error(format!("{what}: a function cannot be forced deeply"))
+            .hint("use --shallow to force only the top of the value"),
         other => failure(format!("{what}: {other}")),
     }
 }
@@ -303,7 +301,7 @@ pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
             ));
         }
     }
-    failed.hint("`runtime-module list` shows the modules there are")
+    failed.hint("run `runtime-module list` to see all modules")
 }
 
 /// An evaluator that ended without an answer.
@@ -311,19 +309,19 @@ pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
     let what = subject(request);
     let failed = match ended.signal() {
         Some(Signal::SIGABRT) if !ended.stderr.contains("overflowed its stack") => {
-            failure(format!("{what}: the evaluator gave up, for want of memory as a rule"))
-                .hint("--low-memory evaluates in less")
+            failure(format!("{what}: the evaluator aborted, probably because memory ran out"))
+                .hint("use --low-memory to evaluate in less memory")
         }
         Some(Signal::SIGSEGV | Signal::SIGABRT | Signal::SIGBUS) => {
             failure(format!("{what}: the evaluation overflowed its stack"))
-                .hint("a value or function needs itself without an end; `--option max-call-depth 1000` says earlier where")
+                .hint("a value or function depends on itself endlessly; `--option max-call-depth 1000` reports the place earlier")
         }
-        Some(Signal::SIGKILL) => failure(format!("{what}: the evaluator was killed, for want of memory as a rule"))
-            .hint("--low-memory evaluates in less; `dmesg` says whether the kernel killed it"),
-        Some(signal) => failure(format!("{what}: the evaluator died of {signal}"))
-            .hint("try again; if it happens each time, please report it with what is said above"),
-        None => failure(format!("{what}: the evaluator ended without an answer, for want of memory as a rule"))
-            .hint("--low-memory evaluates in less"),
+        Some(Signal::SIGKILL) => failure(format!("{what}: the evaluator was killed, probably because memory ran out"))
+            .hint("use --low-memory to evaluate in less memory; `dmesg` shows whether the kernel killed the evaluator"),
+        Some(signal) => failure(format!("{what}: the evaluator was killed by {signal}"))
+            .hint("try again; if it happens each time, please report it with the output above"),
+        None => failure(format!("{what}: the evaluator exited without an answer, probably because memory ran out"))
+            .hint("use --low-memory to evaluate in less memory"),
     };
     // What Rust says of an overflow is said above, in words.
     let told = ended.stderr.lines().filter(|line| {

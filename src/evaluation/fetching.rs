@@ -42,14 +42,14 @@ pub(super) fn failure(what: &str, error: &NixError) -> Option<Failed> {
                 input.shown(),
                 reason(error)
             ),
-            None => format!("{what}: it cannot be fetched: {}", reason(error)),
+            None => format!("{what}: the source cannot be fetched: {}", reason(error)),
         };
-        let failed = Failure::Build
-            .error(message)
-            .hint("is the network up, does the source still exist, and may this user read it?");
+        let failed = Failure::Build.error(message).hint(
+            "check that the network is up, the source still exists, and this user may read it",
+        );
         return Some(match input.and_then(|input| input.name) {
             Some(name) => failed.hint(format!(
-                "--override-input {name} path:FOLDER takes a copy that you have"
+                "use a local copy with --override-input {name} path:FOLDER"
             )),
             None => failed,
         });
@@ -60,7 +60,7 @@ pub(super) fn failure(what: &str, error: &NixError) -> Option<Failed> {
         let reason = reason(error);
         return Some(
             Failure::Evaluation
-                .error(format!("{what}: the input {name} cannot be had: {reason}"))
+                .error(format!("{what}: the input {name} cannot be found: {reason}"))
                 .hint(format!("correct the input in flake.nix, or replace it: --override-input {name} path:FOLDER")),
         );
     }
@@ -74,17 +74,17 @@ fn lock(what: &str, error: &NixError) -> Option<Failed> {
         return Some(
             Failure::Evaluation
                 .error(format!(
-                    "{what}: its flake.lock has version {version}, which this libnix does not know ({})",
+                    "{what}: flake.lock has version {version}, which this libnix does not support ({})",
                     libnix_version()
                 ))
-                .hint("another release of Nix wrote it: lock the flake with this one, or build runtime-module with that libnix"),
+                .hint("another release of Nix wrote the file: lock the flake with this release, or build runtime-module with that libnix"),
         );
     }
     let damaged = message.contains("[json.exception") || message.contains("lock file references");
     damaged.then(|| {
         Failure::Evaluation
-            .error(format!("{what}: its flake.lock is damaged: {}", json(message)))
-            .hint("take it from version control again (git checkout flake.lock), or remove it: the inputs are then locked anew")
+            .error(format!("{what}: flake.lock is damaged: {}", json(message)))
+            .hint("restore the file from version control (git checkout flake.lock), or remove it to lock the inputs again")
     })
 }
 

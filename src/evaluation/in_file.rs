@@ -27,7 +27,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) ->
             let path = |name: &str| written(&[parents, &[name.to_string()]].concat());
             match nearest(last, &problem.known).first() {
                 Some(name) => failed.hint(format!("did you mean --attr {}?", path(name))),
-                None => failed.hint("--attr names the system in the file, by names that are parted by dots"),
+                None => failed.hint("name the system in the file with --attr, as names separated by dots"),
             }
         }
         "not-a-set" => Failure::Usage
@@ -36,43 +36,43 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) ->
                 if problem.names.is_empty() { "it".into() } else { written(&problem.names) },
                 problem.known.first().map_or("value", String::as_str)
             ))
-            .hint("--attr names the system in the file, by names that are parted by dots"),
+            .hint("name the system in the file with --attr, as names separated by dots"),
         "no-nixpkgs" => {
             let failed = failure(format!(
-                "{what}: it is a NixOS module, and there is no <nixpkgs> to evaluate it with"
+                "{what}: a NixOS module needs <nixpkgs>, which was not found"
             ));
             let failed = match problem.known.as_slice() {
-                [] => failed.detail("nothing is searched: NIX_PATH and the setting nix-path are empty, and there are no channels"),
+                [] => failed.detail("the search path is empty: NIX_PATH and the setting nix-path are empty, and there are no channels"),
                 known => failed.detail(format!("searched: {}", known.join(", "))),
             };
             failed
                 .hint("name a nixpkgs: NIX_PATH=nixpkgs=FOLDER, or --option nix-path nixpkgs=FOLDER")
-                .hint("where the machine has channels, `nix-channel --update` as root fetches them; sudo takes NIX_PATH along with --preserve-env=NIX_PATH")
+                .hint("if the machine has channels, fetch them with `nix-channel --update` as root; sudo keeps NIX_PATH with --preserve-env=NIX_PATH")
         }
         "wants-arguments" => failure(format!(
-            "{what}: it is a function, and wants arguments that nobody gives: {}",
+            "{what}: the function has required arguments: {}",
             match problem.known.as_slice() {
-                [] => "they have no names".into(),
+                [] => "one without a name".into(),
                 known => some(known),
             }
         ))
         .hint("give all of them defaults, or name an attribute that is a system"),
         "cannot-be-extended" => failure(format!(
-            "{what}: it has config, but cannot be extended (it has no extendModules)"
+            "{what}: the configuration cannot be extended (it has no extendModules)"
         ))
-        .hint("`import <nixpkgs/nixos> { … }` gives that: write `import <nixpkgs/nixos/lib/eval-config.nix> { modules = [ … ]; }` in its place"),
+        .hint("`import <nixpkgs/nixos> { … }` returns such a configuration: use `import <nixpkgs/nixos/lib/eval-config.nix> { modules = [ … ]; }` instead"),
         "no-system" => {
-            let failed = failure(format!("{what}: it is no system, but a {kind}"));
+            let failed = failure(format!("{what}: the value is a {kind}, not a system"));
             let failed = match problem.known.as_slice() {
                 [] => failed,
                 known => failed.hint(format!(
-                    "it has systems: name one with {}",
+                    "it contains systems: name one with {}",
                     known.iter().take(4).map(|name| format!("--attr {name}")).collect::<Vec<_>>().join(" or ")
                 )),
             };
-            failed.hint("a system is what nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules return; without --attr the file may be a NixOS module, too")
+            failed.hint("a system is the result of nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules; without --attr, the file may also be a NixOS module")
         }
         other => failure(format!("{what}: {other}"))
-            .hint("this is a bug of runtime-module: please report it"),
+            .hint("this is a bug in runtime-module: please report it"),
     }
 }

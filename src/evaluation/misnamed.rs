@@ -50,13 +50,13 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
     if metadata.is_file() && !path.ends_with("flake.nix") {
         return Some(
             wrong(format!(
-                "{shown} is a file, and a flake is a folder with a flake.nix"
+                "{shown} is a file, but a flake is a folder with a flake.nix"
             ))
             .hint(format!(
-                "a configuration that is not in a flake is named by: --file {}",
+                "for a configuration that is not in a flake, use --file {}",
                 quoted(path)
             ))
-            .hint("of a flake, name the folder"),
+            .hint("for a flake, name its folder"),
         );
     }
     let flake = path.join("flake.nix");
@@ -77,11 +77,11 @@ fn of_another_user(reference: &str, message: &str) -> Failed {
         (None, None) => "another user".into(),
     };
     let failed = Failure::Evaluation.error(format!(
-        "lock the flake {reference}: the git tree {tree} belongs to {name}, and git reads no trees of other users"
+        "lock the flake {reference}: the git tree {tree} belongs to {name}, and git does not read trees of other users"
     ));
     let failed = match user {
         Some(user) => failed.hint(format!(
-            "run this as {}, who becomes root only to activate",
+            "run this as {}; the program becomes root only to activate",
             user.name
         )),
         None => failed,
@@ -103,7 +103,7 @@ fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
         }
     };
     let failed = Failure::Evaluation.error(format!(
-        "lock the flake {reference}: its flake.nix has an attribute '{name}', which libnix {} does not know",
+        "lock the flake {reference}: flake.nix has an attribute '{name}', which libnix {} does not support",
         libnix_version()
     ));
     let failed = match position(at) {
@@ -112,9 +112,9 @@ fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
     };
     let failed = failed.hint(match NEWER.iter().find(|(known, _)| *known == name) {
         Some((_, release)) => format!(
-            "Nix {release} and newer know it: use a runtime-module that is linked to such a release, or take the attribute out"
+            "Nix {release} and newer support the attribute: use a runtime-module that is linked to such a release, or remove the attribute"
         ),
-        None => "check its spelling; if it is right, a newer Nix knows it, and this program must be linked to that".into(),
+        None => "check the spelling; if it is correct, use a runtime-module that is linked to a newer Nix".into(),
     });
     Some(match name {
         "submodules" => failed.hint(
@@ -149,12 +149,12 @@ fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
     ));
     Some(match base.join(name).exists() {
         true => failed.hint(format!(
-            "a folder is named by its path: --flake {}",
+            "for a folder, use its path: --flake {}",
             for_shell(&format!("./{name}{fragment}"))
         )),
         false => failed
-            .hint("a folder in the current directory begins with ./ and any other with /")
-            .hint("`nix registry list` shows the entries that Nix knows"),
+            .hint("start the path of a folder with ./ or /")
+            .hint("run `nix registry list` to see all entries"),
     })
 }
 
@@ -169,13 +169,13 @@ fn tilde(reference: &str, base: &Path, wrong: &impl Fn(String) -> Failed) -> Opt
         "" => User::from_uid(geteuid()),
         name => User::from_name(name),
     };
-    let failed = wrong("only a shell expands ~, and none did".into());
+    let failed = wrong("the shell did not expand ~".into());
     Some(match known.ok().flatten() {
         Some(found) => failed.hint(format!(
-            "write the whole path: {}",
+            "write the absolute path: {}",
             for_shell(&format!("{}{rest}", found.dir.display()))
         )),
-        None => failed.hint("write the whole path, from / on"),
+        None => failed.hint("write the absolute path, starting with /"),
     })
 }
 
@@ -246,12 +246,15 @@ fn without_flake(local: &Local, flake: &Path, wrong: &impl Fn(String) -> Failed)
                 )
             })
             .collect();
-        return failed.hint(format!("a flake lies below it: {}", names.join(" or ")));
+        return failed.hint(format!(
+            "there is a flake in a subfolder: {}",
+            names.join(" or ")
+        ));
     }
     let plain = ["default.nix", "configuration.nix"];
     if plain.iter().any(|name| path.join(name).exists()) {
         return failed.hint(format!(
-            "a configuration that is not in a flake is named by: --file {}",
+            "for a configuration that is not in a flake, use --file {}",
             quoted(path)
         ));
     }

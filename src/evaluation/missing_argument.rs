@@ -17,7 +17,7 @@ pub(super) fn hint(error: &NixError) -> Option<String> {
     let file = in_source(&file);
     if recursion && PASSED.contains(&name.as_str()) {
         return Some(format!(
-            "the imports of {file} depend on {name}, which is known only after all imports: decide there with arguments of specialArgs, and put what depends on {name} under lib.mkIf"
+            "the imports of {file} depend on {name}, which is known only after all imports: use only arguments from specialArgs in imports, and put settings that depend on {name} under lib.mkIf"
         ));
     }
     if !recursion && !is_missing(message, &name) {
@@ -32,7 +32,7 @@ pub(super) fn hint(error: &NixError) -> Option<String> {
     }
     let when = if recursion { " before its imports" } else { "" };
     Some(format!(
-        "{file} takes an argument {name}, which it does not get{when}: where the host is made, pass it with specialArgs = {{ inherit {name}; }}"
+        "{file} takes an argument {name}, which is not available{when}: where the host is defined, pass it with specialArgs = {{ inherit {name}; }}"
     ))
 }
 

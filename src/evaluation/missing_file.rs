@@ -16,7 +16,7 @@ pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
     let missing = missing || message.contains("No such file");
     let alone = request.extras.iter().any(|extra| extra.path.is_some());
     if alone && (missing || message.contains("is forbidden in pure evaluation")) {
-        return Some("--module takes a file by itself: if it imports others, name its folder, with a default.nix in it".into());
+        return Some("--module copies only the named file: if it imports others, name its folder, which needs a default.nix".into());
     }
     missing.then_some(())?;
     if request.flake.file.is_some() {
@@ -26,7 +26,7 @@ pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
     let trees = Trees::of(request);
     if let Some((name, file)) = named.as_deref().and_then(|file| trees.input(file)) {
         return Some(format!(
-            "the input {name} has no {}: correct the path, or, if a newer {name} has it, run `nix flake update {name}` where the flake is",
+            "the input {name} has no {}: correct the path, or, if a newer {name} has it, run `nix flake update {name}` in the flake's folder",
             file.display()
         ));
     }
@@ -40,7 +40,7 @@ pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
         }
     }
     Some(match is_git(request) {
-        true => "check the spelling of the name; if the file is there and git does not know it, run `git add -N FILE` where the flake is".into(),
+        true => "check the spelling of the name; if the file exists but git does not track it, run `git add -N FILE` in the flake's folder".into(),
         false => "check the spelling of the name, and that the file is inside the flake's folder".into(),
     })
 }
@@ -78,7 +78,7 @@ fn in_submodule(request: &Request, module: &str) -> String {
         false => "'git+…?submodules=1'".into(),
     };
     format!(
-        "{module} is a git submodule, and a flake is fetched without them: --flake {reference} fetches them too"
+        "{module} is a git submodule, and flakes are fetched without submodules: use --flake {reference}"
     )
 }
 
@@ -104,7 +104,7 @@ fn in_work_tree(url: &str, file: &Path) -> Option<String> {
         });
     }
     Some(format!(
-        "the file is there, and git does not know it yet: git -C {} add -N {}",
+        "the file exists, but git does not track it yet: git -C {} add -N {}",
         for_shell(&top.to_string_lossy()),
         for_shell(&file.to_string_lossy())
     ))

@@ -3,7 +3,7 @@
 //! Takes libnix's words; returns a hint that keeps what the configuration says already.
 
 /// What a host does that makes its packages itself.
-const OUTSIDE: &str = "where the host makes its packages (the value of nixpkgs.pkgs)";
+const OUTSIDE: &str = "where the host defines its packages (the value of nixpkgs.pkgs)";
 
 /// What to do, if the message is about packages.
 pub(super) fn hint(message: &str) -> Option<String> {
@@ -22,14 +22,14 @@ fn read_only(message: &str) -> Option<String> {
     let option = option.split('.').next().unwrap_or(option);
     Some(match option {
         "overlays" => format!(
-            "the packages of this host are read-only, and a module cannot add overlays: add them {OUTSIDE}, as import nixpkgs {{ overlays = [ … ]; }}; any way to make one definition yield would drop an overlay"
+            "the packages of this host are read-only, and a module cannot add overlays: add them {OUTSIDE}, as import nixpkgs {{ overlays = [ … ]; }}; overriding either definition would drop an overlay"
         ),
         "config" => format!(
             "the packages of this host are read-only, and a module cannot configure them: do that {OUTSIDE}, as import nixpkgs {{ config = {{ … }}; }}"
         ),
         "hostPlatform" | "buildPlatform" | "system" | "localSystem" | "crossSystem" | "pkgs" => {
             format!(
-                "the host decides what its packages are made for: take the definition out of the module, or change it {OUTSIDE}"
+                "the host determines its packages and their platform: remove the definition from the module, or change it {OUTSIDE}"
             )
         }
         _ => return None,
@@ -53,7 +53,7 @@ fn refused(message: &str) -> Option<String> {
         return None;
     };
     Some(format!(
-        "if you want it all the same, in the module or in the host's configuration: nixpkgs.config.{config}; if the host sets nixpkgs.pkgs, put it into the config {OUTSIDE}"
+        "to use it anyway, set in the module or in the host's configuration: nixpkgs.config.{config}; if the host sets nixpkgs.pkgs, set it in the config {OUTSIDE}"
     ))
 }
 

@@ -161,20 +161,23 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     {
         let said = one_line(&error.message);
         return Failure::Refused
-            .error(format!("open the store: {said}"))
-            .hint("does `ssh HOST nix-daemon --version` work by itself (NIX_SSHOPTS holds options for ssh)? without --store it is this machine's own")
+            .error(format!("cannot open the store: {said}"))
+            .hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh); without --store, the program uses the store of this machine")
             .into();
     }
     if error.message.contains("cannot connect to socket") {
         return Failure::Refused
-            .error(format!("open the store: {}", one_line(&error.message)))
+            .error(format!(
+                "cannot open the store: {}",
+                one_line(&error.message)
+            ))
             .hint(daemon_hint())
             .into();
     }
     // What was fetched is in the store, and the store is not here.
     if error.message.trim().ends_with("-source/' does not exist") {
         return Failure::Refused
-            .error(format!("lock the flake {reference}: the store is another machine's, and what is in it cannot be evaluated here"))
+            .error(format!("lock the flake {reference}: the store is on another machine, so its sources cannot be evaluated here"))
             .detail(error.message.trim())
             .hint(REMOTE_BUILDERS)
             .into();
@@ -187,23 +190,22 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     }
     // What has a place was found: it is the flake itself that is wrong.
     if let Some(position) = error.position.as_ref().filter(|at| !at.file.is_empty()) {
-        return at(failed, position)
-            .hint("correct it there: the flake cannot be read as it is")
-            .into();
+        return at(failed, position).hint("correct the flake there").into();
     }
     // Everything without a scheme may lie in a git tree, and what git does not know is no part of that.
     let may_be_git = reference.starts_with("git") || !reference.contains(':');
     if error.message.contains("does not exist") && may_be_git {
         failed = failed.hint(
-            "of a git tree only what git knows is part of the flake: git add -N FILE; and its submodules only with ?submodules=1",
+            "a flake in a git tree has only files that git tracks (git add -N FILE), and submodules only with ?submodules=1",
         );
     }
     // Nix takes it for a path, and looks for a folder of that name.
     if reference.contains(' ') && reference.contains(':') {
-        failed = failed.hint("in a reference that is a URL a space is written %20; a path without a scheme may have one as it is");
+        failed = failed
+            .hint("write a space in a URL as %20; a path without a scheme can contain spaces");
     }
     failed
-        .hint("a flake reference is what Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")
+        .hint("use a flake reference that Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")
         .into()
 }
 

@@ -30,10 +30,10 @@ impl Beside {
         if let Some((option, _)) = asked.iter().find(|(_, asked)| *asked && !evaluates) {
             return Err(Failure::Usage
                 .error(format!(
-                    "{}: {option} says nothing where nothing is evaluated",
+                    "{}: {option} has no effect here: nothing is evaluated",
                     wish.words()
                 ))
-                .hint("`apply` and `enable` take it"));
+                .hint("use it with `apply` or `enable`"));
         }
         let now = pinned(situation);
         let of_now = now.as_ref().and_then(|pin| pin.specialisation.clone());

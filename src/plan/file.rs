@@ -38,8 +38,8 @@ pub fn agree(global: &Global) -> Result<(), Failed> {
     let Some(file) = &global.file else {
         return match &global.attr {
             Some(attribute) => Err(Failure::Usage
-                .error(format!("--attr {attribute}: it is a part of a file, and no file is named"))
-                .hint("name it with --file; what names an entry of a flake's nixosConfigurations is --host")),
+                .error(format!("cannot use --attr {attribute}: no file is named"))
+                .hint("name the file with --file; to name an entry of a flake's nixosConfigurations, use --host")),
             None => Ok(()),
         };
     };
@@ -52,12 +52,12 @@ pub fn agree(global: &Global) -> Result<(), Failed> {
     match OF_FLAKES.iter().zip(said).find(|(_, said)| *said) {
         Some((option, _)) => Err(Failure::Usage
             .error(format!(
-                "--file {}: {option} says something of a flake, and a file is none",
+                "cannot use --file {}: {option} is only for flakes",
                 file.display()
             ))
             .hint(match *option {
-                "--host" => "leave it away; --attr names a system in the file",
-                _ => "leave one of the two away",
+                "--host" => "leave out --host; --attr names a system in the file",
+                _ => "leave out one of the two options",
             })),
         None => Ok(()),
     }
@@ -77,18 +77,18 @@ pub(super) fn file(situation: &Situation, global: &Global, here: &Path) -> Resul
     if let Some((option, _)) = OF_FLAKES[1..].iter().zip(said).find(|(_, said)| *said) {
         return Err(Failure::Usage
             .error(format!(
-                "{option}: it says something of a flake, and this machine's configuration is {words}"
+                "cannot use {option}: the option is for flakes, and this machine's configuration is {words}"
             ))
-            .hint("--file and --attr name another system, --flake names a flake")
+            .hint("name another system with --file and --attr, or a flake with --flake")
             .into());
     }
     if !Path::new(&file.path).exists() {
         return Err(Failure::Refused
             .error(format!(
-                "this machine's configuration is {words}, and that is no longer there"
+                "this machine's configuration is {words}, which no longer exists"
             ))
-            .hint("name the file where it is now with --file, or a flake with --flake")
-            .hint("`runtime-module reset` and `rollback` evaluate nothing, and work without it")
+            .hint("name the new location with --file, or a flake with --flake")
+            .hint("`runtime-module reset` and `rollback` evaluate nothing, so they also work now")
             .into());
     }
     Ok(Some(Pin::of_file(file)))
@@ -128,13 +128,12 @@ fn remembered(situation: &Situation, global: &Global) -> Option<SystemFile> {
 
 /// The file that the arguments name.
 fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile> {
-    const WHAT: &str =
-        "it is a Nix file, or a folder with a default.nix or configuration.nix in it";
+    const WHAT: &str = "name a Nix file, or a folder with a default.nix or configuration.nix";
     let shown = path.display();
     let whole = absolute(&here.join(path))?;
     if let Some(folder) = flake_folder(&whole) {
         return Err(Failure::Usage
-            .error(format!("--file {shown}: this is a flake"))
+            .error(format!("cannot use --file {shown}: this is a flake"))
             .hint(format!(
                 "name its folder instead: --flake {}",
                 folder.display()
@@ -146,7 +145,7 @@ fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile
         files.find(|file| file.exists()).ok_or_else(|| {
             Failure::Usage
                 .error(format!(
-                    "--file {shown}: the folder has neither a default.nix nor a configuration.nix"
+                    "cannot use --file {shown}: the folder has neither a default.nix nor a configuration.nix"
                 ))
                 .hint(WHAT)
         })?
@@ -154,14 +153,16 @@ fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile
         whole
     } else {
         return Err(Failure::Usage
-            .error(format!("--file {shown}: there is no such file"))
+            .error(format!("cannot use --file {shown}: no such file"))
             .hint(WHAT)
             .into());
     };
     let path = file.to_str().ok_or_else(|| {
         Failure::Usage
-            .error(format!("--file {shown}: its whole path is not UTF-8"))
-            .hint("reach it by a link with another name")
+            .error(format!(
+                "cannot use --file {shown}: the absolute path is not UTF-8"
+            ))
+            .hint("use a symbolic link with another name")
     })?;
     Ok(SystemFile {
         path: path.into(),

@@ -81,7 +81,7 @@ pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) 
         let url = baked.and_then(|baked| baked.flake_url.clone()).or(asked);
         let url = url.ok_or_else(|| {
             Failure::Refused
-                .error("rebuild: it is not known where newer sources come from (services.runtimeModules.flakeUrl is not set)")
+                .error("cannot rebuild: services.runtimeModules.flakeUrl is not set")
                 .hint("set services.runtimeModules.flakeUrl, or name the flake with --flake")
         })?;
         let kept = pinned
@@ -159,15 +159,14 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
 
 /// Nobody has said where the configuration comes from.
 fn unknown(situation: &Situation) -> Failed {
-    let failed = Failure::Refused
-        .error("it is not known which flake this machine's configuration comes from");
+    let failed = Failure::Refused.error("cannot tell which flake this system was built from");
     match &situation.plain {
         Some(file) => failed
-            .detail(format!("{file} is there, and has no flake.nix beside it"))
-            .hint(format!("--file {file} evaluates it as it is, impurely; it is remembered until the next reboot, and for good by services.runtimeModules.file"))
-            .hint(format!("to have it pinned, put a flake.nix beside it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and name the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
+            .detail(format!("{file} exists, but has no flake.nix next to it"))
+            .hint(format!("evaluate it impurely with --file {file}; the program remembers the file until the next reboot, or permanently with services.runtimeModules.file"))
+            .hint(format!("to pin it, add a flake.nix next to it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and name the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
         None => failed
-            .hint("name it with --flake, and its host with --host; it is pinned then")
+            .hint("name the flake with --flake and its host with --host; the program then pins it")
             .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once"),
     }
 }

@@ -56,12 +56,12 @@ fn what_is_on_already_is_not_done_again() {
     let wish = Wish::Enable(names(&["hello"]));
     assert_eq!(
         plan(&wish, &situation(), &[]),
-        Decision::Nothing("hello is on already".into())
+        Decision::Nothing("hello is already enabled".into())
     );
     let wish = Wish::Disable(names(&["a", "b"]));
     assert_eq!(
         plan(&wish, &situation(), &[]),
-        Decision::Nothing("a, b are off already".into())
+        Decision::Nothing("a, b are already disabled".into())
     );
 }
 
@@ -166,7 +166,7 @@ fn a_file_is_evaluated_again_for_each_change() {
     ] {
         assert_eq!(evaluated(&wish), Some(file.clone()), "{wish:?}");
     }
-    // What is on already is on, and a reset evaluates nothing.
+    // Enabling an enabled module does nothing, and a reset evaluates nothing.
     assert!(matches!(
         plan(&Wish::Enable(names(&["hello"])), &situation, &[]),
         Decision::Nothing(_)

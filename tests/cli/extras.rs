@@ -266,7 +266,7 @@ fn nixconfig_needs_accept_flake_config() {
     assert_eq!(
         told,
         [
-            "what the flake's nixConfig says of extra-substituters, max-jobs is ignored; --accept-flake-config lets it"
+            "the flake's nixConfig settings are ignored: extra-substituters, max-jobs; use --accept-flake-config to apply them"
         ]
     );
     // The same holds for the pinned flake.

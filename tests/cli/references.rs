@@ -50,7 +50,7 @@ fn a_tilde_that_no_shell_expanded_is_told() {
         .quiet(&["list", "--flake", "~/nix-config#box"])
         .ends_with(3);
     assert!(
-        ran.stderr.contains("only a shell expands ~"),
+        ran.stderr.contains("the shell did not expand ~"),
         "{}",
         ran.stderr
     );
@@ -59,7 +59,7 @@ fn a_tilde_that_no_shell_expanded_is_told() {
         .expect("a user")
         .dir;
     let hint = format!(
-        "hint: write the whole path: {}/nix-config#box",
+        "hint: write the absolute path: {}/nix-config#box",
         home.display()
     );
     assert!(ran.stderr.contains(&hint), "{}", ran.stderr);

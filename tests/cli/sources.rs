@@ -270,7 +270,7 @@ fn moved_pin_lists_changed_inputs() {
             .filter(|line| {
                 line.starts_with("  ") && line.contains(" at ")
                     || line.starts_with("pinned")
-                    || line.contains("without any module")
+                    || line.contains("without modules")
                     || line.contains("inputs of")
             })
             .map(|line| format!("{line}\n"))

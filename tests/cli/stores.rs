@@ -209,7 +209,7 @@ fn ssh_store_evaluates_but_does_not_activate() {
     drop(sshd);
     let gone = run(here, &dry).ends_with(5).stderr;
     assert!(
-        gone.contains("error: open the store: failed to start SSH connection")
+        gone.contains("error: cannot open the store: failed to start SSH connection")
             && gone.contains("hint: does `ssh HOST nix-daemon --version` work"),
         "{gone}"
     );

@@ -114,7 +114,7 @@ fn a_missing_file_is_told_by_where_it_is_missing() {
     // The hint works as it is.
     let command = ran
         .stderr
-        .split("git does not know it yet: ")
+        .split("git does not track it yet: ")
         .nth(1)
         .and_then(|rest| rest.lines().next())
         .expect("a command");

@@ -1,7 +1,7 @@
-//! The kinds of failure there are, and the exit code of each.
+//! The kinds of failure, and their exit codes.
 //!
-//! An error that a person can act on is a [`Failed`]: what was tried and why it failed, what there is to know about it,
-//! and what to do next. It travels inside `anyhow::Error`; `main` prints it once.
+//! A [`Failed`] is an error that the user can act on: the failed action and the reason, details, and hints. It travels
+//! inside `anyhow::Error`; `main` prints it once.
 
 mod table;
 
@@ -13,11 +13,11 @@ use crate::libnix::Position;
 
 pub use table::{Row, TABLE};
 
-/// How a run may end other than well. The numbers are a promise to scripts (see README).
+/// The ways in which a run can fail. Scripts rely on the exit codes (see README).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// A bug of ours, or something that nobody foresaw.
+    /// A bug, or an unexpected error.
     Internal,
     /// Wrong usage, or an unknown module.
     Usage,
@@ -25,13 +25,13 @@ pub enum Failure {
     Evaluation,
     /// A build or a fetch failed.
     Build,
-    /// Not done, for a reason that can be removed: lock held, state moved on, wrong host, rights.
+    /// Refused for a reason that can be removed: lock held, state changed, wrong host, not root.
     Refused,
     /// Activation failed; the previous system was activated again.
     Returned,
     /// Active, but some units failed.
     UnitsFailed,
-    /// Activation failed, and so did the return to the previous system.
+    /// Activation failed, and so did the rollback.
     Stranded,
     /// Not activated: the init interface changed, a reboot is needed.
     RebootNeeded,
@@ -42,7 +42,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// All kinds.
     pub const ALL: [Self; 11] = [
         Self::Internal,
         Self::Usage,
@@ -57,7 +56,7 @@ impl Failure {
         Self::Interrupted,
     ];
 
-    /// How it is called in JSON.
+    /// Returns the name for JSON.
     pub fn name(self) -> String {
         serde_json::to_value(self)
             .ok()
@@ -65,7 +64,7 @@ impl Failure {
             .unwrap_or_default()
     }
 
-    /// What it means, in a few words.
+    /// Returns a short description.
     pub fn means(self) -> &'static str {
         match self {
             Self::Internal => "internal error",
@@ -82,7 +81,6 @@ impl Failure {
         }
     }
 
-    /// The exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Internal => 1,
@@ -99,7 +97,7 @@ impl Failure {
         }
     }
 
-    /// An error of this kind that says `message`.
+    /// Makes an error of this kind.
     pub fn error(self, message: impl Into<String>) -> Failed {
         Failed {
             failure: self,
@@ -111,32 +109,31 @@ impl Failure {
     }
 }
 
-/// An error that a person can act on.
+/// An error that the user can act on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Failed {
-    /// Its kind.
     #[serde(rename = "kind")]
     pub failure: Failure,
-    /// What was tried, on what, and why it failed; one line, lower case, no full stop.
+    /// The failed action, its object and the reason, on one line, in lower case, without a full stop.
     pub message: String,
-    /// What there is to know: positions, last log lines.
+    /// Details, such as positions and the last log lines.
     pub details: Vec<String>,
-    /// What to do next.
+    /// Hints for the next step.
     pub hints: Vec<String>,
-    /// Places in files, the nearest one first: whoever knows which files are whose can choose. For no document.
+    /// Positions in files, the nearest first. The caller knows the user's files, and selects one. Not part of JSON output.
     #[serde(skip)]
     pub places: Vec<Position>,
 }
 
 impl Failed {
-    /// Adds a line, or several, of what there is to know.
+    /// Adds one or more lines of details.
     pub fn detail(mut self, detail: impl AsRef<str>) -> Self {
         self.details
             .extend(detail.as_ref().lines().map(String::from));
         self
     }
 
-    /// Adds what to do next.
+    /// Adds a hint.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
@@ -151,7 +148,7 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// The same for any error: what is not a [`Failed`] is internal.
+/// Converts any error. An error that is not a [`Failed`] is internal.
 pub fn describe(error: &anyhow::Error) -> Failed {
     let message = neutral(&format!("{error:#}"));
     match error.downcast_ref::<Failed>() {
@@ -166,23 +163,23 @@ pub fn describe(error: &anyhow::Error) -> Failed {
     }
 }
 
-/// Texts that an error is known by, and what to do about it.
+/// Texts by which an error is recognised, and the hint for it.
 pub type Known = (&'static [&'static str], &'static str);
 
-/// What to do about an error that says `text`.
+/// Returns the hint for an error with this text.
 pub fn known_hint(table: &[Known], text: &str) -> Option<&'static str> {
     let said = |texts: &[&str]| texts.iter().any(|one| text.contains(one));
     let found = table.iter().find(|(texts, _)| said(texts));
     found.map(|(_, hint)| *hint)
 }
 
-/// Text on one line, with one space between its words.
+/// Joins a text into one line, with one space between words.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Text from outside with every control character made visible: a name, a message or a log line must not be able to move
-/// the cursor, set a title or ring. Tabs stay.
+/// Makes the control characters of untrusted text visible, except for tabs. So a name, a message or a log line cannot
+/// move the cursor, set a title or ring the bell.
 pub fn neutral(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -202,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn context_goes_before_the_message_and_the_kind_stays() {
+    fn context_precedes_the_message_and_keeps_the_kind() {
         let error = anyhow::Error::from(Failure::Refused.error("the lock is held").hint("wait"))
             .context("enable hello");
         let failed = describe(&error);
@@ -212,17 +209,17 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_internal() {
+    fn other_errors_are_internal() {
         assert_eq!(describe(&anyhow::anyhow!("odd")).failure, Failure::Internal);
     }
 
     #[test]
-    fn control_characters_cannot_reach_the_terminal() {
+    fn control_characters_are_made_visible() {
         assert_eq!(neutral("a\u{1b}[31mb\u{7}\tc"), "a␛[31mb\u{fffd}\tc");
     }
 
     #[test]
-    fn each_kind_has_a_code_of_its_own() {
+    fn exit_codes_are_unique() {
         let codes: std::collections::BTreeSet<u8> =
             Failure::ALL.iter().map(|kind| kind.code()).collect();
         assert_eq!(codes.len(), Failure::ALL.len());

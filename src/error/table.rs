@@ -1,22 +1,21 @@
-//! Every message there is: of which kind it is, what it means, and what to do. `docs/errors.md` is made from it.
+//! The table of all messages: the kind, the meaning and the next step of each. `docs/errors.md` is generated from it.
 //!
-//! `…` stands for what differs from case to case. Tests hold that each message in the program, and each that any test has
-//! ever seen, stands here.
+//! `…` stands for a part that varies. Tests check that the table has each message of the program and of the goldens.
 
 use super::Failure::{
     self, Build, Evaluation, Internal, Interrupted, NotActive, RebootNeeded, Refused, Returned,
     Stranded, UnitsFailed, Usage,
 };
 
-/// A message and what it means.
+/// A message and its meaning.
 pub struct Row {
-    /// Its kind, which gives the exit code.
+    /// The kind, which determines the exit code.
     pub kind: Failure,
-    /// How it reads.
+    /// The text of the message.
     pub says: &'static str,
-    /// What it means.
+    /// The meaning.
     pub means: &'static str,
-    /// What to do next.
+    /// The next step.
     pub next: &'static str,
 }
 
@@ -29,10 +28,10 @@ const fn row(kind: Failure, says: &'static str, means: &'static str, next: &'sta
     }
 }
 
-/// All of them, in the order of the page.
+/// All messages, in the order of the page.
 #[rustfmt::skip]
 pub const TABLE: &[Row] = &[
-    // What was asked for.
+    // Usage.
     row(Usage, "there … no … called …", "Neither the host's option nor the flake's output has a module of this name.", "Use one of the suggested names, or run `runtime-module list`. A newly declared module is known only after `runtime-module rebuild`."),
     row(Usage, "cannot use the argument '…': not UTF-8", "Names and flake references are text, but this argument is not valid UTF-8.", "If a directory has such a name, make a symbolic link to it with another name."),
     row(Usage, "… '': the name is empty", "The option has an empty value.", "Give it a name, or leave the option out."),
@@ -188,7 +187,7 @@ pub const TABLE: &[Row] = &[
     row(Stranded, ", and the return to the previous system failed too", "The switch failed, and the rollback failed too.", "The lines above name the script or unit that failed. Run `runtime-module recover`."),
     row(Stranded, "the machine is still between two systems", "The program could not end the interrupted change.", "Read the named log, remove the cause, and run `runtime-module recover` again."),
     row(Stranded, "cannot restore the system: …", "The benchmark left the system changed.", "Run `runtime-module status` to see which modules are active, then enable or disable those that differ."),
-    // The rest.
+    // Others.
     row(NotActive, "not on", "`status NAME`: not every named module is active. This exit code is for scripts.", "Run `runtime-module enable NAME`."),
     row(Interrupted, "interrupted; nothing was changed", "Ctrl-C, before anything was activated.", "Nothing."),
     row(Interrupted, "detached; activation continues in the background", "Ctrl-C during activation ends only the client.", "Run `runtime-module status` to see how it ends."),

@@ -1,4 +1,4 @@
-//! The table of messages is whole: nothing is said that does not stand there.
+//! Tests that the table of messages is complete.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use super::table::{Row, TABLE};
 use crate::evaluation::known_errors;
 use crate::realise::known_failures;
 
-/// Whose words are those of the parser of the command line.
+/// Parts of messages from the command line parser.
 const PARSER: [&str; 7] = [
     "requires a subcommand",
     "unrecognized subcommand",
@@ -22,7 +22,7 @@ const PARSER: [&str; 7] = [
     "values required for",
 ];
 
-/// Whether a message reads like a row; there may be more before and behind it.
+/// Returns whether a message contains the text of a row.
 fn fits(row: &Row, message: &str) -> bool {
     let mut rest = message;
     row.says.split('…').all(|part| match rest.find(part) {
@@ -58,7 +58,7 @@ fn all(folder: &str, ending: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn every_message_in_the_program_stands_in_the_table() {
+fn table_has_every_message_of_the_program() {
     let said =
         Regex::new(r#"(?s)(?:\.error\(|\bfailure\()\s*(?:&?format!\(\s*)?"((?:[^"\\]|\\.)*)""#)
             .expect("a pattern");
@@ -73,7 +73,7 @@ fn every_message_in_the_program_stands_in_the_table() {
         for found in said.captures_iter(program) {
             let text = lines.replace_all(&found[1], "");
             let text = varying.replace_all(&text, "…").replace("\\\"", "\"");
-            // What only passes somebody else's words on.
+            // Skip messages that only forward a text.
             if text.replace(['…', ':', ' '], "").is_empty() {
                 continue;
             }
@@ -89,13 +89,13 @@ fn every_message_in_the_program_stands_in_the_table() {
 }
 
 #[test]
-fn every_message_that_a_test_has_seen_stands_in_the_table_with_its_exit_code() {
+fn table_has_every_golden_message_and_exit_code() {
     let code = Regex::new(r"(?m)^exit code (\d+)$").expect("a pattern");
     let error =
         Regex::new(r#"(?m)^(?:error: |    "message": ")(.*?)(?:",?)?$"#).expect("a pattern");
     let mut missing = BTreeSet::new();
     for (file, text) in all("tests/golden", ".txt") {
-        // Folded for a narrow terminal, and there in another file as a whole.
+        // These messages are wrapped, and another file has each of them in full.
         if file.contains("/screens-") {
             continue;
         }
@@ -117,7 +117,7 @@ fn every_message_that_a_test_has_seen_stands_in_the_table_with_its_exit_code() {
 }
 
 #[test]
-fn every_row_is_said_by_something() {
+fn every_row_is_used() {
     let program: String = all("src", ".rs")
         .into_iter()
         .filter(|(file, _)| !file.contains("/error/"))
@@ -136,11 +136,11 @@ fn every_row_is_said_by_something() {
         .filter(|row| !said(row))
         .map(|row| row.says)
         .collect();
-    assert!(unsaid.is_empty(), "nobody says: {unsaid:#?}");
+    assert!(unsaid.is_empty(), "rows without a message: {unsaid:#?}");
 }
 
 #[test]
-fn what_nix_says_is_known_by_texts_that_differ() {
+fn known_errors_have_texts_and_hints() {
     let mut texts: BTreeSet<&str> = BTreeSet::new();
     for (known, hint) in known_errors().iter().chain(known_failures()) {
         assert!(!known.is_empty() && !hint.is_empty());

@@ -1,14 +1,14 @@
-//! What to do about the errors of an evaluation that people meet most.
+//! Hints for the most frequent evaluation errors.
 //!
-//! Takes libnix's words, which it knows by the shape that Nix and nixpkgs give them; returns hints, and which of the words
-//! are worth showing. It evaluates nothing; names that only the host knows are handed in.
+//! Takes messages of libnix, and recognises them by the wording of Nix and nixpkgs. Returns hints, and the lines of the
+//! message that are worth showing. It evaluates nothing; the caller passes names that only the host knows.
 
 use super::{Request, missing_argument, missing_file, packages};
 use crate::error::{Known, known_hint};
 use crate::libnix::NixError;
 use crate::registry::nearest;
 
-/// Errors that are known by a text, and what to do about each.
+/// Known errors, recognised by a text, and the hint for each.
 pub(super) const KNOWN: &[Known] = &[
     (
         &["infinite recursion"],
@@ -117,7 +117,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
 ];
 
-/// What to do about an error.
+/// Returns the hints for an error.
 pub(super) fn hints(request: &Request, error: &NixError) -> Vec<String> {
     let message = error.message.trim();
     let special = missing_argument::hint(error)
@@ -132,7 +132,7 @@ pub(super) fn hints(request: &Request, error: &NixError) -> Vec<String> {
     hints
 }
 
-/// What to do about an error that comes from how the program was called.
+/// Returns a hint for an error that options of this run cause.
 fn in_this_run(request: &Request, message: &str) -> Option<String> {
     let measured = request
         .measure
@@ -146,8 +146,8 @@ fn in_this_run(request: &Request, message: &str) -> Option<String> {
         .then(|| "use --allow-ifd to let a dry run build what evaluation needs".into())
 }
 
-/// The lines of a message that are worth showing: what nixpkgs advises about a package that it refuses is for other
-/// programs, and is said in other words here.
+/// Returns the lines of a message that are worth showing. If nixpkgs refuses a package, its advice is for other
+/// programs, so our hint replaces it.
 pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
     let refuses = message.contains("refusing to evaluate");
     message
@@ -158,19 +158,19 @@ pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
         .map(|(_, line)| line)
 }
 
-/// Whether a message says itself in which files to look.
+/// Returns whether the message itself names the files.
 pub(super) fn names_files(message: &str) -> bool {
     message.contains("\n- In `") || message.contains("refusing to evaluate")
 }
 
-/// The path of an option that there is not.
+/// Returns the path of a missing option.
 pub(super) fn missing_option(message: &str) -> Option<Vec<String>> {
     let rest = message.trim().strip_prefix("The option `")?;
     let (path, _) = rest.split_once("' does not exist")?;
     Some(option_path(path))
 }
 
-/// Which option may have been meant, of those that stand beside it.
+/// Suggests options with a similar name. `beside` are the names next to the missing option.
 pub(super) fn meant(path: &[String], beside: &[String]) -> String {
     const SHOWN: usize = 20;
     let (last, parents) = path
@@ -198,7 +198,7 @@ pub(super) fn meant(path: &[String], beside: &[String]) -> String {
     }
 }
 
-/// The names of an option as messages write it: `a."b.c".d`, `list.[definition 1-entry 2].x`.
+/// Splits an option path of a message into names: `a."b.c".d`, `list.[definition 1-entry 2].x`.
 fn option_path(text: &str) -> Vec<String> {
     let mut names = vec![String::new()];
     let mut closing = None;
@@ -208,13 +208,13 @@ fn option_path(text: &str) -> Vec<String> {
             ('"', None) => closing = Some('"'),
             ('[', None) => closing = Some(']'),
             ('.', None) => names.push(String::new()),
-            _ => names.last_mut().expect("there is always one").push(c),
+            _ => names.last_mut().expect("names is never empty").push(c),
         }
     }
     names
 }
 
-/// Two definitions that contradict each other: whose they are, and how one may yield.
+/// Returns a hint for two conflicting definitions, which names the modules that contain them.
 fn collision(request: &Request, message: &str) -> Option<String> {
     message
         .contains("conflicting definition values")
@@ -251,7 +251,7 @@ fn wrong_type(message: &str) -> Option<String> {
     Some(format!("set {option} there to a value of type: {kind}"))
 }
 
-/// An attribute that there is not: names close to it are in the text that Nix would print.
+/// Returns a hint for a missing attribute. The text that Nix would print has similar names.
 fn missing_attribute(error: &NixError) -> Option<String> {
     let name = error
         .message
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_named_as_messages_write_them() {
+    fn option_paths_of_messages_are_split() {
         assert_eq!(
             option_path(r#"services.nginx.virtualHosts."a.b".x"#),
             ["services", "nginx", "virtualHosts", "a.b", "x"]
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_options_are_offered_or_all_of_a_few() {
+    fn similar_options_or_all_of_a_few_are_suggested() {
         let path = names(&["networking", "hostNmae"]);
         assert_eq!(
             meant(&path, &names(&["domain", "hostName"])),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn nixpkgs_own_advice_about_packages_is_not_shown() {
+    fn advice_of_nixpkgs_about_packages_is_hidden() {
         let message = "Package ‘x-1’ in a.nix:3 is marked as insecure, refusing to evaluate.\n\n\nKnown issues:\n - CVE-1\n\nYou can install it anyway\n";
         assert_eq!(
             worth_showing(message).collect::<Vec<_>>(),

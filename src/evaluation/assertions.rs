@@ -1,14 +1,14 @@
-//! Assertions that do not hold: what they say, and whose they are.
+//! Failed assertions: their messages, and whether they are due to the runtime modules.
 //!
-//! Takes the messages that fail, and those that fail without any runtime module; returns the failure.
+//! Takes the messages of the failed assertions with and without the runtime modules; returns the failure.
 
 use super::{Request, subject};
 use crate::error::Failed;
 
-/// How many lines of one message are shown without `--show-trace`.
+/// Number of lines that are shown of a message without `--show-trace`.
 const SHOWN: usize = 12;
 
-/// The failure. `without` are the messages that fail without any runtime module too.
+/// Makes the failure. `without` are the messages of the assertions that also fail without runtime modules.
 pub(super) fn failure(request: &Request, messages: &[String], without: &[String]) -> Failed {
     let count = match messages.len() {
         1 => "an assertion failed".to_string(),

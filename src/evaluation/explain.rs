@@ -1,4 +1,4 @@
-//! What went wrong in an evaluation, in words that a tired person can act on.
+//! Turns evaluation errors into messages that the user can act on.
 
 use std::path::Path;
 
@@ -13,13 +13,13 @@ use crate::libnix::{NixError, Position};
 use crate::registry::nearest;
 use crate::worker::Ended;
 
-/// How many lines of an error's text are shown without `--show-trace`.
+/// Number of lines that are shown of an error without `--show-trace`.
 const MESSAGE_LINES: usize = 12;
 
-/// Lines of a crashed evaluator's stderr that are shown.
+/// Number of lines that are shown of a crashed evaluator's stderr.
 const CRASH_LINES: usize = 5;
 
-/// What is wrong with a request, as `system.nix` says it.
+/// A problem with a request, as `system.nix` reports it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Problem {
     pub(super) kind: String,
@@ -29,7 +29,7 @@ pub(super) struct Problem {
     pub(super) known: Vec<String>,
 }
 
-/// An error of the evaluator, or of ours around it.
+/// Explains an error of the evaluator, or of our code around it.
 pub fn error(request: &Request, error: &anyhow::Error) -> Failed {
     if error.downcast_ref::<Failed>().is_some() {
         return describe(error);
@@ -46,7 +46,7 @@ pub fn error(request: &Request, error: &anyhow::Error) -> Failed {
     }
 }
 
-/// The places that an error has in files: its own, and then those on the way to it, the nearest first.
+/// Returns the positions of an error in files: its own, then those of its trace, the nearest first.
 fn places(error: &NixError) -> impl Iterator<Item = &Position> {
     let on_the_way = error
         .traces
@@ -79,7 +79,7 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
         failed = failed.detail(error.rendered.trim());
         return hints.into_iter().fold(failed, Failed::hint);
     }
-    // If the message names files itself, the place is only that of the code that noticed.
+    // If the message names files, the position is only that of the code that found the error.
     let named = advice::names_files(&error.message);
     let places: Vec<&Position> = places(error).collect();
     if let Some(position) = Trees::of(request).best(&places).filter(|_| !named) {
@@ -91,7 +91,7 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
         .hint("use --show-trace to print the full trace")
 }
 
-/// Adds where it is: the position, and the line that stands there.
+/// Adds the position, and the source line at it.
 pub(super) fn at(failed: Failed, position: &Position) -> Failed {
     let (line, column) = (position.line, position.column);
     let failed = failed.detail(format!("at {}:{line}:{column}", in_source(&position.file)));
@@ -101,7 +101,7 @@ pub(super) fn at(failed: Failed, position: &Position) -> Failed {
     }
 }
 
-/// A position without the store path of the tree that it is in; of a file by itself only its name.
+/// Removes the store path of the source tree from a file name. For a single file in the store, only its name remains.
 pub(super) fn in_source(file: &str) -> &str {
     const HASH: usize = 32;
     if let Some((_, inside)) = file.split_once("-source/") {
@@ -125,7 +125,7 @@ fn source_line(file: &str, line: u32) -> Option<String> {
         .map(String::from)
 }
 
-/// A request that the flake cannot serve.
+/// Explains why the flake or file cannot serve the request.
 pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
     let what = subject(request);
     let reference = &request.flake.url;
@@ -187,7 +187,7 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
     }
 }
 
-/// A value that is not there, or cannot be measured as was asked.
+/// Explains why a value cannot be measured.
 pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
     let what = subject(request);
     let at = written(&problem.names);
@@ -222,7 +222,7 @@ pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
     }
 }
 
-/// The hosts that may have been meant: `x86_64-linux.box` for `box` and the other way round, or else a similar name.
+/// Suggests hosts: `x86_64-linux.box` for `box`, `box` for `x86_64-linux.box`, or else a similar name.
 fn host_meant(name: &str, known: &[String]) -> Vec<String> {
     let asked = parse(name).unwrap_or_default();
     let below = |host: &&String| {
@@ -254,7 +254,7 @@ fn did_you_mean_host(names: &[String]) -> String {
     format!("did you mean {}?", names.join(" or "))
 }
 
-/// Which names there are to choose from.
+/// Lists the available names.
 fn the_known(names: &[String], lead: &str, none: &str) -> String {
     match names {
         [] => none.into(),
@@ -262,7 +262,7 @@ fn the_known(names: &[String], lead: &str, none: &str) -> String {
     }
 }
 
-/// Some names of many.
+/// Lists the first names, and the number of the others.
 pub(super) fn some(names: &[String]) -> String {
     const SHOWN: usize = 12;
     let shown = names
@@ -277,7 +277,7 @@ pub(super) fn some(names: &[String]) -> String {
     }
 }
 
-/// Names that no module has.
+/// Makes the error for unknown modules, with suggestions.
 pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
     let (noun, verb) = if names.len() == 1 {
         ("module", "is")
@@ -304,7 +304,7 @@ pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
     failed.hint("run `runtime-module list` to see all modules")
 }
 
-/// An evaluator that ended without an answer.
+/// Explains why an evaluator ended without an answer.
 pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
     let what = subject(request);
     let failed = match ended.signal() {
@@ -323,7 +323,7 @@ pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
         None => failure(format!("{what}: the evaluator exited without an answer, probably because memory ran out"))
             .hint("use --low-memory to evaluate in less memory"),
     };
-    // What Rust says of an overflow is said above, in words.
+    // The message above replaces Rust's own lines about a stack overflow.
     let told = ended.stderr.lines().filter(|line| {
         !(line.is_empty()
             || line.starts_with("thread '")

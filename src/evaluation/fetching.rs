@@ -1,7 +1,7 @@
-//! Sources that cannot be had: an input out of reach, a lock file that is damaged or of another release.
+//! Sources that cannot be fetched: an unreachable input, or a lock file that is damaged or of another release.
 //!
-//! Takes libnix's errors and the lock; returns a failure that names the input, why, and what is there all the same. It
-//! fetches nothing.
+//! Takes libnix's errors and the lock. Returns a failure with the input, the reason, and the inputs that are in the
+//! store. It fetches nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Failed, Failure};
 use crate::libnix::{NixError, libnix_version};
 
-/// What libnix says where something is out of reach.
+/// Parts of libnix's messages about unreachable sources.
 const OUT_OF_REACH: [&str; 7] = [
     "unable to download",
     "resolving Git reference",
@@ -24,15 +24,15 @@ const OUT_OF_REACH: [&str; 7] = [
     "program 'git' failed",
 ];
 
-/// What a failed download is wrapped in.
+/// The text that libnix puts around the error of a failed download.
 const ARCHIVE: &str = "(Source threw exception: error: ";
 
-/// Whether a source could not be had.
+/// Returns whether a source could not be fetched.
 pub(super) fn concerns(error: &NixError) -> bool {
     OUT_OF_REACH.iter().any(|text| error.message.contains(text))
 }
 
-/// The failure, if it is one of these. `what` was tried.
+/// Makes the failure, if the error is about a source. `what` is the failed action.
 pub(super) fn failure(what: &str, error: &NixError) -> Option<Failed> {
     let input = Input::of(error);
     if concerns(error) {
@@ -67,7 +67,7 @@ pub(super) fn failure(what: &str, error: &NixError) -> Option<Failed> {
     lock(what, error)
 }
 
-/// A lock file that cannot be used.
+/// Makes the failure for an unusable lock file.
 fn lock(what: &str, error: &NixError) -> Option<Failed> {
     let message = error.message.trim();
     if let Some((_, version)) = message.split_once(" has unsupported version ") {
@@ -88,7 +88,7 @@ fn lock(what: &str, error: &NixError) -> Option<Failed> {
     })
 }
 
-/// What the JSON library says, without its own numbers.
+/// Removes the error number of the JSON library.
 fn json(message: &str) -> &str {
     match message.strip_prefix("[json.exception.") {
         Some(rest) => rest.split_once("] ").map_or(rest, |(_, said)| said),
@@ -96,7 +96,7 @@ fn json(message: &str) -> &str {
     }
 }
 
-/// Why, in one line, and without what it is wrapped in.
+/// Returns the reason on one line, without the text around it.
 fn reason(error: &NixError) -> String {
     let message = error.message.trim();
     let inner = message.split_once(ARCHIVE).map_or(message, |(_, inner)| {
@@ -105,7 +105,7 @@ fn reason(error: &NixError) -> String {
     inner.lines().next().unwrap_or_default().trim().to_string()
 }
 
-/// An input on the way to an error.
+/// The input in the trace of an error.
 struct Input {
     name: Option<String>,
     reference: Option<String>,
@@ -135,7 +135,7 @@ impl Input {
     }
 }
 
-/// Adds which inputs of a lock lie in the store, and which do not. `source` is any tree in that store.
+/// Adds the inputs of a lock that are in the store, and those that are not. `source` is any tree in that store.
 pub(super) fn with_inputs(failed: Failed, lock: &str, source: &str) -> Failed {
     let Some(store) = Path::new(source).parent() else {
         return failed;
@@ -162,7 +162,7 @@ pub(super) fn with_inputs(failed: Failed, lock: &str, source: &str) -> Failed {
     }
 }
 
-/// Where the inputs of a lock file lie, by the name of their nodes. `source` is any tree in that store.
+/// Returns the store paths of the inputs in a lock file, by node name. `source` is any tree in that store.
 pub(super) fn input_trees(source: &Path, file: &Path) -> Vec<(String, PathBuf)> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let lock: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -173,7 +173,7 @@ pub(super) fn input_trees(source: &Path, file: &Path) -> Vec<(String, PathBuf)> 
         .collect()
 }
 
-/// The inputs of a lock that are named by a hash: name of the node, and hash.
+/// Returns the inputs of a lock that have a hash: the node name and the hash.
 fn nodes(lock: &Value) -> Vec<(&str, &str)> {
     let nodes = lock.get("nodes").and_then(Value::as_object);
     nodes
@@ -185,7 +185,7 @@ fn nodes(lock: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Where a tree of this hash lies (NixOS/nix, `store-dir-config.cc`: makeFixedOutputPath).
+/// Computes the store path of a tree with this hash (NixOS/nix, `store-dir-config.cc`: makeFixedOutputPath).
 fn tree(store: &Path, hash: &str) -> Option<PathBuf> {
     let sum = BASE64_STANDARD.decode(hash.strip_prefix("sha256-")?).ok()?;
     let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -198,7 +198,7 @@ fn tree(store: &Path, hash: &str) -> Option<PathBuf> {
     Some(store.join(format!("{}-source", base32(&folded))))
 }
 
-/// Nix's own base 32: digits from the last to the first, without e, o, t and u.
+/// Encodes in the base 32 of Nix: digits from the last to the first, without e, o, t and u.
 fn base32(bytes: &[u8]) -> String {
     const DIGITS: &[u8] = b"0123456789abcdfghijklmnpqrsvwxyz";
     let digits = (bytes.len() * 8).div_ceil(5);
@@ -220,8 +220,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_is_found_by_its_hash() {
-        // As `nix-store --print-fixed-path --recursive sha256 … source` has it.
+    fn store_path_is_computed_from_the_hash() {
+        // The output of `nix-store --print-fixed-path --recursive sha256 … source`.
         let hash = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
         let path = tree(Path::new("/nix/store"), hash).expect("a path");
         assert_eq!(
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn downloads_that_fail_are_told_without_their_wrapping() {
+    fn reason_of_a_failed_download_is_unwrapped() {
         let error = NixError {
             message: "Failed to open archive (Source threw exception: error: unable to download 'x': no (7))".into(),
             ..NixError::default()

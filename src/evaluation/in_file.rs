@@ -1,6 +1,6 @@
-//! What is wrong with a file that has no system where one was looked for, in words.
+//! Explains why a file does not give a system.
 //!
-//! Takes the request and what `file.nix` found; returns the failure. It looks at nothing itself.
+//! Takes the request and the problem that `file.nix` found; returns the failure. It reads no files.
 
 use super::explain::{Problem, some};
 use super::{Request, failure, subject};
@@ -9,7 +9,7 @@ use crate::error::{Failed, Failure};
 use crate::record::SystemFile;
 use crate::registry::nearest;
 
-/// A file that has no system where one was looked for.
+/// Makes the failure for a file without a system at the requested place.
 pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) -> Failed {
     let what = subject(request);
     let kind = problem.names.first().map_or("value", String::as_str);

@@ -1,7 +1,7 @@
-//! The lock that stands for the inputs that a system was built with.
+//! Makes a lock file from the inputs that a system was built with.
 //!
-//! Takes the graph of inputs that the NixOS module baked; returns the text of a lock file that gives each flake the same
-//! inputs again. Pure: looks at no file and no store.
+//! Takes the graph of inputs that the NixOS module baked in; returns the text of a lock file that gives each flake the
+//! same inputs again. Pure: reads no files and no store.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,16 +11,16 @@ use serde_json::{Map, Value, json};
 use super::pin::directory;
 use crate::record::{InputNode, Pin};
 
-/// More inputs than this no flake has.
+/// Upper limit for the number of inputs.
 const MOST: usize = 10_000;
 
-/// How an input is reached first: the way from the flake, and the node that has it as an input.
+/// The shortest path to an input: the names from the flake to it, and its parent node.
 struct Reached {
     way: Vec<String>,
     parent: usize,
 }
 
-/// The inputs of a pin as a lock file; none if those of the tree's own lock are meant.
+/// Returns the inputs of a pin as a lock file, or `None` if they are those of the tree's own lock.
 pub fn graph_lock(pin: &Pin) -> Result<Option<String>> {
     if pin.graph.is_empty() {
         return Ok(None);
@@ -28,7 +28,7 @@ pub fn graph_lock(pin: &Pin) -> Result<Option<String>> {
     Graph::new(pin)?.lock().map(Some)
 }
 
-/// The inputs of a pin that follow no other: how each is named from the flake, and a locked reference to it.
+/// Returns the inputs of a pin that do not follow others: the path of each from the flake, and a locked reference to it.
 pub fn graph_inputs(pin: &Pin) -> Result<Vec<(String, String)>> {
     if pin.graph.is_empty() {
         return Ok(Vec::new());
@@ -48,7 +48,7 @@ pub fn graph_inputs(pin: &Pin) -> Result<Vec<(String, String)>> {
     Ok(inputs)
 }
 
-/// What an input of a pin is locked to, by a name such as `a/b`: its revision or else its hash.
+/// Returns the revision, or else the hash, of the input with a path such as `a/b`.
 pub fn graph_revision<'a>(pin: &'a Pin, name: &str) -> Option<&'a str> {
     let mut node = pin.graph.first()?;
     for name in name.split('/') {
@@ -57,14 +57,14 @@ pub fn graph_revision<'a>(pin: &'a Pin, name: &str) -> Option<&'a str> {
     node.rev.as_deref().or(node.nar_hash.as_deref())
 }
 
-/// A graph with what is known of it.
+/// A graph of inputs, with derived data.
 struct Graph<'a> {
     nodes: &'a [InputNode],
-    /// The path of each node.
+    /// The absolute path of each node.
     paths: Vec<String>,
-    /// The folder of the store.
+    /// The store directory.
     store: &'a str,
-    /// How each node is reached; the flake itself is among them.
+    /// The shortest path to each node, including the flake itself.
     reached: BTreeMap<usize, Reached>,
 }
 
@@ -99,7 +99,7 @@ impl<'a> Graph<'a> {
             let mut entry = Map::new();
             if *index > 0 {
                 let (locked, parent) = self.locked(*index, reached)?;
-                // Nothing is locked again, so it does not matter what was asked for.
+                // Nothing is locked again, so the original reference does not matter.
                 entry.insert("original".into(), locked.clone());
                 entry.insert("locked".into(), locked);
                 if let Some(parent) = parent {
@@ -116,7 +116,8 @@ impl<'a> Graph<'a> {
         serde_json::to_string(&lock).context("write the lock")
     }
 
-    /// The inputs of a node: by its key the one that is reached here first, by its way any other.
+    /// Returns the inputs of a node: the key of an input whose shortest path leads through this node, and the path of any
+    /// other, which thus follows.
     fn inputs(&self, index: usize, reached: &Reached) -> Value {
         let edge = |(name, child): (&String, &usize)| {
             let way = &self.reached[child].way;
@@ -131,7 +132,7 @@ impl<'a> Graph<'a> {
         Value::Object(self.nodes[index].inputs.iter().map(edge).collect())
     }
 
-    /// What a node is locked to, and the way to the node that its path is relative to.
+    /// Returns the locked reference of a node, and the path to the node that it is relative to, if any.
     fn locked(&self, index: usize, reached: &Reached) -> Result<(Value, Option<&[String]>)> {
         let (tree, below) = self.place(index)?;
         let is_part = |parent: &usize| {
@@ -151,7 +152,7 @@ impl<'a> Graph<'a> {
             }
             if !self.nodes[index].flake {
                 bail!(
-                    "the input {} is a part of another tree",
+                    "the input {} is part of another tree",
                     reached.way.join("/")
                 );
             }
@@ -159,7 +160,7 @@ impl<'a> Graph<'a> {
         Ok((self.absolute(index, tree, below)?, None))
     }
 
-    /// The store path of a node's tree, and where in it the node is.
+    /// Returns the store path of a node's tree, and the node's path in it.
     fn place(&self, index: usize) -> Result<(&str, &str)> {
         let path = &self.paths[index];
         let name = path
@@ -170,11 +171,11 @@ impl<'a> Graph<'a> {
         Ok((&path[..length], path[length..].trim_start_matches('/')))
     }
 
-    /// What a node is locked to by the hash of its tree.
+    /// Returns the locked reference of a node by the hash of its tree.
     fn absolute(&self, index: usize, tree: &str, below: &str) -> Result<Value> {
         let node = &self.nodes[index];
         let hash = node.nar_hash.as_ref();
-        let hash = hash.with_context(|| format!("the hash of {tree} is not known"))?;
+        let hash = hash.with_context(|| format!("the hash of {tree} is unknown"))?;
         let mut locked = json!({ "type": "path", "path": tree, "narHash": hash });
         for (name, value) in [
             ("rev", json!(node.rev)),
@@ -190,7 +191,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// The key of a node in the lock.
+/// Returns the key of a node in the lock.
 fn key(index: usize) -> String {
     match index {
         0 => "root".into(),
@@ -198,7 +199,7 @@ fn key(index: usize) -> String {
     }
 }
 
-/// How each node is reached from the first, by the fewest steps.
+/// Finds the shortest path from the first node to each node.
 fn reach(nodes: &[InputNode]) -> Result<BTreeMap<usize, Reached>> {
     let start = Reached {
         way: Vec::new(),
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_inputs_follow_the_one_that_is_reached_first() {
+    fn shared_inputs_follow_the_shortest_path() {
         let lock = lock(vec![
             node(".", "r", &[("a", 1), ("n", 2)]),
             node("/nix/store/a-source", "a", &[("deep", 2), ("up", 0)]),
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_inputs_stay_in_the_tree_of_their_parent() {
+    fn relative_inputs_stay_in_their_parents_tree() {
         let lock = lock(vec![
             node(".", "r", &[("a", 1), ("part", 3)]),
             node("/nix/store/a-source", "a", &[("below", 2)]),
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_graph_is_an_error() {
+    fn damaged_graph_is_an_error() {
         let outside = vec![node(".", "r", &[("a", 7)])];
         let nowhere = vec![node(".", "r", &[("a", 1)]), node("/home/a", "a", &[])];
         let nameless = vec![node(".", "r", &[("a", 1)]), node("/nix/store/a", "", &[])];
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_are_named_by_their_way() {
+    fn inputs_are_named_by_their_path() {
         let inputs = graph_inputs(&pin(vec![
             node(".", "r", &[("a", 1), ("part", 3)]),
             node("/nix/store/a-source", "a", &[("b", 2)]),

@@ -1,7 +1,7 @@
-//! Flake references that name a folder of this machine: follows the links that Nix itself stumbles over.
+//! Resolves symbolic links in local flake references that Nix itself does not follow.
 //!
-//! Takes a reference and the folder that it is relative to; returns the reference for libnix and, if a link was followed, the
-//! absolute path to remember in its place. Reads the file system, fetches nothing. `docs/sources.md` says what is followed.
+//! Takes a reference and the folder that it is relative to. Returns the reference for libnix and, if a link was followed,
+//! the absolute path to remember. Reads the file system, fetches nothing. `docs/sources.md` lists the supported links.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -11,16 +11,16 @@ use crate::percent::{decode, encode};
 /// The file that makes a folder a flake.
 const FLAKE: &str = "flake.nix";
 
-/// A reference to a local folder, in its parts.
+/// A parsed reference to a local folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Local {
-    /// `path:`, or a plain path, which may lie in a git tree.
+    /// `path:`, or a plain path, which can be in a git tree.
     scheme: Scheme,
-    /// The path, absolute; `.` and `..` are taken out by name, as Nix does.
+    /// The absolute path, without `.` and `..`, which are removed lexically, as in Nix.
     pub(super) path: PathBuf,
-    /// What stands behind the `?`, parted at `&`.
+    /// The parameters after the `?`, split at `&`.
     query: Vec<String>,
-    /// What stands behind the `#`.
+    /// The text after the `#`.
     pub(super) fragment: Option<String>,
 }
 
@@ -30,16 +30,16 @@ enum Scheme {
     Path,
 }
 
-/// A reference as libnix can read it.
+/// A reference that libnix can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
     /// The reference for libnix.
     pub(super) reference: String,
-    /// The reference to remember, so that a link is followed again at the next `rebuild`; none if there was no link.
+    /// The reference to remember, so that the next `rebuild` follows the link again. `None` if there was no link.
     pub(super) remembered: Option<String>,
 }
 
-/// Follows the links of a local reference; every other reference stays as it is.
+/// Follows the links of a local reference. Other references stay unchanged.
 pub(super) fn resolve(reference: &str, base: &Path) -> Resolved {
     let followed = Local::parse(reference, base).and_then(|local| {
         let real = local.follow()?;
@@ -56,7 +56,7 @@ pub(super) fn resolve(reference: &str, base: &Path) -> Resolved {
 }
 
 impl Resolved {
-    /// A reference that stays as it is.
+    /// Wraps a reference that stays unchanged.
     pub(super) fn of(reference: &str) -> Self {
         Self {
             reference: reference.into(),
@@ -65,7 +65,7 @@ impl Resolved {
     }
 }
 
-/// The same reference as a `git+file:` URL, if it names a folder in a git tree by its path.
+/// Converts a reference to a `git+file:` URL, if it is the path of a folder in a git tree.
 pub fn as_git(reference: &str) -> Option<String> {
     let local = Local::parse(reference, Path::new("/"))?;
     let local = local.follow().unwrap_or(local);
@@ -81,8 +81,9 @@ pub fn as_git(reference: &str) -> Option<String> {
     ))
 }
 
-/// The folder that NixOS's own tools take for the flake in `/etc/nixos`: `nixos-rebuild` follows a link `flake.nix` to the
-/// file itself. A link that leads out of the tree is followed anyway, and again at each `rebuild`, so it stays unresolved.
+/// Returns the folder that NixOS's own tools use for the flake in `/etc/nixos`: `nixos-rebuild` follows a link
+/// `flake.nix` to the file itself. A link out of the tree stays unresolved here, because it is followed later anyway, and
+/// again at each `rebuild`.
 pub fn usual_folder(folder: &Path) -> PathBuf {
     let inside = || {
         let real = folder.join(FLAKE).canonicalize().ok()?;
@@ -94,12 +95,12 @@ pub fn usual_folder(folder: &Path) -> PathBuf {
 }
 
 impl Local {
-    /// The parts of its query.
+    /// Returns the parameters of the reference.
     pub(super) fn query(&self) -> impl Iterator<Item = &str> {
         self.query.iter().map(String::as_str)
     }
 
-    /// Reads a reference as Nix does: an entry of the registry, then a URL, and everything else is a path.
+    /// Parses a reference as Nix does: first as an entry of the registry, then as a URL, otherwise as a path.
     pub(super) fn parse(reference: &str, base: &Path) -> Option<Self> {
         let (scheme, rest) = match reference.strip_prefix("path:") {
             Some(rest) if rest.starts_with('/') => (Scheme::Path, rest),
@@ -128,7 +129,7 @@ impl Local {
         })
     }
 
-    /// The reference behind the links, if there are any that Nix does not follow by itself.
+    /// Returns the reference without links, if it contains links that Nix itself does not follow.
     fn follow(&self) -> Option<Self> {
         let folder = self.folder()?;
         let subfolder = self.query.iter().find_map(|part| part.strip_prefix("dir="));
@@ -152,7 +153,7 @@ impl Local {
         })
     }
 
-    /// The folder that is meant: a path may also end in the file `flake.nix`, or be a link to one.
+    /// Returns the folder of the flake. The path can also name a file `flake.nix`, or a link to one.
     fn folder(&self) -> Option<PathBuf> {
         let path = &self.path;
         if fs::metadata(path).ok()?.is_dir() {
@@ -166,7 +167,7 @@ impl Local {
             .then(|| real.parent().map(Path::to_path_buf))?
     }
 
-    /// The folder of the real `flake.nix`, if a link leads there out of the tree that Nix would copy to the store.
+    /// Returns the folder of the real `flake.nix`, if it is outside the tree that Nix would copy to the store.
     fn home_outside(&self, folder: &Path, inner: &Path) -> Option<PathBuf> {
         let real = inner.join(FLAKE).canonicalize().ok()?;
         let home = real.parent().filter(|_| real.ends_with(FLAKE))?;
@@ -178,11 +179,11 @@ impl Local {
         (!home.starts_with(tree)).then(|| home.to_path_buf())
     }
 
-    /// As a reference; none if no reference can name the path.
+    /// Formats the reference, or returns `None` if no reference can name the path.
     fn written(&self) -> Option<String> {
         let path = self.path.to_str()?;
         let path = match self.scheme {
-            // Nix ends a plain path at these, and knows no escape.
+            // In Nix, these characters end a plain path, and they cannot be escaped.
             Scheme::Plain if path.contains(['?', '#']) => return None,
             Scheme::Plain => path.to_string(),
             Scheme::Path => format!("path:{}", encode(path)),
@@ -197,14 +198,14 @@ impl Local {
     }
 }
 
-/// The nearest folder above, or this one, that has a `.git`.
+/// Returns the folder itself or its nearest parent that has a `.git`.
 pub(super) fn git_tree(folder: &Path) -> Option<&Path> {
     folder
         .ancestors()
         .find(|folder| folder.join(".git").exists())
 }
 
-/// Whether Nix takes a reference for an entry of the flake registry: `NAME`, `NAME/BRANCH`, `NAME/BRANCH/REVISION`.
+/// Returns whether Nix looks a reference up in the flake registry: `NAME`, `NAME/BRANCH`, `NAME/BRANCH/REVISION`.
 pub(super) fn is_id(reference: &str) -> bool {
     let reference = reference.split('#').next().unwrap_or_default();
     let (name, rest) = match reference.split_once('/') {
@@ -234,7 +235,7 @@ fn is_url(reference: &str) -> bool {
     })
 }
 
-/// A path without `.` and `..`, which are taken out by name.
+/// Removes `.` and `..` from a path lexically.
 fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -255,7 +256,7 @@ mod tests {
 
     use super::*;
 
-    /// Folders `dotfiles/nixos` with a flake, and links to it.
+    /// Makes the folder `dotfiles/nixos` with a flake, and links to it.
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("a folder");
         let at = |path: &str| dir.path().join(path);
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn links_are_followed_and_the_name_remembered() {
+    fn links_are_followed_and_remembered() {
         let dir = tree();
         let base = dir.path().canonicalize().expect("a folder");
         symlink("dotfiles", base.join("parent")).expect("a link");
@@ -304,10 +305,10 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_stays_as_it_is() {
+    fn other_references_stay_unchanged() {
         let dir = tree();
         let base = dir.path().canonicalize().expect("a folder");
-        // A link inside of the tree is Nix's business.
+        // Nix itself follows a link inside the tree.
         fs::create_dir(base.join("tree")).expect("a folder");
         fs::create_dir(base.join("tree/nix")).expect("a folder");
         fs::write(base.join("tree/nix/flake.nix"), "{ }").expect("a flake");
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_in_a_git_tree_can_be_named_by_its_url() {
+    fn path_in_a_git_tree_becomes_a_url() {
         let dir = tree();
         let base = dir.path().canonicalize().expect("a folder");
         fs::create_dir(base.join("dotfiles/.git")).expect("a folder");
@@ -347,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_the_registry_are_told_from_paths() {
+    fn registry_entries_are_distinguished_from_paths() {
         for id in ["conf", "conf#box", "nixpkgs/nixos-24.05", "a/b/c"] {
             assert!(is_id(id), "{id}");
         }

@@ -1,7 +1,7 @@
-//! Flake references that name no flake: says what the reference names instead, and what to type.
+//! Explains flake references that do not lead to a flake, and suggests others.
 //!
-//! Takes a reference, the folder that it is relative to, and libnix's error; returns a failure, or nothing if the reference is
-//! not to blame. Looks at files, fetches nothing.
+//! Takes a reference, the folder that it is relative to, and libnix's error. Returns a failure, or nothing if the
+//! reference is not the cause. Reads the file system, fetches nothing.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,10 +15,10 @@ use crate::libnix::{NixError, Position, libnix_version};
 use crate::quoting::for_shell;
 use crate::registry::nearest;
 
-/// How many folders with a `flake.nix` are offered.
+/// Number of folders with a `flake.nix` to suggest.
 const OFFERED: usize = 3;
 
-/// The failure, if the reference names no flake.
+/// Makes the failure, if the reference does not lead to a flake.
 pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<Failed> {
     if let Some(failed) = unknown_attribute(reference, error) {
         return Some(failed);
@@ -66,7 +66,7 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
     None
 }
 
-/// A git tree of another user, which git reads only if it is told to.
+/// Explains a git tree of another user, which git reads only if it is in `safe.directory`.
 fn of_another_user(reference: &str, message: &str) -> Failed {
     let tree = message.split('\'').nth(1).unwrap_or_default();
     let owner = fs::metadata(tree).ok().map(|data| data.uid());
@@ -92,7 +92,7 @@ fn of_another_user(reference: &str, message: &str) -> Failed {
     ))
 }
 
-/// A part of `flake.nix` that this release of Nix does not know.
+/// Explains an attribute in `flake.nix` that this release of Nix does not support.
 fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
     let message = error.message.trim();
     let (name, at) = match message.strip_prefix("unexpected flake input attribute '") {
@@ -124,10 +124,10 @@ fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
     })
 }
 
-/// Attributes of inputs, and the first release of Nix that knows each.
+/// Attributes of inputs, and the first release of Nix that supports each.
 const NEWER: [(&str, &str); 1] = [("submodules", "2.27")];
 
-/// The place that a message ends with: `, at FILE:LINE:COLUMN`.
+/// Parses the position at the end of a message: `, at FILE:LINE:COLUMN`.
 fn position(text: &str) -> Option<Position> {
     let (_, place) = text.split_once("at ")?;
     let mut parts = place.trim().rsplitn(3, ':');
@@ -140,7 +140,7 @@ fn position(text: &str) -> Option<Position> {
     })
 }
 
-/// A reference of one word, which Nix looks up in registries.
+/// Explains a reference that Nix looks up in registries, without success.
 fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
     let (name, fragment) = parts(reference);
     is_id(reference).then_some(())?;
@@ -158,7 +158,7 @@ fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
     })
 }
 
-/// A `~` that no shell has expanded.
+/// Explains a `~` that the shell did not expand.
 fn tilde(reference: &str, base: &Path, wrong: &impl Fn(String) -> Failed) -> Option<Failed> {
     let rest = reference.strip_prefix('~')?;
     let (user, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -179,7 +179,7 @@ fn tilde(reference: &str, base: &Path, wrong: &impl Fn(String) -> Failed) -> Opt
     })
 }
 
-/// A path that is not there, or a link that leads nowhere.
+/// Explains a missing path, or a dangling link.
 fn missing(path: &Path, wrong: &impl Fn(String) -> Failed) -> Failed {
     let shown = path.display();
     if let Ok(target) = fs::read_link(path) {
@@ -191,7 +191,7 @@ fn missing(path: &Path, wrong: &impl Fn(String) -> Failed) -> Failed {
         .hint("correct the link, or name the folder itself");
     }
     let failed = wrong(format!("there is no folder {shown}"));
-    // The first part of the path that is not there, and what stands beside it.
+    // Find the first missing part of the path, and the folders next to it.
     let there = path.ancestors().find(|folder| folder.is_dir());
     let there = there.unwrap_or(Path::new("/"));
     let rest = path.strip_prefix(there).unwrap_or(path);
@@ -211,7 +211,7 @@ fn missing(path: &Path, wrong: &impl Fn(String) -> Failed) -> Failed {
     }
 }
 
-/// A folder that has no `flake.nix`, and with it none above that Nix would have found.
+/// Explains a folder without a `flake.nix`. Nix also looks in the parents, but found none there.
 fn without_flake(local: &Local, flake: &Path, wrong: &impl Fn(String) -> Failed) -> Failed {
     let path = &local.path;
     let shown = path.display();
@@ -265,12 +265,12 @@ fn says_dir(local: &Local) -> bool {
     local.query().any(|part| part.starts_with("dir="))
 }
 
-/// A reference without its fragment, and the fragment with its `#`.
+/// Splits a reference into the part before the fragment, and the fragment with its `#`.
 fn parts(reference: &str) -> (&str, &str) {
     reference.split_at(reference.find('#').unwrap_or(reference.len()))
 }
 
-/// The folders in a folder, sorted.
+/// Returns the folders in a folder, sorted.
 fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries
@@ -285,7 +285,7 @@ fn name(path: &Path) -> Option<String> {
     path.file_name()?.to_str().map(String::from)
 }
 
-/// A path as a shell reads it.
+/// Quotes a path for a shell.
 fn quoted(path: &Path) -> String {
     for_shell(&path.to_string_lossy())
 }

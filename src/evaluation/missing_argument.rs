@@ -1,6 +1,6 @@
-//! An argument that a module asks for and that nobody passes.
+//! Explains a module argument that nothing passes.
 //!
-//! Takes libnix's error; returns a hint. The module system says of which module and argument it is in the trace.
+//! Takes libnix's error; returns a hint. The trace of the module system names the module and the argument.
 
 use super::explain::in_source;
 use crate::libnix::NixError;
@@ -9,7 +9,7 @@ use crate::registry::nearest;
 /// Arguments that every NixOS module gets.
 const PASSED: [&str; 6] = ["config", "lib", "modulesPath", "options", "pkgs", "utils"];
 
-/// What to do, if a module's argument is what is missing.
+/// Returns a hint, if a module argument is missing.
 pub(super) fn hint(error: &NixError) -> Option<String> {
     let message = error.message.trim();
     let recursion = message.starts_with("infinite recursion");
@@ -41,7 +41,7 @@ fn is_missing(message: &str, name: &str) -> bool {
         || message.contains(&format!("without required argument '{name}'"))
 }
 
-/// The nearest module argument on the way to the error, and the file that takes it.
+/// Returns the last module argument in the trace, and the file of the module.
 fn asked_for(error: &NixError) -> Option<(String, String)> {
     let hints = error.traces.iter().rev().map(|trace| trace.hint.as_str());
     let rest = hints
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_argument_and_its_module_are_named() {
+    fn argument_and_module_are_named() {
         let found = hint(&error("attribute 'inputs' missing", "inputs")).expect("a hint");
         assert!(
             found.starts_with("host.nix takes an argument inputs"),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_told_and_everything_else_left_alone() {
+    fn misspelt_argument_gets_a_suggestion() {
         let slip = hint(&error("attribute 'confg' missing", "confg")).expect("a hint");
         assert!(slip.ends_with("did you mean config?"), "{slip}");
         assert_eq!(hint(&error("attribute 'x' missing", "pkgs")), None);

@@ -1,6 +1,6 @@
-//! A file that evaluation looked for and did not find: why it is not there, and what to do.
+//! Explains why evaluation did not find a file.
 //!
-//! Takes the request and libnix's words; returns a hint. Looks at files, runs nothing.
+//! Takes the request and libnix's message; returns a hint. Reads the file system, runs nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::trees::Trees;
 use crate::percent::decode;
 use crate::quoting::for_shell;
 
-/// What to do, if a file is missing.
+/// Returns a hint, if a file is missing.
 pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
     let missing = message.starts_with("path '") && message.contains("does not exist");
     let missing = missing || message.contains("No such file");
@@ -45,14 +45,14 @@ pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
     })
 }
 
-/// The path that a message quotes.
+/// Returns the path that a message quotes.
 fn quoted_path(message: &str) -> Option<PathBuf> {
     let at = message.find("'/")?;
     let rest = &message[at + 1..];
     Some(PathBuf::from(&rest[..rest.find('\'')?]))
 }
 
-/// The submodule of a tree that a file would be in, if the tree has it and was fetched without it.
+/// Returns the git submodule that should contain a file, if the tree was fetched without that submodule.
 fn submodule(tree: &Path, file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(tree.join(".gitmodules")).ok()?;
     let folders = text.lines().filter_map(|line| {
@@ -82,7 +82,7 @@ fn in_submodule(request: &Request, module: &str) -> String {
     )
 }
 
-/// What the flake's work tree says of a file that the fetched tree lacks.
+/// Explains why the fetched tree lacks a file, from the flake's work tree.
 fn in_work_tree(url: &str, file: &Path) -> Option<String> {
     let plain = url
         .strip_prefix("git+file://")
@@ -110,7 +110,7 @@ fn in_work_tree(url: &str, file: &Path) -> Option<String> {
     ))
 }
 
-/// Whether the flake comes from a git tree, as far as its reference and its pin tell.
+/// Returns whether the flake is in a git tree, according to its reference and its pin.
 fn is_git(request: &Request) -> bool {
     let flake = &request.flake;
     flake.url.starts_with("git")

@@ -1,7 +1,7 @@
-//! Where an evaluation begins: at a flake that is locked, or at a file that is read as it is.
+//! Opens the source of an evaluation: a locked flake, or a file.
 //!
-//! Takes the source that a request names; returns its outputs, which look alike from there on. It evaluates no further than
-//! to what the file is.
+//! Takes the source of a request; returns its outputs, which have the same form for both. Of a file, it evaluates only as
+//! much as it needs to recognise the content.
 
 use anyhow::Result;
 use serde_json::json;
@@ -11,22 +11,21 @@ use super::{FlakeSource, Request, in_file};
 use crate::libnix::{Beside, Evaluator, Expression, Locked, LockedFlake, Outputs, Subject, Value};
 use crate::record::SystemFile;
 
-/// Our own expression.
 const FILE: Expression = Expression {
     name: "file.nix",
     text: include_str!("file.nix"),
 };
 
-/// A source, opened in an evaluator.
+/// An opened source.
 pub enum Opened {
-    /// A flake, locked.
+    /// A locked flake.
     Flake(Box<Locked>),
-    /// A file, which nothing holds.
+    /// A file, which is not pinned.
     File(SystemFile),
 }
 
 impl Opened {
-    /// Opens it.
+    /// Opens a source.
     pub fn open(evaluator: &Evaluator, source: &FlakeSource) -> Result<Self> {
         Ok(match &source.file {
             Some(file) => Self::File(file.clone()),
@@ -34,7 +33,7 @@ impl Opened {
         })
     }
 
-    /// What was locked; nothing of a file.
+    /// Returns the locked flake. Empty for a file.
     pub fn told(&self, evaluator: &Evaluator) -> Result<LockedFlake> {
         Ok(match self {
             Self::Flake(locked) => evaluator.read_locked(locked)?,
@@ -42,7 +41,7 @@ impl Opened {
         })
     }
 
-    /// The outputs, called anew, and values that come from elsewhere. Of a file: its system, by its name.
+    /// Calls the outputs, and adds values from elsewhere. The outputs of a file are its system, under its name.
     pub fn outputs(
         &self,
         evaluator: &Evaluator,
@@ -60,7 +59,7 @@ impl Opened {
         Ok(evaluator.outputs_of(value.part("outputs")?, beside)?)
     }
 
-    /// A path in the store, there or not.
+    /// Returns a path in the store, which need not exist.
     pub fn store_path(&self, evaluator: &Evaluator) -> Result<String> {
         match self {
             Self::Flake(_) => Ok(self.told(evaluator)?.source),
@@ -78,7 +77,7 @@ fn read<'a>(evaluator: &'a Evaluator, file: &SystemFile) -> Result<Value<'a>> {
     Ok(evaluator.apply_to(&FILE, Subject::Nothing, &request.to_string())?)
 }
 
-/// Locks a flake, with all that it is to show.
+/// Locks a flake, with the extra attributes of `self`.
 pub fn lock(evaluator: &Evaluator, flake: &FlakeSource) -> Result<Locked> {
     let mut locked = match &flake.lock {
         Some(lock) => evaluator.with_lock(&flake.reference, &flake.base_directory, lock)?,

@@ -1,17 +1,17 @@
-//! What nixpkgs says about packages, and about how a host makes them.
+//! Explains nixpkgs' errors about packages.
 //!
-//! Takes libnix's words; returns a hint that keeps what the configuration says already.
+//! Takes libnix's message; returns a hint that keeps the other settings of the configuration.
 
-/// What a host does that makes its packages itself.
+/// The place to change, if the host defines its packages itself.
 const OUTSIDE: &str = "where the host defines its packages (the value of nixpkgs.pkgs)";
 
-/// What to do, if the message is about packages.
+/// Returns a hint, if the message is about packages.
 pub(super) fn hint(message: &str) -> Option<String> {
     read_only(message).or_else(|| refused(message))
 }
 
-/// An option of `nixpkgs`, on a host whose packages are made outside of the module system: there a definition changes nothing,
-/// or is dropped without a word once another one takes precedence.
+/// Explains an option of `nixpkgs` on a host whose packages are defined outside the module system. There a definition has
+/// no effect, or is silently dropped if another one takes precedence.
 fn read_only(message: &str) -> Option<String> {
     let rest = message.trim().strip_prefix("The option `nixpkgs.")?;
     let (option, rest) = rest.split_once('\'')?;
@@ -36,7 +36,7 @@ fn read_only(message: &str) -> Option<String> {
     })
 }
 
-/// A package that nixpkgs refuses, and the setting that allows it.
+/// Explains a package that nixpkgs refuses, with the setting that allows it.
 fn refused(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("Package ‘")?;
     let (name, why) = rest.split_once('’')?;
@@ -57,7 +57,7 @@ fn refused(message: &str) -> Option<String> {
     ))
 }
 
-/// A package's name without its version, as `lib.getName` has it: up to the first dash that no letter follows.
+/// Removes the version from a package name, as `lib.getName` does: from the first dash that is not followed by a letter.
 fn without_version(name: &str) -> &str {
     let dashes = name.match_indices('-');
     let version = dashes.map(|(at, _)| at).find(|at| {
@@ -74,14 +74,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_lose_their_versions() {
+    fn version_is_removed_from_a_package_name() {
         assert_eq!(without_version("steam-original-1.0.0.79"), "steam-original");
         assert_eq!(without_version("openssl-1.1.1w"), "openssl");
         assert_eq!(without_version("plain"), "plain");
     }
 
     #[test]
-    fn overlays_of_a_host_with_its_own_packages_are_not_to_yield() {
+    fn hint_for_read_only_overlays_drops_no_overlay() {
         let unique = "The option `nixpkgs.overlays' is defined multiple times while it's expected to be unique.";
         let hint = read_only(unique).expect("a hint");
         assert!(

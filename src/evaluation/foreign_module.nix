@@ -21,7 +21,7 @@ let
     let
       path = one.path or null;
       declared = one.imports or [ ];
-      # Its list has a path that is given the older way among the imports already.
+      # In the list of that program, a path in the older form is already one of the imports.
       imports = declared ++ (if path == null || builtins.elem path declared then [ ] else [ path ]);
       only = builtins.head imports;
       module =

@@ -10,7 +10,7 @@
   path,
 }:
 let
-  # The value behind a path, in a list, or an empty list.
+  # Returns the value at a path in a list, or an empty list.
   at =
     value: path:
     if path == [ ] then
@@ -20,7 +20,7 @@ let
     else
       [ ];
 
-  # A set of packages that throws has no hosts for us.
+  # Ignore the hosts in a set of packages that throws.
   tried =
     value:
     let
@@ -46,7 +46,7 @@ let
     ++ at outputs [ "nixosConfigurations" ]
   );
 
-  # A host's name may have dots in it, so the name as it stands comes first. A path may also start at the outputs.
+  # A host's name can contain dots, so try the whole name first. A path can also start at the outputs.
   isOutput = builtins.elem (builtins.head (path ++ [ "" ])) [
     "nixosConfigurations"
     "packages"
@@ -60,11 +60,11 @@ let
   isHost = value: builtins.isAttrs value && (value ? extendModules || value ? config);
   is = test: value: tried [ (test value) ] == [ true ];
 
-  # `x86_64-linux` and the like: a set of hosts for each system is a form that many flakes have.
+  # Matches systems such as `x86_64-linux`. Many flakes have a set of hosts for each system.
   isSystem = text: builtins.match "[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|none)" text != null;
   quoted = text: if builtins.match ".*\\..*" text == null then text else "\"${text}\"";
 
-  # How each host of a set is named for --host.
+  # Returns the names of the hosts in a set, as --host takes them.
   namesIn =
     set:
     builtins.concatMap (
@@ -76,7 +76,7 @@ let
     ) (builtins.attrNames set);
 in
 {
-  # Whether there is any output that could have hosts.
+  # Whether an output can contain hosts.
   any = sets != [ ];
   # The host, in a list, or an empty list.
   found = if candidates == [ ] then [ ] else [ (builtins.head candidates) ];
@@ -89,7 +89,7 @@ in
       }) (builtins.concatMap namesIn sets)
     )
   );
-  # The hosts in a value that was found in place of a host, as names for --host.
+  # If a value is not a host but contains hosts, returns their names for --host.
   namesBelow =
     value:
     if builtins.isAttrs value && !(isHost value) then

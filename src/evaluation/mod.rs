@@ -1,7 +1,7 @@
-//! The stage that evaluates: from what is to be on to the toplevel's `.drv`.
+//! Evaluation, from the requested modules to the toplevel's `.drv`.
 //!
-//! The client's side: starts the evaluator, passes its events on, and returns its answer. Nothing is evaluated here; see
-//! `evaluator.rs` for that, and `system.nix` for what is evaluated.
+//! This is the client's side: it starts the evaluator, forwards its events, and returns its answer. It evaluates nothing;
+//! see `evaluator.rs` for that, and `system.nix` for the expression.
 
 mod advice;
 mod assertions;
@@ -47,33 +47,33 @@ pub use pin::{
     short_revision,
 };
 
-/// What the evaluator is asked for.
+/// A request to the evaluator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// How to open libnix.
+    /// Settings to open libnix with.
     pub settings: Settings,
-    /// The source.
+    /// The source to evaluate.
     pub flake: FlakeSource,
     /// Entry of `nixosConfigurations`.
     pub host: String,
-    /// Modules to extend it with, in the order of evaluation as far as that is known.
+    /// Modules to extend the host with, in the order of evaluation if that is known.
     pub modules: Vec<ModuleRequest>,
-    /// Modules that are no part of the configuration, in their order, after all others.
+    /// Modules that are not part of the configuration, in their order, after all others.
     #[serde(default)]
     pub extras: Vec<ExtraRequest>,
-    /// The variant of the host that is meant; none for the host itself.
+    /// The specialisation to evaluate; `None` for the host itself.
     #[serde(default)]
     pub specialisation: Option<String>,
-    /// What to evaluate.
+    /// The value to evaluate.
     pub target: Target,
-    /// What a benchmark measures; none where nothing is measured.
+    /// The measurement of a benchmark; `None` if nothing is measured.
     #[serde(default)]
     pub measure: Option<Measure>,
 }
 
 impl Request {
-    /// The host as it is, down to `target`; nothing is measured.
+    /// Makes a request for the host without extra modules and without a measurement.
     pub fn of(settings: Settings, flake: FlakeSource, host: &str, target: Target) -> Self {
         Self {
             settings: flake.settings(settings),
@@ -88,45 +88,45 @@ impl Request {
     }
 }
 
-/// A flake to evaluate, or a file that stands in its place.
+/// The flake, or the file, to evaluate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FlakeSource {
-    /// The reference that was asked for, for people.
+    /// The requested reference, for messages.
     pub url: String,
-    /// The reference.
+    /// The reference for libnix.
     pub reference: String,
-    /// What a relative path in it is relative to.
+    /// The directory that relative paths in the reference are relative to.
     #[serde(serialize_with = "as_text")]
     pub base_directory: PathBuf,
-    /// Inputs that are replaced: name and reference.
+    /// Replaced inputs: name and reference.
     pub overrides: Vec<(String, String)>,
-    /// The text of the lock to use, whatever the flake's own says; none for that one.
+    /// Text of the lock to use instead of the flake's own; `None` for the flake's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
-    /// What `self` shows beside: see [`crate::record::Pin::extra`].
+    /// Additional attributes of `self`; see [`crate::record::Pin::extra`].
     pub extra: Vec<(String, String)>,
-    /// The file, where it is no flake at all; what is above says nothing then.
+    /// The file, if the source is not a flake. The other fields have no effect then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<SystemFile>,
 }
 
 impl FlakeSource {
-    /// The source that a pin names, asked for from the folder `here`.
+    /// Makes the source of a pin. `here` is the current directory.
     pub fn of(pin: &Pin, here: &Path) -> Self {
         Self {
             url: pin.url.clone(),
             reference: pin.locked.clone(),
             base_directory: here.into(),
             overrides: pin.replaced(),
-            // One that is damaged was left out when it was read.
+            // A damaged graph was dropped when the pin was read.
             lock: graph_lock(pin).unwrap_or_default(),
             extra: pin.extra.clone(),
             file: pin.file.clone(),
         }
     }
 
-    /// How libnix is opened to evaluate it: of a file nothing is pure.
+    /// Returns the settings to evaluate this source with. The evaluation of a file is impure.
     pub fn settings(&self, settings: Settings) -> Settings {
         Settings {
             impure: settings.impure || self.file.is_some(),
@@ -135,25 +135,24 @@ impl FlakeSource {
     }
 }
 
-/// A path in a message, which is text. What is pinned is named by an absolute path, and needs no other to be found by.
+/// Serialises a path as text, with loss if it is not UTF-8. A pinned source has an absolute path, so it does not need
+/// this directory.
 fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-/// A module to extend the host with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModuleRequest {
-    /// Its name.
     pub name: String,
-    /// Its file, relative to the top of the flake's source tree; none where it is no file of the flake.
+    /// File of the module, relative to the flake's source tree; `None` if the module is not a file of the flake.
     pub file: Option<String>,
-    /// Where it is declared; none where that is still to be found out.
+    /// Where the module is declared; `None` if that is not known yet.
     pub origin: Option<Origin>,
 }
 
 impl ModuleRequest {
-    /// The module of that name, wherever it is declared.
+    /// Requests a module by name, wherever it is declared.
     pub fn named(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -163,22 +162,22 @@ impl ModuleRequest {
     }
 }
 
-/// A module that is no part of the configuration.
+/// A module that is not part of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExtraRequest {
-    /// As it was asked for.
+    /// The reference as the user typed it.
     pub name: String,
-    /// Store path of the file or folder; none for a module of another flake.
+    /// Store path of the file or folder; `None` for a module of another flake.
     pub path: Option<String>,
     /// The other flake.
     pub flake: Option<FlakeSource>,
-    /// Which of its outputs.
+    /// The output of that flake.
     pub attribute: Option<String>,
 }
 
 impl ExtraRequest {
-    /// What was pinned of it, asked for from the folder `here`.
+    /// Makes the request for a pinned module. `here` is the current directory.
     pub fn of(extra: &ExtraModule, here: &Path) -> Self {
         let flake = extra.flake.as_deref();
         Self {
@@ -190,84 +189,84 @@ impl ExtraRequest {
     }
 }
 
-/// What to evaluate.
+/// The value to evaluate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
-    /// The names and descriptions of the modules there are.
+    /// Names and descriptions of all modules.
     Registry,
     /// The extended host's toplevel.
     Toplevel,
-    /// The same, and the toplevel of the host by itself.
+    /// The extended host's toplevel, and the toplevel of the host itself.
     ToplevelAndBase,
-    /// Any one value: [`Measure::forced`].
+    /// A single value: [`Measure::forced`].
     Value,
-    /// Nothing but where the locked flake lies in the store.
+    /// Only the store path of the locked flake.
     Source,
 }
 
-/// What the evaluator says.
+/// A message of the evaluator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
 pub(crate) enum Answer {
-    /// libnix reports something.
+    /// An event of libnix.
     Libnix { event: Event },
-    /// A phase ended, after so many milliseconds.
+    /// The end of a phase, and its duration.
     Phase { phase: Phase, milliseconds: f64 },
-    /// The configuration's own warnings.
+    /// Warnings of the configuration.
     Warnings { warnings: Vec<String> },
-    /// Done. It stays, and keeps what it made, until it is let go.
+    /// The result. The evaluator keeps running, and protects its results, until the client disconnects.
     Done { evaluated: Box<Evaluated> },
-    /// It failed.
+    /// The evaluation failed.
     Failed {
         failed: Failed,
         places: Vec<Position>,
     },
 }
 
-/// What an evaluation gives.
+/// The result of an evaluation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evaluated {
     /// The extended host's toplevel.
     pub toplevel: Option<Derivation>,
-    /// The toplevel of the host by itself, where it was asked for.
+    /// The toplevel of the host itself, if requested.
     pub base: Option<Derivation>,
-    /// The modules there are, where that was asked for.
+    /// All modules, if requested.
     pub registry: Vec<Registered>,
     /// Whether modules come from the NixOS module of nixos-runtime-modules.
     pub foreign_modules: bool,
-    /// The configuration's own warnings.
+    /// Warnings of the configuration.
     pub warnings: Vec<String>,
-    /// What activation wants to know.
+    /// Facts for activation.
     pub facts: Facts,
-    /// Inputs that the flake's own lock does not hold, as they were locked.
+    /// Inputs that the flake's own lock does not contain, as they were locked.
     pub inputs: Vec<PinnedInput>,
-    /// Where the evaluated flake lies in the store.
+    /// Store path of the evaluated flake.
     pub source: String,
-    /// The lock as it was used, JSON; not remembered with the result, as its key has it.
+    /// The lock that was used, as JSON. Not cached with the result, because it is part of the cache key.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub lock: String,
-    /// Whether the lock is another one than that of the flake's own file.
+    /// Whether the lock differs from the flake's `flake.lock`.
     pub lock_changed: bool,
-    /// Whether it asked for the output of a derivation, built or not: import from derivation.
+    /// Whether evaluation needed the output of a derivation (import from derivation), built or not.
     pub imports_derivations: bool,
-    /// What the evaluator counted.
+    /// Counters of the evaluator.
     pub counters: Counters,
-    /// What a benchmark measured.
+    /// The measurement of a benchmark.
     pub measured: Measured,
 }
 
-/// A derivation and its output `out`, store paths.
+/// Store paths of a derivation and of its output `out`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derivation {
-    /// The derivation.
+    /// The `.drv` file.
     pub drv: String,
-    /// Its output, there or not.
+    /// The output, which need not exist.
     pub out: String,
 }
 
-/// What activation wants to know before anything is built. `None`: the configuration does not say.
+/// Facts that activation needs before the build. `None` if the configuration does not define them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Facts {
@@ -277,37 +276,37 @@ pub struct Facts {
     pub kernel: Option<String>,
     /// Store path of the initial RAM disk.
     pub initrd: Option<String>,
-    /// Store path of the kernel's modules.
+    /// Store path of the kernel modules.
     pub modules_tree: Option<String>,
     /// Store path of the firmware.
     pub firmware: Option<String>,
-    /// Parameters of the kernel.
+    /// Kernel parameters.
     pub kernel_params: Option<Vec<String>>,
     /// Kernel modules to load.
     pub kernel_modules: Option<Vec<String>>,
-    /// Whether the system has a switch program.
+    /// Whether the system has switch-to-configuration.
     pub switchable: Option<bool>,
-    /// `system.switch.inhibitors`: names and values that must not change while the machine runs.
+    /// `system.switch.inhibitors`: names and values that must stay the same while the system is running.
     pub switch_inhibitors: Option<serde_json::Value>,
 }
 
-/// An evaluation that is done, and the process that keeps its results from the collector until it is dropped.
+/// A finished evaluation, and the process that protects its results from the garbage collector until this is dropped.
 pub struct Evaluation {
-    /// What it gave.
+    /// The result.
     pub evaluated: Evaluated,
     process: Option<EvaluatorProcess>,
 }
 
 impl Evaluation {
-    /// Lets the evaluator end, once somebody else keeps the results. Giving a gigabyte back takes the kernel a while,
-    /// in which other work can be done.
+    /// Tells the evaluator to exit, after the results are protected in another way. Does not wait, because the kernel needs
+    /// a while to free a gigabyte of memory.
     pub fn let_go(&self) {
         if let Some(process) = &self.process {
             process.hang_up();
         }
     }
 
-    /// Waits until the evaluator is gone, and its memory with it; fills in what it counted.
+    /// Waits until the evaluator has exited and its memory is free. Adds its counters to the result.
     pub fn release(mut self) -> Result<Evaluated> {
         if let Some(process) = self.process.take() {
             let peak = self.evaluated.counters.peak_bytes;
@@ -326,14 +325,13 @@ impl Evaluation {
     }
 }
 
-/// An evaluator that waits for a request.
 pub struct Waiting {
     process: EvaluatorProcess,
     initial_heap: Option<u64>,
 }
 
 impl Waiting {
-    /// Starts one. Loading libnix takes it some time, in which the client can open it too.
+    /// Starts an evaluator. The client can open libnix meanwhile.
     pub fn start(memory: Memory) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),
@@ -345,8 +343,8 @@ impl Waiting {
         })
     }
 
-    /// Makes one out of this process as long as it has no other threads; much quicker. Given `settings`, it opens
-    /// libnix while the client still thinks.
+    /// Forks an evaluator from this process, which must not have other threads. This is much faster. With `settings`, the
+    /// evaluator opens libnix while the client is still planning.
     pub fn fork(memory: Memory, settings: Option<Settings>) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),
@@ -358,13 +356,13 @@ impl Waiting {
         })
     }
 
-    /// A handle by which another thread can stop it.
+    /// Returns a handle with which another thread can stop the evaluator.
     pub fn stopper(&self) -> Stopper {
         self.process.stopper()
     }
 }
 
-/// Evaluates in a process of its own.
+/// Evaluates in a separate process.
 pub fn evaluate(
     evaluator: Waiting,
     request: &Request,
@@ -397,7 +395,7 @@ pub fn evaluate(
     }
 }
 
-/// Asks, and listens until the answer is there. `None`: the evaluator ended without one.
+/// Sends the request and handles messages until the answer arrives. Returns `None` if the evaluator exits without one.
 fn converse(
     process: &mut EvaluatorProcess,
     request: &Request,
@@ -407,7 +405,7 @@ fn converse(
         return Ok(None);
     }
     match process.request(request) {
-        // Nobody reads it: the process died since its greeting.
+        // The process died after its greeting, so nothing reads the request.
         Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(None),
         sent => sent?,
     }
@@ -441,15 +439,15 @@ fn converse(
                 return Ok(Some(Err(Failed { places, ..failed })));
             }
             Ok(None) => return Ok(None),
-            // A connection that breaks off is a process that died.
+            // If the connection breaks, the process has died.
             Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(None),
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Whether the store is asked to see to it that something is there, which libnix says also where it already is (the worker
-/// of NixOS/nix, `src/libstore/build/worker.cc`). What evaluation fetches that way, and does not build, counts as well.
+/// Returns whether an event reports that a path is being realised. libnix also reports this if the path already exists
+/// (NixOS/nix, `src/libstore/build/worker.cc`), and if the path is only fetched, not built.
 fn realises(event: &Event) -> bool {
     matches!(
         event,
@@ -460,12 +458,12 @@ fn realises(event: &Event) -> bool {
     )
 }
 
-/// What Nix and nixpkgs say most, and what to do about it.
+/// Returns the known errors of Nix and nixpkgs, with hints.
 pub fn known_errors() -> &'static [Known] {
     advice::KNOWN
 }
 
-/// The names of what is evaluated, for messages.
+/// Describes the evaluation for messages.
 fn subject(request: &Request) -> String {
     let modules = request.modules.iter().map(|module| module.name.as_str());
     let extras = request.extras.iter().map(|extra| extra.name.as_str());
@@ -491,7 +489,7 @@ fn subject(request: &Request) -> String {
     }
 }
 
-/// The failure of an evaluation.
+/// Makes an evaluation failure.
 fn failure(message: impl Into<String>) -> Failed {
     Failure::Evaluation.error(message)
 }

@@ -1,4 +1,4 @@
-//! Locks a flake in the client, to pin what everything is evaluated from.
+//! Locks a flake in the client, and pins it as the source of later evaluations.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,43 +16,43 @@ use crate::libnix::{Libnix, LockedFlake, NixError, Store, daemon_hint};
 use crate::percent;
 use crate::record::{Pin, PinnedInput};
 
-/// What cannot be said in a `path:` reference, and is seen by the flake as attributes of `self`.
+/// Attributes of `self` that a `path:` reference cannot contain.
 const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
 
-/// What to do in place of evaluating in another machine's store.
+/// The hint if a user wants to evaluate in the store of another machine.
 pub const REMOTE_BUILDERS: &str = "other machines build for this one as remote builders of its own store (nix.buildMachines in the configuration)";
 
-/// Inputs that are replaced: names and references.
+/// Replaced inputs: names and references.
 type Overrides = Vec<(String, String)>;
 
-/// Which entry of `nixosConfigurations` is meant.
+/// An entry of `nixosConfigurations`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// The one that was named.
+    /// The entry that the user named.
     Named(String),
-    /// This one, unless the reference names another behind its `#`.
+    /// This entry, unless the reference names another after its `#`.
     Usual(String),
 }
 
-/// What is to be pinned.
+/// A flake to pin.
 #[derive(Clone, Copy, Debug)]
 pub struct ToPin<'a> {
     /// The flake reference.
     pub reference: &'a str,
-    /// How it is called in messages: what the user asked for.
+    /// The reference that the user typed, for messages.
     pub shown: &'a str,
-    /// What a relative path in it is relative to.
+    /// The directory that relative paths in the reference are relative to.
     pub base: &'a Path,
     /// Inputs to replace: names and references.
     pub overrides: &'a [(String, String)],
     /// Entry of `nixosConfigurations`.
     pub host: &'a Host,
-    /// The pin whose tree the reference names, where only inputs are replaced.
+    /// The pin whose tree the reference names, if only inputs are replaced.
     pub of: Option<&'a Pin>,
 }
 
 impl ToPin<'_> {
-    /// The reference without links that Nix does not follow. That of a pin is a tree in the store.
+    /// Resolves the links that Nix does not follow. The reference of a pin names a tree in the store, so it has none.
     fn resolved(&self) -> Resolved {
         match self.of {
             Some(_) => Resolved::of(self.reference),
@@ -61,7 +61,7 @@ impl ToPin<'_> {
     }
 }
 
-/// The replaced inputs, each without links that Nix does not follow.
+/// Resolves the links in the replaced inputs that Nix does not follow.
 fn resolved_overrides(what: &ToPin<'_>) -> Vec<(String, Resolved)> {
     what.overrides
         .iter()
@@ -69,7 +69,7 @@ fn resolved_overrides(what: &ToPin<'_>) -> Vec<(String, Resolved)> {
         .collect()
 }
 
-/// Fetches a flake, and pins the very tree that was fetched, as it lies in the store.
+/// Fetches a flake, and pins the fetched tree in the store.
 pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
     let (kept, pinned) = kept(what);
     let asked_for = what.resolved();
@@ -108,7 +108,7 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
         .map(|((name, one), asked)| (name, one.remembered.unwrap_or(asked)));
     pin.overrides = kept.into_iter().chain(replaced).collect();
     if let Some(of) = what.of {
-        // The tree is the same one still, under the name that it was asked for by.
+        // The tree is unchanged, so it keeps the reference that the user typed.
         pin.url.clone_from(&of.url);
         pin.extra.clone_from(&of.extra);
         pin.rev.clone_from(&of.rev);
@@ -116,8 +116,8 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
     Ok((pin, locked))
 }
 
-/// Of a pin whose inputs are replaced anew: the replacements that stay, as they were asked for, and the inputs that stay as
-/// they lie in the store.
+/// Returns what remains of a pin when other inputs are replaced: the remaining replacements, as the user typed them, and
+/// the remaining inputs, as references into the store.
 fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
     let stays = |(name, _): &&(String, String)| {
         let below = |other: &str| {
@@ -130,7 +130,7 @@ fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
         return Default::default();
     };
     let mut replaced = of.replaced();
-    // What cannot be named was compared with the base when it was pinned, and is announced if it changes.
+    // An input that cannot be named was compared with the base when it was pinned. If it changes, a note says so.
     replaced.extend(graph_inputs(of).unwrap_or_default());
     let staying = |all: &Overrides| all.iter().filter(stays).cloned().collect();
     (staying(&of.overrides), staying(&replaced))
@@ -155,7 +155,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     {
         return failed.into();
     }
-    // The store is asked for the first time: it is not the flake that is wrong.
+    // The program connects to the store here for the first time, so the flake is not the cause.
     if error.message.contains("connection to remote store")
         || error.message.contains("SSH connection")
     {
@@ -174,7 +174,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
             .hint(daemon_hint())
             .into();
     }
-    // What was fetched is in the store, and the store is not here.
+    // The fetched source is in the store of another machine.
     if error.message.trim().ends_with("-source/' does not exist") {
         return Failure::Refused
             .error(format!("lock the flake {reference}: the store is on another machine, so its sources cannot be evaluated here"))
@@ -188,18 +188,18 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     for line in lines {
         failed = failed.detail(line);
     }
-    // What has a place was found: it is the flake itself that is wrong.
+    // An error with a position is in the flake itself.
     if let Some(position) = error.position.as_ref().filter(|at| !at.file.is_empty()) {
         return at(failed, position).hint("correct the flake there").into();
     }
-    // Everything without a scheme may lie in a git tree, and what git does not know is no part of that.
+    // A path without a scheme can be in a git tree, and untracked files are not part of such a flake.
     let may_be_git = reference.starts_with("git") || !reference.contains(':');
     if error.message.contains("does not exist") && may_be_git {
         failed = failed.hint(
             "a flake in a git tree has only files that git tracks (git add -N FILE), and submodules only with ?submodules=1",
         );
     }
-    // Nix takes it for a path, and looks for a folder of that name.
+    // Nix takes such a reference for the path of a folder.
     if reference.contains(' ') && reference.contains(':') {
         failed = failed
             .hint("write a space in a URL as %20; a path without a scheme can contain spaces");
@@ -220,7 +220,7 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
     };
     Ok(Pin {
         url: locked.original_url.clone(),
-        // A lock that had to be changed makes the tree another one than its revision says; Nix then shows no revision either.
+        // If the lock had to be changed, the tree differs from its revision. Nix shows no revision then either.
         locked: in_store(
             &locked.source,
             &locked.directory,
@@ -246,7 +246,7 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
     })
 }
 
-/// A tree in the store as a reference that is locked. `attributes` are those of the reference that it was fetched by.
+/// Makes a locked reference to a tree in the store. `attributes` are those of the reference that the tree was fetched from.
 fn in_store(source: &str, directory: &str, attributes: &Value, with_revision: bool) -> String {
     let text = |name: &str| match attributes.get(name)? {
         Value::String(text) => Some(text.clone()),
@@ -268,13 +268,13 @@ fn in_store(source: &str, directory: &str, attributes: &Value, with_revision: bo
     format!("path:{}?{}", percent::encode(source), query.join("&"))
 }
 
-/// The same of an input whose place in the store is known.
+/// Makes a locked reference to an input with a known store path.
 pub(super) fn in_store_at(source: &str, directory: &str, attributes: &Value) -> String {
     in_store(source, directory, attributes, true)
 }
 
-/// Inputs that must be named to be locked the same way again: those that were fetched because the flake's own lock does not
-/// hold. They are pinned as they lie in the store, so that a folder may change, and a server may be gone.
+/// Returns the inputs that must be named to be locked in the same way again, because the flake's own lock is not
+/// sufficient. They are pinned as store paths, so that a folder can change later, and a server can disappear.
 pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
     let fetched = locked.inputs.iter().filter(|_| locked.lock_changed);
     fetched
@@ -291,8 +291,8 @@ pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
         .collect()
 }
 
-/// The inputs of a lock at any depth, those left away that follow others: how each is named from the flake, and what it is
-/// locked to, for people.
+/// Returns the inputs of a lock at any depth, except those that follow others: the path of each from the flake, and a
+/// human-readable revision.
 pub fn lock_inputs(lock: &str) -> BTreeMap<String, String> {
     let lock: Value = serde_json::from_str(lock).unwrap_or_default();
     let root = lock.get("root").and_then(Value::as_str).unwrap_or("root");
@@ -301,7 +301,7 @@ pub fn lock_inputs(lock: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// How deep inputs of inputs are looked at: a damaged lock may go in circles.
+/// Maximum depth of inputs, because a damaged lock can have cycles.
 const DEPTH: usize = 8;
 
 fn below(lock: &Value, node: &str, prefix: &str, found: &mut BTreeMap<String, String>) {
@@ -323,26 +323,26 @@ fn below(lock: &Value, node: &str, prefix: &str, found: &mut BTreeMap<String, St
     }
 }
 
-/// What a locked reference into the store was locked to, for people.
+/// Returns the human-readable revision of a locked reference into the store.
 pub fn revision_of(locked: &str) -> String {
     let revision = parameter(locked, "rev").or_else(|| parameter(locked, "narHash"));
     short_revision(&revision.unwrap_or_default().replace("%2B", "+"))
 }
 
-/// A parameter of a reference, as it stands there.
+/// Returns a parameter of a reference, without decoding it.
 fn parameter<'a>(reference: &'a str, name: &str) -> Option<&'a str> {
     let (_, query) = reference.split_once('?')?;
     let mut all = query.split('&').filter_map(|one| one.split_once('='));
     all.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// As much of a revision or hash as tells it apart from others.
+/// Shortens a revision or hash to its first characters.
 pub fn short_revision(revision: &str) -> String {
     let hash = revision.strip_prefix("sha256-").unwrap_or(revision);
     hash.chars().take(12).collect()
 }
 
-/// The text of the lock in a pinned tree; an error where the tree is gone, and nothing where it has no lock.
+/// Returns the lock in a pinned tree. Fails if the tree no longer exists; returns an empty text if the tree has no lock.
 pub fn lock_text(store: &Store, pin: &Pin) -> Result<String> {
     let tree = store.real_path(&pin.source)?;
     tree.metadata()
@@ -351,8 +351,8 @@ pub fn lock_text(store: &Store, pin: &Pin) -> Result<String> {
     Ok(std::fs::read_to_string(file).unwrap_or_default())
 }
 
-/// The folder of `flake.nix`, as the reference says it. Escapes in it are not undone: then no lock is found, and the
-/// reference itself, which is in the cache's key too, has to do.
+/// Returns the folder of `flake.nix` in a reference, without decoding it. If it has escapes, no lock is found, but the
+/// reference itself is in the cache key too.
 pub fn directory(reference: &str) -> &str {
     parameter(reference, "dir").unwrap_or_default()
 }
@@ -362,7 +362,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dirty_tree_is_pinned_with_all_that_self_shows() {
+    fn dirty_tree_is_pinned_with_its_self_attributes() {
         let locked = LockedFlake {
             original_url: "git+file:///etc/nixos?dir=host".into(),
             source: "/nix/store/aaaa-source".into(),
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_are_told_by_name_and_revision() {
+    fn inputs_have_names_and_revisions() {
         let lock = r#"{"root":"root","nodes":{
             "root":{"inputs":{"nixpkgs":"n","other":"o","same":["nixpkgs"]}},
             "n":{"locked":{"rev":"0123456789abcdef"}},
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_reference_tells_its_revision() {
+    fn revision_of_a_locked_reference_is_found() {
         let locked =
             "path:/nix/store/a?dir=x&narHash=sha256-a%2Bcdefghijklmno&rev=0123456789abcdef";
         assert_eq!(revision_of(locked), "0123456789ab");

@@ -333,7 +333,7 @@ in
 
   failedAssertions = failedIn config;
 
-  # Those that fail without any module too. Asked only after some have failed.
+  # Assertions that also fail without any module. Read only after an assertion has failed.
   failedWithout = failedIn (meant base);
 
   warnings = config.warnings or [ ];
@@ -416,9 +416,9 @@ in
     in
     below base.options (request.beside or [ ]);
 
-  # The hosts there are.
+  # The names of all hosts.
   hosts = hosts.names;
 
-  # The host by itself. Only needed when a pin is made or moved.
+  # The host itself. Only needed when a pin is made or moved.
   base = derivation (meant base).system.build.toplevel;
 }

@@ -1,7 +1,7 @@
-//! Whose a file is: the user's own, another flake input's, nixpkgs' or this project's.
+//! Classifies files: the user's own, of another flake input, of nixpkgs or of this project.
 //!
-//! Takes a request and files that an error names; says which place the user can do something about. Looks at files of trees
-//! that are in the store already.
+//! Takes a request and the files that an error names; selects the position that the user can change. Reads only trees that
+//! are already in the store.
 
 use std::path::{Path, PathBuf};
 
@@ -10,21 +10,21 @@ use super::fetching::input_trees;
 use crate::libnix::Position;
 use crate::percent::decode;
 
-/// Hash and dash in the name of a store path.
+/// Length of the hash and dash in the name of a store path.
 const HASHED: usize = 33;
 
-/// Trees of one request.
+/// The source trees of a request.
 pub(super) struct Trees {
-    /// Where the flake lies, or the folder of the file that stands in its place.
+    /// Store path of the flake, or the folder of the file.
     own: Option<PathBuf>,
-    /// Modules that were added from elsewhere.
+    /// Modules that are not part of the configuration.
     added: Vec<PathBuf>,
-    /// Trees of inputs, by name.
+    /// Names and trees of inputs.
     inputs: Vec<(String, PathBuf)>,
 }
 
 impl Trees {
-    /// The trees that a request is about.
+    /// Returns the trees of a request.
     pub(super) fn of(request: &Request) -> Self {
         let own = match &request.flake.file {
             Some(file) => Path::new(&file.path).parent().map(Path::to_path_buf),
@@ -53,11 +53,11 @@ impl Trees {
         }
     }
 
-    /// The place that the user can do most about, of those on the way to an error, the nearest first: one in the user's own
-    /// files, else one in an input other than nixpkgs, else the nearest.
+    /// Selects the position that the user can most likely change: in the user's own files, else in an input other than
+    /// nixpkgs, else the nearest. `places` has the nearest position first.
     pub(super) fn best<'a>(&self, places: &[&'a Position]) -> Option<&'a Position> {
         let rank = |position: &Position| self.rank(Path::new(&position.file));
-        // The first of several that are equal.
+        // `min_by_key` returns the first of several equal positions.
         places.iter().min_by_key(|place| rank(place)).copied()
     }
 
@@ -78,17 +78,17 @@ impl Trees {
         self.own.as_ref().is_some_and(|own| file.starts_with(own))
     }
 
-    /// A file in the user's own tree, from its top.
+    /// Returns the path of a file in the user's own tree.
     pub(super) fn inside<'a>(&self, file: &'a Path) -> Option<&'a Path> {
         file.strip_prefix(self.own.as_ref()?).ok()
     }
 
-    /// The user's own tree.
+    /// Returns the user's own tree.
     pub(super) fn own(&self) -> Option<&Path> {
         self.own.as_deref()
     }
 
-    /// The input that a file lies in, and the file from the top of that.
+    /// Returns the input that contains a file, and the path of the file in it.
     pub(super) fn input<'a>(&'a self, file: &'a Path) -> Option<(&'a str, &'a Path)> {
         self.inputs
             .iter()
@@ -96,14 +96,14 @@ impl Trees {
     }
 }
 
-/// The folder that a `path:` reference names.
+/// Returns the folder of a `path:` reference.
 fn in_reference(reference: &str) -> Option<PathBuf> {
     let path = reference.strip_prefix("path:")?;
     let path = path.split(['?', '#']).next()?;
     Some(PathBuf::from(decode(path)))
 }
 
-/// The top of the tree in the store that a file is in.
+/// Returns the store path that contains a file.
 fn top(file: &Path) -> Option<&Path> {
     file.ancestors().find(|folder| {
         let name = folder.file_name().unwrap_or_default().as_encoded_bytes();
@@ -120,7 +120,7 @@ fn is_nixpkgs(top: &Path) -> bool {
     top.join("nixos/lib/eval-config.nix").exists() && top.join("pkgs/top-level").exists()
 }
 
-/// Whether a file belongs to this project's own NixOS module.
+/// Returns whether a file belongs to this project's NixOS module.
 fn is_ours(file: &Path) -> bool {
     file.ancestors().skip(1).take(2).any(|folder| {
         folder.ends_with("runtime-modules") && folder.join("config.schema.json").exists()
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_own_files_come_first_then_other_inputs() {
+    fn users_own_files_come_before_inputs() {
         let store = tempfile::tempdir().expect("a folder");
         let tree = |name: &str| {
             let hash: String = name.chars().cycle().take(HASHED - 1).collect();

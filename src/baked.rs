@@ -1,7 +1,8 @@
-//! What the NixOS module baked into `/etc/runtime-modules/config.json`: the source of the running system, and its modules.
+//! Reads `/etc/runtime-modules/config.json`, into which the NixOS module bakes the source of the running system and its
+//! modules.
 //!
-//! The schema is `nixos/runtime-modules/config.schema.json`; what writes it is `nixos/runtime-modules/config.nix`. The tests
-//! of both sides hold them to that one file.
+//! `nixos/runtime-modules/config.nix` writes the file. Tests of both sides check against the schema in
+//! `nixos/runtime-modules/config.schema.json`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,31 +18,31 @@ use crate::percent;
 use crate::record::{InputNode, Pin, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
-/// The whole file.
+/// Content of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Baked {
-    /// The source of the running system; none where the option `flake` is not set.
+    /// The source of the running system; `None` if the option `flake` is not set.
     pub flake: Option<BakedFlake>,
-    /// Where newer sources come from.
+    /// Reference to newer versions of the source.
     pub flake_url: Option<String>,
-    /// The file that the configuration is in, where it is in no flake.
+    /// The file of the configuration, if it is not in a flake.
     #[serde(default)]
     pub file: Option<SystemFile>,
     /// Entry of `nixosConfigurations`.
     pub host: String,
-    /// The modules there are, in the order of evaluation.
+    /// All modules, in the order of evaluation.
     pub modules: Vec<BakedModule>,
-    /// Whether what was on is turned on again after a boot.
+    /// Whether to enable modules again after a boot.
     #[serde(default)]
     pub restore_at_boot: bool,
-    /// What happens when units fail because of a change.
+    /// The action if units fail because of a change.
     #[serde(default)]
     pub on_failed_units: OnFailedUnits,
-    /// How long a change waits for its confirmation; none where it needs no confirmation.
+    /// How long a change waits for confirmation; `None` if it needs no confirmation.
     #[serde(default, deserialize_with = "confirmation")]
     pub confirm: Option<Duration>,
-    /// How long services are watched that count as started at once.
+    /// How long to watch services that systemd considers started at once.
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
     pub settle: Duration,
     /// How to become root.
@@ -53,48 +54,44 @@ pub struct Baked {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BakedFlake {
-    /// Store path of its tree.
+    /// Store path of the source tree.
     pub source: String,
-    /// A locked `path:` reference to it.
+    /// Locked `path:` reference to the source tree.
     pub url: String,
-    /// Its revision.
     pub rev: Option<String>,
-    /// Seconds since 1970 of its last change.
+    /// Time of the last change, in seconds since 1970.
     pub last_modified: Option<u64>,
-    /// The revision that it was changed from, where it was not clean.
+    /// The revision that the tree is based on, if it is dirty.
     pub dirty_rev: Option<String>,
-    /// The same, short.
+    /// Short form of `dirty_rev`.
     pub dirty_short_rev: Option<String>,
     /// Store paths of the trees of all inputs.
     #[serde(default)]
     pub inputs: Vec<String>,
-    /// The flake and its inputs, if its lock does not name the same ones.
+    /// The flake and its inputs, if they differ from those in its lock.
     #[serde(default)]
     pub input_graph: Option<Vec<InputNode>>,
 }
 
-/// A module that can be turned on.
+/// A runtime module.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BakedModule {
-    /// Its name.
     pub name: String,
-    /// What it is for.
     pub description: Option<String>,
-    /// Its file inside the source.
+    /// File of the module, relative to the source tree.
     pub file: Option<String>,
-    /// Where it is declared.
     pub origin: Origin,
-    /// Files that declare it.
+    /// Files that declare the module.
     #[serde(default)]
     pub declared: Vec<String>,
-    /// Whether checks pass it over.
+    /// Whether `check` skips the module.
     #[serde(default)]
     pub skip_validation: bool,
 }
 
 impl Baked {
-    /// Reads it; `None` on a machine without the module.
+    /// Reads the file; returns `None` on a machine without the NixOS module.
     pub fn read(locations: &Locations) -> Result<Option<Self>> {
         read_json(
             &locations.baked(),
@@ -102,7 +99,7 @@ impl Baked {
         )
     }
 
-    /// The pin that it makes.
+    /// Returns the pin of the baked source.
     pub fn pin(&self) -> Option<Pin> {
         let Some(flake) = &self.flake else {
             return self.file.clone().map(Pin::of_file);
@@ -131,21 +128,21 @@ impl Baked {
             extras: Vec::new(),
             file: None,
         };
-        // Then the inputs are those of the lock, and the comparison of the base tells whether they are the same.
+        // Without a valid graph, use the inputs of the lock. The comparison of the base finds out whether they differ.
         if graph_lock(&pin).is_err() {
             pin.graph.clear();
         }
         Some(pin)
     }
 
-    /// Whether it was baked from this very source, for this host.
+    /// Returns whether the file was baked from this source, for this host.
     pub fn is_of(&self, pin: &Pin) -> bool {
-        // Nix and we may escape the same reference in two ways.
+        // Nix and this program may escape the same reference in different ways.
         let same = |flake: &BakedFlake| percent::decode(&flake.url) == percent::decode(&pin.locked);
         self.host == pin.host && self.flake.as_ref().is_some_and(same)
     }
 
-    /// The modules, with whole paths of their files.
+    /// Returns the modules, with absolute paths of their files.
     pub fn registry(&self) -> Vec<Registered> {
         let source = self
             .flake

@@ -1,4 +1,4 @@
-//! The one grammar for durations, in flags and in the baked configuration: `500ms`, `30s`, `5m`, `1h30m`, `1.5`.
+//! Parses durations in flags and in the baked configuration: `500ms`, `30s`, `5m`, `1h30m`, `1.5`.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub fn parse_configured(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Whether the text matches `([1-9][0-9]{0,3}(ms|s|m|h))+`.
+/// Returns whether the text matches `([1-9][0-9]{0,3}(ms|s|m|h))+`.
 fn has_units(text: &str) -> bool {
     let mut rest = text;
     while !rest.is_empty() {

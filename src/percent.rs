@@ -15,7 +15,7 @@ pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// Undoes the escapes. Bytes that are not UTF-8 become replacement characters.
+/// Decodes percent escapes. Bytes that are not UTF-8 become replacement characters.
 pub fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_are_written_and_read() {
+    fn escapes_are_encoded_and_decoded() {
         assert_eq!(encode("/a b/ü~.nix"), "/a%20b/%C3%BC~.nix");
         assert_eq!(decode(&encode("/a b/ü+=%")), "/a b/ü+=%");
         assert_eq!(

@@ -1,7 +1,7 @@
-//! What will happen, fully decided before anything does.
+//! Decides completely what a command will do, before it does anything.
 //!
-//! Takes what the user wishes and what the machine is like; returns a [`Plan`], or why there is nothing to do. Reads files,
-//! opens no libnix, changes nothing.
+//! Takes the user's request and the situation of the machine; returns a [`Plan`], or the reason why there is nothing to
+//! do. Reads files, but does not open libnix, and changes nothing.
 
 mod beside;
 mod file;
@@ -26,58 +26,56 @@ pub use wish::{Past, Wish};
 
 use source::source;
 
-/// What is to run.
+/// The system to activate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Goal {
-    /// A toplevel that is in the store already.
+    /// A toplevel that is already in the store.
     Known(String),
-    /// One that ran before, with its own base and source.
+    /// An earlier system, with its own base and source.
     Past(Box<Past>),
-    /// One to evaluate: the host of this source, with these modules in the order of evaluation.
+    /// A system to evaluate: the host of this source with these modules, in the order of evaluation.
     Evaluate {
-        /// The source.
         source: Source,
-        /// The modules.
         modules: Vec<ModuleRequest>,
-        /// What is beside them.
+        /// Additional modules, and the specialisation.
         beside: Beside,
     },
 }
 
-/// What will happen.
+/// A plan for a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The wish, in words.
+    /// Description of the request.
     pub purpose: String,
-    /// What is to run.
+    /// The system to activate.
     pub goal: Goal,
-    /// Modules that will be wanted then.
+    /// Requested modules after the change.
     pub wanted: Vec<String>,
-    /// The state's revision that this was planned against.
+    /// Revision of the state that the plan is based on.
     pub revision: u64,
-    /// The toplevel that runs.
+    /// Toplevel of the running system.
     pub from: Option<String>,
-    /// The toplevel without any runtime module; none where it must be evaluated.
+    /// The toplevel without any runtime module; `None` if it must be evaluated.
     pub base: Option<String>,
-    /// The toplevel that the source is expected to give without any runtime module; none if somebody asked for another source,
-    /// or if nobody knows.
+    /// The toplevel that the source should give without any runtime module; `None` if it is unknown, or if the user named
+    /// another source.
     pub expected: Option<String>,
-    /// Whether to activate even what runs already.
+    /// Whether to activate a system that is already running.
     pub force: bool,
-    /// What the user should know beforehand.
+    /// Notes for the user, printed before the change.
     pub notes: Vec<String>,
 }
 
-/// What comes of a wish.
+/// The decision about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing is to be done, and why.
+    /// There is nothing to do, for this reason.
     Nothing(String),
-    /// This is.
+    /// There is something to do.
     Do(Box<Plan>),
 }
 
-/// Decides.
+/// Makes the plan for a request.
 pub fn decide(
     wish: &Wish,
     situation: &Situation,
@@ -86,7 +84,7 @@ pub fn decide(
     here: &Path,
 ) -> Result<Decision> {
     let beside = Beside::decide(wish, situation, run)?;
-    // A file may declare other modules than it did.
+    // A file may have changed, and declare other modules now.
     let in_file = is_file(situation, global);
     let wanted = wanted(wish, situation, in_file || elsewhere(global))?;
     if !run.force
@@ -114,7 +112,7 @@ pub fn decide(
     };
     let goal = match (&base, wish) {
         (_, Wish::Rollback(past)) => Goal::Past(past.clone()),
-        // What ran before any module was on needs no evaluation to run again.
+        // The system from before any module was enabled needs no evaluation.
         (Some(base), _)
             if *wish == Wish::Reset || (wanted.is_empty() && !moved && !beside.has_modules()) =>
         {
@@ -143,14 +141,14 @@ pub fn decide(
         wanted,
         revision: situation.state.revision,
         from: situation.running.clone(),
-        // A source that moves takes its own base along.
+        // A new source has a new base.
         base: base.filter(|_| !moved),
         expected,
         force: run.force,
     })))
 }
 
-/// Modules that will be wanted.
+/// Returns the requested modules after the change.
 fn wanted(wish: &Wish, situation: &Situation, elsewhere: bool) -> Result<Vec<String>> {
     let mut wanted = situation.state.wanted.clone();
     match wish {
@@ -182,17 +180,17 @@ fn wanted(wish: &Wish, situation: &Situation, elsewhere: bool) -> Result<Vec<Str
     Ok(wanted)
 }
 
-/// The variant of the host that is pinned.
+/// Returns the pinned specialisation.
 fn specialisation(situation: &Situation) -> Option<String> {
     pinned(situation)?.specialisation
 }
 
-/// Whether a module from elsewhere is on under this name.
+/// Returns whether a module from outside the configuration is enabled under this name.
 fn is_extra(situation: &Situation, name: &str) -> bool {
     pinned(situation).is_some_and(|pin| pin.extras.iter().any(|extra| extra.name == name))
 }
 
-/// Refuses names that no module has, where the modules are known.
+/// Refuses unknown module names, if the modules are known.
 fn known(names: &[String], situation: &Situation) -> Result<()> {
     let Some(baked) = &situation.baked else {
         return Ok(());
@@ -213,7 +211,7 @@ fn known(names: &[String], situation: &Situation) -> Result<()> {
     Err(unknown_modules(&unknown, &known).into())
 }
 
-/// Why nothing is to be done, if so.
+/// Returns the reason why there is nothing to do, if so.
 fn nothing(
     wish: &Wish,
     situation: &Situation,
@@ -263,13 +261,13 @@ fn nothing(
     }
 }
 
-/// The modules in the order of evaluation, as far as it is known.
+/// Returns the modules in the order of evaluation, if it is known.
 pub fn modules(
     wanted: &[String],
     situation: &Situation,
     source: &Source,
 ) -> Result<Vec<ModuleRequest>> {
-    // What was baked is true of the baked source only.
+    // The baked list of modules is valid only for the baked source.
     let baked = match source {
         Source::Pinned(pin) if pin.inputs.is_empty() && pin.file.is_none() => {
             situation.baked.as_ref().filter(|baked| baked.is_of(pin))
@@ -318,7 +316,7 @@ fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
             format!("{what}, and {again} will be enabled again")
         });
     } else if situation.state.revision == 0 && !again.is_empty() {
-        // A wish from before, and a state that nobody has written yet: the machine was started since.
+        // Modules are requested, but this boot has no state yet, so the machine was rebooted.
         notes.push(format!(
             "nothing was activated since boot; {again} will be enabled again"
         ));

@@ -1,6 +1,6 @@
-//! Text in a command that a message offers, as a shell reads it.
+//! Shell quoting for commands in messages.
 
-/// The text as one word of a shell: quoted only if it has to be.
+/// Quotes a text as one word for a shell, if necessary.
 pub fn for_shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,#".contains(c);
     match !text.is_empty() && text.chars().all(plain) && !text.starts_with('#') {
@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_words_that_a_shell_would_change_are_quoted() {
+    fn only_special_words_are_quoted() {
         assert_eq!(for_shell("./conf#box"), "./conf#box");
         assert_eq!(for_shell("path:/a?dir=b&x=1"), "'path:/a?dir=b&x=1'");
         assert_eq!(for_shell("/a b"), "'/a b'");

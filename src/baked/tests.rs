@@ -1,5 +1,5 @@
-//! Holds the reader of config.json to the schema that the NixOS module is held to as well: what it allows is read, and
-//! what it forbids is refused.
+//! Tests the reader of config.json against the schema, which the NixOS module is tested against too. Values that the
+//! schema allows are read, and others are refused.
 
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ fn read(document: &Value) -> Result<Baked, serde_json::Error> {
     serde_json::from_value(document.clone())
 }
 
-/// What a schema says, with its reference followed, and without the null that it may allow.
+/// Resolves the reference of a schema, and removes the choice of null.
 fn followed<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     if let Some(name) = schema["$ref"].as_str() {
         let name = name.strip_prefix("#/$defs/").expect("a definition");
@@ -39,7 +39,7 @@ fn may_be_null(schema: &Value) -> bool {
     types(schema).contains(&"null") || schema["anyOf"][0]["type"] == "null"
 }
 
-/// All values that show what a schema allows: each choice, and a value of each type.
+/// Returns values that a schema allows: each choice, and a value of each type.
 fn allowed(root: &Value, schema: &Value) -> Vec<Value> {
     let null = may_be_null(schema).then_some(Value::Null);
     let schema = followed(root, schema);
@@ -68,7 +68,7 @@ fn allowed(root: &Value, schema: &Value) -> Vec<Value> {
     values
 }
 
-/// An object with all of its properties.
+/// Returns an object with all properties.
 fn full(root: &Value, schema: &Value) -> Value {
     let object: Map<_, _> = schema["properties"]
         .as_object()
@@ -79,7 +79,7 @@ fn full(root: &Value, schema: &Value) -> Value {
     Value::Object(object)
 }
 
-/// Values that a schema forbids.
+/// Returns values that a schema forbids.
 fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
     let null = may_be_null(schema);
     let schema = followed(root, schema);
@@ -105,12 +105,12 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
     if schema["minimum"] == 0 {
         values.push(json!(-1));
     }
-    // An object of the wrong shape is a matter of its own properties.
+    // Objects with wrong properties are tested property by property.
     values.retain(|value| !(value.is_object() && types.contains(&"object")));
     values
 }
 
-/// Calls `look` with every property of the document that the program reads: where it is, its schema, whether it must be.
+/// Calls `look` for each property that the program reads, with its pointer, its schema, and whether it is required.
 fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
     for (prefix, schema) in [
         ("", root),
@@ -119,10 +119,12 @@ fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
         ("/flake/inputGraph/0", &root["$defs"]["input"]),
         ("/modules/0", &root["$defs"]["module"]),
     ] {
-        let required = schema["required"].as_array().expect("what is required");
+        let required = schema["required"]
+            .as_array()
+            .expect("the required properties");
         for (name, of) in schema["properties"].as_object().expect("properties") {
             let read = of["$comment"].is_null();
-            // `read_json` looks at the number of the schema, and has tests of its own.
+            // `read_json` checks the schema number, and has its own tests.
             if read && name != "schema" {
                 look(
                     &format!("{prefix}/{name}"),
@@ -135,7 +137,7 @@ fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
 }
 
 #[test]
-fn everything_that_the_schema_allows_is_read() {
+fn values_that_the_schema_allows_are_read() {
     let root = schema();
     let whole = full(&root, &root);
     read(&whole).expect("a document with everything");
@@ -155,7 +157,7 @@ fn everything_that_the_schema_allows_is_read() {
 }
 
 #[test]
-fn everything_that_the_schema_forbids_is_refused() {
+fn values_that_the_schema_forbids_are_refused() {
     let root = schema();
     let whole = full(&root, &root);
     let mut seen = 0;
@@ -163,14 +165,11 @@ fn everything_that_the_schema_forbids_is_refused() {
         for value in forbidden(&root, schema) {
             let mut document = whole.clone();
             *document.pointer_mut(at).expect("it is there") = value.clone();
-            assert!(read(&document).is_err(), "{at} = {value} was read");
+            assert!(read(&document).is_err(), "{at} = {value} was accepted");
             seen += 1;
         }
         if required {
-            assert!(
-                read(&without(&whole, at)).is_err(),
-                "it was read without {at}"
-            );
+            assert!(read(&without(&whole, at)).is_err(), "accepted without {at}");
         }
     });
     assert!(seen > 60, "{seen} values");
@@ -182,16 +181,16 @@ fn without(document: &Value, at: &str) -> Value {
     let parent = document.pointer_mut(parent).expect("it is there");
     parent
         .as_object_mut()
-        .expect("a property is of an object")
+        .expect("the parent is an object")
         .remove(name);
     document
 }
 
 #[test]
-fn what_is_not_said_is_as_the_schema_says() {
+fn defaults_match_the_schema() {
     let root = schema();
     let least = json!({ "schema": 1, "host": "box", "modules": [] });
-    let baked = read(&least).expect("the least there may be");
+    let baked = read(&least).expect("the smallest document");
     let default = |name: &str| root["properties"][name]["default"].clone();
     assert_eq!(json!(baked.restore_at_boot), default("restoreAtBoot"));
     assert_eq!(baked.on_failed_units, OnFailedUnits::Rollback);
@@ -205,7 +204,7 @@ fn what_is_not_said_is_as_the_schema_says() {
 }
 
 #[test]
-fn times_are_what_they_say() {
+fn confirmation_times_are_parsed() {
     for (text, seconds) in [("60s", 60), ("5m", 300), ("2h", 7200), ("1h30m", 5400)] {
         let document = json!({ "schema": 1, "host": "box", "modules": [], "confirm": text });
         let baked = read(&document).expect("a time");

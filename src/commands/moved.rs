@@ -1,4 +1,4 @@
-//! What is said as a pin is made or moved: which source, which inputs, which base. Changes nothing.
+//! Notes about a new or changed pin: its source, its inputs and its base. Changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::progress::bytes;
 use crate::quoting::for_shell;
 use crate::record::Pin;
 
-/// From this size on it is worth saying that a folder is copied whole.
+/// Size from which a copied folder is worth a note.
 const LARGE: u64 = 100 << 20;
 
-/// Inputs by name, and to what each is locked.
+/// Names and locked revisions of inputs.
 type Inputs = BTreeMap<String, String>;
 
-/// Says what was pinned, and what is another one than before.
+/// Notes the pinned source, and the differences from the previous pin.
 pub fn announce(
     session: &Session,
     libnix: &Libnix,
@@ -57,7 +57,7 @@ pub fn announce(
     large(session, libnix, now, &locked.original_url)
 }
 
-/// Says which base the moved pin gives, in place of the one that runs.
+/// Notes whether the new pin gives another base than the running one.
 pub fn announce_base(
     session: &Session,
     libnix: &Libnix,
@@ -70,7 +70,7 @@ pub fn announce_base(
             .note("without modules, the system is the running one".to_string());
         return Ok(());
     }
-    // A system that came from elsewhere may be known by nobody here.
+    // A system from elsewhere may not be in this store.
     let known = libnix.store.is_valid(before).unwrap_or(false);
     let deriver = known
         .then(|| libnix.store.deriver(before))
@@ -84,7 +84,7 @@ pub fn announce_base(
     Ok(())
 }
 
-/// Where a pinned tree is no longer there, that is what an evaluation failed of, whatever it says.
+/// Makes the error for a missing pinned tree, which is the true cause of a failed evaluation.
 pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
     let gone = |path: &&str| store.is_valid(path).is_ok_and(|there| !there);
     let path = pin.sources().find(gone)?;
@@ -112,14 +112,14 @@ pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
     )
 }
 
-/// Its revision, for people: ` at REV`, or nothing.
+/// Formats the revision: ` at REV`, or nothing.
 pub fn at(pin: &Pin) -> String {
     pin.rev.as_ref().map_or_else(String::new, |rev| {
         format!(" at {}", rev.chars().take(12).collect::<String>())
     })
 }
 
-/// What it was before, as far as that is another.
+/// Describes the previous pin, if it differs.
 fn was(before: &Pin, now: &Pin) -> String {
     if before.host != now.host || before.url != now.url {
         format!(" (was {} of {}{})", before.host, before.url, at(before))
@@ -136,8 +136,8 @@ fn was(before: &Pin, now: &Pin) -> String {
     }
 }
 
-/// The inputs of a pin: those that the system was built with, by the names they have `now`; or else its tree's own lock, and
-/// what is pinned beside.
+/// Returns the inputs of a pin: those that the system was built with, under their names in `now`; or else those of the
+/// tree's own lock and the separately pinned ones.
 fn inputs_of(libnix: &Libnix, pin: &Pin, now: &Inputs) -> Inputs {
     if !pin.graph.is_empty() {
         let revision = |name: &String| graph_revision(pin, name).map(short_revision);
@@ -154,7 +154,7 @@ fn inputs_of(libnix: &Libnix, pin: &Pin, now: &Inputs) -> Inputs {
     inputs
 }
 
-/// In words: all inputs of a first pin, and those that differ where it moves.
+/// Describes all inputs of a first pin, or the inputs that differ from those of the previous pin.
 fn changes(before: Option<&Inputs>, now: &Inputs) -> Vec<String> {
     let Some(before) = before else {
         let direct = now.iter().filter(|(name, _)| !name.contains('/'));
@@ -175,7 +175,7 @@ fn changes(before: Option<&Inputs>, now: &Inputs) -> Vec<String> {
     words
 }
 
-/// Says so where a folder was copied with all that is in it.
+/// Notes that a large folder was copied to the store, with untracked files.
 fn large(session: &Session, libnix: &Libnix, pin: &Pin, url: &str) -> Result<()> {
     let folder = url.strip_prefix("path:");
     let Some(folder) = folder.filter(|path| !path.starts_with("/nix/store/")) else {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_told_by_name_and_revision() {
+    fn changed_inputs_have_names_and_revisions() {
         let before = inputs(&[("a", "1"), ("b", "2"), ("c", "3")]);
         let now = inputs(&[("a", "1"), ("b", "4"), ("d", "5"), ("d/e", "6")]);
         assert_eq!(
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_says_what_it_was() {
+    fn previous_pin_is_described() {
         let pin = |url: &str, rev: Option<&str>| Pin {
             url: url.into(),
             host: "box".into(),

@@ -1,10 +1,10 @@
-//! Says which inputs `flake.lock` does not hold: they are locked for this run, and nothing is written.
+//! Notes the inputs that `flake.lock` does not contain. They are locked for this run, and nothing is written.
 
 use super::Session;
 use crate::evaluation::lock_inputs;
 use crate::libnix::LockedFlake;
 
-/// Adds a note, if there are such inputs. Those that were replaced on purpose do not count.
+/// Adds a note, if there are such inputs. Inputs that the user replaced do not count.
 pub fn note(session: &Session, url: &str, locked: &LockedFlake, replaced: &[(String, String)]) {
     let moved = moved(locked, replaced);
     if moved.is_empty() {
@@ -20,7 +20,7 @@ pub fn note(session: &Session, url: &str, locked: &LockedFlake, replaced: &[(Str
     ));
 }
 
-/// The inputs that are locked to something that `flake.lock` does not say.
+/// Returns the inputs whose lock differs from `flake.lock`.
 fn moved(locked: &LockedFlake, replaced: &[(String, String)]) -> Vec<String> {
     if !locked.lock_changed {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What is beside the configuration's own modules: modules from elsewhere, and the variant of the host.
+//! Modules from outside the configuration, and the specialisation of the host.
 
 use crate::cli::Run;
 use crate::error::{Failed, Failure};
@@ -6,21 +6,21 @@ use crate::record::ExtraModule;
 
 use super::{Situation, Wish, pinned};
 
-/// What is evaluated beside the configuration's own modules.
+/// Additions to the configuration's own modules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Beside {
-    /// Modules from elsewhere that stay.
+    /// Earlier modules from outside that stay.
     pub kept: Vec<ExtraModule>,
-    /// Modules from elsewhere that are to be added, as they were asked for.
+    /// Modules from outside to add, as the user typed them.
     pub new: Vec<String>,
-    /// Whether those stay until a reset.
+    /// Whether the new modules stay until a reset.
     pub keep: bool,
-    /// The variant of the host; none for the host itself.
+    /// The specialisation; `None` for the host itself.
     pub specialisation: Option<String>,
 }
 
 impl Beside {
-    /// Decides.
+    /// Determines the additions for a request.
     pub fn decide(wish: &Wish, situation: &Situation, run: &Run) -> Result<Self, Failed> {
         let evaluates = !matches!(wish, Wish::Reset | Wish::Rollback(_));
         let asked = [
@@ -57,12 +57,12 @@ impl Beside {
         })
     }
 
-    /// Whether there are modules from elsewhere.
+    /// Returns whether there are modules from outside.
     pub fn has_modules(&self) -> bool {
         !self.kept.is_empty() || !self.new.is_empty()
     }
 
-    /// Modules that were on for one change only, and go with this one.
+    /// Returns the modules that were added for one change only, and that this change removes.
     pub fn gone(&self, situation: &Situation) -> Vec<String> {
         let on = pinned(situation).map(|pin| pin.extras).unwrap_or_default();
         let gone = on.into_iter().filter(|extra| {

@@ -1,6 +1,6 @@
-//! A system that is in a file and in no flake: the one that is named, or the one that was named before.
+//! Finds the system in a file instead of a flake: the file of the arguments, or the remembered one.
 //!
-//! Takes the arguments and the situation; returns the file. It looks whether files are there, and evaluates nothing.
+//! Takes the arguments and the situation; returns the file. It checks whether files exist, and evaluates nothing.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -12,10 +12,10 @@ use crate::cli::Global;
 use crate::error::{Failed, Failure};
 use crate::record::{Pin, SystemFile};
 
-/// What a folder is searched for, in this order.
+/// Files to look for in a folder, in this order.
 const USUAL: [&str; 2] = ["default.nix", "configuration.nix"];
 
-/// What is said of a flake, and cannot be said of a file.
+/// Options that are for flakes only.
 const OF_FLAKES: [&str; 4] = [
     "--flake",
     "--host",
@@ -23,7 +23,7 @@ const OF_FLAKES: [&str; 4] = [
     "--accept-flake-config",
 ];
 
-/// Refuses what contradicts itself.
+/// Refuses options that contradict each other.
 pub fn agree(global: &Global) -> Result<(), Failed> {
     for (option, empty) in [
         ("--flake", global.flake.as_deref() == Some("")),
@@ -63,7 +63,7 @@ pub fn agree(global: &Global) -> Result<(), Failed> {
     }
 }
 
-/// The system that everything is evaluated from, where it is in a file: as a pin that holds nothing.
+/// Returns the system to evaluate as a pin, if it is in a file. Nothing of a file is really pinned.
 pub(super) fn file(situation: &Situation, global: &Global, here: &Path) -> Result<Option<Pin>> {
     if let Some(path) = &global.file {
         let file = named(path, global.attr.as_deref(), here)?;
@@ -94,13 +94,13 @@ pub(super) fn file(situation: &Situation, global: &Global, here: &Path) -> Resul
     Ok(Some(Pin::of_file(file)))
 }
 
-/// Whether it is in a file, as far as the situation tells.
+/// Returns whether the system is in a file.
 pub fn is_file(situation: &Situation, global: &Global) -> bool {
     global.file.is_some() || remembered(situation, global).is_some()
 }
 
-/// Whether other modules may be meant than those of the system that runs: what that baked of a file was true when the file was
-/// evaluated last.
+/// Returns whether the file is another one than that of the running system, so that it may have other modules. The baked
+/// list is from the last evaluation of the file.
 pub fn is_another_file(situation: &Situation, global: &Global) -> bool {
     let baked = situation
         .baked
@@ -109,7 +109,7 @@ pub fn is_another_file(situation: &Situation, global: &Global) -> bool {
     global.file.is_some() || remembered(situation, global).is_some_and(|file| Some(file) != baked)
 }
 
-/// The file of the last change or that was baked, unless a flake is named now or what was baked since names one.
+/// Returns the file of the last change, or the baked one, unless the arguments or the configuration name a flake.
 fn remembered(situation: &Situation, global: &Global) -> Option<SystemFile> {
     if global.flake.is_some() {
         return None;
@@ -121,12 +121,12 @@ fn remembered(situation: &Situation, global: &Global) -> Option<SystemFile> {
     match pinned(situation) {
         Some(pin) => pin.file,
         None if url.is_some() => None,
-        // Whatever was switched to by other means: the file says what is meant today.
+        // After an external switch, the last file still names the configuration.
         None => situation.state.pin.as_ref()?.file.clone(),
     }
 }
 
-/// The file that the arguments name.
+/// Returns the file of the arguments.
 fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile> {
     const WHAT: &str = "name a Nix file, or a folder with a default.nix or configuration.nix";
     let shown = path.display();
@@ -170,7 +170,7 @@ fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile
     })
 }
 
-/// The folder of a flake, if that is what a path names: the file `flake.nix`, or a folder with nothing but a flake in it.
+/// Returns the folder of a flake, if a path names the file `flake.nix`, or a folder that contains only a flake.
 fn flake_folder(path: &Path) -> Option<&Path> {
     if path.is_dir() {
         let plain = USUAL.iter().any(|name| path.join(name).exists());
@@ -180,7 +180,7 @@ fn flake_folder(path: &Path) -> Option<&Path> {
     named.then(|| path.parent())?
 }
 
-/// Without links only where that is needed to know what `..` means.
+/// Makes a path absolute. Resolves links only if the path contains `..`, whose meaning depends on them.
 fn absolute(path: &Path) -> Result<PathBuf> {
     if path.components().any(|part| part == Component::ParentDir) && path.exists() {
         return path

@@ -127,7 +127,7 @@ fn usual(locations: &Locations, name: &str) -> Option<String> {
     file.exists().then(|| file.to_string_lossy().into_owned())
 }
 
-/// The folder of the flake, as NixOS's own tools find it.
+/// Returns the folder of the flake, as NixOS's own tools find it.
 fn flake_folder(file: &str) -> String {
     let folder = Path::new(file).parent().unwrap_or(Path::new("/"));
     usual_folder(folder).to_string_lossy().into_owned()

@@ -1,4 +1,4 @@
-//! Where the configuration comes from: what is pinned, or a reference that is to be.
+//! The source of the configuration: the pinned one, or a reference to pin.
 
 use std::path::{Path, PathBuf};
 
@@ -12,27 +12,26 @@ use crate::error::{Failed, Failure};
 use crate::evaluation::Host;
 use crate::record::Pin;
 
-/// Where the configuration comes from.
+/// The source of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A source that is pinned already, or a file, which never is.
+    /// A source that is already pinned, or a file, which is never pinned.
     Pinned(Box<Pin>),
-    /// A reference that is locked now, and pinned.
+    /// A reference to lock and pin now.
     Reference {
-        /// The flake reference.
         reference: String,
-        /// What a relative path in it is relative to.
+        /// The directory that relative paths in the reference are relative to.
         base: PathBuf,
         /// Inputs to replace.
         overrides: Vec<(String, String)>,
         /// Entry of `nixosConfigurations`.
         host: Host,
-        /// The pin whose tree it is, where only its inputs are replaced.
+        /// The pin that the reference comes from, if only its inputs are replaced.
         of: Option<Box<Pin>>,
     },
 }
 
-/// Whether another source is asked for than the one that runs: what was baked says nothing about its modules.
+/// Returns whether the options name another source than that of the running system, whose modules are then not baked in.
 pub fn elsewhere(global: &Global) -> bool {
     global.file.is_some()
         || global.flake.is_some()
@@ -40,7 +39,7 @@ pub fn elsewhere(global: &Global) -> bool {
         || !global.override_input.is_empty()
 }
 
-/// Where the configuration comes from.
+/// The source of the configuration.
 pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> Result<Source> {
     let overrides: Vec<(String, String)> = global
         .override_input
@@ -126,18 +125,19 @@ pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) 
     }
 }
 
-/// The source whose modules are to be listed.
+/// Returns the source whose modules to list.
 pub fn source_to_list(situation: &Situation, global: &Global, here: &Path) -> Result<Source> {
     source(&Wish::Apply, situation, global, here)
 }
 
-/// The pin that holds now.
+/// Returns the current pin.
 pub fn pinned(situation: &Situation) -> Option<Pin> {
     let baked = situation.baked.as_ref().and_then(Baked::pin);
     match &situation.state.pin {
-        // After a switch by other means, what that baked is what runs; where it baked nothing, the source is unknown.
+        // After an external switch, the pin is the one that the new system baked in. If there is none, the source is
+        // unknown.
         Some(pin) if !situation.foreign() => Some(pin.clone()),
-        // A specialisation of what we had activated is of the same source.
+        // A specialisation of the system that we activated has the same source.
         Some(pin) if situation.varied_base().is_some() => Some(Pin {
             specialisation: situation.specialisation.clone(),
             extras: pin
@@ -157,7 +157,7 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
     }
 }
 
-/// Nobody has said where the configuration comes from.
+/// Makes the error for an unknown source.
 fn unknown(situation: &Situation) -> Failed {
     let failed = Failure::Refused.error("cannot tell which flake this system was built from");
     match &situation.plain {

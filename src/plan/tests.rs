@@ -8,7 +8,7 @@ fn global(arguments: &[&str]) -> Global {
     crate::cli::Cli::parse_from(all).global
 }
 
-/// A machine on which `hello` was enabled by us.
+/// A machine on which this program enabled `hello`.
 fn situation() -> Situation {
     Situation {
         baked: None,
@@ -52,7 +52,7 @@ fn names(names: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn what_is_on_already_is_not_done_again() {
+fn enabled_modules_are_not_enabled_again() {
     let wish = Wish::Enable(names(&["hello"]));
     assert_eq!(
         plan(&wish, &situation(), &[]),
@@ -66,30 +66,30 @@ fn what_is_on_already_is_not_done_again() {
 }
 
 #[test]
-fn the_last_one_off_is_the_base_and_evaluates_nothing() {
+fn disabling_the_last_module_evaluates_nothing() {
     let Decision::Do(plan) = plan(&Wish::Disable(names(&["hello"])), &situation(), &[]) else {
-        panic!("something is to be done");
+        panic!("expected a plan");
     };
     assert_eq!(plan.goal, Goal::Known("/base".into()));
     assert!(plan.wanted.is_empty());
 }
 
 #[test]
-fn after_a_foreign_switch_what_is_wanted_is_not_on() {
+fn external_switch_leaves_no_module_active() {
     let mut situation = situation();
     situation.running = Some("/new-base".into());
     assert!(situation.foreign() && situation.active().is_empty());
     let Decision::Do(plan) = plan(&Wish::Enable(names(&["hello"])), &situation, &[]) else {
-        panic!("it is to be on again");
+        panic!("expected a plan");
     };
     assert_eq!(plan.base.as_deref(), Some("/new-base"));
     assert_eq!(plan.notes.len(), 1);
 }
 
 #[test]
-fn another_flake_takes_its_own_base_along() {
+fn another_flake_has_its_own_base() {
     let Decision::Do(plan) = plan(&Wish::Apply, &situation(), &["--flake", "./x"]) else {
-        panic!("the source moves");
+        panic!("expected a plan");
     };
     assert_eq!(plan.base, None);
     assert!(matches!(
@@ -105,21 +105,21 @@ fn another_flake_takes_its_own_base_along() {
 fn inputs_are_replaced_in_the_pinned_tree() {
     let arguments = ["--override-input", "nixpkgs", "./n"];
     let Decision::Do(plan) = plan(&Wish::Apply, &situation(), &arguments) else {
-        panic!("the source moves");
+        panic!("expected a plan");
     };
     let Goal::Evaluate {
         source: Source::Reference { overrides, of, .. },
         ..
     } = plan.goal
     else {
-        panic!("it is locked anew");
+        panic!("expected a reference to lock");
     };
     assert_eq!(overrides, [("nixpkgs".to_string(), "./n".to_string())]);
     assert_eq!(of.map(|pin| pin.url).as_deref(), Some("/etc/nixos"));
 }
 
 #[test]
-fn rebuild_without_a_source_says_so() {
+fn rebuild_without_a_source_is_refused() {
     let mut situation = situation();
     situation.state.pin = None;
     let error = decide(
@@ -134,7 +134,7 @@ fn rebuild_without_a_source_says_so() {
 }
 
 #[test]
-fn a_file_is_evaluated_again_for_each_change() {
+fn file_is_evaluated_again_for_each_change() {
     let mut situation = situation();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let file = crate::record::SystemFile {
@@ -147,7 +147,7 @@ fn a_file_is_evaluated_again_for_each_change() {
     });
     let evaluated = |wish: &Wish| match plan(wish, &situation, &[]) {
         Decision::Do(plan) => {
-            assert_eq!(plan.base, None, "the file may have another base by now");
+            assert_eq!(plan.base, None, "the file may have another base now");
             match plan.goal {
                 Goal::Evaluate {
                     source: Source::Pinned(pin),
@@ -175,7 +175,7 @@ fn a_file_is_evaluated_again_for_each_change() {
         Decision::Do(plan) => assert_eq!(plan.goal, Goal::Known("/base".into())),
         nothing @ Decision::Nothing(_) => panic!("{nothing:?}"),
     }
-    // A flake that is named now is what is meant.
+    // A flake in the arguments overrides the remembered file.
     match plan(&Wish::Apply, &situation, &["--flake", "."]) {
         Decision::Do(plan) => assert!(matches!(
             plan.goal,

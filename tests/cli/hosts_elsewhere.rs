@@ -1,4 +1,4 @@
-//! Hosts that are not at the top of `nixosConfigurations`: in packages, or in a set for each system.
+//! Hosts in other places than directly in `nixosConfigurations`: in packages, or in a set for each system.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ fn drv(env: &TestEnv, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn hosts_in_packages_are_found_as_nix_finds_them() {
+fn hosts_in_packages_are_found() {
     for output in ["packages", "legacyPackages"] {
         let env = TestEnv::fixture();
         let outputs = format!("{{ {output}.x86_64-linux.nixosConfigurations.box = {HOST}; }}");
@@ -27,7 +27,7 @@ fn hosts_in_packages_are_found_as_nix_finds_them() {
         assert_eq!(drv(&env, &["--flake", &flake, "--host", &path]), found);
         let check = env.run(&["check", "--flake", &flake, "--all-hosts"]).ok();
         assert!(check.stdout.contains("box with hello"), "{}", check.stdout);
-        // From what it baked it is found again.
+        // The baked host name leads to the same host.
         env.apply(&flake, "box").ok();
         env.run(&["enable", "hello"]).ok();
         assert_eq!(env.active(), ["hello"]);
@@ -35,7 +35,7 @@ fn hosts_in_packages_are_found_as_nix_finds_them() {
 }
 
 #[test]
-fn packages_come_before_the_top_as_in_nix() {
+fn packages_take_precedence_as_in_nix() {
     let env = TestEnv::fixture();
     let site = site(
         &env,
@@ -53,7 +53,7 @@ fn packages_come_before_the_top_as_in_nix() {
 }
 
 #[test]
-fn a_set_for_each_system_takes_the_whole_path() {
+fn host_in_a_set_for_each_system_needs_its_path() {
     let env = TestEnv::fixture();
     let each = format!(
         "{{ nixosConfigurations = builtins.mapAttrs (_: host: {{ box = host; }}) {{ x86_64-linux = {HOST}; aarch64-linux = {HOST}; }}; }}"
@@ -78,7 +78,7 @@ fn a_set_for_each_system_takes_the_whole_path() {
         "{}",
         check.stdout
     );
-    // The host is baked by the name that finds it again.
+    // The baked host name leads to the same host.
     env.apply(&flake, "x86_64-linux.box").ok();
     env.run(&["enable", "hello"]).ok();
     assert_eq!(env.active(), ["hello"]);
@@ -91,7 +91,7 @@ fn a_set_for_each_system_takes_the_whole_path() {
 }
 
 #[test]
-fn no_message_has_an_empty_host_name() {
+fn messages_have_no_empty_host_name() {
     let env = TestEnv::fixture();
     let cases = [
         ("{ }", "hosts-none-at-all"),

@@ -1,4 +1,4 @@
-//! Systems that were built with other inputs than their own flake.lock names: a change keeps them, or is refused.
+//! Systems built with other inputs than those in their flake.lock. A change keeps the inputs, or is refused.
 
 mod graphs;
 mod kept;
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{Ran, TestEnv, copy, nix};
 
-/// A host in a flake with inputs, built by nix.
+/// A host in a flake with inputs, built with nix.
 struct Host {
     env: TestEnv,
     nix: PathBuf,
 }
 
-/// What every host of these tests has. Its file `/etc/site` is for the inputs to write.
+/// The host of these tests. The inputs determine its file `/etc/site`.
 const HOST: &str = r#"{ self, ... }: {
   imports = [ ./base/nixos/runtime-modules ];
   system.stateVersion = "24.05";
@@ -27,14 +27,14 @@ const HOST: &str = r#"{ self, ... }: {
 }"#;
 
 impl Host {
-    /// Nothing is there yet; none without nix, and the test is skipped.
+    /// Makes an empty host. Returns `None` without nix, and then the test is skipped.
     fn new(test: &str) -> Option<Self> {
         let nix = nix(test)?;
         let env = TestEnv::fixture();
         Some(Self { env, nix })
     }
 
-    /// A folder with a flake.nix.
+    /// Makes a folder with a flake.nix.
     fn flake(&self, name: &str, text: &str) -> PathBuf {
         let folder = self.env.path(name);
         fs::create_dir_all(&folder).expect("a folder");
@@ -42,7 +42,7 @@ impl Host {
         folder
     }
 
-    /// The same for a flake that has the host `box`: `inputs` are its inputs, `text` an expression that gives /etc/site.
+    /// Makes a flake with the host `box`: `inputs` are its inputs, `text` is an expression for /etc/site.
     fn host(&self, name: &str, inputs: &str, text: &str) -> PathBuf {
         let flake = format!(
             r#"{{
@@ -71,7 +71,7 @@ impl Host {
         folder
     }
 
-    /// Runs nix; gives what it prints.
+    /// Runs nix and returns its stdout.
     fn nix(&self, arguments: &[&str]) -> String {
         let printed = self.try_nix(arguments);
         printed.unwrap_or_else(|said| panic!("nix {arguments:?}: {said}"))
@@ -93,13 +93,13 @@ impl Host {
         self.nix(&["flake", "lock", &reference(folder)]);
     }
 
-    /// Builds and activates the host as `nixos-rebuild` does; gives its toplevel.
+    /// Builds and activates the host as `nixos-rebuild` does. Returns its toplevel.
     fn rebuild(&self, folder: &Path, arguments: &[&str]) -> PathBuf {
         let built = self.try_rebuild(folder, arguments);
         built.unwrap_or_else(|said| panic!("build {}: {said}", folder.display()))
     }
 
-    /// The same for a flake that Nix may refuse.
+    /// Rebuilds the host from a flake that Nix may refuse.
     fn try_rebuild(&self, folder: &Path, arguments: &[&str]) -> Result<PathBuf, String> {
         let root = self.env.path("root");
         fs::remove_dir_all(&root).expect("removed");
@@ -119,8 +119,8 @@ impl Host {
         Ok(toplevel.into())
     }
 
-    /// Enables a module that adds nothing: the running system is what that gives. Then one that adds something, which keeps
-    /// the base, is told to be the same by `status`, and is taken back by `reset`.
+    /// Checks that an empty module gives the running system. Then enables a module that adds a file, and checks that the
+    /// base is kept, that `status` reports the same base, and that `reset` returns to it.
     fn keeps_the_base(&self) {
         let (env, base) = (&self.env, self.env.running());
         let site = env.etc("site");
@@ -146,7 +146,7 @@ impl Host {
     }
 }
 
-/// A folder as a flake reference.
+/// Returns the flake reference of a folder.
 fn reference(folder: &Path) -> String {
     format!("path:{}", folder.display())
 }

@@ -1,17 +1,17 @@
-//! Flakes behind links: `/etc/nixos` or its `flake.nix` is a link into another folder, or a reference names a link.
+//! Flakes behind symbolic links: `/etc/nixos` or its `flake.nix` is a link, or a reference names a link.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::support::{Site, TestEnv, has};
 
-/// What turning `hello` on would give.
+/// Returns the derivation that enabling `hello` would build.
 fn drv(env: &TestEnv, arguments: &[&str]) -> String {
     let document = env.json(&[&["enable", "hello", "--dry-run"], arguments].concat());
     document["drv"].as_str().expect("a derivation").to_string()
 }
 
-/// Makes `root/etc/nixos` what `make` makes there.
+/// Replaces `root/etc/nixos` with the result of `make`.
 fn etc_nixos(env: &TestEnv, make: impl FnOnce(&std::path::Path)) {
     let path = env.root("etc/nixos");
     fs::create_dir_all(env.root("etc")).expect("a folder");
@@ -24,8 +24,8 @@ fn etc_nixos(env: &TestEnv, make: impl FnOnce(&std::path::Path)) {
 }
 
 #[test]
-fn etc_nixos_is_followed_however_it_is_linked() {
-    let test = "etc_nixos_is_followed_however_it_is_linked";
+fn links_of_etc_nixos_are_followed() {
+    let test = "links_of_etc_nixos_are_followed";
     let env = TestEnv::fixture();
     let site = Site::new(&env, "dotfiles/nixos");
     for git in [false, true] {
@@ -58,7 +58,7 @@ fn etc_nixos_is_followed_however_it_is_linked() {
 }
 
 #[test]
-fn a_reference_may_name_a_link() {
+fn reference_to_a_link_is_followed() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "dotfiles/nixos");
     let direct = drv(
@@ -96,7 +96,7 @@ fn a_reference_may_name_a_link() {
 }
 
 #[test]
-fn a_link_is_followed_again_at_a_rebuild() {
+fn rebuild_follows_the_link_again() {
     let env = TestEnv::fixture();
     let first = Site::new(&env, "first");
     let second = Site::new(&env, "second");
@@ -111,7 +111,7 @@ fn a_link_is_followed_again_at_a_rebuild() {
     assert_eq!(env.state()["pin"]["url"], link.display().to_string());
     env.run(&["enable", "hello"]).ok();
     assert_eq!(env.etc("hello").as_deref(), Some("hello\n"));
-    // A toggle stays on the pinned tree; a rebuild looks where the link leads today.
+    // A toggle uses the pinned tree; a rebuild follows the link again.
     fs::remove_file(&link).expect("removed");
     symlink(second.path(), &link).expect("a link");
     env.run(&["apply", "--force"]).ok();
@@ -121,7 +121,7 @@ fn a_link_is_followed_again_at_a_rebuild() {
 }
 
 #[test]
-fn a_replaced_input_may_be_a_link() {
+fn replaced_input_can_be_a_link() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "site");
     for name in ["one", "two"] {
@@ -145,8 +145,8 @@ fn a_replaced_input_may_be_a_link() {
 }
 
 #[test]
-fn a_link_to_a_git_tree_can_be_compared_with_a_revision() {
-    let test = "a_link_to_a_git_tree_can_be_compared_with_a_revision";
+fn link_to_a_git_tree_works_with_changed_since() {
+    let test = "link_to_a_git_tree_works_with_changed_since";
     let env = TestEnv::fixture();
     if !has(test, "git") {
         return;

@@ -1,11 +1,11 @@
-//! A host that uses the NixOS module of nixos-runtime-modules in place of ours.
+//! A host that uses the NixOS module of nixos-runtime-modules instead of ours.
 
 use std::fs;
 
 use crate::support::{Site, TestEnv};
 
-/// A module with the options of that one, written for this test. Its activation script deletes the state of a system that it
-/// takes for one without runtime modules, as the original does.
+/// A module with the same options as that one, written for this test. Like the original, its activation script deletes the
+/// state if it takes the system for one without runtime modules.
 const MODULE: &str = r#"{ config, lib, ... }:
 let
   cfg = config.services.runtimeModules;
@@ -59,7 +59,7 @@ fn site(env: &TestEnv) -> Site {
 }
 
 #[test]
-fn its_modules_are_listed_and_toggled() {
+fn modules_of_the_other_program_work() {
     let env = TestEnv::fixture();
     let flake = site(&env).reference();
     env.run(&["list", "--flake", &flake, "--host", "box"])
@@ -72,7 +72,7 @@ fn its_modules_are_listed_and_toggled() {
         .golden("other-module-enable");
     assert_eq!(env.active(), ["hello", "pair"]);
     assert_eq!(env.etc("pair").as_deref(), Some("two\n"));
-    // The mark by which its own activation script knows such a system.
+    // The file by which that activation script recognises a system with runtime modules.
     assert_eq!(env.etc("runtime-modules-enabled").as_deref(), Some("true"));
     env.run(&["disable", "pair"]).ok();
     env.run(&["enable", "older"]).ok();
@@ -87,7 +87,7 @@ fn its_modules_are_listed_and_toggled() {
 }
 
 #[test]
-fn the_state_of_its_own_program_is_no_damage() {
+fn state_file_of_the_other_program_is_ignored() {
     let env = TestEnv::fixture();
     let flake = site(&env).reference();
     let folder = env.root("run/runtime-modules");

@@ -1,4 +1,4 @@
-//! References that name no flake: each message says what they name, and a hint that works when typed.
+//! References that do not lead to a flake: each message says why, and has a hint that works when typed.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -14,7 +14,7 @@ fn refused(env: &TestEnv, arguments: &[&str], golden: &str) {
 }
 
 #[test]
-fn misnamed_flakes_are_told_what_to_type() {
+fn wrong_references_get_working_hints() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "conf/nixos");
     fs::create_dir(env.path("empty")).expect("a folder");
@@ -37,14 +37,14 @@ fn misnamed_flakes_are_told_what_to_type() {
     env.quiet(&["list", "--file", "conf/nixos/flake.nix"])
         .ends_with(2)
         .golden("file-that-is-a-flake");
-    // What the hints say is right.
+    // The hints work.
     env.run(&["list", "--flake", "./conf/nixos#box"]).ok();
     env.run(&["list", "--flake", &format!("{}#box", site.path().display())])
         .ok();
 }
 
 #[test]
-fn a_tilde_that_no_shell_expanded_is_told() {
+fn unexpanded_tilde_is_explained() {
     let env = TestEnv::fixture();
     let ran = env
         .quiet(&["list", "--flake", "~/nix-config#box"])
@@ -66,7 +66,7 @@ fn a_tilde_that_no_shell_expanded_is_told() {
 }
 
 #[test]
-fn a_flake_url_with_a_tilde_is_refused_by_the_nixos_module() {
+fn nixos_module_refuses_a_tilde_in_flake_url() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "site");
     for (url, right) in [
@@ -90,8 +90,8 @@ fn a_flake_url_with_a_tilde_is_refused_by_the_nixos_module() {
 }
 
 #[test]
-fn a_git_tree_of_another_user_is_told() {
-    let test = "a_git_tree_of_another_user_is_told";
+fn git_tree_of_another_user_is_explained() {
+    let test = "git_tree_of_another_user_is_explained";
     let env = TestEnv::fixture();
     if !has(test, "git") {
         return;
@@ -113,7 +113,7 @@ fn a_git_tree_of_another_user_is_told() {
 }
 
 #[test]
-fn an_attribute_of_a_newer_nix_is_named() {
+fn attribute_of_a_newer_nix_is_named() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "site");
     let before = fs::read_to_string(site.path().join("flake.nix")).expect("a flake");

@@ -1,10 +1,10 @@
-//! What users run into: each message names the cause in the user's own file, and its hint works when typed.
+//! Frequent mistakes of users: each message names the cause in the user's file, and its hint works when typed.
 
 use std::fs;
 
 use crate::support::{Ran, Site, TestEnv, has};
 
-/// A site whose host has the module `web` with this text, and minios in an input of its own.
+/// Makes a site whose host has the module `web` with this text, and minios in a separate input.
 fn site(env: &TestEnv, web: &str) -> Site {
     let site = Site::new(env, "site");
     let folder = env.path("source");
@@ -47,7 +47,7 @@ fn enable(env: &TestEnv, site: &Site, module: &str) -> Ran {
 }
 
 #[test]
-fn an_argument_that_nobody_passes_is_named_with_its_module() {
+fn missing_argument_and_its_module_are_named() {
     let env = TestEnv::fixture();
     for (text, golden) in [
         (
@@ -73,7 +73,7 @@ fn an_argument_that_nobody_passes_is_named_with_its_module() {
 }
 
 #[test]
-fn the_place_is_in_the_users_own_file() {
+fn position_is_in_the_users_own_file() {
     let env = TestEnv::fixture();
     let text = "{ lib, ... }: {\n  environment.etc.x.text = lib.concatStringsSep \",\" [\n    (builtins.head [ ])\n  ];\n}";
     let site = site(&env, text);
@@ -81,7 +81,7 @@ fn the_place_is_in_the_users_own_file() {
         .ends_with(3)
         .golden("place-in-the-users-file");
     assert!(ran.stderr.contains("at web.nix:"), "{}", ran.stderr);
-    // An error inside of a function of another input, called from the user's file.
+    // An error inside a function of another input that the user's file calls.
     site.write(
         "web.nix",
         "{ lib, ... }: {\n  environment.etc.x.text = lib.concatStringsSep 5 [ \"a\" \"b\" ];\n}",
@@ -91,8 +91,8 @@ fn the_place_is_in_the_users_own_file() {
 }
 
 #[test]
-fn a_missing_file_is_told_by_where_it_is_missing() {
-    let test = "a_missing_file_is_told_by_where_it_is_missing";
+fn missing_file_is_explained() {
+    let test = "missing_file_is_explained";
     let env = TestEnv::fixture();
     let site = site(
         &env,
@@ -111,7 +111,7 @@ fn a_missing_file_is_told_by_where_it_is_missing() {
     enable().ends_with(3).golden("file-misspelt");
     site.write("new.nix", "{ }");
     let ran = enable().ends_with(3).golden("file-not-added-to-git");
-    // The hint works as it is.
+    // The command in the hint works.
     let command = ran
         .stderr
         .split("git does not track it yet: ")
@@ -124,8 +124,8 @@ fn a_missing_file_is_told_by_where_it_is_missing() {
 }
 
 #[test]
-fn a_file_in_a_submodule_is_told_with_the_reference() {
-    let test = "a_file_in_a_submodule_is_told_with_the_reference";
+fn missing_submodule_is_explained() {
+    let test = "missing_submodule_is_explained";
     let env = TestEnv::fixture();
     if !has(test, "git") {
         return;
@@ -182,7 +182,7 @@ fn a_file_in_a_submodule_is_told_with_the_reference() {
 }
 
 #[test]
-fn modules_that_do_not_fit_say_what_to_do() {
+fn modules_in_conflict_get_hints() {
     let env = TestEnv::fixture();
     for (text, golden) in [
         (
@@ -233,7 +233,7 @@ fn check_shows_hints_as_enable_does() {
 }
 
 #[test]
-fn an_entry_may_be_the_module_itself() {
+fn entry_can_be_the_module_itself() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "site");
     let host = fs::read_to_string(site.path().join("host.nix")).expect("a host");
@@ -258,7 +258,7 @@ fn an_entry_may_be_the_module_itself() {
     ] {
         assert_eq!(env.etc(name).as_deref(), Some(text));
     }
-    // A slip in an entry is still one.
+    // A misspelt attribute of an entry is still refused.
     site.write(
         "host.nix",
         &host.replace(
@@ -276,7 +276,7 @@ fn an_entry_may_be_the_module_itself() {
 }
 
 #[test]
-fn inputs_that_no_lock_holds_are_told_once() {
+fn unlocked_inputs_are_reported_once() {
     let env = TestEnv::fixture();
     let site = site(&env, "{ }");
     let flake = site.reference();
@@ -309,7 +309,7 @@ fn inputs_that_no_lock_holds_are_told_once() {
         "{}",
         list.stderr
     );
-    // What is pinned says nothing more.
+    // With a pinned source, there is no such note.
     env.apply(&flake, "box").ok();
     let ran = env.run(&["enable", "hello"]).ok();
     assert!(
@@ -320,7 +320,7 @@ fn inputs_that_no_lock_holds_are_told_once() {
 }
 
 #[test]
-fn assertions_say_whose_they_are_and_are_cut() {
+fn failed_assertions_are_attributed_and_cut() {
     let env = TestEnv::fixture();
     let fails = "{ assertions = [ { assertion = false; message = \"the base is wrong\"; } ]; }";
     let site = site(&env, "{ }");
@@ -360,7 +360,7 @@ fn assertions_say_whose_they_are_and_are_cut() {
 }
 
 #[test]
-fn a_machine_without_nix_is_told_so() {
+fn machine_without_nix_is_explained() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "site");
     let ran = env.quiet(&[
@@ -374,7 +374,7 @@ fn a_machine_without_nix_is_told_so() {
     ]);
     if std::path::Path::new("/nix/store").exists() {
         return crate::support::skip(
-            "a_machine_without_nix_is_told_so",
+            "machine_without_nix_is_explained",
             "this machine has a /nix/store",
         );
     }

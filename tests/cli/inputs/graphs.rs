@@ -1,5 +1,5 @@
-//! Random graphs of inputs, by lot: flakes that share inputs, follow each other, are parts of each other, are replaced or
-//! not locked. A module that adds nothing gives the very system that runs.
+//! Random graphs of inputs: flakes that share inputs, follow each other, contain each other, are replaced or are not
+//! locked. An empty module must give the running system.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use super::{Host, reference};
 use crate::support::{Lot, soak};
 
-/// Cases in every run of the tests.
+/// Number of cases in a normal run of the tests.
 const CASES: usize = 6;
 
-/// Shows an input and its inputs so deep: a flake may follow itself.
+/// Depth to which the inputs of inputs are shown, because a flake can follow itself.
 const DEPTH: usize = 4;
 
-/// A flake's inputs and what it shows of them.
+/// The outputs of a flake, which show its inputs.
 const OUTPUTS: &str = r#"
   outputs = inputs: let
     names = builtins.attrNames (removeAttrs inputs [ "self" ]);
@@ -25,11 +25,11 @@ const OUTPUTS: &str = r#"
     @MORE@
   };"#;
 
-/// A flake that is being made.
+/// A flake of the graph.
 struct Node {
     name: String,
     folder: PathBuf,
-    /// Its direct inputs.
+    /// Direct inputs.
     inputs: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ fn random_inputs_are_kept() {
     }
 }
 
-/// One case. False if Nix refuses the flakes, as it does those that lead back to themselves.
+/// Runs one case. Returns false if Nix refuses the flakes, as it does with cycles.
 fn one(host: &Host, lot: &mut Lot) -> bool {
     let mut nodes: Vec<Node> = Vec::new();
     for number in 0..3 + lot.below(3) {
@@ -74,7 +74,7 @@ fn one(host: &Host, lot: &mut Lot) -> bool {
         arguments.clear();
     }
     if lot.below(3) > 0 {
-        // Nix may refuse it; then it refuses the build as well.
+        // If Nix refuses to lock the flake, it also refuses the build.
         let _ = host.try_nix(&["flake", "lock", &reference(&built)]);
     } else {
         arguments.push("--no-write-lock-file".into());
@@ -83,7 +83,7 @@ fn one(host: &Host, lot: &mut Lot) -> bool {
     if host.try_rebuild(&built, &arguments).is_err() {
         return false;
     }
-    // All that is known from now on is in the store.
+    // From now on, only the store has the inputs.
     for folder in nodes.iter().map(|node| &node.folder).chain([&built]) {
         if lot.below(2) == 0 {
             let _ = fs::remove_dir_all(folder);
@@ -118,7 +118,7 @@ fn one(host: &Host, lot: &mut Lot) -> bool {
     true
 }
 
-/// A flake with some of those before it as inputs, and perhaps a part of its own.
+/// Makes a flake that has some of the earlier ones as inputs, and sometimes a subflake.
 fn node(host: &Host, name: &str, before: &[Node], lot: &mut Lot) -> Node {
     let (mut text, mut inputs) = inputs(before, lot);
     if lot.below(3) == 0 {
@@ -144,7 +144,7 @@ fn node(host: &Host, name: &str, before: &[Node], lot: &mut Lot) -> Node {
     }
 }
 
-/// A flake in a folder of another one.
+/// Makes a flake in a folder of another one.
 fn part(host: &Host, whole: &str, before: &[Node], lot: &mut Lot) -> String {
     let (text, _) = inputs(before, lot);
     let outputs = OUTPUTS.replace("@ME@", "part").replace("@MORE@", "");
@@ -153,11 +153,11 @@ fn part(host: &Host, whole: &str, before: &[Node], lot: &mut Lot) -> String {
         &format!("{{\n{text}{outputs}\n}}"),
     );
     fs::write(folder.join("text"), "text of a part").expect("written");
-    // Nix takes two parts of the same name for one that leads back to itself.
+    // Nix takes two subflakes of the same name for a cycle.
     format!("inputs.part-{whole}.url = \"path:./part-{whole}\";\n")
 }
 
-/// Some flakes as inputs; some of their inputs follow each other, or the flake itself.
+/// Selects some flakes as inputs. Some of their inputs follow each other, or the flake itself.
 fn inputs(before: &[Node], lot: &mut Lot) -> (String, Vec<String>) {
     let chosen: Vec<&Node> = before.iter().filter(|_| lot.below(2) == 0).collect();
     let mut text = String::new();
@@ -174,7 +174,7 @@ fn inputs(before: &[Node], lot: &mut Lot) -> (String, Vec<String>) {
                 1 => chosen[lot.below(chosen.len())].name.clone(),
                 _ => continue,
             };
-            // What follows itself is no input.
+            // An input cannot follow itself.
             if target != *name {
                 text += &format!("inputs.{name}.inputs.{input}.follows = \"{target}\";\n");
             }
@@ -183,7 +183,7 @@ fn inputs(before: &[Node], lot: &mut Lot) -> (String, Vec<String>) {
     (text, chosen.iter().map(|node| node.name.clone()).collect())
 }
 
-/// The flake that has the host.
+/// Makes the flake with the host.
 fn root(host: &Host, nodes: &[Node], lot: &mut Lot) -> Node {
     let (text, inputs) = inputs(nodes, lot);
     let folder = host.host("root", &text, &format!("inputs.self.shows {DEPTH}"));
@@ -204,7 +204,7 @@ fn root(host: &Host, nodes: &[Node], lot: &mut Lot) -> Node {
     }
 }
 
-/// A flake that offers the host, and replaces some of its inputs.
+/// Makes a flake that re-exports the host, and replaces some of its inputs.
 fn outer(host: &Host, root: &Node, nodes: &[Node], lot: &mut Lot) -> PathBuf {
     let mut text = format!("inputs.root.url = \"{}\";\n", reference(&root.folder));
     for node in nodes {

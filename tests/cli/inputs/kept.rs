@@ -1,15 +1,15 @@
-//! Each way in which a system gets other inputs than its lock names.
+//! All the ways in which a system can get other inputs than those in its lock.
 
 use std::fs;
 
 use super::{Host, reference};
 
-/// A flake that says something in `text`.
+/// Returns a flake with the output `text`.
 fn says(text: &str) -> String {
     format!("{{ outputs = _: {{ text = \"{text}\\n\"; }}; }}")
 }
 
-/// A host that shows what its input `site` says, with a lock; beside it the flake `private`, which says something else.
+/// Makes a locked host that shows the text of its input `site`, and a flake `private` with another text.
 fn with_site(test: &str) -> Option<(Host, std::path::PathBuf)> {
     let host = Host::new(test)?;
     let site = host.flake("site", &says("public"));
@@ -29,7 +29,7 @@ fn overridden_input_is_kept() {
     host.rebuild(&folder, &["--override-input", "site", &private]);
     assert_eq!(host.env.etc("site").as_deref(), Some("private\n"));
     host.keeps_the_base();
-    // The change to the lock's own input is told when somebody asks for it.
+    // An explicit rebuild returns to the input of the lock, and reports the change.
     let rebuilt = host
         .env
         .run(&["rebuild", "--flake", &reference(&folder), "--host", "box"])
@@ -72,7 +72,7 @@ fn input_only_in_the_store_is_kept() {
     for gone in ["private", "site", "f"] {
         fs::remove_dir_all(host.env.path(gone)).expect("removed");
     }
-    // What Nix remembers of fetched trees is gone as well.
+    // Also remove Nix's cache of fetched trees.
     let _ = fs::remove_dir_all(host.env.path("cache/nix"));
     host.keeps_the_base();
 }
@@ -171,7 +171,7 @@ fn relative_inputs_are_kept() {
     let site = host.env.etc("site").expect("a site");
     assert!(site.starts_with("data\nprivate\n"), "{site}");
     host.keeps_the_base();
-    // The part of a flake that is itself a part of another one.
+    // A subflake of a flake that is itself a subflake.
     let outer = host.flake(
         "outer",
         "{ inputs.inner.url = \"path:./inner\"; outputs = { inner, ... }: { inherit (inner) nixosConfigurations; }; }",

@@ -1,4 +1,4 @@
-//! A change of the base that nobody asked for: it is refused, unless it is allowed.
+//! An unrequested change of the base is refused, unless it is allowed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ fn says(text: &str) -> String {
     format!("{{ outputs = _: {{ text = \"{text}\\n\"; }}; }}")
 }
 
-/// Replaces what the running system says of its flake. What a switch puts there is its own again.
+/// Edits the baked configuration of the running system. The next switch overwrites it.
 fn bake(host: &Host, change: impl FnOnce(&mut Value)) {
     let path = host.env.root("etc/runtime-modules/config.json");
     let mut baked = read_json(&path);
@@ -21,7 +21,7 @@ fn bake(host: &Host, change: impl FnOnce(&mut Value)) {
     fs::write(&path, baked.to_string()).expect("written");
 }
 
-/// A host that was built with another input than its lock names, by a NixOS module that did not yet write this down.
+/// Makes a host with another input than that in its lock, as built with an older NixOS module that did not record this.
 fn built_long_ago(test: &str) -> Option<Host> {
     let host = Host::new(test)?;
     let site = host.flake("site", &says("public"));
@@ -37,7 +37,7 @@ fn built_long_ago(test: &str) -> Option<Host> {
     Some(host)
 }
 
-/// What is said, with what differs from run to run replaced.
+/// Compares a text with a golden, without the parts that vary between runs.
 fn told(host: &Host, name: &str, text: &str) {
     let lines = text.lines().filter(|line| !line.contains("flake.lock has"));
     let text: String = lines.map(|line| format!("{line}\n")).collect();
@@ -66,8 +66,8 @@ fn changed_base_is_refused_and_names_the_input() {
 }
 
 #[test]
-fn allowed_change_of_the_base_is_told_once() {
-    let Some(host) = built_long_ago("allowed_change_of_the_base_is_told_once") else {
+fn allowed_change_of_the_base_is_reported_once() {
+    let Some(host) = built_long_ago("allowed_change_of_the_base_is_reported_once") else {
         return;
     };
     let base = host.env.running();
@@ -87,7 +87,7 @@ fn allowed_change_of_the_base_is_told_once() {
         "{}",
         status.stdout
     );
-    // Nobody is asked twice.
+    // The change is allowed only once.
     host.quiet(&["enable", "empty"]).ok();
     host.quiet(&["reset"]).ok();
     assert_eq!(host.env.running(), base);
@@ -115,11 +115,11 @@ fn base_is_compared_once_for_each_base() {
     assert!(took.is_some_and(|time| time > 0.0), "{first:#}");
     assert_eq!(first["phases"]["compare"].as_f64(), took);
     assert_eq!(host.env.json(&["status"])["baseStatus"], "same");
-    // Later changes look at what the pin says.
+    // Later changes use the result in the pin.
     let second = host.env.json(&["enable", "empty"]);
     assert!(second["comparison"].is_null(), "{second:#}");
     assert!(second["phases"]["compare"].is_null(), "{second:#}");
-    // After the next boot the cache tells.
+    // After the next boot, the result is in the cache.
     host.quiet(&["reset"]).ok();
     fs::remove_dir_all(host.env.root("run/runtime-modules")).expect("removed");
     let later = host.env.json(&["enable", "hello", "--dry-run"]);
@@ -131,7 +131,7 @@ fn base_is_compared_once_for_each_base() {
     assert_eq!(again["comparison"]["cached"], false, "{again:#}");
 }
 
-/// A host that does not say what it was built from, but where newer sources are, and has moved on since.
+/// Makes a host that has no baked flake, only a `flakeUrl`, and whose flake has changed since the build.
 fn moved_on(test: &str) -> Option<(Host, PathBuf)> {
     let host = Host::new(test)?;
     let folder = host.host("f", "", "\"old\\n\"");
@@ -185,7 +185,7 @@ fn failed_comparison_is_refused() {
     let Some(host) = Host::new("failed_comparison_is_refused") else {
         return;
     };
-    // The host alone does not evaluate any more, and with the module it does.
+    // The host alone no longer evaluates, but it does with the module.
     let text = "if builtins.pathExists ./broken then throw \"the site is closed\" else \"open\\n\"";
     let folder = host.host(
         "f",

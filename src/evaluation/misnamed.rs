@@ -37,8 +37,9 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
         return Some(of_another_user(reference, &error.message));
     }
     let local = Local::parse(reference, base)?;
-    let wrong =
-        |why: String| Failure::Evaluation.error(format!("lock the flake {reference}: {why}"));
+    let wrong = |why: String| {
+        Failure::Evaluation.error(format!("cannot lock the flake {reference}: {why}"))
+    };
     if let Some(failed) = tilde(reference, base, &wrong) {
         return Some(failed);
     }
@@ -77,7 +78,7 @@ fn of_another_user(reference: &str, message: &str) -> Failed {
         (None, None) => "another user".into(),
     };
     let failed = Failure::Evaluation.error(format!(
-        "lock the flake {reference}: the git tree {tree} belongs to {name}, and git does not read trees of other users"
+        "cannot lock the flake {reference}: the git tree {tree} belongs to {name}, and git does not read trees of other users"
     ));
     let failed = match user {
         Some(user) => failed.hint(format!(
@@ -103,7 +104,7 @@ fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
         }
     };
     let failed = Failure::Evaluation.error(format!(
-        "lock the flake {reference}: flake.nix has an attribute '{name}', which libnix {} does not support",
+        "cannot lock the flake {reference}: flake.nix has an attribute '{name}', which libnix {} does not support",
         libnix_version()
     ));
     let failed = match position(at) {
@@ -145,7 +146,7 @@ fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
     let (name, fragment) = parts(reference);
     is_id(reference).then_some(())?;
     let failed = Failure::Evaluation.error(format!(
-        "lock the flake {reference}: no flake registry has an entry for {name}"
+        "cannot lock the flake {reference}: no flake registry has an entry for {name}"
     ));
     Some(match base.join(name).exists() {
         true => failed.hint(format!(

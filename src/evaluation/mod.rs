@@ -477,15 +477,15 @@ fn subject(request: &Request) -> String {
         .as_ref()
         .and_then(|measure| measure.forced.as_ref());
     if request.host.is_empty() && request.flake.file.is_none() {
-        "list the hosts".into()
+        "cannot list the hosts".into()
     } else if let Some(forced) = forced {
-        format!("measure {}", forced.name(&request.host))
+        format!("cannot measure {}", forced.name(&request.host))
     } else if request.target == Target::Registry {
-        format!("list the modules of {host}")
+        format!("cannot list the modules of {host}")
     } else if names.is_empty() {
-        format!("evaluate {host}")
+        format!("cannot evaluate {host}")
     } else {
-        format!("evaluate {host} with {}", names.join(", "))
+        format!("cannot evaluate {host} with {}", names.join(", "))
     }
 }
 

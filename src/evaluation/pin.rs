@@ -143,7 +143,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
             .error("interrupted; nothing was changed")
             .into();
     }
-    if let Some(failed) = fetching::failure(&format!("lock the flake {reference}"), error) {
+    if let Some(failed) = fetching::failure(&format!("cannot lock the flake {reference}"), error) {
         return failed
             .hint(
                 "if a source is pinned (`runtime-module status` shows it), `enable` without --flake needs no network",
@@ -177,14 +177,15 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     // The fetched source is in the store of another machine.
     if error.message.trim().ends_with("-source/' does not exist") {
         return Failure::Refused
-            .error(format!("lock the flake {reference}: the store is on another machine, so its sources cannot be evaluated here"))
+            .error(format!("cannot lock the flake {reference}: the store is on another machine, so its sources cannot be evaluated here"))
             .detail(error.message.trim())
             .hint(REMOTE_BUILDERS)
             .into();
     }
     let mut lines = error.message.trim().lines();
     let first = lines.next().unwrap_or_default().trim();
-    let mut failed = Failure::Evaluation.error(format!("lock the flake {reference}: {first}"));
+    let mut failed =
+        Failure::Evaluation.error(format!("cannot lock the flake {reference}: {first}"));
     for line in lines {
         failed = failed.detail(line);
     }

@@ -210,7 +210,7 @@ fn ssh_store_evaluates_but_does_not_activate() {
     let gone = run(here, &dry).ends_with(5).stderr;
     assert!(
         gone.contains("error: cannot open the store: failed to start SSH connection")
-            && gone.contains("hint: does `ssh HOST nix-daemon --version` work"),
+            && gone.contains("hint: check that `ssh HOST nix-daemon --version` works"),
         "{gone}"
     );
 }

@@ -152,7 +152,7 @@ impl std::error::Error for Failed {}
 pub fn describe(error: &anyhow::Error) -> Failed {
     let message = neutral(&format!("{error:#}"));
     match error.downcast_ref::<Failed>() {
-        // Context around it comes first, as anyhow prints it.
+        // The context precedes the message, as anyhow prints it.
         Some(failed) => Failed {
             message,
             details: failed.details.iter().map(|line| neutral(line)).collect(),

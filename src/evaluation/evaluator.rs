@@ -38,7 +38,7 @@ pub const SYSTEM: Expression = Expression {
     text: SYSTEM_TEXT,
 };
 
-/// Its text, which is part of what a result depends on.
+/// Text of the expressions, which is part of the cache key.
 pub const SYSTEM_TEXT: &str = concat!(
     "let hostsIn = ",
     include_str!("hosts.nix"),
@@ -48,7 +48,7 @@ pub const SYSTEM_TEXT: &str = concat!(
     include_str!("system.nix")
 );
 
-/// How long libnix's events wait for others, so that they are sent together.
+/// Time during which libnix's events are collected before they are sent together.
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// Runs the evaluator. Its stdin is a socket to the client. With `settings`, libnix is opened
@@ -250,7 +250,7 @@ fn explained(
     };
     let failed = explain::error(request, &error);
     if let Some(meant) = option_meant(evaluator, outputs, request, &error) {
-        // What helps most is said first.
+        // The most helpful hint comes first.
         let mut failed = failed;
         failed.hints.insert(0, meant);
         return failed.into();
@@ -261,7 +261,7 @@ fn explained(
     failed.into()
 }
 
-/// What may have been meant by an option that does not exist: the host's own options are asked.
+/// Suggests options for a missing one, from the host's own options.
 pub fn option_meant(
     evaluator: &Evaluator,
     outputs: &Outputs,
@@ -344,7 +344,7 @@ pub fn read(
     warn(&evaluated.warnings);
     let failed: Vec<String> = value.get("failedAssertions")?;
     if !failed.is_empty() {
-        // A host that cannot be evaluated alone has told nothing about its assertions.
+        // If the host alone cannot be evaluated, nothing is known about its own assertions.
         let without = match request.modules.is_empty() && request.extras.is_empty() {
             true => failed.clone(),
             false => value.get("failedWithout").unwrap_or_default(),

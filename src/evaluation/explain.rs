@@ -132,12 +132,12 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
     let list = |names: &[String]| names.join(", ");
     match problem.kind.as_str() {
         "no-configurations" => failure(format!("{what}: the flake {reference} has no output nixosConfigurations"))
-            .detail(the_known(&problem.known, "its outputs", "it has no outputs"))
+            .detail(the_known(&problem.known, "its outputs", "the flake has no outputs"))
             .hint("name the flake that has your NixOS configuration with --flake"),
         "unknown-host" => {
             let failed = Failure::Usage
                 .error(format!("{what}: the flake {reference} has no host of this name"))
-                .detail(the_known(&problem.known, "its hosts", "it has no hosts"));
+                .detail(the_known(&problem.known, "its hosts", "the flake has no hosts"));
             match host_meant(&request.host, &problem.known).as_slice() {
                 [] if problem.known.is_empty() => failed.hint("name the flake that has your NixOS configuration with --flake"),
                 [] => failed.hint("name one of them with --host"),
@@ -147,13 +147,13 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
         "no-such-extra" => {
             let name = problem.names.first().map_or("", String::as_str);
             let failed = Failure::Usage.error(format!("{what}: --module {name}: that flake has no such module"));
-            let known = the_known(&problem.known, "its modules", "it has neither nixosModules nor runtimeModules");
+            let known = the_known(&problem.known, "its modules", "the flake has neither nixosModules nor runtimeModules");
             failed.detail(known).hint("after the #, write the full path of an output, or the name of an entry of nixosModules or runtimeModules; the default is `default`")
         }
         "no-specialisation" => {
             let name = problem.names.first().map_or("", String::as_str);
             let failed = Failure::Usage.error(format!("{what}: there is no specialisation '{name}'"));
-            let known = the_known(&problem.known, "there are", "the host has none");
+            let known = the_known(&problem.known, "available", "the host has no specialisations");
             failed.detail(known).hint("use --specialisation '' for the host itself")
         }
         "not-a-configuration" if !problem.known.is_empty() => Failure::Usage
@@ -202,13 +202,17 @@ pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
                 parents => format!("{what}: there is no '{last}' in {parents}"),
             });
             match nearest(last, &problem.known).as_slice() {
-                [] => failed.detail(format!("there are: {}", some(&problem.known))),
+                [] => failed.detail(format!("available: {}", some(&problem.known))),
                 close => failed.hint(format!("did you mean {}?", close.join(" or "))),
             }
         }
         "not-a-set" => {
             let kind = problem.known.first().map_or("value", String::as_str);
-            let whole = if at.is_empty() { "it".into() } else { at };
+            let whole = if at.is_empty() {
+                "the value".into()
+            } else {
+                at
+            };
             Failure::Usage
                 .error(format!(
                     "{what}: {whole} is a {kind}, which has no attributes"

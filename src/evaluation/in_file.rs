@@ -23,7 +23,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) ->
             };
             let failed = Failure::Usage
                 .error(format!("{what}: there is no '{last}' in {}", place.words()))
-                .detail(format!("there are: {}", some(&problem.known)));
+                .detail(format!("available: {}", some(&problem.known)));
             let path = |name: &str| written(&[parents, &[name.to_string()]].concat());
             match nearest(last, &problem.known).first() {
                 Some(name) => failed.hint(format!("did you mean --attr {}?", path(name))),
@@ -33,7 +33,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) ->
         "not-a-set" => Failure::Usage
             .error(format!(
                 "{what}: {} is a {}, which has no attributes",
-                if problem.names.is_empty() { "it".into() } else { written(&problem.names) },
+                if problem.names.is_empty() { "the value".into() } else { written(&problem.names) },
                 problem.known.first().map_or("value", String::as_str)
             ))
             .hint("name the system in the file with --attr, as names separated by dots"),

@@ -108,6 +108,10 @@ pub(super) const KNOWN: &[Known] = &[
         "imports stands at the top of a module and under no lib.mkIf: import the file always, and put what it sets under lib.mkIf",
     ),
     (
+        &["expected a list but found a set: { _type = \"if\""],
+        "lib.mkIf stands where a plain list is read; if that is imports, import the file always, and put what it sets under lib.mkIf",
+    ),
+    (
         &["does not look like a module", "Expected a module"],
         "a module is a set of options, or a function that returns one: { pkgs, ... }: { … }",
     ),
@@ -146,15 +150,17 @@ fn in_this_run(request: &Request, message: &str) -> Option<String> {
         .then(|| "--allow-ifd lets a dry run build what evaluation needs".into())
 }
 
-/// The lines of a message that are worth showing: what nixpkgs advises about a package that it refuses is for other
-/// programs, and is said in other words here.
+/// The lines of a message that are worth showing. What nixpkgs advises about a package that it refuses is for other programs,
+/// and for its own options a priority would silently drop a definition; both are said in other words here.
 pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
     let refuses = message.contains("refusing to evaluate");
+    let of_nixpkgs = message.trim().starts_with("The option `nixpkgs.");
     message
         .trim()
         .lines()
         .enumerate()
         .filter(move |(number, line)| !refuses || *number == 0 || line.starts_with(" - "))
+        .filter(move |(_, line)| !of_nixpkgs || !line.starts_with("Use `lib.mkForce value`"))
         .map(|(_, line)| line)
 }
 

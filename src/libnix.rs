@@ -24,9 +24,6 @@ pub use nix_ffi::{
     touch_ahead,
 };
 
-#[cfg(test)]
-pub use nix_ffi::Trace;
-
 /// Stack size for evaluation, because libnix recurses deeply. Nix's own command uses the same size
 /// (NixOS/nix, `src/nix/main.cc`).
 const EVALUATION_STACK: usize = 64 << 20;

@@ -2,6 +2,7 @@
 { lib }:
 let
   inherit (lib)
+    concatMap
     concatMapStringsSep
     escapeURL
     hasPrefix

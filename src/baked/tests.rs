@@ -51,7 +51,10 @@ fn allowed(root: &Value, schema: &Value) -> Vec<Value> {
     } else if let Some(pattern) = schema["pattern"].as_str() {
         values.extend(["1s", "60s", "5m", "9999h"].map(Value::from));
         if pattern.contains("ms") {
-            values.extend(["500ms", "0"].map(Value::from));
+            values.extend(["500ms", "1h30m"].map(Value::from));
+        }
+        if pattern.contains("(0|") {
+            values.push("0".into());
         }
     } else {
         for one in types(schema) {

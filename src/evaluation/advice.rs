@@ -108,6 +108,10 @@ pub(super) const KNOWN: &[Known] = &[
         "imports must be at the top level of a module, not under lib.mkIf: import the file unconditionally, and put its settings under lib.mkIf",
     ),
     (
+        &["expected a list but found a set: { _type = \"if\""],
+        "lib.mkIf was used where a plain list is expected; in imports, import the file unconditionally, and put its settings under lib.mkIf",
+    ),
+    (
         &["does not look like a module", "Expected a module"],
         "a module is a set of options, or a function that returns one: { pkgs, ... }: { … }",
     ),
@@ -147,14 +151,16 @@ fn in_this_run(request: &Request, message: &str) -> Option<String> {
 }
 
 /// Returns the lines of a message that are worth showing. If nixpkgs refuses a package, its advice is for other
-/// programs, so our hint replaces it.
+/// programs. For the options of nixpkgs, a priority would silently drop a definition. Our hints replace both.
 pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
     let refuses = message.contains("refusing to evaluate");
+    let of_nixpkgs = message.trim().starts_with("The option `nixpkgs.");
     message
         .trim()
         .lines()
         .enumerate()
         .filter(move |(number, line)| !refuses || *number == 0 || line.starts_with(" - "))
+        .filter(move |(_, line)| !of_nixpkgs || !line.starts_with("Use `lib.mkForce value`"))
         .map(|(_, line)| line)
 }
 

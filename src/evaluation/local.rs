@@ -287,7 +287,7 @@ mod tests {
             ("./parent/nixos", real(""), "T/parent/nixos"),
             ("./link/.#box", real("#box"), "T/link"),
             ("./link?dir=.#box", real("?dir=.#box"), "T/link?dir=."),
-            ("etc/nixos/#box", real("#box"), "T/etc/nixos"),
+            ("./etc/nixos/#box", real("#box"), "T/etc/nixos"),
             ("./etc/nixos/flake.nix", real(""), "T/etc/nixos/flake.nix"),
             ("./etc?dir=nixos", real(""), "T/etc?dir=nixos"),
         ] {

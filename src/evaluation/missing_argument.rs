@@ -55,18 +55,16 @@ fn asked_for(error: &NixError) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::libnix::Trace;
 
     fn error(message: &str, argument: &str) -> NixError {
+        let hint = format!(
+            "while evaluating the module argument `{argument}' in \"/nix/store/{}-source/host.nix\":",
+            "a".repeat(32)
+        );
+        let traces = serde_json::json!([{ "hint": hint, "position": null }]);
         NixError {
             message: message.into(),
-            traces: vec![Trace {
-                hint: format!(
-                    "while evaluating the module argument `{argument}' in \"/nix/store/{}-source/host.nix\":",
-                    "a".repeat(32)
-                ),
-                position: None,
-            }],
+            traces: serde_json::from_value(traces).expect("traces"),
             ..NixError::default()
         }
     }

@@ -1,7 +1,7 @@
 //! Every message there is: of which kind it is, what it means, and what to do. `docs/errors.md` is made from it.
 //!
-//! `…` stands for what differs from case to case. Tests hold that each message in the program, and each that any test has
-//! ever seen, stands here.
+//! `…` stands for what differs from case to case. Tests hold that each message in the program, and each that any test
+//! has ever seen, stands here.
 
 use super::Failure::{
     self, Build, Evaluation, Internal, Interrupted, NotActive, RebootNeeded, Refused, Returned,
@@ -127,8 +127,8 @@ pub const TABLE: &[Row] = &[
     row(Refused, "… waits to be confirmed", "A change is active, and returns by itself unless it is confirmed.", "`runtime-module confirm` keeps it, `runtime-module rollback` undoes it."),
     row(Refused, "… has not ended: …", "A transaction was interrupted, and nothing else is begun before it is ended.", "`runtime-module recover` returns; with `--finish` it goes on."),
     row(Refused, "nothing was interrupted", "There is nothing to recover.", "`runtime-module status` says what is on."),
-    row(Refused, "the switch program said that all is well, but … is what runs", "It ended without a word of what it does, and the system from before still runs.", "Look into the log that is named; `bin/switch-to-configuration` of the new system is at fault."),
-    row(Refused, "another switch has activated … meanwhile, which is left as it is", "Somebody else switched while ours ran, to a third system. Undoing that is not ours.", "Look at what runs; then try again."),
+    row(Refused, "switch-to-configuration reported success, but … is still running", "It ended without a word of what it does, and the system from before still runs.", "Look into the log that is named; `bin/switch-to-configuration` of the new system is at fault."),
+    row(Refused, "another switch activated … in the meantime; that system is left active", "Somebody else switched while ours ran, to a third system. Undoing that is not ours.", "Look at what runs; then try again."),
     row(Refused, "confirm: it could not be written down: …", "What is not written down is not kept: the timer goes on.", "Make room in /run, then confirm again before it is undone."),
     row(Refused, "nothing waits to be confirmed", "It was confirmed, or has returned already.", "`runtime-module history` says which."),
     row(Refused, "confirm: what waits to be confirmed does not run: the system before it was activated by other means", "The system from before the change runs again, and not by this program.", "`runtime-module rollback` ends the change; enable it anew if it is wanted."),

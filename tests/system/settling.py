@@ -159,7 +159,7 @@ def a_unit_that_was_not_well_before_does_not_count_and_is_listed(s):
     s.shell(f"systemd-run --quiet --unit=old-loop {' '.join(loop)} sleep infinity || true")
     try:
         done = s.ok("enable", "beacon")
-        assert "note: not well, as before: old-loop.service" in done.err, done
+        assert "note: already failing before the change: old-loop.service" in done.err, done
         s.is_on("beacon")
     finally:
         s.shell("systemctl stop old-loop.service; systemctl reset-failed")
@@ -169,7 +169,7 @@ def a_unit_that_fails_by_itself_meanwhile_does_not_count(s):
     s.shell("systemd-run --quiet --unit=bystander --property=Type=simple sh -c 'sleep 2; exit 1'")
     done = s.ok("enable", "beacon", "--settle", "4s")
     if "bystander.service" in s.failed():
-        assert "failed meanwhile, and not because of this: bystander.service" in done.err, done
+        assert "failed during the change, but not because of it: bystander.service" in done.err, done
     s.is_on("beacon")
 
 

@@ -1,7 +1,7 @@
 //! The activator's role: the only writer of the state, and the only one that switches.
 //!
-//! Lock, compare, root, write down what is about to happen, look for objections, switch, look, write down what is. Nothing
-//! is recorded as active before it is; whatever kills this process, the state says how far it came.
+//! Lock, compare, root, write down what is about to happen, look for objections, switch, look, write down what is.
+//! Nothing is recorded as active before it is; whatever kills this process, the state says how far it came.
 
 use std::path::Path;
 use std::time::Duration;
@@ -151,7 +151,7 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
             "{}: something else changed the system meanwhile: {what}",
             work.request.purpose
         ))
-        .hint("`runtime-module status` shows what is on now; then try again")
+        .hint("run `runtime-module status` to see which modules are active, then try again")
         .into())
 }
 

@@ -1,5 +1,6 @@
-//! The client's side: starts the relay, before the work, so that a missing right is known and a password asked for then;
-//! hands it the request at the end, and passes on what it says. It changes nothing itself, and may go at any time.
+//! The client's side: starts the relay, before the work, so that a missing right is known and a password asked for
+//! then; hands it the request at the end, and passes on what it says. It changes nothing itself, and may go at any
+//! time.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd as _;
@@ -241,7 +242,7 @@ fn not_begun(log: &Path) -> Failed {
 fn untold() -> Failed {
     Failure::Internal
         .error("activate: the activator died before it had told what came of it")
-        .hint("`runtime-module status` says what is on now")
+        .hint("run `runtime-module status` to see which modules are active")
 }
 
 impl Drop for Activator {

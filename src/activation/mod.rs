@@ -81,12 +81,12 @@ fn default_settle() -> u64 {
 pub enum Errand {
     /// Another system is to run.
     Change(Box<Change>),
-    /// A transaction that was interrupted, or waits to be confirmed, is to be ended.
+    /// A transaction that was interrupted, or is not confirmed yet, is to be ended.
     Recover {
         /// Whether by what it wanted, not by what was before.
         finish: bool,
     },
-    /// A transaction that waits to be confirmed is.
+    /// A transaction that is not confirmed yet is.
     Confirm,
 }
 

@@ -1,8 +1,8 @@
 //! What speaks against a switch, found before anything changes: a pure comparison of what is to run with what runs and
 //! with what was booted.
 //!
-//! The client asks with what evaluation knows, before anything is built; the activator asks again with the built system.
-//! Nothing here changes anything.
+//! The client asks with what evaluation knows, before anything is built; the activator asks again with the built
+//! system. Nothing here changes anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -246,7 +246,7 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
         findings.object(
             None,
             Failure::RebootNeeded
-                .error(format!("{purpose}: the new system needs another init than the one that runs (interface '{new}' in place of '{old}')"))
+                .error(format!("{purpose}: the new system needs a different init than the running one (interface '{new}' instead of '{old}')"))
                 .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none"),
         );
     }

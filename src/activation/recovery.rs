@@ -1,5 +1,5 @@
-//! What becomes of a transaction that did not end by itself: it was interrupted, is to be confirmed, was not confirmed in
-//! time, somebody else has switched, or the machine has booted since.
+//! What becomes of a transaction that did not end by itself: it was interrupted, is to be confirmed, was not confirmed
+//! in time, somebody else has switched, or the machine has booted since.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,17 +36,17 @@ pub fn unended(purpose: &str, pending: &Pending) -> Failed {
     };
     if pending.step == Step::Confirming {
         return Failure::Refused
-            .error(format!("{purpose}: {before} waits to be confirmed"))
+            .error(format!("{purpose}: {before} is not confirmed yet"))
             .hint(
-                "`runtime-module confirm` keeps it; `runtime-module rollback` undoes it at once",
+                "run `runtime-module confirm` to keep it, or `runtime-module rollback` to undo it now",
             );
     }
     Failure::Refused
         .error(format!(
-            "{purpose}: {before} has not ended: {}",
+            "{purpose}: {before} was interrupted: {}",
             pending.step.words()
         ))
-        .hint("`runtime-module recover` activates the previous system again; `runtime-module recover --finish` what was to run")
+        .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to finish the change")
 }
 
 /// Ends a transaction that has not ended: by what ran before, or by what was to run.
@@ -54,8 +54,8 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     let purpose = work.request.purpose.clone();
     let Some(pending) = work.state.pending.clone() else {
         return Err(Failure::Refused
-            .error(format!("{purpose}: nothing was interrupted"))
-            .hint("`runtime-module status` says what is on")
+            .error(format!("{purpose}: no change was interrupted"))
+            .hint("run `runtime-module status` to see which modules are active")
             .into());
     };
     // Whoever is waited for may switch to something else: only then is it looked at what runs.
@@ -64,7 +64,8 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     let runs = running(work.locations);
     if work.state.unended(runs.as_deref()).is_none() {
         // Somebody else has switched since: there is nothing to go back from.
-        work.activated.explanation = format!("{purpose}: the system was switched by other means");
+        work.activated.explanation =
+            format!("{purpose}: an external switch had already ended the change");
         work.settle(Leaves::AsBefore, Outcome::Superseded);
         work.activated.outcome = Outcome::Activated;
         return Ok(work.activated);
@@ -82,8 +83,8 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     };
     let Some(to) = to else {
         return Err(Failure::Refused
-            .error(format!("{purpose}: it is not known what ran before"))
-            .hint("`runtime-module recover --finish` activates what was to run")
+            .error(format!("{purpose}: the previous system is unknown"))
+            .hint("run `runtime-module recover --finish` to finish the change")
             .into());
     };
     work.store = Some(open_store(pending.store.as_deref())?);
@@ -113,7 +114,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         work.advance(Step::Confirming);
         work.activated.outcome = Outcome::Unchanged;
         work.activated.explanation = format!(
-            "{}: {}; the change still waits to be confirmed",
+            "{}: {}; the change is still not confirmed",
             work.request.purpose, looked.why
         );
         work.timed();
@@ -173,20 +174,20 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     work.timed();
 }
 
-/// Keeps what waits to be confirmed.
+/// Keeps what is not confirmed yet.
 pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     let runs = running(work.locations);
     let waits = work.state.unended(runs.as_deref()).cloned();
     let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
         return Err(Failure::Refused
-            .error("confirm: nothing waits to be confirmed")
-            .hint("`runtime-module history` says what became of the last change")
+            .error("confirm: there is no change to confirm")
+            .hint("run `runtime-module history` to see how the last change ended")
             .into());
     };
     if runs.as_ref() != Some(&pending.to) {
         return Err(Failure::Refused
-            .error("confirm: what waits to be confirmed does not run: the system before it was activated by other means")
-            .hint("`runtime-module rollback` ends the change")
+            .error("confirm: the unconfirmed change is not running: an external switch activated the previous system")
+            .hint("run `runtime-module rollback` to end the change")
             .into());
     }
     // What cannot be written down is not kept: the timer goes on, and says so by what it does.
@@ -194,8 +195,8 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     kept.end(Leaves::Done);
     kept.write(work.locations).map_err(|error| {
         Failure::Refused
-            .error(format!("confirm: it could not be written down: {error:#}"))
-            .hint("it is undone in time unless you confirm it before: make room in /run, then try again")
+            .error(format!("confirm: cannot save the confirmation: {error:#}"))
+            .hint("free some space in /run, then confirm again before the change is rolled back")
     })?;
     // The record is of the change; that it was confirmed is well in any case.
     let outcome = pending.outcome();
@@ -210,8 +211,9 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     })
 }
 
-/// Undoes a transaction that nobody has confirmed. Called by a timer, which knows its name, and whether it was armed `again`,
-/// at the end of the switch. No clock is asked that somebody may set. An error means that it is to be tried again.
+/// Undoes a transaction that nobody has confirmed. Called by a timer, which knows its name, and whether it was armed
+/// `again`, at the end of the switch. No clock is asked that somebody may set. An error means that it is to be tried
+/// again.
 pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
         return Err(Failure::Usage
@@ -223,7 +225,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let _ = unix::unistd::setsid();
     let _deaf = deaf()?;
     std::thread::sleep(wait);
-    let _held = hold(locations, "undo what was not confirmed", PATIENCE)?;
+    let _held = hold(locations, "roll back the unconfirmed change", PATIENCE)?;
     let state = State::read(locations)?;
     let runs = running(locations);
     let Some(pending) = state.unended(runs.as_deref()).cloned() else {
@@ -254,7 +256,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let mut work = Work::new(&request, locations, &mut log, state);
     work.store = Some(open_store(pending.store.as_deref()).context("open the store")?);
     work.log
-        .say("it was not confirmed in time: activating the previous system again");
+        .say("not confirmed in time: activating the previous system again");
     if pending.unchecked {
         work.leave_checks_out();
     }
@@ -264,14 +266,14 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         work.advance(pending.step);
         log.close();
         return Err(Failure::Refused
-            .error(format!("undo what was not confirmed: {}", looked.why))
-            .hint("it is tried again by itself")
+            .error(format!("roll back the unconfirmed change: {}", looked.why))
+            .hint("the program retries automatically")
             .into());
     }
     let outcome = returned(looked.verdict);
     let why = match looked.verdict {
-        Verdict::Well => "it was not confirmed in time".to_string(),
-        _ => format!("it was not confirmed in time; {}", on_the_way_back(&looked)),
+        Verdict::Well => "not confirmed in time".to_string(),
+        _ => format!("not confirmed in time; {}", on_the_way_back(&looked)),
     };
     work.explain(outcome, &why);
     work.settle(leaves(outcome), outcome);
@@ -279,8 +281,8 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let waits = State::read(locations)?.pending;
     if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == name) {
         return Err(Failure::Refused
-            .error("undo what was not confirmed: what came of it could not be written down")
-            .hint("it is tried again by itself; make room in /run")
+            .error("roll back the unconfirmed change: rolled back, but cannot save the result")
+            .hint("free some space in /run; the program retries automatically")
             .into());
     }
     Ok(())
@@ -306,7 +308,8 @@ fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     }
 }
 
-/// Somebody switches to the system `to`. If it is somebody else, what was under way here is over, and must not undo that.
+/// Somebody switches to the system `to`. If it is somebody else, what was under way here is over, and must not undo
+/// that.
 pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()> {
     // While one of ours runs, the switch is its own.
     if !locations.state().exists() || holder(locations).is_some() {
@@ -329,7 +332,7 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
         &[Armed::Before, Armed::After],
         locations,
     );
-    let why = "the system was switched by other means before it had ended";
+    let why = "an external switch ended the change";
     append_history(
         locations,
         &entry(&pending, Outcome::Superseded, why, state.revision),

@@ -292,7 +292,7 @@ impl Report {
         }
     }
 
-    /// What is to be done about a change that waits to be confirmed.
+    /// What is to be done about a change that is not confirmed yet.
     fn unconfirmed(&self) -> String {
         let until = self
             .activation

@@ -26,7 +26,7 @@ struct Status {
     /// Whether the pin gives the base; none without a pin.
     #[serde(skip_serializing_if = "Option::is_none")]
     base_status: Option<BaseStatus>,
-    /// Whether the system was switched by other means since.
+    /// Whether an external switch had already ended the change since.
     foreign: bool,
     pin: Option<Pin>,
     pending: Option<Pending>,
@@ -185,7 +185,7 @@ fn human(status: &Status) -> String {
     if status.foreign {
         row(
             "base",
-            "the system was switched by other means since the last transaction",
+            "an external switch changed the system after the last transaction",
         );
     }
     match status.base_status {

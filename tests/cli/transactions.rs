@@ -316,7 +316,7 @@ fn dry_run_reports_a_pending_change() {
     let document = env.json(&["enable", "hello", "--dry-run"]);
     let refusal = &document["preflight"]["objections"][0]["refusal"];
     let message = refusal["message"].as_str().unwrap_or_default();
-    assert!(message.contains("waits to be confirmed"), "{document:#}");
+    assert!(message.contains("is not confirmed yet"), "{document:#}");
     assert_eq!(document["preflight"]["built"], false, "{document:#}");
     env.quiet(&["confirm"]).ok();
     let document = env.json(&["disable", "inline", "--dry-run"]);

@@ -15,8 +15,8 @@ use crate::choice::Elevate;
 use crate::error::Failure;
 use crate::locations::Locations;
 
-/// The programs that give rights, which keep the stdin and stdout of what they run. run0 does so where one of the three is no
-/// terminal; to ask it for that (`--pipe`) ends in a usage error before systemd 257.
+/// The programs that give rights, which keep the stdin and stdout of what they run. run0 does so where one of the three
+/// is no terminal; to ask it for that (`--pipe`) ends in a usage error before systemd 257.
 const PROGRAMS: [(Elevate, &str); 3] = [
     (Elevate::Sudo, "sudo"),
     (Elevate::Run0, "run0"),
@@ -34,8 +34,8 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
     }
     if elevate == Elevate::None {
         return Err(Failure::Refused
-            .error("activate: only root may, and --elevate none forbids to ask for rights")
-            .hint("run this with sudo, or leave --elevate away")
+            .error("activation needs root, but --elevate none forbids elevation")
+            .hint("run this with sudo, or omit --elevate none")
             .into());
     }
     let wanted = |program: Elevate| elevate == Elevate::Auto || elevate == program;
@@ -50,12 +50,13 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
         }
     }
     Err(Failure::Refused
-        .error("activate: only root may, and there is none of the programs that give rights")
+        .error("activation needs root, and none of sudo, run0 or doas is installed")
         .hint("run this as root, or install sudo, run0 or doas")
         .into())
 }
 
-/// Nothing of the caller's environment but a fixed `PATH`, on a machine of its own. Programs that give rights see to it themselves.
+/// Nothing of the caller's environment but a fixed `PATH`, on a machine of its own. Programs that give rights see to it
+/// themselves.
 pub(super) fn clean<'a>(command: &'a mut Command, locations: &Locations) -> &'a mut Command {
     if locations.is_real() {
         command.env_clear().env("PATH", PATH);
@@ -67,7 +68,8 @@ fn spawn(command: &mut Command) -> std::io::Result<Child> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
 }
 
-/// Called by root through sudo: everything but activation is done as the user who called, whose files and cache they are.
+/// Called by root through sudo: everything but activation is done as the user who called, whose files and cache they
+/// are.
 ///
 /// This process becomes the activator; the client is started as that user, with this one at the other end of its stdin.
 /// Returns the client's exit code.

@@ -283,12 +283,12 @@ impl Activated {
         }
         if self.confirm_until.is_some() {
             failed =
-                failed.hint("it is undone in time unless you confirm it: runtime-module confirm");
+                failed.hint("run `runtime-module confirm` in time, or the change is rolled back");
         }
         for unit in &self.failed_units {
             let more = self.log_of(unit).and_then(|log| log.more.clone());
             let more = more.unwrap_or_else(|| format!("journalctl -b -u {unit}"));
-            failed = failed.hint(format!("what it said: {more}"));
+            failed = failed.hint(format!("unit log: {more}"));
         }
         Some(match kind {
             Failure::RebootNeeded => {
@@ -298,7 +298,7 @@ impl Activated {
                 "the machine is between two systems; read {}, then run `runtime-module recover`",
                 self.log.display()
             )),
-            _ => failed.hint(format!("the whole log: {}", self.log.display())),
+            _ => failed.hint(format!("full log: {}", self.log.display())),
         })
     }
 }

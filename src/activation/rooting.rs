@@ -41,16 +41,17 @@ pub(super) fn root(
         {
             return Err(Failure::Refused
                 .error(format!(
-                    "{purpose}: {path}, which is to {what}, is not in the store"
+                    "{purpose}: {path} is needed to {what}, but is not in the store"
                 ))
-                .hint("try again: it may have been collected meanwhile")
+                .hint("try again; it may have been garbage-collected in the meantime")
                 .into());
         }
     }
     Ok(())
 }
 
-/// Keeps our own executable for as long as it switches to a system, where it is in the store of that. [`release`] lets it go.
+/// Keeps our own executable for as long as it switches to a system, where it is in the store of that. [`release`] lets
+/// it go.
 pub(super) fn root_ourselves(system: &str, store: &Store, locations: &Locations) -> Result<()> {
     match Path::new(system).parent().and_then(own_store_path) {
         Some(own) => keep(&own, store, locations),

@@ -322,7 +322,7 @@ impl Report {
             }
             match objection.allow {
                 Some(allow) => {
-                    text += &format!("  to do it all the same: --allow {}\n", allow.name());
+                    text += &format!("  to do it anyway: --allow {}\n", allow.name());
                 }
                 None => {
                     for hint in &refusal.hints {

@@ -167,7 +167,7 @@ fn human(status: &Status) -> String {
             row("interrupted", &format!("`{}`: {words}", pending.purpose));
             row(
                 "",
-                "`runtime-module recover` activates the previous system again, and with --finish the new one",
+                "run `runtime-module recover` to activate the previous system again, or with --finish the new one",
             );
         }
     } else if let Some(last) = status

@@ -299,7 +299,10 @@ fn dry_run_reports_needs_of_a_built_system() {
         let back = told(back);
         assert_eq!(back["built"], true, "{back:#}");
         let warning = back["warnings"][0].as_str().unwrap_or_default();
-        assert!(warning.contains("differs from what was booted"), "{back:#}");
+        assert!(
+            warning.contains("differs from the booted system"),
+            "{back:#}"
+        );
     }
 }
 

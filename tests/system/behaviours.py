@@ -413,8 +413,8 @@ def elevated(s, how):
         s.at_base()
         s.shell(f"rm -f /etc/sudoers.d/alice {ALICES_RULE}; echo 'deny alice' > /etc/doas.conf")
         done = s.as_alice("enable", "beacon", "--elevate", how)
-        assert done.code == 5 and f"error: get the rights to activate: {how} ended with exit status: 1\n" in done.err, done
-        assert "hint: run this with sudo, or name another way with --elevate\n" in done.err, done
+        assert done.code == 5 and f"error: cannot get root privileges: {how} failed (exit status: 1)\n" in done.err, done
+        assert "hint: run this with sudo, or choose another program with --elevate\n" in done.err, done
         s.at_base()
     finally:
         s.spoilt()
@@ -452,8 +452,8 @@ def a_unit_that_cannot_be_started_is_no_obstacle_but_for_the_timer(s):
         # A timer that needs none of our processes there is none then.
         done = s.ends(5, "enable", "beacon", "--confirm", "60s", "--progress", "off")
         assert done.err == (
-            "error: arm the timer that returns unless confirmed: systemd-run: no such luck\n"
-            "hint: without --confirm it can be done, and is not undone by itself\n"
+            "error: cannot arm the rollback timer: systemd-run: no such luck\n"
+            "hint: run it without --confirm; the change is then not rolled back automatically\n"
         ), done
         s.at_base()
     finally:

@@ -38,8 +38,14 @@ impl Activator {
     /// Starts a relay with root privileges.
     pub fn start(elevate: Elevate, locations: &Locations) -> Result<Self> {
         let (program, mut child) = elevation::start(elevate, locations)?;
-        let to = child.stdin.take().context("the activator has a stdin")?;
-        let from = child.stdout.take().context("the activator has a stdout")?;
+        let to = child
+            .stdin
+            .take()
+            .context("cannot open stdin of the activator")?;
+        let from = child
+            .stdout
+            .take()
+            .context("cannot open stdout of the activator")?;
         let mut activator = Self {
             child: Some(child),
             program: program.to_string(),
@@ -57,12 +63,14 @@ impl Activator {
         let socket = std::io::stdin()
             .as_fd()
             .try_clone_to_owned()
-            .context("take over stdin")?;
+            .context("cannot take over stdin")?;
         let socket = UnixStream::from(socket);
         let mut activator = Self {
             child: None,
             program: String::new(),
-            from: Box::new(BufReader::new(socket.try_clone().context("share stdin")?)),
+            from: Box::new(BufReader::new(
+                socket.try_clone().context("cannot share stdin")?,
+            )),
             to: Box::new(socket),
         };
         match greet(&mut activator.from)? {

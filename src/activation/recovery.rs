@@ -253,7 +253,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let there = path.exists() || create_log(&path).is_ok();
     let mut log = Log::open(if there { path } else { "/dev/null".into() })?;
     let mut work = Work::new(&request, locations, &mut log, state);
-    work.store = Some(open_store(pending.store.as_deref()).context("open the store")?);
+    work.store = Some(open_store(pending.store.as_deref()).context("cannot open the store")?);
     work.log
         .say("not confirmed in time: activating the previous system again");
     if pending.unchecked {

@@ -31,7 +31,7 @@ pub fn run() -> Result<()> {
 /// Catches the signals that a terminal or an elevation program sends to end this process. The switch program does not
 /// inherit handlers, but would inherit ignored signals.
 pub(super) fn deaf() -> Result<Signals> {
-    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("take over the signals")
+    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")
 }
 
 /// Sends the greeting, waits for one request, and has it carried out. Does nothing if the client hangs up before that.

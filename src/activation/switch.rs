@@ -91,7 +91,7 @@ impl<'a> Switch<'a> {
         command
             .arg("test")
             .stdin(Stdio::null())
-            .stdout(output.try_clone().context("share the log")?)
+            .stdout(output.try_clone().context("cannot share the log")?)
             .stderr(output)
             // Ctrl-C in a terminal reaches the foreground process group, and must not reach a switch.
             .process_group(0)

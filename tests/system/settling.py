@@ -80,7 +80,7 @@ def the_text_names_unit_type_command_lines_and_more(s):
     for part in (
         "failed: by-signal.service (Type=simple): ExecStart=",
         " was killed by SIGSEGV\n",
-        "unit log: journalctl -b -u by-signal.service\n",
+        "run `journalctl -b -u by-signal.service` to see its log\n",
     ):
         assert part in done.err, done
     s.at_base()

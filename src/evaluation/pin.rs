@@ -174,7 +174,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     // What was fetched is in the store, and the store is not here.
     if error.message.trim().ends_with("-source/' does not exist") {
         return Failure::Refused
-            .error(format!("lock the flake {reference}: the store is another machine's, and what is in it cannot be evaluated here"))
+            .error(format!("lock the flake {reference}: the store is on another machine, so its sources cannot be evaluated here"))
             .detail(error.message.trim())
             .hint(REMOTE_BUILDERS)
             .into();

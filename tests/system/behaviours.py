@@ -1,4 +1,4 @@
-"""Tests of the program on a machine with a real systemd, one function each. A test that cannot run returns the reason."""
+"""Tests the program on a machine with a real systemd, one function each. A test that cannot run returns the reason."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""Tests that a change succeeds only if all units that it started, restarted or reloaded are well. The tests have the form
-of those in behaviours.py. The units are in units.nix."""
+"""Tests that a change succeeds only if all units that it started, restarted or reloaded are well. The tests have the
+form of those in behaviours.py. The units are in units.nix."""
 
 import itertools
 import json

@@ -70,7 +70,7 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
 fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
     let before = work.state.clone();
     if let Err(error) = prepare(&mut work, change) {
-        // The state on disk may name this transaction. If it cannot be restored, the next run finds that nothing was
+        // The state on disk may name this transaction. If it cannot be restored, the next run sees that nothing
         // changed.
         let written = std::mem::replace(&mut work.state, before);
         if written.pending != work.state.pending {
@@ -87,7 +87,7 @@ fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
     Ok(work.activated)
 }
 
-/// The steps before the switch.
+/// Carries out the steps before the switch.
 fn prepare(work: &mut Work<'_>, change: &Change) -> Result<()> {
     let (request, locations) = (work.request, work.locations);
     step(Point::Compare, || unmoved(work, change))?;
@@ -194,7 +194,7 @@ fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
     Ok(())
 }
 
-/// The store path that contains our own executable, or none if it is outside the store.
+/// Returns the store path that contains our own executable, or none if it is outside the store.
 pub(super) fn own_store_path(store_folder: &Path) -> Option<String> {
     let own = super::unit::own_executable().ok()?;
     let name = own.strip_prefix(store_folder).ok()?.components().next()?;

@@ -8,8 +8,7 @@ use super::systemd::{ask, is_name};
 use super::unit_state::{Problem, UnitState};
 use super::watch::{FailedCommand, Unwell};
 
-/// The command settings of units, in the order in which they run. Sockets, mounts and swaps have other ones than
-/// services.
+/// The command settings of units in order of execution. Sockets, mounts and swaps have others than services.
 const COMMANDS: [&str; 10] = [
     "ExecCondition",
     "ExecStartPre",
@@ -38,7 +37,7 @@ pub(super) fn failed_command(id: &UnitId, since: u64) -> Option<FailedCommand> {
         .or_else(|| from_journal(id, since))
 }
 
-/// Whether the journal has a failure of the unit since `since`.
+/// Returns whether the journal has a failure of the unit since `since`.
 pub(super) fn has_failed(id: &UnitId, since: u64) -> bool {
     let [unit, owner] = by_manager(id);
     let mut filters = vec![UNIT_FAILED, &unit];
@@ -46,7 +45,7 @@ pub(super) fn has_failed(id: &UnitId, since: u64) -> bool {
     journal(&["--output=cat", "--lines=1"], &filters, since).is_some_and(|text| !text.is_empty())
 }
 
-/// The journal fields that select the messages of a systemd manager about a unit.
+/// Returns the journal fields that select the messages of a systemd manager about a unit.
 fn by_manager(id: &UnitId) -> [String; 2] {
     match id.manager {
         Manager::System => [format!("UNIT={}", id.name), String::new()],
@@ -148,14 +147,14 @@ pub(super) fn describe(id: &UnitId, unwell: &Unwell, since: u64) -> UnitLog {
     }
 }
 
-/// The failure as systemd names it.
+/// Returns the failure as systemd names it.
 fn result(state: &UnitState) -> Option<String> {
     let results = [&state.result, &state.reload_result];
     let failed = |result: &&&String| !matches!(result.as_str(), "" | "success");
     results.iter().find(failed).map(ToString::to_string)
 }
 
-/// The cause, worded as the end of a sentence about the unit.
+/// Returns the cause, worded as the end of a sentence about the unit.
 fn cause(unwell: &Unwell) -> Option<String> {
     let state = unwell.state.as_ref();
     let command = unwell.command.as_ref();
@@ -205,7 +204,7 @@ fn meaning(result: &str, state: Option<&UnitState>) -> String {
 }
 
 impl FailedCommand {
-    /// The setting, with the command line if it is known.
+    /// Returns the setting, with the command line if it is known.
     fn invocation(&self) -> String {
         match self.line.as_str() {
             "" => self.setting.clone(),
@@ -225,7 +224,7 @@ impl std::fmt::Display for FailedCommand {
     }
 }
 
-/// The last lines of the unit in the journal.
+/// Returns the last lines of the unit in the journal.
 fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
     if !is_name(&id.name) {
         return Vec::new();
@@ -245,7 +244,7 @@ fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
     lines.lines().map(String::from).collect()
 }
 
-/// The journal fields that select a user unit: its own lines, the lines of its manager about it, and its user.
+/// Returns the journal fields that select a user unit: its own lines, the lines of its manager about it, and its user.
 fn of_user(name: &str, uid: u32) -> [String; 3] {
     [
         format!("_SYSTEMD_USER_UNIT={name}"),
@@ -254,7 +253,7 @@ fn of_user(name: &str, uid: u32) -> [String; 3] {
     ]
 }
 
-/// The command that shows the full log of the unit.
+/// Returns the command that shows the full log of the unit.
 fn more(id: &UnitId) -> String {
     match id.manager {
         Manager::System => format!("journalctl -b -u {}", id.name),

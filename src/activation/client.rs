@@ -1,6 +1,5 @@
 //! The client: starts the relay before any other work, so that a password prompt or a missing permission comes first.
-//! Sends it the request at the end, and prints what it reports. The client changes nothing itself and may be killed at
-//! any time.
+//! Sends it the request at the end, and prints the answers. The client changes nothing and may be killed at any time.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd as _;
@@ -152,7 +151,7 @@ fn wait_for_end(locations: &Locations, transaction: &str) {
     }
 }
 
-/// The history record of a transaction.
+/// Returns the history record of a transaction.
 fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
     let history = read_history(locations).unwrap_or_default();
     let is_it = |entry: &Entry| {
@@ -212,7 +211,7 @@ fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activate
     }
 }
 
-/// The result of a change that the state lists as pending.
+/// Returns the result of a change that the state lists as pending.
 fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activated, Failed> {
     match pending.step {
         // The change is active and must be confirmed. Only the outcome was not delivered.
@@ -243,7 +242,7 @@ fn not_begun(log: &Path) -> Failed {
         .hint(format!("try again; see {} for the reason", log.display()))
 }
 
-/// The transaction is over, but its result is unknown.
+/// Returns the error for a transaction that has ended with an unknown result.
 fn untold() -> Failed {
     Failure::Internal
         .error("activate: the activator died before it reported the result")

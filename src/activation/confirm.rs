@@ -1,8 +1,7 @@
 //! The timer that rolls back to the previous system unless the new one is confirmed.
 //!
-//! The timer is a systemd timer and needs none of our processes. Without systemd it is a process in a session of its
-//! own. It is armed before the switch and again at its end, so that a change is rolled back even if the activator dies
-//! in between.
+//! The timer is a systemd timer and needs none of our processes. Without systemd it is a process in its own session. It
+//! is armed before the switch and again at its end, so that a change is rolled back even if the activator dies.
 
 use anyhow::Result;
 
@@ -21,7 +20,7 @@ pub(super) enum Armed {
 }
 
 impl Armed {
-    /// The argument that tells the timer's process when it was armed.
+    /// Returns the argument that tells the timer's process when it was armed.
     fn argument(self) -> Option<&'static str> {
         (self == Self::After).then_some("--after")
     }

@@ -128,7 +128,7 @@ pub fn drop_rights(uid: u32) -> Result<()> {
 mod tests {
     use super::*;
 
-    /// The environment of a program after `clean`.
+    /// Returns the environment of a program after `clean`.
     fn environment(root: &str) -> Vec<String> {
         let mut command = Command::new("env");
         command.env("OF_THE_CALLER", "1");

@@ -38,7 +38,7 @@ impl Log {
         })
     }
 
-    /// A file handle for the switch program.
+    /// Returns a file handle for the switch program.
     pub(super) fn share(&self) -> Result<File> {
         self.file.try_clone().context("cannot share the log")
     }

@@ -75,7 +75,7 @@ fn groups(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     groups
 }
 
-/// Whether a user can log in, and so may have a session.
+/// Returns whether a user can log in, and so may have a session.
 fn has_session(user: &str, locations: &Locations) -> bool {
     let passwd = fs::read_to_string(locations.root().join("etc/passwd")).unwrap_or_default();
     let line = passwd

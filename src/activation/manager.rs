@@ -56,7 +56,7 @@ impl std::fmt::Display for UnitId {
 }
 
 impl Manager {
-    /// All running managers.
+    /// Returns all running managers.
     pub(super) fn all() -> Vec<Self> {
         let mut managers = vec![Self::System];
         for entry in std::fs::read_dir("/run/user").into_iter().flatten() {
@@ -84,7 +84,7 @@ impl Manager {
         }
     }
 
-    /// The name of the user, or the user ID if the user has no name. None for the system manager.
+    /// Returns the name of the user, or the user ID if the user has no name. None for the system manager.
     pub(super) fn user_name(&self) -> Option<String> {
         match self {
             Self::System => None,
@@ -107,7 +107,7 @@ impl Manager {
         ask_about(self, "systemctl", &all)
     }
 
-    /// The properties of units, as `systemctl show` prints them.
+    /// Returns the properties of units, as `systemctl show` prints them.
     pub(super) fn show(&self, properties: &[&str], units: &[&str]) -> Result<String, String> {
         let mut arguments = vec!["show"];
         let properties: Vec<String> = properties
@@ -120,7 +120,7 @@ impl Manager {
         self.systemctl(&arguments)
     }
 
-    /// The units that are not inactive, and those with a job.
+    /// Returns the units that are not inactive, and those with a job.
     fn look(&self) -> Result<Vec<UnitState>, String> {
         let properties = format!("--property={}", PROPERTIES.join(","));
         let up = "--state=active,activating,reloading,deactivating,failed";
@@ -153,7 +153,7 @@ impl Manager {
         }
     }
 
-    /// The state of these units, including inactive ones.
+    /// Returns the state of these units, including inactive ones.
     fn look_at(&self, names: &[&str]) -> Vec<UnitState> {
         let text = self.show(PROPERTIES, names).unwrap_or_default();
         let mut units = UnitState::read_all(&text);
@@ -168,7 +168,7 @@ impl Manager {
     }
 }
 
-/// The units of all managers that are not inactive. Managers that do not answer are skipped.
+/// Returns the units of all managers that are not inactive. Managers that do not answer are skipped.
 pub(super) fn look() -> States {
     let managers = Manager::all();
     std::thread::scope(|scope| {
@@ -185,7 +185,7 @@ pub(super) fn look() -> States {
     })
 }
 
-/// The current state of these units.
+/// Returns the current state of these units.
 pub(super) fn look_at(ids: &[UnitId]) -> States {
     let mut names: BTreeMap<&Manager, Vec<&str>> = BTreeMap::new();
     for id in ids {
@@ -208,7 +208,7 @@ fn keyed(manager: &Manager, units: Vec<UnitState>) -> impl Iterator<Item = (Unit
     })
 }
 
-/// Whether a unit file is below `/etc/systemd`, whose content belongs to the running NixOS system.
+/// Returns whether a unit file is below `/etc/systemd`, whose content belongs to the running NixOS system.
 pub(super) fn is_of_system(fragment: &Path) -> bool {
     fragment.starts_with("/etc/systemd")
 }

@@ -1,7 +1,6 @@
 //! The stage that activates a toplevel from the store.
 //!
-//! This file has the messages between client, relay and activator. `client.rs` and `activator.rs` have the code of the
-//! two ends.
+//! This file has the messages between client, relay and activator, whose code is in `client.rs` and `activator.rs`.
 
 mod activator;
 mod causes;
@@ -188,7 +187,7 @@ pub struct UnitLog {
 }
 
 impl UnitLog {
-    /// The unit and the cause of its failure, on one line.
+    /// Returns the unit and the cause of its failure, on one line.
     fn sentence(&self) -> String {
         let user = self.user.as_ref();
         let user = user.map_or_else(String::new, |user| format!(" of user {user}"));
@@ -199,7 +198,7 @@ impl UnitLog {
         format!("{}{user}{kind}{cause}", self.unit)
     }
 
-    /// Whether this is the unit that `failedUnits` calls `name`.
+    /// Returns whether this is the unit that `failedUnits` calls `name`.
     fn is_about(&self, name: &str) -> bool {
         let rest = name.strip_prefix(self.unit.as_str());
         rest.is_some_and(|rest| match &self.user {
@@ -210,7 +209,7 @@ impl UnitLog {
 }
 
 impl Activated {
-    /// A successful activation without details.
+    /// Returns a successful activation without details.
     fn new(log: PathBuf, revision: u64) -> Self {
         Self {
             outcome: Outcome::Activated,
@@ -227,7 +226,7 @@ impl Activated {
         }
     }
 
-    /// The result as a history record describes it.
+    /// Returns the result as a history record describes it.
     fn of(entry: &Entry, log: PathBuf) -> Self {
         Self {
             outcome: entry.outcome,
@@ -242,7 +241,7 @@ impl Activated {
         self.unit_logs.iter().find(|log| log.is_about(unit))
     }
 
-    /// The error for this outcome, or none on success.
+    /// Returns the error for this outcome, or none on success.
     pub fn error(&self) -> Option<Failed> {
         let kind = match self.outcome {
             Outcome::Activated => return None,

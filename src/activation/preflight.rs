@@ -1,5 +1,4 @@
-//! Finds reasons against a switch before anything changes, by comparing the new system with the running and the booted
-//! one.
+//! Finds reasons against a switch before anything changes. Compares the new system with the running and the booted one.
 //!
 //! The client runs these checks with the results of evaluation, before anything is built. The activator runs them again
 //! with the built system. Nothing here changes anything.

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The delay before the next attempt if another switch got the lock first.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The refusal of a change while an earlier transaction has not ended.
+/// Returns the refusal of a change while an earlier transaction has not ended.
 pub fn unended(purpose: &str, pending: &Pending) -> Failed {
     let before = match pending.purpose.as_str() {
         "" => format!("transaction {}", pending.transaction),
@@ -313,13 +313,12 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     if !locations.state().exists() || holder(locations).is_some() {
         return Ok(());
     }
-    let _held = hold(locations, "note a switch by other means", Duration::ZERO)?;
+    let _held = hold(locations, "record an external switch", Duration::ZERO)?;
     let mut state = State::read(locations)?;
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };
-    // The switch program of a killed activator may still be running. That is not an external switch, and needs
-    // `recover`.
+    // The switch program of a killed activator may still be running. It is not external, and `recover` must end it.
     let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
         return Ok(());

@@ -1,8 +1,7 @@
 //! The relay: the root process that the client talks to. It stores the request, starts the activator in a unit or
 //! session of its own, and sends the log and the outcome to the client.
 //!
-//! The relay holds no lock, opens no store and changes no state. If it is killed, stopped or cut off, activation
-//! continues.
+//! The relay holds no lock, opens no store and changes no state. If it is killed or cut off, activation continues.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Arc;

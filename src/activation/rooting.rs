@@ -66,8 +66,7 @@ fn keep(path: &str, store: &Store, locations: &Locations) -> Result<()> {
     Ok(())
 }
 
-/// Keeps the roots of the running system, its base, the targets of `rollback` and the pending change. Removes all
-/// others.
+/// Keeps the roots of the running system, its base, the targets of `rollback` and the pending change. Removes others.
 pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     let history = read_history(locations)?;
     let mut keep: BTreeSet<String> = BTreeSet::new();
@@ -106,15 +105,14 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
         .pending
         .as_ref()
         .map(|pending| pending.transaction.as_str());
-    // Names begin with the time in milliseconds, so a log that is newer than the last record belongs to a running
-    // transaction.
+    // Names begin with the time in milliseconds. A log newer than the last record belongs to a running transaction.
     let young = logs.iter().max().copied().unwrap_or_default().to_string();
     prune_logs(locations, |name| {
         logs.contains(name) || pending == Some(name) || name > young.as_str()
     })
 }
 
-/// The name of the root of a store path. History records with the same path share a root.
+/// Returns the name of the root of a store path. History records with the same path share a root.
 fn root_name(path: &str) -> String {
     Path::new(path)
         .file_name()

@@ -257,7 +257,7 @@ pub fn read_output(bytes: &[u8]) {
 }
 
 impl Switched {
-    /// A switch that could not start, or whose effect is unknown. In the second case it may have `begun`.
+    /// Returns a switch that could not start, or whose effect is unknown. In the second case it may have `begun`.
     pub(super) fn failed(error: &anyhow::Error, begun: bool) -> Self {
         Self {
             status: None,
@@ -270,13 +270,13 @@ impl Switched {
         }
     }
 
-    /// Whether nothing was changed, by the output and the running system. If another switch held the lock, this one
-    /// changed nothing even if the running system differs.
+    /// Returns whether nothing was changed, by the output and the running system. If another switch held the lock, this
+    /// one changed nothing even if the running system differs.
     pub(super) fn changed_nothing(&self, changed: bool) -> bool {
         !self.begun && (!changed || self.locked)
     }
 
-    /// The verdict, given whether the running system differs from the one before.
+    /// Returns the verdict, given whether the running system differs from the one before.
     pub(super) fn verdict(&self, changed: bool) -> Verdict {
         match self.status {
             Some(0) if !self.script_failed => Verdict::Well,
@@ -288,7 +288,7 @@ impl Switched {
         }
     }
 
-    /// A human-readable explanation, given whether the running system differs from the one before.
+    /// Returns a human-readable explanation, given whether the running system differs from the one before.
     pub(super) fn explanation(&self, changed: bool) -> String {
         let nothing = self.changed_nothing(changed);
         match self.status {

@@ -16,7 +16,7 @@ use crate::locations::Locations;
 /// The time limit of each call. A manager that does not answer must not block a transaction.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Whether systemd runs on this machine and this process may talk to it.
+/// Returns whether systemd runs on this machine and this process may talk to it.
 pub(super) fn runs(locations: &Locations) -> bool {
     locations.is_real() && Path::new("/run/systemd/system").is_dir()
 }
@@ -158,14 +158,14 @@ fn answer_to(manager: &Manager, program: &str, arguments: &[&str]) -> Result<Ans
     })
 }
 
-/// Whether a unit is still running, or none if systemd does not answer.
+/// Returns whether a unit is still running, or none if systemd does not answer.
 pub(super) fn is_up(unit: &str) -> Option<bool> {
     let show = ["show", "--property=ActiveState", "--value", "--", unit];
     let state = ask("systemctl", &show).ok()?;
     Some(!matches!(state.trim(), "inactive" | "failed"))
 }
 
-/// The names of units in one of these states.
+/// Returns the names of units in one of these states.
 pub(super) fn units(states: &str) -> Option<Vec<String>> {
     let states = format!("--state={states}");
     let list = [
@@ -186,7 +186,7 @@ pub(super) fn units(states: &str) -> Option<Vec<String>> {
     )
 }
 
-/// Whether a text from a log is a plausible unit name: not an option, a pattern or a path.
+/// Returns whether a text from a log is a plausible unit name: not an option, a pattern or a path.
 pub(super) fn is_name(unit: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     !unit.starts_with('-') && unit.contains('.') && unit.len() < 256 && unit.chars().all(plain)

@@ -85,7 +85,7 @@ impl Changes<'_> {
         with_others || (self.redefined)(unit)
     }
 
-    /// How the change reached a unit through other units, if it did.
+    /// Returns how the change reached a unit through other units, if it did.
     fn by_others(&self, id: &UnitId, unit: &UnitState, touched: &Touched) -> Option<Reached> {
         let find = |names: &[String]| {
             let reached = names.iter().filter_map(|name| {

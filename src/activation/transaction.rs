@@ -84,7 +84,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The location of a store path on disk.
+    /// Returns the location of a store path on disk.
     pub(super) fn real(&self, path: &str) -> PathBuf {
         self.store
             .as_ref()
@@ -166,7 +166,7 @@ impl<'a> Work<'a> {
         looked
     }
 
-    /// How long units are watched after a switch. A rollback does not wait, because its units ran before.
+    /// Returns how long units are watched after a switch. A rollback does not wait, because its units ran before.
     fn settle_time(&self, point: Point) -> Duration {
         match point {
             Point::Return => Duration::ZERO,
@@ -241,8 +241,8 @@ impl<'a> Work<'a> {
             if armed_again {
                 pending.confirm_until = Some(until);
             }
-            // If arming failed, the timer from before the switch applies, so the deadline is earlier by the time of the
-            // switch.
+            // If arming failed, the timer from before the switch applies. Its deadline is earlier by the duration of
+            // the switch.
             pending.armed_again = armed_again;
             pending.phases = phases;
             pending.explanation.clone_from(&self.activated.explanation);
@@ -331,7 +331,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The outcome of a rollback, by the verdict on its switch.
+/// Returns the outcome of a rollback, by the verdict on its switch.
 pub(super) fn returned(verdict: Verdict) -> Outcome {
     match verdict {
         Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
@@ -340,7 +340,7 @@ pub(super) fn returned(verdict: Verdict) -> Outcome {
     }
 }
 
-/// A warning about problems during a rollback.
+/// Returns a warning about problems during a rollback.
 pub(super) fn on_the_way_back(looked: &Looked) -> String {
     let units = match looked.names() {
         units if units.is_empty() => String::new(),
@@ -349,7 +349,7 @@ pub(super) fn on_the_way_back(looked: &Looked) -> String {
     format!("while rolling back: {}{units}", looked.why)
 }
 
-/// The state in which an outcome leaves the system.
+/// Returns the state in which an outcome leaves the system.
 pub(super) fn leaves(outcome: Outcome) -> Leaves {
     match outcome {
         Outcome::Activated | Outcome::UnitsFailed => Leaves::Done,
@@ -358,7 +358,7 @@ pub(super) fn leaves(outcome: Outcome) -> Leaves {
     }
 }
 
-/// The history record of a transaction.
+/// Returns the history record of a transaction.
 pub(super) fn entry(
     pending: &Pending,
     outcome: Outcome,

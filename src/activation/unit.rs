@@ -29,8 +29,8 @@ pub(super) enum Vehicle {
 }
 
 impl Vehicle {
-    /// Whether the process is still running. If systemd does not answer, the process counts as running while the lock
-    /// is held, because a manager that never answers again must not block the relay forever.
+    /// Returns whether the process is still running. If systemd does not answer, the process counts as running while
+    /// the lock is held, because a manager that never answers again must not block the relay forever.
     pub(super) fn is_up(&mut self, locations: &Locations) -> bool {
         match self {
             Self::Unit(_, asked, _) if asked.elapsed() < PULSE => true,

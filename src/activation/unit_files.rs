@@ -66,7 +66,7 @@ impl Unit {
         values.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether a key of a section is true.
+    /// Returns whether a key of a section is true.
     pub(super) fn is(&self, section: &str, key: &str, otherwise: bool) -> bool {
         let last = self.values(section, key).last();
         last.map_or(otherwise, |value| {
@@ -74,13 +74,13 @@ impl Unit {
         })
     }
 
-    /// The words that a key of a section lists.
+    /// Returns the words that a key of a section lists.
     pub(super) fn words(&self, section: &str, key: &str) -> impl Iterator<Item = &str> {
         let values = self.values(section, key).iter();
         values.flat_map(|value| value.split_whitespace())
     }
 
-    /// Units that the file of this unit wants.
+    /// Returns the units that the file of this unit wants.
     fn wants(&self) -> impl Iterator<Item = &str> {
         let keys = ["Wants", "Requires", "BindsTo", "Upholds"];
         keys.into_iter().flat_map(|key| self.words("Unit", key))
@@ -157,12 +157,12 @@ impl Folder {
         wants.extend(others);
     }
 
-    /// Whether a unit has its own file.
+    /// Returns whether a unit has its own file.
     pub(super) fn has(&self, name: &str) -> bool {
         self.files.contains_key(name)
     }
 
-    /// The unit `name` with the file of `base`, which is either the same unit or its template.
+    /// Returns the unit `name` with the file of `base`, which is either the same unit or its template.
     pub(super) fn unit(&self, base: &str, name: &str) -> Option<Unit> {
         let mut unit = Unit::default();
         unit.add(self.files.get(base)?);
@@ -180,7 +180,7 @@ impl Folder {
         self.unit(name, name).or_else(template)
     }
 
-    /// Units that differ from those of another folder, or exist in only one of them.
+    /// Returns the units that differ from those of another folder, or exist in only one of them.
     pub(super) fn differ(&self, other: &Self) -> BTreeSet<String> {
         let lists = [self, other].into_iter();
         let names = lists.flat_map(|folder| folder.files.keys().chain(folder.parts.keys()));
@@ -198,7 +198,7 @@ impl Folder {
             .collect()
     }
 
-    /// The roots of the dependency graph: the default target or, without one, all units that want others.
+    /// Returns the roots of the dependency graph: the default target or, without one, all units that want others.
     pub(super) fn roots(&self) -> Box<dyn Iterator<Item = String> + '_> {
         match self.wants.contains_key(DEFAULT) || self.files.contains_key(DEFAULT) {
             true => Box::new(std::iter::once(DEFAULT.to_string())),
@@ -206,7 +206,7 @@ impl Folder {
         }
     }
 
-    /// Inactive units that start together with `begun`, directly or through other units.
+    /// Returns the inactive units that start together with `begun`, directly or through other units.
     pub(super) fn wanted(
         &self,
         begun: &BTreeSet<String>,
@@ -225,7 +225,7 @@ impl Folder {
         wanted
     }
 
-    /// Units that a unit wants, by its folders and its file.
+    /// Returns the units that a unit wants, by its folders and its file.
     fn wants_of(&self, name: &str) -> Vec<String> {
         let template = template_of(name);
         let folders = [Some(name), template.as_deref()].into_iter().flatten();
@@ -236,21 +236,21 @@ impl Folder {
     }
 }
 
-/// The template of an instance.
+/// Returns the template of an instance.
 pub(super) fn template_of(name: &str) -> Option<String> {
     let (template, rest) = name.split_once('@')?;
     let kind = rest.rsplit('.').next()?;
     Some(format!("{template}@.{kind}"))
 }
 
-/// The target to which an alias links, in the same folder or its own.
+/// Returns the target to which an alias links, in the same folder or its own.
 fn alias(path: &Path) -> Option<String> {
     let real = fs::read_link(path).ok()?;
     let name = real.file_name()?.to_str()?;
     name.ends_with(".target").then(|| name.to_string())
 }
 
-/// The names in a folder, sorted.
+/// Returns the names in a folder, sorted.
 fn entries(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries

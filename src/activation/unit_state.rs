@@ -102,7 +102,7 @@ impl Job {
         text.lines().filter_map(job).collect()
     }
 
-    /// Whether the job starts, restarts or reloads the unit.
+    /// Returns whether the job starts, restarts or reloads the unit.
     pub(super) fn starts(&self) -> bool {
         matches!(
             self.kind.as_str(),
@@ -154,7 +154,7 @@ impl UnitState {
         }
     }
 
-    /// Whether systemd will restart the unit soon. Since release 254, systemd has several such states.
+    /// Returns whether systemd will restart the unit soon. Since release 254, systemd has several such states.
     pub(super) fn is_restarting(&self) -> bool {
         self.sub.contains("auto-restart")
     }
@@ -163,7 +163,7 @@ impl UnitState {
         !matches!(self.result.as_str(), "" | "success" | "exec-condition")
     }
 
-    /// The problem that this single state shows.
+    /// Returns the problem that this single state shows.
     pub(super) fn problem(&self) -> Option<Problem> {
         if self.is_restarting() {
             return self.has_failed_result().then_some(Problem::Restarting);
@@ -181,19 +181,19 @@ impl UnitState {
         }
     }
 
-    /// Whether systemd restarted the unit automatically since `before`.
+    /// Returns whether systemd restarted the unit automatically since `before`.
     pub(super) fn restarted_since(&self, before: Option<&Self>) -> bool {
         // A start by a job and `systemctl reset-failed` both reset the counter to 0.
         let earlier = before.map_or(0, |before| before.restarts);
         self.restarts > if self.restarts < earlier { 0 } else { earlier }
     }
 
-    /// Whether systemd restarts the unit only after a failure.
+    /// Returns whether systemd restarts the unit only after a failure.
     pub(super) fn restarts_after_failure_only(&self) -> bool {
         !matches!(self.restart.as_str(), "always" | "on-success" | "no" | "")
     }
 
-    /// Whether the state or the process differs from `before`, or a start is queued.
+    /// Returns whether the state or the process differs from `before`, or a start is queued.
     pub(super) fn differs_from(&self, before: Option<&Self>) -> bool {
         self.job.as_ref().is_some_and(Job::starts)
             || before.is_none_or(|before| {
@@ -201,17 +201,17 @@ impl UnitState {
             })
     }
 
-    /// Whether the unit counts as started as soon as its process runs, even if that exits later.
+    /// Returns whether the unit counts as started as soon as its process runs, even if that exits later.
     pub(super) fn counts_as_started_at_once(&self) -> bool {
         matches!(self.service_type.as_str(), "simple" | "exec" | "idle")
     }
 
-    /// Whether the unit is active, starting or stopping.
+    /// Returns whether the unit is active, starting or stopping.
     pub(super) fn is_alive(&self) -> bool {
         !matches!(self.active.as_str(), "inactive" | "failed" | "")
     }
 
-    /// Whether the unit starts other units on an event.
+    /// Returns whether the unit starts other units on an event.
     pub(super) fn is_trigger(&self) -> bool {
         [".timer", ".path", ".socket"]
             .iter()

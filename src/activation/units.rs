@@ -138,7 +138,7 @@ impl Switch<'_> {
         list.insert(name.to_string());
     }
 
-    /// The sockets of a service are stopped and started with it, and then start the service on a connection. The key
+    /// Stops and starts the sockets of a service with it. They then start the service on a connection. The key
     /// `X-NotSocketActivated` prevents that, but the programs of 24.05 do not know it.
     fn stopped_and_started(&mut self, name: &str, base: &str, unit: &Unit) {
         let mut sockets: Vec<String> = unit.words("Service", "Sockets").map(String::from).collect();

@@ -75,14 +75,14 @@ impl Looked {
         }
     }
 
-    /// An external switch activated the system `to` in the meantime.
+    /// Returns the verdict if an external switch activated the system `to` in the meantime.
     pub(super) fn superseded(to: &str) -> Self {
         let why =
             format!("another switch activated {to} in the meantime; that system is left active");
         Self::new(Verdict::Superseded, why)
     }
 
-    /// The running system cannot be checked.
+    /// Returns the verdict if the running system cannot be checked.
     pub(super) fn failed(error: &anyhow::Error) -> Self {
         Self::new(
             Verdict::Failed,
@@ -90,7 +90,7 @@ impl Looked {
         )
     }
 
-    /// The names of the units that failed because of the switch.
+    /// Returns the names of the units that failed because of the switch.
     pub(super) fn names(&self) -> Vec<String> {
         self.failed.keys().map(ToString::to_string).collect()
     }
@@ -215,8 +215,7 @@ impl Before {
         }
         let as_before = self.still_unwell(switched, watched);
         let untouched = self.failed_meanwhile(watched, looked);
-        // Status 4 without the name of a unit still counts as a failure, unless a unit that had failed before explains
-        // it.
+        // Status 4 without a unit name still counts as a failure, unless a unit that had failed before explains it.
         let explained = !switched.failed_units.is_empty()
             || as_before.iter().any(|id| watched.touched.contains_key(id));
         let nameless = looked.verdict == Verdict::UnitsFailed && !explained;
@@ -235,8 +234,8 @@ impl Before {
         };
     }
 
-    /// The units that had failed before and still do. A unit whose reload failed earlier is listed only if the switch
-    /// touched it, because it is still running.
+    /// Returns the units that had failed before and still do. A unit whose reload failed earlier is listed only if the
+    /// switch touched it, because it is still running.
     fn still_unwell(&self, switched: &Switched, watched: &Watched) -> BTreeSet<UnitId> {
         let reported = |id: &UnitId| switched.failed_units.contains(&id.name);
         let still = |id: &UnitId| {
@@ -249,7 +248,7 @@ impl Before {
         self.unwell.iter().filter(|id| still(id)).cloned().collect()
     }
 
-    /// The units that failed during the switch without being touched by it.
+    /// Returns the units that failed during the switch without being touched by it.
     fn failed_meanwhile(&self, watched: &Watched, looked: &Looked) -> BTreeSet<UnitId> {
         let failed = watched.after.iter().filter(|(id, unit)| {
             matches!(unit.problem(), Some(Problem::Failed | Problem::Restarting))
@@ -262,7 +261,7 @@ impl Before {
     }
 }
 
-/// Whether a unit had failed before the switch. A unit in a restart loop may show a good result at that moment.
+/// Returns whether a unit had failed before the switch. A unit in a restart loop may show a good result at that moment.
 fn is_unwell(unit: &UnitState) -> bool {
     unit.is_restarting() || unit.problem().is_some()
 }
@@ -276,7 +275,7 @@ fn warn(looked: &mut Looked, what: &str, units: &BTreeSet<UnitId>) {
     }
 }
 
-/// Whether the file of a unit is new or differs from the one before the switch.
+/// Returns whether the file of a unit is new or differs from the one before the switch.
 fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
     let fragment = Path::new(&unit.fragment);
     if let (true, Ok(inside)) = (manager::is_of_system(fragment), fragment.strip_prefix("/")) {

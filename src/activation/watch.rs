@@ -1,8 +1,7 @@
 //! Watches the units that a change started until systemd reports them as well or their settle time is over.
 //!
 //! A service of type `notify`, `dbus`, `forking` or `oneshot` reports that it has started, and the switch program waits
-//! for that report. A service of type `simple`, `exec` or `idle` counts as started at once, and may exit a moment
-//! later.
+//! for that report. A service of type `simple`, `exec` or `idle` counts as started at once, and may exit soon after.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,15 +25,15 @@ const SHOWN: usize = 5;
 
 /// Access to the machine that a watch needs.
 pub(super) trait Machinery {
-    /// The units that are not inactive.
+    /// Returns the units that are not inactive.
     fn look(&mut self) -> States;
-    /// The state of these units, including inactive ones.
+    /// Returns the state of these units, including inactive ones.
     fn look_at(&mut self, ids: &[UnitId]) -> States;
-    /// The last command of a unit that failed, if systemd still knows it.
+    /// Returns the last command of a unit that failed, if systemd still knows it.
     fn failed_command(&mut self, id: &UnitId) -> Option<FailedCommand>;
-    /// Whether the journal says that a unit failed since the change began.
+    /// Returns whether the journal says that a unit failed since the change began.
     fn has_failed(&mut self, id: &UnitId) -> bool;
-    /// The monotonic clock in microseconds.
+    /// Returns the monotonic clock in microseconds.
     fn now(&mut self) -> u64;
     fn wait(&mut self, time: Duration);
     /// Prints a line for the user.
@@ -176,7 +175,7 @@ impl Watch<'_> {
         (waits && over).then_some(Problem::Starting)
     }
 
-    /// The units that must still be watched, and until when.
+    /// Returns the units that must still be watched, and until when.
     fn deadlines(&self, watched: &Watched, begun: u64, now: u64) -> BTreeMap<UnitId, u64> {
         let settle = micros(self.settle);
         let deadline = |id: &UnitId, reached: Reached| {
@@ -222,7 +221,7 @@ fn micros(time: Duration) -> u64 {
         .min(u64::MAX / 4)
 }
 
-/// The log line that names the watched units.
+/// Returns the log line that names the watched units.
 fn remark(deadlines: &BTreeMap<UnitId, u64>, after: &States, settle: Duration) -> String {
     let waits = |id: &&UnitId| after.get(*id).is_some_and(|unit| unit.job.is_some());
     let starting: Vec<&UnitId> = deadlines.keys().filter(waits).collect();

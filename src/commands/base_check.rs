@@ -178,7 +178,7 @@ impl<'a> BaseCheck<'a> {
         Ok(())
     }
 
-    /// The result to store in the pin.
+    /// Returns the result to store in the pin.
     pub fn compared(&self) -> Option<ComparedBase> {
         let subject = self.subject.as_ref()?;
         match self.verdict.get()? {
@@ -190,7 +190,7 @@ impl<'a> BaseCheck<'a> {
         }
     }
 
-    /// The result for the report, or none without a comparison.
+    /// Returns the result for the report, or none without a comparison.
     pub fn report(&self) -> Option<BaseReport> {
         let compared = self.compared()?;
         Some(BaseReport {
@@ -200,7 +200,7 @@ impl<'a> BaseCheck<'a> {
         })
     }
 
-    /// The refusal if the pin does not give the base.
+    /// Returns the refusal if the pin does not give the base.
     pub fn refusal(&self, libnix: &Libnix) -> Option<(Allow, Failed)> {
         let subject = self.subject.as_ref()?;
         let purpose = &subject.purpose;
@@ -288,7 +288,7 @@ impl Beside {
     }
 }
 
-/// The memory mode of a second evaluator, or none if processors or memory do not suffice.
+/// Returns the memory mode of a second evaluator, or none if processors or memory do not suffice.
 fn second_evaluator(session: &Session) -> Option<Memory> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let chosen = memory(&session.global, &session.environment);

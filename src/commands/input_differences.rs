@@ -32,7 +32,7 @@ pub fn describe_inputs(pin: &Pin, lock: &str, baked: Option<&[String]>) -> Vec<S
     names.into_iter().map(line).collect()
 }
 
-/// Names of the locked inputs whose trees are not among the sources.
+/// Returns the names of the locked inputs whose trees are not among the sources.
 fn differing(lock: &str, store: &str, sources: &[String]) -> Vec<String> {
     let names = lock_inputs(lock).into_keys();
     let lock: Value = serde_json::from_str(lock).unwrap_or_default();
@@ -56,7 +56,7 @@ fn node_of<'a>(lock: &'a Value, name: &str) -> Option<&'a Value> {
     })
 }
 
-/// The store path of a source tree with this hash.
+/// Returns the store path of a source tree with this hash.
 fn source_path(store: &str, nar_hash: &str) -> Option<String> {
     let digest = from_base64(nar_hash.strip_prefix("sha256-")?)?;
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();

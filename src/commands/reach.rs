@@ -62,22 +62,22 @@ pub struct Preflight {
 }
 
 impl Reached {
-    /// The store that contains the system.
+    /// Returns the store that contains the system.
     pub fn store(&self) -> &Store {
         &self.keeper.store
     }
 
-    /// The specialisation and the extra modules.
+    /// Returns the specialisation and the extra modules.
     pub fn beside(&self) -> (Option<&str>, &[ExtraModule]) {
         self.pin.as_ref().map(Pin::beside).unwrap_or_default()
     }
 
-    /// The file from which the system was evaluated, if the source is not a flake.
+    /// Returns the file from which the system was evaluated, if the source is not a flake.
     pub fn file(&self) -> Option<&SystemFile> {
         self.pin.as_ref()?.file.as_ref()
     }
 
-    /// Whether the evaluation came from the cache.
+    /// Returns whether the evaluation came from the cache.
     pub fn recalled(&self) -> Option<Recalled> {
         self.recall.as_ref().map(Recall::told)
     }
@@ -286,7 +286,7 @@ impl Work<'_> {
         Ok((found.evaluated, missing))
     }
 
-    /// The derivations to build: the toplevel and, unless it is already running, its base, so that `reset` can find it.
+    /// Returns the derivations to build: the toplevel and, unless it is running already, its base, which `reset` needs.
     fn derivations(&self, evaluated: &Evaluated) -> Vec<Derivation> {
         let base = evaluated.base.iter().filter(|_| self.plan.base.is_none());
         evaluated.toplevel.iter().chain(base).cloned().collect()
@@ -323,7 +323,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The checks of a dry run, on the built system if it is in the store, or else on the evaluation.
+    /// Returns the checks of a dry run, on the built system if it is in the store, or else on the evaluation.
     fn preflight(&self, toplevel: &str, evaluated: &Evaluated, missing: &Missing) -> Preflight {
         let store = &self.libnix.store;
         match examined(self.session, store, &self.plan.purpose, toplevel) {
@@ -569,7 +569,7 @@ fn evaluation_request(
     }
 }
 
-/// The note for each evaluation of a file.
+/// Returns the note for each evaluation of a file.
 pub fn as_it_is(file: &SystemFile) -> String {
     format!(
         "evaluated from {} as it is now: impure, nothing is pinned or cached",

@@ -151,7 +151,7 @@ impl Report {
         }
     }
 
-    /// The report if nothing had to be done.
+    /// Returns the report if nothing had to be done.
     pub fn nothing(wish: &Wish, situation: &Situation, why: String) -> Self {
         Self {
             modules: situation.active().to_vec(),
@@ -160,7 +160,7 @@ impl Report {
         }
     }
 
-    /// The report of a planned change.
+    /// Returns the report of a planned change.
     pub fn new(wish: &Wish, plan: &Plan, goal: &Reached) -> Self {
         let evaluated = goal.evaluated.as_ref();
         let (specialisation, extras) = goal.beside();
@@ -291,7 +291,7 @@ impl Report {
         }
     }
 
-    /// How to confirm a change, or the remark.
+    /// Returns the line that says how to confirm the change, or else the remark.
     fn unconfirmed(&self) -> String {
         let until = self
             .activation
@@ -307,7 +307,7 @@ impl Report {
         )
     }
 
-    /// The objections that are known before the build, or those to the built system.
+    /// Returns the objections that are known before the build, or those to the built system.
     fn objections(&self) -> String {
         let Some(Preflight { built, findings }) = &self.preflight else {
             return String::new();
@@ -373,7 +373,7 @@ pub fn note(warnings: &[String]) {
     }
 }
 
-/// A time in whole milliseconds.
+/// Returns a time in whole milliseconds.
 pub fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -120,7 +120,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     )
 }
 
-/// The result of the last transaction. `history` reports a damaged history.
+/// Returns the result of the last transaction. `history` reports a damaged history.
 fn last(session: &Session) -> Option<Last> {
     let entry = read_history(&session.locations).ok()?.pop()?;
     Some(Last {

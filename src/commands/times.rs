@@ -19,7 +19,7 @@ pub(super) struct Times<'a> {
 }
 
 impl Times<'_> {
-    /// The line `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, or an empty text if no total is known.
+    /// Returns `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, or an empty text if no total is known.
     pub(super) fn line(&self) -> String {
         let Some(total) = self.phases.total() else {
             return String::new();
@@ -48,7 +48,7 @@ impl Times<'_> {
         self.cache.filter(|cache| cache.hit)
     }
 
-    /// The table with a row for each phase.
+    /// Returns the table with a row for each phase.
     pub(super) fn table(&self) -> String {
         let mut table = String::new();
         for phase in Phase::ALL {
@@ -70,7 +70,7 @@ impl Times<'_> {
         table
     }
 
-    /// Facts about a phase, in lines that fit on 80 columns.
+    /// Returns facts about a phase, in lines that fit on 80 columns.
     fn about(&self, phase: Phase) -> String {
         match phase {
             Phase::Evaluate => {

@@ -31,7 +31,7 @@ pub struct InputNode {
 }
 
 impl InputNode {
-    /// The store path of the tree in the store folder `store`, or none for a part of the flake's own tree.
+    /// Returns the store path of the tree in the store folder `store`, or none for a part of the flake's own tree.
     pub fn source(&self, store: &str) -> Option<&str> {
         let rest = self.path.strip_prefix(store)?.strip_prefix('/')?;
         let name = rest.find('/').unwrap_or(rest.len());
@@ -61,7 +61,7 @@ pub enum BaseStatus {
 }
 
 impl Pin {
-    /// How a base compares with this pin. None if the system comes from a file, which is not pinned.
+    /// Returns how a base compares with this pin. None if the system comes from a file, which is not pinned.
     pub fn base_status(&self, base: Option<&str>) -> Option<BaseStatus> {
         if self.file.is_some() {
             return None;

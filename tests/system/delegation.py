@@ -72,7 +72,7 @@ def delegation(on):
             raise Missing(answer or f"the guard of {OPTION} has ended")
         yield
         if is_on() != on:
-            raise Missing(f"another program has changed {OPTION} meanwhile")
+            raise Missing(f"another program changed {OPTION} in the meantime")
         said, _ = guard.communicate()
         if guard.returncode != 0:
             raise Missing(f"{OPTION} was not put back: {said.strip()}")

@@ -16,7 +16,7 @@ fn write(folder: &Path, units: &[(&str, &str)]) {
     }
 }
 
-/// Creates a folder with these units, of which some are wanted, by `multi-user.target` unless a folder names another
+/// Creates a folder with these units. `wanted` units are wanted by `multi-user.target`, unless a folder names another
 /// unit.
 fn folder(units: &[(&str, &str)], wanted: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
@@ -42,7 +42,7 @@ fn switched(old: &[(&str, &str)], new: &[(&str, &str)], up: &[&str]) -> UnitChan
     compare(&Folder::read(old.path()), &Folder::read(new.path()), up)
 }
 
-/// The units that start when this folder replaces an empty one.
+/// Returns the units that start when this folder replaces an empty one.
 fn started(new: &tempfile::TempDir, up: Option<&[&str]>) -> BTreeSet<String> {
     let up = up.map(|up| up.iter().map(ToString::to_string).collect());
     compare(&Folder::default(), &Folder::read(new.path()), up).start
@@ -139,7 +139,7 @@ fn restarted_unit_starts_its_dependencies() {
 
 #[test]
 fn keys_of_a_unit_decide_its_treatment() {
-    /// A unit file with a key in a section.
+    /// Returns a unit file with a key in a section.
     fn unit(section: &str, key: &str, command: char) -> String {
         let [unit, service] = ["Unit", "Service"].map(|name| match name == section {
             true => format!("[{name}]\n{key}\n"),

@@ -132,7 +132,7 @@ fn other_services_are_watched_for_the_settle_time() {
 }
 
 #[test]
-fn the_settle_time_begins_when_the_service_starts() {
+fn settle_time_begins_when_the_service_starts() {
     let mut machine = Scripted {
         clock: 2_000_000,
         changes: vec![(0, service("simple", "active"))],

@@ -318,7 +318,8 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };
-    // The switch program of a killed activator may still be running. It is not external, and `recover` must end it.
+    // The switch program of a killed activator may still be running. It is not external, and its change needs
+    // `recover`.
     let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
         return Ok(());

@@ -191,7 +191,7 @@ fn human(status: &Status) -> String {
     match status.base_status {
         Some(BaseStatus::NeverCompared) => row(
             "base",
-            "not compared with its source yet; the next change compares it",
+            "not yet compared with its source; the next change compares it",
         ),
         Some(BaseStatus::Differs) => row(
             "base",

@@ -142,8 +142,8 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
         )
     } else {
         format!(
-            "the plan was made for state {1}, but the state is now {0}",
-            state.revision, change.revision
+            "the plan was made for state {}, but the state is now {}",
+            change.revision, state.revision
         )
     };
     Err(Failure::Refused

@@ -265,7 +265,10 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         work.advance(pending.step);
         log.close();
         return Err(Failure::Refused
-            .error(format!("roll back the unconfirmed change: {}", looked.why))
+            .error(format!(
+                "cannot roll back the unconfirmed change: {}",
+                looked.why
+            ))
             .hint("the program retries automatically")
             .into());
     }
@@ -280,7 +283,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let waits = State::read(locations)?.pending;
     if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == name) {
         return Err(Failure::Refused
-            .error("roll back the unconfirmed change: rolled back, but cannot save the result")
+            .error("rolled back the unconfirmed change, but cannot save the result")
             .hint("free some space in /run; the program retries automatically")
             .into());
     }

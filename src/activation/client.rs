@@ -126,7 +126,7 @@ impl Activator {
             }
         }
         let locations = Locations::new(&request.root, request.root.clone());
-        reporter.note("lost contact with the activation; it continues, waiting for its end");
+        reporter.note("lost contact with the activation, which continues; waiting for it to end");
         wait_for_end(&locations, &request.transaction);
         Ok(aftermath(&locations, request))
     }

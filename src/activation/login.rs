@@ -43,15 +43,13 @@ impl Sessions {
             if !new.is_empty() && has_session(user, locations) {
                 let groups = if new.len() == 1 { "group" } else { "groups" };
                 said.push(format!(
-                    "{user} is in {groups} {} now: a new login is needed for it to take effect",
+                    "{user} was added to {groups} {}; log in again for this to take effect",
                     new.join(", ")
                 ));
             }
         }
         if self.variables != now.variables {
-            said.push(
-                "session variables changed: a new login is needed for them to take effect".into(),
-            );
+            said.push("session variables changed; log in again for this to take effect".into());
         }
         said
     }
@@ -116,8 +114,8 @@ mod tests {
         assert_eq!(
             before.compare(&locations),
             [
-                "ann is in group docker now: a new login is needed for it to take effect",
-                "session variables changed: a new login is needed for them to take effect",
+                "ann was added to group docker; log in again for this to take effect",
+                "session variables changed; log in again for this to take effect",
             ]
         );
     }

@@ -562,7 +562,7 @@ def different_init_needs_a_reboot(s):
 
 def changed_groups_ask_for_a_new_login(s):
     done = s.ok("enable", "login")
-    assert "a new login is needed" in done.err, done
+    assert "log in again" in done.err, done
     s.is_on("login")
 
 

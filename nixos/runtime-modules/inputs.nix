@@ -1,21 +1,21 @@
-# What can be known of a flake's inputs by its `self`: their sources, and how they are connected.
+# Finds the inputs of a flake from its `self`: their sources and the graph of their connections.
 { lib }:
 let
   inherit (lib) hasPrefix removePrefix splitString;
 
-  # An input that follows another is compared with it over this many levels.
+  # Depth of the comparison of an input with the one that it follows.
   shallow = 2;
-  # All levels of inputs are looked at if they end before these numbers of levels and of inputs on all paths. Of more, or of
-  # inputs that lead back to themselves, only as many levels as have few inputs.
+  # All levels of inputs are compared if the graph ends within `deep` levels and `many` inputs, counted on all paths. If
+  # it is larger or has cycles, only the first levels with at most `few` inputs in total are compared.
   deep = 16;
   many = 3000;
   few = 300;
 in
 rec {
-  # Text without what it depends on: for names of files that are only shown.
+  # Text without its string context, for file names that are only displayed.
   plain = value: builtins.unsafeDiscardStringContext (toString value);
 
-  # The store path that a text begins with: keeps its context.
+  # The store path at the beginning of a path, with its string context.
   storePathOf =
     path:
     let
@@ -28,11 +28,11 @@ rec {
     else
       text;
 
-  # The store path of the tree that a flake, or an input that is not a flake, is in: keeps its context. A relative input
-  # is in the tree of its parent.
+  # The store path of the tree that contains a flake or another input, with its string context. The tree of a relative
+  # input is that of its parent.
   sourceOf = flake: storePathOf (flake.sourceInfo.outPath or flake.outPath);
 
-  # The folder of a flake inside its tree; empty for the tree itself.
+  # The folder of a flake inside its tree, or an empty text for the tree itself.
   dirOf =
     flake:
     let
@@ -41,7 +41,7 @@ rec {
     in
     lib.concatStringsSep "/" parts;
 
-  # The inputs of a flake that have a tree.
+  # The inputs of a flake that have a source tree.
   inputsOf =
     flake:
     let
@@ -55,8 +55,8 @@ rec {
       }) (builtins.filter hasTree (builtins.attrNames inputs))
     );
 
-  # The sources of all inputs, those of inputs included, each once and sorted. An input may well be one that led here
-  # (`follows`), and the flake's own source may be among them: neither is followed or listed again.
+  # The sources of all direct and indirect inputs, sorted and without duplicates. Through `follows`, an input may lead
+  # back to an earlier input or to the flake itself. Neither is visited or listed again.
   sources =
     flake:
     let
@@ -71,7 +71,7 @@ rec {
         operator = node: nodesOf node.input;
       };
       own = plain (sourceOf flake);
-      # As names of a set: each once, and sorted.
+      # Attribute names are unique and sorted.
       byPath = builtins.listToAttrs (
         map (node: {
           name = plain (sourceOf node.input);
@@ -81,12 +81,12 @@ rec {
     in
     builtins.attrValues (removeAttrs byPath [ own ]);
 
-  # --- how they are connected ---
+  # --- the graph ---
 
-  # Older releases of Nix give flakes no type. What is not a flake has only a source.
+  # Older releases of Nix do not set `_type`. An input that is not a flake has only a source.
   isFlake = node: node._type or null == "flake" || (node ? inputs && node ? outputs);
 
-  # What distinguishes an input from others, without its own inputs. `hash` is null if Nix does not tell it.
+  # The attributes that distinguish an input, except for its own inputs. `hash` is null if Nix does not provide one.
   factsOf = node: {
     path = plain node.outPath;
     flake = isFlake node;
@@ -96,8 +96,8 @@ rec {
     lastModified = node.lastModified or null;
   };
 
-  # An input at one path from the flake, with a summary of itself and its inputs down to each depth. Nothing is computed
-  # before it is asked for, and each summary only once.
+  # An input at a path from the flake, with a summary of itself and its inputs down to each depth. Lazy evaluation
+  # computes each summary once, and only if it is needed.
   position =
     node:
     let
@@ -122,8 +122,8 @@ rec {
 
   summary = depth: position: builtins.elemAt position.summaries depth;
 
-  # Whether flake.lock names the very inputs that the flake has. An input that follows another is compared with that one
-  # over a few levels only; all others are compared with what the lock says.
+  # Whether flake.lock names exactly the inputs that the flake has. An input that follows another is compared with that
+  # one down to a small depth. All others are compared with their lock entries.
   lockHolds =
     flake: lock:
     let
@@ -134,7 +134,7 @@ rec {
       same =
         a: b: b != null && summary shallow (position a) == summary shallow (position b);
 
-      # Of an input that follows nothing: what the lock says of it.
+      # Whether an input without `follows` matches its lock entry.
       isLocked =
         {
           key,
@@ -159,7 +159,7 @@ rec {
             && path == top + lib.optionalString (dir != "" && isFlake node) "/${dir}"
         );
 
-      # Whether the inputs have the names that the lock gives them.
+      # Whether an input has exactly the inputs that the lock names.
       isNamed =
         { key, node, ... }:
         builtins.attrNames (node.inputs or { }) == builtins.attrNames (keysOf key)
@@ -202,8 +202,8 @@ rec {
         item: isNamed item && (item.parent == null || isLocked item) && followsHold item
       ) visited;
 
-  # The flake and all its inputs, as a table: what is known of each, and the numbers of its own inputs. The flake is the
-  # first. Null if flake.lock says the same: then nothing else needs to know.
+  # A table of the flake, which comes first, and all its inputs, each with its attributes and the indexes of its inputs.
+  # Null if flake.lock has the same information, so that nothing else needs the table.
   graph = flake: lock: if lockHolds flake lock then null else tableOf flake;
 
   tableOf =
@@ -211,7 +211,7 @@ rec {
     let
       root = position flake;
 
-      # How many levels are looked at to tell inputs apart.
+      # The number of levels that must be compared to distinguish the inputs.
       levels =
         depth: enough: level: count:
         let
@@ -241,7 +241,7 @@ rec {
         }) (builtins.length items)
       );
 
-      # A relative input that was fetched has no hash of its own: it has that of its tree.
+      # A fetched relative input has no hash of its own, so use the hash of its tree.
       treeFacts = builtins.listToAttrs (
         map (item: {
           name = plain (sourceOf item.position.node);
@@ -250,7 +250,7 @@ rec {
       );
 
       own = plain flake.outPath;
-      # By which name it is found again, whatever the flake's own path looks like.
+      # A path relative to the flake, which stays valid if the flake is found at another path.
       relative =
         path: if path == own || hasPrefix "${own}/" path then "." + removePrefix own path else path;
 

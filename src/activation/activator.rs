@@ -1,7 +1,7 @@
-//! The activator's role: the only writer of the state, and the only one that switches.
+//! The activator: the only process that writes the state and switches the system.
 //!
-//! Lock, compare, root, write down what is about to happen, look for objections, switch, look, write down what is. Nothing
-//! is recorded as active before it is; whatever kills this process, the state says how far it came.
+//! The steps are: lock, compare, root, save the plan, check for objections, switch, verify, save the result. A system
+//! is recorded as active only after it is. If this process is killed, the state shows how far it came.
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,12 +23,12 @@ use crate::record::{
     Pending, State, Step, hold, leave_outcome, no_foreign_switch, read_history, running, take_over,
 };
 
-/// What we write ourselves needs no more space than this, bytes.
+/// Upper limit of the space that our own files need, in bytes.
 const OWN_SPACE: u64 = 2 << 20;
 
-/// Runs the role on the request that was left for this transaction.
+/// Runs the activator on the request of this transaction.
 pub fn run(locations: &Locations, name: &str) -> Result<()> {
-    // A unit has a session of its own already.
+    // A unit already has a session of its own.
     let _ = unix::unistd::setsid();
     let _deaf = deaf()?;
     let request: Request = take_over(locations, name)?;
@@ -42,19 +42,19 @@ pub fn run(locations: &Locations, name: &str) -> Result<()> {
             failed: describe(&error),
         },
     };
-    // The lock is free again: whoever reads the outcome may begin the next one.
+    // The lock is free by now, so a reader of the outcome can begin the next transaction.
     let left = step(Point::Outcome, || leave_outcome(locations, name, &answer));
     log.close();
     left
 }
 
-/// Carries out a request. An error means that nothing was begun; what went wrong later is in the result.
+/// Carries out a request. An error means that nothing was begun; later failures are part of the result.
 fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<Activated> {
     let wait = Duration::from_millis(request.wait);
     let _held = step(Point::Held, || hold(locations, &request.purpose, wait))?;
     recovery::forget_earlier_boot(locations)?;
     let state = State::read(locations)?;
-    // What ends a change goes on without it: that is the way back.
+    // `recover` and `confirm` must work even if the history cannot be read.
     if matches!(request.errand, Errand::Change(_)) {
         read_history(locations)?;
     }
@@ -66,12 +66,12 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     }
 }
 
-/// A change: whatever keeps it from being begun leaves nothing behind.
+/// Begins a change. If that fails, nothing is left behind.
 fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
     let before = work.state.clone();
     if let Err(error) = prepare(&mut work, change) {
-        // What is on disk may name this transaction; where even that cannot be undone, the next run finds that nothing
-        // was changed.
+        // The state on disk may name this transaction. If it cannot be restored, the next run sees that nothing
+        // changed.
         let written = std::mem::replace(&mut work.state, before);
         if written.pending != work.state.pending {
             let _ = work.state.write(work.locations);
@@ -87,20 +87,20 @@ fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
     Ok(work.activated)
 }
 
-/// Everything that comes before the switch.
+/// Carries out the steps before the switch.
 fn prepare(work: &mut Work<'_>, change: &Change) -> Result<()> {
     let (request, locations) = (work.request, work.locations);
     step(Point::Compare, || unmoved(work, change))?;
     interrupted(work)?;
 
-    // What is to run, and what ran, stay in the store, and so do we.
+    // Protect the new system, the previous system and this program from the garbage collector.
     let store = open_store(request.store.as_deref())?;
     step(Point::Root, || {
         root(&request.purpose, change, &store, locations)
     })?;
     work.store = Some(store);
 
-    // What is about to happen is written down before it does.
+    // Save the plan before the switch, so that an interruption can be recovered from.
     work.state.begin(pending(request, change));
     step(Point::Begin, || work.state.write(locations))?;
 
@@ -129,7 +129,7 @@ fn pending(request: &Request, change: &Change) -> Pending {
     }
 }
 
-/// Refuses a plan that was made against another state, or while another system ran.
+/// Refuses a plan that was made for another state or another running system.
 fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
     let (state, runs) = (&work.state, running(work.locations));
     if state.revision == change.revision && runs == change.from {
@@ -142,20 +142,20 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
         )
     } else {
         format!(
-            "the state is now at revision {}, and the plan was made at {}",
-            state.revision, change.revision
+            "the plan was made for state {}, but the state is now {}",
+            change.revision, state.revision
         )
     };
     Err(Failure::Refused
         .error(format!(
-            "{}: something else changed the system meanwhile: {what}",
+            "{}: the system changed in the meantime: {what}",
             work.request.purpose
         ))
-        .hint("`runtime-module status` shows what is on now; then try again")
+        .hint("run `runtime-module status` to see which modules are active, then try again")
         .into())
 }
 
-/// Refuses while another transaction has begun and not ended.
+/// Refuses if an earlier transaction has not ended.
 fn interrupted(work: &Work<'_>) -> Result<()> {
     let runs = running(work.locations);
     match work.state.unended(runs.as_deref()) {
@@ -164,14 +164,14 @@ fn interrupted(work: &Work<'_>) -> Result<()> {
     }
 }
 
-/// Refuses what speaks against a switch; what the user allows is said.
+/// Refuses if there are objections, and warns about those that the user allows.
 fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
     let purpose = &work.request.purpose;
     let to = work.real(&change.to);
     preflight::whole(purpose, &to)?;
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, purpose, wait)?;
-    // Whoever was waited for, or came since the plan was compared, may have switched.
+    // An external switch may have happened since the plan was compared, or while this process waited.
     unmoved(work, change)?;
     let from = change.from.as_ref().map(|from| work.real(from));
     let machine = Machine::look(work.locations, from.as_deref());
@@ -194,7 +194,7 @@ fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
     Ok(())
 }
 
-/// The store path that our own executable is in, where it is in the store at all.
+/// Returns the store path that contains our own executable, or none if it is outside the store.
 pub(super) fn own_store_path(store_folder: &Path) -> Option<String> {
     let own = super::unit::own_executable().ok()?;
     let name = own.strip_prefix(store_folder).ok()?.components().next()?;

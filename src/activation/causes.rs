@@ -1,4 +1,4 @@
-//! Why a unit is not well: which of its commands failed, its last lines, and the command that shows more.
+//! Explains why a unit failed: the command that failed, its last log lines, and a command that shows more.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::systemd::{ask, is_name};
 use super::unit_state::{Problem, UnitState};
 use super::watch::{FailedCommand, Unwell};
 
-/// The commands of a unit, in the order in which they run. Sockets, mounts and swaps have others than services.
+/// The command settings of units in order of execution. Sockets, mounts and swaps have others than services.
 const COMMANDS: [&str; 10] = [
     "ExecCondition",
     "ExecStartPre",
@@ -22,14 +22,14 @@ const COMMANDS: [&str; 10] = [
     "ExecStopPost",
 ];
 
-/// Messages of systemd (`sd-messages.h`): a process of a unit ended; a unit failed.
+/// Message IDs of systemd (`sd-messages.h`): a process of a unit exited; a unit failed.
 const PROCESS_EXIT: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
 const UNIT_FAILED: &str = "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c";
 
-/// Lines of a unit that are shown.
+/// Number of log lines shown for each unit.
 const LINES: &str = "--lines=8";
 
-/// The command of a unit that failed: as systemd has it, or else as it told the journal since `since` (seconds since 1970).
+/// Finds the failed command of a unit, from systemd or else from the journal since `since` (seconds since 1970).
 pub(super) fn failed_command(id: &UnitId, since: u64) -> Option<FailedCommand> {
     let shown = id.manager.show(&COMMANDS, &[&id.name]).ok();
     shown
@@ -37,7 +37,7 @@ pub(super) fn failed_command(id: &UnitId, since: u64) -> Option<FailedCommand> {
         .or_else(|| from_journal(id, since))
 }
 
-/// Whether the journal says that a unit failed since `since`.
+/// Returns whether the journal has a failure of the unit since `since`.
 pub(super) fn has_failed(id: &UnitId, since: u64) -> bool {
     let [unit, owner] = by_manager(id);
     let mut filters = vec![UNIT_FAILED, &unit];
@@ -45,7 +45,7 @@ pub(super) fn has_failed(id: &UnitId, since: u64) -> bool {
     journal(&["--output=cat", "--lines=1"], &filters, since).is_some_and(|text| !text.is_empty())
 }
 
-/// The fields by which the journal has the messages of a manager about a unit.
+/// Returns the journal fields that select the messages of a systemd manager about a unit.
 fn by_manager(id: &UnitId) -> [String; 2] {
     match id.manager {
         Manager::System => [format!("UNIT={}", id.name), String::new()],
@@ -86,8 +86,8 @@ fn signal_name(number: i32) -> String {
         .map_or_else(|_| format!("signal {number}"), |name| name.to_string())
 }
 
-/// Finds the command that failed in the output of `systemctl show`. The last one, if there are several: systemd goes on
-/// after a failure that is ignored.
+/// Finds the failed command in the output of `systemctl show`. If several failed, the last one counts, because systemd
+/// continues after an ignored failure.
 fn read_commands(text: &str) -> Option<FailedCommand> {
     let mut commands: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -102,11 +102,11 @@ fn read_commands(text: &str) -> Option<FailedCommand> {
         }
     }
     let failed = commands.iter().filter_map(|command| read_command(command));
-    // A command that runs after the failure, to clean up, is not its cause.
+    // A clean-up command that runs after the failure is not its cause.
     failed.min_by_key(|command| command.setting.starts_with("ExecStop"))
 }
 
-/// `ExecStart={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; … ; code=exited ; status=1 }`.
+/// Reads `ExecStart={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; … ; code=exited ; status=1 }`.
 fn read_command(text: &str) -> Option<FailedCommand> {
     let (setting, value) = text.split_once("={ ")?;
     let (line, rest) = value.split_once(" ; ignore_errors=")?;
@@ -130,7 +130,7 @@ fn read_command(text: &str) -> Option<FailedCommand> {
     })
 }
 
-/// All that is told about a unit that is not well, with its last lines since `since`.
+/// Describes a failed unit, with its last log lines since `since`.
 pub(super) fn describe(id: &UnitId, unwell: &Unwell, since: u64) -> UnitLog {
     let text = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
     let state = unwell.state.as_ref();
@@ -147,22 +147,22 @@ pub(super) fn describe(id: &UnitId, unwell: &Unwell, since: u64) -> UnitLog {
     }
 }
 
-/// The word of systemd for the failure.
+/// Returns the failure as systemd names it.
 fn result(state: &UnitState) -> Option<String> {
     let results = [&state.result, &state.reload_result];
     let failed = |result: &&&String| !matches!(result.as_str(), "" | "success");
     results.iter().find(failed).map(ToString::to_string)
 }
 
-/// The cause, as the end of a sentence about the unit.
+/// Returns the cause, worded as the end of a sentence about the unit.
 fn cause(unwell: &Unwell) -> Option<String> {
     let state = unwell.state.as_ref();
     let command = unwell.command.as_ref();
     let why = match state.and_then(result).as_deref() {
-        // The signal that ends it then is systemd's.
+        // After a timeout the signal comes from systemd, so it is not the cause.
         Some("timeout") => Some(match command {
-            Some(command) => format!("{} did not end in time", command.invocation()),
-            None => "a command did not end in time".to_string(),
+            Some(command) => format!("{} did not finish in time", command.invocation()),
+            None => "a command did not finish in time".to_string(),
         }),
         Some("exit-code" | "signal" | "core-dump") | None => command.map(ToString::to_string),
         Some(result) => {
@@ -173,8 +173,8 @@ fn cause(unwell: &Unwell) -> Option<String> {
     match unwell.problem {
         Problem::Failed => why,
         Problem::Restarting => Some(match why {
-            Some(why) => format!("{why}; systemd restarts it"),
-            None => "it failed, and systemd restarts it".to_string(),
+            Some(why) => format!("{why}; systemd is restarting it"),
+            None => "it failed, and systemd is restarting it".to_string(),
         }),
         Problem::ReloadFailed => Some(match why {
             Some(why) => format!("the reload failed: {why}"),
@@ -183,28 +183,28 @@ fn cause(unwell: &Unwell) -> Option<String> {
         Problem::Starting => {
             let job = state.and_then(|state| state.job.as_ref());
             Some(match job.map(|job| job.state.as_str()) {
-                Some("waiting") => "its start job still waits for another job".to_string(),
-                _ => "its start job does not end".to_string(),
+                Some("waiting") => "its start job is still waiting for another job".to_string(),
+                _ => "its start job has not finished".to_string(),
             })
         }
     }
 }
 
-/// A `Result` of systemd, if no command tells more.
+/// Explains a `Result` of systemd that the failed command does not explain.
 fn meaning(result: &str, state: Option<&UnitState>) -> String {
     let of_type = state.map_or("", |state| state.service_type.as_str());
     match result {
-        "protocol" => format!("the process ended before it reported, as Type={of_type} demands"),
+        "protocol" => format!("the process exited before it reported its start (Type={of_type})"),
         "resources" => "systemd could not set it up".to_string(),
-        "start-limit-hit" => "it was started too often in a row".to_string(),
-        "watchdog" => "it did not answer its watchdog in time".to_string(),
+        "start-limit-hit" => "it was started too often in a short time".to_string(),
+        "watchdog" => "it did not ping the watchdog in time".to_string(),
         "oom-kill" => "the kernel killed a process because memory ran out".to_string(),
-        other => format!("systemd calls it {other}"),
+        other => format!("systemd reported the result '{other}'"),
     }
 }
 
 impl FailedCommand {
-    /// The setting, with the command line if that is known.
+    /// Returns the setting, with the command line if it is known.
     fn invocation(&self) -> String {
         match self.line.as_str() {
             "" => self.setting.clone(),
@@ -224,7 +224,7 @@ impl std::fmt::Display for FailedCommand {
     }
 }
 
-/// The last lines that a unit wrote into the journal.
+/// Returns the last lines of the unit in the journal.
 fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
     if !is_name(&id.name) {
         return Vec::new();
@@ -244,7 +244,7 @@ fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
     lines.lines().map(String::from).collect()
 }
 
-/// The fields by which the journal has a user unit: what it wrote, what its manager wrote about it, and of which user.
+/// Returns the journal fields that select a user unit: its own lines, the lines of its manager about it, and its user.
 fn of_user(name: &str, uid: u32) -> [String; 3] {
     [
         format!("_SYSTEMD_USER_UNIT={name}"),
@@ -253,7 +253,7 @@ fn of_user(name: &str, uid: u32) -> [String; 3] {
     ]
 }
 
-/// The command that shows more.
+/// Returns the command that shows the full log of the unit.
 fn more(id: &UnitId) -> String {
     match id.manager {
         Manager::System => format!("journalctl -b -u {}", id.name),
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_failed_command_is_found() {
+    fn failed_command_is_found() {
         let text = "\
 ExecStartPre={ path=/bin/true ; argv[]=/bin/true ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=1 ; code=exited ; status=0 }
 ExecStartPre={ path=/bin/sh ; argv[]=/bin/sh -c exit 3 ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=2 ; code=exited ; status=3 }
@@ -287,13 +287,13 @@ ExecStopPost={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_ti
     }
 
     #[test]
-    fn an_ignored_failure_is_not_a_cause() {
+    fn ignored_failure_is_not_a_cause() {
         let text = "ExecStartPre={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=yes ; start_time=[x] ; stop_time=[x] ; pid=1 ; code=exited ; status=1 }\n";
         assert_eq!(command(text), None);
     }
 
     #[test]
-    fn a_signal_and_an_argument_of_several_lines_are_read() {
+    fn signals_and_multiline_arguments_are_read() {
         let text = "ExecStart={ path=/bin/sh ; argv[]=/bin/sh -c one\ntwo ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=1 ; code=dumped ; status=11/SEGV }\n";
         assert_eq!(
             command(text).as_deref(),
@@ -314,15 +314,15 @@ ExecStopPost={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_ti
             command: None,
         };
         let said = |problem| cause(&unwell(problem, Some(&state)));
-        let protocol = "the process ended before it reported, as Type=notify demands";
+        let protocol = "the process exited before it reported its start (Type=notify)";
         assert_eq!(said(Problem::Failed).as_deref(), Some(protocol));
         assert_eq!(
             said(Problem::Restarting),
-            Some(format!("{protocol}; systemd restarts it"))
+            Some(format!("{protocol}; systemd is restarting it"))
         );
         assert_eq!(
             said(Problem::Starting).as_deref(),
-            Some("its start job does not end")
+            Some("its start job has not finished")
         );
         assert_eq!(cause(&unwell(Problem::Failed, None)), None);
         let mut late = unwell(Problem::Failed, Some(&state));
@@ -338,12 +338,12 @@ ExecStopPost={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_ti
         });
         assert_eq!(
             cause(&late).as_deref(),
-            Some("ExecStart=/bin/wait did not end in time")
+            Some("ExecStart=/bin/wait did not finish in time")
         );
     }
 
     #[test]
-    fn more_of_a_user_unit_is_found_by_its_user() {
+    fn user_unit_command_selects_by_user() {
         let id = UnitId {
             manager: Manager::User { uid: 7, gid: 7 },
             name: "a.service".into(),

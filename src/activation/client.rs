@@ -1,5 +1,5 @@
-//! The client's side: starts the relay, before the work, so that a missing right is known and a password asked for then;
-//! hands it the request at the end, and passes on what it says. It changes nothing itself, and may go at any time.
+//! The client: starts the relay before any other work, so that a password prompt or a missing permission comes first.
+//! Sends it the request at the end, and prints the answers. The client changes nothing and may be killed at any time.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd as _;
@@ -20,25 +20,31 @@ use crate::record::{Entry, Pending, State, Step, holder, read_history};
 use crate::timings::Phase;
 use crate::worker::{greet, receive, send};
 
-/// How long the program that gave the rights may take to leave. What it does then (closing a session of PAM's, say) has
-/// nothing to do with us, and must not keep anybody waiting.
+/// How long the elevation program may take to exit. Its clean-up, for example of a PAM session, does not concern us, so
+/// the user must not wait for it.
 const TO_LEAVE: Duration = Duration::from_secs(5);
 
-/// An activator that waits for its request. Nothing happens if it never comes.
+/// A running relay that waits for its request. Without a request it changes nothing.
 pub struct Activator {
     child: Option<Child>,
-    /// What was started, for people.
+    /// The name of the program that was started, for messages.
     program: String,
     from: Box<dyn BufRead + Send>,
     to: Box<dyn Write + Send>,
 }
 
 impl Activator {
-    /// Starts one with the rights that it needs.
+    /// Starts a relay with root privileges.
     pub fn start(elevate: Elevate, locations: &Locations) -> Result<Self> {
         let (program, mut child) = elevation::start(elevate, locations)?;
-        let to = child.stdin.take().context("the activator has a stdin")?;
-        let from = child.stdout.take().context("the activator has a stdout")?;
+        let to = child
+            .stdin
+            .take()
+            .context("cannot open stdin of the activator")?;
+        let from = child
+            .stdout
+            .take()
+            .context("cannot open stdout of the activator")?;
         let mut activator = Self {
             child: Some(child),
             program: program.to_string(),
@@ -51,17 +57,19 @@ impl Activator {
         Ok(activator)
     }
 
-    /// Speaks to the one that holds the other end of our stdin: we were started by it, as the user who called it.
+    /// Connects to the relay on the other end of our stdin, which started this process as the calling user.
     pub fn on_stdin() -> Result<Self> {
         let socket = std::io::stdin()
             .as_fd()
             .try_clone_to_owned()
-            .context("take over stdin")?;
+            .context("cannot take over stdin")?;
         let socket = UnixStream::from(socket);
         let mut activator = Self {
             child: None,
             program: String::new(),
-            from: Box::new(BufReader::new(socket.try_clone().context("share stdin")?)),
+            from: Box::new(BufReader::new(
+                socket.try_clone().context("cannot share stdin")?,
+            )),
             to: Box::new(socket),
         };
         match greet(&mut activator.from)? {
@@ -76,23 +84,23 @@ impl Activator {
             .error(match status {
                 Some(status) => {
                     let program = &self.program;
-                    format!("get the rights to activate: {program} ended with {status}")
+                    format!("cannot get root privileges: {program} failed ({status})")
                 }
-                None => "get the rights to activate: the activator is gone".to_string(),
+                None => "cannot get root privileges: the activator has exited".to_string(),
             })
-            .hint("run this with sudo, or name another way with --elevate")
+            .hint("run this with sudo, or choose another program with --elevate")
             .into()
     }
 
-    /// Hands it the request, and passes on what it says until it has ended.
+    /// Sends the request, and prints the log until the end.
     pub fn activate(mut self, request: &Request, reporter: &Reporter) -> Result<Activated> {
         step(Point::Ask, || send(&mut self.to, request)).map_err(|_| {
             Failure::Refused
                 .error(format!(
-                    "{}: the activator is gone, and was not asked yet; nothing was changed",
+                    "{}: the activator exited before the request was sent; nothing was changed",
                     request.purpose
                 ))
-                .hint("try again: it was killed, or whatever gave it its rights has ended it")
+                .hint("try again; the activator or the program that elevated it was killed")
         })?;
         reporter.begin(Phase::Activate);
         let answer = step(Point::Follow, || self.follow(request, reporter))?;
@@ -102,9 +110,9 @@ impl Activator {
                 Ok(*activated)
             }
             Answer::Refused { failed } => Err(failed.into()),
-            Answer::Line { .. } => {
-                Err(Failure::Internal.error("activate: a line is no end").into())
-            }
+            Answer::Line { .. } => Err(Failure::Internal
+                .error("activate: the activator sent a log line instead of a result")
+                .into()),
         }
     }
 
@@ -113,22 +121,22 @@ impl Activator {
             match receive(&mut self.from) {
                 Ok(Some(Answer::Line { line })) => reporter.switch_line(&line),
                 Ok(Some(answer)) => return Ok(answer),
-                // Only who relayed it is gone. What was begun goes on, and its end can be seen from here.
+                // Only the relay is gone. The activation continues, and the client can wait for its end.
                 Ok(None) | Err(_) => break,
             }
         }
         let locations = Locations::new(&request.root, request.root.clone());
-        reporter.note("lost sight of the activation, which goes on; waiting for its end");
+        reporter.note("lost contact with the activation, which continues; waiting for it to end");
         wait_for_end(&locations, &request.transaction);
         Ok(aftermath(&locations, request))
     }
 }
 
-/// How long an activator may take to find its request, and how long from there to the lock.
+/// How long an activator may take to read its request, and how long from there to take the lock.
 const TO_BEGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
-/// Waits until a transaction that nobody tells of has ended, as the lock, the history and its request show: it may have
-/// been begun by a relay that is dead, and has not taken the lock yet.
+/// Waits for the end of a transaction without a relay, by watching its request, the lock and the history. A dead relay
+/// may have started it, and the activator may not hold the lock yet.
 fn wait_for_end(locations: &Locations, transaction: &str) {
     let begun = Instant::now();
     let mut still = Instant::now();
@@ -143,7 +151,7 @@ fn wait_for_end(locations: &Locations, transaction: &str) {
     }
 }
 
-/// The record of a transaction that has ended.
+/// Returns the history record of a transaction.
 fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
     let history = read_history(locations).unwrap_or_default();
     let is_it = |entry: &Entry| {
@@ -152,13 +160,13 @@ fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
     history.into_iter().rev().find(is_it)
 }
 
-/// What the history or the state says of a request whose activator is gone and left no outcome.
+/// Finds the result of a request whose activator exited without an outcome, in the history or the state.
 pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
     let transaction = &request.transaction;
     let log = locations.log(transaction);
     let became = match recorded(locations, transaction) {
         Some(entry) if entry.transaction == *transaction => Ok(Activated::of(&entry, log)),
-        // Whoever was asked to end another one has done so, whatever became of that.
+        // The request was to end another transaction, and that one has ended.
         Some(entry) => Ok(Activated {
             explanation: entry.explanation,
             ..Activated::new(log, entry.revision)
@@ -173,7 +181,7 @@ pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
     }
 }
 
-/// What the state says of a request that the history does not have.
+/// Finds the result of a request without a history record.
 fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activated, Failed> {
     let pending = state.pending.as_ref();
     match &request.errand {
@@ -185,7 +193,7 @@ fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activate
                 None if state.current.as_ref() == Some(&change.to)
                     && state.wanted == change.wanted =>
                 {
-                    let lost = "the history lacks it: the activator died before it had added it";
+                    let lost = "the activator died before it added this change to the history";
                     Ok(Activated {
                         warnings: vec![lost.into()],
                         ..Activated::new(log, state.revision)
@@ -203,10 +211,10 @@ fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activate
     }
 }
 
-/// What became of a change that the state has as pending.
+/// Returns the result of a change that the state lists as pending.
 fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activated, Failed> {
     match pending.step {
-        // It runs, and is to be confirmed: only that was not told.
+        // The change is active and must be confirmed. Only the outcome was not delivered.
         Step::Confirming => Ok(Activated {
             outcome: pending.outcome(),
             explanation: pending.explanation.clone(),
@@ -216,8 +224,8 @@ fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activat
             ..Activated::new(log, revision)
         }),
         Step::Checking => Err(Failure::Refused
-            .error("activate: the activator died before it had changed anything")
-            .hint("`runtime-module recover` forgets the attempt; then try again")),
+            .error("activate: the activator died before it changed anything")
+            .hint("run `runtime-module recover` to discard the attempt, then try again")),
         step => Err(stranded(step)),
     }
 }
@@ -225,28 +233,25 @@ fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activat
 fn stranded(step: Step) -> Failed {
     Failure::Stranded
         .error(format!("activate: the activator died: {}", step.words()))
-        .hint("`runtime-module recover` activates the previous system again, and with --finish the new one")
+        .hint("run `runtime-module recover` to activate the previous system again, or with --finish the new one")
 }
 
 fn not_begun(log: &Path) -> Failed {
     Failure::Refused
-        .error("activate: the activator died before it had begun; nothing was changed")
-        .hint(format!(
-            "try again; if it said why, then in {}",
-            log.display()
-        ))
+        .error("activate: the activator died before it began; nothing was changed")
+        .hint(format!("try again; see {} for the reason", log.display()))
 }
 
-/// It is over, and nobody knows how.
+/// Returns the error for a transaction that has ended with an unknown result.
 fn untold() -> Failed {
     Failure::Internal
-        .error("activate: the activator died before it had told what came of it")
-        .hint("`runtime-module status` says what is on now")
+        .error("activate: the activator died before it reported the result")
+        .hint("run `runtime-module status` to see which modules are active")
 }
 
 impl Drop for Activator {
     fn drop(&mut self) {
-        // Closing its stdin ends one that was never asked; the parent must not leave a zombie behind.
+        // Closing stdin ends a relay without a request. Wait for it, so that no zombie is left.
         self.to = Box::new(std::io::sink());
         let begun = Instant::now();
         while let Some(child) = &mut self.child

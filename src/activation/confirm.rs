@@ -1,7 +1,7 @@
-//! The timer that returns to the previous system unless somebody confirms the new one.
+//! The timer that rolls back to the previous system unless the new one is confirmed.
 //!
-//! It is systemd's, and needs none of our processes to live; where systemd does not run it is a process in a session of
-//! its own. It is armed before the switch and once more at its end: whoever dies in between is returned from, too.
+//! The timer is a systemd timer and needs none of our processes. Without systemd it is a process in its own session. It
+//! is armed before the switch and again at its end, so that a change is rolled back even if the activator dies.
 
 use anyhow::Result;
 
@@ -10,17 +10,17 @@ use super::unit::{in_session, own_executable};
 use crate::error::Failure;
 use crate::locations::Locations;
 
-/// When it is armed.
+/// The time at which the timer is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Armed {
     /// Before the switch.
     Before,
-    /// At its end.
+    /// At the end of the switch.
     After,
 }
 
 impl Armed {
-    /// What tells the process that it starts which timer it was.
+    /// Returns the argument that tells the timer's process when it was armed.
     fn argument(self) -> Option<&'static str> {
         (self == Self::After).then_some("--after")
     }
@@ -34,7 +34,7 @@ fn timer(transaction: &str, armed: Armed) -> String {
     format!("runtime-module-confirm-{transaction}-{which}")
 }
 
-/// Arms it: after so many seconds the transaction is undone.
+/// Arms the timer, which rolls back the transaction after `seconds`.
 pub(super) fn arm(
     transaction: &str,
     armed: Armed,
@@ -56,10 +56,10 @@ pub(super) fn arm(
         "--quiet",
         "--no-ask-password",
         "--collect",
-        "--description=Returns to the previous system unless the new one is confirmed",
+        "--description=Roll back to the previous system unless the new one is confirmed",
         "--timer-property=AccuracySec=100ms",
         "--property=OOMPolicy=continue",
-        // Who undoes it and is killed, or finds no room, tries again: for an hour.
+        // If the rollback is killed or finds no space, systemd retries it for an hour.
         "--property=Restart=on-failure",
         "--property=RestartSec=10s",
         "--property=StartLimitIntervalSec=1h",
@@ -75,18 +75,16 @@ pub(super) fn arm(
     let said = systemd::ask("systemd-run", &arguments);
     said.map(drop).map_err(|why| {
         Failure::Refused
-            .error(format!(
-                "arm the timer that returns unless confirmed: {why}"
-            ))
-            .hint("without --confirm it can be done, and is not undone by itself")
+            .error(format!("cannot arm the rollback timer: {why}"))
+            .hint("run it without --confirm; the change is then not rolled back automatically")
             .into()
     })
 }
 
-/// Disarms it. The one that is not armed is no error.
+/// Disarms the timer. A timer that is not armed is not an error.
 pub(super) fn disarm(transaction: &str, which: &[Armed], locations: &Locations) {
     if !systemd::runs(locations) {
-        // The process finds nothing to be undone, and ends.
+        // The process will find nothing to roll back, and exit.
         return;
     }
     for armed in which {

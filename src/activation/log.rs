@@ -1,5 +1,5 @@
-//! The log of a transaction: what the switch program says, and our own remarks. A file, never a pipe: whoever reads may
-//! die, or stop reading, and the switch must not notice.
+//! The log of a transaction, with the output of the switch program and our own remarks. A file, not a pipe, so that the
+//! switch continues if the reader dies or stops reading.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,24 +13,23 @@ use anyhow::{Context as _, Result};
 
 use crate::record::{open_log, remark};
 
-/// How often a log is looked at.
+/// How often a log is polled.
 pub(super) const GLANCE: Duration = Duration::from_millis(20);
 
-/// A log that is written.
+/// A log that is being written.
 pub(super) struct Log {
-    /// Where it is.
     pub(super) path: PathBuf,
     file: File,
     journal: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
 }
 
 impl Log {
-    /// Opens one. What is written is copied to stdout, which is the journal where we are a unit.
+    /// Opens a log. Everything written is copied to stdout, which in a unit is the journal.
     pub(super) fn open(path: PathBuf) -> Result<Self> {
         let tail = Tail::open(&path)?;
         let end = Arc::new(AtomicBool::new(false));
         let flag = end.clone();
-        // On a thread: a journal that does not read must not hold us up.
+        // On a thread, so that a blocked journal does not block the switch.
         let thread = std::thread::spawn(move || copy(tail, &flag));
         Ok(Self {
             file: open_log(&path)?,
@@ -39,24 +38,26 @@ impl Log {
         })
     }
 
-    /// A handle for the switch program.
+    /// Returns a file handle for the switch program.
     pub(super) fn share(&self) -> Result<File> {
-        self.file.try_clone().context("share the log")
+        self.file.try_clone().context("cannot share the log")
     }
 
-    /// Adds a remark. It is no loss for the transaction if that fails.
+    /// Adds a remark. A failure is ignored, because it does not affect the transaction.
     pub(super) fn say(&mut self, text: &str) {
         let _ = remark(&mut self.file, text);
     }
 
-    /// What is added from now on.
+    /// Reads the lines that are written from now on.
     pub(super) fn tail(&self) -> Result<Tail> {
         let mut tail = Tail::open(&self.path)?;
-        tail.file.seek(SeekFrom::End(0)).context("read the log")?;
+        tail.file
+            .seek(SeekFrom::End(0))
+            .context("cannot read the log")?;
         Ok(tail)
     }
 
-    /// Lets the journal have the rest, if it takes it soon.
+    /// Gives the journal a moment to receive the remaining lines.
     pub(super) fn close(mut self) {
         if let Some((end, thread)) = self.journal.take() {
             end.store(true, Ordering::SeqCst);
@@ -87,25 +88,26 @@ fn copy(mut tail: Tail, end: &AtomicBool) {
     }
 }
 
-/// The new lines of a growing file.
+/// A reader of the new lines in a growing file.
 pub(super) struct Tail {
     file: File,
     rest: Vec<u8>,
 }
 
-/// The longest line that is passed on whole, bytes.
+/// The maximum length of a line in bytes. Longer lines are split.
 const LONGEST: usize = 64 << 10;
 
 impl Tail {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).with_context(|| format!("read the log {}", path.display()))?;
+        let file =
+            File::open(path).with_context(|| format!("cannot read the log {}", path.display()))?;
         Ok(Self {
             file,
             rest: Vec::new(),
         })
     }
 
-    /// Whole lines since last time; at the end also one without its end. What cannot be read is not shown; it is in the log.
+    /// Returns complete new lines and, at the end, an unterminated one. Lines that cannot be read are skipped.
     pub(super) fn lines(&mut self, end: bool) -> Vec<String> {
         let _ = self.file.read_to_end(&mut self.rest);
         let mut lines = Vec::new();
@@ -128,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_whole_however_they_are_written() {
+    fn lines_are_complete_for_any_write_size() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let path = dir.path().join("log");
         std::fs::write(&path, "one\ntw").expect("written");
@@ -140,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remark_that_is_cut_takes_no_other_line_with_it() {
+    fn truncated_remark_does_not_damage_other_lines() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         for end in ["short", "cut"] {
             for byte in 0.."a remark\n".len() {

@@ -1,6 +1,6 @@
-//! What of a change reaches nobody before the next login: groups and session variables.
+//! Finds changes that take effect only at the next login: groups and session variables.
 //!
-//! Reads the machine before and after a switch. Changes nothing.
+//! Compares the machine before and after a switch, and changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,17 +8,17 @@ use std::path::Path;
 
 use crate::locations::Locations;
 
-/// Where NixOS keeps what a session begins with.
+/// The files below `/etc` with the initial environment of a session.
 const SESSION: [&str; 2] = ["set-environment", "pam/environment"];
 
-/// What a session depends on, at some time.
+/// The inputs of a login session.
 pub(super) struct Sessions {
     groups: BTreeMap<String, BTreeSet<String>>,
     variables: Vec<Option<String>>,
 }
 
 impl Sessions {
-    /// Looks at the machine.
+    /// Reads the current state.
     pub(super) fn look(locations: &Locations) -> Self {
         let etc = locations.root().join("etc");
         let read = |name: &str| fs::read_to_string(etc.join(name)).ok();
@@ -28,7 +28,7 @@ impl Sessions {
         }
     }
 
-    /// What is to be said about it after a switch.
+    /// Returns warnings about changes since this state.
     pub(super) fn compare(&self, locations: &Locations) -> Vec<String> {
         let now = Self::look(locations);
         let mut said = Vec::new();
@@ -39,25 +39,23 @@ impl Sessions {
                 .filter(|group| before.is_none_or(|before| !before.contains(*group)))
                 .map(String::as_str)
                 .collect();
-            // A user that is new has no session yet.
+            // A new user has no session yet.
             if !new.is_empty() && has_session(user, locations) {
                 let groups = if new.len() == 1 { "group" } else { "groups" };
                 said.push(format!(
-                    "{user} is in {groups} {} now: a new login is needed for it to take effect",
+                    "{user} was added to {groups} {}; log in again for this to take effect",
                     new.join(", ")
                 ));
             }
         }
         if self.variables != now.variables {
-            said.push(
-                "session variables changed: a new login is needed for them to take effect".into(),
-            );
+            said.push("session variables changed; log in again for this to take effect".into());
         }
         said
     }
 }
 
-/// The groups of each user, of a file like /etc/group.
+/// Parses a file like `/etc/group` into the groups of each user.
 fn groups(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in text.lines() {
@@ -75,7 +73,7 @@ fn groups(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     groups
 }
 
-/// Whether a user may have a session: it can log in. Whether it has is known for the real machine only.
+/// Returns whether a user can log in, and so may have a session.
 fn has_session(user: &str, locations: &Locations) -> bool {
     let passwd = fs::read_to_string(locations.root().join("etc/passwd")).unwrap_or_default();
     let line = passwd
@@ -106,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_in_a_new_group_is_told_and_services_are_not() {
+    fn new_group_warns_users_but_not_services() {
         let (dir, locations) = machine("users:x:100:ann\n", "A=1\n");
         let before = Sessions::look(&locations);
         assert!(before.compare(&locations).is_empty());
@@ -116,8 +114,8 @@ mod tests {
         assert_eq!(
             before.compare(&locations),
             [
-                "ann is in group docker now: a new login is needed for it to take effect",
-                "session variables changed: a new login is needed for them to take effect",
+                "ann was added to group docker; log in again for this to take effect",
+                "session variables changed; log in again for this to take effect",
             ]
         );
     }

@@ -1,5 +1,5 @@
-//! The systemd managers of a machine: that of the system, and one for each user who is logged in or lingers. Reads the
-//! state of their units; changes nothing.
+//! The systemd managers of the machine: the system manager, and one for each user who is logged in or lingers. Reads
+//! the state of their units and changes nothing.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -12,22 +12,20 @@ use unix::unistd::{Uid, User};
 use super::systemd::{ask_about, is_name};
 use super::unit_state::{Job, PROPERTIES, UnitState};
 
-/// Kinds of units that start something. Units of other kinds are only looked at if they failed.
+/// Kinds of units that start something. Units of other kinds matter only if they failed.
 const KINDS: &str = "--type=service,socket,timer,path";
 
-/// The state of units, by manager and name. A unit that is inactive, or not loaded, is absent.
+/// The state of units, by manager and name. Units that are inactive or not loaded are absent.
 pub(super) type States = BTreeMap<UnitId, UnitState>;
 
-/// A systemd manager.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Manager {
-    /// That of the system.
+    /// The system manager.
     System,
-    /// That of a user.
+    /// The manager of a user.
     User {
-        /// The user.
         uid: u32,
-        /// The group of the user.
+        /// The primary group of the user.
         gid: u32,
     },
 }
@@ -58,7 +56,7 @@ impl std::fmt::Display for UnitId {
 }
 
 impl Manager {
-    /// All managers that run.
+    /// Returns all running managers.
     pub(super) fn all() -> Vec<Self> {
         let mut managers = vec![Self::System];
         for entry in std::fs::read_dir("/run/user").into_iter().flatten() {
@@ -76,7 +74,7 @@ impl Manager {
         managers
     }
 
-    /// Has a program ask this manager. A user's manager only answers its user.
+    /// Makes a command talk to this manager. The manager of a user only answers that user.
     pub(super) fn prepare(&self, command: &mut Command) {
         if let Self::User { uid, gid } = self {
             command
@@ -86,7 +84,7 @@ impl Manager {
         }
     }
 
-    /// The name of the user, or the number if the user has no name; none for the system's manager.
+    /// Returns the name of the user, or the user ID if the user has no name. None for the system manager.
     pub(super) fn user_name(&self) -> Option<String> {
         match self {
             Self::System => None,
@@ -109,7 +107,7 @@ impl Manager {
         ask_about(self, "systemctl", &all)
     }
 
-    /// The properties of units, as `systemctl show` prints them.
+    /// Returns the properties of units, as `systemctl show` prints them.
     pub(super) fn show(&self, properties: &[&str], units: &[&str]) -> Result<String, String> {
         let mut arguments = vec!["show"];
         let properties: Vec<String> = properties
@@ -122,7 +120,7 @@ impl Manager {
         self.systemctl(&arguments)
     }
 
-    /// The units that are not inactive, and those with a job.
+    /// Returns the units that are not inactive, and those with a job.
     fn look(&self) -> Result<Vec<UnitState>, String> {
         let properties = format!("--property={}", PROPERTIES.join(","));
         let up = "--state=active,activating,reloading,deactivating,failed";
@@ -155,7 +153,7 @@ impl Manager {
         }
     }
 
-    /// The state of these units, inactive ones as well.
+    /// Returns the state of these units, including inactive ones.
     fn look_at(&self, names: &[&str]) -> Vec<UnitState> {
         let text = self.show(PROPERTIES, names).unwrap_or_default();
         let mut units = UnitState::read_all(&text);
@@ -170,7 +168,7 @@ impl Manager {
     }
 }
 
-/// The units of all managers that are not inactive. A manager that does not answer is left out.
+/// Returns the units of all managers that are not inactive. Managers that do not answer are skipped.
 pub(super) fn look() -> States {
     let managers = Manager::all();
     std::thread::scope(|scope| {
@@ -187,7 +185,7 @@ pub(super) fn look() -> States {
     })
 }
 
-/// The state of these units now.
+/// Returns the current state of these units.
 pub(super) fn look_at(ids: &[UnitId]) -> States {
     let mut names: BTreeMap<&Manager, Vec<&str>> = BTreeMap::new();
     for id in ids {
@@ -210,7 +208,7 @@ fn keyed(manager: &Manager, units: Vec<UnitState>) -> impl Iterator<Item = (Unit
     })
 }
 
-/// Whether a path is a systemd unit folder of `/etc`, whose content belongs to the NixOS system that runs.
+/// Returns whether a unit file is below `/etc/systemd`, whose content belongs to the running NixOS system.
 pub(super) fn is_of_system(fragment: &Path) -> bool {
     fragment.starts_with("/etc/systemd")
 }

@@ -1,7 +1,6 @@
-//! The stage that activates: from a toplevel in the store to the system that runs.
+//! The stage that activates a toplevel from the store.
 //!
-//! Here is what client, relay and activator say to each other. What the client does is in `client.rs`, what happens in
-//! `activator.rs`.
+//! This file has the messages between client, relay and activator, whose code is in `client.rs` and `activator.rs`.
 
 mod activator;
 mod causes;
@@ -47,26 +46,26 @@ pub use unit_state::Problem;
 pub use units::{UnitChanges, unit_changes};
 pub use watch::FailedCommand;
 
-/// What the activator is asked for.
+/// A request to the activator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// The store that everything is in; none for the machine's own.
+    /// The store that contains everything, or none for the machine's own store.
     pub store: Option<String>,
-    /// The machine's root.
+    /// The root directory of the machine.
     pub root: PathBuf,
-    /// The transaction's name: letters, digits and `-`.
+    /// The name of the transaction: letters, digits and `-`.
     pub transaction: String,
-    /// What is done, for the lock and the log: `enable hello, web`.
+    /// The purpose, for the lock and the log, such as `enable hello, web`.
     pub purpose: String,
-    /// Milliseconds to wait for whoever holds a lock.
+    /// Milliseconds to wait for a lock that another process holds.
     pub wait: u64,
-    /// Milliseconds for which services are watched that count as started at once.
+    /// Milliseconds for which services are watched if they count as started at once.
     #[serde(default = "default_settle")]
     pub settle: u64,
-    /// What is to be done.
+    /// The task.
     pub errand: Errand,
-    /// What is to go wrong, in tests.
+    /// The fault to inject, in tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
@@ -75,28 +74,28 @@ fn default_settle() -> u64 {
     SETTLE.as_millis() as u64
 }
 
-/// What is to be done.
+/// A task for the activator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "errand", rename_all = "kebab-case")]
 pub enum Errand {
-    /// Another system is to run.
+    /// Activate another system.
     Change(Box<Change>),
-    /// A transaction that was interrupted, or waits to be confirmed, is to be ended.
+    /// End a transaction that was interrupted or is not confirmed yet.
     Recover {
-        /// Whether by what it wanted, not by what was before.
+        /// Whether to activate the new system instead of the previous one.
         finish: bool,
     },
-    /// A transaction that waits to be confirmed is.
+    /// Confirm the pending change.
     Confirm,
 }
 
-/// A change of the system that runs.
+/// A change of the running system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// The state that the plan was made against.
+    /// The revision of the state for which the plan was made.
     pub revision: u64,
-    /// The toplevel that ran when the plan was made.
+    /// The toplevel that was running when the plan was made.
     pub from: Option<String>,
     /// The toplevel to activate.
     pub to: String,
@@ -104,104 +103,91 @@ pub struct Change {
     pub base: Option<String>,
     /// The source of `to`.
     pub pin: Option<Pin>,
-    /// Modules that `to` has on.
+    /// Modules that are enabled in `to`.
     pub wanted: Vec<String>,
-    /// Whether to switch even to what runs already.
+    /// Whether to switch even if `to` is already running.
     pub force: bool,
-    /// Objections that are passed.
+    /// Objections that the user overrides.
     pub allow: Vec<Allow>,
-    /// What to do when units fail because of it.
+    /// The reaction to units that the change breaks.
     pub on_failed_units: OnFailedUnits,
-    /// Seconds in which it is to be confirmed, where it is.
+    /// The number of seconds within which the change must be confirmed, or none.
     pub confirm: Option<u64>,
-    /// How long the phases before took.
+    /// The durations of the earlier phases.
     pub phases: Phases,
 }
 
-/// What the activator says.
+/// A message from the activator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
 pub enum Answer {
-    /// A line of the switch program.
-    Line {
-        /// The line.
-        line: String,
-    },
-    /// It has ended.
-    Done {
-        /// How.
-        activated: Box<Activated>,
-    },
-    /// It was not begun.
-    Refused {
-        /// Why.
-        failed: Failed,
-    },
+    /// A log line.
+    Line { line: String },
+    /// The transaction has ended.
+    Done { activated: Box<Activated> },
+    /// The transaction was not begun.
+    Refused { failed: Failed },
 }
 
-/// How an activation ended.
+/// The result of an activation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Activated {
-    /// How.
     pub outcome: Outcome,
-    /// What that means, for people; empty if all is well.
+    /// A human-readable explanation of the outcome, or empty on success.
     pub explanation: String,
-    /// The exit status of the switch program; none if a signal ended it.
+    /// The exit status of the switch program, or none if a signal killed it.
     pub status: Option<i32>,
-    /// Units that failed because of it.
+    /// Units that failed because of the change.
     pub failed_units: Vec<String>,
-    /// Why each of them is not well, and its last lines in the journal.
+    /// The cause of each failure, and the last lines of the unit in the journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unit_logs: Vec<UnitLog>,
-    /// The last lines of the switch program, where it failed.
+    /// The last lines of the switch program, if it failed.
     pub last_lines: Vec<String>,
-    /// What went wrong beside, and changes nothing about the outcome.
+    /// Problems that do not change the outcome.
     pub warnings: Vec<String>,
-    /// Seconds since 1970 until which it is to be confirmed, where it is.
+    /// The deadline for the confirmation in seconds since 1970, or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_until: Option<u64>,
-    /// The log of the switch program.
+    /// The path of the switch program's log.
     pub log: PathBuf,
-    /// The state's revision now.
+    /// The revision of the state after the activation.
     pub revision: u64,
-    /// Milliseconds that it took.
+    /// The duration in milliseconds.
     pub milliseconds: f64,
 }
 
-/// Why a unit is not well.
+/// The description of a failed unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitLog {
-    /// The unit.
     pub unit: String,
-    /// Its last lines in the journal.
+    /// The last lines of the unit in the journal.
     pub lines: Vec<String>,
-    /// The user whose manager has the unit; none for the system's manager.
+    /// The user whose manager has the unit, or none for the system manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// `Type=` of a service.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub service_type: Option<String>,
-    /// What is wrong with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
     /// The cause in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// systemd's word for the failure.
+    /// The result as systemd names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
-    /// The command that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<FailedCommand>,
-    /// The command that shows more.
+    /// The command that shows the full log of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<String>,
 }
 
 impl UnitLog {
-    /// The unit and its cause, on one line.
+    /// Returns the unit and the cause of its failure, on one line.
     fn sentence(&self) -> String {
         let user = self.user.as_ref();
         let user = user.map_or_else(String::new, |user| format!(" of user {user}"));
@@ -212,7 +198,7 @@ impl UnitLog {
         format!("{}{user}{kind}{cause}", self.unit)
     }
 
-    /// Whether it is about a unit as `failedUnits` names it.
+    /// Returns whether this is the unit that `failedUnits` calls `name`.
     fn is_about(&self, name: &str) -> bool {
         let rest = name.strip_prefix(self.unit.as_str());
         rest.is_some_and(|rest| match &self.user {
@@ -223,7 +209,7 @@ impl UnitLog {
 }
 
 impl Activated {
-    /// Nothing is said yet but that all is well.
+    /// Returns a successful activation without details.
     fn new(log: PathBuf, revision: u64) -> Self {
         Self {
             outcome: Outcome::Activated,
@@ -240,7 +226,7 @@ impl Activated {
         }
     }
 
-    /// What a record of the history tells of it.
+    /// Returns the result as a history record describes it.
     fn of(entry: &Entry, log: PathBuf) -> Self {
         Self {
             outcome: entry.outcome,
@@ -255,7 +241,7 @@ impl Activated {
         self.unit_logs.iter().find(|log| log.is_about(unit))
     }
 
-    /// The error that it amounts to, if it does.
+    /// Returns the error for this outcome, or none on success.
     pub fn error(&self) -> Option<Failed> {
         let kind = match self.outcome {
             Outcome::Activated => return None,
@@ -283,12 +269,12 @@ impl Activated {
         }
         if self.confirm_until.is_some() {
             failed =
-                failed.hint("it is undone in time unless you confirm it: runtime-module confirm");
+                failed.hint("run `runtime-module confirm` in time, or the change is rolled back");
         }
         for unit in &self.failed_units {
             let more = self.log_of(unit).and_then(|log| log.more.clone());
             let more = more.unwrap_or_else(|| format!("journalctl -b -u {unit}"));
-            failed = failed.hint(format!("what it said: {more}"));
+            failed = failed.hint(format!("run `{more}` to see its log"));
         }
         Some(match kind {
             Failure::RebootNeeded => {
@@ -298,7 +284,7 @@ impl Activated {
                 "the machine is between two systems; read {}, then run `runtime-module recover`",
                 self.log.display()
             )),
-            _ => failed.hint(format!("the whole log: {}", self.log.display())),
+            _ => failed.hint(format!("see {} for the full log", self.log.display())),
         })
     }
 }

@@ -1,8 +1,7 @@
-//! What speaks against a switch, found before anything changes: a pure comparison of what is to run with what runs and
-//! with what was booted.
+//! Finds reasons against a switch before anything changes. Compares the new system with the running and the booted one.
 //!
-//! The client asks with what evaluation knows, before anything is built; the activator asks again with the built system.
-//! Nothing here changes anything.
+//! The client runs these checks with the results of evaluation, before anything is built. The activator runs them again
+//! with the built system. Nothing here changes anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +14,7 @@ use crate::error::{Failed, Failure};
 use crate::evaluation::Facts;
 use crate::locations::Locations;
 
-/// What a toplevel needs to have before it is handed the machine.
+/// The parts that a toplevel must have before it is activated.
 const ESSENTIAL: [&str; 6] = [
     "activate",
     "bin/switch-to-configuration",
@@ -25,25 +24,25 @@ const ESSENTIAL: [&str; 6] = [
     "sw",
 ];
 
-/// What is compared of a system. `None`: not known.
+/// The compared facts of a system. `None` means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// The machine's name.
+    /// The host name.
     host: Option<String>,
-    /// What must not change while the machine runs, by name.
+    /// Switch inhibitors: values that must not change while the machine runs, by name.
     inhibitors: Option<BTreeMap<String, String>>,
-    /// The interface between its units and its init.
+    /// The version of the interface between the units and init.
     init_interface: Option<String>,
-    /// What takes effect at boot only, by its name for people.
+    /// Parts that take effect only at boot, by human-readable name.
     boot: BTreeMap<&'static str, String>,
-    /// Kernel modules that it loads.
+    /// Kernel modules that the system loads.
     kernel_modules: BTreeSet<String>,
-    /// Whether there is a program to switch to it; of a built system `whole` tells.
+    /// Whether the system has a switch program. For a built system, `whole` checks this.
     switchable: Option<bool>,
 }
 
 impl Profile {
-    /// Of a system in the store.
+    /// Reads the facts of a system in the store.
     pub fn of(toplevel: &Path) -> Self {
         let text = |name: &str| {
             let text = fs::read_to_string(toplevel.join(name)).ok()?;
@@ -76,7 +75,7 @@ impl Profile {
         }
     }
 
-    /// Of a system that was evaluated and perhaps not built.
+    /// Reads the facts of a system that was evaluated and perhaps not built.
     pub fn expected(facts: &Facts) -> Self {
         let boot = [
             ("kernel", facts.kernel.clone()),
@@ -103,7 +102,7 @@ impl Profile {
     }
 }
 
-/// The file `switch-inhibitors`: JSON, a set of names and values; before that was settled, a line for each value.
+/// Parses the file `switch-inhibitors`: a JSON object of names and values, or in older releases one value per line.
 fn inhibitors(text: &str) -> BTreeMap<String, String> {
     match serde_json::from_str(text) {
         Ok(value) => inhibitors_of(&value),
@@ -137,28 +136,27 @@ fn module_names(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Something that speaks against a switch.
+/// A reason against a switch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Objection {
-    /// What passes it; none for what cannot be passed.
+    /// The `--allow` value that overrides it, or none if there is no override.
     pub allow: Option<Allow>,
-    /// What it is.
     pub refusal: Failed,
 }
 
-/// What was found.
+/// The result of the checks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Findings {
-    /// What speaks against it.
+    /// Reasons against the switch.
     pub objections: Vec<Objection>,
-    /// What will not take effect.
+    /// Changes that will not take effect.
     pub warnings: Vec<String>,
 }
 
 impl Findings {
-    /// What is passed is said; the first that is not is the error.
+    /// Returns a warning for each objection that the user allows, or the first other objection as an error.
     pub fn pass(&self, allowed: &[Allow]) -> Result<Vec<String>, Failed> {
         let mut passed = Vec::new();
         for Objection { allow, refusal } in &self.objections {
@@ -173,7 +171,7 @@ impl Findings {
                 Some(name) => {
                     return Err(refusal
                         .clone()
-                        .hint(format!("to do it all the same: --allow {}", name.name())));
+                        .hint(format!("to do it anyway: --allow {}", name.name())));
                 }
                 None => return Err(refusal.clone()),
             }
@@ -181,7 +179,7 @@ impl Findings {
         Ok(passed)
     }
 
-    /// Puts before everything else what nothing passes.
+    /// Puts an objection without an override before all others.
     pub fn refuse(&mut self, refusal: Failed) {
         let objection = Objection {
             allow: None,
@@ -190,23 +188,22 @@ impl Findings {
         self.objections.insert(0, objection);
     }
 
-    /// Adds what speaks against it, and what passes that.
+    /// Adds an objection and the value that overrides it.
     pub fn object(&mut self, allow: Option<Allow>, refusal: Failed) {
         self.objections.push(Objection { allow, refusal });
     }
 }
 
-/// The machine that a system is to run on.
+/// The machine on which a system is to be activated.
 pub struct Machine {
-    /// The system that runs.
     pub running: Profile,
-    /// The system that was booted; none where nobody says which.
+    /// The booted system, or none if it is unknown.
     booted: Option<PathBuf>,
     name: Option<String>,
 }
 
 impl Machine {
-    /// Looks at it. `running` is the real path of the system that runs.
+    /// Reads the facts of the machine. `running` is the real path of the running system.
     pub fn look(locations: &Locations, running: Option<&Path>) -> Self {
         let running = running.map(Profile::of).unwrap_or_default();
         let file = fs::read_to_string(locations.root().join("etc/hostname")).ok();
@@ -227,15 +224,15 @@ impl Machine {
     }
 }
 
-/// Compares what is to run with the machine.
+/// Compares the new system with the machine.
 pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
     let mut findings = Findings::default();
     if to.switchable == Some(false) {
         findings.object(
             None,
             Failure::Refused
-                .error(format!("{purpose}: the system has no switch program (system.switch.enable is false), and cannot be changed while it runs"))
-                .hint("set system.switch.enable = true in the configuration, then nixos-rebuild boot and a reboot"),
+                .error(format!("{purpose}: the system has no switch program (system.switch.enable is false), so it cannot be changed while it runs"))
+                .hint("set system.switch.enable = true in the configuration, then run nixos-rebuild boot and reboot"),
         );
     }
     wrong_host(purpose, to, machine, &mut findings);
@@ -246,7 +243,7 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
         findings.object(
             None,
             Failure::RebootNeeded
-                .error(format!("{purpose}: the new system needs another init than the one that runs (interface '{new}' in place of '{old}')"))
+                .error(format!("{purpose}: the new system needs a different init than the running one (interface '{new}' instead of '{old}')"))
                 .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none"),
         );
     }
@@ -264,9 +261,9 @@ fn wrong_host(purpose: &str, to: &Profile, machine: &Machine, findings: &mut Fin
             Some(Allow::WrongHost),
             Failure::Refused
                 .error(format!(
-                    "{purpose}: this is the system of host '{new}', and this machine is '{here}'"
+                    "{purpose}: the new system is for host '{new}', but this machine is '{here}'"
                 ))
-                .hint("name this machine's own entry of nixosConfigurations with --host"),
+                .hint("name this machine's entry of nixosConfigurations with --host"),
         );
     }
 }
@@ -275,7 +272,7 @@ fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Find
     let (Some(new), Some(old)) = (&to.inhibitors, &running.inhibitors) else {
         return;
     };
-    // As NixOS does: a name that only one of them has is no obstacle.
+    // Like NixOS, ignore a name that only one of the systems has.
     let changed: Vec<_> = new
         .iter()
         .filter_map(|(name, value)| Some((name, old.get(name)?, value)))
@@ -287,7 +284,7 @@ fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Find
     let names: Vec<&str> = changed.iter().map(|(name, ..)| name.as_str()).collect();
     let mut refusal = Failure::Refused
         .error(format!(
-            "{purpose}: what must not change while the machine runs would change: {}",
+            "{purpose}: switch inhibitors would change: {}",
             names.join(", ")
         ))
         .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none");
@@ -297,7 +294,7 @@ fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Find
     findings.object(Some(Allow::Inhibitors), refusal);
 }
 
-/// Says what takes no effect before a reboot.
+/// Warns about changes that take effect only after a reboot.
 fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
     let before = Profile::of(booted);
     let differ: Vec<&str> = to
@@ -308,20 +305,20 @@ fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
         .collect();
     if !differ.is_empty() {
         findings.warnings.push(format!(
-            "differs from what was booted, and takes effect only at a boot into this system: {}",
+            "differs from the booted system, and takes effect only after a reboot into this one: {}",
             differ.join(", ")
         ));
     }
     let lacking = lacking(&to.kernel_modules, booted);
     if !lacking.is_empty() {
         findings.warnings.push(format!(
-            "the kernel that runs has no module {}: what needs it works only after a boot into this system",
+            "the running kernel has no module {}; services that need it work only after a reboot into this system",
             lacking.join(", ")
         ));
     }
 }
 
-/// Modules to load that the kernel which was booted does not have.
+/// Returns the required kernel modules that the booted kernel does not have.
 fn lacking(wanted: &BTreeSet<String>, booted: &Path) -> Vec<String> {
     let Ok(folders) = fs::read_dir(booted.join("kernel-modules/lib/modules")) else {
         return Vec::new();
@@ -346,12 +343,12 @@ fn lacking(wanted: &BTreeSet<String>, booted: &Path) -> Vec<String> {
     wanted.iter().filter(|name| !has(name)).cloned().collect()
 }
 
-/// The kernel takes - and _ in a module's name for the same.
+/// Replaces `-` by `_`, because the kernel treats them as equal in module names.
 fn plain(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// What speaks against a system that is in the store: whether it is whole, too, which evaluation does not tell.
+/// Finds reasons against a system in the store, including missing parts, which evaluation cannot find.
 pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
     let mut findings = compare(purpose, &Profile::of(toplevel), machine);
     if let Err(refusal) = whole(purpose, toplevel) {
@@ -360,12 +357,12 @@ pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
     findings
 }
 
-/// Objects to a toplevel that lacks what every NixOS system has.
+/// Refuses a toplevel without the parts that every NixOS system has.
 pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
     if !toplevel.exists() {
         return Err(Failure::Refused
-            .error(format!("{purpose}: {} is not there any more", toplevel.display()))
-            .hint("it may have been collected; `runtime-module recover` with or without --finish takes the other one, and any switch by other means ends this too"));
+            .error(format!("{purpose}: {} no longer exists", toplevel.display()))
+            .hint("it may have been garbage-collected; run `runtime-module recover` with or without --finish to activate the other system, or switch with nixos-rebuild"));
     }
     let missing: Vec<&str> = ESSENTIAL
         .into_iter()
@@ -375,24 +372,25 @@ pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
         return Ok(());
     }
     let failed = Failure::Refused.error(format!(
-        "{purpose}: {} is no whole NixOS system: it has no {}",
+        "{purpose}: {} is not a complete NixOS system: it has no {}",
         toplevel.display(),
         missing.join(", no ")
     ));
     Err(if missing == ["bin/switch-to-configuration"] {
-        failed.hint("the configuration has system.switch.enable = false: a host that cannot switch cannot be changed while it runs")
+        failed.hint("set system.switch.enable = true: without a switch program the system cannot be changed while it runs")
     } else if ["activate", "bin/switch-to-configuration"]
         .iter()
         .all(|name| missing.contains(name))
     {
-        failed.hint("config.system.build.toplevel is something else than NixOS makes: only what has activate and bin/switch-to-configuration can be switched to")
+        failed.hint("config.system.build.toplevel is not a NixOS system: a system has activate and bin/switch-to-configuration")
     } else {
-        failed
-            .hint("was a part of it lost? `nix-store --verify --check-contents --repair` finds out")
+        failed.hint(
+            "run `nix-store --verify --check-contents --repair` to find and restore lost files",
+        )
     })
 }
 
-/// Objects where `needed` bytes do not fit into the file system of `place`.
+/// Objects if `needed` bytes do not fit into the file system of `place`.
 pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) {
     let Ok(found) = unix::sys::statvfs::statvfs(place) else {
         return;
@@ -412,6 +410,6 @@ pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) 
                 crate::progress::bytes(needed),
                 crate::progress::bytes(free)
             ))
-            .hint("make room, for the store with a garbage collection"),
+            .hint("free some space; for the store, run `nix-collect-garbage`"),
     );
 }

@@ -1,5 +1,5 @@
-//! What becomes of a transaction that did not end by itself: it was interrupted, is to be confirmed, was not confirmed in
-//! time, somebody else has switched, or the machine has booted since.
+//! Ends transactions that did not end normally: interrupted changes, changes that must be confirmed or were not
+//! confirmed in time, and changes that an external switch or a reboot ended.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,13 +22,13 @@ use crate::record::{
     holder, is_transaction, no_foreign_switch, running,
 };
 
-/// How long the one that undoes waits for a switch that is under way.
+/// How long an automatic rollback waits for a running switch.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// How soon it tries again where another switch was quicker.
+/// The delay before the next attempt if another switch got the lock first.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The refusal of whatever comes before a transaction has ended.
+/// Returns the refusal of a change while an earlier transaction has not ended.
 pub fn unended(purpose: &str, pending: &Pending) -> Failed {
     let before = match pending.purpose.as_str() {
         "" => format!("transaction {}", pending.transaction),
@@ -36,35 +36,36 @@ pub fn unended(purpose: &str, pending: &Pending) -> Failed {
     };
     if pending.step == Step::Confirming {
         return Failure::Refused
-            .error(format!("{purpose}: {before} waits to be confirmed"))
+            .error(format!("{purpose}: {before} is not confirmed yet"))
             .hint(
-                "`runtime-module confirm` keeps it; `runtime-module rollback` undoes it at once",
+                "run `runtime-module confirm` to keep it, or `runtime-module rollback` to undo it now",
             );
     }
     Failure::Refused
         .error(format!(
-            "{purpose}: {before} has not ended: {}",
+            "{purpose}: {before} was interrupted: {}",
             pending.step.words()
         ))
-        .hint("`runtime-module recover` activates the previous system again; `runtime-module recover --finish` what was to run")
+        .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to finish the change")
 }
 
-/// Ends a transaction that has not ended: by what ran before, or by what was to run.
+/// Ends an interrupted transaction by activating the previous system or, with `finish`, the new one.
 pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     let purpose = work.request.purpose.clone();
     let Some(pending) = work.state.pending.clone() else {
         return Err(Failure::Refused
-            .error(format!("{purpose}: nothing was interrupted"))
-            .hint("`runtime-module status` says what is on")
+            .error(format!("{purpose}: no change was interrupted"))
+            .hint("run `runtime-module status` to see which modules are active")
             .into());
     };
-    // Whoever is waited for may switch to something else: only then is it looked at what runs.
+    // Wait first: a running external switch may activate another system.
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, &purpose, wait)?;
     let runs = running(work.locations);
     if work.state.unended(runs.as_deref()).is_none() {
-        // Somebody else has switched since: there is nothing to go back from.
-        work.activated.explanation = format!("{purpose}: the system was switched by other means");
+        // An external switch has activated another system, so there is nothing to roll back.
+        work.activated.explanation =
+            format!("{purpose}: an external switch had already ended the change");
         work.settle(Leaves::AsBefore, Outcome::Superseded);
         work.activated.outcome = Outcome::Activated;
         return Ok(work.activated);
@@ -82,21 +83,21 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     };
     let Some(to) = to else {
         return Err(Failure::Refused
-            .error(format!("{purpose}: it is not known what ran before"))
-            .hint("`runtime-module recover --finish` activates what was to run")
+            .error(format!("{purpose}: the previous system is unknown"))
+            .hint("run `runtime-module recover --finish` to finish the change")
             .into());
     };
     work.store = Some(open_store(pending.store.as_deref())?);
     super::preflight::whole(&purpose, &work.real(&to))?;
     if let Some(store) = &work.store {
-        // A root that cannot be had must not keep anybody from the way back.
+        // A GC root that cannot be created must not block the recovery.
         let _ = root_ourselves(&to, store, work.locations);
     }
     end_by(&mut work, &pending, &to, finish);
     Ok(work.activated)
 }
 
-/// Switches to `to`, and ends the pending transaction so.
+/// Switches to `to`, and thereby ends the pending transaction.
 fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     work.advance(if finish {
         Step::Switching
@@ -109,11 +110,11 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     let point = if finish { Point::Switch } else { Point::Return };
     let looked = work.switch_to(to, point);
     if looked.verdict == Verdict::Refused && pending.step == Step::Confirming {
-        // Nothing was changed: what waited to be confirmed still does, and its timer still runs.
+        // Nothing was changed: the change is still unconfirmed, and its timer is still running.
         work.advance(Step::Confirming);
         work.activated.outcome = Outcome::Unchanged;
         work.activated.explanation = format!(
-            "{}: {}; the change still waits to be confirmed",
+            "{}: {}; the change is still not confirmed",
             work.request.purpose, looked.why
         );
         work.timed();
@@ -173,31 +174,31 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     work.timed();
 }
 
-/// Keeps what waits to be confirmed.
+/// Confirms the pending change.
 pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     let runs = running(work.locations);
     let waits = work.state.unended(runs.as_deref()).cloned();
     let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
         return Err(Failure::Refused
-            .error("confirm: nothing waits to be confirmed")
-            .hint("`runtime-module history` says what became of the last change")
+            .error("confirm: there is no change to confirm")
+            .hint("run `runtime-module history` to see how the last change ended")
             .into());
     };
     if runs.as_ref() != Some(&pending.to) {
         return Err(Failure::Refused
-            .error("confirm: what waits to be confirmed does not run: the system before it was activated by other means")
-            .hint("`runtime-module rollback` ends the change")
+            .error("confirm: the unconfirmed change is not running: an external switch activated the previous system")
+            .hint("run `runtime-module rollback` to end the change")
             .into());
     }
-    // What cannot be written down is not kept: the timer goes on, and says so by what it does.
+    // A confirmation that cannot be saved does not count: the timer stays armed and rolls the change back.
     let mut kept = work.state.clone();
     kept.end(Leaves::Done);
     kept.write(work.locations).map_err(|error| {
         Failure::Refused
-            .error(format!("confirm: it could not be written down: {error:#}"))
-            .hint("it is undone in time unless you confirm it before: make room in /run, then try again")
+            .error(format!("confirm: cannot save the confirmation: {error:#}"))
+            .hint("free some space in /run, then confirm again before the change is rolled back")
     })?;
-    // The record is of the change; that it was confirmed is well in any case.
+    // The history record describes the outcome of the change. The confirmation itself has succeeded in any case.
     let outcome = pending.outcome();
     work.activated.explanation = pending.explanation;
     work.activated.failed_units = pending.failed_units;
@@ -210,8 +211,8 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     })
 }
 
-/// Undoes a transaction that nobody has confirmed. Called by a timer, which knows its name, and whether it was armed `again`,
-/// at the end of the switch. No clock is asked that somebody may set. An error means that it is to be tried again.
+/// Rolls back a transaction that was not confirmed. The timer passes the name of the transaction, and `again` if it was
+/// armed at the end of the switch. Uses no wall clock, because that can be set. After an error, systemd retries.
 pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
         return Err(Failure::Usage
@@ -223,13 +224,13 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let _ = unix::unistd::setsid();
     let _deaf = deaf()?;
     std::thread::sleep(wait);
-    let _held = hold(locations, "undo what was not confirmed", PATIENCE)?;
+    let _held = hold(locations, "roll back the unconfirmed change", PATIENCE)?;
     let state = State::read(locations)?;
     let runs = running(locations);
     let Some(pending) = state.unended(runs.as_deref()).cloned() else {
         return Ok(());
     };
-    // The timer that was armed before the switch comes early, where the one after it is armed as well.
+    // If a second timer was armed after the switch, the first one is too early.
     let due = again || !pending.armed_again;
     if pending.transaction != name || !due || pending.step == Step::Checking {
         return Ok(());
@@ -248,30 +249,33 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         fault: None,
     };
     let path: PathBuf = locations.log(&request.transaction);
-    // Where there is no room for a log, it is undone without one.
+    // Without space for a log, roll back without one.
     let there = path.exists() || create_log(&path).is_ok();
     let mut log = Log::open(if there { path } else { "/dev/null".into() })?;
     let mut work = Work::new(&request, locations, &mut log, state);
-    work.store = Some(open_store(pending.store.as_deref()).context("open the store")?);
+    work.store = Some(open_store(pending.store.as_deref()).context("cannot open the store")?);
     work.log
-        .say("it was not confirmed in time: activating the previous system again");
+        .say("not confirmed in time: activating the previous system again");
     if pending.unchecked {
         work.leave_checks_out();
     }
     let looked = undo(&mut work, &from);
     if looked.verdict == Verdict::Refused {
-        // Nothing was changed, and nothing is known to be between two systems.
+        // Nothing was changed, so the step from before the attempt still holds.
         work.advance(pending.step);
         log.close();
         return Err(Failure::Refused
-            .error(format!("undo what was not confirmed: {}", looked.why))
-            .hint("it is tried again by itself")
+            .error(format!(
+                "cannot roll back the unconfirmed change: {}",
+                looked.why
+            ))
+            .hint("the program retries automatically")
             .into());
     }
     let outcome = returned(looked.verdict);
     let why = match looked.verdict {
-        Verdict::Well => "it was not confirmed in time".to_string(),
-        _ => format!("it was not confirmed in time; {}", on_the_way_back(&looked)),
+        Verdict::Well => "not confirmed in time".to_string(),
+        _ => format!("not confirmed in time; {}", on_the_way_back(&looked)),
     };
     work.explain(outcome, &why);
     work.settle(leaves(outcome), outcome);
@@ -279,20 +283,20 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let waits = State::read(locations)?.pending;
     if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == name) {
         return Err(Failure::Refused
-            .error("undo what was not confirmed: what came of it could not be written down")
-            .hint("it is tried again by itself; make room in /run")
+            .error("rolled back the unconfirmed change, but cannot save the result")
+            .hint("free some space in /run; the program retries automatically")
             .into());
     }
     Ok(())
 }
 
-/// Activates what ran before, once nobody else switches: this is tried by itself, and by nobody a second time.
+/// Activates the previous system once no external switch is running. Retries, because nobody else would.
 fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     let begun = Instant::now();
     loop {
-        // One that never ends is the switch program's to refuse.
+        // If an external switch never ends, let the switch program refuse.
         let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
-        // Whoever was waited for may have switched to something else, which is not ours to undo.
+        // The external switch may have activated another system, which this program must not undo.
         let runs = running(work.locations);
         if work.state.unended(runs.as_deref()).is_none() {
             return Looked::superseded(runs.as_deref().unwrap_or("nothing"));
@@ -306,18 +310,19 @@ fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     }
 }
 
-/// Somebody switches to the system `to`. If it is somebody else, what was under way here is over, and must not undo that.
+/// Ends a pending change if an external switch activates the system `to`, so that the change does not undo that switch.
 pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()> {
-    // While one of ours runs, the switch is its own.
+    // While one of our transactions is running, the switch belongs to it.
     if !locations.state().exists() || holder(locations).is_some() {
         return Ok(());
     }
-    let _held = hold(locations, "note a switch by other means", Duration::ZERO)?;
+    let _held = hold(locations, "record an external switch", Duration::ZERO)?;
     let mut state = State::read(locations)?;
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };
-    // A switch program of ours whose activator was killed may still run: that is to be recovered, and nobody else's.
+    // The switch program of a killed activator may still be running. It is not external, and its change needs
+    // `recover`.
     let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
         return Ok(());
@@ -329,7 +334,7 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
         &[Armed::Before, Armed::After],
         locations,
     );
-    let why = "the system was switched by other means before it had ended";
+    let why = "an external switch ended the change";
     append_history(
         locations,
         &entry(&pending, Outcome::Superseded, why, state.revision),
@@ -337,7 +342,7 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     release(locations, &state)
 }
 
-/// Forgets what an earlier boot left where /run outlived it. The lock is held.
+/// Discards state from an earlier boot, if `/run` outlived that boot. The caller holds the lock.
 pub fn forget_earlier_boot(locations: &Locations) -> Result<()> {
     if forget_boot(locations)? {
         release(locations, &State::read(locations)?)?;

@@ -1,7 +1,7 @@
-//! The relay's role: the process that has the rights and the client's ear. It leaves the request where the activator finds
-//! it, starts that in a unit or session of its own, and tells the client what the log and the outcome say.
+//! The relay: the root process that the client talks to. It stores the request, starts the activator in a unit or
+//! session of its own, and sends the log and the outcome to the client.
 //!
-//! It holds no lock, opens no store and changes no state: killed, stopped or cut off, it takes nothing with it.
+//! The relay holds no lock, opens no store and changes no state. If it is killed or cut off, activation continues.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Arc;
@@ -22,23 +22,23 @@ use crate::record::{
 };
 use crate::worker::{Greeting, receive, send};
 
-/// Runs the role on stdin and stdout.
+/// Runs the relay on stdin and stdout.
 pub fn run() -> Result<()> {
     serve(BufReader::new(std::io::stdin()), std::io::stdout())
 }
 
-/// Makes this process deaf to what a terminal or an elevation program sends to end it.
-/// Handlers, unlike ignored signals, are not inherited by the switch program.
+/// Catches the signals that a terminal or an elevation program sends to end this process. The switch program does not
+/// inherit handlers, but would inherit ignored signals.
 pub(super) fn deaf() -> Result<Signals> {
-    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("take over the signals")
+    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")
 }
 
-/// Greets, waits for one request, and has it carried out. Nothing happens if the client hangs up before.
+/// Sends the greeting, waits for one request, and has it carried out. Does nothing if the client hangs up before that.
 pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write) -> Result<()> {
     send(&mut to, &Greeting::ours())?;
     let request = match receive::<Request>(&mut from) {
         Ok(Some(request)) => request,
-        // A connection that breaks off is a client that had nothing to ask.
+        // If the connection breaks, the client had no request.
         Ok(None) => return Ok(()),
         Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(()),
         Err(error) => return Err(error),
@@ -50,7 +50,7 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
         send(&mut to, &Answer::Line { line })
     }) {
         Ok(Some(answer)) => answer,
-        // Nobody listens any more.
+        // The client has hung up.
         Ok(None) => return Ok(()),
         Err(error) => Answer::Refused {
             failed: describe(&error),
@@ -60,7 +60,7 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
     Ok(())
 }
 
-/// Tells when the client hangs up.
+/// Returns a flag that is set when the client hangs up.
 fn hung_up(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
     let gone = Arc::new(AtomicBool::new(false));
     let flag = gone.clone();
@@ -71,7 +71,7 @@ fn hung_up(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
     gone
 }
 
-/// Has a request carried out, and passes on what is said. None: the client is gone.
+/// Has a request carried out, and forwards its log lines. Returns none if the client has hung up.
 fn relay(
     request: &Request,
     gone: &AtomicBool,
@@ -93,19 +93,19 @@ fn relay(
     })?;
     let vehicle = match step(Point::RelayStart, || unit::start(name, &locations)) {
         Ok(vehicle) => vehicle,
-        // Nobody can take it any more: nothing was begun.
+        // The request was withdrawn, so nothing was begun.
         Err(error) if withdraw(&locations, name) => return Err(error),
-        // Somebody has taken it all the same. What comes of it the client sees by itself.
+        // An activator has already taken the request. The client follows it without the relay.
         Err(_) => return Ok(None),
     };
     let followed = step(Point::RelayFollow, || {
         follow(request, vehicle, &locations, gone, say)
     });
-    // What has begun goes on without us, and is not to be called refused.
+    // The activation has begun and continues without the relay, so it must not be reported as refused.
     Ok(followed.unwrap_or(None))
 }
 
-/// Passes on the log until the outcome is there, or the activator is not.
+/// Forwards the log until the outcome exists or the activator is gone.
 fn follow(
     request: &Request,
     mut vehicle: unit::Vehicle,
@@ -116,7 +116,7 @@ fn follow(
     let name = &request.transaction;
     let mut tail = Tail::open(&locations.log(name))?;
     loop {
-        // In this order: whoever has ended has left its outcome before.
+        // Check in this order: an activator leaves its outcome before it exits.
         let up = vehicle.is_up(locations);
         let answer = outcome::<Answer>(locations, name)?;
         for line in tail.lines(answer.is_some() || !up) {

@@ -1,5 +1,5 @@
-//! What is kept from the collector: what runs, what ran before, what `reset` and `rollback` go back to, and while a
-//! transaction runs our own executable. Everything else is let go at its end.
+//! GC roots: of the running system, the previous one, the targets of `reset` and `rollback`, and of our own executable
+//! while a transaction runs. All other roots are released at the end of a transaction.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::record::{
     AGE, KEPT, Pin, State, prune_logs, prune_roots, reachable, read_history, replace_root,
 };
 
-/// Keeps what a change needs.
+/// Creates the GC roots for a change.
 pub(super) fn root(
     purpose: &str,
     change: &Change,
@@ -30,7 +30,7 @@ pub(super) fn root(
         keep(path, store, locations)?;
     }
     root_ourselves(&change.to, store, locations)?;
-    // Once it is kept it stays: only now is it sure that it is there.
+    // Check only now: after the root exists, the path cannot be deleted any more.
     for (path, what) in [
         (Some(&change.to), "activate"),
         (change.base.as_ref(), "reset to"),
@@ -41,16 +41,16 @@ pub(super) fn root(
         {
             return Err(Failure::Refused
                 .error(format!(
-                    "{purpose}: {path}, which is to {what}, is not in the store"
+                    "{purpose}: {path} is needed to {what}, but is not in the store"
                 ))
-                .hint("try again: it may have been collected meanwhile")
+                .hint("try again; it may have been garbage-collected in the meantime")
                 .into());
         }
     }
     Ok(())
 }
 
-/// Keeps our own executable for as long as it switches to a system, where it is in the store of that. [`release`] lets it go.
+/// Protects our own executable during a switch, if it is in the same store as the system. [`release`] removes the root.
 pub(super) fn root_ourselves(system: &str, store: &Store, locations: &Locations) -> Result<()> {
     match Path::new(system).parent().and_then(own_store_path) {
         Some(own) => keep(&own, store, locations),
@@ -59,14 +59,14 @@ pub(super) fn root_ourselves(system: &str, store: &Store, locations: &Locations)
 }
 
 fn keep(path: &str, store: &Store, locations: &Locations) -> Result<()> {
-    // What is not in this store (a system that was put there by other means) cannot be kept by it.
+    // A system outside this store, for example from an external switch, cannot be protected by it.
     if store.is_valid(path).unwrap_or(false) {
         replace_root(locations, store, &root_name(path), path)?;
     }
     Ok(())
 }
 
-/// Keeps what runs, its base, what can be returned to and what is under way; lets go of everything else.
+/// Keeps the roots of the running system, its base, the targets of `rollback` and the pending change. Removes others.
 pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     let history = read_history(locations)?;
     let mut keep: BTreeSet<String> = BTreeSet::new();
@@ -88,7 +88,7 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
         let others = pending.from.iter().chain(&pending.base).map(String::as_str);
         let sources = pending.pin.iter().flat_map(Pin::sources);
         others.chain(sources).for_each(&mut add);
-        // The timer that waits to undo it runs our own executable.
+        // The rollback timer runs our own executable.
         let own = Path::new(&pending.to).parent().and_then(own_store_path);
         own.iter().for_each(|path| add(path));
     }
@@ -105,14 +105,14 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
         .pending
         .as_ref()
         .map(|pending| pending.transaction.as_str());
-    // Names begin with the time in milliseconds: what is not in the history yet is younger than its last record.
+    // Names begin with the time in milliseconds. A log newer than the last record belongs to a running transaction.
     let young = logs.iter().max().copied().unwrap_or_default().to_string();
     prune_logs(locations, |name| {
         logs.contains(name) || pending == Some(name) || name > young.as_str()
     })
 }
 
-/// A root is named by what it keeps, so that two entries of the history share one.
+/// Returns the name of the root of a store path. History records with the same path share a root.
 fn root_name(path: &str) -> String {
     Path::new(path)
         .file_name()

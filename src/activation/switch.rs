@@ -1,8 +1,8 @@
-//! The switch program of a toplevel, `bin/switch-to-configuration`: how it is run, and what its exit status means.
+//! Runs the switch program of a system, `bin/switch-to-configuration`, and interprets its exit status.
 //!
-//! Facts: nixpkgs' `switch-to-configuration.pl` (24.05) and `switch-to-configuration-ng` (24.11 and later). Status 0 is
-//! well, 1 a refusal before anything changed, 2 a failed activation script, 3 a failed daemon-reload (the Perl script), 4
-//! failed units (which hides a 2 before), 100 a changed init interface, 101 a panic of -ng.
+//! The statuses of nixpkgs' `switch-to-configuration.pl` (24.05) and `switch-to-configuration-ng` (24.11 and later)
+//! are: 0 success, 1 refused before any change, 2 failed activation script, 3 failed daemon-reload (only the Perl
+//! script), 4 failed units (which hides an earlier 2), 100 changed init interface, 101 a panic of -ng.
 
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
@@ -18,55 +18,55 @@ use super::systemd::is_name;
 use crate::locations::Locations;
 use crate::record::switches_elsewhere;
 
-/// The status of a switch whose init interface differs from the running one's.
+/// The exit status if the init interface differs from that of the running system.
 pub(super) const INIT_INTERFACE_CHANGED: i32 = 100;
 
-/// Where the switch program finds what it does not name by its store path.
+/// The search path of the switch program for commands that it does not call by store path.
 pub(super) const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Lines that are kept for an error.
+/// Number of output lines kept for an error message.
 const LAST_LINES: usize = 12;
 
-/// How a switch ended.
+/// The end of a switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Switched {
-    /// The exit status; none if a signal ended it.
+    /// The exit status, or none if a signal killed the switch program.
     pub(super) status: Option<i32>,
-    /// Its last lines.
+    /// The last lines of its output.
     pub(super) last_lines: Vec<String>,
-    /// Whether it said that an activation script failed.
+    /// Whether the output reports a failed activation script.
     pub(super) script_failed: bool,
-    /// Whether it said that another switch has its lock.
+    /// Whether the output reports that another switch holds the lock.
     pub(super) locked: bool,
-    /// Units that it said have failed.
+    /// Units that the output reports as failed.
     pub(super) failed_units: Vec<String>,
-    /// Units that it said it stops, reloads, restarts or starts.
+    /// Units that the output reports as stopped, reloaded, restarted or started.
     pub(super) touched: Vec<String>,
-    /// Whether it may have changed something: it said that it does, or nobody knows what it did.
+    /// Whether the switch may have changed something, because the output says so or because nothing is known.
     pub(super) begun: bool,
 }
 
-/// What a switch amounts to.
+/// The judgement of a switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// All well.
+    /// The switch succeeded.
     Well,
-    /// Active, with failed units.
+    /// The new system is active, with failed units.
     UnitsFailed,
-    /// Refused before anything changed.
+    /// The switch was refused before anything changed.
     Refused,
-    /// Broken off or failed; what runs may be half of each.
+    /// The switch failed or was interrupted; the running system may be a mixture of both.
     Failed,
-    /// Somebody else has switched meanwhile, to neither of the two systems: that is not ours to undo.
+    /// An external switch activated a third system in the meantime. This program must not undo that.
     Superseded,
 }
 
-/// What of NixOS's own checks the switch program makes.
+/// The pre-switch checks of NixOS that the switch program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checks {
-    /// All.
+    /// All checks.
     All,
-    /// None, as the user has said.
+    /// No checks, at the user's request.
     None,
 }
 
@@ -78,8 +78,8 @@ pub(super) struct Switch<'a> {
 }
 
 impl<'a> Switch<'a> {
-    /// Prepares the switch program of `toplevel`, a real path. Its output goes to the log, never to a pipe: whoever reads
-    /// may die, and the switch must not.
+    /// Prepares the switch program of `toplevel`, a real path. The output goes to the log file, not to a pipe, so that
+    /// the switch continues if the reader dies.
     pub(super) fn prepare(
         toplevel: &Path,
         checks: Checks,
@@ -91,9 +91,9 @@ impl<'a> Switch<'a> {
         command
             .arg("test")
             .stdin(Stdio::null())
-            .stdout(output.try_clone().context("share the log")?)
+            .stdout(output.try_clone().context("cannot share the log")?)
             .stderr(output)
-            // A terminal's Ctrl-C goes to the group in its foreground, and must not reach a switch.
+            // Ctrl-C in a terminal reaches the foreground process group, and must not reach a switch.
             .process_group(0)
             .current_dir("/")
             .env_clear()
@@ -116,12 +116,15 @@ impl<'a> Switch<'a> {
         })
     }
 
-    /// Runs it to its end. An error means that it was not started.
+    /// Runs the switch program to its end. An error means that it was not started.
     pub(super) fn run(mut self) -> Result<Switched> {
-        let mut child = self.command.spawn().context("start the switch program")?;
+        let mut child = self
+            .command
+            .spawn()
+            .context("cannot start the switch program")?;
         let mut reading = Reading::default();
         loop {
-            // A switch is never left alone: what cannot be asked for in passing is waited for.
+            // If the status cannot be polled, wait for the end: a switch must never be left unattended.
             let ended = match child.try_wait() {
                 Ok(ended) => ended,
                 Err(_) => child.wait().ok(),
@@ -140,8 +143,8 @@ impl<'a> Switch<'a> {
     }
 }
 
-/// Ends a switch program that waits for NixOS's lock: the one in Perl does so without a word, and would replace whatever was
-/// activated meanwhile.
+/// Kills a switch program that waits for NixOS's lock. The Perl program waits silently, and would then replace a system
+/// that was activated in the meantime.
 fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     let Ok(process) = i32::try_from(child.id()).map(Pid::from_raw) else {
         return false;
@@ -149,7 +152,7 @@ fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     if !switches_elsewhere(locations, process) {
         return false;
     }
-    // One that stands still cannot get the lock between a last look and its end. It is reaped by nobody but `child`.
+    // A stopped process cannot take the lock between the last check and the kill. Only `child` reaps it.
     let _ = killpg(process, Signal::SIGSTOP);
     let stands = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
     let _ = waitid(Id::Pid(process), stands);
@@ -163,7 +166,7 @@ fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     waits && child.wait().is_ok()
 }
 
-/// What it says before the units that it is at.
+/// Output of the switch program before the names of the units that it changes.
 const TOUCHES: [&str; 5] = [
     "stopping the following units: ",
     "reloading the following units: ",
@@ -172,14 +175,14 @@ const TOUCHES: [&str; 5] = [
     "the following new units were started: ",
 ];
 
-/// What every switch program says before it changes anything, the first of them before the very first change.
+/// Output of every switch program before it changes anything. The first line of these precedes the first change.
 const BEGINS: [&str; 3] = [
     "stopping swap device: ",
     "stopping the following units: ",
     "activating the configuration",
 ];
 
-/// What the lines of a switch say.
+/// The facts in the output of a switch.
 #[derive(Clone, Default)]
 struct Reading {
     last_lines: Vec<String>,
@@ -212,7 +215,7 @@ impl Reading {
         self.last_lines.push(line.to_string());
     }
 
-    /// It waited for NixOS's lock, and was ended.
+    /// Ends the switch because another one held NixOS's lock.
     fn locked_out(mut self) -> Switched {
         self.locked = true;
         self.end(ExitStatus::from_raw(Signal::SIGKILL as i32))
@@ -231,7 +234,7 @@ impl Reading {
     }
 }
 
-/// Reads the output of a switch program, whatever it is, and all that is made of it.
+/// Parses any output of a switch program and everything derived from it, for fuzzing.
 pub fn read_output(bytes: &[u8]) {
     let mut reading = Reading::default();
     for line in String::from_utf8_lossy(bytes).lines() {
@@ -254,7 +257,7 @@ pub fn read_output(bytes: &[u8]) {
 }
 
 impl Switched {
-    /// One that could not be started, or of which nobody knows what it did: then it may have `begun`.
+    /// Returns a switch that could not start, or whose effect is unknown. In the second case it may have `begun`.
     pub(super) fn failed(error: &anyhow::Error, begun: bool) -> Self {
         Self {
             status: None,
@@ -267,25 +270,25 @@ impl Switched {
         }
     }
 
-    /// Whether nothing was changed, as far as the program and what runs say. One that was locked out has changed nothing,
-    /// whatever runs: that was whoever has the lock.
+    /// Returns whether nothing was changed, by the output and the running system. If another switch held the lock, this
+    /// one changed nothing even if the running system differs.
     pub(super) fn changed_nothing(&self, changed: bool) -> bool {
         !self.begun && (!changed || self.locked)
     }
 
-    /// What it amounts to, given whether the running system is another one than before.
+    /// Returns the verdict, given whether the running system differs from the one before.
     pub(super) fn verdict(&self, changed: bool) -> Verdict {
         match self.status {
             Some(0) if !self.script_failed => Verdict::Well,
             Some(4) if !self.script_failed => Verdict::UnitsFailed,
             Some(INIT_INTERFACE_CHANGED) => Verdict::Refused,
-            // Whatever the status: Perl's program ends in 255 where it finds no D-Bus, say.
+            // This holds for any status. For example, the Perl program exits with 255 if there is no D-Bus.
             _ if self.changed_nothing(changed) => Verdict::Refused,
             _ => Verdict::Failed,
         }
     }
 
-    /// What it means, for people, given whether the running system is another one than before.
+    /// Returns a human-readable explanation, given whether the running system differs from the one before.
     pub(super) fn explanation(&self, changed: bool) -> String {
         let nothing = self.changed_nothing(changed);
         match self.status {
@@ -300,18 +303,19 @@ impl Switched {
                 n => format!("{n} units failed"),
             },
             Some(INIT_INTERFACE_CHANGED) => {
-                "not activated: the new system needs another init than the one that runs".into()
+                "not activated: the new system needs a different init than the running one".into()
             }
-            Some(status) if nothing => format!(
-                "the switch program ended with exit status {status} before it changed anything"
-            ),
+            Some(status) if nothing => {
+                format!("the switch program exited with status {status} before it changed anything")
+            }
             None if nothing => {
-                "the switch program was not started, or killed before it changed anything".into()
+                "the switch program could not start, or was killed before it changed anything"
+                    .into()
             }
             Some(0 | 2 | 4) => "an activation script failed".into(),
             Some(3) => "systemd could not be reloaded".into(),
             Some(101) => "the switch program crashed".into(),
-            Some(status) => format!("the switch program failed with exit status {status}"),
+            Some(status) => format!("the switch program failed with status {status}"),
             None => "the switch program was killed".into(),
         }
     }
@@ -348,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_before_it_says_that_it_begins_has_changed_nothing() {
+    fn switch_that_ends_before_it_begins_changes_nothing() {
         for status in [Some(1), Some(2), Some(11), Some(101), Some(255), None] {
             let mut reading = Reading::default();
             reading.line("Failed to connect to bus: No such file or directory");

@@ -1,7 +1,7 @@
-//! What systemd is asked for: its own programs, with fixed arguments, a clean environment and a limit in time.
+//! Calls programs of systemd, with fixed arguments, a clean environment and a time limit.
 //!
-//! They speak to it over its private socket where they can, so that no message bus is needed; where systemd does not
-//! run, or does not answer, the answer is none.
+//! These programs use systemd's private socket if possible, so no message bus is needed. If systemd is not running or
+//! does not answer, there is no result.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -13,32 +13,33 @@ use super::manager::Manager;
 use super::switch::PATH;
 use crate::locations::Locations;
 
-/// How long one of its programs may take. A manager that does not answer must not stop a transaction.
+/// The time limit of each call. A manager that does not answer must not block a transaction.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Whether systemd runs this machine, and we may ask it for something.
+/// Returns whether systemd runs on this machine and this process may talk to it.
 pub(super) fn runs(locations: &Locations) -> bool {
     locations.is_real() && Path::new("/run/systemd/system").is_dir()
 }
 
-/// How often systemd is asked whether the boot is over.
+/// How often systemd is asked whether the boot has finished.
 const GLANCE: Duration = Duration::from_millis(500);
 
-/// Waits until all that the boot has to start is started, where systemd runs, and no longer than `patience`: what fails by
-/// itself meanwhile is not to be taken for the failure of whoever switches. False: it still goes on.
+/// Waits until the boot has started all its units, but at most for `patience`. Otherwise a unit that fails during boot
+/// would count as a failure of the switch. Returns false if the boot has not finished. Without systemd, returns true at
+/// once.
 ///
-/// A unit that itself belongs to the boot must not be waited for by it: the boot service is of the type `exec`
-/// (`nixos/runtime-modules/activation.nix`), whose job is done as soon as it runs.
+/// A unit that is part of the boot must not be waited for by the boot, or both would wait forever. Therefore the boot
+/// service is of type `exec` (`nixos/runtime-modules/activation.nix`), whose start job ends as soon as it runs.
 pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn() -> bool) -> bool {
     !runs(locations)
         || wait_while_booting(patience, GLANCE, go_on, || {
             let asked = answer("systemctl", &["is-system-running"]).ok()?;
-            // Its exit status tells the state a second time.
+            // The exit status only repeats the state.
             Some(asked.said)
         })
 }
 
-/// Waits while systemd names a state of the boot. One that gives no answer is waited for as well: it is busy.
+/// Waits while systemd reports that the boot is in progress. If systemd does not answer, it is busy, so keep waiting.
 fn wait_while_booting(
     patience: Duration,
     glance: Duration,
@@ -48,7 +49,7 @@ fn wait_while_booting(
     let begun = Instant::now();
     loop {
         let booting = state().is_none_or(|state| {
-            // "unknown" and "offline" are said by the program itself, where it reaches no manager.
+            // `systemctl` prints "unknown" and "offline" if it cannot reach the manager.
             matches!(
                 state.trim(),
                 "initializing" | "starting" | "unknown" | "offline" | ""
@@ -64,14 +65,14 @@ fn wait_while_booting(
     }
 }
 
-/// Runs one of its programs; its stdout if it ended well, else what it said.
+/// Runs a program of systemd. Returns its stdout on success, or else the first line of its stderr.
 pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
     answer(program, arguments)?.into_result(program)
 }
 
-/// What one of its programs said.
+/// The output of a program of systemd.
 struct Answer {
-    /// Whether it ended with 0.
+    /// Whether the exit status was 0.
     well: bool,
     said: String,
     complained: String,
@@ -83,16 +84,19 @@ impl Answer {
             return Ok(self.said);
         }
         let why = self.complained.lines().next();
-        Err(format!("{program}: {}", why.unwrap_or("it says nothing")))
+        Err(format!(
+            "{program}: {}",
+            why.unwrap_or("failed without a message")
+        ))
     }
 }
 
-/// Runs one of its programs to its end.
+/// Runs a program of systemd to its end.
 fn answer(program: &str, arguments: &[&str]) -> Result<Answer, String> {
     answer_to(&Manager::System, program, arguments)
 }
 
-/// Asks one of its programs about the units of a manager; its stdout if it succeeded, else its first complaint.
+/// Asks a program of systemd about the units of a manager. Returns stdout on success, or else the first line of stderr.
 pub(super) fn ask_about(
     manager: &Manager,
     program: &str,
@@ -101,7 +105,7 @@ pub(super) fn ask_about(
     answer_to(manager, program, arguments)?.into_result(program)
 }
 
-/// Runs one of its programs to its end, as the user whose manager is asked.
+/// Runs a program of systemd to its end, as the user whose manager it asks.
 fn answer_to(manager: &Manager, program: &str, arguments: &[&str]) -> Result<Answer, String> {
     let mut command = Command::new(program);
     command.env_clear();
@@ -117,7 +121,7 @@ fn answer_to(manager: &Manager, program: &str, arguments: &[&str]) -> Result<Ans
         .map_err(|error| format!("{program}: {error}"))?;
     let mut out = child.stdout.take();
     let mut err = child.stderr.take();
-    // What is read on threads cannot fill a pipe, nor keep us past our patience.
+    // Reading on a thread prevents a full pipe, and keeps the time limit.
     let (sender, reading) = channel();
     std::thread::spawn(move || {
         let (mut said, mut complained) = (String::new(), String::new());
@@ -142,11 +146,11 @@ fn answer_to(manager: &Manager, program: &str, arguments: &[&str]) -> Result<Ans
             }
         }
     };
-    // It has ended; whatever it has left behind may keep the pipes open for as long as that likes.
+    // The program has exited, but a child process of it may keep the pipes open for any time.
     let rest = PATIENCE.saturating_sub(begun.elapsed());
-    let (said, complained) = reading
-        .recv_timeout(rest)
-        .map_err(|_| format!("{program} left something behind that goes on"))?;
+    let (said, complained) = reading.recv_timeout(rest).map_err(|_| {
+        format!("{program} exited, but a child process of it keeps its output open")
+    })?;
     Ok(Answer {
         well: status.success(),
         said,
@@ -154,14 +158,14 @@ fn answer_to(manager: &Manager, program: &str, arguments: &[&str]) -> Result<Ans
     })
 }
 
-/// Whether a unit of ours still runs; none where nobody answers.
+/// Returns whether a unit is still running, or none if systemd does not answer.
 pub(super) fn is_up(unit: &str) -> Option<bool> {
     let show = ["show", "--property=ActiveState", "--value", "--", unit];
     let state = ask("systemctl", &show).ok()?;
     Some(!matches!(state.trim(), "inactive" | "failed"))
 }
 
-/// Units in one of these states, by name.
+/// Returns the names of units in one of these states.
 pub(super) fn units(states: &str) -> Option<Vec<String>> {
     let states = format!("--state={states}");
     let list = [
@@ -182,7 +186,7 @@ pub(super) fn units(states: &str) -> Option<Vec<String>> {
     )
 }
 
-/// Whether a text from a log can be the name of a unit: no option, no pattern, no path.
+/// Returns whether a text from a log is a plausible unit name: not an option, a pattern or a path.
 pub(super) fn is_name(unit: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     !unit.starts_with('-') && unit.contains('.') && unit.len() < 256 && unit.chars().all(plain)
@@ -193,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_a_name_is_passed_on() {
+    fn only_unit_names_are_accepted() {
         assert!(is_name("getty@tty1.service") && is_name("dev-disk-by\\x2did.swap"));
         for wrong in [
             "",
@@ -208,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_is_waited_for_to_its_end_and_not_for_ever() {
+    fn boot_is_awaited_until_its_end_or_the_limit() {
         let waits = |patience: u64, states: &[Option<&str>]| {
             let mut asked = 0;
             let over = wait_while_booting(
@@ -223,7 +227,7 @@ mod tests {
             );
             (over, asked)
         };
-        // Degraded is over as well: what has failed did so before us.
+        // A degraded system has booted too. Its units failed before the switch.
         for end in ["running", "degraded", "maintenance", "stopping"] {
             let states = [Some("initializing"), None, Some("starting"), Some(end)];
             assert_eq!(waits(60_000, &states), (true, 4), "{end}");
@@ -236,11 +240,11 @@ mod tests {
             || false,
             || Some("starting".into()),
         );
-        assert!(!left, "who is to stop stops");
+        assert!(!left, "the wait must end when it is cancelled");
     }
 
     #[test]
-    fn what_ends_badly_is_heard_all_the_same() {
+    fn output_of_a_failed_program_is_returned() {
         let heard =
             answer("sh", &["-c", "echo starting; echo why >&2; exit 1"]).expect("an answer");
         assert_eq!((heard.well, heard.said.as_str()), (false, "starting\n"));
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_an_answer_too() {
+    fn missing_program_is_an_error() {
         let said = ask("there-is-no-such-program", &[]).expect_err("none");
         assert!(said.starts_with("there-is-no-such-program: "), "{said}");
     }

@@ -1,42 +1,42 @@
-//! The units that a change started, restarted or reloaded: those that the switch program names, and whatever systemd shows
-//! to be started because of them. Pure: compares two looks.
+//! Finds the units that a change started, restarted or reloaded: those that the switch program names, and those that
+//! systemd started because of them. Compares two looks, without any input or output.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::manager::{Manager, States, UnitId};
 use super::unit_state::UnitState;
 
-/// The user unit that a switch program starts for each user and does not name.
+/// The user unit that the switch program starts for each user without naming it.
 const USER_ACTIVATION: &str = "nixos-activation.service";
 
 /// How a change reached a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
-    /// It was started, restarted or reloaded.
+    /// The unit was started, restarted or reloaded.
     Started,
-    /// A timer, path or socket that was started triggered it.
+    /// A timer, path or socket that was started triggered the unit.
     Triggered,
 }
 
 /// The units that a change reached.
 pub(super) type Touched = BTreeMap<UnitId, Reached>;
 
-/// What is known about a change beside the state of units after it.
+/// Facts about a change, apart from the state of units after it.
 pub(super) struct Changes<'a> {
-    /// The units before it.
+    /// The units before the change.
     pub(super) before: &'a States,
     /// The units that the switch program names.
     pub(super) named: BTreeSet<UnitId>,
-    /// Whether the unit file is new or another one than before.
+    /// Whether the unit file is new or differs from the one before.
     pub(super) redefined: &'a dyn Fn(&UnitState) -> bool,
 }
 
 impl Changes<'_> {
-    /// The units that the change reached, given their state after it.
+    /// Returns the units that the change reached, given their state after it.
     ///
-    /// Another unit may change its state in the meantime, for reasons of its own. So a unit counts only if its file is
-    /// another one, or if there is a chain from a unit that the switch program names, or from a target, which each switch
-    /// starts again.
+    /// A unit may also change its state at the same time for other reasons. So a unit counts only if its file has
+    /// changed, or if a chain of dependencies leads to it from a unit that the switch program names, or from a target.
+    /// Each switch starts all targets again.
     pub(super) fn touched(&self, after: &States) -> Touched {
         let mut touched: Touched = after
             .iter()
@@ -66,7 +66,7 @@ impl Changes<'_> {
 
     fn is_direct(&self, id: &UnitId, unit: &UnitState) -> bool {
         if unit.load == "not-found" {
-            // It was stopped, and is gone.
+            // The switch stopped this unit, and its file no longer exists.
             return false;
         }
         if self.named.contains(id) {
@@ -85,7 +85,7 @@ impl Changes<'_> {
         with_others || (self.redefined)(unit)
     }
 
-    /// How the change reached a unit by way of others, if it did.
+    /// Returns how the change reached a unit through other units, if it did.
     fn by_others(&self, id: &UnitId, unit: &UnitState, touched: &Touched) -> Option<Reached> {
         let find = |names: &[String]| {
             let reached = names.iter().filter_map(|name| {
@@ -93,7 +93,7 @@ impl Changes<'_> {
                 let name = name.clone();
                 touched.get(&UnitId { manager, name }).copied()
             });
-            // The stronger one, if there are several.
+            // `Started` wins over `Triggered`.
             reached.min_by_key(|reached| *reached == Reached::Triggered)
         };
         let pulled = self.was_down(id).then(|| find(&unit.pulled_by)).flatten();
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_nothing_started_is_not_touched() {
+    fn unit_that_nothing_started_is_not_touched() {
         let found = touched(
             &[unit("a.service", 1), unit("b.service", 1)],
             &[
@@ -158,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn a_new_unit_of_a_target_is_touched() {
+    fn new_unit_of_a_target_is_touched() {
         let mut new = unit("a.service", 2);
         new.pulled_by = vec!["multi-user.target".into()];
         assert_eq!(names(touched(&[], &[new.clone()], &[])), ["a.service"]);
-        // One that was up before changes its state for reasons of its own.
+        // A unit that was already active changed its state for another reason.
         assert!(touched(&[unit("a.service", 1)], &[new], &[]).is_empty());
     }
 
@@ -179,19 +179,19 @@ mod tests {
     }
 
     #[test]
-    fn the_service_of_a_timer_is_triggered() {
+    fn service_of_a_timer_is_triggered() {
         let mut service = unit("a.service", 2);
         service.triggered_by = vec!["a.timer".into()];
         let timer = unit("a.timer", 2);
         let after = [service, timer.clone()];
         let found = touched(&[], &after, &["a.timer"]);
         assert_eq!(found[0], ("a.service".into(), Reached::Triggered));
-        // The change has nothing to do with a timer that was there before.
+        // The change did not start this timer, because it was already active.
         assert!(touched(&[timer], &after[..1], &[]).is_empty());
     }
 
     #[test]
-    fn a_unit_that_is_gone_is_not_touched() {
+    fn removed_unit_is_not_touched() {
         let mut gone = unit("a.service", 2);
         gone.load = "not-found".into();
         assert!(touched(&[], &[gone], &["a.service"]).is_empty());

@@ -1,4 +1,4 @@
-//! One transaction under the lock: switching, looking, going back, writing down what is.
+//! One transaction under the lock: switches, verifies, rolls back if needed, and saves the result.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ use crate::locations::Locations;
 use crate::record::{Entry, Leaves, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history};
 use crate::timings::{Phase, milliseconds};
 
-/// How many units' causes and last lines are shown.
+/// Number of failed units that are described in detail.
 const SHOWN: usize = 32;
 
-/// What a transaction works with.
+/// The data of a running transaction.
 pub(super) struct Work<'a> {
     pub(super) request: &'a Request,
     pub(super) locations: &'a Locations,
@@ -32,11 +32,11 @@ pub(super) struct Work<'a> {
     pub(super) state: State,
     pub(super) store: Option<Store>,
     pub(super) checks: Checks,
-    /// What was so before the first switch: that is what the way back is held against as well.
+    /// The state of the machine before the first switch. A rollback is compared with it too.
     before: Option<Before>,
     /// Units that failed because of the first switch.
     broken: Vec<UnitId>,
-    /// What comes of it.
+    /// The result so far.
     pub(super) activated: Activated,
     begun: Instant,
 }
@@ -62,20 +62,20 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Something that changes nothing about the outcome.
+    /// Adds a warning, which does not change the outcome.
     pub(super) fn warn(&mut self, text: String) {
         if !self.activated.warnings.contains(&text) {
             self.activated.warnings.push(text);
         }
     }
 
-    /// None of NixOS's own checks is made, now and on the way back: what was allowed once must not keep anybody from that.
+    /// Skips NixOS's pre-switch checks for this switch and for a rollback, so that a check cannot block the rollback.
     pub(super) fn leave_checks_out(&mut self) {
         self.checks = Checks::None;
         if let Some(pending) = &mut self.state.pending {
             pending.unchecked = true;
         }
-        self.warn("NIXOS_NO_CHECK=1: none of NixOS's own checks before a switch is made".into());
+        self.warn("NIXOS_NO_CHECK=1: NixOS's pre-switch checks are skipped".into());
     }
 
     fn note(&mut self, result: Result<()>) {
@@ -84,7 +84,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Where a store path lies on disk.
+    /// Returns the location of a store path on disk.
     pub(super) fn real(&self, path: &str) -> PathBuf {
         self.store
             .as_ref()
@@ -92,7 +92,7 @@ impl<'a> Work<'a> {
             .unwrap_or_else(|| PathBuf::from(path))
     }
 
-    /// Makes the change that was prepared.
+    /// Makes the prepared change.
     pub(super) fn change(&mut self, change: &Change) {
         self.advance(Step::Switching);
         let sessions = Sessions::look(self.locations);
@@ -120,12 +120,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Nothing is to be switched: the system is the one that runs, and only what is wanted changes.
+    /// Saves the requested modules without a switch, because the system is already running.
     pub(super) fn same(&mut self) {
         self.settle(Leaves::Done, Outcome::Activated);
     }
 
-    /// Runs the switch program of a system, and looks at what comes of it.
+    /// Runs the switch program of a system and verifies the result.
     pub(super) fn switch_to(&mut self, to: &str, point: Point) -> Looked {
         let before = self.before(point);
         let since = now();
@@ -153,7 +153,7 @@ impl<'a> Work<'a> {
         });
         let looked = looked.unwrap_or_else(|error| Looked::failed(&error));
         self.broken.extend(looked.failed.keys().cloned());
-        // Of a way back that was not asked for, what made it necessary is of more interest.
+        // After an automatic rollback, the failure of the first switch is more useful than the result of the rollback.
         if point == Point::Switch || matches!(self.request.errand, Errand::Recover { .. }) {
             self.activated.status = switched.status;
             self.activated.failed_units = looked.names();
@@ -166,7 +166,7 @@ impl<'a> Work<'a> {
         looked
     }
 
-    /// How long units are watched after a switch. The way back is not delayed: its units ran before.
+    /// Returns how long units are watched after a switch. A rollback does not wait, because its units ran before.
     fn settle_time(&self, point: Point) -> Duration {
         match point {
             Point::Return => Duration::ZERO,
@@ -174,7 +174,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// What was so before a switch. Units that the first one broke had not failed before, so they have not after the second.
+    /// Reads the state before a switch. For a rollback, units that the first switch broke do not count as failed
+    /// before.
     fn before(&mut self, point: Point) -> Before {
         let now = Before::look(self.locations);
         match &self.before {
@@ -183,7 +184,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Tells why units are not well. Nobody can say that for a unit that only the switch program knows.
+    /// Adds the causes of failed units. Units that only the switch program reported have no known cause.
     fn describe(&mut self, looked: &Looked, since: u64) {
         let known = looked.failed.iter().filter(|_| looked.systemd);
         let logs = known
@@ -192,7 +193,7 @@ impl<'a> Work<'a> {
         self.activated.unit_logs.extend(logs);
     }
 
-    /// Activates the system that ran before.
+    /// Activates the previous system again.
     fn go_back(&mut self, from: Option<&str>) -> Outcome {
         let Some(from) = from else {
             return Outcome::Stranded;
@@ -206,27 +207,27 @@ impl<'a> Work<'a> {
         returned(looked.verdict)
     }
 
-    /// Says what an outcome means.
+    /// Sets the outcome and its explanation.
     pub(super) fn explain(&mut self, outcome: Outcome, why: &str) {
         self.activated.outcome = outcome;
         let end = match outcome {
             Outcome::Activated => return,
             Outcome::Returned => "; the previous system is active again",
-            Outcome::Stranded => ", and the return to the previous system failed too",
-            Outcome::UnitsFailed => "; the change is active all the same",
+            Outcome::Stranded => ", and rolling back to the previous system failed too",
+            Outcome::UnitsFailed => "; the change stays active",
             Outcome::Unchanged | Outcome::Superseded => "",
         };
         self.activated.explanation = format!("{}: {why}{end}", self.request.purpose);
     }
 
-    /// Writes down how far it is. What cannot be written now is no reason to leave a machine between two systems.
+    /// Saves the progress. A failure to save is only a warning, so that the machine is not left between two systems.
     pub(super) fn advance(&mut self, to: Step) {
         self.state.step(to);
         let written = self.state.write(self.locations);
         self.note(written);
     }
 
-    /// It runs, and stays only if somebody says so in time.
+    /// Keeps the change active until the deadline for the confirmation.
     fn wait_for_confirmation(&mut self, seconds: u64) {
         let name = &self.request.transaction;
         let until = now() + seconds;
@@ -240,7 +241,8 @@ impl<'a> Work<'a> {
             if armed_again {
                 pending.confirm_until = Some(until);
             }
-            // Otherwise it is undone when it would have been had the switch taken no time.
+            // If arming failed, the timer from before the switch applies. Its deadline is earlier by the duration of
+            // the switch.
             pending.armed_again = armed_again;
             pending.phases = phases;
             pending.explanation.clone_from(&self.activated.explanation);
@@ -251,7 +253,7 @@ impl<'a> Work<'a> {
         }
         self.state.step(Step::Confirming);
         let written = step(Point::Commit, || self.state.write(self.locations));
-        // As long as the state does not say so, the timer from before the switch is the one that returns.
+        // Until the state is saved, the timer from before the switch is the one that rolls back.
         if armed_again && written.is_ok() {
             disarm(name, &[Armed::Before], self.locations);
         }
@@ -259,7 +261,7 @@ impl<'a> Work<'a> {
         self.timed();
     }
 
-    /// Says how long it took.
+    /// Records the duration.
     pub(super) fn timed(&mut self) {
         self.activated.milliseconds = milliseconds(self.begun.elapsed());
     }
@@ -273,7 +275,7 @@ impl<'a> Work<'a> {
         phases
     }
 
-    /// Writes down what is true now: the state first, it is the only truth.
+    /// Ends the transaction and saves the result, beginning with the state, which is authoritative.
     pub(super) fn settle(&mut self, leaves: Leaves, outcome: Outcome) {
         let phases = self.phases_to_now();
         if let Some(pending) = self.state.pending.clone() {
@@ -297,12 +299,12 @@ impl<'a> Work<'a> {
         self.timed();
     }
 
-    /// The state, the history, the wish, the roots, and that `transaction` has ended. What cannot be written is a warning: the
-    /// system runs.
+    /// Saves the state, the history, the requested modules, the GC roots and the end of `transaction`. A failure to
+    /// save is only a warning, because the system is already running.
     pub(super) fn write_down(&mut self, transaction: &str, entry: &Entry, leaves: Leaves) {
         let locations = self.locations;
         match step(Point::Commit, || self.state.write(locations)) {
-            // Only now: until it is written down that it has ended, the timer is what ends it.
+            // Disarm only now: until the end is saved, the timer must be able to end the transaction.
             Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
             Err(error) => {
                 let finish = match leaves {
@@ -310,7 +312,7 @@ impl<'a> Work<'a> {
                     Leaves::AsBefore | Leaves::Stranded => "",
                 };
                 self.warn(format!(
-                    "what runs could not be written down: {error:#}; once there is room, `runtime-module recover{finish}` does"
+                    "cannot save the state of the running system: {error:#}; free some space, then run `runtime-module recover{finish}`"
                 ));
             }
         }
@@ -329,7 +331,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What a switch to the previous system amounts to.
+/// Returns the outcome of a rollback, by the verdict on its switch.
 pub(super) fn returned(verdict: Verdict) -> Outcome {
     match verdict {
         Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
@@ -338,16 +340,16 @@ pub(super) fn returned(verdict: Verdict) -> Outcome {
     }
 }
 
-/// What was not well on it, for people.
+/// Returns a warning about problems during a rollback.
 pub(super) fn on_the_way_back(looked: &Looked) -> String {
     let units = match looked.names() {
         units if units.is_empty() => String::new(),
         units => format!(": {}", units.join(", ")),
     };
-    format!("on the way back: {}{units}", looked.why)
+    format!("while rolling back: {}{units}", looked.why)
 }
 
-/// How an outcome leaves the state.
+/// Returns the state in which an outcome leaves the system.
 pub(super) fn leaves(outcome: Outcome) -> Leaves {
     match outcome {
         Outcome::Activated | Outcome::UnitsFailed => Leaves::Done,
@@ -356,7 +358,7 @@ pub(super) fn leaves(outcome: Outcome) -> Leaves {
     }
 }
 
-/// The record of a transaction.
+/// Returns the history record of a transaction.
 pub(super) fn entry(
     pending: &Pending,
     outcome: Outcome,
@@ -380,7 +382,7 @@ pub(super) fn entry(
     }
 }
 
-/// Opens a store, for roots and real paths.
+/// Opens a store for GC roots and real paths.
 pub(super) fn open_store(url: Option<&str>) -> Result<Store> {
     let settings = Settings {
         store: url.map(String::from),

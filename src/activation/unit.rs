@@ -1,6 +1,6 @@
-//! Where the activator runs: in a transient unit of systemd, or where there is none in a session of its own.
+//! Starts the activator in a transient systemd unit, or in a session of its own without systemd.
 //!
-//! Either way it outlives who asked: the client, its terminal, its connection, the program that gave it rights.
+//! In both cases the activator outlives the client, its terminal, its connection and the elevation program.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -14,23 +14,23 @@ use super::systemd;
 use crate::locations::Locations;
 use crate::record::{holder, open_log};
 
-/// How often systemd is asked whether a unit still runs.
+/// How often systemd is asked whether a unit is still running.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// How often in a row it may give no answer, before only the lock tells.
+/// After this many failed queries in a row, the activator counts as running only while the lock is held.
 const SILENCES: u32 = 3;
 
-/// What a process of ours runs in.
+/// The container of the activator's process.
 pub(super) enum Vehicle {
-    /// A unit of this name, when it was asked for last, and how often in a row nobody has answered.
+    /// The name of a unit, the time of the last query, and the number of failed queries in a row.
     Unit(String, Instant, u32),
-    /// A process of ours, in a session of its own.
+    /// A child process in a session of its own.
     Session(Child),
 }
 
 impl Vehicle {
-    /// Whether it still runs, as far as is known. What nobody answers for is taken to for as long as somebody has the lock:
-    /// a manager that never answers again must not keep us for ever.
+    /// Returns whether the process is still running. If systemd does not answer, the process counts as running while
+    /// the lock is held, because a manager that never answers again must not block the relay forever.
     pub(super) fn is_up(&mut self, locations: &Locations) -> bool {
         match self {
             Self::Unit(_, asked, _) if asked.elapsed() < PULSE => true,
@@ -45,12 +45,12 @@ impl Vehicle {
     }
 }
 
-/// Starts the activator on the request that was left for it.
+/// Starts the activator on the request that was stored for it.
 pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Vehicle> {
     if systemd::runs(locations) {
         let unit = format!("runtime-module-{transaction}.service");
         let started = in_unit(&unit, &["__transact", transaction]);
-        // A manager that answers late may start it all the same. Whoever takes the request is the one that runs.
+        // A slow manager may start the unit after an error. The request tells: only one activator can take it.
         if started.is_ok() || !locations.request(transaction).exists() {
             return Ok(Vehicle::Unit(unit, Instant::now(), 0));
         }
@@ -58,7 +58,7 @@ pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Vehicle>
     in_session(&["__transact", transaction], transaction, locations).map(Vehicle::Session)
 }
 
-/// Has systemd run our own executable as a unit of this name, which goes when it has ended.
+/// Runs our own executable as a transient unit of this name.
 fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
     let own = own_executable().map_err(|error| format!("{error:#}"))?;
     let own = own.to_string_lossy();
@@ -69,7 +69,7 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
         "--collect",
         "--service-type=exec",
         "--description=A change of runtime modules",
-        // What the kernel ends for want of memory is one process, not the switch.
+        // If memory runs out and the kernel kills one process, systemd must not stop the switch.
         "--property=OOMPolicy=continue",
         "--property=IgnoreOnIsolate=yes",
         &unit,
@@ -80,7 +80,7 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
     systemd::ask("systemd-run", &all).map(drop)
 }
 
-/// Runs our own executable in a session of its own, with nothing of ours open. What it has to say goes into the log.
+/// Runs our own executable in a session of its own, without our open files. Its stderr goes to the log.
 pub(super) fn in_session(
     arguments: &[&str],
     transaction: &str,
@@ -98,10 +98,9 @@ pub(super) fn in_session(
         .stderr(Stdio::from(OwnedFd::from(log)))
         .current_dir("/")
         .spawn()
-        .context("start the activator")
+        .context("cannot start the activator")
 }
 
-/// Our own executable.
 pub(super) fn own_executable() -> Result<PathBuf> {
-    std::env::current_exe().context("find our own executable")
+    std::env::current_exe().context("cannot find our own executable")
 }

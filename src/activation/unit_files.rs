@@ -1,10 +1,10 @@
-//! The unit files of a system: a folder of them, what each says, and whom each wants. Reads files; decides nothing.
+//! The unit files of a system, with their drop-ins and dependencies. Only reads files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Keys of the section Unit whose change is none (`compare_units` of nixpkgs' switch program).
+/// Keys of the section `Unit` whose changes are ignored (`compare_units` of nixpkgs' switch program).
 const IGNORED: [&str; 13] = [
     "X-Reload-Triggers",
     "Description",
@@ -21,24 +21,24 @@ const IGNORED: [&str; 13] = [
     "SourcePath",
 ];
 
-/// Keys and values of a unit, its drop-ins' among them, by section.
+/// Keys and values of a unit and its drop-ins, by section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unit(BTreeMap<(String, String), Vec<String>>);
 
-/// How a unit differs from another.
+/// The difference between two versions of a unit.
 pub(super) enum Difference {
-    /// In nothing that counts.
+    /// No relevant difference.
     None,
-    /// In nothing but what asks for a reload.
+    /// Only keys that trigger a reload differ.
     Triggers,
-    /// In what it does.
+    /// Other keys differ.
     Content,
 }
 
 impl Unit {
     fn add(&mut self, text: &str) {
         let mut section = String::new();
-        // A line that ends with a backslash goes on.
+        // A backslash at the end of a line continues it.
         for line in text.replace("\\\n", " ").lines().map(str::trim) {
             if let Some(name) = line
                 .strip_prefix('[')
@@ -66,7 +66,7 @@ impl Unit {
         values.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether a key of a section says yes.
+    /// Returns whether a key of a section is true.
     pub(super) fn is(&self, section: &str, key: &str, otherwise: bool) -> bool {
         let last = self.values(section, key).last();
         last.map_or(otherwise, |value| {
@@ -74,19 +74,19 @@ impl Unit {
         })
     }
 
-    /// The names that a key of a section lists.
+    /// Returns the words that a key of a section lists.
     pub(super) fn words(&self, section: &str, key: &str) -> impl Iterator<Item = &str> {
         let values = self.values(section, key).iter();
         values.flat_map(|value| value.split_whitespace())
     }
 
-    /// Units that its file wants.
+    /// Returns the units that the file of this unit wants.
     fn wants(&self) -> impl Iterator<Item = &str> {
         let keys = ["Wants", "Requires", "BindsTo", "Upholds"];
         keys.into_iter().flat_map(|key| self.words("Unit", key))
     }
 
-    /// How it differs from what is to take its place.
+    /// Compares the unit with its new version.
     pub(super) fn change(&self, after: &Self) -> Difference {
         let keys: BTreeSet<_> = self.0.keys().chain(after.0.keys()).collect();
         let mut difference = Difference::None;
@@ -110,17 +110,17 @@ impl Unit {
     }
 }
 
-/// The units of a folder, and whom each one wants.
+/// The units of a folder and their dependencies.
 #[derive(Default)]
 pub(super) struct Folder {
     /// Unit files, by name.
     files: BTreeMap<String, String>,
-    /// Drop-ins in their order, by the name of the unit.
+    /// Drop-ins in order, by the name of the unit.
     parts: BTreeMap<String, Vec<String>>,
     wants: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The target that everything is up for, unless the kernel's command line says otherwise.
+/// The target of a normal boot, unless the kernel command line names another one.
 pub(super) const DEFAULT: &str = "default.target";
 
 impl Folder {
@@ -141,10 +141,10 @@ impl Folder {
             } else if path.is_file()
                 && let Ok(text) = fs::read_to_string(&path)
             {
-                // A masked unit is a link to /dev/null, which is no file.
+                // A masked unit is a link to /dev/null, which is not a regular file.
                 found.files.insert(name.clone(), text);
             }
-            // An alias, as the default target is.
+            // An alias, for example of the default target.
             if let Some(real) = alias(&path).filter(|real| *real != name) {
                 found.want(&name, [real]);
             }
@@ -157,12 +157,12 @@ impl Folder {
         wants.extend(others);
     }
 
-    /// Whether a unit has a file of its own.
+    /// Returns whether a unit has its own file.
     pub(super) fn has(&self, name: &str) -> bool {
         self.files.contains_key(name)
     }
 
-    /// The unit `name` with the file of `base`, which is its own or its template's.
+    /// Returns the unit `name` with the file of `base`, which is either the same unit or its template.
     pub(super) fn unit(&self, base: &str, name: &str) -> Option<Unit> {
         let mut unit = Unit::default();
         unit.add(self.files.get(base)?);
@@ -174,13 +174,13 @@ impl Folder {
         Some(unit)
     }
 
-    /// A unit; that of the template, for an instance without a file.
+    /// Returns a unit. An instance without a file uses that of its template.
     pub(super) fn get(&self, name: &str) -> Option<Unit> {
         let template = || self.unit(&template_of(name)?, name);
         self.unit(name, name).or_else(template)
     }
 
-    /// Units that differ from those of another folder, or are in one of them only.
+    /// Returns the units that differ from those of another folder, or exist in only one of them.
     pub(super) fn differ(&self, other: &Self) -> BTreeSet<String> {
         let lists = [self, other].into_iter();
         let names = lists.flat_map(|folder| folder.files.keys().chain(folder.parts.keys()));
@@ -198,7 +198,7 @@ impl Folder {
             .collect()
     }
 
-    /// Where all that is wanted begins: at the default target, or where there is none with whoever wants something.
+    /// Returns the roots of the dependency graph: the default target or, without one, all units that want others.
     pub(super) fn roots(&self) -> Box<dyn Iterator<Item = String> + '_> {
         match self.wants.contains_key(DEFAULT) || self.files.contains_key(DEFAULT) {
             true => Box::new(std::iter::once(DEFAULT.to_string())),
@@ -206,7 +206,7 @@ impl Folder {
         }
     }
 
-    /// What is started with these, but for themselves and for what is up: what they want, and what that wants.
+    /// Returns the inactive units that start together with `begun`, directly or through other units.
     pub(super) fn wanted(
         &self,
         begun: &BTreeSet<String>,
@@ -225,7 +225,7 @@ impl Folder {
         wanted
     }
 
-    /// Whom a unit wants, by its folders and by its file.
+    /// Returns the units that a unit wants, by its folders and its file.
     fn wants_of(&self, name: &str) -> Vec<String> {
         let template = template_of(name);
         let folders = [Some(name), template.as_deref()].into_iter().flatten();
@@ -236,21 +236,21 @@ impl Folder {
     }
 }
 
-/// The template of an instance.
+/// Returns the template of an instance.
 pub(super) fn template_of(name: &str) -> Option<String> {
     let (template, rest) = name.split_once('@')?;
     let kind = rest.rsplit('.').next()?;
     Some(format!("{template}@.{kind}"))
 }
 
-/// The target that another name stands for: where a link leads, beside it or in a folder of its own.
+/// Returns the target to which an alias links, in the same folder or its own.
 fn alias(path: &Path) -> Option<String> {
     let real = fs::read_link(path).ok()?;
     let name = real.file_name()?.to_str()?;
     name.ends_with(".target").then(|| name.to_string())
 }
 
-/// The names in a folder, sorted.
+/// Returns the names in a folder, sorted.
 fn entries(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries

@@ -1,10 +1,10 @@
-//! The state of one unit, as `systemctl show` prints it, and what is wrong with it. Pure: asks nobody.
+//! The state of a unit, read from the output of `systemctl show`, and the problem that it shows. Pure functions.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The properties that a [`UnitState`] is read from. A release of systemd that lacks one leaves it out.
+/// The properties that make up a [`UnitState`]. An older systemd leaves out those that it does not know.
 pub(super) const PROPERTIES: &[&str] = &[
     "Id",
     "Type",
@@ -29,42 +29,41 @@ pub(super) const PROPERTIES: &[&str] = &[
     "PartOf",
 ];
 
-/// Properties with the units that pull a unit in.
+/// Properties that list the units that pull a unit in.
 const PULLS: [&str; 4] = ["WantedBy", "RequiredBy", "BoundBy", "UpheldBy"];
 
-/// Properties with the units whose restart restarts a unit.
+/// Properties that list the units whose restart also restarts a unit.
 const LEANS: [&str; 3] = ["Requires", "BindsTo", "PartOf"];
 
-/// The state of a unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct UnitState {
     pub(super) name: String,
-    /// `Type=` of a service; empty for other units.
+    /// `Type=` of a service, or empty for other units.
     pub(super) service_type: String,
     pub(super) load: String,
     pub(super) active: String,
     pub(super) sub: String,
     pub(super) result: String,
     pub(super) reload_result: String,
-    /// How often systemd restarted it by itself.
+    /// The number of automatic restarts.
     pub(super) restarts: u32,
     /// `Restart=`.
     pub(super) restart: String,
     pub(super) invocation: String,
-    /// When its state changed last: microseconds of the monotonic clock.
+    /// When the state last changed, in microseconds of the monotonic clock.
     pub(super) changed_at: u64,
     /// When a timer elapses next, on the same clock.
     pub(super) elapses_at: Option<u64>,
     pub(super) fragment: String,
     pub(super) triggered_by: Vec<String>,
-    /// Units that start it with them.
+    /// Units that pull this one in when they start.
     pub(super) pulled_by: Vec<String>,
-    /// Units whose restart restarts it.
+    /// Units whose restart also restarts this one.
     pub(super) leans_on: Vec<String>,
     pub(super) job: Option<Job>,
 }
 
-/// A job of a manager that has not ended.
+/// A queued or running job of a manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
     /// `start`, `restart`, `stop`, …
@@ -73,22 +72,22 @@ pub(super) struct Job {
     pub(super) state: String,
 }
 
-/// What is wrong with a unit.
+/// A problem of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Problem {
-    /// It failed, and is not started again.
+    /// The unit failed, and systemd does not restart it.
     Failed,
-    /// It failed, and systemd restarts it.
+    /// The unit failed, and systemd is restarting it.
     Restarting,
-    /// Its reload failed; it runs as before.
+    /// The last reload failed; the unit is still running with its old configuration.
     ReloadFailed,
-    /// Its start does not end.
+    /// The start job does not finish.
     Starting,
 }
 
 impl Job {
-    /// Reads the output of `systemctl list-jobs`: a job by the name of its unit.
+    /// Reads the output of `systemctl list-jobs` into a map from unit name to job.
     pub(super) fn read_all(text: &str) -> BTreeMap<String, Self> {
         let job = |line: &str| {
             let mut words = line.split_whitespace();
@@ -103,7 +102,7 @@ impl Job {
         text.lines().filter_map(job).collect()
     }
 
-    /// Whether it starts or reloads something.
+    /// Returns whether the job starts, restarts or reloads the unit.
     pub(super) fn starts(&self) -> bool {
         matches!(
             self.kind.as_str(),
@@ -113,7 +112,7 @@ impl Job {
 }
 
 impl UnitState {
-    /// Reads the output of `systemctl show` for several units: a paragraph each.
+    /// Reads the output of `systemctl show` for several units, one paragraph each.
     pub(super) fn read_all(text: &str) -> Vec<Self> {
         let units = text.split("\n\n").map(Self::read);
         units.filter(|unit| !unit.name.is_empty()).collect()
@@ -155,7 +154,7 @@ impl UnitState {
         }
     }
 
-    /// Whether systemd starts it again soon, after it ended by itself. Since 254 there are several such states.
+    /// Returns whether systemd will restart the unit soon. Since release 254, systemd has several such states.
     pub(super) fn is_restarting(&self) -> bool {
         self.sub.contains("auto-restart")
     }
@@ -164,14 +163,14 @@ impl UnitState {
         !matches!(self.result.as_str(), "" | "success" | "exec-condition")
     }
 
-    /// What is wrong with it, as far as one look tells.
+    /// Returns the problem that this single state shows.
     pub(super) fn problem(&self) -> Option<Problem> {
         if self.is_restarting() {
             return self.has_failed_result().then_some(Problem::Restarting);
         }
         match self.active.as_str() {
             "failed" => Some(Problem::Failed),
-            // It died, and a command that cleans up still runs.
+            // The main process died, and a clean-up command is still running.
             "deactivating" if self.job.is_none() && self.has_failed_result() => {
                 Some(Problem::Failed)
             }
@@ -182,19 +181,19 @@ impl UnitState {
         }
     }
 
-    /// Whether it was well at `before` or had not been started, and systemd restarted it by itself since.
+    /// Returns whether systemd restarted the unit automatically since `before`.
     pub(super) fn restarted_since(&self, before: Option<&Self>) -> bool {
-        // A start by a job, and `systemctl reset-failed`, set the number to 0.
+        // A start by a job and `systemctl reset-failed` both reset the counter to 0.
         let earlier = before.map_or(0, |before| before.restarts);
         self.restarts > if self.restarts < earlier { 0 } else { earlier }
     }
 
-    /// Whether systemd only restarts it after a failure.
+    /// Returns whether systemd restarts the unit only after a failure.
     pub(super) fn restarts_after_failure_only(&self) -> bool {
         !matches!(self.restart.as_str(), "always" | "on-success" | "no" | "")
     }
 
-    /// Whether its state or its process is another one than at `before`, or it has something to do.
+    /// Returns whether the state or the process differs from `before`, or a start is queued.
     pub(super) fn differs_from(&self, before: Option<&Self>) -> bool {
         self.job.as_ref().is_some_and(Job::starts)
             || before.is_none_or(|before| {
@@ -202,17 +201,17 @@ impl UnitState {
             })
     }
 
-    /// Whether it counts as started once its process runs, whatever becomes of that.
+    /// Returns whether the unit counts as started as soon as its process runs, even if that exits later.
     pub(super) fn counts_as_started_at_once(&self) -> bool {
         matches!(self.service_type.as_str(), "simple" | "exec" | "idle")
     }
 
-    /// Whether it runs, or is on its way up or down.
+    /// Returns whether the unit is active, starting or stopping.
     pub(super) fn is_alive(&self) -> bool {
         !matches!(self.active.as_str(), "inactive" | "failed" | "")
     }
 
-    /// Whether it starts other units when something happens.
+    /// Returns whether the unit starts other units on an event.
     pub(super) fn is_trigger(&self) -> bool {
         [".timer", ".path", ".socket"]
             .iter()
@@ -220,7 +219,8 @@ impl UnitState {
     }
 }
 
-/// A time span as systemd prints it (`1h 17min 24.731330s`), in microseconds; none for `infinity` and for none.
+/// Reads a time span as systemd prints it (`1h 17min 24.731330s`) as microseconds. None for `infinity` and for an empty
+/// or zero span.
 fn microseconds(span: &str) -> Option<u64> {
     let part = |word: &str| {
         let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
@@ -270,7 +270,7 @@ SubState=waiting
 ";
 
     #[test]
-    fn units_are_read_a_paragraph_each() {
+    fn each_paragraph_is_read_as_a_unit() {
         let units = UnitState::read_all(SHOWN);
         assert_eq!(units.len(), 2);
         assert_eq!(units[0].name, "a.service");
@@ -282,7 +282,7 @@ SubState=waiting
     }
 
     #[test]
-    fn only_a_failed_result_makes_a_restart_a_problem() {
+    fn restart_is_a_problem_only_after_a_failure() {
         let state = |sub: &str, result: &str| UnitState {
             active: "activating".into(),
             sub: sub.into(),
@@ -297,7 +297,7 @@ SubState=waiting
     }
 
     #[test]
-    fn a_failed_reload_is_a_problem_of_a_running_unit() {
+    fn failed_reload_is_a_problem_of_an_active_unit() {
         let mut unit = UnitState {
             active: "active".into(),
             reload_result: "exit-code".into(),
@@ -309,7 +309,7 @@ SubState=waiting
     }
 
     #[test]
-    fn a_unit_that_a_condition_kept_from_starting_is_well() {
+    fn unit_skipped_by_a_condition_is_well() {
         let unit = UnitState {
             active: "inactive".into(),
             result: "exec-condition".into(),
@@ -332,7 +332,7 @@ SubState=waiting
     }
 
     #[test]
-    fn jobs_are_read_by_the_name_of_their_unit() {
+    fn jobs_are_mapped_by_unit_name() {
         let jobs =
             Job::read_all("734 a.service start running\n 784 b.service stop  waiting\nNo jobs.\n");
         assert_eq!(jobs.len(), 2);
@@ -341,7 +341,7 @@ SubState=waiting
     }
 
     #[test]
-    fn spans_are_microseconds() {
+    fn time_spans_are_read_as_microseconds() {
         assert_eq!(microseconds("500ms"), Some(500_000));
         assert_eq!(microseconds("1d 2min 3us"), Some(86_520_000_003));
         assert_eq!((microseconds("infinity"), microseconds("")), (None, None));

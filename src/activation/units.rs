@@ -1,10 +1,10 @@
-//! What a switch will do to units, from the unit files of both systems: what NixOS's switch program decides, as far as
-//! files tell. Reads; asks systemd what is up, and changes nothing.
+//! Predicts the effect of a switch on units from the unit files of both systems, like NixOS's switch program does. Asks
+//! systemd only for the active units, and changes nothing.
 //!
-//! Facts: nixpkgs, `switch-to-configuration.pl` of 24.05 and `switch-to-configuration-ng` since (`handle_modified_unit`):
-//! a unit that is gone is stopped; one that changed is stopped and started, or restarted, reloaded or left alone where it
-//! says so; targets that are up are started again, and with them what they want. Mounts of `/etc/fstab` and what an
-//! activation script asks for are not in unit files, and not here.
+//! The rules are those of nixpkgs' `switch-to-configuration.pl` of 24.05 and of `switch-to-configuration-ng` since then
+//! (`handle_modified_unit`). A removed unit is stopped. A changed unit is stopped and started or, if its file says so,
+//! restarted, reloaded or left alone. Active targets are started again together with their dependencies. Mounts in
+//! `/etc/fstab` and requests of activation scripts are not in unit files, so they are not predicted.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,32 +15,33 @@ use super::systemd;
 use super::unit_files::{Difference, Folder, Unit, template_of};
 use crate::locations::Locations;
 
-/// Targets that may be up after the machine slept, and are not started again.
+/// Targets that may be active after a suspend and are not started again.
 const SLEEP: [&str; 3] = ["suspend.target", "hibernate.target", "hybrid-sleep.target"];
 
-/// The target that each switch restarts, for units that come before `sysinit.target`.
+/// The target that each switch restarts, for units ordered before `sysinit.target`.
 const REACTIVATION: &str = "sysinit-reactivation.target";
 
-/// What will be done to units.
+/// The predicted effect of a switch on units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitChanges {
-    /// Stopped; a service that is activated by a socket among them, which comes back with the next connection.
+    /// Stopped units. A socket-activated service among them starts again with the next connection.
     pub stop: BTreeSet<String>,
-    /// Stopped and started, or restarted.
+    /// Units that are restarted, or stopped and started.
     pub restart: BTreeSet<String>,
-    /// Told to reload.
+    /// Reloaded units.
     pub reload: BTreeSet<String>,
-    /// Started.
+    /// Started units.
     pub start: BTreeSet<String>,
-    /// Changed, and left as they are until somebody restarts them.
+    /// Changed units that are left alone until someone restarts them.
     pub left: BTreeSet<String>,
-    /// Units of users that came, went or changed. What is up of them only each user's own manager knows, and what is done to
-    /// it depends on the program: nothing but for `nixos-activation.service`, or as here, since nixpkgs#507588.
+    /// New, removed or changed user units. Only the manager of each user knows which are active. The effect depends on
+    /// the switch program: only `nixos-activation.service` is started or, since nixpkgs#507588, units change as they do
+    /// here.
     pub user: BTreeSet<String>,
 }
 
-/// What will be done to units when `to` takes the place of `from`; both are real paths.
+/// Predicts the effect on units when `to` replaces `from`. Both are real paths.
 pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> UnitChanges {
     let up = systemd::runs(locations)
         .then(|| systemd::units("active,activating,reloading"))
@@ -61,7 +62,7 @@ pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> Un
 fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
     let up: BTreeSet<String> = match up {
         Some(up) => up.into_iter().collect(),
-        // Where nobody says what is up, it is what is wanted.
+        // If the active units are unknown, assume that all wanted units are active.
         None => {
             let roots: BTreeSet<String> = old.roots().chain(new.roots()).collect();
             let wanted = old.wanted(&roots, &BTreeSet::new());
@@ -81,7 +82,7 @@ fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
     switch.changes
 }
 
-/// A switch from one folder of units to another.
+/// A switch between two folders of units.
 struct Switch<'a> {
     old: &'a Folder,
     new: &'a Folder,
@@ -90,9 +91,9 @@ struct Switch<'a> {
 }
 
 impl Switch<'_> {
-    /// Decides on a unit that is up.
+    /// Decides what happens to an active unit.
     fn decide(&mut self, name: &str) {
-        // An instance has a file of its own, or that of its template.
+        // An instance has its own unit file or uses that of its template.
         let own = self.old.has(name) || self.new.has(name);
         let base = template_of(name).filter(|_| !own);
         let base = base.as_deref().unwrap_or(name);
@@ -118,7 +119,7 @@ impl Switch<'_> {
     fn changed(&mut self, name: &str, base: &str, unit: &Unit) {
         let kind = name.rsplit('.').next().unwrap_or_default();
         let list = match kind {
-            // The program in Perl leaves paths alone too; the one that replaced it means to, and restarts them.
+            // The Perl program leaves path units alone too. Its replacement intends to, but restarts them.
             "slice" | "socket" => return,
             "mount" if name == "-.mount" || name == "nix.mount" => &mut self.changes.reload,
             "mount" => &mut self.changes.restart,
@@ -137,8 +138,8 @@ impl Switch<'_> {
         list.insert(name.to_string());
     }
 
-    /// The sockets of a service are stopped and started with it; they start it themselves, unless it says that they do not
-    /// (a key that the programs of 24.05 do not know).
+    /// Stops and starts the sockets of a service with it. They then start the service on a connection. The key
+    /// `X-NotSocketActivated` prevents that, but the programs of 24.05 do not know it.
     fn stopped_and_started(&mut self, name: &str, base: &str, unit: &Unit) {
         let mut sockets: Vec<String> = unit.words("Service", "Sockets").map(String::from).collect();
         if sockets.is_empty() {
@@ -162,8 +163,8 @@ impl Switch<'_> {
         list.insert(name.to_string());
     }
 
-    /// Decides what is started: what is down by then, and wanted by a target that is started again or by what is restarted.
-    /// systemd passes over what is up already, and what that wants.
+    /// Decides which units start: inactive ones that a restarted unit or a restarted target wants. systemd skips active
+    /// units together with their dependencies.
     fn start(&mut self) {
         let targets = self.up.iter().filter(|name| self.starts_again(name));
         let reactivation = Some(REACTIVATION).filter(|name| self.new.has(name));

@@ -1,7 +1,7 @@
-//! What came of a switch: its exit status, what runs now, and whether the units that it started are well.
+//! Judges a switch by its exit status, by the running system, and by the state of the units that it started.
 //!
-//! A unit that was not well before does not count, and is listed; one that failed meanwhile, and that the switch did not
-//! touch, is a warning.
+//! A unit that had already failed before the switch is listed, but does not count. A unit that failed during the switch
+//! and that the switch did not touch is a warning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -20,13 +20,13 @@ use super::watch::{FailedCommand, Machinery, Unwell, Watch, Watched};
 use crate::locations::Locations;
 use crate::record::running;
 
-/// What was so before the switch.
+/// The state of the machine before the switch.
 #[derive(Clone)]
 pub(super) struct Before {
     pub(super) running: Option<String>,
     /// The units that were not inactive.
     units: States,
-    /// Those that were not well.
+    /// The units that had failed.
     unwell: BTreeSet<UnitId>,
     systemd: bool,
 }
@@ -34,32 +34,32 @@ pub(super) struct Before {
 /// A switch that has ended.
 pub(super) struct Switching<'a> {
     pub(super) switched: &'a Switched,
-    /// The system that should run.
+    /// The system that should be running.
     pub(super) expected: &'a str,
-    /// The same, and the system before it, as they lie on disk.
+    /// The expected system and the one before it, as paths on disk.
     pub(super) to: PathBuf,
     pub(super) from: Option<PathBuf>,
     /// Units that an earlier switch of the same transaction broke.
     pub(super) broken: &'a [UnitId],
-    /// When it began: seconds since 1970.
+    /// When the switch began: seconds since 1970.
     pub(super) since: u64,
     /// How long units are watched.
     pub(super) settle: Duration,
 }
 
-/// What is so after it.
+/// The state of the machine after the switch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Looked {
     pub(super) verdict: Verdict,
-    /// Why it is not well, for people.
+    /// The reason for a bad verdict, human-readable.
     pub(super) why: String,
-    /// Units that are not well because of it.
+    /// Units that failed because of the switch.
     pub(super) failed: BTreeMap<UnitId, Unwell>,
-    /// What changes nothing about the verdict.
+    /// Remarks that do not change the verdict.
     pub(super) warnings: Vec<String>,
-    /// Whether it was another switch that kept this one from beginning.
+    /// Whether another switch held the lock, so that this one did not begin.
     pub(super) locked_out: bool,
-    /// Whether systemd was asked.
+    /// Whether the state of units was read from systemd.
     pub(super) systemd: bool,
 }
 
@@ -75,25 +75,29 @@ impl Looked {
         }
     }
 
-    /// Somebody else has switched meanwhile.
+    /// Returns the verdict if an external switch activated the system `to` in the meantime.
     pub(super) fn superseded(to: &str) -> Self {
-        let why = format!("another switch has activated {to} meanwhile, which is left as it is");
+        let why =
+            format!("another switch activated {to} in the meantime; that system is left active");
         Self::new(Verdict::Superseded, why)
     }
 
-    /// It cannot be known.
+    /// Returns the verdict if the running system cannot be checked.
     pub(super) fn failed(error: &anyhow::Error) -> Self {
-        Self::new(Verdict::Failed, format!("look at what runs: {error:#}"))
+        Self::new(
+            Verdict::Failed,
+            format!("cannot check the running system: {error:#}"),
+        )
     }
 
-    /// The names of the units that are not well because of it.
+    /// Returns the names of the units that failed because of the switch.
     pub(super) fn names(&self) -> Vec<String> {
         self.failed.keys().map(ToString::to_string).collect()
     }
 }
 
 impl Before {
-    /// Looks, before the switch.
+    /// Reads the state before the switch.
     pub(super) fn look(locations: &Locations) -> Self {
         let systemd = systemd::runs(locations);
         let units = if systemd {
@@ -110,7 +114,7 @@ impl Before {
         }
     }
 
-    /// The same with the units that were not well before an earlier switch.
+    /// Takes the list of failed units from an earlier look, before the first switch of the transaction.
     pub(super) fn with_unwell(self, earlier: &Self) -> Self {
         Self {
             unwell: earlier.unwell.clone(),
@@ -118,7 +122,7 @@ impl Before {
         }
     }
 
-    /// Looks again, after it: does the expected system run, and are the units well that it started?
+    /// Checks after the switch whether the expected system is running and the units that it started are well.
     pub(super) fn compare(
         &self,
         switching: &Switching<'_>,
@@ -131,7 +135,7 @@ impl Before {
             return self.judge(switching, runs, &Watched::default());
         }
         let watched = self.watch(switching, log);
-        // Somebody else may have switched while the units were watched.
+        // An external switch may have happened while the units were watched.
         let looked = self.judge(switching, running(locations), &watched);
         Looked {
             systemd: true,
@@ -160,7 +164,7 @@ impl Before {
         })
     }
 
-    /// Judges by the exit status and by what runs.
+    /// Judges by the exit status and the running system.
     fn judge_system(&self, switched: &Switched, expected: &str, runs: Option<&str>) -> Looked {
         let changed = runs != self.running.as_deref();
         let mut looked = Looked {
@@ -176,8 +180,8 @@ impl Before {
         {
             let runs = runs.unwrap_or("nothing");
             looked.why =
-                format!("the switch program said that all is well, but {runs} is what runs");
-            // One that has not even said that it begins is not undone.
+                format!("switch-to-configuration reported success, but {runs} is still running");
+            // Without a sign that the switch began, nothing is rolled back.
             looked.verdict = match switched.changed_nothing(changed) {
                 true => Verdict::Refused,
                 false => Verdict::Failed,
@@ -211,14 +215,14 @@ impl Before {
         }
         let as_before = self.still_unwell(switched, watched);
         let untouched = self.failed_meanwhile(watched, looked);
-        // A status 4 without a name is a failure all the same, unless a unit explains it that was not well before.
+        // Status 4 without a unit name still counts as a failure, unless a unit that had failed before explains it.
         let explained = !switched.failed_units.is_empty()
             || as_before.iter().any(|id| watched.touched.contains_key(id));
         let nameless = looked.verdict == Verdict::UnitsFailed && !explained;
-        warn(looked, "not well, as before", &as_before);
+        warn(looked, "already failing before the change", &as_before);
         warn(
             looked,
-            "failed meanwhile, and not because of this",
+            "failed during the change, but not because of it",
             &untouched,
         );
         let failed = looked.failed.len();
@@ -230,8 +234,8 @@ impl Before {
         };
     }
 
-    /// The units that were not well before and still are not. An old failure of a reload is only listed if the unit was
-    /// touched again: it runs.
+    /// Returns the units that had failed before and still do. A unit whose reload failed earlier is listed only if the
+    /// switch touched it, because it is still running.
     fn still_unwell(&self, switched: &Switched, watched: &Watched) -> BTreeSet<UnitId> {
         let reported = |id: &UnitId| switched.failed_units.contains(&id.name);
         let still = |id: &UnitId| {
@@ -244,7 +248,7 @@ impl Before {
         self.unwell.iter().filter(|id| still(id)).cloned().collect()
     }
 
-    /// The units that failed since, and that the switch did not touch.
+    /// Returns the units that failed during the switch without being touched by it.
     fn failed_meanwhile(&self, watched: &Watched, looked: &Looked) -> BTreeSet<UnitId> {
         let failed = watched.after.iter().filter(|(id, unit)| {
             matches!(unit.problem(), Some(Problem::Failed | Problem::Restarting))
@@ -257,7 +261,7 @@ impl Before {
     }
 }
 
-/// Whether a unit is not well before a switch. One that is restarted again and again may have a good result just then.
+/// Returns whether a unit had failed before the switch. A unit in a restart loop may show a good result at that moment.
 fn is_unwell(unit: &UnitState) -> bool {
     unit.is_restarting() || unit.problem().is_some()
 }
@@ -271,18 +275,18 @@ fn warn(looked: &mut Looked, what: &str, units: &BTreeSet<UnitId>) {
     }
 }
 
-/// Whether the file of a unit is new, or another one than before the switch.
+/// Returns whether the file of a unit is new or differs from the one before the switch.
 fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
     let fragment = Path::new(&unit.fragment);
     if let (true, Ok(inside)) = (manager::is_of_system(fragment), fragment.strip_prefix("/")) {
         let of = |system: &Path| system.join(inside).canonicalize().ok();
         return switching.from.as_deref().and_then(of) != of(&switching.to);
     }
-    // Transient units are made by whoever wants them.
+    // The system does not define transient units; any process can create one.
     if fragment.starts_with("/run") {
         return false;
     }
-    // A file in a home, say, which a service of the new system has linked there.
+    // For example a file in a home directory that a service of the new system linked there.
     let changed = fragment.symlink_metadata();
     changed.is_ok_and(|found| {
         let at = std::os::unix::fs::MetadataExt::ctime(&found);
@@ -290,7 +294,7 @@ fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
     })
 }
 
-/// This machine.
+/// The real machine.
 struct Here<'a> {
     log: &'a mut Log,
     since: u64,

@@ -1,7 +1,7 @@
-//! Watches the units that a change started, until systemd or their settle time tells that they are well.
+//! Watches the units that a change started until systemd reports them as well or their settle time is over.
 //!
-//! A service of the types `notify`, `dbus`, `forking` and `oneshot` reports that it is started; the switch program waits
-//! for that. One of the types `simple`, `exec` and `idle` counts as started at once, and may end a moment later.
+//! A service of type `notify`, `dbus`, `forking` or `oneshot` reports that it has started, and the switch program waits
+//! for that report. A service of type `simple`, `exec` or `idle` counts as started at once, and may exit soon after.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,83 +11,82 @@ use super::touched::{Changes, Reached, Touched};
 use super::unit_state::{Job, Problem, UnitState};
 use crate::progress::duration;
 
-/// How often watched units are looked at.
+/// How often the state of watched units is read.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long the watch goes on after the first unwell unit, so that others that fail with it are named as well.
+/// How long to keep watching after the first failed unit, so that others that fail with it are named too.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// How many settle times a start job gets.
+/// Deadline of a start job, as a multiple of the settle time.
 const JOB_SETTLES: u32 = 10;
 
-/// Names in a remark.
+/// Number of unit names in the log line.
 const SHOWN: usize = 5;
 
-/// What a watch needs of the machine.
+/// Access to the machine that a watch needs.
 pub(super) trait Machinery {
-    /// The units that are not inactive.
+    /// Returns the units that are not inactive.
     fn look(&mut self) -> States;
-    /// The state of these units.
+    /// Returns the state of these units, including inactive ones.
     fn look_at(&mut self, ids: &[UnitId]) -> States;
-    /// The command of a unit that failed last, if systemd still knows.
+    /// Returns the last command of a unit that failed, if systemd still knows it.
     fn failed_command(&mut self, id: &UnitId) -> Option<FailedCommand>;
-    /// Whether the journal says that a unit failed since the change began.
+    /// Returns whether the journal says that a unit failed since the change began.
     fn has_failed(&mut self, id: &UnitId) -> bool;
-    /// Microseconds of the monotonic clock.
+    /// Returns the monotonic clock in microseconds.
     fn now(&mut self) -> u64;
-    /// Waits.
     fn wait(&mut self, time: Duration);
-    /// Tells the user.
+    /// Prints a line for the user.
     fn say(&mut self, text: &str);
 }
 
-/// A command of a unit that failed.
+/// A failed command of a unit.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FailedCommand {
-    /// The setting that it is of: `ExecStartPre`.
+    /// The setting that contains the command, for example `ExecStartPre`.
     pub setting: String,
-    /// The command line; empty if unknown.
+    /// The command line, or empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub line: String,
-    /// Its exit status; none if a signal ended it.
+    /// The exit status, or none if a signal killed the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<i32>,
-    /// The signal that ended it.
+    /// The signal that killed the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
 }
 
-/// A unit that is not well.
+/// A unit that failed, or does not finish starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unwell {
     pub(super) problem: Problem,
-    /// Its state when that was seen; none if only the switch program saw it.
+    /// The state in which the failure was seen, or none if only the switch program reported it.
     pub(super) state: Option<UnitState>,
     pub(super) command: Option<FailedCommand>,
 }
 
-/// What a watch found.
+/// The result of a watch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watched {
-    /// Units that the change reached and that are not well.
+    /// Failed units among those that the change reached.
     pub(super) unwell: BTreeMap<UnitId, Unwell>,
     /// Units that the change reached.
     pub(super) touched: Touched,
-    /// All units at the end.
+    /// All units at the end of the watch.
     pub(super) after: States,
 }
 
-/// How to watch.
+/// The parameters of a watch.
 pub(super) struct Watch<'a> {
     pub(super) changes: Changes<'a>,
-    /// Units that were not well before.
+    /// Units that had already failed before the change.
     pub(super) unwell_before: &'a BTreeSet<UnitId>,
-    /// How long units are watched that do not report themselves. Zero: a single look.
+    /// How long to watch units that do not report their start. Zero means a single look.
     pub(super) settle: Duration,
 }
 
 impl Watch<'_> {
-    /// Watches until all units are well beyond doubt, one is not, or their time is over.
+    /// Watches until all units have certainly started, one has failed, or the deadlines are over.
     pub(super) fn run(&self, machine: &mut impl Machinery) -> Watched {
         let begun = machine.now();
         let mut watched = Watched {
@@ -116,7 +115,7 @@ impl Watch<'_> {
             waited = true;
             machine.wait(PAUSE.min(Duration::from_micros(until - now)));
             let ids: Vec<UnitId> = deadlines.into_keys().collect();
-            // Only a look at all units shows what a timer, path or socket triggers.
+            // Only a look at all units shows the units that a timer, path or socket triggers.
             if ids.iter().any(|id| is_trigger(&watched.after, id)) {
                 watched.after = machine.look();
             } else {
@@ -131,7 +130,7 @@ impl Watch<'_> {
         watched
     }
 
-    /// Adds the units that are not well. One that was found stays: it may be on its next attempt by now.
+    /// Adds failed units. A unit that was found once stays in the list, because systemd may already be retrying it.
     fn find(&self, watched: &mut Watched, begun: u64, machine: &mut impl Machinery) {
         for (id, reached) in &watched.touched {
             let Some(unit) = watched.after.get(id) else {
@@ -157,7 +156,7 @@ impl Watch<'_> {
         }
     }
 
-    /// A unit that systemd restarted between two looks, after a failure.
+    /// Reports a unit that failed and that systemd restarted between two looks.
     fn restarted(
         &self,
         id: &UnitId,
@@ -169,14 +168,14 @@ impl Watch<'_> {
         failed.then_some(Problem::Restarting)
     }
 
-    /// A unit whose start job does not end. The service of a timer may take as long as it likes.
+    /// Reports a unit whose start job does not finish. A service that a timer triggered may take any time.
     fn stuck(&self, unit: &UnitState, reached: Reached, begun: u64, now: u64) -> Option<Problem> {
         let waits = unit.job.as_ref().is_some_and(Job::starts) && reached == Reached::Started;
         let over = !self.settle.is_zero() && now >= begun + micros(self.settle * JOB_SETTLES);
         (waits && over).then_some(Problem::Starting)
     }
 
-    /// The units that have to be watched, and until when.
+    /// Returns the units that must still be watched, and until when.
     fn deadlines(&self, watched: &Watched, begun: u64, now: u64) -> BTreeMap<UnitId, u64> {
         let settle = micros(self.settle);
         let deadline = |id: &UnitId, reached: Reached| {
@@ -187,14 +186,14 @@ impl Watch<'_> {
             if unit.job.as_ref().is_some_and(Job::starts) && reached == Reached::Started {
                 return Some(begun + micros(self.settle * JOB_SETTLES));
             }
-            // What systemd says of the time is never waited for longer than from now on.
+            // A time from systemd extends the wait at most to one settle time from now.
             let from_change = unit.changed_at.saturating_add(settle).min(now + settle);
             let is_under_way = reached == Reached::Triggered && unit.active == "activating";
             if unit.is_alive() && (unit.counts_as_started_at_once() || is_under_way) {
                 return Some(from_change);
             }
             if unit.is_trigger() && unit.is_alive() {
-                // A service that it triggered, or triggers soon, may fail.
+                // A service that it has triggered or will trigger soon may fail.
                 let soon = unit.elapses_at.filter(|at| *at <= begun + settle);
                 let at = soon.unwrap_or(unit.changed_at).min(now + settle);
                 return Some(match unit.sub.as_str() {
@@ -215,14 +214,14 @@ fn is_trigger(states: &States, id: &UnitId) -> bool {
     states.get(id).is_some_and(UnitState::is_trigger)
 }
 
-/// A time in microseconds, as systemd's clocks count.
+/// Converts a duration to microseconds, the unit of systemd's clocks.
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros())
         .unwrap_or(u64::MAX / 4)
         .min(u64::MAX / 4)
 }
 
-/// Tells what is watched.
+/// Returns the log line that names the watched units.
 fn remark(deadlines: &BTreeMap<UnitId, u64>, after: &States, settle: Duration) -> String {
     let waits = |id: &&UnitId| after.get(*id).is_some_and(|unit| unit.job.is_some());
     let starting: Vec<&UnitId> = deadlines.keys().filter(waits).collect();

@@ -1,7 +1,7 @@
-//! Compares the running system with what its pinned source gives without any module, once for each base.
+//! Compares the running system with the result of evaluating its pinned source without modules, once for each base.
 //!
-//! Takes a pin and the base that it is to give; returns whether it does. On a machine with a second processor this evaluates
-//! beside the evaluation of the change, in an evaluator of its own. Changes nothing but the cache.
+//! On a machine with more than one processor, a second evaluator does this in parallel with the evaluation of the
+//! change. Changes nothing but the cache.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::thread::JoinHandle;
@@ -25,66 +25,66 @@ use crate::session::memory;
 use crate::timings::{Phase, milliseconds};
 use crate::worker::Stopper;
 
-/// Memory that must be available for a second evaluator at the same time, bytes.
+/// Memory that must be available for a second parallel evaluator, in bytes.
 const SPARE_MEMORY: u64 = 6 << 30;
 
-/// What an evaluation gave, and how long it took.
+/// The result of an evaluation and its duration.
 type Outcome = (Result<Evaluated>, Duration);
 
 /// The comparison of one base with its pin.
 pub struct BaseCheck<'a> {
     session: &'a Session,
-    /// None if there is nothing to compare.
+    /// The base to compare, or none if there is nothing to compare.
     subject: Option<Subject>,
-    /// A second evaluator at work.
+    /// The running second evaluator.
     beside: Cell<Option<Beside>>,
     verdict: OnceCell<Verdict>,
-    /// How long the evaluation took; none if an earlier one told.
+    /// The duration of the evaluation, or none if the result was cached.
     took: Cell<Option<Duration>>,
 }
 
-/// What is compared.
+/// The base to compare, and its source.
 struct Subject {
     purpose: String,
     base: String,
     request: Request,
     pin: Pin,
     recall: RefCell<Recall>,
-    /// The sources of the inputs that the system was built with, as far as it says so.
+    /// The sources of the inputs that the running system was built with, if the system records them.
     baked_inputs: Option<Vec<String>>,
 }
 
-/// An evaluation on a thread of its own.
+/// An evaluation on its own thread.
 struct Beside {
     thread: JoinHandle<Outcome>,
     stopper: Stopper,
 }
 
-/// What the comparison says.
+/// The result of the comparison.
 #[derive(Clone, Debug)]
 enum Verdict {
-    /// There is nothing to compare, or it was compared before.
+    /// There is nothing to compare, or the base was compared before.
     Settled,
-    /// The pin gives this toplevel.
+    /// The pin evaluates to this toplevel.
     Gives(String),
-    /// The pin could not be evaluated without modules.
+    /// Evaluation without modules failed.
     Failed(Box<Failed>),
 }
 
-/// The comparison, for the report (`docs/json.md`).
+/// The comparison in the JSON report (`docs/json.md`).
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BaseReport {
     /// Whether the pinned source gives the base.
     pub same: bool,
-    /// Whether an earlier evaluation said so.
+    /// Whether the result came from an earlier evaluation.
     pub cached: bool,
-    /// How long it took.
+    /// The duration of the evaluation in milliseconds.
     pub milliseconds: f64,
 }
 
 impl<'a> BaseCheck<'a> {
-    /// Begins to compare, if the pin and the base were never compared. `request` is that of the change.
+    /// Begins the comparison unless this pin and base were compared before. `request` is the request of the change.
     pub fn begin(
         session: &'a Session,
         libnix: &Libnix,
@@ -140,7 +140,7 @@ impl<'a> BaseCheck<'a> {
         Ok(check)
     }
 
-    /// Ends the comparison: waits for the second evaluator, or evaluates now.
+    /// Finishes the comparison: waits for the second evaluator, or evaluates now.
     pub fn finish(&self) -> Result<()> {
         let Some(subject) = self
             .subject
@@ -155,7 +155,7 @@ impl<'a> BaseCheck<'a> {
             Some(beside) => {
                 let outcome = beside.wait();
                 session.interrupts.check()?;
-                // Two evaluators at once may be too much for the machine, one after the other may not.
+                // Two parallel evaluators may need too much memory, so retry with one.
                 match outcome {
                     (Err(_), _) => evaluate_now(session, &subject.request)?,
                     whole => whole,
@@ -178,7 +178,7 @@ impl<'a> BaseCheck<'a> {
         Ok(())
     }
 
-    /// What the pin is known to give from now on, for the pin.
+    /// Returns the result to store in the pin.
     pub fn compared(&self) -> Option<ComparedBase> {
         let subject = self.subject.as_ref()?;
         match self.verdict.get()? {
@@ -190,7 +190,7 @@ impl<'a> BaseCheck<'a> {
         }
     }
 
-    /// What to tell of the comparison; nothing if there was none.
+    /// Returns the result for the report, or none without a comparison.
     pub fn report(&self) -> Option<BaseReport> {
         let compared = self.compared()?;
         Some(BaseReport {
@@ -200,7 +200,7 @@ impl<'a> BaseCheck<'a> {
         })
     }
 
-    /// The refusal of a base that the pin does not give.
+    /// Returns the refusal if the pin does not give the base.
     pub fn refusal(&self, libnix: &Libnix) -> Option<(Allow, Failed)> {
         let subject = self.subject.as_ref()?;
         let purpose = &subject.purpose;
@@ -231,14 +231,14 @@ impl<'a> BaseCheck<'a> {
                     })
             }
         };
-        let hint = "`runtime-module rebuild` moves the base to the source as it is today; a nixos-rebuild switch without --override-input also makes them agree";
+        let hint = "run `runtime-module rebuild` to move the base to the current source, or nixos-rebuild switch without --override-input";
         Some((Allow::BaseDiffers, refusal.hint(hint)))
     }
 }
 
 impl Drop for BaseCheck<'_> {
     fn drop(&mut self) {
-        // The change failed before anybody waited for it.
+        // The change failed before the result was needed.
         if let Some(beside) = self.beside.take()
             && !beside.thread.is_finished()
         {
@@ -248,7 +248,7 @@ impl Drop for BaseCheck<'_> {
 }
 
 impl Subject {
-    /// Keeps the result for the next boot, and says what it is.
+    /// Stores the result in the cache and returns it.
     fn keep(&self, evaluated: &Evaluated, took: Duration) -> Verdict {
         let mut recall = self.recall.borrow_mut();
         recall.keep(&self.request, &self.pin, evaluated, milliseconds(took));
@@ -256,7 +256,7 @@ impl Subject {
         Verdict::Gives(toplevel.out)
     }
 
-    /// Which inputs differ, in words.
+    /// Describes the inputs that differ.
     fn inputs(&self, libnix: &Libnix) -> Vec<String> {
         if !self.pin.graph.is_empty() {
             return vec![
@@ -288,7 +288,7 @@ impl Beside {
     }
 }
 
-/// How a second evaluator treats memory; none if there is no processor or memory for it.
+/// Returns the memory mode of a second evaluator, or none if processors or memory do not suffice.
 fn second_evaluator(session: &Session) -> Option<Memory> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let chosen = memory(&session.global, &session.environment);
@@ -296,7 +296,7 @@ fn second_evaluator(session: &Session) -> Option<Memory> {
     (processors > 1 && room && chosen != Memory::Low).then_some(chosen)
 }
 
-/// Evaluates with nothing beside.
+/// Evaluates without a second evaluator.
 fn evaluate_now(session: &Session, request: &Request) -> Result<Outcome> {
     let waiting = session.evaluator(&request.settings)?;
     session.reporter.begin(Phase::Compare);

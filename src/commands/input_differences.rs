@@ -1,4 +1,4 @@
-//! Which inputs of a lock are not those that the running system was built with. Changes nothing.
+//! Finds the inputs of a lock file that differ from those that the running system was built with.
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -6,10 +6,11 @@ use sha2::{Digest as _, Sha256};
 use crate::evaluation::lock_inputs;
 use crate::record::Pin;
 
-/// The digits of Nix's base 32.
+/// The digits of Nix's base-32 encoding.
 const DIGITS: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
-/// The inputs that differ, a line for each, or that nobody can tell. `baked`: the sources that the running system names.
+/// Describes each differing input on a line, or the reason why they cannot be found. `baked` has the sources that the
+/// running system records.
 pub fn describe_inputs(pin: &Pin, lock: &str, baked: Option<&[String]>) -> Vec<String> {
     let Some(baked) = baked else {
         return vec!["cannot tell which inputs differ: the running system does not say which flake it was built from".into()];
@@ -31,7 +32,7 @@ pub fn describe_inputs(pin: &Pin, lock: &str, baked: Option<&[String]>) -> Vec<S
     names.into_iter().map(line).collect()
 }
 
-/// Names of the inputs in a lock whose trees are not among the sources.
+/// Returns the names of the locked inputs whose trees are not among the sources.
 fn differing(lock: &str, store: &str, sources: &[String]) -> Vec<String> {
     let names = lock_inputs(lock).into_keys();
     let lock: Value = serde_json::from_str(lock).unwrap_or_default();
@@ -45,7 +46,7 @@ fn differing(lock: &str, store: &str, sources: &[String]) -> Vec<String> {
     names.filter(is_elsewhere).collect()
 }
 
-/// The node of a lock that a name such as `a/b` leads to, without following others.
+/// Finds the node that a path such as `a/b` leads to in a lock, without resolving `follows`.
 fn node_of<'a>(lock: &'a Value, name: &str) -> Option<&'a Value> {
     let nodes = lock.get("nodes")?;
     let root = nodes.get(lock.get("root")?.as_str()?)?;
@@ -55,7 +56,7 @@ fn node_of<'a>(lock: &'a Value, name: &str) -> Option<&'a Value> {
     })
 }
 
-/// The store path of a source tree with this hash.
+/// Returns the store path of a source tree with this hash.
 fn source_path(store: &str, nar_hash: &str) -> Option<String> {
     let digest = from_base64(nar_hash.strip_prefix("sha256-")?)?;
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -67,7 +68,7 @@ fn source_path(store: &str, nar_hash: &str) -> Option<String> {
     Some(format!("{store}/{}-source", base32(&folded)))
 }
 
-/// As Nix writes it: the last bits first.
+/// Encodes like Nix, beginning with the last bits.
 fn base32(bytes: &[u8]) -> String {
     let length = (bytes.len() * 8).div_ceil(5);
     let digit = |position: usize| {
@@ -107,7 +108,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// The hash of an empty folder, and the path that Nix gives it under the name `source`.
+    /// The hash of an empty folder, and the store path that Nix gives it under the name `source`.
     const EMPTY: (&str, &str) = (
         "sha256-pQpattmS9VmO3ZIQUFn66az8GSmB4IvYhTTCFn6SUmo=",
         "/nix/store/0ccnxa25whszw7mgbgyzdm4nqc0zwnm8-source",
@@ -122,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_found_by_its_hash() {
+    fn source_path_follows_from_the_hash() {
         assert_eq!(source_path("/nix/store", EMPTY.0).as_deref(), Some(EMPTY.1));
         assert_eq!(source_path("/nix/store", "sha256-!"), None);
         assert_eq!(source_path("/nix/store", "md5-x"), None);
     }
 
     #[test]
-    fn inputs_that_the_system_does_not_name_differ() {
+    fn inputs_missing_from_the_system_differ() {
         let names = differing(&lock(EMPTY.0), "/nix/store", &[EMPTY.1.into()]);
         assert_eq!(names, ["a/c"]);
         assert_eq!(differing(&lock(EMPTY.0), "/nix/store", &[]), ["a", "a/c"]);

@@ -1,4 +1,4 @@
-//! What is to run, found or made: evaluates and realises, or in a dry run only asks what realising would take.
+//! Evaluates and realises the system to activate. A dry run only asks what realising would take.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -27,64 +27,62 @@ use crate::record::{ComparedBase, ExtraModule, Pin, SystemFile};
 use crate::session::evaluation_settings;
 use crate::timings::{Phase, time_of};
 
-/// What is to run, found or made.
+/// A system that can be activated, or would be in a dry run.
 pub struct Reached {
-    /// The toplevel.
     pub toplevel: String,
-    /// Its derivation; none where it was known.
+    /// Its derivation, or none if the toplevel was known without evaluation.
     pub drv: Option<String>,
     /// The toplevel without any runtime module.
     pub base: Option<String>,
-    /// The source.
     pub pin: Option<Pin>,
-    /// What the evaluation gave, if there was one.
+    /// The result of the evaluation, if there was one.
     pub evaluated: Option<Evaluated>,
-    /// What was or would be built and fetched.
+    /// The store paths that were or would be built and fetched.
     pub missing: Missing,
-    /// The builds in the order in which they are shown; only in a dry run.
+    /// The builds in display order, only in a dry run.
     pub order: BuildOrder,
-    /// What speaks against it; only in a dry run.
+    /// The checks before activation, only in a dry run.
     pub preflight: Option<Preflight>,
-    /// What the comparison of the base said; none if there was nothing to compare.
+    /// The comparison of the base, or none if there was nothing to compare.
     pub comparison: Option<BaseReport>,
-    /// The cache's part in it; none where nothing had to be evaluated.
+    /// The cache entry, or none if nothing had to be evaluated.
     recall: Option<Recall>,
-    /// Keeps it all from the collector while it lives: until the activator has rooted it.
+    /// Keeps all paths from the garbage collector until the activator has created GC roots.
     keeper: Libnix,
 }
 
-/// What is known before anything is done.
+/// The results of the checks before activation.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Preflight {
-    /// Whether the system is in the store: it was looked at itself, and no build tells more.
+    /// Whether the system is in the store and was checked itself. If so, a build cannot find more.
     pub built: bool,
-    /// What speaks against it, and what will take no effect.
+    /// Objections, and changes that will not take effect.
     #[serde(flatten)]
     pub findings: Findings,
 }
 
 impl Reached {
-    /// The store that it is in.
+    /// Returns the store that contains the system.
     pub fn store(&self) -> &Store {
         &self.keeper.store
     }
 
-    /// What it has beside its source.
+    /// Returns the specialisation and the extra modules.
     pub fn beside(&self) -> (Option<&str>, &[ExtraModule]) {
         self.pin.as_ref().map(Pin::beside).unwrap_or_default()
     }
 
-    /// The file that it was evaluated from, where that is no flake.
+    /// Returns the file from which the system was evaluated, if the source is not a flake.
     pub fn file(&self) -> Option<&SystemFile> {
         self.pin.as_ref()?.file.as_ref()
     }
 
-    /// Whether it came from the cache.
+    /// Returns whether the evaluation came from the cache.
     pub fn recalled(&self) -> Option<Recalled> {
         self.recall.as_ref().map(Recall::told)
     }
 
-    /// Keeps what was made for the next time. After everything that somebody waits for.
+    /// Stores the result in the cache, after everything that the user waits for.
     pub fn remember(&self, running: Option<&str>) {
         if let Some(recall) = &self.recall {
             recall.settle(&self.keeper, &self.toplevel, running);
@@ -92,7 +90,7 @@ impl Reached {
     }
 }
 
-/// Evaluates and realises what is to run; in a dry run it is only asked what realising would take.
+/// Evaluates and realises a system. A dry run only asks what realising would take.
 pub fn reach(session: &Session, situation: &Situation, plan: &Plan, run: &Run) -> Result<Reached> {
     match &plan.goal {
         Goal::Known(toplevel) => {
@@ -138,14 +136,14 @@ fn open(session: &Session) -> Result<Libnix> {
     libnix
 }
 
-/// What making a system works with.
+/// The inputs for making a system.
 struct Work<'a> {
     session: &'a Session,
     libnix: Libnix,
     situation: &'a Situation,
     plan: &'a Plan,
     run: &'a Run,
-    /// The comparison of the base, once the source is known.
+    /// The comparison of the base, set once the source is known.
     check: OnceCell<BaseCheck<'a>>,
 }
 
@@ -158,7 +156,7 @@ impl Work<'_> {
         }
         pin.specialisation.clone_from(&beside.specialisation);
         pin.extras = extras::take_in(session, &self.libnix, beside)?;
-        // The base moves with the source.
+        // With a new source, the base changes too.
         let need_base = plan.base.is_none() && !self.run.dry_run;
         if let Some(file) = &pin.file {
             session.reporter.note(as_it_is(file));
@@ -182,7 +180,7 @@ impl Work<'_> {
             Some(found) => self.again(found)?,
             None => self.evaluate(&request, &pin, &mut recall)?,
         };
-        // What no lock held is held by the pin from now on.
+        // From now on the pin keeps the inputs that no lock file lists.
         pin.inputs.clone_from(&evaluated.inputs);
         for source in pin.sources() {
             self.libnix.store.add_temp_root(source)?;
@@ -242,7 +240,7 @@ impl Work<'_> {
         for derivation in &derivations {
             self.libnix.store.add_temp_root(&derivation.drv)?;
         }
-        // Of a file nothing was in the store until now.
+        // A file brought nothing into the store until now.
         if let Some(first) = derivations.first().filter(|_| pin.file.is_some()) {
             place(
                 session,
@@ -255,8 +253,8 @@ impl Work<'_> {
         for input in &evaluation.evaluated.inputs {
             self.libnix.store.add_temp_root(&input.source)?;
         }
-        // Its results are kept by us from here on. Its memory goes back to the machine while the store is asked, and
-        // before anything is built.
+        // From here on this process protects the results. Release the evaluator's memory before the store is queried
+        // and anything is built.
         evaluation.let_go();
         let took = session.reporter.phases().get(Phase::Evaluate);
         recall.keep(request, pin, &evaluation.evaluated, took.unwrap_or(0.0));
@@ -271,7 +269,7 @@ impl Work<'_> {
         Ok((evaluated, missing))
     }
 
-    /// What an evaluation gave before, realised again where it is no longer.
+    /// Uses a cached evaluation, and realises its results again if they are missing.
     fn again(&self, found: Found) -> Result<(Evaluated, Missing)> {
         let session = self.session;
         session.reporter.warnings(&found.evaluated.warnings);
@@ -288,7 +286,7 @@ impl Work<'_> {
         Ok((found.evaluated, missing))
     }
 
-    /// What is to be built: the toplevel, and its base where that is none that runs already: `reset` must find it.
+    /// Returns the derivations to build: the toplevel and, unless it is running already, its base, which `reset` needs.
     fn derivations(&self, evaluated: &Evaluated) -> Vec<Derivation> {
         let base = evaluated.base.iter().filter(|_| self.plan.base.is_none());
         evaluated.toplevel.iter().chain(base).cloned().collect()
@@ -309,7 +307,7 @@ impl Work<'_> {
         Ok(realised.missing)
     }
 
-    /// Refuses before anything is fetched or built: what cannot be activated need not be. What is allowed is said.
+    /// Refuses before the build if the system could not be activated. Overridden objections become notes.
     fn pass(&self, evaluated: &Evaluated, missing: &Missing) -> Result<()> {
         if self.run.dry_run {
             return Ok(());
@@ -317,7 +315,7 @@ impl Work<'_> {
         let findings = self.object(evaluated, missing);
         let passed = findings.pass(&self.run.allow)?;
         for (objection, text) in findings.objections.iter().zip(passed) {
-            // The rest the activator finds as well, and says it then.
+            // The activator finds and reports the other objections itself.
             if objection.allow == Some(Allow::Space) {
                 self.session.reporter.note(text);
             }
@@ -325,7 +323,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// What a dry run tells: of the system itself where it is in the store, else of what was evaluated.
+    /// Returns the checks of a dry run, on the built system if it is in the store, or else on the evaluation.
     fn preflight(&self, toplevel: &str, evaluated: &Evaluated, missing: &Missing) -> Preflight {
         let store = &self.libnix.store;
         match examined(self.session, store, &self.plan.purpose, toplevel) {
@@ -348,7 +346,7 @@ impl Work<'_> {
         }
     }
 
-    /// What speaks against activating it.
+    /// Finds objections to activating the system.
     fn object(&self, evaluated: &Evaluated, missing: &Missing) -> Findings {
         let to = Profile::expected(&evaluated.facts);
         let mut findings = compare(&self.plan.purpose, &to, &machine(self.session));
@@ -356,7 +354,7 @@ impl Work<'_> {
         findings
     }
 
-    /// Whether what is to be fetched fits into the store.
+    /// Checks whether the build outputs fit into the store.
     fn room(&self, evaluated: &Evaluated, missing: &Missing, findings: &mut Findings) {
         let toplevel = evaluated.toplevel.as_ref();
         let place = toplevel.and_then(|toplevel| self.libnix.store.real_path(&toplevel.out).ok());
@@ -365,7 +363,7 @@ impl Work<'_> {
         }
     }
 
-    /// Refuses a change of the base that nobody asked for. An allowed one is told.
+    /// Refuses an unrequested change of the base. An allowed change becomes a note.
     fn agree(&self) -> Result<()> {
         let Some(check) = self.check.get() else {
             return Ok(());
@@ -385,7 +383,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Adds whether the source gives another base.
+    /// Adds an objection if the source gives another base.
     fn object_to_base(&self, findings: &mut Findings) {
         let refusal = self
             .check
@@ -396,7 +394,7 @@ impl Work<'_> {
         }
     }
 
-    /// Says what the base becomes when the source moves.
+    /// Prints how the base changes with a new source.
     fn announce(&self, evaluated: &Evaluated) -> Result<()> {
         let before = self.situation.base();
         if let (None, Some(before), Some(base)) = (&self.plan.base, before, &evaluated.base) {
@@ -406,13 +404,13 @@ impl Work<'_> {
     }
 }
 
-/// The machine as it is.
+/// Reads the facts of this machine.
 fn machine(session: &Session) -> Machine {
     let running = std::fs::canonicalize(session.locations.current_system()).ok();
     Machine::look(&session.locations, running.as_deref())
 }
 
-/// What speaks against a system that is in this machine's store; none where it is not.
+/// Checks a system in this machine's store. None if it is not there.
 fn examined(session: &Session, store: &Store, purpose: &str, toplevel: &str) -> Option<Findings> {
     if !store.is_valid(toplevel).unwrap_or(false) {
         return None;
@@ -432,7 +430,7 @@ fn known(session: &Session, plan: &Plan, run: &Run, past: &Past) -> Result<Reach
                 "{}: its system, {toplevel}, is no longer in the store",
                 plan.purpose
             ))
-            .hint("`runtime-module apply` evaluates and builds what is wanted again")
+            .hint("run `runtime-module apply` to evaluate and build the requested modules again")
             .into());
     }
     let preflight = run.dry_run.then(|| {
@@ -457,27 +455,27 @@ fn known(session: &Session, plan: &Plan, run: &Run, past: &Past) -> Result<Reach
     })
 }
 
-/// Refuses a store whose paths are elsewhere than their names say: a system is full of such names, and evaluation reads
-/// files. And one that keeps its roots on another machine: what runs here must not be collected there.
-/// `path` is one that is in the store.
+/// Refuses a store whose paths are not at the locations that they name, because systems and evaluation use these names.
+/// Also refuses a store whose GC roots are on another machine, because the running system could be deleted there.
+/// `path` is a path in the store.
 fn place(session: &Session, libnix: &Libnix, plan: &Plan, path: &str, dry_run: bool) -> Result<()> {
     let refused = |why: String, hint: &str| {
         let failed = Failure::Refused.error(format!("{}: {why}", plan.purpose));
         Err(failed.hint(hint).into())
     };
     let store = session.global.store.as_deref().unwrap_or_default();
-    // A path that is none of the store's has another store's folder before its name.
+    // If the path belongs to another store, its name begins with the folder of that store.
     let Ok(real) = libnix.store.real_path(path) else {
         return refused(
             format!("the pinned source {path} is in another store than {store}"),
-            "without --store it is the one that what runs is in; `rebuild --flake REF --store URL` pins REF in that one",
+            "omit --store to use the store of the running system, or run `runtime-module rebuild --flake REF --store URL` to pin REF in the other one",
         );
     };
     let here = Path::new(path).exists() || !libnix.store.is_valid(path)?;
     if !here && !real.exists() {
         return refused(
             format!(
-                "the store {store} is another machine's, and what is in it cannot be evaluated here"
+                "the store {store} is on another machine, so its sources cannot be evaluated here"
             ),
             REMOTE_BUILDERS,
         );
@@ -488,7 +486,7 @@ fn place(session: &Session, libnix: &Libnix, plan: &Plan, path: &str, dry_run: b
     if store.starts_with("ssh") {
         return refused(
             format!(
-                "what is in the store {store} is kept over there, and cannot be activated here; --dry-run works"
+                "the store {store} is on another machine, so its systems cannot be activated here; --dry-run works"
             ),
             REMOTE_BUILDERS,
         );
@@ -499,13 +497,13 @@ fn place(session: &Session, libnix: &Libnix, plan: &Plan, path: &str, dry_run: b
     let folder = real.parent().unwrap_or(&real).display();
     refused(
         format!(
-            "a system in the store at {folder} cannot be activated: it would look for its parts elsewhere"
+            "a system in the store at {folder} cannot be activated: its store paths are elsewhere on this machine"
         ),
-        "--dry-run works with it; without --store it is this machine's own",
+        "use --dry-run, or omit --store to use this machine's store",
     )
 }
 
-/// The source as a pin: the one there is, or a reference that is locked now.
+/// Returns the pin of the source, locking a reference if needed.
 fn locked(
     session: &Session,
     libnix: &Libnix,
@@ -545,7 +543,7 @@ fn locked(
     Ok(pin)
 }
 
-/// Locks a pinned flake only for what its `nixConfig` sets: what is built and fetched here goes by that too.
+/// Opens a pinned flake only for the settings in its `nixConfig`, which also apply to builds and downloads here.
 fn accept(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<()> {
     let flake = FlakeSource::of(pin, &session.here);
     libnix.with_evaluator(|evaluator| Opened::open(evaluator, &flake).map(drop))
@@ -571,7 +569,7 @@ fn evaluation_request(
     }
 }
 
-/// What is said of a file once in each run that evaluates it.
+/// Returns the note for each evaluation of a file.
 pub fn as_it_is(file: &SystemFile) -> String {
     format!(
         "evaluated from {} as it is now: impure, nothing is pinned or cached",
@@ -579,7 +577,7 @@ pub fn as_it_is(file: &SystemFile) -> String {
     )
 }
 
-/// Remembers how the evaluation went, for the next one's bar.
+/// Stores the duration of the evaluation, for the next progress bar.
 fn remember(session: &Session, host: &str) {
     let files = session.reporter.files();
     if let Some(total) = session.reporter.phases().get(Phase::Evaluate)

@@ -1,4 +1,4 @@
-//! What a change amounts to: one result, for people on stdout, or as JSON. Timings go to stderr.
+//! The result of a change, human-readable or as JSON on stdout. Times go to stderr.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::progress::{bytes, duration, for_stderr, for_stdout, store_name};
 use crate::realise::BuildOrder;
 use crate::timings::{Counters, Phases};
 
-/// Names of builds and fetches that a person is shown.
+/// Number of builds and downloads that are listed by name.
 const SHOWN: usize = 10;
 
 /// The result of `enable`, `disable`, `reset`, `apply` and `rebuild` (`docs/json.md`).
@@ -31,14 +31,13 @@ const SHOWN: usize = 10;
 pub struct Report {
     schema: u64,
     command: String,
-    /// What became of it.
     pub change: Change,
-    /// Modules that are on afterwards, or would be.
+    /// Modules that are or would be enabled afterwards.
     modules: Vec<String>,
-    /// Modules from elsewhere that are on beside.
+    /// Enabled extra modules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     extra_modules: Vec<String>,
-    /// The variant of the host; none for the host itself.
+    /// The specialisation, or none for the host itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     specialisation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,15 +49,15 @@ pub struct Report {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<MissingReport>,
-    /// The builds in the order in which a person is shown them.
+    /// The builds in display order.
     #[serde(skip)]
     order: BuildOrder,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
-    /// What speaks against it, and what will take no effect; only in a dry run.
+    /// The checks before activation, only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<Preflight>,
-    /// What the comparison of the base said, if there was one.
+    /// The comparison of the base, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     comparison: Option<BaseReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,28 +70,28 @@ pub struct Report {
     phases: Option<Phases>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failed>,
-    /// Why nothing had to be done, or what is to be known of what was done.
+    /// Why nothing had to be done, or a remark about the result.
     #[serde(skip)]
     words: String,
 }
 
-/// What became of a wish.
+/// The result of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// Nothing had to be done.
     None,
-    /// The toplevel is the one that runs.
+    /// The new toplevel is already running.
     Same,
-    /// A dry run: this is what would be done.
+    /// A dry run: this change would be made.
     WouldActivate,
     /// Activated.
     Activated,
-    /// Not activated, or not wholly: see the error.
+    /// The change failed or is incomplete; see the error.
     Failed,
 }
 
-/// The outputs that have to be built or fetched.
+/// The outputs that must be built or fetched.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MissingReport {
@@ -113,7 +112,7 @@ impl From<&Missing> for MissingReport {
     }
 }
 
-/// Sorted by name: the order of hashes tells nobody anything.
+/// Sorts paths by name, because the order of hashes is meaningless.
 fn by_name(paths: &[String]) -> Vec<String> {
     let mut paths = paths.to_vec();
     paths.sort_by_cached_key(|path| (store_name(path), path.clone()));
@@ -152,7 +151,7 @@ impl Report {
         }
     }
 
-    /// Nothing had to be done, and why.
+    /// Returns the report if nothing had to be done.
     pub fn nothing(wish: &Wish, situation: &Situation, why: String) -> Self {
         Self {
             modules: situation.active().to_vec(),
@@ -161,7 +160,7 @@ impl Report {
         }
     }
 
-    /// What would be done.
+    /// Returns the report of a planned change.
     pub fn new(wish: &Wish, plan: &Plan, goal: &Reached) -> Self {
         let evaluated = goal.evaluated.as_ref();
         let (specialisation, extras) = goal.beside();
@@ -187,19 +186,19 @@ impl Report {
         }
     }
 
-    /// A dry run does not refuse; it says that it would be refused.
+    /// Adds a refusal to a dry run, which reports it instead of failing.
     pub fn refused(&mut self, refusal: Failed) {
         if let Some(preflight) = &mut self.preflight {
             preflight.findings.refuse(refusal);
         }
     }
 
-    /// No confirmation is waited for, as was asked for; the configuration may want one otherwise.
+    /// Notes that the user asked for no confirmation, although the configuration may require one.
     pub fn unlimited(&mut self) {
-        self.words = "it stays as it is, without being confirmed\n".into();
+        self.words = "the change stays active without confirmation\n".into();
     }
 
-    /// What was done.
+    /// Adds the result of the activation.
     pub fn activated(&mut self, activated: Activated) {
         self.preflight = None;
         self.error = activated.error();
@@ -211,7 +210,7 @@ impl Report {
         self.activation = Some(activated);
     }
 
-    /// Prints it; its error, if there is one, is returned after that.
+    /// Prints the report, then returns its error if there is one.
     pub fn print(mut self, session: &Session) -> Result<()> {
         self.phases = self
             .cache
@@ -234,14 +233,14 @@ impl Report {
             self.print_times(session);
         }
         match self.error {
-            // A document was printed, and the error is in it.
+            // The printed document contains the error.
             Some(error) if session.global.json => Err(anyhow::Error::from(error).context(Printed)),
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
 
-    /// Prints the times on stderr. Events carry them already, and a reader of events expects nothing else.
+    /// Prints the times on stderr. Event output contains them already.
     fn print_times(&self, session: &Session) {
         let Some(phases) = &self.phases else { return };
         if matches!(
@@ -262,7 +261,7 @@ impl Report {
         } else {
             times.line()
         };
-        // A closed stderr has no reader.
+        // Ignore a closed stderr.
         let _ = write!(std::io::stderr(), "{}", for_stderr(&text));
     }
 
@@ -284,7 +283,7 @@ impl Report {
         match self.change {
             Change::None => format!("{}\n", self.words),
             Change::Same => {
-                format!("nothing changed: {modules} on, and the system is the one that runs\n")
+                format!("nothing changed: {modules} on, and this system is already running\n")
             }
             Change::WouldActivate => self.would(&modules),
             Change::Activated => format!("{modules} on\n{}", self.unconfirmed()),
@@ -292,7 +291,7 @@ impl Report {
         }
     }
 
-    /// What is to be done about a change that waits to be confirmed.
+    /// Returns the line that says how to confirm the change, or else the remark.
     fn unconfirmed(&self) -> String {
         let until = self
             .activation
@@ -303,12 +302,12 @@ impl Report {
         };
         let left = Duration::from_secs(until.saturating_sub(now()));
         format!(
-            "it is undone in {} unless you confirm it: runtime-module confirm\n",
+            "run `runtime-module confirm` within {}, or the change is rolled back\n",
             duration(left)
         )
     }
 
-    /// What speaks against it, as far as is known before it is built, or of the system itself.
+    /// Returns the objections that are known before the build, or those to the built system.
     fn objections(&self) -> String {
         let Some(Preflight { built, findings }) = &self.preflight else {
             return String::new();
@@ -322,7 +321,7 @@ impl Report {
             }
             match objection.allow {
                 Some(allow) => {
-                    text += &format!("  to do it all the same: --allow {}\n", allow.name());
+                    text += &format!("  to do it anyway: --allow {}\n", allow.name());
                 }
                 None => {
                     for hint in &refusal.hints {
@@ -335,7 +334,7 @@ impl Report {
             text += &format!("note: {warning}\n");
         }
         if !built {
-            text += "only the build tells: whether the system is whole and its init fits, and what its own checks say\n";
+            text += "checked only after the build: completeness, init compatibility, pre-switch checks\n";
         }
         text
     }
@@ -365,21 +364,21 @@ impl Report {
     }
 }
 
-/// Says on stderr what there is to know beside the result.
+/// Prints notes on stderr.
 pub fn note(warnings: &[String]) {
     let mut err = std::io::stderr().lock();
     for text in warnings {
-        // Who closed stderr does not want to know.
+        // Ignore a closed stderr.
         let _ = writeln!(err, "{}", for_stderr(&format!("note: {}", neutral(text))));
     }
 }
 
-/// A time in whole milliseconds, as messages have it.
+/// Returns a time in whole milliseconds.
 pub fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A document has been printed on stdout already; only the exit code is left to be set.
+/// A marker error: the document was printed on stdout, and only the exit code is left to be set.
 #[derive(Debug)]
 pub struct Printed;
 
@@ -389,7 +388,7 @@ impl std::fmt::Display for Printed {
     }
 }
 
-/// Each line harmless, whatever names are in it.
+/// Makes each line safe to print, whatever names it contains.
 fn neutral_lines(text: &str) -> String {
     text.lines().map(|line| neutral(line) + "\n").collect()
 }
@@ -413,7 +412,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_names_are_counted() {
+    fn long_lists_end_with_a_count() {
         let paths: Vec<String> = (0..12).map(|n| format!("/nix/store/x-p{n}.drv")).collect();
         let text = names("to build", &paths, "");
         assert!(

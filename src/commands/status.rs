@@ -1,4 +1,4 @@
-//! `status`: what is on, on which source. Evaluates nothing.
+//! `status`: the enabled modules and their source. Evaluates nothing.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ struct Status {
     modules: Vec<Module>,
     running: Option<String>,
     base: Option<String>,
-    /// Whether the pin gives the base; none without a pin.
+    /// How the base compares with the pin, or none without a pin.
     #[serde(skip_serializing_if = "Option::is_none")]
     base_status: Option<BaseStatus>,
-    /// Whether the system was switched by other means since.
+    /// Whether an external switch has changed the system since the last transaction.
     foreign: bool,
     pin: Option<Pin>,
     pending: Option<Pending>,
-    /// The transaction that is under way now.
+    /// The running transaction.
     under_way: Option<String>,
     /// The last transaction that has ended.
     last: Option<Last>,
@@ -53,7 +53,7 @@ struct Module {
     active: bool,
 }
 
-/// Shows the state of all modules that are wanted, or of the named ones.
+/// Shows the state of the requested modules, or of the named ones.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let known: Option<Vec<String>> = situation.baked.as_ref().map(|baked| {
@@ -112,7 +112,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }
-    // What was printed says it all; the exit code is for scripts.
+    // The output is complete; only the exit code is left, for scripts.
     let verb = if off.len() == 1 { "is" } else { "are" };
     Err(
         anyhow::Error::from(Failure::NotActive.error(format!("{} {verb} not on", off.join(", "))))
@@ -120,7 +120,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     )
 }
 
-/// What became of the last transaction. A damaged history is `history`'s to complain about.
+/// Returns the result of the last transaction. `history` reports a damaged history.
 fn last(session: &Session) -> Option<Last> {
     let entry = read_history(&session.locations).ok()?.pop()?;
     Some(Last {
@@ -159,7 +159,7 @@ fn human(status: &Status) -> String {
             row(
                 "unconfirmed",
                 &format!(
-                    "`{}`: undone in {left} unless `runtime-module confirm` comes before",
+                    "`{}`: run `runtime-module confirm` within {left}, or it is rolled back",
                     pending.purpose
                 ),
             );
@@ -167,7 +167,7 @@ fn human(status: &Status) -> String {
             row("interrupted", &format!("`{}`: {words}", pending.purpose));
             row(
                 "",
-                "`runtime-module recover` activates the previous system again, and with --finish the new one",
+                "run `runtime-module recover` to activate the previous system again, or with --finish the new one",
             );
         }
     } else if let Some(last) = status
@@ -185,17 +185,17 @@ fn human(status: &Status) -> String {
     if status.foreign {
         row(
             "base",
-            "the system was switched by other means since the last transaction",
+            "an external switch changed the system after the last transaction",
         );
     }
     match status.base_status {
         Some(BaseStatus::NeverCompared) => row(
             "base",
-            "not yet compared with its source; the next change does it",
+            "not yet compared with its source; the next change compares it",
         ),
         Some(BaseStatus::Differs) => row(
             "base",
-            "differs from its source, as was allowed; `runtime-module rebuild` makes them agree",
+            "differs from its source, as allowed; run `runtime-module rebuild` to make them agree",
         ),
         Some(BaseStatus::Same) | None => {}
     }
@@ -213,7 +213,7 @@ fn human(status: &Status) -> String {
         if pin.file.is_some() {
             row(
                 "",
-                "evaluated as it is at each change: impure, nothing is pinned",
+                "evaluated again for each change: impure, nothing is pinned",
             );
         }
         for extra in &pin.extras {
@@ -222,7 +222,7 @@ fn human(status: &Status) -> String {
             } else {
                 "until the next change"
             };
-            row("  beside", &format!("{} {until}", extra.name));
+            row("  extra", &format!("{} {until}", extra.name));
         }
         for (input, url) in &pin.overrides {
             row("  input", &format!("{input} is {url}"));

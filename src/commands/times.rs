@@ -1,4 +1,4 @@
-//! How long a change took: one line, or with `--timings` or `-v` a table with counters and memory.
+//! The duration of a change: one line or, with `--timings` or `-v`, a table with counters and memory.
 
 use super::base_check::BaseReport;
 use super::recall::Recalled;
@@ -6,10 +6,10 @@ use super::report::MissingReport;
 use crate::progress::{bytes, duration, grouped};
 use crate::timings::{Counters, Phase, Phases, time_of};
 
-/// Phases that are shorter are left out of the line, in milliseconds.
+/// Phases shorter than this are left out of the line, in milliseconds.
 const SHORTEST: f64 = 10.0;
 
-/// What is known about the times of a run.
+/// The data about a run's duration.
 pub(super) struct Times<'a> {
     pub(super) phases: &'a Phases,
     pub(super) cache: Option<&'a Recalled>,
@@ -19,7 +19,7 @@ pub(super) struct Times<'a> {
 }
 
 impl Times<'_> {
-    /// `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, with a newline; empty if no total is known.
+    /// Returns `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, or an empty text if no total is known.
     pub(super) fn line(&self) -> String {
         let Some(total) = self.phases.total() else {
             return String::new();
@@ -48,7 +48,7 @@ impl Times<'_> {
         self.cache.filter(|cache| cache.hit)
     }
 
-    /// A row for each phase, with what is known about it.
+    /// Returns the table with a row for each phase.
     pub(super) fn table(&self) -> String {
         let mut table = String::new();
         for phase in Phase::ALL {
@@ -70,7 +70,7 @@ impl Times<'_> {
         table
     }
 
-    /// Facts about a phase, in lines that fit a terminal of 80 columns.
+    /// Returns facts about a phase, in lines that fit on 80 columns.
     fn about(&self, phase: Phase) -> String {
         match phase {
             Phase::Evaluate => {

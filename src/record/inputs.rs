@@ -6,32 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use super::Pin;
 
-/// The flake or one of its inputs, as evaluation saw it when the running system was built.
+/// The flake or one of its inputs, as in the evaluation that built the running system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InputNode {
-    /// Its folder. A path that begins with `.` continues the path of the flake itself.
+    /// The folder of the input. A path that begins with `.` is relative to the path of the flake itself.
     pub path: String,
     /// Whether it is a flake.
     pub flake: bool,
-    /// The hash of its tree.
+    /// The NAR hash of the tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nar_hash: Option<String>,
-    /// Its revision.
+    /// The commit hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev: Option<String>,
-    /// The number of its revision.
+    /// The number of commits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev_count: Option<u64>,
-    /// Seconds since 1970 of its last change.
+    /// The time of the last change in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<u64>,
-    /// Its own inputs by name: their places in the graph.
+    /// Its own inputs, as a map from name to index in the graph.
     pub inputs: BTreeMap<String, usize>,
 }
 
 impl InputNode {
-    /// The store path of its tree, in the store whose folder is named; none for a part of the flake's own tree.
+    /// Returns the store path of the tree in the store folder `store`, or none for a part of the flake's own tree.
     pub fn source(&self, store: &str) -> Option<&str> {
         let rest = self.path.strip_prefix(store)?.strip_prefix('/')?;
         let name = rest.find('/').unwrap_or(rest.len());
@@ -39,21 +39,20 @@ impl InputNode {
     }
 }
 
-/// A base that was compared with the toplevel that a pin gives without any module.
+/// A base that was compared with the toplevel of a pin without modules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComparedBase {
-    /// The base.
     pub toplevel: String,
-    /// The toplevel that the pin gives.
+    /// The toplevel that the pin evaluates to.
     pub evaluated: String,
 }
 
-/// How the base compares with its pin.
+/// The relation between the base and its pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaseStatus {
-    /// Nobody has compared them.
+    /// They were never compared.
     NeverCompared,
     /// The pin gives the base.
     Same,
@@ -62,7 +61,7 @@ pub enum BaseStatus {
 }
 
 impl Pin {
-    /// How a base compares with this pin; none if the system is in a file, which stays the same for nobody.
+    /// Returns how a base compares with this pin. None if the system comes from a file, which is not pinned.
     pub fn base_status(&self, base: Option<&str>) -> Option<BaseStatus> {
         if self.file.is_some() {
             return None;
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_knows_the_store_path_of_its_tree() {
+    fn node_has_the_store_path_of_its_tree() {
         let source = |path: &str| {
             let node = InputNode {
                 path: path.into(),
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_is_compared_by_its_toplevel() {
+    fn base_is_compared_by_its_toplevel() {
         let compared = |evaluated: &str| Pin {
             compared: Some(ComparedBase {
                 toplevel: "/base".into(),

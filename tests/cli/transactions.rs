@@ -299,7 +299,10 @@ fn dry_run_reports_needs_of_a_built_system() {
         let back = told(back);
         assert_eq!(back["built"], true, "{back:#}");
         let warning = back["warnings"][0].as_str().unwrap_or_default();
-        assert!(warning.contains("differs from what was booted"), "{back:#}");
+        assert!(
+            warning.contains("differs from the booted system"),
+            "{back:#}"
+        );
     }
 }
 
@@ -316,7 +319,7 @@ fn dry_run_reports_a_pending_change() {
     let document = env.json(&["enable", "hello", "--dry-run"]);
     let refusal = &document["preflight"]["objections"][0]["refusal"];
     let message = refusal["message"].as_str().unwrap_or_default();
-    assert!(message.contains("waits to be confirmed"), "{document:#}");
+    assert!(message.contains("is not confirmed yet"), "{document:#}");
     assert_eq!(document["preflight"]["built"], false, "{document:#}");
     env.quiet(&["confirm"]).ok();
     let document = env.json(&["disable", "inline", "--dry-run"]);

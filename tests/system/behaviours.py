@@ -1,4 +1,4 @@
-"""What must be so on a machine with a real systemd, one function each. One that cannot be tested returns why."""
+"""Tests the program on a machine with a real systemd, one function each. A test that cannot run returns the reason."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def enable_starts_a_unit_and_disable_stops_it(s):
     s.at_base()
 
 
-def a_changed_unit_is_restarted_and_others_are_left_alone(s):
+def changed_unit_restarts_and_others_do_not(s):
     heartbeat, reader = s.main_pid("heartbeat.service"), s.main_pid("reader.service")
     s.ok("enable", "changed")
     assert s.main_pid("heartbeat.service") not in (heartbeat, "0")
@@ -28,10 +28,10 @@ def a_changed_unit_is_restarted_and_others_are_left_alone(s):
     s.at_base()
 
 
-def what_ask_announces_is_what_happens(s):
+def ask_announces_the_actual_unit_changes(s):
     heartbeat, reader = s.main_pid("heartbeat.service"), s.main_pid("reader.service")
     command = shlex.join([s.machine.program, "enable", "changed", "beacon", "--ask", "--progress", "off"])
-    # On a terminal, as it asks on no other thing.
+    # `--ask` needs a terminal.
     for answer, code in (("n", 5), ("y", 0)):
         done = s.shell(f"echo {answer} | script --quiet --return --command {shlex.quote(command)} /dev/null")
         assert done.code == code, done
@@ -47,11 +47,11 @@ def what_ask_announces_is_what_happens(s):
     assert s.main_pid("reader.service") == reader
 
 
-def a_failing_unit_rolls_back(s):
+def failing_unit_causes_a_rollback(s):
     heartbeat = s.main_pid("heartbeat.service")
     done = s.ends(6, "enable", "failing", "beacon")
     assert "failing.service" in done.err, done
-    # In a row of our own: the switch program may show the journal as well.
+    # Matches our own output, because the switch program may show the journal too.
     assert "failing.service> the thing that this service needs is not there\n" in done.err, done
     s.at_base()
     assert s.unit("beacon.service") == "inactive"
@@ -64,7 +64,7 @@ def a_failing_unit_rolls_back(s):
     s.at_base()
 
 
-def a_failing_unit_stays_where_that_is_wanted(s):
+def failing_unit_stays_with_keep(s):
     done = s.ends(7, "enable", "failing", "beacon", "--on-failed-units", "keep")
     assert "failing.service" in done.err, done
     s.is_on("failing", "beacon")
@@ -73,23 +73,23 @@ def a_failing_unit_stays_where_that_is_wanted(s):
     s.at_base()
 
 
-def a_unit_that_had_failed_before_is_no_failure(s):
+def unit_that_failed_before_does_not_count(s):
     s.shell("systemd-run --quiet --unit=old-trouble --property=Type=oneshot false || true")
     assert "old-trouble.service" in s.failed()
     s.ok("enable", "beacon")
     s.is_on("beacon")
 
 
-def a_failing_activation_script_rolls_back(s):
+def failing_script_causes_a_rollback(s):
     s.ends(6, "enable", "broken-script", "beacon")
     s.at_base()
     assert s.unit("beacon.service") == "inactive"
 
 
-def a_client_that_dies_in_the_middle_does_not_stop_the_switch(s):
+def switch_continues_when_the_client_dies(s):
     client = s.start("enable", "slow")
     s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
-    # All that the client has started itself; what runs in a unit of its own is not among them.
+    # Kill the processes that the client started itself, but not those in units of their own.
     kill_client(s, client)
     s.wait("the switch is done", lambda: s.state().get("pending") is None and s.state()["active"] == ["slow"])
     assert s.unit("slow.service") == "active"
@@ -98,7 +98,7 @@ def a_client_that_dies_in_the_middle_does_not_stop_the_switch(s):
 
 
 def kill_client(s, client):
-    """Kills a client and the processes that it has started: those of ours that systemd has not."""
+    """Kills a client and the processes that it started, but not those that systemd started."""
     mine = [pid for pid in s.machine.ours() if "runtime-module" not in unit_of(pid)]
     for pid in mine:
         try:
@@ -109,7 +109,7 @@ def kill_client(s, client):
 
 
 def unit_of(pid):
-    """The control group of a process, which says the unit that it is in; empty if it is gone."""
+    """Returns the control group of a process, which names its unit, or an empty text if the process is gone."""
     try:
         with open(f"/proc/{pid}/cgroup") as file:
             return "".join(line for line in file if ":name=systemd:" in line or line.startswith("0::"))
@@ -117,7 +117,7 @@ def unit_of(pid):
         return ""
 
 
-def what_a_crash_interrupted_is_told_and_undone(s):
+def recover_undoes_a_change_after_a_crash(s):
     crash_in_the_middle(s)
     told = s.program("status")
     assert "recover" in told.out + told.err, told
@@ -128,16 +128,16 @@ def what_a_crash_interrupted_is_told_and_undone(s):
     assert s.unit("slow.service") == "inactive"
 
 
-def what_a_crash_interrupted_can_be_finished(s):
+def recover_finishes_a_change_after_a_crash(s):
     crash_in_the_middle(s)
     s.ok("recover", "--finish")
     s.is_on("slow")
-    # What systemd was asked for before the crash goes on without whoever asked.
+    # A job that was queued before the crash continues in systemd.
     s.wait("the unit is up", lambda: s.unit("slow.service") == "active")
 
 
 def crash_in_the_middle(s):
-    """Everything of ours dies while the switch program runs, and so does that."""
+    """Kills all our processes and the switch program while it is running."""
     client = s.start("enable", "slow")
     s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
     s.machine.kill_ours()
@@ -149,51 +149,51 @@ def crash_in_the_middle(s):
 
 
 def transaction_units(s):
-    """The units of ours that run now: services, not timers."""
+    """Returns our active units, but not timers."""
     listed = s.machine.run("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating").out
     return [name for name in (line.split()[0] for line in listed.splitlines()) if is_ours(name) and name.endswith(".service")]
 
 
 def is_ours(name):
-    """Whether a unit is one that our program makes."""
+    """Returns whether the program created this unit."""
     return name.startswith("runtime-module")
 
 
-def nothing_confirms_and_the_system_returns(s):
+def unconfirmed_change_is_rolled_back(s):
     begun = time.monotonic()
     s.ok("enable", "beacon", "--confirm", "4s")
     assert s.unit("beacon.service") == "active"
-    s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
+    s.wait("the rollback", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
     assert time.monotonic() - begun >= 4
     s.at_base()
     assert s.unit("beacon.service") == "inactive"
 
 
-def the_system_returns_when_all_our_processes_are_dead(s):
+def rollback_needs_none_of_our_processes(s):
     s.ok("enable", "beacon", "--confirm", "4s")
     s.machine.kill_ours()
-    s.wait("all of ours are dead", lambda: not s.machine.ours(), 5)
-    s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
+    s.wait("all our processes are dead", lambda: not s.machine.ours(), 5)
+    s.wait("the rollback", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
     s.at_base()
 
 
-def the_system_returns_when_all_die_while_it_switches(s):
+def rollback_follows_a_crash_during_the_switch(s):
     client = s.start("enable", "slow", "--confirm", "8s")
     s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
     s.machine.kill_ours()
     client.wait(10)
-    s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 40)
+    s.wait("the rollback", lambda: s.running() == s.base and s.state()["pending"] is None, 40)
     s.at_base()
     assert s.unit("slow.service") == "inactive"
 
 
-def the_return_waits_for_a_switch_by_others(s):
+def rollback_waits_for_an_external_switch(s):
     s.ok("enable", "beacon", "--confirm", "2s")
     begun = time.monotonic()
     other = s.machine.start("flock", SWITCH_LOCK, "sleep", "6")
     s.wait("the lock is held", lambda: not switch_is_free(s), 2)
     try:
-        # Long after the time is up.
+        # Wait until long after the deadline.
         while time.monotonic() - begun < 5:
             assert s.unit("beacon.service") == "active" and s.state()["pending"], s.state()
             time.sleep(0.2)
@@ -201,12 +201,12 @@ def the_return_waits_for_a_switch_by_others(s):
     finally:
         other.kill()
         other.wait()
-    s.wait("the return", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
+    s.wait("the rollback", lambda: s.running() == s.base and s.state()["pending"] is None, 30)
     s.at_base()
     assert s.unit("beacon.service") == "inactive"
 
 
-def what_is_confirmed_stays(s):
+def confirmed_change_stays(s):
     s.ok("enable", "beacon", "--confirm", "5s")
     s.ok("confirm")
     time.sleep(6)
@@ -216,7 +216,7 @@ def what_is_confirmed_stays(s):
     assert "runtime-module" not in timers, timers
 
 
-def of_two_runs_at_once_one_is_refused_and_told_who_holds_the_lock(s):
+def second_run_is_refused_and_names_the_first(s):
     first = s.start("enable", "slow")
     s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
     second = s.ends(5, "enable", "beacon")
@@ -226,7 +226,7 @@ def of_two_runs_at_once_one_is_refused_and_told_who_holds_the_lock(s):
     s.is_on("slow")
 
 
-def one_of_two_runs_waits_for_the_other_if_it_may(s):
+def second_run_waits_with_the_wait_option(s):
     first = s.start("enable", "slow")
     s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
     s.ok("enable", "beacon", "--wait", "60s")
@@ -235,16 +235,16 @@ def one_of_two_runs_waits_for_the_other_if_it_may(s):
     s.is_on("slow", "beacon")
 
 
-# What NixOS's own switch programs hold while they run.
+# The lock of NixOS's own switch programs.
 SWITCH_LOCK = "/run/nixos/switch-to-configuration.lock"
 
 
 def switch_is_free(s):
-    """Whether nobody switches."""
+    """Returns whether no switch is running."""
     return s.shell(f"flock -n {SWITCH_LOCK} true").code == 0
 
 
-def a_switch_by_others_is_not_disturbed(s):
+def external_switch_is_not_disturbed(s):
     other = s.machine.start("flock", SWITCH_LOCK, "sleep", "30")
     s.wait("the lock is held", lambda: not switch_is_free(s))
     try:
@@ -258,12 +258,12 @@ def a_switch_by_others_is_not_disturbed(s):
         s.wait("the lock is free again", lambda: switch_is_free(s))
 
 
-def a_switch_by_others_that_begins_just_before_ours_is_not_undone(s):
+def external_switch_just_before_ours_is_kept(s):
     if s.program("__faults").code != 0:
         return "this build injects no faults"
-    # It has looked, and found nobody; the program in Perl would wait for the lock without a word, and then switch.
+    # The activator has just checked the lock. The Perl program would wait for the lock silently, and then switch.
     client = s.start("enable", "beacon", env={"RUNTIME_MODULE_FAULT": "activator.switch:before:stop"})
-    s.wait("the activator stands still", lambda: standing(s))
+    s.wait("the activator is stopped", lambda: standing(s))
     other = s.machine.start("flock", SWITCH_LOCK, "sleep", "20")
     s.wait("the lock is held", lambda: not switch_is_free(s))
     try:
@@ -281,7 +281,7 @@ def a_switch_by_others_that_begins_just_before_ours_is_not_undone(s):
 
 
 def standing(s):
-    """The processes of ours that were stopped."""
+    """Returns our stopped processes."""
     def state(pid):
         try:
             with open(f"/proc/{pid}/stat") as file:
@@ -292,26 +292,26 @@ def standing(s):
     return [pid for pid in s.machine.ours() if state(pid) == "T"]
 
 
-def a_unit_that_ignores_sigterm_is_waited_for_and_killed(s):
+def unit_that_ignores_sigterm_is_killed(s):
     s.ok("enable", "stubborn")
     assert s.unit("stubborn.service") == "active"
     done = s.program("disable", "stubborn")
-    # systemd calls a unit that it had to kill a failed one; whether it is still there to be listed is up to it.
+    # systemd marks a unit as failed if it had to kill it. The unit may disappear before it can be listed.
     assert done.code in (0, 7), done
     s.wait("the unit is gone", lambda: s.unit("stubborn.service") in ("inactive", "failed"))
     assert s.running() == s.base and s.state()["active"] == []
 
 
-def ten_thousand_lines_are_no_trouble(s):
+def ten_thousand_lines_are_logged_not_shown(s):
     done = s.ok("enable", "chatty", "--progress", "off")
     assert s.unit("chatty.service") == "active"
-    assert len(done.out.splitlines()) + len(done.err.splitlines()) < 100, "what is not asked for is shown"
+    assert len(done.out.splitlines()) + len(done.err.splitlines()) < 100, "the program shows output that was not requested"
     logs = s.shell("cat /run/runtime-modules/log/*").out
     assert logs.count("the script says ") >= 10_000
     s.is_on("chatty")
 
 
-def what_the_switch_says_is_in_a_log_and_in_the_journal(s):
+def switch_output_is_in_the_log_and_journal(s):
     log = json.loads(s.ok("enable", "beacon", "--json").out)["activation"]["log"]
     said = [line for line in s.read(log).splitlines() if line]
     assert any("activating the configuration" in line for line in said), said
@@ -321,7 +321,7 @@ def what_the_switch_says_is_in_a_log_and_in_the_journal(s):
     s.is_on("beacon")
 
 
-def without_d_bus_it_still_switches(s):
+def missing_d_bus_works_or_changes_nothing(s):
     s.shell("systemctl stop dbus.socket dbus.service; rm -f /run/dbus/system_bus_socket")
     try:
         if s.switch == "minios":
@@ -329,7 +329,7 @@ def without_d_bus_it_still_switches(s):
             s.is_on("beacon")
             assert s.unit("beacon.service") == "active"
         else:
-            # NixOS's own programs need a bus; that is told, and nothing is changed.
+            # NixOS's own programs need D-Bus. Without it, they fail before they change anything.
             done = s.ends(5, "enable", "beacon")
             assert "before it changed anything" in done.err, done
             s.at_base()
@@ -337,13 +337,13 @@ def without_d_bus_it_still_switches(s):
         s.spoilt()
 
 
-def a_session_over_ssh_that_is_cut_does_not_stop_the_switch(s):
+def switch_continues_when_ssh_is_cut(s):
     prepare_ssh(s)
     for terminal in ("-T", "-tt"):
         remote = ["ssh", terminal, "-o", "StrictHostKeyChecking=no", "root@127.0.0.1", shlex.quote(s.machine.program), "enable", "slow"]
         client = s.machine.start(*remote)
         s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
-        # The connection's own process in the server: all that hangs on it is hung up.
+        # Kill the connection's process in the server, so that all its children get SIGHUP.
         s.shell("pkill -KILL -f '^sshd: root' ; pkill -KILL -x ssh")
         client.wait(10)
         s.wait("the switch is done", lambda: s.state().get("pending") is None and s.state()["active"] == ["slow"])
@@ -353,7 +353,7 @@ def a_session_over_ssh_that_is_cut_does_not_stop_the_switch(s):
 
 
 def prepare_ssh(s):
-    """Lets root log in over ssh, without a password."""
+    """Allows root to log in over ssh without a password."""
     done = s.shell("""
         set -e
         mkdir -p /root/.ssh && chmod 700 /root/.ssh
@@ -366,7 +366,7 @@ def prepare_ssh(s):
     s.wait("sshd answers", lambda: s.machine.run(*login).code == 0, 20)
 
 
-# What lets alice become root through polkit.
+# A polkit rule that allows alice to become root.
 ALICES_RULE = "/etc/polkit-1/rules.d/10-alice.rules"
 
 
@@ -383,11 +383,11 @@ def an_ordinary_user_enables_through_run0(s):
 
 
 def elevated(s, how):
-    """Alice, who may become root by this program, turns a module on and off; then she may not, and is told."""
+    """Alice enables and disables a module through this program, then loses the permission and is refused."""
     if s.shell(f"command -v {how}").code != 0:
         return f"this Debian has no {how}"
     if how == "run0":
-        # Whom run0 asks.
+        # run0 needs polkit.
         if s.shell("command -v pkaction").code != 0:
             return "this Debian has no polkit"
         rule = 'polkit.addRule(function(action, subject) { if (subject.user == "alice") return polkit.Result.YES; });'
@@ -398,14 +398,14 @@ def elevated(s, how):
         assert done.code == 0, done
         s.is_on("beacon")
         assert s.unit("beacon.service") == "active"
-        assert s.shell("find /run/runtime-modules /var/lib/runtime-modules ! -user root").out == "", "not all is root's"
-        assert s.shell("find /home/alice ! -user alice").out == "", "not all is alice's"
-        # By itself it finds one of them; what fails is told to her as it is to root.
+        assert s.shell("find /run/runtime-modules /var/lib/runtime-modules ! -user root").out == "", "a file does not belong to root"
+        assert s.shell("find /home/alice ! -user alice").out == "", "a file does not belong to alice"
+        # Without an option it finds an elevation program. Failures are reported as to root.
         done = s.as_alice("enable", "failing")
         assert done.code == 6 and "failing.service" in done.err, done
         s.is_on("beacon")
         if how == "sudo":
-            # Called the other way round, all but activation is done as her.
+            # If sudo starts the program, everything except activation runs as alice.
             done = s.machine.run(*s.alices("sudo", "--", s.machine.program, "disable", "beacon"))
         else:
             done = s.as_alice("disable", "beacon", "--elevate", how)
@@ -413,15 +413,15 @@ def elevated(s, how):
         s.at_base()
         s.shell(f"rm -f /etc/sudoers.d/alice {ALICES_RULE}; echo 'deny alice' > /etc/doas.conf")
         done = s.as_alice("enable", "beacon", "--elevate", how)
-        assert done.code == 5 and f"error: get the rights to activate: {how} ended with exit status: 1\n" in done.err, done
-        assert "hint: run this with sudo, or name another way with --elevate\n" in done.err, done
+        assert done.code == 5 and f"error: cannot get root privileges: {how} failed (exit status: 1)\n" in done.err, done
+        assert "hint: run this with sudo, or choose another program with --elevate\n" in done.err, done
         s.at_base()
     finally:
         s.spoilt()
 
 
-def a_toggle_is_measured_through_sudo(s):
-    """Alice may not activate; what she measures is done as she would do it, and undone."""
+def bench_toggle_works_through_sudo(s):
+    """Alice is not root. The benchmark of a toggle runs as alice through sudo, and restores the system."""
     alices_store(s)
     try:
         done = s.as_alice("bench", "toggle", "beacon", "--runs", "2", "--elevate", "sudo", "--json", "--no-plot")
@@ -429,7 +429,7 @@ def a_toggle_is_measured_through_sudo(s):
         series = {one["name"]: one for one in json.loads(done.out)["series"]}
         for name in ("enable: activate", "enable: total", "disable: activate", "disable: total"):
             assert len(series[name]["samples"]) == 2, series[name]
-        # Two real units were started and stopped meanwhile, by somebody who is root.
+        # The activator started and stopped the unit as root, twice.
         assert s.unit("beacon.service") == "inactive"
         s.at_base()
     finally:
@@ -437,30 +437,30 @@ def a_toggle_is_measured_through_sudo(s):
 
 
 def alices_store(s):
-    """Where no daemon runs, who evaluates must be able to write to the store: here that is alice, and root may anyway."""
+    """Makes the store writable for alice, who evaluates, because no daemon is running."""
     done = s.shell("chown -R alice /nix")
     assert done.code == 0, done
 
 
-def a_unit_that_cannot_be_started_is_no_obstacle_but_for_the_timer(s):
+def only_confirm_needs_systemd_run(s):
     s.shell("printf '#!/bin/sh\\necho no such luck >&2\\nexit 1\\n' > /usr/local/sbin/systemd-run; chmod +x /usr/local/sbin/systemd-run")
     try:
-        # A session of its own does as well.
+        # The activator can run in a session instead of a unit.
         s.ok("enable", "beacon")
         s.is_on("beacon")
         s.ok("reset")
-        # A timer that needs none of our processes there is none then.
+        # The rollback timer needs systemd-run.
         done = s.ends(5, "enable", "beacon", "--confirm", "60s", "--progress", "off")
         assert done.err == (
-            "error: arm the timer that returns unless confirmed: systemd-run: no such luck\n"
-            "hint: without --confirm it can be done, and is not undone by itself\n"
+            "error: cannot arm the rollback timer: systemd-run: no such luck\n"
+            "hint: run it without --confirm; the change is then not rolled back automatically\n"
         ), done
         s.at_base()
     finally:
         s.shell("rm /usr/local/sbin/systemd-run")
 
 
-def the_shape_of_home_manager_keeps_working(s):
+def home_manager_setup_keeps_working(s):
     greeting, more = "/home/alice/.config/greeting", "/home/alice/.config/more"
     assert s.read(greeting) == "good day\n"
     s.ok("enable", "home")
@@ -473,7 +473,7 @@ def the_shape_of_home_manager_keeps_working(s):
     assert s.unit("home-manager-alice.service") == "active"
 
 
-def the_shapes_of_sops_and_agenix_keep_working(s):
+def sops_and_agenix_setups_keep_working(s):
     def secrets():
         return [s.read(f"/run/{name}") for name in ("secrets/database", "agenix/mail", "secrets/token", "agenix/key")]
 
@@ -488,7 +488,7 @@ def the_shapes_of_sops_and_agenix_keep_working(s):
     assert secrets() == base
     s.ends(6, "enable", "secret", "failing")
     assert secrets() == base
-    # One generation each is left, however often it was switched, and nobody was restarted.
+    # One generation each is left after several switches, and the reader was not restarted.
     assert s.shell("ls /run/secrets.d /run/agenix.d | grep -c '^[0-9]'").out == "2\n"
     assert s.main_pid("reader.service") == reader
 
@@ -508,7 +508,7 @@ def user_units_keep_working(s):
     assert s.alice("systemctl", "--user", "start", "lamp.service").code != 0
 
 
-def a_return_takes_user_units_back_and_leaves_others_alone(s):
+def rollback_removes_only_the_new_user_unit(s):
     s.wait("alice has a user manager", lambda: s.alice("systemctl", "--user", "is-system-running").out.strip() == "running")
     assert s.alice("systemd-run", "--user", "--quiet", "--unit=candle", "sleep", "infinity").code == 0
     candle = lambda: s.alice("systemctl", "--user", "show", "--value", "--property=MainPID", "candle.service").out.strip()
@@ -523,7 +523,7 @@ def a_return_takes_user_units_back_and_leaves_others_alone(s):
     s.alice("systemctl", "--user", "stop", "candle.service")
 
 
-def a_switch_inhibitor_refuses_and_can_be_passed(s):
+def switch_inhibitor_refuses_unless_allowed(s):
     done = s.ends(5, "enable", "inhibited")
     assert "message-bus" in done.err and "--allow" in done.err, done
     s.at_base()
@@ -542,7 +542,7 @@ def a_pre_switch_check_refuses(s):
     assert s.unit("beacon.service") == "inactive"
 
 
-def the_system_of_another_host_is_refused_and_can_be_passed(s):
+def wrong_host_is_refused_unless_allowed(s):
     other = ("apply", "--flake", s.flake, "--host", "elsewhere")
     done = s.ends(5, *other)
     assert "'elsewhere'" in done.err and "'machine'" in done.err and "--allow wrong-host" in done.err, done
@@ -554,19 +554,19 @@ def the_system_of_another_host_is_refused_and_can_be_passed(s):
     s.spoilt()
 
 
-def another_init_needs_a_reboot(s):
+def different_init_needs_a_reboot(s):
     done = s.ends(9, "enable", "other-init")
     assert "boot" in done.err, done
     s.at_base()
 
 
-def a_new_login_is_asked_for_where_groups_changed(s):
+def changed_groups_ask_for_a_new_login(s):
     done = s.ok("enable", "login")
-    assert "a new login is needed" in done.err, done
+    assert "log in again" in done.err, done
     s.is_on("login")
 
 
-def rollback_goes_back_and_history_tells(s):
+def rollback_returns_and_history_lists_both(s):
     s.ok("enable", "beacon")
     one = s.running()
     s.ok("enable", "changed")
@@ -577,12 +577,12 @@ def rollback_goes_back_and_history_tells(s):
     assert "beacon" in told and "changed" in told, told
 
 
-def nothing_of_ours_is_left_behind(s):
+def no_processes_or_units_are_left_behind(s):
     s.ok("enable", "beacon")
     s.ends(6, "enable", "failing")
     s.ok("reset")
-    # The unit's process may need a moment longer than the client.
-    s.wait("all of ours have ended", lambda: not s.machine.ours(), 5)
+    # The process of the unit may exit a little later than the client.
+    s.wait("all our processes have exited", lambda: not s.machine.ours(), 5)
     units = s.machine.run("systemctl", "list-units", "--all", "--plain", "--no-legend").out
     left = [line for line in units.splitlines() if is_ours(line.split()[0])]
     assert not left, left
@@ -590,7 +590,7 @@ def nothing_of_ours_is_left_behind(s):
     assert loaded == "0\n", loaded
 
 
-# In the order in which they are run.
+# In the order of execution.
 ALL = [one for name, one in list(globals().items()) if callable(one) and name not in {
     "kill_client", "unit_of", "crash_in_the_middle", "transaction_units", "is_ours", "prepare_ssh",
     "elevated", "alices_store", "standing", "switch_is_free",

@@ -1,9 +1,9 @@
-"""The control groups of a container, as the machine that it runs on sees them.
+"""The control groups of a container, as the host sees them.
 
-A container gets a group of its own in each hierarchy that a systemd needs. A process that enters the container later is
-put into a group below the container's root, where its init is: with the mount option `nsdelegate`, which systemd sets on
-every machine, nobody may move a process across the boundary of a control group namespace. A container's systemd could
-not move a process from outside into a session or a scope.
+A container gets its own group in each hierarchy that systemd needs. A process that enters the container later is put
+into a group below the container's root, next to the group of init. Otherwise the container's systemd could not move it
+into a session or a scope: with the mount option `nsdelegate`, which systemd sets on every machine, nobody may move a
+process across the boundary of a control group namespace.
 """
 
 import os
@@ -12,14 +12,14 @@ from pathlib import Path
 
 TOPS = [Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/systemd"), Path("/sys/fs/cgroup/unified")]
 
-# The group of all processes that the tests start in a container. It is a leaf: a group of version 2 that has groups with
-# controllers below it, as the container's root has, may contain no process.
+# The group of all processes that the tests start in a container. It has no groups below it, because in version 2 a
+# group with delegated controllers, such as the container's root, may not contain processes.
 ENTERED = "entered"
 
 
 def make_groups():
-    """Makes a group in each mounted hierarchy. The name is random: process ids are not unique among containers that
-    share a hierarchy."""
+    """Creates a group in each mounted hierarchy. The name is random, because containers that share a hierarchy may have
+    equal process IDs."""
     name = f"runtime-module-{os.getpid()}-{secrets.token_hex(4)}"
     groups = [top / name for top in TOPS if (top / "cgroup.procs").exists()]
     for group in groups:
@@ -28,7 +28,7 @@ def make_groups():
 
 
 def make_entries(groups, init):
-    """Makes a group below the container's root in each hierarchy, for processes that enter the container."""
+    """Creates a group below the container's root in each hierarchy, for processes that enter the container."""
     entries = [root / ENTERED for root in (find_root(group, init) for group in groups) if root]
     for entry in entries:
         entry.mkdir(exist_ok=True)
@@ -36,8 +36,8 @@ def make_entries(groups, init):
 
 
 def find_root(group, init):
-    """Finds the root of a container: the group of its init, or the one above if systemd has made `init.scope`."""
-    # `os.walk` passes over folders that go away meanwhile.
+    """Finds the root of a container: the group of its init, or the parent if systemd has created `init.scope`."""
+    # `os.walk` skips directories that disappear in the meantime.
     for name, _, _ in os.walk(group):
         folder = Path(name)
         if str(init) in read_members(folder):
@@ -46,7 +46,7 @@ def find_root(group, init):
 
 
 def read_members(group):
-    """Lists the processes of a group. A group that is gone has none."""
+    """Lists the processes of a group, or none if the group no longer exists."""
     try:
         return (group / "cgroup.procs").read_text().split()
     except OSError:
@@ -60,7 +60,7 @@ def join(groups):
 
 
 def remove_groups(groups):
-    """Removes groups with all groups below them. A group that cannot be removed yet does no harm."""
+    """Removes groups with all groups below them. It does no harm if a group cannot be removed yet."""
     for group in groups:
         for folder, _, _ in os.walk(group, topdown=False):
             try:

@@ -1,8 +1,8 @@
 """Sets the mount option `nsdelegate` of control groups version 2, for as long as a test needs it.
 
-The option holds for the whole machine. A guard, a process of its own, sets it and puts it back when the test ends, also
-if the test is killed: the guard then reads the end of its stdin. Guards exclude each other by a lock on a file, which
-contains the value to put back as long as a guard is at work. If a guard is killed, the next one takes that value over.
+The option applies to the whole machine. A guard process sets it, and restores it when the test ends. If the test is
+killed, the guard notices the end of its stdin. Guards exclude each other by a lock on a file, which contains the value
+to restore while a guard is running. If a guard is killed, the next guard takes over that value.
 
     tests/system/delegation.py on|off       sets it until stdin ends
 """
@@ -50,20 +50,20 @@ def set_option(on):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         raise Missing(f"control groups cannot be remounted: {done.stderr.strip()}")
-    # The kernel ignores the option in any other control group namespace than the first one.
+    # The kernel ignores the option in all control group namespaces except for the first one.
     if is_on() != on:
         raise Missing(f"the kernel keeps {OPTION} as it is: this machine is a container")
 
 
 @contextlib.contextmanager
 def delegation(on):
-    """Has the option set, or cleared, within the block."""
+    """Sets or clears the option within the block."""
     guard = subprocess.Popen(
         [sys.executable, __file__, name(on)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # Ctrl-C reaches the test, and the guard only through the end of the test.
+        # Ctrl-C must reach only the test. The guard then ends with the test.
         start_new_session=True,
     )
     with guard:
@@ -72,7 +72,7 @@ def delegation(on):
             raise Missing(answer or f"the guard of {OPTION} has ended")
         yield
         if is_on() != on:
-            raise Missing(f"another program has changed {OPTION} meanwhile")
+            raise Missing(f"another program changed {OPTION} in the meantime")
         said, _ = guard.communicate()
         if guard.returncode != 0:
             raise Missing(f"{OPTION} was not put back: {said.strip()}")
@@ -82,7 +82,7 @@ def guard_option(on):
     """Sets the option until stdin ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    # A test that is killed while its guard waits needs the option no more.
+    # If a test is killed while its guard waits for the lock, the option is no longer needed.
     with locked(lambda: select.select([sys.stdin], [], [], 0)[0]) as lock:
         before = usual_value(lock)
         record(lock, name(before))
@@ -97,7 +97,7 @@ def guard_option(on):
 
 @contextlib.contextmanager
 def locked(is_over=lambda: False):
-    """Keeps all guards from changing the option within the block."""
+    """Prevents other guards from changing the option within the block."""
     with open(LOCK, "a+") as lock:
         while True:
             try:
@@ -111,13 +111,13 @@ def locked(is_over=lambda: False):
 
 
 def usual_value(lock):
-    """Whether the option is set if no guard is at work: a guard that was killed has left its note."""
+    """Returns whether the option is set when no guard is running. A killed guard leaves that in the lock file."""
     lock.seek(0)
     return (lock.read().strip() or name(is_on())) == "on"
 
 
 def record(lock, value):
-    """Notes the value to put back."""
+    """Saves the value to restore."""
     lock.seek(0)
     lock.truncate()
     lock.write(value)
@@ -125,12 +125,12 @@ def record(lock, value):
 
 
 def name(on):
-    """The word for a value."""
+    """Returns the word for a value."""
     return "on" if on else "off"
 
 
 def check_put_back():
-    """Kills a process that has changed the option, with its process group; what is wrong if it is not as before then."""
+    """Kills a process that changed the option, with its process group. Returns an error if the option stays changed."""
     with locked() as lock:
         before = usual_value(lock)
     hold = f"with delegation.delegation({not before}): print('ready', flush=True); time.sleep(600)"

@@ -1,4 +1,4 @@
-# A machine of tests/system: minios on Debian, with Debian's systemd as init.
+# A machine for tests/system: minios on Debian, with Debian's systemd as init.
 {
   lib,
   pkgs,
@@ -13,7 +13,7 @@
     ./secrets.nix
   ];
 
-  # The machine's own systemd, in its place in the toplevel: NixOS's switch programs call it by these paths.
+  # Debian's systemd at its place in the toplevel, because NixOS's switch programs call it by these paths.
   nixpkgs.overlays = [
     (final: _previous: {
       systemd =
@@ -32,7 +32,7 @@
   ];
   environment.systemPackages = [ pkgs.systemd ];
 
-  # Every NixOS has these: its switch programs start the targets of the new system again, and compare system.conf.
+  # Every NixOS has these units. The switch programs start the targets of the new system again, and compare system.conf.
   systemd.units = {
     "multi-user.target".text = ''
       [Unit]
@@ -56,7 +56,7 @@
     ExecStart=/bin/true
   '';
 
-  # One that a change only reloads; `bad-reload` breaks that.
+  # A unit that a change only reloads. `bad-reload` makes the reload fail.
   systemd.services.reloaded = {
     description = "Is reloaded when it changes";
     wantedBy = [ "multi-user.target" ];
@@ -70,7 +70,7 @@
   services.runtimeModules = {
     enable = true;
     flake = self;
-    # Most tests are about something else; those of settling.py choose a time.
+    # Most tests do not depend on the settle time. Those in settling.py set it.
     settle = "200ms";
     modules =
       import ./units.nix { inherit lib; }

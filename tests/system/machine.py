@@ -1,7 +1,7 @@
-"""A machine with a real systemd as its init, in a container: a Debian that mmdebstrap makes once and that is cached, with
-an overlay in memory on top, so that every boot is the first one.
+"""A machine with a real systemd as init, in a container. mmdebstrap makes its Debian once, and it is cached. An overlay
+in memory makes every boot a first boot.
 
-Nothing of it outlives the process that made it, but the cache.
+Nothing but the cache outlives the process.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ import control_groups
 
 TOP = Path(__file__).resolve().parent.parent.parent
 
-# What the container's Debian has beside what our program links to.
+# Packages of the container's Debian, in addition to the libraries that the program links to.
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-client", "openssh-server", "procps", "util-linux"]
 PACKAGES += ["sudo", "doas"]
 
-# What is done to it once: a user with a user manager, an identity, and nothing that starts by itself at odd times.
+# Prepares the Debian once: a user with a user manager, a machine ID, and no units that start at random times.
 PREPARE = r"""
 set -eu
 chroot "$1" useradd --create-home --uid 1000 --shell /bin/bash alice
@@ -36,7 +36,7 @@ chroot "$1" systemctl mask --quiet apt-daily.timer apt-daily-upgrade.timer dpkg-
 chroot "$1" systemctl set-default --quiet multi-user.target
 """
 
-# The environment of whoever logs in as root.
+# The environment of a login as root.
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -47,11 +47,11 @@ PATIENCE = 60
 
 
 class Missing(Exception):
-    """The machine that the tests run on lacks something."""
+    """The host lacks something that the tests need."""
 
 
 class Done:
-    """What came of a command in the container."""
+    """The result of a command in the container."""
 
     def __init__(self, arguments, code, out, err, seconds):
         self.arguments, self.code, self.out, self.err, self.seconds = arguments, code, out, err, seconds
@@ -61,31 +61,31 @@ class Done:
 
 
 def check_needs():
-    """What must be there, or the reason why nothing can be run."""
+    """Raises `Missing` if the tests cannot run on this host."""
     if os.geteuid() != 0:
         raise Missing("only root can start a container")
     for program in ("systemd-nspawn", "mmdebstrap", "nsenter", "dpkg"):
         if not shutil.which(program):
-            raise Missing(f"there is no {program}: scripts/packages system")
+            raise Missing(f"{program} is not installed: run scripts/packages system")
     unshared = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
     if unshared.returncode != 0:
-        raise Missing(f"there are no namespaces here: {unshared.stderr.strip()}")
+        raise Missing(f"cannot create namespaces here: {unshared.stderr.strip()}")
     if not Path("/sys/fs/cgroup").is_mount():
-        raise Missing("there are no control groups at /sys/fs/cgroup, and systemd wants them")
+        raise Missing("there are no control groups at /sys/fs/cgroup, but systemd needs them")
 
 
 def packages_of(program):
-    """The Debian packages that hold the libraries of a program."""
+    """Returns the Debian packages with the libraries of a program."""
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     libraries = {path for path in re.findall(r"=> (/\S+)", listed) if path.startswith(("/lib", "/usr/lib"))}
-    # dpkg knows some by the name that they had before /lib became a link to /usr/lib.
+    # dpkg lists some libraries under /lib, from before that became a link to /usr/lib.
     names = libraries | {path.removeprefix("/usr") for path in libraries} | {f"/usr{path}" for path in libraries}
     found = subprocess.run(["dpkg", "-S", *sorted(names)], capture_output=True, text=True).stdout
     return {line.split(":")[0] for line in found.splitlines()}
 
 
 def debian(program):
-    """The folder with the container's Debian, made if the cache has none of this recipe."""
+    """Returns the directory of the container's Debian, and creates it if it is not cached."""
     release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
     suite = release.get("VERSION_CODENAME", "").strip('"')
     packages = sorted(set(PACKAGES) | packages_of(program))
@@ -94,7 +94,7 @@ def debian(program):
     folder = cache / f"debian-{recipe}"
     if folder.exists():
         return folder
-    print(f"making a Debian for the container, once, in {folder}", flush=True)
+    print(f"building the Debian of the container once, in {folder}", flush=True)
     cache.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f"debian-{recipe}.", dir=cache))
     try:
@@ -116,7 +116,7 @@ def debian(program):
 
 
 def is_systemd(pid):
-    """Whether a process is the container's init already, and not what becomes it."""
+    """Returns whether a process is the container's init, and no longer the one that executes it."""
     try:
         return Path(os.readlink(f"/proc/{pid}/exe")).name == "systemd"
     except OSError:
@@ -124,17 +124,17 @@ def is_systemd(pid):
 
 
 class Machine:
-    """A container that has booted."""
+    """A booted container."""
 
     def __init__(self, program, binds=()):
-        """`binds` are mounts, as systemd-nspawn takes them: the program and all that it needs."""
+        """Prepares a container. `binds` are mounts, as systemd-nspawn takes them: the program and all that it needs."""
         self.program, self.binds = str(program), binds
         self.root = debian(self.program)
         self.nspawn = self.init = None
         self.groups = self.entries = []
 
     def boot(self):
-        """Boots it anew: whatever was changed before is gone."""
+        """Boots the container again, without any earlier changes."""
         self.end()
         # If this process is killed, systemd-nspawn gets SIGTERM and kills the container's init. Its own death would not.
         command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--kill-signal=SIGKILL"]
@@ -158,19 +158,19 @@ class Machine:
                 said = self.log.read().decode(errors="replace").strip()
                 ended = self.nspawn.poll()
                 self.end()
-                raise Missing(f"systemd-nspawn (exit status {ended}) starts no container here: {said[-500:]}")
+                raise Missing(f"systemd-nspawn (exit status {ended}) cannot start a container here: {said[-500:]}")
             self.init = next((pid for pid in map(int, children.read_text().split()) if is_systemd(pid)), None)
             if self.init:
                 self.entries = control_groups.make_entries(self.groups, self.init)
                 if self.run("systemctl", "is-system-running", "--wait").out.strip() in ("running", "degraded"):
-                    # Where it lies out here may be below root's home, and alice is to reach it in there.
+                    # On the host the program may be below root's home, but alice must reach it in the container.
                     places = [Path(bind.split(":")[-1]) for bind in self.binds]
                     self.run("chmod", "a+x", *sorted({str(above) for place in places for above in place.parents}))
                     return self
             time.sleep(0.05)
 
     def end(self):
-        """Ends it at once."""
+        """Kills the container."""
         if self.init:
             os.kill(self.init, signal.SIGKILL)
         if self.nspawn:
@@ -184,19 +184,19 @@ class Machine:
         self.groups = self.entries = []
 
     def command(self, *arguments, env=None):
-        """A command line that runs something in the container."""
+        """Returns a command line that runs a command in the container."""
         assignments = [f"{name}={value}" for name, value in (ENVIRONMENT | (env or {})).items()]
         enter = ["nsenter", "--all", f"--target={self.init}", "--", "env", "--chdir=/", "-i", *assignments]
         return [*enter, *map(str, arguments)]
 
     def start(self, *arguments, **options):
-        """Starts something in the container, in a control group of the container."""
+        """Starts a command in the container, in a control group of the container."""
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         command, enter = self.command(*arguments, **options), lambda: control_groups.join(self.entries)
         return subprocess.Popen(command, text=True, errors="replace", preexec_fn=enter, **pipes)
 
     def run(self, *arguments, **options):
-        """Runs something in the container to its end."""
+        """Runs a command in the container to its end."""
         begun = time.monotonic()
         process = self.start(*arguments, **options)
         try:
@@ -204,11 +204,11 @@ class Machine:
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            err += "\n(hangs, and was killed)"
+            err += "\n(timed out, and was killed)"
         return Done([str(one) for one in arguments], process.returncode, out, err, time.monotonic() - begun)
 
     def ours(self):
-        """The processes of our program in the container, as process ids out here."""
+        """Returns the processes of our program in the container, as process IDs of the host."""
         space, own = os.stat(f"/proc/{self.init}/ns/pid").st_ino, os.stat(f"/proc/{self.init}/root{self.program}")
         found = []
         for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
@@ -221,7 +221,7 @@ class Machine:
         return found
 
     def kill_ours(self):
-        """Kills all of them at once."""
+        """Kills all processes of our program."""
         for pid in self.ours():
             try:
                 os.kill(pid, signal.SIGKILL)

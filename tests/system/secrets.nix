@@ -7,7 +7,7 @@
   ...
 }:
 let
-  # Numbers the new generation; the link moves when it is complete, and then the previous one is removed.
+  # Creates the next generation, moves the link to it when it is complete, and then removes the previous one.
   install =
     {
       link,

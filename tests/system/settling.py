@@ -1,5 +1,5 @@
-"""A change succeeds only if every unit that it started, restarted or reloaded is well. One function each, as in
-behaviours.py; the units are in units.nix."""
+"""Tests that a change succeeds only if all units that it started, restarted or reloaded are well. The tests have the
+form of those in behaviours.py. The units are in units.nix."""
 
 import itertools
 import json
@@ -11,12 +11,12 @@ POLICIES = ["never", "always", "limited"]
 
 
 def named(prefix, types):
-    """The services of units.nix with this prefix."""
+    """Returns the names of the services of units.nix with this prefix."""
     return [f"{prefix}-{kind}-{policy}.service" for kind, policy in itertools.product(types, POLICIES)]
 
 
 def refused(s, module, settle="3s"):
-    """Enables a module whose units are not well; the activation, and the logs by unit."""
+    """Enables a module with failing units. Returns the activation and the unit logs by name."""
     done = s.ends(6, "enable", module, "--settle", settle, "--json")
     s.at_base()
     activation = json.loads(done.out)["activation"]
@@ -24,7 +24,7 @@ def refused(s, module, settle="3s"):
 
 
 def fails_at_once(s, module, prefix, setting, word):
-    """All services of a module fail in one command, and each cause is named."""
+    """Requires that all services of a module fail in one command, and that each cause is named."""
     begun = time.monotonic()
     activation, logs = refused(s, module)
     expected = named(prefix, TYPES)
@@ -37,36 +37,36 @@ def fails_at_once(s, module, prefix, setting, word):
         assert any(f"the {word} is broken" in line for line in log["lines"]), log
         assert log["more"] == f"journalctl -b -u {unit}", log
     for unit in s.failed():
-        assert unit not in expected, "the units are gone after the return"
+        assert unit not in expected, "the units are gone after the rollback"
     return time.monotonic() - begun
 
 
-def a_service_that_fails_in_exec_start_pre_is_a_failure(s):
+def failure_in_exec_start_pre_is_found(s):
     fails_at_once(s, "fails-before", "before", "ExecStartPre", "preparation")
 
 
-def a_service_that_fails_in_exec_start_is_a_failure(s):
+def failure_in_exec_start_is_found(s):
     fails_at_once(s, "fails-in", "in", "ExecStart", "start")
 
 
-def a_service_that_fails_in_exec_start_post_is_a_failure(s):
+def failure_in_exec_start_post_is_found(s):
     fails_at_once(s, "fails-after", "after", "ExecStartPost", "end")
 
 
-def a_service_that_fails_after_two_seconds_is_a_failure(s):
+def failure_after_two_seconds_is_found(s):
     s.shell("rm -f /run/settling-end")
     activation, logs = refused(s, "fails-late")
     assert sorted(activation["failedUnits"]) == sorted(named("late", SIMPLE)), activation
     for unit, log in logs.items():
         assert log["command"]["setting"] == "ExecStart" and log["command"]["status"] == 4, log
         assert "it is over" in log["lines"], log
-        # Whether it is already failed for good depends on its policy.
+        # Whether the unit has failed for good already depends on its restart policy.
         wanted = {"never": ["failed"], "always": ["restarting"], "limited": ["restarting", "failed"]}
         assert log["problem"] in wanted[unit.split("-")[2].removesuffix(".service")], log
 
 
-def a_late_failure_is_missed_without_a_settle_time(s):
-    # Once as typed, and once as the configuration says: 200 ms, which may be over when the switch program ends.
+def late_failure_is_missed_without_settle_time(s):
+    # First with the option, then with the configured 200 ms, which may be over when the switch program exits.
     for settle in (["--settle", "0"], []):
         done = s.ok("enable", "fails-much-later", *settle, "--json")
         log = s.read(json.loads(done.out)["activation"]["log"])
@@ -75,18 +75,18 @@ def a_late_failure_is_missed_without_a_settle_time(s):
         s.at_base()
 
 
-def the_text_names_unit_type_command_lines_and_more(s):
+def error_names_unit_type_command_and_log(s):
     done = s.ends(6, "enable", "fails-by-signal", "--settle", "3s")
     for part in (
         "failed: by-signal.service (Type=simple): ExecStart=",
         " was killed by SIGSEGV\n",
-        "what it said: journalctl -b -u by-signal.service\n",
+        "run `journalctl -b -u by-signal.service` to see its log\n",
     ):
         assert part in done.err, done
     s.at_base()
 
 
-def services_that_report_themselves_are_not_waited_for(s):
+def services_that_report_their_start_are_not_watched(s):
     took = {}
     for settle in ("3s", "0", "3s", "0"):
         activation = json.loads(s.ok("enable", "reports", "--settle", settle, "--json").out)["activation"]
@@ -96,7 +96,7 @@ def services_that_report_themselves_are_not_waited_for(s):
     assert took["3s"] - took["0"] <= 300, took
 
 
-def slow_and_odd_services_that_are_well_are_a_success(s):
+def slow_or_odd_services_are_a_success(s):
     begun = time.monotonic()
     done = s.ok("enable", "slow-but-well", "--settle", "2s", "--progress", "plain")
     assert time.monotonic() - begun > 2, done
@@ -106,26 +106,26 @@ def slow_and_odd_services_that_are_well_are_a_success(s):
     s.is_on("slow-but-well")
 
 
-def a_socket_that_cannot_be_bound_is_a_failure(s):
+def unbound_socket_is_a_failure(s):
     activation, logs = refused(s, "bad-socket")
     assert activation["failedUnits"] == ["unbound.socket"], activation
     assert logs["unbound.socket"]["result"] == "resources", logs
 
 
-def the_failed_service_of_a_timer_is_a_failure(s):
+def failed_service_of_a_timer_is_a_failure(s):
     activation, logs = refused(s, "bad-timer")
     assert activation["failedUnits"] == ["ticking.service"], activation
     assert logs["ticking.service"]["command"]["status"] == 3, logs
 
 
-def the_instance_of_a_template_that_fails_is_a_failure(s):
+def failed_template_instance_is_a_failure(s):
     activation, logs = refused(s, "bad-instance")
     assert activation["failedUnits"] == ["stamp@one.service"], activation
     log = logs["stamp@one.service"]
     assert log["problem"] in ("restarting", "failed") and log["command"]["setting"] == "ExecStartPre", log
 
 
-def a_user_unit_that_fails_is_a_failure(s):
+def failed_user_unit_is_a_failure(s):
     s.wait("alice has a user manager", lambda: s.alice("systemctl", "--user", "is-system-running").out.strip() == "running")
     activation, logs = refused(s, "bad-user-unit")
     assert activation["failedUnits"] == ["spark.service of user alice"], activation
@@ -137,7 +137,7 @@ def a_user_unit_that_fails_is_a_failure(s):
     s.alice("systemctl", "--user", "reset-failed")
 
 
-def a_reload_that_fails_is_named(s):
+def failed_reload_is_a_failure(s):
     activation, logs = refused(s, "bad-reload")
     assert activation["failedUnits"] == ["reloaded.service"], activation
     log = logs["reloaded.service"]
@@ -146,7 +146,7 @@ def a_reload_that_fails_is_named(s):
     assert log["cause"].startswith("the reload failed: ExecReload="), log
 
 
-def a_start_job_that_does_not_end_is_a_failure(s):
+def stuck_start_job_is_a_failure(s):
     begun = time.monotonic()
     activation, logs = refused(s, "never-starts", settle="300ms")
     assert activation["failedUnits"] == ["never.service"], activation
@@ -154,24 +154,24 @@ def a_start_job_that_does_not_end_is_a_failure(s):
     assert 3 < time.monotonic() - begun < 30, activation
 
 
-def a_unit_that_was_not_well_before_does_not_count_and_is_listed(s):
+def unit_that_failed_before_is_only_listed(s):
     loop = ["--property=Restart=always", "--property=RestartSec=1h", "--property=ExecStartPre=/bin/false"]
     s.shell(f"systemd-run --quiet --unit=old-loop {' '.join(loop)} sleep infinity || true")
     try:
         done = s.ok("enable", "beacon")
-        assert "note: not well, as before: old-loop.service" in done.err, done
+        assert "note: already failing before the change: old-loop.service" in done.err, done
         s.is_on("beacon")
     finally:
         s.shell("systemctl stop old-loop.service; systemctl reset-failed")
 
 
-def a_unit_that_fails_by_itself_meanwhile_does_not_count(s):
+def unrelated_failure_does_not_count(s):
     s.shell("systemd-run --quiet --unit=bystander --property=Type=simple sh -c 'sleep 2; exit 1'")
     done = s.ok("enable", "beacon", "--settle", "4s")
     if "bystander.service" in s.failed():
-        assert "failed meanwhile, and not because of this: bystander.service" in done.err, done
+        assert "failed during the change, but not because of it: bystander.service" in done.err, done
     s.is_on("beacon")
 
 
-# In the order in which they are run.
+# In the order of execution.
 ALL = [one for name, one in list(globals().items()) if callable(one) and name not in {"named", "refused", "fails_at_once"}]

@@ -1,10 +1,10 @@
-# Modules with units of each kind, which are well or fail in each of their commands: made from tables, for settling.py.
+# Modules for settling.py, generated from tables: units of each kind that start or fail in each of their commands.
 { lib }:
 let
   shell = text: "/bin/sh -c '${text}'";
   forever = "/bin/sleep infinity";
 
-  # How a service of each type runs well.
+  # A working service of each type.
   kinds = {
     simple.ExecStart = forever;
     exec.ExecStart = forever;
@@ -17,7 +17,7 @@ let
     forking.ExecStart = shell "sleep infinity &";
     oneshot.ExecStart = "/bin/true";
   };
-  # Two services may not have the same name on the bus, so each restart policy has its own.
+  # A bus name can have only one owner, so each restart policy has its own name.
   bus =
     let
       owner = name: program: {
@@ -32,7 +32,7 @@ let
     };
   kind = type: kinds.${type} // { Type = type; };
 
-  # Restarts without a limit, with one, and not at all. A oneshot service may not be restarted always.
+  # Restart policies: unlimited, limited and none. A oneshot service cannot have `Restart=always`.
   always = type: if type == "oneshot" then "on-failure" else "always";
   restarts = {
     never = _: { };
@@ -100,7 +100,7 @@ in
     each "after" all { ExecStartPost = says "end"; }
   );
 
-  # They end together, so that one watch finds all of them.
+  # All services exit at the same time, so that one watch finds all of them.
   fails-late =
     let
       wait = shell "until [ -e /run/settling-end ]; do sleep 0.05; done; echo it is over >&2; exit 4";

@@ -1,4 +1,4 @@
-//! Holds what we say of a switch to what nixpkgs' switch programs do, case by case.
+//! Checks the predicted effects against the rules of nixpkgs' switch programs, case by case.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -16,7 +16,8 @@ fn write(folder: &Path, units: &[(&str, &str)]) {
     }
 }
 
-/// Units, and who is wanted: by multi-user.target, unless a folder says by whom.
+/// Creates a folder with these units. `wanted` units are wanted by `multi-user.target`, unless a folder names another
+/// unit.
 fn folder(units: &[(&str, &str)], wanted: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     write(dir.path(), units);
@@ -33,7 +34,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-/// What happens when the first folder's units make place for the second's; `up` is up beside multi-user.target.
+/// Predicts a switch from the first folder to the second while `up` and `multi-user.target` are active.
 fn switched(old: &[(&str, &str)], new: &[(&str, &str)], up: &[&str]) -> UnitChanges {
     let (old, new) = (folder(old, &[]), folder(new, &[]));
     let up = set(&[up, &["multi-user.target"]].concat());
@@ -41,14 +42,14 @@ fn switched(old: &[(&str, &str)], new: &[(&str, &str)], up: &[&str]) -> UnitChan
     compare(&Folder::read(old.path()), &Folder::read(new.path()), up)
 }
 
-/// What is started when this folder takes the place of an empty one.
+/// Returns the units that start when this folder replaces an empty one.
 fn started(new: &tempfile::TempDir, up: Option<&[&str]>) -> BTreeSet<String> {
     let up = up.map(|up| up.iter().map(ToString::to_string).collect());
     compare(&Folder::default(), &Folder::read(new.path()), up).start
 }
 
 #[test]
-fn what_a_target_wants_that_is_started_again_is_started() {
+fn dependencies_of_restarted_targets_start() {
     let new = folder(
         &[
             ("multi-user.target", "[Unit]\nRequires=basic.target\n"),
@@ -65,7 +66,7 @@ fn what_a_target_wants_that_is_started_again_is_started() {
             ("by-running.service", SERVICE),
             ("running.service", "[Unit]\nWants=by-running.service\n"),
             ("shell@.service", SERVICE),
-            // systemd does not know what this key means.
+            // systemd ignores this key.
             ("wanted.service", "[Unit]\nX-OnlyManualStart=true\n"),
             ("before-sleep.service", SERVICE),
             ("rescue.service", SERVICE),
@@ -102,7 +103,7 @@ fn what_a_target_wants_that_is_started_again_is_started() {
     for quiet in ["suspend.target", "by-hand.target", "refuses.target"] {
         assert_eq!(started(&new, Some(&[quiet])), set(&[]), "{quiet}");
     }
-    // Each switch restarts this one.
+    // Each switch restarts this target.
     write(
         new.path(),
         &[(
@@ -111,7 +112,7 @@ fn what_a_target_wants_that_is_started_again_is_started() {
         )],
     );
     assert_eq!(started(&new, Some(&[])), set(&["basic.service"]));
-    // Nobody says what is up: it is what the default target wants.
+    // If the active units are unknown, assume those that the default target wants.
     symlink("multi-user.target", new.path().join(DEFAULT)).expect("linked");
     let mut found = started(&new, None);
     found.remove("multi-user.target");
@@ -120,7 +121,7 @@ fn what_a_target_wants_that_is_started_again_is_started() {
 }
 
 #[test]
-fn what_is_restarted_starts_what_it_wants() {
+fn restarted_unit_starts_its_dependencies() {
     let wants = "[Unit]\nWants=helper.service\n[Service]\nExecStart=b\n";
     let template = ("shell@.service", SERVICE);
     let changes = switched(
@@ -137,8 +138,8 @@ fn what_is_restarted_starts_what_it_wants() {
 }
 
 #[test]
-fn each_unit_is_treated_as_its_file_says() {
-    /// A unit with a key in a section, in its old and its new form.
+fn keys_of_a_unit_decide_its_treatment() {
+    /// Returns a unit file with a key in a section.
     fn unit(section: &str, key: &str, command: char) -> String {
         let [unit, service] = ["Unit", "Service"].map(|name| match name == section {
             true => format!("[{name}]\n{key}\n"),
@@ -153,7 +154,7 @@ fn each_unit_is_treated_as_its_file_says() {
         ("at-once", "Service", "X-StopIfChanged=false", "restart"),
         ("refuses", "Unit", "RefuseManualStop=yes", "left"),
         ("by-hand", "Unit", "X-OnlyManualStart=1", "left"),
-        // nixpkgs writes each key into one section, and looks for it there alone.
+        // nixpkgs writes each key into one section, and reads it only there.
         ("no-reload", "Unit", "X-ReloadIfChanged=true", "restart"),
         ("not-left", "Unit", "X-RestartIfChanged=false", "restart"),
         ("no-refusal", "Service", "RefuseManualStop=yes", "restart"),
@@ -175,7 +176,7 @@ fn each_unit_is_treated_as_its_file_says() {
 }
 
 #[test]
-fn what_has_not_changed_is_left_out() {
+fn unchanged_units_are_left_out() {
     let same = "[Unit]\nDescription=one\nX-Reload-Triggers=a\n[Service]\nExecStart=a\n";
     let other = "[Unit]\nDescription=two\n[Service]\nExecStart=a\n";
     let changes = switched(
@@ -184,14 +185,14 @@ fn what_has_not_changed_is_left_out() {
         &["same.service"],
     );
     assert_eq!(changes, UnitChanges::default());
-    // The other way round its trigger is new.
+    // In the other direction, the reload trigger is new.
     let changes = switched(
         &[("same.service", other)],
         &[("same.service", same)],
         &["same.service"],
     );
     assert_eq!(changes.reload, set(&["same.service"]));
-    // These two keys count as any other does.
+    // Changes of these two keys count like those of any other key.
     for key in ["X-OnlyManualStart", "X-StopOnRemoval"] {
         let new = format!("[Unit]\n{key}=no\n{SERVICE}");
         let changes = switched(
@@ -204,7 +205,7 @@ fn what_has_not_changed_is_left_out() {
 }
 
 #[test]
-fn units_that_are_no_services_are_treated_by_their_kind() {
+fn kind_decides_the_treatment_of_other_units() {
     let mount = |what: &str, options: &str| format!("[Mount]\nWhat={what}\nOptions={options}\n");
     let [old, remounted, other] = [("a", "ro"), ("a", "rw"), ("b", "rw")].map(|(a, b)| mount(a, b));
     let changes = switched(
@@ -256,7 +257,7 @@ fn units_that_are_no_services_are_treated_by_their_kind() {
 }
 
 #[test]
-fn sockets_are_restarted_in_place_of_their_service() {
+fn sockets_restart_instead_of_their_service() {
     let socket = "[Socket]\nListenStream=/run/a\n";
     let changed = |key: &str, sockets: &[&str], up: &[&str]| {
         let old = [("a.service", SERVICE)];
@@ -269,14 +270,14 @@ fn sockets_are_restarted_in_place_of_their_service() {
     };
     let up = ["a.socket"];
     assert_eq!(changed("", &up, &up), (set(&["a.service"]), set(&up)));
-    // A socket that is not up activates nothing.
+    // An inactive socket does not activate the service.
     assert_eq!(changed("", &up, &[]), (set(&[]), set(&["a.service"])));
-    // One that is up without a file is not started again, and nor does it start the service.
+    // An active socket without a file is not started again, and does not start the service.
     let both = (set(&up), set(&["a.service"]));
     assert_eq!(changed("", &[], &up), both);
     let both = (set(&[]), set(&["a.service", "a.socket"]));
     assert_eq!(changed("X-NotSocketActivated=true", &up, &up), both);
-    // Restarted at once, it leaves its sockets alone.
+    // A service that restarts without a stop leaves its sockets alone.
     let at_once = changed("X-StopIfChanged=false", &up, &up);
     assert_eq!(at_once, (set(&[]), set(&["a.service"])));
     let named = ["b.socket", "c.socket"];
@@ -285,7 +286,7 @@ fn sockets_are_restarted_in_place_of_their_service() {
 }
 
 #[test]
-fn what_a_target_wants_beside_its_socket_is_restarted() {
+fn wanted_service_restarts_with_its_socket() {
     let socket = ("a.socket", "[Socket]\nListenStream=/run/a\n");
     let units = |command| folder(&[("a.service", command), socket], &["a.service"]);
     let (old, new) = (units(SERVICE), units("[Service]\nExecStart=b\n"));
@@ -297,7 +298,7 @@ fn what_a_target_wants_beside_its_socket_is_restarted() {
 }
 
 #[test]
-fn drop_ins_and_templates_are_parts_of_a_unit() {
+fn drop_ins_and_templates_are_part_of_a_unit() {
     let template = ("shell@.service", SERVICE);
     let part = |command: &str| format!("[Service]\nExecStart=\nExecStart={command}\n");
     let [first, other] = ["a", "b"].map(part);
@@ -309,7 +310,7 @@ fn drop_ins_and_templates_are_parts_of_a_unit() {
             ("plain.service.d/overrides.conf", &other),
             template,
             ("shell@one.service.d/overrides.conf", &other),
-            // The same in other words.
+            // The same content in another form.
             ("shell@two.service.d/overrides.conf", &first),
         ],
         &up,
@@ -318,7 +319,7 @@ fn drop_ins_and_templates_are_parts_of_a_unit() {
         changes.restart,
         set(&["plain.service", "shell@one.service"])
     );
-    // All instances change with their template; one that has a file of its own, and loses it, is gone.
+    // All instances change with their template. An instance that loses its own file was removed.
     let changes = switched(
         &[template, ("shell@two.service", SERVICE)],
         &[("shell@.service", &other)],
@@ -329,7 +330,7 @@ fn drop_ins_and_templates_are_parts_of_a_unit() {
 }
 
 #[test]
-fn units_of_users_that_differ_are_told_by_name() {
+fn changed_user_units_are_listed() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let [old, new] = ["old", "new"].map(|name| dir.path().join(name));
     let user = "etc/systemd/user";
@@ -352,7 +353,7 @@ fn units_of_users_that_differ_are_told_by_name() {
             ("described.service", "[Unit]\nDescription=two\n"),
             ("part.service", SERVICE),
             ("part.service.d/overrides.conf", "[Service]\nNice=1\n"),
-            // Who wants a unit is none of its own.
+            // The wants folder of a target is not part of the unit.
             ("default.target.wants/new.service", SERVICE),
         ],
     );
@@ -376,7 +377,7 @@ fn units_of_users_that_differ_are_told_by_name() {
         expected.user
     );
     assert_eq!(unit_changes(Some(&new), &new, &locations).user, set(&[]));
-    // Where nothing ran, all are new.
+    // Without a previous system, all units are new.
     let all = unit_changes(None, &old, &locations).user;
     assert_eq!(all.len(), 5, "{all:?}");
 }

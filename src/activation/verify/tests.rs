@@ -34,7 +34,7 @@ fn switched(status: i32, failed: &[&str], touched: &[&str]) -> Switched {
     }
 }
 
-/// Judges a switch after which these units have failed.
+/// Judges a switch after which the units in `now` have failed.
 fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Looked {
     let switching = Switching {
         switched,
@@ -70,7 +70,7 @@ fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Look
 }
 
 #[test]
-fn a_unit_that_failed_before_is_listed_and_does_not_count() {
+fn unit_that_failed_before_is_only_listed() {
     for (status, reported) in [(4, &["old.service"][..]), (0, &[])] {
         let looked = judge(
             &before(&["old.service"]),
@@ -79,12 +79,15 @@ fn a_unit_that_failed_before_is_listed_and_does_not_count() {
             "/new",
         );
         assert_eq!(looked.verdict, Verdict::Well);
-        assert_eq!(looked.warnings, ["not well, as before: old.service"]);
+        assert_eq!(
+            looked.warnings,
+            ["already failing before the change: old.service"]
+        );
     }
 }
 
 #[test]
-fn a_unit_that_fails_newly_counts_even_if_the_program_missed_it() {
+fn newly_failed_unit_counts_even_if_not_reported() {
     let one = switched(4, &["old.service", "new.service"], &[]);
     let looked = judge(&before(&["old.service"]), &one, &[], "/new");
     assert_eq!(
@@ -100,12 +103,12 @@ fn a_unit_that_fails_newly_counts_even_if_the_program_missed_it() {
     );
     assert_eq!(
         looked.warnings,
-        ["failed meanwhile, and not because of this: other.service"]
+        ["failed during the change, but not because of it: other.service"]
     );
 }
 
 #[test]
-fn a_unit_that_the_change_broke_counts_on_the_way_back() {
+fn unit_broken_by_change_counts_on_rollback() {
     let first = before(&["old.service"]);
     let way_back = before(&["old.service", "broken.service"]).with_unwell(&first);
     let looked = judge(
@@ -121,13 +124,13 @@ fn a_unit_that_the_change_broke_counts_on_the_way_back() {
 }
 
 #[test]
-fn failed_units_without_a_name_are_failed_units() {
+fn status_4_without_names_means_failed_units() {
     let looked = judge(&before(&[]), &switched(4, &[], &[]), &[], "/new");
     assert_eq!(
         (looked.verdict, looked.why.as_str()),
         (Verdict::UnitsFailed, "some units failed")
     );
-    // A unit that was not well before explains the status, if the switch touched it.
+    // A unit that had failed before explains the status, if the switch touched it.
     for (touched, verdict) in [
         (&["old.service"][..], Verdict::Well),
         (&[], Verdict::UnitsFailed),
@@ -143,11 +146,11 @@ fn failed_units_without_a_name_are_failed_units() {
 }
 
 #[test]
-fn another_system_than_the_expected_one_is_a_failure() {
+fn unexpected_running_system_is_a_failure() {
     let looked = judge(&before(&[]), &switched(0, &[], &[]), &[], "/old");
     assert_eq!(looked.verdict, Verdict::Failed);
     assert!(
-        looked.why.ends_with("but /old is what runs"),
+        looked.why.ends_with("but /old is still running"),
         "{}",
         looked.why
     );

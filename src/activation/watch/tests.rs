@@ -2,11 +2,11 @@ use std::collections::VecDeque;
 
 use super::*;
 
-/// A machine whose clock only moves while somebody waits, and whose units change at given times.
+/// A machine whose clock advances only during waits, and whose units change at given times.
 #[derive(Default)]
 struct Scripted {
     clock: u64,
-    /// Units that change, and when; the last one that is due holds.
+    /// Unit states and the time from which each holds.
     changes: Vec<(u64, UnitState)>,
     has_failed: bool,
     said: Vec<String>,
@@ -73,7 +73,8 @@ fn job() -> Option<Job> {
     })
 }
 
-/// Watches with a settle time of three seconds after a switch that names `a.service`; how long it took, and what it found.
+/// Watches with a settle time of three seconds after a switch that names `a.service`. Returns the duration in
+/// milliseconds and the problems found.
 fn watch(machine: &mut Scripted) -> (u64, Vec<(String, Problem)>) {
     watch_with(machine, &States::new(), 3000, &[])
 }
@@ -107,7 +108,7 @@ fn found(problem: Problem) -> Vec<(String, Problem)> {
 }
 
 #[test]
-fn services_that_report_themselves_are_not_waited_for() {
+fn services_that_report_their_start_are_not_watched() {
     for kind in ["notify", "dbus", "forking", "oneshot", "notify-reload"] {
         let mut machine = Scripted {
             changes: vec![(0, service(kind, "active"))],
@@ -119,7 +120,7 @@ fn services_that_report_themselves_are_not_waited_for() {
 }
 
 #[test]
-fn others_are_watched_for_the_settle_time() {
+fn other_services_are_watched_for_the_settle_time() {
     for kind in ["simple", "exec", "idle"] {
         let mut machine = Scripted {
             changes: vec![(0, service(kind, "active"))],
@@ -131,7 +132,7 @@ fn others_are_watched_for_the_settle_time() {
 }
 
 #[test]
-fn the_settle_time_begins_when_the_service_starts() {
+fn settle_time_begins_when_the_service_starts() {
     let mut machine = Scripted {
         clock: 2_000_000,
         changes: vec![(0, service("simple", "active"))],
@@ -141,7 +142,7 @@ fn the_settle_time_begins_when_the_service_starts() {
 }
 
 #[test]
-fn a_service_that_fails_later_is_found_and_ends_the_watch() {
+fn late_failure_is_found_and_ends_the_watch() {
     let mut failed = service("simple", "failed");
     failed.result = "exit-code".into();
     let mut machine = Scripted {
@@ -154,7 +155,7 @@ fn a_service_that_fails_later_is_found_and_ends_the_watch() {
 }
 
 #[test]
-fn a_service_that_ends_well_is_well() {
+fn service_that_exits_successfully_is_well() {
     let mut machine = Scripted {
         changes: vec![
             (0, service("simple", "active")),
@@ -168,13 +169,13 @@ fn a_service_that_ends_well_is_well() {
 }
 
 #[test]
-fn a_restart_between_two_looks_is_found() {
+fn restart_between_two_looks_is_found() {
     let mut again = service("simple", "active");
     again.restarts = 1;
     for (restart, has_failed, problems) in [
         ("on-failure", false, found(Problem::Restarting)),
         ("always", true, found(Problem::Restarting)),
-        // It ended well, and is to run always.
+        // The service exited successfully and restarts by configuration.
         ("always", false, vec![]),
     ] {
         again.restart = restart.into();
@@ -188,7 +189,7 @@ fn a_restart_between_two_looks_is_found() {
 }
 
 #[test]
-fn a_unit_that_was_not_well_before_does_not_count() {
+fn unit_that_failed_before_does_not_count() {
     let mut machine = Scripted {
         changes: vec![(0, service("simple", "failed"))],
         ..Scripted::default()
@@ -199,7 +200,7 @@ fn a_unit_that_was_not_well_before_does_not_count() {
 }
 
 #[test]
-fn a_start_job_gets_ten_settle_times() {
+fn start_job_gets_ten_settle_times() {
     let mut starting = service("notify", "activating");
     starting.job = job();
     let mut machine = Scripted {
@@ -213,7 +214,7 @@ fn a_start_job_gets_ten_settle_times() {
         machine.said,
         ["watching the start of a.service for up to 30 s"]
     );
-    // One that ends in time is well.
+    // A start job that finishes in time is well.
     let mut machine = Scripted {
         changes: vec![(0, starting), (20_000_000, service("notify", "active"))],
         ..Scripted::default()
@@ -224,7 +225,7 @@ fn a_start_job_gets_ten_settle_times() {
 }
 
 #[test]
-fn the_service_of_a_timer_is_found_when_it_fails() {
+fn failure_of_a_timers_service_is_found() {
     let timer = |sub: &str| UnitState {
         name: "a.timer".into(),
         active: "active".into(),
@@ -251,7 +252,7 @@ fn the_service_of_a_timer_is_found_when_it_fails() {
 }
 
 #[test]
-fn a_triggered_service_may_take_longer_than_the_settle_time() {
+fn triggered_service_may_exceed_the_settle_time() {
     let mut runs = service("oneshot", "activating");
     runs.name = "b.service".into();
     runs.triggered_by = vec!["a.timer".into()];
@@ -270,7 +271,7 @@ fn a_triggered_service_may_take_longer_than_the_settle_time() {
 }
 
 #[test]
-fn without_a_settle_time_there_is_one_look() {
+fn zero_settle_time_means_one_look() {
     let mut starting = service("simple", "activating");
     starting.job = job();
     for unit in [starting, service("simple", "active")] {

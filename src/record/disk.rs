@@ -54,7 +54,7 @@ pub(super) fn append(path: &Path, whole: u64, bytes: &[u8], point: Point) -> Res
             .custom_flags(unix::libc::O_NOFOLLOW)
             .open(path)?;
         if whole == 0 {
-            // Not left to the umask: root's may be anything.
+            // Set the mode explicitly, because the umask of root is unknown.
             file.set_permissions(Permissions::from_mode(0o644))?;
         }
         file.set_len(whole)?;

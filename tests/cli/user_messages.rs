@@ -361,24 +361,25 @@ fn failed_assertions_are_attributed_and_cut() {
 
 #[test]
 fn machine_without_nix_is_explained() {
-    let env = TestEnv::fixture();
-    let site = Site::new(&env, "site");
-    let ran = env.quiet(&[
-        "list",
-        "--flake",
-        &site.reference(),
-        "--host",
-        "box",
-        "--store",
-        "daemon",
-    ]);
     if std::path::Path::new("/nix/store").exists() {
         return crate::support::skip(
             "machine_without_nix_is_explained",
             "this machine has a /nix/store",
         );
     }
-    let ran = ran.ends_with(5);
+    let env = TestEnv::fixture();
+    let site = Site::new(&env, "site");
+    let ran = env
+        .quiet(&[
+            "list",
+            "--flake",
+            &site.reference(),
+            "--host",
+            "box",
+            "--store",
+            "daemon",
+        ])
+        .ends_with(5);
     assert!(
         ran.stderr.contains("this machine has no Nix"),
         "{}",

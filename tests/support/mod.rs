@@ -21,6 +21,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use unix::sys::stat::Mode;
 
 pub use evidence::Evidence;
 pub use golden::{compare, normalise};
@@ -57,6 +58,8 @@ impl TestEnv {
 
     /// Copies the fixture without starting a host, so that the test can change it first.
     pub fn fixture() -> Self {
+        // Some tests run a program as another user, who must be able to read the fixture.
+        unix::sys::stat::umask(Mode::from_bits_truncate(0o022));
         let dir = tempfile::Builder::new()
             .prefix("runtime-module-")
             .tempdir()

@@ -1,8 +1,8 @@
 //! Copies folders, and detects changes in them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
 /// A snapshot of a folder: type, owner, change time and content of each entry.
@@ -74,6 +74,10 @@ pub fn copy(from: &Path, to: &Path) {
             symlink(fs::read_link(&from).expect("a link"), to).expect("a link");
         } else {
             fs::copy(&from, &to).expect("a file");
+            // The modes of a checkout depend on the umask with which it was made.
+            let is_executable = entry.metadata().expect("a file").mode() & 0o100 != 0;
+            let mode = if is_executable { 0o755 } else { 0o644 };
+            fs::set_permissions(&to, Permissions::from_mode(mode)).expect("a file");
         }
     }
 }

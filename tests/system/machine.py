@@ -138,7 +138,8 @@ class Machine:
         self.end()
         # If this process is killed, systemd-nspawn gets SIGTERM and kills the container's init. Its own death would not.
         command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--kill-signal=SIGKILL"]
-        command += ["--boot", "--quiet", "--register=no", "--keep-unit", "--private-network", "--volatile=overlay", "--link-journal=no", "--console=pipe"]
+        command += ["--boot", "--quiet", "--register=no", "--keep-unit", "--private-network"]
+        command += ["--volatile=overlay", "--link-journal=no", "--console=pipe"]
         command += [f"--directory={self.root}", f"--machine=runtime-module-{os.getpid()}"]
         command += [f"--bind-ro={path}" for path in self.binds]
         self.log = tempfile.TemporaryFile()

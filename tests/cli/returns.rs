@@ -1,5 +1,7 @@
 //! Failed changes: the system that runs afterwards, and the message.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use super::failures::{obedient, says};
@@ -38,6 +40,27 @@ fn on_failed_units_is_baked_and_overridden() {
     );
     env.quiet(&["reset"]).ok();
     assert_eq!(env.running(), base);
+}
+
+#[test]
+fn settle_is_a_duration_and_only_waits_for_units() {
+    let env = TestEnv::new();
+    env.run(&["enable", "inline", "--settle", "soon"])
+        .ends_with(2)
+        .golden("settle-no-time");
+    // Without systemd there are no units to watch, however long the time is.
+    let begun = Instant::now();
+    env.bake(&[("settle", json!("9999h"))]);
+    env.quiet(&["enable", "inline"]).ok();
+    env.quiet(&["reset", "--settle", "1h"]).ok();
+    assert!(begun.elapsed() < Duration::from_secs(300));
+    env.bake(&[("settle", json!("3"))]);
+    let refused = env.quiet(&["enable", "inline"]).ends_with(5);
+    assert!(
+        refused.stderr.contains("settle is \"3\""),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]

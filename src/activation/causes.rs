@@ -65,8 +65,13 @@ fn from_journal(id: &UnitId, since: u64) -> Option<FailedCommand> {
     let [unit, owner] = by_manager(id);
     let mut filters = vec![PROCESS_EXIT, &unit];
     filters.extend(Some(owner.as_str()).filter(|owner| !owner.is_empty()));
-    let text = journal(&["--output=json", "--lines=1"], &filters, since)?;
-    let message: Value = serde_json::from_str(text.lines().last()?).ok()?;
+    let text = journal(&["--output=json", "--lines=4"], &filters, since)?;
+    first_cause(text.lines().filter_map(read_exit))
+}
+
+/// A message of systemd about the end of a process.
+fn read_exit(line: &str) -> Option<FailedCommand> {
+    let message: Value = serde_json::from_str(line).ok()?;
     let field = |name: &str| message[name].as_str();
     let status: i32 = field("EXIT_STATUS")?.parse().ok()?;
     let exited = field("EXIT_CODE")? == "exited";
@@ -78,6 +83,15 @@ fn from_journal(id: &UnitId, since: u64) -> Option<FailedCommand> {
         line: String::new(),
         status: exited.then_some(status),
         signal: (!exited).then(|| signal_name(status)),
+    })
+}
+
+/// The cause among the commands of a unit that failed. A command that cleans up after the failure is not its cause, nor is
+/// one that systemd ends then.
+fn first_cause(failed: impl Iterator<Item = FailedCommand>) -> Option<FailedCommand> {
+    failed.min_by_key(|command| {
+        let is_ended = matches!(command.signal.as_deref(), Some("SIGTERM" | "SIGKILL"));
+        (command.setting.starts_with("ExecStop"), is_ended)
     })
 }
 
@@ -101,9 +115,7 @@ fn read_commands(text: &str) -> Option<FailedCommand> {
             Some(command) => *command += &format!(" {line}"),
         }
     }
-    let failed = commands.iter().filter_map(|command| read_command(command));
-    // A clean-up command that runs after the failure is not its cause.
-    failed.min_by_key(|command| command.setting.starts_with("ExecStop"))
+    first_cause(commands.iter().filter_map(|command| read_command(command)))
 }
 
 /// Reads `ExecStart={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; … ; code=exited ; status=1 }`.
@@ -283,6 +295,18 @@ ExecStopPost={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_ti
         assert_eq!(
             command(text).as_deref(),
             Some("ExecStartPre=/bin/sh -c exit 3 exited with status 3")
+        );
+    }
+
+    #[test]
+    fn process_ended_by_systemd_is_not_a_cause() {
+        let text = "\
+ExecStart={ path=/bin/sleep ; argv[]=/bin/sleep 9 ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=1 ; code=killed ; status=15/TERM }
+ExecStartPost={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_time=[x] ; stop_time=[x] ; pid=2 ; code=exited ; status=1 }
+";
+        assert_eq!(
+            command(text).as_deref(),
+            Some("ExecStartPost=/bin/false exited with status 1")
         );
     }
 

@@ -74,6 +74,10 @@ pub(super) struct Watched {
     pub(super) touched: Touched,
     /// All units at the end of the watch.
     pub(super) after: States,
+    /// When each of the touched units was first seen to run. One that ends well and is restarted keeps its time.
+    pub(super) running_since: BTreeMap<UnitId, u64>,
+    /// When the watch began.
+    pub(super) begun: u64,
 }
 
 /// The parameters of a watch.
@@ -88,15 +92,15 @@ pub(super) struct Watch<'a> {
 impl Watch<'_> {
     /// Watches until all units have certainly started, one has failed, or the deadlines are over.
     pub(super) fn run(&self, machine: &mut impl Machinery) -> Watched {
-        let begun = machine.now();
         let mut watched = Watched {
+            begun: machine.now(),
             after: machine.look(),
             ..Watched::default()
         };
         let mut waited = false;
         loop {
             watched.touched = self.changes.touched(&watched.after);
-            self.find(&mut watched, begun, machine);
+            self.find(&mut watched, machine);
             let now = machine.now();
             if self.settle.is_zero() {
                 return watched;
@@ -105,7 +109,8 @@ impl Watch<'_> {
                 machine.wait(GATHER);
                 break;
             }
-            let deadlines = self.deadlines(&watched, begun, now);
+            note_running(&mut watched, now);
+            let deadlines = self.deadlines(&watched);
             let Some(until) = deadlines.values().max().filter(|until| **until > now) else {
                 break;
             };
@@ -125,13 +130,13 @@ impl Watch<'_> {
         if waited || !watched.unwell.is_empty() {
             watched.after = machine.look();
             watched.touched = self.changes.touched(&watched.after);
-            self.find(&mut watched, begun, machine);
+            self.find(&mut watched, machine);
         }
         watched
     }
 
     /// Adds failed units. A unit that was found once stays in the list, because systemd may already be retrying it.
-    fn find(&self, watched: &mut Watched, begun: u64, machine: &mut impl Machinery) {
+    fn find(&self, watched: &mut Watched, machine: &mut impl Machinery) {
         for (id, reached) in &watched.touched {
             let Some(unit) = watched.after.get(id) else {
                 continue;
@@ -142,7 +147,11 @@ impl Watch<'_> {
             let problem = unit
                 .problem()
                 .or_else(|| self.restarted(id, unit, machine))
-                .or_else(|| self.stuck(unit, *reached, begun, machine.now()));
+                .or_else(|| {
+                    let is_stuck = waits_to_start(id, unit, *reached, watched)
+                        && self.start_is_overdue(watched.begun, machine.now());
+                    is_stuck.then_some(Problem::Starting)
+                });
             if let Some(problem) = problem {
                 let command = machine.failed_command(id);
                 let state = Some(unit.clone());
@@ -168,46 +177,69 @@ impl Watch<'_> {
         failed.then_some(Problem::Restarting)
     }
 
-    /// Reports a unit whose start job does not finish. A service that a timer triggered may take any time.
-    fn stuck(&self, unit: &UnitState, reached: Reached, begun: u64, now: u64) -> Option<Problem> {
-        let waits = unit.job.as_ref().is_some_and(Job::starts) && reached == Reached::Started;
-        let over = !self.settle.is_zero() && now >= begun + micros(self.settle * JOB_SETTLES);
-        (waits && over).then_some(Problem::Starting)
+    /// Whether a start that was asked for before the watch began should have ended by now.
+    fn start_is_overdue(&self, begun: u64, now: u64) -> bool {
+        !self.settle.is_zero() && now >= begun + micros(self.settle * JOB_SETTLES)
     }
 
-    /// Returns the units that must still be watched, and until when.
-    fn deadlines(&self, watched: &Watched, begun: u64, now: u64) -> BTreeMap<UnitId, u64> {
-        let settle = micros(self.settle);
-        let deadline = |id: &UnitId, reached: Reached| {
-            let unit = watched.after.get(id)?;
-            if self.unwell_before.contains(id) {
-                return None;
-            }
-            if unit.job.as_ref().is_some_and(Job::starts) && reached == Reached::Started {
-                return Some(begun + micros(self.settle * JOB_SETTLES));
-            }
-            // A time from systemd extends the wait at most to one settle time from now.
-            let from_change = unit.changed_at.saturating_add(settle).min(now + settle);
-            let is_under_way = reached == Reached::Triggered && unit.active == "activating";
-            if unit.is_alive() && (unit.counts_as_started_at_once() || is_under_way) {
-                return Some(from_change);
-            }
-            if unit.is_trigger() && unit.is_alive() {
-                // A service that it has triggered or will trigger soon may fail.
-                let soon = unit.elapses_at.filter(|at| *at <= begun + settle);
-                let at = soon.unwrap_or(unit.changed_at).min(now + settle);
-                return Some(match unit.sub.as_str() {
-                    "running" => from_change,
-                    _ => at + micros(PAUSE),
-                });
-            }
-            None
-        };
+    /// The units that have to be watched, and until when.
+    fn deadlines(&self, watched: &Watched) -> BTreeMap<UnitId, u64> {
         let touched = watched.touched.iter();
         touched
-            .filter_map(|(id, reached)| Some((id.clone(), deadline(id, *reached)?)))
+            .filter_map(|(id, reached)| Some((id.clone(), self.deadline(id, *reached, watched)?)))
             .collect()
     }
+
+    /// Until when a unit has to be watched. Whatever it does, that is no later than eleven settle times from the beginning.
+    fn deadline(&self, id: &UnitId, reached: Reached, watched: &Watched) -> Option<u64> {
+        let unit = watched.after.get(id)?;
+        if self.unwell_before.contains(id) {
+            return None;
+        }
+        if waits_to_start(id, unit, reached, watched) {
+            return Some(watched.begun + micros(self.settle * JOB_SETTLES));
+        }
+        if !unit.is_alive() {
+            return None;
+        }
+        let settle = micros(self.settle);
+        let latest = watched.begun + settle;
+        if unit.is_trigger() && unit.sub != "running" {
+            // What it triggers, or triggers soon, may fail.
+            let soon = unit.elapses_at.filter(|at| *at <= latest);
+            return Some(soon.unwrap_or(unit.changed_at).min(latest) + micros(PAUSE));
+        }
+        let is_triggered = reached == Reached::Triggered && unit.active == "activating";
+        if !unit.is_trigger() && !unit.counts_as_started_at_once() && !is_triggered {
+            return None;
+        }
+        let since = watched.running_since.get(id).filter(|_| !unit.is_trigger());
+        let since = since.copied().unwrap_or(unit.changed_at.min(latest));
+        Some(since + settle)
+    }
+}
+
+/// Keeps the time at which each touched unit was first seen to run.
+fn note_running(watched: &mut Watched, now: u64) {
+    for id in watched.touched.keys() {
+        if let Some(unit) = watched.after.get(id)
+            && unit.active == "active"
+            && !has_start_job(unit)
+        {
+            let since = unit.changed_at.min(now);
+            watched.running_since.entry(id.clone()).or_insert(since);
+        }
+    }
+}
+
+fn has_start_job(unit: &UnitState) -> bool {
+    unit.job.as_ref().is_some_and(Job::starts)
+}
+
+/// Whether a unit has not been seen to run yet, and its start job has not ended. The service of a timer may take as long as
+/// it likes, and one that ran is restarted by a start job as well.
+fn waits_to_start(id: &UnitId, unit: &UnitState, reached: Reached, watched: &Watched) -> bool {
+    reached == Reached::Started && has_start_job(unit) && !watched.running_since.contains_key(id)
 }
 
 fn is_trigger(states: &States, id: &UnitId) -> bool {

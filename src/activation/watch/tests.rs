@@ -189,6 +189,53 @@ fn restart_between_two_looks_is_found() {
 }
 
 #[test]
+fn watch_of_a_restarting_service_is_bounded() {
+    let mut changes = Vec::new();
+    for round in 0..200_u64 {
+        let at = round * 300_000;
+        let mut runs = service("simple", "active");
+        runs.restart = "always".into();
+        runs.restarts = round as u32;
+        runs.changed_at = at;
+        let mut starts = service("simple", "activating");
+        starts.restart = "always".into();
+        starts.restarts = round as u32;
+        starts.changed_at = at + 200_000;
+        starts.job = job();
+        changes.extend([(at, runs), (at + 200_000, starts)]);
+    }
+    let mut machine = Scripted {
+        changes,
+        ..Scripted::default()
+    };
+    let (time, problems) = watch(&mut machine);
+    assert_eq!(problems, []);
+    assert!((3000..3500).contains(&time), "{time}");
+}
+
+#[test]
+fn watch_of_a_repeating_timer_is_bounded() {
+    let changes = (0..200_u64).map(|round| {
+        let timer = UnitState {
+            name: "a.timer".into(),
+            active: "active".into(),
+            sub: if round % 2 == 0 { "waiting" } else { "running" }.into(),
+            changed_at: round * 300_000,
+            elapses_at: Some(round * 300_000 + 300_000),
+            ..UnitState::default()
+        };
+        (round * 300_000, timer)
+    });
+    let mut machine = Scripted {
+        changes: changes.collect(),
+        ..Scripted::default()
+    };
+    let (time, problems) = watch(&mut machine);
+    assert_eq!(problems, []);
+    assert!(time <= 6500, "{time}");
+}
+
+#[test]
 fn unit_that_failed_before_does_not_count() {
     let mut machine = Scripted {
         changes: vec![(0, service("simple", "failed"))],

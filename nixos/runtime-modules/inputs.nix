@@ -86,29 +86,48 @@ rec {
   # Older releases of Nix do not set `_type`. An input that is not a flake has only a source.
   isFlake = node: node._type or null == "flake" || (node ? inputs && node ? outputs);
 
-  # The attributes that distinguish an input, except for its own inputs. `hash` is null if Nix does not provide one.
-  factsOf = node: {
-    path = plain node.outPath;
-    flake = isFlake node;
-    hash = node.narHash or null;
-    rev = node.rev or null;
-    revCount = node.revCount or null;
-    lastModified = node.lastModified or null;
-  };
+  # The attributes that distinguish an input, except for its own inputs. Nix provides no hash for a relative input that it
+  # fetched; such an input has the hash of its parent's tree.
+  factsOf =
+    parent: node:
+    let
+      tree = plain (sourceOf node);
+      isPart = !(node ? narHash) && parent != null && parent.tree == tree;
+      origin =
+        if isPart then
+          parent
+        else
+          {
+            hash = node.narHash or null;
+            rev = node.rev or null;
+            revCount = node.revCount or null;
+            lastModified = node.lastModified or null;
+          };
+    in
+    {
+      inherit tree;
+      path = plain node.outPath;
+      flake = isFlake node;
+      inherit (origin)
+        hash
+        rev
+        revCount
+        lastModified
+        ;
+    };
 
   # An input at a path from the flake, with a summary of itself and its inputs down to each depth. Lazy evaluation
   # computes each summary once, and only if it is needed.
   position =
-    node:
+    parent: node:
     let
-      children = builtins.mapAttrs (_: position) (inputsOf node);
-      own = builtins.toJSON (factsOf node);
-      below =
-        depth: name:
-        " ${name} ${builtins.elemAt children.${name}.summaries (depth - 1)}";
+      facts = factsOf parent node;
+      children = builtins.mapAttrs (_: position facts) (inputsOf node);
+      own = builtins.toJSON facts;
+      below = depth: name: " ${name} ${builtins.elemAt children.${name}.summaries (depth - 1)}";
     in
     {
-      inherit node children;
+      inherit facts children;
       summaries = builtins.genList (
         depth:
         if depth == 0 then
@@ -132,7 +151,7 @@ rec {
         node: path:
         builtins.foldl' (node: name: if node == null then null else node.inputs.${name} or null) node path;
       same =
-        a: b: b != null && summary shallow (position a) == summary shallow (position b);
+        a: b: b != null && summary shallow (position null a) == summary shallow (position null b);
 
       # Whether an input without `follows` matches its lock entry.
       isLocked =
@@ -209,7 +228,7 @@ rec {
   tableOf =
     flake:
     let
-      root = position flake;
+      root = position null flake;
 
       # The number of levels that must be compared to distinguish the inputs.
       levels =
@@ -241,14 +260,6 @@ rec {
         }) (builtins.length items)
       );
 
-      # A fetched relative input has no hash of its own, so use the hash of its tree.
-      treeFacts = builtins.listToAttrs (
-        map (item: {
-          name = plain (sourceOf item.position.node);
-          value = factsOf item.position.node;
-        }) (builtins.filter (item: (factsOf item.position.node).hash != null) items)
-      );
-
       own = plain flake.outPath;
       # A path relative to the flake, which stays valid if the flake is found at another path.
       relative =
@@ -257,15 +268,13 @@ rec {
       row =
         { position, ... }:
         let
-          facts = factsOf position.node;
-          tree = treeFacts.${plain (sourceOf position.node)} or facts;
-          known = if facts.hash == null then tree else facts;
+          inherit (position) facts;
         in
         lib.filterAttrs (_: value: value != null) {
           path = relative facts.path;
           inherit (facts) flake;
-          narHash = known.hash;
-          inherit (known) rev revCount lastModified;
+          narHash = facts.hash;
+          inherit (facts) rev revCount lastModified;
           inputs = builtins.mapAttrs (_: child: numbers.${summary depth child}) position.children;
         };
     in

@@ -186,7 +186,7 @@ fn inputs(before: &[Node], lot: &mut Lot) -> (String, Vec<String>) {
 /// Makes the flake with the host.
 fn root(host: &Host, nodes: &[Node], lot: &mut Lot) -> Node {
     let (text, inputs) = inputs(nodes, lot);
-    let folder = host.host("root", &text, &format!("inputs.self.shows {DEPTH}"));
+    let folder = host.host("whole", &text, &format!("inputs.self.shows {DEPTH}"));
     let file = folder.join("flake.nix");
     let flake = fs::read_to_string(&file).expect("a flake");
     let hosts = flake.find("nixosConfigurations").expect("hosts");

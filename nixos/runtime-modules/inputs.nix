@@ -150,8 +150,7 @@ rec {
       at =
         node: path:
         builtins.foldl' (node: name: if node == null then null else node.inputs.${name} or null) node path;
-      same =
-        a: b: b != null && summary shallow (position null a) == summary shallow (position null b);
+      same = a: b: b != null && summary shallow (position null a) == summary shallow (position null b);
 
       # Whether an input without `follows` matches its lock entry.
       isLocked =
@@ -174,7 +173,12 @@ rec {
           if isRelative then
             path == plain parent.outPath + lib.optionalString (below != "") "/${below}"
           else
-            (if locked ? narHash then node.narHash or null == locked.narHash else node.rev or null == locked.rev or false)
+            (
+              if locked ? narHash then
+                node.narHash or null == locked.narHash
+              else
+                node.rev or null == locked.rev or false
+            )
             && path == top + lib.optionalString (dir != "" && isFlake node) "/${dir}"
         );
 
@@ -207,11 +211,13 @@ rec {
           if !(isNamed item) then
             [ ]
           else
-            map (name: {
-              key = (keysOf key).${name};
-              node = node.inputs.${name};
-              parent = node;
-            }) (builtins.filter (name: !(builtins.isList (keysOf key).${name})) (builtins.attrNames (keysOf key)));
+            map
+              (name: {
+                key = (keysOf key).${name};
+                node = node.inputs.${name};
+                parent = node;
+              })
+              (builtins.filter (name: !(builtins.isList (keysOf key).${name})) (builtins.attrNames (keysOf key)));
       };
     in
     if lock == null then

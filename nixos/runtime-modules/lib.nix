@@ -154,7 +154,8 @@ rec {
     set:
     let
       isHost = value: builtins.isAttrs value && (value ? extendModules || value ? config);
-      isSystem = name: builtins.match "[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|none)" name != null;
+      isSystem =
+        name: builtins.match "[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|none)" name != null;
       quoted = name: if lib.hasInfix "." name then "\"${name}\"" else name;
     in
     concatMap (

@@ -45,6 +45,5 @@ rec {
   present = !(options ? registry) && options ? modules;
   registry = if present && builtins.isList all then map entry all else [ ];
   # Its activation script takes a system without this file for one without runtime modules, and deletes the state.
-  mark =
-    if present then [ { environment.etc."runtime-modules-enabled".text = "true"; } ] else [ ];
+  mark = if present then [ { environment.etc."runtime-modules-enabled".text = "true"; } ] else [ ];
 }

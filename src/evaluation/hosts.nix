@@ -61,7 +61,8 @@ let
   is = test: value: tried [ (test value) ] == [ true ];
 
   # Matches systems such as `x86_64-linux`. Many flakes have a set of hosts for each system.
-  isSystem = text: builtins.match "[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|none)" text != null;
+  isSystem =
+    text: builtins.match "[a-z0-9_]+-(linux|darwin|freebsd|netbsd|openbsd|none)" text != null;
   quoted = text: if builtins.match ".*\\..*" text == null then text else "\"${text}\"";
 
   # Returns the names of the hosts in a set, as --host takes them.

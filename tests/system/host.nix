@@ -74,26 +74,27 @@
     settle = "200ms";
     modules =
       import ./units.nix { inherit lib; }
-      // lib.mapAttrs
-        (name: description: {
-          module = ./modules + "/${name}.nix";
-          inherit description;
-        })
-        {
-          beacon = "A service that keeps running";
-          broken-script = "An activation script that fails";
-          changed = "Changes a unit of the base";
-          chatty = "Prints ten thousand lines from a unit and from a script";
-          failing = "A unit that fails";
-          home = "More files in alice's home";
-          inhibited = "Changes a switch inhibitor";
-          login = "A group, and an environment variable of every session";
-          other-init = "Needs another init";
-          refused = "A pre-switch check that refuses";
-          secret = "Another secret, and a service that reads it";
-          slow = "A unit that takes four seconds to start";
-          stubborn = "A unit that ignores requests to stop";
-          user-unit = "A unit of the user manager";
-        };
+      //
+        lib.mapAttrs
+          (name: description: {
+            module = ./modules + "/${name}.nix";
+            inherit description;
+          })
+          {
+            beacon = "A service that keeps running";
+            broken-script = "An activation script that fails";
+            changed = "Changes a unit of the base";
+            chatty = "Prints ten thousand lines from a unit and from a script";
+            failing = "A unit that fails";
+            home = "More files in alice's home";
+            inhibited = "Changes a switch inhibitor";
+            login = "A group, and an environment variable of every session";
+            other-init = "Needs another init";
+            refused = "A pre-switch check that refuses";
+            secret = "Another secret, and a service that reads it";
+            slow = "A unit that takes four seconds to start";
+            stubborn = "A unit that ignores requests to stop";
+            user-unit = "A unit of the user manager";
+          };
   };
 }

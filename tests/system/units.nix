@@ -52,13 +52,11 @@ let
     };
   };
 
-  service =
-    config: extra:
-    {
-      wantedBy = [ "multi-user.target" ];
-      unitConfig = extra.unitConfig or { };
-      serviceConfig = config // (extra.serviceConfig or { });
-    };
+  service = config: extra: {
+    wantedBy = [ "multi-user.target" ];
+    unitConfig = extra.unitConfig or { };
+    serviceConfig = config // (extra.serviceConfig or { });
+  };
 
   # A module of services, by name.
   module = description: services: {
@@ -76,9 +74,9 @@ let
         type:
         map (policy: {
           name = "${name}-${type}-${policy}";
-          value = service (
-            kind type // lib.optionalAttrs (type == "dbus") bus.${policy} // config
-          ) (restarts.${policy} type);
+          value = service (kind type // lib.optionalAttrs (type == "dbus") bus.${policy} // config) (
+            restarts.${policy} type
+          );
         }) (builtins.attrNames restarts)
       ) types
     );
@@ -145,10 +143,9 @@ in
   );
   slow-but-well = module "Services that are slow, odd and well" {
     well-prepared = service (kind "simple" // { ExecStartPre = "/bin/sleep 1"; }) { };
-    well-notified =
-      service
-        (kind "notify" // { ExecStart = shell "sleep 1; /bin/systemd-notify --ready; exec sleep infinity"; })
-        { };
+    well-notified = service (
+      kind "notify" // { ExecStart = shell "sleep 1; /bin/systemd-notify --ready; exec sleep infinity"; }
+    ) { };
     well-ended = service {
       Type = "simple";
       ExecStart = "/bin/true";

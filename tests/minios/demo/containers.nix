@@ -11,19 +11,22 @@ let
       echo "${name}" > "$out"
     '';
 
-  engine = pkgs.runCommand "container-engine" {
-    parts = map part [
-      "runtime"
-      "network"
-      "storage"
-    ];
-  } ''
-    mkdir -p "$out/bin"
-    echo "linking the engine"
-    sleep 0.5
-    { echo "#!${pkgs.busybox}/bin/sh"; for part in $parts; do echo "# $(cat "$part")"; done; echo 'while sleep 60; do :; done'; } > "$out/bin/engine"
-    chmod +x "$out/bin/engine"
-  '';
+  engine =
+    pkgs.runCommand "container-engine"
+      {
+        parts = map part [
+          "runtime"
+          "network"
+          "storage"
+        ];
+      }
+      ''
+        mkdir -p "$out/bin"
+        echo "linking the engine"
+        sleep 0.5
+        { echo "#!${pkgs.busybox}/bin/sh"; for part in $parts; do echo "# $(cat "$part")"; done; echo 'while sleep 60; do :; done'; } > "$out/bin/engine"
+        chmod +x "$out/bin/engine"
+      '';
 in
 {
   environment.systemPackages = [ engine ];

@@ -166,15 +166,17 @@ rec {
         [ name ]
     ) (lib.attrNames set);
 
-  # Whether a flake has this host, and the hosts to choose from. Packages are looked at only for a host that is nowhere else:
-  # to look into them may cost an evaluation of nixpkgs.
+  # Whether a flake has this host, and the hosts to choose from. The outputs for packages are evaluated only if
+  # nixosConfigurations has other hosts, because that may cost an evaluation of nixpkgs. If they throw, they have no host.
   hostsOf =
     flake: system: host:
     let
       top = flake.nixosConfigurations or { };
-      elsewhere =
+      tried = builtins.tryEval (
         (flake.packages.${system}.nixosConfigurations or { })
-        // (flake.legacyPackages.${system}.nixosConfigurations or { });
+        // (flake.legacyPackages.${system}.nixosConfigurations or { })
+      );
+      elsewhere = lib.optionalAttrs tried.success tried.value;
       has =
         host: set:
         set ? ${host} || lib.elem host (hostNames set) || lib.hasAttrByPath (splitString "." host) set;
@@ -182,7 +184,7 @@ rec {
       names = hostNames top ++ lib.subtractLists (hostNames top) (hostNames elsewhere);
     in
     {
-      found = has host top || has ofSystem top || has host elsewhere || names == [ ];
+      found = top == { } || has host top || has ofSystem top || has host elsewhere;
       # How the program finds it: a name alone is not enough in a set of hosts for each system.
       name = if !has host top && has ofSystem top then ofSystem else host;
       inherit names;

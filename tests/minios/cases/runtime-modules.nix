@@ -57,7 +57,10 @@ let
       modules = [
         ../../../nixos/runtime-modules
         stub
-        { services.runtimeModules.enable = true; }
+        {
+          services.runtimeModules.enable = true;
+          _module.args.pkgs.stdenv.hostPlatform.system = "x86_64-linux";
+        }
       ]
       ++ modules;
     }).config;

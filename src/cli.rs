@@ -30,7 +30,8 @@ use complete::{
     name = "runtime-module",
     version = crate::VERSION,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    disable_help_subcommand = true
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -231,6 +232,12 @@ fn has_own_font(term: Option<&OsStr>) -> bool {
 /// Reads the command line and the environment.
 pub fn read() -> Result<Cli, clap::Error> {
     let mut cli = Cli::try_parse()?;
+    if let Command::Help { names } = &cli.command {
+        // clap's own `help` would complete hidden commands. Asking for `--help` ends with the text to print.
+        let names = names.iter().map(String::as_str);
+        let arguments = ["runtime-module"].into_iter().chain(names);
+        cli = Cli::try_parse_from(arguments.chain(["--help"]))?;
+    }
     cli.environment = Environment::read();
     Ok(cli)
 }
@@ -269,6 +276,12 @@ pub enum Command {
     /// Measure evaluation, toggles and single options
     #[command(subcommand)]
     Bench(Box<Bench>),
+    /// Print the help of a command
+    Help {
+        /// The command, such as `enable` or `bench eval`
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
     /// Print the completions for a shell
     #[command(name = "__completions", hide = true)]
     Completions {

@@ -42,7 +42,7 @@ pub enum Ask {
     /// Open a flake.
     Open {
         settings: Settings,
-        flake: FlakeSource,
+        flake: Box<FlakeSource>,
     },
     /// Evaluate a host of the flake. Allowed once.
     Base {

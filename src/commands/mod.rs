@@ -95,7 +95,8 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { page } => shell::man(page.as_deref()),
         // These are roles, not commands.
-        Command::Evaluate
+        Command::Help { .. }
+        | Command::Evaluate
         | Command::Template
         | Command::Activate
         | Command::Transact { .. }

@@ -38,14 +38,16 @@ pub const SYSTEM: Expression = Expression {
     text: SYSTEM_TEXT,
 };
 
-/// Text of the expressions, which is part of the cache key.
+/// Text of the expressions, which is part of the cache key: system.nix, applied to the functions of
+/// the two other files.
 pub const SYSTEM_TEXT: &str = concat!(
-    "let hostsIn = ",
+    "(",
+    include_str!("system.nix"),
+    ")(",
     include_str!("hosts.nix"),
-    "; foreignModule = ",
+    ")(",
     include_str!("foreign_module.nix"),
-    "; in\n",
-    include_str!("system.nix")
+    ")"
 );
 
 /// Time during which libnix's events are collected before they are sent together.

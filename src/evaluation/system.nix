@@ -1,11 +1,10 @@
-# Extends one host with the chosen modules in one evaluation. evaluator.rs puts hosts.nix and foreign_module.nix before it, as
-# `hostsIn` and `foreignModule`.
+# Extends one host with the chosen modules in one evaluation.
 #
-# Called with the outputs of the flake, the top of its source tree (a path), values from elsewhere
+# Called with the functions of hosts.nix and foreign_module.nix, the outputs of the flake, the top of its source tree (a path), values from elsewhere
 # (a list with a path, or the outputs of a flake, for each extra module) and the request (JSON text,
 # `Request` in evaluation/mod.rs). The caller reads each attribute of the result separately, in the
 # order below. Nothing else is evaluated.
-outputs: source: elsewhere: requestText:
+hostsIn: foreignModule: outputs: source: elsewhere: requestText:
 let
   request = builtins.fromJSON requestText;
 

@@ -23,7 +23,7 @@ impl Pool<'_> {
         let mut requests = process.sender()?;
         let open = Ask::Open {
             settings: self.work.settings.clone(),
-            flake: self.work.flake.clone(),
+            flake: Box::new(self.work.flake.clone()),
         };
         // If the template has already ended, the listener below notices it.
         let _ = send(&mut requests, &open);

@@ -674,7 +674,7 @@ fn all_hosts_are_checked() {
         results.iter().filter(|row| row["host"] == "bare").count(),
         bare
     );
-    assert_eq!(document["summary"]["hosts"], 5);
+    assert_eq!(document["summary"]["hosts"], 6);
 }
 
 #[test]

@@ -256,7 +256,7 @@ fn remote_builder_builds_and_is_named() {
     let ran = daemon.run(&env, &enable).ends_with(4);
     assert!(
         ran.stderr
-            .contains("hint: this machine cannot build it: a remote builder can"),
+            .contains("hint: use a remote builder (nix.buildMachines in the configuration)"),
         "{}",
         ran.stderr
     );

@@ -418,7 +418,7 @@ fn files_without_a_system_are_refused() {
         .ends_with(system);
     assert!(
         gone.stderr.contains("gone.nix' does not exist")
-            && gone.stderr.contains("hint: is the name spelt right")
+            && gone.stderr.contains("hint: check the spelling of the name")
             && !gone.stderr.contains("git"),
         "{}",
         gone.stderr

@@ -55,28 +55,35 @@ rec {
       }) (builtins.filter hasTree (builtins.attrNames inputs))
     );
 
-  # The sources of all direct and indirect inputs, sorted and without duplicates. Through `follows`, an input may lead
-  # back to an earlier input or to the flake itself. Neither is visited or listed again.
+  # All direct and indirect inputs, except for those that equal another one down to a small depth. Through `follows`, an
+  # input may lead back to an earlier input or to the flake itself.
+  allInputs =
+    flake:
+    let
+      item = position: {
+        key = summary shallow position;
+        inherit position;
+      };
+      itemsOf = position: map item (builtins.attrValues position.children);
+    in
+    map (item: item.position.node) (
+      builtins.genericClosure {
+        startSet = itemsOf (position { } flake);
+        operator = item: itemsOf item.position;
+      }
+    );
+
+  # The sources of all direct and indirect inputs, sorted and without duplicates, without the flake's own source.
   sources =
     flake:
     let
-      nodesOf =
-        flake:
-        map (input: {
-          key = plain input.outPath;
-          inherit input;
-        }) (builtins.attrValues (inputsOf flake));
-      nodes = builtins.genericClosure {
-        startSet = nodesOf flake;
-        operator = node: nodesOf node.input;
-      };
       own = plain (sourceOf flake);
       # Attribute names are unique and sorted.
       byPath = builtins.listToAttrs (
         map (node: {
-          name = plain (sourceOf node.input);
-          value = sourceOf node.input;
-        }) nodes
+          name = plain (sourceOf node);
+          value = sourceOf node;
+        }) (allInputs flake)
       );
     in
     builtins.attrValues (removeAttrs byPath [ own ]);
@@ -87,47 +94,45 @@ rec {
   isFlake = node: node._type or null == "flake" || (node ? inputs && node ? outputs);
 
   # The attributes that distinguish an input, except for its own inputs. Nix provides no hash for a relative input that it
-  # fetched; such an input has the hash of its parent's tree.
+  # fetched; such an input has the hash of its tree.
   factsOf =
-    parent: node:
+    trees: node:
     let
       tree = plain (sourceOf node);
-      isPart = !(node ? narHash) && parent != null && parent.tree == tree;
-      origin =
-        if isPart then
-          parent
-        else
-          {
-            hash = node.narHash or null;
-            rev = node.rev or null;
-            revCount = node.revCount or null;
-            lastModified = node.lastModified or null;
-          };
+      origin = if node ? narHash then node else trees.${tree} or node;
     in
     {
       inherit tree;
       path = plain node.outPath;
       flake = isFlake node;
-      inherit (origin)
-        hash
-        rev
-        revCount
-        lastModified
-        ;
+      hash = origin.narHash or null;
+      rev = origin.rev or null;
+      revCount = origin.revCount or null;
+      lastModified = origin.lastModified or null;
     };
+
+  # For each tree, an input in it (or the flake) for which Nix provides a hash.
+  treesOf =
+    flake:
+    builtins.listToAttrs (
+      map (node: {
+        name = plain (sourceOf node);
+        value = node;
+      }) (builtins.filter (node: node ? narHash) ([ flake ] ++ allInputs flake))
+    );
 
   # An input at a path from the flake, with a summary of itself and its inputs down to each depth. Lazy evaluation
   # computes each summary once, and only if it is needed.
   position =
-    parent: node:
+    trees: node:
     let
-      facts = factsOf parent node;
-      children = builtins.mapAttrs (_: position facts) (inputsOf node);
+      facts = factsOf trees node;
+      children = builtins.mapAttrs (_: position trees) (inputsOf node);
       own = builtins.toJSON facts;
       below = depth: name: " ${name} ${builtins.elemAt children.${name}.summaries (depth - 1)}";
     in
     {
-      inherit facts children;
+      inherit node facts children;
       summaries = builtins.genList (
         depth:
         if depth == 0 then
@@ -150,7 +155,7 @@ rec {
       at =
         node: path:
         builtins.foldl' (node: name: if node == null then null else node.inputs.${name} or null) node path;
-      same = a: b: b != null && summary shallow (position null a) == summary shallow (position null b);
+      same = a: b: b != null && summary shallow (position { } a) == summary shallow (position { } b);
 
       # Whether an input without `follows` matches its lock entry.
       isLocked =
@@ -234,7 +239,7 @@ rec {
   tableOf =
     flake:
     let
-      root = position null flake;
+      root = position (treesOf flake) flake;
 
       # The number of levels that must be compared to distinguish the inputs.
       levels =

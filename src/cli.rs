@@ -453,7 +453,7 @@ pub struct Cache {
 /// What to do with the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CacheWhat {
-    /// List the results [default]
+    /// List the results, which is the default
     #[default]
     List,
     /// Show the number and size of the results

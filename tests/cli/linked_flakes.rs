@@ -82,13 +82,18 @@ fn reference_to_a_link_is_followed() {
         &format!("{link}#box"),
         &format!("path:{link}#box"),
         "./parent/nixos#box",
-        "./parent?dir=nixos#box",
         "./to-the-file#box",
         "./only-the-file#box",
         "./only-the-file/flake.nix#box",
     ] {
         assert_eq!(drv(&env, &["--flake", reference]), direct, "{reference}");
     }
+    // With `dir`, the folder before the `?` is the source tree.
+    let parent = format!("{}?dir=nixos#box", env.path("dotfiles").display());
+    assert_eq!(
+        drv(&env, &["--flake", "./parent?dir=nixos#box"]),
+        drv(&env, &["--flake", &parent])
+    );
     let mut inside = env.command(["enable", "hello", "--dry-run", "--json", "--flake", ".#box"]);
     inside.current_dir(env.path("link"));
     let inside = env.start_running(inside).end().ok().json();
@@ -165,7 +170,7 @@ fn link_to_a_git_tree_works_with_changed_since() {
     let ran = env.run(&check).ok();
     assert!(
         ran.text()
-            .contains("nothing that evaluation can see has changed"),
+            .contains("nothing that affects evaluation has changed"),
         "{}",
         ran.text()
     );

@@ -88,7 +88,7 @@ fn confirm_zero_disables_the_timer() {
         .quiet(&["enable", "inline", "--confirm", "0s", "--dry-run"])
         .ok();
     assert!(!ran.stdout.contains("confirmed"), "{}", ran.stdout);
-    for wrong in ["-1", "", "soon", "1.5s"] {
+    for wrong in ["-1", "", "soon", "1.5x"] {
         env.quiet(&["enable", "inline", &format!("--confirm={wrong}")])
             .ends_with(2);
     }

@@ -269,7 +269,7 @@ fn entry_can_be_the_module_itself() {
     let ran = env.apply(&site.reference(), "box").ends_with(3);
     assert!(
         ran.stderr
-            .contains("has `descripton`, which an entry does not have"),
+            .contains("has `descripton`, which an entry cannot have"),
         "{}",
         ran.stderr
     );

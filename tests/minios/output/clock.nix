@@ -1,4 +1,4 @@
-# Records the time of each activation
+# Writes the time of each activation
 { ... }:
 {
   systemd.services.clock = {

@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// Patterns for text that differs between runs, with their replacements, in the order in which they apply.
-const CHANGING: [(&str, &str); 26] = [
+const CHANGING: [(&str, &str); 27] = [
+    // The compressed size of a download depends on the hashes in it.
+    (r"\([\d.]+ kB to download", "(<n> kB to download"),
     // Phases without time are omitted from this line, which may be wrapped.
     (r"(?m)^total \d.*$(\n +[a-z]+ \d.*$)*", "total <times>"),
     // Plain progress lines of a benchmark, printed only if it takes long.

@@ -1,5 +1,5 @@
-# The modules of a host that uses nixos-runtime-modules' own NixOS module. evaluator.rs puts this file before system.nix, which
-# calls it `foreignModule`.
+# The modules of a host that uses nixos-runtime-modules' own NixOS module. system.nix takes this function as its
+# argument `foreignModule`.
 #
 # Called with the host. Its option `_allModules` has the modules as that program enables them; before it had that option, its
 # option `modules` was a list as well.

@@ -1,5 +1,5 @@
 # Finds hosts in a flake's outputs, as `nix build FLAKE#nixosConfigurations.NAME` finds them: in packages.SYSTEM, in
-# legacyPackages.SYSTEM, and then at the top. evaluator.rs puts this file before system.nix, which calls it `hostsIn`.
+# legacyPackages.SYSTEM, and then at the top. system.nix takes this function as its argument `hostsIn`.
 #
 # Called with the outputs, the system, such as x86_64-linux, and a host: `name` is what the user typed, `path` the same as
 # names of an attribute path.

@@ -91,6 +91,13 @@ impl Locked {
         flakes: FlakeSettings,
         request: &LockRequest<'_>,
     ) -> Result<Self, NixError> {
+        // libnix resolves a relative reference from `/` if the base is empty, and then copies the whole machine.
+        if !request.base_directory.is_absolute() {
+            return Err(NixError::ours(format!(
+                "the base directory of a flake reference is not absolute: '{}'",
+                request.base_directory.display()
+            )));
+        }
         let reference = c_string(request.reference)?;
         let base = path_string(request.base_directory)?;
         let names = c_strings(request.overrides.iter().map(|(name, _)| name))?;

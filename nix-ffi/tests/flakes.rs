@@ -61,6 +61,10 @@ fn main() -> ExitCode {
             "odd_base_directories_are_errors",
             odd_base_directories_are_errors,
         ),
+        (
+            "relative_base_directory_is_refused",
+            relative_base_directory_is_refused,
+        ),
         ("broken_flakes_are_errors", broken_flakes_are_errors),
         (
             "errors_in_outputs_have_positions",
@@ -614,9 +618,13 @@ fn missing_flakes_are_errors() {
         ),
         ("no-such-flake".to_owned(), "no-such-flake"),
         ("no-such-scheme:x".to_owned(), "no-such-scheme"),
-        ("".to_owned(), ""),
+        ("".to_owned(), "flake.nix"),
     ] {
-        let error = Request::of(&reference).error();
+        let request = Request {
+            base: &empty,
+            ..Request::of(&reference)
+        };
+        let error = request.error();
         assert!(
             error.rendered.contains(part) && !error.message.is_empty(),
             "{reference}: {error:?}"
@@ -626,15 +634,24 @@ fn missing_flakes_are_errors() {
 }
 
 fn odd_base_directories_are_errors() {
-    for base in ["", "relative", "/no/such/folder"] {
-        for reference in [".", "", "./x", "path:.", "path:"] {
-            let request = Request {
-                base: Path::new(base),
-                overrides: &[("a", "")],
-                ..Request::of(reference)
-            };
-            assert!(!request.error().message.is_empty(), "{base} {reference}");
-        }
+    for reference in [".", "", "./x", "path:.", "path:"] {
+        let request = Request {
+            base: Path::new("/no/such/folder"),
+            overrides: &[("a", "")],
+            ..Request::of(reference)
+        };
+        assert!(!request.error().message.is_empty(), "{reference}");
+    }
+}
+
+fn relative_base_directory_is_refused() {
+    for base in ["", "relative"] {
+        let request = Request {
+            base: Path::new(base),
+            ..Request::of(".")
+        };
+        let message = request.error().message;
+        assert!(message.contains("is not absolute"), "{base}: {message}");
     }
 }
 

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// How long services that count as started at once are watched by default.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
 /// A style of progress output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProgressStyle {
     /// Bars on a terminal, otherwise plain lines
     #[default]
@@ -26,7 +25,7 @@ pub enum ProgressStyle {
 }
 
 /// A way to become root.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Elevate {
     /// The first available of sudo, run0 and doas, if necessary
@@ -42,8 +41,21 @@ pub enum Elevate {
     None,
 }
 
+impl Elevate {
+    /// Returns the name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Sudo => "sudo",
+            Self::Run0 => "run0",
+            Self::Doas => "doas",
+            Self::None => "none",
+        }
+    }
+}
+
 /// What to do about units that fail because of a change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailedUnits {
     /// Activate the previous system again
@@ -54,7 +66,7 @@ pub enum OnFailedUnits {
 }
 
 /// A safety check that can be overridden.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
     /// Activate a system of another host
@@ -80,4 +92,58 @@ impl Allow {
             Self::BaseDiffers => "base-differs",
         }
     }
+}
+
+/// A shell with completions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Nushell,
+}
+
+/// An action on the result cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheAction {
+    #[default]
+    List,
+    /// Counts results and their size.
+    Stats,
+    /// Removes all results.
+    Clear,
+}
+
+/// The combinations of modules that `check` evaluates, besides each module alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckCombinations {
+    /// All modules together that evaluate alone.
+    #[default]
+    Together,
+    /// The same, and each pair of them.
+    Pairs,
+}
+
+/// An output format of `check`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CheckFormat {
+    #[default]
+    Table,
+    Jsonl,
+    Junit,
+    Github,
+    Sarif,
+    Markdown,
+    /// One document, for `--json`.
+    Json,
+}
+
+/// A published table that `bench options` can measure again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    Jenkins,
+    Grafana,
+    Gotosocial,
+    /// Options next to the files that NixOS generates from them.
+    Generated,
 }

@@ -21,7 +21,7 @@ use crate::commands::history_in_words;
 use crate::locations::Locations;
 use crate::record::{State, holder, outcome, process_locking_in, process_named, read_history};
 use crate::worker::{Greeting, receive};
-use crate::{activation, checking, evaluation};
+use crate::{activation, evaluation, pool};
 
 /// A reader of one kind of file or message.
 #[derive(Clone, Copy)]
@@ -74,12 +74,8 @@ pub const READERS: [Reader; 24] = [
     file("unit", "system/etc/systemd/system/a.service", units),
     file("holder", "run/runtime-modules/holder", who_holds),
     message("locks", |_, bytes| locks(bytes)),
-    message("template-request", |_, bytes| {
-        messages::<checking::Ask>(bytes)
-    }),
-    message("template-answer", |_, bytes| {
-        messages::<checking::Say>(bytes)
-    }),
+    message("template-request", |_, bytes| messages::<pool::Ask>(bytes)),
+    message("template-answer", |_, bytes| messages::<pool::Say>(bytes)),
     Reader {
         beside: Some((MODULES_DEP, "kernel/drivers/block/loop.ko.xz:\n")),
         ..file(

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
-use crate::cli::{Environment, Global, Run};
 use crate::error::{Failed, Failure};
 use crate::evaluation::{Memory, Waiting};
 use crate::interrupt::{Exit, Interrupts};
 use crate::libnix::{Settings, start_git};
 use crate::locations::Locations;
+use crate::options::{ChangeOptions, Environment, Options, StopAfter};
 use crate::progress::{Kind, Reporter, Style};
 
 /// The verbosity at which libnix reports which files it evaluates.
@@ -18,7 +18,7 @@ const TALKATIVE: u8 = 4;
 
 /// The context of every command.
 pub struct Session {
-    pub global: Global,
+    pub options: Options,
     pub environment: Environment,
     pub locations: Locations,
     pub interrupts: Interrupts,
@@ -33,18 +33,19 @@ pub struct Session {
 impl Session {
     /// Begins a run. Forks an evaluator in advance if the command will probably evaluate something.
     pub fn begin(
-        global: Global,
+        options: Options,
         environment: Environment,
-        to_evaluate: Option<&Run>,
+        to_evaluate: Option<&ChangeOptions>,
     ) -> Result<Self> {
         let evaluator = to_evaluate
-            .map(|run| {
+            .map(|change| {
                 // A command that changes the system must not even open the store before its
                 // privileges are known.
-                let settings = run
-                    .dry_run
-                    .then(|| evaluation_settings(&global, &environment, run));
-                let memory = memory(&global, &environment);
+                let opens_now = change.stop_after == StopAfter::Evaluate;
+                let may_build = change.may_build_in_evaluation();
+                let settings =
+                    opens_now.then(|| evaluation_settings(&options, &environment, may_build));
+                let memory = memory(&options, &environment);
                 // Start libgit2 here, so that the evaluator inherits it. This is possible only with
                 // a single thread.
                 let _ = start_git();
@@ -52,24 +53,24 @@ impl Session {
             })
             .transpose()?;
         let style = Style {
-            kind: Kind::decide(global.progress, global.json, environment.dumb_terminal),
-            build_logs: global.print_build_logs,
-            verbosity: 1 + global.verbose,
+            kind: Kind::decide(options.progress, options.json, environment.dumb_terminal),
+            build_logs: options.print_build_logs,
+            verbosity: 1 + options.verbose,
             colour: !environment.no_color,
             unicode: environment.unicode,
         };
         let interrupts = Interrupts::listen()?;
         let reporter = Reporter::start(style)?;
         let terminal = reporter.clone();
-        let json = global.json;
+        let json = options.json;
         interrupts.at_exit(move |why| {
             terminal.finish();
             crate::complain(&interrupted(why).into(), json);
         });
         Ok(Self {
-            locations: locations(&global, &environment)?,
+            locations: locations(&options, &environment)?,
             here: std::env::current_dir().context("cannot find the current directory")?,
-            global,
+            options,
             environment,
             interrupts,
             reporter,
@@ -80,7 +81,7 @@ impl Session {
     /// Replaces the message that is printed on an early exit.
     pub fn say_at_exit(&self, words: Failed) {
         let terminal = self.reporter.clone();
-        let json = self.global.json;
+        let json = self.options.json;
         self.interrupts.at_exit(move |_| {
             terminal.finish();
             crate::complain(&words.clone().into(), json);
@@ -91,7 +92,7 @@ impl Session {
     /// creates.
     pub fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
         settings(
-            &self.global,
+            &self.options,
             &self.environment,
             allow_import_from_derivation,
             verbosity,
@@ -106,50 +107,53 @@ impl Session {
             Some((waiting, opened)) if opened.as_ref().is_none_or(|opened| opened == settings) => {
                 Ok(waiting)
             }
-            _ => Waiting::start(memory(&self.global, &self.environment)),
+            _ => Waiting::start(memory(&self.options, &self.environment)),
         }
     }
 }
 
 /// Makes the settings for libnix. `verbosity` is the highest level of messages that libnix creates.
 fn settings(
-    global: &Global,
+    options: &Options,
     environment: &Environment,
     allow_import_from_derivation: bool,
     verbosity: u8,
 ) -> Settings {
-    let options = global.option.chunks_exact(2);
-    let options = options.map(|pair| (pair[0].clone(), pair[1].clone()));
+    let nix_settings = options.nix_settings.iter().cloned();
     let flags = [
-        ("accept-flake-config", global.accept_flake_config),
-        ("keep-going", global.keep_going),
+        ("accept-flake-config", options.accept_flake_config),
+        ("keep-going", options.keep_going),
     ];
     let flags = flags.into_iter().filter(|(_, set)| *set);
     let flags = flags.map(|(name, _)| (name.to_string(), "true".to_string()));
     Settings {
-        store: global.store.clone(),
-        options: options.chain(flags).collect(),
-        show_trace: global.show_trace,
-        impure: global.impure || global.file.is_some(),
+        store: options.store.clone(),
+        options: nix_settings.chain(flags).collect(),
+        show_trace: options.show_trace,
+        impure: options.impure || options.source.file.is_some(),
         search_path: environment.nix_path.clone(),
         allow_import_from_derivation,
-        verbosity: verbosity.max(1 + global.verbose),
+        verbosity: verbosity.max(1 + options.verbose),
     }
 }
 
 /// Makes the settings for the evaluation of a new system.
-pub fn evaluation_settings(global: &Global, environment: &Environment, run: &Run) -> Settings {
+pub fn evaluation_settings(
+    options: &Options,
+    environment: &Environment,
+    allow_import_from_derivation: bool,
+) -> Settings {
     settings(
-        global,
+        options,
         environment,
-        !run.dry_run || run.allow_ifd,
+        allow_import_from_derivation,
         TALKATIVE,
     )
 }
 
 /// Chooses the initial heap of the evaluator.
-pub fn memory(global: &Global, environment: &Environment) -> Memory {
-    if global.low_memory {
+pub fn memory(options: &Options, environment: &Environment) -> Memory {
+    if options.low_memory {
         Memory::Low
     } else if environment.heap_chosen {
         Memory::Environment
@@ -159,15 +163,15 @@ pub fn memory(global: &Global, environment: &Environment) -> Memory {
 }
 
 /// Determines all paths for this user.
-fn locations(global: &Global, environment: &Environment) -> Result<Locations> {
-    let root = global.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+fn locations(options: &Options, environment: &Environment) -> Result<Locations> {
+    let root = options.root.clone().unwrap_or_else(|| PathBuf::from("/"));
     let root = std::path::absolute(root).context("cannot find the root directory")?;
     let base = environment
         .cache_home
         .clone()
         .filter(|path| path.is_absolute());
     let base = base.or_else(|| environment.home.as_ref().map(|home| home.join(".cache")));
-    let cache = match &global.cache {
+    let cache = match &options.cache {
         Some(cache) => std::path::absolute(cache).context("cannot find the cache directory")?,
         None => base
             .unwrap_or_else(|| PathBuf::from("/var/empty"))

@@ -107,7 +107,7 @@ pub fn greet(from: &mut impl BufRead) -> Result<Option<Greeting>> {
 pub struct EvaluatorStart {
     /// Initial heap of the garbage collector in bytes; `None` for the default of libnix.
     pub initial_heap: Option<u64>,
-    /// Whether to start a template, which forks evaluators (`checking/template.rs`).
+    /// Whether to start a template, which forks evaluators (`pool/template.rs`).
     pub template: bool,
 }
 

@@ -4,19 +4,19 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
+use super::arguments::CompareBenchmark;
 use super::outcome::{About, Run, times};
 use super::rounds::{self, Rules, Task};
 use super::samples::Outcome;
 use super::statistics::Difference;
 use super::subject::Subject;
 use crate::attributes::parse;
-use crate::cli::BenchCompare;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure};
 use crate::session::Session;
 
 /// Measures both sources and compares their times.
-pub fn run(session: &Session, asked: &BenchCompare, rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<Outcome> {
     let forced = match &asked.path {
         Some(path) => Some(Forced {
             path: parse(path)?,

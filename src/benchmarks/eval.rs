@@ -50,7 +50,7 @@ pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<Outcome>
             }),
         });
     }
-    if !names.is_empty() && !session.global.no_cache {
+    if !names.is_empty() && !session.options.no_cache {
         let (names, why_not) = (&names, &why_not);
         tasks.push(Task {
             name: cached(&names.join("+")),

@@ -5,6 +5,7 @@
 //! `warnings.rs` names reasons to doubt the result. Nothing here writes to the terminal: `table.rs`
 //! and `plot.rs` only make the text.
 
+mod arguments;
 mod columns;
 mod compare;
 mod csv;
@@ -29,6 +30,9 @@ mod toggle;
 mod verdict;
 mod warnings;
 
+pub use arguments::{
+    Benchmark, CompareBenchmark, Measuring, OptionsBenchmark, OverridesBenchmark, ToggleBenchmark,
+};
 pub use compare::run as compare;
 pub use diff::run as diff;
 pub use eval::run as eval;
@@ -36,7 +40,6 @@ pub use exports::Exports;
 pub use options::run as options;
 pub use overrides::run as overrides;
 pub use plot::draw as plot;
-pub use presets::Preset;
 pub use rounds::{Enough, Rules};
 pub use samples::Outcome;
 pub use table::human as table;

@@ -5,13 +5,13 @@ use std::cell::{Cell, RefCell};
 
 use anyhow::Result;
 
+use super::arguments::OptionsBenchmark;
 use super::outcome::{About, Run};
-use super::presets::Preset;
 use super::rounds::{self, Rules, Task};
 use super::samples::{Outcome, Published};
 use super::subject::Subject;
 use crate::attributes::parse;
-use crate::cli::BenchOptions;
+use crate::choice::Preset;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure};
 use crate::session::Session;
@@ -25,7 +25,7 @@ struct Row {
 }
 
 /// Measures each requested option.
-pub fn run(session: &Session, asked: &BenchOptions, rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, asked: &OptionsBenchmark, rules: Rules) -> Result<Outcome> {
     let rows = rows(asked)?;
     let libnix = super::open(session)?;
     let subject = Subject::lock(session, &libnix, None)?;
@@ -82,7 +82,7 @@ pub fn run(session: &Session, asked: &BenchOptions, rules: Rules) -> Result<Outc
     Ok(outcome)
 }
 
-fn title(subject: &Subject<'_>, asked: &BenchOptions) -> String {
+fn title(subject: &Subject<'_>, asked: &OptionsBenchmark) -> String {
     let of = match &asked.of {
         Some(attribute) => attribute.clone(),
         None => format!("host '{}'", subject.host()),
@@ -96,7 +96,7 @@ fn title(subject: &Subject<'_>, asked: &BenchOptions) -> String {
 }
 
 /// Lists the rows: each path without the excluded attributes, if there are any, and as it is.
-fn rows(asked: &BenchOptions) -> Result<Vec<Row>> {
+fn rows(asked: &OptionsBenchmark) -> Result<Vec<Row>> {
     if asked.of.is_some() && !asked.with.is_empty() {
         return Err(Failure::Usage
             .error("cannot combine --with and --of: --with extends a host, but --of names another value")
@@ -134,7 +134,7 @@ fn rows(asked: &BenchOptions) -> Result<Vec<Row>> {
         add(&[])?;
     }
     for row in asked
-        .preset
+        .presets
         .iter()
         .flat_map(|preset: &Preset| preset.rows())
     {

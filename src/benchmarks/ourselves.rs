@@ -4,11 +4,10 @@
 //! returned as our own.
 
 use anyhow::{Context as _, Result};
-use clap::ValueEnum as _;
 use serde_json::Value;
 
-use crate::cli::Global;
 use crate::error::Failed;
+use crate::options::Options;
 use crate::session::Session;
 use crate::worker::run_ourselves;
 
@@ -23,7 +22,7 @@ pub fn ourselves(
     arguments.extend(names.iter().cloned());
     arguments.extend(["--json", "--progress", "off"].map(String::from));
     arguments.extend(more.iter().map(|word| (*word).to_string()));
-    arguments.extend(passed_on(&session.global));
+    arguments.extend(passed_on(&session.options));
     let done = run_ourselves(&arguments)?;
     let document: Value = serde_json::from_slice(&done.stdout)
         .with_context(|| format!("cannot read the output of `{command}`"))?;
@@ -34,43 +33,40 @@ pub fn ourselves(
 }
 
 /// Turns the global options of this run into arguments for the commands that it starts.
-fn passed_on(global: &Global) -> Vec<String> {
+fn passed_on(options: &Options) -> Vec<String> {
     let mut arguments = Vec::new();
     let mut add = |words: &[&str]| arguments.extend(words.iter().map(|word| (*word).to_string()));
     for (name, value) in [
-        ("--store", &global.store),
-        ("--flake", &global.flake),
-        ("--host", &global.host),
+        ("--store", &options.store),
+        ("--flake", &options.source.flake),
+        ("--host", &options.source.host),
     ] {
         if let Some(value) = value {
             add(&[name, value]);
         }
     }
-    for pair in global.override_input.chunks_exact(2) {
-        add(&["--override-input", &pair[0], &pair[1]]);
+    for (input, reference) in &options.source.input_overrides {
+        add(&["--override-input", input, reference]);
     }
-    for pair in global.option.chunks_exact(2) {
-        add(&["--option", &pair[0], &pair[1]]);
+    for (name, value) in &options.nix_settings {
+        add(&["--option", name, value]);
     }
-    for (name, path) in [("--root", &global.root), ("--cache", &global.cache)] {
+    for (name, path) in [("--root", &options.root), ("--cache", &options.cache)] {
         if let Some(path) = path {
             add(&[name, &path.to_string_lossy()]);
         }
     }
     for (name, is) in [
-        ("--impure", global.impure),
-        ("--low-memory", global.low_memory),
-        ("--show-trace", global.show_trace),
+        ("--impure", options.impure),
+        ("--low-memory", options.low_memory),
+        ("--show-trace", options.show_trace),
     ] {
         if is {
             add(&[name]);
         }
     }
-    let elevate = global
-        .elevate
-        .and_then(|elevate| elevate.to_possible_value());
-    if let Some(elevate) = &elevate {
-        add(&["--elevate", elevate.get_name()]);
+    if let Some(elevate) = options.elevate {
+        add(&["--elevate", elevate.name()]);
     }
     arguments
 }

@@ -5,19 +5,19 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
+use super::arguments::OverridesBenchmark;
 use super::outcome::{About, Run};
 use super::rounds::{self, Rules, Task};
 use super::samples::Outcome;
 use super::subject::Subject;
 use crate::attributes::parse;
-use crate::cli::BenchOverrides;
 use crate::error::Failure;
 use crate::evaluation::{Forced, Measure, Overrides};
 use crate::progress::grouped;
 use crate::session::Session;
 
 /// Measures one value with each number of overrides.
-pub fn run(session: &Session, asked: &BenchOverrides, rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Result<Outcome> {
     let path = parse(&asked.path)?;
     let value = serde_json::from_str(&asked.value).map_err(|error| {
         Failure::Usage

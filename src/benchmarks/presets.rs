@@ -4,20 +4,7 @@
 //! --json --strict` with hyperfine on the author's machine, so only the proportions can be compared
 //! with ours.
 
-use clap::ValueEnum;
-
-/// A published table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Preset {
-    /// The unit and settings of Jenkins
-    Jenkins,
-    /// The unit and settings of Grafana
-    Grafana,
-    /// The unit and settings of GoToSocial
-    Gotosocial,
-    /// sysctl, fileSystems and sshd options, each next to its generated file
-    Generated,
-}
+use crate::choice::Preset;
 
 /// A row of a table.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +88,12 @@ mod tests {
 
     #[test]
     fn every_row_has_a_valid_path() {
-        for preset in Preset::value_variants() {
+        for preset in [
+            Preset::Jenkins,
+            Preset::Grafana,
+            Preset::Gotosocial,
+            Preset::Generated,
+        ] {
             for row in preset.rows() {
                 parse(row.path).expect("a path");
                 parse(row.without.unwrap_or("x")).expect("a path");

@@ -41,11 +41,11 @@ impl<'a> Subject<'a> {
     /// Locks the configuration that the other commands would use, or the one that `flake` names.
     pub fn lock(session: &'a Session, libnix: &Libnix, flake: Option<&str>) -> Result<Self> {
         let situation = Situation::read(&session.locations)?;
-        let mut global = session.global.clone();
+        let mut options = session.options.source.clone();
         if let Some(flake) = flake {
-            global.flake = Some(flake.to_string());
+            options.flake = Some(flake.to_string());
         }
-        let source = source_to_list(&situation, &global, &session.here)?;
+        let source = source_to_list(&situation, &options, &session.here)?;
         let (pin, reference) = match &source {
             Source::Pinned(pin) => {
                 if let Some(file) = &pin.file {
@@ -56,7 +56,7 @@ impl<'a> Subject<'a> {
             Source::Reference {
                 reference,
                 base,
-                overrides,
+                input_overrides,
                 host,
                 of,
             } => {
@@ -64,7 +64,7 @@ impl<'a> Subject<'a> {
                     reference,
                     shown: of.as_ref().map_or(reference, |of| &of.url),
                     base,
-                    overrides,
+                    overrides: input_overrides,
                     host,
                     of: of.as_deref(),
                 };
@@ -72,7 +72,7 @@ impl<'a> Subject<'a> {
                 let changing = of.is_none().then(|| Changing {
                     reference: reference.clone(),
                     base: base.clone(),
-                    overrides: overrides.clone(),
+                    overrides: input_overrides.clone(),
                 });
                 (pinned, changing)
             }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use super::arguments::ToggleBenchmark;
 use super::ourselves::ourselves;
 use super::outcome::{About, Run};
 use super::rounds::{self, Rules, Taken, Task};
 use super::samples::{Outcome, Sample};
-use crate::cli::BenchToggle;
 use crate::error::{Failed, Failure};
-use crate::plan::{Situation, elsewhere};
+use crate::plan::Situation;
 use crate::session::Session;
 use crate::timings::{Counters, Phase};
 
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Toggles the modules in rounds, then restores the machine.
-pub fn run(session: &Session, asked: &BenchToggle, rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<Outcome> {
     let names = &asked.names;
     let machine = Before::look(session, asked)?;
     let run = Run::begin(session, rules);
@@ -110,10 +110,9 @@ struct Before<'a> {
 }
 
 impl<'a> Before<'a> {
-    fn look(session: &'a Session, asked: &'a BenchToggle) -> Result<Self> {
+    fn look(session: &'a Session, asked: &'a ToggleBenchmark) -> Result<Self> {
         let names = &asked.names;
-        let global = &session.global;
-        if elsewhere(global) {
+        if session.options.source.is_named() {
             return Err(Failure::Usage
                 .error("cannot toggle another system: bench toggle measures the running system and its own source")
                 .hint("leave out --flake, --host, --override-input and --file")

@@ -1,4 +1,4 @@
-//! The command line of `bench`. No logic.
+//! The command line of `bench` in clap's types. No logic.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,30 +6,30 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::complete::{flakes, modules};
-use crate::benchmarks::Preset;
+use crate::choice::Preset;
 use crate::duration::parse_positive;
 
 /// The subcommand of `bench`.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Bench {
+pub enum BenchArgs {
     /// Measure the evaluation of the host alone and with modules
-    Eval(BenchNames),
+    Eval(EvalArgs),
     /// Measure each phase of a toggle, then restore the system (needs root)
-    Toggle(BenchToggle),
+    Toggle(ToggleArgs),
     /// Measure single options, units or any attribute of the flake
-    Options(BenchOptions),
+    Options(OptionsArgs),
     /// Measure an append-only record of overrides of growing length
-    Overrides(BenchOverrides),
+    Overrides(OverridesArgs),
     /// Compare two flake references or commits
-    Compare(BenchCompare),
+    Compare(CompareArgs),
     /// Compare two result files
-    Diff(BenchDiff),
+    Diff(DiffArgs),
 }
 
 /// How to measure, and where to write the result.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Measuring")]
-pub struct Measuring {
+pub struct MeasuringArgs {
     /// Measure this many times
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub runs: u64,
@@ -65,17 +65,17 @@ pub struct Measuring {
 
 /// Arguments of `bench eval`.
 #[derive(Clone, Debug, Args)]
-pub struct BenchNames {
+pub struct EvalArgs {
     /// Names of modules [default: the requested modules]
     #[arg(value_name = "NAME", add = modules())]
     pub names: Vec<String>,
     #[command(flatten)]
-    pub measuring: Measuring,
+    pub measuring: MeasuringArgs,
 }
 
 /// Arguments of `bench toggle`.
 #[derive(Clone, Debug, Args)]
-pub struct BenchToggle {
+pub struct ToggleArgs {
     /// Names of modules, all enabled or all disabled
     #[arg(required = true, value_name = "NAME", add = modules())]
     pub names: Vec<String>,
@@ -83,12 +83,12 @@ pub struct BenchToggle {
     #[arg(long)]
     pub cached: bool,
     #[command(flatten)]
-    pub measuring: Measuring,
+    pub measuring: MeasuringArgs,
 }
 
 /// Arguments of `bench options`.
 #[derive(Clone, Debug, Args)]
-pub struct BenchOptions {
+pub struct OptionsArgs {
     /// Paths of options or units: 'systemd.units."sshd.service".text'
     #[arg(value_name = "PATH", required_unless_present = "preset")]
     pub paths: Vec<String>,
@@ -114,12 +114,12 @@ pub struct BenchOptions {
     pub shallow: bool,
 
     #[command(flatten)]
-    pub measuring: Measuring,
+    pub measuring: MeasuringArgs,
 }
 
 /// Arguments of `bench overrides`.
 #[derive(Clone, Debug, Args)]
-pub struct BenchOverrides {
+pub struct OverridesArgs {
     /// Path of the option to override
     #[arg(value_name = "PATH", default_value = "networking.hostName")]
     pub path: String,
@@ -141,12 +141,12 @@ pub struct BenchOverrides {
     pub with: Vec<String>,
 
     #[command(flatten)]
-    pub measuring: Measuring,
+    pub measuring: MeasuringArgs,
 }
 
 /// Arguments of `bench compare`.
 #[derive(Clone, Debug, Args)]
-pub struct BenchCompare {
+pub struct CompareArgs {
     /// Flake reference, or commit hash of the default flake
     #[arg(value_name = "A", add = flakes())]
     pub first: String,
@@ -164,12 +164,12 @@ pub struct BenchCompare {
     pub with: Vec<String>,
 
     #[command(flatten)]
-    pub measuring: Measuring,
+    pub measuring: MeasuringArgs,
 }
 
 /// Arguments of `bench diff`.
 #[derive(Clone, Debug, Args)]
-pub struct BenchDiff {
+pub struct DiffArgs {
     /// Result file that --export-json wrote
     #[arg(value_name = "OLD")]
     pub old: PathBuf,

@@ -1,17 +1,18 @@
-//! The command line of `check`. No logic.
+//! The command line of `check` in clap's types. No logic.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::complete::modules;
 use super::values::{percent, shard, size};
+use crate::choice::{CheckCombinations, CheckFormat};
 use crate::duration::parse_positive;
 
 /// Arguments of `check`.
 #[derive(Clone, Debug, Args)]
-pub struct Check {
+pub struct CheckArgs {
     /// Names of modules [default: all modules]
     #[arg(value_name = "NAME", add = modules())]
     pub names: Vec<String>,
@@ -57,35 +58,4 @@ pub struct Check {
         requires = "baseline"
     )]
     pub tolerance: f64,
-}
-
-/// Combinations of modules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum CheckCombinations {
-    /// All modules together that evaluate alone
-    #[default]
-    Together,
-    /// The same, and each pair of them
-    Pairs,
-}
-
-/// An output format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum CheckFormat {
-    /// A table, printed as results arrive
-    #[default]
-    Table,
-    /// One JSON document per line, printed as results arrive
-    Jsonl,
-    /// JUnit XML
-    Junit,
-    /// GitHub annotations, printed as results arrive
-    Github,
-    /// SARIF 2.1.0
-    Sarif,
-    /// A Markdown summary
-    Markdown,
-    /// One JSON document, as with --json
-    #[value(skip)]
-    Json,
 }

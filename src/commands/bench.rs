@@ -1,15 +1,16 @@
 //! `bench`: starts benchmarks and shows their results. The measuring itself is in `benchmarks/`.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Printed, Session, document, say};
-use crate::benchmarks::{self, Enough, Exports, Outcome, Rules};
-use crate::cli::{Bench, BenchDiff, Measuring};
+use crate::benchmarks::{self, Benchmark, Measuring, Outcome};
 use crate::error::{Failure, neutral};
+use crate::output::{Printed, document, say};
 use crate::progress::{for_stderr, for_stdout};
+use crate::session::Session;
 
 /// Widths of a table and of a plot if the output is not a terminal.
 const COLUMNS: (usize, usize) = (240, 100);
@@ -17,80 +18,67 @@ const COLUMNS: (usize, usize) = (240, 100);
 /// How long an interrupted run may take to write its result.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// A benchmark to run, or two results to compare.
+#[derive(Clone, Debug)]
+pub enum BenchCommand {
+    Measure {
+        benchmark: Benchmark,
+        measuring: Measuring,
+    },
+    /// Compares two result files of the same benchmark.
+    Diff { old: PathBuf, new: PathBuf },
+}
+
 /// Runs a benchmark, or compares two results.
-pub fn run(session: &Session, bench: &Bench) -> Result<()> {
-    match bench {
-        Bench::Eval(asked) => measured(session, &asked.measuring, |rules| {
-            benchmarks::eval(session, &asked.names, rules)
-        }),
-        Bench::Toggle(asked) => measured(session, &asked.measuring, |rules| {
-            benchmarks::toggle(session, asked, rules)
-        }),
-        Bench::Options(asked) => measured(session, &asked.measuring, |rules| {
-            benchmarks::options(session, asked, rules)
-        }),
-        Bench::Overrides(asked) => measured(session, &asked.measuring, |rules| {
-            benchmarks::overrides(session, asked, rules)
-        }),
-        Bench::Compare(asked) => measured(session, &asked.measuring, |rules| {
-            benchmarks::compare(session, asked, rules)
-        }),
-        Bench::Diff(asked) => diff(session, asked),
+pub fn run(session: &Session, command: &BenchCommand) -> Result<()> {
+    match command {
+        BenchCommand::Measure {
+            benchmark,
+            measuring,
+        } => measure(session, benchmark, measuring),
+        BenchCommand::Diff { old, new } => diff(session, old, new),
     }
 }
 
 /// Measures and writes the result. Checks first that all result files can be written.
-fn measured(
-    session: &Session,
-    measuring: &Measuring,
-    measure: impl FnOnce(Rules) -> Result<Outcome>,
-) -> Result<()> {
-    let exports = Exports {
-        json: measuring.export_json.clone(),
-        markdown: measuring.export_markdown.clone(),
-        csv: measuring.export_csv.clone(),
-        svg: measuring.export_svg.clone(),
-    };
-    exports.check()?;
+fn measure(session: &Session, benchmark: &Benchmark, measuring: &Measuring) -> Result<()> {
+    measuring.exports.check()?;
     session.interrupts.be_patient(PATIENCE);
-    let outcome = measure(rules(measuring))?;
+    let rules = measuring.rules;
+    let outcome = match benchmark {
+        Benchmark::Eval { names } => benchmarks::eval(session, names, rules),
+        Benchmark::Toggle(toggle) => benchmarks::toggle(session, toggle, rules),
+        Benchmark::Options(options) => benchmarks::options(session, options, rules),
+        Benchmark::Overrides(overrides) => benchmarks::overrides(session, overrides, rules),
+        Benchmark::Compare(compare) => benchmarks::compare(session, compare, rules),
+    }?;
     if outcome.interrupted && outcome.series.is_empty() {
         return Err(Failure::Interrupted
             .error("interrupted; nothing was measured")
             .into());
     }
-    exports.write(&outcome)?;
+    measuring.exports.write(&outcome)?;
     show(session, measuring, &outcome)
-}
-
-fn rules(measuring: &Measuring) -> Rules {
-    Rules {
-        warmup: measuring.warmup,
-        enough: match measuring.budget {
-            Some(budget) => Enough::Budget(budget),
-            None => Enough::Runs(measuring.runs),
-        },
-    }
 }
 
 /// Prints the result. An interrupt becomes an error after that.
 fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<()> {
     session.interrupts.settle();
     session.reporter.finish();
-    let text = if session.global.json {
+    let text = if session.options.json {
         document(outcome)?
     } else {
         let size = console::Term::stdout().size_checked();
         let (width, plot) = size.map_or(COLUMNS, |(_, columns)| (columns.into(), columns.into()));
         let mut text = benchmarks::table(outcome, width);
-        if !measuring.no_plot {
+        if measuring.plot {
             text.push('\n');
             text += &benchmarks::plot(outcome, plot);
         }
         for_stdout(&harmless(&text))
     };
     say(text)?;
-    if !session.global.json {
+    if !session.options.json {
         warn(&outcome.warnings);
     }
     if !outcome.interrupted {
@@ -98,16 +86,16 @@ fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<(
     }
     let error = Failure::Interrupted
         .error("interrupted; the result above has only the samples taken until then");
-    if session.global.json {
+    if session.options.json {
         return Err(anyhow::Error::from(error).context(Printed));
     }
     Err(error.into())
 }
 
-fn diff(session: &Session, asked: &BenchDiff) -> Result<()> {
-    let differences = benchmarks::diff(&asked.old, &asked.new)?;
+fn diff(session: &Session, old: &Path, new: &Path) -> Result<()> {
+    let differences = benchmarks::diff(old, new)?;
     session.reporter.finish();
-    if session.global.json {
+    if session.options.json {
         return say(document(&differences)?);
     }
     say(for_stdout(&harmless(&benchmarks::differences(

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
-use super::{Session, change};
+use super::change;
 use crate::activation::{forget_earlier_boot, wait_for_boot};
-use crate::cli::Run;
-use crate::plan::{Situation, Wish};
+use crate::options::ChangeOptions;
+use crate::plan::{Action, Situation};
 use crate::record::{hold, prune_logs};
+use crate::session::Session;
 
 /// How long to wait for the rest of the boot. A boot that hangs must not prevent the modules from
 /// being restored.
@@ -50,11 +51,11 @@ pub fn run(session: &Session) -> Result<()> {
         ));
     }
     // No one is there to confirm the change.
-    let run = Run {
+    let options = ChangeOptions {
         confirm: Some(Duration::ZERO),
-        ..Run::default()
+        ..ChangeOptions::default()
     };
-    change::run(session, &Wish::Apply, &run)
+    change(session, Action::Apply, options)
 }
 
 /// Returns whether a transaction was requested after this time. Its name begins with the time of

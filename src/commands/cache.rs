@@ -6,12 +6,13 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 
-use super::Session;
 use crate::cache::Results;
-use crate::cli::CacheWhat;
+use crate::choice::CacheAction;
 use crate::clock::{now, seconds};
 use crate::error::{Failure, neutral};
+use crate::output::tell;
 use crate::progress::{bytes, duration};
+use crate::session::Session;
 use crate::timings::time_of;
 
 /// A cached result (`docs/json.md`).
@@ -30,23 +31,23 @@ struct Row {
 }
 
 /// Runs the requested action.
-pub fn run(session: &Session, what: CacheWhat) -> Result<()> {
+pub fn run(session: &Session, action: CacheAction) -> Result<()> {
     let results = Results::open(&session.locations).map_err(|why| {
         Failure::Refused
             .error(format!("cannot use the cache: {why}"))
             .hint("name another directory with --cache")
     })?;
-    match what {
-        CacheWhat::List => {
+    match action {
+        CacheAction::List => {
             let rows = rows(&results);
             let document = json!({ "schema": 1, "results": rows });
-            super::tell(session, &document, |_| list(&rows))
+            tell(session, &document, |_| list(&rows))
         }
-        CacheWhat::Stats => super::tell(session, &Stats::of(&results), Stats::human),
-        CacheWhat::Clear => {
+        CacheAction::Stats => tell(session, &Stats::of(&results), Stats::human),
+        CacheAction::Clear => {
             let count = results.clear()?;
             let document = json!({ "schema": 1, "removed": count });
-            super::tell(session, &document, |_| format!("{count} removed\n"))
+            tell(session, &document, |_| format!("{count} removed\n"))
         }
     }
 }

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::error::{Failure, Known, Row, TABLE};
 use crate::evaluation::known_errors;
+use crate::output::say;
 use crate::realise::known_failures;
 
 const HEAD: &str = "# Errors
@@ -22,7 +23,7 @@ stands for a part that varies.
 
 /// Prints the page.
 pub fn run() -> Result<()> {
-    super::say(page())
+    say(page())
 }
 
 fn page() -> String {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::Session;
 use crate::clock::now;
 use crate::error::neutral;
-use crate::plan::{Past, Situation};
+use crate::output::tell;
+use crate::plan::{EarlierState, Situation};
 use crate::progress::duration;
 use crate::record::{Entry, read_history};
+use crate::session::Session;
 use crate::timings::{Phase, Phases, time_of};
 
 /// The result (`docs/json.md`).
@@ -38,11 +39,11 @@ pub fn run(session: &Session) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let entries = read_history(&session.locations)?;
     let (history, now) = told(entries, situation.running.as_deref(), now());
-    let detail = match session.global.verbose {
+    let detail = match session.options.verbose {
         0 => Detail::Total,
         _ => Detail::Phases,
     };
-    super::tell(session, &history, |history| human(history, now, detail))
+    tell(session, &history, |history| human(history, now, detail))
 }
 
 /// Formats a history as `history` prints it.
@@ -52,7 +53,7 @@ pub fn in_words(entries: Vec<Entry>, running: Option<&str>) -> String {
 }
 
 fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) {
-    let reachable: Vec<u64> = Past::all(&entries, now)
+    let reachable: Vec<u64> = EarlierState::all(&entries, now)
         .iter()
         .map(|past| past.number)
         .collect();

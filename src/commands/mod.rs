@@ -1,167 +1,160 @@
 //! The commands, one file for each.
 
-mod ask;
-mod base_check;
+mod apply;
 mod bench;
 mod boot;
 mod cache;
-mod change;
 mod check;
+mod completions;
+mod confirm;
+mod disable;
+mod enable;
 mod errors;
-mod extras;
-mod foreign_module;
+mod faults;
 mod history;
-mod input_differences;
 mod list;
-mod moved;
+mod man;
 mod prefetch;
-mod reach;
-mod recall;
+mod rebuild;
 mod recover;
-mod relocked;
-mod report;
-mod request;
-mod shell;
+mod reset;
+mod rollback;
 mod status;
-mod times;
 
-use std::io::Write as _;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use serde::Serialize;
+use anyhow::Result;
 
-use crate::activation::Errand;
-use crate::cli::{Cli, Command, Run};
-use crate::clock::now;
-use crate::error::Failure;
-use crate::fault;
-use crate::plan::{Past, Situation, Wish, agree};
-use crate::progress::for_stdout;
-use crate::record::{Step, read_history};
+use crate::choice::{CacheAction, Shell};
+use crate::fault::{self, Point};
+use crate::options::{ChangeOptions, Environment, Options};
+use crate::pipeline::{self, Waits};
+use crate::plan::{Action, Intent, agree};
 use crate::session::Session;
-use request::patiently;
 
+pub use bench::BenchCommand;
+pub use check::CheckOptions;
 pub use history::in_words as history_in_words;
-pub use report::Printed;
+
+/// A command with its arguments.
+#[derive(Debug)]
+pub enum Command {
+    Enable {
+        names: Vec<String>,
+        options: ChangeOptions,
+    },
+    Disable {
+        names: Vec<String>,
+        options: ChangeOptions,
+    },
+    Reset(ChangeOptions),
+    Apply(ChangeOptions),
+    Rebuild(ChangeOptions),
+    Rollback {
+        number: Option<u64>,
+        options: ChangeOptions,
+    },
+    Recover {
+        finish: bool,
+        settle: Option<Duration>,
+        wait: Duration,
+    },
+    Confirm {
+        wait: Duration,
+    },
+    History,
+    List,
+    Status {
+        names: Vec<String>,
+    },
+    Prefetch {
+        names: Vec<String>,
+    },
+    Cache(CacheAction),
+    Check(Box<CheckOptions>),
+    Bench(Box<BenchCommand>),
+    Completions(Shell),
+    Man(Option<String>),
+    /// Restores modules after a boot.
+    Boot,
+    Faults,
+    Errors,
+}
+
+impl Command {
+    /// Returns the options of a command that probably evaluates a new system.
+    fn evaluation_options(&self) -> Option<&ChangeOptions> {
+        match self {
+            Self::Enable { options, .. }
+            | Self::Disable { options, .. }
+            | Self::Apply(options)
+            | Self::Rebuild(options) => Some(options),
+            _ => None,
+        }
+    }
+}
 
 /// Runs a command.
-pub fn run(cli: Cli) -> Result<()> {
-    let to_evaluate = match &cli.command {
-        Command::Enable(args) => Some(&args.run),
-        Command::Disable(args) => Some(&args.run),
-        Command::Apply(run) | Command::Rebuild(run) => Some(run),
-        _ => None,
-    };
-    agree(&cli.global)?;
-    let session = Session::begin(cli.global, cli.environment, to_evaluate)?;
-    let result = dispatch(&session, cli.command);
+pub fn run(command: Command, options: Options, environment: Environment) -> Result<()> {
+    agree(&options)?;
+    let session = Session::begin(options, environment, command.evaluation_options())?;
+    let result = dispatch(&session, command);
     session.interrupts.settle();
     session.reporter.finish();
     result
 }
 
 fn dispatch(session: &Session, command: Command) -> Result<()> {
-    let change = |wish: Wish, run: &Run| change::run(session, &wish, run);
     match command {
-        Command::Enable(args) => change(Wish::Enable(args.names), &args.run),
-        Command::Disable(args) => change(Wish::Disable(args.names), &args.run),
-        Command::Reset(run) => change(Wish::Reset, &run),
-        Command::Apply(run) => change(Wish::Apply, &run),
-        Command::Rebuild(run) => change(Wish::Rebuild, &run),
-        Command::Prefetch(args) => prefetch::run(session, &args.names),
-        Command::Check(args) => check::run(session, &args),
-        Command::Cache(args) => cache::run(session, args.what.unwrap_or_default()),
-        Command::Recover(args) => {
-            let errand = Errand::Recover {
-                finish: args.finish,
+        Command::Enable { names, options } => enable::run(session, names, options),
+        Command::Disable { names, options } => disable::run(session, names, options),
+        Command::Reset(options) => reset::run(session, options),
+        Command::Apply(options) => apply::run(session, options),
+        Command::Rebuild(options) => rebuild::run(session, options),
+        Command::Rollback { number, options } => rollback::run(session, number, options),
+        Command::Recover {
+            finish,
+            settle,
+            wait,
+        } => {
+            let waits = Waits {
+                others: wait,
+                settle,
             };
-            let waits = recover::Waits {
-                patience: args.patience,
-                settle: args.settle,
+            recover::run(session, finish, waits)
+        }
+        Command::Confirm { wait } => {
+            let waits = Waits {
+                others: wait,
+                settle: None,
             };
-            recover::run(session, "recover", errand, waits)
+            confirm::run(session, waits)
         }
-        Command::Confirm(patience) => {
-            recover::run(session, "confirm", Errand::Confirm, patience.into())
-        }
-        Command::Rollback(args) => rollback(session, args.number, &args.run),
         Command::History => history::run(session),
-        Command::Boot => boot::run(session),
         Command::List => list::run(session),
-        Command::Status(args) => status::run(session, &args.names),
-        Command::Bench(what) => bench::run(session, &what),
-        Command::Faults => faults(),
+        Command::Status { names } => status::run(session, &names),
+        Command::Prefetch { names } => prefetch::run(session, &names),
+        Command::Cache(action) => cache::run(session, action),
+        Command::Check(options) => check::run(session, &options),
+        Command::Bench(bench) => bench::run(session, &bench),
+        Command::Completions(shell) => completions::run(shell),
+        Command::Man(page) => man::run(page.as_deref()),
+        Command::Boot => boot::run(session),
+        Command::Faults => faults::run(),
         Command::Errors => errors::run(),
-        Command::Completions { shell } => shell::completions(shell),
-        Command::Man { page } => shell::man(page.as_deref()),
-        // These are roles, not commands.
-        Command::Help { .. }
-        | Command::Evaluate
-        | Command::Template
-        | Command::Activate
-        | Command::Transact { .. }
-        | Command::Expire { .. }
-        | Command::Switched { .. } => Ok(()),
     }
 }
 
-/// Returns to an earlier state, or rolls back an unconfirmed change at once.
-fn rollback(session: &Session, number: Option<u64>, run: &Run) -> Result<()> {
-    // Wait first, because only then the current and the earlier state are certain.
-    patiently(session, run.patience);
-    let situation = Situation::read(&session.locations)?;
-    let pending = situation.state.unended(situation.running.as_deref());
-    if number.is_none() && pending.is_some_and(|pending| pending.step == Step::Confirming) {
-        let errand = Errand::Recover { finish: false };
-        return recover::run(session, "rollback", errand, run.patience.into());
+/// Runs the pipeline for a change, prints the result, and prefetches what the user asked for.
+fn change(session: &Session, action: Action, options: ChangeOptions) -> Result<()> {
+    let intent = Intent::new(action, options);
+    let changed = pipeline::change(session, &intent)?;
+    let printed = fault::step(Point::Report, || changed.report.print(session));
+    if let Some(system) = &changed.system {
+        system.keep_in_cache();
     }
-    let history = read_history(&session.locations)?;
-    let past = Past::find(&history, number, &situation, now())?;
-    change::run(session, &Wish::Rollback(Box::new(past)), run)
-}
-
-/// Prints a result as JSON or for humans. Names in human-readable text must already be safe for a
-/// terminal.
-fn tell<T: Serialize>(
-    session: &Session,
-    result: &T,
-    human: impl FnOnce(&T) -> String,
-) -> Result<()> {
-    session.reporter.finish();
-    say(match session.global.json {
-        true => document(result)?,
-        false => for_stdout(&human(result)),
-    })
-}
-
-/// Formats a result for `--json`.
-fn document(result: &impl Serialize) -> Result<String> {
-    Ok(serde_json::to_string_pretty(result).context("cannot write JSON")? + "\n")
-}
-
-/// Prints a result, or a part of it, to stdout.
-fn say(result: impl AsRef<[u8]>) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(result.as_ref())
-        .and_then(|()| out.flush())
-        .map_err(untold)
-}
-
-/// Makes the error for a result that could not be printed.
-fn untold(error: std::io::Error) -> anyhow::Error {
-    Failure::Internal
-        .error(format!("cannot write the result to stdout: {error}"))
-        .hint("the command itself has succeeded; run `runtime-module status` to see which modules are active")
-        .into()
-}
-
-/// Prints the points at which tests can inject faults.
-fn faults() -> Result<()> {
-    if !fault::POSSIBLE {
-        return Err(Failure::Refused
-            .error("cannot list faults: this is a release build")
-            .hint("use a debug build")
-            .into());
+    if printed.is_ok() {
+        prefetch::afterwards(session, &intent.options.prefetch);
     }
-    say(fault::table())
+    printed
 }

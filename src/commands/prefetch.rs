@@ -5,12 +5,13 @@ use std::io::Write as _;
 
 use anyhow::Result;
 
-use super::Session;
-use super::reach::reach;
-use crate::cli::Run;
 use crate::error::{Failed, describe, neutral};
-use crate::plan::{Decision, Situation, Wish, decide, is_file};
+use crate::options::{ChangeOptions, StopAfter};
+use crate::output::say;
+use crate::pipeline::make;
+use crate::plan::{Action, Decision, Intent, Situation, decide, is_file};
 use crate::progress::{for_stderr, for_stdout};
+use crate::session::Session;
 
 /// Prefetches each module by itself, on top of the requested modules. If one fails, continues with
 /// the others, and returns the first error at the end.
@@ -34,39 +35,23 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     }
     session.interrupts.settle();
     session.reporter.finish();
-    let text = match session.global.json {
+    let text = match session.options.json {
         true => serde_json::json!({ "schema": 1, "prefetched": done }).to_string() + "\n",
         false => {
             let names = neutral(&done.join(", "));
             for_stdout(&format!("{names} {}\n", ready(session)?))
         }
     };
-    super::say(text)
+    say(text)
 }
 
 /// Describes the result. Evaluations of a file are not cached.
 fn ready(session: &Session) -> Result<&'static str> {
     let situation = Situation::read(&session.locations)?;
-    Ok(match is_file(&situation, &session.global) {
+    Ok(match is_file(&situation, &session.options.source) {
         true => "can be enabled after another evaluation",
         false => "can be enabled at once",
     })
-}
-
-/// Fails for names of unknown modules, before any work.
-pub fn check_names(session: &Session, situation: &Situation, names: &[String]) -> Result<()> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let wish = Wish::Enable(names.to_vec());
-    decide(
-        &wish,
-        situation,
-        &session.global,
-        &Run::default(),
-        &session.here,
-    )
-    .map(drop)
 }
 
 /// Prefetches modules after a successful change. Failures are printed, but do not fail the change.
@@ -86,16 +71,16 @@ fn tell(name: &str, error: &anyhow::Error) {
 
 fn one(session: &Session, name: &str) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
-    let wish = Wish::Enable(vec![name.to_string()]);
-    let run = Run {
+    let options = ChangeOptions {
+        stop_after: StopAfter::Realise,
         force: true,
-        ..Run::default()
+        ..ChangeOptions::default()
     };
-    match decide(&wish, &situation, &session.global, &run, &session.here)? {
+    let intent = Intent::new(Action::Enable(vec![name.to_string()]), options);
+    match decide(&intent, &situation, &session.options.source, &session.here)? {
         Decision::Nothing(_) => Ok(()),
         Decision::Do(plan) => {
-            let goal = reach(session, &situation, &plan, &run)?;
-            goal.remember(situation.running.as_deref());
+            make(session, &situation, &plan)?.keep_in_cache();
             Ok(())
         }
     }

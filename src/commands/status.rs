@@ -5,14 +5,15 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::list::is_elsewhere;
-use super::report::Printed;
-use super::{Session, moved};
 use crate::clock::now;
 use crate::error::{Failure, neutral};
+use crate::output::{Printed, tell};
+use crate::pipeline::is_elsewhere;
 use crate::plan::{Situation, pinned};
 use crate::progress::duration;
 use crate::record::{BaseStatus, Outcome, Pending, Pin, Step, read_history};
+use crate::report;
+use crate::session::Session;
 
 /// The result (`docs/json.md`).
 #[derive(Debug, Serialize)]
@@ -108,7 +109,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         under_way: situation.under_way.clone(),
         last: last(session),
     };
-    super::tell(session, &status, human)?;
+    tell(session, &status, human)?;
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }
@@ -200,7 +201,7 @@ fn human(status: &Status) -> String {
         Some(BaseStatus::Same) | None => {}
     }
     if let Some(pin) = &status.pin {
-        let rev = moved::at(pin);
+        let rev = report::at(pin);
         let variant = pin
             .specialisation
             .as_ref()

@@ -351,7 +351,9 @@ impl Waiting {
             template: false,
         };
         Ok(Self {
-            process: EvaluatorProcess::fork(&start, || crate::role(evaluator::run(settings)))?,
+            process: EvaluatorProcess::fork(&start, || {
+                crate::end_of_role(evaluator::run(settings))
+            })?,
             initial_heap: start.initial_heap,
         })
     }

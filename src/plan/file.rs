@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 
 use super::{Situation, pinned};
 use crate::attributes::parse;
-use crate::cli::Global;
 use crate::error::{Failed, Failure};
+use crate::options::{Options, SourceOptions};
 use crate::record::{Pin, SystemFile};
 
 /// Files to look for in a folder, in this order.
@@ -24,10 +24,11 @@ const OF_FLAKES: [&str; 4] = [
 ];
 
 /// Refuses options that contradict each other.
-pub fn agree(global: &Global) -> Result<(), Failed> {
+pub fn agree(options: &Options) -> Result<(), Failed> {
+    let source = &options.source;
     for (option, empty) in [
-        ("--flake", global.flake.as_deref() == Some("")),
-        ("--host", global.host.as_deref() == Some("")),
+        ("--flake", source.flake.as_deref() == Some("")),
+        ("--host", source.host.as_deref() == Some("")),
     ] {
         if empty {
             return Err(Failure::Usage
@@ -35,8 +36,8 @@ pub fn agree(global: &Global) -> Result<(), Failed> {
                 .hint(format!("give {option} a name, or leave it out")));
         }
     }
-    let Some(file) = &global.file else {
-        return match &global.attr {
+    let Some(file) = &source.file else {
+        return match &source.attribute {
             Some(attribute) => Err(Failure::Usage
                 .error(format!("cannot use --attr {attribute}: no file is named"))
                 .hint("name the file with --file; to name an entry of a flake's nixosConfigurations, use --host")),
@@ -44,10 +45,10 @@ pub fn agree(global: &Global) -> Result<(), Failed> {
         };
     };
     let said = [
-        global.flake.is_some(),
-        global.host.is_some(),
-        !global.override_input.is_empty(),
-        global.accept_flake_config,
+        source.flake.is_some(),
+        source.host.is_some(),
+        !source.input_overrides.is_empty(),
+        options.accept_flake_config,
     ];
     match OF_FLAKES.iter().zip(said).find(|(_, said)| *said) {
         Some((option, _)) => Err(Failure::Usage
@@ -64,16 +65,20 @@ pub fn agree(global: &Global) -> Result<(), Failed> {
 }
 
 /// Returns the system to evaluate as a pin, if it is in a file. Nothing of a file is really pinned.
-pub(super) fn file(situation: &Situation, global: &Global, here: &Path) -> Result<Option<Pin>> {
-    if let Some(path) = &global.file {
-        let file = named(path, global.attr.as_deref(), here)?;
+pub(super) fn file(
+    situation: &Situation,
+    options: &SourceOptions,
+    here: &Path,
+) -> Result<Option<Pin>> {
+    if let Some(path) = &options.file {
+        let file = named(path, options.attribute.as_deref(), here)?;
         return Ok(Some(Pin::of_file(file)));
     }
-    let Some(file) = remembered(situation, global) else {
+    let Some(file) = remembered(situation, options) else {
         return Ok(None);
     };
     let words = file.words();
-    let said = [global.host.is_some(), !global.override_input.is_empty()];
+    let said = [options.host.is_some(), !options.input_overrides.is_empty()];
     if let Some((option, _)) = OF_FLAKES[1..].iter().zip(said).find(|(_, said)| *said) {
         return Err(Failure::Usage
             .error(format!(
@@ -95,23 +100,23 @@ pub(super) fn file(situation: &Situation, global: &Global, here: &Path) -> Resul
 }
 
 /// Returns whether the system is in a file.
-pub fn is_file(situation: &Situation, global: &Global) -> bool {
-    global.file.is_some() || remembered(situation, global).is_some()
+pub fn is_file(situation: &Situation, options: &SourceOptions) -> bool {
+    options.file.is_some() || remembered(situation, options).is_some()
 }
 
 /// Returns whether the file is another one than that of the running system, so that it may have other modules. The baked
 /// list is from the last evaluation of the file.
-pub fn is_another_file(situation: &Situation, global: &Global) -> bool {
+pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
     let baked = situation
         .baked
         .as_ref()
         .and_then(|baked| baked.file.clone());
-    global.file.is_some() || remembered(situation, global).is_some_and(|file| Some(file) != baked)
+    options.file.is_some() || remembered(situation, options).is_some_and(|file| Some(file) != baked)
 }
 
 /// Returns the file of the last change, or the baked one, unless the arguments or the configuration name a flake.
-fn remembered(situation: &Situation, global: &Global) -> Option<SystemFile> {
-    if global.flake.is_some() {
+fn remembered(situation: &Situation, options: &SourceOptions) -> Option<SystemFile> {
+    if options.flake.is_some() {
         return None;
     }
     let url = situation

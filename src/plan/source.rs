@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::file::file;
-use super::{Situation, Wish};
+use super::{Action, Situation};
 use crate::baked::Baked;
-use crate::cli::Global;
 use crate::error::{Failed, Failure};
 use crate::evaluation::Host;
+use crate::options::SourceOptions;
 use crate::record::Pin;
 
 /// The source of the configuration.
@@ -23,7 +23,7 @@ pub enum Source {
         /// The directory that relative paths in the reference are relative to.
         base: PathBuf,
         /// Inputs to replace.
-        overrides: Vec<(String, String)>,
+        input_overrides: Vec<(String, String)>,
         /// Entry of `nixosConfigurations`.
         host: Host,
         /// The pin that the reference comes from, if only its inputs are replaced.
@@ -31,25 +31,18 @@ pub enum Source {
     },
 }
 
-/// Returns whether the options name another source than that of the running system, whose modules are then not baked in.
-pub fn elsewhere(global: &Global) -> bool {
-    global.file.is_some()
-        || global.flake.is_some()
-        || global.host.is_some()
-        || !global.override_input.is_empty()
-}
-
 /// The source of the configuration.
-pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) -> Result<Source> {
-    let overrides: Vec<(String, String)> = global
-        .override_input
-        .chunks_exact(2)
-        .map(|pair| (pair[0].clone(), pair[1].clone()))
-        .collect();
+pub fn source(
+    action: &Action,
+    situation: &Situation,
+    options: &SourceOptions,
+    here: &Path,
+) -> Result<Source> {
+    let input_overrides = options.input_overrides.clone();
     let baked = situation.baked.as_ref();
     let pinned = pinned(situation);
     let host = || -> Result<Host> {
-        if let Some(host) = &global.host {
+        if let Some(host) = &options.host {
             return Ok(Host::Named(host.clone()));
         }
         let known = baked
@@ -57,22 +50,22 @@ pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) 
             .or_else(|| pinned.as_ref().map(|pin| pin.host.clone()));
         known.map_or_else(own_name, Ok).map(Host::Usual)
     };
-    let reference = |reference: String, overrides| -> Result<Source> {
+    let reference = |reference: String, input_overrides| -> Result<Source> {
         Ok(Source::Reference {
             reference,
             base: here.to_path_buf(),
-            overrides,
+            input_overrides,
             host: host()?,
             of: None,
         })
     };
-    if let Some(flake) = &global.flake {
-        return reference(flake.clone(), overrides);
+    if let Some(flake) = &options.flake {
+        return reference(flake.clone(), input_overrides);
     }
-    if let Some(pin) = file(situation, global, here)? {
+    if let Some(pin) = file(situation, options, here)? {
         return Ok(Source::Pinned(Box::new(pin)));
     }
-    if *wish == Wish::Rebuild {
+    if *action == Action::Rebuild {
         let asked = pinned
             .as_ref()
             .filter(|pin| !pin.baked)
@@ -89,23 +82,23 @@ pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) 
             .unwrap_or_default();
         return reference(
             url,
-            if overrides.is_empty() {
+            if input_overrides.is_empty() {
                 kept
             } else {
-                overrides
+                input_overrides
             },
         );
     }
     match pinned.clone() {
-        Some(pin) if !overrides.is_empty() => Ok(Source::Reference {
+        Some(pin) if !input_overrides.is_empty() => Ok(Source::Reference {
             reference: pin.locked.clone(),
             base: here.to_path_buf(),
-            overrides,
-            host: Host::Named(global.host.clone().unwrap_or_else(|| pin.host.clone())),
+            input_overrides,
+            host: Host::Named(options.host.clone().unwrap_or_else(|| pin.host.clone())),
             of: Some(Box::new(pin)),
         }),
         Some(mut pin) => {
-            if let Some(host) = &global.host {
+            if let Some(host) = &options.host {
                 pin.host.clone_from(host);
             }
             Ok(Source::Pinned(Box::new(pin)))
@@ -120,14 +113,18 @@ pub fn source(wish: &Wish, situation: &Situation, global: &Global, here: &Path) 
                 .map(|pin| pin.url.clone());
             let url = url.or(asked).or_else(|| situation.usual.clone());
             let url = url.ok_or_else(|| unknown(situation))?;
-            reference(url, overrides)
+            reference(url, input_overrides)
         }
     }
 }
 
 /// Returns the source whose modules to list.
-pub fn source_to_list(situation: &Situation, global: &Global, here: &Path) -> Result<Source> {
-    source(&Wish::Apply, situation, global, here)
+pub fn source_to_list(
+    situation: &Situation,
+    options: &SourceOptions,
+    here: &Path,
+) -> Result<Source> {
+    source(&Action::Apply, situation, options, here)
 }
 
 /// Returns the current pin.

@@ -1,12 +1,6 @@
-use clap::Parser as _;
-
 use super::*;
+use crate::cli::options_of;
 use crate::record::{Pin, SCHEMA, State};
-
-fn global(arguments: &[&str]) -> Global {
-    let all = [&["runtime-module"], arguments, &["list"]].concat();
-    crate::cli::Cli::parse_from(all).global
-}
 
 /// A machine on which this program enabled `hello`.
 fn situation() -> Situation {
@@ -36,15 +30,10 @@ fn situation() -> Situation {
     }
 }
 
-fn plan(wish: &Wish, situation: &Situation, arguments: &[&str]) -> Decision {
-    decide(
-        wish,
-        situation,
-        &global(arguments),
-        &Run::default(),
-        Path::new("/here"),
-    )
-    .expect("a decision")
+fn plan(action: &Action, situation: &Situation, arguments: &[&str]) -> Decision {
+    let intent = Intent::new(action.clone(), Default::default());
+    let source = options_of(arguments).source;
+    decide(&intent, situation, &source, Path::new("/here")).expect("a decision")
 }
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -53,21 +42,21 @@ fn names(names: &[&str]) -> Vec<String> {
 
 #[test]
 fn enabled_modules_are_not_enabled_again() {
-    let wish = Wish::Enable(names(&["hello"]));
+    let action = Action::Enable(names(&["hello"]));
     assert_eq!(
-        plan(&wish, &situation(), &[]),
+        plan(&action, &situation(), &[]),
         Decision::Nothing("hello is already enabled".into())
     );
-    let wish = Wish::Disable(names(&["a", "b"]));
+    let action = Action::Disable(names(&["a", "b"]));
     assert_eq!(
-        plan(&wish, &situation(), &[]),
+        plan(&action, &situation(), &[]),
         Decision::Nothing("a, b are already disabled".into())
     );
 }
 
 #[test]
 fn disabling_the_last_module_evaluates_nothing() {
-    let Decision::Do(plan) = plan(&Wish::Disable(names(&["hello"])), &situation(), &[]) else {
+    let Decision::Do(plan) = plan(&Action::Disable(names(&["hello"])), &situation(), &[]) else {
         panic!("expected a plan");
     };
     assert_eq!(plan.goal, Goal::Known("/base".into()));
@@ -79,7 +68,7 @@ fn external_switch_leaves_no_module_active() {
     let mut situation = situation();
     situation.running = Some("/new-base".into());
     assert!(situation.foreign() && situation.active().is_empty());
-    let Decision::Do(plan) = plan(&Wish::Enable(names(&["hello"])), &situation, &[]) else {
+    let Decision::Do(plan) = plan(&Action::Enable(names(&["hello"])), &situation, &[]) else {
         panic!("expected a plan");
     };
     assert_eq!(plan.base.as_deref(), Some("/new-base"));
@@ -88,7 +77,7 @@ fn external_switch_leaves_no_module_active() {
 
 #[test]
 fn another_flake_has_its_own_base() {
-    let Decision::Do(plan) = plan(&Wish::Apply, &situation(), &["--flake", "./x"]) else {
+    let Decision::Do(plan) = plan(&Action::Apply, &situation(), &["--flake", "./x"]) else {
         panic!("expected a plan");
     };
     assert_eq!(plan.base, None);
@@ -104,17 +93,25 @@ fn another_flake_has_its_own_base() {
 #[test]
 fn inputs_are_replaced_in_the_pinned_tree() {
     let arguments = ["--override-input", "nixpkgs", "./n"];
-    let Decision::Do(plan) = plan(&Wish::Apply, &situation(), &arguments) else {
+    let Decision::Do(plan) = plan(&Action::Apply, &situation(), &arguments) else {
         panic!("expected a plan");
     };
     let Goal::Evaluate {
-        source: Source::Reference { overrides, of, .. },
+        source:
+            Source::Reference {
+                input_overrides,
+                of,
+                ..
+            },
         ..
     } = plan.goal
     else {
         panic!("expected a reference to lock");
     };
-    assert_eq!(overrides, [("nixpkgs".to_string(), "./n".to_string())]);
+    assert_eq!(
+        input_overrides,
+        [("nixpkgs".to_string(), "./n".to_string())]
+    );
     assert_eq!(of.map(|pin| pin.url).as_deref(), Some("/etc/nixos"));
 }
 
@@ -122,14 +119,9 @@ fn inputs_are_replaced_in_the_pinned_tree() {
 fn rebuild_without_a_source_is_refused() {
     let mut situation = situation();
     situation.state.pin = None;
-    let error = decide(
-        &Wish::Rebuild,
-        &situation,
-        &global(&[]),
-        &Run::default(),
-        Path::new("/"),
-    )
-    .expect_err("refused");
+    let intent = Intent::new(Action::Rebuild, Default::default());
+    let source = SourceOptions::default();
+    let error = decide(&intent, &situation, &source, Path::new("/")).expect_err("refused");
     assert!(format!("{error:#}").contains("flakeUrl is not set"));
 }
 
@@ -145,7 +137,7 @@ fn file_is_evaluated_again_for_each_change() {
         file: Some(file.clone()),
         ..Pin::default()
     });
-    let evaluated = |wish: &Wish| match plan(wish, &situation, &[]) {
+    let evaluated = |action: &Action| match plan(action, &situation, &[]) {
         Decision::Do(plan) => {
             assert_eq!(plan.base, None, "the file may have another base now");
             match plan.goal {
@@ -158,25 +150,25 @@ fn file_is_evaluated_again_for_each_change() {
         }
         nothing @ Decision::Nothing(_) => panic!("{nothing:?}"),
     };
-    for wish in [
-        Wish::Apply,
-        Wish::Rebuild,
-        Wish::Disable(names(&["hello"])),
-        Wish::Enable(names(&["web"])),
+    for action in [
+        Action::Apply,
+        Action::Rebuild,
+        Action::Disable(names(&["hello"])),
+        Action::Enable(names(&["web"])),
     ] {
-        assert_eq!(evaluated(&wish), Some(file.clone()), "{wish:?}");
+        assert_eq!(evaluated(&action), Some(file.clone()), "{action:?}");
     }
     // Enabling an enabled module does nothing, and a reset evaluates nothing.
     assert!(matches!(
-        plan(&Wish::Enable(names(&["hello"])), &situation, &[]),
+        plan(&Action::Enable(names(&["hello"])), &situation, &[]),
         Decision::Nothing(_)
     ));
-    match plan(&Wish::Reset, &situation, &[]) {
+    match plan(&Action::Reset, &situation, &[]) {
         Decision::Do(plan) => assert_eq!(plan.goal, Goal::Known("/base".into())),
         nothing @ Decision::Nothing(_) => panic!("{nothing:?}"),
     }
     // A flake in the arguments overrides the remembered file.
-    match plan(&Wish::Apply, &situation, &["--flake", "."]) {
+    match plan(&Action::Apply, &situation, &["--flake", "."]) {
         Decision::Do(plan) => assert!(matches!(
             plan.goal,
             Goal::Evaluate {

@@ -1,0 +1,112 @@
+//! Evaluates in a separate evaluator that is not a fork of a template, so that it may write and
+//! build.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use super::{Limits, Work};
+use crate::error::describe;
+use crate::evaluation::{Evaluated, Request, Waiting, evaluate};
+use crate::interrupt::Interrupts;
+use crate::pool::{Ended, Outcome, own_memory};
+use crate::progress::Reporter;
+use crate::timings::milliseconds;
+use crate::worker::Stopper;
+
+/// Interval between checks of the limits.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Evaluates in a separate process within the limits. Returns the result also on its own, if there
+/// is one.
+pub(super) fn alone(
+    work: &Work,
+    request: &Request,
+    interrupts: &Interrupts,
+) -> (Option<Evaluated>, Outcome) {
+    let begun = Instant::now();
+    let waiting = match Waiting::start(work.memory) {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            return (
+                None,
+                Outcome::of(Ended::Died {
+                    why: describe(&error).message,
+                }),
+            );
+        }
+    };
+    let (stopper, limits) = (waiting.stopper(), work.limits);
+    let (finished, watched) = channel::<()>();
+    let watch = std::thread::spawn(move || watch(stopper, limits, &watched));
+    let result = evaluate(waiting, request, interrupts, &Reporter::silent());
+    let result = result.and_then(crate::evaluation::Evaluation::release);
+    drop(finished);
+    let (killed, bytes) = watch.join().unwrap_or_default();
+    let ended = match (killed, result) {
+        (Some(ended), _) => ended,
+        (None, Ok(evaluated)) => Ended::Evaluated {
+            evaluated: Box::new(evaluated),
+        },
+        (None, Err(error)) => {
+            let failed = describe(&error);
+            Ended::Failed {
+                places: failed.places.clone(),
+                failed,
+                again: false,
+                builds: false,
+            }
+        }
+    };
+    let evaluated = match &ended {
+        Ended::Evaluated { evaluated } => Some((**evaluated).clone()),
+        _ => None,
+    };
+    let outcome = Outcome {
+        milliseconds: milliseconds(begun.elapsed()),
+        bytes: evaluated
+            .as_ref()
+            .map_or(bytes, |evaluated| evaluated.counters.peak_bytes),
+        counters: evaluated
+            .as_ref()
+            .map(|evaluated| evaluated.counters.clone())
+            .unwrap_or_default(),
+        ..Outcome::of(ended)
+    };
+    (evaluated, outcome)
+}
+
+/// Watches an evaluator until the sender of `goes_on` is dropped. Each message starts a new time
+/// limit. Stops the evaluator if it takes too long or uses too much memory.
+pub(super) fn watch(
+    stopper: Stopper,
+    limits: Limits,
+    goes_on: &Receiver<()>,
+) -> (Option<Ended>, u64) {
+    let mut begun = Instant::now();
+    let mut most = 0;
+    loop {
+        match goes_on.recv_timeout(LOOK) {
+            Ok(()) => begun = Instant::now(),
+            Err(RecvTimeoutError::Disconnected) => return (None, most),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let late = limits
+            .seconds
+            .is_some_and(|seconds| begun.elapsed().as_secs_f64() > seconds);
+        if limits.bytes.is_some() {
+            most = own_memory(&stopper.process().to_string()).max(most);
+        }
+        let large = limits.bytes.is_some_and(|bytes| most > bytes);
+        if late || large {
+            stopper.stop();
+            return (
+                Some(if late {
+                    Ended::TimedOut
+                } else {
+                    Ended::TooLarge
+                }),
+                most,
+            );
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Compares a run with an earlier one: derivations, exact counters and times.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::{Regression, Row, Status};
+use crate::error::Failure;
+use crate::timings::Counters;
+
+/// Report a time that exceeds the baseline by more than this factor. Times alone never fail a run.
+const SLOWER: f64 = 1.5;
+
+/// An earlier run, by host and modules.
+#[derive(Debug)]
+pub struct Baseline {
+    rows: BTreeMap<(String, Vec<String>), Row>,
+    tolerance: f64,
+}
+
+impl Baseline {
+    /// Reads the output of `check --format jsonl`. `tolerance` is the percentage by which a counter
+    /// may grow.
+    pub fn read(file: &Path, tolerance: f64) -> Result<Self> {
+        let shown = file.display();
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            Failure::Usage
+                .error(format!("cannot read the baseline {shown}: {error}"))
+                .hint("make a baseline with `runtime-module check --format jsonl > FILE`")
+        })?;
+        let mut rows = BTreeMap::new();
+        for (number, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.contains("\"summary\":"))
+        {
+            let row: Row = serde_json::from_str(line).map_err(|error| {
+                Failure::Usage
+                    .error(format!(
+                        "cannot read the baseline {shown}: line {}: {error}",
+                        number + 1
+                    ))
+                    .hint("make a new baseline with `runtime-module check --format jsonl > FILE`")
+            })?;
+            rows.insert((row.host.clone(), row.modules.clone()), row);
+        }
+        Ok(Self { rows, tolerance })
+    }
+
+    /// Compares a row with the baseline. Returns a note if the row took much longer.
+    pub fn compare(&self, row: &mut Row) -> Option<String> {
+        let before = self.rows.get(&(row.host.clone(), row.modules.clone()))?;
+        row.changed = Some(row.drv != before.drv);
+        // An evaluation that failed has no comparable counters or time.
+        if row.status != Status::Ok || before.status != Status::Ok {
+            return None;
+        }
+        // A fork inherits counts from its template, so compare counters only if both runs evaluated
+        // the same way.
+        if row.forked == before.forked && row.shared_packages == before.shared_packages {
+            row.regressions = self.regressions(&row.counters, &before.counters);
+        }
+        (row.milliseconds > before.milliseconds * SLOWER).then(|| {
+            format!(
+                "{}: took {:.0} ms, but {:.0} ms in the baseline",
+                row.subject(),
+                row.milliseconds,
+                before.milliseconds
+            )
+        })
+    }
+
+    fn regressions(&self, now: &Counters, before: &Counters) -> Vec<Regression> {
+        let counters = |c: &Counters| {
+            [
+                ("thunks", c.thunks),
+                ("functionCalls", c.function_calls),
+                ("primopCalls", c.primop_calls),
+                ("lookups", c.lookups),
+                ("values", c.values),
+            ]
+        };
+        let allowed = 1.0 + self.tolerance / 100.0;
+        let pairs = counters(now).into_iter().zip(counters(before));
+        pairs
+            .filter(|((_, now), (_, before))| *now as f64 > *before as f64 * allowed)
+            .map(|((counter, now), (_, before))| Regression {
+                counter: counter.into(),
+                before,
+                now,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::Evaluated;
+    use crate::pool::{Ended, Outcome};
+
+    /// A row for an evaluation that ended like this, with this many thunks and this duration.
+    fn row(ended: Ended, thunks: u64, milliseconds: f64) -> Row {
+        let outcome = Outcome {
+            milliseconds,
+            counters: Counters {
+                thunks,
+                ..Counters::default()
+            },
+            ..Outcome::of(ended)
+        };
+        Row::new("box", &[], outcome, None, "/source")
+    }
+
+    fn evaluated() -> Ended {
+        Ended::Evaluated {
+            evaluated: Box::new(Evaluated::default()),
+        }
+    }
+
+    /// Returns the counters that grew, and whether there is a note about the time.
+    fn compared(before: Row, mut now: Row) -> (Vec<String>, bool) {
+        let baseline = Baseline {
+            rows: BTreeMap::from([((before.host.clone(), Vec::new()), before)]),
+            tolerance: 5.0,
+        };
+        let told = baseline.compare(&mut now).is_some();
+        let grown = now.regressions.into_iter().map(|grown| grown.counter);
+        (grown.collect(), told)
+    }
+
+    #[test]
+    fn repaired_or_failed_row_is_not_compared() {
+        let died = || Ended::Died { why: "x".into() };
+        let failed = Ended::Failed {
+            failed: Failure::Evaluation.error("x"),
+            places: Vec::new(),
+            again: false,
+            builds: false,
+        };
+        for ended in [Ended::TimedOut, Ended::TooLarge, died(), failed] {
+            let before = row(ended, 0, 1.0);
+            let nothing = (Vec::new(), false);
+            assert_eq!(compared(before, row(evaluated(), 9, 9.0)), nothing);
+        }
+        let before = row(evaluated(), 1, 1.0);
+        let nothing = (Vec::new(), false);
+        assert_eq!(compared(before, row(died(), 9, 9.0)), nothing);
+    }
+
+    #[test]
+    fn counters_above_tolerance_are_regressions() {
+        let before = || row(evaluated(), 100, 10.0);
+        let after = |thunks, milliseconds| row(evaluated(), thunks, milliseconds);
+        let nothing = (Vec::new(), false);
+        assert_eq!(compared(before(), after(105, 15.0)), nothing);
+        let both = (vec!["thunks".to_string()], true);
+        assert_eq!(compared(before(), after(106, 15.1)), both);
+    }
+}

@@ -1,0 +1,60 @@
+//! Results of `check` as JUnit XML: a test suite for each host, a test case for each checked set of modules.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::formats::whole;
+use super::{Row, Status, Summary};
+use crate::error::neutral;
+use crate::timings::time_of;
+
+pub(super) fn junit(rows: &[Row], summary: &Summary) -> Result<String> {
+    let mut report = Report::new("runtime-module check");
+    report.set_time(rounded(summary.milliseconds));
+    report.add_test_suites(rows.chunk_by(|a, b| a.host == b.host).map(suite));
+    report.to_string().context("write JUnit XML")
+}
+
+fn suite(rows: &[Row]) -> TestSuite {
+    let mut suite = TestSuite::new(rows.first().map_or("", |row| row.host.as_str()));
+    suite.add_test_cases(rows.iter().map(case));
+    suite
+}
+
+fn case(row: &Row) -> TestCase {
+    let mut case = TestCase::new(row.subject(), status(row));
+    case.set_classname(row.host.as_str());
+    case.set_time(rounded(row.milliseconds));
+    if !row.notes.is_empty() {
+        case.set_system_out(printable(&row.notes.join("\n")));
+    }
+    case
+}
+
+fn status(row: &Row) -> TestCaseStatus {
+    let Some(why) = whole(row) else {
+        return TestCaseStatus::success();
+    };
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(match row.status {
+        Status::Ok => "regression",
+        status => status.word(),
+    });
+    let why = printable(&why);
+    status.set_message(why.lines().next().unwrap_or_default());
+    status.set_description(why);
+    status
+}
+
+/// Makes control characters visible line by line: readers of a report see that something was there.
+fn printable(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(neutral).collect();
+    lines.join("\n")
+}
+
+/// Whole milliseconds: the format has three decimals.
+fn rounded(milliseconds: f64) -> Duration {
+    time_of(milliseconds.round())
+}

@@ -1,0 +1,30 @@
+//! Evaluates all modules of a host, or of all hosts, alone and together.
+//!
+//! - `work.rs`: what to check, and the limits
+//! - `scheduler.rs`: assigns jobs to templates (`pool/`) and collects the outcomes
+//! - `alone.rs`: an evaluator that is not a fork of a template
+//! - `rows.rs`: the report about each combination
+//! - `baseline.rs`: comparison with an earlier run
+//! - `since.rs`: comparison with an earlier commit
+//! - `builder.rs`: builds what evaluates
+//! - `output.rs` and its formats: prints the report
+
+mod alone;
+mod baseline;
+mod builder;
+mod formats;
+mod junit;
+mod output;
+mod people;
+mod rows;
+mod scheduler;
+mod since;
+mod work;
+
+pub use baseline::Baseline;
+pub use builder::Builder;
+pub use output::Output;
+pub use rows::{Regression, Row, Status, Summary};
+pub use scheduler::{Scheduler, Standing, Told};
+pub use since::reason as since;
+pub use work::{Combinations, Limits, Shard, Work};

@@ -1,0 +1,106 @@
+//! Prints the results of a check in one of its formats.
+
+use std::io::IsTerminal as _;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::{Row, Summary, formats, junit, people};
+use crate::choice::CheckFormat;
+use crate::error::Failure;
+use crate::output::{Printed, document, say};
+use crate::progress::for_stdout;
+use crate::session::Session;
+
+/// The output of the rows.
+pub struct Output {
+    pub format: CheckFormat,
+    /// URI of the main file, relative to the top of its tree.
+    pub top: String,
+    pub rows: Vec<Row>,
+    /// Notes to print at the end, which fail nothing.
+    pub notes: Vec<String>,
+}
+
+impl Output {
+    pub fn begin(&self, session: &Session) -> Result<()> {
+        match self.format {
+            CheckFormat::Table => say_beside(session, people::head()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints a note at once, or keeps it for the end of a JSON document.
+    pub fn note(&mut self, session: &Session, note: String) {
+        match self.format {
+            CheckFormat::Json => self.notes.push(note),
+            _ => session.reporter.note(note),
+        }
+    }
+
+    pub fn row(&mut self, session: &Session, row: Row) -> Result<()> {
+        match self.format {
+            CheckFormat::Table => say_beside(session, for_stdout(&people::row(&row)))?,
+            CheckFormat::Jsonl => say_beside(
+                session,
+                serde_json::to_string(&row).context("cannot write JSON")? + "\n",
+            )?,
+            CheckFormat::Github => say_beside(session, formats::github(&row))?,
+            _ => {}
+        }
+        self.notes.extend(row.notes.clone());
+        self.rows.push(row);
+        Ok(())
+    }
+
+    pub fn end(mut self, session: &Session, summary: &Summary) -> Result<()> {
+        session.interrupts.settle();
+        // In these formats stdout is for machines and does not contain the notes.
+        if let CheckFormat::Jsonl | CheckFormat::Junit | CheckFormat::Sarif = self.format {
+            for note in &self.notes {
+                session.reporter.note(note);
+            }
+        }
+        session.reporter.finish();
+        // Sort the rows, because they arrive in any order.
+        self.rows.sort_by(|a, b| {
+            (&a.host, a.modules.len(), &a.modules).cmp(&(&b.host, b.modules.len(), &b.modules))
+        });
+        let Self { rows, notes, .. } = &self;
+        let text = match self.format {
+            CheckFormat::Table => for_stdout(&people::foot(summary, notes)),
+            CheckFormat::Jsonl => json!({ "schema": 1, "summary": summary }).to_string() + "\n",
+            CheckFormat::Json => document(
+                &json!({ "schema": 1, "results": rows, "summary": summary, "notes": notes }),
+            )?,
+            CheckFormat::Junit => junit::junit(rows, summary)?,
+            // Each note was printed as an annotation.
+            CheckFormat::Github => people::foot(summary, &[]),
+            CheckFormat::Sarif => formats::sarif(rows, &self.top)?,
+            CheckFormat::Markdown => people::markdown(rows, summary, notes),
+        };
+        say(&text)?;
+        if summary.failed == 0 {
+            return Ok(());
+        }
+        let failed = Failure::Evaluation.error(format!(
+            "check failed for {} of {} combinations",
+            summary.failed, summary.checked
+        ));
+        match self.format {
+            // The document already contains everything.
+            CheckFormat::Json => Err(anyhow::Error::from(failed).context(Printed)),
+            _ => Err(failed.into()),
+        }
+    }
+}
+
+/// Prints a part of the result while the check runs. If bars are drawn on the same terminal, the
+/// renderer prints it.
+fn say_beside(session: &Session, text: String) -> Result<()> {
+    if session.reporter.draws() && std::io::stdout().is_terminal() {
+        session.reporter.row(text);
+        return Ok(());
+    }
+    say(&text)
+}

@@ -1,0 +1,317 @@
+//! The client side of a check: assigns jobs to templates and evaluators, and collects the outcomes.
+//!
+//! A slot is one evaluating process: a template while it evaluates its host, a forked child, or a
+//! separate evaluator for work that a fork cannot do. The number of used slots never exceeds the
+//! number of workers. This file has the main loop. `pool/starting.rs` starts processes, and
+//! `pool/hearing.rs` handles their messages.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+
+use super::{Row, Summary, Work};
+use crate::error::Failed;
+use crate::evaluation::Evaluated;
+use crate::interrupt::{Guard, Interrupts};
+use crate::pool::{Ended, Outcome, Say};
+use crate::registry::Registered;
+use crate::timings::milliseconds;
+
+mod results;
+mod starting;
+
+/// An event during a check.
+pub enum Told {
+    /// A combination was checked.
+    Row(Box<Row>),
+    /// There is new progress.
+    Standing(Standing),
+}
+
+/// The progress of a check.
+pub struct Standing {
+    /// Number of checked combinations.
+    pub done: usize,
+    /// Number of combinations that are known so far.
+    pub known: usize,
+    /// Number of running evaluations.
+    pub under_way: usize,
+    /// The current host.
+    pub host: String,
+}
+
+/// The state of a check.
+pub struct Scheduler<'a> {
+    work: &'a Work,
+    interrupts: &'a Interrupts,
+    hosts: Vec<Host>,
+    divided: Divided,
+    tasks: Vec<Task>,
+    busy: usize,
+    said: Receiver<(usize, Said)>,
+    sayings: Sender<(usize, Said)>,
+    skipped: usize,
+}
+
+/// A message about a host or a job.
+enum Said {
+    Template(Say),
+    /// A template of the host has ended. The number tells which one.
+    Gone(usize, Ended),
+    /// A separate evaluator has listed the modules and evaluated the host.
+    Host(Result<Vec<Registered>, Failed>, Box<Outcome>),
+    /// A separate evaluator has finished a job.
+    Again(usize, Box<Outcome>),
+}
+
+/// How the work is divided into shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Divided {
+    /// By host. A shard ignores the hosts of other shards.
+    Hosts,
+    /// By combination. Each host is divided.
+    Sets,
+}
+
+struct Task {
+    host: usize,
+    modules: Vec<String>,
+    /// Whether another shard reports this task.
+    silent: bool,
+    /// Whether evaluation needed a build.
+    builds: bool,
+    done: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    Starting,
+    Alone,
+    Together,
+    Done,
+}
+
+struct Host {
+    name: Option<String>,
+    stage: Stage,
+    template: Option<Template>,
+    /// Number of templates that were started for this host.
+    templates: usize,
+    /// Whether to start another template after a separate evaluator has fetched the missing inputs.
+    fetched_first: bool,
+    base: Option<Evaluated>,
+    /// Files in which modules are declared, relative to the top of the flake.
+    files: BTreeMap<String, String>,
+    queue: VecDeque<usize>,
+    running: usize,
+    /// All modules to check, in all shards. Their order numbers the combinations.
+    all: Vec<String>,
+    /// Those modules that have not failed alone so far.
+    good: Vec<String>,
+    /// Those modules that another shard checks alone.
+    elsewhere: Vec<String>,
+}
+
+struct Template {
+    requests: UnixStream,
+    _guard: Guard,
+}
+
+impl<'a> Scheduler<'a> {
+    /// Checks everything. Reports rows and progress through `tell`.
+    pub fn run(
+        work: &'a Work,
+        interrupts: &'a Interrupts,
+        mut tell: impl FnMut(Told),
+    ) -> Result<Summary> {
+        let begun = Instant::now();
+        let (sayings, said) = channel();
+        let mut scheduler = Self {
+            work,
+            interrupts,
+            hosts: vec![Host::new(work.host.clone())],
+            divided: Divided::Sets,
+            tasks: Vec::new(),
+            busy: 0,
+            said,
+            sayings,
+            skipped: 0,
+        };
+        let (mut checked, mut failed) = (0, 0);
+        while scheduler.hosts.iter().any(|host| host.stage != Stage::Done) {
+            scheduler.fill()?;
+            tell(Told::Standing(scheduler.standing(checked)));
+            let (host, said) = scheduler
+                .said
+                .recv()
+                .context("cannot wait for an evaluation")?;
+            interrupts.check()?;
+            for row in scheduler.hear(host, said)? {
+                checked += 1;
+                failed += usize::from(row.is_bad());
+                tell(Told::Row(Box::new(row)));
+            }
+            scheduler.advance();
+        }
+        Ok(Summary {
+            hosts: scheduler.hosts.len(),
+            checked,
+            failed,
+            skipped: scheduler.skipped,
+            milliseconds: milliseconds(begun.elapsed()),
+        })
+    }
+
+    /// Computes the progress. Each host counts as one combination, as do the known combinations of
+    /// its modules.
+    fn standing(&self, done: usize) -> Standing {
+        let now = self.hosts.iter().find(|host| host.stage != Stage::Done);
+        Standing {
+            done,
+            known: self.hosts.len() + self.tasks.iter().filter(|task| !task.silent).count(),
+            under_way: self.busy,
+            host: now.and_then(|host| host.name.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// Gives a job to every free slot. Queued jobs come before new hosts, so that one host is
+    /// finished before the next begins.
+    fn fill(&mut self) -> Result<()> {
+        while self.busy < self.work.limits.workers {
+            if let Some(host) = self.hosts.iter().position(|host| !host.queue.is_empty()) {
+                let Some(id) = self.hosts[host].queue.pop_front() else {
+                    continue;
+                };
+                self.begin(host, id)?;
+            } else if let Some(host) = self
+                .hosts
+                .iter()
+                .position(|host| host.stage == Stage::Waiting)
+            {
+                self.start(host)?;
+            } else {
+                return Ok(());
+            }
+            self.busy += 1;
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, index: usize, said: Said) -> Result<Vec<Row>> {
+        match said {
+            Said::Template(Say::Opened { hosts }) => {
+                if self.hosts[index].name.is_none() {
+                    self.opened(index, hosts);
+                    self.ask_base(index);
+                }
+                Ok(Vec::new())
+            }
+            Said::Template(Say::Ready { registry, outcome }) => {
+                self.ready(index, &registry, *outcome, true)
+            }
+            Said::Template(Say::Failed { ended }) => self.not_ready(index, *ended),
+            Said::Template(Say::Done { id, outcome }) => Ok(self.done(index, id, *outcome, true)),
+            Said::Gone(number, ended) => self.gone(index, number, ended),
+            Said::Host(Ok(_), outcome)
+                if matches!(outcome.ended, Ended::Evaluated { .. })
+                    && std::mem::take(&mut self.hosts[index].fetched_first) =>
+            {
+                self.start(index)?;
+                Ok(Vec::new())
+            }
+            Said::Host(Ok(registry), outcome) => self.ready(index, &registry, *outcome, false),
+            Said::Host(Err(failed), _) => Ok(self.without_base(
+                index,
+                Ended::Failed {
+                    places: failed.places.clone(),
+                    failed,
+                    again: false,
+                    builds: false,
+                },
+            )),
+            Said::Again(id, outcome) => Ok(self.done(index, id, *outcome, false)),
+        }
+    }
+
+    /// Moves each host on to combinations if all its modules are done, and drops templates that are
+    /// no longer needed.
+    fn advance(&mut self) {
+        for index in 0..self.hosts.len() {
+            let host = &self.hosts[index];
+            if host.running > 0 || !host.queue.is_empty() {
+                continue;
+            }
+            match host.stage {
+                Stage::Alone => self.together(index),
+                Stage::Together => {
+                    self.hosts[index].stage = Stage::Done;
+                    self.drop_template(index);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Queues all modules together, and the pairs. Pairs depend on which modules evaluate alone, so
+    /// modules of other shards must be evaluated here before pairs are. All together need this only
+    /// if they fail, so it is delayed until then.
+    fn together(&mut self, index: usize) {
+        let pairs = self.pairs(index);
+        if !pairs.is_empty() && self.learn(index) {
+            return;
+        }
+        self.hosts[index].stage = Stage::Together;
+        let Host { all, good, .. } = &self.hosts[index];
+        let good = good.clone();
+        if good.len() > 1 && self.is_mine(index, all.len() + 1) {
+            self.queue(index, good.clone());
+        }
+        if good.len() > 2 {
+            for pair in pairs {
+                if pair.iter().all(|name| good.contains(name)) {
+                    self.queue(index, pair);
+                }
+            }
+        }
+        if self.hosts[index].queue.is_empty() {
+            self.hosts[index].stage = Stage::Done;
+            self.drop_template(index);
+        }
+    }
+
+    fn drop_template(&mut self, index: usize) {
+        if let Some(template) = self.hosts[index].template.take() {
+            // The template may have ended by itself.
+            let _ = template.requests.shutdown(std::net::Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Scheduler<'_> {
+    fn drop(&mut self) {
+        (0..self.hosts.len()).for_each(|index| self.drop_template(index));
+    }
+}
+
+impl Host {
+    fn new(name: Option<String>) -> Self {
+        Self {
+            name,
+            stage: Stage::Waiting,
+            template: None,
+            templates: 0,
+            fetched_first: false,
+            base: None,
+            files: BTreeMap::new(),
+            queue: VecDeque::new(),
+            running: 0,
+            all: Vec::new(),
+            good: Vec::new(),
+            elsewhere: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Names and help texts of the choices in `choice.rs`.
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::choice::{
+    Allow, CacheAction, CheckCombinations, CheckFormat, Elevate, OnFailedUnits, Preset,
+    ProgressStyle, Shell,
+};
+
+/// Implements `ValueEnum`. A variant that is not listed cannot be typed.
+macro_rules! choices {
+    ($type:ty { $($variant:ident => $name:expr, $help:literal;)* }) => {
+        impl ValueEnum for $type {
+            fn value_variants<'a>() -> &'a [Self] {
+                &[$(Self::$variant),*]
+            }
+
+            fn to_possible_value(&self) -> Option<PossibleValue> {
+                let (name, help) = match self {
+                    $(Self::$variant => ($name, $help),)*
+                    #[allow(unreachable_patterns, reason = "most types list all variants")]
+                    _ => return None,
+                };
+                Some(PossibleValue::new(name).help(help))
+            }
+        }
+    };
+}
+
+choices!(ProgressStyle {
+    Auto => "auto", "Bars on a terminal, otherwise plain lines";
+    Bars => "bars", "Progress bars";
+    Plain => "plain", "One line for each step";
+    Events => "events", "JSON lines (versioned)";
+    Off => "off", "Only warnings";
+});
+
+choices!(Elevate {
+    Auto => Elevate::Auto.name(), "The first available of sudo, run0 and doas, if necessary";
+    Sudo => Elevate::Sudo.name(), "Sudo";
+    Run0 => Elevate::Run0.name(), "Run0";
+    Doas => Elevate::Doas.name(), "Doas";
+    None => Elevate::None.name(), "Never become root";
+});
+
+choices!(OnFailedUnits {
+    Rollback => "rollback", "Activate the previous system again";
+    Keep => "keep", "Keep the change";
+});
+
+choices!(Allow {
+    WrongHost => Allow::WrongHost.name(), "Activate a system of another host";
+    Inhibitors => Allow::Inhibitors.name(), "Change what switch inhibitors protect";
+    PreSwitchChecks => Allow::PreSwitchChecks.name(), "Skip all of NixOS's own pre-switch checks";
+    Space => Allow::Space.name(), "Continue without enough free space";
+    BaseDiffers => Allow::BaseDiffers.name(), "The pinned source does not give the running system without modules";
+});
+
+choices!(Shell {
+    Bash => "bash", "Bash";
+    Zsh => "zsh", "Zsh";
+    Fish => "fish", "Fish";
+    Nushell => "nushell", "Nushell";
+});
+
+choices!(CacheAction {
+    List => "list", "List the results, which is the default";
+    Stats => "stats", "Show the number and size of the results";
+    Clear => "clear", "Remove the results, so that their outputs can be collected";
+});
+
+choices!(CheckCombinations {
+    Together => "together", "All modules together that evaluate alone";
+    Pairs => "pairs", "The same, and each pair of them";
+});
+
+choices!(CheckFormat {
+    Table => "table", "A table, printed as results arrive";
+    Jsonl => "jsonl", "One JSON document per line, printed as results arrive";
+    Junit => "junit", "JUnit XML";
+    Github => "github", "GitHub annotations, printed as results arrive";
+    Sarif => "sarif", "SARIF 2.1.0";
+    Markdown => "markdown", "A Markdown summary";
+});
+
+choices!(Preset {
+    Jenkins => "jenkins", "The unit and settings of Jenkins";
+    Grafana => "grafana", "The unit and settings of Grafana";
+    Gotosocial => "gotosocial", "The unit and settings of GoToSocial";
+    Generated => "generated", "sysctl, fileSystems and sshd options, each next to its generated file";
+});

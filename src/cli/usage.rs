@@ -1,0 +1,70 @@
+//! Prints clap's messages: help and version on stdout, usage errors on stderr or as JSON.
+
+use clap::CommandFactory as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::args::Cli;
+use crate::error::{Failed, Failure};
+
+/// A message of clap: the help, the version, or an error in the arguments.
+#[derive(Debug)]
+pub struct Usage(clap::Error);
+
+impl Usage {
+    /// Removes hidden commands and options from clap's suggestions.
+    pub(super) fn of(mut error: clap::Error) -> Self {
+        if let Some(ContextValue::Strings(names)) = error.get(ContextKind::ValidSubcommand) {
+            let shown = names.iter().filter(|name| !name.starts_with("__")).cloned();
+            let shown = ContextValue::Strings(shown.collect());
+            error.insert(ContextKind::ValidSubcommand, shown);
+        }
+        if let Some(ContextValue::String(option)) = error.get(ContextKind::SuggestedArg) {
+            let program = Cli::command();
+            let hidden = program.get_arguments().filter(|one| one.is_hide_set());
+            let mut names = hidden.filter_map(clap::Arg::get_long);
+            if names.any(|name| option.strip_prefix("--") == Some(name)) {
+                error.remove(ContextKind::SuggestedArg);
+            }
+        }
+        Self(error)
+    }
+
+    /// Returns whether this is an error, and neither the help nor the version.
+    pub fn is_error(&self) -> bool {
+        self.0.use_stderr()
+    }
+
+    /// Returns the error to print in our own form. `None` if clap's form is better.
+    pub fn own_form(&self, json: bool) -> Option<Failed> {
+        if self.0.kind() == ErrorKind::InvalidUtf8 {
+            return Some(not_text());
+        }
+        (self.is_error() && json).then(|| self.first_paragraph())
+    }
+
+    /// Prints the message as clap formats it.
+    pub fn print(&self) {
+        // The terminal may be closed, but the exit code is still right.
+        let _ = self.0.print();
+    }
+
+    /// Returns the error and its arguments. The other paragraphs are about usage.
+    fn first_paragraph(&self) -> Failed {
+        let text = self.0.render().to_string();
+        let mut lines = text.lines().take_while(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default();
+        let message = message.trim_start_matches("error: ").trim_end_matches(':');
+        lines.fold(Failure::Usage.error(message), |failed, line| {
+            failed.detail(line.trim())
+        })
+    }
+}
+
+/// Makes the error for an argument that is not UTF-8. clap does not name the argument.
+fn not_text() -> Failed {
+    let odd = std::env::args_os().find(|argument| argument.to_str().is_none());
+    let shown = odd.map(|odd| odd.display().to_string()).unwrap_or_default();
+    Failure::Usage
+        .error(format!("cannot use the argument '{shown}': not UTF-8"))
+        .hint("make a symbolic link with another name to a directory with such a name")
+}

@@ -1,0 +1,126 @@
+//! The options of every command and the values of the environment, as plain data. `cli/` fills them in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::choice::{Allow, Elevate, OnFailedUnits, ProgressStyle};
+
+/// Options of every command.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub json: bool,
+    pub progress: ProgressStyle,
+    pub print_build_logs: bool,
+    pub show_trace: bool,
+    pub verbose: u8,
+    pub timings: bool,
+    pub source: SourceOptions,
+    pub accept_flake_config: bool,
+    pub impure: bool,
+    pub low_memory: bool,
+    pub no_cache: bool,
+    pub keep_going: bool,
+    pub store: Option<String>,
+    /// Names and values of Nix settings.
+    pub nix_settings: Vec<(String, String)>,
+    /// The directory that contains the machine's files, if it is not `/`.
+    pub root: Option<PathBuf>,
+    /// The directory of the program's cache, if it is not the user's cache directory.
+    pub cache: Option<PathBuf>,
+    pub elevate: Option<Elevate>,
+    /// Whether an activator is running at the other end of stdin.
+    pub activator_on_stdin: bool,
+}
+
+/// The options that name a source other than that of the running system.
+#[derive(Clone, Debug, Default)]
+pub struct SourceOptions {
+    pub flake: Option<String>,
+    pub host: Option<String>,
+    pub file: Option<PathBuf>,
+    /// Attribute path of the system in `file`.
+    pub attribute: Option<String>,
+    /// Names of flake inputs, with the references that replace them.
+    pub input_overrides: Vec<(String, String)>,
+}
+
+impl SourceOptions {
+    /// Returns whether a source is named at all. Its modules are then not the baked ones.
+    pub fn is_named(&self) -> bool {
+        self.file.is_some()
+            || self.flake.is_some()
+            || self.host.is_some()
+            || !self.input_overrides.is_empty()
+    }
+}
+
+/// The last stage of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StopAfter {
+    /// A dry run: only the evaluation, and what building it would take.
+    Evaluate,
+    /// Everything is built and nothing activated.
+    Realise,
+    #[default]
+    Activate,
+}
+
+/// Options of commands that change the system.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeOptions {
+    pub stop_after: StopAfter,
+    /// Whether to activate a system that is already running.
+    pub force: bool,
+    /// The specialisation to switch to; empty for the host itself, and `None` to keep the present one.
+    pub specialisation: Option<String>,
+    /// Modules from outside the configuration, as the user named them.
+    pub extra_modules: Vec<String>,
+    /// Whether the extra modules stay until a reset.
+    pub keep_extra_modules: bool,
+    /// Whether evaluation may build if nothing else is built.
+    pub allow_import_from_derivation: bool,
+    /// Modules to evaluate and build in advance after the change.
+    pub prefetch: Vec<String>,
+    pub ask: bool,
+    /// The time for a confirmation; zero for none, and `None` for the configured one.
+    pub confirm: Option<Duration>,
+    pub on_failed_units: Option<OnFailedUnits>,
+    /// How long to watch started services; `None` for the configured time.
+    pub settle: Option<Duration>,
+    /// Safety checks to override.
+    pub allow: Vec<Allow>,
+    /// How long to wait for another change to end.
+    pub wait: Duration,
+}
+
+impl ChangeOptions {
+    /// Returns whether evaluation may build: always if the result is built too.
+    pub fn may_build_in_evaluation(&self) -> bool {
+        self.stop_after >= StopAfter::Realise || self.allow_import_from_derivation
+    }
+}
+
+/// Values of environment variables that are not options. Empty variables count as unset.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `XDG_CACHE_HOME`.
+    pub cache_home: Option<PathBuf>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
+    /// Whether `NO_COLOR` is set.
+    pub no_color: bool,
+    /// `NIX_PATH`: the search path for `<nixpkgs>` in impure evaluation.
+    pub nix_path: Option<String>,
+    /// `SUDO_UID`: the user who called sudo.
+    pub sudo_uid: Option<u32>,
+    /// Whether the cursor of the terminal cannot move: `TERM` is unset or `dumb`.
+    pub dumb_terminal: bool,
+    /// Whether the terminal can show more than ASCII.
+    pub unicode: bool,
+    /// `RUNTIME_MODULE_FAULT`: the fault to inject, in tests.
+    pub fault: Option<String>,
+    /// Whether `GC_INITIAL_HEAP_SIZE` sets the initial heap of the garbage collector.
+    pub heap_chosen: bool,
+    /// Variables that configure libgc, with their values.
+    pub collector: Vec<(String, String)>,
+}

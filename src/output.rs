@@ -1,0 +1,60 @@
+//! Prints results on stdout, and notes on stderr.
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::error::{Failure, neutral};
+use crate::progress::{for_stderr, for_stdout};
+use crate::session::Session;
+
+/// A marker error: the document was printed on stdout, and only the exit code is left to be set.
+#[derive(Debug)]
+pub struct Printed;
+
+impl std::fmt::Display for Printed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("printed")
+    }
+}
+
+/// Prints a result as JSON or for humans. Names in human-readable text must already be safe for a terminal.
+pub fn tell<T: Serialize>(
+    session: &Session,
+    result: &T,
+    human: impl FnOnce(&T) -> String,
+) -> Result<()> {
+    session.reporter.finish();
+    say(match session.options.json {
+        true => document(result)?,
+        false => for_stdout(&human(result)),
+    })
+}
+
+/// Formats a result for `--json`.
+pub fn document(result: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string_pretty(result).context("cannot write JSON")? + "\n")
+}
+
+/// Prints a result, or a part of it, to stdout.
+pub fn say(result: impl AsRef<[u8]>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(result.as_ref())
+        .and_then(|()| out.flush())
+        .map_err(|error| {
+            Failure::Internal
+                .error(format!("cannot write the result to stdout: {error}"))
+                .hint("the command itself has succeeded; run `runtime-module status` to see which modules are active")
+                .into()
+        })
+}
+
+/// Prints notes on stderr.
+pub fn note(notes: &[String]) {
+    let mut err = std::io::stderr().lock();
+    for text in notes {
+        // Ignore a closed stderr.
+        let _ = writeln!(err, "{}", for_stderr(&format!("note: {}", neutral(text))));
+    }
+}

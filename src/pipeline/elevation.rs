@@ -1,0 +1,74 @@
+//! Waits for other changes, becomes root, and makes requests for the activator.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+
+use crate::activation::{Activator, Errand, Request};
+use crate::baked::Baked;
+use crate::choice::SETTLE;
+use crate::fault::{self, Point};
+use crate::record::holder;
+use crate::session::Session;
+
+/// Waits for a running change, so that the plan is based on its result. If the change does not end
+/// in time, the activator reports the holder of the lock.
+pub fn wait_for_others(session: &Session, wait: Duration) {
+    let begun = Instant::now();
+    let mut told = false;
+    while begun.elapsed() < wait
+        && let Some(holder) = holder(&session.locations)
+        && session.interrupts.check().is_ok()
+    {
+        if !told {
+            session.reporter.note(format!("waiting for {holder}"));
+            told = true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Starts the activator with the privileges that it needs. May ask for a password.
+pub fn elevate(session: &Session) -> Result<Activator> {
+    let activator = fault::step(Point::Elevate, || activator(session));
+    // Ctrl-C at the password prompt also ends the program that asks.
+    session.interrupts.check()?;
+    activator
+}
+
+fn activator(session: &Session) -> Result<Activator> {
+    if session.options.activator_on_stdin {
+        return Activator::on_stdin();
+    }
+    let baked = Baked::read(&session.locations)?;
+    let usual = baked.map(|baked| baked.elevation).unwrap_or_default();
+    Activator::start(session.options.elevate.unwrap_or(usual), &session.locations)
+}
+
+/// Makes a request with a unique name.
+pub fn request(session: &Session, purpose: &str, errand: Errand) -> Request {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis());
+    Request {
+        store: session.options.store.clone(),
+        root: session.locations.root().to_path_buf(),
+        transaction: format!("{now}-{}", std::process::id()),
+        purpose: purpose.to_string(),
+        wait: 0,
+        settle: whole_milliseconds(SETTLE),
+        errand,
+        fault: session.environment.fault.clone(),
+    }
+}
+
+/// How long services are watched: as typed, or else as the configuration says.
+pub fn settle(typed: Option<Duration>, baked: Option<&Baked>) -> u64 {
+    let time = typed.or(baked.map(|baked| baked.settle));
+    whole_milliseconds(time.unwrap_or(SETTLE))
+}
+
+/// Returns a time in whole milliseconds.
+pub fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

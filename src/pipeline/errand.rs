@@ -1,0 +1,36 @@
+//! Ends a transaction that has not ended. Evaluates nothing.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::elevation::{elevate, request, settle, wait_for_others, whole_milliseconds};
+use crate::activation::{Activated, Errand};
+use crate::baked::Baked;
+use crate::session::Session;
+
+/// How long to wait, for others and for services.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Waits {
+    /// For another change to end.
+    pub others: Duration,
+    /// For services that were started; `None` for the configured time.
+    pub settle: Option<Duration>,
+}
+
+/// Asks the activator to end the transaction. `purpose` describes this for the lock and the log.
+pub fn end_transaction(
+    session: &Session,
+    purpose: &str,
+    errand: Errand,
+    waits: Waits,
+) -> Result<Activated> {
+    wait_for_others(session, waits.others);
+    let activator = elevate(session)?;
+    let mut request = request(session, purpose, errand);
+    request.wait = whole_milliseconds(waits.others);
+    let baked = Baked::read(&session.locations)?;
+    request.settle = settle(waits.settle, baked.as_ref());
+    session.interrupts.detach()?;
+    activator.activate(&request, &session.reporter)
+}

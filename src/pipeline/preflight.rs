@@ -1,0 +1,121 @@
+//! The checks before the build and before activation.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Making;
+use super::base_check::BaseCheck;
+use crate::activation::{Findings, Machine, Profile, compare, examine, space};
+use crate::choice::Allow;
+use crate::evaluation::Evaluated;
+use crate::libnix::Missing;
+use crate::session::Session;
+
+/// The results of the checks before activation.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Preflight {
+    /// Whether the system is in the store and was checked itself. If so, a build cannot find more.
+    pub built: bool,
+    /// Objections, and changes that will not take effect.
+    #[serde(flatten)]
+    pub findings: Findings,
+}
+
+impl Making<'_> {
+    /// Makes the checks of a dry run: of the built system if it is in the store, or else of the evaluation.
+    pub(super) fn preflight(
+        &self,
+        evaluated: &Evaluated,
+        missing: &Missing,
+        base_check: &BaseCheck<'_>,
+    ) -> Preflight {
+        let toplevel = evaluated.toplevel.as_ref();
+        let built = toplevel.and_then(|toplevel| examined(self, &toplevel.out));
+        let mut preflight = Preflight {
+            built: built.is_some(),
+            findings: match built {
+                Some(mut findings) => {
+                    self.check_space(evaluated, missing, &mut findings);
+                    findings
+                }
+                None => self.findings(evaluated, missing),
+            },
+        };
+        self.object_to_base(base_check, &mut preflight.findings);
+        preflight
+    }
+
+    /// Refuses before the build if the system could not be activated. Overridden objections become notes.
+    pub(super) fn refuse_before_build(
+        &self,
+        evaluated: &Evaluated,
+        missing: &Missing,
+    ) -> Result<()> {
+        let findings = self.findings(evaluated, missing);
+        let passed = findings.pass(&self.plan.allow)?;
+        for (objection, text) in findings.objections.iter().zip(passed) {
+            // The activator finds and reports the other objections itself.
+            if objection.allow == Some(Allow::Space) {
+                self.session.reporter.note(text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses an unrequested change of the base. An allowed change becomes a note.
+    pub(super) fn refuse_other_base(&self, base_check: &BaseCheck<'_>) -> Result<()> {
+        let mut findings = Findings::default();
+        self.object_to_base(base_check, &mut findings);
+        let passed = findings.pass(&self.plan.allow)?;
+        let details = findings.objections.iter();
+        let details = details.flat_map(|objection| objection.refusal.details.clone());
+        for line in passed.into_iter().chain(details) {
+            self.session.reporter.note(line);
+        }
+        Ok(())
+    }
+
+    /// Finds objections to activating a system that is not built yet.
+    fn findings(&self, evaluated: &Evaluated, missing: &Missing) -> Findings {
+        let to = Profile::expected(&evaluated.facts);
+        let mut findings = compare(&self.plan.purpose, &to, &machine(self.session));
+        self.check_space(evaluated, missing, &mut findings);
+        findings
+    }
+
+    /// Checks whether the build outputs fit into the store.
+    fn check_space(&self, evaluated: &Evaluated, missing: &Missing, findings: &mut Findings) {
+        let toplevel = evaluated.toplevel.as_ref();
+        let place = toplevel.and_then(|toplevel| self.libnix.store.real_path(&toplevel.out).ok());
+        if let Some(store) = place.as_deref().and_then(Path::parent) {
+            space(&self.plan.purpose, store, missing.unpacked_bytes, findings);
+        }
+    }
+
+    /// Adds an objection if the source gives another base.
+    fn object_to_base(&self, base_check: &BaseCheck<'_>, findings: &mut Findings) {
+        if let Some((allow, refusal)) = base_check.refusal(&self.libnix) {
+            findings.object(Some(allow), refusal);
+        }
+    }
+}
+
+/// Reads the facts of this machine.
+fn machine(session: &Session) -> Machine {
+    let running = std::fs::canonicalize(session.locations.current_system()).ok();
+    Machine::look(&session.locations, running.as_deref())
+}
+
+/// Checks a system in this machine's store. None if it is not there.
+pub(super) fn examined(making: &Making<'_>, toplevel: &str) -> Option<Findings> {
+    let store = &making.libnix.store;
+    if !store.is_valid(toplevel).unwrap_or(false) {
+        return None;
+    }
+    let place = store.real_path(toplevel).ok()?;
+    place
+        .exists()
+        .then(|| examine(&making.plan.purpose, &place, &machine(making.session)))
+}

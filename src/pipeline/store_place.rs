@@ -1,0 +1,67 @@
+//! Refuses stores whose systems cannot be evaluated or activated on this machine.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Making;
+use crate::error::Failure;
+use crate::evaluation::REMOTE_BUILDERS;
+use crate::options::StopAfter;
+
+impl Making<'_> {
+    /// Refuses a store whose paths are not at the locations that they name, because systems and evaluation use these
+    /// names. Also refuses a store whose GC roots are on another machine, because the running system could be deleted
+    /// there. `path` is a path in the store.
+    pub(super) fn check_store(&self, path: &str) -> Result<()> {
+        let store = self.session.options.store.as_deref().unwrap_or_default();
+        // If the path belongs to another store, its name begins with the folder of that store.
+        let Ok(real) = self.libnix.store.real_path(path) else {
+            return self.refuse(
+                format!("the pinned source {path} is in another store than {store}"),
+                "omit --store to use the store of the running system, or run `runtime-module rebuild --flake REF --store URL` to pin REF in the other one",
+            );
+        };
+        let is_here = Path::new(path).exists() || !self.libnix.store.is_valid(path)?;
+        if !is_here && !real.exists() {
+            return self.refuse(
+                format!(
+                    "the store {store} is on another machine, so its sources cannot be evaluated here"
+                ),
+                REMOTE_BUILDERS,
+            );
+        }
+        match self.plan.stop_after {
+            StopAfter::Evaluate => Ok(()),
+            StopAfter::Realise | StopAfter::Activate => self.check_activation(&real, is_here),
+        }
+    }
+
+    /// Refuses a store whose systems cannot be activated here. `is_here` says whether its paths are where they belong.
+    fn check_activation(&self, real: &Path, is_here: bool) -> Result<()> {
+        let store = self.session.options.store.as_deref().unwrap_or_default();
+        if store.starts_with("ssh") {
+            return self.refuse(
+                format!(
+                    "the store {store} is on another machine, so its systems cannot be activated here; --dry-run works"
+                ),
+                REMOTE_BUILDERS,
+            );
+        }
+        if is_here {
+            return Ok(());
+        }
+        let folder = real.parent().unwrap_or(real).display();
+        self.refuse(
+            format!(
+                "a system in the store at {folder} cannot be activated: its store paths are elsewhere on this machine"
+            ),
+            "use --dry-run, or omit --store to use this machine's store",
+        )
+    }
+
+    fn refuse(&self, why: String, hint: &str) -> Result<()> {
+        let failed = Failure::Refused.error(format!("{}: {why}", self.plan.purpose));
+        Err(failed.hint(hint).into())
+    }
+}

@@ -1,0 +1,39 @@
+//! The action that the user asks for.
+
+use super::EarlierState;
+
+/// The action that the user asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Enable these modules too.
+    Enable(Vec<String>),
+    /// Disable these modules.
+    Disable(Vec<String>),
+    /// Disable all modules.
+    Reset,
+    /// Activate the requested modules from the same source.
+    Apply,
+    /// Activate the requested modules from the newest source.
+    Rebuild,
+    /// Return to an earlier state of this boot.
+    Rollback(Box<EarlierState>),
+}
+
+impl Action {
+    /// Returns whether the action evaluates the configuration. The others return to a known system.
+    pub fn evaluates(&self) -> bool {
+        !matches!(self, Self::Reset | Self::Rollback(_))
+    }
+
+    /// Describes the request for the lock, the log and messages.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Enable(names) => format!("enable {}", names.join(", ")),
+            Self::Disable(names) => format!("disable {}", names.join(", ")),
+            Self::Reset => "reset".into(),
+            Self::Apply => "apply".into(),
+            Self::Rebuild => "rebuild".into(),
+            Self::Rollback(state) => format!("rollback to {}", state.number),
+        }
+    }
+}

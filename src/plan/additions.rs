@@ -1,0 +1,92 @@
+//! Modules from outside the configuration, and the specialisation of the host.
+
+use crate::error::{Failed, Failure};
+use crate::options::ChangeOptions;
+use crate::record::ExtraModule;
+
+use super::{Action, Situation, pinned};
+
+/// Additions to the configuration's own modules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Additions {
+    /// Earlier modules from outside that stay.
+    pub kept: Vec<ExtraModule>,
+    /// Modules from outside to add, as the user typed them.
+    pub new: Vec<String>,
+    /// Whether the new modules stay until a reset.
+    pub keep: bool,
+    /// The specialisation; `None` for the host itself.
+    pub specialisation: Option<String>,
+}
+
+impl Additions {
+    /// Determines the additions for a request.
+    pub fn decide(
+        action: &Action,
+        situation: &Situation,
+        options: &ChangeOptions,
+    ) -> Result<Self, Failed> {
+        let asked = [
+            ("--module", !options.extra_modules.is_empty()),
+            ("--specialisation", options.specialisation.is_some()),
+        ];
+        if let Some((option, _)) = asked
+            .iter()
+            .find(|(_, asked)| *asked && !action.evaluates())
+        {
+            return Err(Failure::Usage
+                .error(format!(
+                    "{}: {option} has no effect here: nothing is evaluated",
+                    action.words()
+                ))
+                .hint("use it with `apply` or `enable`"));
+        }
+        let now = pinned(situation);
+        let of_now = now.as_ref().and_then(|pin| pin.specialisation.clone());
+        let off: &[String] = match action {
+            Action::Disable(names) => names,
+            _ => &[],
+        };
+        let on = now.map(|pin| pin.extras).unwrap_or_default();
+        let kept = on
+            .into_iter()
+            .filter(|extra| extra.keep && *action != Action::Reset)
+            .filter(|extra| {
+                !off.contains(&extra.name) && !options.extra_modules.contains(&extra.name)
+            });
+        Ok(Self {
+            kept: kept.collect(),
+            new: options.extra_modules.clone(),
+            keep: options.keep_extra_modules,
+            specialisation: match &options.specialisation {
+                Some(name) => Some(name.clone()).filter(|name| !name.is_empty()),
+                None => of_now,
+            },
+        })
+    }
+
+    /// Returns whether there are modules from outside.
+    pub fn has_modules(&self) -> bool {
+        !self.kept.is_empty() || !self.new.is_empty()
+    }
+
+    /// Notes the modules that this change removes because they were added for one change only.
+    pub(super) fn removal_note(&self, action: &Action, situation: &Situation) -> Option<String> {
+        let gone = self.gone(situation);
+        (action.evaluates() && !gone.is_empty()).then(|| {
+            format!(
+                "{} was added for one change only, and is removed by this one (use --keep to keep it)",
+                gone.join(", ")
+            )
+        })
+    }
+
+    /// Returns the modules that were added for one change only, and that this change removes.
+    pub fn gone(&self, situation: &Situation) -> Vec<String> {
+        let on = pinned(situation).map(|pin| pin.extras).unwrap_or_default();
+        let gone = on.into_iter().filter(|extra| {
+            !extra.keep && !self.new.contains(&extra.name) && !self.kept.contains(extra)
+        });
+        gone.map(|extra| extra.name).collect()
+    }
+}

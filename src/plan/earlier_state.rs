@@ -1,0 +1,109 @@
+//! The earlier states of this boot, to which `rollback` can return.
+
+use super::{Situation, pinned};
+use crate::error::{Failed, Failure};
+use crate::record::{Entry, Pin, reachable};
+
+/// An earlier state of this boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierState {
+    /// Number of the state in the history.
+    pub number: u64,
+    pub toplevel: String,
+    /// The toplevel without any runtime module, from the same source.
+    pub base: Option<String>,
+    pub pin: Option<Pin>,
+    /// Modules that were enabled.
+    pub wanted: Vec<String>,
+}
+
+impl EarlierState {
+    /// Returns the state without any runtime module.
+    pub fn base(toplevel: &str, situation: &Situation) -> Self {
+        let pin = pinned(situation).map(|pin| Pin {
+            extras: Vec::new(),
+            ..pin
+        });
+        Self {
+            number: 0,
+            toplevel: toplevel.into(),
+            base: Some(toplevel.into()),
+            pin,
+            wanted: Vec::new(),
+        }
+    }
+
+    /// Finds the state with this number. Without a number, finds the last state that differs from
+    /// the current one.
+    pub fn find(
+        history: &[Entry],
+        number: Option<u64>,
+        situation: &Situation,
+        now: u64,
+    ) -> Result<Self, Failed> {
+        let known: Vec<Self> = Self::all(history, now);
+        // The last record is not always the current state: there may have been an external switch,
+        // or the last change may have died before it was recorded.
+        let is_on = |past: &Self| {
+            Some(&past.toplevel) == situation.running.as_ref()
+                && past.wanted == situation.state.wanted
+        };
+        let found = match number {
+            Some(number) => known.iter().find(|past| past.number == number),
+            None => known.iter().find(|past| !is_on(past)),
+        };
+        if let Some(past) = found {
+            return Ok(past.clone());
+        }
+        let numbers: Vec<String> = known.iter().map(|past| past.number.to_string()).collect();
+        Err(match number {
+            Some(number) => Failure::Usage.error(format!(
+                "cannot roll back to state {number}: this boot has no such state"
+            )),
+            None => Failure::Refused.error("cannot roll back: this boot has no earlier state"),
+        }
+        .hint(if number.is_none() || numbers.is_empty() {
+            "run `runtime-module history` to list the changes of this boot".to_string()
+        } else {
+            format!(
+                "name one of the states in `runtime-module history`: {}",
+                numbers.join(", ")
+            )
+        }))
+    }
+
+    /// Returns all states to which `rollback` can return, the last first.
+    pub fn all(history: &[Entry], now: u64) -> Vec<Self> {
+        let ran = history.iter().filter(|entry| entry.ran()).count();
+        let mut all: Vec<Self> = reachable(history, now).map(Self::from).collect();
+        // The state before the very first change is a target too. The system before the first known
+        // change is that state only if the change is the first of all, or if it began on its base.
+        // A system that was rolled back is not a target.
+        if let Some(first) = history.iter().find(|entry| entry.ran())
+            && let Some(from) = first.from.as_ref().filter(|_| ran == all.len())
+            && !first.way_back
+            && (first.revision == 1 || first.base.as_ref() == Some(from))
+        {
+            all.push(Self {
+                number: first.revision.saturating_sub(1),
+                toplevel: from.clone(),
+                base: Some(from.clone()),
+                pin: None,
+                wanted: Vec::new(),
+            });
+        }
+        all
+    }
+}
+
+impl From<&Entry> for EarlierState {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            number: entry.revision,
+            toplevel: entry.to.clone(),
+            base: entry.base.clone(),
+            pin: entry.pin.clone(),
+            wanted: entry.modules.clone(),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The request of the user, before it meets the machine.
+
+use super::Action;
+use crate::options::ChangeOptions;
+
+/// The request of the user.
+#[derive(Clone, Debug)]
+pub struct Intent {
+    pub action: Action,
+    pub options: ChangeOptions,
+}
+
+impl Intent {
+    pub fn new(action: Action, options: ChangeOptions) -> Self {
+        Self { action, options }
+    }
+}

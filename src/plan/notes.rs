@@ -1,0 +1,34 @@
+//! Notes about the machine that belong to a plan.
+
+use super::Situation;
+
+/// Returns the notes to print before the change.
+pub(super) fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
+    let before = &situation.state.wanted;
+    let again: Vec<&str> = before
+        .iter()
+        .filter(|name| wanted.contains(name))
+        .map(String::as_str)
+        .collect();
+    let again = again.join(", ");
+    let mut notes = Vec::new();
+    if situation.foreign() {
+        let what = match &situation.specialisation {
+            Some(name) => format!(
+                "specialisation {name} was activated by an external switch; it is the base now"
+            ),
+            None => "the system was changed by an external switch; it is the base now".into(),
+        };
+        notes.push(if again.is_empty() {
+            what
+        } else {
+            format!("{what}, and {again} will be enabled again")
+        });
+    } else if situation.state.revision == 0 && !again.is_empty() {
+        // Modules are requested, but this boot has no state yet, so the machine was rebooted.
+        notes.push(format!(
+            "nothing was activated since boot; {again} will be enabled again"
+        ));
+    }
+    notes
+}

@@ -1,0 +1,16 @@
+//! Many evaluations on top of one host. A template process evaluates the host once and forks children, and each child
+//! evaluates one extension of the host.
+//!
+//! - `template.rs`: the template process
+//! - `forking.rs`: the children of a template
+//! - `child.rs`: what a child does
+//! - `messages.rs`: what a template and its client say
+
+mod child;
+mod forking;
+mod messages;
+mod template;
+
+pub use child::own_memory;
+pub use messages::{Ask, Ended, Job, Outcome, Say, Sharing};
+pub use template::run as template_role;

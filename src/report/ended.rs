@@ -1,0 +1,69 @@
+//! The result of `recover`, `confirm`, and `rollback` of an unconfirmed change.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::activation::Activated;
+use crate::error::{Failed, neutral};
+use crate::output::{Printed, document, note, say};
+use crate::progress::for_stdout;
+use crate::record::Outcome;
+use crate::session::Session;
+
+/// The result (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndReport {
+    schema: u64,
+    command: &'static str,
+    /// The active modules.
+    modules: Vec<String>,
+    activation: Activated,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failed>,
+}
+
+impl EndReport {
+    pub fn new(command: &'static str, modules: Vec<String>, activation: Activated) -> Self {
+        Self {
+            schema: 1,
+            command,
+            modules,
+            error: activation.error(),
+            activation,
+        }
+    }
+
+    /// Prints the report, then returns its error if there is one.
+    pub fn print(self, session: &Session) -> Result<()> {
+        session.interrupts.settle();
+        session.reporter.finish();
+        let text = if session.options.json {
+            document(&self)?
+        } else {
+            note(&self.activation.warnings);
+            match self.error {
+                Some(_) => String::new(),
+                None => for_stdout(&self.human()),
+            }
+        };
+        say(text)?;
+        match self.error {
+            Some(error) if session.options.json => Err(anyhow::Error::from(error).context(Printed)),
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn human(&self) -> String {
+        let on = match self.modules.as_slice() {
+            [] => "no module on".to_string(),
+            modules => format!("{} on", modules.join(", ")),
+        };
+        let why = match self.activation.outcome {
+            Outcome::Activated if self.activation.explanation.is_empty() => on,
+            _ => format!("{}; {on}", self.activation.explanation),
+        };
+        neutral(&why) + "\n"
+    }
+}

@@ -1,0 +1,51 @@
+//! The roles: what this program does for another process of its own, for systemd, or for an activation script.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::locations::Locations;
+use crate::{activation, evaluation, pool};
+
+/// A role of this process.
+#[derive(Clone, Debug)]
+pub enum Role {
+    /// Evaluates one request from stdin.
+    Evaluator,
+    /// Keeps an evaluated host and forks a child for each evaluation of `check`.
+    Template,
+    /// Passes messages between a client and the activator that it starts.
+    Relay,
+    /// Carries out the request of this transaction.
+    Activator { transaction: String },
+    /// Rolls a transaction back unless it was confirmed in time.
+    Timer {
+        transaction: String,
+        wait: Duration,
+        /// Whether the timer was armed at the end of the switch.
+        after_switch: bool,
+    },
+    /// Records that another program is switching to this toplevel.
+    SwitchedElsewhere { toplevel: Option<PathBuf> },
+}
+
+impl Role {
+    /// Does the work of the role, for the machine with these files.
+    pub fn run(&self, locations: &Locations) -> Result<()> {
+        match self {
+            Self::Evaluator => evaluation::evaluator_role(None),
+            Self::Template => pool::template_role(),
+            Self::Relay => activation::relay_role(),
+            Self::Activator { transaction } => activation::activator_role(locations, transaction),
+            Self::Timer {
+                transaction,
+                wait,
+                after_switch,
+            } => activation::expire(locations, transaction, *wait, *after_switch),
+            Self::SwitchedElsewhere { toplevel } => {
+                activation::switched_elsewhere(locations, toplevel.as_deref())
+            }
+        }
+    }
+}

@@ -20,7 +20,7 @@ const LIBRARIES: [&str; 8] = [
     "nix-util-c",
 ];
 
-/// The first release of libgc that makes public what `gc_allocator.h` needs.
+/// The first release of libgc in which the typedefs that `gc_allocator.h` needs are public.
 const LIBGC_WITH_PUBLIC_TYPEDEFS: [u32; 3] = [8, 2, 4];
 
 fn main() {

@@ -106,7 +106,7 @@ def missed():
 
 
 def profiles():
-    """How much of its time a cold evaluation spends in each part."""
+    """The share of each part in the time of a cold evaluation."""
     text = ""
     for path in sorted(EVIDENCE.glob("profile-*.json")):
         result = read(path)

@@ -2,7 +2,7 @@
 
 use crate::error::{Failed, Failure};
 
-/// Splits a path into its names. An empty text gives none.
+/// Splits a path into its names. An empty string has no names.
 pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
     let wrong = |why: &str| {
         Failure::Usage

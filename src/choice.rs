@@ -1,11 +1,11 @@
-//! Choices on the command line or in the configuration, with their names. All rooms that act on
-//! them may use this file.
+//! Choices on the command line or in the configuration, with their names. Every part of the
+//! program that acts on them may use this file.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How long services that count as started at once are watched by default.
+/// The default time for which to watch services that count as started at once.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
 /// A style of progress output.
@@ -77,7 +77,7 @@ pub enum Allow {
     PreSwitchChecks,
     /// Continue without enough free space
     Space,
-    /// The pinned source does not give the running system without modules
+    /// Continue although the pinned source evaluates to a different base
     BaseDiffers,
 }
 

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_one_grammar() {
+    fn durations_have_one_syntax() {
         for (text, milliseconds) in [
             ("0", 0),
             ("90", 90_000),

@@ -25,7 +25,7 @@ pub enum Failure {
     Evaluation,
     /// A build or a fetch failed.
     Build,
-    /// Refused for a reason that can be removed: lock held, state changed, wrong host, not root.
+    /// Refused; the cause can be fixed: lock held, state changed, wrong host, not root.
     Refused,
     /// Activation failed; the previous system was activated again.
     Returned,
@@ -71,7 +71,7 @@ impl Failure {
             Self::Usage => "wrong usage, or an unknown module",
             Self::Evaluation => "evaluation failed (for `check`: at least one module failed)",
             Self::Build => "a build or a fetch failed",
-            Self::Refused => "refused, for a reason that can be removed",
+            Self::Refused => "refused; the cause can be fixed",
             Self::Returned => "activation failed; the previous system is active again",
             Self::UnitsFailed => "active, but some units failed",
             Self::Stranded => "activation failed, and so did the rollback",

@@ -209,10 +209,10 @@ fn is_remote(url: &str) -> bool {
     url == "daemon" || url.starts_with("unix://") || url.starts_with("ssh")
 }
 
-/// What to do if no store answers.
+/// The hint if no store answers.
 const RUNNING: &str = "check that the Nix daemon is running (systemctl status nix-daemon), or name another store with --store";
 
-/// What to do if this machine's daemon does not answer.
+/// Returns the hint if this machine's daemon does not answer.
 pub fn daemon_hint() -> &'static str {
     match Path::new("/nix/store").exists() {
         true => RUNNING,
@@ -371,7 +371,7 @@ impl Evaluator {
         locked.0.read(&self.state)
     }
 
-    /// Returns the flake's outputs and source, with values from elsewhere. Forced parts stay forced
+    /// Returns the flake's outputs and source, with external values. Forced parts stay forced
     /// as long as the result lives.
     pub fn outputs_with(
         &self,
@@ -385,7 +385,7 @@ impl Evaluator {
         })
     }
 
-    /// Makes outputs from a value that is not a flake, with values from elsewhere.
+    /// Makes outputs from a value that is not a flake, with external values.
     pub fn outputs_of(&self, part: Value<'_>, beside: &[Beside<'_>]) -> Result<Outputs, NixError> {
         Ok(Outputs {
             outputs: part.value,
@@ -405,7 +405,7 @@ impl Evaluator {
         nix_ffi::Value::list(&self.state, &values)
     }
 
-    /// Applies one of our functions to a flake's outputs, its source, the values from elsewhere and
+    /// Applies one of our functions to a flake's outputs, its source, the external values and
     /// a request in JSON. Forces nothing.
     pub fn apply(
         &self,
@@ -485,7 +485,7 @@ pub fn system() -> Result<String, NixError> {
 pub struct Outputs {
     outputs: nix_ffi::Value,
     source: nix_ffi::Value,
-    /// List of values from elsewhere: store paths, and outputs of other flakes.
+    /// List of external values: store paths, and outputs of other flakes.
     beside: nix_ffi::Value,
 }
 

@@ -78,7 +78,7 @@ nix_ffi_value_store_path(nix_c_context * context, EvalState * state, const char 
 {
     return guarded(context, static_cast<nix_value *>(nullptr), [&] {
         auto & evaluator = state->state;
-        // Nix fails an assertion for an empty path.
+        // For an empty path, an assertion in Nix would abort the process.
         if (path[0] != '/')
             throw nix::BadStorePath("path '%s' is not in the Nix store", path);
         auto readable = readable_path(evaluator, evaluator.store->parseStorePath(path));
@@ -126,7 +126,7 @@ nix_ffi_select(nix_c_context * context, EvalState * state, nix_value * value, co
         if (!attribute)
             return nullptr;
         evaluator.forceValue(*attribute->value, attribute->pos);
-        // Now the C API has nothing left to force or to assert: if forcing failed there, it would leak a reference.
+        // The value is already forced, because the C API leaks a reference if it forces the value and that fails.
         nix_c_context inner;
         auto * selected = nix_get_attr_byname(&inner, value, state, name);
         if (!selected)

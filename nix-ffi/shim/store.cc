@@ -151,7 +151,7 @@ extern "C" void nix_ffi_add_root(nix_c_context * context, Store * store, const c
     guarded(context, [&] {
         Interruptible interruptible;
         auto & s = *store->ptr;
-        // Nix fails an assertion for an empty path.
+        // For an empty path, an assertion in Nix would abort the process.
         if (link[0] != '/')
             throw nix::UsageError("the root '%s' is not an absolute path", link);
         auto parsed = parse(s, path);
@@ -256,7 +256,7 @@ extern "C" void nix_ffi_real_path(
 {
     guarded(context, [&] {
         auto & s = *store->ptr;
-        // Nix fails an assertion for a path outside of the store; this throws.
+        // Throws for a path outside the store. The C API would abort, because an assertion fails.
         auto [storePath, below] = s.toStorePath(path);
         nix::CanonPath inside(below);
         auto real = real_path(s, storePath);

@@ -15,9 +15,9 @@ use crate::{callback, sys};
 pub struct Position {
     /// The path of the file, usually below a store path; empty if the code did not come from a file.
     pub file: String,
-    /// The line, from 1.
+    /// The line number, starting at 1.
     pub line: u32,
-    /// The column, from 1.
+    /// The column number, starting at 1.
     pub column: u32,
 }
 

@@ -13,8 +13,8 @@ pub(crate) fn state_ptr(state: &EvalState) -> *mut sys::EvalState {
     unsafe { state.raw_ptr() }.cast()
 }
 
-/// A value of an evaluator, evaluated or not. The collector does not free it while it lives. It is neither `Send` nor
-/// `Sync`, because only the evaluator's own thread may use it.
+/// A value of an evaluator, evaluated or not. The collector frees it only after this handle is
+/// dropped. It is neither `Send` nor `Sync`, because only the evaluator's own thread may use it.
 pub struct Value {
     raw: NonNull<sys::nix_value>,
     /// The evaluator of the value: another one would map its symbols to other names.
@@ -47,7 +47,7 @@ impl Value {
         match self.owner.upgrade() {
             Some(owner) if state_ptr(&owner) == state_ptr(state) => Ok(self.raw.as_ptr()),
             _ => Err(NixError::ours(
-                "a value was used with another evaluator than its own",
+                "a value was used with an evaluator other than its own",
             )),
         }
     }

@@ -36,7 +36,7 @@ pub struct LockedFlake {
     pub original_url: String,
     /// The reference after resolving registries.
     pub resolved_url: String,
-    /// The locked reference, with revision and hash as far as they exist.
+    /// The locked reference, with its revision and hash, if it has them.
     pub locked_url: String,
     /// The attributes of the locked reference (`rev`, `narHash`, `lastModified`, `dirtyRev` …) as a JSON object.
     pub attributes: String,

@@ -64,13 +64,14 @@ fn split() -> Result<ForkResult, ForkError> {
     if count != 1 {
         return Err(ForkError::Threads(count));
     }
-    // SAFETY: this process has one thread, counted just now, and that one is here. So no other thread can hold a lock
-    // of the allocator, the collector or libnix that would stay held in the child.
+    // SAFETY: this process has a single thread, the one that runs this code. So no other thread
+    // can hold a lock of the allocator, the collector or libnix that would stay held in the child.
     unsafe { unix::unistd::fork() }.map_err(|error| ForkError::System(error.into()))
 }
 
 /// Forks this process. The child, for which this returns `None`, sets these environment variables and continues like a
-/// newly started program. It has libnix loaded already, which is most of the time that starting a process takes.
+/// newly started program. libnix is already loaded in it, and loading takes most of the time of
+/// starting a process.
 pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
     match split()? {
         ForkResult::Parent { child } => Ok(Some(child)),
@@ -113,7 +114,8 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
                 Ok(Ok(())) => 0,
                 _ => BROKEN,
             };
-            // SAFETY: ends this process immediately; its only thread is here, so nothing else of it is running.
+            // SAFETY: ends this process immediately; this is its only thread, so none of its other
+            // code is running.
             unsafe { libc::_exit(status) }
         }
     }

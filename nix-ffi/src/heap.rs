@@ -1,8 +1,9 @@
 //! Populates pages of the collector's heap in a separate thread shortly before they are used.
 //!
-//! The kernel clears a page when it is first touched, and the toucher waits; for the evaluation of a whole NixOS that
-//! is a quarter of the time. If another processor is free, it can do that in advance. The thread neither reads nor
-//! writes the heap: the content of pages stays, and pages that are not needed soon are not touched.
+//! The kernel clears a page when it is first touched, and the thread that touches it waits. These
+//! waits take a quarter of the time of evaluating a whole NixOS system. If another processor is
+//! free, it can do that in advance. The thread neither reads nor writes the heap: the content of
+//! pages stays, and pages that are not needed soon are not touched.
 
 use std::fs;
 use std::io;
@@ -45,7 +46,8 @@ pub fn touch_ahead() -> io::Result<()> {
 
 /// Returns the start address of the heap.
 fn start() -> io::Result<Option<usize>> {
-    // SAFETY: libnix is initialised, and this is the thread that initialised it; the object stays the collector's.
+    // SAFETY: libnix is initialised, and this is the thread that initialised it; the collector
+    // keeps the object.
     let object = unsafe { sys::nix_ffi_heap_object() } as usize;
     let maps = fs::read_to_string("/proc/self/maps")?;
     let lower = maps.lines().find_map(|line| {

@@ -76,7 +76,7 @@ pub enum Activity {
     Build { derivation: String, machine: String },
     /// A path is fetched from a substituter.
     Substitute { path: String, from: String },
-    /// A substituter is asked about a path.
+    /// A query to a substituter about a path.
     QueryPathInfo { path: String, from: String },
     /// A build waits for a free slot.
     BuildWaiting,
@@ -148,8 +148,8 @@ mod number {
 
 type Sink = Box<dyn Fn(Event) + Send + Sync>;
 
-/// Replaces Nix's logger permanently by `sink`. Many threads call it at once; it must neither block nor call Nix. A
-/// second call replaces the sink of the first one.
+/// Permanently replaces Nix's logger with `sink`. Many threads call it at once; it must neither
+/// block nor call Nix. A second call replaces the sink of the first one.
 pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<(), NixError> {
     // Leaked on purpose: threads of libnix may log until the process ends.
     let sink: Box<Sink> = Box::new(Box::new(sink));

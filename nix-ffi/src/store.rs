@@ -71,8 +71,9 @@ impl Store {
         unsafe { self.0.raw_ptr() }.cast()
     }
 
-    /// Drops the connection that a fork inherited and closed, so that the next call opens a new one. `beside` is any
-    /// store path: the store is asked for a path next to it that was never asked for before.
+    /// Drops the connection that a fork inherited and closed, so that the next call opens a new
+    /// one. `beside` is any store path. The call looks up a path in the same folder that no
+    /// earlier call looked up, so that no cache answers.
     pub fn reconnect(&self, beside: &str) {
         let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
         // With a daemon this call fails, as intended; with other stores it has no effect.

@@ -292,7 +292,7 @@ fn foreign_value_is_refused() {
         ] {
             assert_eq!(
                 error.message,
-                "a value was used with another evaluator than its own"
+                "a value was used with an evaluator other than its own"
             );
         }
         drop(state);
@@ -550,7 +550,7 @@ fn error_does_not_leak_into_the_next() {
     evaluate(|e| {
         let whole = e.error("{ }.a");
         assert!(!whole.traces.is_empty() || whole.position.is_some());
-        // An error of this crate after one of Nix contains nothing of it.
+        // An error of this crate contains nothing of an earlier error of Nix.
         let ours = Value::string(&e.state, "\0").map(drop).unwrap_err();
         assert_eq!(
             (ours.class.as_str(), ours.position, ours.traces.len()),

@@ -218,7 +218,8 @@ fn clean_git_flake_has_a_fingerprint() {
         print.len() == 64 && print.bytes().all(|b| b.is_ascii_hexdigit()),
         "{print}"
     );
-    // Another evaluator gives the same. (libnix caches a working tree for the life of the process.)
+    // Another evaluator returns the same data. (libnix caches a working tree until the process
+    // ends.)
     assert_eq!(
         Request::of(&format!("git+file://{}", folder.display()))
             .told()

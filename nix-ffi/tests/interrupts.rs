@@ -87,7 +87,7 @@ fn a_build_runs() -> bool {
     })
 }
 
-/// A loop in the shell alone, up to the time limit of all tests, sixty seconds.
+/// A loop in the shell itself. It runs until the time limit of all tests, sixty seconds.
 const ENDLESS: &str = "script = \"while :; do :; done\"";
 
 fn build_is_interrupted() {

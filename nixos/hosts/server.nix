@@ -32,7 +32,7 @@
             users.motd = lib.mkIf (self ? nixosConfigurations) "Something is being tried out.";
             environment.etc.trial.source = pkgs.trial;
           };
-        description = "A message at each login about a trial";
+        description = "A message at each login";
       };
     };
   };

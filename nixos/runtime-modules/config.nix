@@ -56,7 +56,7 @@ in
           "services.runtimeModules.flakeUrl is ${pure.show cfg.flakeUrl}"
           + (
             if home != null then
-              ", and only a shell expands `~`. Write the whole path, for example ${builtins.toJSON home}."
+              ", and only a shell expands `~`. Write the absolute path, for example ${builtins.toJSON home}."
             else
               ", which depends on the current directory of the program. Use an absolute reference, "
               + "for example \"git+file:///etc/nixos\"."

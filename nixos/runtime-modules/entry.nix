@@ -33,7 +33,7 @@ let
     else
       (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # What says that a set is an entry; a set that has other attributes and none of these is itself the module.
+  # The attributes that mark a set as an entry. A set that has none of them but other attributes is itself the module.
   ofEntries = [
     "module"
     "path"

@@ -32,7 +32,7 @@ rec {
   # input is that of its parent.
   sourceOf = flake: storePathOf (flake.sourceInfo.outPath or flake.outPath);
 
-  # The folder of a flake inside its tree, or an empty text for the tree itself.
+  # The folder of a flake inside its tree, or an empty string for the tree itself.
   dirOf =
     flake:
     let

@@ -104,7 +104,7 @@ rec {
           lib.head only
         else
           null;
-      # A folder stands for its default.nix. A name that ends in .nix is assumed to be a file, without a look.
+      # A folder stands for its default.nix. A name that ends in .nix is assumed to be a file, without checking.
       isFolder =
         !hasSuffix ".nix" (plain path) && isCheap path && builtins.pathExists (path + "/default.nix");
     in
@@ -134,7 +134,7 @@ rec {
     && builtins.match "path:[^/].*" reference == null
     && builtins.match "git\\+file:[^/].*" reference == null;
 
-  # Of a reference with a `~`, which only a shell can expand: the same reference with a whole path in its place; else null.
+  # For a reference with a `~`, which only a shell can expand: the same reference with an absolute path. Otherwise null.
   homeOf =
     reference:
     let
@@ -185,7 +185,7 @@ rec {
     in
     {
       found = top == { } || has host top || has ofSystem top || has host elsewhere;
-      # How the program finds it: a name alone is not enough in a set of hosts for each system.
+      # The name for `--host`. It includes the system if the hosts are grouped by system.
       name = if !has host top && has ofSystem top then ofSystem else host;
       inherit names;
     };

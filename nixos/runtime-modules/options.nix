@@ -25,10 +25,10 @@ in
         The flake of this configuration: the `self` argument of its outputs function.
 
         It pins the source that runtime modules extend: exactly the one that the running system was built from. The
-        store keeps that source and those of all inputs as long as the system. So a module can be enabled without a
+        store keeps that source and those of all inputs while it keeps the system. So a module can be enabled without a
         network, and brings in no unrelated changes.
 
-        If it is null, the program pins the flake reference that it is given.
+        If it is null, the program pins the flake reference that you name.
       '';
     };
 
@@ -143,8 +143,8 @@ in
         "rt.podman"
       ];
       description = ''
-        Modules to evaluate and build in advance, each by itself, some minutes after boot and once a day. To enable one
-        of them then only takes an activation. The results stay in the store as long as they are of use (see
+        Modules to evaluate and build in advance, each by itself, some minutes after boot and once a day. Enabling one
+        of them then takes only an activation. The results stay in the store while they are useful (see
         `runtime-module cache`). Each module costs the time and memory of an evaluation, at the lowest priority.
 
         The builds serve all users, but the evaluations serve only root: the cache of another user contains the results
@@ -183,7 +183,7 @@ in
       description = ''
         How long a change watches services that count as started as soon as their process runs: services of the types
         `simple`, `exec` and `idle`. If such a service fails within this time, the change fails. A start job gets ten
-        times as long. `0` turns the watch off. `--settle` decides for one run.
+        times as long. `0` disables the watch. `--settle` overrides it for one run.
       '';
     };
 

@@ -1,7 +1,8 @@
 //! The activator: the only process that writes the state and switches the system.
 //!
 //! The steps are: lock, compare, root, save the plan, check for objections, switch, verify, save the result. A system
-//! is recorded as active only after it is. If this process is killed, the state shows how far it came.
+//! is recorded as active only after it is. If this process is killed, the state shows how far it
+//! got.
 
 use std::path::Path;
 use std::time::Duration;

@@ -8,7 +8,8 @@ use super::systemd::{ask, is_name};
 use super::unit_state::{Problem, UnitState};
 use super::watch::{FailedCommand, Unwell};
 
-/// The command settings of units in order of execution. Sockets, mounts and swaps have others than services.
+/// The command settings of units in order of execution. Sockets, mounts and swaps have some that
+/// services lack.
 const COMMANDS: [&str; 10] = [
     "ExecCondition",
     "ExecStartPre",
@@ -86,8 +87,8 @@ fn read_exit(line: &str) -> Option<FailedCommand> {
     })
 }
 
-/// The cause among the commands of a unit that failed. A command that cleans up after the failure is not its cause, nor is
-/// one that systemd ends then.
+/// Returns the failed command that caused the failure of a unit. Clean-up commands, and commands
+/// that systemd terminated after the failure, are not the cause.
 fn first_cause(failed: impl Iterator<Item = FailedCommand>) -> Option<FailedCommand> {
     failed.min_by_key(|command| {
         let is_ended = matches!(command.signal.as_deref(), Some("SIGTERM" | "SIGKILL"));
@@ -186,7 +187,7 @@ fn cause(unwell: &Unwell) -> Option<String> {
         Problem::Failed => why,
         Problem::Restarting => Some(match why {
             Some(why) => format!("{why}; systemd is restarting it"),
-            None => "it failed, and systemd is restarting it".to_string(),
+            None => "the unit failed, and systemd is restarting it".to_string(),
         }),
         Problem::ReloadFailed => Some(match why {
             Some(why) => format!("the reload failed: {why}"),
@@ -207,9 +208,9 @@ fn meaning(result: &str, state: Option<&UnitState>) -> String {
     let of_type = state.map_or("", |state| state.service_type.as_str());
     match result {
         "protocol" => format!("the process exited before it reported its start (Type={of_type})"),
-        "resources" => "systemd could not set it up".to_string(),
-        "start-limit-hit" => "it was started too often in a short time".to_string(),
-        "watchdog" => "it did not ping the watchdog in time".to_string(),
+        "resources" => "systemd could not set up the unit".to_string(),
+        "start-limit-hit" => "the unit was started too often in a short time".to_string(),
+        "watchdog" => "the service did not ping the watchdog in time".to_string(),
         "oom-kill" => "the kernel killed a process because memory ran out".to_string(),
         other => format!("systemd reported the result '{other}'"),
     }

@@ -132,7 +132,7 @@ impl Activator {
     }
 }
 
-/// How long an activator may take to read its request, and how long from there to take the lock.
+/// How long an activator may take to read its request, and then how long to take the lock.
 const TO_BEGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
 /// Waits for the end of a transaction without a relay, by watching its request, the lock and the history. A dead relay
@@ -233,7 +233,7 @@ fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activat
 fn stranded(step: Step) -> Failed {
     Failure::Stranded
         .error(format!("activate: the activator died: {}", step.words()))
-        .hint("run `runtime-module recover` to activate the previous system again, or with --finish the new one")
+        .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to activate the new one")
 }
 
 fn not_begun(log: &Path) -> Failed {

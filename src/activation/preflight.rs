@@ -1,4 +1,5 @@
-//! Finds reasons against a switch before anything changes. Compares the new system with the running and the booted one.
+//! Finds objections to a switch before anything changes. Compares the new system with the running
+//! and the booted one.
 //!
 //! The client runs these checks with the results of evaluation, before anything is built. The activator runs them again
 //! with the built system. Nothing here changes anything.
@@ -136,7 +137,7 @@ fn module_names(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// A reason against a switch.
+/// An objection to a switch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Objection {
@@ -149,7 +150,7 @@ pub struct Objection {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Findings {
-    /// Reasons against the switch.
+    /// Objections to the switch.
     pub objections: Vec<Objection>,
     /// Changes that will not take effect.
     pub warnings: Vec<String>,
@@ -305,7 +306,7 @@ fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
         .collect();
     if !differ.is_empty() {
         findings.warnings.push(format!(
-            "differs from the booted system, and takes effect only after a reboot into this one: {}",
+            "these parts take effect only after a reboot into the new system: {}",
             differ.join(", ")
         ));
     }
@@ -343,12 +344,13 @@ fn lacking(wanted: &BTreeSet<String>, booted: &Path) -> Vec<String> {
     wanted.iter().filter(|name| !has(name)).cloned().collect()
 }
 
-/// Replaces `-` by `_`, because the kernel treats them as equal in module names.
+/// Replaces `-` with `_`, because the kernel treats them as equal in module names.
 fn plain(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// Finds reasons against a system in the store, including missing parts, which evaluation cannot find.
+/// Finds objections to a system in the store, including missing parts, which evaluation cannot
+/// find.
 pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
     let mut findings = compare(purpose, &Profile::of(toplevel), machine);
     if let Err(refusal) = whole(purpose, toplevel) {

@@ -290,7 +290,8 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     Ok(())
 }
 
-/// Activates the previous system once no external switch is running. Retries, because nobody else would.
+/// Activates the previous system once no external switch is running. Retries after an error,
+/// because no other process would.
 fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     let begun = Instant::now();
     loop {

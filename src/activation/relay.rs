@@ -38,7 +38,7 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
     send(&mut to, &Greeting::ours())?;
     let request = match receive::<Request>(&mut from) {
         Ok(Some(request)) => request,
-        // If the connection breaks, the client had no request.
+        // If the connection breaks, the client sent no request.
         Ok(None) => return Ok(()),
         Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(()),
         Err(error) => return Err(error),

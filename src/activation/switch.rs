@@ -175,7 +175,8 @@ const TOUCHES: [&str; 5] = [
     "the following new units were started: ",
 ];
 
-/// Output of every switch program before it changes anything. The first line of these precedes the first change.
+/// Output of every switch program before it changes anything. The first of these lines comes
+/// before the first change.
 const BEGINS: [&str; 3] = [
     "stopping swap device: ",
     "stopping the following units: ",

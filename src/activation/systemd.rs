@@ -1,4 +1,4 @@
-//! Calls programs of systemd, with fixed arguments, a clean environment and a time limit.
+//! Calls systemd's programs, with fixed arguments, a clean environment and a time limit.
 //!
 //! These programs use systemd's private socket if possible, so no message bus is needed. If systemd is not running or
 //! does not answer, there is no result.
@@ -21,15 +21,16 @@ pub(super) fn runs(locations: &Locations) -> bool {
     locations.is_real() && Path::new("/run/systemd/system").is_dir()
 }
 
-/// How often systemd is asked whether the boot has finished.
+/// The interval between queries whether the boot has finished.
 const GLANCE: Duration = Duration::from_millis(500);
 
 /// Waits until the boot has started all its units, but at most for `patience`. Otherwise a unit that fails during boot
 /// would count as a failure of the switch. Returns false if the boot has not finished. Without systemd, returns true at
 /// once.
 ///
-/// A unit that is part of the boot must not be waited for by the boot, or both would wait forever. Therefore the boot
-/// service is of type `exec` (`nixos/runtime-modules/activation.nix`), whose start job ends as soon as it runs.
+/// If the boot waited for a unit that calls this, both would wait forever. Therefore the boot
+/// service is of type `exec` (`nixos/runtime-modules/activation.nix`), whose start job ends as
+/// soon as it runs.
 pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn() -> bool) -> bool {
     !runs(locations)
         || wait_while_booting(patience, GLANCE, go_on, || {
@@ -65,12 +66,12 @@ fn wait_while_booting(
     }
 }
 
-/// Runs a program of systemd. Returns its stdout on success, or else the first line of its stderr.
+/// Runs a systemd program. Returns its stdout on success, or else the first line of its stderr.
 pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
     answer(program, arguments)?.into_result(program)
 }
 
-/// The output of a program of systemd.
+/// The output of a systemd program.
 struct Answer {
     /// Whether the exit status was 0.
     well: bool,
@@ -91,12 +92,13 @@ impl Answer {
     }
 }
 
-/// Runs a program of systemd to its end.
+/// Runs a systemd program to its end.
 fn answer(program: &str, arguments: &[&str]) -> Result<Answer, String> {
     answer_to(&Manager::System, program, arguments)
 }
 
-/// Asks a program of systemd about the units of a manager. Returns stdout on success, or else the first line of stderr.
+/// Asks a systemd program about the units of a manager. Returns stdout on success, or else the
+/// first line of stderr.
 pub(super) fn ask_about(
     manager: &Manager,
     program: &str,
@@ -105,7 +107,7 @@ pub(super) fn ask_about(
     answer_to(manager, program, arguments)?.into_result(program)
 }
 
-/// Runs a program of systemd to its end, as the user whose manager it asks.
+/// Runs a systemd program to its end, as the user whose manager it asks.
 fn answer_to(manager: &Manager, program: &str, arguments: &[&str]) -> Result<Answer, String> {
     let mut command = Command::new(program);
     command.env_clear();

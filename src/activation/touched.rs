@@ -1,5 +1,6 @@
 //! Finds the units that a change started, restarted or reloaded: those that the switch program names, and those that
-//! systemd started because of them. Compares two looks, without any input or output.
+//! systemd started because of them. Compares two snapshots of the units, without any input or
+//! output.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -14,7 +14,7 @@ use super::systemd;
 use crate::locations::Locations;
 use crate::record::{holder, open_log};
 
-/// How often systemd is asked whether a unit is still running.
+/// The interval between queries whether a unit is still running.
 const PULSE: Duration = Duration::from_secs(1);
 
 /// After this many failed queries in a row, the activator counts as running only while the lock is held.
@@ -50,7 +50,8 @@ pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Vehicle>
     if systemd::runs(locations) {
         let unit = format!("runtime-module-{transaction}.service");
         let started = in_unit(&unit, &["__transact", transaction]);
-        // A slow manager may start the unit after an error. The request tells: only one activator can take it.
+        // A slow manager may report an error and then start the unit. If the request is gone, an
+        // activator has taken it.
         if started.is_ok() || !locations.request(transaction).exists() {
             return Ok(Vehicle::Unit(unit, Instant::now(), 0));
         }

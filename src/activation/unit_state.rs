@@ -309,7 +309,7 @@ SubState=waiting
     }
 
     #[test]
-    fn unit_skipped_by_a_condition_is_well() {
+    fn unit_skipped_by_a_condition_is_healthy() {
         let unit = UnitState {
             active: "inactive".into(),
             result: "exec-condition".into(),

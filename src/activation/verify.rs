@@ -114,7 +114,8 @@ impl Before {
         }
     }
 
-    /// Takes the list of failed units from an earlier look, before the first switch of the transaction.
+    /// Takes the list of failed units from an earlier snapshot, before the first switch of the
+    /// transaction.
     pub(super) fn with_unwell(self, earlier: &Self) -> Self {
         Self {
             unwell: earlier.unwell.clone(),
@@ -122,7 +123,8 @@ impl Before {
         }
     }
 
-    /// Checks after the switch whether the expected system is running and the units that it started are well.
+    /// Checks after the switch whether the expected system is running and the units that it
+    /// started are healthy.
     pub(super) fn compare(
         &self,
         switching: &Switching<'_>,

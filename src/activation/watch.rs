@@ -1,4 +1,5 @@
-//! Watches the units that a change started until systemd reports them as well or their settle time is over.
+//! Watches the units that a change started until systemd reports them as started or their settle
+//! time is over.
 //!
 //! A service of type `notify`, `dbus`, `forking` or `oneshot` reports that it has started, and the switch program waits
 //! for that report. A service of type `simple`, `exec` or `idle` counts as started at once, and may exit soon after.
@@ -14,7 +15,8 @@ use crate::progress::duration;
 /// How often the state of watched units is read.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long to keep watching after the first failed unit, so that others that fail with it are named too.
+/// How long to keep watching after the first failed unit, so that units that fail at the same time
+/// are named too.
 const GATHER: Duration = Duration::from_millis(250);
 
 /// Deadline of a start job, as a multiple of the settle time.
@@ -74,7 +76,8 @@ pub(super) struct Watched {
     pub(super) touched: Touched,
     /// All units at the end of the watch.
     pub(super) after: States,
-    /// When each of the touched units was first seen to run. One that ends well and is restarted keeps its time.
+    /// When each touched unit was first seen running. A unit that exits successfully and is
+    /// restarted keeps its time.
     pub(super) running_since: BTreeMap<UnitId, u64>,
     /// When the watch began.
     pub(super) begun: u64,
@@ -85,12 +88,13 @@ pub(super) struct Watch<'a> {
     pub(super) changes: Changes<'a>,
     /// Units that had already failed before the change.
     pub(super) unwell_before: &'a BTreeSet<UnitId>,
-    /// How long to watch units that do not report their start. Zero means a single look.
+    /// How long to watch units that do not report their start. Zero means a single check.
     pub(super) settle: Duration,
 }
 
 impl Watch<'_> {
-    /// Watches until all units have certainly started, one has failed, or the deadlines are over.
+    /// Watches until all units have certainly started, one has failed, or the deadlines have
+    /// passed.
     pub(super) fn run(&self, machine: &mut impl Machinery) -> Watched {
         let mut watched = Watched {
             begun: machine.now(),
@@ -120,7 +124,8 @@ impl Watch<'_> {
             waited = true;
             machine.wait(PAUSE.min(Duration::from_micros(until - now)));
             let ids: Vec<UnitId> = deadlines.into_keys().collect();
-            // Only a look at all units shows the units that a timer, path or socket triggers.
+            // Read all units, because those that a timer, path or socket triggers are not known
+            // beforehand.
             if ids.iter().any(|id| is_trigger(&watched.after, id)) {
                 watched.after = machine.look();
             } else {
@@ -165,7 +170,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Reports a unit that failed and that systemd restarted between two looks.
+    /// Reports a unit that failed and that systemd restarted between two checks.
     fn restarted(
         &self,
         id: &UnitId,
@@ -177,12 +182,12 @@ impl Watch<'_> {
         failed.then_some(Problem::Restarting)
     }
 
-    /// Whether a start that was asked for before the watch began should have ended by now.
+    /// Returns whether a start job from before the watch should have ended by now.
     fn start_is_overdue(&self, begun: u64, now: u64) -> bool {
         !self.settle.is_zero() && now >= begun + micros(self.settle * JOB_SETTLES)
     }
 
-    /// The units that have to be watched, and until when.
+    /// Returns the units to watch, and the deadline of each.
     fn deadlines(&self, watched: &Watched) -> BTreeMap<UnitId, u64> {
         let touched = watched.touched.iter();
         touched
@@ -190,7 +195,8 @@ impl Watch<'_> {
             .collect()
     }
 
-    /// Until when a unit has to be watched. Whatever it does, that is no later than eleven settle times from the beginning.
+    /// Returns the deadline for watching a unit: at most eleven settle times after the beginning,
+    /// whatever the unit does.
     fn deadline(&self, id: &UnitId, reached: Reached, watched: &Watched) -> Option<u64> {
         let unit = watched.after.get(id)?;
         if self.unwell_before.contains(id) {
@@ -205,7 +211,7 @@ impl Watch<'_> {
         let settle = micros(self.settle);
         let latest = watched.begun + settle;
         if unit.is_trigger() && unit.sub != "running" {
-            // What it triggers, or triggers soon, may fail.
+            // The units that it triggers, now or soon, may fail.
             let soon = unit.elapses_at.filter(|at| *at <= latest);
             return Some(soon.unwrap_or(unit.changed_at).min(latest) + micros(PAUSE));
         }
@@ -219,7 +225,7 @@ impl Watch<'_> {
     }
 }
 
-/// Keeps the time at which each touched unit was first seen to run.
+/// Records when each touched unit was first seen running.
 fn note_running(watched: &mut Watched, now: u64) {
     for id in watched.touched.keys() {
         if let Some(unit) = watched.after.get(id)
@@ -236,8 +242,9 @@ fn has_start_job(unit: &UnitState) -> bool {
     unit.job.as_ref().is_some_and(Job::starts)
 }
 
-/// Whether a unit has not been seen to run yet, and its start job has not ended. The service of a timer may take as long as
-/// it likes, and one that ran is restarted by a start job as well.
+/// Returns whether a unit has not been seen running yet, and its start job has not ended. Services
+/// of timers are excluded, because they may take any time. So are units that already ran, because
+/// a restart is also a start job.
 fn waits_to_start(id: &UnitId, unit: &UnitState, reached: Reached, watched: &Watched) -> bool {
     reached == Reached::Started && has_start_job(unit) && !watched.running_since.contains_key(id)
 }

@@ -15,7 +15,7 @@ fn read(document: &Value) -> Result<Baked, serde_json::Error> {
     serde_json::from_value(document.clone())
 }
 
-/// Resolves the reference of a schema, and removes the choice of null.
+/// Resolves the reference of a schema, and removes the alternative `null`.
 fn followed<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     if let Some(name) = schema["$ref"].as_str() {
         let name = name.strip_prefix("#/$defs/").expect("a definition");

@@ -195,7 +195,7 @@ impl<'a> Before<'a> {
                     return Ok(());
                 }
                 return Err(self.not_back(&anyhow::anyhow!(
-                    "the running system is not the one from before"
+                    "the running system differs from the one before the benchmark"
                 )));
             }
             if begun.elapsed() > PATIENCE {

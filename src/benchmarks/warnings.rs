@@ -7,7 +7,7 @@
 use super::outcome::{first_is_slow, times};
 use super::samples::{Outcome, Series};
 
-/// Maximum distance of the medians of two runs, as a share.
+/// Maximum relative difference between the medians of two runs.
 pub const CLOSE: f64 = 0.05;
 
 /// Share of one processor that other processes may use without a warning.

@@ -159,7 +159,7 @@ impl Ingredients {
             ("the lock", digest(&[lock])),
             ("the host", digest(&[host])),
             ("the modules", digest(&[json(modules)])),
-            ("modules from elsewhere", digest(&[json(extras)])),
+            ("the extra modules", digest(&[json(extras)])),
             ("the specialisation", digest(&[json(specialisation)])),
             ("the store", digest(&[json(store)])),
             ("Nix settings", digest(&[json(options), json(settings)])),

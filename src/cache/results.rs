@@ -152,9 +152,9 @@ impl Results {
                 )
             });
         match nearest {
-            None => "nothing yet for this host".into(),
+            None => "no result for this host yet".into(),
             Some(differences) if differences == ["the modules"] => {
-                "nothing yet with these modules".into()
+                "no result with these modules yet".into()
             }
             Some(differences) if differences.is_empty() => "the file is damaged".into(),
             Some(differences) => format!("changed since: {}", differences.join(", ")),
@@ -333,7 +333,7 @@ mod tests {
         let one = key("box", "1");
         assert_eq!(
             results.lookup(&one),
-            Lookup::Miss("nothing yet for this host".into())
+            Lookup::Miss("no result for this host yet".into())
         );
         results.keep(&one, "box", &[], 1.0, &evaluated());
         assert!(
@@ -345,7 +345,7 @@ mod tests {
         );
         assert_eq!(
             results.lookup(&key("bare", "1")),
-            Lookup::Miss("nothing yet for this host".into())
+            Lookup::Miss("no result for this host yet".into())
         );
         assert_eq!(results.clear().expect("cleared"), 1);
         assert!(matches!(results.lookup(&one), Lookup::Miss(_)));

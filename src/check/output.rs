@@ -18,7 +18,7 @@ pub struct Output {
     /// URI of the main file, relative to the top of its tree.
     pub top: String,
     pub rows: Vec<Row>,
-    /// Notes to print at the end, which fail nothing.
+    /// Notes to print at the end. They do not affect the exit code.
     pub notes: Vec<String>,
 }
 

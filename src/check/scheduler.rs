@@ -110,9 +110,9 @@ struct Host {
     running: usize,
     /// All modules to check, in all shards. Their order numbers the combinations.
     all: Vec<String>,
-    /// Those modules that have not failed alone so far.
+    /// Modules that have not failed alone so far.
     good: Vec<String>,
-    /// Those modules that another shard checks alone.
+    /// Modules that another shard checks alone.
     elsewhere: Vec<String>,
 }
 

@@ -65,7 +65,7 @@ pub fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<Str
     })
 }
 
-/// Returns the ingredients of a result that differ at the commit, or why this is unknown.
+/// Returns the parts of the cache key that differ at the commit, or why this is unknown.
 fn differences(
     session: &Session,
     now: &Pin,
@@ -141,7 +141,7 @@ fn at(url: &str, revision: &str) -> String {
     let exact = is_exact(revision);
     let stays = |one: &&str| {
         let name = one.split_once('=').map_or(*one, |(name, _)| name);
-        // A server is asked for a branch and searches the commit in it, so keep the branch.
+        // Servers look up the commit on the given branch, so keep the branch.
         !name.is_empty() && (!WHICH.contains(&name) || name == "ref" && exact && !of_forge)
     };
     let mut parameters: Vec<String> = query.split('&').filter(stays).map(String::from).collect();

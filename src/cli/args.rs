@@ -105,7 +105,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, num_args = 2, value_names = ["NAME", "VALUE"])]
     pub option: Vec<String>,
 
-    /// Use the machine whose files are below this directory
+    /// Use this directory as the root of the machine's file system
     #[arg(
         long,
         global = true,
@@ -125,7 +125,7 @@ pub struct GlobalArgs {
     )]
     pub cache: Option<PathBuf>,
 
-    /// Become root in this way [default: as configured, or auto]
+    /// Use this program to become root [default: as configured, or auto]
     #[arg(
         long,
         global = true,
@@ -211,7 +211,7 @@ pub enum CommandArgs {
         transaction: String,
         #[arg(default_value_t = 0)]
         seconds: u64,
-        /// Say that the timer was armed at the end of the switch
+        /// The timer was armed at the end of the switch, not before it
         #[arg(long)]
         after: bool,
     },
@@ -270,7 +270,7 @@ pub struct ChangeArgs {
     /// Allow import from derivation in a dry run
     #[arg(long, requires = "dry_run")]
     pub allow_ifd: bool,
-    /// Afterwards evaluate and build each of these modules in advance
+    /// Then evaluate and build each of these modules in advance
     #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "dry_run", add = modules_off())]
     pub prefetch: Vec<String>,
     /// Show changes of units and the closure, and ask before activation

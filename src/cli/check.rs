@@ -19,7 +19,7 @@ pub struct CheckArgs {
     /// Check every host of the flake
     #[arg(long, conflicts_with = "host")]
     pub all_hosts: bool,
-    /// Check these combinations besides each module alone
+    /// Check these combinations in addition to each module alone
     #[arg(long, value_enum, default_value_t, value_name = "SETS")]
     pub combinations: CheckCombinations,
     /// Number of parallel evaluators [default: from CPUs and memory]

@@ -54,7 +54,7 @@ choices!(Allow {
     Inhibitors => Allow::Inhibitors.name(), "Change what switch inhibitors protect";
     PreSwitchChecks => Allow::PreSwitchChecks.name(), "Skip all of NixOS's own pre-switch checks";
     Space => Allow::Space.name(), "Continue without enough free space";
-    BaseDiffers => Allow::BaseDiffers.name(), "The pinned source does not give the running system without modules";
+    BaseDiffers => Allow::BaseDiffers.name(), "Continue although the pinned source evaluates to a different base";
 });
 
 choices!(Shell {
@@ -65,13 +65,13 @@ choices!(Shell {
 });
 
 choices!(CacheAction {
-    List => "list", "List the results, which is the default";
+    List => "list", "List the results [default]";
     Stats => "stats", "Show the number and size of the results";
-    Clear => "clear", "Remove the results, so that their outputs can be collected";
+    Clear => "clear", "Remove the results, so that their outputs can be garbage-collected";
 });
 
 choices!(CheckCombinations {
-    Together => "together", "All modules together that evaluate alone";
+    Together => "together", "All modules that evaluate alone, combined";
     Pairs => "pairs", "The same, and each pair of them";
 });
 

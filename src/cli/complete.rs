@@ -75,7 +75,7 @@ pub(super) fn past() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().past())
 }
 
-/// Completes stores that have a name.
+/// Completes short names of stores.
 pub(super) fn stores() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         [

@@ -48,7 +48,8 @@ pub fn read() -> Result<Invocation, Usage> {
 fn parse() -> Result<Invocation, clap::Error> {
     let mut cli = Cli::try_parse()?;
     if let CommandArgs::Help { names } = &cli.command {
-        // clap's own `help` would complete hidden commands. Asking for `--help` ends with the text to print.
+        // clap's own `help` command would offer hidden commands in completions. Parsing `--help`
+        // returns the text as an error.
         let names = names.iter().map(String::as_str);
         let arguments = ["runtime-module"].into_iter().chain(names);
         cli = Cli::try_parse_from(arguments.chain(["--help"]))?;

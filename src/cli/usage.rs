@@ -66,5 +66,5 @@ fn not_text() -> Failed {
     let shown = odd.map(|odd| odd.display().to_string()).unwrap_or_default();
     Failure::Usage
         .error(format!("cannot use the argument '{shown}': not UTF-8"))
-        .hint("make a symbolic link with another name to a directory with such a name")
+        .hint("if a directory has such a name, make a symbolic link to it with another name")
 }

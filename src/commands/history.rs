@@ -82,7 +82,7 @@ enum Detail {
 
 fn human(history: &History, now: u64, detail: Detail) -> String {
     if history.transactions.is_empty() {
-        return "nothing was changed in this boot\n".into();
+        return "nothing has changed since boot\n".into();
     }
     let width = |text: fn(&Row) -> &str| {
         let lengths = history

@@ -115,10 +115,10 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     }
     // The output is complete; only the exit code is left, for scripts.
     let verb = if off.len() == 1 { "is" } else { "are" };
-    Err(
-        anyhow::Error::from(Failure::NotActive.error(format!("{} {verb} not on", off.join(", "))))
-            .context(Printed),
+    Err(anyhow::Error::from(
+        Failure::NotActive.error(format!("{} {verb} not active", off.join(", "))),
     )
+    .context(Printed))
 }
 
 /// Returns the result of the last transaction. `history` reports a damaged history.
@@ -168,7 +168,7 @@ fn human(status: &Status) -> String {
             row("interrupted", &format!("`{}`: {words}", pending.purpose));
             row(
                 "",
-                "run `runtime-module recover` to activate the previous system again, or with --finish the new one",
+                "run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to activate the new one",
             );
         }
     } else if let Some(last) = status

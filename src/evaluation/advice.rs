@@ -1,7 +1,8 @@
 //! Hints for the most frequent evaluation errors.
 //!
-//! Takes messages of libnix, and recognises them by the wording of Nix and nixpkgs. Returns hints, and the lines of the
-//! message that are worth showing. It evaluates nothing; the caller passes names that only the host knows.
+//! Takes messages from libnix, and recognises them by the wording of Nix and nixpkgs. Returns
+//! hints, and the lines of the message that are worth showing. It evaluates nothing; the caller
+//! passes names that only the host knows.
 
 use super::{Request, missing_argument, missing_file, packages};
 use crate::error::{Known, known_hint};
@@ -241,7 +242,7 @@ fn collision(request: &Request, message: &str) -> Option<String> {
     Some(match guilty.as_slice() {
         [] => forced.to_string(),
         [one] => format!(
-            "{one} sets another value than the rest of the configuration; in its file, {forced}"
+            "{one} sets a different value from the rest of the configuration; in its file, {forced}"
         ),
         several => format!(
             "enable only one of {}; or in one of their files: {forced}",

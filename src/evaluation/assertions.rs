@@ -5,7 +5,7 @@
 use super::{Request, subject};
 use crate::error::Failed;
 
-/// Number of lines that are shown of a message without `--show-trace`.
+/// Maximum number of lines of a message that are shown without `--show-trace`.
 const SHOWN: usize = 12;
 
 /// Makes the failure. `without` are the messages of the assertions that also fail without runtime modules.
@@ -59,11 +59,13 @@ fn advice(request: &Request, messages: &[String], without: &[String]) -> String 
     }
     let off = format!("or leave {} disabled", names.join(" or "));
     if own == 0 {
-        return format!("the assertions of the host hold without them: follow the message, {off}");
+        return format!(
+            "the host's assertions pass without these modules: follow the message, {off}"
+        );
     }
     let whose = match own == messages.len() {
-        true => "this assertion fails without any runtime module too",
-        false => "some of these assertions fail without any runtime module too",
+        true => "this assertion also fails without runtime modules",
+        false => "some of these assertions also fail without runtime modules",
     };
     format!("{whose}: change the configuration as the message says, {again}")
 }

@@ -13,10 +13,10 @@ use crate::libnix::{NixError, Position};
 use crate::registry::nearest;
 use crate::worker::Ended;
 
-/// Number of lines that are shown of an error without `--show-trace`.
+/// Maximum number of lines of an error that are shown without `--show-trace`.
 const MESSAGE_LINES: usize = 12;
 
-/// Number of lines that are shown of a crashed evaluator's stderr.
+/// Maximum number of lines of a crashed evaluator's stderr that are shown.
 const CRASH_LINES: usize = 5;
 
 /// A problem with a request, as `system.nix` reports it.

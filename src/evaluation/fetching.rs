@@ -1,4 +1,5 @@
-//! Sources that cannot be fetched: an unreachable input, or a lock file that is damaged or of another release.
+//! Sources that cannot be fetched: an unreachable input, or a lock file that is damaged or from
+//! another release of Nix.
 //!
 //! Takes libnix's errors and the lock. Returns a failure with the input, the reason, and the inputs that are in the
 //! store. It fetches nothing.

@@ -80,7 +80,7 @@ let
     else
       [ ];
 
-  # `import <nixpkgs/nixos>` gives a configuration that cannot be extended.
+  # `import <nixpkgs/nixos>` returns a configuration that cannot be extended.
   isClosed = value: builtins.isAttrs value && value ? config && value ? options && value ? pkgs;
 
   # A set of options, or a function that returns one. Only the file itself can be a module, because

@@ -1,8 +1,8 @@
 # The modules of a host that uses nixos-runtime-modules' own NixOS module. system.nix takes this function as its
 # argument `foreignModule`.
 #
-# Called with the host. Its option `_allModules` has the modules as that program enables them; before it had that option, its
-# option `modules` was a list as well.
+# Called with the host. Its option `_allModules` lists the modules in the form in which that program enables them. Older
+# releases lack this option, and their option `modules` is such a list.
 host:
 let
   options = host.options.services.runtimeModules or { };

@@ -1,4 +1,4 @@
-//! Explains why a file does not give a system.
+//! Explains why a file contains no system.
 //!
 //! Takes the request and the problem that `file.nix` found; returns the failure. It reads no files.
 
@@ -66,11 +66,11 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) ->
             let failed = match problem.known.as_slice() {
                 [] => failed,
                 known => failed.hint(format!(
-                    "it contains systems: name one with {}",
+                    "name one of the systems in it with {}",
                     known.iter().take(4).map(|name| format!("--attr {name}")).collect::<Vec<_>>().join(" or ")
                 )),
             };
-            failed.hint("a system is the result of nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules; without --attr, the file may also be a NixOS module")
+            failed.hint("name the result of nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules; without --attr, the file may also be a NixOS module")
         }
         other => failure(format!("{what}: {other}"))
             .hint("this is a bug in runtime-module: please report it"),

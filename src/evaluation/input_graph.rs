@@ -116,8 +116,8 @@ impl<'a> Graph<'a> {
         serde_json::to_string(&lock).context("write the lock")
     }
 
-    /// Returns the inputs of a node: the key of an input whose shortest path leads through this node, and the path of any
-    /// other, which thus follows.
+    /// Returns the inputs of a node: the key of each input whose shortest path leads through this
+    /// node. For any other input, the path of the input that it follows.
     fn inputs(&self, index: usize, reached: &Reached) -> Value {
         let edge = |(name, child): (&String, &usize)| {
             let way = &self.reached[child].way;

@@ -27,7 +27,7 @@ const FORCED: Expression = Expression {
 /// The kernel's unit of CPU time in /proc in milliseconds (USER_HZ is 100 on every Linux).
 const TICK: f64 = 10.0;
 
-/// What to measure.
+/// A measurement to take.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measure {

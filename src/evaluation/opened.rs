@@ -1,7 +1,7 @@
 //! Opens the source of an evaluation: a locked flake, or a file.
 //!
-//! Takes the source of a request; returns its outputs, which have the same form for both. Of a file, it evaluates only as
-//! much as it needs to recognise the content.
+//! Takes the source of a request; returns its outputs, which have the same form for both.
+//! Evaluates a file only as far as needed to recognise its content.
 
 use anyhow::Result;
 use serde_json::json;
@@ -41,7 +41,8 @@ impl Opened {
         })
     }
 
-    /// Calls the outputs, and adds values from elsewhere. The outputs of a file are its system, under its name.
+    /// Calls the outputs, and adds the values of the extra modules. The outputs of a file are its
+    /// system, under its name.
     pub fn outputs(
         &self,
         evaluator: &Evaluator,

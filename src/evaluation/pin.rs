@@ -20,7 +20,7 @@ use crate::record::{Pin, PinnedInput};
 const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
 
 /// The hint if a user wants to evaluate in the store of another machine.
-pub const REMOTE_BUILDERS: &str = "other machines build for this one as remote builders of its own store (nix.buildMachines in the configuration)";
+pub const REMOTE_BUILDERS: &str = "to use other machines, make them remote builders of this machine (nix.buildMachines in the configuration)";
 
 /// Replaced inputs: names and references.
 type Overrides = Vec<(String, String)>;
@@ -197,7 +197,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     let may_be_git = reference.starts_with("git") || !reference.contains(':');
     if error.message.contains("does not exist") && may_be_git {
         failed = failed.hint(
-            "a flake in a git tree has only files that git tracks (git add -N FILE), and submodules only with ?submodules=1",
+            "track new files with git add -N FILE, and add ?submodules=1 for submodules: a flake in a git tree has no other files",
         );
     }
     // Nix takes such a reference for the path of a folder.
@@ -343,7 +343,8 @@ pub fn short_revision(revision: &str) -> String {
     hash.chars().take(12).collect()
 }
 
-/// Returns the lock in a pinned tree. Fails if the tree no longer exists; returns an empty text if the tree has no lock.
+/// Returns the lock in a pinned tree. Fails if the tree no longer exists; returns an empty string
+/// if the tree has no lock.
 pub fn lock_text(store: &Store, pin: &Pin) -> Result<String> {
     let tree = store.real_path(&pin.source)?;
     tree.metadata()

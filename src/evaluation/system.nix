@@ -1,9 +1,9 @@
 # Extends one host with the chosen modules in one evaluation.
 #
-# Called with the functions of hosts.nix and foreign_module.nix, the outputs of the flake, the top of its source tree (a path), values from elsewhere
-# (a list with a path, or the outputs of a flake, for each extra module) and the request (JSON text,
-# `Request` in evaluation/mod.rs). The caller reads each attribute of the result separately, in the
-# order below. Nothing else is evaluated.
+# Called with the functions of hosts.nix and foreign_module.nix, the outputs of the flake, the top of its source tree (a
+# path), external values (a list with a path, or the outputs of a flake, for each extra module) and the request (JSON
+# text, `Request` in evaluation/mod.rs). The caller reads each attribute of the result separately, in the order below.
+# Nothing else is evaluated.
 hostsIn: foreignModule: outputs: source: elsewhere: requestText:
 let
   request = builtins.fromJSON requestText;
@@ -339,7 +339,7 @@ in
 
   toplevel = derivation config.system.build.toplevel;
 
-  # The extended host itself, for callers that need another part than its toplevel.
+  # The extended host itself, for callers that need a part other than its toplevel.
   system = extended;
 
   # Facts that activation needs before anything is built.

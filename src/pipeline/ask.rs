@@ -90,7 +90,7 @@ fn closures(store: &Store, from: Option<&str>, to: &str) -> Result<String> {
         let list = path.map(|path| store.closure(path)).transpose()?;
         Ok(list.into_iter().flatten().collect())
     };
-    // The store may not know a system that another tool has put there.
+    // Another tool may have activated a system that this store does not contain.
     let before = paths(from.filter(|path| store.is_valid(path).unwrap_or(false)))?;
     Ok(difference(&before, &paths(Some(to))?))
 }

@@ -76,7 +76,7 @@ enum BaseVerdict {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BaseReport {
-    /// Whether the pinned source gives the base.
+    /// Whether the pinned source evaluates to the base.
     pub same: bool,
     /// Whether the result came from an earlier evaluation.
     pub cached: bool,
@@ -202,7 +202,7 @@ impl<'a> BaseCheck<'a> {
         })
     }
 
-    /// Returns the refusal if the pin does not give the base.
+    /// Returns the refusal if the pin does not evaluate to the base.
     pub fn refusal(&self, libnix: &Libnix) -> Option<(Allow, Failed)> {
         let subject = self.subject.as_ref()?;
         let purpose = &subject.purpose;
@@ -212,7 +212,7 @@ impl<'a> BaseCheck<'a> {
             BaseVerdict::Gives(evaluated) => {
                 let mut refusal = Failure::Refused
                     .error(format!(
-                        "cannot {purpose}: the base would change, because the pinned source gives another system than the running one"
+                        "cannot {purpose}: the base would change, because the pinned source evaluates to a different system"
                     ))
                     .detail(format!("running without modules: {}", subject.base))
                     .detail(format!("from the pinned source: {evaluated}"));
@@ -262,7 +262,8 @@ impl ComparedSource {
     fn inputs(&self, libnix: &Libnix) -> Vec<String> {
         if !self.pin.graph.is_empty() {
             return vec![
-                "the inputs are those that the running system was built with; cannot tell what else differs".into(),
+                "the running system was built with the same inputs; cannot tell what else differs"
+                    .into(),
             ];
         }
         let lock = lock_text(&libnix.store, &self.pin).unwrap_or_default();

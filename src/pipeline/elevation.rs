@@ -62,7 +62,8 @@ pub fn request(session: &Session, purpose: &str, errand: Errand) -> Request {
     }
 }
 
-/// How long services are watched: as typed, or else as the configuration says.
+/// Returns how long to watch services: the time from the command line, or else from the
+/// configuration.
 pub fn settle(typed: Option<Duration>, baked: Option<&Baked>) -> u64 {
     let time = typed.or(baked.map(|baked| baked.settle));
     whole_milliseconds(time.unwrap_or(SETTLE))

@@ -9,7 +9,7 @@ use crate::activation::{Activated, Errand};
 use crate::baked::Baked;
 use crate::session::Session;
 
-/// How long to wait, for others and for services.
+/// How long to wait for other changes and for services.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Waits {
     /// For another change to end.

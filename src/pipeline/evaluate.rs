@@ -97,7 +97,7 @@ pub(super) fn evaluate(
     for derivation in &targets {
         store.add_temp_root(&derivation.drv)?;
     }
-    // A file brought nothing into the store until now.
+    // If the source is a file, nothing has been copied to the store so far.
     if let Some(first) = targets.first().filter(|_| pin.file.is_some()) {
         making.check_store(&first.drv)?;
     }

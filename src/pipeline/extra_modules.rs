@@ -1,5 +1,4 @@
-//! Modules from elsewhere: copied to the store or locked, so that evaluation stays pure and
-//! reproducible.
+//! Extra modules: copied to the store or locked, so that evaluation stays pure and reproducible.
 
 use std::path::Path;
 

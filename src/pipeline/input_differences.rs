@@ -19,14 +19,14 @@ pub fn describe_inputs(pin: &Pin, lock: &str, baked: Option<&[String]>) -> Vec<S
     let names = differing(lock, store, baked);
     if names.is_empty() {
         return vec![
-            "cannot tell which inputs differ: the running system names all sources that flake.lock names".into(),
+            "cannot tell which inputs differ: the running system was built with every source in flake.lock".into(),
         ];
     }
     let revisions = lock_inputs(lock);
     let line = |name: String| {
         let revision = revisions.get(&name).map_or("?", String::as_str);
         format!(
-            "input {name}: flake.lock has {revision}, the running system was built with another"
+            "input {name}: flake.lock has {revision}, but the running system was built with another revision"
         )
     };
     names.into_iter().map(line).collect()

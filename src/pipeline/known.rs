@@ -18,7 +18,7 @@ impl Making<'_> {
         if !self.libnix.store.is_valid(toplevel)? {
             return Err(Failure::Refused
                 .error(format!(
-                    "{}: its system, {toplevel}, is no longer in the store",
+                    "{}: the system {toplevel} is no longer in the store",
                     self.plan.purpose
                 ))
                 .hint(

@@ -16,7 +16,8 @@ use crate::session::Session;
 /// The results of the checks before activation.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Preflight {
-    /// Whether the system is in the store and was checked itself. If so, a build cannot find more.
+    /// Whether the system is in the store and the checks ran on it. If not, the real run may find
+    /// more.
     pub built: bool,
     /// Objections, and changes that will not take effect.
     #[serde(flatten)]
@@ -94,7 +95,7 @@ impl Making<'_> {
         }
     }
 
-    /// Adds an objection if the source gives another base.
+    /// Adds an objection if the source evaluates to a different base.
     fn object_to_base(&self, base_check: &BaseCheck<'_>, findings: &mut Findings) {
         if let Some((allow, refusal)) = base_check.refusal(&self.libnix) {
             findings.object(Some(allow), refusal);

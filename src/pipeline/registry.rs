@@ -50,7 +50,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     Ok(evaluated.registry)
 }
 
-/// Returns whether the command is about another system than the running one.
+/// Returns whether the command is about a system other than the running one.
 pub fn is_elsewhere(session: &Session, situation: &Situation) -> bool {
     let options = &session.options.source;
     options.flake.is_some() || options.host.is_some() || is_another_file(situation, options)

@@ -18,7 +18,7 @@ impl Making<'_> {
         // If the path belongs to another store, its name begins with the folder of that store.
         let Ok(real) = self.libnix.store.real_path(path) else {
             return self.refuse(
-                format!("the pinned source {path} is in another store than {store}"),
+                format!("the pinned source {path} is not in the store {store}"),
                 "omit --store to use the store of the running system, or run `runtime-module rebuild --flake REF --store URL` to pin REF in the other one",
             );
         };

@@ -75,7 +75,7 @@ impl Additions {
         let gone = self.gone(situation);
         (action.evaluates() && !gone.is_empty()).then(|| {
             format!(
-                "{} was added for one change only, and is removed by this one (use --keep to keep it)",
+                "{} was added for one change only, so this change removes it (use --keep to keep it)",
                 gone.join(", ")
             )
         })

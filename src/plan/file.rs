@@ -1,6 +1,8 @@
-//! Finds the system in a file instead of a flake: the file of the arguments, or the remembered one.
+//! Finds the system in a file instead of a flake: the file on the command line, or the remembered
+//! one.
 //!
-//! Takes the arguments and the situation; returns the file. It checks whether files exist, and evaluates nothing.
+//! Takes the command line and the situation; returns the file. Checks whether files exist, but
+//! evaluates nothing.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -64,7 +66,7 @@ pub fn agree(options: &Options) -> Result<(), Failed> {
     }
 }
 
-/// Returns the system to evaluate as a pin, if it is in a file. Nothing of a file is really pinned.
+/// Returns the system to evaluate as a pin, if it is in a file. A file is never really pinned.
 pub(super) fn file(
     situation: &Situation,
     options: &SourceOptions,
@@ -104,8 +106,8 @@ pub fn is_file(situation: &Situation, options: &SourceOptions) -> bool {
     options.file.is_some() || remembered(situation, options).is_some()
 }
 
-/// Returns whether the file is another one than that of the running system, so that it may have other modules. The baked
-/// list is from the last evaluation of the file.
+/// Returns whether the file may declare other modules than the baked list. That list is from the
+/// file of the running system.
 pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
     let baked = situation
         .baked
@@ -114,7 +116,8 @@ pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
     options.file.is_some() || remembered(situation, options).is_some_and(|file| Some(file) != baked)
 }
 
-/// Returns the file of the last change, or the baked one, unless the arguments or the configuration name a flake.
+/// Returns the file of the last change, or the baked one, unless the command line or the
+/// configuration names a flake.
 fn remembered(situation: &Situation, options: &SourceOptions) -> Option<SystemFile> {
     if options.flake.is_some() {
         return None;
@@ -131,7 +134,7 @@ fn remembered(situation: &Situation, options: &SourceOptions) -> Option<SystemFi
     }
 }
 
-/// Returns the file of the arguments.
+/// Returns the file that `--file` names.
 fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile> {
     const WHAT: &str = "name a Nix file, or a folder with a default.nix or configuration.nix";
     let shown = path.display();

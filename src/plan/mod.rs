@@ -156,7 +156,7 @@ pub fn decide(
     let moved = moved_source || varied;
     let goal = match (&base, action) {
         (_, Action::Rollback(state)) => Goal::Earlier(state.clone()),
-        // The system from before any module was enabled needs no evaluation.
+        // The system without modules was recorded, so it needs no evaluation.
         (Some(base), _)
             if *action == Action::Reset
                 || (wanted.is_empty() && !moved && !additions.has_modules()) =>
@@ -192,7 +192,7 @@ pub fn decide(
 
 fn unknown_base() -> anyhow::Error {
     Failure::Refused
-        .error("cannot reset: the system from before any module was enabled is unknown")
+        .error("cannot reset: the system without modules is unknown")
         .hint("activate a system with nixos-rebuild, or run `runtime-module apply`")
         .into()
 }

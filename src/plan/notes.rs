@@ -15,9 +15,9 @@ pub(super) fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
     if situation.foreign() {
         let what = match &situation.specialisation {
             Some(name) => format!(
-                "specialisation {name} was activated by an external switch; it is the base now"
+                "specialisation {name} was activated by an external switch; it is now the base"
             ),
-            None => "the system was changed by an external switch; it is the base now".into(),
+            None => "the system was changed by an external switch; it is now the base".into(),
         };
         notes.push(if again.is_empty() {
             what

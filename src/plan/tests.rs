@@ -167,7 +167,7 @@ fn file_is_evaluated_again_for_each_change() {
         Decision::Do(plan) => assert_eq!(plan.goal, Goal::Known("/base".into())),
         nothing @ Decision::Nothing(_) => panic!("{nothing:?}"),
     }
-    // A flake in the arguments overrides the remembered file.
+    // A flake on the command line overrides the remembered file.
     match plan(&Action::Apply, &situation, &["--flake", "."]) {
         Decision::Do(plan) => assert!(matches!(
             plan.goal,

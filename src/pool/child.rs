@@ -37,7 +37,7 @@ pub(super) struct Ground<'a> {
     pub(super) outputs: &'a Outputs,
     /// Whether children may share the host's packages.
     pub(super) share: bool,
-    /// A valid store path.
+    /// The store path of the source, with which a child opens its own connection to the store.
     pub(super) source: &'a str,
 }
 

@@ -87,7 +87,7 @@ fn request(
 }
 
 fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Result<()> {
-    // Failing operations return their errors, so other messages of libnix are not needed.
+    // Failing operations return their errors, so other messages from libnix are not needed.
     let files = Files::default();
     let settings = &Settings {
         verbosity: TALKATIVE,

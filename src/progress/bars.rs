@@ -155,7 +155,7 @@ impl Renderer for Bars {
                 let name = self.paint(console::Style::new().cyan(), &format!("{name}>"));
                 self.print(&format!("{name} {line}"));
             }
-            // Shown beside the time while it lasts.
+            // `phase_message` shows this line next to the time.
             Notice::Switch(line) if line.starts_with(WATCHING) => {}
             // The output of the switch program must stay on the screen.
             Notice::Switch(line) => self.print(&format!("          {line}")),
@@ -244,7 +244,7 @@ fn known(style: Style, columns: usize, words: usize) -> ProgressStyle {
     .progress_chars(if style.unicode { "━╸─" } else { "=>-" })
 }
 
-/// A name in at most so many columns.
+/// Truncates a name to at most this many columns.
 fn shortened(name: &str, columns: usize, style: Style) -> Cow<'_, str> {
     truncate_str(name, columns, if style.unicode { "…" } else { "..." })
 }
@@ -280,7 +280,7 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
             parts.push(time);
             parts.join(", ")
         }
-        // It is the last line of a switch, and nothing else moves while it holds.
+        // While units are watched, no other progress is shown, so show the watched units.
         Phase::Activate if model.switch_line.starts_with(WATCHING) => {
             format!("{time}, {}", model.switch_line)
         }

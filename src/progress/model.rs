@@ -226,7 +226,7 @@ impl Model {
             return Vec::new();
         }
         let text = clean(text);
-        // `commands/relocked.rs` says it once, in words.
+        // `commands/relocked.rs` reports this once, in our own words.
         if text.contains("not writing modified lock file of flake") {
             return Vec::new();
         }

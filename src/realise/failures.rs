@@ -1,7 +1,7 @@
 //! Error messages for failed builds and fetches.
 //!
-//! Takes the messages of libnix and the logs of builds. Returns a failure with its reason, the last
-//! lines of the log, and a hint.
+//! Takes the messages from libnix and the logs of builds. Returns a failure with its reason, the
+//! last lines of the log, and a hint.
 
 use crate::error::{Failed, Failure, Known, known_hint};
 use crate::libnix::{BuildResult, Libnix, NixError};
@@ -17,7 +17,7 @@ const FEW_LINES: usize = 4;
 pub(super) const KNOWN: &[Known] = &[
     (
         &["hash mismatch in fixed-output derivation"],
-        "if the downloaded content is correct, replace the specified hash by the one after `got:`; otherwise the file was changed at its source",
+        "if the downloaded content is correct, replace the specified hash with the one after `got:`; otherwise the file was changed at its source",
     ),
     (
         &["signal 9 (Killed)"],
@@ -33,7 +33,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["seconds of silence"],
-        "use --option max-silent-time 0 to let a build print nothing for as long as it takes",
+        "use --option max-silent-time 0 to remove the limit on silence",
     ),
     (
         &["timed out after", "timed out"],
@@ -95,7 +95,7 @@ fn whole(what: &str, message: &str) -> Failed {
     );
     let advised = advise(failed, message);
     match advised.hints.is_empty() {
-        true => advised.hint("nothing was changed; use -v to see more messages of libnix"),
+        true => advised.hint("nothing was changed; use -v to see more messages from libnix"),
         false => advised,
     }
 }
@@ -149,8 +149,8 @@ pub(super) fn build_failure(
         failed = failed.detail(format!("also failed: {other}: {}", why(other)));
         failed = quote(failed, other, FEW_LINES);
     }
-    // A builder that ran out of memory or space says so only in its log, if at all. Everything else in a log is about the
-    // builder's own business, not about the store or the daemon.
+    // If a builder runs out of memory or space, at most its log shows it. Ignore other texts in
+    // the log, because they are not about the store or the daemon.
     let log = failed.details.join("\n");
     let of_log = known_hint(KNOWN, &log)
         .filter(|_| log.contains("No space left") || log.contains("signal 9"));

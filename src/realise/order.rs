@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn system_comes_first_and_sources_apart() {
+    fn system_comes_first_and_sources_are_apart() {
         let build: Vec<String> = [
             "/s/1-fix.patch.drv",
             "/s/2-zlib.drv",

@@ -173,7 +173,7 @@ fn interrupted_message_write_loses_nothing() {
 }
 
 #[test]
-fn interrupted_holder_write_names_no_one_else() {
+fn interrupted_holder_write_names_no_other_process() {
     let take = |locations: &Locations, purpose: &str| hold(locations, purpose, Duration::ZERO);
     let name = format!("enable hello (process {})\n", std::process::id());
     for end in ["short", "cut"] {

@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result};
 use crate::error::Failure;
 use crate::fault::{self, Point};
 
-/// Replaces a file by a new one that is synced and renamed. If this fails, the old file stays and
-/// no temporary file is left.
+/// Replaces a file with a new one that is synced and renamed. If this fails, the old file stays
+/// and no temporary file is left.
 pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Result<()> {
     let folder = path.parent().context("the path has no parent directory")?;
     make_folder(folder)?;

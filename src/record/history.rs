@@ -21,14 +21,14 @@ use crate::timings::Phases;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// The revision of the state after it.
+    /// The revision of the state after the transaction.
     pub revision: u64,
     /// Name of the transaction.
     pub transaction: String,
     /// The request that ended the transaction, if it was another one: a confirmation or a recovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<String>,
-    /// Human-readable description of what it did.
+    /// Human-readable description of the change.
     #[serde(default)]
     pub purpose: String,
     /// End time in seconds since 1970.
@@ -45,7 +45,7 @@ pub struct Entry {
     /// The source of `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
-    /// Whether it rolled back an unwanted change. If so, no one wants to return to the system
+    /// Whether the transaction rolled back a change. If so, `rollback` does not offer the system
     /// before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub way_back: bool,
@@ -179,7 +179,7 @@ fn not_ours(path: &Path, line: usize, error: &serde_json::Error) -> Failed {
 /// Maximum number of past states to which `rollback` can return.
 const REACHABLE: usize = 10;
 
-/// Maximum age of these states and of the logs, in seconds.
+/// Maximum age of past states and of logs, in seconds.
 pub const AGE: u64 = 14 * 24 * 3600;
 
 /// Returns the states to which `rollback` can return, the last first: limited in number, and in age

@@ -1,4 +1,4 @@
-//! The inputs that the running system was built with, and whether a pin gives that system.
+//! The inputs that the running system was built with, and whether a pin evaluates to that system.
 
 use std::collections::BTreeMap;
 
@@ -54,9 +54,9 @@ pub struct ComparedBase {
 pub enum BaseStatus {
     /// They were never compared.
     NeverCompared,
-    /// The pin gives the base.
+    /// The pin evaluates to the base.
     Same,
-    /// The pin gives another system.
+    /// The pin evaluates to a different system.
     Differs,
 }
 

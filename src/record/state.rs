@@ -215,7 +215,7 @@ pub struct Base {
 pub struct Pending {
     /// Name of the transaction.
     pub transaction: String,
-    /// Human-readable description of what it does.
+    /// Human-readable description of the change.
     #[serde(default)]
     pub purpose: String,
     /// The current step.
@@ -335,8 +335,9 @@ fn boot() -> Option<String> {
     Some(id.trim().to_string())
 }
 
-/// Whether the file is the state of nixos-runtime-modules' own program, which has the same name. What that turned on is part
-/// of the running system, which is the base then.
+/// Returns whether the file is the state of the program of nixos-runtime-modules, which uses the
+/// same file name. The modules that it enabled are part of the running system, which becomes the
+/// base.
 fn is_foreign(file: &Path) -> bool {
     let text = std::fs::read(file).unwrap_or_default();
     let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
@@ -529,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_state_file_gives_empty_state() {
+    fn missing_state_file_means_empty_state() {
         let (_dir, locations) = place();
         let state = State::read(&locations).expect("read");
         assert_eq!((state.schema, state.revision), (SCHEMA, 0));

@@ -197,7 +197,7 @@ impl ChangeReport {
         self.change = ChangeOutcome::Same;
     }
 
-    /// Notes that the user asked for no confirmation, although the configuration may require one.
+    /// Notes that the user disabled the confirmation, although the configuration may require it.
     pub fn unlimited(&mut self) {
         self.words = "the change stays active without confirmation\n".into();
     }
@@ -275,7 +275,7 @@ impl ChangeReport {
             .map(String::as_str)
             .collect();
         let mut modules = if all.is_empty() {
-            "no module".to_string()
+            "no modules".to_string()
         } else {
             all.join(", ")
         };
@@ -285,7 +285,7 @@ impl ChangeReport {
         match self.change {
             ChangeOutcome::None => format!("{}\n", self.words),
             ChangeOutcome::Same => {
-                format!("nothing changed: {modules} on, and this system is already running\n")
+                format!("nothing changed: {modules} on; this system is already running\n")
             }
             ChangeOutcome::WouldActivate => self.would(&modules),
             ChangeOutcome::Activated => format!("{modules} on\n{}", self.unconfirmed()),

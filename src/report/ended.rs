@@ -57,7 +57,7 @@ impl EndReport {
 
     fn human(&self) -> String {
         let on = match self.modules.as_slice() {
-            [] => "no module on".to_string(),
+            [] => "no modules on".to_string(),
             modules => format!("{} on", modules.join(", ")),
         };
         let why = match self.activation.outcome {

@@ -3,9 +3,9 @@
 use crate::evaluation::Evaluated;
 use crate::session::Session;
 
-/// What importing our own module adds.
-const NOTE: &str = "the modules are those of nixos-runtime-modules' own NixOS module, which is used as it is. With this \
-project's nixosModules.default in its place, a change starts from the exact source of the running system, `list` needs no \
+/// The note, which lists the benefits of importing our own module.
+const NOTE: &str = "the host imports the NixOS module of nixos-runtime-modules instead of this project's \
+nixosModules.default. With the latter, a change starts from the exact source of the running system, `list` needs no \
 evaluation, and modules can be restored after a boot (docs/modules.md)";
 
 /// Adds the note to an evaluation that used that module.

@@ -15,7 +15,7 @@ use crate::quoting::for_shell;
 use crate::record::Pin;
 use crate::session::Session;
 
-/// Size from which a copied folder is worth a note.
+/// Size above which a note reports a copied folder.
 const LARGE: u64 = 100 << 20;
 
 /// Names and locked revisions of inputs.
@@ -58,7 +58,7 @@ pub fn announce(
     large(session, libnix, now, &locked.original_url)
 }
 
-/// Notes whether the new pin gives another base than the running one.
+/// Notes whether the new pin evaluates to a different base.
 pub fn announce_base(
     session: &Session,
     libnix: &Libnix,
@@ -68,10 +68,10 @@ pub fn announce_base(
     if before == now.out {
         session
             .reporter
-            .note("without modules, the system is the running one".to_string());
+            .note("the system without modules stays the same".to_string());
         return Ok(());
     }
-    // A system from elsewhere may not be in this store.
+    // A system that was built elsewhere may not be in this store.
     let known = libnix.store.is_valid(before).unwrap_or(false);
     let deriver = known
         .then(|| libnix.store.deriver(before))
@@ -79,7 +79,7 @@ pub fn announce_base(
         .flatten();
     let before = deriver.as_deref().unwrap_or(before);
     session.reporter.note(format!(
-        "without modules, the system changes: {}, was {before}",
+        "the system without modules changes: {}, was {before}",
         now.drv
     ));
     Ok(())
@@ -94,7 +94,7 @@ pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
             "{purpose}: the pinned source {path} is no longer in the store, and cannot be evaluated"
         ))
         .detail(format!(
-            "it was pinned as {} of {}{}",
+            "the source was pinned as {} of {}{}",
             pin.host,
             pin.url,
             at(pin)

@@ -15,7 +15,7 @@ pub fn note(session: &Session, url: &str, locked: &LockedFlake, replaced: &[(Str
         false => "has a flake.lock that does not match its inputs",
     };
     session.reporter.note(format!(
-        "{url} {without}; locked for this run, without writing it: {}",
+        "{url} {without}; locked for this run only: {}",
         moved.join(", ")
     ));
 }

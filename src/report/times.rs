@@ -5,7 +5,7 @@ use crate::pipeline::{BaseReport, CacheReport};
 use crate::progress::{bytes, duration, grouped};
 use crate::timings::{Counters, Phase, Phases, time_of};
 
-/// Phases shorter than this are left out of the line, in milliseconds.
+/// The line omits phases shorter than this, in milliseconds.
 const SHORTEST: f64 = 10.0;
 
 /// The data about a run's duration.
@@ -18,7 +18,8 @@ pub(super) struct Times<'a> {
 }
 
 impl Times<'_> {
-    /// Returns `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, or an empty text if no total is known.
+    /// Returns `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, or an empty string if
+    /// no total is known.
     pub(super) fn line(&self) -> String {
         let Some(total) = self.phases.total() else {
             return String::new();
@@ -80,8 +81,10 @@ impl Times<'_> {
                 }
             }
             Phase::Compare => match self.comparison {
-                Some(comparison) if comparison.same => "the source gives the running base".into(),
-                Some(_) => "the source gives another base".into(),
+                Some(comparison) if comparison.same => {
+                    "the source evaluates to the running base".into()
+                }
+                Some(_) => "the source evaluates to a different base".into(),
                 None => String::new(),
             },
             Phase::Build => self.missing.map_or_else(String::new, |missing| {

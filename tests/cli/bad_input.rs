@@ -214,9 +214,9 @@ fn module_defined_twice_names_both_places() {
 }
 
 #[test]
-fn missing_file_unknown_to_git_is_explained() {
+fn missing_untracked_file_is_explained() {
     let env = TestEnv::fixture();
-    if !crate::support::has("missing_file_unknown_to_git_is_explained", "git") {
+    if !crate::support::has("missing_untracked_file_is_explained", "git") {
         return;
     }
     let git = |arguments: &[&str]| env.git(&env.path("source"), arguments);

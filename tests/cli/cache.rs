@@ -141,11 +141,11 @@ fn each_cache_miss_names_its_reason() {
     };
     assert_eq!(
         miss(&["web", "--flake", &flake, "--host", "box"]),
-        "nothing yet with these modules"
+        "no result with these modules yet"
     );
     assert_eq!(
         miss(&["hello", "--flake", &flake, "--host", "box-list"]),
-        "nothing yet for this host"
+        "no result for this host yet"
     );
     let with = |more: &[&str]| miss(&[here, more].concat());
     assert_eq!(

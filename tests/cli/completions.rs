@@ -183,7 +183,7 @@ const LINES: &[(&str, &str)] = &[
         "enable --dry-run --allow-i",
         "enable --dry-run --allow-ifd ",
     ),
-    // Modules that are disabled, or enabled.
+    // `enable` offers disabled modules, `disable` enabled ones.
     ("enable ban", "enable banner "),
     ("enable hello ban", "enable hello banner "),
     ("enable hell", "enable hell"),

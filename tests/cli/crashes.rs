@@ -1,7 +1,8 @@
 //! Kills each process of a run before and after every step, alone and all together. Afterwards state, roots and running
 //! system must agree, and further runs must succeed.
 //!
-//! `RUNTIME_MODULE_SOAK` repeats this ten thousand times at random points, sides and passings.
+//! `RUNTIME_MODULE_SOAK` repeats this ten thousand times at random points, before or after the
+//! step, on random passes.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
-//! The same through a Nix daemon, as on every NixOS: the daemon builds, the program evaluates and activates.
+//! Changes through a Nix daemon, as on every NixOS: the daemon builds, the program evaluates and
+//! activates.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
@@ -313,7 +314,7 @@ fn ordinary_user_builds_through_roots_daemon() {
     let owner = |path: std::path::PathBuf| std::fs::metadata(path).expect("there").uid();
     assert_eq!(owner(env.root("run/runtime-modules/state.json")), nobody);
     assert_eq!(owner(env.running()), 0);
-    // A failed build is reported as to root.
+    // The report of a failed build is the same as for root.
     let ran = run(&["enable", "broken-build", "--progress", "off"]).ends_with(4);
     assert!(
         ran.stderr.contains("> part 41 does not compile"),

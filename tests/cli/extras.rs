@@ -39,9 +39,9 @@ fn module_file_lasts_for_one_change() {
     fs::write(&file, writes("extra", "two")).expect("written");
     let changed = why(&again);
     assert_eq!(changed["hit"], false, "{changed}");
-    assert_eq!(changed["why"], "changed since: modules from elsewhere");
+    assert_eq!(changed["why"], "changed since: the extra modules");
 
-    // The next change drops the file, and says so.
+    // The next change drops the file, and prints a note.
     env.run(&["enable", "web", "--progress", "plain"])
         .ok()
         .golden("extra-file-gone");

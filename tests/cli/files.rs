@@ -77,7 +77,7 @@ pub fn plain() -> TestEnv {
     env
 }
 
-/// The same with the plain configuration running, without any module.
+/// A machine that runs the plain configuration, without any module.
 fn running() -> TestEnv {
     let env = plain();
     let file = at(&env, "configuration.nix");
@@ -210,8 +210,8 @@ fn disabling_all_restores_the_base_system() {
 }
 
 #[test]
-fn file_gives_the_derivation_that_nix_gives() {
-    let Some(nix) = nix("file_gives_the_derivation_that_nix_gives") else {
+fn file_has_the_same_derivation_as_in_nix() {
+    let Some(nix) = nix("file_has_the_same_derivation_as_in_nix") else {
         return;
     };
     let env = plain();

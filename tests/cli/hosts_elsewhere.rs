@@ -1,4 +1,5 @@
-//! Hosts in other places than directly in `nixosConfigurations`: in packages, or in a set for each system.
+//! Hosts that are not directly in `nixosConfigurations`, but in packages, or in a set for each
+//! system.
 
 use serde_json::Value;
 

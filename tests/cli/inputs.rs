@@ -119,8 +119,9 @@ impl Host {
         Ok(toplevel.into())
     }
 
-    /// Checks that an empty module gives the running system. Then enables a module that adds a file, and checks that the
-    /// base is kept, that `status` reports the same base, and that `reset` returns to it.
+    /// Checks that an empty module evaluates to the running system. Then enables a module that
+    /// adds a file, and checks that the base is kept, that `status` reports the same base, and
+    /// that `reset` returns to it.
     fn keeps_the_base(&self) {
         let (env, base) = (&self.env, self.env.running());
         let site = env.etc("site");

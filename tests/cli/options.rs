@@ -25,7 +25,7 @@ fn every_result_is_one_json_document() {
         .ok()
         .json();
     env.run(&["reset", "--json"]).ok().json();
-    // Failures too.
+    // Failed commands also print one document.
     env.run(&["enable", "helo", "-j"])
         .ends_with(2)
         .golden("json-unknown-module");
@@ -329,7 +329,7 @@ fn verbose_prints_evaluation_traces() {
 }
 
 #[test]
-fn low_memory_gives_the_same_system() {
+fn low_memory_builds_the_same_system() {
     let env = TestEnv::new();
     let plenty = env.json(&["enable", "hello", "--dry-run"]);
     let low = env.json(&["enable", "hello", "--dry-run", "--low-memory", "--no-cache"]);

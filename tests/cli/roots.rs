@@ -46,7 +46,7 @@ fn running_system_base_and_source_are_rooted() {
     }
 }
 
-/// The number of modules, each of which gives another system.
+/// The number of modules, each of which results in a different system.
 const STEPS: usize = 15;
 
 /// A machine with the modules `step-1`, `step-2` and so on.

@@ -1,4 +1,4 @@
-//! Other stores than the machine's own, and substituters.
+//! Stores other than the machine's own, and substituters.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

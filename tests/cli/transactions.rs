@@ -290,7 +290,7 @@ fn dry_run_reports_needs_of_a_built_system() {
         init["objections"][0]["refusal"]["kind"], "reboot-needed",
         "{init:#}"
     );
-    // The booted system has another kernel than the base that these commands return to.
+    // The booted system has a different kernel from the base that these commands return to.
     env.quiet(&["enable", "kernel"]).ok();
     let booted = env.root("run/booted-system");
     std::fs::remove_file(&booted).expect("removed");
@@ -300,7 +300,7 @@ fn dry_run_reports_needs_of_a_built_system() {
         assert_eq!(back["built"], true, "{back:#}");
         let warning = back["warnings"][0].as_str().unwrap_or_default();
         assert!(
-            warning.contains("differs from the booted system"),
+            warning.contains("take effect only after a reboot into the new system"),
             "{back:#}"
         );
     }

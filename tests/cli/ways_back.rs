@@ -50,7 +50,7 @@ fn change_after_waiting_checks_again() {
 }
 
 #[test]
-fn blocked_switch_program_is_ended() {
+fn blocked_switch_program_is_stopped() {
     // The switch program in Perl blocks like this one.
     let env = TestEnv::fixture()
         .edit("activation/switch-to-configuration.sh", |text| {

@@ -53,7 +53,7 @@
         environment.etc.${unit}.text = unit;
       };
 
-      # The ones that a measurement checks, written out by hand.
+      # The modules that measurements check. The systems below contain them too, written out by hand.
       checked = {
         jenkins = ./modules/jenkins.nix;
         grafana = ./modules/grafana.nix;

@@ -33,7 +33,7 @@ let
     };
   host = on-platform "x86_64-linux";
 
-  # The definitions of an option in our own files. Evaluating everybody's assertions would evaluate most of a system.
+  # The definitions of an option in our own files. Evaluating all assertions would evaluate most of a system.
   ours =
     option:
     lib.concatMap (definition: definition.value) (

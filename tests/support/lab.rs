@@ -20,7 +20,7 @@ pub enum Victim {
     Itself,
     /// The process with this role, while the process that reached the point is stopped there.
     Role(Role),
-    /// All of them at once.
+    /// All processes of the run at once.
     All,
 }
 

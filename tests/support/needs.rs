@@ -57,8 +57,8 @@ pub fn soak(runs: usize) -> Option<usize> {
     Some(fewer.and_then(|runs| runs.parse().ok()).unwrap_or(runs))
 }
 
-/// How many processes want each processor now, at least one. A promise of how long something takes is one of a processor
-/// that is free, and other runs of the tests may go on beside.
+/// Returns the number of runnable processes per processor, at least one. Time limits are meant for
+/// an idle machine, so tests multiply them by this number if other tests run at the same time.
 pub fn crowd() -> u32 {
     let loads = fs::read_to_string("/proc/loadavg").expect("/proc/loadavg");
     let running = loads.split([' ', '/']).nth(3).expect("how many run");

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use unix::sys::signal::{Signal, kill};
 use unix::unistd::Pid;
 
-/// The polling interval: a look takes some milliseconds of CPU, which the processes under test need.
+/// The polling interval: each poll takes a few milliseconds of CPU, which the processes under test
+/// need.
 const GLANCE: Duration = Duration::from_millis(12);
 
 /// How long to trust that a process is unrelated: its number may be reused afterwards.
@@ -170,8 +171,8 @@ impl Processes {
         loop {
             let left = self.now();
             let are_expected = left.iter().all(|(_, command)| command.contains(text));
-            // A process may start another one and end after its name was listed and before it was looked at. Only the next
-            // look finds the other one.
+            // A process may start another one and end after its name was listed and before it was
+            // looked at. Only the next poll finds the other one.
             if are_expected && before == Some(left.len()) {
                 return left;
             }

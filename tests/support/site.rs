@@ -1,11 +1,12 @@
-//! A flake of one host that needs nothing outside of its own folder, for tests about where a flake lies and how it is shaped.
+//! A flake with one host that needs nothing outside its own folder, for tests about the location
+//! and the form of a flake.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{TestEnv, copy};
 
-/// What makes a host: `mini [ MODULE … ]`.
+/// A function that makes a host: `mini [ MODULE … ]`.
 const MAKES_HOSTS: &str = r#"mini = modules: import (base + "/tests/minios/eval-config.nix") {
         system = "x86_64-linux";
         specialArgs = { inherit self; };
@@ -18,7 +19,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Makes one whose host `box` is in `nixosConfigurations`.
+    /// Creates a flake whose host `box` is in `nixosConfigurations`.
     pub fn new(env: &TestEnv, folder: &str) -> Self {
         Self::with(
             env,
@@ -27,7 +28,7 @@ impl Site {
         )
     }
 
-    /// Makes one with other outputs. `mini [ … ]` makes a host.
+    /// Creates a flake with other outputs. In them, `mini [ … ]` makes a host.
     pub fn with(env: &TestEnv, folder: &str, outputs: &str) -> Self {
         let site = Self {
             folder: env.path(folder),
@@ -56,7 +57,8 @@ impl Site {
         site
     }
 
-    /// Writes `flake.nix` anew. `inputs` stands before the outputs; `base` says where minios is.
+    /// Replaces `flake.nix`. `inputs` is the text before the outputs; `base` defines the location
+    /// of minios.
     pub fn outputs(&self, inputs: &str, base: &str, outputs: &str) {
         let text = format!(
             "{{\n  {inputs}\n  outputs = {{ self, ... }}@inputs: let\n      {base}\n      {MAKES_HOSTS}\n    in {outputs};\n}}\n"
@@ -64,14 +66,14 @@ impl Site {
         self.write("flake.nix", &text);
     }
 
-    /// Writes a file of it.
+    /// Writes a file in the flake.
     pub fn write(&self, file: &str, text: &str) {
         let path = self.folder.join(file);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(path, text).expect("written");
     }
 
-    /// Makes it a git tree in which all is committed.
+    /// Turns the folder into a git repository if necessary, and commits everything.
     pub fn commit(&self, env: &TestEnv) {
         if !self.folder.join(".git").exists() {
             env.git(&self.folder, &["init", "-q"]);
@@ -80,12 +82,12 @@ impl Site {
         env.git(&self.folder, &["commit", "-q", "-m", "all of it"]);
     }
 
-    /// Its folder.
+    /// Returns the folder of the flake.
     pub fn path(&self) -> &Path {
         &self.folder
     }
 
-    /// A `path:` reference to it.
+    /// Returns a `path:` reference to the flake.
     pub fn reference(&self) -> String {
         format!("path:{}", self.folder.display())
     }

@@ -109,7 +109,7 @@ def kill_client(s, client):
 
 
 def unit_of(pid):
-    """Returns the control group of a process, which names its unit, or an empty text if the process is gone."""
+    """Returns the control group of a process, which names its unit, or an empty string if the process is gone."""
     try:
         with open(f"/proc/{pid}/cgroup") as file:
             return "".join(line for line in file if ":name=systemd:" in line or line.startswith("0::"))
@@ -400,7 +400,7 @@ def elevated(s, how):
         assert s.unit("beacon.service") == "active"
         assert s.shell("find /run/runtime-modules /var/lib/runtime-modules ! -user root").out == "", "a file does not belong to root"
         assert s.shell("find /home/alice ! -user alice").out == "", "a file does not belong to alice"
-        # Without an option it finds an elevation program. Failures are reported as to root.
+        # Without an option it finds an elevation program. The reports of failures are the same as for root.
         done = s.as_alice("enable", "failing")
         assert done.code == 6 and "failing.service" in done.err, done
         s.is_on("beacon")
@@ -488,7 +488,7 @@ def sops_and_agenix_setups_keep_working(s):
     assert secrets() == base
     s.ends(6, "enable", "secret", "failing")
     assert secrets() == base
-    # One generation each is left after several switches, and the reader was not restarted.
+    # Each of the two has one generation left after several switches, and the reader was not restarted.
     assert s.shell("ls /run/secrets.d /run/agenix.d | grep -c '^[0-9]'").out == "2\n"
     assert s.main_pid("reader.service") == reader
 

@@ -2,8 +2,8 @@
 
 A container gets its own group in each hierarchy that systemd needs. A process that enters the container later is put
 into a group below the container's root, next to the group of init. Otherwise the container's systemd could not move it
-into a session or a scope: with the mount option `nsdelegate`, which systemd sets on every machine, nobody may move a
-process across the boundary of a control group namespace.
+into a session or a scope: with the mount option `nsdelegate`, which systemd sets on every machine, no process may be
+moved across the boundary of a control group namespace.
 """
 
 import os

@@ -24,7 +24,7 @@ LOCK = Path("/run/runtime-module-tests.nsdelegate")
 
 
 def find_mount():
-    """Finds where version 2 is mounted, and its options."""
+    """Finds where control groups version 2 is mounted, and with which options."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount, _, super_block = line.partition(" - ")
         kind, source, options = super_block.split()

@@ -1,4 +1,4 @@
-"""A machine with a real systemd as init, in a container. mmdebstrap makes its Debian once, and it is cached. An overlay
+"""A machine with a real systemd as init, in a container. mmdebstrap creates its Debian once, in the cache. An overlay
 in memory makes every boot a first boot.
 
 Nothing but the cache outlives the process.

@@ -1,4 +1,4 @@
-"""Tests that a change succeeds only if all units that it started, restarted or reloaded are well. The tests have the
+"""Tests that a change succeeds only if all units that it started, restarted or reloaded are healthy. The tests have the
 form of those in behaviours.py. The units are in units.nix."""
 
 import itertools
@@ -60,7 +60,7 @@ def failure_after_two_seconds_is_found(s):
     for unit, log in logs.items():
         assert log["command"]["setting"] == "ExecStart" and log["command"]["status"] == 4, log
         assert "it is over" in log["lines"], log
-        # Whether the unit has failed for good already depends on its restart policy.
+        # The restart policy determines whether systemd has given up on the unit by now.
         wanted = {"never": ["failed"], "always": ["restarting"], "limited": ["restarting", "failed"]}
         assert log["problem"] in wanted[unit.split("-")[2].removesuffix(".service")], log
 

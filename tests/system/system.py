@@ -5,7 +5,7 @@ import time
 
 PATIENCE = 60
 
-# A NixOS always runs a system. These are the files that its switch programs expect.
+# NixOS always has a running system. These are the files of it that the switch programs expect.
 BOOTED = """
 set -e
 echo machine > /etc/hostname

@@ -18,6 +18,6 @@
     strace
     valgrind
   ];
-  # Loads the environment of a project in its folder.
+  # Loads the environment of a project when the shell enters its folder.
   programs.direnv.enable = true;
 }

@@ -155,7 +155,7 @@ fn late_failure_is_found_and_ends_the_watch() {
 }
 
 #[test]
-fn service_that_exits_successfully_is_well() {
+fn service_that_exits_successfully_is_healthy() {
     let mut machine = Scripted {
         changes: vec![
             (0, service("simple", "active")),
@@ -169,7 +169,7 @@ fn service_that_exits_successfully_is_well() {
 }
 
 #[test]
-fn restart_between_two_looks_is_found() {
+fn restart_between_two_checks_is_found() {
     let mut again = service("simple", "active");
     again.restarts = 1;
     for (restart, has_failed, problems) in [
@@ -261,7 +261,7 @@ fn start_job_gets_ten_settle_times() {
         machine.said,
         ["watching the start of a.service for up to 30 s"]
     );
-    // A start job that finishes in time is well.
+    // A start job that finishes in time is no problem.
     let mut machine = Scripted {
         changes: vec![(0, starting), (20_000_000, service("notify", "active"))],
         ..Scripted::default()
@@ -318,7 +318,7 @@ fn triggered_service_may_exceed_the_settle_time() {
 }
 
 #[test]
-fn zero_settle_time_means_one_look() {
+fn zero_settle_time_means_one_check() {
     let mut starting = service("simple", "activating");
     starting.job = job();
     for unit in [starting, service("simple", "active")] {

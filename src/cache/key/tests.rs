@@ -73,11 +73,11 @@ const CHANGES: [Change; 19] = [
     ("the host", |i| i.host.push('x')),
     ("the modules", |i| i.modules.reverse()),
     ("the modules", |i| drop(i.modules.pop())),
-    ("modules from elsewhere", |i| {
+    ("the extra modules", |i| {
         i.extras
             .push(("./x.nix".into(), Some("/nix/store/x-x.nix".into())))
     }),
-    ("modules from elsewhere", |i| {
+    ("the extra modules", |i| {
         i.extras
             .push(("./x.nix".into(), Some("/nix/store/y-x.nix".into())))
     }),

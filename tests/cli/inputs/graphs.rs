@@ -1,5 +1,5 @@
 //! Random graphs of inputs: flakes that share inputs, follow each other, contain each other, are replaced or are not
-//! locked. An empty module must give the running system.
+//! locked. An empty module must evaluate to the running system.
 
 use std::fs;
 use std::path::PathBuf;

@@ -21,7 +21,8 @@ fn bake(host: &Host, change: impl FnOnce(&mut Value)) {
     fs::write(&path, baked.to_string()).expect("written");
 }
 
-/// Makes a host with another input than that in its lock, as built with an older NixOS module that did not record this.
+/// Makes a host whose input differs from the one in its lock, built with an older NixOS module
+/// that did not record this.
 fn built_long_ago(test: &str) -> Option<Host> {
     let host = Host::new(test)?;
     let site = host.flake("site", &says("public"));

@@ -1,2 +1,2 @@
-# Sets the domain to another value than conflict-b
+# Sets the domain to a value other than conflict-b
 { networking.domain = "a.example"; }

@@ -1,2 +1,2 @@
-# Sets the domain to another value than conflict-a
+# Sets the domain to a value other than conflict-a
 { networking.domain = "b.example"; }

@@ -87,6 +87,7 @@ points! {
     Commit "activator.commit" Step "The activator records the new state."
     History "activator.history" Step "The activator appends a record to the history."
     Wanted "activator.wanted" Step "The activator records the requested modules."
+    Overrides "activator.overrides" Step "The activator records a new generation of option overrides."
     Release "activator.release" Step "The activator removes roots and logs that are no longer needed."
     Outcome "activator.outcome" Step "The activator writes the outcome for the relay."
 
@@ -96,7 +97,9 @@ points! {
     WriteLock "write.lock" Write "The description of the lock's holder."
     WriteState "write.state" Write "The state."
     WriteHistory "write.history" Write "A record of the history."
+    WriteOverrides "write.overrides" Write "A record of the history of overrides."
     WriteWanted "write.wanted" Write "The requested modules, which survive reboots."
+    WriteKeptOverrides "write.kept-overrides" Write "The option overrides, which survive reboots."
     WriteLog "write.log" Write "Our own remark in the log of a switch."
     WriteOutcome "write.outcome" Write "The outcome."
     CacheResult "cache.result" Write "A result in the cache, by the client."

@@ -19,7 +19,11 @@ use crate::baked::Baked;
 use crate::cache::{Estimate, Results};
 use crate::commands::history_in_words;
 use crate::locations::Locations;
-use crate::record::{State, holder, outcome, process_locking_in, process_named, read_history};
+use crate::overrides::{diff, export, state_at};
+use crate::record::{
+    State, holder, last_override, outcome, process_locking_in, process_named, read_history,
+    read_overrides,
+};
 use crate::worker::{Greeting, receive};
 use crate::{activation, evaluation, pool};
 
@@ -39,13 +43,22 @@ pub struct Reader {
 }
 
 /// All readers.
-pub const READERS: [Reader; 24] = [
+pub const READERS: [Reader; 26] = [
     file("state", "run/runtime-modules/state.json", state),
     file("wanted", "var/lib/runtime-modules/wanted.json", state),
     file("history", "run/runtime-modules/history", history),
     Reader {
         dress: record,
         ..file("history-record", "run/runtime-modules/history", history)
+    },
+    file("overrides", "run/runtime-modules/overrides", overrides),
+    Reader {
+        dress: record,
+        ..file(
+            "overrides-record",
+            "run/runtime-modules/overrides",
+            overrides,
+        )
     },
     file("config", "etc/runtime-modules/config.json", config),
     file("estimate", "cache/estimates/box-08a9483a.json", estimate),
@@ -146,6 +159,29 @@ fn history(root: &Path, _: &[u8]) {
     let lines = 3 * entries.len() + 1;
     let told = history_in_words(entries, Some("/nix/store/a"));
     assert!(told.lines().count() <= lines, "{told}");
+}
+
+/// Reads the history of overrides, and restores each of its generations.
+fn overrides(root: &Path, _: &[u8]) {
+    let (all, last) = (
+        read_overrides(&locations(root)),
+        last_override(&locations(root)),
+    );
+    let Ok(all) = all else {
+        return;
+    };
+    let last = last.expect("the end of an intact file can be read");
+    assert_eq!(last.as_ref(), all.last());
+    for one in &all {
+        same(one);
+        assert!(!one.words().is_empty());
+        if let Ok(state) = state_at(&all, one.number) {
+            same(&state);
+            assert_eq!(diff(&state, &state), []);
+            let text = export(&state);
+            assert!(text.lines().count() >= 3, "{text}");
+        }
+    }
 }
 
 /// Makes the line of a record.

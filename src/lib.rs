@@ -23,6 +23,7 @@ mod libnix;
 mod locations;
 mod options;
 mod output;
+mod overrides;
 mod percent;
 mod pipeline;
 mod plan;

@@ -49,6 +49,11 @@ impl Locations {
         self.run().join("history")
     }
 
+    /// History of option overrides of this boot.
+    pub fn overrides_log(&self) -> PathBuf {
+        self.run().join("overrides")
+    }
+
     /// Lock for changes of the state.
     pub fn lock(&self) -> PathBuf {
         self.run().join("lock")
@@ -86,6 +91,16 @@ impl Locations {
     /// Requested modules, which survive reboots.
     pub fn wanted(&self) -> PathBuf {
         self.at("var/lib/runtime-modules/wanted.json")
+    }
+
+    /// Option overrides that survive reboots.
+    pub fn kept_overrides(&self) -> PathBuf {
+        self.at("var/lib/runtime-modules/overrides.json")
+    }
+
+    /// Parameters of the running kernel.
+    pub fn kernel_parameters(&self) -> PathBuf {
+        self.at("proc/cmdline")
     }
 
     /// Link to the running system, which NixOS sets.

@@ -91,6 +91,8 @@ pub struct ChangeOptions {
     pub allow: Vec<Allow>,
     /// How long to wait for another change to end.
     pub wait: Duration,
+    /// The user's reason for an option override.
+    pub message: Option<String>,
 }
 
 impl ChangeOptions {

@@ -34,6 +34,7 @@ mod cli {
     mod load;
     mod options;
     mod other_module;
+    mod overrides;
     mod progress;
     mod references;
     mod refusals;

@@ -123,6 +123,8 @@ fn pending(request: &Request, change: &Change) -> Pending {
         base: change.base.clone(),
         pin: change.pin.clone(),
         wanted: change.wanted.clone(),
+        overrides: change.overrides.clone(),
+        generation: change.generation.clone(),
         store: request.store.clone(),
         confirm_until: change.confirm.map(|seconds| now() + seconds),
         phases: change.phases.clone(),

@@ -191,7 +191,8 @@ fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activate
                 Some(pending) => interrupted(pending, state.revision, log),
                 None if state.revision == change.revision => Err(not_begun(&log)),
                 None if state.current.as_ref() == Some(&change.to)
-                    && state.wanted == change.wanted =>
+                    && state.wanted == change.wanted
+                    && state.overrides == change.overrides =>
                 {
                     let lost = "the activator died before it added this change to the history";
                     Ok(Activated {

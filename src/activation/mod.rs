@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::choice::{Allow, OnFailedUnits, SETTLE};
 use crate::error::{Failed, Failure};
+use crate::overrides::{Generation, OverrideState};
 use crate::record::{Entry, Outcome, Pin};
 use crate::timings::{Phase, Phases};
 
@@ -105,6 +106,12 @@ pub struct Change {
     pub pin: Option<Pin>,
     /// Modules that are enabled in `to`.
     pub wanted: Vec<String>,
+    /// The option overrides in `to`.
+    #[serde(default)]
+    pub overrides: OverrideState,
+    /// The new generation of option overrides, if the change makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// Whether to switch even if `to` is already running.
     pub force: bool,
     /// Objections that the user overrides.

@@ -11,7 +11,9 @@ use super::log::Log;
 use super::relay::deaf;
 use super::rooting::{release, root_ourselves};
 use super::switch::Verdict;
-use super::transaction::{Work, entry, leaves, on_the_way_back, open_store, returned};
+use super::transaction::{
+    Ended, Work, entry as record, leaves, on_the_way_back, open_store, returned,
+};
 use super::verify::Looked;
 use super::{Activated, Errand, Request};
 use crate::error::{Failed, Failure};
@@ -148,7 +150,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     };
     work.state.end(leaves);
     let base = work.state.base_of(Some(to));
-    let ended = Entry {
+    let entry = Entry {
         transaction: work.request.transaction.clone(),
         purpose: work.request.purpose.clone(),
         modules: work.state.active.clone(),
@@ -160,16 +162,22 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         to: to.to_string(),
         base,
         pin: work.state.pin.clone(),
+        overrides: work.state.overrides.clone(),
         failed_units: work.activated.failed_units.clone(),
         way_back: !finish,
-        ..entry(
+        ..record(
             pending,
             outcome,
             &work.activated.explanation,
             work.state.revision,
         )
     };
-    work.write_down(&pending.transaction, &ended, leaves);
+    let ended = Ended {
+        transaction: &pending.transaction,
+        entry: &entry,
+        generation: pending.generation.as_ref(),
+    };
+    work.write_down(&ended, leaves);
     work.activated.revision = work.state.revision;
     work.timed();
 }
@@ -338,7 +346,7 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     let why = "an external switch ended the change";
     append_history(
         locations,
-        &entry(&pending, Outcome::Superseded, why, state.revision),
+        &record(&pending, Outcome::Superseded, why, state.revision),
     )?;
     release(locations, &state)
 }

@@ -18,7 +18,11 @@ use crate::clock::now;
 use crate::fault::{Point, step};
 use crate::libnix::{Libnix, Settings, Store};
 use crate::locations::Locations;
-use crate::record::{Entry, Leaves, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history};
+use crate::overrides::Generation;
+use crate::record::{
+    Entry, KeptOverrides, Leaves, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history,
+    append_override,
+};
 use crate::timings::{Phase, milliseconds};
 
 /// Number of failed units that are described in detail.
@@ -292,7 +296,12 @@ impl<'a> Work<'a> {
                     self.state.revision,
                 )
             };
-            self.write_down(&pending.transaction, &entry, leaves);
+            let ended = Ended {
+                transaction: &pending.transaction,
+                entry: &entry,
+                generation: pending.generation.as_ref(),
+            };
+            self.write_down(&ended, leaves);
         }
         self.activated.outcome = outcome;
         self.activated.revision = self.state.revision;
@@ -301,8 +310,13 @@ impl<'a> Work<'a> {
 
     /// Saves the state, the history, the requested modules, the GC roots and the end of `transaction`. A failure to
     /// save is only a warning, because the system is already running.
-    pub(super) fn write_down(&mut self, transaction: &str, entry: &Entry, leaves: Leaves) {
+    pub(super) fn write_down(&mut self, ended: &Ended<'_>, leaves: Leaves) {
         let locations = self.locations;
+        let Ended {
+            transaction,
+            entry,
+            generation,
+        } = *ended;
         match step(Point::Commit, || self.state.write(locations)) {
             // Disarm only now: until the end is saved, the timer must be able to end the transaction.
             Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
@@ -325,10 +339,37 @@ impl<'a> Work<'a> {
             };
             let written = step(Point::Wanted, || wanted.write(locations));
             self.note(written);
+            let recorded = step(Point::Overrides, || {
+                record_overrides(locations, &self.state, generation)
+            });
+            self.note(recorded);
         }
         let released = step(Point::Release, || release(locations, &self.state));
         self.note(released);
     }
+}
+
+/// A transaction that has ended.
+#[derive(Clone, Copy)]
+pub(super) struct Ended<'a> {
+    pub(super) transaction: &'a str,
+    pub(super) entry: &'a Entry,
+    /// The generation of option overrides that it made.
+    pub(super) generation: Option<&'a Generation>,
+}
+
+/// Adds a new generation to the record of option overrides, and saves those that survive reboots. The state has them
+/// already.
+fn record_overrides(
+    locations: &Locations,
+    state: &State,
+    generation: Option<&Generation>,
+) -> Result<()> {
+    let Some(generation) = generation else {
+        return Ok(());
+    };
+    append_override(locations, generation)?;
+    KeptOverrides::of(&state.overrides).write(locations)
 }
 
 /// Returns the outcome of a rollback, by the verdict on its switch.
@@ -371,6 +412,7 @@ pub(super) fn entry(
         purpose: pending.purpose.clone(),
         time: now(),
         modules: pending.wanted.clone(),
+        overrides: pending.overrides.clone(),
         from: pending.from.clone(),
         to: pending.to.clone(),
         base: pending.base.clone(),

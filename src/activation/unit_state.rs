@@ -193,9 +193,13 @@ impl UnitState {
         !matches!(self.restart.as_str(), "always" | "on-success" | "no" | "")
     }
 
+    pub(super) fn has_start_job(&self) -> bool {
+        self.job.as_ref().is_some_and(Job::starts)
+    }
+
     /// Returns whether the state or the process differs from `before`, or a start is queued.
     pub(super) fn differs_from(&self, before: Option<&Self>) -> bool {
-        self.job.as_ref().is_some_and(Job::starts)
+        self.has_start_job()
             || before.is_none_or(|before| {
                 before.invocation != self.invocation || before.changed_at != self.changed_at
             })

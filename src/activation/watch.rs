@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::manager::{States, UnitId};
 use super::touched::{Changes, Reached, Touched};
-use super::unit_state::{Job, Problem, UnitState};
+use super::unit_state::{Problem, UnitState};
 use crate::progress::duration;
 
 /// How often the state of watched units is read.
@@ -230,7 +230,7 @@ fn note_running(watched: &mut Watched, now: u64) {
     for id in watched.touched.keys() {
         if let Some(unit) = watched.after.get(id)
             && unit.active == "active"
-            && !has_start_job(unit)
+            && !unit.has_start_job()
         {
             let since = unit.changed_at.min(now);
             watched.running_since.entry(id.clone()).or_insert(since);
@@ -238,15 +238,11 @@ fn note_running(watched: &mut Watched, now: u64) {
     }
 }
 
-fn has_start_job(unit: &UnitState) -> bool {
-    unit.job.as_ref().is_some_and(Job::starts)
-}
-
 /// Returns whether a unit has not been seen running yet, and its start job has not ended. Services
 /// of timers are excluded, because they may take any time. So are units that already ran, because
 /// a restart is also a start job.
 fn waits_to_start(id: &UnitId, unit: &UnitState, reached: Reached, watched: &Watched) -> bool {
-    reached == Reached::Started && has_start_job(unit) && !watched.running_since.contains_key(id)
+    reached == Reached::Started && unit.has_start_job() && !watched.running_since.contains_key(id)
 }
 
 fn is_trigger(states: &States, id: &UnitId) -> bool {

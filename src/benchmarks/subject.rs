@@ -174,7 +174,12 @@ impl<'a> Subject<'a> {
             ..Request::of(session.settings(true, 0), flake, &self.pin.host, target)
         };
         let evaluator = session.evaluator(&request.settings)?;
-        evaluate(evaluator, &request, &session.interrupts, &Reporter::deaf())
+        evaluate(
+            evaluator,
+            &request,
+            &session.interrupts,
+            &Reporter::silent(),
+        )
     }
 }
 

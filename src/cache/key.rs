@@ -58,6 +58,8 @@ pub struct Ingredients {
     pub store: Option<String>,
     /// Nix settings from the command line.
     pub options: Vec<(String, String)>,
+    /// The option overrides, and those whose options are described, as JSON.
+    pub option_overrides: String,
     /// The values of all Nix settings, including those of evaluation: system, experimental
     /// features, limits.
     pub settings: Vec<(String, String)>,
@@ -79,6 +81,8 @@ impl Ingredients {
             modules,
             extras,
             specialisation,
+            overrides: option_overrides,
+            describe,
             // The target selects which toplevels an entry has. It does not change any of them.
             target: _,
             // Benchmarks evaluate and keep nothing.
@@ -122,6 +126,7 @@ impl Ingredients {
                 .map(|extra| (extra.name.clone(), extra.path.clone()))
                 .collect(),
             specialisation: specialisation.clone(),
+            option_overrides: json(&(option_overrides, describe)),
             store: store.clone(),
             options: visible(options),
             expressions: expressions.iter().map(|text| (*text).into()).collect(),
@@ -140,6 +145,7 @@ impl Ingredients {
             modules,
             extras,
             specialisation,
+            option_overrides,
             store,
             options,
             settings,
@@ -152,6 +158,7 @@ impl Ingredients {
             json(modules),
             json(extras),
             json(specialisation),
+            option_overrides.clone(),
         ]);
         let parts: BTreeMap<String, String> = [
             ("the source", digest(&[reference, &json(extra)])),
@@ -161,6 +168,7 @@ impl Ingredients {
             ("the modules", digest(&[json(modules)])),
             ("the extra modules", digest(&[json(extras)])),
             ("the specialisation", digest(&[json(specialisation)])),
+            ("the option overrides", digest(&[option_overrides])),
             ("the store", digest(&[json(store)])),
             ("Nix settings", digest(&[json(options), json(settings)])),
             ("the release of Nix", digest(&[nix])),

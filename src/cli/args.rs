@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use super::bench::BenchArgs;
 use super::check::CheckArgs;
 use super::complete::{
-    flakes, hosts, inputs, modules, modules_off, modules_on, past, paths, specialisations, stores,
+    flakes, hosts, inputs, modules, modules_off, modules_on, overridden, past, paths,
+    specialisations, stores,
 };
 use crate::choice::{Allow, CacheAction, Elevate, OnFailedUnits, ProgressStyle, Shell};
 use crate::duration;
@@ -151,8 +152,14 @@ pub enum CommandArgs {
     Enable(EnableArgs),
     /// Disable modules
     Disable(DisableArgs),
-    /// Return to the system without runtime modules (no evaluation)
-    Reset(ChangeArgs),
+    /// Return to the system without runtime modules
+    Reset(ResetArgs),
+    /// Override options of the running system
+    Set(SetArgs),
+    /// Remove overrides of options
+    Unset(UnsetArgs),
+    /// List, compare, roll back, export or remove option overrides
+    Overrides(OverridesCommandArgs),
     /// Activate the requested modules again from the same source
     Apply(ChangeArgs),
     /// Update the flake's source and activate the requested modules on it
@@ -247,6 +254,103 @@ pub struct DisableArgs {
     pub names: Vec<String>,
     #[command(flatten)]
     pub change: ChangeArgs,
+}
+
+/// Arguments of `reset`.
+#[derive(Clone, Debug, Args)]
+pub struct ResetArgs {
+    /// Remove option overrides too
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub change: ChangeArgs,
+}
+
+/// Arguments of `set`.
+#[derive(Clone, Debug, Args)]
+pub struct SetArgs {
+    /// Paths of options, each with its value in JSON; `-` reads such pairs from stdin, one on each line
+    #[arg(required = true, value_name = "OPTION VALUE", add = overridden())]
+    pub pairs: Vec<String>,
+    /// Add to lists and attribute sets instead of replacing them
+    #[arg(long)]
+    pub merge: bool,
+    /// Use this priority; it must be smaller than that of earlier overrides
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        conflicts_with = "merge"
+    )]
+    pub priority: Option<i64>,
+    /// Keep the overrides over reboots
+    #[arg(long)]
+    pub persist: bool,
+    #[command(flatten)]
+    pub edit: EditArgs,
+}
+
+/// Arguments of `unset`.
+#[derive(Clone, Debug, Args)]
+pub struct UnsetArgs {
+    /// Paths of overridden options
+    #[arg(required = true, value_name = "OPTION", add = overridden())]
+    pub options: Vec<String>,
+    #[command(flatten)]
+    pub edit: EditArgs,
+}
+
+/// Options of commands that change option overrides.
+#[derive(Clone, Debug, Args)]
+pub struct EditArgs {
+    /// Record this reason with the change
+    #[arg(long, value_name = "TEXT")]
+    pub message: Option<String>,
+    #[command(flatten)]
+    pub change: ChangeArgs,
+}
+
+/// Arguments of `overrides`.
+#[derive(Clone, Debug, Args)]
+pub struct OverridesCommandArgs {
+    #[command(subcommand)]
+    pub command: Option<OverridesArgs>,
+}
+
+/// The subcommand of `overrides`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum OverridesArgs {
+    /// List the overrides in force, which is the default
+    List,
+    /// List all generations of this boot
+    History,
+    /// Show a generation
+    Show {
+        /// Number of the generation in `overrides history`
+        #[arg(value_name = "N")]
+        generation: u64,
+    },
+    /// Compare the overrides of two generations
+    Diff {
+        /// Number of the first generation
+        #[arg(value_name = "A")]
+        before: u64,
+        /// Number of the second generation
+        #[arg(value_name = "B")]
+        after: u64,
+    },
+    /// Return to the overrides of an earlier generation
+    Rollback {
+        /// Number of the generation [default: before the last change]
+        #[arg(value_name = "N")]
+        generation: Option<u64>,
+        #[command(flatten)]
+        edit: EditArgs,
+    },
+    /// Remove all overrides
+    Reset(EditArgs),
+    /// Print the overrides in force as a NixOS module
+    Export,
 }
 
 /// Options of commands that change the system.

@@ -19,7 +19,7 @@ pub enum BenchArgs {
     /// Measure single options, units or any attribute of the flake
     Options(OptionsArgs),
     /// Measure an append-only record of overrides of growing length
-    Overrides(OverridesArgs),
+    Overrides(OverridesBenchArgs),
     /// Compare two flake references or commits
     Compare(CompareArgs),
     /// Compare two result files
@@ -119,7 +119,7 @@ pub struct OptionsArgs {
 
 /// Arguments of `bench overrides`.
 #[derive(Clone, Debug, Args)]
-pub struct OverridesArgs {
+pub struct OverridesBenchArgs {
     /// Path of the option to override
     #[arg(value_name = "PATH", default_value = "networking.hostName")]
     pub path: String,

@@ -12,6 +12,7 @@ use clap_complete::engine::{
 };
 
 use super::Cli;
+use crate::attributes::written;
 use crate::baked::Baked;
 use crate::clock::now;
 use crate::error::neutral;
@@ -73,6 +74,16 @@ pub(super) fn specialisations() -> ArgValueCandidates {
 /// Completes states to which `rollback` can return.
 pub(super) fn past() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().past())
+}
+
+/// Completes the paths of overridden options.
+pub(super) fn overridden() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let state = Known::read().state.unwrap_or_default();
+        let paths = state.overrides.definitions.iter();
+        let paths: BTreeSet<String> = paths.map(|one| neutral(&written(&one.path))).collect();
+        named(paths.iter().map(String::as_str))
+    })
 }
 
 /// Completes short names of stores.

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use super::Job;
-use super::args::{ChangeArgs, CommandArgs, GlobalArgs};
-use super::bench::{BenchArgs, CompareArgs, MeasuringArgs, OptionsArgs, OverridesArgs, ToggleArgs};
+use super::args::{ChangeArgs, CommandArgs, EditArgs, GlobalArgs, OverridesArgs};
+use super::bench::{
+    BenchArgs, CompareArgs, MeasuringArgs, OptionsArgs, OverridesBenchArgs, ToggleArgs,
+};
 use super::check::CheckArgs;
 use crate::benchmarks::{
     Benchmark, CompareBenchmark, Enough, Exports, Measuring, OptionsBenchmark, OverridesBenchmark,
     Rules, ToggleBenchmark,
 };
-use crate::commands::{BenchCommand, CheckOptions, Command};
+use crate::commands::{BenchCommand, CheckOptions, Command, OverridesCommand, SetRequest};
 use crate::options::{ChangeOptions, Options, SourceOptions, StopAfter};
 use crate::role::Role;
 
@@ -72,6 +74,16 @@ impl From<ChangeArgs> for ChangeOptions {
             settle: args.settle,
             allow: args.allow,
             wait: args.patience.wait,
+            message: None,
+        }
+    }
+}
+
+impl From<EditArgs> for ChangeOptions {
+    fn from(args: EditArgs) -> Self {
+        Self {
+            message: args.message,
+            ..args.change.into()
         }
     }
 }
@@ -109,7 +121,26 @@ impl CommandArgs {
                 names: args.names,
                 options: args.change.into(),
             },
-            Self::Reset(args) => Command::Reset(args.into()),
+            Self::Reset(args) => Command::Reset {
+                all: args.all,
+                options: args.change.into(),
+            },
+            Self::Set(args) => Command::Set {
+                request: SetRequest {
+                    pairs: args.pairs,
+                    merge: args.merge,
+                    priority: args.priority,
+                    persist: args.persist,
+                },
+                options: args.edit.into(),
+            },
+            Self::Unset(args) => Command::Unset {
+                paths: args.options,
+                options: args.edit.into(),
+            },
+            Self::Overrides(args) => {
+                Command::Overrides(Box::new(args.command.unwrap_or(OverridesArgs::List).into()))
+            }
             Self::Apply(args) => Command::Apply(args.into()),
             Self::Rebuild(args) => Command::Rebuild(args.into()),
             Self::Rollback(args) => Command::Rollback {
@@ -142,6 +173,23 @@ impl CommandArgs {
             | Self::Expire { .. }
             | Self::Switched { .. } => return None,
         })
+    }
+}
+
+impl From<OverridesArgs> for OverridesCommand {
+    fn from(args: OverridesArgs) -> Self {
+        match args {
+            OverridesArgs::List => Self::List,
+            OverridesArgs::History => Self::History,
+            OverridesArgs::Show { generation } => Self::Show { generation },
+            OverridesArgs::Diff { before, after } => Self::Diff { before, after },
+            OverridesArgs::Rollback { generation, edit } => Self::Rollback {
+                generation,
+                options: edit.into(),
+            },
+            OverridesArgs::Reset(edit) => Self::Reset(edit.into()),
+            OverridesArgs::Export => Self::Export,
+        }
     }
 }
 
@@ -232,8 +280,8 @@ impl From<OptionsArgs> for (Benchmark, MeasuringArgs) {
     }
 }
 
-impl From<OverridesArgs> for (Benchmark, MeasuringArgs) {
-    fn from(args: OverridesArgs) -> Self {
+impl From<OverridesBenchArgs> for (Benchmark, MeasuringArgs) {
+    fn from(args: OverridesBenchArgs) -> Self {
         let overrides = OverridesBenchmark {
             path: args.path,
             value: args.value,

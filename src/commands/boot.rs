@@ -37,7 +37,7 @@ pub fn run(session: &Session) -> Result<()> {
         .baked
         .as_ref()
         .is_some_and(|baked| baked.restore_at_boot);
-    if !restore || situation.state.wanted.is_empty() {
+    if !restore || situation.state.wanted.is_empty() && situation.overrides().is_empty() {
         return Ok(());
     }
     // A unit that the boot itself is still starting could fail, which would look like a failure of

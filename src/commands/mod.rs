@@ -14,12 +14,15 @@ mod faults;
 mod history;
 mod list;
 mod man;
+mod overrides;
 mod prefetch;
 mod rebuild;
 mod recover;
 mod reset;
 mod rollback;
+mod set;
 mod status;
+mod unset;
 
 use std::time::Duration;
 
@@ -30,11 +33,14 @@ use crate::fault::{self, Point};
 use crate::options::{ChangeOptions, Environment, Options};
 use crate::pipeline::{self, Waits};
 use crate::plan::{Action, Intent, agree};
+use crate::record::last_override;
 use crate::session::Session;
 
 pub use bench::BenchCommand;
 pub use check::CheckOptions;
 pub use history::in_words as history_in_words;
+pub use overrides::OverridesCommand;
+pub use set::SetRequest;
 
 /// A command with its arguments.
 #[derive(Debug)]
@@ -47,7 +53,21 @@ pub enum Command {
         names: Vec<String>,
         options: ChangeOptions,
     },
-    Reset(ChangeOptions),
+    Reset {
+        /// Whether to remove option overrides too.
+        all: bool,
+        options: ChangeOptions,
+    },
+    Set {
+        request: SetRequest,
+        options: ChangeOptions,
+    },
+    Unset {
+        /// Paths of overridden options.
+        paths: Vec<String>,
+        options: ChangeOptions,
+    },
+    Overrides(Box<OverridesCommand>),
     Apply(ChangeOptions),
     Rebuild(ChangeOptions),
     Rollback {
@@ -87,6 +107,8 @@ impl Command {
         match self {
             Self::Enable { options, .. }
             | Self::Disable { options, .. }
+            | Self::Set { options, .. }
+            | Self::Unset { options, .. }
             | Self::Apply(options)
             | Self::Rebuild(options) => Some(options),
             _ => None,
@@ -108,7 +130,10 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
     match command {
         Command::Enable { names, options } => enable::run(session, names, options),
         Command::Disable { names, options } => disable::run(session, names, options),
-        Command::Reset(options) => reset::run(session, options),
+        Command::Reset { all, options } => reset::run(session, all, options),
+        Command::Set { request, options } => set::run(session, &request, options),
+        Command::Unset { paths, options } => unset::run(session, &paths, options),
+        Command::Overrides(command) => overrides::run(session, *command),
         Command::Apply(options) => apply::run(session, options),
         Command::Rebuild(options) => rebuild::run(session, options),
         Command::Rollback { number, options } => rollback::run(session, number, options),
@@ -147,6 +172,10 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
 
 /// Runs the pipeline for a change, prints the result, and prefetches what the user asked for.
 fn change(session: &Session, action: Action, options: ChangeOptions) -> Result<()> {
+    if let Action::Override(_) = action {
+        // A damaged record could not take the new generation.
+        last_override(&session.locations)?;
+    }
     let intent = Intent::new(action, options);
     let changed = pipeline::change(session, &intent)?;
     let printed = fault::step(Point::Report, || changed.report.print(session));

@@ -7,6 +7,11 @@ use crate::options::ChangeOptions;
 use crate::plan::Action;
 use crate::session::Session;
 
-pub fn run(session: &Session, options: ChangeOptions) -> Result<()> {
-    change(session, Action::Reset, options)
+/// With `all`, also removes option overrides.
+pub fn run(session: &Session, all: bool, options: ChangeOptions) -> Result<()> {
+    let action = match all {
+        true => Action::ResetAll,
+        false => Action::Reset,
+    };
+    change(session, action, options)
 }

@@ -12,7 +12,7 @@ use crate::pipeline::is_elsewhere;
 use crate::plan::{Situation, pinned};
 use crate::progress::duration;
 use crate::record::{BaseStatus, Outcome, Pending, Pin, Step, read_history};
-use crate::report;
+use crate::report::{self, Overridden};
 use crate::session::Session;
 
 /// The result (`docs/json.md`).
@@ -31,6 +31,8 @@ struct Status {
     foreign: bool,
     pin: Option<Pin>,
     pending: Option<Pending>,
+    /// The option overrides in force.
+    overrides: Overridden,
     /// The running transaction.
     under_way: Option<String>,
     /// The last transaction that has ended.
@@ -106,6 +108,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         foreign: situation.foreign(),
         pin,
         pending: situation.state.pending.clone(),
+        overrides: Overridden::of(situation.overrides()),
         under_way: situation.under_way.clone(),
         last: last(session),
     };
@@ -148,6 +151,17 @@ fn human(status: &Status) -> String {
             (false, false) => "off",
         };
         row(&module.name, state);
+    }
+    if !status.overrides.options.is_empty() {
+        let Overridden {
+            generation,
+            options,
+        } = &status.overrides;
+        let options = options.join(", ");
+        row(
+            "overridden",
+            &format!("{options} (generation {generation})"),
+        );
     }
     if let Some(holder) = &status.under_way {
         row("under way", holder);

@@ -21,7 +21,7 @@ use super::opened::{Opened, lock};
 use super::pin::pinned_inputs;
 use super::{
     Answer, Evaluated, ExtraRequest, Facts, Request, Target, advice, assertions, explain, fetching,
-    heap,
+    heap, overridden,
 };
 use crate::attributes::parse;
 use crate::fault::{Point, step};
@@ -39,7 +39,7 @@ pub const SYSTEM: Expression = Expression {
 };
 
 /// Text of the expressions, which is part of the cache key: system.nix, applied to the functions of
-/// the two other files.
+/// the other files.
 pub const SYSTEM_TEXT: &str = concat!(
     "(",
     include_str!("system.nix"),
@@ -47,6 +47,8 @@ pub const SYSTEM_TEXT: &str = concat!(
     include_str!("hosts.nix"),
     ")(",
     include_str!("foreign_module.nix"),
+    ")(",
+    include_str!("overrides.nix"),
     ")"
 );
 
@@ -250,6 +252,9 @@ fn explained(
     let Some(nix) = error.downcast_ref::<NixError>() else {
         return error;
     };
+    if let Some(refusal) = overridden::refusal_after_failure(evaluator, outputs, request) {
+        return refusal.into();
+    }
     let failed = explain::error(request, &error);
     if let Some(meant) = option_meant(evaluator, outputs, request, &error) {
         // The most helpful hint comes first.
@@ -275,6 +280,8 @@ pub fn option_meant(
     let bare = Request {
         modules: Vec::new(),
         extras: Vec::new(),
+        overrides: Vec::new(),
+        describe: Vec::new(),
         ..request.clone()
     };
     let mut asked = asked(&bare, false);
@@ -323,6 +330,8 @@ fn asked(request: &Request, share: bool) -> serde_json::Value {
         "modules": request.modules,
         "extras": request.extras,
         "specialisation": request.specialisation,
+        "overrides": request.overrides,
+        "describe": request.describe,
         "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),
         "sharePkgs": share,
     })
@@ -343,6 +352,7 @@ pub fn read(
         evaluated.registry = value.get("registry")?;
         return Ok(());
     }
+    evaluated.described = overridden::describe(value, request)?;
     evaluated.warnings = value.get("warnings")?;
     warn(&evaluated.warnings);
     let failed: Vec<String> = value.get("failedAssertions")?;

@@ -17,6 +17,7 @@ mod misnamed;
 mod missing_argument;
 mod missing_file;
 mod opened;
+mod overridden;
 mod packages;
 mod pin;
 mod trees;
@@ -29,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Failed, Failure, Known};
 use crate::interrupt::Interrupts;
 use crate::libnix::{Activity, Event, Position, Settings};
+use crate::overrides::Definition;
 use crate::progress::Reporter;
 use crate::record::{ExtraModule, Pin, PinnedInput, SystemFile};
 use crate::registry::{Origin, Registered};
@@ -42,6 +44,7 @@ pub use input_graph::{graph_lock, graph_revision};
 pub use local::{as_git, usual_folder};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
 pub use opened::Opened;
+pub use overridden::DescribedOption;
 pub use pin::{
     Host, REMOTE_BUILDERS, ToPin, directory, lock_inputs, lock_text, pin, revision_of,
     short_revision,
@@ -65,6 +68,12 @@ pub struct Request {
     /// The specialisation to evaluate; `None` for the host itself.
     #[serde(default)]
     pub specialisation: Option<String>,
+    /// The option overrides, in their order, after all modules.
+    #[serde(default)]
+    pub overrides: Vec<Definition>,
+    /// New overrides, whose options are described and whose values are checked.
+    #[serde(default)]
+    pub describe: Vec<Definition>,
     /// The value to evaluate.
     pub target: Target,
     /// The measurement of a benchmark; `None` if nothing is measured.
@@ -82,6 +91,8 @@ impl Request {
             modules: Vec::new(),
             extras: Vec::new(),
             specialisation: None,
+            overrides: Vec::new(),
+            describe: Vec::new(),
             target,
             measure: None,
         }
@@ -236,6 +247,9 @@ pub struct Evaluated {
     pub registry: Vec<Registered>,
     /// Whether modules come from the NixOS module of nixos-runtime-modules.
     pub foreign_modules: bool,
+    /// The options of the new overrides, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub described: Vec<DescribedOption>,
     /// Warnings of the configuration.
     pub warnings: Vec<String>,
     /// Facts for activation.

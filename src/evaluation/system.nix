@@ -1,10 +1,10 @@
 # Extends one host with the chosen modules in one evaluation.
 #
-# Called with the functions of hosts.nix and foreign_module.nix, the outputs of the flake, the top of its source tree (a
+# Called with the functions of hosts.nix, foreign_module.nix and overrides.nix, the outputs of the flake, the top of its source tree (a
 # path), external values (a list with a path, or the outputs of a flake, for each extra module) and the request (JSON
 # text, `Request` in evaluation/mod.rs). The caller reads each attribute of the result separately, in the order below.
 # Nothing else is evaluated.
-hostsIn: foreignModule: outputs: source: elsewhere: requestText:
+hostsIn: foreignModule: optionOverrides: outputs: source: elsewhere: requestText:
 let
   request = builtins.fromJSON requestText;
 
@@ -126,29 +126,48 @@ let
   inherits = whole: (variant whole.config).inheritParentConfig or true;
 
   extendedWith =
-    more:
+    added: more:
     let
-      whole = base.extendModules { modules = modules ++ more; };
+      whole = base.extendModules { modules = added ++ more; };
     in
     if specialisation == null || !(variants whole.config ? ${specialisation}) || inherits whole then
       whole
     else
       base.extendModules {
-        modules = [ { specialisation.${specialisation}.configuration.imports = modules; } ] ++ more;
+        modules = [ { specialisation.${specialisation}.configuration.imports = added; } ] ++ more;
       };
 
+  # Option overrides come last. A merge takes the priority that its option has without any merge.
+  definitions = request.overrides or [ ];
+  merges = builtins.filter optionOverrides.isMerge definitions;
+  replacements = builtins.filter (definition: !(optionOverrides.isMerge definition)) definitions;
+  replaced =
+    modules ++ (if replacements == [ ] then [ ] else [ (optionOverrides.replacing replacements) ]);
+  withoutMerges = if replaced == [ ] then base else extendedWith replaced [ ];
+  all =
+    replaced
+    ++ (if merges == [ ] then [ ] else [ (optionOverrides.merging (optionsOf withoutMerges) merges) ]);
+
   extended =
-    if modules == [ ] then
+    if all == [ ] then
       base
     else if request.sharePkgs or false then
-      extendedWith [ share ]
+      extendedWith all [ share ]
     else
-      extendedWith [ ];
+      extendedWith all [ ];
 
   # Selects the requested configuration: the whole one or its specialisation.
   meant =
     whole: if specialisation == null then whole.config else (variant whole.config).configuration;
   config = meant extended;
+
+  # The options of the requested configuration. nixpkgs does not show those of a specialisation that inherits nothing.
+  optionsOf =
+    whole:
+    if specialisation == null then
+      whole.options
+    else
+      (variant whole.config).configuration._module.args.options or whole.options;
 
   # Uses the host's own `pkgs` if the extended system would provably make the same, because both
   # define it in the same way. This is decided inside the extended system, where `pkgs` does not
@@ -326,6 +345,19 @@ in
     file = if entry.file == null then null else builtins.unsafeDiscardStringContext entry.file;
     declared = map (where: builtins.unsafeDiscardStringContext (toString where)) entry.declared;
   }) registry;
+
+  # Describes the options of the new overrides.
+  described = map (
+    definition: optionOverrides.describe (optionsOf extended) definition.path
+  ) (request.describe or [ ]);
+
+  # Forces the values at these paths as far as the new values reach, which checks their types.
+  checkedOverrides = builtins.foldl' (
+    done: definition:
+    builtins.seq (optionOverrides.force definition.value (
+      builtins.foldl' (value: name: value.${name}) config definition.path
+    )) done
+  ) true (request.describe or [ ]);
 
   # Whether modules come from the module of nixos-runtime-modules.
   foreignModules = (lookUp || !request.toplevel) && foreign.present;

@@ -112,6 +112,8 @@ impl<'a> BaseCheck<'a> {
         let request = Request {
             modules: Vec::new(),
             extras: Vec::new(),
+            overrides: Vec::new(),
+            describe: Vec::new(),
             target: Target::Toplevel,
             ..request.clone()
         };

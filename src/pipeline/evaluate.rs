@@ -70,6 +70,8 @@ pub(super) fn evaluation_request(
             .map(|extra| ExtraRequest::of(extra, &session.here))
             .collect(),
         specialisation: pin.specialisation.clone(),
+        overrides: plan.overrides.after.definitions.clone(),
+        describe: plan.overrides.added.clone(),
         ..Request::of(settings, flake, &pin.host, target)
     }
 }

@@ -211,6 +211,7 @@ impl Making<'_> {
             self.libnix.store.add_temp_root(source)?;
         }
         report::note_foreign_module(session, &evaluated);
+        report::note_stronger_definitions(session, &plan.overrides, &evaluated);
         self.announce_base(&evaluated)?;
         let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
         let moved = own_base

@@ -1,28 +1,38 @@
 //! The action that the user asks for.
 
 use super::EarlierState;
+use crate::overrides::Edit;
 
 /// The action that the user asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Enable these modules too.
     Enable(Vec<String>),
     /// Disable these modules.
     Disable(Vec<String>),
-    /// Disable all modules.
+    /// Disable all modules. Option overrides stay.
     Reset,
+    /// Disable all modules, and remove all option overrides.
+    ResetAll,
     /// Activate the requested modules from the same source.
     Apply,
     /// Activate the requested modules from the newest source.
     Rebuild,
     /// Return to an earlier state of this boot.
     Rollback(Box<EarlierState>),
+    /// Change option overrides.
+    Override(Edit),
 }
 
 impl Action {
     /// Returns whether the action evaluates the configuration. The others return to a known system.
     pub fn evaluates(&self) -> bool {
-        !matches!(self, Self::Reset | Self::Rollback(_))
+        !matches!(self, Self::Reset | Self::ResetAll | Self::Rollback(_))
+    }
+
+    /// Returns whether the action disables all modules.
+    pub fn is_reset(&self) -> bool {
+        matches!(self, Self::Reset | Self::ResetAll)
     }
 
     /// Describes the request for the lock, the log and messages.
@@ -31,9 +41,11 @@ impl Action {
             Self::Enable(names) => format!("enable {}", names.join(", ")),
             Self::Disable(names) => format!("disable {}", names.join(", ")),
             Self::Reset => "reset".into(),
+            Self::ResetAll => "reset --all".into(),
             Self::Apply => "apply".into(),
             Self::Rebuild => "rebuild".into(),
             Self::Rollback(state) => format!("rollback to {}", state.number),
+            Self::Override(edit) => edit.words(),
         }
     }
 }

@@ -50,7 +50,7 @@ impl Additions {
         let on = now.map(|pin| pin.extras).unwrap_or_default();
         let kept = on
             .into_iter()
-            .filter(|extra| extra.keep && *action != Action::Reset)
+            .filter(|extra| extra.keep && !action.is_reset())
             .filter(|extra| {
                 !off.contains(&extra.name) && !options.extra_modules.contains(&extra.name)
             });

@@ -2,10 +2,11 @@
 
 use super::{Situation, pinned};
 use crate::error::{Failed, Failure};
+use crate::overrides::OverrideState;
 use crate::record::{Entry, Pin, reachable};
 
 /// An earlier state of this boot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EarlierState {
     /// Number of the state in the history.
     pub number: u64,
@@ -15,6 +16,8 @@ pub struct EarlierState {
     pub pin: Option<Pin>,
     /// Modules that were enabled.
     pub wanted: Vec<String>,
+    /// Option overrides that were active.
+    pub overrides: OverrideState,
 }
 
 impl EarlierState {
@@ -30,6 +33,7 @@ impl EarlierState {
             base: Some(toplevel.into()),
             pin,
             wanted: Vec::new(),
+            overrides: OverrideState::default(),
         }
     }
 
@@ -47,6 +51,7 @@ impl EarlierState {
         let is_on = |past: &Self| {
             Some(&past.toplevel) == situation.running.as_ref()
                 && past.wanted == situation.state.wanted
+                && past.overrides.definitions == situation.state.overrides.definitions
         };
         let found = match number {
             Some(number) => known.iter().find(|past| past.number == number),
@@ -90,6 +95,7 @@ impl EarlierState {
                 base: Some(from.clone()),
                 pin: None,
                 wanted: Vec::new(),
+                overrides: OverrideState::default(),
             });
         }
         all
@@ -104,6 +110,7 @@ impl From<&Entry> for EarlierState {
             base: entry.base.clone(),
             pin: entry.pin.clone(),
             wanted: entry.modules.clone(),
+            overrides: entry.overrides.clone(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod intent;
 mod modules;
 mod notes;
 mod nothing;
+mod overrides;
 mod situation;
 mod source;
 
@@ -29,6 +30,7 @@ pub use earlier_state::EarlierState;
 pub use file::{agree, is_another_file, is_file};
 pub use intent::Intent;
 pub use modules::modules;
+pub use overrides::PlannedOverrides;
 pub use situation::Situation;
 pub use source::{Source, pinned, source_to_list};
 
@@ -38,7 +40,7 @@ use nothing::nothing;
 use source::source;
 
 /// The system to activate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Goal {
     /// A toplevel that is already in the store.
     Known(String),
@@ -54,7 +56,7 @@ pub enum Goal {
 }
 
 /// A plan for a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// Description of the request.
     pub purpose: String,
@@ -64,6 +66,8 @@ pub struct Plan {
     pub stop_after: StopAfter,
     /// Requested modules after the change.
     pub wanted: Vec<String>,
+    /// Option overrides after the change.
+    pub overrides: PlannedOverrides,
     /// Toplevel of the running system.
     pub from: Option<String>,
     /// The toplevel without any runtime module; `None` if it must be evaluated.
@@ -82,7 +86,7 @@ pub struct Plan {
 }
 
 /// The decision about a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     /// There is nothing to do, for this reason.
     Nothing(String),
@@ -112,6 +116,7 @@ pub fn check(
     let additions = Additions::decide(action, situation, change)?;
     let is_elsewhere = options.is_named() || is_file(situation, options);
     let wanted = wanted(action, situation, is_elsewhere)?;
+    PlannedOverrides::decide(action, situation)?;
     let nothing = nothing(action, situation, options, &wanted, &additions);
     if change.force || nothing.is_none() {
         if action.evaluates() {
@@ -137,6 +142,7 @@ pub fn decide(
     // A file may have changed, and declare other modules now.
     let in_file = is_file(situation, options);
     let wanted = wanted(action, situation, in_file || options.is_named())?;
+    let overrides = PlannedOverrides::decide(action, situation)?;
     if !change.force
         && let Some(why) = nothing(action, situation, options, &wanted, &additions)
     {
@@ -145,6 +151,7 @@ pub fn decide(
     let moved_source = *action == Action::Rebuild || options.is_named() || in_file;
     let varied = additions.specialisation != specialisation(situation);
     let mut notes = notes(situation, &wanted);
+    notes.extend(overrides_stay(action, &overrides));
     notes.extend(additions.removal_note(action, situation));
     let base = situation.base();
     let expected = match &additions.specialisation {
@@ -158,12 +165,15 @@ pub fn decide(
         (_, Action::Rollback(state)) => Goal::Earlier(state.clone()),
         // The system without modules was recorded, so it needs no evaluation.
         (Some(base), _)
-            if *action == Action::Reset
-                || (wanted.is_empty() && !moved && !additions.has_modules()) =>
+            if overrides.after.is_empty()
+                && (action.is_reset()
+                    || (wanted.is_empty() && !moved && !additions.has_modules())) =>
         {
             Goal::Known(base.clone())
         }
-        (None, Action::Reset) => return Err(unknown_base()),
+        (None, Action::Reset | Action::ResetAll) if overrides.after.is_empty() => {
+            return Err(unknown_base());
+        }
         _ => {
             let source = source(action, situation, options, here)?;
             let modules = modules(&wanted, situation, &source)?;
@@ -180,6 +190,7 @@ pub fn decide(
         goal,
         stop_after: change.stop_after,
         wanted,
+        overrides,
         from: situation.running.clone(),
         // A new source has a new base.
         base: base.filter(|_| !moved),
@@ -188,6 +199,17 @@ pub fn decide(
         allow: change.allow.clone(),
         allow_import_from_derivation: change.may_build_in_evaluation(),
     })))
+}
+
+/// Notes that a reset leaves the option overrides.
+fn overrides_stay(action: &Action, overrides: &PlannedOverrides) -> Option<String> {
+    let stay = *action == Action::Reset && !overrides.after.is_empty();
+    stay.then(|| {
+        format!(
+            "option overrides stay: {}; `runtime-module reset --all` removes them too",
+            overrides.after.words()
+        )
+    })
 }
 
 fn unknown_base() -> anyhow::Error {

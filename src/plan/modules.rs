@@ -36,9 +36,9 @@ pub(super) fn wanted(
             }
             wanted.retain(|name| !names.contains(name));
         }
-        Action::Reset => wanted.clear(),
+        Action::Reset | Action::ResetAll => wanted.clear(),
         Action::Rollback(past) => wanted.clone_from(&past.wanted),
-        Action::Apply | Action::Rebuild => {}
+        Action::Apply | Action::Rebuild | Action::Override(_) => {}
     }
     Ok(wanted)
 }

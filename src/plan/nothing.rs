@@ -3,6 +3,7 @@
 use super::modules::is_extra;
 use super::{Action, Additions, Situation, is_file, specialisation};
 use crate::options::SourceOptions;
+use crate::overrides::Edit;
 
 /// Returns the reason why there is nothing to do, if so.
 pub(super) fn nothing(
@@ -38,10 +39,21 @@ pub(super) fn nothing(
                 are(names)
             ))
         }
-        Action::Reset
-            if situation.state.wanted.is_empty() && situation.running == situation.base() =>
+        Action::Reset if situation.state.wanted.is_empty() && !situation.overrides().is_empty() => {
+            Some(
+                "no module is enabled; `runtime-module reset --all` also removes option overrides"
+                    .into(),
+            )
+        }
+        Action::Reset | Action::ResetAll
+            if situation.state.wanted.is_empty()
+                && situation.overrides().is_empty()
+                && situation.running == situation.base() =>
         {
             Some("no module is enabled".into())
+        }
+        Action::Override(Edit::Reset) if situation.overrides().is_empty() => {
+            Some("no option is overridden".into())
         }
         Action::Apply if same && !wanted.is_empty() => Some(format!(
             "{} {} already enabled",

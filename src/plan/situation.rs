@@ -7,7 +7,8 @@ use anyhow::Result;
 use crate::baked::Baked;
 use crate::evaluation::usual_folder;
 use crate::locations::Locations;
-use crate::record::{State, Step, holder, running};
+use crate::overrides::OverrideState;
+use crate::record::{State, Step, holder, last_override, running};
 
 /// The situation of the machine.
 #[derive(Clone, Debug)]
@@ -31,7 +32,11 @@ pub struct Situation {
 impl Situation {
     /// Reads the situation.
     pub fn read(locations: &Locations) -> Result<Self> {
-        let state = State::read(locations)?;
+        let mut state = State::read(locations)?;
+        // If the file of the state was moved away, the record still has later numbers.
+        if let Ok(Some(last)) = last_override(locations) {
+            state.overrides.generation = state.overrides.generation.max(last.number);
+        }
         let running = running(locations);
         Ok(Self {
             baked: Baked::read(locations)?,
@@ -69,7 +74,12 @@ impl Situation {
         }
     }
 
-    /// Returns the toplevel without any runtime module, if it is known.
+    /// Returns the recorded option overrides.
+    pub fn overrides(&self) -> &OverrideState {
+        &self.state.overrides
+    }
+
+    /// Returns the toplevel without any runtime module or option override, if it is known.
     pub fn base(&self) -> Option<String> {
         self.varied_base()
             .or_else(|| self.state.base_of(self.running.as_deref()))

@@ -259,16 +259,6 @@ impl Reporter {
         self.say(Report::Round(round));
     }
 
-    /// Makes a reporter that ignores everything, for single samples of a benchmark.
-    pub fn deaf() -> Self {
-        Self {
-            reports: channel().0,
-            shared: Arc::default(),
-            started: Instant::now(),
-            draws: false,
-        }
-    }
-
     /// Reports a remark to the user.
     pub fn note(&self, text: impl Into<String>) {
         self.say(Report::Note(text.into()));

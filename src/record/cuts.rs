@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use super::*;
 use crate::fault::within;
+use crate::overrides::{Edit, Generation};
 
 /// A fake machine, in memory if possible, because the test syncs thousands of files.
 fn machine() -> (tempfile::TempDir, Locations) {
@@ -146,6 +147,33 @@ fn interrupted_history_write_loses_nothing() {
             |locations| read_history(locations).expect("a whole history"),
         );
     }
+}
+
+#[test]
+fn interrupted_overrides_write_loses_nothing() {
+    let generation = |number: u64| Generation {
+        number,
+        time: 7,
+        user: "ada".into(),
+        message: Some("a\nb".into()),
+        transaction: format!("{number}-1"),
+        edit: Edit::Unset {
+            paths: vec![vec!["services".into(), "x".into()]],
+        },
+    };
+    cut_everywhere(
+        "write.overrides",
+        Locations::overrides_log,
+        |locations, version| append_override(locations, &generation(version)),
+        |locations| {
+            let all = read_overrides(locations).expect("a whole history");
+            assert_eq!(
+                last_override(locations).expect("an end"),
+                all.last().cloned()
+            );
+            all
+        },
+    );
 }
 
 #[test]

@@ -1,20 +1,15 @@
 //! The history of this boot: an append-only file with one record for each transaction.
 //!
-//! A record is a line with the length of the JSON, its CRC-32 in hexadecimal, and the JSON. A
-//! truncated last line comes from an interrupted write and is ignored. Any other damage is an
-//! error.
-
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
+//! `framing.rs` describes the format of a record.
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::framing::{RecordFile, written};
 use super::{Pin, disk};
-use crate::error::{Failed, Failure};
 use crate::fault::Point;
 use crate::locations::Locations;
+use crate::overrides::OverrideState;
 use crate::timings::Phases;
 
 /// A transaction that has ended.
@@ -45,6 +40,9 @@ pub struct Entry {
     /// The source of `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<Pin>,
+    /// The option overrides in `to`.
+    #[serde(default, skip_serializing_if = "OverrideState::is_empty")]
+    pub overrides: OverrideState,
     /// Whether the transaction rolled back a change. If so, `rollback` does not offer the system
     /// before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -106,21 +104,23 @@ pub const KEPT: usize = 50;
 /// Appends a record. Removes records that are too many or too old, except those that `rollback`
 /// needs.
 pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
-    let path = locations.history();
-    let text = read_text(locations)?;
-    let found = records(&text);
-    if let Some(line) = found.damaged {
-        return Err(damaged(locations, line));
-    }
+    let file = file(locations);
+    let text = file.text()?;
+    let found = file.records(&text)?;
     let new = written(&serde_json::to_string(entry).context("cannot write JSON")?);
-    let entries = parsed(&path, &found.json)?;
+    let entries = file.parse(&found.json)?;
     let kept = kept(&entries, entry);
     if kept.iter().all(|keep| *keep) {
-        return disk::append(&path, found.length, new.as_bytes(), Point::WriteHistory);
+        return disk::append(
+            &file.path,
+            found.length,
+            new.as_bytes(),
+            Point::WriteHistory,
+        );
     }
     let old = found.json.iter().zip(kept).filter(|(_, keep)| *keep);
     let text: String = old.map(|(json, _)| written(json)).chain([new]).collect();
-    disk::replace(&path, text.as_bytes(), 0o644, Point::WriteHistory)
+    disk::replace(&file.path, text.as_bytes(), 0o644, Point::WriteHistory)
 }
 
 /// Decides for each record whether it stays when a new one is added.
@@ -138,42 +138,18 @@ fn kept(entries: &[Entry], new: &Entry) -> Vec<bool> {
     entries.iter().enumerate().map(stays).collect()
 }
 
-/// Formats a record as a line.
-fn written(json: &str) -> String {
-    format!(
-        "{} {:08x} {json}\n",
-        json.len(),
-        crc32fast::hash(json.as_bytes())
-    )
-}
-
 /// Reads all records, the oldest first.
 pub fn read(locations: &Locations) -> Result<Vec<Entry>> {
-    let path = locations.history();
-    let text = read_text(locations)?;
-    let found = records(&text);
-    if let Some(line) = found.damaged {
-        return Err(damaged(locations, line));
+    let file = file(locations);
+    let text = file.text()?;
+    file.parse(&file.records(&text)?.json)
+}
+
+fn file(locations: &Locations) -> RecordFile {
+    RecordFile {
+        path: locations.history(),
+        name: "history",
     }
-    parsed(&path, &found.json)
-}
-
-fn parsed(path: &Path, records: &[&str]) -> Result<Vec<Entry>> {
-    let entry = |(index, json): (usize, &&str)| {
-        serde_json::from_str(json).map_err(|error| not_ours(path, index + 1, &error).into())
-    };
-    records.iter().enumerate().map(entry).collect()
-}
-
-/// Makes the error for an undamaged record that this version cannot parse.
-fn not_ours(path: &Path, line: usize, error: &serde_json::Error) -> Failed {
-    Failure::Refused
-        .error(format!(
-            "cannot read the history {}: line {line} is intact, but this version cannot parse it: {error}",
-            path.display()
-        ))
-        .hint("use the version of runtime-module that wrote it")
-        .hint(format!("or else: {}", way_out(path)))
 }
 
 /// Maximum number of past states to which `rollback` can return.
@@ -190,79 +166,12 @@ pub fn reachable(history: &[Entry], now: u64) -> impl Iterator<Item = &Entry> {
     ran.take(REACHABLE).filter(move |entry| entry.time >= old)
 }
 
-fn damaged(locations: &Locations, line: usize) -> anyhow::Error {
-    let path = locations.history();
-    Failure::Refused
-        .error(format!(
-            "cannot read the history {}: line {line} is damaged",
-            path.display()
-        ))
-        .hint(way_out(&path))
-        .into()
-}
-
-fn way_out(path: &Path) -> String {
-    format!(
-        "move the file away: {}; only the history is lost",
-        path.display()
-    )
-}
-
-fn read_text(locations: &Locations) -> Result<String> {
-    let path = locations.history();
-    match fs::read(&path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => {
-            Err(error).with_context(|| format!("cannot read the history {}", path.display()))
-        }
-    }
-}
-
-struct Records<'a> {
-    json: Vec<&'a str>,
-    /// Number of bytes up to the end of the last intact record.
-    length: u64,
-    /// Number of the first damaged line, other than a truncated last line.
-    damaged: Option<usize>,
-}
-
-fn records(text: &str) -> Records<'_> {
-    let mut found = Records {
-        json: Vec::new(),
-        length: 0,
-        damaged: None,
-    };
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    for (index, line) in lines.iter().enumerate() {
-        match line.strip_suffix('\n').and_then(record) {
-            Some(json) => {
-                found.json.push(json);
-                found.length += line.len() as u64;
-            }
-            // Only a line without a newline can be an interrupted write.
-            None if index + 1 == lines.len() && !line.ends_with('\n') => {}
-            None => {
-                found.damaged = Some(index + 1);
-                break;
-            }
-        }
-    }
-    found
-}
-
-/// Returns the JSON of an intact record.
-fn record(line: &str) -> Option<&str> {
-    let (length, rest) = line.split_once(' ')?;
-    let (sum, json) = rest.split_once(' ')?;
-    let whole = length.parse() == Ok(json.len())
-        && u32::from_str_radix(sum, 16) == Ok(crc32fast::hash(json.as_bytes()));
-    whole.then_some(json)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::error::Failure;
 
     fn entry(revision: u64) -> Entry {
         Entry {

@@ -1,4 +1,4 @@
-//! Persistent records: the state of this boot, its history, the requested modules that survive
+//! Persistent records: the state of this boot, its history, its overrides, the requested modules that survive
 //! reboots, the lock, and the GC roots.
 //!
 //! Only the activator writes here; every process may read. Files are replaced atomically: a
@@ -7,10 +7,12 @@
 #[cfg(test)]
 mod cuts;
 mod disk;
+mod framing;
 mod handover;
 mod history;
 mod inputs;
 mod lock;
+mod overrides_log;
 mod roots;
 mod state;
 
@@ -39,12 +41,13 @@ pub use lock::{
     hold, holder, named as process_named, no_foreign_switch, not_held,
     process_in as process_locking_in, switches_elsewhere,
 };
+pub use overrides_log::{append as append_override, last as last_override, read as read_overrides};
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
 pub use state::{
-    ExtraModule, Leaves, Pending, Pin, PinnedInput, SCHEMA, State, Step, SystemFile, Wanted,
-    forget_boot,
+    ExtraModule, KeptOverrides, Leaves, Pending, Pin, PinnedInput, SCHEMA, State, Step, SystemFile,
+    Wanted, forget_boot,
 };
 
 /// Reads a JSON file with a schema version. Returns `None` if the file does not exist. `way_out` is

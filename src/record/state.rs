@@ -12,6 +12,7 @@ use super::{read_json, write_json};
 use crate::attributes::written;
 use crate::fault::Point;
 use crate::locations::Locations;
+use crate::overrides::{Definition, Generation, OverrideState};
 use crate::timings::Phases;
 
 /// Schema version of `state.json` and `wanted.json`.
@@ -38,8 +39,9 @@ pub struct State {
     pub wanted: Vec<String>,
     /// The active modules, in the same order.
     pub active: Vec<String>,
-    /// The active generation of option overrides.
-    pub overrides: u64,
+    /// The active option overrides.
+    #[serde(default, deserialize_with = "overrides_of_any_version")]
+    pub overrides: OverrideState,
     /// A transaction that has begun but not ended.
     pub pending: Option<Pending>,
 }
@@ -233,6 +235,12 @@ pub struct Pending {
     /// Modules that are enabled in `to`.
     #[serde(default)]
     pub wanted: Vec<String>,
+    /// The option overrides in `to`.
+    #[serde(default, skip_serializing_if = "OverrideState::is_empty")]
+    pub overrides: OverrideState,
+    /// The new generation of option overrides, if the transaction makes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<Generation>,
     /// The store of both systems; `None` for the machine's own store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
@@ -312,7 +320,7 @@ pub enum Leaves {
     Stranded,
 }
 
-/// Removes the state and the history of an earlier boot, if there are any. Roots and logs are
+/// Removes the state and the histories of an earlier boot, if there are any. Roots and logs are
 /// removed later by the normal cleanup. The caller holds the lock.
 pub fn forget_boot(locations: &Locations) -> Result<bool> {
     let Ok(text) = std::fs::read_to_string(locations.state()) else {
@@ -322,7 +330,11 @@ pub fn forget_boot(locations: &Locations) -> Result<bool> {
     let found: Option<State> = serde_json::from_str(&text).ok();
     let earlier = found.is_some_and(|state| state.boot.is_some() && state.boot != boot());
     if earlier {
-        for path in [locations.history(), locations.state()] {
+        for path in [
+            locations.history(),
+            locations.overrides_log(),
+            locations.state(),
+        ] {
             absent(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
@@ -367,7 +379,22 @@ impl State {
         let file = locations.wanted();
         let lost = "then no module is requested";
         let wanted: Option<Wanted> = read_json(&file, &way_out(&file, lost))?;
+        let overrides = match overrides_are_left_out(locations) {
+            true => None,
+            false => {
+                let file = locations.kept_overrides();
+                read_json(
+                    &file,
+                    &way_out(&file, "then no option is overridden after a boot"),
+                )?
+            }
+        };
+        let overrides: Option<KeptOverrides> = overrides;
         Ok(Self {
+            overrides: OverrideState {
+                generation: 0,
+                definitions: overrides.map(|kept| kept.definitions).unwrap_or_default(),
+            },
             schema: SCHEMA,
             boot,
             wanted: wanted.map(|wanted| wanted.modules).unwrap_or_default(),
@@ -444,6 +471,7 @@ impl State {
                 self.current = Some(pending.to);
                 self.wanted.clone_from(&pending.wanted);
                 self.active = pending.wanted;
+                self.overrides = pending.overrides;
                 self.pin = pending.pin;
                 if let Some(toplevel) = pending.base {
                     self.base = Some(Base { toplevel });
@@ -455,6 +483,57 @@ impl State {
             }
             (Leaves::AsBefore, _) | (_, None) => {}
         }
+    }
+}
+
+/// Reads the overrides of a state. An earlier version wrote a number, which was always 0.
+fn overrides_of_any_version<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<OverrideState, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum AnyVersion {
+        Number(u64),
+        State(OverrideState),
+    }
+    match AnyVersion::deserialize(deserializer)? {
+        AnyVersion::Number(0) => Ok(OverrideState::default()),
+        AnyVersion::Number(_) => Err(serde::de::Error::custom(
+            "overrides is a number other than 0",
+        )),
+        AnyVersion::State(state) => Ok(state),
+    }
+}
+
+/// Returns whether the kernel parameter `runtime-modules.overrides=0` leaves out the overrides of earlier boots.
+fn overrides_are_left_out(locations: &Locations) -> bool {
+    let parameters = std::fs::read_to_string(locations.kernel_parameters()).unwrap_or_default();
+    parameters
+        .split_whitespace()
+        .any(|word| word == "runtime-modules.overrides=0")
+}
+
+/// The option overrides that survive reboots.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeptOverrides {
+    /// Always [`SCHEMA`].
+    pub schema: u64,
+    pub definitions: Vec<Definition>,
+}
+
+impl KeptOverrides {
+    /// Selects the definitions to keep.
+    pub fn of(overrides: &OverrideState) -> Self {
+        let definitions = overrides.definitions.iter();
+        Self {
+            schema: SCHEMA,
+            definitions: definitions.filter(|one| one.persist).cloned().collect(),
+        }
+    }
+
+    /// Replaces the file. Only the activator may do this, while it holds the lock.
+    pub fn write(&self, locations: &Locations) -> Result<()> {
+        write_json(&locations.kept_overrides(), self, Point::WriteKeptOverrides)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::overridden::Overridden;
 use super::times::Times;
 use crate::activation::Activated;
 use crate::choice::ProgressStyle;
@@ -14,6 +15,7 @@ use crate::error::{Failed, neutral};
 use crate::evaluation::Facts;
 use crate::libnix::Missing;
 use crate::output::{Printed, document, note, say};
+use crate::overrides::OverrideState;
 use crate::pipeline::{BaseReport, CacheReport, Preflight, System};
 use crate::plan::{Action, Plan, Situation};
 use crate::progress::{bytes, duration, for_stderr, for_stdout, store_name};
@@ -36,6 +38,9 @@ pub struct ChangeReport {
     /// Enabled extra modules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     extra_modules: Vec<String>,
+    /// The option overrides that are or would be in force afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overrides: Option<Overridden>,
     /// The specialisation, or none for the host itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     specialisation: Option<String>,
@@ -131,6 +136,7 @@ impl ChangeReport {
             change: ChangeOutcome::None,
             modules: Vec::new(),
             extra_modules: Vec::new(),
+            overrides: None,
             specialisation: None,
             toplevel: None,
             drv: None,
@@ -154,6 +160,7 @@ impl ChangeReport {
     pub fn nothing(action: &Action, situation: &Situation, why: String) -> Self {
         Self {
             modules: situation.active().to_vec(),
+            overrides: some_overrides(situation.overrides()),
             toplevel: situation.running.clone(),
             ..Self::empty(action, why)
         }
@@ -166,6 +173,7 @@ impl ChangeReport {
         Self {
             change: ChangeOutcome::WouldActivate,
             modules: plan.wanted.clone(),
+            overrides: some_overrides(&plan.overrides.after),
             extra_modules: extras.iter().map(|extra| extra.name.clone()).collect(),
             specialisation: specialisation.map(String::from),
             toplevel: Some(system.toplevel.clone()),
@@ -288,9 +296,16 @@ impl ChangeReport {
                 format!("nothing changed: {modules} on; this system is already running\n")
             }
             ChangeOutcome::WouldActivate => self.would(&modules),
-            ChangeOutcome::Activated => format!("{modules} on\n{}", self.unconfirmed()),
+            ChangeOutcome::Activated => {
+                format!("{modules} on{}\n{}", self.overridden(), self.unconfirmed())
+            }
             ChangeOutcome::Failed => String::new(),
         }
+    }
+
+    fn overridden(&self) -> String {
+        let options = self.overrides.as_ref().map(|one| one.options.join(", "));
+        options.map_or_else(String::new, |options| format!("; overridden: {options}"))
     }
 
     /// Returns the line that says how to confirm the change, or else the remark.
@@ -342,7 +357,7 @@ impl ChangeReport {
     }
 
     fn would(&self, modules: &str) -> String {
-        let mut text = format!("would be on: {modules}\n");
+        let mut text = format!("would be on: {modules}{}\n", self.overridden());
         if let Some(toplevel) = &self.toplevel {
             text += &format!("system: {toplevel}\n");
         }
@@ -364,6 +379,10 @@ impl ChangeReport {
         }
         text + &self.objections()
     }
+}
+
+fn some_overrides(overrides: &OverrideState) -> Option<Overridden> {
+    (!overrides.is_empty()).then(|| Overridden::of(overrides))
 }
 
 /// Makes each line safe to print, whatever names it contains.

@@ -117,7 +117,9 @@ fn edited(text: &str) -> String {
 fn told(ran: &Ran) -> String {
     ran.stderr
         .lines()
-        .filter(|line| line.starts_with("evaluated from") || line.starts_with("without modules"))
+        .filter(|line| {
+            line.starts_with("evaluated from") || line.starts_with("the system without modules")
+        })
         .map(|line| format!("{line}\n"))
         .collect()
 }

@@ -11,7 +11,7 @@ const CHANGING: [(&str, &str); 27] = [
     // The compressed size of a download depends on the hashes in it.
     (r"\([\d.]+ kB to download", "(<n> kB to download"),
     // Phases without time are omitted from this line, which may be wrapped.
-    (r"(?m)^total \d.*$(\n +[a-z]+ \d.*$)*", "total <times>"),
+    (r"(?m)^total \d.*$(\n +([a-z]+ )?\d.*$)*", "total <times>"),
     // Plain progress lines of a benchmark, printed only if it takes long.
     (r"(?m)^bench: \d+ %, .*\n", ""),
     // The build features of this machine: `kvm`, for example, is available only to root.

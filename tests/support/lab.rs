@@ -55,6 +55,10 @@ pub struct Point {
     pub writes: bool,
 }
 
+/// The command that overrides an option, and the text that it sets.
+const OVERRIDE: [&str; 3] = ["set", "environment.etc.motd.text", "\"overridden\""];
+const OVERRIDDEN: &str = "overridden";
+
 /// A machine that runs the base, with the systems that a scenario may activate.
 pub struct Lab {
     pub env: TestEnv,
@@ -85,8 +89,11 @@ impl Lab {
         env.run(&["enable", "inline", "failing-activation"])
             .ends_with(6);
         assert_eq!(env.running(), base);
+        env.run(&OVERRIDE).ok();
+        systems.insert(env.running(), Vec::new());
+        env.run(&["reset", "--all"]).ok();
         let flake = env.flake();
-        let scenarios: [&[&str]; 6] = [
+        let scenarios: [&[&str]; 7] = [
             &["enable", "inline"],
             // The same without cached results.
             &["enable", "inline", "--no-cache"],
@@ -98,6 +105,8 @@ impl Lab {
             &["apply", "--flake", &flake, "--force"],
             // Neither evaluates nor builds.
             &["reset", "--force"],
+            // Records a generation of option overrides.
+            &OVERRIDE,
         ];
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
         Self {
@@ -118,6 +127,7 @@ impl Lab {
             "client.evaluate" => 1,
             "activator.return" => 2,
             "activator.arm" => 3,
+            "activator.overrides" | "write.overrides" | "write.kept-overrides" => 6,
             _ if point.starts_with("evaluator.") => 1,
             // The cache is cleared before the run, so the evaluation is stored in it.
             _ if point.starts_with("cache.") => 0,
@@ -315,6 +325,13 @@ impl Lab {
             on.iter().any(|name| name == "inline"),
             "{what}"
         );
+        let overridden = self.env.etc("motd").as_deref() == Some(OVERRIDDEN);
+        let definitions = state["overrides"]["definitions"].as_array();
+        assert_eq!(
+            definitions.is_some_and(|definitions| !definitions.is_empty()),
+            overridden,
+            "{what}: {state:#}"
+        );
         let roots = self.roots();
         for path in [&running, &self.base] {
             assert!(
@@ -330,10 +347,10 @@ impl Lab {
         // Every eighth time, evaluate and build; a reset alone is quicker. If the base is running, the next fault
         // starts from the files that this one left.
         let runs: &[&[&str]] = match self.faults % 8 {
-            0 => &[&["enable", "folder"], &["reset"]],
-            4 => &[&["reset", "--force"]],
+            0 => &[&["enable", "folder"], &["reset", "--all"]],
+            4 => &[&["reset", "--all", "--force"]],
             _ if self.env.running() == self.base => return,
-            _ => &[&["reset"]],
+            _ => &[&["reset", "--all"]],
         };
         for arguments in runs {
             let ran = self.env.run(arguments);
@@ -356,7 +373,7 @@ impl Lab {
         let known = |name: &String| {
             matches!(
                 name.as_str(),
-                "history" | "holder" | "lock" | "log" | "roots" | "state.json"
+                "history" | "holder" | "lock" | "log" | "overrides" | "roots" | "state.json"
             ) || name.starts_with("request")
         };
         assert!(
@@ -364,7 +381,11 @@ impl Lab {
             "{what}: unexpected file among {names:?}"
         );
         let names = names_in(&self.env.root("var/lib/runtime-modules"));
-        assert_eq!(names, ["wanted.json"], "{what}: unexpected file");
+        let known = |name: &String| ["overrides.json", "wanted.json"].contains(&name.as_str());
+        assert!(
+            names.iter().all(known),
+            "{what}: unexpected file among {names:?}"
+        );
         assert!(self.roots().len() <= 40, "{what}: {:?}", self.roots());
     }
 

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use super::super::unit_state::Job;
 use super::*;
 
 /// A machine whose clock advances only during waits, and whose units change at given times.

@@ -40,6 +40,8 @@ fn request() -> Request {
         target: Target::Toplevel,
         extras: Vec::new(),
         specialisation: None,
+        overrides: Vec::new(),
+        describe: Vec::new(),
         measure: None,
     }
 }
@@ -62,7 +64,7 @@ fn key(change: impl FnOnce(&mut Request)) -> Key {
 /// A changed ingredient, and the name that `differences` returns for it.
 type Change = (&'static str, fn(&mut Ingredients));
 
-const CHANGES: [Change; 19] = [
+const CHANGES: [Change; 20] = [
     ("the source", |i| i.reference.push('x')),
     ("the source", |i| i.extra[0].1.push('x')),
     ("the source", |i| i.extra.clear()),
@@ -84,6 +86,7 @@ const CHANGES: [Change; 19] = [
     ("the specialisation", |i| {
         i.specialisation = Some("travel".into())
     }),
+    ("the option overrides", |i| i.option_overrides.push(' ')),
     ("the store", |i| i.store = Some("daemon".into())),
     ("Nix settings", |i| {
         i.options.push(("cores".into(), String::new()))

@@ -1,0 +1,183 @@
+//! Checks the options of new overrides: each must exist, be meant to be set, and accept its value.
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+use super::evaluator::{SYSTEM, text};
+use super::{Request, advice};
+use crate::attributes::written;
+use crate::error::{Failed, Failure};
+use crate::libnix::{Evaluator, Outputs, Value};
+use crate::overrides::Definition;
+
+/// The option that a path belongs to, from `overrides.nix`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DescribedOption {
+    pub kind: PathKind,
+    /// The path of the option, or the part of the path that exists.
+    pub at: Vec<String>,
+    /// Names that exist instead of a missing one.
+    pub known: Vec<String>,
+    /// The description of its type.
+    #[serde(rename = "type")]
+    pub type_description: Option<String>,
+    pub read_only: bool,
+    pub internal: bool,
+    pub visible: bool,
+    /// The priority of the definitions in force. `None` inside the value of an option.
+    pub priority: Option<i64>,
+    /// The files of the definitions in force.
+    pub files: Vec<String>,
+}
+
+/// The place that a path leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathKind {
+    /// An option, or a part of its value.
+    #[default]
+    Option,
+    /// A set of options.
+    Namespace,
+    /// Nothing.
+    Unknown,
+    /// An element of a list.
+    List,
+    /// A part of a value whose type does not merge definitions.
+    Opaque,
+}
+
+/// Describes the options of the new overrides, and refuses those that cannot be set.
+pub(super) fn describe(value: &Value<'_>, request: &Request) -> Result<Vec<DescribedOption>> {
+    if request.describe.is_empty() {
+        return Ok(Vec::new());
+    }
+    let described: Vec<DescribedOption> = value.get("described")?;
+    for (definition, option) in request.describe.iter().zip(&described) {
+        if let Some(refusal) = option.refusal(definition) {
+            return Err(refusal.into());
+        }
+    }
+    // The module system itself checks the types.
+    let _: bool = value.get("checkedOverrides")?;
+    Ok(described)
+}
+
+/// Returns why a new override cannot be set, after an evaluation with it failed. The options are described without any
+/// override, because a wrong one can also break the options themselves.
+pub(super) fn refusal_after_failure(
+    evaluator: &Evaluator,
+    outputs: &Outputs,
+    request: &Request,
+) -> Option<Failed> {
+    let bare = Request {
+        overrides: Vec::new(),
+        ..request.clone()
+    };
+    let value = evaluator
+        .apply(&SYSTEM, outputs, &text(&bare, false))
+        .ok()
+        .filter(|_| !request.describe.is_empty())?;
+    let described: Vec<DescribedOption> = value.get("described").ok()?;
+    let mut pairs = request.describe.iter().zip(&described);
+    pairs.find_map(|(definition, option)| option.refusal(definition))
+}
+
+impl DescribedOption {
+    /// Returns why the option cannot be set, if so.
+    fn refusal(&self, definition: &Definition) -> Option<Failed> {
+        let path = written(&definition.path);
+        let option = written(&self.at);
+        let failed = |message: String| Failure::Usage.error(message);
+        Some(match self.kind {
+            PathKind::Unknown => {
+                let missing = &definition.path[..=self.at.len().min(definition.path.len() - 1)];
+                failed(format!("cannot set {path}: the option does not exist"))
+                    .hint(advice::meant(missing, &self.known))
+            }
+            PathKind::Namespace => failed(format!(
+                "cannot set {path}: this is a set of options, not an option"
+            ))
+            .hint(format!("name one of its options: {}", self.some_names())),
+            PathKind::List => failed(format!(
+                "cannot set {path}: the path continues inside a list, the value of {option}"
+            ))
+            .hint(format!(
+                "set the whole list {option}, or add to it with --merge"
+            )),
+            PathKind::Opaque => failed(format!(
+                "cannot set {path}: the type of {option} does not merge parts of its value"
+            ))
+            .hint(format!("set the whole option {option}")),
+            PathKind::Option if self.read_only => failed(format!("cannot set {path}: read-only"))
+                .hint("set the options from which its value is computed"),
+            PathKind::Option if self.internal => failed(format!(
+                "cannot set {path}: the option is internal to the modules of NixOS"
+            ))
+            .hint("set a documented option instead"),
+            PathKind::Option if !self.visible => failed(format!(
+                "cannot set {path}: the option is hidden from the documentation of NixOS"
+            ))
+            .hint("set the option that replaces it"),
+            PathKind::Option => return None,
+        })
+    }
+
+    fn some_names(&self) -> String {
+        const SHOWN: usize = 8;
+        let names: Vec<&str> = self.known.iter().map(String::as_str).collect();
+        match names.len() {
+            0..=SHOWN => names.join(", "),
+            count => format!("{} and {} more", names[..SHOWN].join(", "), count - SHOWN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(kind: PathKind, change: impl FnOnce(&mut DescribedOption)) -> Option<String> {
+        let mut option = DescribedOption {
+            kind,
+            at: vec!["a".into()],
+            visible: true,
+            ..DescribedOption::default()
+        };
+        change(&mut option);
+        let definition = Definition {
+            path: vec!["a".into(), "b".into()],
+            value: json!(1),
+            ..Definition::default()
+        };
+        option.refusal(&definition).map(|failed| failed.message)
+    }
+
+    #[test]
+    fn options_that_cannot_be_set_are_refused() {
+        assert_eq!(refusal(PathKind::Option, |_| {}), None);
+        for (kind, why) in [
+            (PathKind::Unknown, "does not exist"),
+            (PathKind::Namespace, "a set of options"),
+            (PathKind::List, "inside a list"),
+            (PathKind::Opaque, "does not merge"),
+        ] {
+            let message = refusal(kind, |_| {}).expect("a refusal");
+            assert!(message.contains(why), "{message}");
+        }
+        for (change, why) in [
+            (
+                (|option: &mut DescribedOption| option.read_only = true) as fn(&mut _),
+                "read-only",
+            ),
+            (|option| option.internal = true, "internal"),
+            (|option| option.visible = false, "hidden"),
+        ] {
+            let message = refusal(PathKind::Option, change).expect("a refusal");
+            assert!(message.contains(why), "{message}");
+        }
+    }
+}

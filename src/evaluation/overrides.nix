@@ -1,0 +1,165 @@
+# Turns option overrides into modules, and describes the options that they set.
+#
+# A definition (`Definition` in overrides/definition.rs) has a path, a value, a mode and, unless it is merged, a priority.
+let
+  inherit (builtins)
+    attrNames
+    elem
+    elemAt
+    filter
+    foldl'
+    genList
+    head
+    isAttrs
+    length
+    tail
+    ;
+
+  isOption = value: value._type or null == "option";
+
+  # { a.b.c = value; } for the path a.b.c.
+  setAt =
+    path: value:
+    let
+      last = length path - 1;
+    in
+    foldl' (inner: index: { ${elemAt path index} = inner; }) value (
+      genList (index: last - index) (length path)
+    );
+
+  # Follows a path to the option that declares it. `rest` is the part of the path inside the option's value.
+  find =
+    options: path: done:
+    if isOption options then
+      {
+        kind = "option";
+        option = options;
+        at = done;
+        rest = path;
+      }
+    else if path == [ ] then
+      {
+        kind = "namespace";
+        known = names options;
+      }
+    else if options ? ${head path} then
+      find options.${head path} (tail path) (done ++ [ (head path) ])
+    else
+      {
+        kind = "unknown";
+        at = done;
+        known = names options;
+      };
+
+  names = options: filter (name: name != "_module" && name != "_freeformOptions") (attrNames options);
+
+  # Whether a value of this type can have a definition at the path: "option" if so, or the reason why not, as in `find`.
+  inType =
+    type: path:
+    let
+      inside = type.nestedTypes or { };
+      firstOf = results: if any results then { kind = "option"; } else head results;
+      any = results: filter (result: result.kind == "option") results != [ ];
+    in
+    if path == [ ] then
+      { kind = "option"; }
+    else if elem type.name [ "attrsOf" "lazyAttrsOf" ] then
+      inType inside.elemType (tail path)
+    else if type.name == "listOf" then
+      { kind = "list"; }
+    else if type.name == "submodule" then
+      let
+        found = find (type.getSubOptions [ ]) path [ ];
+      in
+      if found.kind == "option" then
+        inType found.option.type found.rest
+      else if found.kind == "unknown" && inside ? freeformType then
+        inType inside.freeformType path
+      else
+        found
+    else if type.name == "anything" then
+      { kind = "option"; }
+    else if inside ? left then
+      firstOf [
+        (inType inside.left path)
+        (inType inside.right path)
+      ]
+    else if inside ? finalType then
+      inType inside.finalType path
+    else if inside ? elemType then
+      inType inside.elemType path
+    else
+      { kind = "opaque"; };
+
+  override = priority: content: {
+    _type = "override";
+    inherit priority content;
+  };
+
+  # The priority of the definitions that an option has without the merge.
+  present =
+    options: path:
+    let
+      found = find options path [ ];
+    in
+    if found.kind == "option" && found.rest == [ ] then found.option.highestPrio or 100 else 100;
+
+  # One module for all definitions: in separate modules, the definitions of a list would merge in the reverse order.
+  module = priorityOf: definitions: {
+    _file = "the option overrides";
+    config = {
+      _type = "merge";
+      contents = map (
+        definition: setAt definition.path (override (priorityOf definition) definition.value)
+      ) definitions;
+    };
+  };
+in
+rec {
+  isMerge = definition: definition.mode == "merge";
+
+  replacing = module (definition: definition.priority);
+
+  # `options` are those without any merge, so that a merge does not depend on itself.
+  merging = options: module (definition: present options definition.path);
+
+  # Forces a value where the given JSON value has parts.
+  force =
+    given: value:
+    let
+      both = filter (name: value ? ${name}) (attrNames given);
+    in
+    if isAttrs given && isAttrs value then
+      foldl' (done: name: builtins.seq (force given.${name} value.${name}) done) true both
+    else if builtins.isList value then
+      foldl' (done: element: builtins.seq element done) true value
+    else
+      builtins.seq value true;
+
+  # Describes the option of a path. `options` have all definitions.
+  describe =
+    options: path:
+    let
+      found = find options path [ ];
+      inValue = inType found.option.type found.rest;
+      optional = value: if builtins.isString value then value else null;
+    in
+    if found.kind != "option" then
+      {
+        inherit (found) kind known;
+        at = found.at or path;
+      }
+    else
+      {
+        inherit (inValue) kind;
+        known = inValue.known or [ ];
+        inherit (found) at;
+        type = optional (found.option.type.description or null);
+        readOnly = found.option.readOnly or false;
+        internal = found.option.internal or false;
+        visible = (found.option.visible or true) != false;
+        # Known only for whole options: a definition inside a value has no priority of its own here.
+        priority = if found.rest == [ ] then found.option.highestPrio or null else null;
+        files = map toString (found.option.files or [ ]);
+      };
+}

@@ -1,0 +1,23 @@
+//! What one command changes.
+
+use serde::{Deserialize, Serialize};
+
+use super::Definition;
+
+/// A change of the overrides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Edit {
+    /// Adds definitions, in order. Their generation is 0, and the priority of a replacing one may be
+    /// `None`: `OverrideState::apply` sets both.
+    Set { definitions: Vec<Definition> },
+    /// Removes all definitions at these paths and below them.
+    Unset { paths: Vec<Vec<String>> },
+    /// Restores the definitions of an earlier generation.
+    Rollback {
+        to: u64,
+        definitions: Vec<Definition>,
+    },
+    /// Removes all definitions.
+    Reset,
+}

@@ -1,0 +1,137 @@
+//! The overrides as a NixOS module, to keep them in the configuration.
+
+use super::{Definition, Mode, OverrideState, nix};
+
+/// Returns the text of a module with one definition for each override.
+pub fn export(state: &OverrideState) -> String {
+    let mut text = format!(
+        "# Option overrides of generation {}, exported by `runtime-module overrides export`.\n",
+        state.generation
+    );
+    if state.definitions.is_empty() {
+        return text + "# No option is overridden.\n{ }\n";
+    }
+    text.push_str("#\n# A smaller priority is stronger: lib.mkForce has 50, and a plain definition has 100.\n");
+    let plain = |one: &Definition| priority(state, one).is_none();
+    if state.definitions.iter().any(plain) {
+        text.push_str(PLAIN);
+    }
+    text.push_str("{ lib, ... }:\n{\n");
+    // Definitions in one `mkMerge` are merged in their order. Separate modules are not.
+    text.push_str("  config = lib.mkMerge [\n");
+    for one in &state.definitions {
+        text.push_str(&definition(one, priority(state, one)));
+    }
+    text.push_str("  ];\n}\n");
+    text
+}
+
+/// Explains the definitions without a priority.
+const PLAIN: &str = "#
+# Merged values are plain definitions. If the configuration sets such an option with a stronger priority than 100, for
+# example with lib.mkForce, wrap the value here in lib.mkOverride with the same priority. Otherwise it has no effect.
+";
+
+/// Returns the priority of a definition. A merge has that of the replacing definition at its path.
+fn priority(state: &OverrideState, one: &Definition) -> Option<i64> {
+    let here = state
+        .definitions
+        .iter()
+        .filter(|other| other.path == one.path);
+    one.priority
+        .or_else(|| here.filter_map(|other| other.priority).min())
+}
+
+fn definition(one: &Definition, priority: Option<i64>) -> String {
+    let verb = match one.mode {
+        Mode::Replace => "set",
+        Mode::Merge => "merged",
+    };
+    let kept = if one.persist { ", persistent" } else { "" };
+    let (path, value) = (nix::path(&one.path), nix::expression(&one.value, 6));
+    let value = match priority {
+        Some(priority) => format!("lib.mkOverride {} {value}", nix::integer(priority)),
+        None => value,
+    };
+    format!(
+        "    {{\n      # Generation {}: {verb}{kept}.\n      {path} = {value};\n    }}\n",
+        one.generation
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::overrides::Edit;
+
+    fn set(path: &str, value: serde_json::Value, mode: Mode) -> Definition {
+        Definition {
+            path: crate::attributes::parse(path).expect("a path"),
+            value,
+            mode,
+            priority: None,
+            generation: 0,
+            persist: false,
+        }
+    }
+
+    #[test]
+    fn empty_export_is_a_module() {
+        assert_eq!(
+            export(&OverrideState::default()),
+            "# Option overrides of generation 0, exported by `runtime-module overrides export`.\n# No option is overridden.\n{ }\n"
+        );
+    }
+
+    #[test]
+    fn each_definition_has_its_priority_and_generation() {
+        let definitions = vec![
+            set("a.\"b.c\"", json!("${x}"), Mode::Replace),
+            set("n", json!(1), Mode::Replace),
+            set("n", json!(2), Mode::Merge),
+            set("l", json!([1, {"in": null}]), Mode::Merge),
+        ];
+        let state = OverrideState::default()
+            .apply(&Edit::Set { definitions }, 7)
+            .expect("applied");
+        let text = export(&state);
+        let (head, body) = text.split_once("{ lib, ... }:\n").expect("a function");
+        assert!(head.lines().all(|line| line.starts_with('#')), "{head}");
+        assert!(
+            head.contains("generation 7") && head.contains("plain definitions"),
+            "{head}"
+        );
+        assert_eq!(body, BODY);
+        // The formatter parses the text and does not change it.
+        assert_eq!(nixfmt_rs::format(&text).expect("Nix"), text);
+    }
+
+    const BODY: &str = "{
+  config = lib.mkMerge [
+    {
+      # Generation 7: set.
+      a.\"b.c\" = lib.mkOverride (-1) \"\\${x}\";
+    }
+    {
+      # Generation 7: set.
+      n = lib.mkOverride (-2) 1;
+    }
+    {
+      # Generation 7: merged.
+      n = lib.mkOverride (-2) 2;
+    }
+    {
+      # Generation 7: merged.
+      l = [
+        1
+        {
+          \"in\" = null;
+        }
+      ];
+    }
+  ];
+}
+";
+}

@@ -1,0 +1,362 @@
+//! The result of all edits: the definitions that can still have an effect.
+//!
+//! No replacing definition has another definition below its path: an ancestor's definition wins as
+//! a whole, so a later change below it is written into its value. So the work for an edit, and for
+//! each evaluation, depends on the number of overridden options and merges, and not on the number of
+//! past generations.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::fold::{add, can_add, contains, entry, nested, obstacle, remove, remove_replaced};
+use super::{Definition, Edit, Generation, Mode, check_path, check_value};
+use crate::attributes::written;
+use crate::error::{Failed, Failure};
+use crate::quoting::for_shell;
+use crate::registry::nearest;
+
+/// The overrides of one generation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OverrideState {
+    /// Number of the last generation; 0 before the first.
+    pub generation: u64,
+    /// All definitions, in the order in which they are merged.
+    pub definitions: Vec<Definition>,
+}
+
+/// Maximum number of merges for one path, apart from those that are part of a replacing value.
+const MERGES: usize = 1000;
+
+/// Returns the overrides after the generation `number`.
+pub fn state_at(generations: &[Generation], number: u64) -> Result<OverrideState, Failed> {
+    let Some(last) = generations.iter().position(|one| one.number == number) else {
+        return Err(unknown(generations, number));
+    };
+    // A rollback and a reset do not depend on the generations before them.
+    let complete = |one: &Generation| matches!(one.edit, Edit::Rollback { .. } | Edit::Reset);
+    let first = generations[..=last].iter().rposition(complete);
+    let mut state = OverrideState::default();
+    for one in &generations[first.unwrap_or(0)..=last] {
+        let next = state.generation + 1;
+        if one.number != next && !complete(one) {
+            return Err(Failure::Refused
+                .error(format!(
+                    "cannot restore generation {number}: generation {next} is not recorded"
+                ))
+                .hint(
+                    "name a later generation; run `runtime-module overrides history` to list them",
+                ));
+        }
+        state.advance(&one.edit, one.number)?;
+    }
+    Ok(state)
+}
+
+fn unknown(generations: &[Generation], number: u64) -> Failed {
+    let (Some(first), Some(last)) = (generations.first(), generations.last()) else {
+        return Failure::Usage
+            .error(format!(
+                "cannot find generation {number}: this boot has no generation of overrides"
+            ))
+            .hint("run `runtime-module set OPTION VALUE` to make one");
+    };
+    Failure::Usage
+        .error(format!(
+            "cannot find generation {number}: this boot has the generations {} to {}",
+            first.number, last.number
+        ))
+        .hint("run `runtime-module overrides history` to list them")
+}
+
+impl OverrideState {
+    /// Returns the overrides after an edit, which becomes generation `number`.
+    pub fn apply(&self, edit: &Edit, number: u64) -> Result<Self, Failed> {
+        let mut next = self.clone();
+        next.advance(edit, number)?;
+        Ok(next)
+    }
+
+    /// Applies an edit. After an error, the state is incomplete and must not be used.
+    fn advance(&mut self, edit: &Edit, number: u64) -> Result<(), Failed> {
+        match edit {
+            Edit::Set { definitions } => {
+                for wanted in definitions {
+                    check_path(&wanted.path)?;
+                    check_value(&wanted.path, &wanted.value)?;
+                    self.set(Definition {
+                        generation: number,
+                        ..wanted.clone()
+                    })?;
+                }
+            }
+            Edit::Unset { paths } => self.unset(paths)?,
+            Edit::Rollback { definitions, .. } => self.definitions.clone_from(definitions),
+            Edit::Reset => self.definitions.clear(),
+        }
+        self.generation = number;
+        Ok(())
+    }
+
+    fn set(&mut self, new: Definition) -> Result<(), Failed> {
+        if let (Mode::Merge, Some(priority)) = (new.mode, new.priority) {
+            let path = written(&new.path);
+            return Err(Failure::Usage
+                .error(format!(
+                    "cannot merge into {path} at priority {priority}: a merge takes the option's present priority"
+                ))
+                .hint("leave out --priority or --merge"));
+        }
+        let above = |one: &Definition| {
+            one.mode == Mode::Replace
+                && one.path.len() < new.path.len()
+                && new.path.starts_with(&one.path)
+        };
+        match self.definitions.iter().position(above) {
+            Some(ancestor) => self.nest(ancestor, new),
+            None if new.mode == Mode::Replace => self.replace(new),
+            None => self.merge(new),
+        }
+    }
+
+    /// Adds a replacing definition. It drops all definitions at its path and below it.
+    fn replace(&mut self, mut new: Definition) -> Result<(), Failed> {
+        let here = self.definitions.iter().filter(|one| one.path == new.path);
+        let head = here.filter_map(|one| one.priority).min();
+        new.priority = match (new.priority, head) {
+            (Some(own), Some(head)) if own >= head => return Err(too_weak(&new.path, own, head)),
+            (Some(own), _) => Some(own),
+            (None, _) => Some(self.next_priority(&new.path)?),
+        };
+        self.definitions
+            .retain(|one| !one.path.starts_with(&new.path));
+        self.definitions.push(new);
+        Ok(())
+    }
+
+    /// Returns a priority that is stronger than those of all definitions.
+    fn next_priority(&self, path: &[String]) -> Result<i64, Failed> {
+        let all = self.definitions.iter();
+        let strongest = all
+            .filter_map(|one| Some((one.priority?, one)))
+            .min_by_key(|(priority, _)| *priority);
+        let Some((priority, holder)) = strongest else {
+            return Ok(-1);
+        };
+        let next = priority.checked_sub(1).map(|next| next.min(-1));
+        next.ok_or_else(|| {
+            let other = written(&holder.path);
+            Failure::Usage
+                .error(format!(
+                    "cannot set {}: the override of {other} has the strongest possible priority, {priority}",
+                    written(path)
+                ))
+                .hint(format!(
+                    "set {other} again with another priority: run `runtime-module unset {}` first",
+                    for_shell(&other)
+                ))
+        })
+    }
+
+    /// Adds a merge. It becomes part of the replacing definition that it follows, if the result is
+    /// the same.
+    fn merge(&mut self, new: Definition) -> Result<(), Failed> {
+        let mut here = self
+            .definitions
+            .iter_mut()
+            .filter(|one| one.path == new.path);
+        if let Some(last) = here.next_back()
+            && last.mode == Mode::Replace
+            && last.persist == new.persist
+            && can_add(&last.value, &new.value)
+        {
+            add(&mut last.value, new.value);
+            last.generation = new.generation;
+            return check_value(&new.path, &last.value);
+        }
+        self.push_merge(new)
+    }
+
+    fn push_merge(&mut self, new: Definition) -> Result<(), Failed> {
+        let merges = |one: &&Definition| one.mode == Mode::Merge && one.path == new.path;
+        if self.definitions.iter().filter(merges).count() >= MERGES {
+            let path = written(&new.path);
+            return Err(Failure::Usage
+                .error(format!(
+                    "cannot merge into {path}: the option already has {MERGES} merged values"
+                ))
+                .hint(format!(
+                    "set the whole value instead: `runtime-module set {} VALUE`",
+                    for_shell(&path)
+                )));
+        }
+        self.definitions.push(new);
+        Ok(())
+    }
+
+    /// Writes a definition into the value of the replacing definition above it.
+    fn nest(&mut self, index: usize, new: Definition) -> Result<(), Failed> {
+        let ancestor = &self.definitions[index];
+        check_nested(ancestor, &new)?;
+        let path = ancestor.path.clone();
+        let rest = &new.path[path.len()..];
+        let merged = |one: &Definition| one.mode == Mode::Merge && one.path == path;
+        if new.mode == Mode::Merge && self.definitions.iter().any(merged) {
+            return self.nest_merge(&path, new);
+        }
+        for one in self.definitions.iter_mut().filter(|one| merged(one)) {
+            remove(&mut one.value, rest);
+        }
+        // A replacing definition precedes its merges, so the index stays valid.
+        self.drop_empty_merges(&path);
+        let ancestor = &mut self.definitions[index];
+        ancestor.generation = new.generation;
+        if let Some(place) = entry(&mut ancestor.value, rest) {
+            match new.mode {
+                Mode::Replace => *place = new.value,
+                Mode::Merge => add(place, new.value),
+            }
+        }
+        check_value(&path, &ancestor.value)
+    }
+
+    /// Adds a merge below an overridden ancestor that has merges of its own. It is merged after
+    /// those, and replaces the same parts as if it were written into their values.
+    fn nest_merge(&mut self, path: &[String], new: Definition) -> Result<(), Failed> {
+        let value = nested(&new.path[path.len()..], new.value);
+        check_value(path, &value)?;
+        for one in self.definitions.iter_mut().filter(|one| one.path == path) {
+            // A merge of another type than an attribute set stays: evaluation reports the conflict.
+            remove_replaced(&mut one.value, &value);
+        }
+        self.drop_empty_merges(path);
+        self.push_merge(Definition {
+            path: path.to_vec(),
+            value,
+            ..new
+        })
+    }
+
+    /// Removes merges at a path that add nothing.
+    fn drop_empty_merges(&mut self, path: &[String]) {
+        let empty = |one: &Definition| one.value.as_object().is_some_and(serde_json::Map::is_empty);
+        self.definitions
+            .retain(|one| one.mode != Mode::Merge || one.path != path || !empty(one));
+    }
+
+    /// Removes all definitions at the paths and below them.
+    fn unset(&mut self, paths: &[Vec<String>]) -> Result<(), Failed> {
+        for path in paths {
+            check_path(path)?;
+            if !self
+                .definitions
+                .iter()
+                .any(|one| one.path.starts_with(path))
+            {
+                return Err(self.not_set(path));
+            }
+        }
+        self.definitions
+            .retain(|one| !paths.iter().any(|path| one.path.starts_with(path)));
+        Ok(())
+    }
+
+    /// Makes the error for a path without a definition.
+    fn not_set(&self, path: &[String]) -> Failed {
+        let shown = written(path);
+        let holds = |one: &&Definition| {
+            let part = path.strip_prefix(one.path.as_slice());
+            part.is_some_and(|part| one.mode == Mode::Replace || contains(&one.value, part))
+        };
+        if let Some(one) = self.definitions.iter().find(holds) {
+            let above = written(&one.path);
+            return Failure::Usage
+                .error(format!(
+                    "cannot unset {shown}: {above} is overridden as a whole"
+                ))
+                .hint(format!(
+                    "set {above} to a value without it, or run `runtime-module unset {}`",
+                    for_shell(&above)
+                ));
+        }
+        let failed = Failure::Usage.error(format!(
+            "cannot unset {shown}: the option is not overridden"
+        ));
+        let set: Vec<String> = self
+            .definitions
+            .iter()
+            .map(|one| written(&one.path))
+            .collect();
+        let mut close = nearest(&shown, &set);
+        close.dedup();
+        match close.as_slice() {
+            [] if set.is_empty() => failed.hint("no option is overridden"),
+            [] => failed.hint("run `runtime-module overrides` to list the overridden options"),
+            close => failed.hint(format!("similar overridden options: {}", close.join(", "))),
+        }
+    }
+}
+
+fn too_weak(path: &[String], own: i64, head: i64) -> Failed {
+    let failed = Failure::Usage.error(format!(
+        "cannot set {} at priority {own}: the present override has priority {head}",
+        written(path)
+    ));
+    match head.checked_sub(1) {
+        Some(next) => failed.hint(format!(
+            "use --priority={next} or a smaller number, or leave out --priority"
+        )),
+        None => failed.hint("unset the option first; no priority is stronger"),
+    }
+}
+
+/// Refuses a definition that cannot become part of its ancestor's value.
+fn check_nested(ancestor: &Definition, new: &Definition) -> Result<(), Failed> {
+    let (path, above) = (written(&new.path), written(&ancestor.path));
+    if let Some(priority) = new.priority {
+        return Err(Failure::Usage
+            .error(format!(
+                "cannot set {path} at priority {priority}: {above} is overridden as a whole"
+            ))
+            .hint(format!(
+                "leave out --priority: the value becomes a part of the override of {above}"
+            )));
+    }
+    if ancestor.persist != new.persist {
+        let (with, hint) = match ancestor.persist {
+            true => ("with", "add --persist"),
+            false => ("without", "leave out --persist"),
+        };
+        return Err(Failure::Usage
+            .error(format!(
+                "cannot set {path}: {above} is overridden as a whole, {with} --persist"
+            ))
+            .hint(format!("{hint}, or set {above} again")));
+    }
+    match obstacle(&ancestor.value, &new.path[ancestor.path.len()..]) {
+        Some((depth, found)) => Err(blocked(&new.path, ancestor.path.len() + depth, found)),
+        None => Ok(()),
+    }
+}
+
+/// Makes the error for a path below a value that has no attributes. The first `length` names lead to
+/// the value.
+fn blocked(path: &[String], length: usize, found: &Value) -> Failed {
+    let (path, above) = (written(path), written(&path[..length]));
+    let kind = match found {
+        Value::Array(_) => "a list, and a path cannot name an element of a list",
+        Value::String(_) => "a string, which has no attributes",
+        Value::Number(_) => "a number, which has no attributes",
+        Value::Bool(_) => "a Boolean, which has no attributes",
+        _ => "null, which has no attributes",
+    };
+    Failure::Usage
+        .error(format!("cannot set {path}: {above} is set to {kind}"))
+        .hint(format!(
+            "set the whole value: `runtime-module set {} VALUE`",
+            for_shell(&above)
+        ))
+}
+
+#[cfg(test)]
+mod tests;

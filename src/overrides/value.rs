@@ -1,0 +1,343 @@
+//! Checks paths and values before they are recorded. They must be plain data: the module system
+//! must not interpret any part of them.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use crate::attributes::written;
+use crate::error::{Failed, Failure};
+use crate::quoting::for_shell;
+
+/// Maximum size of a value, in bytes of JSON.
+const BYTES: usize = 1 << 20;
+
+/// Maximum number of lists and attribute sets around a value.
+const DEPTH: usize = 100;
+
+/// Refuses a path that does not name an option.
+pub fn check_path(path: &[String]) -> Result<(), Failed> {
+    let shown = written(path);
+    if path.is_empty() {
+        return Err(Failure::Usage
+            .error("cannot override an option: the path is empty")
+            .hint("name an option, such as services.openssh.settings.PermitRootLogin"));
+    }
+    if path[0] == "_module" {
+        return Err(Failure::Usage
+            .error(format!("cannot override {shown}: _module is not an option"))
+            .hint("set module arguments in the configuration, and activate it with `runtime-module rebuild`"));
+    }
+    if path.iter().any(|name| INTERPRETED.contains(&name.as_str())) {
+        return Err(Failure::Usage
+            .error(format!(
+                "cannot override {shown}: the module system interprets _type and _module"
+            ))
+            .hint("name an option, or an attribute of its value, that is plain data"));
+    }
+    match path
+        .iter()
+        .find_map(|name| name.chars().find(|c| c.is_control()))
+    {
+        Some(found) => Err(Failure::Usage
+            .error(format!(
+                "cannot override {shown}: the path contains the control character U+{:04X}",
+                u32::from(found)
+            ))
+            .hint("remove the control character from the path")),
+        None => Ok(()),
+    }
+}
+
+/// Names that are not data for the module system.
+const INTERPRETED: [&str; 2] = ["_type", "_module"];
+
+/// Refuses a value that cannot be stored as plain data.
+pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
+    let mut at = Vec::new();
+    check_part(value, &mut at).map_err(|problem| {
+        let place = match at.is_empty() {
+            true => String::new(),
+            false => format!(" at {}", place(path, &at)),
+        };
+        problem.error(&written(path), &place)
+    })?;
+    let mut counter = Counter(0);
+    // The only possible error is that the value is too large.
+    serde_json::to_writer(&mut counter, value).map_err(|_| {
+        let shown = written(path);
+        Failure::Usage
+            .error(format!(
+                "cannot set {shown}: the value is larger than 1 MiB of JSON"
+            ))
+            .hint("put the data in a file and set the option to its path, or change the configuration")
+    })
+}
+
+/// One step into a value.
+enum Part<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+/// The reason to refuse a part of a value.
+enum Problem {
+    Interpreted(&'static str),
+    Control(char),
+    Integer(u64),
+    Depth,
+}
+
+impl Problem {
+    fn error(&self, path: &str, place: &str) -> Failed {
+        match self {
+            Self::Interpreted("_type") => Failure::Usage
+                .error(format!(
+                    "cannot set {path}: the value contains _type{place}, which the module system would interpret"
+                ))
+                .hint("write the plain value without mkIf, mkForce, mkMerge or similar; use --priority or --merge instead"),
+            Self::Interpreted(_) => Failure::Usage
+                .error(format!(
+                    "cannot set {path}: the value contains _module{place}, which the module system would interpret"
+                ))
+                .hint("remove _module; set module arguments in the configuration"),
+            Self::Control(found) => Failure::Usage
+                .error(format!(
+                    "cannot set {path}: the value contains the control character U+{:04X}{place}",
+                    u32::from(*found)
+                ))
+                .hint("remove it; strings may contain line breaks (\\n) and tabs (\\t), but no other control characters"),
+            Self::Integer(found) => Failure::Usage
+                .error(format!(
+                    "cannot set {path}: the integer {found}{place} is too large for Nix"
+                ))
+                .hint(format!(
+                    "use an integer up to {}, or a string if the option accepts one: {}",
+                    i64::MAX,
+                    for_shell(&format!("\"{found}\""))
+                )),
+            // The place would have a hundred names.
+            Self::Depth => Failure::Usage
+                .error(format!(
+                    "cannot set {path}: the value is nested more than {DEPTH} levels deep"
+                ))
+                .hint("set a part of the option by a longer path, or change the configuration"),
+        }
+    }
+}
+
+/// Checks a part of a value. After an error, `at` leads to the part.
+fn check_part<'a>(value: &'a Value, at: &mut Vec<Part<'a>>) -> Result<(), Problem> {
+    match value {
+        Value::Array(_) | Value::Object(_) if at.len() == DEPTH => Err(Problem::Depth),
+        Value::Array(elements) => elements
+            .iter()
+            .enumerate()
+            .try_for_each(|(index, element)| {
+                at.push(Part::Index(index));
+                check_part(element, at)?;
+                at.pop();
+                Ok(())
+            }),
+        Value::Object(attributes) => attributes.iter().try_for_each(|(name, value)| {
+            if let Some(found) = INTERPRETED.iter().find(|one| **one == name) {
+                return Err(Problem::Interpreted(found));
+            }
+            check_text(name)?;
+            at.push(Part::Name(name));
+            check_part(value, at)?;
+            at.pop();
+            Ok(())
+        }),
+        Value::String(text) => check_text(text),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (None, Some(found)) => Err(Problem::Integer(found)),
+            _ => Ok(()),
+        },
+        Value::Null | Value::Bool(_) => Ok(()),
+    }
+}
+
+fn check_text(text: &str) -> Result<(), Problem> {
+    let refused = |c: &char| c.is_control() && *c != '\n' && *c != '\t';
+    match text.chars().find(refused) {
+        Some(found) => Err(Problem::Control(found)),
+        None => Ok(()),
+    }
+}
+
+/// Formats the place of a part, such as `users.users.ada.extraGroups[1]`.
+fn place(path: &[String], at: &[Part]) -> String {
+    let mut shown = written(path);
+    for part in at {
+        match part {
+            Part::Name(name) => shown += &format!(".{}", written(&[name.to_string()])),
+            Part::Index(index) => shown += &format!("[{index}]"),
+        }
+    }
+    shown
+}
+
+/// Counts bytes, and fails if there are more than [`BYTES`].
+struct Counter(usize);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        match self.0 > BYTES {
+            true => Err(io::ErrorKind::FileTooLarge.into()),
+            false => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn path(text: &str) -> Vec<String> {
+        crate::attributes::parse(text).expect("a path")
+    }
+
+    fn refused(value: &Value) -> Failed {
+        let failed = check_value(&path("a.\"b.c\""), value).expect_err("refused");
+        assert_eq!(failed.failure, Failure::Usage);
+        assert_eq!(failed.hints.len(), 1, "{failed}");
+        failed
+    }
+
+    fn nested_lists(levels: usize) -> Value {
+        (1..levels).fold(json!([]), |value, _| json!([value]))
+    }
+
+    #[test]
+    fn plain_data_is_accepted() {
+        for value in [
+            json!(null),
+            json!(i64::MIN),
+            json!(i64::MAX),
+            json!(1e300),
+            json!("two\n\tlines ${x} \u{1f600}"),
+            json!({"": {"_types": [true, {"type": "_type", "x": "_module"}]}}),
+            nested_lists(DEPTH),
+        ] {
+            check_value(&path("a"), &value).unwrap_or_else(|error| panic!("{value}: {error}"));
+        }
+    }
+
+    #[test]
+    fn interpreted_names_are_refused_at_any_depth() {
+        for (value, place) in [
+            (json!({"_type": "if", "condition": false}), ""),
+            (json!({"x": {"_type": 1}}), " at a.\"b.c\".x"),
+            (
+                json!([1, {"x y": [{"_type": 1}]}]),
+                " at a.\"b.c\"[1].\"x y\"[0]",
+            ),
+        ] {
+            assert_eq!(
+                refused(&value).message,
+                format!(
+                    "cannot set a.\"b.c\": the value contains _type{place}, which the module system would interpret"
+                )
+            );
+        }
+        let failed = refused(&json!([{"_module": {"args": {}}}]));
+        assert!(
+            failed
+                .message
+                .contains("contains _module at a.\"b.c\"[0], ")
+        );
+    }
+
+    #[test]
+    fn large_values_are_refused() {
+        let text = |bytes: usize| Value::String("x".repeat(bytes));
+        check_value(&path("a"), &text(BYTES - 2)).expect("small enough");
+        for value in [
+            text(BYTES - 1),
+            text(10 * BYTES),
+            json!({"x": [text(BYTES)]}),
+        ] {
+            let failed = refused(&value);
+            assert!(
+                failed
+                    .message
+                    .ends_with("the value is larger than 1 MiB of JSON"),
+                "{failed}"
+            );
+        }
+    }
+
+    #[test]
+    fn deep_values_are_refused() {
+        for levels in [DEPTH + 1, 2 * DEPTH] {
+            let failed = refused(&nested_lists(levels));
+            assert!(failed.message.ends_with("more than 100 levels deep"));
+        }
+    }
+
+    #[test]
+    fn control_characters_are_refused_in_strings_and_names() {
+        for (text, code) in [
+            ("\u{1b}[1m", "001B"),
+            ("\0", "0000"),
+            ("\r\n", "000D"),
+            ("\u{7f}", "007F"),
+            ("\u{9b}", "009B"),
+        ] {
+            for value in [json!(text), json!([text]), json!({text: 1})] {
+                let failed = refused(&value);
+                let said = format!("contains the control character U+{code}");
+                assert!(failed.message.contains(&said), "{failed}");
+            }
+        }
+    }
+
+    #[test]
+    fn integers_must_fit_into_nix() {
+        let failed = refused(&json!([u64::MAX]));
+        assert_eq!(
+            failed.message,
+            "cannot set a.\"b.c\": the integer 18446744073709551615 at a.\"b.c\"[0] is too large for Nix"
+        );
+        assert!(
+            failed.hints[0].ends_with("'\"18446744073709551615\"'"),
+            "{failed:?}"
+        );
+    }
+
+    #[test]
+    fn paths_name_an_option() {
+        check_path(&path("services.nginx.virtualHosts.\"a.b ü\".root")).expect("a path");
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for (path, said) in [
+            (names(&[]), "cannot override an option: the path is empty"),
+            (
+                names(&["_module", "args"]),
+                "cannot override _module.args: _module is not an option",
+            ),
+            (
+                names(&["a", "_type"]),
+                "cannot override a._type: the module system interprets _type and _module",
+            ),
+            (
+                names(&["a", "b\n"]),
+                "cannot override a.\"b\n\": the path contains the control character U+000A",
+            ),
+        ] {
+            let failed = check_path(&path).expect_err("refused");
+            assert_eq!(
+                (failed.failure, failed.message.as_str()),
+                (Failure::Usage, said)
+            );
+            assert_eq!(failed.hints.len(), 1);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The option overrides after a change.
+
+use super::{Action, EarlierState, Situation};
+use crate::error::Failed;
+use crate::overrides::{Definition, Edit, OverrideState};
+
+/// The option overrides after a change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlannedOverrides {
+    pub after: OverrideState,
+    /// The edit to record, if the overrides change.
+    pub edit: Option<Edit>,
+    /// The definitions that the change adds.
+    pub added: Vec<Definition>,
+}
+
+impl PlannedOverrides {
+    /// Determines the overrides for a request.
+    pub(super) fn decide(action: &Action, situation: &Situation) -> Result<Self, Failed> {
+        let now = situation.overrides();
+        let edit = match action {
+            Action::Override(edit) => Some(edit.clone()),
+            Action::ResetAll if !now.is_empty() => Some(Edit::Reset),
+            Action::Rollback(state) => return_to(state, now),
+            _ => None,
+        };
+        let number = now.generation + 1;
+        let mut after = match &edit {
+            Some(edit) => now.apply(edit, number)?,
+            None => now.clone(),
+        };
+        let added = match &edit {
+            Some(Edit::Set { definitions }) => definitions.clone(),
+            _ => Vec::new(),
+        };
+        // The record of this boot begins with the overrides that survived the reboot.
+        let survived = now.generation == 0 && !now.is_empty();
+        let edit = match survived {
+            true => {
+                after.generation = number;
+                Some(Edit::Rollback {
+                    to: 0,
+                    definitions: after.definitions.clone(),
+                })
+            }
+            false => edit,
+        };
+        Ok(Self { after, edit, added })
+    }
+}
+
+/// A rollback appends a generation too, unless the overrides are the same.
+fn return_to(state: &EarlierState, now: &OverrideState) -> Option<Edit> {
+    let definitions = &state.overrides.definitions;
+    (*definitions != now.definitions).then(|| Edit::Rollback {
+        to: state.overrides.generation,
+        definitions: definitions.clone(),
+    })
+}

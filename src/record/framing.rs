@@ -1,0 +1,120 @@
+//! The format of our append-only files.
+//!
+//! A record is a line with the length of the JSON, its CRC-32 in hexadecimal, and the JSON. A
+//! truncated last line comes from an interrupted write and is ignored. Any other damage is an
+//! error.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Failed, Failure};
+
+/// An append-only file.
+pub(super) struct RecordFile {
+    pub path: PathBuf,
+    /// The content, for messages, such as `history`.
+    pub name: &'static str,
+}
+
+/// The records of a file.
+pub(super) struct Records<'a> {
+    /// The JSON of each record, the oldest first.
+    pub json: Vec<&'a str>,
+    /// Number of bytes up to the end of the last intact record.
+    pub length: u64,
+}
+
+impl RecordFile {
+    /// Reads the file. A missing file is empty.
+    pub fn text(&self) -> Result<String> {
+        match fs::read(&self.path) {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(error).with_context(|| self.action()),
+        }
+    }
+
+    /// Splits the text of the file into records.
+    pub fn records<'a>(&self, text: &'a str) -> Result<Records<'a>, Failed> {
+        let mut found = Records {
+            json: Vec::new(),
+            length: 0,
+        };
+        for line in text.split_inclusive('\n') {
+            // Only a line without a newline can be an interrupted write, and only the last line has
+            // none.
+            let Some(whole) = line.strip_suffix('\n') else {
+                break;
+            };
+            let line_number = found.json.len() + 1;
+            let json = record(whole).ok_or_else(|| self.damaged(&format!("line {line_number}")))?;
+            found.json.push(json);
+            found.length += line.len() as u64;
+        }
+        Ok(found)
+    }
+
+    /// Parses the JSON of all records.
+    pub fn parse<T: DeserializeOwned>(&self, records: &[&str]) -> Result<Vec<T>> {
+        let parse = |(index, json): (usize, &&str)| {
+            let place = || format!("line {}", index + 1);
+            serde_json::from_str(json).map_err(|error| self.not_ours(&place(), &error).into())
+        };
+        records.iter().enumerate().map(parse).collect()
+    }
+
+    /// Returns the failed action of an error.
+    pub fn action(&self) -> String {
+        format!("cannot read the {} {}", self.name, self.path.display())
+    }
+
+    /// Makes the error for a damaged record.
+    pub fn damaged(&self, place: &str) -> Failed {
+        let (name, path) = (self.name, self.path.display());
+        Failure::Refused
+            .error(format!("cannot read the {name} {path}: {place} is damaged"))
+            .hint(self.way_out())
+    }
+
+    /// Makes the error for an undamaged record that this version cannot parse.
+    pub fn not_ours(&self, place: &str, error: &serde_json::Error) -> Failed {
+        let (name, path) = (self.name, self.path.display());
+        Failure::Refused
+            .error(format!(
+                "cannot read the {name} {path}: {place} is intact, but this version cannot parse it: {error}"
+            ))
+            .hint("use the version of runtime-module that wrote it")
+            .hint(format!("or else: {}", self.way_out()))
+    }
+
+    /// Returns the hint for a file that cannot be used.
+    pub fn way_out(&self) -> String {
+        format!(
+            "move the file away: {}; only the {} is lost",
+            self.path.display(),
+            self.name
+        )
+    }
+}
+
+/// Formats a record as a line.
+pub(super) fn written(json: &str) -> String {
+    format!(
+        "{} {:08x} {json}\n",
+        json.len(),
+        crc32fast::hash(json.as_bytes())
+    )
+}
+
+/// Returns the JSON of an intact record, which is a line without its newline.
+pub(super) fn record(line: &str) -> Option<&str> {
+    let (length, rest) = line.split_once(' ')?;
+    let (sum, json) = rest.split_once(' ')?;
+    let whole = length.parse() == Ok(json.len())
+        && u32::from_str_radix(sum, 16) == Ok(crc32fast::hash(json.as_bytes()));
+    whole.then_some(json)
+}

@@ -1,0 +1,28 @@
+//! The overridden options in a report.
+
+use serde::Serialize;
+
+use crate::attributes::written;
+use crate::overrides::OverrideState;
+
+/// The option overrides in force.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overridden {
+    /// The number of the last generation.
+    pub generation: u64,
+    /// Paths of the overridden options.
+    pub options: Vec<String>,
+}
+
+impl Overridden {
+    pub fn of(overrides: &OverrideState) -> Self {
+        let paths = overrides.definitions.iter();
+        let mut options: Vec<String> = paths.map(|one| written(&one.path)).collect();
+        options.dedup();
+        Self {
+            generation: overrides.generation,
+            options,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Notes new overrides that have no effect because the configuration has a stronger definition.
+
+use crate::attributes::written;
+use crate::evaluation::Evaluated;
+use crate::plan::PlannedOverrides;
+use crate::session::Session;
+
+/// Adds a note for each of them.
+pub fn note(session: &Session, overrides: &PlannedOverrides, evaluated: &Evaluated) {
+    for (added, option) in overrides.added.iter().zip(&evaluated.described) {
+        let mut now = overrides.after.definitions.iter();
+        let priority = now
+            .find(|one| one.path == added.path)
+            .and_then(|one| one.priority);
+        if let (Some(ours), Some(theirs)) = (priority, option.priority)
+            && theirs < ours
+        {
+            session.reporter.note(format!(
+                "{} keeps its value: the definition in {} has priority {theirs}, which is stronger than {ours}",
+                written(&added.path),
+                option.files.join(", ")
+            ));
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Option overrides: `set`, `unset` and `overrides`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{TestEnv, read_json};
+
+const MOTD: &str = "environment.etc.motd.text";
+
+impl TestEnv {
+    /// Overrides the message of the day.
+    fn set_motd(&self, text: &str) -> crate::support::Ran {
+        self.run(&["set", MOTD, &json!(text).to_string()])
+    }
+
+    fn motd(&self) -> String {
+        self.etc("motd").unwrap_or_default()
+    }
+}
+
+#[test]
+fn overridden_option_changes_the_running_system() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.set_motd("one\n").ok().golden("set-one");
+    assert_eq!(env.motd(), "one\n");
+    env.run(&["overrides"]).ok().golden("overrides-list");
+    env.run(&["status"]).ok().golden("status-overrides");
+
+    env.run(&["unset", MOTD]).ok().golden("unset");
+    assert_eq!(env.running(), base);
+    env.run(&["overrides"]).ok().golden("overrides-none");
+    env.run(&["overrides", "reset"])
+        .ok()
+        .golden("overrides-reset-none");
+}
+
+#[test]
+fn later_override_wins() {
+    let env = TestEnv::new();
+    for text in ["one\n", "two\n", "three\n"] {
+        env.set_motd(text).ok();
+        assert_eq!(env.motd(), text);
+    }
+    let list = env.json(&["overrides", "list"]);
+    assert_eq!(list["generation"], 3);
+    let overrides = list["overrides"].as_array().expect("a list");
+    assert_eq!(overrides.len(), 1, "{list}");
+    assert_eq!(overrides[0]["priority"], -3);
+    // The same value again is a generation too.
+    env.set_motd("three\n").ok();
+    assert_eq!(env.json(&["overrides"])["generation"], 4);
+}
+
+#[test]
+fn modules_and_overrides_are_independent() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.run(&["enable", "hello"]).ok();
+    env.set_motd("set\n").ok();
+    assert_eq!(env.unit("hello.service").as_deref(), Some("active"));
+    env.run(&["enable", "web"]).ok();
+    assert_eq!(env.motd(), "set\n");
+    env.run(&["disable", "hello", "web"]).ok();
+    assert_eq!(
+        (env.motd().as_str(), env.unit("hello.service")),
+        ("set\n", None)
+    );
+
+    env.run(&["enable", "hello"]).ok();
+    env.run(&["reset"]).ok().golden("reset-keeps-overrides");
+    assert_eq!(
+        (env.motd().as_str(), env.unit("hello.service")),
+        ("set\n", None)
+    );
+    env.run(&["reset"]).ok().golden("reset-overrides-only");
+    env.run(&["rebuild", "--flake", &env.flake(), "--host", "box"])
+        .ok();
+    assert_eq!(env.motd(), "set\n");
+
+    env.run(&["reset", "--all"]).ok().golden("reset-all");
+    assert_eq!(env.running(), base);
+    assert_eq!(env.json(&["overrides"])["overrides"], json!([]));
+}
+
+#[test]
+fn generations_are_listed_compared_and_restored() {
+    let env = TestEnv::new();
+    let base = env.running();
+    env.run(&["overrides", "rollback"])
+        .ends_with(5)
+        .golden("overrides-rollback-none");
+    env.run(&["set", MOTD, "\"one\\n\"", "--message", "a reason"])
+        .ok();
+    env.set_motd("two\n").ok();
+    env.run(&["overrides", "rollback"])
+        .ok()
+        .golden("overrides-rollback");
+    assert_eq!(env.motd(), "one\n");
+    let history = env.json(&["overrides", "history"]);
+    let generations = history["generations"].as_array().expect("a list");
+    assert_eq!(generations.len(), 3);
+    assert_eq!(generations[0]["message"], "a reason");
+    assert_eq!(generations[2]["edit"]["kind"], "rollback");
+    let user = unix::unistd::User::from_uid(unix::unistd::getuid());
+    let user = user.ok().flatten().map(|user| user.name);
+    assert_eq!(generations[0]["user"].as_str().map(String::from), user);
+
+    env.run(&["overrides", "show", "2"])
+        .ok()
+        .golden("overrides-show");
+    env.run(&["overrides", "diff", "1", "2"])
+        .ok()
+        .golden("overrides-diff");
+    env.run(&["overrides", "show", "9"])
+        .ends_with(2)
+        .golden("overrides-show-unknown");
+    env.run(&["overrides", "rollback", "9"])
+        .ends_with(2)
+        .golden("overrides-rollback-unknown");
+    env.run(&["overrides", "reset"])
+        .ok()
+        .golden("overrides-reset");
+    assert_eq!(env.running(), base);
+
+    // `rollback` returns to modules and overrides of an earlier state.
+    env.run(&["rollback"]).ok();
+    assert_eq!(env.motd(), "one\n");
+    assert_eq!(env.json(&["overrides"])["generation"], 5);
+}
+
+#[test]
+fn batch_is_one_generation() {
+    let env = TestEnv::new();
+    let batch = "# a comment\n\nenvironment.etc.motd.text \"batch\\n\"\nenvironment.etc.\"a.b\".text \"two words\"\n";
+    let mut command = env.command(["set", "-"]);
+    let file = env.path("batch");
+    fs::write(&file, batch).expect("a file");
+    command.stdin(fs::File::open(&file).expect("a file"));
+    let done = command.output().expect("a run");
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    assert_eq!(
+        (env.motd().as_str(), env.etc("a.b").as_deref()),
+        ("batch\n", Some("two words"))
+    );
+    assert_eq!(env.json(&["overrides"])["generation"], 1);
+}
+
+#[test]
+fn merged_values_are_added() {
+    let env = TestEnv::new();
+    let environment = "systemd.services.heartbeat.environment";
+    env.run(&["set", "--merge", environment, r#"{"EXTRA":"1"}"#])
+        .ok();
+    let unit = fs::read_to_string(env.running().join("etc/systemd/system/heartbeat.service"));
+    let unit = unit.expect("a unit");
+    assert!(unit.contains("EXTRA=1") && unit.contains("PATH="), "{unit}");
+    let list = env.json(&["overrides"]);
+    assert_eq!(list["overrides"][0]["mode"], "merge");
+    assert_eq!(list["overrides"][0].get("priority"), None);
+}
+
+#[test]
+fn unusable_options_and_values_are_refused() {
+    let env = TestEnv::new();
+    let before = env.everything();
+    let cases: &[(&str, &[&str])] = &[
+        ("set-unknown", &["environment.etcc.motd.text", "1"]),
+        ("set-namespace", &["environment", "1"]),
+        ("set-type", &["environment.etc.motd.text", "1"]),
+        (
+            "set-nested-type",
+            &["environment.etc", r#"{"motd":{"text":1}}"#],
+        ),
+        ("set-list-element", &["boot.kernelParams.quiet", "1"]),
+        (
+            "set-property",
+            &["boot", r#"{"a":{"_type":"if","condition":false}}"#],
+        ),
+        ("set-not-json", &["environment.etc.motd.text", "hello"]),
+        ("set-no-value", &["environment.etc.motd.text"]),
+        (
+            "set-twice",
+            &[
+                "environment.etc.motd.text",
+                "\"a\"",
+                "environment.etc.motd.text",
+                "\"b\"",
+            ],
+        ),
+        ("set-path", &["environment..text", "1"]),
+        ("set-control", &["environment.etc.motd.text", "\"\\u0007\""]),
+        (
+            "set-priority",
+            &[
+                "environment.etc.motd.text",
+                "\"a\"",
+                "--priority",
+                "-1",
+                "--merge",
+            ],
+        ),
+    ];
+    for (name, arguments) in cases {
+        let all: Vec<&str> = ["set"].iter().chain(*arguments).copied().collect();
+        let ran = env.run(&all);
+        assert_ne!(ran.code, 0, "{name}");
+        ran.golden(name);
+    }
+    before.is_still(&env.everything());
+    env.run(&["unset", MOTD]).ends_with(2).golden("unset-none");
+}
+
+#[test]
+fn failing_overrides_change_nothing() {
+    let env = TestEnv::new();
+    env.set_motd("before\n").ok();
+    let state = env.state();
+    // A unit that cannot start.
+    let service = r#"{"wantedBy":["multi-user.target"],"serviceConfig":{"Type":"oneshot"},"script":"exit 1"}"#;
+    env.run(&["set", "systemd.services.failing", service])
+        .ends_with(6);
+    assert_eq!(env.state()["overrides"], state["overrides"]);
+    assert_eq!(env.motd(), "before\n");
+    assert_eq!(
+        env.json(&["overrides", "history"])["generations"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+    env.set_motd("after\n").ok();
+    assert_eq!(env.json(&["overrides"])["generation"], 2);
+}
+
+#[test]
+fn dry_run_records_nothing() {
+    let env = TestEnv::new();
+    let before = env.state();
+    env.run(&["set", MOTD, "\"dry\"", "--dry-run"])
+        .ok()
+        .golden("set-dry-run");
+    assert_eq!(env.state(), before);
+    assert_eq!(env.json(&["overrides"])["generation"], 0);
+}
+
+#[test]
+fn unconfirmed_override_is_undone() {
+    let env = TestEnv::new();
+    env.run(&["set", MOTD, "\"short\"", "--confirm", "1h"]).ok();
+    assert_eq!(
+        (
+            env.motd().as_str(),
+            env.json(&["overrides"])["generation"].as_u64()
+        ),
+        ("short", Some(0))
+    );
+    env.run(&["rollback"]).ok();
+    assert_eq!(env.motd(), "Welcome to minios.\n");
+    env.run(&["set", MOTD, "\"kept\"", "--confirm", "1h"]).ok();
+    env.run(&["confirm"]).ok();
+    assert_eq!(
+        (
+            env.motd().as_str(),
+            env.json(&["overrides"])["generation"].as_u64()
+        ),
+        ("kept", Some(1))
+    );
+    assert_eq!(
+        env.json(&["overrides", "history"])["generations"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
+}
+
+#[test]
+fn exported_module_evaluates_to_the_same_toplevel() {
+    let env = TestEnv::new();
+    env.set_motd("exported ${x} \"quoted\"\n").ok();
+    env.run(&[
+        "set",
+        "--merge",
+        "systemd.services.heartbeat.environment",
+        r#"{"A":"b"}"#,
+    ])
+    .ok();
+    let with_overrides = env.running();
+    let export = env
+        .run(&["overrides", "export"])
+        .ok()
+        .golden("overrides-export");
+    let file = env.path("exported.nix");
+    fs::write(&file, &export.stdout).expect("a module");
+    env.run(&["reset", "--all"]).ok();
+    env.run(&["enable", "--module", &file.display().to_string()])
+        .ok();
+    assert_eq!(env.running(), with_overrides);
+}
+
+#[test]
+fn persistent_overrides_survive_a_reboot() {
+    let env = TestEnv::new();
+    env.run(&["set", MOTD, "\"kept\"", "--persist"]).ok();
+    env.run(&["set", "environment.etc.other.text", "\"gone\""])
+        .ok();
+    let kept = read_json(&env.root("var/lib/runtime-modules/overrides.json"));
+    assert_eq!(
+        kept["definitions"].as_array().map(Vec::len),
+        Some(1),
+        "{kept}"
+    );
+
+    // A boot empties /run and starts the system without overrides.
+    let base = env.state()["base"]["toplevel"].clone();
+    env.switch_by_hand(std::path::Path::new(base.as_str().expect("a base")));
+    fs::remove_dir_all(env.root("run/runtime-modules")).expect("an empty /run");
+    let list = env.json(&["overrides"]);
+    assert_eq!(list["overrides"][0]["value"], "kept");
+    env.run(&["apply", "--flake", &env.flake(), "--host", "box"])
+        .ok();
+    assert_eq!((env.motd().as_str(), env.etc("other")), ("kept", None));
+    assert_eq!(env.json(&["overrides"])["generation"], 1);
+
+    fs::remove_dir_all(env.root("run/runtime-modules")).expect("an empty /run");
+    fs::create_dir_all(env.root("proc")).expect("a folder");
+    fs::write(
+        env.root("proc/cmdline"),
+        "quiet runtime-modules.overrides=0\n",
+    )
+    .expect("a file");
+    assert_eq!(
+        env.json(&["overrides"])["overrides"],
+        Value::Array(Vec::new())
+    );
+}
+
+#[test]
+fn damaged_record_of_overrides_is_refused() {
+    let env = TestEnv::new();
+    env.set_motd("one\n").ok();
+    let file = env.root("run/runtime-modules/overrides");
+    let whole = fs::read(&file).expect("the record");
+    fs::write(&file, b"garbage\n").expect("damaged");
+    env.set_motd("two\n")
+        .ends_with(5)
+        .golden("overrides-damaged");
+    assert_eq!(env.motd(), "one\n");
+    fs::write(&file, whole).expect("mended");
+    env.set_motd("two\n").ok();
+}
+
+#[test]
+fn cached_result_belongs_to_its_overrides() {
+    let env = TestEnv::new();
+    env.set_motd("one\n").ok();
+    env.run(&["unset", MOTD]).ok();
+    let hit = |ran: Value| ran["cache"]["hit"].as_bool();
+    env.run(&["enable", "hello"]).ok();
+    let again = env.json(&["set", MOTD, "\"two\\n\""]);
+    assert_eq!(hit(again), Some(false));
+    env.run(&["unset", MOTD]).ok();
+    assert_eq!(env.motd(), "Welcome to minios.\n");
+    let again = env.json(&["set", MOTD, "\"two\\n\""]);
+    assert_eq!(hit(again), Some(false), "the priority differs");
+    assert_eq!(env.motd(), "two\n");
+}

@@ -110,6 +110,7 @@
             together = true;
           }
           // tests.checks
+          // import ./nixos/guest-checks.nix { inherit self nixpkgs; }
         )
       );
 
@@ -118,6 +119,18 @@
         runtime = {
           path = ./nixos/templates/runtime;
           description = "A NixOS host with runtime modules";
+        };
+        imageless = {
+          path = ./nixos/templates/imageless;
+          description = "A guest without an image, for work on kernels";
+        };
+        libvirt = {
+          path = ./nixos/templates/libvirt;
+          description = "A guest of libvirt with a disk image";
+        };
+        controller = {
+          path = ./nixos/templates/controller;
+          description = "A machine that builds kernels and drives guests";
         };
       };
 
@@ -135,36 +148,40 @@
           nixfmt pkgs
       );
 
-      # Everything that `make` needs on NixOS.
-      devShells = perSystem (pkgs: {
-        default = pkgs.mkShell {
-          inputsFrom = lib.optional (releases pkgs != [ ]) (newest pkgs);
-          packages = with pkgs; [
-            cargo
-            clippy
-            fish
-            git
-            gnumake
-            jq
-            nix
-            pkg-config
-            python3
-            rustc
-            rustfmt
-            rustPlatform.bindgenHook
-            strace
-            tmux
-            valgrind
-            zsh
-          ];
-          # The static shell that builds tests/minios. Debian has it in /bin.
-          shellHook = ''
-            if [ -d tests/minios ] && [ ! -e tests/minios/busybox ]; then
-              install -m 755 ${pkgs.pkgsStatic.busybox}/bin/busybox tests/minios/busybox
-            fi
-          '';
-          env.BINDGEN_EXTRA_CLANG_ARGS = "-std=c2x";
-        };
-      });
+      # `default` has everything that `make` needs on NixOS. The others build kernels and QEMU, and drive machines.
+      devShells = perSystem (
+        pkgs:
+        (import ./nixos/toolchain.nix { inherit pkgs; }).shells
+        // {
+          default = pkgs.mkShell {
+            inputsFrom = lib.optional (releases pkgs != [ ]) (newest pkgs);
+            packages = with pkgs; [
+              cargo
+              clippy
+              fish
+              git
+              gnumake
+              jq
+              nix
+              pkg-config
+              python3
+              rustc
+              rustfmt
+              rustPlatform.bindgenHook
+              strace
+              tmux
+              valgrind
+              zsh
+            ];
+            # The static shell that builds tests/minios. Debian has it in /bin.
+            shellHook = ''
+              if [ -d tests/minios ] && [ ! -e tests/minios/busybox ]; then
+                install -m 755 ${pkgs.pkgsStatic.busybox}/bin/busybox tests/minios/busybox
+              fi
+            '';
+            env.BINDGEN_EXTRA_CLANG_ARGS = "-std=c2x";
+          };
+        }
+      );
     };
 }

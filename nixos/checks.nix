@@ -6,7 +6,15 @@
 }:
 let
   inherit (pkgs) lib;
-  documentation = import ./docs.nix { inherit lib; };
+  # A generated page must match the options.
+  generated =
+    page: text:
+    pkgs.runCommand "documentation" { } (
+      if builtins.readFile (../docs + "/${page}") == text then
+        ''touch "$out"''
+      else
+        throw "docs/${page} does not match the options: run `make docs`"
+    );
 in
 {
   format =
@@ -17,13 +25,8 @@ in
         touch "$out"
       '';
 
-  # docs/modules.md must match the options.
-  documentation = pkgs.runCommand "documentation" { } (
-    if builtins.readFile ../docs/modules.md == documentation then
-      ''touch "$out"''
-    else
-      throw "docs/modules.md does not match the options: run `make docs`"
-  );
+  documentation = generated "modules.md" (import ./docs.nix { inherit lib; });
+  guest-documentation = generated "guest-options.md" (import ./guest-docs.nix { inherit lib; });
 
   # The schema of config.json must be valid JSON.
   schema = pkgs.runCommand "schema" { nativeBuildInputs = [ pkgs.jq ]; } ''

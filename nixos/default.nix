@@ -25,4 +25,34 @@ in
 {
   default = runtimeModules;
   inherit runtimeModules;
+
+  # Modules for guests and the machines that drive them. The attribute path is the path of the file in this folder.
+  backends = {
+    imageless = ./backends/imageless.nix;
+    libvirt = ./backends/libvirt.nix;
+    baremetal = ./backends/baremetal.nix;
+  };
+  mounts = {
+    shares = ./mounts/shares.nix;
+    storage = ./mounts/storage.nix;
+  };
+  profiles = {
+    build-tools = ./profiles/build-tools.nix;
+    controller = ./profiles/controller.nix;
+    devel = ./profiles/devel.nix;
+    monitoring = ./profiles/monitoring.nix;
+  };
+  testSuites = {
+    blktests = ./test-suites/blktests.nix;
+    fio = ./test-suites/fio.nix;
+    fstests = ./test-suites/fstests.nix;
+    gitr = ./test-suites/gitr.nix;
+    ltp = ./test-suites/ltp.nix;
+    mmtests = ./test-suites/mmtests.nix;
+    nfstest = ./test-suites/nfstest.nix;
+    pynfs = ./test-suites/pynfs.nix;
+    selftests = ./test-suites/selftests.nix;
+    sysbench = ./test-suites/sysbench.nix;
+  };
+  user = ./user.nix;
 }

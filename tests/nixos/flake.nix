@@ -51,6 +51,11 @@
         asHost (pkgs.writeText name (lib.concatLines paths)) [ ];
 
       hosts = project.nixosConfigurations;
+      # ../guests evaluates these.
+      guestChecks = import ../../nixos/guest-checks.nix {
+        self = project;
+        inherit nixpkgs;
+      };
       desktopChecks =
         keep:
         lib.filterAttrs (name: _: lib.hasPrefix "desktop-" name && keep name) project.checks.x86_64-linux;
@@ -68,7 +73,11 @@
         # so they are evaluated separately.
         checks = all "checks" (
           lib.filterAttrs (
-            name: _: !lib.hasPrefix "vm-" name && !lib.hasPrefix "desktop-" name && name != "format"
+            name: _:
+            !lib.hasPrefix "vm-" name
+            && !lib.hasPrefix "desktop-" name
+            && name != "format"
+            && !guestChecks ? ${name}
           ) project.checks.x86_64-linux
         );
         checks-desktop-a = all "checks-desktop-a" (desktopChecks (name: name < "desktop-rt.k"));

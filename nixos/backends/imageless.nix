@@ -1,0 +1,97 @@
+# A guest without an image: QEMU loads the kernel and the initrd, root is in memory, and the store and the kernel's
+# modules are virtiofs mounts of the host. Every value can be overridden.
+{
+  config,
+  lib,
+  modulesPath,
+  options,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.guests;
+  inherit (lib) mkDefault mkIf;
+  # Also true on real hardware, which runs the same system.
+  isActive = cfg.backend == "imageless" || cfg.backend == "baremetal";
+  isGuest = cfg.backend == "imageless";
+  pure = import ../guests/lib.nix { inherit lib; };
+  sharedFromHost = tag: {
+    device = tag;
+    fsType = "virtiofs";
+    options = [ "ro" ];
+    neededForBoot = true;
+    # There is no device to check.
+    noCheck = true;
+  };
+in
+{
+  imports = [
+    (modulesPath + "/profiles/minimal.nix")
+    ../guests/backend.nix
+    ../guests/boot-json.nix
+    ../guests/console.nix
+    ../guests/store-overlay.nix
+    ../guests/without-kernel.nix
+  ];
+
+  config = lib.mkMerge [
+    { guests.backends = [ "imageless" ]; }
+
+    (mkIf isActive {
+      boot = {
+        kernel.enable = mkDefault false;
+        loader.grub.enable = mkDefault false;
+        initrd.systemd.enable = mkDefault true;
+      };
+      fileSystems."/" = mkDefault {
+        device = "tmpfs";
+        fsType = "tmpfs";
+        options = [ "mode=0755" ];
+      };
+
+      networking = {
+        useNetworkd = mkDefault true;
+        useDHCP = mkDefault false;
+      };
+      systemd.network.wait-online = {
+        anyInterface = mkDefault true;
+        # A kernel for tests may have no network at all.
+        timeout = mkDefault 20;
+      };
+      systemd.network.networks."10-guest" = {
+        matchConfig.Name = mkDefault "en*";
+        networkConfig.DHCP = mkDefault "yes";
+      };
+      services.openssh = {
+        enable = mkDefault true;
+        settings = {
+          PasswordAuthentication = mkDefault false;
+          KbdInteractiveAuthentication = mkDefault false;
+          PermitRootLogin = mkDefault "prohibit-password";
+        };
+      };
+
+      # The minimal profile of 24.05 builds many packages again, without X libraries.
+      environment =
+        lib.optionalAttrs (options.environment ? noXlibs && (options.environment.noXlibs.visible or true))
+          {
+            noXlibs = lib.mkOverride 900 false;
+          };
+    })
+
+    (mkIf isGuest {
+      # A guest starts without state each time.
+      system.stateVersion = mkDefault lib.trivial.release;
+      # A switch in the guest has no boot loader to install.
+      system.build.installBootLoader = mkDefault "${pkgs.coreutils}/bin/true";
+      fileSystems = lib.mapAttrs' (
+        tag: mountPoint: lib.nameValuePair mountPoint (mkDefault (sharedFromHost tag))
+      ) pure.guestTags;
+      boot.initrd.systemd.emergencyAccess = mkDefault true;
+      # The initrd mounts the root file system with its final options.
+      systemd.services.systemd-remount-fs.enable = mkDefault false;
+      networking.firewall.enable = mkDefault false;
+      nix.enable = mkDefault false;
+    })
+  ];
+}

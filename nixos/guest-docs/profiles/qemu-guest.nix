@@ -1,0 +1,2 @@
+# In place of the profile of nixpkgs: ../../guest-docs.nix evaluates declarations without nixpkgs.
+{ }

@@ -1,0 +1,70 @@
+# The serial console of a guest: an automatic login, or root's password.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.guests;
+  inherit (lib) mkOption types;
+  serial = if pkgs.stdenv.hostPlatform.isAarch64 then "ttyAMA0" else "ttyS0";
+  getty = config.services.getty;
+in
+{
+  options.guests = {
+    consolePassword = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "root";
+      description = ''
+        Root's password. Everybody can read it in the store.
+
+        If it is null, root has no password, and the serial consoles of a guest log root in. Only the user who started
+        the guest can reach these consoles.
+      '';
+    };
+    consoles = mkOption {
+      type = types.listOf types.str;
+      default = [
+        serial
+        "hvc0"
+      ];
+      defaultText = lib.literalExpression ''[ "ttyS0" "hvc0" ]'';
+      example = [ "ttyS0" ];
+      description = ''
+        The serial consoles of a guest. The kernel prints its messages on all of them. The last one is also
+        /dev/console.
+      '';
+    };
+  };
+
+  config = lib.mkMerge [
+    (lib.mkIf (cfg.consolePassword != null) {
+      users.users.root.password = lib.mkDefault cfg.consolePassword;
+    })
+    (lib.mkIf cfg.isGuest {
+      boot.kernelParams = map (
+        console: "console=${console}${lib.optionalString (lib.hasPrefix "ttyS" console) ",115200"}"
+      ) cfg.consoles;
+      # Without a password, root still logs in on the console or with a key.
+      users.allowNoPasswordLogin = lib.mkDefault true;
+    })
+    (lib.mkIf (cfg.isGuest && cfg.consolePassword == null) {
+      # systemd's generator starts the console's getty. Only these two log in, not the virtual terminals.
+      systemd.services = lib.listToAttrs (
+        map (
+          console:
+          lib.nameValuePair "serial-getty@${console}" {
+            overrideStrategy = "asDropin";
+            restartIfChanged = false;
+            serviceConfig.ExecStart = [
+              ""
+              "${lib.getExe' pkgs.util-linux "agetty"} --login-program ${getty.loginProgram} --autologin root --keep-baud %I 115200,57600,38400,9600 $TERM"
+            ];
+          }
+        ) cfg.consoles
+      );
+    })
+  ];
+}

@@ -1,0 +1,48 @@
+# Parts of units whose instance is the id of a run, and that write to a folder of the run: monitors and test suites.
+{ lib, pkgs }:
+let
+  pure = import ./lib.nix { inherit lib; };
+  prepare = pkgs.writeShellScript "prepare-run" ''
+    set -euo pipefail
+    PATH=${lib.makeBinPath [ pkgs.coreutils ]}
+    ${builtins.readFile ./prepare-run.sh}
+  '';
+in
+{
+  # The settings of a service that writes below `folder`, and nowhere else if it is confined. `%i` in the path is the
+  # id of the run.
+  serviceConfig =
+    {
+      folder,
+      owner ? "root",
+      confined ? true,
+    }:
+    {
+      # `+` runs the script without the sandbox and as root.
+      ExecStartPre = [
+        "+${prepare} %i ${
+          lib.escapeShellArgs [
+            (pure.outputBase folder)
+            folder
+            owner
+          ]
+        }"
+      ];
+      WorkingDirectory = "-${folder}";
+    }
+    // lib.optionalAttrs confined {
+      ProtectSystem = "strict";
+      ProtectHome = "read-only";
+      PrivateTmp = true;
+      NoNewPrivileges = true;
+      ReadWritePaths = [ "-${folder}" ];
+    };
+
+  # The assertion about an output folder. `option` is its name.
+  assertion = option: folder: {
+    assertion = pure.outputDirProblem folder == null;
+    message =
+      "cannot use ${builtins.toJSON folder} as ${option}: ${toString (pure.outputDirProblem folder)}. Use a path like "
+      + "\"/var/lib/runs/%i\"; `%i` stands for the id of the run.";
+  };
+}

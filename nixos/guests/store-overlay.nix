@@ -1,0 +1,93 @@
+# A writable store for guests that build: an overlay in memory over the host's store.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  cfg = config.guests.storeOverlay;
+  inherit (lib) mkOption types;
+in
+{
+  options.guests.storeOverlay.enable = mkOption {
+    type = types.bool;
+    default = false;
+    example = true;
+    description = ''
+      Whether the guest can build. The store is then an overlay in the guest's memory over the host's store, and the
+      guest has Nix.
+
+      The kernel does not allow the lower layer of an overlay to change while it is mounted. So paths that the host
+      adds later do not appear, and runtime modules cannot be enabled on the running guest from its host.
+
+      The kernel needs overlayfs built in. To use the packages of the system in builds, start the guest with
+      `regInfo=PATH/registration` on the kernel's command line, with the path of `system.build.guestRegistration`.
+    '';
+  };
+
+  config = lib.mkIf (cfg.enable && config.guests.backend == "imageless") {
+    assertions = [
+      {
+        assertion = !(config.services.runtimeModules.enable or false);
+        message =
+          "cannot enable runtime modules on a guest with guests.storeOverlay.enable: paths that the host adds to its "
+          + "store do not appear in the overlay. Disable guests.storeOverlay.enable or services.runtimeModules.enable.";
+      }
+    ];
+
+    nix.enable = true;
+    fileSystems = {
+      "/nix/.host-store" = {
+        device = "store";
+        fsType = "virtiofs";
+        options = [ "ro" ];
+        neededForBoot = true;
+        noCheck = true;
+      };
+      "/nix/.overlay" = {
+        device = "tmpfs";
+        fsType = "tmpfs";
+        options = [ "mode=0755" ];
+        neededForBoot = true;
+      };
+      "/nix/store" = {
+        overlay = {
+          lowerdir = [ "/nix/.host-store" ];
+          upperdir = "/nix/.overlay/upper";
+          workdir = "/nix/.overlay/work";
+        };
+        neededForBoot = true;
+      };
+    };
+
+    system.build.guestRegistration = pkgs.closureInfo {
+      rootPaths = [ config.system.build.toplevel ];
+    };
+    systemd.services.register-store = {
+      description = "Register the paths of the host's store";
+      wantedBy = [ "multi-user.target" ];
+      before = [
+        "nix-daemon.socket"
+        "nix-daemon.service"
+      ];
+      unitConfig = {
+        DefaultDependencies = false;
+        RequiresMountsFor = "/nix/store";
+        ConditionKernelCommandLine = "regInfo";
+      };
+      after = [ "local-fs.target" ];
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+      };
+      script = ''
+        for word in $(< /proc/cmdline); do
+          case $word in
+            regInfo=*) ${config.nix.package.out}/bin/nix-store --load-db < "''${word#regInfo=}" ;;
+          esac
+        done
+      '';
+    };
+  };
+}

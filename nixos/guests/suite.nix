@@ -1,0 +1,154 @@
+# A test suite as a NixOS module: its package, its machine, and the unit `test-suite-NAME@RUN-ID.service` with a result
+# folder for each run.
+{
+  name,
+  # The title in descriptions.
+  title,
+  # A function of `pkgs` that returns the default package, or null if nixpkgs does not have the suite.
+  package ? null,
+  # The content of a package that nixpkgs does not have, for the option and for the assertion.
+  provides ? null,
+  # More options, a function of `lib` and `pkgs`.
+  extraOptions ? _: { },
+  # More assertions, a function of the suite's configuration.
+  assertions ? _: [ ],
+  # Packages in the runner's PATH, a function of `pkgs` and `cfg`.
+  path ? _: [ ],
+  # The runner: a script in the result folder, a function of `lib`, `pkgs` and `cfg`. Its arguments are those of the
+  # option.
+  script,
+  # The account that runs the suite.
+  user ? "root",
+  # Configuration of the machine, a function of `lib`, `pkgs` and `cfg`.
+  machine ? _: { },
+}:
+{
+  config,
+  lib,
+  options,
+  pkgs,
+  ...
+}:
+let
+  inherit (lib) mkOption types;
+  cfg = config.guests.testSuites.${name};
+  option = "guests.testSuites.${name}";
+  hasPackage = options.guests.testSuites.${name}.package.isDefined;
+  run = import ./run.nix { inherit lib pkgs; };
+
+  runner = pkgs.writeShellScript "run-${name}" ''
+    set -uo pipefail
+    results=$1
+    shift
+    exec > "$results/output.log" 2>&1
+    ${script { inherit cfg lib pkgs; }}
+  '';
+  # systemd sets these variables for ExecStopPost.
+  finish = pkgs.writeShellScript "finish-${name}" ''
+    printf '{ "suite": "%s", "result": "%s", "code": "%s", "status": "%s" }\n' \
+      ${name} "$SERVICE_RESULT" "''${EXIT_CODE-}" "''${EXIT_STATUS-}" > "$1/result.json"
+  '';
+in
+{
+  imports = [ ./backend.nix ];
+
+  options.guests.testSuites.${name} = {
+    package = mkOption (
+      {
+        type = types.either types.package (types.strMatching "/.+");
+        description =
+          if package == null then
+            "${title}, which nixpkgs does not have: a package or a folder with ${provides}."
+          else
+            "The package of ${title}.";
+      }
+      // (
+        if package == null then
+          { example = lib.literalExpression "pkgs.callPackage ./${name}.nix { }"; }
+        else
+          {
+            default = package pkgs;
+            defaultText = lib.literalExpression "pkgs.${lib.getName (package pkgs)}";
+          }
+      )
+    );
+    arguments = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      description = "More arguments of the suite's program.";
+    };
+    resultDir = mkOption {
+      type = types.str;
+      default = "/var/lib/test-suites/${name}/%i";
+      example = "/mnt/results/%i/${name}";
+      description = ''
+        The folder for the results of a run. `%i` stands for the id of the run. It contains the suite's own results,
+        `output.log`, and `result.json` with the exit status.
+      '';
+    };
+  }
+  // extraOptions { inherit lib pkgs; };
+
+  config = lib.mkMerge [
+    {
+      assertions = [
+        {
+          assertion = hasPackage;
+          message =
+            "cannot run the test suite ${name}: nixpkgs does not have it, and ${option}.package is not set. Set it to a "
+            + "package or a folder with ${toString provides}.";
+        }
+        (run.assertion "${option}.resultDir" cfg.resultDir)
+      ]
+      ++ assertions cfg;
+    }
+    (lib.mkIf hasPackage {
+      environment.systemPackages = lib.optional (lib.isDerivation cfg.package) cfg.package;
+      systemd.services."test-suite-${name}@" = {
+        description = "${title}, run %i";
+        path =
+          (with pkgs; [
+            bash
+            coreutils
+            diffutils
+            findutils
+            gawk
+            gnugrep
+            gnused
+            kmod
+            procps
+            util-linux
+          ])
+          ++ path { inherit cfg pkgs; };
+        serviceConfig =
+          run.serviceConfig {
+            folder = cfg.resultDir;
+            owner = user;
+            # A suite mounts file systems, loads modules and writes to devices.
+            confined = false;
+          }
+          // {
+            Type = "exec";
+            User = user;
+            ExecStart = "${runner} ${
+              lib.escapeShellArgs ([ cfg.resultDir ] ++ map (lib.replaceStrings [ "%" ] [ "%%" ]) cfg.arguments)
+            }";
+            ExecStopPost = "+${finish} ${lib.escapeShellArg cfg.resultDir}";
+            # A suite may run for days.
+            TimeoutStartSec = "infinity";
+            OOMPolicy = "continue";
+          };
+        restartIfChanged = false;
+        stopIfChanged = false;
+      };
+    })
+    (lib.mkIf hasPackage (machine {
+      inherit
+        cfg
+        config
+        lib
+        pkgs
+        ;
+    }))
+  ];
+}

@@ -1,0 +1,43 @@
+# Lets nixpkgs build a system and an initrd without a kernel, for guests whose kernel QEMU loads.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  modulesFile = pkgs.writeText "modules-load.conf" (lib.concatLines config.boot.kernelModules);
+in
+{
+  config = lib.mkIf (!config.boot.kernel.enable) {
+    # The initrd asks for the kernel's configuration even if there is no kernel (nixpkgs#467069). This answer leaves
+    # kmod and its services out of the initrd.
+    system.build.kernel.config = {
+      isSet = _: true;
+      isYes = _: false;
+      isNo = _: true;
+      isModule = _: false;
+      isEnabled = _: false;
+      isDisabled = _: true;
+    };
+
+    # There are no modules to choose from. Drivers that the initrd needs are part of the kernel.
+    boot.initrd = {
+      availableKernelModules = lib.mkForce [ ];
+      kernelModules = lib.mkForce [ ];
+    };
+
+    # nixpkgs loads modules after the initrd only if it builds the kernel.
+    boot.kernelModules = [
+      "loop"
+      "atkbd"
+    ];
+    environment.etc."modules-load.d/nixos.conf".source = modulesFile;
+    systemd.services.systemd-modules-load = {
+      wantedBy = [ "multi-user.target" ];
+      restartTriggers = [ modulesFile ];
+      # A kernel may have a driver built in, or not at all.
+      serviceConfig.SuccessExitStatus = "0 1";
+    };
+  };
+}

@@ -1,0 +1,143 @@
+# Block devices, mounted and, on request, formatted when they are empty.
+{
+  config,
+  lib,
+  pkgs,
+  utils,
+  ...
+}:
+let
+  cfg = config.guests.storage;
+  inherit (lib) mkOption types;
+  pure = import ../guests/lib.nix { inherit lib; };
+
+  formatted = lib.filterAttrs (_: entry: entry.mkfsArgs != null) cfg;
+  arguments =
+    entry:
+    if builtins.isList entry.mkfsArgs then lib.escapeShellArgs entry.mkfsArgs else entry.mkfsArgs;
+  # The packages with mkfs for the file systems that nixpkgs knows.
+  tools = [
+    pkgs.util-linux
+    pkgs.coreutils
+  ]
+  ++ config.system.fsPackages;
+
+  formatService =
+    mountPoint: entry:
+    let
+      name = utils.escapeSystemdPath mountPoint;
+      device = "${utils.escapeSystemdPath entry.device}.device";
+    in
+    lib.nameValuePair "format-${name}" {
+      description = "Format ${entry.device} for ${mountPoint}";
+      requiredBy = [ "${name}.mount" ];
+      before = [
+        "${name}.mount"
+        "systemd-fsck@${utils.escapeSystemdPath entry.device}.service"
+        "shutdown.target"
+      ];
+      bindsTo = [ device ];
+      after = [ device ];
+      conflicts = [ "shutdown.target" ];
+      unitConfig.DefaultDependencies = false;
+      path = tools;
+      restartIfChanged = false;
+      serviceConfig = {
+        Type = "oneshot";
+        RemainAfterExit = true;
+      };
+      script = ''
+        source ${./format-device.sh}
+        format_device ${
+          lib.escapeShellArgs [
+            entry.device
+            entry.fsType
+          ]
+        } ${arguments entry}
+      '';
+    };
+in
+{
+  imports = [
+    ../guests/backend.nix
+    (lib.mkRenamedOptionModule [ "nixos-flake" "storage" ] [ "guests" "storage" ])
+  ];
+
+  options.guests.storage = mkOption {
+    type = types.attrsOf (
+      types.submodule {
+        options = {
+          device = mkOption {
+            type = types.str;
+            example = "/dev/disk/by-id/virtio-data";
+            description = ''
+              The block device. A path below /dev/disk/by-id always names the same disk. For a disk of QEMU it contains
+              the `serial` of the disk.
+            '';
+          };
+          fsType = mkOption {
+            type = types.str;
+            example = "xfs";
+            description = "The type of the file system.";
+          };
+          options = mkOption {
+            type = types.listOf types.str;
+            default = [ ];
+            example = [ "noatime" ];
+            description = "Mount options.";
+          };
+          mkfsArgs = mkOption {
+            type = types.nullOr (types.either types.str (types.listOf types.str));
+            default = null;
+            example = [
+              "-b"
+              "size=4096"
+            ];
+            description = ''
+              Format the device with `mkfs.FSTYPE` and these arguments before it is mounted. A string is split by the
+              shell.
+
+              Only an empty device is formatted. A device with a file system of this type is mounted as it is. A device
+              that is mounted, or that has a partition table or other data that `blkid` recognises, is refused.
+            '';
+          };
+          autoFormat = mkOption {
+            type = types.bool;
+            default = false;
+            example = true;
+            description = "Format an empty device as NixOS does it (`fileSystems.<name>.autoFormat`), without arguments.";
+          };
+        };
+      }
+    );
+    default = { };
+    example = lib.literalExpression ''
+      {
+        "/mnt/data" = {
+          device = "/dev/disk/by-id/virtio-data";
+          fsType = "xfs";
+          mkfsArgs = [ "-b" "size=4096" ];
+        };
+      }
+    '';
+    description = "Block devices, by mount point.";
+  };
+
+  config = {
+    assertions = pure.storageAssertions {
+      storage = cfg;
+      others = lib.mapAttrs (_: one: one.device) (
+        lib.filterAttrs (name: one: !cfg ? ${name} && one.device != null) config.fileSystems
+      );
+      needsStable = config.guests.backend == "baremetal";
+    };
+    fileSystems = lib.mapAttrs (
+      _: entry:
+      {
+        inherit (entry) device fsType autoFormat;
+      }
+      // lib.optionalAttrs (entry.options != [ ]) { inherit (entry) options; }
+    ) cfg;
+    systemd.services = lib.mapAttrs' formatService formatted;
+  };
+}

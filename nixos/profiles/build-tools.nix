@@ -1,0 +1,5 @@
+# Autotools and common headers, to build test suites on the machine.
+{ pkgs, ... }:
+{
+  environment.systemPackages = (import ../toolchain.nix { inherit pkgs; }).buildTools;
+}

@@ -1,0 +1,22 @@
+{ pkgs, ... }:
+{
+  networking.hostName = "guest";
+  guests.user.name = "alice";
+  # Add your key to log in with ssh.
+  users.users.alice.openssh.authorizedKeys.keys = [ ];
+
+  environment.systemPackages = [ pkgs.fio ];
+
+  # A folder of the host: start virtiofsd with the tag `src`.
+  # guests.shares."/mnt/src".tag = "src";
+
+  # A disk of the guest, formatted when it is empty.
+  # guests.storage."/mnt/data" = {
+  #   device = "/dev/disk/by-id/virtio-data";
+  #   fsType = "xfs";
+  #   mkfsArgs = [ ];
+  # };
+
+  # A package from a local folder. `inputs` is an argument of this file.
+  # nixpkgs.overlays = [ (_: previous: { fio = previous.fio.overrideAttrs { src = inputs.fio-source; }; }) ];
+}

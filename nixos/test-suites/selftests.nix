@@ -1,0 +1,41 @@
+# The kernel's selftests, which belong to the kernel that runs.
+import ../guests/suite.nix {
+  name = "selftests";
+  title = "the kernel's selftests";
+  provides = "`run_kselftest.sh`, as `make -C tools/testing/selftests install` creates it";
+  path =
+    { pkgs, ... }:
+    with pkgs;
+    [
+      bc
+      ethtool
+      iproute2
+      iptables
+      iputils
+      jq
+      nettools
+      nftables
+      numactl
+      perl
+      python3
+      socat
+      tcpdump
+    ];
+  script =
+    { cfg, ... }:
+    ''
+      # Tests write beside themselves.
+      work=$(mktemp --directory --tmpdir=/var/tmp)
+      trap 'rm -rf "$work"' EXIT
+      cp --recursive --no-preserve=ownership ${cfg.package}/. "$work"
+      chmod --recursive u+w "$work"
+      cd "$work"
+      bash ./run_kselftest.sh "$@"
+    '';
+  machine =
+    { pkgs, ... }:
+    {
+      # Scripts of the tests name these programs by their paths.
+      systemd.tmpfiles.rules = [ "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash" ];
+    };
+}

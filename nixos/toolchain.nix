@@ -1,0 +1,166 @@
+# The tool chains for kernels, defined once for profiles and development shells. `pkgs` is nixpkgs.
+{ pkgs }:
+let
+  inherit (pkgs) lib;
+  inherit (pkgs.llvmPackages) clang clang-unwrapped;
+  resources = "${lib.getLib clang-unwrapped}/lib/clang/${lib.versions.major (lib.getVersion clang-unwrapped)}";
+
+  # `LLVM=1` compiles the kernel and its host tools with the same name, `clang`. The wrapped clang adds flags for
+  # programs that a kernel cannot have. The unwrapped one finds no C library for host tools.
+  clangForKernels = lib.hiPrio (
+    pkgs.writeShellScriptBin "clang" ''
+      for argument in "$@"; do
+        case $argument in
+          -nostdinc | --target=bpf | -target=bpf | bpf)
+            exec ${clang-unwrapped}/bin/clang -resource-dir ${resources} "$@"
+            ;;
+        esac
+      done
+      exec ${clang}/bin/clang "$@"
+    ''
+  );
+  # Adds options to `make` in a kernel's source that make its build independent of the folder.
+  reproducibleMake = lib.hiPrio (
+    pkgs.writeShellScriptBin "make" ''
+      real_make=${pkgs.gnumake}/bin/make
+      ${builtins.readFile ./toolchain/make.sh}
+    ''
+  );
+in
+rec {
+  # A kernel with gcc.
+  kernel = [
+    reproducibleMake
+  ]
+  ++ (with pkgs; [
+    bc
+    binutils
+    bison
+    cpio
+    diffutils
+    elfutils
+    findutils
+    flex
+    gawk
+    gcc
+    gettext
+    git
+    gnumake
+    gnupatch
+    gnutar
+    kmod
+    lz4
+    ncurses
+    openssl
+    pahole
+    perl
+    pkg-config
+    python3
+    rsync
+    xxd
+    xz
+    zlib
+    zstd
+  ]);
+
+  # clang, Rust and static analysis, for the other builds of the matrix.
+  matrixExtras = [
+    clangForKernels
+  ]
+  ++ (with pkgs; [
+    llvmPackages.lld
+    llvmPackages.llvm
+    rust-bindgen-unwrapped
+    rustc
+    rustfmt
+    sparse
+  ]);
+
+  # Programs of a machine that configures others.
+  orchestration = with pkgs; [
+    ansible
+    git
+    gnumake
+    jq
+    openssh
+    (python3.withPackages (python: [
+      python.jinja2
+      python.pyyaml
+    ]))
+    rsync
+  ];
+
+  # Autotools, and the headers that test suites are often built with.
+  buildTools = with pkgs; [
+    autoconf
+    automake
+    bc
+    bison
+    elfutils
+    flex
+    gcc
+    gnumake
+    libtool
+    openssl
+    pkg-config
+  ];
+
+  # Variables of a shell that builds kernels with Rust.
+  environment = {
+    RUST_LIB_SRC = "${pkgs.rustPlatform.rustLibSrc}";
+    # stdenv derives gcc's -frandom-seed from the path of the output, which in a shell is a folder of the user.
+    NIX_OUTPATH_USED_AS_RANDOM_SEED = "kernel-shell";
+  };
+  shellHook = builtins.readFile ./toolchain/shell-hook.sh;
+
+  shells = {
+    # Builds of the kernel: gcc, clang and Rust.
+    build-kernel = pkgs.mkShell {
+      packages =
+        kernel
+        ++ matrixExtras
+        ++ (with pkgs; [
+          b4
+          ccache
+        ]);
+      buildInputs = with pkgs; [
+        elfutils
+        ncurses
+        openssl
+        zlib
+      ];
+      env = environment;
+      # A kernel's code must not get the options for hardened programs.
+      hardeningDisable = [ "all" ];
+      inherit shellHook;
+    };
+    # Builds of QEMU. Its flags would break the host tools of a kernel, so this is a shell of its own.
+    build-qemu = pkgs.mkShell {
+      inputsFrom = [ pkgs.qemu ];
+      packages = with pkgs; [
+        meson
+        ninja
+        (python3.withPackages (python: [
+          python.pip
+          python.setuptools
+          python.wheel
+        ]))
+      ];
+    };
+    # Control of a machine's or a user's systemd.
+    systemd = pkgs.mkShellNoCC {
+      packages = with pkgs; [
+        openssh
+        systemd
+      ];
+    };
+    # Copies of closures to other machines.
+    transfer = pkgs.mkShellNoCC {
+      packages = with pkgs; [
+        nix
+        openssh
+        python3
+      ];
+    };
+  };
+}

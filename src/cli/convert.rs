@@ -230,7 +230,7 @@ impl From<BenchArgs> for BenchCommand {
         };
         Self::Measure {
             benchmark,
-            measuring: measuring.into(),
+            measuring: Box::new(measuring.into()),
         }
     }
 }

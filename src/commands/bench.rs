@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub enum BenchCommand {
     Measure {
         benchmark: Benchmark,
-        measuring: Measuring,
+        measuring: Box<Measuring>,
     },
     /// Compares two result files of the same benchmark.
     Diff { old: PathBuf, new: PathBuf },

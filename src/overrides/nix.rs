@@ -42,11 +42,13 @@ pub(super) fn path(names: &[String]) -> String {
 
 /// Formats an integer as an argument.
 pub(super) fn integer(value: i64) -> String {
-    match value {
+    if value == i64::MIN {
         // Nix reads a negative number as the negation of a positive one, which would be too large.
-        i64::MIN => format!("({} - 1)", i64::MIN + 1),
-        ..0 => format!("({value})"),
-        0.. => value.to_string(),
+        format!("({} - 1)", i64::MIN + 1)
+    } else if value < 0 {
+        format!("({value})")
+    } else {
+        value.to_string()
     }
 }
 

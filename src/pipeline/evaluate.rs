@@ -39,13 +39,12 @@ impl From<CachedSystem> for Derived {
 }
 
 impl Derived {
-    /// Ends the evaluator.
-    pub fn release(self) -> Result<(Evaluated, Vec<Derivation>, bool)> {
-        let evaluated = match self.evaluator {
-            Some(evaluation) => evaluation.release()?,
-            None => self.evaluated,
-        };
-        Ok((evaluated, self.targets, self.realised))
+    /// Waits until the evaluator has ended.
+    pub fn release(mut self) -> Result<Self> {
+        if let Some(evaluation) = self.evaluator.take() {
+            self.evaluated = evaluation.release()?;
+        }
+        Ok(self)
     }
 }
 

@@ -25,23 +25,23 @@ use anyhow::Result;
 
 use crate::activation::unended;
 use crate::error::Failed;
-use crate::evaluation::ModuleRequest;
+use crate::evaluation::{Evaluated, ModuleRequest, Request};
 use crate::fault::{self, Point};
-use crate::libnix::{Event, Libnix};
+use crate::libnix::{Event, Libnix, Missing};
 use crate::options::StopAfter;
 use crate::plan::{
     Action, Additions, Decision, EarlierState, Goal, Intent, Plan, Situation, Source, check, decide,
 };
 use crate::progress::Reporter;
 use crate::realise::{BuildOrder, build_order, query, realise};
-use crate::record::ComparedBase;
+use crate::record::{ComparedBase, Pin};
 use crate::report::{self, ChangeReport};
 use crate::session::Session;
 use activate::{activate, is_running};
 use base_check::BaseCheck;
 use cached::CacheUse;
 use elevation::elevate;
-use evaluate::{evaluate, evaluation_request};
+use evaluate::{Derived, evaluate, evaluation_request};
 use lock::lock;
 
 pub use base_check::BaseReport;
@@ -141,6 +141,17 @@ struct Making<'a> {
     plan: &'a Plan,
 }
 
+/// The result of realising.
+#[derive(Default)]
+struct Outputs {
+    /// The store paths that were or would be built and fetched.
+    missing: Missing,
+    /// The builds in display order, only in a dry run.
+    order: BuildOrder,
+    /// The checks before activation, only in a dry run.
+    preflight: Option<Preflight>,
+}
+
 impl Making<'_> {
     /// Locks, evaluates and realises a system.
     fn evaluated(
@@ -161,87 +172,123 @@ impl Making<'_> {
 
         // Find cached, or evaluate.
         let mut cache = CacheUse::new(session, &self.libnix, &request, &pin);
-        let found = cache.find(&self.libnix, plan.builds_base(), |evaluated| {
-            evaluate::targets(plan, evaluated)
-        })?;
-        let derived = match found {
-            Some(found) => {
-                session.reporter.warnings(&found.evaluated.warnings);
-                evaluate::Derived::from(found)
-            }
-            None => evaluate(&self, &request, &pin, &mut cache)?,
-        };
+        let derived = self.find_or_evaluate(&request, &pin, &mut cache)?;
 
         // Query what is missing. After that the evaluator has nothing more to do.
         let missing = fault::step(Point::Query, || match derived.realised {
-            true => Ok(Default::default()),
+            true => Ok(Missing::default()),
             false => query(&self.libnix, &derived.targets, &session.reporter),
         })?;
-        let (evaluated, targets, realised) = derived.release()?;
+        let derived = derived.release()?;
         session.interrupts.check()?;
         base_check.finish()?;
 
-        let toplevel = evaluated.toplevel.clone().unwrap_or_default();
-        let mut order = BuildOrder::default();
-        let mut preflight = None;
-        let missing = match plan.stop_after {
-            // A dry run ends here, with everything that speaks against the change.
-            StopAfter::Evaluate => {
-                preflight = Some(self.preflight(&evaluated, &missing, &base_check));
-                order = build_order(&self.libnix.store, &toplevel.drv, &missing.build);
-                missing
-            }
-            // Preflight: what cannot be activated is not built. Then realise.
-            StopAfter::Realise | StopAfter::Activate => {
-                self.refuse_other_base(&base_check)?;
-                if !realised {
-                    self.refuse_before_build(&evaluated, &missing)?;
-                }
-                let (interrupts, reporter) = (&session.interrupts, &session.reporter);
-                let built = fault::step(Point::Realise, || {
-                    realise(&self.libnix, &targets, missing, interrupts, reporter)
-                })?;
-                built.missing
-            }
-        };
+        // Preflight, then realise. A dry run ends between the two.
+        let outputs = self.realise(&derived, missing, &base_check)?;
 
-        // From now on the pin has the inputs that no lock file lists.
-        pin.inputs.clone_from(&evaluated.inputs);
-        for source in pin.sources() {
-            self.libnix.store.add_temp_root(source)?;
-        }
+        let evaluated = derived.evaluated;
+        self.complete_pin(&mut pin, &evaluated, &base_check)?;
         report::note_foreign_module(session, &evaluated);
         report::note_stronger_definitions(session, &plan.overrides, &evaluated);
         self.announce_base(&evaluated)?;
-        let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
-        let moved = own_base
-            .as_ref()
-            .filter(|_| plan.base.is_none())
-            .map(|base| ComparedBase {
-                toplevel: base.clone(),
-                evaluated: base.clone(),
-            });
-        pin.compared = base_check.compared().or(moved).or(pin.compared);
         let comparison = base_check.report();
         drop(base_check);
+        let toplevel = evaluated.toplevel.clone().unwrap_or_default();
+        let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
         Ok(System {
             toplevel: toplevel.out,
             drv: Some(toplevel.drv),
             base: plan.base.clone().or(own_base),
             pin: Some(pin),
-            preflight,
+            preflight: outputs.preflight,
             comparison,
             evaluated: Some(evaluated),
-            missing,
-            order,
+            missing: outputs.missing,
+            order: outputs.order,
             cache: Some(cache),
             running: self.situation.running.clone(),
             keeper: self.libnix,
         })
     }
 
+    fn find_or_evaluate(
+        &self,
+        request: &Request,
+        pin: &Pin,
+        cache: &mut CacheUse,
+    ) -> Result<Derived> {
+        let plan = self.plan;
+        let found = cache.find(&self.libnix, plan.builds_base(), |evaluated| {
+            evaluate::targets(plan, evaluated)
+        })?;
+        match found {
+            Some(found) => {
+                self.session.reporter.warnings(&found.evaluated.warnings);
+                Ok(Derived::from(found))
+            }
+            None => evaluate(self, request, pin, cache),
+        }
+    }
+
+    /// Builds and fetches what is missing. A dry run only collects everything that speaks against the change; any other
+    /// plan refuses before it builds what cannot be activated.
+    fn realise(
+        &self,
+        derived: &Derived,
+        missing: Missing,
+        base_check: &BaseCheck<'_>,
+    ) -> Result<Outputs> {
+        let (interrupts, reporter) = (&self.session.interrupts, &self.session.reporter);
+        let evaluated = &derived.evaluated;
+        if self.plan.stop_after == StopAfter::Evaluate {
+            let toplevel = evaluated.toplevel.clone().unwrap_or_default();
+            return Ok(Outputs {
+                preflight: Some(self.preflight(evaluated, &missing, base_check)),
+                order: build_order(&self.libnix.store, &toplevel.drv, &missing.build),
+                missing,
+            });
+        }
+        self.refuse_other_base(base_check)?;
+        if !derived.realised {
+            self.refuse_before_build(evaluated, &missing)?;
+        }
+        let built = fault::step(Point::Realise, || {
+            realise(
+                &self.libnix,
+                &derived.targets,
+                missing,
+                interrupts,
+                reporter,
+            )
+        })?;
+        Ok(Outputs {
+            missing: built.missing,
+            ..Outputs::default()
+        })
+    }
+
+    /// Adds to the pin the inputs that no lock file lists, and the result of the comparison.
+    fn complete_pin(
+        &self,
+        pin: &mut Pin,
+        evaluated: &Evaluated,
+        base_check: &BaseCheck<'_>,
+    ) -> Result<()> {
+        pin.inputs.clone_from(&evaluated.inputs);
+        for source in pin.sources() {
+            self.libnix.store.add_temp_root(source)?;
+        }
+        let base = evaluated.base.as_ref().filter(|_| self.plan.base.is_none());
+        let moved = base.map(|base| ComparedBase {
+            toplevel: base.out.clone(),
+            evaluated: base.out.clone(),
+        });
+        pin.compared = base_check.compared().or(moved).or(pin.compared.take());
+        Ok(())
+    }
+
     /// Prints how the base changes with a new source.
-    fn announce_base(&self, evaluated: &crate::evaluation::Evaluated) -> Result<()> {
+    fn announce_base(&self, evaluated: &Evaluated) -> Result<()> {
         let before = self.situation.base();
         if let (None, Some(before), Some(base)) = (&self.plan.base, before, &evaluated.base) {
             report::announce_base(self.session, &self.libnix, &before, base)?;

@@ -158,10 +158,11 @@ fn human(status: &Status) -> String {
             options,
         } = &status.overrides;
         let options = options.join(", ");
-        row(
-            "overridden",
-            &format!("{options} (generation {generation})"),
-        );
+        let state = match status.foreign || status.revision == 0 {
+            true => "not active: run `runtime-module apply`".to_string(),
+            false => format!("generation {generation}"),
+        };
+        row("overridden", &format!("{options} ({state})"));
     }
     if let Some(holder) = &status.under_way {
         row("under way", holder);

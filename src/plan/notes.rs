@@ -30,5 +30,11 @@ pub(super) fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
             "nothing was activated since boot; {again} will be enabled again"
         ));
     }
+    if !situation.overrides_are_active() {
+        notes.push(format!(
+            "option overrides are applied again: {}",
+            situation.overrides().words()
+        ));
+    }
     notes
 }

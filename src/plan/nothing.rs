@@ -13,7 +13,9 @@ pub(super) fn nothing(
     wanted: &[String],
     additions: &Additions,
 ) -> Option<String> {
-    let same = situation.active() == wanted && wanted == situation.state.wanted;
+    let same = situation.active() == wanted
+        && wanted == situation.state.wanted
+        && situation.overrides_are_active();
     let are = |names: &[String]| if names.len() == 1 { "is" } else { "are" };
     match action {
         _ if options.is_named() || situation.state.pending.is_some() => None,

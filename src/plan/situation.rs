@@ -79,6 +79,13 @@ impl Situation {
         &self.state.overrides
     }
 
+    /// Returns whether the running system has all recorded option overrides. After a boot or an external switch it has
+    /// none.
+    pub fn overrides_are_active(&self) -> bool {
+        let runs = self.state.current.is_some() && self.state.current == self.running;
+        runs || self.overrides().is_empty()
+    }
+
     /// Returns the toplevel without any runtime module or option override, if it is known.
     pub fn base(&self) -> Option<String> {
         self.varied_base()

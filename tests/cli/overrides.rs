@@ -321,8 +321,10 @@ fn persistent_overrides_survive_a_reboot() {
     fs::remove_dir_all(env.root("run/runtime-modules")).expect("an empty /run");
     let list = env.json(&["overrides"]);
     assert_eq!(list["overrides"][0]["value"], "kept");
-    env.run(&["apply", "--flake", &env.flake(), "--host", "box"])
-        .ok();
+    env.run(&["status"])
+        .ok()
+        .golden("status-overrides-inactive");
+    env.run(&["apply"]).ok().golden("apply-overrides");
     assert_eq!((env.motd().as_str(), env.etc("other")), ("kept", None));
     assert_eq!(env.json(&["overrides"])["generation"], 1);
 

@@ -63,7 +63,12 @@ let
     in
     if path == [ ] then
       { kind = "option"; }
-    else if elem type.name [ "attrsOf" "lazyAttrsOf" ] then
+    else if
+      elem type.name [
+        "attrsOf"
+        "lazyAttrsOf"
+      ]
+    then
       inType inside.elemType (tail path)
     else if type.name == "listOf" then
       { kind = "list"; }

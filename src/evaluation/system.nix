@@ -347,9 +347,9 @@ in
   }) registry;
 
   # Describes the options of the new overrides.
-  described = map (
-    definition: optionOverrides.describe (optionsOf extended) definition.path
-  ) (request.describe or [ ]);
+  described = map (definition: optionOverrides.describe (optionsOf extended) definition.path) (
+    request.describe or [ ]
+  );
 
   # Forces the values at these paths as far as the new values reach, which checks their types.
   checkedOverrides = builtins.foldl' (

@@ -2,15 +2,12 @@
 
 use anyhow::Result;
 
+use super::end;
 use crate::activation::Errand;
-use crate::pipeline::{Waits, end_transaction};
-use crate::plan::Situation;
-use crate::report::EndReport;
+use crate::pipeline::Waits;
 use crate::session::Session;
 
 /// Confirms the change.
 pub fn run(session: &Session, waits: Waits) -> Result<()> {
-    let activation = end_transaction(session, "confirm", Errand::Confirm, waits)?;
-    let situation = Situation::read(&session.locations)?;
-    EndReport::new("confirm", situation.active().to_vec(), activation).print(session)
+    end(session, "confirm", "confirm", Errand::Confirm, waits)
 }

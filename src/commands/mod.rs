@@ -28,12 +28,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::activation::Errand;
 use crate::choice::{CacheAction, Shell};
 use crate::fault::{self, Point};
 use crate::options::{ChangeOptions, Environment, Options};
-use crate::pipeline::{self, Waits};
-use crate::plan::{Action, Intent, agree};
+use crate::pipeline::{self, Waits, end_transaction};
+use crate::plan::{Action, Intent, Situation, agree};
 use crate::record::last_override;
+use crate::report::EndReport;
 use crate::session::Session;
 
 pub use bench::BenchCommand;
@@ -168,6 +170,19 @@ fn dispatch(session: &Session, command: Command) -> Result<()> {
         Command::Faults => faults::run(),
         Command::Errors => errors::run(),
     }
+}
+
+/// Ends a transaction that has not ended, and prints the result. `purpose` describes this for the lock and the log.
+fn end(
+    session: &Session,
+    command: &'static str,
+    purpose: &str,
+    errand: Errand,
+    waits: Waits,
+) -> Result<()> {
+    let activation = end_transaction(session, purpose, errand, waits)?;
+    let situation = Situation::read(&session.locations)?;
+    EndReport::new(command, situation.active().to_vec(), activation).print(session)
 }
 
 /// Runs the pipeline for a change, prints the result, and prefetches what the user asked for.

@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 
+use super::end;
 use crate::activation::Errand;
-use crate::pipeline::{Waits, end_transaction};
-use crate::plan::Situation;
-use crate::report::EndReport;
+use crate::pipeline::Waits;
 use crate::session::Session;
 
 /// Rolls the change back, or finishes it.
@@ -14,7 +13,11 @@ pub fn run(session: &Session, finish: bool, waits: Waits) -> Result<()> {
         true => "recover --finish",
         false => "recover",
     };
-    let activation = end_transaction(session, purpose, Errand::Recover { finish }, waits)?;
-    let situation = Situation::read(&session.locations)?;
-    EndReport::new("recover", situation.active().to_vec(), activation).print(session)
+    end(
+        session,
+        "recover",
+        purpose,
+        Errand::Recover { finish },
+        waits,
+    )
 }

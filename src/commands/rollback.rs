@@ -2,14 +2,13 @@
 
 use anyhow::Result;
 
-use super::change;
+use super::{change, end};
 use crate::activation::Errand;
 use crate::clock::now;
 use crate::options::ChangeOptions;
-use crate::pipeline::{Waits, end_transaction, wait_for_others};
+use crate::pipeline::{Waits, wait_for_others};
 use crate::plan::{Action, EarlierState, Situation};
 use crate::record::{Step, read_history};
-use crate::report::EndReport;
 use crate::session::Session;
 
 /// Returns to the state with this number, or to the one before the last change.
@@ -19,20 +18,14 @@ pub fn run(session: &Session, number: Option<u64>, options: ChangeOptions) -> Re
     let situation = Situation::read(&session.locations)?;
     let pending = situation.state.unended(situation.running.as_deref());
     if number.is_none() && pending.is_some_and(|pending| pending.step == Step::Confirming) {
-        return undo_unconfirmed(session, &options);
+        let waits = Waits {
+            others: options.wait,
+            settle: None,
+        };
+        let errand = Errand::Recover { finish: false };
+        return end(session, "rollback", "rollback", errand, waits);
     }
     let history = read_history(&session.locations)?;
     let state = EarlierState::find(&history, number, &situation, now())?;
     change(session, Action::Rollback(Box::new(state)), options)
-}
-
-fn undo_unconfirmed(session: &Session, options: &ChangeOptions) -> Result<()> {
-    let errand = Errand::Recover { finish: false };
-    let waits = Waits {
-        others: options.wait,
-        settle: None,
-    };
-    let activation = end_transaction(session, "rollback", errand, waits)?;
-    let situation = Situation::read(&session.locations)?;
-    EndReport::new("rollback", situation.active().to_vec(), activation).print(session)
 }

@@ -9,7 +9,7 @@ use super::change;
 use crate::attributes::{parse, written};
 use crate::error::{Failed, Failure};
 use crate::options::ChangeOptions;
-use crate::overrides::{Definition, Edit, Mode, check_path, check_value};
+use crate::overrides::{Definition, Edit, Mode};
 use crate::plan::Action;
 use crate::quoting::for_shell;
 use crate::session::Session;
@@ -56,10 +56,8 @@ pub fn run(session: &Session, request: &SetRequest, options: ChangeOptions) -> R
 
 fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definition> {
     let path = parse(option)?;
-    check_path(&path)?;
     let value: Value =
         serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?;
-    check_value(&path, &value)?;
     Ok(Definition {
         path,
         value,

@@ -21,4 +21,4 @@ pub use edit::Edit;
 pub use export::export;
 pub use generation::Generation;
 pub use state::{OverrideState, state_at};
-pub use value::{check_path, check_value};
+use value::{check_path, check_value};

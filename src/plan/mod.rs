@@ -101,6 +101,41 @@ impl Plan {
     }
 }
 
+/// The parts of a request that are checked before its source is known.
+struct Checked {
+    additions: Additions,
+    wanted: Vec<String>,
+    overrides: PlannedOverrides,
+    /// Whether the system is in a file, which may have changed and declare other modules now.
+    in_file: bool,
+    /// The reason if there is nothing to do.
+    nothing: Option<String>,
+}
+
+impl Checked {
+    fn of(intent: &Intent, situation: &Situation, options: &SourceOptions) -> Result<Self> {
+        let Intent {
+            action,
+            options: change,
+        } = intent;
+        let additions = Additions::decide(action, situation, change)?;
+        let in_file = is_file(situation, options);
+        let wanted = wanted(action, situation, in_file || options.is_named())?;
+        let overrides = PlannedOverrides::decide(action, situation)?;
+        let nothing = match change.force {
+            true => None,
+            false => nothing(action, situation, options, &wanted, &additions),
+        };
+        Ok(Self {
+            additions,
+            wanted,
+            overrides,
+            in_file,
+            nothing,
+        })
+    }
+}
+
 /// Checks the arguments and names of a request before anyone is asked for a password. Returns the reason if there is
 /// nothing to do.
 pub fn check(
@@ -109,20 +144,9 @@ pub fn check(
     options: &SourceOptions,
     here: &Path,
 ) -> Result<Option<String>> {
-    let Intent {
-        action,
-        options: change,
-    } = intent;
-    let additions = Additions::decide(action, situation, change)?;
-    let is_elsewhere = options.is_named() || is_file(situation, options);
-    let wanted = wanted(action, situation, is_elsewhere)?;
-    PlannedOverrides::decide(action, situation)?;
-    let nothing = nothing(action, situation, options, &wanted, &additions);
-    if change.force || nothing.is_none() {
-        if action.evaluates() {
-            source(action, situation, options, here)?;
-        }
-        return Ok(None);
+    let nothing = Checked::of(intent, situation, options)?.nothing;
+    if nothing.is_none() && intent.action.evaluates() {
+        source(&intent.action, situation, options, here)?;
     }
     Ok(nothing)
 }
@@ -138,14 +162,14 @@ pub fn decide(
         action,
         options: change,
     } = intent;
-    let additions = Additions::decide(action, situation, change)?;
-    // A file may have changed, and declare other modules now.
-    let in_file = is_file(situation, options);
-    let wanted = wanted(action, situation, in_file || options.is_named())?;
-    let overrides = PlannedOverrides::decide(action, situation)?;
-    if !change.force
-        && let Some(why) = nothing(action, situation, options, &wanted, &additions)
-    {
+    let Checked {
+        additions,
+        wanted,
+        overrides,
+        in_file,
+        nothing,
+    } = Checked::of(intent, situation, options)?;
+    if let Some(why) = nothing {
         return Ok(Decision::Nothing(why));
     }
     let moved_source = *action == Action::Rebuild || options.is_named() || in_file;

@@ -1,4 +1,12 @@
 # NFStest: tests of the NFS client against a server, by default the machine's own.
+let
+  target =
+    lib:
+    import ../guests/nfs-target.nix {
+      inherit lib;
+      export = "/srv/nfstest";
+    };
+in
 import ../guests/suite.nix {
   name = "nfstest";
   title = "NFStest";
@@ -15,18 +23,8 @@ import ../guests/suite.nix {
         example = "nfstest_delegation";
         description = "The test to run.";
       };
-      server = mkOption {
-        type = types.str;
-        default = "localhost";
-        example = "server.example.org";
-        description = "The server. With `localhost`, the machine exports `export` itself.";
-      };
-      export = mkOption {
-        type = types.strMatching "/.*";
-        default = "/srv/nfstest";
-        description = "The exported folder of the server.";
-      };
-    };
+    }
+    // (target lib).options;
   path =
     { pkgs, ... }:
     with pkgs;
@@ -55,15 +53,11 @@ import ../guests/suite.nix {
     '';
   machine =
     { cfg, lib, ... }:
-    {
-      boot.supportedFilesystems = [ "nfs" ];
-      systemd.tmpfiles.rules = [
-        "d /mnt/nfstest 0755 root root -"
-      ]
-      ++ lib.optional (cfg.server == "localhost") "d ${cfg.export} 0777 root root -";
-      services.nfs.server = lib.mkIf (cfg.server == "localhost") {
-        enable = lib.mkDefault true;
-        exports = "${cfg.export} localhost(rw,sync,no_root_squash,no_subtree_check,insecure)\n";
-      };
-    };
+    lib.mkMerge [
+      {
+        boot.supportedFilesystems = [ "nfs" ];
+        systemd.tmpfiles.rules = [ "d /mnt/nfstest 0755 root root -" ];
+      }
+      ((target lib).machine cfg)
+    ];
 }

@@ -1,4 +1,12 @@
 # pynfs: tests of the protocol of an NFS server, by default the machine's own.
+let
+  target =
+    lib:
+    import ../guests/nfs-target.nix {
+      inherit lib;
+      export = "/srv/pynfs";
+    };
+in
 import ../guests/suite.nix {
   name = "pynfs";
   title = "pynfs";
@@ -17,17 +25,6 @@ import ../guests/suite.nix {
         default = "4.1";
         description = "The version of the protocol.";
       };
-      server = mkOption {
-        type = types.str;
-        default = "localhost";
-        example = "server.example.org";
-        description = "The server. With `localhost`, the machine exports `export` itself.";
-      };
-      export = mkOption {
-        type = types.strMatching "/.*";
-        default = "/srv/pynfs";
-        description = "The exported folder of the server.";
-      };
       tests = mkOption {
         type = types.listOf types.str;
         default = [ "all" ];
@@ -37,7 +34,8 @@ import ../guests/suite.nix {
         ];
         description = "The names and flags of tests to run.";
       };
-    };
+    }
+    // (target lib).options;
   path =
     { pkgs, ... }:
     [ (pkgs.python3.withPackages (python: [ python.ply ])) ];
@@ -51,13 +49,5 @@ import ../guests/suite.nix {
     '';
   machine =
     { cfg, lib, ... }:
-    {
-      systemd.tmpfiles.rules = lib.optional (
-        cfg.server == "localhost"
-      ) "d ${cfg.export} 0777 root root -";
-      services.nfs.server = lib.mkIf (cfg.server == "localhost") {
-        enable = lib.mkDefault true;
-        exports = "${cfg.export} localhost(rw,sync,no_root_squash,no_subtree_check,insecure)\n";
-      };
-    };
+    (target lib).machine cfg;
 }

@@ -1,0 +1,31 @@
+# The server that a suite for NFS tests, by default the machine itself. `export` is the default folder.
+{ lib, export }:
+let
+  inherit (lib) mkOption types;
+in
+{
+  options = {
+    server = mkOption {
+      type = types.str;
+      default = "localhost";
+      example = "server.example.org";
+      description = "The server. With `localhost`, the machine exports `export` itself.";
+    };
+    export = mkOption {
+      type = types.strMatching "/.*";
+      default = export;
+      description = "The exported folder of the server.";
+    };
+  };
+
+  # The settings of a machine that exports the folder itself.
+  machine =
+    cfg:
+    lib.mkIf (cfg.server == "localhost") {
+      systemd.tmpfiles.rules = [ "d ${cfg.export} 0777 root root -" ];
+      services.nfs.server = {
+        enable = lib.mkDefault true;
+        exports = "${cfg.export} localhost(rw,sync,no_root_squash,no_subtree_check,insecure)\n";
+      };
+    };
+}

@@ -1,10 +1,18 @@
-//! Hands on what nix-ffi's build script found: the version strings, and where the executable finds libnix at run time.
+//! Tells everything that links libnix where to find it at run time, and its version: the program that evaluates, and tests. The crates
+//! that link libnix share this script.
 
 fn main() {
+    if let Ok(dir) = std::env::var("DEP_NIX_FFI_LIBDIR") {
+        let path = format!("-Wl,-rpath,{dir}");
+        if std::env::var("CARGO_PKG_NAME").as_deref() == Ok("runtime-module") {
+            // The other program links no libnix.
+            println!("cargo:rustc-link-arg-bin=runtime-module-nix={path}");
+            println!("cargo:rustc-link-arg-tests={path}");
+        } else {
+            println!("cargo:rustc-link-arg={path}");
+        }
+    }
     let libnix = std::env::var("DEP_NIX_FFI_VERSION").unwrap_or_default();
     println!("cargo:rustc-env=RUNTIME_MODULE_LIBNIX={libnix}");
-    if let Ok(dir) = std::env::var("DEP_NIX_FFI_LIBDIR") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{dir}");
-    }
-    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=DEP_NIX_FFI_LIBDIR");
 }

@@ -22,6 +22,7 @@ rustPlatform.buildRustPackage {
       ./Cargo.lock
       ./build.rs
       ./clippy.toml
+      ./crates
       ./nix-ffi
       # A unit test checks the reader of config.json against this schema.
       ./nixos/runtime-modules/config.schema.json
@@ -53,10 +54,19 @@ rustPlatform.buildRustPackage {
   env.BINDGEN_EXTRA_CLANG_ARGS = "-std=c2x";
 
   # Only unit tests run here. `make test` runs the tests that need a store of their own.
-  cargoTestFlags = [ "--lib" ];
+  cargoTestFlags = [
+    "--lib"
+    "--package=runtime-module-core"
+    "--package=runtime-module-light"
+  ];
 
+  postInstall = ''
+    # `runtime-module` starts it; nobody else has to.
+    mkdir -p "$out/libexec"
+    mv "$out/bin/runtime-module-nix" "$out/libexec/"
+  ''
   # The program generates these from its command line.
-  postInstall = lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+  + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
     program="$out/bin/runtime-module"
     installShellCompletion --cmd runtime-module \
       --bash <("$program" __completions bash) \

@@ -35,6 +35,7 @@ mod cli {
     mod options;
     mod other_module;
     mod overrides;
+    mod programs;
     mod progress;
     mod references;
     mod refusals;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use runtime_module::fuzz::{READERS, Reader};
+use runtime_module_nix::fuzz::{READERS, Reader};
 
 /// The reader, and a folder in memory as the machine's root.
 static BENCH: OnceLock<(Reader, PathBuf)> = OnceLock::new();

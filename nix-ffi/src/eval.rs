@@ -3,8 +3,9 @@
 use std::ptr::NonNull;
 
 use nix_bindings_expr::eval_state::{EvalState, EvalStateWeak};
+use nix_types::NixError;
 
-use crate::context::{Context, NixError, c_string};
+use crate::context::{Context, c_string};
 use crate::{callback, sys};
 
 /// Returns the evaluator of nix-bindings' handle.

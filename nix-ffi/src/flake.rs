@@ -6,8 +6,9 @@ use std::path::Path;
 use std::ptr::NonNull;
 
 use nix_bindings_expr::eval_state::EvalState;
+use nix_types::NixError;
 
-use crate::context::{Context, NixError, c_string, path_string};
+use crate::context::{Context, c_string, path_string};
 use crate::eval::{Value, state_ptr};
 use crate::settings::FlakeSettings;
 use crate::{callback, sys};

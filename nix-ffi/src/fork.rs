@@ -16,7 +16,7 @@ use unix::sys::prctl::set_pdeathsig;
 use unix::sys::signal::Signal;
 use unix::unistd::{ForkResult, Pid, getpid, getppid, pipe2};
 
-use crate::context::NixError;
+use nix_types::NixError;
 
 /// The exit code of a child that could not start its work, or whose work panicked.
 const BROKEN: i32 = 101;

@@ -21,15 +21,15 @@ mod store;
 #[rustfmt::skip]
 mod sys;
 
-pub use context::{NixError, Position, Trace};
 pub use eval::{Value, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
 pub use fork::{ForkError, Forked, fork, fork_child, print_to, threads};
 pub use git::start_git;
 pub use heap::touch_ahead;
-pub use logger::{Activity, Event, ExpectedKind, Progress, install_logger, set_verbosity};
+pub use logger::{install_logger, set_verbosity};
+pub use nix_types::{Activity, Event, ExpectedKind, Missing, NixError, Position, Progress, Trace};
 pub use process::{Versions, init_process, interrupt, interrupted, reset_interrupt, versions};
 pub use settings::{
     FlakeSettings, get_setting, list_settings, load_builder, set_read_only, set_setting,
 };
-pub use store::{BuildResult, Missing, Store};
+pub use store::{BuildResult, Store};

@@ -1,8 +1,9 @@
 //! The process: initialisation for libnix, interrupts, versions.
 
+use nix_types::NixError;
 use std::ffi::CStr;
 
-use crate::context::{Context, NixError};
+use crate::context::Context;
 use crate::sys;
 
 /// Prepares this process for libnix: umask, signals, open files.

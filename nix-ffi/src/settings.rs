@@ -3,8 +3,9 @@
 use std::ptr::{NonNull, null_mut};
 
 use nix_bindings_expr::eval_state::EvalStateBuilder;
+use nix_types::NixError;
 
-use crate::context::{Context, NixError, c_string};
+use crate::context::{Context, c_string};
 use crate::{callback, sys};
 
 /// The flake settings. Evaluators keep references to them, so they are never freed.

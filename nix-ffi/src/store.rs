@@ -4,8 +4,9 @@ use std::ffi::{CString, c_char, c_void};
 use std::path::{Path, PathBuf};
 
 use nix_bindings_store::store::Store as Bindings;
+use nix_types::{Missing, NixError};
 
-use crate::context::{Context, NixError, c_string, path_string};
+use crate::context::{Context, c_string, path_string};
 use crate::{callback, sys};
 
 /// A Nix store. Cheap to clone; clones share the opened store.
@@ -22,21 +23,6 @@ impl Clone for Store {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
-}
-
-/// Paths that are not in the store yet, as store paths; `build` contains derivations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Missing {
-    /// Derivations to build.
-    pub build: Vec<String>,
-    /// Paths to fetch from substituters.
-    pub fetch: Vec<String>,
-    /// Paths that no substituter has and no derivation builds.
-    pub unknown: Vec<String>,
-    /// The bytes to download for `fetch`.
-    pub download_bytes: u64,
-    /// The unpacked size of `fetch`.
-    pub unpacked_bytes: u64,
 }
 
 /// The result of one goal of a build.

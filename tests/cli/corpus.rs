@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use runtime_module::fuzz::{READERS, Reader};
+use runtime_module_nix::fuzz::{READERS, Reader};
 
 /// Feeds bytes to a reader as its fuzz target does.
 fn feed(root: &Path, reader: &Reader, bytes: &[u8]) {

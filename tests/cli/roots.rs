@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use unix::sys::signal::{Signal, kill};
 
-use crate::support::{PROGRAM, TestEnv, nix};
+use crate::support::{FULL_PROGRAM, PROGRAM, TestEnv, nix};
 
 #[test]
 fn running_system_base_and_source_are_rooted() {
@@ -149,9 +149,13 @@ fn own_executable_is_rooted_during_transactions() {
         return;
     };
     let env = TestEnv::new();
-    // Run the program from the store, as on NixOS.
-    fs::create_dir_all(env.path("home/program/bin")).expect("a folder");
-    fs::copy(PROGRAM, env.path("home/program/bin/runtime-module")).expect("copied");
+    // Run the programs from the store, as on NixOS.
+    for (folder, program) in [("bin", PROGRAM), ("libexec", FULL_PROGRAM)] {
+        let folder = env.path("home/program").join(folder);
+        fs::create_dir_all(&folder).expect("a folder");
+        let name = Path::new(program).file_name().expect("a name");
+        fs::copy(program, folder.join(name)).expect("copied");
+    }
     let mut add = env.other(nix);
     add.args(["--extra-experimental-features", "nix-command"])
         .args(["store", "add", "--name", "runtime-module"])

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use regex::Regex;
 
-use crate::support::{PROGRAM, TestEnv, has};
+use crate::support::{FULL_PROGRAM, PROGRAM, TestEnv, has};
 
 /// The origin of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +89,10 @@ impl Trace {
                     assert_eq!(program, PROGRAM);
                     (Kind::Ours, "client".to_string())
                 }
-                Some(Kind::Ours) if program == PROGRAM => {
+                Some(Kind::Ours) if program == FULL_PROGRAM && !rest.contains("\"__") => {
+                    (Kind::Ours, "handover".to_string())
+                }
+                Some(Kind::Ours) if [PROGRAM, FULL_PROGRAM].contains(&program.as_str()) => {
                     let role = ["__evaluate", "__activate", "__transact"]
                         .into_iter()
                         .find(|role| rest.contains(&format!("\"{role}\"")));

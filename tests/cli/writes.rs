@@ -48,7 +48,7 @@ fn truncated_writes_lose_nothing() {
 
 #[test]
 fn ten_thousand_random_truncations() {
-    // Unit tests truncate the writers at every byte (`src/record/cuts.rs`, `src/cache`), as part of `make test`.
+    // Unit tests truncate the writers at every byte (`record/cuts.rs`, `cache/`), as part of `make test`.
     let Some(runs) = soak(10_000) else { return };
     by_lot(
         &Evidence::of("writes"),

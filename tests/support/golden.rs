@@ -59,10 +59,7 @@ const CHANGING: [(&str, &str); 27] = [
     ),
     (r"thread 'evaluation' \(\d+\)", "thread 'evaluation' (<n>)"),
     // Versions.
-    (
-        r"runtime-module \d+\.\d+\.\d+ \(libnix [\d.]+\)",
-        "runtime-module <version> (libnix <version>)",
-    ),
+    (r"runtime-module \d+\.\d+\.\d+", "runtime-module <version>"),
     (
         r"(this libnix does not know \(|this libnix is )[\d.]+",
         "$1<version>",

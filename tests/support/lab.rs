@@ -433,7 +433,7 @@ fn kill_some(processes: &Processes, client: Pid, stopped: Pid, victim: Victim) -
                 () if command.contains(" __activate") => Some(Role::Relay),
                 () if command.contains(" __") => Some(Role::Activator),
                 // A fork of the client.
-                () if command.contains(&format!(": {} ", super::PROGRAM)) => Some(Role::Evaluator),
+                () if command.contains(": runtime-module ") => Some(Role::Evaluator),
                 () => None,
             };
             let dies = match victim {

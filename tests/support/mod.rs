@@ -38,6 +38,9 @@ pub use tree::{Tree, copy};
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module");
 
+/// The program that evaluates and builds.
+pub const FULL_PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module-nix");
+
 /// The same, quoted for a shell, because the folder's name may contain a space.
 pub const PROGRAM_IN_SHELL: &str = concat!("'", env!("CARGO_BIN_EXE_runtime-module"), "'");
 

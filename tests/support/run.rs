@@ -160,6 +160,7 @@ impl Running {
 }
 
 /// The result of a run.
+#[derive(Debug)]
 pub struct Ran {
     /// The exit code, or 128 plus the number of the signal that ended the program.
     pub code: i32,

@@ -74,9 +74,14 @@ def check_needs():
         raise Missing("there are no control groups at /sys/fs/cgroup, but systemd needs them")
 
 
+def both(program):
+    """Returns the program, and the one beside it to which it hands over."""
+    return [str(program), str(Path(program).with_name("runtime-module-nix"))]
+
+
 def packages_of(program):
-    """Returns the Debian packages with the libraries of a program."""
-    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    """Returns the Debian packages with the libraries of both programs."""
+    listed = subprocess.run(["ldd", *both(program)], capture_output=True, text=True, check=True).stdout
     libraries = {path for path in re.findall(r"=> (/\S+)", listed) if path.startswith(("/lib", "/usr/lib"))}
     # dpkg lists some libraries under /lib, from before that became a link to /usr/lib.
     names = libraries | {path.removeprefix("/usr") for path in libraries} | {f"/usr{path}" for path in libraries}
@@ -209,20 +214,21 @@ class Machine:
         return Done([str(one) for one in arguments], process.returncode, out, err, time.monotonic() - begun)
 
     def ours(self):
-        """Returns the processes of our program in the container, as process IDs of the host."""
-        space, own = os.stat(f"/proc/{self.init}/ns/pid").st_ino, os.stat(f"/proc/{self.init}/root{self.program}")
+        """Returns the processes of our programs in the container, as process IDs of the host."""
+        space = os.stat(f"/proc/{self.init}/ns/pid").st_ino
+        own = [os.stat(f"/proc/{self.init}/root{program}") for program in both(self.program)]
         found = []
         for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
             try:
                 exe = os.stat(f"/proc/{pid}/exe")
-                if os.stat(f"/proc/{pid}/ns/pid").st_ino == space and os.path.samestat(exe, own):
+                if os.stat(f"/proc/{pid}/ns/pid").st_ino == space and any(os.path.samestat(exe, one) for one in own):
                     found.append(pid)
             except OSError:
                 pass
         return found
 
     def kill_ours(self):
-        """Kills all processes of our program."""
+        """Kills all processes of our programs."""
         for pid in self.ours():
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,156 @@
+//! `bench compare`: compares two sources of one host, with interleaved runs.
+
+use std::cell::RefCell;
+
+use anyhow::Result;
+
+use super::outcome::{About, Run, times};
+use super::rounds::{self, Task};
+use super::samples::Outcome;
+use super::statistics::Difference;
+use super::subject::Subject;
+use runtime_module_core::attributes::parse;
+use runtime_module_core::command::CompareBenchmark;
+use runtime_module_core::command::Rules;
+use runtime_module_core::error::Failure;
+use runtime_module_nix::evaluation::{Forced, Measure};
+use runtime_module_nix::session::Session;
+
+/// Measures both sources and compares their times.
+pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<Outcome> {
+    let forced = match &asked.path {
+        Some(path) => Some(Forced {
+            path: parse(path)?,
+            strict: true,
+            ..Forced::default()
+        }),
+        None => None,
+    };
+    let measure = Measure {
+        forced,
+        again: false,
+    };
+    let libnix = super::open(session)?;
+    let usual = || -> Result<String> {
+        let subject = Subject::lock(session, &libnix, None)?;
+        Ok(subject.url().to_string())
+    };
+    let first = Subject::lock(session, &libnix, Some(&reference(&asked.first, usual)?))?;
+    let second = Subject::lock(session, &libnix, Some(&reference(&asked.second, usual)?))?;
+    // The series are always named A and B, so that `bench diff` can compare two such results
+    // whatever the references were.
+    let names = ["A".to_string(), "B".to_string()];
+    let run = Run::begin(session, rules);
+    let overheads = RefCell::new(Vec::new());
+    let mut tasks = Vec::new();
+    for (subject, name) in [&first, &second].into_iter().zip(&names) {
+        let modules = subject.modules(&asked.with)?;
+        let (measure, overheads) = (&measure, &overheads);
+        tasks.push(Task {
+            name: name.clone(),
+            optional: false,
+            work: Box::new(move || {
+                let measured = subject.measure(&modules, measure)?;
+                overheads.borrow_mut().push(measured.overhead());
+                Ok(measured.samples(&[name]))
+            }),
+        });
+    }
+    let rounds = rounds::run(tasks, rules, &session.interrupts, &session.reporter)?;
+    if !rounds.interrupted {
+        first.is_still()?;
+        second.is_still()?;
+    }
+    let what = asked.path.as_deref().unwrap_or("the full evaluation");
+    let hosts = match (first.host(), second.host()) {
+        (one, other) if one == other => format!("host '{one}'"),
+        (one, other) => format!("hosts '{one}' and '{other}'"),
+    };
+    let about = About {
+        bench: "compare",
+        title: format!(
+            "{what} of {hosts}: A is {}, B is {}",
+            asked.first, asked.second
+        ),
+        flakes: vec![first.record(), second.record()],
+        modules: asked.with.clone(),
+        strict: true,
+        own_process: true,
+        result_cache: None,
+        series: names
+            .iter()
+            .map(|name| (name.clone(), what.to_string()))
+            .collect(),
+    };
+    let mut outcome = run.end(about, &rounds, &overheads.into_inner());
+    if let [first, second] = &outcome.series[..] {
+        outcome.difference = Some(Difference::between(&times(first), &times(second)));
+    }
+    Ok(outcome)
+}
+
+/// Turns an argument into a flake reference. A commit hash belongs to the flake that the other
+/// commands would use.
+fn reference(text: &str, usual: impl Fn() -> Result<String>) -> Result<String> {
+    let is_hex = text.len() >= 7 && text.chars().all(|c| c.is_ascii_hexdigit());
+    if !is_hex || std::path::Path::new(text).exists() {
+        return Ok(text.to_string());
+    }
+    if text.len() != 40 {
+        return Err(Failure::Usage
+            .error(format!(
+                "cannot compare {text}: a commit hash must have all 40 digits"
+            ))
+            .hint("give the full hash, as `git rev-parse` prints it, or a flake reference")
+            .into());
+    }
+    let url = usual()?;
+    if url.starts_with("path:") {
+        return Err(Failure::Usage
+            .error(format!(
+                "cannot compare commit {text}: {url} is not a git repository"
+            ))
+            .hint("name the git repository with --flake git+file:///…")
+            .into());
+    }
+    let url = without_revision(&url);
+    let mark = if url.contains('?') { '&' } else { '?' };
+    Ok(format!("{url}{mark}rev={text}"))
+}
+
+fn without_revision(url: &str) -> String {
+    let Some((place, query)) = url.split_once('?') else {
+        return url.to_string();
+    };
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|one| {
+            !["rev=", "ref=", "narHash=", "lastModified=", "revCount="]
+                .iter()
+                .any(|it| one.starts_with(it))
+        })
+        .collect();
+    if kept.is_empty() {
+        place.to_string()
+    } else {
+        format!("{place}?{}", kept.join("&"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commit_hash_belongs_to_default_flake() {
+        let rev = "0123456789012345678901234567890123456789";
+        let usual = || Ok("git+file:///etc/nixos?dir=host&ref=main".to_string());
+        assert_eq!(
+            reference(rev, usual).expect("a reference"),
+            format!("git+file:///etc/nixos?dir=host&rev={rev}")
+        );
+        assert_eq!(reference("./x", usual).expect("a reference"), "./x");
+        assert!(reference("0123456", usual).is_err());
+        assert!(reference(rev, || Ok("path:/x".into())).is_err());
+    }
+}

@@ -1,0 +1,123 @@
+//! `bench diff`: compares two result files series by series, and tests whether each difference is
+//! significant.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::exports::read;
+use super::outcome::times;
+use super::samples::{Outcome, Series};
+use super::statistics::Difference;
+use runtime_module_core::error::Failure;
+
+/// The differences between two results.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Differences {
+    schema: u64,
+    bench: String,
+    /// Reasons to doubt the comparison.
+    pub warnings: Vec<String>,
+    /// Series that are in both results.
+    pub series: Vec<Changed>,
+    /// Series that are only in the old result.
+    pub only_old: Vec<String>,
+    pub only_new: Vec<String>,
+}
+
+/// A series that is in both results.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Changed {
+    pub name: String,
+    /// Median of the old result in milliseconds.
+    pub old: f64,
+    /// Median of the new result in milliseconds.
+    pub new: f64,
+    pub difference: Difference,
+    /// Change in the number of thunks, which is exact even on a busy machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thunks: Option<i64>,
+    /// Change in the number of function calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub function_calls: Option<i64>,
+}
+
+/// Reads two result files and compares them.
+pub fn run(old: &Path, new: &Path) -> Result<Differences> {
+    let (old, new) = (read(old)?, read(new)?);
+    let find = |outcome: &'_ Outcome, name: &str| -> Option<Series> {
+        outcome.series.iter().find(|one| one.name == name).cloned()
+    };
+    let series: Vec<Changed> = old
+        .series
+        .iter()
+        .filter_map(|one| Some(changed(one, &find(&new, &one.name)?)))
+        .collect();
+    if series.is_empty() {
+        return Err(Failure::Usage
+            .error(format!(
+                "cannot compare '{}' with '{}': they have no series in common",
+                old.title, new.title
+            ))
+            .hint("compare two runs of the same benchmark")
+            .into());
+    }
+    let only = |a: &Outcome, b: &Outcome| -> Vec<String> {
+        let names = a.series.iter().map(|one| one.name.clone());
+        names.filter(|name| find(b, name).is_none()).collect()
+    };
+    Ok(Differences {
+        schema: 1,
+        bench: "diff".into(),
+        warnings: warnings(&old, &new),
+        only_old: only(&old, &new),
+        only_new: only(&new, &old),
+        series,
+    })
+}
+
+fn changed(old: &Series, new: &Series) -> Changed {
+    let more = |count: fn(&runtime_module_core::timings::Counters) -> u64| {
+        let (a, b) = (old.counters.as_ref()?, new.counters.as_ref()?);
+        i64::try_from(count(b)).ok()?.checked_sub_unsigned(count(a))
+    };
+    Changed {
+        name: old.name.clone(),
+        old: old.summary.median,
+        new: new.summary.median,
+        difference: Difference::between(&times(old), &times(new)),
+        thunks: more(|counters| counters.thunks),
+        function_calls: more(|counters| counters.function_calls),
+    }
+}
+
+fn warnings(old: &Outcome, new: &Outcome) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !old.machine.is_like(&new.machine) {
+        warnings.push(
+            "the results are from different machines: compare only the counters, not the times"
+                .into(),
+        );
+    }
+    if old.subject.initial_heap_bytes != new.subject.initial_heap_bytes {
+        warnings.push("the initial heap sizes of the garbage collector differ".into());
+    }
+    if old.subject.version != new.subject.version {
+        warnings.push(format!(
+            "measured with different versions: {} and {}",
+            old.subject.version, new.subject.version
+        ));
+    }
+    for (which, outcome) in [("old", old), ("new", new)] {
+        warnings.extend(
+            outcome
+                .warnings
+                .iter()
+                .map(|text| format!("{which}: {text}")),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,53 @@
+//! Benchmarks of the user's own configuration: what is measured, how often, and the statistics.
+//!
+//! One file per benchmark. Each defines its series and how one sample is taken, and returns an
+//! [`Outcome`]. `rounds.rs` repeats the runs, `outcome.rs` summarises the samples, and
+//! `warnings.rs` names reasons to doubt the result. Nothing here writes to the terminal: `table.rs`
+//! and `plot.rs` only make the text.
+
+mod columns;
+mod compare;
+mod csv;
+mod diff;
+mod eval;
+mod exports;
+mod machine;
+mod numbers;
+mod options;
+mod ourselves;
+mod outcome;
+mod overrides;
+mod plot;
+mod presets;
+mod rounds;
+mod samples;
+mod statistics;
+mod subject;
+mod svg;
+mod table;
+mod toggle;
+mod verdict;
+mod warnings;
+
+pub use compare::run as compare;
+pub use diff::run as diff;
+pub use eval::run as eval;
+pub use exports::{check as check_exports, write as write_exports};
+pub use options::run as options;
+pub use overrides::run as overrides;
+pub use plot::draw as plot;
+pub use samples::Outcome;
+pub use table::human as table;
+pub use toggle::run as toggle;
+pub use verdict::differences;
+
+use anyhow::Result;
+
+use runtime_module_nix::libnix::{Event, Libnix};
+use runtime_module_nix::session::Session;
+
+/// Opens libnix once for this process. While it is open, the flakes that it locked are safe from
+/// the garbage collector of the store.
+fn open(session: &Session) -> Result<Libnix> {
+    Libnix::open(session.settings(false, 1), |_: Event| {})
+}

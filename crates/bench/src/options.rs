@@ -1,0 +1,181 @@
+//! `bench options`: measures single options, and compares them with each other and with the whole
+//! system.
+
+use std::cell::{Cell, RefCell};
+
+use anyhow::Result;
+
+use super::outcome::{About, Run};
+use super::rounds::{self, Task};
+use super::samples::{Outcome, Published};
+use super::subject::Subject;
+use runtime_module_core::attributes::parse;
+use runtime_module_core::choice::Preset;
+use runtime_module_core::command::OptionsBenchmark;
+use runtime_module_core::command::Rules;
+use runtime_module_core::error::Failure;
+use runtime_module_nix::evaluation::{Forced, Measure};
+use runtime_module_nix::session::Session;
+
+/// A row of the table: one value to measure.
+struct Row {
+    name: String,
+    forced: Forced,
+    published: Option<f64>,
+    optional: bool,
+}
+
+/// Measures each requested option.
+pub fn run(session: &Session, asked: &OptionsBenchmark, rules: Rules) -> Result<Outcome> {
+    let rows = rows(asked)?;
+    let libnix = super::open(session)?;
+    let subject = Subject::lock(session, &libnix, None)?;
+    let modules = subject.modules(&asked.with)?;
+    let run = Run::begin(session, rules);
+    let overheads = RefCell::new(Vec::new());
+    let tasks = rows.iter().map(|row| {
+        let measure = Measure {
+            forced: Some(row.forced.clone()),
+            again: false,
+        };
+        let (subject, modules, overheads) = (&subject, &modules, &overheads);
+        let told = Cell::new(false);
+        Task {
+            name: row.name.clone(),
+            optional: row.optional,
+            work: Box::new(move || {
+                let measured = subject.measure(modules, &measure)?;
+                overheads.borrow_mut().push(measured.overhead());
+                if measured.evaluated.measured.what == "derivation" && !told.replace(true) {
+                    session.reporter.note(format!(
+                        "{} is a derivation: only its outPath is forced",
+                        row.name
+                    ));
+                }
+                Ok(measured.samples(&[&row.name]))
+            }),
+        }
+    });
+    let rounds = rounds::run(
+        tasks.collect(),
+        rules,
+        &session.interrupts,
+        &session.reporter,
+    )?;
+    if !rounds.interrupted {
+        subject.is_still()?;
+    }
+    let about = About {
+        bench: "options",
+        title: title(&subject, asked),
+        flakes: vec![subject.record()],
+        modules: asked.with.clone(),
+        strict: !asked.shallow,
+        own_process: true,
+        result_cache: None,
+        series: rows
+            .iter()
+            .map(|row| (row.name.clone(), row.forced.name(subject.host())))
+            .collect(),
+    };
+    let mut outcome = run.end(about, &rounds, &overheads.into_inner());
+    publish(&mut outcome, &rows);
+    Ok(outcome)
+}
+
+fn title(subject: &Subject<'_>, asked: &OptionsBenchmark) -> String {
+    let of = match &asked.of {
+        Some(attribute) => attribute.clone(),
+        None => format!("host '{}'", subject.host()),
+    };
+    let with = if asked.with.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", asked.with.join(", "))
+    };
+    format!("options of {of}{with}, {}", subject.url())
+}
+
+/// Lists the rows: each path without the excluded attributes, if there are any, and as it is.
+fn rows(asked: &OptionsBenchmark) -> Result<Vec<Row>> {
+    if asked.of.is_some() && !asked.with.is_empty() {
+        return Err(Failure::Usage
+            .error("cannot combine --with and --of: --with extends a host, but --of names another value")
+            .hint("use only one of the two options")
+            .into());
+    }
+    let root = asked.of.as_deref().map(parse).transpose()?;
+    let forced = |path: &str, without: &[&str]| -> Result<Forced> {
+        Ok(Forced {
+            root: root.clone(),
+            path: parse(path)?,
+            strict: !asked.shallow,
+            without: without
+                .iter()
+                .map(|path| parse(path))
+                .collect::<Result<_, _>>()?,
+            overrides: None,
+        })
+    };
+    let mut rows = Vec::new();
+    for path in &asked.paths {
+        let mut add = |without: &[&str]| -> Result<()> {
+            rows.push(Row {
+                name: name(path, without),
+                forced: forced(path, without)?,
+                published: None,
+                optional: false,
+            });
+            Ok(())
+        };
+        if !asked.without.is_empty() {
+            let all: Vec<&str> = asked.without.iter().map(String::as_str).collect();
+            add(&all)?;
+        }
+        add(&[])?;
+    }
+    for row in asked
+        .presets
+        .iter()
+        .flat_map(|preset: &Preset| super::presets::rows(*preset))
+    {
+        let without: Vec<&str> = row.without.into_iter().collect();
+        let name = name(row.path, &without);
+        // Two presets share their first row.
+        if rows.iter().any(|other: &Row| other.name == name) {
+            continue;
+        }
+        rows.push(Row {
+            name,
+            forced: forced(row.path, &without)?,
+            published: row.published,
+            optional: true,
+        });
+    }
+    Ok(rows)
+}
+
+fn name(path: &str, without: &[&str]) -> String {
+    if without.is_empty() {
+        path.to_string()
+    } else {
+        format!("{path} without {}", without.join(", "))
+    }
+}
+
+/// Adds the published figures to the measured ones. The ratios only fit a single preset, because
+/// each table has its own first row.
+fn publish(outcome: &mut Outcome, rows: &[Row]) {
+    let Some(first) = rows.first().and_then(|row| row.published) else {
+        return;
+    };
+    for series in &mut outcome.series {
+        let row = rows.iter().find(|row| row.name == series.name);
+        series.published = row
+            .and_then(|row| row.published)
+            .map(|milliseconds| Published {
+                milliseconds,
+                ratio: milliseconds / first,
+            });
+    }
+}

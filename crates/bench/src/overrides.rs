@@ -1,0 +1,98 @@
+//! `bench overrides`: measures how the cost of an append-only record of overrides depends on the
+//! number of its definitions.
+
+use std::cell::RefCell;
+
+use anyhow::Result;
+
+use super::outcome::{About, Run};
+use super::rounds::{self, Task};
+use super::samples::Outcome;
+use super::subject::Subject;
+use runtime_module_core::attributes::parse;
+use runtime_module_core::command::OverridesBenchmark;
+use runtime_module_core::command::Rules;
+use runtime_module_core::error::Failure;
+use runtime_module_core::progress::grouped;
+use runtime_module_nix::evaluation::{Forced, Measure, Overrides};
+use runtime_module_nix::session::Session;
+
+/// Measures one value with each number of overrides.
+pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Result<Outcome> {
+    let path = parse(&asked.path)?;
+    let value = serde_json::from_str(&asked.value).map_err(|error| {
+        Failure::Usage
+            .error(format!("cannot parse --value {}: {error}", asked.value))
+            .hint("give a JSON value; a string needs quotes of its own: '\"like this\"'")
+    })?;
+    let force = match &asked.force {
+        Some(force) => parse(force)?,
+        None => path.clone(),
+    };
+    let libnix = super::open(session)?;
+    let subject = Subject::lock(session, &libnix, None)?;
+    let modules = subject.modules(&asked.with)?;
+    let run = Run::begin(session, rules);
+    let overheads = RefCell::new(Vec::new());
+    let tasks = asked.counts.iter().map(|count| {
+        let measure = Measure {
+            forced: Some(Forced {
+                path: force.clone(),
+                strict: true,
+                overrides: Some(Overrides {
+                    path: path.clone(),
+                    value: serde_json::Value::clone(&value),
+                    count: *count,
+                }),
+                ..Forced::default()
+            }),
+            again: false,
+        };
+        let (subject, modules, overheads) = (&subject, &modules, &overheads);
+        Task {
+            name: name(*count),
+            optional: false,
+            work: Box::new(move || {
+                let measured = subject.measure(modules, &measure)?;
+                overheads.borrow_mut().push(measured.overhead());
+                Ok(measured.samples(&[&name(*count)]))
+            }),
+        }
+    });
+    let rounds = rounds::run(
+        tasks.collect(),
+        rules,
+        &session.interrupts,
+        &session.reporter,
+    )?;
+    if !rounds.interrupted {
+        subject.is_still()?;
+    }
+    let forced = asked.force.as_ref().unwrap_or(&asked.path);
+    let about = About {
+        bench: "overrides",
+        title: format!(
+            "{forced} of host '{}' by the number of overrides of {}, {}",
+            subject.host(),
+            asked.path,
+            subject.url()
+        ),
+        flakes: vec![subject.record()],
+        modules: asked.with.clone(),
+        strict: true,
+        own_process: true,
+        result_cache: None,
+        series: asked
+            .counts
+            .iter()
+            .map(|count| (name(*count), format!("{forced} with {}", name(*count))))
+            .collect(),
+    };
+    let outcome = run.end(about, &rounds, &overheads.into_inner());
+    Ok(outcome)
+}
+
+/// Makes a name such as `10,000 overrides`.
+fn name(count: u64) -> String {
+    format!("{} overrides", grouped(count))
+}

@@ -1,0 +1,244 @@
+//! The subject of a benchmark: a flake that is locked once for the whole run. Each measurement
+//! starts a new evaluator.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use super::rounds::Taken;
+use super::samples::{FlakeRecord, Sample};
+use runtime_module_core::error::Failure;
+use runtime_module_core::plan::{Situation, Source, modules, source_to_list};
+use runtime_module_core::progress::Reporter;
+use runtime_module_core::record::{Pin, SystemFile};
+use runtime_module_core::registry::ModuleRequest;
+use runtime_module_core::timings::milliseconds;
+use runtime_module_nix::evaluation::{
+    Evaluated, FlakeSource, Measure, Pass, Request, Target, ToPin, evaluate, pin,
+};
+use runtime_module_nix::libnix::{Libnix, interruptible};
+use runtime_module_nix::session::Session;
+
+/// A locked flake.
+pub struct Subject<'a> {
+    session: &'a Session,
+    pin: Pin,
+    /// Its modules, as far as they are known without an evaluation.
+    source: Source,
+    situation: Situation,
+    /// The reference from which the flake was locked, if its tree can change.
+    reference: Option<Changing>,
+}
+
+/// A reference whose tree can change at any time.
+struct Changing {
+    reference: String,
+    base: PathBuf,
+    overrides: Vec<(String, String)>,
+}
+
+impl<'a> Subject<'a> {
+    /// Locks the configuration that the other commands would use, or the one that `flake` names.
+    pub fn lock(session: &'a Session, libnix: &Libnix, flake: Option<&str>) -> Result<Self> {
+        let situation = Situation::read(&session.locations)?;
+        let mut options = session.options.source.clone();
+        if let Some(flake) = flake {
+            options.flake = Some(flake.to_string());
+        }
+        let source = source_to_list(&situation, &options, &session.here)?;
+        let (pin, reference) = match &source {
+            Source::Pinned(pin) => {
+                if let Some(file) = &pin.file {
+                    return Err(unpinned(file));
+                }
+                ((**pin).clone(), None)
+            }
+            Source::Reference {
+                reference,
+                base,
+                input_overrides,
+                host,
+                of,
+            } => {
+                let to_pin = ToPin {
+                    reference,
+                    shown: of.as_ref().map_or(reference, |of| &of.url),
+                    base,
+                    overrides: input_overrides,
+                    host,
+                    of: of.as_deref(),
+                };
+                let pinned = locked(session, libnix, &to_pin)?;
+                let changing = of.is_none().then(|| Changing {
+                    reference: reference.clone(),
+                    base: base.clone(),
+                    overrides: input_overrides.clone(),
+                });
+                (pinned, changing)
+            }
+        };
+        libnix.store.add_temp_root(&pin.source)?;
+        Ok(Self {
+            session,
+            pin,
+            source,
+            situation,
+            reference,
+        })
+    }
+
+    /// Describes the flake for the result.
+    pub fn record(&self) -> FlakeRecord {
+        FlakeRecord {
+            url: self.pin.url.clone(),
+            locked: self.pin.locked.clone(),
+            rev: self.pin.rev.clone(),
+            dirty: self.pin.extra.iter().any(|(name, _)| name == "dirtyRev"),
+            host: self.pin.host.clone(),
+        }
+    }
+
+    pub fn host(&self) -> &str {
+        &self.pin.host
+    }
+
+    /// Returns the reference as the user gave it.
+    pub fn url(&self) -> &str {
+        &self.pin.url
+    }
+
+    /// Returns the requested modules of this machine.
+    pub fn wanted(&self) -> &[String] {
+        &self.situation.state.wanted
+    }
+
+    /// Looks up modules by name.
+    pub fn modules(&self, names: &[String]) -> Result<Vec<ModuleRequest>> {
+        modules(names, &self.situation, &self.source)
+    }
+
+    /// Takes one measurement in a new evaluator.
+    pub fn measure(&self, modules: &[ModuleRequest], measure: &Measure) -> Result<Measurement> {
+        let target = match measure.forced {
+            Some(_) => Target::Value,
+            None => Target::Toplevel,
+        };
+        let begun = Instant::now();
+        let evaluation = self.evaluate(modules, target, Some(measure.clone()), &self.pin.locked)?;
+        let process = milliseconds(begun.elapsed());
+        Ok(Measurement {
+            evaluated: evaluation.release()?,
+            process,
+        })
+    }
+
+    /// Fails if the flake has changed since the start of the benchmark.
+    pub fn is_still(&self) -> Result<()> {
+        let Some(Changing { reference, .. }) = &self.reference else {
+            return Ok(());
+        };
+        let evaluation = self.evaluate(&[], Target::Source, None, reference)?;
+        if evaluation.release()?.source == self.pin.source {
+            return Ok(());
+        }
+        Err(Failure::Refused
+            .error(format!(
+                "cannot finish the benchmark: the flake {} changed during the run; no result was written",
+                self.pin.url
+            ))
+            .hint("run it again without editing the flake, or name a commit: git+file:///…?rev=…")
+            .into())
+    }
+
+    fn evaluate(
+        &self,
+        modules: &[ModuleRequest],
+        target: Target,
+        measure: Option<Measure>,
+        reference: &str,
+    ) -> Result<runtime_module_nix::evaluation::Evaluation> {
+        let session = self.session;
+        let mut flake = FlakeSource {
+            reference: reference.into(),
+            ..FlakeSource::of(&self.pin, &session.here)
+        };
+        if let Some(changing) = &self.reference
+            && target == Target::Source
+        {
+            flake.base_directory.clone_from(&changing.base);
+            flake.overrides.clone_from(&changing.overrides);
+        }
+        let request = Request {
+            modules: modules.to_vec(),
+            measure,
+            ..Request::of(session.settings(true, 0), flake, &self.pin.host, target)
+        };
+        let evaluator = session.evaluator(&request.settings)?;
+        evaluate(
+            evaluator,
+            &request,
+            &session.interrupts,
+            &Reporter::silent(),
+        )
+    }
+}
+
+/// A file, and everything that it reads, may be different for each sample.
+fn unpinned(file: &SystemFile) -> anyhow::Error {
+    Failure::Refused
+        .error(format!(
+            "cannot benchmark {}: a file is not pinned, so the system could change between samples",
+            file.words()
+        ))
+        .hint("add a flake.nix next to the file, and name that flake with --flake")
+        .into()
+}
+
+fn locked(session: &Session, libnix: &Libnix, to_pin: &ToPin<'_>) -> Result<Pin> {
+    let pinned = interruptible(&session.interrupts, || pin(libnix, to_pin));
+    Ok(pinned??.0)
+}
+
+/// The result of one evaluator.
+pub struct Measurement {
+    pub evaluated: Evaluated,
+    /// Milliseconds from the start of the evaluator to its answer.
+    process: f64,
+}
+
+impl Measurement {
+    /// Returns the samples: the first pass for the first series, the second pass for the second.
+    pub fn samples(&self, series: &[&str]) -> Vec<Taken> {
+        let measured = &self.evaluated.measured;
+        let pairs = series.iter().zip(&measured.passes).enumerate();
+        pairs
+            .map(|(index, (name, pass))| Taken {
+                series: (*name).to_string(),
+                sample: Sample {
+                    // The process time covers all passes, so it is recorded only if there is a
+                    // single pass.
+                    process: (index == 0 && measured.passes.len() == 1).then_some(self.process),
+                    lock: (index == 0).then_some(measured.lock),
+                    ..sample(pass)
+                },
+            })
+            .collect()
+    }
+
+    /// Returns the time that our own expression took.
+    pub fn overhead(&self) -> f64 {
+        self.evaluated.measured.overhead
+    }
+}
+
+fn sample(pass: &Pass) -> Sample {
+    Sample {
+        milliseconds: pass.milliseconds,
+        ran: Some(pass.ran),
+        waited: pass.waited,
+        others: pass.others,
+        counters: Some(pass.counters.clone()),
+        ..Sample::default()
+    }
+}

@@ -1,0 +1,221 @@
+//! `bench toggle`: turns modules on and off on this machine, as a user would, and measures each
+//! phase.
+//!
+//! However the benchmark ends, it restores the machine: the same toplevel is active, and the same
+//! modules are requested as before.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::ourselves::ourselves;
+use super::outcome::{About, Run};
+use super::rounds::{self, Taken, Task};
+use super::samples::{Outcome, Sample};
+use runtime_module_core::command::Rules;
+use runtime_module_core::command::ToggleBenchmark;
+use runtime_module_core::error::{Failed, Failure};
+use runtime_module_core::plan::Situation;
+use runtime_module_core::timings::{Counters, Phase};
+use runtime_module_nix::session::Session;
+
+/// How long to wait for a running toggle after an interrupt, and how long to try to restore the
+/// machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Interval between attempts to restore the machine while another transaction holds the lock.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Toggles the modules in rounds, then restores the machine.
+pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<Outcome> {
+    let names = &asked.names;
+    let machine = Before::look(session, asked)?;
+    let run = Run::begin(session, rules);
+    session.interrupts.be_patient(PATIENCE);
+    session.say_at_exit(still_on(names));
+    let count = Cell::new(0);
+    let task = Task {
+        name: format!("{} and {}", machine.there, machine.back),
+        optional: false,
+        work: Box::new(|| {
+            let mut taken = machine.toggle(machine.there)?;
+            session.interrupts.check()?;
+            taken.extend(machine.toggle(machine.back)?);
+            count.set(count.get() + 1);
+            Ok(taken)
+        }),
+    };
+    let rounds = rounds::run(vec![task], rules, &session.interrupts, &session.reporter);
+    let returned = machine.bring_back();
+    let rounds = match (rounds, returned) {
+        (Ok(rounds), Ok(())) => rounds,
+        (Err(error), Ok(())) => return Err(error),
+        (_, Err(error)) => return Err(error),
+    };
+    let series = [machine.there, machine.back]
+        .into_iter()
+        .flat_map(|command| {
+            let phases = Phase::ALL.iter().map(|phase| phase.name());
+            let names = std::iter::once("total").chain(phases);
+            names.map(move |phase| (format!("{command}: {phase}"), format!("{command}, {phase}")))
+        });
+    let about = About {
+        bench: "toggle",
+        title: format!(
+            "{} and {} of {}",
+            machine.there,
+            machine.back,
+            names.join(", ")
+        ),
+        modules: names.to_vec(),
+        strict: true,
+        own_process: true,
+        result_cache: asked.cached.then_some("on"),
+        series: series.collect(),
+        ..About::default()
+    };
+    let mut outcome = run.end(about, &rounds, &[]);
+    if rules.warmup > 0
+        && outcome
+            .series
+            .iter()
+            .all(|one| !one.name.ends_with("build"))
+    {
+        let first = "everything was built during the warm-up; use --warmup 0 to have builds in the first run";
+        outcome.warnings.push(first.into());
+    }
+    Ok(outcome)
+}
+
+fn still_on(names: &[String]) -> Failed {
+    Failure::Interrupted
+        .error("interrupted before the system was restored")
+        .hint(format!(
+            "run `runtime-module status {}` to see which modules are active",
+            names.join(" ")
+        ))
+}
+
+/// The state of the machine before the benchmark.
+struct Before<'a> {
+    session: &'a Session,
+    names: &'a [String],
+    cached: bool,
+    running: Option<String>,
+    wanted: Vec<String>,
+    /// The command that changes the machine, and in `back` the command that changes it back.
+    there: &'static str,
+    back: &'static str,
+}
+
+impl<'a> Before<'a> {
+    fn look(session: &'a Session, asked: &'a ToggleBenchmark) -> Result<Self> {
+        let names = &asked.names;
+        if session.options.source.is_named() {
+            return Err(Failure::Usage
+                .error("cannot toggle another system: bench toggle measures the running system and its own source")
+                .hint("leave out --flake, --host, --override-input and --file")
+                .into());
+        }
+        let situation = Situation::read(&session.locations)?;
+        let wanted = situation.state.wanted.clone();
+        let on = names.iter().filter(|name| wanted.contains(name)).count();
+        let (there, back) = match on {
+            0 => ("enable", "disable"),
+            all if all == names.len() => ("disable", "enable"),
+            _ => {
+                return Err(Failure::Refused
+                    .error(format!(
+                        "cannot toggle {}: some of these modules are enabled and some are disabled",
+                        names.join(", ")
+                    ))
+                    .hint("name modules that are all enabled or all disabled")
+                    .into());
+            }
+        };
+        if situation.active() != wanted {
+            return Err(Failure::Refused
+                .error("cannot toggle modules: some requested modules are not active, so the running system could not be restored")
+                .hint("run `runtime-module apply` first")
+                .into());
+        }
+        Ok(Self {
+            session,
+            names,
+            cached: asked.cached,
+            running: situation.running,
+            wanted,
+            there,
+            back,
+        })
+    }
+
+    /// Runs one command, and returns how long each phase took.
+    fn toggle(&self, command: &'static str) -> Result<Vec<Taken>> {
+        let document = self.carry_out(command)?;
+        let counters: Option<Counters> = serde_json::from_value(document["counters"].clone()).ok();
+        let phases = document["phases"].as_object().cloned().unwrap_or_default();
+        let taken = phases.iter().filter_map(|(phase, time)| {
+            Some(Taken {
+                series: format!("{command}: {phase}"),
+                sample: Sample {
+                    milliseconds: time.as_f64()?,
+                    counters: counters.clone().filter(|_| phase == Phase::Evaluate.name()),
+                    ..Sample::default()
+                },
+            })
+        });
+        Ok(taken.collect())
+    }
+
+    fn carry_out(&self, command: &str) -> Result<Value> {
+        // With a cached result there would be no evaluation to measure.
+        let cache: &[&str] = if self.cached { &[] } else { &["--no-cache"] };
+        // The settle time is chosen, so it is not a measurement.
+        let more = [&["--settle", "0"], cache].concat();
+        let what = || format!("cannot {command} {}", self.names.join(", "));
+        ourselves(self.session, command, self.names, &more).with_context(what)
+    }
+
+    /// Restores the machine, whatever happened since the start.
+    fn bring_back(&self) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let now = Situation::read(&self.session.locations)?;
+            if now.under_way.is_none() && now.state.pending.is_none() {
+                if now.running == self.running && now.state.wanted == self.wanted {
+                    return Ok(());
+                }
+                if let Err(error) = self.carry_out(self.back) {
+                    return Err(self.not_back(&error));
+                }
+                let now = Situation::read(&self.session.locations)?;
+                if now.running == self.running {
+                    return Ok(());
+                }
+                return Err(self.not_back(&anyhow::anyhow!(
+                    "the running system differs from the one before the benchmark"
+                )));
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(self.not_back(&anyhow::anyhow!("another transaction is still running")));
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
+    fn not_back(&self, error: &anyhow::Error) -> anyhow::Error {
+        let why = runtime_module_core::error::describe(error);
+        Failure::Stranded
+            .error(format!("cannot restore the system: {}", why.message))
+            .hint(format!(
+                "run `runtime-module {} {}`",
+                self.back,
+                self.names.join(" ")
+            ))
+            .hint("run `runtime-module status` to see which modules are active")
+            .into()
+    }
+}

@@ -1,0 +1,206 @@
+//! The activator: the only process that writes the state and switches the system.
+//!
+//! The steps are: lock, compare, root, save the plan, check for objections, switch, verify, save the result. A system
+//! is recorded as active only after it is. If this process is killed, the state shows how far it
+//! got.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::confirm::{Armed, arm};
+use super::log::Log;
+use super::relay::deaf;
+use super::rooting::{release, root};
+use super::transaction::Work;
+use super::{Activated, Answer, Change, Errand, Machine, Profile, Request, preflight, recovery};
+use crate::choice::Allow;
+use crate::clock::now;
+use crate::error::{Failure, describe};
+use crate::fault::{self, Point, step};
+use crate::locations::Locations;
+use crate::record::{
+    Pending, State, Step, hold, leave_outcome, no_foreign_switch, read_history, running, take_over,
+};
+use crate::store::LocalStore;
+
+/// Upper limit of the space that our own files need, in bytes.
+const OWN_SPACE: u64 = 2 << 20;
+
+/// Runs the activator on the request of this transaction.
+pub fn run(locations: &Locations, name: &str) -> Result<()> {
+    // A unit already has a session of its own.
+    let _ = unix::unistd::setsid();
+    let _deaf = deaf()?;
+    let request: Request = take_over(locations, name)?;
+    fault::arm(request.fault.as_deref())?;
+    let mut log = Log::open(locations.log(name))?;
+    let answer = match carry_out(&request, locations, &mut log) {
+        Ok(activated) => Answer::Done {
+            activated: Box::new(activated),
+        },
+        Err(error) => Answer::Refused {
+            failed: describe(&error),
+        },
+    };
+    // The lock is free by now, so a reader of the outcome can begin the next transaction.
+    let left = step(Point::Outcome, || leave_outcome(locations, name, &answer));
+    log.close();
+    left
+}
+
+/// Carries out a request. An error means that nothing was begun; later failures are part of the result.
+fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<Activated> {
+    let wait = Duration::from_millis(request.wait);
+    let _held = step(Point::Held, || hold(locations, &request.purpose, wait))?;
+    recovery::forget_earlier_boot(locations)?;
+    let state = State::read(locations)?;
+    // `recover` and `confirm` must work even if the history cannot be read.
+    if matches!(request.errand, Errand::Change(_)) {
+        read_history(locations)?;
+    }
+    let work = Work::new(request, locations, log, state);
+    match &request.errand {
+        Errand::Change(change) => begin(work, change),
+        Errand::Recover { finish } => recovery::recover(work, *finish),
+        Errand::Confirm => recovery::confirm(work),
+    }
+}
+
+/// Begins a change. If that fails, nothing is left behind.
+fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
+    let before = work.state.clone();
+    if let Err(error) = prepare(&mut work, change) {
+        // The state on disk may name this transaction. If it cannot be restored, the next run sees that nothing
+        // changed.
+        let written = std::mem::replace(&mut work.state, before);
+        if written.pending != work.state.pending {
+            let _ = work.state.write(work.locations);
+        }
+        let _ = release(work.locations, &work.state);
+        return Err(error);
+    }
+    if change.force || change.from.as_ref() != Some(&change.to) {
+        work.change(change);
+    } else {
+        work.same();
+    }
+    Ok(work.activated)
+}
+
+/// Carries out the steps before the switch.
+fn prepare(work: &mut Work<'_>, change: &Change) -> Result<()> {
+    let (request, locations) = (work.request, work.locations);
+    step(Point::Compare, || unmoved(work, change))?;
+    interrupted(work)?;
+
+    // Protect the new system, the previous system and this program from the garbage collector.
+    let store = LocalStore::of(request.store.as_deref())?;
+    step(Point::Root, || {
+        root(&request.purpose, change, &store, locations)
+    })?;
+    work.store = Some(store);
+
+    // Save the plan before the switch, so that an interruption can be recovered from.
+    work.state.begin(pending(request, change));
+    step(Point::Begin, || work.state.write(locations))?;
+
+    step(Point::Preflight, || objections(work, change))?;
+    if let Some(seconds) = change.confirm {
+        let name = &request.transaction;
+        step(Point::Arm, || arm(name, Armed::Before, seconds, locations))?;
+    }
+    Ok(())
+}
+
+fn pending(request: &Request, change: &Change) -> Pending {
+    Pending {
+        transaction: request.transaction.clone(),
+        purpose: request.purpose.clone(),
+        step: Step::Checking,
+        from: change.from.clone(),
+        to: change.to.clone(),
+        base: change.base.clone(),
+        pin: change.pin.clone(),
+        wanted: change.wanted.clone(),
+        overrides: change.overrides.clone(),
+        generation: change.generation.clone(),
+        store: request.store.clone(),
+        confirm_until: change.confirm.map(|seconds| now() + seconds),
+        phases: change.phases.clone(),
+        ..Pending::default()
+    }
+}
+
+/// Refuses a plan that was made for another state or another running system.
+fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
+    let (state, runs) = (&work.state, running(work.locations));
+    if state.revision == change.revision && runs == change.from {
+        return Ok(());
+    }
+    let what = if state.revision == change.revision {
+        format!(
+            "the running system is now {}",
+            runs.as_deref().unwrap_or("none")
+        )
+    } else {
+        format!(
+            "the plan was made for state {}, but the state is now {}",
+            change.revision, state.revision
+        )
+    };
+    Err(Failure::Refused
+        .error(format!(
+            "{}: the system changed in the meantime: {what}",
+            work.request.purpose
+        ))
+        .hint("run `runtime-module status` to see which modules are active, then try again")
+        .into())
+}
+
+/// Refuses if an earlier transaction has not ended.
+fn interrupted(work: &Work<'_>) -> Result<()> {
+    let runs = running(work.locations);
+    match work.state.unended(runs.as_deref()) {
+        Some(pending) => Err(recovery::unended(&work.request.purpose, pending).into()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses if there are objections, and warns about those that the user allows.
+fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
+    let purpose = &work.request.purpose;
+    let to = work.real(&change.to);
+    preflight::whole(purpose, &to)?;
+    let wait = Duration::from_millis(work.request.wait);
+    no_foreign_switch(work.locations, purpose, wait)?;
+    // An external switch may have happened since the plan was compared, or while this process waited.
+    unmoved(work, change)?;
+    let from = change.from.as_ref().map(|from| work.real(from));
+    let machine = Machine::look(work.locations, from.as_deref());
+    let mut findings = preflight::compare(purpose, &Profile::of(&to), &machine);
+    preflight::space(purpose, &work.locations.run(), OWN_SPACE, &mut findings);
+    for passed in findings.pass(&change.allow)? {
+        work.warn(passed);
+    }
+    let inhibited = findings
+        .objections
+        .iter()
+        .any(|objection| objection.allow == Some(Allow::Inhibitors));
+    if inhibited || change.allow.contains(&Allow::PreSwitchChecks) {
+        work.leave_checks_out();
+    }
+    findings
+        .warnings
+        .into_iter()
+        .for_each(|text| work.warn(text));
+    Ok(())
+}
+
+/// Returns the store path that contains our own executable, or none if it is outside the store.
+pub(super) fn own_store_path(store_folder: &Path) -> Option<String> {
+    let own = super::unit::own_executable().ok()?;
+    let name = own.strip_prefix(store_folder).ok()?.components().next()?;
+    Some(store_folder.join(name).to_string_lossy().into_owned())
+}

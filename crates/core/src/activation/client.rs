@@ -1,0 +1,265 @@
+//! The client: starts the relay before any other work, so that a password prompt or a missing permission comes first.
+//! Sends it the request at the end, and prints the answers. The client changes nothing and may be killed at any time.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::{Activated, Answer, Errand, Request, elevation, log};
+use crate::choice::Elevate;
+use crate::error::{Failed, Failure};
+use crate::fault::{Point, step};
+use crate::locations::Locations;
+use crate::messages::{greet, receive, send};
+use crate::progress::Reporter;
+use crate::record::{Entry, Pending, State, Step, holder, read_history};
+use crate::timings::Phase;
+
+/// How long the elevation program may take to exit. Its clean-up, for example of a PAM session, does not concern us, so
+/// the user must not wait for it.
+const TO_LEAVE: Duration = Duration::from_secs(5);
+
+/// A running relay that waits for its request. Without a request it changes nothing.
+pub struct Activator {
+    child: Option<Child>,
+    /// The name of the program that was started, for messages.
+    program: String,
+    from: Box<dyn BufRead + Send>,
+    to: Box<dyn Write + Send>,
+}
+
+impl Activator {
+    /// Starts a relay with root privileges.
+    pub fn start(elevate: Elevate, locations: &Locations) -> Result<Self> {
+        let (program, mut child) = elevation::start(elevate, locations)?;
+        let to = child
+            .stdin
+            .take()
+            .context("cannot open stdin of the activator")?;
+        let from = child
+            .stdout
+            .take()
+            .context("cannot open stdout of the activator")?;
+        let mut activator = Self {
+            child: Some(child),
+            program: program.to_string(),
+            from: Box::new(BufReader::new(from)),
+            to: Box::new(to),
+        };
+        if greet(&mut activator.from)?.is_none() {
+            return Err(activator.denied());
+        }
+        Ok(activator)
+    }
+
+    /// Connects to the relay on the other end of our stdin, which started this process as the calling user.
+    pub fn on_stdin() -> Result<Self> {
+        let socket = std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .context("cannot take over stdin")?;
+        let socket = UnixStream::from(socket);
+        let mut activator = Self {
+            child: None,
+            program: String::new(),
+            from: Box::new(BufReader::new(
+                socket.try_clone().context("cannot share stdin")?,
+            )),
+            to: Box::new(socket),
+        };
+        match greet(&mut activator.from)? {
+            Some(_) => Ok(activator),
+            None => Err(activator.denied()),
+        }
+    }
+
+    fn denied(&mut self) -> anyhow::Error {
+        let status = self.child.as_mut().and_then(|child| child.wait().ok());
+        Failure::Refused
+            .error(match status {
+                Some(status) => {
+                    let program = &self.program;
+                    format!("cannot get root privileges: {program} failed ({status})")
+                }
+                None => "cannot get root privileges: the activator has exited".to_string(),
+            })
+            .hint("run this with sudo, or choose another program with --elevate")
+            .into()
+    }
+
+    /// Sends the request, and prints the log until the end.
+    pub fn activate(mut self, request: &Request, reporter: &Reporter) -> Result<Activated> {
+        step(Point::Ask, || send(&mut self.to, request)).map_err(|_| {
+            Failure::Refused
+                .error(format!(
+                    "{}: the activator exited before the request was sent; nothing was changed",
+                    request.purpose
+                ))
+                .hint("try again; the activator or the program that elevated it was killed")
+        })?;
+        reporter.begin(Phase::Activate);
+        let answer = step(Point::Follow, || self.follow(request, reporter))?;
+        match answer {
+            Answer::Done { activated } => {
+                reporter.end_after(Phase::Activate, activated.milliseconds);
+                Ok(*activated)
+            }
+            Answer::Refused { failed } => Err(failed.into()),
+            Answer::Line { .. } => Err(Failure::Internal
+                .error("activate: the activator sent a log line instead of a result")
+                .into()),
+        }
+    }
+
+    fn follow(&mut self, request: &Request, reporter: &Reporter) -> Result<Answer> {
+        loop {
+            match receive(&mut self.from) {
+                Ok(Some(Answer::Line { line })) => reporter.switch_line(&line),
+                Ok(Some(answer)) => return Ok(answer),
+                // Only the relay is gone. The activation continues, and the client can wait for its end.
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let locations = Locations::new(&request.root, request.root.clone());
+        reporter.note("lost contact with the activation, which continues; waiting for it to end");
+        wait_for_end(&locations, &request.transaction);
+        Ok(aftermath(&locations, request))
+    }
+}
+
+/// How long an activator may take to read its request, and then how long to take the lock.
+const TO_BEGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
+
+/// Waits for the end of a transaction without a relay, by watching its request, the lock and the history. A dead relay
+/// may have started it, and the activator may not hold the lock yet.
+fn wait_for_end(locations: &Locations, transaction: &str) {
+    let begun = Instant::now();
+    let mut still = Instant::now();
+    while recorded(locations, transaction).is_none() {
+        let asked_for = locations.request(transaction).exists() && begun.elapsed() < TO_BEGIN[0];
+        if asked_for || holder(locations).is_some() {
+            still = Instant::now();
+        } else if still.elapsed() >= TO_BEGIN[1] {
+            return;
+        }
+        std::thread::sleep(log::GLANCE);
+    }
+}
+
+/// Returns the history record of a transaction.
+fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
+    let history = read_history(locations).unwrap_or_default();
+    let is_it = |entry: &Entry| {
+        entry.transaction == transaction || entry.ended_by.as_deref() == Some(transaction)
+    };
+    history.into_iter().rev().find(is_it)
+}
+
+/// Finds the result of a request whose activator exited without an outcome, in the history or the state.
+pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
+    let transaction = &request.transaction;
+    let log = locations.log(transaction);
+    let became = match recorded(locations, transaction) {
+        Some(entry) if entry.transaction == *transaction => Ok(Activated::of(&entry, log)),
+        // The request was to end another transaction, and that one has ended.
+        Some(entry) => Ok(Activated {
+            explanation: entry.explanation,
+            ..Activated::new(log, entry.revision)
+        }),
+        None => unrecorded(request, &State::read(locations).unwrap_or_default(), log),
+    };
+    match became {
+        Ok(activated) => Answer::Done {
+            activated: Box::new(activated),
+        },
+        Err(failed) => Answer::Refused { failed },
+    }
+}
+
+/// Finds the result of a request without a history record.
+fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activated, Failed> {
+    let pending = state.pending.as_ref();
+    match &request.errand {
+        Errand::Change(change) => {
+            let is_it = |pending: &&Pending| pending.transaction == request.transaction;
+            match pending.filter(is_it) {
+                Some(pending) => interrupted(pending, state.revision, log),
+                None if state.revision == change.revision => Err(not_begun(&log)),
+                None if state.current.as_ref() == Some(&change.to)
+                    && state.wanted == change.wanted
+                    && state.overrides == change.overrides =>
+                {
+                    let lost = "the activator died before it added this change to the history";
+                    Ok(Activated {
+                        warnings: vec![lost.into()],
+                        ..Activated::new(log, state.revision)
+                    })
+                }
+                None => Err(untold()),
+            }
+        }
+        Errand::Recover { .. } => Err(match pending.map(|pending| pending.step) {
+            Some(Step::Checking | Step::Confirming) => not_begun(&log),
+            Some(step) => stranded(step),
+            None => untold(),
+        }),
+        Errand::Confirm => Err(pending.map_or_else(untold, |_| not_begun(&log))),
+    }
+}
+
+/// Returns the result of a change that the state lists as pending.
+fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activated, Failed> {
+    match pending.step {
+        // The change is active and must be confirmed. Only the outcome was not delivered.
+        Step::Confirming => Ok(Activated {
+            outcome: pending.outcome(),
+            explanation: pending.explanation.clone(),
+            failed_units: pending.failed_units.clone(),
+            confirm_until: pending.confirm_until,
+            milliseconds: pending.phases.get(Phase::Activate).unwrap_or(0.0),
+            ..Activated::new(log, revision)
+        }),
+        Step::Checking => Err(Failure::Refused
+            .error("activate: the activator died before it changed anything")
+            .hint("run `runtime-module recover` to discard the attempt, then try again")),
+        step => Err(stranded(step)),
+    }
+}
+
+fn stranded(step: Step) -> Failed {
+    Failure::Stranded
+        .error(format!("activate: the activator died: {}", step.words()))
+        .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to activate the new one")
+}
+
+fn not_begun(log: &Path) -> Failed {
+    Failure::Refused
+        .error("activate: the activator died before it began; nothing was changed")
+        .hint(format!("try again; see {} for the reason", log.display()))
+}
+
+/// Returns the error for a transaction that has ended with an unknown result.
+fn untold() -> Failed {
+    Failure::Internal
+        .error("activate: the activator died before it reported the result")
+        .hint("run `runtime-module status` to see which modules are active")
+}
+
+impl Drop for Activator {
+    fn drop(&mut self) {
+        // Closing stdin ends a relay without a request. Wait for it, so that no zombie is left.
+        self.to = Box::new(std::io::sink());
+        let begun = Instant::now();
+        while let Some(child) = &mut self.child
+            && matches!(child.try_wait(), Ok(None))
+            && begun.elapsed() < TO_LEAVE
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Ends transactions that did not end normally: interrupted changes, changes that must be confirmed or were not
+//! confirmed in time, and changes that an external switch or a reboot ended.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::confirm::{Armed, disarm};
+use super::log::Log;
+use super::relay::deaf;
+use super::rooting::{release, root_ourselves};
+use super::switch::Verdict;
+use super::transaction::{Ended, Work, entry as record, leaves, on_the_way_back, returned};
+use super::verify::Looked;
+use super::{Activated, Errand, Request};
+use crate::error::{Failed, Failure};
+use crate::fault::Point;
+use crate::locations::Locations;
+use crate::record::{
+    Entry, Leaves, Outcome, Pending, State, Step, append_history, create_log, forget_boot, hold,
+    holder, is_transaction, no_foreign_switch, running,
+};
+use crate::store::LocalStore;
+
+/// How long an automatic rollback waits for a running switch.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The delay before the next attempt if another switch got the lock first.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Returns the refusal of a change while an earlier transaction has not ended.
+pub fn unended(purpose: &str, pending: &Pending) -> Failed {
+    let before = match pending.purpose.as_str() {
+        "" => format!("transaction {}", pending.transaction),
+        words => format!("`{words}`"),
+    };
+    if pending.step == Step::Confirming {
+        return Failure::Refused
+            .error(format!("{purpose}: {before} is not confirmed yet"))
+            .hint(
+                "run `runtime-module confirm` to keep it, or `runtime-module rollback` to undo it now",
+            );
+    }
+    Failure::Refused
+        .error(format!(
+            "{purpose}: {before} was interrupted: {}",
+            pending.step.words()
+        ))
+        .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to finish the change")
+}
+
+/// Ends an interrupted transaction by activating the previous system or, with `finish`, the new one.
+pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
+    let purpose = work.request.purpose.clone();
+    let Some(pending) = work.state.pending.clone() else {
+        return Err(Failure::Refused
+            .error(format!("{purpose}: no change was interrupted"))
+            .hint("run `runtime-module status` to see which modules are active")
+            .into());
+    };
+    // Wait first: a running external switch may activate another system.
+    let wait = Duration::from_millis(work.request.wait);
+    no_foreign_switch(work.locations, &purpose, wait)?;
+    let runs = running(work.locations);
+    if work.state.unended(runs.as_deref()).is_none() {
+        // An external switch has activated another system, so there is nothing to roll back.
+        work.activated.explanation =
+            format!("{purpose}: an external switch had already ended the change");
+        work.settle(Leaves::AsBefore, Outcome::Superseded);
+        work.activated.outcome = Outcome::Activated;
+        return Ok(work.activated);
+    }
+    if pending.step == Step::Checking && !finish {
+        work.activated.explanation = format!("{purpose}: nothing had been changed");
+        work.settle(Leaves::AsBefore, Outcome::Unchanged);
+        work.activated.outcome = Outcome::Activated;
+        return Ok(work.activated);
+    }
+    let to = if finish {
+        Some(pending.to.clone())
+    } else {
+        pending.from.clone()
+    };
+    let Some(to) = to else {
+        return Err(Failure::Refused
+            .error(format!("{purpose}: the previous system is unknown"))
+            .hint("run `runtime-module recover --finish` to finish the change")
+            .into());
+    };
+    work.store = Some(LocalStore::of(pending.store.as_deref())?);
+    super::preflight::whole(&purpose, &work.real(&to))?;
+    if let Some(store) = &work.store {
+        // A GC root that cannot be created must not block the recovery.
+        let _ = root_ourselves(&to, store, work.locations);
+    }
+    end_by(&mut work, &pending, &to, finish);
+    Ok(work.activated)
+}
+
+/// Switches to `to`, and thereby ends the pending transaction.
+fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
+    work.advance(if finish {
+        Step::Switching
+    } else {
+        Step::Returning
+    });
+    if pending.unchecked {
+        work.leave_checks_out();
+    }
+    let point = if finish { Point::Switch } else { Point::Return };
+    let looked = work.switch_to(to, point);
+    if looked.verdict == Verdict::Refused && pending.step == Step::Confirming {
+        // Nothing was changed: the change is still unconfirmed, and its timer is still running.
+        work.advance(Step::Confirming);
+        work.activated.outcome = Outcome::Unchanged;
+        work.activated.explanation = format!(
+            "{}: {}; the change is still not confirmed",
+            work.request.purpose, looked.why
+        );
+        work.timed();
+        return;
+    }
+    let outcome = match looked.verdict {
+        Verdict::Well => Outcome::Activated,
+        Verdict::UnitsFailed => Outcome::UnitsFailed,
+        Verdict::Superseded => Outcome::Superseded,
+        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
+    };
+    work.activated.outcome = outcome;
+    work.activated.explanation = match outcome {
+        Outcome::Activated => String::new(),
+        Outcome::UnitsFailed | Outcome::Superseded => {
+            format!("{}: {}", work.request.purpose, looked.why)
+        }
+        _ => format!(
+            "{}: {}; the machine is still between two systems",
+            work.request.purpose, looked.why
+        ),
+    };
+    if outcome == Outcome::Stranded {
+        work.advance(Step::Stranded);
+        return;
+    }
+    let leaves = if finish && outcome != Outcome::Superseded {
+        Leaves::Done
+    } else {
+        Leaves::AsBefore
+    };
+    work.state.end(leaves);
+    let base = work.state.base_of(Some(to));
+    let entry = Entry {
+        transaction: work.request.transaction.clone(),
+        purpose: work.request.purpose.clone(),
+        modules: work.state.active.clone(),
+        from: if finish {
+            pending.from.clone()
+        } else {
+            Some(pending.to.clone())
+        },
+        to: to.to_string(),
+        base,
+        pin: work.state.pin.clone(),
+        overrides: work.state.overrides.clone(),
+        failed_units: work.activated.failed_units.clone(),
+        way_back: !finish,
+        ..record(
+            pending,
+            outcome,
+            &work.activated.explanation,
+            work.state.revision,
+        )
+    };
+    let ended = Ended {
+        transaction: &pending.transaction,
+        entry: &entry,
+        generation: pending.generation.as_ref(),
+    };
+    work.write_down(&ended, leaves);
+    work.activated.revision = work.state.revision;
+    work.timed();
+}
+
+/// Confirms the pending change.
+pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
+    let runs = running(work.locations);
+    let waits = work.state.unended(runs.as_deref()).cloned();
+    let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
+        return Err(Failure::Refused
+            .error("confirm: there is no change to confirm")
+            .hint("run `runtime-module history` to see how the last change ended")
+            .into());
+    };
+    if runs.as_ref() != Some(&pending.to) {
+        return Err(Failure::Refused
+            .error("confirm: the unconfirmed change is not running: an external switch activated the previous system")
+            .hint("run `runtime-module rollback` to end the change")
+            .into());
+    }
+    // A confirmation that cannot be saved does not count: the timer stays armed and rolls the change back.
+    let mut kept = work.state.clone();
+    kept.end(Leaves::Done);
+    kept.write(work.locations).map_err(|error| {
+        Failure::Refused
+            .error(format!("confirm: cannot save the confirmation: {error:#}"))
+            .hint("free some space in /run, then confirm again before the change is rolled back")
+    })?;
+    // The history record describes the outcome of the change. The confirmation itself has succeeded in any case.
+    let outcome = pending.outcome();
+    work.activated.explanation = pending.explanation;
+    work.activated.failed_units = pending.failed_units;
+    work.settle(Leaves::Done, outcome);
+    let (log, revision) = (work.activated.log, work.activated.revision);
+    Ok(Activated {
+        warnings: work.activated.warnings,
+        milliseconds: work.activated.milliseconds,
+        ..Activated::new(log, revision)
+    })
+}
+
+/// Rolls back a transaction that was not confirmed. The timer passes the name of the transaction, and `again` if it was
+/// armed at the end of the switch. Uses no wall clock, because that can be set. After an error, systemd retries.
+pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
+    if !is_transaction(name) {
+        return Err(Failure::Usage
+            .error(format!(
+                "cannot run the transaction '{name}': not a valid name"
+            ))
+            .into());
+    }
+    let _ = unix::unistd::setsid();
+    let _deaf = deaf()?;
+    std::thread::sleep(wait);
+    let _held = hold(locations, "roll back the unconfirmed change", PATIENCE)?;
+    let state = State::read(locations)?;
+    let runs = running(locations);
+    let Some(pending) = state.unended(runs.as_deref()).cloned() else {
+        return Ok(());
+    };
+    // If a second timer was armed after the switch, the first one is too early.
+    let due = again || !pending.armed_again;
+    if pending.transaction != name || !due || pending.step == Step::Checking {
+        return Ok(());
+    }
+    let Some(from) = pending.from.clone() else {
+        return Ok(());
+    };
+    let request = Request {
+        store: pending.store.clone(),
+        root: locations.root().to_path_buf(),
+        transaction: format!("{name}-return"),
+        purpose: pending.purpose.clone(),
+        wait: 0,
+        settle: 0,
+        errand: Errand::Recover { finish: false },
+        fault: None,
+    };
+    let path: PathBuf = locations.log(&request.transaction);
+    // Without space for a log, roll back without one.
+    let there = path.exists() || create_log(&path).is_ok();
+    let mut log = Log::open(if there { path } else { "/dev/null".into() })?;
+    let mut work = Work::new(&request, locations, &mut log, state);
+    work.store = Some(LocalStore::of(pending.store.as_deref())?);
+    work.log
+        .say("not confirmed in time: activating the previous system again");
+    if pending.unchecked {
+        work.leave_checks_out();
+    }
+    let looked = undo(&mut work, &from);
+    if looked.verdict == Verdict::Refused {
+        // Nothing was changed, so the step from before the attempt still holds.
+        work.advance(pending.step);
+        log.close();
+        return Err(Failure::Refused
+            .error(format!(
+                "cannot roll back the unconfirmed change: {}",
+                looked.why
+            ))
+            .hint("the program retries automatically")
+            .into());
+    }
+    let outcome = returned(looked.verdict);
+    let why = match looked.verdict {
+        Verdict::Well => "not confirmed in time".to_string(),
+        _ => format!("not confirmed in time; {}", on_the_way_back(&looked)),
+    };
+    work.explain(outcome, &why);
+    work.settle(leaves(outcome), outcome);
+    log.close();
+    let waits = State::read(locations)?.pending;
+    if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == name) {
+        return Err(Failure::Refused
+            .error("rolled back the unconfirmed change, but cannot save the result")
+            .hint("free some space in /run; the program retries automatically")
+            .into());
+    }
+    Ok(())
+}
+
+/// Activates the previous system once no external switch is running. Retries after an error,
+/// because no other process would.
+fn undo(work: &mut Work<'_>, from: &str) -> Looked {
+    let begun = Instant::now();
+    loop {
+        // If an external switch never ends, let the switch program refuse.
+        let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
+        // The external switch may have activated another system, which this program must not undo.
+        let runs = running(work.locations);
+        if work.state.unended(runs.as_deref()).is_none() {
+            return Looked::superseded(runs.as_deref().unwrap_or("nothing"));
+        }
+        work.advance(Step::Returning);
+        let looked = work.switch_to(from, Point::Return);
+        if !looked.locked_out || begun.elapsed() >= PATIENCE {
+            return looked;
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// Ends a pending change if an external switch activates the system `to`, so that the change does not undo that switch.
+pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()> {
+    // While one of our transactions is running, the switch belongs to it.
+    if !locations.state().exists() || holder(locations).is_some() {
+        return Ok(());
+    }
+    let _held = hold(locations, "record an external switch", Duration::ZERO)?;
+    let mut state = State::read(locations)?;
+    let Some(pending) = state.pending.clone() else {
+        return Ok(());
+    };
+    // The switch program of a killed activator may still be running. It is not external, and its change needs
+    // `recover`.
+    let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
+    if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
+        return Ok(());
+    }
+    state.end(Leaves::AsBefore);
+    state.write(locations)?;
+    disarm(
+        &pending.transaction,
+        &[Armed::Before, Armed::After],
+        locations,
+    );
+    let why = "an external switch ended the change";
+    append_history(
+        locations,
+        &record(&pending, Outcome::Superseded, why, state.revision),
+    )?;
+    release(locations, &state)
+}
+
+/// Discards state from an earlier boot, if `/run` outlived that boot. The caller holds the lock.
+pub fn forget_earlier_boot(locations: &Locations) -> Result<()> {
+    if forget_boot(locations)? {
+        release(locations, &State::read(locations)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The relay: the root process that the client talks to. It stores the request, starts the activator in a unit or
+//! session of its own, and sends the log and the outcome to the client.
+//!
+//! The relay holds no lock, opens no store and changes no state. If it is killed or cut off, activation continues.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context as _, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::client::aftermath;
+use super::log::{GLANCE, Tail};
+use super::{Answer, Request, unit};
+use crate::error::{Failure, describe};
+use crate::fault::{self, Point, step};
+use crate::locations::Locations;
+use crate::messages::{Greeting, receive, send};
+use crate::record::{
+    create_log, forget_log, forget_outcome, hand_over, is_transaction, not_held, outcome, withdraw,
+};
+
+/// Runs the relay on stdin and stdout.
+pub fn run() -> Result<()> {
+    serve(BufReader::new(std::io::stdin()), std::io::stdout())
+}
+
+/// Catches the signals that a terminal or an elevation program sends to end this process. The switch program does not
+/// inherit handlers, but would inherit ignored signals.
+pub(super) fn deaf() -> Result<Signals> {
+    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")
+}
+
+/// Sends the greeting, waits for one request, and has it carried out. Does nothing if the client hangs up before that.
+pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write) -> Result<()> {
+    send(&mut to, &Greeting::ours())?;
+    let request = match receive::<Request>(&mut from) {
+        Ok(Some(request)) => request,
+        // If the connection breaks, the client sent no request.
+        Ok(None) => return Ok(()),
+        Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    fault::arm(request.fault.as_deref())?;
+    let _deaf = deaf()?;
+    let gone = hung_up(from);
+    let answer = match relay(&request, &gone, |line| {
+        send(&mut to, &Answer::Line { line })
+    }) {
+        Ok(Some(answer)) => answer,
+        // The client has hung up.
+        Ok(None) => return Ok(()),
+        Err(error) => Answer::Refused {
+            failed: describe(&error),
+        },
+    };
+    let _ = send(&mut to, &answer);
+    Ok(())
+}
+
+/// Returns a flag that is set when the client hangs up.
+fn hung_up(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
+    let gone = Arc::new(AtomicBool::new(false));
+    let flag = gone.clone();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut std::io::sink());
+        flag.store(true, Ordering::SeqCst);
+    });
+    gone
+}
+
+/// Has a request carried out, and forwards its log lines. Returns none if the client has hung up.
+fn relay(
+    request: &Request,
+    gone: &AtomicBool,
+    say: impl FnMut(String) -> Result<()>,
+) -> Result<Option<Answer>> {
+    let name = &request.transaction;
+    if !is_transaction(name) || !request.root.is_absolute() {
+        return Err(Failure::Internal
+            .error("activate: the request is malformed")
+            .into());
+    }
+    let locations = Locations::new(&request.root, request.root.clone());
+    if request.wait == 0 {
+        not_held(&locations)?;
+    }
+    drop(create_log(&locations.log(name))?);
+    step(Point::RelayRequest, || hand_over(&locations, name, request)).inspect_err(|_| {
+        withdraw(&locations, name);
+    })?;
+    let vehicle = match step(Point::RelayStart, || unit::start(name, &locations)) {
+        Ok(vehicle) => vehicle,
+        // The request was withdrawn, so nothing was begun.
+        Err(error) if withdraw(&locations, name) => return Err(error),
+        // An activator has already taken the request. The client follows it without the relay.
+        Err(_) => return Ok(None),
+    };
+    let followed = step(Point::RelayFollow, || {
+        follow(request, vehicle, &locations, gone, say)
+    });
+    // The activation has begun and continues without the relay, so it must not be reported as refused.
+    Ok(followed.unwrap_or(None))
+}
+
+/// Forwards the log until the outcome exists or the activator is gone.
+fn follow(
+    request: &Request,
+    mut vehicle: unit::Vehicle,
+    locations: &Locations,
+    gone: &AtomicBool,
+    mut say: impl FnMut(String) -> Result<()>,
+) -> Result<Option<Answer>> {
+    let name = &request.transaction;
+    let mut tail = Tail::open(&locations.log(name))?;
+    loop {
+        // Check in this order: an activator leaves its outcome before it exits.
+        let up = vehicle.is_up(locations);
+        let answer = outcome::<Answer>(locations, name)?;
+        for line in tail.lines(answer.is_some() || !up) {
+            if say(line).is_err() {
+                return Ok(None);
+            }
+        }
+        if let Some(answer) = answer {
+            if matches!(answer, Answer::Refused { .. }) {
+                forget_log(locations, name);
+            }
+            forget_outcome(locations, name);
+            return Ok(Some(answer));
+        }
+        if !up {
+            return Ok(Some(aftermath(locations, request)));
+        }
+        if gone.load(Ordering::SeqCst) {
+            return Ok(None);
+        }
+        std::thread::sleep(GLANCE);
+    }
+}

@@ -1,0 +1,135 @@
+//! GC roots: of the running system, the previous one, the targets of `reset` and `rollback`, and of our own executable
+//! while a transaction runs. All other roots are released at the end of a transaction.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::Change;
+use super::activator::own_store_path;
+use crate::clock::now;
+use crate::error::Failure;
+use crate::locations::Locations;
+use crate::record::{
+    AGE, KEPT, Pin, State, prune_logs, prune_roots, reachable, read_history, replace_root,
+};
+use crate::store::LocalStore;
+
+/// Creates the GC roots for a change.
+pub(super) fn root(
+    purpose: &str,
+    change: &Change,
+    store: &LocalStore,
+    locations: &Locations,
+) -> Result<()> {
+    let needed = [
+        (Some(&change.to), "activate"),
+        (change.base.as_ref(), "reset to"),
+    ];
+    if !store.contains(&change.to) {
+        return Err(Failure::Refused
+            .error(format!("{purpose}: {} is not a store path", change.to))
+            .hint("run `runtime-module status` to see which system is running, then try again")
+            .into());
+    }
+    let systems = [Some(&change.to), change.from.as_ref(), change.base.as_ref()];
+    let systems = systems.into_iter().flatten().map(String::as_str);
+    let sources = change.pin.iter().flat_map(Pin::sources);
+    for path in systems.chain(sources).collect::<Vec<_>>() {
+        keep(path, store, locations)?;
+    }
+    root_ourselves(&change.to, store, locations)?;
+    // Check only now: later collections see the roots, and one that runs already is told to keep these paths.
+    let needed_paths = needed
+        .iter()
+        .filter_map(|(path, _)| path.map(String::as_str));
+    let _protection = store.protect(needed_paths)?;
+    for (path, what) in needed {
+        if let Some(path) = path
+            && !store.is_valid(path)?
+            && change.from.as_ref() != Some(path)
+        {
+            return Err(Failure::Refused
+                .error(format!(
+                    "{purpose}: {path} is needed to {what}, but is not in the store"
+                ))
+                .hint("try again; it may have been garbage-collected in the meantime")
+                .into());
+        }
+    }
+    Ok(())
+}
+
+/// Protects our own executable during a switch, if it is in the same store as the system. [`release`] removes the root.
+pub(super) fn root_ourselves(
+    system: &str,
+    store: &LocalStore,
+    locations: &Locations,
+) -> Result<()> {
+    match Path::new(system).parent().and_then(own_store_path) {
+        Some(own) => keep(&own, store, locations),
+        None => Ok(()),
+    }
+}
+
+fn keep(path: &str, store: &LocalStore, locations: &Locations) -> Result<()> {
+    // A system outside this store, for example from an external switch, cannot be protected by it.
+    if store.is_valid(path).unwrap_or(false) {
+        replace_root(locations, store, &root_name(path), path)?;
+    }
+    Ok(())
+}
+
+/// Keeps the roots of the running system, its base, the targets of `rollback` and the pending change. Removes others.
+pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
+    let history = read_history(locations)?;
+    let mut keep: BTreeSet<String> = BTreeSet::new();
+    let mut add = |path: &str| {
+        keep.insert(root_name(path));
+    };
+    state.base.iter().for_each(|base| add(&base.toplevel));
+    state.current.iter().for_each(|path| add(path));
+    let sources = state.pin.iter().flat_map(Pin::sources);
+    sources.for_each(&mut add);
+    for entry in reachable(&history, now()) {
+        add(&entry.to);
+        let others = entry.from.iter().chain(&entry.base).map(String::as_str);
+        let sources = entry.pin.iter().flat_map(Pin::sources);
+        others.chain(sources).for_each(&mut add);
+    }
+    if let Some(pending) = &state.pending {
+        add(&pending.to);
+        let others = pending.from.iter().chain(&pending.base).map(String::as_str);
+        let sources = pending.pin.iter().flat_map(Pin::sources);
+        others.chain(sources).for_each(&mut add);
+        // The rollback timer runs our own executable.
+        let own = Path::new(&pending.to).parent().and_then(own_store_path);
+        own.iter().for_each(|path| add(path));
+    }
+    prune_roots(locations, &keep)?;
+
+    let old = now().saturating_sub(AGE);
+    let logs = history
+        .iter()
+        .rev()
+        .take(KEPT)
+        .filter(|entry| entry.time >= old);
+    let logs: BTreeSet<&str> = logs.map(|entry| entry.transaction.as_str()).collect();
+    let pending = state
+        .pending
+        .as_ref()
+        .map(|pending| pending.transaction.as_str());
+    // Names begin with the time in milliseconds. A log newer than the last record belongs to a running transaction.
+    let young = logs.iter().max().copied().unwrap_or_default().to_string();
+    prune_logs(locations, |name| {
+        logs.contains(name) || pending == Some(name) || name > young.as_str()
+    })
+}
+
+/// Returns the name of the root of a store path. History records with the same path share a root.
+fn root_name(path: &str) -> String {
+    Path::new(path)
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,425 @@
+//! One transaction under the lock: switches, verifies, rolls back if needed, and saves the result.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::confirm::{Armed, arm, disarm};
+use super::log::Log;
+use super::login::Sessions;
+use super::manager::UnitId;
+use super::rooting::release;
+use super::switch::{Checks, Switch, Switched, Verdict};
+use super::verify::{Before, Looked, Switching};
+use super::{Activated, Change, Errand, Request, causes};
+use crate::choice::OnFailedUnits;
+use crate::clock::now;
+use crate::fault::{Point, step};
+use crate::locations::Locations;
+use crate::overrides::Generation;
+use crate::record::{
+    Entry, KeptOverrides, Leaves, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history,
+    append_override,
+};
+use crate::store::LocalStore;
+use crate::timings::{Phase, milliseconds};
+
+/// Number of failed units that are described in detail.
+const SHOWN: usize = 32;
+
+/// The data of a running transaction.
+pub(super) struct Work<'a> {
+    pub(super) request: &'a Request,
+    pub(super) locations: &'a Locations,
+    pub(super) log: &'a mut Log,
+    pub(super) state: State,
+    pub(super) store: Option<LocalStore>,
+    pub(super) checks: Checks,
+    /// The state of the machine before the first switch. A rollback is compared with it too.
+    before: Option<Before>,
+    /// Units that failed because of the first switch.
+    broken: Vec<UnitId>,
+    /// The result so far.
+    pub(super) activated: Activated,
+    begun: Instant,
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(
+        request: &'a Request,
+        locations: &'a Locations,
+        log: &'a mut Log,
+        state: State,
+    ) -> Self {
+        Self {
+            activated: Activated::new(log.path.clone(), state.revision),
+            request,
+            locations,
+            log,
+            state,
+            store: None,
+            checks: Checks::All,
+            before: None,
+            broken: Vec::new(),
+            begun: Instant::now(),
+        }
+    }
+
+    /// Adds a warning, which does not change the outcome.
+    pub(super) fn warn(&mut self, text: String) {
+        if !self.activated.warnings.contains(&text) {
+            self.activated.warnings.push(text);
+        }
+    }
+
+    /// Skips NixOS's pre-switch checks for this switch and for a rollback, so that a check cannot block the rollback.
+    pub(super) fn leave_checks_out(&mut self) {
+        self.checks = Checks::None;
+        if let Some(pending) = &mut self.state.pending {
+            pending.unchecked = true;
+        }
+        self.warn("NIXOS_NO_CHECK=1: NixOS's pre-switch checks are skipped".into());
+    }
+
+    fn note(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.warn(format!("{error:#}"));
+        }
+    }
+
+    /// Returns the location of a store path on disk.
+    pub(super) fn real(&self, path: &str) -> PathBuf {
+        self.store
+            .as_ref()
+            .and_then(|store| store.real_path(path))
+            .unwrap_or_else(|| PathBuf::from(path))
+    }
+
+    /// Makes the prepared change.
+    pub(super) fn change(&mut self, change: &Change) {
+        self.advance(Step::Switching);
+        let sessions = Sessions::look(self.locations);
+        let looked = self.switch_to(&change.to, Point::Switch);
+        let outcome = match looked.verdict {
+            Verdict::Well => Outcome::Activated,
+            Verdict::Refused => Outcome::Unchanged,
+            Verdict::Superseded => Outcome::Superseded,
+            Verdict::UnitsFailed
+                if change.on_failed_units == OnFailedUnits::Keep || change.from.is_none() =>
+            {
+                Outcome::UnitsFailed
+            }
+            Verdict::UnitsFailed | Verdict::Failed => self.go_back(change.from.as_deref()),
+        };
+        self.explain(outcome, &looked.why);
+        self.activated
+            .warnings
+            .extend(sessions.compare(self.locations));
+        match (outcome, change.confirm) {
+            (Outcome::Activated | Outcome::UnitsFailed, Some(seconds)) => {
+                self.wait_for_confirmation(seconds);
+            }
+            _ => self.settle(leaves(outcome), outcome),
+        }
+    }
+
+    /// Saves the requested modules without a switch, because the system is already running.
+    pub(super) fn same(&mut self) {
+        self.settle(Leaves::Done, Outcome::Activated);
+    }
+
+    /// Runs the switch program of a system and verifies the result.
+    pub(super) fn switch_to(&mut self, to: &str, point: Point) -> Looked {
+        let before = self.before(point);
+        let since = now();
+        let switched = step(point, || -> Result<Switched> {
+            let switch = Switch::prepare(&self.real(to), self.checks, self.log, self.locations);
+            let switched = switch.and_then(Switch::run);
+            Ok(switched.unwrap_or_else(|error| Switched::failed(&error, false)))
+        });
+        let switched = switched.unwrap_or_else(|error| Switched::failed(&error, true));
+        if point == Point::Switch {
+            self.advance(Step::Verifying);
+        }
+        let from = before.running.as_ref().map(|from| self.real(from));
+        let switching = Switching {
+            switched: &switched,
+            expected: to,
+            from,
+            to: self.real(to),
+            broken: &self.broken,
+            since,
+            settle: self.settle_time(point),
+        };
+        let looked = step(Point::Verify, || -> Result<Looked> {
+            Ok(before.compare(&switching, self.log, self.locations))
+        });
+        let looked = looked.unwrap_or_else(|error| Looked::failed(&error));
+        self.broken.extend(looked.failed.keys().cloned());
+        // After an automatic rollback, the failure of the first switch is more useful than the result of the rollback.
+        if point == Point::Switch || matches!(self.request.errand, Errand::Recover { .. }) {
+            self.activated.status = switched.status;
+            self.activated.failed_units = looked.names();
+            if looked.verdict != Verdict::Well {
+                self.activated.last_lines.clone_from(&switched.last_lines);
+            }
+            self.describe(&looked, since);
+        }
+        self.activated.warnings.extend(looked.warnings.clone());
+        looked
+    }
+
+    /// Returns how long units are watched after a switch. A rollback does not wait, because its units ran before.
+    fn settle_time(&self, point: Point) -> Duration {
+        match point {
+            Point::Return => Duration::ZERO,
+            _ => Duration::from_millis(self.request.settle),
+        }
+    }
+
+    /// Reads the state before a switch. For a rollback, units that the first switch broke do not count as failed
+    /// before.
+    fn before(&mut self, point: Point) -> Before {
+        let now = Before::look(self.locations);
+        match &self.before {
+            Some(first) if point == Point::Return => now.with_unwell(first),
+            _ => self.before.insert(now).clone(),
+        }
+    }
+
+    /// Adds the causes of failed units. Units that only the switch program reported have no known cause.
+    fn describe(&mut self, looked: &Looked, since: u64) {
+        let known = looked.failed.iter().filter(|_| looked.systemd);
+        let logs = known
+            .take(SHOWN)
+            .map(|(id, unwell)| causes::describe(id, unwell, since));
+        self.activated.unit_logs.extend(logs);
+    }
+
+    /// Activates the previous system again.
+    fn go_back(&mut self, from: Option<&str>) -> Outcome {
+        let Some(from) = from else {
+            return Outcome::Stranded;
+        };
+        self.advance(Step::Returning);
+        self.log.say("activating the previous system again");
+        let looked = self.switch_to(from, Point::Return);
+        if looked.verdict != Verdict::Well {
+            self.warn(on_the_way_back(&looked));
+        }
+        returned(looked.verdict)
+    }
+
+    /// Sets the outcome and its explanation.
+    pub(super) fn explain(&mut self, outcome: Outcome, why: &str) {
+        self.activated.outcome = outcome;
+        let end = match outcome {
+            Outcome::Activated => return,
+            Outcome::Returned => "; the previous system is active again",
+            Outcome::Stranded => ", and rolling back to the previous system failed too",
+            Outcome::UnitsFailed => "; the change stays active",
+            Outcome::Unchanged | Outcome::Superseded => "",
+        };
+        self.activated.explanation = format!("{}: {why}{end}", self.request.purpose);
+    }
+
+    /// Saves the progress. A failure to save is only a warning, so that the machine is not left between two systems.
+    pub(super) fn advance(&mut self, to: Step) {
+        self.state.step(to);
+        let written = self.state.write(self.locations);
+        self.note(written);
+    }
+
+    /// Keeps the change active until the deadline for the confirmation.
+    fn wait_for_confirmation(&mut self, seconds: u64) {
+        let name = &self.request.transaction;
+        let until = now() + seconds;
+        let armed = step(Point::Arm, || {
+            arm(name, Armed::After, seconds, self.locations)
+        });
+        let armed_again = armed.is_ok();
+        self.note(armed);
+        let phases = self.phases_to_now();
+        if let Some(pending) = &mut self.state.pending {
+            if armed_again {
+                pending.confirm_until = Some(until);
+            }
+            // If arming failed, the timer from before the switch applies. Its deadline is earlier by the duration of
+            // the switch.
+            pending.armed_again = armed_again;
+            pending.phases = phases;
+            pending.explanation.clone_from(&self.activated.explanation);
+            pending
+                .failed_units
+                .clone_from(&self.activated.failed_units);
+            self.activated.confirm_until = pending.confirm_until;
+        }
+        self.state.step(Step::Confirming);
+        let written = step(Point::Commit, || self.state.write(self.locations));
+        // Until the state is saved, the timer from before the switch is the one that rolls back.
+        if armed_again && written.is_ok() {
+            disarm(name, &[Armed::Before], self.locations);
+        }
+        self.note(written);
+        self.timed();
+    }
+
+    /// Records the duration.
+    pub(super) fn timed(&mut self) {
+        self.activated.milliseconds = milliseconds(self.begun.elapsed());
+    }
+
+    fn phases_to_now(&self) -> crate::timings::Phases {
+        let pending = self.state.pending.as_ref();
+        let mut phases = pending
+            .map(|pending| pending.phases.clone())
+            .unwrap_or_default();
+        phases.append(Phase::Activate, self.begun.elapsed());
+        phases
+    }
+
+    /// Ends the transaction and saves the result, beginning with the state, which is authoritative.
+    pub(super) fn settle(&mut self, leaves: Leaves, outcome: Outcome) {
+        let phases = self.phases_to_now();
+        if let Some(pending) = self.state.pending.clone() {
+            self.state.end(leaves);
+            let entry = Entry {
+                phases,
+                failed_units: self.activated.failed_units.clone(),
+                ended_by: Some(self.request.transaction.clone())
+                    .filter(|name| *name != pending.transaction),
+                ..entry(
+                    &pending,
+                    outcome,
+                    &self.activated.explanation,
+                    self.state.revision,
+                )
+            };
+            let ended = Ended {
+                transaction: &pending.transaction,
+                entry: &entry,
+                generation: pending.generation.as_ref(),
+            };
+            self.write_down(&ended, leaves);
+        }
+        self.activated.outcome = outcome;
+        self.activated.revision = self.state.revision;
+        self.timed();
+    }
+
+    /// Saves the state, the history, the requested modules, the GC roots and the end of `transaction`. A failure to
+    /// save is only a warning, because the system is already running.
+    pub(super) fn write_down(&mut self, ended: &Ended<'_>, leaves: Leaves) {
+        let locations = self.locations;
+        let Ended {
+            transaction,
+            entry,
+            generation,
+        } = *ended;
+        match step(Point::Commit, || self.state.write(locations)) {
+            // Disarm only now: until the end is saved, the timer must be able to end the transaction.
+            Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
+            Err(error) => {
+                let finish = match leaves {
+                    Leaves::Done => " --finish",
+                    Leaves::AsBefore | Leaves::Stranded => "",
+                };
+                self.warn(format!(
+                    "cannot save the state of the running system: {error:#}; free some space, then run `runtime-module recover{finish}`"
+                ));
+            }
+        }
+        let added = step(Point::History, || append_history(locations, entry));
+        self.note(added);
+        if leaves == Leaves::Done {
+            let wanted = Wanted {
+                schema: SCHEMA,
+                modules: self.state.wanted.clone(),
+            };
+            let written = step(Point::Wanted, || wanted.write(locations));
+            self.note(written);
+            let recorded = step(Point::Overrides, || {
+                record_overrides(locations, &self.state, generation)
+            });
+            self.note(recorded);
+        }
+        let released = step(Point::Release, || release(locations, &self.state));
+        self.note(released);
+    }
+}
+
+/// A transaction that has ended.
+#[derive(Clone, Copy)]
+pub(super) struct Ended<'a> {
+    pub(super) transaction: &'a str,
+    pub(super) entry: &'a Entry,
+    /// The generation of option overrides that it made.
+    pub(super) generation: Option<&'a Generation>,
+}
+
+/// Adds a new generation to the record of option overrides, and saves those that survive reboots. The state has them
+/// already.
+fn record_overrides(
+    locations: &Locations,
+    state: &State,
+    generation: Option<&Generation>,
+) -> Result<()> {
+    let Some(generation) = generation else {
+        return Ok(());
+    };
+    append_override(locations, generation)?;
+    KeptOverrides::of(&state.overrides).write(locations)
+}
+
+/// Returns the outcome of a rollback, by the verdict on its switch.
+pub(super) fn returned(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
+        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
+        Verdict::Superseded => Outcome::Superseded,
+    }
+}
+
+/// Returns a warning about problems during a rollback.
+pub(super) fn on_the_way_back(looked: &Looked) -> String {
+    let units = match looked.names() {
+        units if units.is_empty() => String::new(),
+        units => format!(": {}", units.join(", ")),
+    };
+    format!("while rolling back: {}{units}", looked.why)
+}
+
+/// Returns the state in which an outcome leaves the system.
+pub(super) fn leaves(outcome: Outcome) -> Leaves {
+    match outcome {
+        Outcome::Activated | Outcome::UnitsFailed => Leaves::Done,
+        Outcome::Unchanged | Outcome::Returned | Outcome::Superseded => Leaves::AsBefore,
+        Outcome::Stranded => Leaves::Stranded,
+    }
+}
+
+/// Returns the history record of a transaction.
+pub(super) fn entry(
+    pending: &Pending,
+    outcome: Outcome,
+    explanation: &str,
+    revision: u64,
+) -> Entry {
+    Entry {
+        revision,
+        transaction: pending.transaction.clone(),
+        purpose: pending.purpose.clone(),
+        time: now(),
+        modules: pending.wanted.clone(),
+        overrides: pending.overrides.clone(),
+        from: pending.from.clone(),
+        to: pending.to.clone(),
+        base: pending.base.clone(),
+        pin: pending.pin.clone(),
+        outcome,
+        explanation: explanation.to_string(),
+        phases: pending.phases.clone(),
+        ..Entry::default()
+    }
+}

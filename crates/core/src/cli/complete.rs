@@ -1,0 +1,251 @@
+//! Answers completion requests of a shell. Reads baked and recorded files, and evaluates nothing.
+//!
+//! Unreadable files are ignored, because a completion cannot show errors.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+};
+
+use super::Cli;
+use crate::attributes::written;
+use crate::baked::Baked;
+use crate::clock::now;
+use crate::error::neutral;
+use crate::locations::Locations;
+use crate::record::{State, reachable, read_history, running};
+use crate::reference::directory;
+use crate::registry::description;
+
+/// Environment variable that a shell sets to request completions.
+pub const COMPLETE: &str = "RUNTIME_MODULE_COMPLETE";
+
+/// Answers a completion request and exits, or does nothing if there is none.
+pub fn complete() {
+    clap_complete::CompleteEnv::with_factory(Cli::command)
+        .var(COMPLETE)
+        .complete();
+}
+
+/// Completes the names of all modules.
+pub(super) fn modules() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| Known::read().modules(|_| true))
+}
+
+/// Completes the names of inactive modules.
+pub(super) fn modules_off() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let known = Known::read();
+        let on = known.on();
+        known.modules(|name| !on.contains(name))
+    })
+}
+
+/// Completes the names of requested modules.
+pub(super) fn modules_on() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let known = Known::read();
+        let wanted = known.wanted();
+        let mut on = known.modules(|name| wanted.contains(name));
+        // Modules that are not in the registry of the running system, for example from another
+        // flake.
+        let told: Vec<_> = on.iter().map(|one| one.get_value().to_owned()).collect();
+        let others = wanted.iter().map(|name| neutral(name));
+        let others = others.filter(|name| told.iter().all(|one| one != OsStr::new(name)));
+        on.extend(others.map(CompletionCandidate::new));
+        on
+    })
+}
+
+/// Completes hosts that are known without an evaluation.
+pub(super) fn hosts() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| Known::read().hosts())
+}
+
+/// Completes specialisations of the running system and of its base.
+pub(super) fn specialisations() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| Known::read().specialisations())
+}
+
+/// Completes states to which `rollback` can return.
+pub(super) fn past() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| Known::read().past())
+}
+
+/// Completes the paths of overridden options.
+pub(super) fn overridden() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let state = Known::read().state.unwrap_or_default();
+        let paths = state.overrides.definitions.iter();
+        let paths: BTreeSet<String> = paths.map(|one| neutral(&written(&one.path))).collect();
+        named(paths.iter().map(String::as_str))
+    })
+}
+
+/// Completes short names of stores.
+pub(super) fn stores() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        [
+            ("auto", "Default store of this machine"),
+            ("daemon", "Store of the Nix daemon"),
+            ("local", "Local store without the daemon"),
+        ]
+        .map(|(name, help)| CompletionCandidate::new(name).help(Some(help.into())))
+        .into()
+    })
+}
+
+/// Completes flake references, most of which are directories.
+pub(super) fn flakes() -> ArgValueCompleter {
+    ArgValueCompleter::new(PathCompleter::dir())
+}
+
+/// Completes files and directories.
+pub(super) fn paths() -> ArgValueCompleter {
+    ArgValueCompleter::new(PathCompleter::any())
+}
+
+/// Completes the name of an input, then a flake for it.
+pub(super) fn inputs() -> ArgValueCompleter {
+    ArgValueCompleter::new(Inputs)
+}
+
+struct Inputs;
+
+impl ValueCompleter for Inputs {
+    fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
+        self.complete_at(0, current)
+    }
+
+    fn complete_at(&self, index: usize, current: &OsStr) -> Vec<CompletionCandidate> {
+        if index > 0 {
+            return PathCompleter::dir().complete(current);
+        }
+        let begun = current.to_string_lossy();
+        let mut names = Known::read().inputs();
+        names.retain(|name| name.starts_with(&*begun));
+        names.into_iter().map(CompletionCandidate::new).collect()
+    }
+}
+
+/// The data about this machine that completions need.
+struct Known {
+    locations: Locations,
+    baked: Option<Baked>,
+    state: Option<State>,
+    running: Option<String>,
+}
+
+impl Known {
+    /// Reads the data. The command line is incomplete, so only the environment can set another
+    /// root.
+    fn read() -> Self {
+        let root = std::env::var_os("RUNTIME_MODULE_ROOT")
+            .map_or_else(|| PathBuf::from("/"), PathBuf::from);
+        let locations = Locations::new(root, "/var/empty");
+        Self {
+            baked: Baked::read(&locations).ok().flatten(),
+            state: State::read(&locations).ok(),
+            running: running(&locations),
+            locations,
+        }
+    }
+
+    /// Returns the modules whose names match.
+    fn modules(&self, asked: impl Fn(&str) -> bool) -> Vec<CompletionCandidate> {
+        let registry = self.baked.iter().flat_map(Baked::registry);
+        registry
+            .filter(|module| asked(&module.name))
+            .map(|module| {
+                let help = description(&module).map(|text| neutral(&text).into());
+                CompletionCandidate::new(neutral(&module.name)).help(help)
+            })
+            .collect()
+    }
+
+    /// Returns the requested modules, including those of a transaction that has not ended.
+    fn wanted(&self) -> BTreeSet<&str> {
+        let pending = self
+            .state
+            .iter()
+            .filter_map(|state| state.unended(self.running.as_deref()))
+            .flat_map(|pending| &pending.wanted);
+        let wanted = self.state.iter().flat_map(|state| &state.wanted);
+        wanted.chain(pending).map(String::as_str).collect()
+    }
+
+    /// Returns the active modules, or none after an external switch.
+    fn on(&self) -> BTreeSet<&str> {
+        let running = self.running.as_deref();
+        match &self.state {
+            Some(state) if state.unended(running).is_some() => self.wanted(),
+            Some(state) if state.current.as_deref() == running => {
+                state.active.iter().map(String::as_str).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    fn hosts(&self) -> Vec<CompletionCandidate> {
+        let baked = self.baked.iter().map(|baked| baked.host.as_str());
+        let pin = self.state.iter().filter_map(|state| state.pin.as_ref());
+        let names: BTreeSet<&str> = baked.chain(pin.map(|pin| pin.host.as_str())).collect();
+        named(names)
+    }
+
+    fn specialisations(&self) -> Vec<CompletionCandidate> {
+        let base = self.state.iter().filter_map(|state| state.base.as_ref());
+        let systems = base
+            .map(|base| PathBuf::from(&base.toplevel))
+            .chain([self.locations.current_system()]);
+        let entries = systems
+            .filter_map(|system| system.join("specialisation").read_dir().ok())
+            .flatten()
+            .flatten();
+        let names: BTreeSet<String> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        named(names.iter().map(String::as_str))
+    }
+
+    fn past(&self) -> Vec<CompletionCandidate> {
+        let history = read_history(&self.locations).unwrap_or_default();
+        reachable(&history, now())
+            .enumerate()
+            .filter(|(_, entry)| Some(&entry.to) != self.running.as_ref())
+            .map(|(order, entry)| {
+                CompletionCandidate::new(entry.revision.to_string())
+                    .help(Some(neutral(&entry.purpose).into()))
+                    .display_order(Some(order))
+            })
+            .collect()
+    }
+
+    /// Returns the inputs of the running system's flake, from its lock.
+    fn inputs(&self) -> Vec<String> {
+        let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
+        let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin));
+        let Some(pin) = pin else {
+            return Vec::new();
+        };
+        let folder = directory(&pin.locked);
+        let lock = Path::new(&pin.source).join(folder).join("flake.lock");
+        let lock: serde_json::Value = std::fs::read_to_string(lock)
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let root = lock["root"].as_str().unwrap_or("root");
+        let inputs = lock["nodes"][root]["inputs"].as_object();
+        let names = inputs.into_iter().flat_map(serde_json::Map::keys);
+        names.map(|name| neutral(name)).collect()
+    }
+}
+
+fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<CompletionCandidate> {
+    let names = names.into_iter().map(neutral);
+    names.map(CompletionCandidate::new).collect()
+}

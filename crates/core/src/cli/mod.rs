@@ -1,0 +1,98 @@
+//! The command line: clap's types, and their conversion to plain data. No clap type leaves this folder.
+
+mod args;
+mod bench;
+mod check;
+mod choices;
+mod complete;
+mod convert;
+mod environment;
+mod generate;
+mod usage;
+mod values;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
+
+use crate::command::Command;
+use crate::error::Failure;
+use crate::options::{Environment, Options};
+use crate::output::complain;
+use crate::role::Role;
+use args::{Cli, CommandArgs};
+
+pub use complete::complete;
+pub use generate::{completions, manual_page, manual_pages};
+pub use usage::Usage;
+
+/// What this process was started for.
+#[derive(Debug)]
+pub struct Invocation {
+    pub options: Options,
+    pub environment: Environment,
+    /// The user to become first, if root started this process for that user.
+    pub as_user: Option<u32>,
+    pub job: Job,
+}
+
+/// A command of the user, or a role in the work of another process.
+#[derive(Debug)]
+pub enum Job {
+    Command(Command),
+    Role(Role),
+}
+
+/// Reads the command line and the environment. `version` is what `--version` prints.
+pub fn read(version: &'static str) -> Result<Invocation, Usage> {
+    parse(version).map_err(Usage::of)
+}
+
+fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
+    // The other program passes a version in place of its name.
+    let arguments = std::env::args_os().skip(1);
+    let name = OsString::from("runtime-module");
+    let command = Cli::command().version(version);
+    let matches = command.try_get_matches_from(std::iter::once(name).chain(arguments))?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if let CommandArgs::Help { names } = &cli.command {
+        // clap's own `help` command would offer hidden commands in completions. Parsing `--help`
+        // returns the text as an error.
+        let names = names.iter().map(String::as_str);
+        let arguments = ["runtime-module"].into_iter().chain(names);
+        cli = Cli::try_parse_from(arguments.chain(["--help"]))?;
+    }
+    let Some(job) = cli.command.into_job() else {
+        // `--help` never parses successfully.
+        return Err(clap::Error::new(ErrorKind::DisplayHelp));
+    };
+    Ok(Invocation {
+        as_user: cli.global.as_user,
+        options: cli.global.into(),
+        environment: environment::read(),
+        job,
+    })
+}
+
+/// Prints a message of clap, and returns the exit code.
+pub fn fail(usage: &Usage) -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
+    if let Some(failed) = usage.own_form(wants_json) {
+        return ExitCode::from(complain(&failed.into(), wants_json));
+    }
+    usage.print();
+    ExitCode::from(match usage.is_error() {
+        true => Failure::Usage.code(),
+        false => 0,
+    })
+}
+
+#[cfg(test)]
+pub fn options_of(arguments: &[&str]) -> Options {
+    let all = ["runtime-module"]
+        .into_iter()
+        .chain(arguments.iter().copied());
+    Cli::parse_from(all.chain(["list"])).global.into()
+}

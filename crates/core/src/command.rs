@@ -1,0 +1,148 @@
+//! The commands with their arguments, as plain data. `cli/` makes them.
+
+mod bench;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::choice::{CacheAction, CheckCombinations, CheckFormat, Shell};
+use crate::options::ChangeOptions;
+
+pub use bench::{
+    BenchCommand, Benchmark, CompareBenchmark, Enough, Exports, Measuring, OptionsBenchmark,
+    OverridesBenchmark, Rules, ToggleBenchmark,
+};
+
+/// A command with its arguments.
+#[derive(Debug)]
+pub enum Command {
+    Enable {
+        names: Vec<String>,
+        options: ChangeOptions,
+    },
+    Disable {
+        names: Vec<String>,
+        options: ChangeOptions,
+    },
+    Reset {
+        /// Whether to remove option overrides too.
+        all: bool,
+        options: ChangeOptions,
+    },
+    Set {
+        request: SetRequest,
+        options: ChangeOptions,
+    },
+    Unset {
+        /// Paths of overridden options.
+        paths: Vec<String>,
+        options: ChangeOptions,
+    },
+    Overrides(Box<OverridesCommand>),
+    Apply(ChangeOptions),
+    Rebuild(ChangeOptions),
+    Rollback {
+        number: Option<u64>,
+        options: ChangeOptions,
+    },
+    Recover {
+        finish: bool,
+        settle: Option<Duration>,
+        wait: Duration,
+    },
+    Confirm {
+        wait: Duration,
+    },
+    History,
+    List,
+    Status {
+        names: Vec<String>,
+    },
+    Prefetch {
+        names: Vec<String>,
+    },
+    Cache(CacheAction),
+    Check(Box<CheckOptions>),
+    Bench(Box<BenchCommand>),
+    Completions(Shell),
+    Man(Option<String>),
+    /// Restores modules after a boot.
+    Boot,
+    Faults,
+    Errors,
+}
+
+impl Command {
+    /// Returns the options of a command that probably evaluates a new system.
+    pub fn evaluation_options(&self) -> Option<&ChangeOptions> {
+        match self {
+            Self::Enable { options, .. }
+            | Self::Disable { options, .. }
+            | Self::Set { options, .. }
+            | Self::Unset { options, .. }
+            | Self::Apply(options)
+            | Self::Rebuild(options) => Some(options),
+            _ => None,
+        }
+    }
+}
+
+/// The overrides to set.
+#[derive(Clone, Debug)]
+pub struct SetRequest {
+    /// Paths and values in turn, or `-` alone.
+    pub pairs: Vec<String>,
+    /// Whether to add to values instead of replacing them.
+    pub merge: bool,
+    pub priority: Option<i64>,
+    /// Whether the overrides survive reboots.
+    pub persist: bool,
+}
+
+/// A subcommand of `overrides`.
+#[derive(Clone, Debug)]
+pub enum OverridesCommand {
+    List,
+    History,
+    Show {
+        generation: u64,
+    },
+    Diff {
+        before: u64,
+        after: u64,
+    },
+    Rollback {
+        /// `None` for the generation before the last change.
+        generation: Option<u64>,
+        options: ChangeOptions,
+    },
+    Reset(ChangeOptions),
+    Export,
+}
+
+/// What to check, and how.
+#[derive(Clone, Debug)]
+pub struct CheckOptions {
+    /// Names of modules; none for all.
+    pub names: Vec<String>,
+    pub all_hosts: bool,
+    pub combinations: CheckCombinations,
+    /// Number of parallel evaluators; `None` to decide by processors and memory.
+    pub workers: Option<usize>,
+    /// Limit of the unshared memory of an evaluation, in bytes.
+    pub max_memory: Option<u64>,
+    /// Limit of the time of an evaluation.
+    pub timeout: Option<Duration>,
+    /// The part to check, counted from 1, and the number of parts.
+    pub shard: Option<(usize, usize)>,
+    /// Whether the host and its extensions share no packages.
+    pub unshared: bool,
+    pub build: bool,
+    /// Commit or branch. If nothing has changed since, nothing is checked.
+    pub changed_since: Option<String>,
+    pub format: CheckFormat,
+    /// Earlier results to compare with.
+    pub baseline: Option<PathBuf>,
+    /// Percentage by which counters may grow.
+    pub tolerance: f64,
+}

@@ -1,0 +1,224 @@
+//! The kinds of failure, and their exit codes.
+//!
+//! A [`Failed`] is an error that the user can act on: the failed action and the reason, details, and hints. It travels
+//! inside `anyhow::Error`; `main` prints it once.
+
+mod table;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use nix_types::Position;
+
+pub use table::{Row, TABLE};
+
+/// The ways in which a run can fail. Scripts rely on the exit codes (see README).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// A bug, or an unexpected error.
+    Internal,
+    /// Wrong usage, or an unknown module.
+    Usage,
+    /// Evaluation failed.
+    Evaluation,
+    /// A build or a fetch failed.
+    Build,
+    /// Refused; the cause can be fixed: lock held, state changed, wrong host, not root.
+    Refused,
+    /// Activation failed; the previous system was activated again.
+    Returned,
+    /// Active, but some units failed.
+    UnitsFailed,
+    /// Activation failed, and so did the rollback.
+    Stranded,
+    /// Not activated: the init interface changed, a reboot is needed.
+    RebootNeeded,
+    /// `status NAME`: not every named module is active.
+    NotActive,
+    /// Interrupted before activation; nothing changed.
+    Interrupted,
+}
+
+impl Failure {
+    pub const ALL: [Self; 11] = [
+        Self::Internal,
+        Self::Usage,
+        Self::Evaluation,
+        Self::Build,
+        Self::Refused,
+        Self::Returned,
+        Self::UnitsFailed,
+        Self::Stranded,
+        Self::RebootNeeded,
+        Self::NotActive,
+        Self::Interrupted,
+    ];
+
+    /// Returns the name for JSON.
+    pub fn name(self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|name| name.as_str().map(String::from))
+            .unwrap_or_default()
+    }
+
+    /// Returns a short description.
+    pub fn means(self) -> &'static str {
+        match self {
+            Self::Internal => "internal error",
+            Self::Usage => "wrong usage, or an unknown module",
+            Self::Evaluation => "evaluation failed (for `check`: at least one module failed)",
+            Self::Build => "a build or a fetch failed",
+            Self::Refused => "refused; the cause can be fixed",
+            Self::Returned => "activation failed; the previous system is active again",
+            Self::UnitsFailed => "active, but some units failed",
+            Self::Stranded => "activation failed, and so did the rollback",
+            Self::RebootNeeded => "not activated: a reboot is needed",
+            Self::NotActive => "`status NAME`: not every module is active",
+            Self::Interrupted => "interrupted before activation",
+        }
+    }
+
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::Evaluation => 3,
+            Self::Build => 4,
+            Self::Refused => 5,
+            Self::Returned => 6,
+            Self::UnitsFailed => 7,
+            Self::Stranded => 8,
+            Self::RebootNeeded => 9,
+            Self::NotActive => 10,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Makes an error of this kind.
+    pub fn error(self, message: impl Into<String>) -> Failed {
+        Failed {
+            failure: self,
+            message: message.into(),
+            details: Vec::new(),
+            hints: Vec::new(),
+            places: Vec::new(),
+        }
+    }
+}
+
+/// An error that the user can act on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Failed {
+    #[serde(rename = "kind")]
+    pub failure: Failure,
+    /// The failed action, its object and the reason, on one line, in lower case, without a full stop.
+    pub message: String,
+    /// Details, such as positions and the last log lines.
+    pub details: Vec<String>,
+    /// Hints for the next step.
+    pub hints: Vec<String>,
+    /// Positions in files, the nearest first. The caller knows the user's files, and selects one. Not part of JSON output.
+    #[serde(skip)]
+    pub places: Vec<Position>,
+}
+
+impl Failed {
+    /// Adds one or more lines of details.
+    pub fn detail(mut self, detail: impl AsRef<str>) -> Self {
+        self.details
+            .extend(detail.as_ref().lines().map(String::from));
+        self
+    }
+
+    /// Adds a hint.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// Converts any error. An error that is not a [`Failed`] is internal.
+pub fn describe(error: &anyhow::Error) -> Failed {
+    let message = neutral(&format!("{error:#}"));
+    match error.downcast_ref::<Failed>() {
+        // The context precedes the message, as anyhow prints it.
+        Some(failed) => Failed {
+            message,
+            details: failed.details.iter().map(|line| neutral(line)).collect(),
+            hints: failed.hints.iter().map(|hint| neutral(hint)).collect(),
+            ..failed.clone()
+        },
+        None => Failure::Internal.error(message),
+    }
+}
+
+/// Texts by which an error is recognised, and the hint for it.
+pub type Known = (&'static [&'static str], &'static str);
+
+/// Returns the hint for an error with this text.
+pub fn known_hint(table: &[Known], text: &str) -> Option<&'static str> {
+    let said = |texts: &[&str]| texts.iter().any(|one| text.contains(one));
+    let found = table.iter().find(|(texts, _)| said(texts));
+    found.map(|(_, hint)| *hint)
+}
+
+/// Joins a text into one line, with one space between words.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Makes the control characters of untrusted text visible, except for tabs. So a name, a message or a log line cannot
+/// move the cursor, set a title or ring the bell.
+pub fn neutral(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => '\t',
+            '\u{1b}' => '␛',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_precedes_the_message_and_keeps_the_kind() {
+        let error = anyhow::Error::from(Failure::Refused.error("the lock is held").hint("wait"))
+            .context("enable hello");
+        let failed = describe(&error);
+        assert_eq!(failed.failure, Failure::Refused);
+        assert_eq!(failed.message, "enable hello: the lock is held");
+        assert_eq!(failed.hints, ["wait"]);
+    }
+
+    #[test]
+    fn other_errors_are_internal() {
+        assert_eq!(describe(&anyhow::anyhow!("odd")).failure, Failure::Internal);
+    }
+
+    #[test]
+    fn control_characters_are_made_visible() {
+        assert_eq!(neutral("a\u{1b}[31mb\u{7}\tc"), "a␛[31mb\u{fffd}\tc");
+    }
+
+    #[test]
+    fn exit_codes_are_unique() {
+        let codes: std::collections::BTreeSet<u8> =
+            Failure::ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(codes.len(), Failure::ALL.len());
+    }
+}

@@ -1,0 +1,388 @@
+//! Faults for tests: at each boundary between two steps, and at each byte of each file that the
+//! program writes.
+//!
+//! `RUNTIME_MODULE_FAULT` is read once in each process. A point that it does not name does nothing.
+//! A release build injects no faults, so that an environment variable cannot break it.
+//!
+//! A fault is `POINT[@N]:before|after[:WHAT]`. Several faults are separated by commas.
+//!
+//! - `POINT` is a name in the table below, which `runtime-module __faults` prints. `@N` selects the
+//!   Nth time that a process passes the point, `@*` every time. The default is the first time.
+//! - `WHAT` is `kill` (SIGKILL to our own process, the default), `stop` (SIGSTOP, so that a test
+//!   can inspect the system, kill other processes, and continue), `eio` or `enospc` (the step fails
+//!   with this error; with `after` the step was carried out but reports the error).
+//! - Points that write also accept `short=N` (N bytes are written, then no space is left) and
+//!   `cut=N` (N bytes are written, then the process is killed).
+//!
+//! If several faults apply to one place, all of them happen in order. `P:before:stop,P:before:eio`
+//! stops the process, and fails when it is continued.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Result;
+use unix::sys::signal::{Signal, raise};
+
+use crate::error::Failure;
+
+/// Whether this build can inject faults.
+pub const POSSIBLE: bool = cfg!(debug_assertions);
+
+/// The kind of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A step of the program.
+    Step,
+    /// Bytes that are written to a file.
+    Write,
+}
+
+macro_rules! points {
+    ($($variant:ident $name:literal $kind:ident $what:literal)*) => {
+        /// A point at which a fault can be injected.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Point {
+            $(#[doc = $what] $variant,)*
+        }
+
+        /// Every point with its name, kind and description.
+        pub const POINTS: &[(Point, &str, Kind, &str)] =
+            &[$((Point::$variant, $name, Kind::$kind, $what),)*];
+    };
+}
+
+// The first part of a name is the process that passes the point: client, evaluator, relay or
+// activator. The activator writes all files, except the request (relay) and the cache (client).
+points! {
+    Plan "client.plan" Step "The client reads the situation and makes a plan."
+    Elevate "client.elevate" Step "The client starts the activator, which waits."
+    Lock "client.lock" Step "The client locks the flake."
+    Evaluate "client.evaluate" Step "The client lets the evaluator evaluate."
+    Query "client.query" Step "The client queries what is missing in the store."
+    Realise "client.realise" Step "The client builds and fetches what is missing."
+    Ask "client.request" Step "The client sends the request to the activator."
+    Follow "client.follow" Step "The client waits for the outcome."
+    Report "client.report" Step "The client prints the result."
+
+    EvaluatorOpen "evaluator.open" Step "The evaluator opens libnix."
+    EvaluatorLock "evaluator.lock" Step "The evaluator fetches and calls the flake."
+    EvaluatorEvaluate "evaluator.evaluate" Step "The evaluator evaluates the toplevel."
+    EvaluatorAnswer "evaluator.answer" Step "The evaluator sends its answer."
+
+    RelayRequest "relay.request" Step "The relay writes the request to a file."
+    RelayStart "relay.start" Step "The relay starts the activator in its own unit or session."
+    RelayFollow "relay.follow" Step "The relay follows the log until the outcome exists."
+
+    Held "activator.lock" Step "The activator takes the lock."
+    Compare "activator.compare" Step "The activator compares state and running system with the request."
+    Root "activator.root" Step "The activator makes roots for the new and the previous system."
+    Begin "activator.begin" Step "The activator records the pending transaction."
+    Preflight "activator.preflight" Step "The activator checks for reasons not to switch."
+    Arm "activator.arm" Step "The activator arms the timer for an automatic rollback."
+    Switch "activator.switch" Step "The activator runs the switch program."
+    Verify "activator.verify" Step "The activator verifies the running system."
+    Return "activator.return" Step "The activator activates the previous system again."
+    Commit "activator.commit" Step "The activator records the new state."
+    History "activator.history" Step "The activator appends a record to the history."
+    Wanted "activator.wanted" Step "The activator records the requested modules."
+    Overrides "activator.overrides" Step "The activator records a new generation of option overrides."
+    Release "activator.release" Step "The activator removes roots and logs that are no longer needed."
+    Outcome "activator.outcome" Step "The activator writes the outcome for the relay."
+
+    DiskSync "disk.sync" Step "A new file is synced to the disk."
+    DiskRename "disk.rename" Step "A new file replaces the old one."
+    WriteRequest "write.request" Write "The request, by the relay."
+    WriteLock "write.lock" Write "The description of the lock's holder."
+    WriteState "write.state" Write "The state."
+    WriteHistory "write.history" Write "A record of the history."
+    WriteOverrides "write.overrides" Write "A record of the history of overrides."
+    WriteWanted "write.wanted" Write "The requested modules, which survive reboots."
+    WriteKeptOverrides "write.kept-overrides" Write "The option overrides, which survive reboots."
+    WriteLog "write.log" Write "Our own remark in the log of a switch."
+    WriteOutcome "write.outcome" Write "The outcome."
+    CacheResult "cache.result" Write "A result in the cache, by the client."
+    CacheRoot "cache.root" Write "The size of a root in the cache, by the client."
+    CacheEstimate "cache.estimate" Write "An estimate in the cache, by the client."
+}
+
+impl Point {
+    fn name(self) -> &'static str {
+        POINTS
+            .iter()
+            .find(|(point, ..)| *point == self)
+            .map_or("", |(_, name, ..)| name)
+    }
+}
+
+/// The side of a step on which a fault happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Before,
+    After,
+}
+
+/// The effect of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Kill,
+    Stop,
+    Io,
+    NoSpace,
+    Short(usize),
+    Cut(usize),
+}
+
+#[derive(Debug)]
+struct Armed {
+    point: Point,
+    side: Side,
+    /// Number of the pass; `None` for every pass.
+    passing: Option<u32>,
+    fault: Fault,
+    passed: AtomicU32,
+}
+
+static ARMED: OnceLock<Vec<Armed>> = OnceLock::new();
+
+/// Arms this process with faults, unless it is already armed.
+pub fn arm(faults: Option<&str>) -> Result<()> {
+    let Some(text) = faults.filter(|_| POSSIBLE) else {
+        return Ok(());
+    };
+    let armed = text.split(',').map(parse).collect::<Result<Vec<_>>>()?;
+    // The environment variable overrides the fault in the request.
+    let _ = ARMED.set(armed);
+    Ok(())
+}
+
+fn parse(text: &str) -> Result<Armed> {
+    let wrong = || {
+        Failure::Usage
+            .error(format!("cannot use RUNTIME_MODULE_FAULT={text}: unknown fault"))
+            .hint("use POINT[@N]:before|after[:kill|:stop|:eio|:enospc|:short=N|:cut=N]; run `runtime-module __faults` to list the points")
+    };
+    let mut parts = text.split(':');
+    let place = parts.next().unwrap_or_default();
+    let (name, passing) = match place.split_once('@') {
+        Some((name, "*")) => (name, None),
+        Some((name, number)) => (name, Some(number.parse().map_err(|_| wrong())?)),
+        None => (place, Some(1)),
+    };
+    let (point, _, kind, _) = POINTS
+        .iter()
+        .find(|(_, known, ..)| *known == name)
+        .ok_or_else(wrong)?;
+    let side = match parts.next() {
+        Some("before") => Side::Before,
+        Some("after") => Side::After,
+        _ => return Err(wrong().into()),
+    };
+    let fault = match parts.next().unwrap_or("kill") {
+        "kill" => Fault::Kill,
+        "stop" => Fault::Stop,
+        "eio" => Fault::Io,
+        "enospc" => Fault::NoSpace,
+        other => match (other.split_once('='), kind) {
+            (Some(("short", bytes)), Kind::Write) => {
+                Fault::Short(bytes.parse().map_err(|_| wrong())?)
+            }
+            (Some(("cut", bytes)), Kind::Write) => Fault::Cut(bytes.parse().map_err(|_| wrong())?),
+            _ => return Err(wrong().into()),
+        },
+    };
+    Ok(Armed {
+        point: *point,
+        // An interrupted write is neither before nor after the point.
+        side: match fault {
+            Fault::Short(_) | Fault::Cut(_) => Side::After,
+            _ => side,
+        },
+        passing,
+        fault,
+        passed: AtomicU32::new(0),
+    })
+}
+
+/// Runs a step between the two boundaries of its point.
+pub fn step<T, E: From<io::Error>>(
+    point: Point,
+    step: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    pass(point, Side::Before)?;
+    let done = step()?;
+    pass(point, Side::After)?;
+    Ok(done)
+}
+
+/// Writes all bytes to a file.
+pub fn write(point: Point, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    pass(point, Side::Before)?;
+    let breaks = due(point, Side::After, |fault| {
+        matches!(fault, Fault::Short(_) | Fault::Cut(_))
+    });
+    match breaks.first() {
+        Some(&Fault::Short(length)) => {
+            file.write_all(&bytes[..length.min(bytes.len())])?;
+            return Err(no_space());
+        }
+        Some(&Fault::Cut(length)) => {
+            file.write_all(&bytes[..length.min(bytes.len())])?;
+            die();
+        }
+        _ => file.write_all(bytes)?,
+    }
+    pass(point, Side::After)
+}
+
+fn pass(point: Point, side: Side) -> io::Result<()> {
+    let faults = due(point, side, |fault| {
+        !matches!(fault, Fault::Short(_) | Fault::Cut(_))
+    });
+    for fault in faults {
+        match fault {
+            Fault::Kill => die(),
+            // The process continues after SIGCONT.
+            Fault::Stop => drop(raise(Signal::SIGSTOP)),
+            Fault::Io => return Err(io::Error::from(unix::errno::Errno::EIO)),
+            Fault::NoSpace => return Err(no_space()),
+            Fault::Short(_) | Fault::Cut(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns the faults of this kind that apply now, in the order in which the variable names them.
+fn due(point: Point, side: Side, kind: impl Fn(Fault) -> bool) -> Vec<Fault> {
+    if !POSSIBLE {
+        return Vec::new();
+    }
+    let here = |armed: &&Armed| armed.point == point && armed.side == side && kind(armed.fault);
+    let now = |armed: &Armed| {
+        let passing = armed.passed.fetch_add(1, Ordering::SeqCst) + 1;
+        let due = armed.passing.is_none_or(|wanted| wanted == passing);
+        due.then_some(armed.fault)
+    };
+    #[cfg(debug_assertions)]
+    if let Some(found) = within::armed(|armed| armed.iter().filter(here).filter_map(now).collect())
+    {
+        return found;
+    }
+    let armed = ARMED.get().map(Vec::as_slice).unwrap_or_default();
+    armed.iter().filter(here).filter_map(now).collect()
+}
+
+fn no_space() -> io::Error {
+    io::Error::from(unix::errno::Errno::ENOSPC)
+}
+
+/// Ends the process at once. No destructor or handler of ours runs.
+fn die() -> ! {
+    #[cfg(debug_assertions)]
+    within::die();
+    loop {
+        let _ = raise(Signal::SIGKILL);
+    }
+}
+
+/// Returns the table of points: one line for each, with name, kind and description.
+pub fn table() -> String {
+    POINTS
+        .iter()
+        .map(|(point, _, kind, what)| {
+            let kind = match kind {
+                Kind::Step => "step",
+                Kind::Write => "write",
+            };
+            format!("{}\t{kind}\t{what}\n", point.name())
+        })
+        .collect()
+}
+
+/// Faults in unit tests of all crates: only on the calling thread, and without killing the process.
+#[cfg(debug_assertions)]
+pub mod within {
+    use std::cell::RefCell;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    use super::{Armed, parse};
+
+    thread_local! {
+        static HERE: RefCell<Option<Vec<Armed>>> = const { RefCell::new(None) };
+    }
+
+    struct Killed;
+
+    /// Runs `doing` with a fault. Returns `None` if it was killed. A real kill runs no cleanup
+    /// code, and this does not either, because our functions clean up after errors and not in
+    /// destructors.
+    pub fn with<T>(fault: &str, doing: impl FnOnce() -> T) -> Option<T> {
+        HERE.set(Some(vec![parse(fault).expect("a fault")]));
+        let done = catch_unwind(AssertUnwindSafe(doing));
+        HERE.set(None);
+        match done {
+            Ok(done) => Some(done),
+            Err(why) if why.is::<Killed>() => None,
+            Err(why) => resume_unwind(why),
+        }
+    }
+
+    pub(super) fn armed<T>(look: impl FnOnce(&[Armed]) -> T) -> Option<T> {
+        HERE.with_borrow(|armed| armed.as_deref().map(look))
+    }
+
+    pub(super) fn die() {
+        if armed(|_| ()).is_some() {
+            resume_unwind(Box::new(Killed));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_has_a_point_a_side_and_an_effect() {
+        let armed = parse("activator.begin@2:after:enospc").expect("a fault");
+        assert_eq!(
+            (armed.point, armed.side, armed.passing, armed.fault),
+            (Point::Begin, Side::After, Some(2), Fault::NoSpace)
+        );
+        let armed = parse("write.state@*:after:short=7").expect("a fault");
+        assert_eq!((armed.passing, armed.fault), (None, Fault::Short(7)));
+        assert_eq!(
+            parse("client.plan:before").expect("a fault").fault,
+            Fault::Kill
+        );
+    }
+
+    #[test]
+    fn malformed_faults_are_refused() {
+        for wrong in [
+            "",
+            "nowhere:before",
+            "client.plan",
+            "client.plan:within",
+            "client.plan:before:short=1",
+            "write.state:after:short=x",
+            "write.state@x:after",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_point_has_a_unique_name() {
+        let names: std::collections::BTreeSet<&str> =
+            POINTS.iter().map(|(_, name, ..)| *name).collect();
+        assert_eq!(names.len(), POINTS.len());
+    }
+
+    #[test]
+    fn unarmed_step_runs_normally() {
+        let done: Result<u8> = step(Point::Plan, || Ok(7));
+        assert_eq!(done.expect("done"), 7);
+    }
+}

@@ -1,0 +1,37 @@
+//! What both programs share: the command line, plans, records, activation and progress. Links no libnix.
+
+pub mod activation;
+pub mod attributes;
+pub mod baked;
+pub mod cache_files;
+pub mod choice;
+pub mod cli;
+pub mod clock;
+pub mod command;
+pub mod duration;
+pub mod error;
+pub mod estimate;
+pub mod facts;
+pub mod fault;
+pub mod input_graph;
+pub mod interrupt;
+pub mod local;
+pub mod locations;
+pub mod messages;
+pub mod options;
+pub mod output;
+pub mod overrides;
+pub mod percent;
+pub mod pipeline;
+pub mod plan;
+pub mod programs;
+pub mod progress;
+pub mod quoting;
+pub mod record;
+pub mod reference;
+pub mod registry;
+pub mod report;
+pub mod role;
+pub mod session;
+pub mod store;
+pub mod timings;

@@ -1,0 +1,360 @@
+//! Resolves symbolic links in local flake references that Nix itself does not follow.
+//!
+//! Takes a reference and the folder that it is relative to. Returns the reference for libnix and, if a link was followed,
+//! the absolute path to remember. Reads the file system, fetches nothing. `docs/sources.md` lists the supported links.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::percent::{decode, encode};
+
+/// The file that makes a folder a flake.
+const FLAKE: &str = "flake.nix";
+
+/// A parsed reference to a local folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// `path:`, or a plain path, which can be in a git tree.
+    scheme: Scheme,
+    /// The absolute path, without `.` and `..`, which are removed lexically, as in Nix.
+    pub path: PathBuf,
+    /// The parameters after the `?`, split at `&`.
+    query: Vec<String>,
+    /// The text after the `#`.
+    pub fragment: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Plain,
+    Path,
+}
+
+/// A reference that libnix can read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The reference for libnix.
+    pub reference: String,
+    /// The reference to remember, so that the next `rebuild` follows the link again. `None` if there was no link.
+    pub remembered: Option<String>,
+}
+
+/// Follows the links of a local reference. Other references stay unchanged.
+pub fn resolve(reference: &str, base: &Path) -> Resolved {
+    let followed = Local::parse(reference, base).and_then(|local| {
+        let real = local.follow()?;
+        Some(Resolved {
+            reference: real.written()?,
+            remembered: Local {
+                fragment: None,
+                ..local
+            }
+            .written(),
+        })
+    });
+    followed.unwrap_or_else(|| Resolved::of(reference))
+}
+
+impl Resolved {
+    /// Wraps a reference that stays unchanged.
+    pub fn of(reference: &str) -> Self {
+        Self {
+            reference: reference.into(),
+            remembered: None,
+        }
+    }
+}
+
+/// Converts a reference to a `git+file:` URL, if it is the path of a folder in a git tree.
+pub fn as_git(reference: &str) -> Option<String> {
+    let local = Local::parse(reference, Path::new("/"))?;
+    let local = local.follow().unwrap_or(local);
+    let top = git_tree(&local.path).filter(|_| local.scheme == Scheme::Plain)?;
+    let inside = local.path.strip_prefix(top).ok()?.to_str()?;
+    let dir = Some(format!("dir={}", encode(inside))).filter(|_| !inside.is_empty());
+    let query: Vec<String> = local.query.into_iter().chain(dir).collect();
+    let query = Some(query.join("&")).filter(|query| !query.is_empty());
+    Some(format!(
+        "git+file://{}{}",
+        encode(top.to_str()?),
+        query.map_or_else(String::new, |query| format!("?{query}"))
+    ))
+}
+
+/// Returns the folder that NixOS's own tools use for the flake in `/etc/nixos`: `nixos-rebuild` follows a link
+/// `flake.nix` to the file itself. A link out of the tree stays unresolved here, because it is followed later anyway, and
+/// again at each `rebuild`.
+pub fn usual_folder(folder: &Path) -> PathBuf {
+    let inside = || {
+        let real = folder.join(FLAKE).canonicalize().ok()?;
+        let (home, top) = (real.parent()?, folder.canonicalize().ok()?);
+        let tree = git_tree(&top).unwrap_or(&top);
+        (home != top && home.starts_with(tree)).then(|| home.to_path_buf())
+    };
+    inside().unwrap_or_else(|| folder.into())
+}
+
+impl Local {
+    /// Returns the parameters of the reference.
+    pub fn query(&self) -> impl Iterator<Item = &str> {
+        self.query.iter().map(String::as_str)
+    }
+
+    /// Parses a reference as Nix does: first as an entry of the registry, then as a URL, otherwise as a path.
+    pub fn parse(reference: &str, base: &Path) -> Option<Self> {
+        let (scheme, rest) = match reference.strip_prefix("path:") {
+            Some(rest) if rest.starts_with('/') => (Scheme::Path, rest),
+            Some(_) => return None,
+            None if is_id(reference) || is_url(reference) => return None,
+            None => (Scheme::Plain, reference),
+        };
+        let (rest, fragment) = match rest.split_once('#') {
+            Some((rest, fragment)) => (rest, Some(fragment.to_string())),
+            None => (rest, None),
+        };
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let path = match scheme {
+            Scheme::Plain => path.to_string(),
+            Scheme::Path => decode(path),
+        };
+        Some(Self {
+            scheme,
+            path: lexical(&base.join(path)),
+            query: query
+                .split('&')
+                .filter(|part| !part.is_empty())
+                .map(String::from)
+                .collect(),
+            fragment,
+        })
+    }
+
+    /// Returns the reference without links, if it contains links that Nix itself does not follow.
+    fn follow(&self) -> Option<Self> {
+        let folder = self.folder()?;
+        let subfolder = self.query.iter().find_map(|part| part.strip_prefix("dir="));
+        let inner = match subfolder {
+            Some(dir) => folder.join(decode(dir)),
+            None => folder.clone(),
+        };
+        if let Some(home) = self.home_outside(&folder, &inner) {
+            let mut query = self.query.clone();
+            query.retain(|part| !part.starts_with("dir="));
+            return Some(Self {
+                path: home,
+                query,
+                ..self.clone()
+            });
+        }
+        let path = folder.canonicalize().ok()?;
+        (path != self.path).then(|| Self {
+            path,
+            ..self.clone()
+        })
+    }
+
+    /// Returns the folder of the flake. The path can also name a file `flake.nix`, or a link to one.
+    fn folder(&self) -> Option<PathBuf> {
+        let path = &self.path;
+        if fs::metadata(path).ok()?.is_dir() {
+            return Some(path.clone());
+        }
+        if path.ends_with(FLAKE) {
+            return path.parent().map(Path::to_path_buf);
+        }
+        let real = path.canonicalize().ok()?;
+        real.ends_with(FLAKE)
+            .then(|| real.parent().map(Path::to_path_buf))?
+    }
+
+    /// Returns the folder of the real `flake.nix`, if it is outside the tree that Nix would copy to the store.
+    fn home_outside(&self, folder: &Path, inner: &Path) -> Option<PathBuf> {
+        let real = inner.join(FLAKE).canonicalize().ok()?;
+        let home = real.parent().filter(|_| real.ends_with(FLAKE))?;
+        let tree = match self.scheme {
+            Scheme::Plain => git_tree(folder).unwrap_or(folder),
+            Scheme::Path => folder,
+        };
+        let tree = tree.canonicalize().ok()?;
+        (!home.starts_with(tree)).then(|| home.to_path_buf())
+    }
+
+    /// Formats the reference, or returns `None` if no reference can name the path.
+    fn written(&self) -> Option<String> {
+        let path = self.path.to_str()?;
+        let path = match self.scheme {
+            // In Nix, these characters end a plain path, and they cannot be escaped.
+            Scheme::Plain if path.contains(['?', '#']) => return None,
+            Scheme::Plain => path.to_string(),
+            Scheme::Path => format!("path:{}", encode(path)),
+        };
+        let query = match self.query.is_empty() {
+            true => String::new(),
+            false => format!("?{}", self.query.join("&")),
+        };
+        let fragment = self.fragment.as_ref();
+        let fragment = fragment.map_or_else(String::new, |fragment| format!("#{fragment}"));
+        Some(path + &query + &fragment)
+    }
+}
+
+/// Returns the folder itself or its nearest parent that has a `.git`.
+pub fn git_tree(folder: &Path) -> Option<&Path> {
+    folder
+        .ancestors()
+        .find(|folder| folder.join(".git").exists())
+}
+
+/// Returns whether Nix looks a reference up in the flake registry: `NAME`, `NAME/BRANCH`, `NAME/BRANCH/REVISION`.
+pub fn is_id(reference: &str) -> bool {
+    let reference = reference.split('#').next().unwrap_or_default();
+    let (name, rest) = match reference.split_once('/') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (reference, None),
+    };
+    let named = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let branch = |rest: &str| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '@')
+            && rest
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_./@+-".contains(c))
+    };
+    named && rest.is_none_or(branch)
+}
+
+fn is_url(reference: &str) -> bool {
+    let scheme = reference.split_once(':').map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+    })
+}
+
+/// Removes `.` and `..` from a path lexically.
+fn lexical(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// Makes the folder `dotfiles/nixos` with a flake, and links to it.
+    fn tree() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |path: &str| dir.path().join(path);
+        fs::create_dir_all(at("dotfiles/nixos")).expect("a folder");
+        fs::create_dir_all(at("etc/nixos")).expect("a folder");
+        fs::write(at("dotfiles/nixos/flake.nix"), "{ }").expect("a flake");
+        symlink("dotfiles/nixos", at("link")).expect("a link");
+        symlink("../../dotfiles/nixos/flake.nix", at("etc/nixos/flake.nix")).expect("a link");
+        dir
+    }
+
+    fn followed(reference: &str, base: &Path) -> (String, Option<String>) {
+        let top = base.display().to_string();
+        let resolved = resolve(reference, base);
+        let short = |text: String| text.replace(&top, "T");
+        (short(resolved.reference), resolved.remembered.map(short))
+    }
+
+    #[test]
+    fn links_are_followed_and_remembered() {
+        let dir = tree();
+        let base = dir.path().canonicalize().expect("a folder");
+        symlink("dotfiles", base.join("parent")).expect("a link");
+        let real = |suffix: &str| format!("T/dotfiles/nixos{suffix}");
+        for (reference, is, remembered) in [
+            ("./link", real(""), "T/link"),
+            ("./link/", real(""), "T/link"),
+            ("./parent/nixos", real(""), "T/parent/nixos"),
+            ("./link/.#box", real("#box"), "T/link"),
+            ("./link?dir=.#box", real("?dir=.#box"), "T/link?dir=."),
+            ("./etc/nixos/#box", real("#box"), "T/etc/nixos"),
+            ("./etc/nixos/flake.nix", real(""), "T/etc/nixos/flake.nix"),
+            ("./etc?dir=nixos", real(""), "T/etc?dir=nixos"),
+        ] {
+            let found = followed(reference, &base);
+            assert_eq!(found, (is, Some(remembered.into())), "{reference}");
+        }
+        let path = format!("path:{}/link?dir=x#box", base.display());
+        assert_eq!(
+            followed(&path, &base),
+            (
+                "path:T/dotfiles/nixos?dir=x#box".into(),
+                Some("path:T/link?dir=x".into())
+            )
+        );
+    }
+
+    #[test]
+    fn other_references_stay_unchanged() {
+        let dir = tree();
+        let base = dir.path().canonicalize().expect("a folder");
+        // Nix itself follows a link inside the tree.
+        fs::create_dir(base.join("tree")).expect("a folder");
+        fs::create_dir(base.join("tree/nix")).expect("a folder");
+        fs::write(base.join("tree/nix/flake.nix"), "{ }").expect("a flake");
+        symlink("nix/flake.nix", base.join("tree/flake.nix")).expect("a link");
+        for reference in [
+            "link",
+            "link#box",
+            "github:a/b",
+            "git+file:///etc/nixos",
+            "./dotfiles/nixos",
+            "./nowhere",
+            "./tree",
+            "path:./link",
+        ] {
+            assert_eq!(
+                followed(reference, &base),
+                (reference.into(), None),
+                "{reference}"
+            );
+        }
+        assert_eq!(usual_folder(&base.join("tree")), base.join("tree/nix"));
+        assert_eq!(
+            usual_folder(&base.join("etc/nixos")),
+            base.join("etc/nixos")
+        );
+    }
+
+    #[test]
+    fn path_in_a_git_tree_becomes_a_url() {
+        let dir = tree();
+        let base = dir.path().canonicalize().expect("a folder");
+        fs::create_dir(base.join("dotfiles/.git")).expect("a folder");
+        let url = as_git(&format!("{}/link", base.display())).expect("a URL");
+        let tree = base.join("dotfiles");
+        assert_eq!(url, format!("git+file://{}?dir=nixos", tree.display()));
+        assert_eq!(as_git("/nowhere"), None);
+    }
+
+    #[test]
+    fn registry_entries_are_distinguished_from_paths() {
+        for id in ["conf", "conf#box", "nixpkgs/nixos-24.05", "a/b/c"] {
+            assert!(is_id(id), "{id}");
+        }
+        for path in [".", "./conf", "conf/", "conf/.", "~/conf", "host.nix", "/a"] {
+            assert!(!is_id(path), "{path}");
+        }
+        assert!(is_url("github:a/b") && !is_url("./a:b"));
+    }
+}

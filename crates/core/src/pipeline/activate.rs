@@ -1,0 +1,103 @@
+//! The last stage: asks the activator to activate a system, and to record it.
+
+use anyhow::Result;
+use unix::unistd::{User, getuid};
+
+use super::ask::ask;
+use super::elevation::{request, settle, whole_milliseconds};
+use super::system::System;
+use crate::activation::{Activated, Activator, Change, Errand};
+use crate::clock::now;
+use crate::options::ChangeOptions;
+use crate::overrides::Generation;
+use crate::plan::{Plan, Situation};
+use crate::record::Pin;
+use crate::session::Session;
+
+/// Returns whether the system is already running, with the same source and modules.
+pub fn is_running(system: &System, plan: &Plan, situation: &Situation) -> bool {
+    let pin = situation.state.pin.as_ref();
+    !plan.force
+        && plan.from.as_ref() == Some(&system.toplevel)
+        && plan.wanted == situation.state.wanted
+        && plan.overrides.edit.is_none()
+        && !situation.foreign()
+        && system.additions() == pin.map(Pin::beside).unwrap_or_default()
+        && system.file() == pin.and_then(|pin| pin.file.as_ref())
+}
+
+/// Activates the system, after the user agreed if they want to be asked.
+pub fn activate(
+    session: &Session,
+    activator: Activator,
+    situation: &Situation,
+    plan: &Plan,
+    system: &System,
+    options: &ChangeOptions,
+) -> Result<Activated> {
+    let change = transaction(session, situation, plan, system, options);
+    let mut request = request(session, &plan.purpose, Errand::Change(Box::new(change)));
+    if let Errand::Change(change) = &mut request.errand {
+        change.generation = generation(plan, options, &request.transaction);
+    }
+    request.wait = whole_milliseconds(options.wait);
+    request.settle = settle(options.settle, situation.baked.as_ref());
+    if options.ask {
+        let from = plan.from.as_deref();
+        ask(
+            session,
+            &plan.purpose,
+            system.keeper.as_ref(),
+            from,
+            &system.toplevel,
+        )?;
+    }
+    session.interrupts.detach()?;
+    activator.activate(&request, &session.reporter)
+}
+
+fn transaction(
+    session: &Session,
+    situation: &Situation,
+    plan: &Plan,
+    system: &System,
+    options: &ChangeOptions,
+) -> Change {
+    let baked = situation.baked.as_ref();
+    let confirm = options.confirm.or(baked.and_then(|baked| baked.confirm));
+    Change {
+        revision: situation.state.revision,
+        from: plan.from.clone(),
+        to: system.toplevel.clone(),
+        base: system.base.clone(),
+        pin: system.pin.clone(),
+        wanted: plan.wanted.clone(),
+        overrides: plan.overrides.after.clone(),
+        generation: None,
+        force: plan.force,
+        allow: plan.allow.clone(),
+        on_failed_units: options
+            .on_failed_units
+            .or(baked.map(|baked| baked.on_failed_units))
+            .unwrap_or_default(),
+        // Round up to whole seconds, because 0 would mean never.
+        confirm: confirm
+            .map(|time| time.as_millis().div_ceil(1000) as u64)
+            .filter(|seconds| *seconds > 0),
+        phases: session.reporter.phases(),
+    }
+}
+
+/// Returns the new generation of option overrides, if the plan makes one.
+fn generation(plan: &Plan, options: &ChangeOptions, transaction: &str) -> Option<Generation> {
+    let edit = plan.overrides.edit.clone()?;
+    let user = User::from_uid(getuid()).ok().flatten();
+    Some(Generation {
+        number: plan.overrides.after.generation,
+        time: now(),
+        user: user.map_or_else(|| getuid().to_string(), |user| user.name),
+        message: options.message.clone(),
+        transaction: transaction.into(),
+        edit,
+    })
+}

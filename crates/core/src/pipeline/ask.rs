@@ -1,0 +1,176 @@
+//! `--ask`: shows how units and the closure will change, and asks for confirmation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+
+use anyhow::{Context as _, Result};
+
+use super::Keeper;
+use crate::activation::{UnitChanges, unit_changes};
+use crate::error::{Failure, neutral};
+use crate::progress::{for_stderr, store_name};
+use crate::session::Session;
+
+/// Maximum number of lines about the closure.
+const SHOWN: usize = 15;
+
+/// Asks the user. Any answer other than yes is an error, and nothing is changed.
+pub fn ask(
+    session: &Session,
+    purpose: &str,
+    store: &dyn Keeper,
+    from: Option<&str>,
+    to: &str,
+) -> Result<()> {
+    let real = |path: &str| store.real_path(path);
+    let old = from.map(real).transpose()?;
+    let changes = unit_changes(old.as_deref(), &real(to)?, &session.locations);
+    let text = units(&changes) + &closures(store, from, to)?;
+    session.interrupts.check()?;
+    session.reporter.pause();
+    let answer = question(purpose, &text)?;
+    session.interrupts.check()?;
+    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::Refused
+        .error(format!(
+            "{purpose}: declined by the user; nothing was changed"
+        ))
+        .into())
+}
+
+/// Opens the terminal itself, because stdin may be redirected. Also called before any work, so that
+/// `--ask` fails at once if there is no terminal.
+pub fn terminal() -> Result<File> {
+    let terminal = File::options().read(true).write(true).open("/dev/tty");
+    terminal.map_err(|_| {
+        Failure::Usage
+            .error("cannot use --ask: there is no terminal")
+            .hint("run it on a terminal, or without --ask")
+            .into()
+    })
+}
+
+fn question(purpose: &str, text: &str) -> Result<String> {
+    let mut terminal = terminal()?;
+    let text: String = text.lines().map(|line| neutral(line) + "\n").collect();
+    let text = for_stderr(&format!("{text}{}? [y/N] ", neutral(purpose)));
+    write!(terminal, "{text}").context("cannot write to the terminal")?;
+    let mut answer = String::new();
+    BufReader::new(terminal)
+        .read_line(&mut answer)
+        .context("cannot read the answer from the terminal")?;
+    Ok(answer)
+}
+
+fn units(changes: &UnitChanges) -> String {
+    let rows = [
+        ("stop", &changes.stop),
+        ("restart", &changes.restart),
+        ("reload", &changes.reload),
+        ("start", &changes.start),
+        ("changed but not restarted", &changes.left),
+        ("changed user units", &changes.user),
+    ];
+    let mut text = String::new();
+    for (what, units) in rows.iter().filter(|(_, units)| !units.is_empty()) {
+        let names: Vec<&str> = units.iter().map(String::as_str).collect();
+        text += &format!("{what}: {}\n", names.join(", "));
+    }
+    if text.is_empty() {
+        text += "no unit is stopped, restarted, reloaded or started\n";
+    }
+    text
+}
+
+fn closures(store: &dyn Keeper, from: Option<&str>, to: &str) -> Result<String> {
+    let paths = |path: Option<&str>| -> Result<BTreeSet<String>> {
+        let list = path.map(|path| store.closure(path)).transpose()?;
+        Ok(list.into_iter().flatten().collect())
+    };
+    // Another tool may have activated a system that this store does not contain.
+    let before = paths(from.filter(|path| store.is_valid(path).unwrap_or(false)))?;
+    Ok(difference(&before, &paths(Some(to))?))
+}
+
+/// Describes the difference of two closures by name and version.
+fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
+    let mut names: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
+    for (side, (paths, others)) in [(before, after), (after, before)].into_iter().enumerate() {
+        for path in paths.difference(others) {
+            let (name, version) = version(&store_name(path));
+            names.entry(name).or_default()[side].push(version);
+        }
+    }
+    let words = |versions: &[String]| {
+        let known: Vec<&str> = versions
+            .iter()
+            .map(String::as_str)
+            .filter(|v| !v.is_empty())
+            .collect();
+        if known.is_empty() {
+            "there".to_string()
+        } else {
+            known.join(", ")
+        }
+    };
+    let lines: Vec<String> = names
+        .iter()
+        .map(
+            |(name, [old, new])| match (old.is_empty(), new.is_empty()) {
+                (true, _) => format!("  + {name} {}", words(new)),
+                (_, true) => format!("  - {name} {}", words(old)),
+                _ if old == new => format!("  ~ {name} {}", words(new)),
+                _ => format!("  ~ {name} {} -> {}", words(old), words(new)),
+            },
+        )
+        .collect();
+    let mut text = format!(
+        "closure: {} paths before, {} after\n",
+        before.len(),
+        after.len()
+    );
+    for line in lines.iter().take(SHOWN) {
+        text += &line.replace(" there", "");
+        text.push('\n');
+    }
+    if lines.len() > SHOWN {
+        text += &format!("  and {} more\n", lines.len() - SHOWN);
+    }
+    text
+}
+
+/// Splits `git-2.44.1` into `git` and `2.44.1`. As in Nix, the version begins with the first digit
+/// after a dash.
+fn version(name: &str) -> (String, String) {
+    let dash = name
+        .match_indices('-')
+        .find(|(at, _)| name[at + 1..].starts_with(|c: char| c.is_ascii_digit()));
+    match dash {
+        Some((at, _)) => (name[..at].to_string(), name[at + 1..].to_string()),
+        None => (name.to_string(), String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closures_differ_by_name_and_version() {
+        let set = |names: &[&str]| -> BTreeSet<String> {
+            let paths = names.iter().enumerate();
+            paths
+                .map(|(n, name)| format!("/nix/store/{n:032}-{name}"))
+                .collect()
+        };
+        let before = set(&["base", "git-2.44.1", "gone-1"]);
+        let after = set(&["base", "git-2.45.0", "unit-web.service", "vim-9"]);
+        assert_eq!(
+            difference(&before, &after),
+            "closure: 3 paths before, 4 after\n  ~ git 2.44.1 -> 2.45.0\n  - gone 1\n  + unit-web.service\n  + vim 9\n"
+        );
+    }
+}

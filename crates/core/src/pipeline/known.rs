@@ -1,0 +1,80 @@
+//! A system that is known without evaluation: the base, or an earlier state.
+
+use std::path::Path;
+
+use anyhow::Result;
+use nix_types::Missing;
+
+use super::system::{BuildOrder, Keeper, Preflight, System};
+use crate::activation::{Findings, Machine, examine};
+use crate::error::Failure;
+use crate::options::StopAfter;
+use crate::plan::{EarlierState, Goal, Plan, Situation};
+use crate::session::Session;
+
+/// Returns the earlier state that the plan returns to, or `None` if its system must be evaluated.
+pub fn known_state(plan: &Plan, situation: &Situation) -> Option<EarlierState> {
+    match &plan.goal {
+        Goal::Known(toplevel) => Some(EarlierState::base(toplevel, situation)),
+        Goal::Earlier(state) => Some((**state).clone()),
+        Goal::Evaluate { .. } => None,
+    }
+}
+
+/// Finds the system in the store.
+pub fn known(
+    session: &Session,
+    plan: &Plan,
+    state: &EarlierState,
+    keeper: Box<dyn Keeper>,
+) -> Result<System> {
+    let toplevel = &state.toplevel;
+    if !keeper.is_valid(toplevel)? {
+        return Err(Failure::Refused
+            .error(format!(
+                "{}: the system {toplevel} is no longer in the store",
+                plan.purpose
+            ))
+            .hint("run `runtime-module apply` to evaluate and build the requested modules again")
+            .into());
+    }
+    let preflight = match plan.stop_after {
+        StopAfter::Evaluate => {
+            let place = keeper.real_path(toplevel)?;
+            let findings = examined(session, &plan.purpose, &place);
+            Some(Preflight {
+                built: findings.is_some(),
+                findings: findings.unwrap_or_default(),
+            })
+        }
+        StopAfter::Realise | StopAfter::Activate => None,
+    };
+    Ok(System {
+        toplevel: toplevel.clone(),
+        drv: None,
+        base: state.base.clone(),
+        pin: state.pin.clone(),
+        warnings: Vec::new(),
+        facts: None,
+        counters: None,
+        missing: Missing::default(),
+        order: BuildOrder::default(),
+        preflight,
+        comparison: None,
+        cache: None,
+        keeper,
+    })
+}
+
+/// Checks a built system before its activation. `None` if there is nothing at `place`.
+pub fn examined(session: &Session, purpose: &str, place: &Path) -> Option<Findings> {
+    place
+        .exists()
+        .then(|| examine(purpose, place, &machine(session)))
+}
+
+/// Reads the facts of this machine.
+pub fn machine(session: &Session) -> Machine {
+    let running = std::fs::canonicalize(session.locations.current_system()).ok();
+    Machine::look(&session.locations, running.as_deref())
+}

@@ -1,0 +1,204 @@
+//! Finds the system in a file instead of a flake: the file on the command line, or the remembered
+//! one.
+//!
+//! Takes the command line and the situation; returns the file. Checks whether files exist, but
+//! evaluates nothing.
+
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::{Situation, pinned};
+use crate::attributes::parse;
+use crate::error::{Failed, Failure};
+use crate::options::{Options, SourceOptions};
+use crate::record::{Pin, SystemFile};
+
+/// Files to look for in a folder, in this order.
+const USUAL: [&str; 2] = ["default.nix", "configuration.nix"];
+
+/// Options that are for flakes only.
+const OF_FLAKES: [&str; 4] = [
+    "--flake",
+    "--host",
+    "--override-input",
+    "--accept-flake-config",
+];
+
+/// Refuses options that contradict each other.
+pub fn agree(options: &Options) -> Result<(), Failed> {
+    let source = &options.source;
+    for (option, empty) in [
+        ("--flake", source.flake.as_deref() == Some("")),
+        ("--host", source.host.as_deref() == Some("")),
+    ] {
+        if empty {
+            return Err(Failure::Usage
+                .error(format!("{option} '': the name is empty"))
+                .hint(format!("give {option} a name, or leave it out")));
+        }
+    }
+    let Some(file) = &source.file else {
+        return match &source.attribute {
+            Some(attribute) => Err(Failure::Usage
+                .error(format!("cannot use --attr {attribute}: no file is named"))
+                .hint("name the file with --file; to name an entry of a flake's nixosConfigurations, use --host")),
+            None => Ok(()),
+        };
+    };
+    let said = [
+        source.flake.is_some(),
+        source.host.is_some(),
+        !source.input_overrides.is_empty(),
+        options.accept_flake_config,
+    ];
+    match OF_FLAKES.iter().zip(said).find(|(_, said)| *said) {
+        Some((option, _)) => Err(Failure::Usage
+            .error(format!(
+                "cannot use --file {}: {option} is only for flakes",
+                file.display()
+            ))
+            .hint(match *option {
+                "--host" => "leave out --host; --attr names a system in the file",
+                _ => "leave out one of the two options",
+            })),
+        None => Ok(()),
+    }
+}
+
+/// Returns the system to evaluate as a pin, if it is in a file. A file is never really pinned.
+pub(super) fn file(
+    situation: &Situation,
+    options: &SourceOptions,
+    here: &Path,
+) -> Result<Option<Pin>> {
+    if let Some(path) = &options.file {
+        let file = named(path, options.attribute.as_deref(), here)?;
+        return Ok(Some(Pin::of_file(file)));
+    }
+    let Some(file) = remembered(situation, options) else {
+        return Ok(None);
+    };
+    let words = file.words();
+    let said = [options.host.is_some(), !options.input_overrides.is_empty()];
+    if let Some((option, _)) = OF_FLAKES[1..].iter().zip(said).find(|(_, said)| *said) {
+        return Err(Failure::Usage
+            .error(format!(
+                "cannot use {option}: the option is for flakes, and this machine's configuration is {words}"
+            ))
+            .hint("name another system with --file and --attr, or a flake with --flake")
+            .into());
+    }
+    if !Path::new(&file.path).exists() {
+        return Err(Failure::Refused
+            .error(format!(
+                "this machine's configuration is {words}, which no longer exists"
+            ))
+            .hint("name the new location with --file, or a flake with --flake")
+            .hint("`runtime-module reset` and `rollback` evaluate nothing, so they also work now")
+            .into());
+    }
+    Ok(Some(Pin::of_file(file)))
+}
+
+/// Returns whether the system is in a file.
+pub fn is_file(situation: &Situation, options: &SourceOptions) -> bool {
+    options.file.is_some() || remembered(situation, options).is_some()
+}
+
+/// Returns whether the options name a system other than the running one.
+pub fn is_elsewhere(situation: &Situation, options: &SourceOptions) -> bool {
+    options.flake.is_some() || options.host.is_some() || is_another_file(situation, options)
+}
+
+/// Returns whether the file may declare other modules than the baked list. That list is from the
+/// file of the running system.
+pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
+    let baked = situation
+        .baked
+        .as_ref()
+        .and_then(|baked| baked.file.clone());
+    options.file.is_some() || remembered(situation, options).is_some_and(|file| Some(file) != baked)
+}
+
+/// Returns the file of the last change, or the baked one, unless the command line or the
+/// configuration names a flake.
+fn remembered(situation: &Situation, options: &SourceOptions) -> Option<SystemFile> {
+    if options.flake.is_some() {
+        return None;
+    }
+    let url = situation
+        .baked
+        .as_ref()
+        .and_then(|baked| baked.flake_url.as_ref());
+    match pinned(situation) {
+        Some(pin) => pin.file,
+        None if url.is_some() => None,
+        // After an external switch, the last file still names the configuration.
+        None => situation.state.pin.as_ref()?.file.clone(),
+    }
+}
+
+/// Returns the file that `--file` names.
+fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile> {
+    const WHAT: &str = "name a Nix file, or a folder with a default.nix or configuration.nix";
+    let shown = path.display();
+    let whole = absolute(&here.join(path))?;
+    if let Some(folder) = flake_folder(&whole) {
+        return Err(Failure::Usage
+            .error(format!("cannot use --file {shown}: this is a flake"))
+            .hint(format!(
+                "name its folder instead: --flake {}",
+                folder.display()
+            ))
+            .into());
+    }
+    let file = if whole.is_dir() {
+        let mut files = USUAL.iter().map(|name| whole.join(name));
+        files.find(|file| file.exists()).ok_or_else(|| {
+            Failure::Usage
+                .error(format!(
+                    "cannot use --file {shown}: the folder has neither a default.nix nor a configuration.nix"
+                ))
+                .hint(WHAT)
+        })?
+    } else if whole.exists() {
+        whole
+    } else {
+        return Err(Failure::Usage
+            .error(format!("cannot use --file {shown}: no such file"))
+            .hint(WHAT)
+            .into());
+    };
+    let path = file.to_str().ok_or_else(|| {
+        Failure::Usage
+            .error(format!(
+                "cannot use --file {shown}: the absolute path is not UTF-8"
+            ))
+            .hint("use a symbolic link with another name")
+    })?;
+    Ok(SystemFile {
+        path: path.into(),
+        attribute: parse(attribute.unwrap_or_default())?,
+    })
+}
+
+/// Returns the folder of a flake, if a path names the file `flake.nix`, or a folder that contains only a flake.
+fn flake_folder(path: &Path) -> Option<&Path> {
+    if path.is_dir() {
+        let plain = USUAL.iter().any(|name| path.join(name).exists());
+        return (!plain && path.join("flake.nix").exists()).then_some(path);
+    }
+    let named = path.ends_with("flake.nix") && path.exists();
+    named.then(|| path.parent())?
+}
+
+/// Makes a path absolute. Resolves links only if the path contains `..`, whose meaning depends on them.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.components().any(|part| part == Component::ParentDir) && path.exists() {
+        return path
+            .canonicalize()
+            .with_context(|| format!("find the file {}", path.display()));
+    }
+    std::path::absolute(path).with_context(|| format!("find the file {}", path.display()))
+}

@@ -1,0 +1,252 @@
+//! Decides completely what a command will do, before it does anything.
+//!
+//! Takes the user's [`Intent`] and the [`Situation`] of the machine; returns a [`Plan`], or the reason why there is
+//! nothing to do. Reads files, but does not open libnix, and changes nothing.
+
+mod action;
+mod additions;
+mod earlier_state;
+mod file;
+mod intent;
+mod modules;
+mod notes;
+mod nothing;
+mod overrides;
+mod situation;
+mod source;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::choice::Allow;
+use crate::error::Failure;
+use crate::options::{SourceOptions, StopAfter};
+use crate::registry::ModuleRequest;
+
+pub use action::Action;
+pub use additions::Additions;
+pub use earlier_state::EarlierState;
+pub use file::{agree, is_another_file, is_elsewhere, is_file};
+pub use intent::Intent;
+pub use modules::modules;
+pub use overrides::PlannedOverrides;
+pub use situation::Situation;
+pub use source::{Host, Source, pinned, source_to_list};
+
+use modules::wanted;
+use notes::notes;
+use nothing::nothing;
+use source::source;
+
+/// The system to activate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal {
+    /// A toplevel that is already in the store.
+    Known(String),
+    /// An earlier system, with its own base and source.
+    Earlier(Box<EarlierState>),
+    /// A system to evaluate: the host of this source with these modules, in the order of evaluation.
+    Evaluate {
+        source: Source,
+        modules: Vec<ModuleRequest>,
+        /// Additional modules, and the specialisation.
+        additions: Additions,
+    },
+}
+
+/// A plan for a change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Description of the request.
+    pub purpose: String,
+    /// The system to activate.
+    pub goal: Goal,
+    /// The last stage to run.
+    pub stop_after: StopAfter,
+    /// Requested modules after the change.
+    pub wanted: Vec<String>,
+    /// Option overrides after the change.
+    pub overrides: PlannedOverrides,
+    /// Toplevel of the running system.
+    pub from: Option<String>,
+    /// The toplevel without any runtime module; `None` if it must be evaluated.
+    pub base: Option<String>,
+    /// The toplevel that the source should give without any runtime module; `None` if it is unknown, or if the user named
+    /// another source.
+    pub expected: Option<String>,
+    /// Whether to activate a system that is already running.
+    pub force: bool,
+    /// Safety checks to override.
+    pub allow: Vec<Allow>,
+    /// Whether evaluation may build.
+    pub allow_import_from_derivation: bool,
+    /// Notes for the user, printed before the change.
+    pub notes: Vec<String>,
+}
+
+/// The decision about a request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// There is nothing to do, for this reason.
+    Nothing(String),
+    /// There is something to do.
+    Do(Box<Plan>),
+}
+
+impl Plan {
+    /// Returns whether the toplevel without any runtime module has to be built too, for a later `reset`.
+    pub fn builds_base(&self) -> bool {
+        self.base.is_none() && self.stop_after >= StopAfter::Realise
+    }
+}
+
+/// The parts of a request that are checked before its source is known.
+struct Checked {
+    additions: Additions,
+    wanted: Vec<String>,
+    overrides: PlannedOverrides,
+    /// Whether the system is in a file, which may have changed and declare other modules now.
+    in_file: bool,
+    /// The reason if there is nothing to do.
+    nothing: Option<String>,
+}
+
+impl Checked {
+    fn of(intent: &Intent, situation: &Situation, options: &SourceOptions) -> Result<Self> {
+        let Intent {
+            action,
+            options: change,
+        } = intent;
+        let additions = Additions::decide(action, situation, change)?;
+        let in_file = is_file(situation, options);
+        let wanted = wanted(action, situation, in_file || options.is_named())?;
+        let overrides = PlannedOverrides::decide(action, situation)?;
+        let nothing = match change.force {
+            true => None,
+            false => nothing(action, situation, options, &wanted, &additions),
+        };
+        Ok(Self {
+            additions,
+            wanted,
+            overrides,
+            in_file,
+            nothing,
+        })
+    }
+}
+
+/// Checks the arguments and names of a request before anyone is asked for a password. Returns the reason if there is
+/// nothing to do.
+pub fn check(
+    intent: &Intent,
+    situation: &Situation,
+    options: &SourceOptions,
+    here: &Path,
+) -> Result<Option<String>> {
+    let nothing = Checked::of(intent, situation, options)?.nothing;
+    if nothing.is_none() && intent.action.evaluates() {
+        source(&intent.action, situation, options, here)?;
+    }
+    Ok(nothing)
+}
+
+/// Makes the plan for a request.
+pub fn decide(
+    intent: &Intent,
+    situation: &Situation,
+    options: &SourceOptions,
+    here: &Path,
+) -> Result<Decision> {
+    let Intent {
+        action,
+        options: change,
+    } = intent;
+    let Checked {
+        additions,
+        wanted,
+        overrides,
+        in_file,
+        nothing,
+    } = Checked::of(intent, situation, options)?;
+    if let Some(why) = nothing {
+        return Ok(Decision::Nothing(why));
+    }
+    let moved_source = *action == Action::Rebuild || options.is_named() || in_file;
+    let varied = additions.specialisation != specialisation(situation);
+    let mut notes = notes(situation, &wanted);
+    notes.extend(overrides_stay(action, &overrides));
+    notes.extend(additions.removal_note(action, situation));
+    let base = situation.base();
+    let expected = match &additions.specialisation {
+        _ if moved_source => None,
+        Some(name) if varied => situation.base_variant(name),
+        None if varied => None,
+        _ => base.clone(),
+    };
+    let moved = moved_source || varied;
+    let goal = match (&base, action) {
+        (_, Action::Rollback(state)) => Goal::Earlier(state.clone()),
+        // The system without modules was recorded, so it needs no evaluation.
+        (Some(base), _)
+            if overrides.after.is_empty()
+                && (action.is_reset()
+                    || (wanted.is_empty() && !moved && !additions.has_modules())) =>
+        {
+            Goal::Known(base.clone())
+        }
+        (None, Action::Reset | Action::ResetAll) if overrides.after.is_empty() => {
+            return Err(unknown_base());
+        }
+        _ => {
+            let source = source(action, situation, options, here)?;
+            let modules = modules(&wanted, situation, &source)?;
+            Goal::Evaluate {
+                source,
+                modules,
+                additions,
+            }
+        }
+    };
+    Ok(Decision::Do(Box::new(Plan {
+        purpose: action.words(),
+        notes,
+        goal,
+        stop_after: change.stop_after,
+        wanted,
+        overrides,
+        from: situation.running.clone(),
+        // A new source has a new base.
+        base: base.filter(|_| !moved),
+        expected,
+        force: change.force,
+        allow: change.allow.clone(),
+        allow_import_from_derivation: change.may_build_in_evaluation(),
+    })))
+}
+
+/// Notes that a reset leaves the option overrides.
+fn overrides_stay(action: &Action, overrides: &PlannedOverrides) -> Option<String> {
+    let stay = *action == Action::Reset && !overrides.after.is_empty();
+    stay.then(|| {
+        format!(
+            "option overrides stay: {}; `runtime-module reset --all` removes them too",
+            overrides.after.words()
+        )
+    })
+}
+
+fn unknown_base() -> anyhow::Error {
+    Failure::Refused
+        .error("cannot reset: the system without modules is unknown")
+        .hint("activate a system with nixos-rebuild, or run `runtime-module apply`")
+        .into()
+}
+
+/// Returns the pinned specialisation.
+fn specialisation(situation: &Situation) -> Option<String> {
+    pinned(situation)?.specialisation
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! The modules after a change: their names, and their order of evaluation.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::{Action, Situation, Source, pinned};
+use crate::registry::{ModuleRequest, unknown_modules};
+
+/// Returns the requested modules after the change.
+pub(super) fn wanted(
+    action: &Action,
+    situation: &Situation,
+    elsewhere: bool,
+) -> Result<Vec<String>> {
+    let mut wanted = situation.state.wanted.clone();
+    match action {
+        Action::Enable(names) => {
+            if !elsewhere {
+                known(names, situation)?;
+            }
+            for name in names {
+                if !wanted.contains(name) {
+                    wanted.push(name.clone());
+                }
+            }
+        }
+        Action::Disable(names) => {
+            let others: Vec<String> = names
+                .iter()
+                .filter(|name| !wanted.contains(name) && !is_extra(situation, name))
+                .cloned()
+                .collect();
+            if !elsewhere {
+                known(&others, situation)?;
+            }
+            wanted.retain(|name| !names.contains(name));
+        }
+        Action::Reset | Action::ResetAll => wanted.clear(),
+        Action::Rollback(past) => wanted.clone_from(&past.wanted),
+        Action::Apply | Action::Rebuild | Action::Override(_) => {}
+    }
+    Ok(wanted)
+}
+
+/// Returns whether a module from outside the configuration is enabled under this name.
+pub(super) fn is_extra(situation: &Situation, name: &str) -> bool {
+    pinned(situation).is_some_and(|pin| pin.extras.iter().any(|extra| extra.name == name))
+}
+
+/// Refuses unknown module names, if the modules are known.
+fn known(names: &[String], situation: &Situation) -> Result<()> {
+    let Some(baked) = &situation.baked else {
+        return Ok(());
+    };
+    let known: Vec<String> = baked
+        .modules
+        .iter()
+        .map(|module| module.name.clone())
+        .collect();
+    let unknown: Vec<String> = names
+        .iter()
+        .filter(|name| !known.contains(name))
+        .cloned()
+        .collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    Err(unknown_modules(&unknown, &known).into())
+}
+
+/// Returns the modules in the order of evaluation, if it is known.
+pub fn modules(
+    wanted: &[String],
+    situation: &Situation,
+    source: &Source,
+) -> Result<Vec<ModuleRequest>> {
+    // The baked list of modules is valid only for the baked source.
+    let baked = match source {
+        Source::Pinned(pin) if pin.inputs.is_empty() && pin.file.is_none() => {
+            situation.baked.as_ref().filter(|baked| baked.is_of(pin))
+        }
+        _ => None,
+    };
+    let Some(baked) = baked else {
+        return Ok(wanted
+            .iter()
+            .map(|name| ModuleRequest::named(name))
+            .collect());
+    };
+    known(wanted, situation)?;
+    let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+    Ok(baked
+        .modules
+        .iter()
+        .filter(|module| wanted.contains(module.name.as_str()))
+        .map(|module| ModuleRequest {
+            name: module.name.clone(),
+            file: module.file.clone(),
+            origin: Some(module.origin),
+        })
+        .collect())
+}

@@ -1,0 +1,182 @@
+//! The source of the configuration: the pinned one, or a reference to pin.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::file::file;
+use super::{Action, Situation};
+use crate::baked::Baked;
+use crate::error::{Failed, Failure};
+use crate::options::SourceOptions;
+use crate::record::Pin;
+
+/// An entry of `nixosConfigurations`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// The entry that the user named.
+    Named(String),
+    /// This entry, unless the reference names another after its `#`.
+    Usual(String),
+}
+
+/// The source of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A source that is already pinned, or a file, which is never pinned.
+    Pinned(Box<Pin>),
+    /// A reference to lock and pin now.
+    Reference {
+        reference: String,
+        /// The directory that relative paths in the reference are relative to.
+        base: PathBuf,
+        /// Inputs to replace.
+        input_overrides: Vec<(String, String)>,
+        /// Entry of `nixosConfigurations`.
+        host: Host,
+        /// The pin that the reference comes from, if only its inputs are replaced.
+        of: Option<Box<Pin>>,
+    },
+}
+
+/// The source of the configuration.
+pub fn source(
+    action: &Action,
+    situation: &Situation,
+    options: &SourceOptions,
+    here: &Path,
+) -> Result<Source> {
+    let input_overrides = options.input_overrides.clone();
+    let baked = situation.baked.as_ref();
+    let pinned = pinned(situation);
+    let host = || -> Result<Host> {
+        if let Some(host) = &options.host {
+            return Ok(Host::Named(host.clone()));
+        }
+        let known = baked
+            .map(|baked| baked.host.clone())
+            .or_else(|| pinned.as_ref().map(|pin| pin.host.clone()));
+        known.map_or_else(own_name, Ok).map(Host::Usual)
+    };
+    let reference = |reference: String, input_overrides| -> Result<Source> {
+        Ok(Source::Reference {
+            reference,
+            base: here.to_path_buf(),
+            input_overrides,
+            host: host()?,
+            of: None,
+        })
+    };
+    if let Some(flake) = &options.flake {
+        return reference(flake.clone(), input_overrides);
+    }
+    if let Some(pin) = file(situation, options, here)? {
+        return Ok(Source::Pinned(Box::new(pin)));
+    }
+    if *action == Action::Rebuild {
+        let asked = pinned
+            .as_ref()
+            .filter(|pin| !pin.baked)
+            .map(|pin| pin.url.clone());
+        let url = baked.and_then(|baked| baked.flake_url.clone()).or(asked);
+        let url = url.ok_or_else(|| {
+            Failure::Refused
+                .error("cannot rebuild: services.runtimeModules.flakeUrl is not set")
+                .hint("set services.runtimeModules.flakeUrl, or name the flake with --flake")
+        })?;
+        let kept = pinned
+            .as_ref()
+            .map(|pin| pin.overrides.clone())
+            .unwrap_or_default();
+        return reference(
+            url,
+            if input_overrides.is_empty() {
+                kept
+            } else {
+                input_overrides
+            },
+        );
+    }
+    match pinned.clone() {
+        Some(pin) if !input_overrides.is_empty() => Ok(Source::Reference {
+            reference: pin.locked.clone(),
+            base: here.to_path_buf(),
+            input_overrides,
+            host: Host::Named(options.host.clone().unwrap_or_else(|| pin.host.clone())),
+            of: Some(Box::new(pin)),
+        }),
+        Some(mut pin) => {
+            if let Some(host) = &options.host {
+                pin.host.clone_from(host);
+            }
+            Ok(Source::Pinned(Box::new(pin)))
+        }
+        None => {
+            let url = baked.and_then(|baked| baked.flake_url.clone());
+            let asked = situation
+                .state
+                .pin
+                .as_ref()
+                .filter(|pin| !pin.baked)
+                .map(|pin| pin.url.clone());
+            let url = url.or(asked).or_else(|| situation.usual.clone());
+            let url = url.ok_or_else(|| unknown(situation))?;
+            reference(url, input_overrides)
+        }
+    }
+}
+
+/// Returns the source whose modules to list.
+pub fn source_to_list(
+    situation: &Situation,
+    options: &SourceOptions,
+    here: &Path,
+) -> Result<Source> {
+    source(&Action::Apply, situation, options, here)
+}
+
+/// Returns the current pin.
+pub fn pinned(situation: &Situation) -> Option<Pin> {
+    let baked = situation.baked.as_ref().and_then(Baked::pin);
+    match &situation.state.pin {
+        // After an external switch, the pin is the one that the new system baked in. If there is none, the source is
+        // unknown.
+        Some(pin) if !situation.foreign() => Some(pin.clone()),
+        // A specialisation of the system that we activated has the same source.
+        Some(pin) if situation.varied_base().is_some() => Some(Pin {
+            specialisation: situation.specialisation.clone(),
+            extras: pin
+                .extras
+                .iter()
+                .filter(|extra| extra.keep)
+                .cloned()
+                .collect(),
+            ..pin.clone()
+        }),
+        before => baked.map(|mut pin| {
+            pin.specialisation.clone_from(&situation.specialisation);
+            let kept = before.iter().flat_map(|pin| &pin.extras);
+            pin.extras = kept.filter(|extra| extra.keep).cloned().collect();
+            pin
+        }),
+    }
+}
+
+/// Makes the error for an unknown source.
+fn unknown(situation: &Situation) -> Failed {
+    let failed = Failure::Refused.error("cannot tell which flake this system was built from");
+    match &situation.plain {
+        Some(file) => failed
+            .detail(format!("{file} exists, but has no flake.nix next to it"))
+            .hint(format!("evaluate it impurely with --file {file}; the program remembers the file until the next reboot, or permanently with services.runtimeModules.file"))
+            .hint(format!("to pin it, add a flake.nix next to it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and name the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
+        None => failed
+            .hint("name the flake with --flake and its host with --host; the program then pins it")
+            .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once"),
+    }
+}
+
+fn own_name() -> Result<String> {
+    let name = unix::unistd::gethostname().context("ask for this machine's name")?;
+    Ok(name.to_string_lossy().into_owned())
+}

@@ -1,0 +1,102 @@
+//! Where the two programs are. Each finds the other relative to itself only, so nobody else can put a program in between.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::error::{Failed, Failure};
+
+/// The program that people type. It holds the elevated roles and links no libnix.
+const LIGHT: &str = "runtime-module";
+
+/// The program that evaluates and builds.
+const FULL: &str = "runtime-module-nix";
+
+/// Identifies a build of both programs, which must agree.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Returns the path of the program that people type.
+pub fn light() -> Result<PathBuf> {
+    let own = own()?;
+    Ok(match own.ends_with(FULL) {
+        true => beside(&own, "bin", LIGHT),
+        false => own,
+    })
+}
+
+/// Returns the path of the program that evaluates and builds.
+pub fn full() -> Result<PathBuf> {
+    let own = own()?;
+    Ok(match own.ends_with(FULL) {
+        true => own,
+        false => beside(&own, "libexec", FULL),
+    })
+}
+
+fn own() -> Result<PathBuf> {
+    std::env::current_exe().context("cannot find our own executable")
+}
+
+/// Returns `../FOLDER/NAME`, where a package installs the program, or else the program in the same folder, where cargo
+/// builds it.
+fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
+    let here = own.parent().unwrap_or(Path::new("/"));
+    let installed = here.parent().map(|up| up.join(folder).join(name));
+    let installed = installed.filter(|path| path.exists());
+    installed.unwrap_or_else(|| here.join(name))
+}
+
+/// Separates the name and the version that one program passes to the other.
+const CALLED_BY: &str = "runtime-module ";
+
+/// Returns the name under which the other program is started. It carries our version, so that arguments and environment
+/// can stay the same.
+pub fn caller() -> String {
+    format!("{CALLED_BY}{VERSION}")
+}
+
+/// Refuses to work for a program of another version. A start by hand has no version.
+pub fn check_caller() -> Result<(), Failed> {
+    let name = std::env::args_os().next().unwrap_or_default();
+    check_version(&name.to_string_lossy())
+}
+
+fn check_version(name: &str) -> Result<(), Failed> {
+    match name.strip_prefix(CALLED_BY) {
+        Some(version) if version != VERSION => Err(Failure::Internal
+            .error(format!(
+                "cannot work together: runtime-module is version {version}, but runtime-module-nix is version {VERSION}"
+            ))
+            .hint("install both programs from the same package")),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_find_each_other() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let at = |path: &str| dir.path().join(path);
+        for folder in ["bin", "libexec"] {
+            std::fs::create_dir(at(folder)).expect("a folder");
+        }
+        let own = at("bin/runtime-module");
+        assert_eq!(beside(&own, "libexec", FULL), at("bin/runtime-module-nix"));
+        std::fs::write(at("libexec/runtime-module-nix"), "").expect("written");
+        assert_eq!(
+            beside(&own, "libexec", FULL),
+            at("libexec/runtime-module-nix")
+        );
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        check_version(&caller()).expect("our own version");
+        check_version("/run/current-system/sw/bin/runtime-module-nix").expect("by hand");
+        let failed = check_version("runtime-module 9.9.9").expect_err("another version");
+        assert!(failed.message.contains("version 9.9.9"), "{failed}");
+    }
+}

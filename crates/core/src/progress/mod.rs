@@ -1,0 +1,455 @@
+//! Progress output.
+//!
+//! Stages send what happens to a [`Reporter`], and so do all threads of libnix. One thread applies
+//! these reports to a `model::Model` and lets a renderer draw it at most ten times a second.
+
+mod bars;
+mod fold;
+mod lines;
+mod model;
+
+use std::io::IsTerminal as _;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use crate::choice::ProgressStyle;
+use crate::error::neutral;
+use crate::estimate::Estimate;
+use crate::timings::{Phase, Phases, time_of};
+use nix_types::{Event, Missing};
+
+use model::Model;
+pub use model::Notice;
+
+/// The beginning of the log line that names the watched units.
+pub const WATCHING: &str = "watching ";
+
+/// Minimum time between two frames.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// A report from a stage or from libnix.
+#[derive(Clone, Debug)]
+enum Report {
+    Begin(Phase),
+    End(Phase, Duration),
+    Libnix(Event),
+    /// Warnings of the configuration itself.
+    Warnings(Vec<String>),
+    /// The course of the last evaluation.
+    Estimate(Estimate),
+    Missing(Missing),
+    /// A line of the switch program.
+    Switch(String),
+    Note(String),
+    /// Progress of a repeated task, or `None` when it has ended.
+    Round(Option<Round>),
+    /// A line of the result, as soon as it is available.
+    Row(String),
+    /// Clear the terminal, because another program is about to write to it.
+    Pause(Sender<()>),
+    Finish(Sender<()>),
+}
+
+/// The progress of a benchmark or a check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round {
+    /// Name of the command: `bench` or `check`.
+    pub what: &'static str,
+    /// The current task.
+    pub name: String,
+    /// Number of finished tasks.
+    pub done: u64,
+    /// Share of the work that is done, from 0 to 1.
+    pub share: f64,
+    /// Estimated remaining time.
+    pub left: Option<Duration>,
+}
+
+/// How to show progress. Decided once at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    pub kind: Kind,
+    /// Whether to print complete build logs.
+    pub build_logs: bool,
+    /// The highest verbosity of libnix messages that are shown.
+    pub verbosity: u8,
+    /// Whether to use colours.
+    pub colour: bool,
+    /// Whether bars and spinners may have characters beyond ASCII.
+    pub unicode: bool,
+}
+
+/// The kind of progress output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Bars on a terminal.
+    Bars,
+    /// One line for each step.
+    Lines,
+    /// JSON lines.
+    Events,
+    /// Only warnings and build logs.
+    Off,
+}
+
+impl Kind {
+    /// Chooses the kind of output from the options and the type of stderr.
+    pub fn decide(asked: ProgressStyle, json: bool, dumb_terminal: bool) -> Self {
+        match asked {
+            // Bars need a cursor that moves, even if they were asked for.
+            ProgressStyle::Bars if dumb_terminal => Self::Lines,
+            ProgressStyle::Bars => Self::Bars,
+            ProgressStyle::Plain => Self::Lines,
+            ProgressStyle::Events => Self::Events,
+            ProgressStyle::Off => Self::Off,
+            ProgressStyle::Auto if json => Self::Off,
+            ProgressStyle::Auto if std::io::stderr().is_terminal() && !dumb_terminal => Self::Bars,
+            ProgressStyle::Auto => Self::Lines,
+        }
+    }
+}
+
+/// An output format for progress.
+trait Renderer: Send {
+    /// Prints a notice, which stays on the screen.
+    fn notice(&mut self, notice: &Notice, model: &Model);
+    /// Draws the current state.
+    fn draw(&mut self, model: &Model, now: Duration);
+    /// Removes what was drawn, so that another program can write to the terminal.
+    fn pause(&mut self) {}
+    /// Removes what was drawn, at the end.
+    fn clear(&mut self);
+}
+
+/// The receiver of all progress reports. It is cheap to clone and never blocks.
+#[derive(Clone)]
+pub struct Reporter {
+    reports: Sender<Report>,
+    shared: Arc<Shared>,
+    started: Instant,
+    draws: bool,
+}
+
+/// Data that stages read back from the reporter.
+#[derive(Default)]
+struct Shared {
+    phases: Mutex<Phases>,
+    /// Errors that libnix reported without raising them. They are the real causes of failed builds.
+    errors: Mutex<Vec<String>>,
+    /// Time at which each file was evaluated, since the evaluation began.
+    files: Mutex<Vec<Duration>>,
+    evaluating_since: Mutex<Option<Instant>>,
+}
+
+impl Reporter {
+    /// Starts the drawing thread.
+    pub fn start(style: Style) -> Result<Self> {
+        let (reports, inbox) = channel();
+        let renderer: Box<dyn Renderer> = match style.kind {
+            Kind::Bars => Box::new(bars::Bars::new(style)),
+            Kind::Lines => Box::new(lines::Lines::new()),
+            Kind::Events => Box::new(lines::Events::default()),
+            Kind::Off => Box::new(lines::Warnings::new()),
+        };
+        std::thread::Builder::new()
+            .name("progress".into())
+            .spawn(move || run(&inbox, renderer, style))
+            .context("cannot start the progress thread")?;
+        Ok(Self {
+            reports,
+            shared: Arc::default(),
+            started: Instant::now(),
+            draws: style.kind == Kind::Bars,
+        })
+    }
+
+    /// Makes a reporter that counts events but shows nothing.
+    pub fn silent() -> Self {
+        Self {
+            reports: channel().0,
+            shared: Arc::default(),
+            started: Instant::now(),
+            draws: false,
+        }
+    }
+
+    fn say(&self, report: Report) {
+        // Sending fails only after the drawing thread was asked to end.
+        let _ = self.reports.send(report);
+    }
+
+    /// Records how long opening libnix took.
+    pub fn opened(&self, time: Duration) {
+        lock(&self.shared.phases).opened(time);
+    }
+
+    /// Reports the start of a phase.
+    pub fn begin(&self, phase: Phase) {
+        if phase == Phase::Evaluate {
+            *lock(&self.shared.evaluating_since) = Some(Instant::now());
+        }
+        self.say(Report::Begin(phase));
+    }
+
+    /// Reports the end of a phase and its duration.
+    pub fn end_after(&self, phase: Phase, milliseconds: f64) {
+        self.end(phase, time_of(milliseconds));
+    }
+
+    fn end(&self, phase: Phase, time: Duration) {
+        lock(&self.shared.phases).add(phase, time);
+        self.say(Report::End(phase, time));
+    }
+
+    /// Runs `work` as a phase.
+    pub fn phase<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
+        self.begin(phase);
+        let begun = Instant::now();
+        let result = work();
+        self.end(phase, begun.elapsed());
+        result
+    }
+
+    /// Handles an event from libnix.
+    pub fn libnix(&self, event: Event) {
+        if nix_types::evaluated_file(&event).is_some()
+            && let Some(since) = *lock(&self.shared.evaluating_since)
+        {
+            lock(&self.shared.files).push(since.elapsed());
+        }
+        lock(&self.shared.errors).extend(reported_error(&event));
+        self.say(Report::Libnix(event));
+    }
+
+    /// Reports warnings of the configuration.
+    pub fn warnings(&self, warnings: &[String]) {
+        self.say(Report::Warnings(warnings.to_vec()));
+    }
+
+    /// Reports the course of the last evaluation.
+    pub fn estimate(&self, estimate: Estimate) {
+        self.say(Report::Estimate(estimate));
+    }
+
+    /// Reports what will be built and fetched.
+    pub fn missing(&self, missing: &Missing) {
+        self.say(Report::Missing(missing.clone()));
+    }
+
+    /// Reports a line of the switch program.
+    pub fn switch_line(&self, line: &str) {
+        self.say(Report::Switch(line.to_string()));
+    }
+
+    /// Returns whether bars are drawn on the terminal. If so, nothing else may write to it.
+    pub fn draws(&self) -> bool {
+        self.draws
+    }
+
+    /// Prints a line of the result to stdout, if bars are drawn on the same terminal.
+    pub fn row(&self, text: impl Into<String>) {
+        self.say(Report::Row(text.into()));
+    }
+
+    /// Reports the progress of a benchmark or a check, or its end.
+    pub fn round(&self, round: Option<Round>) {
+        self.say(Report::Round(round));
+    }
+
+    /// Reports a remark to the user.
+    pub fn note(&self, text: impl Into<String>) {
+        self.say(Report::Note(text.into()));
+    }
+
+    /// Returns the duration of each phase so far.
+    pub fn phases(&self) -> Phases {
+        let mut phases = lock(&self.shared.phases).clone();
+        phases.finish(self.started);
+        phases
+    }
+
+    /// Returns the errors that libnix reported without raising them, the first one first.
+    pub fn errors(&self) -> Vec<String> {
+        lock(&self.shared.errors).clone()
+    }
+
+    /// Returns the time at which each file was evaluated, since the evaluation began.
+    pub fn files(&self) -> Vec<Duration> {
+        lock(&self.shared.files).clone()
+    }
+
+    /// Removes the bars, so that another program can write to the terminal. Later output is drawn
+    /// below.
+    pub fn pause(&self) {
+        let (done, wait) = channel();
+        self.say(Report::Pause(done));
+        let _ = wait.recv_timeout(Duration::from_secs(1));
+    }
+
+    /// Removes the bars and ends the drawing thread.
+    pub fn finish(&self) {
+        let (done, wait) = channel();
+        self.say(Report::Finish(done));
+        let _ = wait.recv_timeout(Duration::from_secs(1));
+    }
+}
+
+/// Returns the message of an error that libnix reports. A daemon sends its errors as plain text.
+fn reported_error(event: &Event) -> Option<String> {
+    match event {
+        Event::Error { error } if error.level == 0 => Some(error.message.clone()),
+        Event::Message { level: 0, text } => {
+            let text = console::strip_ansi_codes(text);
+            Some(text.trim_start().strip_prefix("error:")?.trim().to_string())
+        }
+        _ => None,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A panic cannot leave inconsistent data behind this mutex.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Applies reports to the model and draws it.
+fn run(inbox: &Receiver<Report>, mut renderer: Box<dyn Renderer>, style: Style) {
+    let started = Instant::now();
+    let mut model = Model::new(style.build_logs, style.verbosity);
+    let mut drawn = Instant::now() - FRAME;
+    loop {
+        let wait = FRAME.saturating_sub(drawn.elapsed());
+        match inbox.recv_timeout(wait) {
+            Ok(Report::Finish(done)) => {
+                renderer.clear();
+                let _ = done.send(());
+                return;
+            }
+            Ok(Report::Pause(done)) => {
+                renderer.pause();
+                let _ = done.send(());
+            }
+            Ok(report) => {
+                for notice in model.apply(report, started.elapsed()) {
+                    renderer.notice(&notice, &model);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return renderer.clear(),
+        }
+        if drawn.elapsed() >= FRAME {
+            renderer.draw(&model, started.elapsed());
+            drawn = Instant::now();
+        }
+    }
+}
+
+/// Wraps a text for stdout, if that is a terminal.
+pub fn for_stdout(text: &str) -> String {
+    fold::fold(text, columns(&console::Term::stdout()))
+}
+
+/// Wraps a text for stderr, if that is a terminal.
+pub fn for_stderr(text: &str) -> String {
+    fold::fold(text, columns(&console::Term::stderr()))
+}
+
+/// Returns the width of a terminal, or `None` if the output is not a terminal.
+fn columns(terminal: &console::Term) -> Option<usize> {
+    terminal.size_checked().map(|(_, columns)| columns.into())
+}
+
+/// Formats `1234567` as `1.2 MB`.
+pub fn bytes(amount: u64) -> String {
+    indicatif::DecimalBytes(amount).to_string()
+}
+
+/// Formats `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Formats a duration such as `12 ms`, `3.4 s` or `2 m 05 s`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 0.0995 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else if seconds < 9.95 {
+        format!("{seconds:.1} s")
+    } else if seconds < 59.5 {
+        format!("{seconds:.0} s")
+    } else {
+        let whole = seconds.round() as u64;
+        format!("{} m {:02} s", whole / 60, whole % 60)
+    }
+}
+
+/// Returns the name in a store path: `/nix/store/<hash>-name.drv` becomes `name`.
+pub fn store_name(path: &str) -> String {
+    let base = path.rsplit('/').next().unwrap_or(path);
+    let name = base.split_once('-').map_or(base, |(_, name)| name);
+    neutral(name.strip_suffix(".drv").unwrap_or(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn daemon_errors_are_found_in_messages() {
+        let event = |text: &str| Event::Message {
+            level: 0,
+            text: text.into(),
+        };
+        let daemon = event("\u{1b}[31;1merror:\u{1b}[0m builder for '/s/a.drv' failed");
+        assert_eq!(
+            reported_error(&daemon).as_deref(),
+            Some("builder for '/s/a.drv' failed")
+        );
+        assert_eq!(reported_error(&event("trace: error: no")), None);
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(
+            [grouped(7), grouped(1234), grouped(1_234_567)],
+            ["7", "1,234", "1,234,567"]
+        );
+    }
+
+    #[test]
+    fn durations_are_human_readable() {
+        let ms = |n| duration(Duration::from_millis(n));
+        assert_eq!(
+            [
+                ms(7),
+                ms(99),
+                ms(100),
+                ms(9_940),
+                ms(9_960),
+                ms(59_400),
+                ms(59_600),
+                ms(125_000)
+            ],
+            [
+                "7 ms", "99 ms", "0.1 s", "9.9 s", "10 s", "59 s", "1 m 00 s", "2 m 05 s"
+            ]
+        );
+    }
+
+    #[test]
+    fn store_paths_are_shown_by_name() {
+        assert_eq!(store_name("/nix/store/abc-hello-1.0.drv"), "hello-1.0");
+        assert_eq!(store_name("odd"), "odd");
+    }
+}

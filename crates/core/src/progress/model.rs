@@ -1,0 +1,549 @@
+//! The state of all running work, computed from the reports. Uses no clock and no terminal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Report, Round, store_name};
+use crate::error::{neutral, one_line};
+use crate::estimate::Estimate;
+use crate::timings::Phase;
+use nix_types::{Activity, Event, ExpectedKind, Missing, Progress};
+
+/// Part of the message of a daemon that ignores a setting (NixOS/nix, `src/libstore/daemon.cc`).
+const RESTRICTED: &str = "because it is a restricted setting";
+
+/// Something that is printed once and stays on the screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A line of the result, ready for stdout.
+    Row(String),
+    /// A phase has begun.
+    Begun(Phase),
+    Ended(Phase, Duration),
+    /// A build has started: its name and the remote builder, if one was chosen.
+    BuildStarted(String, Option<String>),
+    /// A download of a store path has started.
+    FetchStarted(String),
+    /// A line of a build log, with the name of the build.
+    BuildLine(String, String),
+    /// A build has entered a phase: names of the build and the phase.
+    BuildPhase(String, String),
+    /// Number of derivations to build, number of paths to fetch, and the size of the download.
+    Missing {
+        build: usize,
+        fetch: usize,
+        download: u64,
+    },
+    Warning(String),
+    /// Another remark.
+    Note(String),
+    /// A line of the switch program.
+    Switch(String),
+    /// A message from libnix.
+    Message(String),
+}
+
+/// A running build or fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Name of the derivation or path.
+    pub name: String,
+    /// The remote builder, if there is one.
+    pub machine: Option<String>,
+    /// Start time.
+    pub since: Duration,
+    /// The current phase or the downloaded bytes, human-readable.
+    pub state: String,
+    /// Last line of the log.
+    pub line: String,
+    /// Downloaded and expected bytes.
+    pub bytes: (u64, u64),
+}
+
+/// Numbers of builds or bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub done: u64,
+    /// Total number, including those that are done.
+    pub expected: u64,
+    pub running: u64,
+    pub failed: u64,
+}
+
+/// The state of all running work.
+#[derive(Debug)]
+pub struct Model {
+    build_logs: bool,
+    verbosity: u8,
+    /// The current phase and its start time.
+    pub phase: Option<(Phase, Duration)>,
+    /// Number of files evaluated so far.
+    pub files: u64,
+    /// The course of the last evaluation.
+    pub estimate: Option<Estimate>,
+    /// Running builds.
+    pub builds: BTreeMap<u64, Running>,
+    /// Running fetches.
+    pub fetches: BTreeMap<u64, Running>,
+    /// Numbers of builds.
+    pub built: Tally,
+    /// Numbers of fetched bytes.
+    pub fetched: Tally,
+    pub switch_line: String,
+    /// The source that is being fetched for evaluation.
+    pub fetching: String,
+    /// The running benchmark or check.
+    pub round: Option<Round>,
+    warned: Vec<String>,
+    /// Messages about settings that a daemon ignores.
+    restricted: Vec<String>,
+    tallies: BTreeMap<u64, Activity>,
+    transfers: BTreeMap<u64, (u64, u64)>,
+    transferred: u64,
+    missing: Missing,
+}
+
+impl Model {
+    pub(super) fn new(build_logs: bool, verbosity: u8) -> Self {
+        Self {
+            build_logs,
+            verbosity,
+            phase: None,
+            files: 0,
+            estimate: None,
+            builds: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            built: Tally::default(),
+            fetched: Tally::default(),
+            switch_line: String::new(),
+            fetching: String::new(),
+            round: None,
+            warned: Vec::new(),
+            restricted: Vec::new(),
+            tallies: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            transferred: 0,
+            missing: Missing::default(),
+        }
+    }
+
+    /// Returns the share of the current phase that is done, from 0 to 1, if it is known.
+    pub fn share(&self, now: Duration) -> Option<f64> {
+        let (phase, since) = self.phase?;
+        match phase {
+            Phase::Evaluate => Some(
+                self.estimate
+                    .as_ref()?
+                    .share(self.files, now.saturating_sub(since)),
+            ),
+            Phase::Build if self.built.expected > 0 => {
+                Some(self.built.done as f64 / self.built.expected as f64)
+            }
+            _ => None,
+        }
+    }
+
+    /// Applies a report, and returns the notices to print.
+    pub(super) fn apply(&mut self, report: Report, now: Duration) -> Vec<Notice> {
+        match report {
+            Report::Begin(phase) => {
+                self.phase = Some((phase, now));
+                vec![Notice::Begun(phase)]
+            }
+            Report::End(phase, time) => {
+                if self.phase.is_some_and(|(current, _)| current == phase) {
+                    self.phase = None;
+                }
+                vec![Notice::Ended(phase, time)]
+            }
+            Report::Libnix(event) => self.libnix(event, now),
+            Report::Warnings(warnings) => {
+                let notices = warnings
+                    .iter()
+                    .map(|text| Notice::Warning(clean(text)))
+                    .collect();
+                self.warned.extend(warnings);
+                notices
+            }
+            Report::Estimate(estimate) => {
+                self.estimate = Some(estimate);
+                Vec::new()
+            }
+            Report::Missing(missing) => {
+                self.built.expected = missing.build.len() as u64;
+                self.fetched.expected = missing.download_bytes;
+                let notice = Notice::Missing {
+                    build: missing.build.len(),
+                    fetch: missing.fetch.len(),
+                    download: missing.download_bytes,
+                };
+                self.missing = missing;
+                vec![notice]
+            }
+            Report::Switch(line) => {
+                self.switch_line = clean(&line);
+                vec![Notice::Switch(self.switch_line.clone())]
+            }
+            Report::Round(round) => {
+                self.round = round.map(|round| Round {
+                    name: clean(&round.name),
+                    ..round
+                });
+                Vec::new()
+            }
+            Report::Note(text) => vec![Notice::Note(clean(&text))],
+            Report::Row(text) => vec![Notice::Row(text)],
+            Report::Pause(_) | Report::Finish(_) => Vec::new(),
+        }
+    }
+
+    fn libnix(&mut self, event: Event, now: Duration) -> Vec<Notice> {
+        if nix_types::evaluated_file(&event).is_some() {
+            // Locking reads `flake.nix`, but the bar is only about evaluation.
+            if matches!(self.phase, Some((Phase::Evaluate, _))) {
+                self.files += 1;
+            }
+            return Vec::new();
+        }
+        match event {
+            Event::Message { level, text } => self.message(level, &text),
+            Event::Error { error } => self.message(error.level, &error.rendered),
+            Event::Start {
+                id, activity, text, ..
+            } => self.start(id, activity, &text, now),
+            Event::Stop { id } => {
+                self.stop(id);
+                Vec::new()
+            }
+            Event::Progress { id, progress } => self.progress(id, progress),
+        }
+    }
+
+    fn message(&mut self, level: u8, text: &str) -> Vec<Notice> {
+        // Warnings of the configuration were already printed. libnix prints them too, in other
+        // words.
+        if level > self.verbosity || self.warned.iter().any(|warning| same_words(text, warning)) {
+            return Vec::new();
+        }
+        let text = clean(text);
+        // `commands/relocked.rs` reports this once, in our own words.
+        if text.contains("not writing modified lock file of flake") {
+            return Vec::new();
+        }
+        if let Some(warning) = text
+            .strip_prefix("warning: ")
+            .or_else(|| text.strip_prefix("evaluation warning: "))
+        {
+            return self.warn_of_setting(warning);
+        }
+        match level {
+            // The stage that fails reports the error.
+            0 if text.starts_with("error:") => Vec::new(),
+            1 => vec![Notice::Warning(text)],
+            _ => vec![Notice::Message(text)],
+        }
+    }
+
+    /// Prints a warning, unless it is about an ignored setting and was printed before. A daemon
+    /// repeats such warnings on every connection, and each of our processes has its own connection.
+    fn warn_of_setting(&mut self, warning: &str) -> Vec<Notice> {
+        if warning.contains(RESTRICTED) {
+            if self.restricted.iter().any(|told| told == warning) {
+                return Vec::new();
+            }
+            self.restricted.push(warning.to_string());
+        }
+        vec![Notice::Warning(warning.to_string())]
+    }
+
+    fn start(&mut self, id: u64, activity: Activity, text: &str, now: Duration) -> Vec<Notice> {
+        let running = |path: &str| Running {
+            name: store_name(path),
+            machine: None,
+            since: now,
+            state: String::new(),
+            line: String::new(),
+            bytes: (0, 0),
+        };
+        match &activity {
+            Activity::Build {
+                derivation,
+                machine,
+            } => {
+                let mut build = running(derivation);
+                build.machine = machine_name(machine);
+                let notice = Notice::BuildStarted(build.name.clone(), build.machine.clone());
+                self.builds.insert(id, build);
+                return vec![notice];
+            }
+            Activity::Substitute { path, .. } => {
+                let fetch = running(path);
+                let name = fetch.name.clone();
+                self.fetches.insert(id, fetch);
+                return vec![Notice::FetchStarted(name)];
+            }
+            Activity::FetchTree => self.fetching = clean(text),
+            Activity::FileTransfer { .. } => {
+                self.transfers.insert(id, (0, 0));
+            }
+            Activity::Builds | Activity::CopyPaths | Activity::Realise => {
+                self.tallies.insert(id, activity);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn stop(&mut self, id: u64) {
+        self.builds.remove(&id);
+        self.fetches.remove(&id);
+        self.tallies.remove(&id);
+        if let Some((done, _)) = self.transfers.remove(&id) {
+            self.transferred += done;
+            self.count_bytes();
+        }
+    }
+
+    fn count_bytes(&mut self) {
+        let under_way: u64 = self.transfers.values().map(|(done, _)| done).sum();
+        self.fetched.done = self.transferred + under_way;
+        self.fetched.expected = self.fetched.expected.max(self.fetched.done);
+    }
+
+    fn progress(&mut self, id: u64, progress: Progress) -> Vec<Notice> {
+        match progress {
+            Progress::LogLine { line } => {
+                if let Some(build) = self.builds.get_mut(&id) {
+                    build.line = clean(&line);
+                    if self.build_logs {
+                        return vec![Notice::BuildLine(build.name.clone(), build.line.clone())];
+                    }
+                }
+            }
+            Progress::Phase { phase } => {
+                if let Some(build) = self.builds.get_mut(&id) {
+                    build.state = clean(&phase);
+                    return vec![Notice::BuildPhase(build.name.clone(), build.state.clone())];
+                }
+            }
+            Progress::Amount {
+                done,
+                expected,
+                running,
+                failed,
+            } => {
+                if let Some(transfer) = self.transfers.get_mut(&id) {
+                    *transfer = (done, expected);
+                    self.count_bytes();
+                } else if self.tallies.get(&id) == Some(&Activity::Builds) {
+                    // The number that was queried beforehand is a better total than what libnix has
+                    // found so far.
+                    let expected = expected.max(self.missing.build.len() as u64);
+                    self.built = Tally {
+                        done,
+                        expected,
+                        running,
+                        failed,
+                    };
+                }
+            }
+            Progress::Expected { what, amount } => {
+                if what == ExpectedKind::FileTransfer {
+                    self.fetched.expected = amount.max(self.missing.download_bytes);
+                }
+            }
+            Progress::Other { .. } => {}
+        }
+        Vec::new()
+    }
+}
+
+/// Returns the host of a remote builder from the URL of its store.
+fn machine_name(url: &str) -> Option<String> {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split(['?', '/']).next().unwrap_or_default();
+    (!host.is_empty()).then(|| clean(host))
+}
+
+/// Returns whether `text` contains the words of `warning`, ignoring line breaks and colours.
+fn same_words(text: &str, warning: &str) -> bool {
+    let words = |text: &str| one_line(&console::strip_ansi_codes(text));
+    words(text).contains(&words(warning))
+}
+
+/// Makes untrusted text safe: one line without control characters. Colours are removed.
+fn clean(text: &str) -> String {
+    let plain = console::strip_ansi_codes(text);
+    // Keep only the last part of a line that overwrites itself, as downloads do.
+    let last = plain.trim_end().rsplit('\r').next().unwrap_or_default();
+    neutral(&last.replace('\n', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(model: &mut Model, event: Event) -> Vec<Notice> {
+        model.apply(Report::Libnix(event), Duration::ZERO)
+    }
+
+    fn build(model: &mut Model, id: u64) -> Vec<Notice> {
+        let activity = Activity::Build {
+            derivation: "/nix/store/abc-hello.drv".into(),
+            machine: String::new(),
+        };
+        event(
+            model,
+            Event::Start {
+                id,
+                activity,
+                text: String::new(),
+                parent: 0,
+            },
+        )
+    }
+
+    #[test]
+    fn build_is_shown_from_start_to_stop() {
+        let mut model = Model::new(false, 1);
+        assert_eq!(
+            build(&mut model, 1),
+            [Notice::BuildStarted("hello".into(), None)]
+        );
+        let line = Progress::LogLine {
+            line: "\u{1b}[31mone\rtwo\u{1b}[0m".into(),
+        };
+        assert!(
+            event(
+                &mut model,
+                Event::Progress {
+                    id: 1,
+                    progress: line
+                }
+            )
+            .is_empty()
+        );
+        assert_eq!(model.builds[&1].line, "two");
+        event(&mut model, Event::Stop { id: 1 });
+        assert!(model.builds.is_empty());
+    }
+
+    #[test]
+    fn builders_are_named_by_host() {
+        let name = |url: &str| machine_name(url);
+        assert_eq!(name(""), None);
+        assert_eq!(
+            name("ssh-ng://me@builder?remote-program=x").as_deref(),
+            Some("me@builder")
+        );
+        assert_eq!(name("ssh://builder/").as_deref(), Some("builder"));
+        assert_eq!(name("builder\u{1b}[2J").as_deref(), Some("builder"));
+    }
+
+    #[test]
+    fn ignored_setting_is_reported_once() {
+        let mut model = Model::new(false, 1);
+        let said = |model: &mut Model, text: &str| {
+            let text = format!("warning: {text}");
+            event(model, Event::Message { level: 1, text }).len()
+        };
+        let one = "ignoring the client-specified setting 'a', because it is a restricted setting and you are not a trusted user";
+        let other = one.replace("'a'", "'b'");
+        let counts =
+            [one, one, &other, one, "disk full", "disk full"].map(|text| said(&mut model, text));
+        assert_eq!(counts, [1, 0, 1, 0, 1, 1]);
+    }
+
+    #[test]
+    fn build_logs_are_printed_on_request() {
+        let mut model = Model::new(true, 1);
+        build(&mut model, 1);
+        let line = Progress::LogLine { line: "one".into() };
+        assert_eq!(
+            event(
+                &mut model,
+                Event::Progress {
+                    id: 1,
+                    progress: line
+                }
+            ),
+            [Notice::BuildLine("hello".into(), "one".into())]
+        );
+    }
+
+    #[test]
+    fn configuration_warning_is_printed_once() {
+        let mut model = Model::new(false, 1);
+        model.apply(
+            Report::Warnings(vec!["old option,\nsecond line".into()]),
+            Duration::ZERO,
+        );
+        let echo = Event::Message {
+            level: 0,
+            text: "trace: warning: old option,\n         second line".into(),
+        };
+        assert!(event(&mut model, echo).is_empty());
+        // The same warning may arrive with or without colours.
+        model.apply(
+            Report::Warnings(vec!["\u{1b}[31mred\u{1b}[0m option".into()]),
+            Duration::ZERO,
+        );
+        for text in ["red option", "\u{1b}[31mred\u{1b}[0m option"] {
+            let text = format!("trace: warning: {text}");
+            assert!(event(&mut model, Event::Message { level: 0, text }).is_empty());
+        }
+    }
+
+    #[test]
+    fn total_never_drops_below_queried_number() {
+        let mut model = Model::new(false, 1);
+        let missing = Missing {
+            build: vec!["a".into(), "b".into(), "c".into()],
+            ..Missing::default()
+        };
+        model.apply(Report::Missing(missing), Duration::ZERO);
+        event(
+            &mut model,
+            Event::Start {
+                id: 9,
+                activity: Activity::Builds,
+                text: String::new(),
+                parent: 0,
+            },
+        );
+        let progress = Progress::Amount {
+            done: 1,
+            expected: 1,
+            running: 0,
+            failed: 0,
+        };
+        event(&mut model, Event::Progress { id: 9, progress });
+        assert_eq!((model.built.done, model.built.expected), (1, 3));
+    }
+
+    #[test]
+    fn bytes_of_downloads_add_up() {
+        let mut model = Model::new(false, 1);
+        let transfer = || Activity::FileTransfer { uri: "u".into() };
+        for id in [1, 2] {
+            event(
+                &mut model,
+                Event::Start {
+                    id,
+                    activity: transfer(),
+                    text: String::new(),
+                    parent: 0,
+                },
+            );
+            let progress = Progress::Amount {
+                done: 10,
+                expected: 20,
+                running: 0,
+                failed: 0,
+            };
+            event(&mut model, Event::Progress { id, progress });
+        }
+        event(&mut model, Event::Stop { id: 1 });
+        assert_eq!(model.fetched.done, 20);
+    }
+}

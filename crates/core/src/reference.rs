@@ -1,0 +1,40 @@
+//! Parts of flake references.
+
+use serde_json::Value;
+
+use crate::percent;
+
+/// Returns a parameter of a reference, without decoding it.
+pub fn parameter<'a>(reference: &'a str, name: &str) -> Option<&'a str> {
+    let (_, query) = reference.split_once('?')?;
+    let mut all = query.split('&').filter_map(|one| one.split_once('='));
+    all.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+/// Returns the folder of `flake.nix` in a reference, without decoding it. If it has escapes, no lock is found, but the
+/// reference itself is in the cache key too.
+pub fn directory(reference: &str) -> &str {
+    parameter(reference, "dir").unwrap_or_default()
+}
+
+/// Makes a locked reference to a tree in the store. `attributes` are those of the reference that the tree was fetched from.
+pub fn in_store(source: &str, directory: &str, attributes: &Value, with_revision: bool) -> String {
+    let text = |name: &str| match attributes.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let directory = Some(directory.to_string()).filter(|directory| !directory.is_empty());
+    let revision = |name| text(name).filter(|_| with_revision);
+    let query: Vec<String> = [
+        ("dir", directory),
+        ("lastModified", text("lastModified")),
+        ("narHash", text("narHash")),
+        ("rev", revision("rev")),
+        ("revCount", revision("revCount")),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(format!("{name}={}", percent::encode(&value?))))
+    .collect();
+    format!("path:{}?{}", percent::encode(source), query.join("&"))
+}

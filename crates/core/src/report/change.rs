@@ -1,0 +1,416 @@
+//! The result of a change, human-readable or as JSON on stdout. Times go to stderr.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::Result;
+use nix_types::Missing;
+use serde::Serialize;
+
+use super::overridden::Overridden;
+use super::times::Times;
+use crate::activation::Activated;
+use crate::choice::ProgressStyle;
+use crate::clock::now;
+use crate::error::{Failed, neutral};
+use crate::facts::Facts;
+use crate::output::{Printed, document, note, say};
+use crate::overrides::OverrideState;
+use crate::pipeline::{BaseReport, BuildOrder, CacheReport, Preflight, System};
+use crate::plan::{Action, Plan, Situation};
+use crate::progress::{bytes, duration, for_stderr, for_stdout, store_name};
+use crate::session::Session;
+use crate::timings::{Counters, Phases};
+
+/// Number of builds and downloads that are listed by name.
+const SHOWN: usize = 10;
+
+/// The result of `enable`, `disable`, `reset`, `apply` and `rebuild` (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeReport {
+    schema: u64,
+    command: String,
+    change: ChangeOutcome,
+    /// Modules that are or would be enabled afterwards.
+    modules: Vec<String>,
+    /// Enabled extra modules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    extra_modules: Vec<String>,
+    /// The option overrides that are or would be in force afterwards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overrides: Option<Overridden>,
+    /// The specialisation, or none for the host itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    specialisation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    toplevel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<MissingReport>,
+    /// The builds in display order.
+    #[serde(skip)]
+    order: BuildOrder,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<Facts>,
+    /// The checks before activation, only in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preflight: Option<Preflight>,
+    /// The comparison of the base, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<BaseReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activation: Option<Activated>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counters: Option<Counters>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phases: Option<Phases>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failed>,
+    /// Why nothing had to be done, or a remark about the result.
+    #[serde(skip)]
+    words: String,
+}
+
+/// The result of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum ChangeOutcome {
+    /// Nothing had to be done.
+    None,
+    /// The new toplevel is already running.
+    Same,
+    /// A dry run: this change would be made.
+    WouldActivate,
+    /// Activated.
+    Activated,
+    /// The change failed or is incomplete; see the error.
+    Failed,
+}
+
+/// The outputs that must be built or fetched.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MissingReport {
+    pub(super) build: Vec<String>,
+    fetch: Vec<String>,
+    pub(super) download_bytes: u64,
+    unpacked_bytes: u64,
+}
+
+impl From<&Missing> for MissingReport {
+    fn from(missing: &Missing) -> Self {
+        Self {
+            build: by_name(&missing.build),
+            fetch: by_name(&missing.fetch),
+            download_bytes: missing.download_bytes,
+            unpacked_bytes: missing.unpacked_bytes,
+        }
+    }
+}
+
+/// Sorts paths by name, because the order of hashes is meaningless.
+fn by_name(paths: &[String]) -> Vec<String> {
+    let mut paths = paths.to_vec();
+    paths.sort_by_cached_key(|path| (store_name(path), path.clone()));
+    paths
+}
+
+impl ChangeReport {
+    fn empty(action: &Action, words: String) -> Self {
+        Self {
+            schema: 1,
+            command: action
+                .words()
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_string(),
+            change: ChangeOutcome::None,
+            modules: Vec::new(),
+            extra_modules: Vec::new(),
+            overrides: None,
+            specialisation: None,
+            toplevel: None,
+            drv: None,
+            base: None,
+            warnings: Vec::new(),
+            missing: None,
+            order: BuildOrder::default(),
+            facts: None,
+            preflight: None,
+            comparison: None,
+            activation: None,
+            cache: None,
+            counters: None,
+            phases: None,
+            error: None,
+            words,
+        }
+    }
+
+    /// Returns the report if nothing had to be done.
+    pub fn nothing(action: &Action, situation: &Situation, why: String) -> Self {
+        Self {
+            modules: situation.active().to_vec(),
+            overrides: some_overrides(situation.overrides()),
+            toplevel: situation.running.clone(),
+            ..Self::empty(action, why)
+        }
+    }
+
+    /// Returns the report of a planned change.
+    pub fn new(action: &Action, plan: &Plan, system: &System) -> Self {
+        let (specialisation, extras) = system.additions();
+        Self {
+            change: ChangeOutcome::WouldActivate,
+            modules: plan.wanted.clone(),
+            overrides: some_overrides(&plan.overrides.after),
+            extra_modules: extras.iter().map(|extra| extra.name.clone()).collect(),
+            specialisation: specialisation.map(String::from),
+            toplevel: Some(system.toplevel.clone()),
+            drv: system.drv.clone(),
+            base: system.base.clone(),
+            warnings: system.warnings.clone(),
+            missing: Some(MissingReport::from(&system.missing)),
+            order: system.order.clone(),
+            facts: system.facts.clone(),
+            preflight: system.preflight.clone(),
+            comparison: system.comparison.clone(),
+            counters: system.counters.clone(),
+            cache: system.cache.clone(),
+            ..Self::empty(action, String::new())
+        }
+    }
+
+    /// Adds a refusal to a dry run, which reports it instead of failing.
+    pub fn refused(&mut self, refusal: Option<Failed>) {
+        if let (Some(preflight), Some(refusal)) = (&mut self.preflight, refusal) {
+            preflight.findings.refuse(refusal);
+        }
+    }
+
+    /// Notes that the system is running already.
+    pub fn unchanged(&mut self) {
+        self.change = ChangeOutcome::Same;
+    }
+
+    /// Notes that the user disabled the confirmation, although the configuration may require it.
+    pub fn unlimited(&mut self) {
+        self.words = "the change stays active without confirmation\n".into();
+    }
+
+    /// Adds the result of the activation.
+    pub fn activated(&mut self, activated: Activated) {
+        self.preflight = None;
+        self.error = activated.error();
+        self.change = if self.error.is_some() {
+            ChangeOutcome::Failed
+        } else {
+            ChangeOutcome::Activated
+        };
+        self.activation = Some(activated);
+    }
+
+    /// Prints the report, then returns its error if there is one.
+    pub fn print(mut self, session: &Session) -> Result<()> {
+        self.phases = self
+            .cache
+            .is_some()
+            .then(|| session.reporter.phases())
+            .or_else(|| self.activation.as_ref().map(|_| session.reporter.phases()));
+        session.interrupts.settle();
+        session.reporter.finish();
+        if session.options.json {
+            say(document(&self)?)?;
+        } else {
+            if let Some(activation) = &self.activation {
+                note(&activation.warnings);
+            }
+            say(for_stdout(&neutral_lines(&self.human())))?;
+        }
+        if !session.options.json {
+            self.print_times(session);
+        }
+        match self.error {
+            // The printed document contains the error.
+            Some(error) if session.options.json => Err(anyhow::Error::from(error).context(Printed)),
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Prints the times on stderr. Event output contains them already.
+    fn print_times(&self, session: &Session) {
+        let Some(phases) = &self.phases else { return };
+        if matches!(
+            session.options.progress,
+            ProgressStyle::Off | ProgressStyle::Events
+        ) {
+            return;
+        }
+        let times = Times {
+            phases,
+            cache: self.cache.as_ref(),
+            counters: self.counters.as_ref(),
+            missing: self.missing.as_ref(),
+            comparison: self.comparison.as_ref(),
+        };
+        let text = if session.options.timings || session.options.verbose > 0 {
+            times.table()
+        } else {
+            times.line()
+        };
+        // Ignore a closed stderr.
+        let _ = write!(std::io::stderr(), "{}", for_stderr(&text));
+    }
+
+    fn human(&self) -> String {
+        let all: Vec<&str> = self
+            .modules
+            .iter()
+            .chain(&self.extra_modules)
+            .map(String::as_str)
+            .collect();
+        let mut modules = if all.is_empty() {
+            "no modules".to_string()
+        } else {
+            all.join(", ")
+        };
+        if let Some(name) = &self.specialisation {
+            modules += &format!(" (specialisation {name})");
+        }
+        match self.change {
+            ChangeOutcome::None => format!("{}\n", self.words),
+            ChangeOutcome::Same => {
+                format!("nothing changed: {modules} on; this system is already running\n")
+            }
+            ChangeOutcome::WouldActivate => self.would(&modules),
+            ChangeOutcome::Activated => {
+                format!("{modules} on{}\n{}", self.overridden(), self.unconfirmed())
+            }
+            ChangeOutcome::Failed => String::new(),
+        }
+    }
+
+    fn overridden(&self) -> String {
+        let options = self.overrides.as_ref().map(|one| one.options.join(", "));
+        options.map_or_else(String::new, |options| format!("; overridden: {options}"))
+    }
+
+    /// Returns the line that says how to confirm the change, or else the remark.
+    fn unconfirmed(&self) -> String {
+        let until = self
+            .activation
+            .as_ref()
+            .and_then(|activation| activation.confirm_until);
+        let Some(until) = until else {
+            return self.words.clone();
+        };
+        let left = Duration::from_secs(until.saturating_sub(now()));
+        format!(
+            "run `runtime-module confirm` within {}, or the change is rolled back\n",
+            duration(left)
+        )
+    }
+
+    /// Returns the objections that are known before the build, or those to the built system.
+    fn objections(&self) -> String {
+        let Some(Preflight { built, findings }) = &self.preflight else {
+            return String::new();
+        };
+        let mut text = String::new();
+        for objection in &findings.objections {
+            let refusal = &objection.refusal;
+            text += &format!("would be refused: {}\n", refusal.message);
+            for detail in &refusal.details {
+                text += &format!("  {detail}\n");
+            }
+            match objection.allow {
+                Some(allow) => {
+                    text += &format!("  to do it anyway: --allow {}\n", allow.name());
+                }
+                None => {
+                    for hint in &refusal.hints {
+                        text += &format!("  hint: {hint}\n");
+                    }
+                }
+            }
+        }
+        for warning in &findings.warnings {
+            text += &format!("note: {warning}\n");
+        }
+        if !built {
+            text += "checked only after the build: completeness, init compatibility, pre-switch checks\n";
+        }
+        text
+    }
+
+    fn would(&self, modules: &str) -> String {
+        let mut text = format!("would be on: {modules}{}\n", self.overridden());
+        if let Some(toplevel) = &self.toplevel {
+            text += &format!("system: {toplevel}\n");
+        }
+        if let Some(missing) = &self.missing {
+            text += &names("to build", &self.order.builds, "");
+            text += &match self.order.sources.len() {
+                0 => String::new(),
+                n => format!("sources and patches to get: {n}\n"),
+            };
+            let size = format!(
+                " ({} to download, {} unpacked)",
+                bytes(missing.download_bytes),
+                bytes(missing.unpacked_bytes)
+            );
+            text += &names("to fetch", &missing.fetch, &size);
+            if missing.build.is_empty() && missing.fetch.is_empty() {
+                text += "nothing to build or fetch\n";
+            }
+        }
+        text + &self.objections()
+    }
+}
+
+fn some_overrides(overrides: &OverrideState) -> Option<Overridden> {
+    (!overrides.is_empty()).then(|| Overridden::of(overrides))
+}
+
+/// Makes each line safe to print, whatever names it contains.
+fn neutral_lines(text: &str) -> String {
+    text.lines().map(|line| neutral(line) + "\n").collect()
+}
+
+fn names(what: &str, paths: &[String], size: &str) -> String {
+    if paths.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("{what}: {}{size}\n", paths.len());
+    for path in paths.iter().take(SHOWN) {
+        text += &format!("  {}\n", store_name(path));
+    }
+    if paths.len() > SHOWN {
+        text += &format!("  and {} more\n", paths.len() - SHOWN);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_end_with_a_count() {
+        let paths: Vec<String> = (0..12).map(|n| format!("/nix/store/x-p{n}.drv")).collect();
+        let text = names("to build", &paths, "");
+        assert!(
+            text.starts_with("to build: 12\n  p0\n") && text.ends_with("  and 2 more\n"),
+            "{text}"
+        );
+    }
+}

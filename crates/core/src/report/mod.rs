@@ -1,0 +1,15 @@
+//! What a change tells its user: the result and its duration.
+
+mod change;
+mod ended;
+mod history;
+mod overridden;
+mod times;
+
+pub use change::ChangeReport;
+pub use ended::EndReport;
+pub use history::{
+    Detail as HistoryDetail, History, human as history_for_people, in_words as history_in_words,
+    told as describe_history,
+};
+pub use overridden::Overridden;

@@ -1,0 +1,90 @@
+//! The context of every command: options, paths, Ctrl-C, progress.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+
+use crate::error::{Failed, Failure};
+use crate::interrupt::{Exit, Interrupts};
+use crate::locations::Locations;
+use crate::options::{Environment, Options};
+use crate::output::complain;
+use crate::progress::{Kind, Reporter, Style};
+
+/// The context of every command.
+pub struct Session {
+    pub options: Options,
+    pub environment: Environment,
+    pub locations: Locations,
+    pub interrupts: Interrupts,
+    pub reporter: Reporter,
+    /// Directory for relative paths.
+    pub here: PathBuf,
+}
+
+impl Session {
+    /// Begins a run.
+    pub fn begin(options: Options, environment: Environment) -> Result<Self> {
+        let style = Style {
+            kind: Kind::decide(options.progress, options.json, environment.dumb_terminal),
+            build_logs: options.print_build_logs,
+            verbosity: 1 + options.verbose,
+            colour: !environment.no_color,
+            unicode: environment.unicode,
+        };
+        let interrupts = Interrupts::listen()?;
+        let reporter = Reporter::start(style)?;
+        let terminal = reporter.clone();
+        let json = options.json;
+        interrupts.at_exit(move |why| {
+            terminal.finish();
+            complain(&interrupted(why).into(), json);
+        });
+        Ok(Self {
+            locations: locations(&options, &environment)?,
+            here: std::env::current_dir().context("cannot find the current directory")?,
+            options,
+            environment,
+            interrupts,
+            reporter,
+        })
+    }
+
+    /// Replaces the message that is printed on an early exit.
+    pub fn say_at_exit(&self, words: Failed) {
+        let terminal = self.reporter.clone();
+        let json = self.options.json;
+        self.interrupts.at_exit(move |_| {
+            terminal.finish();
+            complain(&words.clone().into(), json);
+        });
+    }
+}
+
+/// Determines all paths for this user.
+pub fn locations(options: &Options, environment: &Environment) -> Result<Locations> {
+    let root = options.root.clone().unwrap_or_else(|| PathBuf::from("/"));
+    let root = std::path::absolute(root).context("cannot find the root directory")?;
+    let base = environment
+        .cache_home
+        .clone()
+        .filter(|path| path.is_absolute());
+    let base = base.or_else(|| environment.home.as_ref().map(|home| home.join(".cache")));
+    let cache = match &options.cache {
+        Some(cache) => std::path::absolute(cache).context("cannot find the cache directory")?,
+        None => base
+            .unwrap_or_else(|| PathBuf::from("/var/empty"))
+            .join("runtime-module"),
+    };
+    Ok(Locations::new(root, cache))
+}
+
+/// Makes the message for an early exit.
+fn interrupted(why: Exit) -> Failed {
+    match why {
+        Exit::Interrupted => crate::interrupt::interrupted(),
+        Exit::Detached => Failure::Interrupted
+            .error("detached; activation continues in the background")
+            .hint("run `runtime-module status` to see how it ends"),
+    }
+}

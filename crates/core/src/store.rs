@@ -1,0 +1,257 @@
+//! The store of this machine, without libnix: where its files are, which paths are valid, and how to keep the garbage
+//! collector away while GC roots are made.
+//!
+//! The elevated roles use only this. They cannot build or fetch; all they need is to protect what exists.
+
+mod collector;
+mod daemon;
+mod database;
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use sha2::{Digest as _, Sha256};
+use unix::unistd::{AccessFlags, access};
+
+use crate::error::{Failed, Failure};
+use crate::percent;
+
+use collector::Lock;
+use daemon::Daemon;
+
+/// The folder of store paths if a store's URL names none.
+const STORE: &str = "/nix/store";
+
+/// The folder of a store's own files if its URL names none.
+const STATE: &str = "/nix/var/nix";
+
+/// Length of the hash in a store path.
+const HASH: usize = 32;
+
+/// The characters of a hash in a store path (NixOS/nix, `libutil/hash.cc`: without e, o, t and u).
+const HASH_DIGITS: &str = "0123456789abcdfghijklmnpqrsvwxyz";
+
+/// A store whose files are on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalStore {
+    /// The folder that store paths begin with.
+    folder: PathBuf,
+    /// The folder in which they really are.
+    real: PathBuf,
+    /// The folder of the database, the GC roots and the collector's lock.
+    state: PathBuf,
+    /// The socket of the daemon, if there is one.
+    socket: PathBuf,
+}
+
+/// While this exists, the garbage collector deletes none of the protected paths.
+#[derive(Debug)]
+pub struct Protection {
+    /// No collection can begin, or the running one knows the paths.
+    _lock: Option<Lock>,
+    /// The daemon keeps the paths for us.
+    _daemon: Option<Daemon>,
+}
+
+impl LocalStore {
+    /// Finds the store that a URL names: `auto`, `daemon`, `local`, a `unix://` socket, or the root directory of a
+    /// store. `None` is the store of this machine.
+    pub fn of(url: Option<&str>) -> Result<Self, Failed> {
+        let url = url.unwrap_or("auto");
+        let (name, query) = url.split_once('?').unwrap_or((url, ""));
+        let parameter = |key: &str| {
+            let mut all = query.split('&').filter_map(|one| one.split_once('='));
+            let value = all.find(|(name, _)| *name == key)?.1;
+            Some(PathBuf::from(percent::decode(value))).filter(|path| path.is_absolute())
+        };
+        let root = match name {
+            "auto" | "daemon" | "local" => parameter("root"),
+            _ if name.starts_with("unix://") => None,
+            _ if name.starts_with('/') => Some(PathBuf::from(name)),
+            _ => return Err(elsewhere(url)),
+        };
+        let below = |path: &str| match &root {
+            Some(root) => root.join(path.trim_start_matches('/')),
+            None => path.into(),
+        };
+        let folder = parameter("store").unwrap_or_else(|| STORE.into());
+        let real = match (&root, parameter("real")) {
+            (_, Some(real)) => real,
+            (Some(_), None) => below(&folder.to_string_lossy()),
+            (None, None) => folder.clone(),
+        };
+        let state = parameter("state").unwrap_or_else(|| below(STATE));
+        let socket = name.strip_prefix("unix://").filter(|path| !path.is_empty());
+        Ok(Self {
+            real,
+            socket: socket.map_or_else(|| state.join("daemon-socket/socket"), PathBuf::from),
+            state,
+            folder,
+        })
+    }
+
+    /// Returns the name of a path directly below the store's folder. `None` if it is not a store path.
+    fn name<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let name = Path::new(path).strip_prefix(&self.folder).ok()?.to_str()?;
+        let (hash, rest) = name.split_at_checked(HASH)?;
+        let rest = rest.strip_prefix('-')?;
+        let of_name = |c: char| c.is_ascii_alphanumeric() || "+-._?=".contains(c);
+        let well_formed = hash.chars().all(|c| HASH_DIGITS.contains(c))
+            && !rest.is_empty()
+            && rest.chars().all(of_name)
+            && path == self.folder.join(name).to_string_lossy();
+        well_formed.then_some(name)
+    }
+
+    /// Returns whether this is a path of the store, valid or not.
+    pub fn contains(&self, path: &str) -> bool {
+        self.name(path).is_some()
+    }
+
+    /// Returns the location of a store path on disk. `None` if it is not a path of this store.
+    pub fn real_path(&self, path: &str) -> Option<PathBuf> {
+        Some(self.real.join(self.name(path)?))
+    }
+
+    /// Returns whether a path is in the store completely: it is registered, and on disk.
+    pub fn is_valid(&self, path: &str) -> Result<bool> {
+        match self.real_path(path) {
+            Some(real) if real.symlink_metadata().is_ok() => match self.is_ours() {
+                true => database::is_valid(&self.state.join("db/db.sqlite"), path),
+                false => Daemon::connect(&self.socket)?.is_valid(path),
+            },
+            _ => Ok(false),
+        }
+    }
+
+    /// Returns whether this process may write the store's own files. Root always may; in tests, the owner of a store.
+    fn is_ours(&self) -> bool {
+        access(&self.state.join("gcroots"), AccessFlags::W_OK).is_ok()
+    }
+
+    /// Makes a link outside of the store a GC root of the path that it points to.
+    pub fn register_root(&self, link: &Path) -> Result<()> {
+        if !self.is_ours() {
+            let link = link
+                .to_str()
+                .context("cannot make a GC root: its path is not UTF-8")?;
+            return Daemon::connect(&self.socket)?.add_indirect_root(link);
+        }
+        let hash = Sha256::digest(link.as_os_str().as_bytes());
+        // The name is ours: the collector reads only the target.
+        let hash: String = hash
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let folder = self.state.join("gcroots/auto");
+        fs::create_dir_all(&folder)
+            .and_then(|()| replace_link(&folder.join(format!("runtime-modules-{hash}")), link))
+            .with_context(|| format!("cannot make a GC root in {}", folder.display()))
+    }
+
+    /// Protects paths from the garbage collector until the result is dropped, whether it is running or not.
+    pub fn protect<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<Protection> {
+        let ours = paths.into_iter().filter(|path| self.contains(path));
+        let ours: Vec<&str> = ours.collect();
+        if self.is_ours() {
+            return Ok(Protection {
+                _lock: Some(Lock::take(&self.state, &ours)?),
+                _daemon: None,
+            });
+        }
+        let daemon = Daemon::connect(&self.socket)?;
+        for path in ours {
+            daemon.add_temporary_root(path)?;
+        }
+        Ok(Protection {
+            _lock: None,
+            _daemon: Some(daemon),
+        })
+    }
+}
+
+/// Replaces a link atomically.
+pub fn replace_link(link: &Path, target: &Path) -> std::io::Result<()> {
+    if fs::read_link(link).is_ok_and(|present| present == target) {
+        return Ok(());
+    }
+    let new = link.with_extension(format!("new-{}", std::process::id()));
+    let _ = fs::remove_file(&new);
+    symlink(target, &new)?;
+    fs::rename(&new, link).inspect_err(|_| drop(fs::remove_file(&new)))
+}
+
+fn elsewhere(url: &str) -> Failed {
+    Failure::Refused
+        .error(format!(
+            "cannot use the store {url} as root: its GC roots are not on this machine"
+        ))
+        .hint("omit --store to use the store of this machine")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATH: &str = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-box";
+
+    fn places(url: &str) -> [String; 3] {
+        let store = LocalStore::of(Some(url)).expect("a local store");
+        [store.folder, store.real, store.state].map(|path| path.display().to_string())
+    }
+
+    #[test]
+    fn urls_of_local_stores_are_understood() {
+        let usual = ["/nix/store", "/nix/store", "/nix/var/nix"].map(String::from);
+        for url in ["auto", "daemon", "local", "unix:///run/nix.sock"] {
+            assert_eq!(places(url), usual, "{url}");
+        }
+        assert_eq!(
+            places("local?store=/a%20b/store&state=/a%20b/state&log=/l"),
+            ["/a b/store", "/a b/store", "/a b/state"].map(String::from)
+        );
+        for url in ["/mnt", "local?root=/mnt"] {
+            assert_eq!(
+                places(url),
+                ["/nix/store", "/mnt/nix/store", "/mnt/nix/var/nix"].map(String::from)
+            );
+        }
+        for url in ["ssh-ng://host", "https://cache.example.org", "file:///x"] {
+            let failed = LocalStore::of(Some(url)).expect_err("not on this machine");
+            assert_eq!(failed.failure, Failure::Refused);
+        }
+    }
+
+    #[test]
+    fn only_store_paths_are_accepted() {
+        let store = LocalStore::of(None).expect("the store of this machine");
+        assert_eq!(store.real_path(PATH), Some(PATH.into()));
+        for path in [
+            "",
+            "/nix/store",
+            "/etc/passwd",
+            "nix/store/0123456789abcdfghijklmnpqrsvwxyz-x",
+            "/nix/store/0123456789abcdfghijklmnpqrsvwxyz",
+            "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-",
+            "/nix/store/0123456789abcdefghijklmnopqrstuv-x",
+            "/nix/store/short-x",
+            "/nix/store/../etc/0123456789abcdfghijklmnpqrsvwxyz-x",
+            "/nix/store//0123456789abcdfghijklmnpqrsvwxyz-x",
+            "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-x/bin",
+            "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-x\n",
+            "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-é",
+        ] {
+            assert!(!store.contains(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn path_that_is_not_on_disk_is_not_valid() {
+        let store = LocalStore::of(None).expect("the store of this machine");
+        assert!(!store.is_valid(PATH).expect("no error"));
+    }
+}

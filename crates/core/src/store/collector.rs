@@ -1,0 +1,181 @@
+//! Keeps the garbage collector away from paths while GC roots are made for them.
+//!
+//! The collector holds the lock `gc.lock` exclusively while it runs. If it does not run, holding the lock shared prevents
+//! it from starting. If it runs, it listens on a socket: each path that it is told there, it keeps, with everything that
+//! the path refers to. It answers after a deletion of that path, if one is under way (NixOS/nix, `libstore/gc.cc`:
+//! `LocalStore::addTempRoot`, `collectGarbage`).
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use unix::errno::Errno;
+use unix::fcntl::{Flock, FlockArg};
+
+use crate::error::Failure;
+
+/// How long to try to reach a collector that holds the lock and does not listen yet, or no longer.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The delay between two attempts.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// The collector's answer to a path.
+const KEPT: u8 = b'1';
+
+/// While this exists, the collector deletes none of the paths.
+#[derive(Debug)]
+pub struct Lock {
+    /// `None` if a collector was running, which knows the paths now.
+    _held: Option<Flock<File>>,
+}
+
+impl Lock {
+    /// Protects the paths of the store with this state folder.
+    pub(super) fn take(state: &Path, paths: &[&str]) -> Result<Self> {
+        Self::within(state, paths, PATIENCE)
+    }
+
+    fn within(state: &Path, paths: &[&str], patience: Duration) -> Result<Self> {
+        let begun = Instant::now();
+        loop {
+            if let Some(lock) = lock(&state.join("gc.lock"))? {
+                return Ok(Self { _held: Some(lock) });
+            }
+            if tell(&state.join("gc-socket/socket"), paths)? {
+                return Ok(Self { _held: None });
+            }
+            if begun.elapsed() >= patience {
+                return Err(Failure::Refused
+                    .error("cannot protect the system from the garbage collector: it is running and does not answer")
+                    .hint("wait until the garbage collection has ended, then try again")
+                    .into());
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+}
+
+/// Takes the collector's lock shared. `None` if a collector holds it.
+fn lock(path: &Path) -> Result<Option<Flock<File>>> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .with_context(|| {
+            format!(
+                "cannot open the lock of the garbage collector, {}",
+                path.display()
+            )
+        })?;
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, error)) => Err(error).with_context(|| {
+            format!(
+                "cannot lock {} against the garbage collector",
+                path.display()
+            )
+        }),
+    }
+}
+
+/// Tells a running collector to keep the paths. Returns whether it agreed to all; otherwise it has ended meanwhile, or
+/// has only begun.
+fn tell(socket: &Path, paths: &[&str]) -> Result<bool> {
+    let ask = || -> std::io::Result<()> {
+        let mut socket = UnixStream::connect(socket)?;
+        for path in paths {
+            socket.write_all(format!("{path}\n").as_bytes())?;
+            let mut answer = [0];
+            socket.read_exact(&mut answer)?;
+            if answer[0] != KEPT {
+                return Err(ErrorKind::InvalidData.into());
+            }
+        }
+        Ok(())
+    };
+    match ask() {
+        Ok(()) => Ok(true),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound
+                    | ErrorKind::ConnectionRefused
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::BrokenPipe
+                    | ErrorKind::UnexpectedEof
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error).context("cannot talk to the running garbage collector"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// Takes the lock as a collector does.
+    fn collector(state: &Path) -> Flock<File> {
+        let file = File::create(state.join("gc.lock")).expect("a lock file");
+        Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, error)| error)
+            .expect("the lock")
+    }
+
+    #[test]
+    fn lock_prevents_a_collection() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let protection = Lock::take(dir.path(), &["/nix/store/a"]).expect("protected");
+        let other = Lock::take(dir.path(), &["/nix/store/b"]).expect("shared");
+        let file = File::open(dir.path().join("gc.lock")).expect("a lock file");
+        let (file, error) = Flock::lock(file, FlockArg::LockExclusiveNonblock).expect_err("held");
+        assert_eq!(error, Errno::EWOULDBLOCK);
+        drop((protection, other));
+        Flock::lock(file, FlockArg::LockExclusiveNonblock)
+            .map_err(|(_, error)| error)
+            .expect("free");
+    }
+
+    #[test]
+    fn running_collector_is_told_every_path() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let _held = collector(dir.path());
+        std::fs::create_dir(dir.path().join("gc-socket")).expect("a folder");
+        let listener = UnixListener::bind(dir.path().join("gc-socket/socket")).expect("a socket");
+        let server = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            let lines = BufReader::new(client.try_clone().expect("a clone")).lines();
+            let mut told = Vec::new();
+            for line in lines.map_while(Result::ok) {
+                told.push(line);
+                client.write_all(b"1").expect("answered");
+            }
+            told
+        });
+        let paths = ["/nix/store/a", "/nix/store/b"];
+        drop(Lock::take(dir.path(), &paths).expect("protected"));
+        assert_eq!(server.join().expect("no panic"), paths);
+    }
+
+    #[test]
+    fn silent_collector_is_an_error_after_a_while() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let _held = collector(dir.path());
+        let refused = Lock::within(dir.path(), &["/nix/store/a"], Duration::ZERO);
+        let message = refused.expect_err("no answer").to_string();
+        assert!(message.contains("does not answer"), "{message}");
+    }
+}

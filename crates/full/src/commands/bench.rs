@@ -1,0 +1,109 @@
+//! `bench`: starts benchmarks and shows their results. The measuring itself is in `crates/bench`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use runtime_module_bench::{self as benchmarks, Outcome};
+use runtime_module_core::command::{BenchCommand, Benchmark, Measuring};
+use runtime_module_core::error::{Failure, neutral};
+use runtime_module_core::output::{Printed, document, say};
+use runtime_module_core::progress::{for_stderr, for_stdout};
+use runtime_module_nix::session::Session;
+
+/// Widths of a table and of a plot if the output is not a terminal.
+const COLUMNS: (usize, usize) = (240, 100);
+
+/// How long an interrupted run may take to write its result.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs a benchmark, or compares two results.
+pub fn run(session: &Session, command: &BenchCommand) -> Result<()> {
+    match command {
+        BenchCommand::Measure {
+            benchmark,
+            measuring,
+        } => measure(session, benchmark, measuring),
+        BenchCommand::Diff { old, new } => diff(session, old, new),
+    }
+}
+
+/// Measures and writes the result. Checks first that all result files can be written.
+fn measure(session: &Session, benchmark: &Benchmark, measuring: &Measuring) -> Result<()> {
+    benchmarks::check_exports(&measuring.exports)?;
+    session.interrupts.be_patient(PATIENCE);
+    let rules = measuring.rules;
+    let outcome = match benchmark {
+        Benchmark::Eval { names } => benchmarks::eval(session, names, rules),
+        Benchmark::Toggle(toggle) => benchmarks::toggle(session, toggle, rules),
+        Benchmark::Options(options) => benchmarks::options(session, options, rules),
+        Benchmark::Overrides(overrides) => benchmarks::overrides(session, overrides, rules),
+        Benchmark::Compare(compare) => benchmarks::compare(session, compare, rules),
+    }?;
+    if outcome.interrupted && outcome.series.is_empty() {
+        return Err(Failure::Interrupted
+            .error("interrupted; nothing was measured")
+            .into());
+    }
+    benchmarks::write_exports(&measuring.exports, &outcome)?;
+    show(session, measuring, &outcome)
+}
+
+/// Prints the result. An interrupt becomes an error after that.
+fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<()> {
+    session.interrupts.settle();
+    session.reporter.finish();
+    let text = if session.options.json {
+        document(outcome)?
+    } else {
+        let size = console::Term::stdout().size_checked();
+        let (width, plot) = size.map_or(COLUMNS, |(_, columns)| (columns.into(), columns.into()));
+        let mut text = benchmarks::table(outcome, width);
+        if measuring.plot {
+            text.push('\n');
+            text += &benchmarks::plot(outcome, plot);
+        }
+        for_stdout(&harmless(&text))
+    };
+    say(text)?;
+    if !session.options.json {
+        warn(&outcome.warnings);
+    }
+    if !outcome.interrupted {
+        return Ok(());
+    }
+    let error = Failure::Interrupted
+        .error("interrupted; the result above has only the samples taken until then");
+    if session.options.json {
+        return Err(anyhow::Error::from(error).context(Printed));
+    }
+    Err(error.into())
+}
+
+fn diff(session: &Session, old: &Path, new: &Path) -> Result<()> {
+    let differences = benchmarks::diff(old, new)?;
+    session.reporter.finish();
+    if session.options.json {
+        return say(document(&differences)?);
+    }
+    say(for_stdout(&harmless(&benchmarks::differences(
+        &differences,
+    ))))?;
+    warn(&differences.warnings);
+    Ok(())
+}
+
+/// Makes each line safe for a terminal, whatever names it contains.
+fn harmless(text: &str) -> String {
+    text.lines().map(|line| neutral(line) + "\n").collect()
+}
+
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        // stderr may be closed, but the result contains the warnings too.
+        let text = format!("warning: {}", neutral(warning));
+        let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));
+    }
+}

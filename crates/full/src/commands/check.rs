@@ -1,0 +1,200 @@
+//! `check`: evaluates every module of a host, or of all hosts, alone and together, to the
+//! toplevel's derivation.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use runtime_module_core::choice::{CheckCombinations, CheckFormat};
+use runtime_module_core::command::CheckOptions;
+use runtime_module_core::percent;
+use runtime_module_core::plan::Situation;
+use runtime_module_core::progress::Round;
+use runtime_module_core::record::Pin;
+use runtime_module_core::reference::directory;
+use runtime_module_nix::check::{
+    Baseline, Builder, Combinations, Limits, Output, Scheduler, Shard, Standing, Status, Summary,
+    Told, Work, since,
+};
+use runtime_module_nix::evaluation::{FlakeSource, available};
+use runtime_module_nix::pipeline::source_to_read;
+use runtime_module_nix::session::{Session, memory};
+
+/// Unshared memory of a typical NixOS evaluation. More workers than fit into memory would only
+/// swap.
+const USUAL: u64 = 1 << 30;
+
+/// Runs the check.
+pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
+    let situation = Situation::read(&session.locations)?;
+    let pin = source_to_read(session, &situation)?;
+    let baseline = options
+        .baseline
+        .as_deref()
+        .map(|file| Baseline::read(file, options.tolerance))
+        .transpose()?;
+    let format = if session.options.json {
+        CheckFormat::Json
+    } else {
+        options.format
+    };
+    let mut output = Output {
+        format,
+        top: top(&pin),
+        rows: Vec::new(),
+        notes: Vec::new(),
+    };
+    if let Some(revision) = &options.changed_since {
+        let reason = since(session, &pin, revision)?;
+        let nothing = || format!("nothing that affects evaluation has changed since {revision}");
+        output.note(session, reason.clone().unwrap_or_else(nothing));
+        if reason.is_none() {
+            return output.end(session, &Summary::default());
+        }
+    }
+    let work = work(session, options, &pin);
+    let builder = options
+        .build
+        .then(|| Builder::new(session, &pin))
+        .transpose()?;
+    output.begin(session)?;
+    let mut broken = None;
+    let mut extra = 0;
+    let mut summary = Scheduler::run(&work, &session.interrupts, |told| {
+        let mut row = match told {
+            Told::Row(row) => *row,
+            Told::Standing(standing) => {
+                return session.reporter.round(Some(round(&standing, &work)));
+            }
+        };
+        let was_bad = row.is_bad();
+        if let Some(builder) = builder.as_ref().filter(|_| row.status == Status::Ok) {
+            builder.build(&mut row);
+        }
+        if let Some(note) = baseline
+            .as_ref()
+            .and_then(|baseline| baseline.compare(&mut row))
+        {
+            row.notes.push(note);
+        }
+        extra += usize::from(row.is_bad() && !was_bad);
+        if let Err(error) = output.row(session, row) {
+            broken.get_or_insert(error);
+        }
+    })?;
+    session.reporter.round(None);
+    summary.failed += extra;
+    broken.map_or(Ok(()), Err)?;
+    output.end(session, &summary)
+}
+
+fn work(session: &Session, options: &CheckOptions, pin: &Pin) -> Work {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let free = available();
+    let fitting = free.map_or(processors, |bytes| {
+        (bytes.saturating_sub(USUAL) / USUAL) as usize
+    });
+    let workers = options.workers.unwrap_or(processors.min(fitting)).max(1);
+    let flake = FlakeSource::of(pin, &session.here);
+    Work {
+        settings: flake.settings(session.settings(false, 0)),
+        flake,
+        source: match &pin.file {
+            Some(file) => folder(&file.path),
+            None => pin.source.clone(),
+        },
+        host: (!options.all_hosts).then(|| pin.host.clone()),
+        names: options.names.clone(),
+        combinations: match options.combinations {
+            CheckCombinations::Together => Combinations::Together,
+            CheckCombinations::Pairs => Combinations::Pairs,
+        },
+        shard: options.shard.map(|(number, count)| Shard {
+            index: number - 1,
+            count,
+        }),
+        limits: Limits {
+            workers,
+            seconds: options.timeout.map(|limit| limit.as_secs_f64()),
+            bytes: options
+                .max_memory
+                .or(free.map(|bytes| share(bytes, workers as u64))),
+            // If modules share the packages of a large host, they need less memory than the host.
+            host_bytes: options.max_memory.or(free.map(|bytes| bytes / 4 * 3)),
+        },
+        share: !options.unshared,
+        memory: memory(&session.options, &session.environment),
+    }
+}
+
+/// Returns the memory limit of one of several workers. It is an equal part of the available memory,
+/// with one more part for the template. It is at least the typical amount, but all workers together
+/// never get more than is available.
+fn share(available: u64, workers: u64) -> u64 {
+    let fits = available / 4 * 3 / workers;
+    (available / (workers + 1)).max(USUAL.min(fits))
+}
+
+/// Returns the directory of a file.
+fn folder(file: &str) -> String {
+    let folder = Path::new(file).parent().unwrap_or(Path::new("/"));
+    folder.to_string_lossy().into_owned()
+}
+
+/// Returns the URI of `flake.nix`, or of the file in its place, relative to the top of the tree.
+fn top(pin: &Pin) -> String {
+    if let Some(file) = &pin.file {
+        let name = Path::new(&file.path).file_name().unwrap_or_default();
+        return percent::encode(&name.to_string_lossy());
+    }
+    // A pin is already escaped like this.
+    match directory(&pin.locked) {
+        "" => "flake.nix".into(),
+        directory => format!("{directory}/flake.nix"),
+    }
+}
+
+/// Makes the progress of the check for the bar.
+fn round(standing: &Standing, work: &Work) -> Round {
+    let more = match work.combinations {
+        Combinations::Pairs => ", then pairs",
+        Combinations::Together => "",
+    };
+    let Standing {
+        done,
+        known,
+        under_way,
+        host,
+    } = standing;
+    Round {
+        what: "check",
+        name: match host.as_str() {
+            "" => "opening the flake".into(),
+            host => format!("{done} of {known}{more}, {under_way} running for {host}"),
+        },
+        done: *done as u64,
+        share: *done as f64 / (*known).max(1) as f64,
+        left: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_share_at_most_the_available_memory() {
+        assert_eq!(share(12 << 30, 3), 3 << 30);
+        // The typical amount, if it is available.
+        assert_eq!(share(3 << 30, 2), USUAL);
+        for available in [256 << 20, 1 << 30, 2 << 30] {
+            for workers in 1..=4 {
+                let each = share(available, workers);
+                assert!(
+                    each <= USUAL && each * workers < available,
+                    "{available} {workers}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `__errors`: prints docs/errors.md from the tables that the program itself uses.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+
+use runtime_module_core::error::{Failure, Known, Row, TABLE};
+use runtime_module_core::output::say;
+use runtime_module_nix::evaluation::known_errors;
+use runtime_module_nix::realise::known_failures;
+
+const HEAD: &str = "# Errors
+
+Every message, what it means, and what to do. A message says what failed, on what, and why. Details and hints follow;
+hints begin with `hint:`. With `--json` a message is an object `error` with `kind`, `message`, `details` and `hints`. `…`
+stands for a part that varies.
+
+`scripts/docs` writes this page from the program's own tables (`crates/core/src/error/table.rs`).
+
+| exit code | kind | meaning |
+|---|---|---|
+";
+
+/// Prints the page.
+pub fn run() -> Result<()> {
+    say(page())
+}
+
+fn page() -> String {
+    let mut page = String::from(HEAD);
+    for kind in Failure::ALL {
+        let _ = writeln!(
+            page,
+            "| {} | `{}` | {} |",
+            kind.code(),
+            kind.name(),
+            kind.means()
+        );
+    }
+    for kind in Failure::ALL {
+        let _ = write!(page, "\n## {}: {}\n\n", kind.code(), kind.means());
+        if kind == Failure::Usage {
+            page.push_str("Messages of the command line parser contain the usage and are not listed here.\n\n");
+        }
+        for Row {
+            says, means, next, ..
+        } in TABLE.iter().filter(|row| row.kind == kind)
+        {
+            let _ = write!(
+                page,
+                "- `{}`\n  {means} *Next:* {next}\n",
+                says.trim_start_matches("…: ")
+            );
+        }
+    }
+    section(
+        &mut page,
+        "Messages of Nix and nixpkgs about an evaluation",
+        known_errors(),
+    );
+    section(
+        &mut page,
+        "Frequent reasons for failed builds",
+        known_failures(),
+    );
+    page
+}
+
+fn section(page: &mut String, title: &str, known: &[Known]) {
+    let _ = write!(page, "\n## {title}\n\n");
+    for (texts, hint) in known {
+        let texts: Vec<String> = texts.iter().map(|text| format!("`` {text} ``")).collect();
+        let _ = write!(page, "- {}\n  {hint}\n", texts.join(" or "));
+    }
+}
+
+#[cfg(test)]
+mod whole;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn errors_page_is_up_to_date() {
+        let page =
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md"));
+        assert!(
+            page.is_ok_and(|page| page == super::page()),
+            "docs/errors.md is outdated: run scripts/docs"
+        );
+    }
+}

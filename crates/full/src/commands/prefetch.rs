@@ -1,0 +1,87 @@
+//! `prefetch`, and `--prefetch` after a change: evaluates and builds modules in advance, so that
+//! enabling one only activates it.
+
+use std::io::Write as _;
+
+use anyhow::Result;
+
+use runtime_module_core::error::{Failed, describe, neutral};
+use runtime_module_core::options::{ChangeOptions, StopAfter};
+use runtime_module_core::output::say;
+use runtime_module_core::plan::{Action, Decision, Intent, Situation, decide, is_file};
+use runtime_module_core::progress::{for_stderr, for_stdout};
+use runtime_module_nix::pipeline::make;
+use runtime_module_nix::session::Session;
+
+/// Prefetches each module by itself, on top of the requested modules. If one fails, continues with
+/// the others, and returns the first error at the end.
+pub fn run(session: &Session, names: &[String]) -> Result<()> {
+    let mut done = Vec::new();
+    let mut failed = None;
+    for name in names {
+        match one(session, name) {
+            Ok(()) => done.push(name.clone()),
+            Err(error) => {
+                session.interrupts.check()?;
+                if failed.is_some() {
+                    tell(name, &error);
+                }
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    session.interrupts.settle();
+    session.reporter.finish();
+    let text = match session.options.json {
+        true => serde_json::json!({ "schema": 1, "prefetched": done }).to_string() + "\n",
+        false => {
+            let names = neutral(&done.join(", "));
+            for_stdout(&format!("{names} {}\n", ready(session)?))
+        }
+    };
+    say(text)
+}
+
+/// Describes the result. Evaluations of a file are not cached.
+fn ready(session: &Session) -> Result<&'static str> {
+    let situation = Situation::read(&session.locations)?;
+    Ok(match is_file(&situation, &session.options.source) {
+        true => "can be enabled after another evaluation",
+        false => "can be enabled at once",
+    })
+}
+
+/// Prefetches modules after a successful change. Failures are printed, but do not fail the change.
+pub fn afterwards(session: &Session, names: &[String]) {
+    for name in names {
+        if let Err(error) = one(session, name) {
+            tell(name, &error);
+        }
+    }
+}
+
+fn tell(name: &str, error: &anyhow::Error) {
+    let Failed { message, .. } = describe(error);
+    let text = format!("cannot prefetch {}: {message}", neutral(name));
+    let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));
+}
+
+fn one(session: &Session, name: &str) -> Result<()> {
+    let situation = Situation::read(&session.locations)?;
+    let options = ChangeOptions {
+        stop_after: StopAfter::Realise,
+        force: true,
+        ..ChangeOptions::default()
+    };
+    let intent = Intent::new(Action::Enable(vec![name.to_string()]), options);
+    match decide(&intent, &situation, &session.options.source, &session.here)? {
+        Decision::Nothing(_) => Ok(()),
+        Decision::Do(plan) => {
+            make(session, &situation, &plan)?.keep_in_cache();
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `runtime-module-nix`: everything that evaluates and builds, through libnix.
+//!
+//! `runtime-module` starts it with its own arguments and environment.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use runtime_module_core::cli::{self, Invocation, Job};
+use runtime_module_core::output::complain;
+use runtime_module_core::programs::check_caller;
+use runtime_module_core::role::Role;
+use runtime_module_core::{error, fault};
+use runtime_module_nix::{VERSION, evaluation, pool};
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let invocation = match cli::read(VERSION) {
+        Ok(invocation) => invocation,
+        Err(message) => return cli::fail(&message),
+    };
+    let json = invocation.options.json;
+    match run(invocation) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ExitCode::from(complain(&error, json)),
+    }
+}
+
+fn run(invocation: Invocation) -> Result<()> {
+    check_caller()?;
+    fault::arm(invocation.environment.fault.as_deref())?;
+    match invocation.job {
+        Job::Role(Role::Evaluator) => evaluation::evaluator_role(None),
+        Job::Role(Role::Template) => pool::template_role(),
+        Job::Role(_) => Err(error::Failure::Usage
+            .error("cannot run an elevated role: it belongs to runtime-module")
+            .hint("start runtime-module instead of runtime-module-nix")
+            .into()),
+        Job::Command(command) => commands::run(command, invocation.options, invocation.environment),
+    }
+}

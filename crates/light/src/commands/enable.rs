@@ -1,0 +1,11 @@
+//! `enable`: turns modules on.
+
+use anyhow::Result;
+
+use super::Run;
+use runtime_module_core::options::ChangeOptions;
+use runtime_module_core::plan::Action;
+
+pub fn run(run: Run<'_>, names: Vec<String>, options: ChangeOptions) -> Result<()> {
+    run.change(Action::Enable(names), options)
+}

@@ -1,0 +1,80 @@
+//! `list`: lists all modules. Evaluates nothing if the configuration has baked them in.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Run;
+use runtime_module_core::error::neutral;
+use runtime_module_core::output::tell;
+use runtime_module_core::plan::{Situation, is_elsewhere};
+use runtime_module_core::registry::{Origin, description};
+
+/// The result (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct List {
+    schema: u64,
+    modules: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    name: String,
+    description: Option<String>,
+    wanted: bool,
+    active: bool,
+    origin: Origin,
+    file: Option<String>,
+}
+
+/// Lists the modules.
+pub fn run(run: Run<'_>) -> Result<()> {
+    let session = run.session;
+    let situation = Situation::read(&session.locations)?;
+    let options = &session.options.source;
+    let baked = situation.baked.as_ref();
+    let registry = match baked.filter(|_| !is_elsewhere(&situation, options)) {
+        Some(baked) => baked.registry(),
+        None => run.stages.registry(&situation)?,
+    };
+    let rows = registry
+        .iter()
+        .map(|module| Row {
+            name: module.name.clone(),
+            description: description(module),
+            wanted: situation.state.wanted.contains(&module.name),
+            active: situation.active().contains(&module.name),
+            origin: module.origin,
+            file: module.file.clone(),
+        })
+        .collect();
+    let list = List {
+        schema: 1,
+        modules: rows,
+    };
+    tell(session, &list, human)
+}
+
+fn human(list: &List) -> String {
+    let width = list
+        .modules
+        .iter()
+        .map(|row| row.name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(40);
+    let mut text = String::new();
+    for row in &list.modules {
+        let mark = match (row.active, row.wanted) {
+            (true, _) => "on ",
+            (false, true) => "off, wanted",
+            (false, false) => "off",
+        };
+        let description = row.description.as_deref().unwrap_or_default();
+        let line = format!("{:width$}  {mark:3}  {description}", row.name);
+        text += &neutral(line.trim_end());
+        text.push('\n');
+    }
+    text
+}

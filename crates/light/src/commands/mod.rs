@@ -1,0 +1,119 @@
+//! The commands that need libnix at most through [`Stages`], one file for each. `crates/full` has the others.
+
+mod apply;
+mod boot;
+mod completions;
+mod confirm;
+mod disable;
+mod enable;
+mod faults;
+mod history;
+mod list;
+mod man;
+mod overrides;
+mod rebuild;
+mod recover;
+mod reset;
+mod rollback;
+mod set;
+mod status;
+mod unset;
+
+use anyhow::Result;
+
+use runtime_module_core::activation::Errand;
+use runtime_module_core::command::Command;
+use runtime_module_core::fault::{self, Point};
+use runtime_module_core::options::ChangeOptions;
+use runtime_module_core::pipeline::{self, Stages, Waits, end_transaction};
+use runtime_module_core::plan::{Action, Intent, Situation};
+use runtime_module_core::record::last_override;
+use runtime_module_core::report::EndReport;
+use runtime_module_core::session::Session;
+
+/// What a command works with.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    pub session: &'a Session,
+    pub stages: &'a dyn Stages,
+}
+
+impl Run<'_> {
+    /// Runs a command. Those of `crates/full` are not known here.
+    pub fn command(self, command: Command) -> Result<()> {
+        let Self { session, .. } = self;
+        match command {
+            Command::Enable { names, options } => enable::run(self, names, options),
+            Command::Disable { names, options } => disable::run(self, names, options),
+            Command::Reset { all, options } => reset::run(self, all, options),
+            Command::Set { request, options } => set::run(self, &request, options),
+            Command::Unset { paths, options } => unset::run(self, &paths, options),
+            Command::Overrides(command) => overrides::run(self, *command),
+            Command::Apply(options) => apply::run(self, options),
+            Command::Rebuild(options) => rebuild::run(self, options),
+            Command::Rollback { number, options } => rollback::run(self, number, options),
+            Command::Recover {
+                finish,
+                settle,
+                wait,
+            } => {
+                let waits = Waits {
+                    others: wait,
+                    settle,
+                };
+                recover::run(session, finish, waits)
+            }
+            Command::Confirm { wait } => {
+                let waits = Waits {
+                    others: wait,
+                    settle: None,
+                };
+                confirm::run(session, waits)
+            }
+            Command::History => history::run(session),
+            Command::List => list::run(self),
+            Command::Status { names } => status::run(session, &names),
+            Command::Completions(shell) => completions::run(shell),
+            Command::Man(page) => man::run(page.as_deref()),
+            Command::Boot => boot::run(self),
+            Command::Faults => faults::run(),
+            Command::Prefetch { .. }
+            | Command::Cache(_)
+            | Command::Check(_)
+            | Command::Bench(_)
+            | Command::Errors => unreachable!("crates/full runs these commands"),
+        }
+    }
+
+    /// Runs the pipeline for a change, prints the result, and prefetches what the user asked for.
+    fn change(self, action: Action, options: ChangeOptions) -> Result<()> {
+        let Self { session, stages } = self;
+        if let Action::Override(_) = action {
+            // A damaged record could not take the new generation.
+            last_override(&session.locations)?;
+        }
+        let intent = Intent::new(action, options);
+        let changed = pipeline::change(session, &intent, stages)?;
+        let printed = fault::step(Point::Report, || changed.report.print(session));
+        if let Some(system) = &changed.system {
+            system.keep_in_cache();
+        }
+        if printed.is_ok() && !intent.options.prefetch.is_empty() {
+            stages.prefetch(&intent.options.prefetch);
+        }
+        printed
+    }
+}
+
+/// Ends a transaction that has not ended, and prints the result. `purpose` describes this for the lock and the log.
+fn end(
+    session: &Session,
+    command: &'static str,
+    purpose: &str,
+    errand: Errand,
+    waits: Waits,
+) -> Result<()> {
+    let activation = end_transaction(session, purpose, errand, waits)?;
+    let situation = Situation::read(&session.locations)?;
+    EndReport::new(command, situation.active().to_vec(), activation).print(session)
+}

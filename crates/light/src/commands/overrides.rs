@@ -1,0 +1,210 @@
+//! `overrides`: lists, compares, rolls back, exports or removes option overrides.
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Run;
+use runtime_module_core::attributes::written;
+use runtime_module_core::clock::now;
+use runtime_module_core::command::OverridesCommand;
+use runtime_module_core::error::{Failure, neutral};
+use runtime_module_core::options::ChangeOptions;
+use runtime_module_core::output::{say, tell};
+use runtime_module_core::overrides::{
+    Definition, Difference, Edit, Generation, Mode, diff, export, state_at,
+};
+use runtime_module_core::plan::Action;
+use runtime_module_core::progress::duration;
+use runtime_module_core::record::{State, read_overrides};
+use runtime_module_core::session::Session;
+
+/// Runs a subcommand.
+pub fn run(run: Run<'_>, command: OverridesCommand) -> Result<()> {
+    let session = run.session;
+    match command {
+        OverridesCommand::List => list(session),
+        OverridesCommand::History => history(session),
+        OverridesCommand::Show { generation } => show(session, generation),
+        OverridesCommand::Diff { before, after } => compare(session, before, after),
+        OverridesCommand::Rollback {
+            generation,
+            options,
+        } => rollback(run, generation, options),
+        OverridesCommand::Reset(options) => run.change(Action::Override(Edit::Reset), options),
+        OverridesCommand::Export => {
+            let state = State::read(&session.locations)?;
+            session.reporter.finish();
+            say(export(&state.overrides))
+        }
+    }
+}
+
+/// The overrides in force (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OverrideList {
+    schema: u64,
+    generation: u64,
+    overrides: Vec<ListedOverride>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedOverride {
+    option: String,
+    #[serde(flatten)]
+    definition: Definition,
+}
+
+fn list(session: &Session) -> Result<()> {
+    let state = State::read(&session.locations)?.overrides;
+    let definitions = state.definitions.into_iter();
+    let list = OverrideList {
+        schema: 1,
+        generation: state.generation,
+        overrides: definitions
+            .map(|definition| ListedOverride {
+                option: written(&definition.path),
+                definition,
+            })
+            .collect(),
+    };
+    tell(session, &list, |list| {
+        let lines = list.overrides.iter().map(|one| line(&one.definition));
+        match list.overrides.is_empty() {
+            true => "no option is overridden\n".into(),
+            false => lines.collect(),
+        }
+    })
+}
+
+fn line(definition: &Definition) -> String {
+    let Definition {
+        path,
+        value,
+        mode,
+        priority,
+        generation,
+        persist,
+    } = definition;
+    let sign = match mode {
+        Mode::Replace => "=",
+        Mode::Merge => "+=",
+    };
+    let mut facts = vec![format!("generation {generation}")];
+    facts.extend(priority.map(|priority| format!("priority {priority}")));
+    facts.extend(persist.then(|| "kept over reboots".to_string()));
+    let text = format!("{} {sign} {value}  ({})", written(path), facts.join(", "));
+    neutral(&text) + "\n"
+}
+
+/// All generations (`docs/json.md`).
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OverrideHistory {
+    schema: u64,
+    /// The number of the generation in force.
+    current: u64,
+    generations: Vec<Generation>,
+}
+
+fn history(session: &Session) -> Result<()> {
+    let history = OverrideHistory {
+        schema: 1,
+        current: State::read(&session.locations)?.overrides.generation,
+        generations: read_overrides(&session.locations)?,
+    };
+    let now = now();
+    tell(session, &history, |history| {
+        if history.generations.is_empty() {
+            return "no option was overridden since boot\n".into();
+        }
+        let lines = history.generations.iter().map(|generation| {
+            let age = std::time::Duration::from_secs(now.saturating_sub(generation.time));
+            let message = generation.message.as_ref();
+            let message = message.map_or_else(String::new, |text| format!(": {text}"));
+            let text = format!(
+                "{:>4}  {} ago by {}  {}{message}",
+                generation.number,
+                duration(age),
+                generation.user,
+                generation.words()
+            );
+            neutral(&text) + "\n"
+        });
+        lines.collect()
+    })
+}
+
+fn show(session: &Session, number: u64) -> Result<()> {
+    let generations = read_overrides(&session.locations)?;
+    let after = state_at(&generations, number)?;
+    let generation = generations.iter().find(|one| one.number == number);
+    let document = json!({
+        "schema": 1,
+        "generation": generation,
+        "definitions": after.definitions,
+    });
+    tell(session, &document, |_| {
+        let head = generation.map_or_else(
+            || "before the first override\n".into(),
+            |one| neutral(&format!("{}: {}", one.number, one.words())) + "\n",
+        );
+        let lines = after
+            .definitions
+            .iter()
+            .map(|one| format!("  {}", line(one)));
+        head + &lines.collect::<String>()
+    })
+}
+
+fn compare(session: &Session, before: u64, after: u64) -> Result<()> {
+    let generations = read_overrides(&session.locations)?;
+    let first = state_at(&generations, before)?;
+    let differences = diff(&first, &state_at(&generations, after)?);
+    let document = json!({ "schema": 1, "differences": differences });
+    tell(session, &document, |_| match differences.is_empty() {
+        true => format!("generations {before} and {after} have the same overrides\n"),
+        false => differences.iter().map(difference).collect(),
+    })
+}
+
+fn difference(difference: &Difference) -> String {
+    let text = |value: &Option<Value>| {
+        value
+            .as_ref()
+            .map_or_else(|| "not overridden".into(), Value::to_string)
+    };
+    let Difference {
+        path,
+        before,
+        after,
+    } = difference;
+    let line = format!("{}: {} -> {}", written(path), text(before), text(after));
+    neutral(&line) + "\n"
+}
+
+fn rollback(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<()> {
+    let session = run.session;
+    let now = State::read(&session.locations)?.overrides;
+    let generations = read_overrides(&session.locations)?;
+    let to = match (number, now.generation.checked_sub(1)) {
+        (Some(number), _) => number,
+        (None, Some(before)) => before,
+        (None, None) => {
+            return Err(Failure::Refused
+                .error("cannot roll back overrides: no option was overridden since boot")
+                .hint("run `runtime-module overrides history` to list all generations")
+                .into());
+        }
+    };
+    let definitions = match to {
+        0 => Vec::new(),
+        _ => state_at(&generations, to)?.definitions,
+    };
+    run.change(
+        Action::Override(Edit::Rollback { to, definitions }),
+        options,
+    )
+}

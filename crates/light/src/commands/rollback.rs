@@ -1,0 +1,31 @@
+//! `rollback`: returns to an earlier state of this boot, or rolls back an unconfirmed change at once.
+
+use anyhow::Result;
+
+use super::{Run, end};
+use runtime_module_core::activation::Errand;
+use runtime_module_core::clock::now;
+use runtime_module_core::options::ChangeOptions;
+use runtime_module_core::pipeline::{Waits, wait_for_others};
+use runtime_module_core::plan::{Action, EarlierState, Situation};
+use runtime_module_core::record::{Step, read_history};
+
+/// Returns to the state with this number, or to the one before the last change.
+pub fn run(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<()> {
+    // Wait first, because only then the current and the earlier state are certain.
+    let session = run.session;
+    wait_for_others(session, options.wait);
+    let situation = Situation::read(&session.locations)?;
+    let pending = situation.state.unended(situation.running.as_deref());
+    if number.is_none() && pending.is_some_and(|pending| pending.step == Step::Confirming) {
+        let waits = Waits {
+            others: options.wait,
+            settle: None,
+        };
+        let errand = Errand::Recover { finish: false };
+        return end(session, "rollback", "rollback", errand, waits);
+    }
+    let history = read_history(&session.locations)?;
+    let state = EarlierState::find(&history, number, &situation, now())?;
+    run.change(Action::Rollback(Box::new(state)), options)
+}

@@ -1,0 +1,159 @@
+//! `set`: overrides options of the running system.
+
+use std::io::Read as _;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::Run;
+use runtime_module_core::attributes::{parse, written};
+use runtime_module_core::command::SetRequest;
+use runtime_module_core::error::{Failed, Failure};
+use runtime_module_core::options::ChangeOptions;
+use runtime_module_core::overrides::{Definition, Edit, Mode};
+use runtime_module_core::plan::Action;
+use runtime_module_core::quoting::for_shell;
+
+/// The most that is read from stdin, in bytes.
+const LONGEST_BATCH: u64 = 16 << 20;
+
+/// Sets all options in one generation.
+pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result<()> {
+    let pairs = match request.pairs.as_slice() {
+        [dash] if dash == "-" => batch()?,
+        pairs => from_arguments(pairs)?,
+    };
+    let mut definitions: Vec<Definition> = Vec::new();
+    for (option, text) in pairs {
+        let definition = definition(request, &option, &text)?;
+        let twice = definitions.iter().any(|one| one.path == definition.path);
+        if twice && !request.merge {
+            return Err(Failure::Usage
+                .error(format!("cannot set {option}: it is named twice"))
+                .hint("name each option once, or use --merge to add both values")
+                .into());
+        }
+        definitions.push(definition);
+    }
+    run.change(Action::Override(Edit::Set { definitions }), options)
+}
+
+fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definition> {
+    let path = parse(option)?;
+    let value: Value =
+        serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?;
+    Ok(Definition {
+        path,
+        value,
+        mode: match request.merge {
+            true => Mode::Merge,
+            false => Mode::Replace,
+        },
+        priority: request.priority,
+        persist: request.persist,
+        generation: 0,
+    })
+}
+
+fn from_arguments(arguments: &[String]) -> Result<Vec<(String, String)>, Failed> {
+    if let (Some(option), true) = (arguments.last(), arguments.len() % 2 == 1) {
+        return Err(Failure::Usage
+            .error(format!("cannot set {option}: it has no value"))
+            .hint(format!(
+                "name a value in JSON after the option: `runtime-module set {} VALUE`",
+                for_shell(option)
+            )));
+    }
+    let pairs = arguments.chunks_exact(2);
+    Ok(pairs
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect())
+}
+
+/// Reads pairs from stdin: on each line an option, a space, and its value. Empty lines and lines with `#` are skipped.
+fn batch() -> Result<Vec<(String, String)>> {
+    let mut text = String::new();
+    let mut input = std::io::stdin().take(LONGEST_BATCH + 1);
+    input
+        .read_to_string(&mut text)
+        .context("cannot read options and values from stdin")?;
+    if text.len() as u64 > LONGEST_BATCH {
+        return Err(Failure::Usage
+            .error("cannot read options and values from stdin: more than 16 MiB")
+            .hint("divide them among several runs of `runtime-module set -`")
+            .into());
+    }
+    let lines = text.lines().map(str::trim).enumerate();
+    let pairs = lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(number, line)| split(line).ok_or_else(|| without_value(number + 1, line)))
+        .collect::<Result<Vec<_>, _>>()?;
+    if pairs.is_empty() {
+        return Err(Failure::Usage
+            .error("cannot set options: stdin names none")
+            .hint("write an option and its value in JSON on each line: services.nginx.enable true")
+            .into());
+    }
+    Ok(pairs)
+}
+
+/// Splits a line after the path, whose quoted names may contain spaces.
+fn split(line: &str) -> Option<(String, String)> {
+    let mut quoted = false;
+    let end = line.find(|c: char| {
+        quoted ^= c == '"';
+        !quoted && c.is_whitespace()
+    })?;
+    let (path, value) = line.split_at(end);
+    Some((path.into(), value.trim_start().into()))
+}
+
+fn without_value(number: usize, line: &str) -> Failed {
+    Failure::Usage
+        .error(format!(
+            "cannot read line {number} of stdin: {line} has no value"
+        ))
+        .hint("write an option and its value in JSON on each line: services.nginx.enable true")
+}
+
+fn not_json(option: &str, text: &str, error: &serde_json::Error) -> Failed {
+    let failed = Failure::Usage.error(format!(
+        "cannot set {option}: the value {text} is not JSON: {error}"
+    ));
+    let plain = parse(option).map_or_else(|_| option.into(), |path| written(&path));
+    // A bare word is most likely meant as a string.
+    match text.starts_with(['{', '[', '"']) || text.is_empty() {
+        true => failed.hint("write a value such as true, 80, '\"text\"', '[1, 2]' or '{\"a\": 1}'"),
+        false => failed.hint(format!(
+            "a string needs its quotes: `runtime-module set {} {}`",
+            for_shell(&plain),
+            for_shell(&Value::from(text).to_string())
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_split_after_the_path() {
+        let line = r#"a."b c".d  {"x": "y z"}"#;
+        let (path, value) = split(line).expect("a pair");
+        assert_eq!(
+            (path.as_str(), value.as_str()),
+            (r#"a."b c".d"#, r#"{"x": "y z"}"#)
+        );
+        assert_eq!(split("a.b"), None);
+    }
+
+    #[test]
+    fn strings_without_quotes_are_explained() {
+        let error = serde_json::from_str::<Value>("nginx").expect_err("no JSON");
+        let failed = not_json("a.b", "nginx", &error);
+        assert!(
+            failed.hints[0].ends_with(r#"set a.b '"nginx"'`"#),
+            "{failed:?}"
+        );
+    }
+}

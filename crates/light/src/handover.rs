@@ -1,0 +1,91 @@
+//! Hands a command over to the program that evaluates and builds.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use runtime_module_core::error::Failure;
+use runtime_module_core::pipeline::{Keeper, Stages, System, known, known_state};
+use runtime_module_core::plan::{Decision, Intent, Plan, Situation, decide};
+use runtime_module_core::programs;
+use runtime_module_core::registry::Registered;
+use runtime_module_core::session::Session;
+use runtime_module_core::store::LocalStore;
+
+/// Replaces this process by the other program, with the same arguments and environment. Returns only on failure.
+pub(super) fn hand_over() -> anyhow::Error {
+    let program = match programs::full() {
+        Ok(program) => program,
+        Err(error) => return error,
+    };
+    let error = Command::new(&program)
+        .arg0(programs::caller())
+        .args(std::env::args_os().skip(1))
+        .exec();
+    Failure::Internal
+        .error(format!("cannot start {}: {error}", program.display()))
+        .hint("install both programs of the package; `status`, `rollback`, `reset`, `confirm` and `recover` work without the missing one")
+        .into()
+}
+
+/// The stages without libnix: they find systems that are in the store already, and hand over everything else.
+pub(super) struct Handover<'a>(pub(super) &'a Session);
+
+impl Handover<'_> {
+    fn hand_over(&self) -> anyhow::Error {
+        self.0.reporter.finish();
+        hand_over()
+    }
+}
+
+impl Stages for Handover<'_> {
+    fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()> {
+        let Session { options, here, .. } = self.0;
+        let needs_libnix = intent.options.ask || !intent.options.prefetch.is_empty();
+        let is_known = match decide(intent, situation, &options.source, here) {
+            Ok(Decision::Do(plan)) => known_state(&plan, situation).is_some(),
+            // The pipeline finds the same, and reports it.
+            Ok(Decision::Nothing(_)) | Err(_) => true,
+        };
+        let is_local = LocalStore::of(options.store.as_deref()).is_ok();
+        match is_known && is_local && !needs_libnix {
+            true => Ok(()),
+            false => Err(self.hand_over()),
+        }
+    }
+
+    fn make(&self, situation: &Situation, plan: &Plan) -> Result<System> {
+        match known_state(plan, situation) {
+            Some(state) => {
+                let store = LocalStore::of(self.0.options.store.as_deref())?;
+                known(self.0, plan, &state, Box::new(OnDisk(store)))
+            }
+            None => Err(self.hand_over()),
+        }
+    }
+
+    fn registry(&self, _: &Situation) -> Result<Vec<Registered>> {
+        Err(self.hand_over())
+    }
+
+    fn prefetch(&self, _: &[String]) {}
+}
+
+/// The store as the file system shows it. It keeps nothing; the activator roots the system and then checks it.
+struct OnDisk(LocalStore);
+
+impl Keeper for OnDisk {
+    fn is_valid(&self, path: &str) -> Result<bool> {
+        Ok(self.real_path(path)?.symlink_metadata().is_ok())
+    }
+
+    fn real_path(&self, path: &str) -> Result<PathBuf> {
+        // A system that another tool activated can be outside of the store.
+        Ok(self.0.real_path(path).unwrap_or_else(|| path.into()))
+    }
+
+    fn closure(&self, _: &str) -> Result<Vec<String>> {
+        unreachable!("`--ask` is handed over")
+    }
+}

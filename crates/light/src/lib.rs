@@ -1,0 +1,129 @@
+//! `runtime-module`: what people type. Links no libnix.
+//!
+//! It answers what needs no evaluation, ends and rolls back changes, and holds the roles that run as root. Everything
+//! else it hands over to `runtime-module-nix`.
+
+mod commands;
+mod handover;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use handover::{Handover, hand_over};
+use runtime_module_core::cli::{self, Invocation, Job};
+use runtime_module_core::command::Command;
+use runtime_module_core::locations::Locations;
+use runtime_module_core::options::{Environment, Options};
+use runtime_module_core::output::complain;
+use runtime_module_core::plan::agree;
+use runtime_module_core::programs::VERSION;
+use runtime_module_core::role::Role;
+use runtime_module_core::session::Session;
+use runtime_module_core::{activation, fault};
+
+pub use commands::Run;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    cli::complete();
+    let invocation = match cli::read(VERSION) {
+        Ok(invocation) => invocation,
+        Err(message) => return cli::fail(&message),
+    };
+    let json = invocation.options.json;
+    match run(invocation) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => ExitCode::from(complain(&error, json)),
+    }
+}
+
+/// Runs a role, or a command, or becomes the user who called root's process.
+fn run(invocation: Invocation) -> Result<u8> {
+    let Invocation {
+        options,
+        environment,
+        as_user,
+        job,
+    } = invocation;
+    fault::arm(environment.fault.as_deref())?;
+    if let Some(user) = as_user {
+        activation::drop_rights(user)?;
+    }
+    match job {
+        Job::Role(role) => run_role(&role, options).map(|()| 0),
+        Job::Command(command) => match caller(&environment) {
+            Some(user) => activation::become_user(user, std::env::args_os().skip(1).collect()),
+            None => run_command(command, options, environment).map(|()| 0),
+        },
+    }
+}
+
+/// Does the work of a role, for the machine with these files.
+fn run_role(role: &Role, options: Options) -> Result<()> {
+    let root = options.root.unwrap_or_else(|| "/".into());
+    let locations = Locations::new(&root, &root);
+    match role {
+        Role::Evaluator | Role::Template => Err(hand_over()),
+        Role::Relay => activation::relay_role(),
+        Role::Activator { transaction } => activation::activator_role(&locations, transaction),
+        Role::Timer {
+            transaction,
+            wait,
+            after_switch,
+        } => activation::expire(&locations, transaction, *wait, *after_switch),
+        Role::SwitchedElsewhere { toplevel } => {
+            activation::switched_elsewhere(&locations, toplevel.as_deref())
+        }
+    }
+}
+
+fn run_command(command: Command, options: Options, environment: Environment) -> Result<()> {
+    if evaluates(&command) {
+        return Err(hand_over());
+    }
+    agree(&options)?;
+    let session = Session::begin(options, environment)?;
+    let run = Run {
+        session: &session,
+        stages: &Handover(&session),
+    };
+    let result = run.command(command);
+    session.interrupts.settle();
+    session.reporter.finish();
+    result
+}
+
+/// Returns whether a command certainly needs libnix.
+fn evaluates(command: &Command) -> bool {
+    match command {
+        Command::Enable { .. }
+        | Command::Set { .. }
+        | Command::Apply(_)
+        | Command::Rebuild(_)
+        | Command::Prefetch { .. }
+        | Command::Cache(_)
+        | Command::Check(_)
+        | Command::Bench(_)
+        | Command::Errors => true,
+        Command::Disable { .. }
+        | Command::Reset { .. }
+        | Command::Unset { .. }
+        | Command::Overrides(_)
+        | Command::Rollback { .. }
+        | Command::Recover { .. }
+        | Command::Confirm { .. }
+        | Command::History
+        | Command::List
+        | Command::Status { .. }
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Boot
+        | Command::Faults => false,
+    }
+}
+
+/// Returns the user who called us through sudo. Everything except activation runs as that user.
+fn caller(environment: &Environment) -> Option<u32> {
+    let user = environment.sudo_uid.filter(|uid| *uid != 0)?;
+    unix::unistd::geteuid().is_root().then_some(user)
+}

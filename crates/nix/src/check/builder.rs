@@ -1,0 +1,82 @@
+//! Builds the combinations that evaluate, for `check --build`.
+
+use anyhow::Result;
+
+use super::{Row, Status};
+use crate::error::describe;
+use crate::evaluation::{FlakeSource, Request, Target, evaluate};
+use crate::libnix::{Event, Libnix};
+use crate::realise::{query, realise};
+use crate::record::Pin;
+use crate::registry::ModuleRequest;
+use crate::session::Session;
+
+/// Makes the request to evaluate a combination of modules.
+pub(super) fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Request {
+    let flake = FlakeSource::of(pin, &session.here);
+    Request {
+        modules: modules
+            .iter()
+            .map(|name| ModuleRequest::named(name))
+            .collect(),
+        ..Request::of(session.settings(true, 0), flake, host, Target::Toplevel)
+    }
+}
+
+/// Builds the combinations that evaluate.
+pub struct Builder<'a> {
+    session: &'a Session,
+    pin: &'a Pin,
+    libnix: Libnix,
+}
+
+impl<'a> Builder<'a> {
+    pub fn new(session: &'a Session, pin: &'a Pin) -> Result<Self> {
+        let reporter = session.reporter.clone();
+        let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
+            reporter.libnix(event)
+        })?;
+        Ok(Self {
+            session,
+            pin,
+            libnix,
+        })
+    }
+
+    /// Evaluates the combination again, because a fork writes no derivation, and builds it.
+    pub fn build(&self, row: &mut Row) {
+        let Self {
+            session,
+            pin,
+            libnix,
+        } = self;
+        let silent = crate::progress::Reporter::silent();
+        let make = || -> Result<()> {
+            let request = request(session, pin, &row.host, &row.modules);
+            let evaluation = evaluate(
+                session.evaluator(&request.settings)?,
+                &request,
+                &session.interrupts,
+                &silent,
+            )?;
+            let derivations: Vec<_> = evaluation.evaluated.toplevel.iter().cloned().collect();
+            for derivation in &derivations {
+                libnix.store.add_temp_root(&derivation.drv)?;
+            }
+            evaluation.release()?;
+            let missing = query(libnix, &derivations, &session.reporter)?;
+            realise(
+                libnix,
+                &derivations,
+                missing,
+                &session.interrupts,
+                &session.reporter,
+            )
+            .map(drop)
+        };
+        if let Err(error) = make() {
+            row.status = Status::NotBuilt;
+            row.error = Some(describe(&error));
+        }
+    }
+}

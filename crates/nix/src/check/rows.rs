@@ -1,0 +1,357 @@
+//! The report about each checked combination.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Failed, Failure};
+use crate::evaluation::Evaluated;
+use crate::facts::Facts;
+use crate::libnix::Position;
+use crate::pool::{Ended, Outcome};
+use crate::timings::Counters;
+
+/// The status of a checked combination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It evaluates.
+    Ok,
+    /// It does not evaluate.
+    Failed,
+    /// Each of its modules evaluates alone, but together they do not.
+    Conflict,
+    /// It exceeded the time limit.
+    TimedOut,
+    /// It exceeded the memory limit.
+    TooLarge,
+    /// Its evaluator died.
+    Died,
+    /// It evaluates, but it cannot be built.
+    NotBuilt,
+}
+
+impl Status {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Conflict => "conflict",
+            Self::TimedOut => "timed out",
+            Self::TooLarge => "too large",
+            Self::Died => "died",
+            Self::NotBuilt => "not built",
+        }
+    }
+}
+
+/// A counter that grew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Regression {
+    /// Name of the counter.
+    pub counter: String,
+    pub before: u64,
+    pub now: u64,
+}
+
+/// The report about one combination (`docs/json.md`).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// Always 1.
+    pub schema: u64,
+    pub host: String,
+    /// The modules of the combination; empty for the host alone.
+    pub modules: Vec<String>,
+    pub status: Status,
+    /// Derivation of the toplevel.
+    pub drv: Option<String>,
+    /// Whether this is the same derivation as that of the host alone.
+    pub same_as_host: bool,
+    /// Parts that differ and that a switch cannot change: `kernel`, `initrd`, `kernel modules`,
+    /// `kernel parameters`.
+    pub needs_reboot: Vec<String>,
+    /// Warnings that the host alone does not give.
+    pub warnings: Vec<String>,
+    /// Whether evaluation needs a build.
+    pub import_from_derivation: bool,
+    /// Whether it was evaluated in a fork of the evaluated host.
+    pub forked: bool,
+    /// Whether it used the host's own packages.
+    pub shared_packages: bool,
+    /// Why packages were not shared, if sharing was requested.
+    pub why_not_shared: Option<String>,
+    /// Duration of the evaluation.
+    pub milliseconds: f64,
+    /// Bytes of unshared memory.
+    pub bytes: u64,
+    pub counters: Counters,
+    pub error: Option<Failed>,
+    /// Position of the error in a file of the flake.
+    pub position: Option<Position>,
+    /// Files of the flake that the error mentions.
+    pub files: Vec<String>,
+    /// Positions of these files in the error. Line and column are 0 if the error does not contain
+    /// them.
+    #[serde(skip)]
+    pub named: Vec<Position>,
+    /// The file of the module, relative to the top of the flake. Only set if there is exactly one
+    /// module and it has a file.
+    #[serde(skip)]
+    pub declared: Option<String>,
+    /// Whether the derivation differs from that of the baseline.
+    pub changed: Option<bool>,
+    /// Counters that grew by more than the tolerance since the baseline.
+    pub regressions: Vec<Regression>,
+    /// Remarks that do not fail the run.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+impl Row {
+    /// Returns whether this row fails the run.
+    pub fn is_bad(&self) -> bool {
+        self.status != Status::Ok || !self.regressions.is_empty()
+    }
+
+    /// Describes the combination.
+    pub fn subject(&self) -> String {
+        match self.modules.is_empty() {
+            true => format!("{} alone", self.host),
+            false => format!("{} with {}", self.host, self.modules.join(", ")),
+        }
+    }
+
+    /// Makes a row. `base` is the result of the host alone, and `source` is the store path of the
+    /// flake's tree.
+    pub(super) fn new(
+        host: &str,
+        modules: &[String],
+        outcome: Outcome,
+        base: Option<&Evaluated>,
+        source: &str,
+    ) -> Self {
+        let mut row = Self {
+            schema: 1,
+            host: host.into(),
+            modules: modules.to_vec(),
+            status: Status::Ok,
+            drv: None,
+            same_as_host: false,
+            needs_reboot: Vec::new(),
+            warnings: Vec::new(),
+            import_from_derivation: false,
+            forked: true,
+            shared_packages: outcome.sharing.shared,
+            why_not_shared: outcome.sharing.why,
+            milliseconds: outcome.milliseconds,
+            bytes: outcome.bytes,
+            counters: outcome.counters,
+            error: None,
+            position: None,
+            files: Vec::new(),
+            named: Vec::new(),
+            declared: None,
+            changed: None,
+            regressions: Vec::new(),
+            notes: Vec::new(),
+        };
+        let why = |text: &str| {
+            Some(Failure::Evaluation.error(format!("cannot check {}: {text}", row.subject())))
+        };
+        match outcome.ended {
+            Ended::Evaluated { evaluated } => row.evaluated(*evaluated, base),
+            Ended::Failed {
+                failed,
+                places,
+                builds,
+                ..
+            } => {
+                row.status = Status::Failed;
+                row.import_from_derivation = builds;
+                row.named = named(&failed, source);
+                row.position = places
+                    .into_iter()
+                    .find_map(|place| within(place, source))
+                    .filter(|_| !quotes_definitions(&failed, source));
+                row.files = row.named.iter().map(|place| place.file.clone()).collect();
+                row.files.dedup();
+                row.error = Some(failed);
+            }
+            Ended::TimedOut => {
+                row.error = why("evaluation took longer than --timeout allows");
+                row.status = Status::TimedOut;
+            }
+            Ended::TooLarge => {
+                row.error = why("evaluation used more memory than --max-memory allows");
+                row.status = Status::TooLarge;
+            }
+            Ended::Died { why: text } => {
+                row.error = why(&text);
+                row.status = Status::Died;
+            }
+        }
+        row
+    }
+
+    fn evaluated(&mut self, evaluated: Evaluated, base: Option<&Evaluated>) {
+        self.drv = evaluated.toplevel.map(|toplevel| toplevel.drv);
+        self.warnings = evaluated.warnings;
+        if let Some(base) = base {
+            self.same_as_host =
+                self.drv == base.toplevel.as_ref().map(|toplevel| toplevel.drv.clone());
+            self.warnings
+                .retain(|warning| !base.warnings.contains(warning));
+            self.needs_reboot = different(&evaluated.facts, &base.facts);
+        }
+    }
+}
+
+/// Returns which parts differ that only a reboot can change.
+fn different(facts: &Facts, base: &Facts) -> Vec<String> {
+    let all = [
+        ("kernel", facts.kernel != base.kernel),
+        ("initrd", facts.initrd != base.initrd),
+        ("kernel modules", facts.modules_tree != base.modules_tree),
+        (
+            "kernel parameters",
+            facts.kernel_params != base.kernel_params,
+        ),
+    ];
+    all.iter()
+        .filter(|(_, other)| *other)
+        .map(|(name, _)| (*name).to_string())
+        .collect()
+}
+
+/// Converts a position in the flake's tree to a path relative to its top.
+fn within(mut position: Position, source: &str) -> Option<Position> {
+    let rest = position.file.strip_prefix(source)?.strip_prefix('/')?;
+    position.file = rest.to_string();
+    Some(position)
+}
+
+/// Returns whether the error quotes definitions from the flake. If so, its position is only the
+/// place that detected the problem.
+fn quotes_definitions(failed: &Failed, source: &str) -> bool {
+    let start = format!("- In `{source}/");
+    failed.details.iter().any(|line| line.contains(&start))
+}
+
+/// Finds the positions in the flake's tree that an error mentions, without duplicates. Line and
+/// column are 0 if they are missing.
+fn named(failed: &Failed, source: &str) -> Vec<Position> {
+    let start = format!("{source}/");
+    let lines = std::iter::once(&failed.message).chain(&failed.details);
+    let found = lines.flat_map(|line| {
+        line.match_indices(&start).map(|(at, _)| {
+            let quote = line[..at].chars().next_back();
+            place(quote, &line[at + start.len()..])
+        })
+    });
+    let once: BTreeSet<(String, u32, u32)> = found.filter(|place| !place.0.is_empty()).collect();
+    once.into_iter()
+        .map(|(file, line, column)| Position { file, line, column })
+        .collect()
+}
+
+/// Parses the file name at the start of a text, and the `:LINE:COL` after it. `quote` is the
+/// character before it.
+fn place(quote: Option<char>, text: &str) -> (String, u32, u32) {
+    let end = match quote {
+        Some('`' | '\'') => text.find('\''),
+        Some('"') => text.find('"'),
+        _ => text.find(|c: char| c.is_whitespace() || "'`\":,;)".contains(c)),
+    };
+    let (file, rest) = text.split_at(end.unwrap_or(text.len()));
+    let mut numbers = rest.strip_prefix(':').unwrap_or_default().split(':');
+    let mut number = || {
+        let text = numbers.next().unwrap_or_default();
+        let end = text.find(|c: char| !c.is_ascii_digit());
+        text[..end.unwrap_or(text.len())].parse().unwrap_or(0)
+    };
+    (file.to_string(), number(), number())
+}
+
+/// A summary of the run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Number of hosts.
+    pub hosts: usize,
+    /// Number of checked combinations.
+    pub checked: usize,
+    /// Number of failed combinations.
+    pub failed: usize,
+    /// Number of modules that opt out of checks.
+    pub skipped: usize,
+    /// Duration of the whole run.
+    pub milliseconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "/nix/store/a-source";
+
+    fn position(file: &str, line: u32, column: u32) -> Position {
+        Position {
+            file: file.into(),
+            line,
+            column,
+        }
+    }
+
+    /// A row for a failure.
+    fn row(failed: Failed) -> Row {
+        let ended = Ended::Failed {
+            places: failed.places.clone(),
+            failed,
+            again: false,
+            builds: false,
+        };
+        Row::new("box", &[], Outcome::of(ended), None, SOURCE)
+    }
+
+    #[test]
+    fn error_names_only_files_of_the_flake() {
+        let failed = Failure::Evaluation
+            .error("x")
+            .detail(
+                "- In `/nix/store/a-source/modules/a.nix': 1\n- In `/nix/store/b-source/b.nix': 2",
+            )
+            .detail("at /nix/store/a-source/c.nix:3:4: and /nix/store/a-source/c.nix:5")
+            .detail("opening '/nix/store/a-source/with a space.nix': not there");
+        let row = row(failed);
+        assert_eq!(
+            row.named,
+            [
+                position("c.nix", 3, 4),
+                position("c.nix", 5, 0),
+                position("modules/a.nix", 0, 0),
+                position("with a space.nix", 0, 0),
+            ]
+        );
+        assert_eq!(row.files, ["c.nix", "modules/a.nix", "with a space.nix"]);
+    }
+
+    #[test]
+    fn position_is_the_closest_one_in_the_flake() {
+        let mut failed = Failure::Evaluation.error("x");
+        failed.places = vec![
+            position("/nix/store/b-source/lib/modules.nix", 1, 1),
+            position("/nix/store/a-source-of-another/a.nix", 2, 2),
+            position("/nix/store/a-source/hosts/box.nix", 3, 4),
+            position("/nix/store/a-source/flake.nix", 5, 6),
+        ];
+        let here = row(failed.clone()).position;
+        assert_eq!(here, Some(position("hosts/box.nix", 3, 4)));
+        // A file that the error itself mentions is closer, if it belongs to the flake.
+        let elsewhere = failed.clone().detail("- In `/nix/store/b-source/b.nix': 2");
+        assert_eq!(row(elsewhere).position, here);
+        let defined = failed.detail("- In `/nix/store/a-source/a.nix': 2");
+        assert_eq!(row(defined).position, None);
+    }
+}

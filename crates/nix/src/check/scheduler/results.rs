@@ -1,0 +1,295 @@
+//! Handles messages from templates and evaluators: makes rows, adds jobs, or tries another
+//! evaluator.
+
+use anyhow::Result;
+
+use super::{Divided, Host, Scheduler, Stage, Task};
+use crate::check::{Combinations, Row, Status};
+use crate::error::{Failed, Failure};
+use crate::pool::{Ended, Outcome};
+use crate::registry::Registered;
+use crate::registry::unknown_modules;
+
+impl Scheduler<'_> {
+    /// Records the hosts, as the first template that opened the flake reports them.
+    pub(super) fn opened(&mut self, index: usize, names: Vec<String>) {
+        if self.hosts[index].name.is_some() {
+            return;
+        }
+        // With at least as many hosts as shards, divide the hosts. Otherwise divide the
+        // combinations of each host.
+        let shard = self.work.shard.filter(|shard| names.len() >= shard.count);
+        if shard.is_some() {
+            self.divided = Divided::Hosts;
+        }
+        let mine =
+            |position: usize| shard.is_none_or(|shard| position % shard.count == shard.index);
+        let mut mine = names
+            .iter()
+            .enumerate()
+            .filter(|(position, _)| mine(*position))
+            .map(|(_, name)| name);
+        self.hosts[index].name = mine.next().cloned();
+        let rest: Vec<Host> = mine.map(|name| Host::new(Some(name.clone()))).collect();
+        self.hosts.extend(rest);
+    }
+
+    /// Returns whether a combination of a host belongs to this shard. Combinations have the same
+    /// numbers in every shard, whatever fails: the host alone, each module alone, all together,
+    /// each pair.
+    pub(super) fn is_mine(&self, index: usize, number: usize) -> bool {
+        match self.work.shard {
+            // Each host starts at another shard, because it may have fewer combinations than there
+            // are shards.
+            Some(shard) if self.divided == Divided::Sets => {
+                (index + number) % shard.count == shard.index
+            }
+            _ => true,
+        }
+    }
+
+    /// Returns the pairs of this shard, whether or not their modules evaluate alone.
+    pub(super) fn pairs(&self, index: usize) -> Vec<Vec<String>> {
+        let all = &self.hosts[index].all;
+        if self.work.combinations != Combinations::Pairs || all.len() < 3 {
+            return Vec::new();
+        }
+        let pairs = all.iter().enumerate().flat_map(|(position, one)| {
+            let others = all[position + 1..].iter();
+            others.map(move |other| vec![one.clone(), other.clone()])
+        });
+        pairs
+            .enumerate()
+            .filter(|(number, _)| self.is_mine(index, all.len() + 2 + number))
+            .map(|(_, pair)| pair)
+            .collect()
+    }
+
+    /// Queues the modules that other shards check alone, without reporting them. Returns whether
+    /// there were any.
+    pub(super) fn learn(&mut self, index: usize) -> bool {
+        let elsewhere = std::mem::take(&mut self.hosts[index].elsewhere);
+        let any = !elsewhere.is_empty();
+        for module in elsewhere {
+            self.add(index, vec![module], true);
+        }
+        any
+    }
+
+    pub(super) fn ready(
+        &mut self,
+        index: usize,
+        registry: &[Registered],
+        outcome: Outcome,
+        forked: bool,
+    ) -> Result<Vec<Row>> {
+        let name = self.hosts[index].name.clone().unwrap_or_default();
+        let Ended::Evaluated { evaluated } = &outcome.ended else {
+            return Ok(self.without_base(index, outcome.ended));
+        };
+        self.hosts[index].base = Some((**evaluated).clone());
+        self.busy -= 1;
+        let mut row = Row::new(
+            &name,
+            &[],
+            outcome,
+            self.hosts[index].base.as_ref(),
+            &self.work.source,
+        );
+        row.forked = false;
+        if !forked {
+            self.drop_template(index);
+        }
+        let within = |module: &Registered| {
+            let file = module.file.as_ref()?.strip_prefix(&self.work.source)?;
+            Some((
+                module.name.clone(),
+                file.trim_start_matches('/').to_string(),
+            ))
+        };
+        self.hosts[index].files = registry.iter().filter_map(within).collect();
+        let known: Vec<String> = registry.iter().map(|module| module.name.clone()).collect();
+        let unknown: Vec<String> = self
+            .work
+            .names
+            .iter()
+            .filter(|name| !known.contains(name))
+            .cloned()
+            .collect();
+        if !unknown.is_empty() {
+            return Err(unknown_modules(&unknown, &known).into());
+        }
+        let wanted = |module: &&Registered| {
+            self.work.names.is_empty() || self.work.names.contains(&module.name)
+        };
+        let chosen: Vec<&Registered> = registry.iter().filter(wanted).collect();
+        self.hosts[index].stage = Stage::Alone;
+        for module in chosen {
+            // A user who names a module wants it checked.
+            if module.skip_validation && self.work.names.is_empty() {
+                self.skipped += 1;
+            } else {
+                self.hosts[index].all.push(module.name.clone());
+            }
+        }
+        let all = self.hosts[index].all.clone();
+        self.hosts[index].good.clone_from(&all);
+        for (position, name) in all.into_iter().enumerate() {
+            if self.is_mine(index, position + 1) {
+                self.queue(index, vec![name]);
+            } else {
+                self.hosts[index].elsewhere.push(name);
+            }
+        }
+        Ok(if self.is_mine(index, 0) {
+            vec![row]
+        } else {
+            Vec::new()
+        })
+    }
+
+    pub(super) fn queue(&mut self, index: usize, modules: Vec<String>) {
+        self.add(index, modules, false);
+    }
+
+    fn add(&mut self, index: usize, modules: Vec<String>, silent: bool) {
+        self.hosts[index].queue.push_back(self.tasks.len());
+        self.tasks.push(Task {
+            host: index,
+            modules,
+            silent,
+            builds: false,
+            done: false,
+        });
+    }
+
+    /// Handles a template that failed to start. If an evaluator that may build could succeed, one
+    /// is started.
+    pub(super) fn not_ready(&mut self, index: usize, ended: Ended) -> Result<Vec<Row>> {
+        match ended {
+            // The flake could not be opened at all, which is not the result of a check.
+            ended if self.hosts[index].name.is_none() => Err(unopened(ended).into()),
+            Ended::Failed {
+                again: true,
+                builds,
+                ..
+            } => {
+                self.drop_template(index);
+                let host = &mut self.hosts[index];
+                host.fetched_first = !builds && host.templates == 1;
+                self.host_alone(index);
+                Ok(Vec::new())
+            }
+            ended => Ok(self.without_base(index, ended)),
+        }
+    }
+
+    /// Reports a host that does not evaluate. None of its modules can be checked.
+    pub(super) fn without_base(&mut self, index: usize, ended: Ended) -> Vec<Row> {
+        self.busy -= 1;
+        self.drop_template(index);
+        self.hosts[index].stage = Stage::Done;
+        let outcome = Outcome::of(ended);
+        let name = self.hosts[index].name.clone().unwrap_or_default();
+        vec![Row::new(&name, &[], outcome, None, &self.work.source)]
+    }
+
+    pub(super) fn done(
+        &mut self,
+        index: usize,
+        id: usize,
+        outcome: Outcome,
+        forked: bool,
+    ) -> Vec<Row> {
+        if self.tasks[id].done {
+            return Vec::new();
+        }
+        if let Ended::Failed {
+            again: true,
+            builds,
+            ..
+        } = &outcome.ended
+            && forked
+        {
+            self.tasks[id].builds = *builds;
+            self.again(index, id);
+            return Vec::new();
+        }
+        self.busy -= 1;
+        self.tasks[id].done = true;
+        self.hosts[index].running -= 1;
+        let evaluates = matches!(outcome.ended, Ended::Evaluated { .. });
+        if !evaluates && self.tasks[id].modules.len() > 1 && self.learn(index) {
+            // Perhaps a module of another shard fails alone, which would not be a conflict. Check
+            // that first.
+            self.tasks[id].silent = true;
+            self.hosts[index].stage = Stage::Alone;
+            return Vec::new();
+        }
+        let host = &mut self.hosts[index];
+        let task = &self.tasks[id];
+        let name = host.name.clone().unwrap_or_default();
+        let mut row = Row::new(
+            &name,
+            &task.modules,
+            outcome,
+            host.base.as_ref(),
+            &self.work.source,
+        );
+        row.forked = forked;
+        row.import_from_derivation |= task.builds;
+        if let [module] = task.modules.as_slice() {
+            row.declared = host.files.get(module).cloned();
+        }
+        if row.status != Status::Ok {
+            if task.modules.len() > 1 {
+                row.status = conflict(row.status);
+            }
+            host.good
+                .retain(|good| *good != task.modules[0] || task.modules.len() > 1);
+        }
+        if task.silent { Vec::new() } else { vec![row] }
+    }
+
+    /// Handles the end of a template, which may have been expected or not.
+    pub(super) fn gone(&mut self, index: usize, number: usize, ended: Ended) -> Result<Vec<Row>> {
+        let host = &mut self.hosts[index];
+        // Ignore exits of templates that we stopped ourselves, or that were replaced.
+        if host.templates != number || host.template.take().is_none() {
+            return Ok(Vec::new());
+        }
+        if host.stage == Stage::Starting {
+            return self.not_ready(index, ended);
+        }
+        // Separate evaluators take over the unfinished jobs.
+        let open: Vec<usize> = (0..self.tasks.len())
+            .filter(|id| {
+                self.tasks[*id].host == index
+                    && !self.tasks[*id].done
+                    && !self.hosts[index].queue.contains(id)
+            })
+            .collect();
+        open.into_iter().for_each(|id| self.again(index, id));
+        Ok(Vec::new())
+    }
+}
+
+/// Makes the error for a flake that cannot be opened.
+fn unopened(ended: Ended) -> Failed {
+    let why = match ended {
+        Ended::Failed { failed, .. } => return failed,
+        Ended::TimedOut => "opening it took longer than --timeout allows".into(),
+        Ended::TooLarge => "opening it used more memory than --max-memory allows".into(),
+        Ended::Died { why } => why,
+        Ended::Evaluated { .. } => "the evaluator exited without a result".into(),
+    };
+    Failure::Evaluation.error(format!("cannot open the flake: {why}"))
+}
+
+/// Returns the status of a combination that fails although its modules evaluate alone.
+fn conflict(status: Status) -> Status {
+    match status {
+        Status::Failed => Status::Conflict,
+        other => other,
+    }
+}

@@ -1,0 +1,376 @@
+//! The evaluator process: answers one request and exits, which returns its memory to the machine.
+//!
+//! It may be killed at any time. Its main thread waits for the client. If the client disconnects,
+//! the process exits, whatever the evaluation is doing.
+
+use std::convert::Infallible;
+use std::io::{BufReader, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::explain::Problem;
+use super::opened::{Opened, lock};
+use super::pin::pinned_inputs;
+use super::{
+    Answer, Evaluated, ExtraRequest, Request, Target, advice, assertions, explain, fetching, heap,
+    overridden,
+};
+use crate::attributes::parse;
+use crate::facts::Facts;
+use crate::fault::{Point, step};
+use crate::libnix::{
+    self, Beside, Evaluator, Expression, Libnix, NixError, Outputs, Settings, Value, interrupt,
+    touch_ahead,
+};
+use crate::messages::{Greeting, receive, send};
+use crate::timings::{Phase, milliseconds};
+use crate::worker::give_up_privileges;
+
+/// Our own expression, which evaluates a system.
+pub const SYSTEM: Expression = Expression {
+    name: "system.nix",
+    text: SYSTEM_TEXT,
+};
+
+/// Text of the expressions, which is part of the cache key: system.nix, applied to the functions of
+/// the other files.
+pub const SYSTEM_TEXT: &str = concat!(
+    "(",
+    include_str!("system.nix"),
+    ")(",
+    include_str!("hosts.nix"),
+    ")(",
+    include_str!("foreign_module.nix"),
+    ")(",
+    include_str!("overrides.nix"),
+    ")"
+);
+
+/// Time during which libnix's events are collected before they are sent together.
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// Runs the evaluator. Its stdin is a socket to the client. With `settings`, libnix is opened
+/// before the request arrives; otherwise the request contains the settings.
+pub fn run(settings: Option<Settings>) -> Result<()> {
+    give_up_privileges()?;
+    let socket = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .context("cannot use stdin")?;
+    let mut socket = UnixStream::from(socket);
+    send(&mut socket, &Greeting::ours())?;
+    let mut requests = BufReader::new(socket.try_clone().context("cannot duplicate the socket")?);
+    let mut first = None;
+    let settings = match settings {
+        Some(settings) => settings,
+        None => match receive::<Request>(&mut requests)? {
+            Some(request) => first.insert(request).settings.clone(),
+            None => return Ok(()),
+        },
+    };
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot handle signals")?;
+    let (queue, outbox) = channel();
+    let events = queue.clone();
+    let libnix = step(Point::EvaluatorOpen, || {
+        Libnix::open(settings, move |event| {
+            // If this fails, the client is gone, and this process will exit too.
+            let _ = events.send(Answer::Libnix { event });
+        })
+    })?;
+    if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
+        // If this fails, evaluation is only slower.
+        let _ = touch_ahead();
+    }
+    std::thread::spawn(move || {
+        for _ in &mut signals {
+            let _ = interrupt();
+        }
+    });
+    let writer = std::thread::spawn(move || forward(&outbox, socket));
+    let answers = Answers {
+        queue,
+        writer: writer.thread().clone(),
+    };
+    let (hand_over, mut asked) = channel::<Request>();
+    std::thread::spawn(move || {
+        let failed = |request: &Request, error: &anyhow::Error| {
+            let failed = explain::error(request, error);
+            let places = failed.places.clone();
+            Answer::Failed { failed, places }
+        };
+        let lent = &mut asked;
+        let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
+            // Move the reference here, because another thread may borrow a receiver exclusively but
+            // not share it.
+            let asked = lent;
+            // Without a request the client has disconnected, and the process exits.
+            if let Ok(request) = asked.recv() {
+                let last = match evaluate(evaluator, &request, &answers) {
+                    Ok(evaluated) => Answer::Done {
+                        evaluated: Box::new(evaluated),
+                    },
+                    Err(error) => failed(&request, &error),
+                };
+                if let Err(error) = step(Point::EvaluatorAnswer, || {
+                    answers.say(last);
+                    anyhow::Ok(())
+                }) {
+                    answers.say(failed(&request, &error));
+                }
+            }
+            // The process stays until the client disconnects, because its temporary roots protect
+            // the result. Freeing all values of a whole NixOS would take 30 ms, and is useless
+            // before the exit.
+            loop {
+                std::thread::park();
+            }
+        });
+        let Err(error) = opened;
+        if let Ok(request) = asked.recv() {
+            answers.say(failed(&request, &error));
+        }
+        std::mem::forget(libnix);
+    });
+    if let Some(request) = first.map_or_else(|| receive(&mut requests), |first| Ok(Some(first)))? {
+        // The thread ends only with the process.
+        let _ = hand_over.send(request);
+    }
+    // The client sends nothing more, so this waits for it to disconnect.
+    let _ = receive::<Request>(&mut requests);
+    drop(writer);
+    Ok(())
+}
+
+/// Sends answers to the client.
+struct Answers {
+    queue: Sender<Answer>,
+    writer: Thread,
+}
+
+impl Answers {
+    /// Sends an answer at once, together with all earlier ones.
+    fn say(&self, answer: Answer) {
+        // If this fails, the client is gone, and this process will exit too.
+        let _ = self.queue.send(answer);
+        self.writer.unpark();
+    }
+}
+
+/// Writes the answers of the other threads, so that none of them waits for the client. libnix's
+/// events are collected for a moment and written together, because waking a thread for each of
+/// several thousand files would take 5 % of the evaluation time.
+fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
+    let mut socket = std::io::BufWriter::new(socket);
+    loop {
+        std::thread::park_timeout(MOMENT);
+        loop {
+            match outbox.try_recv() {
+                Ok(answer) => {
+                    if serde_json::to_writer(&mut socket, &answer).is_err()
+                        || socket.write_all(b"\n").is_err()
+                    {
+                        return;
+                    }
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    let _ = socket.flush();
+                    return;
+                }
+            }
+        }
+        if socket.flush().is_err() {
+            return;
+        }
+    }
+}
+
+fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Result<Evaluated> {
+    let begun = Instant::now();
+    let opened = step(Point::EvaluatorLock, || {
+        Opened::open(evaluator, &request.flake)
+    })?;
+    let told = opened.told(evaluator)?;
+    let lock = milliseconds(begun.elapsed());
+    answers.say(Answer::Phase {
+        phase: Phase::Lock,
+        milliseconds: lock,
+    });
+    if request.target == Target::Source {
+        return Ok(Evaluated {
+            source: told.source,
+            ..Evaluated::default()
+        });
+    }
+    if let Some(measure) = &request.measure {
+        let mut evaluated = super::measure::measure(evaluator, &opened, request, measure)?;
+        evaluated.measured.lock = lock;
+        return Ok(evaluated);
+    }
+
+    let begun = Instant::now();
+    let outputs = with_extras(evaluator, &opened, request)?;
+    let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;
+    let mut evaluated = Evaluated {
+        inputs: pinned_inputs(&told)?,
+        source: told.source,
+        lock: told.lock,
+        lock_changed: told.lock_changed,
+        ..Evaluated::default()
+    };
+    let read = read(&value, request, &mut evaluated, |warnings| {
+        answers.say(Answer::Warnings {
+            warnings: warnings.to_vec(),
+        });
+    });
+    if let Err(error) = read {
+        return Err(explained(evaluator, &outputs, request, &evaluated, error));
+    }
+    answers.say(Answer::Phase {
+        phase: Phase::Evaluate,
+        milliseconds: milliseconds(begun.elapsed()),
+    });
+    evaluator.print_counters()?;
+    evaluated.counters.peak_bytes = heap::peak();
+    Ok(evaluated)
+}
+
+/// Adds to an error what only the evaluator or the store knows: which options exist instead of a
+/// missing one, or which inputs are in the store although one cannot be fetched.
+fn explained(
+    evaluator: &Evaluator,
+    outputs: &Outputs,
+    request: &Request,
+    locked: &Evaluated,
+    error: anyhow::Error,
+) -> anyhow::Error {
+    let Some(nix) = error.downcast_ref::<NixError>() else {
+        return error;
+    };
+    if let Some(refusal) = overridden::refusal_after_failure(evaluator, outputs, request) {
+        return refusal.into();
+    }
+    let failed = explain::error(request, &error);
+    if let Some(meant) = option_meant(evaluator, outputs, request, &error) {
+        // The most helpful hint comes first.
+        let mut failed = failed;
+        failed.hints.insert(0, meant);
+        return failed.into();
+    }
+    if fetching::concerns(nix) {
+        return fetching::with_inputs(failed, &locked.lock, &locked.source).into();
+    }
+    failed.into()
+}
+
+/// Suggests options for a missing one, from the host's own options.
+pub fn option_meant(
+    evaluator: &Evaluator,
+    outputs: &Outputs,
+    request: &Request,
+    error: &anyhow::Error,
+) -> Option<String> {
+    let path = advice::missing_option(&error.downcast_ref::<NixError>()?.message)
+        .filter(|path| *path != ["imports"])?;
+    let bare = Request {
+        modules: Vec::new(),
+        extras: Vec::new(),
+        overrides: Vec::new(),
+        describe: Vec::new(),
+        ..request.clone()
+    };
+    let mut asked = asked(&bare, false);
+    asked["beside"] = json!(path[..path.len().saturating_sub(1)]);
+    let beside = evaluator
+        .apply(&SYSTEM, outputs, &asked.to_string())
+        .map_err(anyhow::Error::from)
+        .and_then(|value| value.get::<Vec<String>>("beside"));
+    // An option's own type may fail as well; then there is nothing to offer.
+    Some(advice::meant(&path, &beside.unwrap_or_default()))
+}
+
+/// Returns the outputs, together with a value for each extra module.
+fn with_extras(evaluator: &Evaluator, opened: &Opened, request: &Request) -> Result<Outputs> {
+    let extras = &request.extras;
+    let lock = |extra: &ExtraRequest| {
+        let flake = extra.flake.as_ref();
+        flake.map(|flake| lock(evaluator, flake)).transpose()
+    };
+    let flakes = extras.iter().map(lock).collect::<Result<Vec<_>>>()?;
+    let beside: Vec<Beside<'_>> = extras
+        .iter()
+        .zip(&flakes)
+        .map(|(extra, flake)| match flake {
+            Some(flake) => Beside::Flake(flake),
+            None => Beside::Path(extra.path.as_deref().unwrap_or_default()),
+        })
+        .collect();
+    opened.outputs(evaluator, request, &beside)
+}
+
+/// Formats the request for our expression. With `share`, the host's own packages may be used if
+/// they are proved to be the same.
+pub fn text(request: &Request, share: bool) -> String {
+    asked(request, share).to_string()
+}
+
+fn asked(request: &Request, share: bool) -> serde_json::Value {
+    let host = &request.host;
+    json!({
+        "host": host,
+        // A host name need not be a valid attribute path. If it is not, treat it as a single
+        // attribute.
+        "hostPath": parse(host).unwrap_or_else(|_| vec![host.clone()]),
+        "system": libnix::system().unwrap_or_default(),
+        "modules": request.modules,
+        "extras": request.extras,
+        "specialisation": request.specialisation,
+        "overrides": request.overrides,
+        "describe": request.describe,
+        "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),
+        "sharePkgs": share,
+    })
+}
+
+/// Forces and reads what the request asks for, the most urgent parts first.
+pub fn read(
+    value: &Value<'_>,
+    request: &Request,
+    evaluated: &mut Evaluated,
+    warn: impl FnOnce(&[String]),
+) -> Result<()> {
+    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+        return Err(explain::problem(request, &problem).into());
+    }
+    evaluated.foreign_modules = value.get("foreignModules")?;
+    if request.target == Target::Registry {
+        evaluated.registry = value.get("registry")?;
+        return Ok(());
+    }
+    evaluated.described = overridden::describe(value, request)?;
+    evaluated.warnings = value.get("warnings")?;
+    warn(&evaluated.warnings);
+    let failed: Vec<String> = value.get("failedAssertions")?;
+    if !failed.is_empty() {
+        // If the host alone cannot be evaluated, nothing is known about its own assertions.
+        let without = match request.modules.is_empty() && request.extras.is_empty() {
+            true => failed.clone(),
+            false => value.get("failedWithout").unwrap_or_default(),
+        };
+        return Err(assertions::failure(request, &failed, &without).into());
+    }
+    evaluated.toplevel = Some(step(Point::EvaluatorEvaluate, || value.get("toplevel"))?);
+    evaluated.facts = value.get::<Facts>("facts")?;
+    if request.target == Target::ToplevelAndBase {
+        evaluated.base = Some(value.get("base")?);
+    }
+    Ok(())
+}

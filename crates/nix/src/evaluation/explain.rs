@@ -1,0 +1,312 @@
+//! Turns evaluation errors into messages that the user can act on.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use unix::sys::signal::Signal;
+
+use super::trees::Trees;
+use super::{Request, advice, failure, fetching, subject};
+use crate::attributes::{parse, written};
+use crate::error::{Failed, Failure, describe};
+use crate::libnix::{NixError, Position};
+use crate::registry::{nearest, unknown_modules};
+use crate::worker::Ended;
+
+/// Maximum number of lines of an error that are shown without `--show-trace`.
+const MESSAGE_LINES: usize = 12;
+
+/// Maximum number of lines of a crashed evaluator's stderr that are shown.
+const CRASH_LINES: usize = 5;
+
+/// A problem with a request, as `system.nix` reports it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Problem {
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) names: Vec<String>,
+    #[serde(default)]
+    pub(super) known: Vec<String>,
+}
+
+/// Explains an error of the evaluator, or of our code around it.
+pub fn error(request: &Request, error: &anyhow::Error) -> Failed {
+    if error.downcast_ref::<Failed>().is_some() {
+        return describe(error);
+    }
+    match error.downcast_ref::<NixError>() {
+        Some(nix) if nix.interrupted => {
+            Failure::Interrupted.error("interrupted; nothing was changed")
+        }
+        Some(nix) => Failed {
+            places: places(nix).cloned().collect(),
+            ..nix_error(request, nix)
+        },
+        None => describe(error),
+    }
+}
+
+/// Returns the positions of an error in files: its own, then those of its trace, the nearest first.
+fn places(error: &NixError) -> impl Iterator<Item = &Position> {
+    let on_the_way = error
+        .traces
+        .iter()
+        .rev()
+        .filter_map(|trace| trace.position.as_ref());
+    let all = error.position.iter().chain(on_the_way);
+    all.filter(|position| !position.file.is_empty())
+}
+
+fn nix_error(request: &Request, error: &NixError) -> Failed {
+    let what = subject(request);
+    if let Some(failed) = fetching::failure(&what, error) {
+        return failed;
+    }
+    if error.message.contains("std::bad_alloc") {
+        return failure(format!("{what}: the evaluator ran out of memory"))
+            .hint("use --low-memory to evaluate in less memory");
+    }
+    let mut lines = advice::worth_showing(&error.message);
+    let mut failed = failure(format!(
+        "{what}: {}",
+        lines.next().unwrap_or_default().trim()
+    ));
+    for line in lines.take(MESSAGE_LINES) {
+        failed = failed.detail(line);
+    }
+    let hints = advice::hints(request, error);
+    if request.settings.show_trace {
+        failed = failed.detail(error.rendered.trim());
+        return hints.into_iter().fold(failed, Failed::hint);
+    }
+    // If the message names files, the position is only that of the code that found the error.
+    let named = advice::names_files(&error.message);
+    let places: Vec<&Position> = places(error).collect();
+    if let Some(position) = Trees::of(request).best(&places).filter(|_| !named) {
+        failed = at(failed, position);
+    }
+    hints
+        .into_iter()
+        .fold(failed, Failed::hint)
+        .hint("use --show-trace to print the full trace")
+}
+
+/// Adds the position, and the source line at it.
+pub(super) fn at(failed: Failed, position: &Position) -> Failed {
+    let (line, column) = (position.line, position.column);
+    let failed = failed.detail(format!("at {}:{line}:{column}", in_source(&position.file)));
+    match source_line(&position.file, line) {
+        Some(text) => failed.detail(format!("{line:>6} | {text}")),
+        None => failed,
+    }
+}
+
+/// Removes the store path of the source tree from a file name. For a single file in the store, only its name remains.
+pub(super) fn in_source(file: &str) -> &str {
+    const HASH: usize = 32;
+    if let Some((_, inside)) = file.split_once("-source/") {
+        return inside;
+    }
+    let hashed = file.match_indices('/').find_map(|(at, _)| {
+        let rest = &file[at + 1..];
+        let hash = rest.get(..HASH)?;
+        let plain = hash
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        (plain && rest.as_bytes().get(HASH) == Some(&b'-')).then(|| &rest[HASH + 1..])
+    });
+    hashed.unwrap_or(file)
+}
+
+fn source_line(file: &str, line: u32) -> Option<String> {
+    let text = std::fs::read_to_string(Path::new(file)).ok()?;
+    text.lines()
+        .nth(line.checked_sub(1)? as usize)
+        .map(String::from)
+}
+
+/// Explains why the flake or file cannot serve the request.
+pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
+    let what = subject(request);
+    let reference = &request.flake.url;
+    let list = |names: &[String]| names.join(", ");
+    match problem.kind.as_str() {
+        "no-configurations" => failure(format!("{what}: the flake {reference} has no output nixosConfigurations"))
+            .detail(the_known(&problem.known, "its outputs", "the flake has no outputs"))
+            .hint("name the flake that has your NixOS configuration with --flake"),
+        "unknown-host" => {
+            let failed = Failure::Usage
+                .error(format!("{what}: the flake {reference} has no host of this name"))
+                .detail(the_known(&problem.known, "its hosts", "the flake has no hosts"));
+            match host_meant(&request.host, &problem.known).as_slice() {
+                [] if problem.known.is_empty() => failed.hint("name the flake that has your NixOS configuration with --flake"),
+                [] => failed.hint("name one of them with --host"),
+                names => failed.hint(did_you_mean_host(names)),
+            }
+        }
+        "no-such-extra" => {
+            let name = problem.names.first().map_or("", String::as_str);
+            let failed = Failure::Usage.error(format!("{what}: --module {name}: that flake has no such module"));
+            let known = the_known(&problem.known, "its modules", "the flake has neither nixosModules nor runtimeModules");
+            failed.detail(known).hint("after the #, write the full path of an output, or the name of an entry of nixosModules or runtimeModules; the default is `default`")
+        }
+        "no-specialisation" => {
+            let name = problem.names.first().map_or("", String::as_str);
+            let failed = Failure::Usage.error(format!("{what}: there is no specialisation '{name}'"));
+            let known = the_known(&problem.known, "available", "the host has no specialisations");
+            failed.detail(known).hint("use --specialisation '' for the host itself")
+        }
+        "not-a-configuration" if !problem.known.is_empty() => Failure::Usage
+            .error(format!("{what}: this is not a host, but a set of hosts"))
+            .detail(the_known(&problem.known, "its hosts", ""))
+            .hint(did_you_mean_host(&problem.known)),
+        "not-a-configuration" => failure(format!(
+            "{what}: nixosConfigurations.{} cannot be extended (it has no extendModules)",
+            request.host
+        ))
+        .hint("make it with nixpkgs.lib.nixosSystem"),
+        "no-option" if request.flake.file.is_some() => Failure::Usage
+            .error(format!(
+                "{what}: the file declares no runtime modules (it has no option services.runtimeModules)"
+            ))
+            .hint("import nixos/runtime-modules of this project in the file, and declare modules in services.runtimeModules.modules")
+            .hint("or add the file of a module with --module FILE"),
+        "no-option" => Failure::Usage
+            .error(format!(
+                "{what}: the host declares no runtime modules (it has no option services.runtimeModules), and the flake has no output runtimeModules"
+            ))
+            .hint("import this project's nixosModules.default in the host, and declare modules in services.runtimeModules.modules"),
+        "unknown-modules" => unknown_modules(&problem.names, &problem.known),
+        "defined-twice" => failure(format!("{what}: the module '{}' is declared twice", list(&problem.names)))
+            .detail(problem.known.iter().map(|file| format!("in {}\n", in_source(file))).collect::<String>())
+            .hint("give one of the two another name"),
+        "no-toplevel" => failure(format!("{what}: the configuration has no config.system.build.toplevel"))
+            .hint("check that this is a NixOS configuration"),
+        other => failure(format!("{what}: {other}"))
+            .hint("this is a bug in runtime-module: please report it"),
+    }
+}
+
+/// Explains why a value cannot be measured.
+pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
+    let what = subject(request);
+    let at = written(&problem.names);
+    match problem.kind.as_str() {
+        "no-attribute" => {
+            let (last, parents) = match problem.names.split_last() {
+                Some((last, parents)) => (last.as_str(), written(parents)),
+                None => ("", String::new()),
+            };
+            let failed = Failure::Usage.error(match parents.as_str() {
+                "" => format!("{what}: there is no '{last}'"),
+                parents => format!("{what}: there is no '{last}' in {parents}"),
+            });
+            match nearest(last, &problem.known).as_slice() {
+                [] => failed.detail(format!("available: {}", some(&problem.known))),
+                close => failed.hint(format!("did you mean {}?", close.join(" or "))),
+            }
+        }
+        "not-a-set" => {
+            let kind = problem.known.first().map_or("value", String::as_str);
+            let whole = if at.is_empty() {
+                "the value".into()
+            } else {
+                at
+            };
+            Failure::Usage
+                .error(format!(
+                    "{what}: {whole} is a {kind}, which has no attributes"
+                ))
+                .hint("quote a name that contains a dot: 'systemd.units.\"sshd.service\".text'")
+        }
+        "function" => Failure::Usage
+            .error(format!("{what}: a function cannot be forced deeply"))
+            .hint("use --shallow to force only the top of the value"),
+        other => failure(format!("{what}: {other}")),
+    }
+}
+
+/// Suggests hosts: `x86_64-linux.box` for `box`, `box` for `x86_64-linux.box`, or else a similar name.
+fn host_meant(name: &str, known: &[String]) -> Vec<String> {
+    let asked = parse(name).unwrap_or_default();
+    let below = |host: &&String| {
+        let path = parse(host).unwrap_or_default();
+        path.len() != asked.len() && path.last().is_some() && path.last() == asked.last()
+    };
+    let mut found: Vec<String> = known.iter().filter(below).cloned().collect();
+    let here = crate::libnix::system().unwrap_or_default();
+    found.sort_by_key(|host| !host.starts_with(&format!("{here}.")));
+    match found.is_empty() {
+        true => {
+            let near = nearest(name, known).into_iter().take(1);
+            near.map(String::from).collect()
+        }
+        false => found,
+    }
+}
+
+fn did_you_mean_host(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| match name.contains('"') {
+            true => format!("--host '{name}'"),
+            false => format!("--host {name}"),
+        })
+        .collect();
+    format!("did you mean {}?", names.join(" or "))
+}
+
+/// Lists the available names.
+fn the_known(names: &[String], lead: &str, none: &str) -> String {
+    match names {
+        [] => none.into(),
+        names => format!("{lead}: {}", some(names)),
+    }
+}
+
+/// Lists the first names, and the number of the others.
+pub(super) fn some(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    let shown = names
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    }
+}
+
+/// Explains why an evaluator ended without an answer.
+pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
+    let what = subject(request);
+    let failed = match ended.signal() {
+        Some(Signal::SIGABRT) if !ended.stderr.contains("overflowed its stack") => {
+            failure(format!("{what}: the evaluator aborted, probably because memory ran out"))
+                .hint("use --low-memory to evaluate in less memory")
+        }
+        Some(Signal::SIGSEGV | Signal::SIGABRT | Signal::SIGBUS) => {
+            failure(format!("{what}: the evaluation overflowed its stack"))
+                .hint("a value or function depends on itself endlessly; `--option max-call-depth 1000` reports the place earlier")
+        }
+        Some(Signal::SIGKILL) => failure(format!("{what}: the evaluator was killed, probably because memory ran out"))
+            .hint("use --low-memory to evaluate in less memory; `dmesg` shows whether the kernel killed the evaluator"),
+        Some(signal) => failure(format!("{what}: the evaluator was killed by {signal}"))
+            .hint("try again; if it happens each time, please report it with the output above"),
+        None => failure(format!("{what}: the evaluator exited without an answer, probably because memory ran out"))
+            .hint("use --low-memory to evaluate in less memory"),
+    };
+    // The message above replaces Rust's own lines about a stack overflow.
+    let told = ended.stderr.lines().filter(|line| {
+        !(line.is_empty()
+            || line.starts_with("thread '")
+            || line.starts_with("fatal runtime error"))
+    });
+    let last: Vec<&str> = told.collect();
+    let last = &last[last.len().saturating_sub(CRASH_LINES)..];
+    last.iter().fold(failed, |failed, line| failed.detail(line))
+}

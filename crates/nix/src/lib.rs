@@ -1,0 +1,35 @@
+//! The stages that use libnix: locking, the cache, evaluation, realising, and checks of many modules.
+//!
+//! `runtime-module-nix` is the only program that links this crate.
+
+pub mod cache;
+pub mod check;
+pub mod evaluation;
+pub mod fuzz;
+pub mod libnix;
+mod notes;
+pub mod pipeline;
+pub mod pool;
+pub mod realise;
+pub mod session;
+pub mod worker;
+
+// The names of the shared crate, as if its files were here.
+use runtime_module_core::{
+    activation, attributes, baked, cache_files, choice, clock, error, estimate, facts, fault,
+    input_graph, interrupt, local, locations, messages, options, output, overrides, percent, plan,
+    progress, quoting, record, reference, registry, timings,
+};
+
+/// Our own version, and that of the libnix that this crate was compiled against.
+pub const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (libnix ",
+    env!("RUNTIME_MODULE_LIBNIX"),
+    ")"
+);
+
+/// Prints the error of a forked role, if there is one, and returns its exit code.
+fn end_of_role(ended: anyhow::Result<()>) -> u8 {
+    ended.map_or_else(|error| output::complain(&error, false), |()| 0)
+}

@@ -1,0 +1,234 @@
+//! Finds the result of an evaluation in the cache, or keeps it there.
+//!
+//! Reports for each run whether it was a hit, and if not, why. A cached result is used only if its
+//! paths are in the store.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use runtime_module_core::pipeline::CacheReport;
+
+use crate::cache::{
+    Entry, Ingredients, Key, Lookup, Results, may_be_kept, this_program, visible, why_not,
+    why_not_with,
+};
+use crate::evaluation::{Derivation, Evaluated, Request, SYSTEM_TEXT, lock_text};
+use crate::libnix::{Libnix, libnix_version};
+use crate::progress::duration;
+use crate::record::Pin;
+use crate::session::Session;
+use crate::timings::{milliseconds, time_of};
+
+/// The cache as seen by one evaluation.
+pub struct CacheUse {
+    /// `None` if the cache cannot be used; `report` has the reason.
+    place: Option<(Results, Key)>,
+    /// The lock from which the key was computed.
+    lock: String,
+    /// Whether evaluation may build.
+    may_build: bool,
+    report: CacheReport,
+}
+
+/// A usable result from the cache.
+pub struct CachedSystem {
+    pub evaluated: Evaluated,
+    /// Whether every output is already in the store.
+    pub realised: bool,
+    /// The derivations to realise. The output replaces a derivation that was collected.
+    pub targets: Vec<Derivation>,
+}
+
+impl CacheUse {
+    /// Computes the key.
+    pub fn new(session: &Session, libnix: &Libnix, request: &Request, pin: &Pin) -> Self {
+        let begun = Instant::now();
+        let mut cache = Self {
+            place: None,
+            lock: String::new(),
+            may_build: true,
+            report: CacheReport::default(),
+        };
+        let off = session.options.no_cache.then(|| "--no-cache".to_string());
+        match off
+            .or_else(|| why_not(request))
+            .map_or_else(|| cache.open(session, libnix, request, pin), Err)
+        {
+            Ok(place) => cache.place = Some(place),
+            Err(why) => cache.report.why = why,
+        }
+        cache.report.milliseconds = milliseconds(begun.elapsed());
+        cache
+    }
+
+    fn open(
+        &mut self,
+        session: &Session,
+        libnix: &Libnix,
+        request: &Request,
+        pin: &Pin,
+    ) -> Result<(Results, Key), String> {
+        let results = Results::open(&session.locations)?;
+        let brief = |error: anyhow::Error| format!("{error:#}");
+        let settings = libnix.settings_in_force(&request.settings).map_err(brief)?;
+        if let Some(why) = why_not_with(&settings) {
+            return Err(why);
+        }
+        self.lock = lock(libnix, request, pin).map_err(brief)?;
+        let mut ingredients = Ingredients::new(request, &self.lock, &[SYSTEM_TEXT]);
+        self.may_build = !settings
+            .iter()
+            .any(|(name, value)| name == "allow-import-from-derivation" && value == "false");
+        ingredients.settings = visible(&settings);
+        ingredients.nix = libnix_version();
+        ingredients.program = this_program().map_err(brief)?;
+        Ok((results, ingredients.key()))
+    }
+
+    /// Looks the result up. With `need_base`, a result without the host's own toplevel is a miss.
+    /// `wanted` selects the derivations to realise.
+    pub fn find(
+        &mut self,
+        libnix: &Libnix,
+        need_base: bool,
+        wanted: impl Fn(&Evaluated) -> Vec<Derivation>,
+    ) -> Result<Option<CachedSystem>> {
+        let Some((results, key)) = &self.place else {
+            return Ok(None);
+        };
+        let begun = Instant::now();
+        let found = match results.lookup(key) {
+            Lookup::Hit(entry) if need_base && entry.evaluated.base.is_none() => {
+                self.report.why = "the result does not include the system without modules".into();
+                None
+            }
+            // All outputs may exist, but without them the same evaluation would be refused. So it
+            // is a miss.
+            Lookup::Hit(entry) if entry.evaluated.imports_derivations && !self.may_build => {
+                self.report.why = "its evaluation needs builds, which are not allowed now".into();
+                None
+            }
+            Lookup::Hit(entry) => {
+                let found = in_store(libnix, &entry, &wanted(&entry.evaluated))?;
+                self.report.hit = found.is_some();
+                self.report.why = match found {
+                    Some(_) => format!("it took {}", duration(time_of(entry.milliseconds))),
+                    None => "its derivation is no longer in the store".into(),
+                };
+                found
+            }
+            Lookup::Miss(why) => {
+                self.report.why = why;
+                None
+            }
+        };
+        self.report.milliseconds += milliseconds(begun.elapsed());
+        Ok(found)
+    }
+
+    /// Stores an evaluated result, if it may be cached.
+    pub fn keep(&mut self, request: &Request, pin: &Pin, evaluated: &Evaluated, milliseconds: f64) {
+        let Some((results, key)) = &self.place else {
+            return;
+        };
+        // Compare what the evaluator used with what the key was computed from.
+        let flake = &request.flake;
+        let kept = may_be_kept(
+            &evaluated.lock,
+            evaluated.lock_changed && flake.lock.is_none(),
+            &flake.overrides,
+        )
+        .and_then(|()| {
+            let same = evaluated.source == pin.source
+                && (flake.overrides.is_empty() || evaluated.lock == self.lock);
+            if same {
+                Ok(())
+            } else {
+                Err("the source changed during evaluation".into())
+            }
+        });
+        match kept {
+            Ok(()) => {
+                let names = request.modules.iter().map(|module| module.name.clone());
+                let names: Vec<String> = names.collect();
+                results.keep(key, &request.host, &names, milliseconds, evaluated);
+            }
+            Err(why) => {
+                self.report.why = why;
+                self.place = None;
+            }
+        }
+    }
+
+    /// Keeps the realised output in the store, and records that the result was used.
+    pub fn settle(&self, libnix: &Libnix, output: &str, running: Option<&str>) {
+        if let Some((results, key)) = &self.place {
+            results.used(key);
+            results.root(&libnix.store, key, output, running);
+            // Prune here too, so that old results expire even if no new ones are stored.
+            results.prune();
+        }
+    }
+
+    /// Marks the result as used, without keeping its output.
+    pub fn used(&self) {
+        if let Some((results, key)) = &self.place {
+            results.used(key);
+        }
+    }
+
+    /// Returns what to report about the cache.
+    pub fn report(&self) -> CacheReport {
+        self.report.clone()
+    }
+}
+
+/// Returns the lock that is in use. If no input is replaced, this is the lock file. The evaluator
+/// checks whether it is up to date.
+fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
+    let flake = &request.flake;
+    if let Some(lock) = &flake.lock {
+        return Ok(lock.clone());
+    }
+    if flake.overrides.is_empty() {
+        // If the tree is gone, its hash is sufficient, which is in the key too.
+        return Ok(lock_text(&libnix.store, pin).unwrap_or_default());
+    }
+    libnix.with_evaluator(|evaluator| {
+        let locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
+        Ok(evaluator.read_locked(&locked)?.lock)
+    })
+}
+
+/// Checks which paths of a result still exist. Each path gets a root before the check, so that the
+/// garbage collector cannot remove it in between.
+fn in_store(libnix: &Libnix, entry: &Entry, wanted: &[Derivation]) -> Result<Option<CachedSystem>> {
+    let mut realised = true;
+    let mut targets = Vec::new();
+    for derivation in wanted {
+        let there = |path: &str| -> Result<bool> {
+            libnix.store.add_temp_root(path)?;
+            Ok(libnix.store.is_valid(path)?)
+        };
+        let output = there(&derivation.out)?;
+        let drv = there(&derivation.drv)?;
+        if !output && !drv {
+            return Ok(None);
+        }
+        realised &= output;
+        targets.push(Derivation {
+            drv: if drv {
+                &derivation.drv
+            } else {
+                &derivation.out
+            }
+            .clone(),
+            out: derivation.out.clone(),
+        });
+    }
+    Ok(entry.evaluated.toplevel.is_some().then(|| CachedSystem {
+        evaluated: entry.evaluated.clone(),
+        realised,
+        targets,
+    }))
+}

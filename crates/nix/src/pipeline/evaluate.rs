@@ -1,0 +1,152 @@
+//! Evaluates the configuration with its modules in an evaluator of its own.
+
+use anyhow::Result;
+
+use super::Making;
+use super::cached::{CacheUse, CachedSystem};
+use crate::estimate::Estimate;
+use crate::evaluation::{
+    self, Derivation, Evaluated, Evaluation, ExtraRequest, FlakeSource, Request, Target,
+};
+use crate::fault::{self, Point};
+use crate::notes;
+use crate::plan::Plan;
+use crate::record::{Pin, SystemFile};
+use crate::registry::ModuleRequest;
+use crate::session::{Session, evaluation_settings};
+use crate::timings::{Phase, time_of};
+
+/// An evaluation, new or from the cache.
+pub(super) struct Derived {
+    pub evaluated: Evaluated,
+    /// The derivations to realise.
+    pub targets: Vec<Derivation>,
+    /// Whether every output is already in the store.
+    pub realised: bool,
+    /// The evaluator, if it is still running.
+    evaluator: Option<Evaluation>,
+}
+
+impl From<CachedSystem> for Derived {
+    fn from(found: CachedSystem) -> Self {
+        Self {
+            evaluated: found.evaluated,
+            targets: found.targets,
+            realised: found.realised,
+            evaluator: None,
+        }
+    }
+}
+
+impl Derived {
+    /// Waits until the evaluator has ended.
+    pub fn release(mut self) -> Result<Self> {
+        if let Some(evaluation) = self.evaluator.take() {
+            self.evaluated = evaluation.release()?;
+        }
+        Ok(self)
+    }
+}
+
+/// Makes the request for an evaluator.
+pub(super) fn evaluation_request(
+    session: &Session,
+    pin: &Pin,
+    modules: &[ModuleRequest],
+    plan: &Plan,
+) -> Request {
+    let may_build = plan.allow_import_from_derivation;
+    let settings = evaluation_settings(&session.options, &session.environment, may_build);
+    let flake = FlakeSource::of(pin, &session.here);
+    let extras = pin.extras.iter();
+    let target = match plan.builds_base() {
+        true => Target::ToplevelAndBase,
+        false => Target::Toplevel,
+    };
+    Request {
+        modules: modules.to_vec(),
+        extras: extras
+            .map(|extra| ExtraRequest::of(extra, &session.here))
+            .collect(),
+        specialisation: pin.specialisation.clone(),
+        overrides: plan.overrides.after.definitions.clone(),
+        describe: plan.overrides.added.clone(),
+        ..Request::of(settings, flake, &pin.host, target)
+    }
+}
+
+/// Evaluates. Afterwards this process protects the results from the garbage collector, and the evaluator's memory is
+/// free for the builds.
+pub(super) fn evaluate(
+    making: &Making<'_>,
+    request: &Request,
+    pin: &Pin,
+    cache: &mut CacheUse,
+) -> Result<Derived> {
+    let (session, store) = (making.session, &making.libnix.store);
+    let evaluator = session.evaluator(&request.settings)?;
+    if let Some(estimate) = Estimate::read(&session.locations, &pin.host) {
+        session.reporter.estimate(estimate);
+    }
+    let evaluation = fault::step(Point::Evaluate, || {
+        evaluation::evaluate(evaluator, request, &session.interrupts, &session.reporter)
+    });
+    let evaluation = evaluation
+        .map_err(|error| notes::gone(store, &making.plan.purpose, pin).unwrap_or(error))?;
+    keep_estimate(session, &pin.host);
+    let targets = targets(making.plan, &evaluation.evaluated);
+    for derivation in &targets {
+        store.add_temp_root(&derivation.drv)?;
+    }
+    // If the source is a file, nothing has been copied to the store so far.
+    if let Some(first) = targets.first().filter(|_| pin.file.is_some()) {
+        making.check_store(&first.drv)?;
+    }
+    for input in &evaluation.evaluated.inputs {
+        store.add_temp_root(&input.source)?;
+    }
+    evaluation.let_go();
+    let took = session.reporter.phases().get(Phase::Evaluate);
+    cache.keep(request, pin, &evaluation.evaluated, took.unwrap_or(0.0));
+    Ok(Derived {
+        evaluated: evaluation.evaluated.clone(),
+        targets,
+        realised: false,
+        evaluator: Some(evaluation),
+    })
+}
+
+/// Returns the derivations to build: the toplevel and, unless it is running already, its base, which `reset` needs.
+pub(super) fn targets(plan: &Plan, evaluated: &Evaluated) -> Vec<Derivation> {
+    let base = evaluated.base.iter().filter(|_| plan.base.is_none());
+    evaluated.toplevel.iter().chain(base).cloned().collect()
+}
+
+/// Notes that an evaluation depends on more than its pin.
+pub(super) fn note_impurity(session: &Session, pin: &Pin) {
+    if let Some(file) = &pin.file {
+        session.reporter.note(as_it_is(file));
+    } else if session.options.impure {
+        session
+            .reporter
+            .note("impure: evaluation sees the environment, the time and files outside the flake");
+    }
+}
+
+/// Returns the note for each evaluation of a file.
+pub fn as_it_is(file: &SystemFile) -> String {
+    format!(
+        "evaluated from {} as it is now: impure, nothing is pinned or cached",
+        file.words()
+    )
+}
+
+/// Stores the duration of the evaluation, for the next progress bar.
+fn keep_estimate(session: &Session, host: &str) {
+    let files = session.reporter.files();
+    if let Some(total) = session.reporter.phases().get(Phase::Evaluate)
+        && !files.is_empty()
+    {
+        Estimate::observe(&files, time_of(total)).write(&session.locations, host);
+    }
+}

@@ -1,0 +1,241 @@
+//! How a system is made: lock, find cached, evaluate, query, preflight, realise.
+//!
+//! Each stage is a file of this folder, or a folder beside it. It takes the previous stage's value and returns its own. A
+//! dry run is a plan that stops after the evaluation.
+
+mod base_check;
+mod cached;
+mod evaluate;
+mod extra_modules;
+mod input_differences;
+mod keeper;
+mod lock;
+mod preflight;
+mod registry;
+mod store_place;
+
+use std::time::Instant;
+
+use anyhow::Result;
+use runtime_module_core::pipeline::{BuildOrder, Preflight, System, known, known_state};
+
+use crate::evaluation::{Evaluated, Request};
+use crate::fault::{self, Point};
+use crate::libnix::{Event, Libnix, Missing};
+use crate::notes;
+use crate::options::StopAfter;
+use crate::plan::{Additions, Goal, Plan, Situation, Source};
+use crate::progress::Reporter;
+use crate::realise::{build_order, query, realise};
+use crate::record::{ComparedBase, Pin};
+use crate::registry::ModuleRequest;
+use crate::session::Session;
+use base_check::BaseCheck;
+use cached::CacheUse;
+use evaluate::{Derived, evaluate, evaluation_request};
+use keeper::OpenStore;
+use lock::lock;
+
+pub use registry::{registry, source_to_read};
+
+/// Makes the system of a plan, as far as the plan goes.
+pub fn make(session: &Session, situation: &Situation, plan: &Plan) -> Result<System> {
+    let making = Making {
+        session,
+        libnix: open(session)?,
+        situation,
+        plan,
+    };
+    if let Some(state) = known_state(plan, situation) {
+        let keeper = OpenStore::new(making.libnix);
+        return known(session, plan, &state, Box::new(keeper));
+    }
+    match &plan.goal {
+        Goal::Evaluate {
+            source,
+            modules,
+            additions,
+        } => making.evaluated(source, modules, additions),
+        Goal::Known(_) | Goal::Earlier(_) => unreachable!("these are known states"),
+    }
+}
+
+/// The inputs for making a system.
+struct Making<'a> {
+    session: &'a Session,
+    libnix: Libnix,
+    situation: &'a Situation,
+    plan: &'a Plan,
+}
+
+/// The result of realising.
+#[derive(Default)]
+struct Outputs {
+    /// The store paths that were or would be built and fetched.
+    missing: Missing,
+    /// The builds in display order, only in a dry run.
+    order: BuildOrder,
+    /// The checks before activation, only in a dry run.
+    preflight: Option<Preflight>,
+}
+
+impl Making<'_> {
+    /// Locks, evaluates and realises a system.
+    fn evaluated(
+        self,
+        source: &Source,
+        modules: &[ModuleRequest],
+        additions: &Additions,
+    ) -> Result<System> {
+        let (session, plan) = (self.session, self.plan);
+
+        // Lock.
+        let mut pin = lock(&self, source, additions)?;
+        evaluate::note_impurity(session, &pin);
+        let request = evaluation_request(session, &pin, modules, plan);
+
+        // The comparison of the base runs beside the following stages.
+        let base_check = BaseCheck::begin(&self, &pin, &request)?;
+
+        // Find cached, or evaluate.
+        let mut cache = CacheUse::new(session, &self.libnix, &request, &pin);
+        let derived = self.find_or_evaluate(&request, &pin, &mut cache)?;
+
+        // Query what is missing. After that the evaluator has nothing more to do.
+        let missing = fault::step(Point::Query, || match derived.realised {
+            true => Ok(Missing::default()),
+            false => query(&self.libnix, &derived.targets, &session.reporter),
+        })?;
+        let derived = derived.release()?;
+        session.interrupts.check()?;
+        base_check.finish()?;
+
+        // Preflight, then realise. A dry run ends between the two.
+        let outputs = self.realise(&derived, missing, &base_check)?;
+
+        let evaluated = derived.evaluated;
+        self.complete_pin(&mut pin, &evaluated, &base_check)?;
+        notes::note_foreign_module(session, &evaluated);
+        notes::note_stronger_definitions(session, &plan.overrides, &evaluated);
+        self.announce_base(&evaluated)?;
+        let comparison = base_check.report();
+        drop(base_check);
+        let toplevel = evaluated.toplevel.clone().unwrap_or_default();
+        let own_base = evaluated.base.as_ref().map(|base| base.out.clone());
+        let report = cache.report();
+        Ok(System {
+            toplevel: toplevel.out,
+            drv: Some(toplevel.drv),
+            base: plan.base.clone().or(own_base),
+            pin: Some(pin),
+            warnings: evaluated.warnings,
+            facts: Some(evaluated.facts),
+            counters: Some(evaluated.counters).filter(|_| !report.hit),
+            missing: outputs.missing,
+            order: outputs.order,
+            preflight: outputs.preflight,
+            comparison,
+            cache: Some(report),
+            keeper: Box::new(OpenStore {
+                libnix: self.libnix,
+                cache: Some(cache),
+                running: self.situation.running.clone(),
+            }),
+        })
+    }
+
+    fn find_or_evaluate(
+        &self,
+        request: &Request,
+        pin: &Pin,
+        cache: &mut CacheUse,
+    ) -> Result<Derived> {
+        let plan = self.plan;
+        let found = cache.find(&self.libnix, plan.builds_base(), |evaluated| {
+            evaluate::targets(plan, evaluated)
+        })?;
+        match found {
+            Some(found) => {
+                self.session.reporter.warnings(&found.evaluated.warnings);
+                Ok(Derived::from(found))
+            }
+            None => evaluate(self, request, pin, cache),
+        }
+    }
+
+    /// Builds and fetches what is missing. A dry run only collects everything that speaks against the change; any other
+    /// plan refuses before it builds what cannot be activated.
+    fn realise(
+        &self,
+        derived: &Derived,
+        missing: Missing,
+        base_check: &BaseCheck<'_>,
+    ) -> Result<Outputs> {
+        let (interrupts, reporter) = (&self.session.interrupts, &self.session.reporter);
+        let evaluated = &derived.evaluated;
+        if self.plan.stop_after == StopAfter::Evaluate {
+            let toplevel = evaluated.toplevel.clone().unwrap_or_default();
+            return Ok(Outputs {
+                preflight: Some(self.preflight(evaluated, &missing, base_check)),
+                order: build_order(&self.libnix.store, &toplevel.drv, &missing.build),
+                missing,
+            });
+        }
+        self.refuse_other_base(base_check)?;
+        if !derived.realised {
+            self.refuse_before_build(evaluated, &missing)?;
+        }
+        let built = fault::step(Point::Realise, || {
+            realise(
+                &self.libnix,
+                &derived.targets,
+                missing,
+                interrupts,
+                reporter,
+            )
+        })?;
+        Ok(Outputs {
+            missing: built.missing,
+            ..Outputs::default()
+        })
+    }
+
+    /// Adds to the pin the inputs that no lock file lists, and the result of the comparison.
+    fn complete_pin(
+        &self,
+        pin: &mut Pin,
+        evaluated: &Evaluated,
+        base_check: &BaseCheck<'_>,
+    ) -> Result<()> {
+        pin.inputs.clone_from(&evaluated.inputs);
+        for source in pin.sources() {
+            self.libnix.store.add_temp_root(source)?;
+        }
+        let base = evaluated.base.as_ref().filter(|_| self.plan.base.is_none());
+        let moved = base.map(|base| ComparedBase {
+            toplevel: base.out.clone(),
+            evaluated: base.out.clone(),
+        });
+        pin.compared = base_check.compared().or(moved).or(pin.compared.take());
+        Ok(())
+    }
+
+    /// Prints how the base changes with a new source.
+    fn announce_base(&self, evaluated: &Evaluated) -> Result<()> {
+        let before = self.situation.base();
+        if let (None, Some(before), Some(base)) = (&self.plan.base, before, &evaluated.base) {
+            notes::announce_base(self.session, &self.libnix, &before, base)?;
+        }
+        Ok(())
+    }
+}
+
+fn open(session: &Session) -> Result<Libnix> {
+    let begun = Instant::now();
+    let reporter: Reporter = session.reporter.clone();
+    let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
+        reporter.libnix(event);
+    });
+    session.reporter.opened(begun.elapsed());
+    libnix
+}

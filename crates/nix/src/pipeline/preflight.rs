@@ -1,0 +1,100 @@
+//! The checks before the build and before activation.
+
+use std::path::Path;
+
+use anyhow::Result;
+use runtime_module_core::pipeline::{Preflight, examined, machine};
+
+use super::Making;
+use super::base_check::BaseCheck;
+use crate::activation::{Findings, Profile, compare, space};
+use crate::choice::Allow;
+use crate::evaluation::Evaluated;
+use crate::libnix::Missing;
+
+impl Making<'_> {
+    /// Makes the checks of a dry run: of the built system if it is in the store, or else of the evaluation.
+    pub(super) fn preflight(
+        &self,
+        evaluated: &Evaluated,
+        missing: &Missing,
+        base_check: &BaseCheck<'_>,
+    ) -> Preflight {
+        let toplevel = evaluated.toplevel.as_ref();
+        let built = toplevel.and_then(|toplevel| self.examined(&toplevel.out));
+        let mut preflight = Preflight {
+            built: built.is_some(),
+            findings: match built {
+                Some(mut findings) => {
+                    self.check_space(evaluated, missing, &mut findings);
+                    findings
+                }
+                None => self.findings(evaluated, missing),
+            },
+        };
+        self.object_to_base(base_check, &mut preflight.findings);
+        preflight
+    }
+
+    /// Checks the system if it is in the store.
+    fn examined(&self, toplevel: &str) -> Option<Findings> {
+        let store = &self.libnix.store;
+        let valid = store.is_valid(toplevel).unwrap_or(false);
+        let place = store.real_path(toplevel).ok().filter(|_| valid)?;
+        examined(self.session, &self.plan.purpose, &place)
+    }
+
+    /// Refuses before the build if the system could not be activated. Overridden objections become notes.
+    pub(super) fn refuse_before_build(
+        &self,
+        evaluated: &Evaluated,
+        missing: &Missing,
+    ) -> Result<()> {
+        let findings = self.findings(evaluated, missing);
+        let passed = findings.pass(&self.plan.allow)?;
+        for (objection, text) in findings.objections.iter().zip(passed) {
+            // The activator finds and reports the other objections itself.
+            if objection.allow == Some(Allow::Space) {
+                self.session.reporter.note(text);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses an unrequested change of the base. An allowed change becomes a note.
+    pub(super) fn refuse_other_base(&self, base_check: &BaseCheck<'_>) -> Result<()> {
+        let mut findings = Findings::default();
+        self.object_to_base(base_check, &mut findings);
+        let passed = findings.pass(&self.plan.allow)?;
+        let details = findings.objections.iter();
+        let details = details.flat_map(|objection| objection.refusal.details.clone());
+        for line in passed.into_iter().chain(details) {
+            self.session.reporter.note(line);
+        }
+        Ok(())
+    }
+
+    /// Finds objections to activating a system that is not built yet.
+    fn findings(&self, evaluated: &Evaluated, missing: &Missing) -> Findings {
+        let to = Profile::expected(&evaluated.facts);
+        let mut findings = compare(&self.plan.purpose, &to, &machine(self.session));
+        self.check_space(evaluated, missing, &mut findings);
+        findings
+    }
+
+    /// Checks whether the build outputs fit into the store.
+    fn check_space(&self, evaluated: &Evaluated, missing: &Missing, findings: &mut Findings) {
+        let toplevel = evaluated.toplevel.as_ref();
+        let place = toplevel.and_then(|toplevel| self.libnix.store.real_path(&toplevel.out).ok());
+        if let Some(store) = place.as_deref().and_then(Path::parent) {
+            space(&self.plan.purpose, store, missing.unpacked_bytes, findings);
+        }
+    }
+
+    /// Adds an objection if the source evaluates to a different base.
+    fn object_to_base(&self, base_check: &BaseCheck<'_>, findings: &mut Findings) {
+        if let Some((allow, refusal)) = base_check.refusal(&self.libnix) {
+            findings.object(Some(allow), refusal);
+        }
+    }
+}

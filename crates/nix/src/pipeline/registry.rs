@@ -1,0 +1,82 @@
+//! The modules of a configuration, and its source, for commands that change nothing.
+
+use anyhow::Result;
+
+use super::evaluate::as_it_is;
+use crate::error::Failure;
+use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
+use crate::libnix::{Event, Libnix};
+use crate::notes;
+use crate::plan::{Situation, Source, source_to_list};
+use crate::record::Pin;
+use crate::registry::Registered;
+use crate::session::Session;
+
+/// Returns all modules of a configuration, as it evaluates.
+pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Registered>> {
+    let pin = source_to_read(session, situation)?;
+    let flake = FlakeSource::of(&pin, &session.here);
+    let request = Request::of(
+        session.settings(true, 1),
+        flake,
+        &pin.host,
+        Target::Registry,
+    );
+    let evaluation = evaluate(
+        session.evaluator(&request.settings)?,
+        &request,
+        &session.interrupts,
+        &session.reporter,
+    )
+    .map_err(|error| gone(session, &pin).unwrap_or(error))?;
+    let evaluated = evaluation.release()?;
+    notes::note_foreign_module(session, &evaluated);
+    if evaluated.registry.is_empty() {
+        return Err(Failure::Usage
+            .error(format!("cannot list modules: host '{}' declares no runtime module", pin.host))
+            .hint(match &pin.file {
+                Some(_) => "declare modules in services.runtimeModules.modules",
+                None => "declare modules in services.runtimeModules.modules or in the flake's output runtimeModules",
+            })
+            .into());
+    }
+    Ok(evaluated.registry)
+}
+
+/// Makes the error for a pinned tree that no longer exists, if that is the cause.
+fn gone(session: &Session, pin: &Pin) -> Option<anyhow::Error> {
+    let libnix = Libnix::open(session.settings(false, 1), |_: Event| {}).ok()?;
+    notes::gone(&libnix.store, "list", pin)
+}
+
+/// Returns the source to list, pinned for this run.
+pub fn source_to_read(session: &Session, situation: &Situation) -> Result<Pin> {
+    match source_to_list(situation, &session.options.source, &session.here)? {
+        Source::Pinned(pin) => {
+            if let Some(file) = &pin.file {
+                session.reporter.note(as_it_is(file));
+            }
+            Ok(*pin)
+        }
+        Source::Reference {
+            reference,
+            base,
+            input_overrides,
+            host,
+            of,
+        } => {
+            let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
+            let to_pin = ToPin {
+                reference: &reference,
+                shown: &reference,
+                base: &base,
+                overrides: &input_overrides,
+                host: &host,
+                of: of.as_deref(),
+            };
+            let (pin, locked) = pin(&libnix, &to_pin)?;
+            notes::note_relocked(session, &pin.url, &locked, &pin.overrides);
+            Ok(pin)
+        }
+    }
+}

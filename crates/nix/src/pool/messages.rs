@@ -1,0 +1,124 @@
+//! Messages between the template and its client.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failed;
+use crate::evaluation::{Evaluated, FlakeSource};
+use crate::libnix::{Position, Settings};
+use crate::registry::ModuleRequest;
+use crate::registry::Registered;
+use crate::timings::Counters;
+
+/// A request to a template.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Ask {
+    /// Open a flake.
+    Open {
+        settings: Settings,
+        flake: Box<FlakeSource>,
+    },
+    /// Evaluate a host of the flake. Allowed once.
+    Base {
+        host: String,
+        share: bool,
+        /// Maximum bytes of unshared memory for a child that evaluates the host.
+        bytes: Option<u64>,
+    },
+    /// Let a child evaluate the host with modules.
+    Evaluate(Job),
+}
+
+/// One combination to evaluate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    pub id: usize,
+    pub modules: Vec<ModuleRequest>,
+    /// Time limit in seconds.
+    pub seconds: Option<f64>,
+    /// Maximum bytes of unshared memory.
+    pub bytes: Option<u64>,
+}
+
+/// A message from a template.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+pub enum Say {
+    /// The flake is open and has these hosts.
+    Opened {
+        hosts: Vec<String>,
+    },
+    Ready {
+        registry: Vec<Registered>,
+        outcome: Box<Outcome>,
+    },
+    /// The template cannot do what was asked.
+    Failed {
+        ended: Box<Ended>,
+    },
+    Done {
+        id: usize,
+        outcome: Box<Outcome>,
+    },
+}
+
+/// The outcome of an evaluation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    pub ended: Ended,
+    pub milliseconds: f64,
+    /// Bytes of unshared memory.
+    pub bytes: u64,
+    /// Counters of this evaluation alone, without those of the template.
+    pub counters: Counters,
+    pub sharing: Sharing,
+    /// The evaluated files, if they were requested.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+}
+
+/// Whether the evaluation used the host's own packages, and why not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharing {
+    pub shared: bool,
+    pub why: Option<String>,
+}
+
+/// How an evaluation ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+pub enum Ended {
+    /// It gave a result.
+    Evaluated { evaluated: Box<Evaluated> },
+    /// It failed with an error.
+    Failed {
+        failed: Failed,
+        /// Positions in any file, the closest first.
+        places: Vec<Position>,
+        /// Whether only an evaluator that may write and build can tell whether this is a real
+        /// failure.
+        again: bool,
+        /// Whether evaluation needed a build.
+        builds: bool,
+    },
+    /// It exceeded the time limit.
+    TimedOut,
+    /// It exceeded the memory limit.
+    TooLarge,
+    /// Its process died.
+    Died { why: String },
+}
+
+impl Outcome {
+    pub fn of(ended: Ended) -> Self {
+        Self {
+            ended,
+            milliseconds: 0.0,
+            bytes: 0,
+            counters: crate::timings::Counters::default(),
+            sharing: Sharing::default(),
+            files: Vec::new(),
+        }
+    }
+}

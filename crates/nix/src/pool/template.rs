@@ -1,0 +1,304 @@
+//! The template process: evaluates a host and forks a child for each job.
+//!
+//! The template has one thread, because a fork copies only one. It has no logger thread, no signal
+//! thread and no helper threads of the garbage collector (`GC_MARKERS=1`). libnix starts its own
+//! threads only to fetch or build. `nix-ffi` counts the threads at each fork. If there is more than
+//! one, the template returns the job, a separate evaluator fetches what is missing, and then a
+//! second template finds it in the store.
+//!
+//! If children can use the host's packages, the template evaluates the host itself. If they cannot,
+//! they could reuse almost nothing of it. Then a child evaluates the host, and the template only
+//! parses the files that the child read.
+
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use unix::sys::resource::{Resource, getrlimit, setrlimit};
+use unix::sys::wait::waitpid;
+
+use super::child::{Ground, ended, ended_on, evaluate_host, live, own_memory};
+use super::forking::{Child, Forking};
+use super::{Ask, Ended, Job, Outcome, Say};
+use crate::evaluation::{Evaluated, FlakeSource, Opened, Request, SYSTEM, Target, read, text};
+use nix_types::evaluated_file;
+
+use crate::libnix::{
+    Evaluator, Event, Expression, Libnix, Settings, Subject, compute_only, evaluation_stack,
+    fork_child,
+};
+use crate::messages::{Greeting, send};
+use crate::registry::ModuleRequest;
+use crate::registry::Registered;
+use crate::timings::{Counters, milliseconds};
+use crate::worker::give_up_privileges;
+
+/// The verbosity at which libnix reports which files it evaluates.
+const TALKATIVE: u8 = 4;
+
+/// Imports a file without using its value, so that its parsed form stays in memory.
+const IMPORT: Expression = Expression {
+    name: "import.nix",
+    text: "_: _: file: builtins.seq (import file) null",
+};
+
+/// Runs the template. Its stdin is a socket to the client.
+pub fn run() -> Result<()> {
+    give_up_privileges()?;
+    let socket = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .context("cannot use stdin")?;
+    let mut client = Client {
+        socket: UnixStream::from(socket),
+        heard: Vec::new(),
+    };
+    send(&mut client.socket, &Greeting::ours())?;
+    let Some(Ask::Open { settings, flake }) = client.wait()? else {
+        return Ok(());
+    };
+    // The stack of the first thread can grow up to the current limit, whatever the limit was at the
+    // start.
+    let (_, most) = getrlimit(Resource::RLIMIT_STACK).context("cannot read the stack limit")?;
+    setrlimit(Resource::RLIMIT_STACK, evaluation_stack().min(most), most)
+        .context("cannot raise the stack limit")?;
+    compute_only();
+    match serve(&mut client, &settings, &flake) {
+        Ok(()) => Ok(()),
+        Err(error) => client.say(&Say::Failed {
+            ended: Box::new(ended(
+                &request(&settings, &flake, "", Vec::new()),
+                Err(error),
+            )),
+        }),
+    }
+}
+
+fn request(
+    settings: &Settings,
+    flake: &FlakeSource,
+    host: &str,
+    modules: Vec<ModuleRequest>,
+) -> Request {
+    Request {
+        modules,
+        ..Request::of(settings.clone(), flake.clone(), host, Target::Toplevel)
+    }
+}
+
+fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Result<()> {
+    // Failing operations return their errors, so other messages from libnix are not needed.
+    let files = Files::default();
+    let settings = &Settings {
+        verbosity: TALKATIVE,
+        ..settings.clone()
+    };
+    let libnix = Libnix::open(settings.clone(), files.listen())?;
+    let evaluator = libnix.evaluator_here()?;
+    let asking = request(settings, flake, "", Vec::new());
+    let opened = Opened::open(&evaluator, flake)?;
+    let source = opened.store_path(&evaluator)?;
+    let outputs = opened.outputs(&evaluator, &asking, &[])?;
+    let names = evaluator.apply(&SYSTEM, &outputs, &text(&asking, false))?;
+    client.say(&Say::Opened {
+        hosts: names.get("hosts")?,
+    })?;
+    let Some(Ask::Base {
+        host,
+        share: wanted,
+        bytes,
+    }) = client.wait()?
+    else {
+        return Ok(());
+    };
+
+    let asking = request(settings, flake, &host, Vec::new());
+    let mut ground = Ground {
+        libnix: &libnix,
+        evaluator: &evaluator,
+        outputs: &outputs,
+        share: false,
+        source: &source,
+    };
+    let begun = Instant::now();
+    let (registry, mut outcome) = match registry(&ground, &asking).and_then(|(registry, share)| {
+        ground.share = wanted && share;
+        let outcome = match ground.share {
+            true => host_here(&ground, &asking)?,
+            false => host_apart(&ground, &asking, &files, bytes)?,
+        };
+        Ok((registry, outcome))
+    }) {
+        Ok(found) => found,
+        Err(error) => {
+            return client.say(&Say::Failed {
+                ended: Box::new(ended_on(&ground, &asking, Err(error))),
+            });
+        }
+    };
+    if matches!(outcome.ended, Ended::Failed { .. }) {
+        return client.say(&Say::Failed {
+            ended: Box::new(outcome.ended),
+        });
+    }
+    outcome.milliseconds = milliseconds(begun.elapsed());
+    let counters = counted(&ground)?;
+    if ground.share {
+        outcome.counters = counters.clone();
+    }
+    client.say(&Say::Ready {
+        registry,
+        outcome: Box::new(outcome),
+    })?;
+    let fork = |job: &Job| {
+        let asking = request(settings, flake, &host, job.modules.clone());
+        fork_child(&[], |pipe| live(&ground, &asking, pipe))
+    };
+    Forking::new(counters).work(client, fork)
+}
+
+/// Returns the modules of the host, and whether children may use its packages.
+fn registry(ground: &Ground<'_>, asking: &Request) -> Result<(Vec<Registered>, bool)> {
+    let asking = Request {
+        target: Target::Registry,
+        ..asking.clone()
+    };
+    let value = ground
+        .evaluator
+        .apply(&SYSTEM, ground.outputs, &text(&asking, false))?;
+    let mut evaluated = Evaluated::default();
+    read(&value, &asking, &mut evaluated, |_| ())?;
+    Ok((evaluated.registry, value.get("mayShare")?))
+}
+
+/// Evaluates the host in this process, so that children can reuse the result.
+fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<Outcome> {
+    let value = ground
+        .evaluator
+        .apply(&SYSTEM, ground.outputs, &text(asking, false))?;
+    let mut evaluated = Evaluated::default();
+    read(&value, asking, &mut evaluated, |_| ())?;
+    Ok(Outcome {
+        bytes: own_memory("self"),
+        ..Outcome::of(Ended::Evaluated {
+            evaluated: Box::new(evaluated),
+        })
+    })
+}
+
+/// Lets a child evaluate the host, then parses the files that it read. Only their syntax is useful
+/// to other children.
+fn host_apart(
+    ground: &Ground<'_>,
+    asking: &Request,
+    files: &Files,
+    bytes: Option<u64>,
+) -> Result<Outcome> {
+    let before = counted(ground)?;
+    let forked = fork_child(&[], |pipe| {
+        evaluate_host(ground, asking, pipe, || files.take());
+    })
+    .context("cannot fork an evaluator")?;
+    let mut outcome = Child::alone(forked, bytes).wait(&before)?;
+    for file in std::mem::take(&mut outcome.files) {
+        // If this fails, the child that needs the file reads it.
+        let _ = import(ground.evaluator, &file);
+    }
+    Ok(outcome)
+}
+
+fn import(evaluator: &Evaluator, file: &str) -> Result<()> {
+    let value = evaluator.apply_to(&IMPORT, Subject::Nothing, file)?;
+    Ok(value.force()?)
+}
+
+/// The files that libnix has evaluated.
+#[derive(Clone, Default)]
+struct Files(Arc<Mutex<Vec<String>>>);
+
+impl Files {
+    /// Returns a listener for libnix that records evaluated files.
+    fn listen(&self) -> impl Fn(Event) + Send + Sync + 'static {
+        let files = self.clone();
+        move |event| {
+            if let (Some(file), Ok(mut files)) = (evaluated_file(&event), files.0.lock()) {
+                files.push(file.into());
+            }
+        }
+    }
+
+    /// Returns the files since the last call.
+    fn take(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .map(|mut files| std::mem::take(&mut *files))
+            .unwrap_or_default()
+    }
+}
+
+/// Returns the counters so far. A child prints them, because libnix prints only to the file that an
+/// environment variable names, and the output of the template goes to the client.
+fn counted(ground: &Ground<'_>) -> Result<Counters> {
+    let mut child = fork_child(&[], |pipe| {
+        if crate::libnix::print_to(&pipe).is_ok() {
+            let _ = ground.evaluator.print_counters();
+        }
+    })
+    .context("cannot fork an evaluator")?;
+    let mut text = String::new();
+    child
+        .output
+        .read_to_string(&mut text)
+        .context("cannot read the counters")?;
+    waitpid(child.pid, None).context("cannot wait for a child")?;
+    Ok(Counters::from_statistics(&text))
+}
+
+/// The connection to the client. Reading never waits for more than one line.
+pub(super) struct Client {
+    pub(super) socket: UnixStream,
+    heard: Vec<u8>,
+}
+
+impl Client {
+    pub(super) fn say(&mut self, what: &Say) -> Result<()> {
+        send(&mut self.socket, what)
+    }
+
+    /// Waits for the next request. Returns `None` if the client has disconnected.
+    fn wait(&mut self) -> Result<Option<Ask>> {
+        loop {
+            if let Some(ask) = self.next()? {
+                return Ok(Some(ask));
+            }
+            if !self.hear()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads the available input. Returns false at the end.
+    pub(super) fn hear(&mut self) -> Result<bool> {
+        let mut bytes = [0; 1 << 16];
+        let count = self
+            .socket
+            .read(&mut bytes)
+            .context("cannot read from the client")?;
+        self.heard.extend_from_slice(&bytes[..count]);
+        Ok(count > 0)
+    }
+
+    /// Returns the next complete request that was read.
+    pub(super) fn next(&mut self) -> Result<Option<Ask>> {
+        let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') else {
+            return Ok(None);
+        };
+        let line: Vec<u8> = self.heard.drain(..=end).collect();
+        serde_json::from_slice(&line)
+            .map(Some)
+            .context("cannot parse the request")
+    }
+}

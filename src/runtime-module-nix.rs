@@ -1,0 +1,7 @@
+//! The program that evaluates and builds: see `crates/full`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime_module_full::main()
+}

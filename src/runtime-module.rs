@@ -1,0 +1,7 @@
+//! The program that people type: see `crates/light`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime_module_light::main()
+}

@@ -12,6 +12,7 @@ use crate::check::{
 };
 use crate::choice::{CheckCombinations, CheckFormat};
 use crate::evaluation::{FlakeSource, available, directory};
+use crate::overrides::Definition;
 use crate::percent;
 use crate::pipeline::source_to_read;
 use crate::plan::Situation;
@@ -30,6 +31,8 @@ pub struct CheckOptions {
     pub names: Vec<String>,
     pub all_hosts: bool,
     pub combinations: CheckCombinations,
+    /// Whether to check with the option overrides in force.
+    pub overrides: bool,
     /// Number of parallel evaluators; `None` to decide by processors and memory.
     pub workers: Option<usize>,
     /// Limit of the unshared memory of an evaluation, in bytes.
@@ -78,11 +81,18 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
             return output.end(session, &Summary::default());
         }
     }
-    let work = work(session, options, &pin);
+    let overrides = match options.overrides {
+        true => situation.overrides().definitions.clone(),
+        false => Vec::new(),
+    };
+    if options.overrides && overrides.is_empty() {
+        output.note(session, "no option is overridden".into());
+    }
     let builder = options
         .build
-        .then(|| Builder::new(session, &pin))
+        .then(|| Builder::new(session, &pin, &overrides))
         .transpose()?;
+    let work = work(session, options, &pin, overrides);
     output.begin(session)?;
     let mut broken = None;
     let mut extra = 0;
@@ -114,7 +124,7 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
     output.end(session, &summary)
 }
 
-fn work(session: &Session, options: &CheckOptions, pin: &Pin) -> Work {
+fn work(session: &Session, options: &CheckOptions, pin: &Pin, overrides: Vec<Definition>) -> Work {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let free = available();
     let fitting = free.map_or(processors, |bytes| {
@@ -131,6 +141,7 @@ fn work(session: &Session, options: &CheckOptions, pin: &Pin) -> Work {
         },
         host: (!options.all_hosts).then(|| pin.host.clone()),
         names: options.names.clone(),
+        overrides,
         combinations: match options.combinations {
             CheckCombinations::Together => Combinations::Together,
             CheckCombinations::Pairs => Combinations::Pairs,

@@ -187,12 +187,15 @@ fn end(
 
 /// Runs the pipeline for a change, prints the result, and prefetches what the user asked for.
 fn change(session: &Session, action: Action, options: ChangeOptions) -> Result<()> {
-    if let Action::Override(_) = action {
+    carry_out(session, &Intent::new(action, options))
+}
+
+fn carry_out(session: &Session, intent: &Intent) -> Result<()> {
+    if let Action::Override(_) = intent.action {
         // A damaged record could not take the new generation.
         last_override(&session.locations)?;
     }
-    let intent = Intent::new(action, options);
-    let changed = pipeline::change(session, &intent)?;
+    let changed = pipeline::change(session, intent)?;
     let printed = fault::step(Point::Report, || changed.report.print(session));
     if let Some(system) = &changed.system {
         system.keep_in_cache();

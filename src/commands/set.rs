@@ -5,12 +5,12 @@ use std::io::Read as _;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::change;
+use super::carry_out;
 use crate::attributes::{parse, written};
 use crate::error::{Failed, Failure};
 use crate::options::ChangeOptions;
 use crate::overrides::{Definition, Edit, Mode};
-use crate::plan::Action;
+use crate::plan::{Action, Intent};
 use crate::quoting::for_shell;
 use crate::session::Session;
 
@@ -27,6 +27,8 @@ pub struct SetRequest {
     pub priority: Option<i64>,
     /// Whether the overrides survive reboots.
     pub persist: bool,
+    /// Whether the values are Nix expressions instead of JSON.
+    pub nix: bool,
 }
 
 /// Sets all options in one generation.
@@ -36,6 +38,7 @@ pub fn run(session: &Session, request: &SetRequest, options: ChangeOptions) -> R
         pairs => from_arguments(pairs)?,
     };
     let mut definitions: Vec<Definition> = Vec::new();
+    let mut expressions = Vec::new();
     for (option, text) in pairs {
         let definition = definition(request, &option, &text)?;
         let twice = definitions.iter().any(|one| one.path == definition.path);
@@ -46,18 +49,25 @@ pub fn run(session: &Session, request: &SetRequest, options: ChangeOptions) -> R
                 .into());
         }
         definitions.push(definition);
+        if request.nix {
+            expressions.push(text);
+        }
     }
-    change(
-        session,
-        Action::Override(Edit::Set { definitions }),
+    let intent = Intent {
+        action: Action::Override(Edit::Set { definitions }),
         options,
-    )
+        expressions,
+    };
+    carry_out(session, &intent)
 }
 
 fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definition> {
     let path = parse(option)?;
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?;
+    let value: Value = match request.nix {
+        // A placeholder for the value of the expression, below which other options can be set.
+        true => Value::Object(serde_json::Map::new()),
+        false => serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?,
+    };
     Ok(Definition {
         path,
         value,
@@ -67,7 +77,7 @@ fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definiti
         },
         priority: request.priority,
         persist: request.persist,
-        generation: 0,
+        ..Definition::default()
     })
 }
 

@@ -10,6 +10,7 @@ mod cached;
 mod elevation;
 mod errand;
 mod evaluate;
+mod expressions;
 mod extra_modules;
 mod input_differences;
 mod known;
@@ -61,7 +62,11 @@ pub struct Changed {
 
 /// Carries out a request, as far as it goes.
 pub fn change(session: &Session, intent: &Intent) -> Result<Changed> {
-    let Intent { action, options } = intent;
+    let Intent {
+        action,
+        options,
+        expressions,
+    } = intent;
     if options.ask {
         ask::terminal()?;
     }
@@ -96,7 +101,21 @@ pub fn change(session: &Session, intent: &Intent) -> Result<Changed> {
         session.reporter.note(note.clone());
     }
 
-    let system = make(session, &situation, &plan)?;
+    let libnix = open(session)?;
+    let (libnix, plan) = match expressions.is_empty() {
+        true => (libnix, plan),
+        false => {
+            let making = Making {
+                session,
+                libnix,
+                situation: &situation,
+                plan: &plan,
+            };
+            let complete = expressions::with_values(&making, intent)?;
+            (making.libnix, Box::new(complete))
+        }
+    };
+    let system = make_with(session, &situation, &plan, libnix)?;
     let mut report = ChangeReport::new(action, &plan, &system);
     match activator {
         None => report.refused(earlier.err()),
@@ -116,9 +135,18 @@ pub fn change(session: &Session, intent: &Intent) -> Result<Changed> {
 
 /// Makes the system of a plan, as far as the plan goes.
 pub fn make(session: &Session, situation: &Situation, plan: &Plan) -> Result<System> {
+    make_with(session, situation, plan, open(session)?)
+}
+
+fn make_with(
+    session: &Session,
+    situation: &Situation,
+    plan: &Plan,
+    libnix: Libnix,
+) -> Result<System> {
     let making = Making {
         session,
-        libnix: open(session)?,
+        libnix,
         situation,
         plan,
     };

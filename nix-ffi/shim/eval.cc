@@ -46,7 +46,7 @@ extern "C" nix_value * nix_ffi_apply(
     return guarded(context, static_cast<nix_value *>(nullptr), [&] {
         Interruptible interruptible;
         auto & evaluator = state->state;
-        // The text is compiled into the program; nothing is read from its base directory.
+        // Nothing is read from the base directory of the text.
         nix::CanonPath base(name, nix::CanonPath("/runtime-module"));
         auto * expression = evaluator.parseExprFromString(text, evaluator.rootPath(base));
         auto * function = evaluator.allocValue();

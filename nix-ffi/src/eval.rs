@@ -123,8 +123,8 @@ impl Drop for Value {
     }
 }
 
-/// Applies the function in `text` (an expression of ours, never user data) to the arguments. The application is lazy:
-/// its errors are reported when it is forced. Positions in `text` have no file; `name`, a relative path, is only the
+/// Applies the function in `text` to the arguments. The text is an expression of ours, or one of the user as a whole, but
+/// never a mixture of both. The application is lazy: its errors are reported when it is forced. Positions in `text` have no file; `name`, a relative path, is only the
 /// base of relative paths in it.
 pub fn apply(
     state: &EvalState,

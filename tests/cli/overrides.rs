@@ -371,3 +371,206 @@ fn cached_result_belongs_to_its_overrides() {
     assert_eq!(hit(again), Some(false), "the priority differs");
     assert_eq!(env.motd(), "two\n");
 }
+
+impl TestEnv {
+    /// Sets an option to the value of a Nix expression.
+    fn set_nix(&self, option: &str, expression: &str) -> crate::support::Ran {
+        self.quiet(&["set", "--nix", option, expression])
+    }
+}
+
+#[test]
+fn expression_sees_the_configuration_and_is_stored_as_a_value() {
+    let env = TestEnv::new();
+    env.set_motd("now\n").ok();
+    // The configuration with the overrides in force, the arguments of a module, and a comment at the end.
+    env.set_nix(
+        "environment.etc.said.text",
+        "let old = config.environment.etc.motd.text; in\nlib.concatStrings [ old config.networking.hostName \" \" (if options ? networking then \"yes\" else \"no\") ] # end",
+    )
+    .ok();
+    assert_eq!(env.etc("said").as_deref(), Some("now\nbox yes"));
+    let list = env.json(&["overrides"]);
+    assert_eq!(list["overrides"][1]["value"], "now\nbox yes");
+    // The value does not change with the configuration.
+    env.set_motd("later\n").ok();
+    assert_eq!(env.etc("said").as_deref(), Some("now\nbox yes"));
+    // Several expressions and a nested path make one generation.
+    env.quiet(&[
+        "set",
+        "--nix",
+        "environment.etc.a.text",
+        "toString (1 + 1)",
+        "environment.etc.b.text",
+        "\"b\"",
+        "--dry-run",
+    ])
+    .ok();
+    let merged = [
+        "set",
+        "--nix",
+        "--merge",
+        "systemd.services.heartbeat.environment",
+    ];
+    env.quiet(
+        &[
+            &merged[..],
+            &["{ A = \"1\"; B = config.networking.hostName; }"],
+        ]
+        .concat(),
+    )
+    .ok();
+    let unit = fs::read_to_string(env.running().join("etc/systemd/system/heartbeat.service"));
+    assert!(unit.expect("a unit").contains("B=box"));
+}
+
+#[test]
+fn value_of_an_expression_keeps_its_packages() {
+    let env = TestEnv::new();
+    env.set_nix("environment.etc.said.text", "\"${pkgs.hello}/bin/hello\"")
+        .ok();
+    let said = env.etc("said").expect("a file");
+    let package = said.strip_suffix("/bin/hello").expect("a package");
+    let there = |path: &str| env.path("store").join(name(path)).exists();
+    assert!(there(package), "the package was built");
+    let list = env.json(&["overrides"]);
+    let kept = &list["overrides"][0]["storePaths"][0];
+    assert_eq!(kept["path"], package);
+    let drv = kept["madeBy"]["drv"].as_str().expect("a derivation");
+    // The toplevel is the one that the expression gives in a module.
+    let with_override = env.running();
+    let root = env.root("run/runtime-modules/roots").join(name(drv));
+    assert!(root.is_symlink(), "the derivation has a root");
+    let export = env.run(&["overrides", "export"]).ok();
+    let file = env.path("exported.nix");
+    fs::write(&file, &export.stdout).expect("a module");
+    fs::write(
+        env.path("same.nix"),
+        "{ lib, pkgs, ... }: { environment.etc.said.text = lib.mkOverride (-1) \"${pkgs.hello}/bin/hello\"; }",
+    )
+    .expect("a module");
+    env.run(&["reset", "--all"]).ok();
+    for file in ["exported.nix", "same.nix"] {
+        env.run(&["enable", "--module", &env.path(file).display().to_string()])
+            .ok();
+        assert_eq!(env.running(), with_override, "{file}");
+    }
+    env.run(&["reset"]).ok();
+
+    // A package alone, and a persistent one, which stays protected after a reboot.
+    env.quiet(&[
+        "set",
+        "--nix",
+        "--persist",
+        "environment.etc.said.source",
+        "pkgs.hello",
+    ])
+    .ok();
+    let root = env.root("var/lib/runtime-modules/roots").join(name(drv));
+    assert!(root.is_symlink(), "the derivation has a root");
+    env.run(&["unset", "environment.etc.said.source"]).ok();
+    assert!(!root.is_symlink(), "the root was removed");
+}
+
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+#[test]
+fn unusable_expressions_are_refused() {
+    let env = TestEnv::new();
+    let before = env.everything();
+    for (name, expression) in [
+        ("nix-syntax", "{ a = 1"),
+        ("nix-second-expression", "1; 2"),
+        ("nix-undefined", "nmae"),
+        ("nix-function", "x: x"),
+        ("nix-inner-function", "{ a = [ 1 (x: x) ]; }"),
+        ("nix-property", "lib.mkForce \"x\""),
+        (
+            "nix-inner-property",
+            "{ a = [ { b = lib.mkIf false 1; } ]; }",
+        ),
+        ("nix-module", "{ _module.args = { }; }"),
+        ("nix-path", "/etc/motd"),
+        ("nix-infinite", "{ a = 1.0e308 * 10; }"),
+        ("nix-error", "builtins.head [ ]"),
+        ("nix-throw", "throw \"no\""),
+        ("nix-endless", "let a = { inherit a; }; in a"),
+        ("nix-type", "1"),
+        ("nix-drv", "pkgs.hello.drvPath"),
+        ("nix-hidden", "builtins.substring 0 0 \"${pkgs.hello}\""),
+        ("nix-control", "builtins.fromJSON ''\"\\u0007\"''"),
+    ] {
+        let ran = env.set_nix("environment.etc.said.text", expression);
+        assert_ne!(ran.code, 0, "{name}");
+        ran.golden(&format!("set-{name}"));
+    }
+    before.is_still(&env.everything());
+}
+
+#[test]
+fn check_can_include_the_overrides() {
+    let env = TestEnv::new();
+    let drvs = |more: &[&str]| {
+        let document = env.json(&[&["check", "hello", "web"], more].concat());
+        let rows = document["results"].as_array().expect("rows").iter();
+        let rows = rows.map(|row| (row["modules"].to_string(), row["drv"].clone()));
+        rows.collect::<std::collections::BTreeMap<String, Value>>()
+    };
+    let ran = env.run(&["check", "hello", "--overrides"]).ok();
+    assert!(
+        ran.text().contains("no option is overridden"),
+        "{}",
+        ran.text()
+    );
+    env.set_motd("checked\n").ok();
+    let (without, with) = (drvs(&[]), drvs(&["--overrides"]));
+    for (modules, drv) in &with {
+        assert_ne!(Some(drv), without.get(modules), "{modules}");
+    }
+    let enabled = env.json(&["enable", "hello", "--dry-run", "--no-cache"]);
+    assert_eq!(with[r#"["hello"]"#], enabled["drv"]);
+    // A module that conflicts with the overrides fails only with them.
+    let conflict = r#"{"text": null}"#;
+    env.run(&["set", "environment.etc.motd", conflict])
+        .ends_with(3);
+    env.run(&["check", "hello", "--overrides", "--build"]).ok();
+}
+
+#[test]
+fn temporary_override_hides_a_persistent_one() {
+    let env = TestEnv::new();
+    let kept =
+        || read_json(&env.root("var/lib/runtime-modules/overrides.json"))["definitions"].clone();
+    env.run(&["set", MOTD, "\"kept\"", "--persist"]).ok();
+    env.run(&["set", MOTD, "\"for now\""]).ok();
+    assert_eq!(env.motd(), "for now");
+    assert_eq!(kept()[0]["value"], "kept");
+    env.run(&["overrides"]).ok().golden("overrides-hidden");
+    assert_eq!(env.json(&["overrides"])["afterReboot"][0]["value"], "kept");
+
+    let base = env.state()["base"]["toplevel"].clone();
+    env.switch_by_hand(std::path::Path::new(base.as_str().expect("a base")));
+    fs::remove_dir_all(env.root("run/runtime-modules")).expect("an empty /run");
+    env.run(&["apply"]).ok();
+    assert_eq!(env.motd(), "kept");
+    // A rollback to the time before the first change of a boot keeps them.
+    env.run(&["set", MOTD, "\"again\""]).ok();
+    env.run(&["overrides", "rollback", "0"]).ok();
+    assert_eq!(env.motd(), "kept");
+    assert_eq!(kept()[0]["value"], "kept");
+
+    // A boot that leaves overrides out does not lose them.
+    env.switch_by_hand(std::path::Path::new(base.as_str().expect("a base")));
+    fs::remove_dir_all(env.root("run/runtime-modules")).expect("an empty /run");
+    fs::create_dir_all(env.root("proc")).expect("a folder");
+    fs::write(env.root("proc/cmdline"), "runtime-modules.overrides=0\n").expect("a file");
+    env.run(&["set", "environment.etc.other.text", "\"x\""])
+        .ok();
+    assert_eq!(env.motd(), "Welcome to minios.\n");
+    assert_eq!(kept()[0]["value"], "kept");
+    env.run(&["unset", "environment.etc.other.text"]).ok();
+    env.run(&["overrides", "reset"]).ok();
+    assert_eq!(kept(), json!([]));
+}

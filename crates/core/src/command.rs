@@ -97,6 +97,8 @@ pub struct SetRequest {
     pub priority: Option<i64>,
     /// Whether the overrides survive reboots.
     pub persist: bool,
+    /// Whether the values are Nix expressions instead of JSON.
+    pub nix: bool,
 }
 
 /// A subcommand of `overrides`.
@@ -127,6 +129,8 @@ pub struct CheckOptions {
     pub names: Vec<String>,
     pub all_hosts: bool,
     pub combinations: CheckCombinations,
+    /// Whether to check with the option overrides in force.
+    pub overrides: bool,
     /// Number of parallel evaluators; `None` to decide by processors and memory.
     pub workers: Option<usize>,
     /// Limit of the unshared memory of an evaluation, in bytes.

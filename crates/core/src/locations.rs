@@ -88,6 +88,11 @@ impl Locations {
         self.run().join("roots")
     }
 
+    /// Directory for GC roots of option overrides that survive reboots.
+    pub fn kept_roots(&self) -> PathBuf {
+        self.at("var/lib/runtime-modules/roots")
+    }
+
     /// Requested modules, which survive reboots.
     pub fn wanted(&self) -> PathBuf {
         self.at("var/lib/runtime-modules/wanted.json")

@@ -55,14 +55,18 @@ impl Stages for Handover<'_> {
         }
     }
 
-    fn make(&self, situation: &Situation, plan: &Plan) -> Result<System> {
-        match known_state(plan, situation) {
-            Some(state) => {
-                let store = LocalStore::of(self.0.options.store.as_deref())?;
-                known(self.0, plan, &state, Box::new(OnDisk(store)))
-            }
-            None => Err(self.hand_over()),
-        }
+    fn make(
+        &self,
+        _: &Intent,
+        situation: &Situation,
+        plan: Box<Plan>,
+    ) -> Result<(Box<Plan>, System)> {
+        let Some(state) = known_state(&plan, situation) else {
+            return Err(self.hand_over());
+        };
+        let store = LocalStore::of(self.0.options.store.as_deref())?;
+        let system = known(self.0, &plan, &state, Box::new(OnDisk(store)))?;
+        Ok((plan, system))
     }
 
     fn registry(&self, _: &Situation) -> Result<Vec<Registered>> {

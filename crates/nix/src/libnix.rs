@@ -399,6 +399,7 @@ impl Evaluator {
         let values = beside.iter().map(|one| match one {
             Beside::Path(path) => nix_ffi::Value::store_path(&self.state, path),
             Beside::Flake(other) => other.0.outputs(&self.state),
+            Beside::Function(text) => nix_ffi::apply(&self.state, text, "expression.nix", &[]),
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let values: Vec<&nix_ffi::Value> = values.iter().collect();
@@ -424,6 +425,11 @@ impl Evaluator {
             value,
             evaluator: self,
         })
+    }
+
+    /// Parses a Nix function.
+    pub fn parse(&self, function: &str) -> Result<(), NixError> {
+        self.list(&[Beside::Function(function)]).map(drop)
     }
 
     /// Applies one of our functions to a subject and a request in JSON. Forces nothing.
@@ -495,6 +501,8 @@ pub enum Beside<'a> {
     Path(&'a str),
     /// The outputs of another flake.
     Flake(&'a Locked),
+    /// A function in Nix. It is parsed by itself, and its errors are reported at once.
+    Function(&'a str),
 }
 
 /// A locked flake.

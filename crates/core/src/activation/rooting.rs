@@ -36,8 +36,12 @@ pub(super) fn root(
     let systems = [Some(&change.to), change.from.as_ref(), change.base.as_ref()];
     let systems = systems.into_iter().flatten().map(String::as_str);
     let sources = change.pin.iter().flat_map(Pin::sources);
-    for path in systems.chain(sources).collect::<Vec<_>>() {
+    let of_overrides = change.overrides.required_paths();
+    for path in systems.chain(sources).chain(of_overrides) {
         keep(path, store, locations)?;
+    }
+    for path in change.overrides.required_after_reboot() {
+        keep_in(&locations.kept_roots(), path, store)?;
     }
     root_ourselves(&change.to, store, locations)?;
     // Check only now: later collections see the roots, and one that runs already is told to keep these paths.
@@ -74,9 +78,13 @@ pub(super) fn root_ourselves(
 }
 
 fn keep(path: &str, store: &LocalStore, locations: &Locations) -> Result<()> {
+    keep_in(&locations.roots(), path, store)
+}
+
+fn keep_in(folder: &Path, path: &str, store: &LocalStore) -> Result<()> {
     // A system outside this store, for example from an external switch, cannot be protected by it.
     if store.is_valid(path).unwrap_or(false) {
-        replace_root(locations, store, &root_name(path), path)?;
+        replace_root(folder, store, &root_name(path), path)?;
     }
     Ok(())
 }
@@ -92,22 +100,31 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     state.current.iter().for_each(|path| add(path));
     let sources = state.pin.iter().flat_map(Pin::sources);
     sources.for_each(&mut add);
+    state.overrides.required_paths().for_each(&mut add);
     for entry in reachable(&history, now()) {
         add(&entry.to);
         let others = entry.from.iter().chain(&entry.base).map(String::as_str);
         let sources = entry.pin.iter().flat_map(Pin::sources);
         others.chain(sources).for_each(&mut add);
+        entry.overrides.required_paths().for_each(&mut add);
     }
     if let Some(pending) = &state.pending {
         add(&pending.to);
         let others = pending.from.iter().chain(&pending.base).map(String::as_str);
         let sources = pending.pin.iter().flat_map(Pin::sources);
         others.chain(sources).for_each(&mut add);
+        pending.overrides.required_paths().for_each(&mut add);
         // The rollback timer runs our own executable.
         let own = Path::new(&pending.to).parent().and_then(own_store_path);
         own.iter().for_each(|path| add(path));
     }
-    prune_roots(locations, &keep)?;
+    prune_roots(&locations.roots(), &keep)?;
+    let mut kept: BTreeSet<String> = BTreeSet::new();
+    let pending = state.pending.iter().map(|pending| &pending.overrides);
+    for overrides in pending.chain([&state.overrides]) {
+        kept.extend(overrides.required_after_reboot().map(root_name));
+    }
+    prune_roots(&locations.kept_roots(), &kept)?;
 
     let old = now().saturating_sub(AGE);
     let logs = history

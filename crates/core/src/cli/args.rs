@@ -286,6 +286,9 @@ pub struct SetArgs {
     /// Keep the overrides over reboots
     #[arg(long)]
     pub persist: bool,
+    /// Take values as Nix expressions of config, lib, options and pkgs
+    #[arg(long)]
+    pub nix: bool,
     #[command(flatten)]
     pub edit: EditArgs,
 }

@@ -22,6 +22,9 @@ pub struct CheckArgs {
     /// Check these combinations in addition to each module alone
     #[arg(long, value_enum, default_value_t, value_name = "SETS")]
     pub combinations: CheckCombinations,
+    /// Check with the option overrides in force
+    #[arg(long, conflicts_with = "all_hosts")]
+    pub overrides: bool,
     /// Number of parallel evaluators [default: from CPUs and memory]
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,

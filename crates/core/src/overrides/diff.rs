@@ -106,9 +106,7 @@ mod tests {
             path: crate::attributes::parse(path).expect("a path"),
             value: value.clone(),
             mode: *mode,
-            priority: None,
-            generation: 0,
-            persist: false,
+            ..Definition::default()
         };
         let definitions = definitions.iter().map(definition).collect();
         let set = Edit::Set { definitions };

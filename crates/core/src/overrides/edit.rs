@@ -17,6 +17,12 @@ pub enum Edit {
     Rollback {
         to: u64,
         definitions: Vec<Definition>,
+        /// The definitions that survive a reboot, as in `OverrideState`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        kept: Vec<Definition>,
+        /// In the first record of a boot, the definitions that survived the reboot. They are those of generation 0.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        survived: Vec<Definition>,
     },
     /// Removes all definitions.
     Reset,

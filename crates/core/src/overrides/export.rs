@@ -16,6 +16,13 @@ pub fn export(state: &OverrideState) -> String {
     if state.definitions.iter().any(plain) {
         text.push_str(PLAIN);
     }
+    if state
+        .definitions
+        .iter()
+        .any(|one| !one.store_paths.is_empty())
+    {
+        text.push_str(STORE_PATHS);
+    }
     text.push_str("{ lib, ... }:\n{\n");
     // Definitions in one `mkMerge` are merged in their order. Separate modules are not.
     text.push_str("  config = lib.mkMerge [\n");
@@ -30,6 +37,12 @@ pub fn export(state: &OverrideState) -> String {
 const PLAIN: &str = "#
 # Merged values are plain definitions. If the configuration sets such an option with a stronger priority than 100, for
 # example with lib.mkForce, wrap the value here in lib.mkOverride with the same priority. Otherwise it has no effect.
+";
+
+/// Explains store paths.
+const STORE_PATHS: &str = "#
+# Values with builtins.appendContext name store paths, which must be in the store of the machine that evaluates this module.
+# Write them as expressions of pkgs instead, for example ${pkgs.hello}.
 ";
 
 /// Returns the priority of a definition. A merge has that of the replacing definition at its path.
@@ -48,7 +61,10 @@ fn definition(one: &Definition, priority: Option<i64>) -> String {
         Mode::Merge => "merged",
     };
     let kept = if one.persist { ", persistent" } else { "" };
-    let (path, value) = (nix::path(&one.path), nix::expression(&one.value, 6));
+    let (path, value) = (
+        nix::path(&one.path),
+        nix::expression(&one.value, &one.store_paths, 6),
+    );
     let value = match priority {
         Some(priority) => format!("lib.mkOverride {} {value}", nix::integer(priority)),
         None => value,
@@ -64,16 +80,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::overrides::Edit;
+    use crate::overrides::{DerivationOutput, Edit, StorePath};
 
     fn set(path: &str, value: serde_json::Value, mode: Mode) -> Definition {
         Definition {
             path: crate::attributes::parse(path).expect("a path"),
             value,
             mode,
-            priority: None,
-            generation: 0,
-            persist: false,
+            ..Definition::default()
         }
     }
 
@@ -83,6 +97,42 @@ mod tests {
             export(&OverrideState::default()),
             "# Option overrides of generation 0, exported by `runtime-module overrides export`.\n# No option is overridden.\n{ }\n"
         );
+    }
+
+    #[test]
+    fn store_paths_are_exported_with_their_context() {
+        let source = StorePath {
+            path: "/nix/store/s-source".into(),
+            made_by: None,
+        };
+        let package = StorePath {
+            path: "/nix/store/h-hello".into(),
+            made_by: Some(DerivationOutput {
+                drv: "/nix/store/d-hello.drv".into(),
+                output: "out".into(),
+            }),
+        };
+        let definition = Definition {
+            store_paths: vec![package, source],
+            ..set(
+                "a",
+                json!({"x": ["/nix/store/h-hello/bin/hello"], "y": "plain"}),
+                Mode::Replace,
+            )
+        };
+        let state = OverrideState::default()
+            .apply(
+                &Edit::Set {
+                    definitions: vec![definition],
+                },
+                1,
+            )
+            .expect("applied");
+        let text = export(&state);
+        let call = "(builtins.appendContext \"/nix/store/h-hello/bin/hello\" {\n            \"/nix/store/d-hello.drv\".outputs = [ \"out\" ];\n          })";
+        assert!(text.contains(call), "{text}");
+        assert!(text.contains("must be in the store"), "{text}");
+        assert_eq!(nixfmt_rs::format(&text).expect("Nix"), text);
     }
 
     #[test]

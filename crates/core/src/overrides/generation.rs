@@ -54,9 +54,7 @@ mod tests {
             path: vec!["a.b".into(), name.into()],
             value: 1.into(),
             mode,
-            priority: None,
-            generation: 0,
-            persist: false,
+            ..Definition::default()
         }
     }
 
@@ -75,7 +73,12 @@ mod tests {
         assert_eq!(words(Edit::Unset { paths }), "unset a.b");
         let definitions = vec![definition("x", Mode::Merge)];
         assert_eq!(
-            words(Edit::Rollback { to: 3, definitions }),
+            words(Edit::Rollback {
+                to: 3,
+                definitions,
+                kept: Vec::new(),
+                survived: Vec::new(),
+            }),
             "roll back overrides to 3"
         );
         assert_eq!(words(Edit::Reset), "remove all overrides");

@@ -15,10 +15,11 @@ mod state;
 mod value;
 mod words;
 
-pub use definition::{Definition, Mode};
+pub use definition::{Definition, DerivationOutput, Mode, StorePath};
 pub use diff::{Difference, diff};
 pub use edit::Edit;
 pub use export::export;
 pub use generation::Generation;
 pub use state::{OverrideState, state_at};
-use value::{check_path, check_value};
+use value::check_path;
+pub use value::{Part, check_value, value_place};

@@ -2,36 +2,54 @@
 
 use serde_json::{Number, Value};
 
+use super::StorePath;
+
 /// Words that the syntax of Nix reserves.
 const KEYWORDS: [&str; 10] = [
     "assert", "else", "if", "in", "inherit", "let", "or", "rec", "then", "with",
 ];
 
 /// Formats a value as an expression that can be an argument or an element of a list. Its lines after
-/// the first are indented by `indent` spaces.
-pub(super) fn expression(value: &Value, indent: usize) -> String {
+/// the first are indented by `indent` spaces. Strings depend on the store paths that they contain.
+pub(super) fn expression(value: &Value, paths: &[StorePath], indent: usize) -> String {
     let (outer, inner) = (" ".repeat(indent), " ".repeat(indent + 2));
     match value {
         Value::Null => "null".into(),
         Value::Bool(value) => value.to_string(),
         Value::Number(number) => numeral(number),
-        Value::String(text) => string(text),
+        Value::String(text) => paths
+            .iter()
+            .filter(|path| text.contains(&path.path))
+            .fold(string(text), |text, path| dependent(&text, path, &outer)),
         Value::Array(elements) if elements.is_empty() => "[ ]".into(),
         Value::Array(elements) => {
-            let line = |element| format!("{inner}{}\n", expression(element, indent + 2));
+            let line = |element| format!("{inner}{}\n", expression(element, paths, indent + 2));
             let lines: String = elements.iter().map(line).collect();
             format!("[\n{lines}{outer}]")
         }
         Value::Object(attributes) if attributes.is_empty() => "{ }".into(),
         Value::Object(attributes) => {
             let line = |(key, value): (&String, &Value)| {
-                let value = expression(value, indent + 2);
+                let value = expression(value, paths, indent + 2);
                 format!("{inner}{} = {value};\n", name(key))
             };
             let lines: String = attributes.iter().map(line).collect();
             format!("{{\n{lines}{outer}}}")
         }
     }
+}
+
+/// Makes a string depend on a store path.
+fn dependent(text: &str, path: &StorePath, outer: &str) -> String {
+    let context = match &path.made_by {
+        Some(made) => format!(
+            "{}.outputs = [ {} ];",
+            string(&made.drv),
+            string(&made.output)
+        ),
+        None => format!("{}.path = true;", string(&path.path)),
+    };
+    format!("(builtins.appendContext {text} {{\n{outer}  {context}\n{outer}}})")
 }
 
 /// Formats an attribute path.
@@ -133,7 +151,7 @@ mod tests {
                 "{\n    \"\" = 4;\n    \"1a\" = 3;\n    a-b' = 1;\n    \"a.\\${b}\" = {\n      \"ü\" = [ ];\n    };\n    \"in\" = 2;\n  }",
             ),
         ] {
-            assert_eq!(expression(&value, 2), nix);
+            assert_eq!(expression(&value, &[], 2), nix);
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fold::{add, can_add, contains, entry, nested, obstacle, remove, remove_replaced};
-use super::{Definition, Edit, Generation, Mode, check_path, check_value};
+use super::{Definition, Edit, Generation, Mode, StorePath, check_path, check_value};
 use crate::attributes::written;
 use crate::error::{Failed, Failure};
 use crate::quoting::for_shell;
@@ -23,6 +23,10 @@ pub struct OverrideState {
     pub generation: u64,
     /// All definitions, in the order in which they are merged.
     pub definitions: Vec<Definition>,
+    /// The definitions after a reboot: those that exist if only persistent definitions are set. A definition that is
+    /// not persistent hides them, but does not remove them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Definition>,
 }
 
 /// Maximum number of merges for one path, apart from those that are part of a replacing value.
@@ -69,6 +73,19 @@ fn unknown(generations: &[Generation], number: u64) -> Failed {
         .hint("run `runtime-module overrides history` to list them")
 }
 
+/// Returns the recorded definitions after a reboot. If there are none, an earlier version may have made the record: then
+/// they are the persistent ones of those in force.
+fn kept_or_persistent(kept: &[Definition], definitions: &[Definition]) -> Vec<Definition> {
+    match kept {
+        [] => definitions
+            .iter()
+            .filter(|one| one.persist)
+            .cloned()
+            .collect(),
+        kept => kept.to_vec(),
+    }
+}
+
 impl OverrideState {
     /// Returns the overrides after an edit, which becomes generation `number`.
     pub fn apply(&self, edit: &Edit, number: u64) -> Result<Self, Failed> {
@@ -77,8 +94,50 @@ impl OverrideState {
         Ok(next)
     }
 
+    /// Returns the store paths that the definitions need, now and after a reboot.
+    pub fn required_paths(&self) -> impl Iterator<Item = &str> {
+        let all = self.definitions.iter().chain(&self.kept);
+        all.flat_map(|one| &one.store_paths)
+            .map(StorePath::required)
+    }
+
+    /// Returns the store paths that the definitions need after a reboot.
+    pub fn required_after_reboot(&self) -> impl Iterator<Item = &str> {
+        let kept = self.kept.iter().flat_map(|one| &one.store_paths);
+        kept.map(StorePath::required)
+    }
+
+    /// Returns the definitions after a reboot. An earlier version did not record them.
+    pub fn kept(&self) -> Vec<Definition> {
+        kept_or_persistent(&self.kept, &self.definitions)
+    }
+
     /// Applies an edit. After an error, the state is incomplete and must not be used.
     fn advance(&mut self, edit: &Edit, number: u64) -> Result<(), Failed> {
+        let mut kept = Self {
+            definitions: self.kept(),
+            ..Self::default()
+        };
+        match edit {
+            Edit::Set { definitions } => {
+                let persistent = definitions.iter().filter(|one| one.persist);
+                let definitions = persistent.cloned().collect();
+                kept.change(&Edit::Set { definitions }, number)?;
+            }
+            Edit::Unset { paths } => kept.remove_below(paths),
+            Edit::Rollback {
+                definitions,
+                kept: recorded,
+                ..
+            } => kept.definitions = kept_or_persistent(recorded, definitions),
+            Edit::Reset => kept.definitions.clear(),
+        }
+        self.kept = kept.definitions;
+        self.change(edit, number)
+    }
+
+    /// Applies an edit to the definitions in force.
+    fn change(&mut self, edit: &Edit, number: u64) -> Result<(), Failed> {
         match edit {
             Edit::Set { definitions } => {
                 for wanted in definitions {
@@ -171,6 +230,7 @@ impl OverrideState {
             && can_add(&last.value, &new.value)
         {
             add(&mut last.value, new.value);
+            last.add_store_paths(new.store_paths);
             last.generation = new.generation;
             return check_value(&new.path, &last.value);
         }
@@ -217,6 +277,7 @@ impl OverrideState {
                 Mode::Merge => add(place, new.value),
             }
         }
+        ancestor.add_store_paths(new.store_paths);
         check_value(&path, &ancestor.value)
     }
 
@@ -256,9 +317,13 @@ impl OverrideState {
                 return Err(self.not_set(path));
             }
         }
+        self.remove_below(paths);
+        Ok(())
+    }
+
+    fn remove_below(&mut self, paths: &[Vec<String>]) {
         self.definitions
             .retain(|one| !paths.iter().any(|path| one.path.starts_with(path)));
-        Ok(())
     }
 
     /// Makes the error for a path without a definition.

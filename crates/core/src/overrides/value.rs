@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::attributes::written;
@@ -58,7 +59,7 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
     check_part(value, &mut at).map_err(|problem| {
         let place = match at.is_empty() {
             true => String::new(),
-            false => format!(" at {}", place(path, &at)),
+            false => format!(" at {}", value_place(path, &at)),
         };
         problem.error(&written(path), &place)
     })?;
@@ -75,8 +76,10 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
 }
 
 /// One step into a value.
-enum Part<'a> {
-    Name(&'a str),
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Part {
+    Name(String),
     Index(usize),
 }
 
@@ -127,7 +130,7 @@ impl Problem {
 }
 
 /// Checks a part of a value. After an error, `at` leads to the part.
-fn check_part<'a>(value: &'a Value, at: &mut Vec<Part<'a>>) -> Result<(), Problem> {
+fn check_part(value: &Value, at: &mut Vec<Part>) -> Result<(), Problem> {
     match value {
         Value::Array(_) | Value::Object(_) if at.len() == DEPTH => Err(Problem::Depth),
         Value::Array(elements) => elements
@@ -144,7 +147,7 @@ fn check_part<'a>(value: &'a Value, at: &mut Vec<Part<'a>>) -> Result<(), Proble
                 return Err(Problem::Interpreted(found));
             }
             check_text(name)?;
-            at.push(Part::Name(name));
+            at.push(Part::Name(name.clone()));
             check_part(value, at)?;
             at.pop();
             Ok(())
@@ -167,11 +170,11 @@ fn check_text(text: &str) -> Result<(), Problem> {
 }
 
 /// Formats the place of a part, such as `users.users.ada.extraGroups[1]`.
-fn place(path: &[String], at: &[Part]) -> String {
+pub fn value_place(path: &[String], at: &[Part]) -> String {
     let mut shown = written(path);
     for part in at {
         match part {
-            Part::Name(name) => shown += &format!(".{}", written(&[name.to_string()])),
+            Part::Name(name) => shown += &format!(".{}", written(std::slice::from_ref(name))),
             Part::Index(index) => shown += &format!("[{index}]"),
         }
     }

@@ -47,6 +47,11 @@ impl OverrideState {
         self.definitions.is_empty()
     }
 
+    /// Returns whether no option is overridden now or after a reboot.
+    pub fn holds_nothing(&self) -> bool {
+        self.definitions.is_empty() && self.kept.is_empty()
+    }
+
     /// Lists the overridden options.
     pub fn words(&self) -> String {
         let mut paths: Vec<_> = self.definitions.iter().map(|one| &one.path).collect();

@@ -34,8 +34,13 @@ pub trait Stages {
     /// Makes sure that [`Self::make`] can carry out this request. Called before the user is asked for a password.
     fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()>;
 
-    /// Makes the system of a plan, as far as the plan goes.
-    fn make(&self, situation: &Situation, plan: &Plan) -> Result<System>;
+    /// Makes the system of a plan, as far as the plan goes. Returns the plan with the values of the intent's expressions.
+    fn make(
+        &self,
+        intent: &Intent,
+        situation: &Situation,
+        plan: Box<Plan>,
+    ) -> Result<(Box<Plan>, System)>;
 
     /// Returns the modules of a configuration that has not baked them in.
     fn registry(&self, situation: &Situation) -> Result<Vec<Registered>>;
@@ -53,7 +58,7 @@ pub struct Changed {
 
 /// Carries out a request, as far as it goes.
 pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result<Changed> {
-    let Intent { action, options } = intent;
+    let Intent { action, options, .. } = intent;
     if options.ask {
         ask::terminal()?;
     }
@@ -89,7 +94,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
         session.reporter.note(note.clone());
     }
 
-    let system = stages.make(&situation, &plan)?;
+    let (plan, system) = stages.make(intent, &situation, plan)?;
     let mut report = ChangeReport::new(action, &plan, &system);
     match activator {
         None => report.refused(earlier.err()),

@@ -8,10 +8,17 @@ use crate::options::ChangeOptions;
 pub struct Intent {
     pub action: Action,
     pub options: ChangeOptions,
+    /// Nix expressions for the values of an edit, in the order of its definitions. Until they are evaluated, the values are
+    /// placeholders.
+    pub expressions: Vec<String>,
 }
 
 impl Intent {
     pub fn new(action: Action, options: ChangeOptions) -> Self {
-        Self { action, options }
+        Self {
+            action,
+            options,
+            expressions: Vec::new(),
+        }
     }
 }

@@ -117,6 +117,7 @@ impl Checked {
         let Intent {
             action,
             options: change,
+            expressions: _,
         } = intent;
         let additions = Additions::decide(action, situation, change)?;
         let in_file = is_file(situation, options);
@@ -161,6 +162,7 @@ pub fn decide(
     let Intent {
         action,
         options: change,
+        expressions: _,
     } = intent;
     let Checked {
         additions,

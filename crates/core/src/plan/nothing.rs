@@ -49,12 +49,12 @@ pub(super) fn nothing(
         }
         Action::Reset | Action::ResetAll
             if situation.state.wanted.is_empty()
-                && situation.overrides().is_empty()
+                && situation.overrides().holds_nothing()
                 && situation.running == situation.base() =>
         {
             Some("no module is enabled".into())
         }
-        Action::Override(Edit::Reset) if situation.overrides().is_empty() => {
+        Action::Override(Edit::Reset) if situation.overrides().holds_nothing() => {
             Some("no option is overridden".into())
         }
         Action::Apply if same && !wanted.is_empty() => Some(format!(

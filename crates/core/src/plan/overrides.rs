@@ -16,11 +16,11 @@ pub struct PlannedOverrides {
 
 impl PlannedOverrides {
     /// Determines the overrides for a request.
-    pub(super) fn decide(action: &Action, situation: &Situation) -> Result<Self, Failed> {
+    pub fn decide(action: &Action, situation: &Situation) -> Result<Self, Failed> {
         let now = situation.overrides();
         let edit = match action {
             Action::Override(edit) => Some(edit.clone()),
-            Action::ResetAll if !now.is_empty() => Some(Edit::Reset),
+            Action::ResetAll if !now.holds_nothing() => Some(Edit::Reset),
             Action::Rollback(state) => return_to(state, now),
             _ => None,
         };
@@ -41,6 +41,8 @@ impl PlannedOverrides {
                 Some(Edit::Rollback {
                     to: 0,
                     definitions: after.definitions.clone(),
+                    kept: after.kept.clone(),
+                    survived: now.definitions.clone(),
                 })
             }
             false => edit,
@@ -51,9 +53,12 @@ impl PlannedOverrides {
 
 /// A rollback appends a generation too, unless the overrides are the same.
 fn return_to(state: &EarlierState, now: &OverrideState) -> Option<Edit> {
-    let definitions = &state.overrides.definitions;
-    (*definitions != now.definitions).then(|| Edit::Rollback {
-        to: state.overrides.generation,
-        definitions: definitions.clone(),
+    let then = &state.overrides;
+    let same = then.definitions == now.definitions && then.kept() == now.kept();
+    (!same).then(|| Edit::Rollback {
+        to: then.generation,
+        definitions: then.definitions.clone(),
+        kept: then.kept(),
+        survived: Vec::new(),
     })
 }

@@ -78,7 +78,10 @@ pub fn source(
             .as_ref()
             .filter(|pin| !pin.baked)
             .map(|pin| pin.url.clone());
-        let url = baked.and_then(|baked| baked.flake_url.clone()).or(asked);
+        // Without a pin, the source is where any other change would look for it.
+        let usual = situation.usual.clone().filter(|_| pinned.is_none());
+        let url = baked.and_then(|baked| baked.flake_url.clone());
+        let url = url.or(asked).or(usual);
         let url = url.ok_or_else(|| {
             Failure::Refused
                 .error("cannot rebuild: services.runtimeModules.flakeUrl is not set")

@@ -1,5 +1,5 @@
-//! GC roots of this boot: symbolic links in `/run`, registered as indirect roots. They disappear at
-//! the next boot.
+//! GC roots: symbolic links in a folder, registered as indirect roots. Those of this boot are in `/run` and disappear at
+//! the next boot; those of persistent overrides are in `/var/lib`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,23 +9,21 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use super::disk::make_folder;
-use crate::locations::Locations;
 use crate::store::{LocalStore, replace_link};
 
-/// Makes the root `name` keep `path` instead of its previous target.
-pub fn replace(locations: &Locations, store: &LocalStore, name: &str, path: &str) -> Result<()> {
-    make_folder(&locations.roots())?;
-    let link = locations.roots().join(name);
+/// Makes the root `name` in a folder keep `path` instead of its previous target.
+pub fn replace(folder: &Path, store: &LocalStore, name: &str, path: &str) -> Result<()> {
+    make_folder(folder)?;
+    let link = folder.join(name);
     replace_link(&link, Path::new(path))
         .map_err(anyhow::Error::from)
         .and_then(|()| store.register_root(&link))
         .with_context(|| format!("cannot create the root {} for {path}", link.display()))
 }
 
-/// Removes every root whose name is not in `keep`.
-pub fn prune(locations: &Locations, keep: &BTreeSet<String>) -> Result<()> {
-    let folder = locations.roots();
-    let entries = match fs::read_dir(&folder) {
+/// Removes every root in a folder whose name is not in `keep`.
+pub fn prune(folder: &Path, keep: &BTreeSet<String>) -> Result<()> {
+    let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => {

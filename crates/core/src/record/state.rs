@@ -387,27 +387,38 @@ impl State {
         let file = locations.wanted();
         let lost = "then no module is requested";
         let wanted: Option<Wanted> = read_json(&file, &way_out(&file, lost))?;
-        let overrides = match overrides_are_left_out(locations) {
-            true => None,
-            false => {
-                let file = locations.kept_overrides();
-                read_json(
-                    &file,
-                    &way_out(&file, "then no option is overridden after a boot"),
-                )?
-            }
+        let kept = Self::kept_overrides(locations);
+        let left_out = overrides_are_left_out(locations);
+        // Overrides that are left out still hold after the next boot. A damaged file must not prevent a boot without them.
+        let kept = match left_out {
+            true => kept.unwrap_or_default(),
+            false => kept?,
         };
-        let overrides: Option<KeptOverrides> = overrides;
         Ok(Self {
             overrides: OverrideState {
                 generation: 0,
-                definitions: overrides.map(|kept| kept.definitions).unwrap_or_default(),
+                definitions: match left_out {
+                    true => Vec::new(),
+                    false => kept.clone(),
+                },
+                kept,
             },
             schema: SCHEMA,
             boot,
             wanted: wanted.map(|wanted| wanted.modules).unwrap_or_default(),
             ..Self::default()
         })
+    }
+
+    /// Reads the overrides that survive reboots.
+    fn kept_overrides(locations: &Locations) -> Result<Vec<Definition>> {
+        let file = locations.kept_overrides();
+        let way_out = format!(
+            "move the file away: {}; then no option is overridden after a boot",
+            file.display()
+        );
+        let kept: Option<KeptOverrides> = read_json(&file, &way_out)?;
+        Ok(kept.map(|kept| kept.definitions).unwrap_or_default())
     }
 
     /// Replaces the state. Only the activator may do this, while it holds the lock.
@@ -532,10 +543,9 @@ pub struct KeptOverrides {
 impl KeptOverrides {
     /// Selects the definitions to keep.
     pub fn of(overrides: &OverrideState) -> Self {
-        let definitions = overrides.definitions.iter();
         Self {
             schema: SCHEMA,
-            definitions: definitions.filter(|one| one.persist).cloned().collect(),
+            definitions: overrides.kept(),
         }
     }
 

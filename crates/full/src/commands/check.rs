@@ -16,6 +16,7 @@ use runtime_module_nix::check::{
     Baseline, Builder, Combinations, Limits, Output, Scheduler, Shard, Standing, Status, Summary,
     Told, Work, since,
 };
+use runtime_module_core::overrides::Definition;
 use runtime_module_nix::evaluation::{FlakeSource, available};
 use runtime_module_nix::pipeline::source_to_read;
 use runtime_module_nix::session::{Session, memory};
@@ -52,11 +53,18 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
             return output.end(session, &Summary::default());
         }
     }
-    let work = work(session, options, &pin);
+    let overrides = match options.overrides {
+        true => situation.overrides().definitions.clone(),
+        false => Vec::new(),
+    };
+    if options.overrides && overrides.is_empty() {
+        output.note(session, "no option is overridden".into());
+    }
     let builder = options
         .build
-        .then(|| Builder::new(session, &pin))
+        .then(|| Builder::new(session, &pin, &overrides))
         .transpose()?;
+    let work = work(session, options, &pin, overrides);
     output.begin(session)?;
     let mut broken = None;
     let mut extra = 0;
@@ -88,7 +96,7 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
     output.end(session, &summary)
 }
 
-fn work(session: &Session, options: &CheckOptions, pin: &Pin) -> Work {
+fn work(session: &Session, options: &CheckOptions, pin: &Pin, overrides: Vec<Definition>) -> Work {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let free = available();
     let fitting = free.map_or(processors, |bytes| {
@@ -105,6 +113,7 @@ fn work(session: &Session, options: &CheckOptions, pin: &Pin) -> Work {
         },
         host: (!options.all_hosts).then(|| pin.host.clone()),
         names: options.names.clone(),
+        overrides,
         combinations: match options.combinations {
             CheckCombinations::Together => Combinations::Together,
             CheckCombinations::Pairs => Combinations::Pairs,

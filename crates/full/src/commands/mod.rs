@@ -13,7 +13,7 @@ use runtime_module_core::pipeline::{Stages, System};
 use runtime_module_core::plan::{Intent, Plan, Situation, agree};
 use runtime_module_core::registry::Registered;
 use runtime_module_light::Run;
-use runtime_module_nix::pipeline::{make, registry};
+use runtime_module_nix::pipeline::{make_for, registry};
 use runtime_module_nix::session::Session;
 
 /// Runs a command.
@@ -49,8 +49,13 @@ impl Stages for Libnix<'_> {
         Ok(())
     }
 
-    fn make(&self, situation: &Situation, plan: &Plan) -> Result<System> {
-        make(self.0, situation, plan)
+    fn make(
+        &self,
+        intent: &Intent,
+        situation: &Situation,
+        plan: Box<Plan>,
+    ) -> Result<(Box<Plan>, System)> {
+        make_for(self.0, intent, situation, plan)
     }
 
     fn registry(&self, situation: &Situation) -> Result<Vec<Registered>> {

@@ -85,15 +85,19 @@ impl Run<'_> {
         }
     }
 
-    /// Runs the pipeline for a change, prints the result, and prefetches what the user asked for.
+    /// Carries out an action, as [`Self::carry_out`] does.
     fn change(self, action: Action, options: ChangeOptions) -> Result<()> {
+        self.carry_out(&Intent::new(action, options))
+    }
+
+    /// Runs the pipeline for a change, prints the result, and prefetches what the user asked for.
+    fn carry_out(self, intent: &Intent) -> Result<()> {
         let Self { session, stages } = self;
-        if let Action::Override(_) = action {
+        if let Action::Override(_) = intent.action {
             // A damaged record could not take the new generation.
             last_override(&session.locations)?;
         }
-        let intent = Intent::new(action, options);
-        let changed = pipeline::change(session, &intent, stages)?;
+        let changed = pipeline::change(session, intent, stages)?;
         let printed = fault::step(Point::Report, || changed.report.print(session));
         if let Some(system) = &changed.system {
             system.keep_in_cache();

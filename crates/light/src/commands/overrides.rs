@@ -12,7 +12,7 @@ use runtime_module_core::error::{Failure, neutral};
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::output::{say, tell};
 use runtime_module_core::overrides::{
-    Definition, Difference, Edit, Generation, Mode, diff, export, state_at,
+    Definition, Difference, Edit, Generation, Mode, OverrideState, diff, export, state_at,
 };
 use runtime_module_core::plan::Action;
 use runtime_module_core::progress::duration;
@@ -47,6 +47,9 @@ struct OverrideList {
     schema: u64,
     generation: u64,
     overrides: Vec<ListedOverride>,
+    /// Persistent overrides that a temporary one hides until the next boot.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    after_reboot: Vec<ListedOverride>,
 }
 
 #[derive(Debug, Serialize)]
@@ -57,25 +60,41 @@ struct ListedOverride {
     definition: Definition,
 }
 
+impl From<Definition> for ListedOverride {
+    fn from(definition: Definition) -> Self {
+        Self {
+            option: written(&definition.path),
+            definition,
+        }
+    }
+}
+
 fn list(session: &Session) -> Result<()> {
     let state = State::read(&session.locations)?.overrides;
-    let definitions = state.definitions.into_iter();
+    let in_force = |one: &Definition| {
+        let mut here = state.definitions.iter().filter(|other| other.persist);
+        here.any(|other| (&other.path, &other.value) == (&one.path, &one.value))
+    };
+    let hidden = state.kept().into_iter().filter(|one| !in_force(one));
     let list = OverrideList {
         schema: 1,
         generation: state.generation,
-        overrides: definitions
-            .map(|definition| ListedOverride {
-                option: written(&definition.path),
-                definition,
-            })
-            .collect(),
+        after_reboot: hidden.map(ListedOverride::from).collect(),
+        overrides: state.definitions.into_iter().map(Into::into).collect(),
     };
     tell(session, &list, |list| {
-        let lines = list.overrides.iter().map(|one| line(&one.definition));
-        match list.overrides.is_empty() {
+        let mut lines: String = match list.overrides.is_empty() {
             true => "no option is overridden\n".into(),
-            false => lines.collect(),
+            false => list
+                .overrides
+                .iter()
+                .map(|one| line(&one.definition))
+                .collect(),
+        };
+        for one in &list.after_reboot {
+            lines += &format!("after a reboot: {}", line(&one.definition));
         }
+        lines
     })
 }
 
@@ -87,6 +106,7 @@ fn line(definition: &Definition) -> String {
         priority,
         generation,
         persist,
+        store_paths: _,
     } = definition;
     let sign = match mode {
         Mode::Replace => "=",
@@ -199,12 +219,30 @@ fn rollback(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result
                 .into());
         }
     };
-    let definitions = match to {
-        0 => Vec::new(),
-        _ => state_at(&generations, to)?.definitions,
+    let then = match to {
+        0 => at_boot(&generations),
+        _ => state_at(&generations, to)?,
     };
     run.change(
-        Action::Override(Edit::Rollback { to, definitions }),
+        Action::Override(Edit::Rollback {
+            to,
+            kept: then.kept(),
+            definitions: then.definitions,
+            survived: Vec::new(),
+        }),
         options,
     )
+}
+
+/// Returns the overrides of generation 0: those that survived the reboot.
+fn at_boot(generations: &[Generation]) -> OverrideState {
+    let definitions = match generations.first().map(|first| &first.edit) {
+        Some(Edit::Rollback { survived, .. }) => survived.clone(),
+        _ => Vec::new(),
+    };
+    OverrideState {
+        generation: 0,
+        kept: definitions.clone(),
+        definitions,
+    }
 }

@@ -11,7 +11,7 @@ use runtime_module_core::command::SetRequest;
 use runtime_module_core::error::{Failed, Failure};
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::overrides::{Definition, Edit, Mode};
-use runtime_module_core::plan::Action;
+use runtime_module_core::plan::{Action, Intent};
 use runtime_module_core::quoting::for_shell;
 
 /// The most that is read from stdin, in bytes.
@@ -24,6 +24,7 @@ pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result
         pairs => from_arguments(pairs)?,
     };
     let mut definitions: Vec<Definition> = Vec::new();
+    let mut expressions = Vec::new();
     for (option, text) in pairs {
         let definition = definition(request, &option, &text)?;
         let twice = definitions.iter().any(|one| one.path == definition.path);
@@ -34,14 +35,25 @@ pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result
                 .into());
         }
         definitions.push(definition);
+        if request.nix {
+            expressions.push(text);
+        }
     }
-    run.change(Action::Override(Edit::Set { definitions }), options)
+    let intent = Intent {
+        action: Action::Override(Edit::Set { definitions }),
+        options,
+        expressions,
+    };
+    run.carry_out(&intent)
 }
 
 fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definition> {
     let path = parse(option)?;
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?;
+    let value: Value = match request.nix {
+        // A placeholder for the value of the expression, below which other options can be set.
+        true => Value::Object(serde_json::Map::new()),
+        false => serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?,
+    };
     Ok(Definition {
         path,
         value,
@@ -51,7 +63,7 @@ fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definiti
         },
         priority: request.priority,
         persist: request.persist,
-        generation: 0,
+        ..Definition::default()
     })
 }
 

@@ -84,6 +84,8 @@ impl Ingredients {
             specialisation,
             overrides: option_overrides,
             describe,
+            // Their values are not kept.
+            expressions: _,
             // The target selects which toplevels an entry has. It does not change any of them.
             target: _,
             // Benchmarks evaluate and keep nothing.

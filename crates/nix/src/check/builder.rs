@@ -6,6 +6,7 @@ use super::{Row, Status};
 use crate::error::describe;
 use crate::evaluation::{FlakeSource, Request, Target, evaluate};
 use crate::libnix::{Event, Libnix};
+use crate::overrides::Definition;
 use crate::realise::{query, realise};
 use crate::record::Pin;
 use crate::registry::ModuleRequest;
@@ -27,11 +28,12 @@ pub(super) fn request(session: &Session, pin: &Pin, host: &str, modules: &[Strin
 pub struct Builder<'a> {
     session: &'a Session,
     pin: &'a Pin,
+    overrides: Vec<Definition>,
     libnix: Libnix,
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(session: &'a Session, pin: &'a Pin) -> Result<Self> {
+    pub fn new(session: &'a Session, pin: &'a Pin, overrides: &[Definition]) -> Result<Self> {
         let reporter = session.reporter.clone();
         let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
             reporter.libnix(event)
@@ -39,6 +41,7 @@ impl<'a> Builder<'a> {
         Ok(Self {
             session,
             pin,
+            overrides: overrides.to_vec(),
             libnix,
         })
     }
@@ -48,11 +51,15 @@ impl<'a> Builder<'a> {
         let Self {
             session,
             pin,
+            overrides,
             libnix,
         } = self;
         let silent = crate::progress::Reporter::silent();
         let make = || -> Result<()> {
-            let request = request(session, pin, &row.host, &row.modules);
+            let request = Request {
+                overrides: overrides.clone(),
+                ..request(session, pin, &row.host, &row.modules)
+            };
             let evaluation = evaluate(
                 session.evaluator(&request.settings)?,
                 &request,

@@ -2,6 +2,7 @@
 
 use crate::evaluation::{FlakeSource, Memory};
 use crate::libnix::Settings;
+use crate::overrides::Definition;
 
 /// The combinations of modules to check, in addition to each module alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Work {
     pub host: Option<String>,
     /// The modules; empty for all modules.
     pub names: Vec<String>,
+    /// Option overrides to check with.
+    pub overrides: Vec<Definition>,
     pub combinations: Combinations,
     pub shard: Option<Shard>,
     pub limits: Limits,

@@ -74,7 +74,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["undefined variable"],
-        "check that the name is among the arguments of the module, such as { config, lib, pkgs, ... }",
+        "check the spelling: the name must be an argument of the module, such as { config, lib, pkgs, ... }, or defined with let, or belong to the set after `with`; a package may have another name (search.nixos.org/packages)",
     ),
     (
         &["called without required argument"],
@@ -82,11 +82,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["called with unexpected argument"],
-        "the call passes an argument that the function does not take: remove it from the call, or accept other arguments with ...",
-    ),
-    (
-        &["is marked as broken"],
-        "choose another package; if it works for you anyway, set nixpkgs.config.allowBroken = true;",
+        "the function does not take that argument: if it is a module, add ... to its arguments, as in { pkgs, ... }:, otherwise remove the argument from the call",
     ),
     (
         &["is not available on the requested hostPlatform"],
@@ -103,6 +99,10 @@ pub(super) const KNOWN: &[Known] = &[
     (
         &["is already declared in"],
         "two files declare the same option, so they cannot be used together: leave one module disabled; to replace a module of NixOS, name it in disabledModules",
+    ),
+    (
+        &["would be a parent of the following options"],
+        "the module declares an option with the name of a set of options: choose another name; to replace a module of NixOS, name it in disabledModules",
     ),
     (
         &["The option `imports' does not exist"],
@@ -154,20 +154,29 @@ fn in_this_run(request: &Request, message: &str) -> Option<String> {
 /// Returns the lines of a message that are worth showing. If nixpkgs refuses a package, its advice is for other
 /// programs. For the options of nixpkgs, a priority would silently drop a definition. Our hints replace both.
 pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
-    let refuses = message.contains("refusing to evaluate");
+    let refuses = packages::is_refusal(message);
     let of_nixpkgs = message.trim().starts_with("The option `nixpkgs.");
     message
         .trim()
         .lines()
         .enumerate()
-        .filter(move |(number, line)| !refuses || *number == 0 || line.starts_with(" - "))
+        // The advice of newer releases is a list, too.
+        .take_while(move |(_, line)| !refuses || !line.starts_with("See also"))
+        .filter(move |(number, line)| !refuses || *number == 0 || is_fact(line.trim_start()))
         .filter(move |(_, line)| !of_nixpkgs || !line.starts_with("Use `lib.mkForce value`"))
         .map(|(_, line)| line)
 }
 
+/// Returns whether a line of a message that refuses a package is a fact about it, and not advice.
+fn is_fact(line: &str) -> bool {
+    ["- ", "hostPlatform.", "package.meta."]
+        .iter()
+        .any(|start| line.starts_with(start))
+}
+
 /// Returns whether the message itself names the files.
 pub(super) fn names_files(message: &str) -> bool {
-    message.contains("\n- In `") || message.contains("refusing to evaluate")
+    message.contains("\n- In `") || packages::is_refusal(message)
 }
 
 /// Returns the path of a missing option.
@@ -255,7 +264,11 @@ fn wrong_type(message: &str) -> Option<String> {
     let rest = message.strip_prefix("A definition for option `")?;
     let (option, rest) = rest.split_once("' is not of type `")?;
     let kind = rest.split_once("'. ").map_or(rest, |(kind, _)| kind);
-    Some(format!("set {option} there to a value of type: {kind}"))
+    // Elements of lists have no path of their own.
+    Some(match option.split_once(".\"[definition ") {
+        Some((list, _)) => format!("use values of this type in {list} there: {kind}"),
+        None => format!("set {option} there to a value of type: {kind}"),
+    })
 }
 
 /// Returns a hint for a missing attribute. The text that Nix would print has similar names.

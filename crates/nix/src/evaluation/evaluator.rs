@@ -20,8 +20,8 @@ use super::explain::Problem;
 use super::opened::{Opened, lock};
 use super::pin::pinned_inputs;
 use super::{
-    Answer, Evaluated, ExtraRequest, Request, Target, advice, assertions, explain, fetching, heap,
-    overridden,
+    Answer, Evaluated, ExtraRequest, Request, Target, advice, assertions, explain,
+    expressions, fetching, heap, overridden,
 };
 use crate::attributes::parse;
 use crate::facts::Facts;
@@ -210,6 +210,9 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
             ..Evaluated::default()
         });
     }
+    if request.target == Target::Expressions {
+        return expressions::evaluate(evaluator, &opened, request);
+    }
     if let Some(measure) = &request.measure {
         let mut evaluated = super::measure::measure(evaluator, &opened, request, measure)?;
         evaluated.measured.lock = lock;
@@ -299,20 +302,30 @@ pub fn option_meant(
 
 /// Returns the outputs, together with a value for each extra module.
 fn with_extras(evaluator: &Evaluator, opened: &Opened, request: &Request) -> Result<Outputs> {
+    with_beside(evaluator, opened, request, Vec::new())
+}
+
+/// Returns the outputs, together with a value for each extra module, and further external values.
+pub(super) fn with_beside(
+    evaluator: &Evaluator,
+    opened: &Opened,
+    request: &Request,
+    others: Vec<Beside<'_>>,
+) -> Result<Outputs> {
     let extras = &request.extras;
     let lock = |extra: &ExtraRequest| {
         let flake = extra.flake.as_ref();
         flake.map(|flake| lock(evaluator, flake)).transpose()
     };
     let flakes = extras.iter().map(lock).collect::<Result<Vec<_>>>()?;
-    let beside: Vec<Beside<'_>> = extras
+    let beside = extras
         .iter()
         .zip(&flakes)
         .map(|(extra, flake)| match flake {
             Some(flake) => Beside::Flake(flake),
             None => Beside::Path(extra.path.as_deref().unwrap_or_default()),
-        })
-        .collect();
+        });
+    let beside: Vec<Beside<'_>> = beside.chain(others).collect();
     opened.outputs(evaluator, request, &beside)
 }
 
@@ -335,6 +348,7 @@ fn asked(request: &Request, share: bool) -> serde_json::Value {
         "specialisation": request.specialisation,
         "overrides": request.overrides,
         "describe": request.describe,
+        "expressions": request.expressions.len(),
         "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),
         "sharePkgs": share,
     })

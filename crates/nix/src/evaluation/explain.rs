@@ -71,24 +71,55 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
         "{what}: {}",
         lines.next().unwrap_or_default().trim()
     ));
-    for line in lines.take(MESSAGE_LINES) {
+    for line in lines.by_ref().take(MESSAGE_LINES) {
         failed = failed.detail(line);
+    }
+    let others = lines.count();
+    if others > 0 && !request.settings.show_trace {
+        failed = failed.detail(format!("… {others} more lines"));
     }
     let hints = advice::hints(request, error);
     if request.settings.show_trace {
         failed = failed.detail(error.rendered.trim());
         return hints.into_iter().fold(failed, Failed::hint);
     }
-    // If the message names files, the position is only that of the code that found the error.
-    let named = advice::names_files(&error.message);
+    let trees = Trees::of(request);
     let places: Vec<&Position> = places(error).collect();
-    if let Some(position) = Trees::of(request).best(&places).filter(|_| !named) {
-        failed = at(failed, position);
-    }
+    let best = trees.best(&places);
+    let users = best.filter(|position| trees.is_users(Path::new(&position.file)));
+    // If the message names files, the position is only that of the code that found the error.
+    let named = advice::names_files(&error.message) || trees.names_users_file(&error.message);
+    failed = match (users, users_definition(error, &trees), best) {
+        _ if advice::names_files(&error.message) => failed,
+        (Some(position), _, _) => at(failed, position),
+        (None, Some(definition), _) => failed.detail(definition),
+        (None, None, Some(position)) if !named => at(failed, position),
+        _ => failed,
+    };
     hints
         .into_iter()
         .fold(failed, Failed::hint)
         .hint("use --show-trace to print the full trace")
+}
+
+/// Finds the nearest definition in the user's own files on the way to an error. The module system adds it to the trace even if
+/// no position is in these files.
+fn users_definition(error: &NixError, trees: &Trees) -> Option<String> {
+    let quoted = |hint: &str, lead: &str| {
+        let rest = hint.strip_prefix(lead)?;
+        Some(rest.split_once('\'')?.0.to_string())
+    };
+    let mut hints = error.traces.iter().rev().map(|trace| trace.hint.as_str());
+    let file = hints.by_ref().find_map(|hint| {
+        quoted(hint, "while evaluating definitions from `")
+            .filter(|file| trees.is_users(Path::new(file)))
+    })?;
+    let option = hints.find_map(|hint| quoted(hint, "while evaluating the option `"));
+    let file = in_source(&file);
+    Some(match option {
+        Some(option) => format!("in the definition of {option} in {file}"),
+        None => format!("in a definition in {file}"),
+    })
 }
 
 /// Adds the position, and the source line at it.

@@ -7,6 +7,7 @@ mod advice;
 mod assertions;
 mod evaluator;
 mod explain;
+mod expressions;
 mod fetching;
 mod heap;
 mod in_file;
@@ -40,6 +41,7 @@ use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper};
 
 pub use evaluator::{SYSTEM, SYSTEM_TEXT, option_meant, read, run as evaluator_role, text};
 pub use explain::error as explain_error;
+pub use expressions::{DependentString, ExpressionValue, ValueExpression, unusable_store_path};
 pub use heap::{Memory, available};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};
 pub use opened::Opened;
@@ -70,6 +72,9 @@ pub struct Request {
     /// New overrides, whose options are described and whose values are checked.
     #[serde(default)]
     pub describe: Vec<Definition>,
+    /// Expressions of the user, for [`Target::Expressions`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expressions: Vec<ValueExpression>,
     /// The value to evaluate.
     pub target: Target,
     /// The measurement of a benchmark; `None` if nothing is measured.
@@ -89,6 +94,7 @@ impl Request {
             specialisation: None,
             overrides: Vec::new(),
             describe: Vec::new(),
+            expressions: Vec::new(),
             target,
             measure: None,
         }
@@ -187,6 +193,8 @@ pub enum Target {
     ToplevelAndBase,
     /// A single value: [`Measure::forced`].
     Value,
+    /// The values of [`Request::expressions`].
+    Expressions,
     /// Only the store path of the locked flake.
     Source,
 }
@@ -225,6 +233,9 @@ pub struct Evaluated {
     /// The options of the new overrides, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub described: Vec<DescribedOption>,
+    /// The values of the user's expressions, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expressions: Vec<ExpressionValue>,
     /// Warnings of the configuration.
     pub warnings: Vec<String>,
     /// Facts for activation.
@@ -447,6 +458,11 @@ fn subject(request: &Request) -> String {
         "cannot list the hosts".into()
     } else if let Some(forced) = forced {
         format!("cannot measure {}", forced.name(&request.host))
+    } else if let [expression] = request.expressions.as_slice() {
+        format!(
+            "cannot evaluate the expression for {}",
+            crate::attributes::written(&expression.path)
+        )
     } else if request.target == Target::Registry {
         format!("cannot list the modules of {host}")
     } else if names.is_empty() {

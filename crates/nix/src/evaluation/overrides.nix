@@ -15,6 +15,9 @@ let
     tail
     ;
 
+  isString = builtins.isString;
+  isList = builtins.isList;
+
   isOption = value: value._type or null == "option";
 
   # { a.b.c = value; } for the path a.b.c.
@@ -109,13 +112,112 @@ let
     in
     if found.kind == "option" && found.rest == [ ] then found.option.highestPrio or 100 else 100;
 
+  # The value of a definition. Strings with a store path depend on it, as in the expression that made them.
+  valueOf = definition: attach (definition.storePaths or [ ]) definition.value;
+
+  attach =
+    paths: value:
+    if paths == [ ] then
+      value
+    else if isString value then
+      foldl' (
+        text: path:
+        if builtins.replaceStrings [ path.path ] [ "" ] text == text then
+          text
+        else
+          builtins.appendContext text (contextOf path)
+      ) value paths
+    else if isList value then
+      map (attach paths) value
+    else if isAttrs value then
+      builtins.mapAttrs (_: attach paths) value
+    else
+      value;
+
+  contextOf =
+    path:
+    if path.madeBy or null == null then
+      { ${path.path}.path = true; }
+    else
+      { ${path.madeBy.drv}.outputs = [ path.madeBy.output ]; };
+
+  # The first part of a value that is not data: its place, and what it is. null if everything is data.
+  notData =
+    depth: value:
+    let
+      is = what: {
+        inherit what;
+        at = [ ];
+      };
+      below = part: found: if found == null then null else found // { at = [ part ] ++ found.at; };
+      # The parts are lazy, and those after the first one that is not data stay so.
+      firstOf = foldl' (found: next: if found == null then next else found) null;
+    in
+    if builtins.isFunction value then
+      is "function"
+    else if builtins.isPath value then
+      is "path"
+    else if builtins.isFloat value then
+      (if value - value == 0.0 then null else is "number")
+    else if (isList value || isAttrs value) && depth == 0 then
+      is "depth"
+    else if isList value then
+      firstOf (
+        genList (index: below index (notData (depth - 1) (elemAt value index))) (length value)
+      )
+    else if !isAttrs value || isPackage value then
+      null
+    else if value ? _type then
+      is "_type"
+    else if value ? _module then
+      is "_module"
+    else if value ? __functor || value ? __toString then
+      is "function"
+    else
+      firstOf (map (name: below name (notData (depth - 1) value.${name})) (attrNames value));
+
+  # A set that stands for its store path: a package or the source of a flake.
+  isPackage = value: value ? outPath;
+
+  # The value with a string for each package.
+  plain =
+    value:
+    if isList value then
+      map plain value
+    else if isAttrs value then
+      (if isPackage value then "${value}" else builtins.mapAttrs (_: plain) value)
+    else
+      value;
+
+  # All strings in a value that depend on store paths.
+  dependent =
+    value:
+    if isString value then
+      (
+        if builtins.hasContext value then
+          [
+            {
+              text = value;
+              context = builtins.getContext value;
+            }
+          ]
+        else
+          [ ]
+      )
+    else if isList value then
+      builtins.concatMap dependent value
+    else if isAttrs value then
+      builtins.concatMap dependent (builtins.attrValues value)
+    else
+      [ ];
+
   # One module for all definitions: in separate modules, the definitions of a list would merge in the reverse order.
   module = priorityOf: definitions: {
     _file = "the option overrides";
     config = {
       _type = "merge";
       contents = map (
-        definition: setAt definition.path (override (priorityOf definition) definition.value)
+        definition: setAt definition.path (override (priorityOf definition) (valueOf definition))
       ) definitions;
     };
   };
@@ -127,6 +229,21 @@ rec {
 
   # `options` are those without any merge, so that a merge does not depend on itself.
   merging = options: module (definition: present options definition.path);
+
+  # Turns the value of an expression into data, or returns what in it is not data.
+  data =
+    value:
+    let
+      refused = notData 100 value;
+      converted = plain value;
+    in
+    if refused == null then
+      {
+        value = converted;
+        strings = dependent converted;
+      }
+    else
+      { inherit refused; };
 
   # Forces a value where the given JSON value has parts.
   force =

@@ -36,24 +36,53 @@ fn read_only(message: &str) -> Option<String> {
     })
 }
 
+/// Returns whether nixpkgs refuses a package. The first text is that of nixpkgs 25.11 and older.
+pub(super) fn is_refusal(message: &str) -> bool {
+    message.contains("refusing to evaluate") || message.contains(REFUSES)
+}
+
+const REFUSES: &str = "Refusing to evaluate package '";
+
 /// Explains a package that nixpkgs refuses, with the setting that allows it.
 fn refused(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("Package ‘")?;
-    let (name, why) = rest.split_once('’')?;
+    let (name, why) = match message.split_once(REFUSES) {
+        Some((_, rest)) => rest.split_once('\'')?,
+        None => message.split_once("Package ‘")?.1.split_once('’')?,
+    };
     let config = if why.contains("has an unfree license") {
-        format!(
-            "allowUnfreePredicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]; or all: nixpkgs.config.allowUnfree = true; if there is such a predicate already, add the name to that one, since only one of them counts",
-            without_version(name)
-        )
+        predicate("allowUnfree", name)
+    } else if why.contains("contains elements not built from source") {
+        predicate("allowNonSource", name)
     } else if why.contains("is marked as insecure") {
         format!(
             "permittedInsecurePackages = [ \"{name}\" ]; if there is such a list already, add the name to that one, since only one of them may count"
         )
+    } else if why.contains("is marked as broken") {
+        "allowBroken = true, which allows all broken packages".into()
     } else {
-        return None;
+        problem(name, why)?
     };
     Some(format!(
         "to use it anyway, set in the module or in the host's configuration: nixpkgs.config.{config}; if the host sets nixpkgs.pkgs, set it in the config {OUTSIDE}"
+    ))
+}
+
+/// Returns the setting that allows a package by its name.
+fn predicate(setting: &str, name: &str) -> String {
+    format!(
+        "{setting}Predicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]; or all: nixpkgs.config.{setting} = true; if there is such a predicate already, add the name to that one, since only one of them counts",
+        without_version(name)
+    )
+}
+
+/// Returns the setting that accepts a problem of a package, such as `broken: This package is broken.`.
+fn problem(name: &str, why: &str) -> Option<String> {
+    let (_, list) = why.split_once("has problems:")?;
+    let first = list.lines().find_map(|line| line.strip_prefix("- "))?;
+    let (problem, _) = first.split_once([':', ' '])?;
+    Some(format!(
+        "problems.handlers.{}.{problem} = \"warn\"",
+        without_version(name)
     ))
 }
 
@@ -78,6 +107,38 @@ mod tests {
         assert_eq!(without_version("steam-original-1.0.0.79"), "steam-original");
         assert_eq!(without_version("openssl-1.1.1w"), "openssl");
         assert_eq!(without_version("plain"), "plain");
+    }
+
+    #[test]
+    fn refused_packages_of_all_releases_get_their_setting() {
+        for (message, setting) in [
+            (
+                "Package ‘steam-1.0’ in a.nix:3 has an unfree license (‘unfree’), refusing to evaluate.",
+                "allowUnfreePredicate = pkg: builtins.elem (lib.getName pkg) [ \"steam\" ]",
+            ),
+            (
+                "Refusing to evaluate package 'steam-1.0' in a.nix:3 because it has an unfree license (‘unfree’)\na) …",
+                "allowUnfreePredicate = pkg: builtins.elem (lib.getName pkg) [ \"steam\" ]",
+            ),
+            (
+                "Refusing to evaluate package 'x-1' in a.nix:3 because it is marked as insecure\n",
+                "permittedInsecurePackages = [ \"x-1\" ]",
+            ),
+            (
+                "Refusing to evaluate package 'x-1' in a.nix:3 because it has problems:\n- broken: This package is broken.\n\nSee also …\n- NixOS: …",
+                "nixpkgs.config.problems.handlers.x.broken = \"warn\"",
+            ),
+        ] {
+            assert!(is_refusal(message));
+            let hint = refused(message).expect("a hint");
+            assert!(hint.contains(setting), "{hint}");
+        }
+        assert_eq!(
+            refused(
+                "Refusing to evaluate package 'x-1' in a.nix:3 because it has a blocklisted license (‘x’)"
+            ),
+            None
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 # Extends one host with the chosen modules in one evaluation.
 #
 # Called with the functions of hosts.nix, foreign_module.nix and overrides.nix, the outputs of the flake, the top of its source tree (a
-# path), external values (a list with a path, or the outputs of a flake, for each extra module) and the request (JSON
+# path), external values (a list with a path, or the outputs of a flake, for each extra module, and a function for each
+# expression of the user) and the request (JSON
 # text, `Request` in evaluation/mod.rs). The caller reads each attribute of the result separately, in the order below.
 # Nothing else is evaluated.
 hostsIn: foreignModule: optionOverrides: outputs: source: elsewhere: requestText:
@@ -155,6 +156,32 @@ let
       extendedWith all [ share ]
     else
       extendedWith all [ ];
+
+  # The arguments that a module of the requested configuration gets, for expressions of the user.
+  scope = (meant (extendedWith (all ++ [ scopeModule ]) [ ])).runtimeModuleScope;
+  scopeModule =
+    {
+      config,
+      lib,
+      options,
+      pkgs,
+      ...
+    }:
+    {
+      options.runtimeModuleScope = {
+        _type = "option";
+        internal = true;
+        visible = false;
+      };
+      config.runtimeModuleScope = {
+        inherit
+          config
+          lib
+          options
+          pkgs
+          ;
+      };
+    };
 
   # Selects the requested configuration: the whole one or its specialisation.
   meant =
@@ -358,6 +385,16 @@ in
       builtins.foldl' (value: name: value.${name}) config definition.path
     )) done
   ) true (request.describe or [ ]);
+
+  # The values of the user's expressions, by their number. The functions follow the extra modules among the external values.
+  expressionValues = builtins.listToAttrs (
+    builtins.genList (index: {
+      name = toString index;
+      value = optionOverrides.data (
+        builtins.elemAt elsewhere (builtins.length extras + index) scope
+      );
+    }) (request.expressions or 0)
+  );
 
   # Whether modules come from the module of nixos-runtime-modules.
   foreignModules = (lookUp || !request.toplevel) && foreign.present;

@@ -65,13 +65,26 @@ impl Trees {
         if !file.is_absolute() || is_ours(file) {
             return 3;
         }
-        if self.is_own(file) || self.added.iter().any(|added| file.starts_with(added)) {
+        if self.is_users(file) {
             return 0;
         }
         match top(file).is_some_and(is_nixpkgs) {
             true => 2,
             false => 1,
         }
+    }
+
+    /// Returns whether a file belongs to the user: to the flake, or to a module that was added to it.
+    pub(super) fn is_users(&self, file: &Path) -> bool {
+        !is_ours(file)
+            && (self.is_own(file) || self.added.iter().any(|added| file.starts_with(added)))
+    }
+
+    /// Returns whether a message names a file of the user.
+    pub(super) fn names_users_file(&self, message: &str) -> bool {
+        let tops = self.own.iter().chain(&self.added);
+        tops.filter_map(|top| top.to_str())
+            .any(|top| message.contains(top))
     }
 
     fn is_own(&self, file: &Path) -> bool {

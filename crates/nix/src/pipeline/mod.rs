@@ -6,6 +6,7 @@
 mod base_check;
 mod cached;
 mod evaluate;
+mod expressions;
 mod extra_modules;
 mod input_differences;
 mod keeper;
@@ -24,7 +25,7 @@ use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing};
 use crate::notes;
 use crate::options::StopAfter;
-use crate::plan::{Additions, Goal, Plan, Situation, Source};
+use crate::plan::{Additions, Goal, Intent, Plan, Situation, Source};
 use crate::progress::Reporter;
 use crate::realise::{build_order, query, realise};
 use crate::record::{ComparedBase, Pin};
@@ -46,18 +47,30 @@ pub fn make(session: &Session, situation: &Situation, plan: &Plan) -> Result<Sys
         situation,
         plan,
     };
-    if let Some(state) = known_state(plan, situation) {
-        let keeper = OpenStore::new(making.libnix);
-        return known(session, plan, &state, Box::new(keeper));
+    making.system()
+}
+
+/// Makes the system for a request. Its Nix expressions are evaluated first; the plan that is returned has their values.
+pub fn make_for(
+    session: &Session,
+    intent: &Intent,
+    situation: &Situation,
+    plan: Box<Plan>,
+) -> Result<(Box<Plan>, System)> {
+    let mut making = Making {
+        session,
+        libnix: open(session)?,
+        situation,
+        plan: &plan,
+    };
+    if intent.expressions.is_empty() {
+        let system = making.system()?;
+        return Ok((plan, system));
     }
-    match &plan.goal {
-        Goal::Evaluate {
-            source,
-            modules,
-            additions,
-        } => making.evaluated(source, modules, additions),
-        Goal::Known(_) | Goal::Earlier(_) => unreachable!("these are known states"),
-    }
+    let complete = Box::new(expressions::with_values(&making, intent)?);
+    making.plan = &complete;
+    let system = making.system()?;
+    Ok((complete, system))
 }
 
 /// The inputs for making a system.
@@ -80,6 +93,22 @@ struct Outputs {
 }
 
 impl Making<'_> {
+    /// Makes the system, as far as the plan goes.
+    fn system(self) -> Result<System> {
+        if let Some(state) = known_state(self.plan, self.situation) {
+            let keeper = OpenStore::new(self.libnix);
+            return known(self.session, self.plan, &state, Box::new(keeper));
+        }
+        match &self.plan.goal {
+            Goal::Evaluate {
+                source,
+                modules,
+                additions,
+            } => self.evaluated(source, modules, additions),
+            Goal::Known(_) | Goal::Earlier(_) => unreachable!("these are known states"),
+        }
+    }
+
     /// Locks, evaluates and realises a system.
     fn evaluated(
         self,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Failed;
 use crate::evaluation::{Evaluated, FlakeSource};
 use crate::libnix::{Position, Settings};
+use crate::overrides::Definition;
 use crate::registry::ModuleRequest;
 use crate::registry::Registered;
 use crate::timings::Counters;
@@ -17,6 +18,8 @@ pub enum Ask {
     Open {
         settings: Settings,
         flake: Box<FlakeSource>,
+        /// Option overrides of every evaluation.
+        overrides: Vec<Definition>,
     },
     /// Evaluate a host of the flake. Allowed once.
     Base {

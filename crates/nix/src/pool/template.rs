@@ -23,7 +23,7 @@ use unix::sys::wait::waitpid;
 use super::child::{Ground, ended, ended_on, evaluate_host, live, own_memory};
 use super::forking::{Child, Forking};
 use super::{Ask, Ended, Job, Outcome, Say};
-use crate::evaluation::{Evaluated, FlakeSource, Opened, Request, SYSTEM, Target, read, text};
+use crate::evaluation::{Evaluated, Opened, Request, SYSTEM, Target, read, text};
 use nix_types::evaluated_file;
 
 use crate::libnix::{
@@ -57,8 +57,17 @@ pub fn run() -> Result<()> {
         heard: Vec::new(),
     };
     send(&mut client.socket, &Greeting::ours())?;
-    let Some(Ask::Open { settings, flake }) = client.wait()? else {
+    let Some(Ask::Open {
+        settings,
+        flake,
+        overrides,
+    }) = client.wait()?
+    else {
         return Ok(());
+    };
+    let asking = Request {
+        overrides,
+        ..Request::of(settings, *flake, "", Target::Toplevel)
     };
     // The stack of the first thread can grow up to the current limit, whatever the limit was at the
     // start.
@@ -66,43 +75,28 @@ pub fn run() -> Result<()> {
     setrlimit(Resource::RLIMIT_STACK, evaluation_stack().min(most), most)
         .context("cannot raise the stack limit")?;
     compute_only();
-    match serve(&mut client, &settings, &flake) {
+    match serve(&mut client, &asking) {
         Ok(()) => Ok(()),
         Err(error) => client.say(&Say::Failed {
-            ended: Box::new(ended(
-                &request(&settings, &flake, "", Vec::new()),
-                Err(error),
-            )),
+            ended: Box::new(ended(&asking, Err(error))),
         }),
     }
 }
 
-fn request(
-    settings: &Settings,
-    flake: &FlakeSource,
-    host: &str,
-    modules: Vec<ModuleRequest>,
-) -> Request {
-    Request {
-        modules,
-        ..Request::of(settings.clone(), flake.clone(), host, Target::Toplevel)
-    }
-}
-
-fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Result<()> {
+/// Serves the client. `asking` is a request without a host and modules.
+fn serve(client: &mut Client, asking: &Request) -> Result<()> {
     // Failing operations return their errors, so other messages from libnix are not needed.
     let files = Files::default();
     let settings = &Settings {
         verbosity: TALKATIVE,
-        ..settings.clone()
+        ..asking.settings.clone()
     };
     let libnix = Libnix::open(settings.clone(), files.listen())?;
     let evaluator = libnix.evaluator_here()?;
-    let asking = request(settings, flake, "", Vec::new());
-    let opened = Opened::open(&evaluator, flake)?;
+    let opened = Opened::open(&evaluator, &asking.flake)?;
     let source = opened.store_path(&evaluator)?;
-    let outputs = opened.outputs(&evaluator, &asking, &[])?;
-    let names = evaluator.apply(&SYSTEM, &outputs, &text(&asking, false))?;
+    let outputs = opened.outputs(&evaluator, asking, &[])?;
+    let names = evaluator.apply(&SYSTEM, &outputs, &text(asking, false))?;
     client.say(&Say::Opened {
         hosts: names.get("hosts")?,
     })?;
@@ -115,7 +109,11 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
         return Ok(());
     };
 
-    let asking = request(settings, flake, &host, Vec::new());
+    let asking = Request {
+        settings: settings.clone(),
+        host,
+        ..asking.clone()
+    };
     let mut ground = Ground {
         libnix: &libnix,
         evaluator: &evaluator,
@@ -154,7 +152,10 @@ fn serve(client: &mut Client, settings: &Settings, flake: &FlakeSource) -> Resul
         outcome: Box::new(outcome),
     })?;
     let fork = |job: &Job| {
-        let asking = request(settings, flake, &host, job.modules.clone());
+        let asking = Request {
+            modules: job.modules.clone(),
+            ..asking.clone()
+        };
         fork_child(&[], |pipe| live(&ground, &asking, pipe))
     };
     Forking::new(counters).work(client, fork)

@@ -12,9 +12,7 @@ fn replace(at: &str, value: Value) -> Definition {
         path: path(at),
         value,
         mode: Mode::Replace,
-        priority: None,
-        generation: 0,
-        persist: false,
+        ..Definition::default()
     }
 }
 
@@ -260,6 +258,66 @@ fn ancestor_keeps_its_priority_and_persistence() {
 }
 
 #[test]
+fn temporary_override_only_hides_a_persistent_one() {
+    let persistent = |one: Definition| Definition {
+        persist: true,
+        ..one
+    };
+    let before = state(&[
+        persistent(replace("a.b", json!(1))),
+        persistent(merge("l", json!([1]))),
+        replace("c", json!(2)),
+    ]);
+    let hidden = before
+        .apply(
+            &set(&[replace("a", json!({})), replace("l", json!([2]))]),
+            4,
+        )
+        .expect("applied");
+    assert_eq!(hidden.definitions.len(), 3);
+    let values = |kept: Vec<Definition>| {
+        kept.into_iter()
+            .map(|one| (written(&one.path), one.value))
+            .collect::<Vec<_>>()
+    };
+    let kept = [("a.b".to_string(), json!(1)), ("l".to_string(), json!([1]))];
+    assert_eq!(values(hidden.kept()), kept);
+    // A rollback and a later persistent definition know them too.
+    let log = [
+        generation(1, Edit::Reset),
+        generation(
+            2,
+            Edit::Rollback {
+                to: 4,
+                definitions: hidden.definitions.clone(),
+                kept: hidden.kept(),
+                survived: Vec::new(),
+            },
+        ),
+    ];
+    assert_eq!(values(state_at(&log, 2).expect("a state").kept()), kept);
+    let later = hidden
+        .apply(&set(&[persistent(replace("l", json!([3])))]), 5)
+        .expect("applied");
+    assert_eq!(
+        values(later.kept()),
+        [("a.b".into(), json!(1)), ("l".into(), json!([3]))]
+    );
+    // Unsetting an option removes both.
+    let unset = later.apply(&unset(&["a"]), 6).expect("applied");
+    assert_eq!(values(unset.kept()), [("l".into(), json!([3]))]);
+    let reset = unset.apply(&Edit::Reset, 7).expect("applied");
+    assert_eq!((reset.definitions, reset.kept), (Vec::new(), Vec::new()));
+    // An earlier version recorded only the definitions in force.
+    let old: OverrideState = serde_json::from_value(json!({
+        "generation": 1,
+        "definitions": [{"path": ["a"], "value": 1, "generation": 1, "persist": true}],
+    }))
+    .expect("a state");
+    assert_eq!(values(old.kept()), [("a".into(), json!(1))]);
+}
+
+#[test]
 fn merge_becomes_part_of_the_value_that_it_follows() {
     let folded = state(&[
         replace("l", json!([1])),
@@ -471,8 +529,13 @@ fn earlier_state_is_restored() {
         generation(3, unset(&["a"])),
     ];
     let second = state_at(&log, 2).expect("a state");
-    let definitions = second.definitions.clone();
-    log.push(generation(4, Edit::Rollback { to: 2, definitions }));
+    let rollback = Edit::Rollback {
+        to: 2,
+        definitions: second.definitions.clone(),
+        kept: second.kept(),
+        survived: Vec::new(),
+    };
+    log.push(generation(4, rollback));
     let fourth = state_at(&log, 4).expect("a state");
     assert_eq!(fourth.definitions, second.definitions);
     assert_eq!((fourth.generation, diff(&second, &fourth).len()), (4, 0));

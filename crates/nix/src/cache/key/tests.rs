@@ -42,6 +42,7 @@ fn request() -> Request {
         specialisation: None,
         overrides: Vec::new(),
         describe: Vec::new(),
+        expressions: Vec::new(),
         measure: None,
     }
 }

@@ -27,6 +27,7 @@ impl Scheduler<'_> {
         let open = Ask::Open {
             settings: self.work.settings.clone(),
             flake: Box::new(self.work.flake.clone()),
+            overrides: self.work.overrides.clone(),
         };
         // If the template has already ended, the listener below notices it.
         let _ = send(&mut requests, &open);
@@ -113,6 +114,7 @@ impl Scheduler<'_> {
         let host = self.hosts[index].name.as_deref().unwrap_or_default();
         Request {
             modules: requests(modules),
+            overrides: self.work.overrides.clone(),
             ..Request::of(settings, self.work.flake.clone(), host, target)
         }
     }

@@ -1,0 +1,195 @@
+//! Evaluates Nix expressions of the user to the values of option overrides.
+//!
+//! Takes expressions, which can use the configuration with its modules and overrides; returns plain data, and the store
+//! paths in it. Each expression is parsed by itself and is never part of one of ours.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::evaluator::{SYSTEM, text, with_beside};
+use super::explain::{self, Problem};
+use super::opened::Opened;
+use super::{Evaluated, Request, failure};
+use crate::attributes::written;
+use crate::error::{Failed, Failure, one_line};
+use crate::libnix::{Beside, Evaluator, NixError, Value};
+use crate::overrides::{Part, value_place};
+
+/// Makes a function of an expression, on a line of its own. Nothing in an expression can end the function's body.
+const ARGUMENTS: &str = "{ config, lib, options, pkgs }:\n";
+
+/// A Nix expression for the value of an option.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueExpression {
+    /// The path of the option, for messages.
+    pub path: Vec<String>,
+    /// The expression.
+    pub text: String,
+}
+
+/// The value of an expression.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExpressionValue {
+    /// The value as data. A package is its store path.
+    pub value: Json,
+    /// All strings in it that depend on store paths.
+    pub strings: Vec<DependentString>,
+    /// The part that is not data, instead of a value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<NotData>,
+}
+
+/// A string that depends on store paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DependentString {
+    pub text: String,
+    /// The store paths, as `builtins.getContext` describes them.
+    pub context: BTreeMap<String, StringContext>,
+}
+
+/// How a string depends on a store path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StringContext {
+    /// It depends on the path itself.
+    pub path: bool,
+    /// It depends on a derivation and all of its outputs.
+    pub all_outputs: bool,
+    /// It depends on these outputs of a derivation.
+    pub outputs: Vec<String>,
+}
+
+/// The part of a value that is not data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct NotData {
+    what: String,
+    at: Vec<Part>,
+}
+
+/// Evaluates the expressions of a request.
+pub(super) fn evaluate(
+    evaluator: &Evaluator,
+    opened: &Opened,
+    request: &Request,
+) -> Result<Evaluated> {
+    let functions = request
+        .expressions
+        .iter()
+        .map(|one| format!("{ARGUMENTS}{}\n", one.text));
+    let functions: Vec<String> = functions.collect();
+    for (one, function) in request.expressions.iter().zip(&functions) {
+        let parsed = evaluator.parse(function);
+        parsed.map_err(|error| not_nix(one, &error))?;
+    }
+    let functions: Vec<Beside<'_>> = functions
+        .iter()
+        .map(|text| Beside::Function(text))
+        .collect();
+    let outputs = with_beside(evaluator, opened, request, functions)?;
+    let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;
+    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+        return Err(explain::problem(request, &problem).into());
+    }
+    let values = value.part("expressionValues")?;
+    let each = request.expressions.iter().enumerate();
+    let each = each.map(|(index, one)| value_of(request, &values, index, one));
+    Ok(Evaluated {
+        expressions: each.collect::<Result<_>>()?,
+        ..Evaluated::default()
+    })
+}
+
+fn value_of(
+    request: &Request,
+    values: &Value<'_>,
+    index: usize,
+    expression: &ValueExpression,
+) -> Result<ExpressionValue> {
+    let value = values.get::<ExpressionValue>(&index.to_string());
+    let value = value.map_err(|error| {
+        let alone = Request {
+            expressions: vec![expression.clone()],
+            ..request.clone()
+        };
+        explain::error(&alone, &error)
+    })?;
+    match &value.refused {
+        Some(refused) => Err(refused.error(&expression.path).into()),
+        None => Ok(value),
+    }
+}
+
+impl NotData {
+    fn error(&self, path: &[String]) -> Failed {
+        let option = written(path);
+        let place = match self.at.is_empty() {
+            true => String::new(),
+            false => format!(" at {}", value_place(path, &self.at)),
+        };
+        let failed = |what: &str| {
+            Failure::Usage.error(format!(
+                "cannot set {option}: the value of the expression {what}"
+            ))
+        };
+        match self.what.as_str() {
+            "function" if self.at.is_empty() => {
+                failed("is a function, and an override is plain data")
+                    .hint("call the function with its arguments, or write a module")
+            }
+            "function" => failed(&format!(
+                "contains a function{place}, and an override is plain data"
+            ))
+            .hint("call the function with its arguments, or write a module"),
+            "path" => failed(&format!("contains a path{place}, which is not a string")).hint(
+                "write it as a string: \"/a/file\" instead of /a/file, or toString PATH",
+            ),
+            "number" => failed(&format!("contains a number{place} that JSON cannot express"))
+                .hint("an override cannot be infinite or NaN"),
+            "depth" => failed("is nested more than 100 levels deep")
+                .hint("name the part of the value that the option needs"),
+            // `_type` and `_module`.
+            what => failed(&format!(
+                "contains {what}{place}, which the module system would interpret"
+            ))
+            .hint("write the plain value without mkIf, mkForce, mkMerge or similar; use --priority or --merge instead"),
+        }
+    }
+}
+
+/// Explains an expression that cannot be parsed.
+fn not_nix(expression: &ValueExpression, error: &NixError) -> Failed {
+    let path = written(&expression.path);
+    let message = one_line(&error.message);
+    let failed = Failure::Usage.error(format!(
+        "cannot set {path}: the expression is not valid: {message}"
+    ));
+    let failed = match error.position.as_ref() {
+        Some(at) if at.line > 1 => at_line(failed, &expression.text, at.line - 1, at.column),
+        _ => failed,
+    };
+    match message.contains("undefined variable") {
+        true => failed.hint("an expression can use config, lib, options, pkgs and builtins"),
+        false => failed.hint("if a string is meant, it needs its quotes: '\"text\"'"),
+    }
+}
+
+fn at_line(failed: Failed, text: &str, line: u32, column: u32) -> Failed {
+    let failed = failed.detail(format!("at line {line}, column {column} of the expression"));
+    match text.lines().nth(line as usize - 1) {
+        Some(text) => failed.detail(format!("{line:>6} | {text}")),
+        None => failed,
+    }
+}
+
+/// Makes the error for an expression whose store paths cannot be kept.
+pub fn unusable_store_path(path: &[String], store_path: &str, why: &str) -> Failed {
+    failure(format!(
+        "cannot set {}: the value depends on {store_path}, {why}",
+        written(path)
+    ))
+    .hint("write a module instead, and add it with `runtime-module enable --module FILE`")
+}

@@ -1,0 +1,140 @@
+//! Replaces the Nix expressions of an edit by their values.
+//!
+//! Takes a plan with placeholders; returns a plan with data. The expressions see the configuration with its modules and
+//! with the overrides in force, but without the new ones.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use super::Making;
+use super::evaluate::evaluation_request;
+use super::lock::lock;
+use crate::evaluation::{
+    self, DependentString, ExpressionValue, Request, Target, ValueExpression, unusable_store_path,
+};
+use crate::libnix::Store;
+use crate::overrides::{Definition, DerivationOutput, Edit, StorePath, check_value};
+use crate::plan::{Action, Goal, Intent, Plan, PlannedOverrides, Source};
+use crate::notes;
+
+/// Evaluates the expressions of an intent. Returns the plan with their values, and with the source locked.
+pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> {
+    let (session, plan) = (making.session, making.plan);
+    let (
+        Action::Override(Edit::Set { definitions }),
+        Goal::Evaluate {
+            source,
+            modules,
+            additions,
+        },
+    ) = (&intent.action, &plan.goal)
+    else {
+        return Ok(plan.clone());
+    };
+    let pin = lock(making, source, additions)?;
+    let expressions = definitions.iter().zip(&intent.expressions);
+    let expressions = expressions.map(|(definition, text)| ValueExpression {
+        path: definition.path.clone(),
+        text: text.clone(),
+    });
+    let request = Request {
+        overrides: making.situation.overrides().definitions.clone(),
+        describe: Vec::new(),
+        expressions: expressions.collect(),
+        target: Target::Expressions,
+        ..evaluation_request(session, &pin, modules, plan)
+    };
+    let evaluator = session.evaluator(&request.settings)?;
+    let evaluation =
+        evaluation::evaluate(evaluator, &request, &session.interrupts, &session.reporter).map_err(
+            |error| notes::gone(&making.libnix.store, &plan.purpose, &pin).unwrap_or(error),
+        )?;
+    let store = &making.libnix.store;
+    let values = evaluation.evaluated.expressions.iter();
+    let definitions: Vec<Definition> = definitions
+        .iter()
+        .zip(values)
+        .map(|(definition, value)| with_value(store, definition, value))
+        .collect::<Result<_>>()?;
+    evaluation.let_go();
+    let edit = Action::Override(Edit::Set { definitions });
+    Ok(Plan {
+        overrides: PlannedOverrides::decide(&edit, making.situation)?,
+        goal: Goal::Evaluate {
+            source: Source::Pinned(Box::new(pin)),
+            modules: modules.clone(),
+            additions: additions.clone(),
+        },
+        ..plan.clone()
+    })
+}
+
+/// Returns the definition with the value of its expression. Its store paths are protected as long as this process runs.
+fn with_value(
+    store: &Store,
+    definition: &Definition,
+    found: &ExpressionValue,
+) -> Result<Definition> {
+    check_value(&definition.path, &found.value)?;
+    let mut store_paths: Vec<StorePath> = Vec::new();
+    for string in &found.strings {
+        for one in store_paths_of(store, &definition.path, string)? {
+            if !store_paths.contains(&one) {
+                store.add_temp_root(one.required())?;
+                store_paths.push(one);
+            }
+        }
+    }
+    Ok(Definition {
+        value: found.value.clone(),
+        store_paths,
+        ..definition.clone()
+    })
+}
+
+/// Returns the store paths on which a string depends. It must name each of them: the text is all that is recorded.
+fn store_paths_of(
+    store: &Store,
+    option: &[String],
+    string: &DependentString,
+) -> Result<BTreeSet<StorePath>> {
+    let mut found = BTreeSet::new();
+    for (path, context) in &string.context {
+        if context.all_outputs {
+            let why = "a derivation itself instead of its output";
+            return Err(unusable_store_path(option, path, why).into());
+        }
+        if context.path {
+            found.insert(StorePath {
+                path: path.clone(),
+                made_by: None,
+            });
+        }
+        if context.outputs.is_empty() {
+            continue;
+        }
+        let outputs = store.derivation_outputs(path)?;
+        for output in &context.outputs {
+            let known = outputs.iter().find(|(name, _)| name == output);
+            let Some((_, made)) = known.filter(|(_, made)| !made.is_empty()) else {
+                let why = "whose output path is known only after the build";
+                return Err(unusable_store_path(option, path, why).into());
+            };
+            found.insert(StorePath {
+                path: made.clone(),
+                made_by: Some(DerivationOutput {
+                    drv: path.clone(),
+                    output: output.clone(),
+                }),
+            });
+        }
+    }
+    match found.iter().find(|one| !string.text.contains(&one.path)) {
+        Some(hidden) => {
+            let why = "but the text does not name it";
+            Err(unusable_store_path(option, &hidden.path, why).into())
+        }
+        None => Ok(found),
+    }
+}

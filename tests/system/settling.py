@@ -194,7 +194,7 @@ def failed_user_unit_is_a_failure(s):
     assert (log["user"], log["type"], log["command"]["status"]) == ("alice", "simple", 5), log
     assert "the spark is out" in log["lines"], log
     more = s.shell(log["more"]).out
-    assert "the spark is out" in more, more
+    assert "spark.service: Failed with result 'exit-code'" in more, more
     s.alice("systemctl", "--user", "reset-failed")
 
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use unix::fcntl::{Flock, FlockArg};
+use unix::sys::signal::{Signal, kill};
 
 use crate::support::{PROGRAM, TestEnv, has, skip};
 
@@ -249,6 +250,28 @@ fn state_changed_during_build_is_refused() {
         &env.normalise(&(message.join("\n") + "\n")),
     );
     assert_eq!((env.state(), env.running()), (state, toplevel));
+}
+
+#[test]
+fn waiting_run_keeps_its_files() {
+    let env = TestEnv::new();
+    let mut first = env.command(["enable", "hello", "--wait", "60s", "--progress", "off"]);
+    first.env("RUNTIME_MODULE_FAULT", "relay.start:before:stop");
+    let first = env.start_running(first);
+    let stopped = env.processes().wait_for_stop(first.pid());
+    // Another run makes a change, and removes old files at the end.
+    env.run(&["enable", "inline"]).ok();
+    kill(stopped.expect("a stopped process"), Signal::SIGCONT).expect("continued");
+    let ran = first.end().ends_with(5);
+    assert!(
+        ran.stderr.contains("changed in the meantime"),
+        "{}",
+        ran.text()
+    );
+    for file in fs::read_dir(env.root("run/runtime-modules/log")).expect("the logs") {
+        let path = file.expect("a file").path();
+        assert_eq!(path.extension().and_then(|end| end.to_str()), Some("log"));
+    }
 }
 
 #[test]

@@ -85,7 +85,8 @@ fn names(env: &TestEnv, folder: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Makes all records of the history except the `last` ones older by `seconds`, with correct lengths and checksums.
+/// Makes all records of the history except the `last` ones older by `seconds`, with correct lengths and checksums, and
+/// their logs too.
 fn age_history(env: &TestEnv, last: usize, seconds: u64) {
     let path = env.root("run/runtime-modules/history");
     let text = fs::read_to_string(&path).expect("the history");
@@ -96,6 +97,13 @@ fn age_history(env: &TestEnv, last: usize, seconds: u64) {
         if index < old {
             let time = record["time"].as_u64().expect("a time");
             record["time"] = json!(time - seconds);
+            let name = record["transaction"].as_str().expect("a name").to_string();
+            let (asked, process) = name.split_once('-').expect("a time and a process");
+            let asked: u64 = asked.parse().expect("milliseconds");
+            let older = format!("{}-{process}", asked - seconds * 1000);
+            let log = |name| env.root(&format!("run/runtime-modules/log/{name}.log"));
+            fs::rename(log(&name), log(&older)).expect("renamed");
+            record["transaction"] = json!(older);
         }
         let json = record.to_string();
         let sum = crc32fast::hash(json.as_bytes());

@@ -41,6 +41,16 @@
       After=basic.target
       AllowIsolate=yes
     '';
+    "timers.target".text = ''
+      [Unit]
+      Description=Timer Units
+      DefaultDependencies=no
+      Conflicts=shutdown.target
+    '';
+    "sockets.target".text = ''
+      [Unit]
+      Description=Socket Units
+    '';
     "sysinit-reactivation.target".text = ''
       [Unit]
       Description=Reactivate sysinit units

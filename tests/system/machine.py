@@ -20,7 +20,8 @@ TOP = Path(__file__).resolve().parent.parent.parent
 
 # Packages of the container's Debian, in addition to the libraries that the program links to.
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-client", "openssh-server", "procps", "util-linux"]
-PACKAGES += ["sudo", "doas"]
+# NixOS 26.11's switch program talks to the session bus of each user.
+PACKAGES += ["sudo", "doas", "dbus-user-session"]
 
 # Prepares the Debian once: a user with a user manager, a machine ID, and no units that start at random times.
 PREPARE = r"""

@@ -22,8 +22,9 @@ systemctl daemon-reload
 class System:
     """The program in a booted machine, on a base without modules."""
 
-    def __init__(self, machine, switch, flake):
-        self.machine, self.switch, self.flake = machine, switch, flake
+    def __init__(self, machine, switch, flake, has_checks):
+        """`switch` is the name of the switch program. `has_checks` says whether that program runs pre-switch checks."""
+        self.machine, self.switch, self.flake, self.has_checks = machine, switch, flake, has_checks
         self.base = None
 
     # --- before and after a behaviour ---

@@ -66,28 +66,60 @@ let
     };
   };
 
-  # A service for each type of the list and each restart policy: `NAME-TYPE-POLICY`.
-  each =
-    name: types: config:
+  # A service for each type of the list and each restart policy: `NAME-TYPE-POLICY`. `configure` returns the rest of its
+  # configuration by its type.
+  eachWith =
+    name: types: configure:
     builtins.listToAttrs (
       lib.concatMap (
         type:
         map (policy: {
           name = "${name}-${type}-${policy}";
-          value = service (kind type // lib.optionalAttrs (type == "dbus") bus.${policy} // config) (
-            restarts.${policy} type
-          );
+          value = service (
+            kind type // lib.optionalAttrs (type == "dbus") bus.${policy} // configure type
+          ) (restarts.${policy} type);
         }) (builtins.attrNames restarts)
       ) types
     );
+  each =
+    name: types: config:
+    eachWith name types (_: config);
 
   all = builtins.attrNames kinds;
+  # An idle service waits for other jobs, so it fails later than the others.
+  late = builtins.filter (type: type != "idle") all;
   atOnce = [
     "simple"
     "exec"
     "idle"
   ];
+  reporting = [
+    "notify"
+    "dbus"
+    "forking"
+    "oneshot"
+  ];
   says = word: shell "echo the ${word} is broken >&2; exit 3";
+  saysLate = word: shell "sleep 2; echo the ${word} is broken >&2; exit 3";
+
+  # Services whose main process exits, so that ExecStop runs without a request to stop.
+  ending =
+    types: stop:
+    each "ending" types {
+      ExecStart = "/bin/true";
+      ExecStop = stop;
+    };
+  # Services that run until they are stopped.
+  lasting =
+    name: config: eachWith name all (
+      type: config // lib.optionalAttrs (type == "oneshot") { RemainAfterExit = true; }
+    );
+  # Sets a variable in the environment of all services of `lasting`.
+  changing =
+    name: value:
+    builtins.mapAttrs (_: _: { environment.CHANGED = value; }) (each name all { });
+  # ExecReload is run with the new environment.
+  reload = shell "case $CHANGED in at-once) ;; late) sleep 2 ;; *) exit 0 ;; esac; echo the reload is broken >&2; exit 3";
 in
 {
   fails-before = module "Services whose ExecStartPre fails" (
@@ -96,6 +128,39 @@ in
   fails-in = module "Services whose ExecStart fails" (each "in" all { ExecStart = says "start"; });
   fails-after = module "Services whose ExecStartPost fails" (
     each "after" all { ExecStartPost = says "end"; }
+  );
+  fails-before-late = module "Services whose ExecStartPre fails after two seconds" (
+    each "before" late { ExecStartPre = saysLate "preparation"; }
+  );
+  fails-in-late = module "Services that fail after two seconds, before they report their start" (
+    each "in" reporting { ExecStart = saysLate "start"; }
+  );
+  fails-after-late = module "Services whose ExecStartPost fails after two seconds" (
+    each "after" late { ExecStartPost = saysLate "end"; }
+  );
+  fails-ending = module "Services that end at once, and whose ExecStop fails" (
+    ending (atOnce ++ [ "oneshot" ]) (says "stop")
+  );
+  fails-ending-late = module "Services that end at once, and whose ExecStop fails after two seconds" (
+    ending [ "simple" "exec" "oneshot" ] (saysLate "stop")
+  );
+  stops-badly = module "Services whose ExecStop fails when they are stopped" (
+    lasting "stopped" { ExecStop = says "stop"; }
+  );
+  stops-badly-late = module "Services whose ExecStop fails after two seconds when they are stopped" (
+    lasting "stopped" { ExecStop = saysLate "stop"; }
+  );
+  changes-stopped = module "Restarts the services of stops-badly" (changing "stopped" "yes");
+  reloadable = module "Services that a change only reloads" (
+    builtins.mapAttrs (_: one: one // { reloadIfChanged = true; }) (
+      lasting "reloadable" { ExecReload = reload; }
+    )
+  );
+  fails-reloading = module "Breaks the reload of the services of reloadable" (
+    changing "reloadable" "at-once"
+  );
+  fails-reloading-late = module "Breaks the reload of the services of reloadable after two seconds" (
+    changing "reloadable" "late"
   );
 
   # All services exit at the same time, so that one watch finds all of them.
@@ -128,17 +193,10 @@ in
 
   reports = module "Services that report themselves" (
     builtins.listToAttrs (
-      map
-        (type: {
-          name = "reports-${type}";
-          value = service (kind type) { };
-        })
-        [
-          "notify"
-          "dbus"
-          "forking"
-          "oneshot"
-        ]
+      map (type: {
+        name = "reports-${type}";
+        value = service (kind type) { };
+      }) reporting
     )
   );
   slow-but-well = module "Services that are slow, odd and well" {
@@ -146,6 +204,18 @@ in
     well-notified = service (
       kind "notify" // { ExecStart = shell "sleep 1; /bin/systemd-notify --ready; exec sleep infinity"; }
     ) { };
+    well-named = service (
+      kind "dbus" // { ExecStart = shell "sleep 1; exec ${bus.never.ExecStart}"; }
+    ) { };
+    well-forked = service (kind "forking" // { ExecStart = shell "sleep 1; sleep infinity &"; }) { };
+    well-done = service (
+      kind "oneshot"
+      // {
+        ExecStart = "/bin/sleep 1";
+        RemainAfterExit = true;
+      }
+    ) { };
+    well-finished = service (kind "exec" // { ExecStartPost = "/bin/sleep 1"; }) { };
     well-ended = service {
       Type = "simple";
       ExecStart = "/bin/true";

@@ -249,12 +249,22 @@ fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
         }
         Manager::User { uid, .. } => {
             let [own, manager, owner] = of_user(&id.name, uid);
-            let filters = [owner.as_str(), &own, "+", &owner, &manager];
+            let mut filters = vec![owner.as_str(), &own, "+", &owner, &manager];
+            // A line has no unit if its process had exited before journald read the line.
+            let process = main_process(id);
+            filters.extend(process.iter().flat_map(|field| ["+", &owner, field]));
             journal(&["--output=cat", LINES], &filters, since)
         }
     };
     let lines = lines.unwrap_or_default();
     lines.lines().map(String::from).collect()
+}
+
+/// Returns the journal field that selects the last main process of a service.
+fn main_process(id: &UnitId) -> Option<String> {
+    let shown = id.manager.show(&["ExecMainPID"], &[&id.name]).ok()?;
+    let number = shown.trim().strip_prefix("ExecMainPID=")?;
+    (number != "0").then(|| format!("_PID={number}"))
 }
 
 /// Returns the journal fields that select a user unit: its own lines, the lines of its manager about it, and its user.

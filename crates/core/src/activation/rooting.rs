@@ -13,6 +13,7 @@ use crate::error::Failure;
 use crate::locations::Locations;
 use crate::record::{
     AGE, KEPT, Pin, State, prune_logs, prune_roots, reachable, read_history, replace_root,
+    requested_at,
 };
 use crate::store::LocalStore;
 
@@ -137,10 +138,16 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
         .pending
         .as_ref()
         .map(|pending| pending.transaction.as_str());
-    // Names begin with the time in milliseconds. A log newer than the last record belongs to a running transaction.
-    let young = logs.iter().max().copied().unwrap_or_default().to_string();
+    // A transaction without a record may still wait for the lock. So its files are kept as long as records are.
+    let dropped = match logs.len() {
+        KEPT => logs.iter().filter_map(|name| requested_at(name)).min(),
+        _ => None,
+    };
+    let oldest = dropped.unwrap_or(0).max(old * 1000);
     prune_logs(locations, |name| {
-        logs.contains(name) || pending == Some(name) || name > young.as_str()
+        logs.contains(name)
+            || pending == Some(name)
+            || requested_at(name).is_some_and(|time| time >= oldest)
     })
 }
 

@@ -58,7 +58,9 @@ pub struct Changed {
 
 /// Carries out a request, as far as it goes.
 pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result<Changed> {
-    let Intent { action, options, .. } = intent;
+    let Intent {
+        action, options, ..
+    } = intent;
     if options.ask {
         ask::terminal()?;
     }

@@ -23,6 +23,11 @@ pub fn is_transaction(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && !name.starts_with('-') && name.chars().all(plain)
 }
 
+/// Returns when a transaction was requested, in milliseconds since 1970. Its name begins with that time.
+pub fn requested_at(name: &str) -> Option<u64> {
+    name.split('-').next()?.parse().ok()
+}
+
 /// Writes a request for the activator.
 pub fn hand_over<T: Serialize>(locations: &Locations, name: &str, request: &T) -> Result<()> {
     let text = serde_json::to_vec(request).context("cannot write JSON")?;

@@ -31,7 +31,7 @@ use crate::locations::Locations;
 pub use disk::{create_log, open_log, remark};
 pub use handover::{
     forget_log, forget_outcome, hand_over, is_transaction, leave_outcome, outcome, prune_logs,
-    take_over, withdraw,
+    requested_at, take_over, withdraw,
 };
 pub use history::{
     AGE, Entry, KEPT, Outcome, append as append_history, reachable, read as read_history,

@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use runtime_module_core::choice::{CheckCombinations, CheckFormat};
 use runtime_module_core::command::CheckOptions;
+use runtime_module_core::overrides::Definition;
 use runtime_module_core::percent;
 use runtime_module_core::plan::Situation;
 use runtime_module_core::progress::Round;
@@ -16,7 +17,6 @@ use runtime_module_nix::check::{
     Baseline, Builder, Combinations, Limits, Output, Scheduler, Shard, Standing, Status, Summary,
     Told, Work, since,
 };
-use runtime_module_core::overrides::Definition;
 use runtime_module_nix::evaluation::{FlakeSource, available};
 use runtime_module_nix::pipeline::source_to_read;
 use runtime_module_nix::session::{Session, memory};

@@ -9,7 +9,7 @@ use super::Run;
 use runtime_module_core::activation::{forget_earlier_boot, wait_for_boot};
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::plan::{Action, Situation};
-use runtime_module_core::record::{hold, prune_logs};
+use runtime_module_core::record::{hold, prune_logs, requested_at};
 
 /// How long to wait for the rest of the boot. A boot that hangs must not prevent the modules from
 /// being restored.
@@ -18,7 +18,9 @@ const BOOT: Duration = Duration::from_secs(5 * 60);
 /// Cleans up and restores the modules.
 pub fn run(run: Run<'_>) -> Result<()> {
     let session = run.session;
-    let begun = SystemTime::now();
+    let begun = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis());
     if session.locations.run().exists() {
         let _held = hold(
             &session.locations,
@@ -29,7 +31,9 @@ pub fn run(run: Run<'_>) -> Result<()> {
         // Without a state, no transaction has ended in this boot. A log then belongs to an earlier
         // boot, or to a later transaction that is waiting for the lock.
         if !session.locations.state().exists() {
-            prune_logs(&session.locations, |name| is_younger(name, begun))?;
+            prune_logs(&session.locations, |name| {
+                requested_at(name).is_some_and(|time| u128::from(time) >= begun)
+            })?;
         }
     }
     let situation = Situation::read(&session.locations)?;
@@ -56,14 +60,4 @@ pub fn run(run: Run<'_>) -> Result<()> {
         ..ChangeOptions::default()
     };
     run.change(Action::Apply, options)
-}
-
-/// Returns whether a transaction was requested after this time. Its name begins with the time of
-/// the request in milliseconds.
-fn is_younger(transaction: &str, time: SystemTime) -> bool {
-    let asked = transaction.split('-').next().unwrap_or_default().parse();
-    let time = time
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |time| time.as_millis());
-    asked.is_ok_and(|asked: u128| asked >= time)
 }

@@ -20,8 +20,8 @@ use super::explain::Problem;
 use super::opened::{Opened, lock};
 use super::pin::pinned_inputs;
 use super::{
-    Answer, Evaluated, ExtraRequest, Request, Target, advice, assertions, explain,
-    expressions, fetching, heap, overridden,
+    Answer, Evaluated, ExtraRequest, Request, Target, advice, assertions, explain, expressions,
+    fetching, heap, overridden,
 };
 use crate::attributes::parse;
 use crate::facts::Facts;

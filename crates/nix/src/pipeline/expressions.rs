@@ -14,9 +14,9 @@ use crate::evaluation::{
     self, DependentString, ExpressionValue, Request, Target, ValueExpression, unusable_store_path,
 };
 use crate::libnix::Store;
+use crate::notes;
 use crate::overrides::{Definition, DerivationOutput, Edit, StorePath, check_value};
 use crate::plan::{Action, Goal, Intent, Plan, PlannedOverrides, Source};
-use crate::notes;
 
 /// Evaluates the expressions of an intent. Returns the plan with their values, and with the source locked.
 pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> {

@@ -31,7 +31,6 @@ use crate::libnix::{
     fork_child,
 };
 use crate::messages::{Greeting, send};
-use crate::registry::ModuleRequest;
 use crate::registry::Registered;
 use crate::timings::{Counters, milliseconds};
 use crate::worker::give_up_privileges;

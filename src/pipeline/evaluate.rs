@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Making;
 use super::cached::{CacheUse, CachedSystem};
-use crate::cache::Estimate;
+use crate::cache::{Estimate, OptionNames};
 use crate::evaluation::{
     self, Derivation, Evaluated, Evaluation, ExtraRequest, FlakeSource, ModuleRequest, Request,
     Target,
@@ -63,7 +63,7 @@ pub(super) fn evaluation_request(
         true => Target::ToplevelAndBase,
         false => Target::Toplevel,
     };
-    Request {
+    let mut request = Request {
         modules: modules.to_vec(),
         extras: extras
             .map(|extra| ExtraRequest::of(extra, &session.here))
@@ -72,7 +72,13 @@ pub(super) fn evaluation_request(
         overrides: plan.overrides.after.definitions.clone(),
         describe: plan.overrides.added.clone(),
         ..Request::of(settings, flake, &pin.host, target)
-    }
+    };
+    // A command about overrides will probably be followed by another one, whose options can then be completed.
+    request.list_options = plan.overrides.edit.is_some()
+        && pin.file.is_none()
+        && !session.options.no_cache
+        && !OptionNames::are_known(&session.locations, &request);
+    request
 }
 
 /// Evaluates. Afterwards this process protects the results from the garbage collector, and the evaluator's memory is
@@ -91,9 +97,13 @@ pub(super) fn evaluate(
     let evaluation = fault::step(Point::Evaluate, || {
         evaluation::evaluate(evaluator, request, &session.interrupts, &session.reporter)
     });
-    let evaluation = evaluation
+    let mut evaluation = evaluation
         .map_err(|error| report::gone(store, &making.plan.purpose, pin).unwrap_or(error))?;
     keep_estimate(session, &pin.host);
+    let option_paths = std::mem::take(&mut evaluation.evaluated.option_paths);
+    if !option_paths.is_empty() {
+        OptionNames::write(&session.locations, request, &option_paths);
+    }
     let targets = targets(making.plan, &evaluation.evaluated);
     for derivation in &targets {
         store.add_temp_root(&derivation.drv)?;

@@ -38,6 +38,40 @@ fn module_names_are_completed() {
 }
 
 #[test]
+fn option_paths_are_completed_for_set_and_unset() {
+    let env = TestEnv::new();
+    let set = |words: &[&str]| {
+        let words = [&["runtime-module", "set"], words].concat();
+        completed(&env, "bash", &words)
+    };
+    assert_eq!(set(&["netw"]), "", "nothing is known before an evaluation");
+    env.run(&["set", "environment.etc.\"a.b\".text", "\"x\"", "--dry-run"])
+        .ok();
+    assert_eq!(set(&["networking.hostN"]), "networking.hostName");
+    // The value is not an option, but the word after it is.
+    assert_eq!(set(&["networking.hostName", "netw"]), "");
+    assert_eq!(
+        set(&["--persist", "networking.hostName", "1", "networking.hostN"]),
+        "networking.hostName"
+    );
+    // Options that cannot be set are not offered.
+    assert_eq!(set(&["system.build.topl"]), "");
+    // A path that is overridden is known too, with its quoted part.
+    assert_eq!(set(&["environment.etc.\"a."]), "");
+    env.run(&["set", "environment.etc.\"a.b\".text", "\"x\""])
+        .ok();
+    assert_eq!(
+        set(&["environment.etc.\"a."]),
+        "environment.etc.\"a.b\".text"
+    );
+    let unset = ["runtime-module", "unset", "envi"];
+    assert_eq!(
+        completed(&env, "bash", &unset),
+        "environment.etc.\"a.b\".text"
+    );
+}
+
+#[test]
 fn hidden_commands_are_not_completed() {
     let env = TestEnv::new();
     let all = completed(&env, "bash", &["runtime-module", ""]);

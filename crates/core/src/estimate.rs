@@ -87,18 +87,20 @@ impl Estimate {
     }
 }
 
-/// Returns the file for a host. The name has only letters, digits and a checksum, because host
-/// names are untrusted.
+/// Returns the file for a host.
 fn file(locations: &Locations, host: &str) -> PathBuf {
+    locations.estimates().join(host_file(host))
+}
+
+/// Returns the name of the file for a host. The name has only letters, digits and a checksum, because host
+/// names are untrusted.
+pub fn host_file(host: &str) -> String {
     let name: String = host
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .take(40)
         .collect();
-    locations.estimates().join(format!(
-        "{name}-{:08x}.json",
-        crc32fast::hash(host.as_bytes())
-    ))
+    format!("{name}-{:08x}.json", crc32fast::hash(host.as_bytes()))
 }
 
 #[cfg(test)]

@@ -105,6 +105,7 @@ points! {
     CacheResult "cache.result" Write "A result in the cache, by the client."
     CacheRoot "cache.root" Write "The size of a root in the cache, by the client."
     CacheEstimate "cache.estimate" Write "An estimate in the cache, by the client."
+    CacheOptions "cache.options" Write "The options for completion in the cache, by the client."
 }
 
 impl Point {

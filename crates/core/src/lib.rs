@@ -18,6 +18,7 @@ pub mod interrupt;
 pub mod local;
 pub mod locations;
 pub mod messages;
+pub mod option_names;
 pub mod options;
 pub mod output;
 pub mod overrides;

@@ -128,6 +128,11 @@ impl Locations {
         self.at("run/nixos/switch-to-configuration.lock")
     }
 
+    /// Directory for the options that completion offers.
+    pub fn option_names(&self) -> PathBuf {
+        self.cache.join("options")
+    }
+
     /// Directory for the estimates that progress bars need.
     pub fn estimates(&self) -> PathBuf {
         self.cache.join("estimates")

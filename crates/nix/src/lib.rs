@@ -17,8 +17,8 @@ pub mod worker;
 // The names of the shared crate, as if its files were here.
 use runtime_module_core::{
     activation, attributes, baked, cache_files, choice, clock, error, estimate, facts, fault,
-    input_graph, interrupt, local, locations, messages, options, output, overrides, percent, plan,
-    progress, quoting, record, reference, registry, timings,
+    input_graph, interrupt, local, locations, messages, option_names, options, output, overrides,
+    percent, plan, progress, quoting, record, reference, registry, timings,
 };
 
 /// Our own version, and that of the libnix that this crate was compiled against.

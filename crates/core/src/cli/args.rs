@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::bench::BenchArgs;
 use super::check::CheckArgs;
 use super::complete::{
-    flakes, hosts, inputs, modules, modules_off, modules_on, overridden, past, paths,
+    flakes, hosts, inputs, modules, modules_off, modules_on, options, overridden, past, paths,
     specialisations, stores,
 };
 use crate::choice::{Allow, CacheAction, Elevate, OnFailedUnits, ProgressStyle, Shell};
@@ -270,7 +270,7 @@ pub struct ResetArgs {
 #[derive(Clone, Debug, Args)]
 pub struct SetArgs {
     /// Paths of options, each with its value in JSON; `-` reads such pairs from stdin, one on each line
-    #[arg(required = true, value_name = "OPTION VALUE", add = overridden())]
+    #[arg(required = true, value_name = "OPTION VALUE", add = options())]
     pub pairs: Vec<String>,
     /// Add to lists and attribute sets instead of replacing them
     #[arg(long)]

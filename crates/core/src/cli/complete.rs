@@ -11,12 +11,13 @@ use clap_complete::engine::{
     ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
 };
 
-use super::Cli;
+use super::{Cli, complete_options};
 use crate::attributes::written;
 use crate::baked::Baked;
 use crate::clock::now;
 use crate::error::neutral;
 use crate::locations::Locations;
+use crate::option_names::OptionNames;
 use crate::record::{State, reachable, read_history, running};
 use crate::reference::directory;
 use crate::registry::description;
@@ -86,6 +87,40 @@ pub(super) fn overridden() -> ArgValueCandidates {
     })
 }
 
+/// Completes the paths of options, at every place where one is expected: each is followed by its value.
+pub(super) fn options() -> ArgValueCompleter {
+    ArgValueCompleter::new(OptionPaths)
+}
+
+struct OptionPaths;
+
+impl ValueCompleter for OptionPaths {
+    fn complete(&self, current: &OsStr) -> Vec<CompletionCandidate> {
+        self.complete_at(0, current)
+    }
+
+    fn complete_at(&self, index: usize, current: &OsStr) -> Vec<CompletionCandidate> {
+        // clap gives the first two words the same index.
+        let word_of_value = index > 0 && index % 2 == 0;
+        let known = Known::read();
+        let overrides = known.state.iter().map(|state| &state.overrides);
+        let overridden = overrides.flat_map(|overrides| &overrides.definitions);
+        let overridden: BTreeSet<String> = overridden.map(|one| written(&one.path)).collect();
+        let names = known.option_names().unwrap_or_default();
+        let paths: BTreeSet<&str> = overridden
+            .iter()
+            .chain(&names.paths)
+            .map(String::as_str)
+            .collect();
+        let after_option = || previous_word().is_some_and(|word| paths.contains(word.as_str()));
+        if word_of_value || index == 0 && after_option() {
+            return Vec::new();
+        }
+        let found = complete_options::complete(&current.to_string_lossy(), paths.into_iter());
+        named(found.iter().map(String::as_str))
+    }
+}
+
 /// Completes short names of stores.
 pub(super) fn stores() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
@@ -146,7 +181,7 @@ impl Known {
     fn read() -> Self {
         let root = std::env::var_os("RUNTIME_MODULE_ROOT")
             .map_or_else(|| PathBuf::from("/"), PathBuf::from);
-        let locations = Locations::new(root, "/var/empty");
+        let locations = Locations::new(root, cache_folder());
         Self {
             baked: Baked::read(&locations).ok().flatten(),
             state: State::read(&locations).ok(),
@@ -188,6 +223,13 @@ impl Known {
             }
             _ => BTreeSet::new(),
         }
+    }
+
+    /// Returns the options of the pinned source, if an evaluation has listed them.
+    fn option_names(&self) -> Option<OptionNames> {
+        let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
+        let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin))?;
+        OptionNames::read(&self.locations, &pin.host, &pin.locked)
     }
 
     fn hosts(&self) -> Vec<CompletionCandidate> {
@@ -243,6 +285,34 @@ impl Known {
         let names = inputs.into_iter().flat_map(serde_json::Map::keys);
         names.map(|name| neutral(name)).collect()
     }
+}
+
+/// Returns the word before the one to complete.
+fn previous_word() -> Option<String> {
+    let words: Vec<_> = std::env::args_os()
+        .skip_while(|word| word != "--")
+        .skip(1)
+        .collect();
+    let index = std::env::var("_CLAP_COMPLETE_INDEX").ok();
+    let index: usize = match index {
+        Some(index) => index.parse().ok()?,
+        None => words.len().checked_sub(1)?,
+    };
+    let word = words.get(index.checked_sub(1)?)?;
+    word.to_str().map(String::from)
+}
+
+/// Returns the folder of the cache, from the environment alone.
+fn cache_folder() -> PathBuf {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let own = || {
+        let base = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+        let base = base.or_else(|| variable("HOME").map(|home| home.join(".cache")))?;
+        Some(base.join("runtime-module"))
+    };
+    variable("RUNTIME_MODULE_CACHE")
+        .or_else(own)
+        .unwrap_or_else(|| PathBuf::from("/var/empty"))
 }
 
 fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<CompletionCandidate> {

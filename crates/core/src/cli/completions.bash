@@ -24,6 +24,6 @@ _runtime_module() {
             _CLAP_COMPLETE_COMP_TYPE=$COMP_TYPE _CLAP_COMPLETE_SPACE=$space runtime-module -- "${words[@]}" 2>/dev/null
     )
     COMPREPLY=("${COMPREPLY[@]#"$begun"}")
-    [[ $space == true || ${COMPREPLY-} != *[=/:] ]] || compopt -o nospace
+    [[ $space == true || ${COMPREPLY-} != *[=/:.] ]] || compopt -o nospace
 }
 complete -o nospace -o bashdefault -o nosort -F _runtime_module runtime-module

@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod choices;
 mod complete;
+mod complete_options;
 mod convert;
 mod environment;
 mod generate;

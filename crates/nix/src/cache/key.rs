@@ -84,6 +84,8 @@ impl Ingredients {
             specialisation,
             overrides: option_overrides,
             describe,
+            // The list is not kept.
+            list_options: _,
             // Their values are not kept.
             expressions: _,
             // The target selects which toplevels an entry has. It does not change any of them.

@@ -237,6 +237,10 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     if let Err(error) = read {
         return Err(explained(evaluator, &outputs, request, &evaluated, error));
     }
+    if request.list_options {
+        // Completion works without them, too.
+        evaluated.option_paths = value.get("optionPaths").unwrap_or_default();
+    }
     answers.say(Answer::Phase {
         phase: Phase::Evaluate,
         milliseconds: milliseconds(begun.elapsed()),

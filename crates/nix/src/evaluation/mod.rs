@@ -72,6 +72,9 @@ pub struct Request {
     /// New overrides, whose options are described and whose values are checked.
     #[serde(default)]
     pub describe: Vec<Definition>,
+    /// Whether to list the options that can be set, after the evaluation.
+    #[serde(default)]
+    pub list_options: bool,
     /// Expressions of the user, for [`Target::Expressions`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expressions: Vec<ValueExpression>,
@@ -94,6 +97,7 @@ impl Request {
             specialisation: None,
             overrides: Vec::new(),
             describe: Vec::new(),
+            list_options: false,
             expressions: Vec::new(),
             target,
             measure: None,
@@ -233,6 +237,9 @@ pub struct Evaluated {
     /// The options of the new overrides, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub described: Vec<DescribedOption>,
+    /// The paths of the options that can be set, if requested. Not cached with the result.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub option_paths: Vec<Vec<String>>,
     /// The values of the user's expressions, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expressions: Vec<ExpressionValue>,

@@ -230,6 +230,29 @@ rec {
   # `options` are those without any merge, so that a merge does not depend on itself.
   merging = options: module (definition: present options definition.path);
 
+  # The paths of all options that an override can set, without parts of their values.
+  settable =
+    let
+      below =
+        options: path:
+        builtins.concatMap (
+          name:
+          let
+            value = options.${name};
+            here = path ++ [ name ];
+          in
+          if !isAttrs value then
+            [ ]
+          else if !isOption value then
+            below value here
+          else if value.readOnly or false || value.internal or false || value.visible or true == false then
+            [ ]
+          else
+            [ here ]
+        ) (names options);
+    in
+    options: below options [ ];
+
   # Turns the value of an expression into data, or returns what in it is not data.
   data =
     value:

@@ -378,6 +378,9 @@ in
     request.describe or [ ]
   );
 
+  # The paths of the options that can be set, for completion.
+  optionPaths = optionOverrides.settable (optionsOf extended);
+
   # Forces the values at these paths as far as the new values reach, which checks their types.
   checkedOverrides = builtins.foldl' (
     done: definition:

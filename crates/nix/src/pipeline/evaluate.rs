@@ -10,6 +10,7 @@ use crate::evaluation::{
 };
 use crate::fault::{self, Point};
 use crate::notes;
+use crate::option_names::{Configuration, OptionNames};
 use crate::plan::Plan;
 use crate::record::{Pin, SystemFile};
 use crate::registry::ModuleRequest;
@@ -63,7 +64,7 @@ pub(super) fn evaluation_request(
         true => Target::ToplevelAndBase,
         false => Target::Toplevel,
     };
-    Request {
+    let mut request = Request {
         modules: modules.to_vec(),
         extras: extras
             .map(|extra| ExtraRequest::of(extra, &session.here))
@@ -72,6 +73,23 @@ pub(super) fn evaluation_request(
         overrides: plan.overrides.after.definitions.clone(),
         describe: plan.overrides.added.clone(),
         ..Request::of(settings, flake, &pin.host, target)
+    };
+    // A command about overrides will probably be followed by another one, whose options can then be completed.
+    request.list_options = plan.overrides.edit.is_some()
+        && pin.file.is_none()
+        && !session.options.no_cache
+        && !OptionNames::are_known(&session.locations, &configuration(&request));
+    request
+}
+
+/// Describes what a request evaluates, for the names of its options.
+fn configuration(request: &Request) -> Configuration<'_> {
+    let modules = request.modules.iter().map(|module| module.name.clone());
+    let extras = request.extras.iter().map(|extra| extra.name.clone());
+    Configuration {
+        host: &request.host,
+        source: &request.flake.reference,
+        modules: modules.chain(extras).collect(),
     }
 }
 
@@ -91,9 +109,13 @@ pub(super) fn evaluate(
     let evaluation = fault::step(Point::Evaluate, || {
         evaluation::evaluate(evaluator, request, &session.interrupts, &session.reporter)
     });
-    let evaluation = evaluation
+    let mut evaluation = evaluation
         .map_err(|error| notes::gone(store, &making.plan.purpose, pin).unwrap_or(error))?;
     keep_estimate(session, &pin.host);
+    let option_paths = std::mem::take(&mut evaluation.evaluated.option_paths);
+    if !option_paths.is_empty() {
+        OptionNames::write(&session.locations, &configuration(request), &option_paths);
+    }
     let targets = targets(making.plan, &evaluation.evaluated);
     for derivation in &targets {
         store.add_temp_root(&derivation.drv)?;

@@ -43,6 +43,7 @@ pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> 
         describe: Vec::new(),
         expressions: expressions.collect(),
         target: Target::Expressions,
+        list_options: false,
         ..evaluation_request(session, &pin, modules, plan)
     };
     let evaluator = session.evaluator(&request.settings)?;

@@ -42,6 +42,7 @@ fn request() -> Request {
         specialisation: None,
         overrides: Vec::new(),
         describe: Vec::new(),
+        list_options: false,
         expressions: Vec::new(),
         measure: None,
     }

@@ -58,17 +58,21 @@ pub enum Command {
     Status {
         names: Vec<String>,
     },
-    Prefetch {
-        names: Vec<String>,
-    },
-    Cache(CacheAction),
-    Check(Box<CheckOptions>),
-    Bench(Box<BenchCommand>),
+    WithLibnix(LibnixCommand),
     Completions(Shell),
     Man(Option<String>),
     /// Restores modules after a boot.
     Boot,
     Faults,
+}
+
+/// A command that only works with libnix.
+#[derive(Debug)]
+pub enum LibnixCommand {
+    Prefetch { names: Vec<String> },
+    Cache(CacheAction),
+    Check(Box<CheckOptions>),
+    Bench(Box<BenchCommand>),
     Errors,
 }
 

@@ -4,10 +4,11 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use runtime_module_core::command::LibnixCommand;
 use runtime_module_core::error::Failure;
-use runtime_module_core::pipeline::{Keeper, Stages, System, known, known_state};
-use runtime_module_core::plan::{Decision, Intent, Plan, Situation, decide};
+use runtime_module_core::pipeline::{Keeper, Stages, System, known};
+use runtime_module_core::plan::{Decision, Goal, Intent, Plan, Situation, decide};
 use runtime_module_core::programs;
 use runtime_module_core::registry::Registered;
 use runtime_module_core::session::Session;
@@ -44,7 +45,7 @@ impl Stages for Handover<'_> {
         let Session { options, here, .. } = self.0;
         let needs_libnix = intent.options.ask || !intent.options.prefetch.is_empty();
         let is_known = match decide(intent, situation, &options.source, here) {
-            Ok(Decision::Do(plan)) => known_state(&plan, situation).is_some(),
+            Ok(Decision::Do(plan)) => matches!(plan.goal, Goal::Known(_)),
             // The pipeline finds the same, and reports it.
             Ok(Decision::Nothing(_)) | Err(_) => true,
         };
@@ -55,18 +56,17 @@ impl Stages for Handover<'_> {
         }
     }
 
-    fn make(
-        &self,
-        _: &Intent,
-        situation: &Situation,
-        plan: Box<Plan>,
-    ) -> Result<(Box<Plan>, System)> {
-        let Some(state) = known_state(&plan, situation) else {
+    fn make(&self, _: &Intent, _: &Situation, plan: Box<Plan>) -> Result<(Box<Plan>, System)> {
+        let Goal::Known(state) = &plan.goal else {
             return Err(self.hand_over());
         };
         let store = LocalStore::of(self.0.options.store.as_deref())?;
-        let system = known(self.0, &plan, &state, Box::new(OnDisk(store)))?;
+        let system = known(self.0, &plan, state, Box::new(OnDisk(store)))?;
         Ok((plan, system))
+    }
+
+    fn run(&self, _: LibnixCommand) -> Result<()> {
+        Err(self.hand_over())
     }
 
     fn registry(&self, _: &Situation) -> Result<Vec<Registered>> {
@@ -90,6 +90,6 @@ impl Keeper for OnDisk {
     }
 
     fn closure(&self, _: &str) -> Result<Vec<String>> {
-        unreachable!("`--ask` is handed over")
+        bail!("cannot compare closures without libnix; `--ask` is handed over")
     }
 }

@@ -100,11 +100,7 @@ fn evaluates(command: &Command) -> bool {
         | Command::Set { .. }
         | Command::Apply(_)
         | Command::Rebuild(_)
-        | Command::Prefetch { .. }
-        | Command::Cache(_)
-        | Command::Check(_)
-        | Command::Bench(_)
-        | Command::Errors => true,
+        | Command::WithLibnix(_) => true,
         Command::Disable { .. }
         | Command::Reset { .. }
         | Command::Unset { .. }

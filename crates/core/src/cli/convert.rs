@@ -9,8 +9,9 @@ use super::bench::{
 };
 use super::check::CheckArgs;
 use crate::command::{
-    BenchCommand, Benchmark, CheckOptions, Command, CompareBenchmark, Enough, Exports, Measuring,
-    OptionsBenchmark, OverridesBenchmark, OverridesCommand, Rules, SetRequest, ToggleBenchmark,
+    BenchCommand, Benchmark, CheckOptions, Command, CompareBenchmark, Enough, Exports,
+    LibnixCommand, Measuring, OptionsBenchmark, OverridesBenchmark, OverridesCommand, Rules,
+    SetRequest, ToggleBenchmark,
 };
 use crate::options::{ChangeOptions, Options, SourceOptions, StopAfter};
 use crate::role::Role;
@@ -156,15 +157,21 @@ impl CommandArgs {
             Self::History => Command::History,
             Self::List => Command::List,
             Self::Status(args) => Command::Status { names: args.names },
-            Self::Prefetch(args) => Command::Prefetch { names: args.names },
-            Self::Cache(args) => Command::Cache(args.what.unwrap_or_default()),
-            Self::Check(args) => Command::Check(Box::new(args.into())),
-            Self::Bench(args) => Command::Bench(Box::new((*args).into())),
+            Self::Prefetch(args) => {
+                Command::WithLibnix(LibnixCommand::Prefetch { names: args.names })
+            }
+            Self::Cache(args) => {
+                Command::WithLibnix(LibnixCommand::Cache(args.what.unwrap_or_default()))
+            }
+            Self::Check(args) => Command::WithLibnix(LibnixCommand::Check(Box::new(args.into()))),
+            Self::Bench(args) => {
+                Command::WithLibnix(LibnixCommand::Bench(Box::new((*args).into())))
+            }
             Self::Completions { shell } => Command::Completions(shell),
             Self::Man { page } => Command::Man(page),
             Self::Boot => Command::Boot,
             Self::Faults => Command::Faults,
-            Self::Errors => Command::Errors,
+            Self::Errors => Command::WithLibnix(LibnixCommand::Errors),
             Self::Help { .. }
             | Self::Evaluate
             | Self::Template

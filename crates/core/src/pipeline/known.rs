@@ -9,17 +9,8 @@ use super::system::{BuildOrder, Keeper, Preflight, System};
 use crate::activation::{Findings, Machine, examine};
 use crate::error::Failure;
 use crate::options::StopAfter;
-use crate::plan::{EarlierState, Goal, Plan, Situation};
+use crate::plan::{EarlierState, Plan};
 use crate::session::Session;
-
-/// Returns the earlier state that the plan returns to, or `None` if its system must be evaluated.
-pub fn known_state(plan: &Plan, situation: &Situation) -> Option<EarlierState> {
-    match &plan.goal {
-        Goal::Known(toplevel) => Some(EarlierState::base(toplevel, situation)),
-        Goal::Earlier(state) => Some((**state).clone()),
-        Goal::Evaluate { .. } => None,
-    }
-}
 
 /// Finds the system in the store.
 pub fn known(

@@ -14,6 +14,7 @@ mod system;
 use anyhow::Result;
 
 use crate::activation::unended;
+use crate::command::LibnixCommand;
 use crate::error::Failed;
 use crate::fault::{self, Point};
 use crate::options::StopAfter;
@@ -26,7 +27,7 @@ use elevation::elevate;
 
 pub use elevation::wait_for_others;
 pub use errand::{Waits, end_transaction};
-pub use known::{examined, known, known_state, machine};
+pub use known::{examined, known, machine};
 pub use system::{BaseReport, BuildOrder, CacheReport, Keeper, Preflight, System};
 
 /// What commands need of libnix. The program without libnix hands the command over to the other one instead.
@@ -44,6 +45,9 @@ pub trait Stages {
 
     /// Returns the modules of a configuration that has not baked them in.
     fn registry(&self, situation: &Situation) -> Result<Vec<Registered>>;
+
+    /// Runs a command that only works with libnix.
+    fn run(&self, command: LibnixCommand) -> Result<()>;
 
     /// Evaluates and builds modules after a successful change. Failures are printed, but do not fail the change.
     fn prefetch(&self, names: &[String]);

@@ -42,10 +42,8 @@ use source::source;
 /// The system to activate.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Goal {
-    /// A toplevel that is already in the store.
-    Known(String),
-    /// An earlier system, with its own base and source.
-    Earlier(Box<EarlierState>),
+    /// A system that was made before, with its own base and source.
+    Known(Box<EarlierState>),
     /// A system to evaluate: the host of this source with these modules, in the order of evaluation.
     Evaluate {
         source: Source,
@@ -188,14 +186,14 @@ pub fn decide(
     };
     let moved = moved_source || varied;
     let goal = match (&base, action) {
-        (_, Action::Rollback(state)) => Goal::Earlier(state.clone()),
+        (_, Action::Rollback(state)) => Goal::Known(state.clone()),
         // The system without modules was recorded, so it needs no evaluation.
         (Some(base), _)
             if overrides.after.is_empty()
                 && (action.is_reset()
                     || (wanted.is_empty() && !moved && !additions.has_modules())) =>
         {
-            Goal::Known(base.clone())
+            Goal::Known(Box::new(EarlierState::base(base, situation)))
         }
         (None, Action::Reset | Action::ResetAll) if overrides.after.is_empty() => {
             return Err(unknown_base());

@@ -59,7 +59,7 @@ fn disabling_the_last_module_evaluates_nothing() {
     let Decision::Do(plan) = plan(&Action::Disable(names(&["hello"])), &situation(), &[]) else {
         panic!("expected a plan");
     };
-    assert_eq!(plan.goal, Goal::Known("/base".into()));
+    assert!(matches!(&plan.goal, Goal::Known(state) if state.toplevel == "/base"));
     assert!(plan.wanted.is_empty());
 }
 
@@ -164,7 +164,9 @@ fn file_is_evaluated_again_for_each_change() {
         Decision::Nothing(_)
     ));
     match plan(&Action::Reset, &situation, &[]) {
-        Decision::Do(plan) => assert_eq!(plan.goal, Goal::Known("/base".into())),
+        Decision::Do(plan) => {
+            assert!(matches!(&plan.goal, Goal::Known(state) if state.toplevel == "/base"));
+        }
         nothing @ Decision::Nothing(_) => panic!("{nothing:?}"),
     }
     // A flake on the command line overrides the remembered file.

@@ -7,7 +7,7 @@ mod errors;
 mod prefetch;
 
 use anyhow::Result;
-use runtime_module_core::command::Command;
+use runtime_module_core::command::{Command, LibnixCommand};
 use runtime_module_core::options::{Environment, Options};
 use runtime_module_core::pipeline::{Stages, System};
 use runtime_module_core::plan::{Intent, Plan, Situation, agree};
@@ -20,25 +20,14 @@ use runtime_module_nix::session::Session;
 pub fn run(command: Command, options: Options, environment: Environment) -> Result<()> {
     agree(&options)?;
     let session = Session::begin(options, environment, command.evaluation_options())?;
-    let result = dispatch(&session, command);
+    let run = Run {
+        session: &session,
+        stages: &Libnix(&session),
+    };
+    let result = run.command(command);
     session.interrupts.settle();
     session.reporter.finish();
     result
-}
-
-fn dispatch(session: &Session, command: Command) -> Result<()> {
-    match command {
-        Command::Prefetch { names } => prefetch::run(session, &names),
-        Command::Cache(action) => cache::run(session, action),
-        Command::Check(options) => check::run(session, &options),
-        Command::Bench(bench) => bench::run(session, &bench),
-        Command::Errors => errors::run(),
-        other => Run {
-            session,
-            stages: &Libnix(session),
-        }
-        .command(other),
-    }
 }
 
 /// The stages that use libnix.
@@ -60,6 +49,16 @@ impl Stages for Libnix<'_> {
 
     fn registry(&self, situation: &Situation) -> Result<Vec<Registered>> {
         registry(self.0, situation)
+    }
+
+    fn run(&self, command: LibnixCommand) -> Result<()> {
+        match command {
+            LibnixCommand::Prefetch { names } => prefetch::run(self.0, &names),
+            LibnixCommand::Cache(action) => cache::run(self.0, action),
+            LibnixCommand::Check(options) => check::run(self.0, &options),
+            LibnixCommand::Bench(bench) => bench::run(self.0, &bench),
+            LibnixCommand::Errors => errors::run(),
+        }
     }
 
     fn prefetch(&self, names: &[String]) {

@@ -39,7 +39,7 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs a command. Those of `crates/full` are not known here.
+    /// Runs a command.
     pub fn command(self, command: Command) -> Result<()> {
         let Self { session, .. } = self;
         match command {
@@ -77,11 +77,7 @@ impl Run<'_> {
             Command::Man(page) => man::run(page.as_deref()),
             Command::Boot => boot::run(self),
             Command::Faults => faults::run(),
-            Command::Prefetch { .. }
-            | Command::Cache(_)
-            | Command::Check(_)
-            | Command::Bench(_)
-            | Command::Errors => unreachable!("crates/full runs these commands"),
+            Command::WithLibnix(command) => self.stages.run(command),
         }
     }
 

@@ -18,7 +18,7 @@ mod store_place;
 use std::time::Instant;
 
 use anyhow::Result;
-use runtime_module_core::pipeline::{BuildOrder, Preflight, System, known, known_state};
+use runtime_module_core::pipeline::{BuildOrder, Preflight, System, known};
 
 use crate::evaluation::{Evaluated, Request};
 use crate::fault::{self, Point};
@@ -95,17 +95,16 @@ struct Outputs {
 impl Making<'_> {
     /// Makes the system, as far as the plan goes.
     fn system(self) -> Result<System> {
-        if let Some(state) = known_state(self.plan, self.situation) {
-            let keeper = OpenStore::new(self.libnix);
-            return known(self.session, self.plan, &state, Box::new(keeper));
-        }
         match &self.plan.goal {
+            Goal::Known(state) => {
+                let keeper = OpenStore::new(self.libnix);
+                known(self.session, self.plan, state, Box::new(keeper))
+            }
             Goal::Evaluate {
                 source,
                 modules,
                 additions,
             } => self.evaluated(source, modules, additions),
-            Goal::Known(_) | Goal::Earlier(_) => unreachable!("these are known states"),
         }
     }
 

@@ -121,12 +121,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         work.timed();
         return;
     }
-    let outcome = match looked.verdict {
-        Verdict::Well => Outcome::Activated,
-        Verdict::UnitsFailed => Outcome::UnitsFailed,
-        Verdict::Superseded => Outcome::Superseded,
-        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
-    };
+    let outcome = outcome(looked.verdict);
     work.activated.outcome = outcome;
     work.activated.explanation = match outcome {
         Outcome::Activated => String::new(),
@@ -138,14 +133,28 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
             work.request.purpose, looked.why
         ),
     };
-    if outcome == Outcome::Stranded {
-        work.advance(Step::Stranded);
-        return;
+    match outcome {
+        Outcome::Stranded => work.advance(Step::Stranded),
+        _ => write_end(work, pending, to, finish),
     }
-    let leaves = if finish && outcome != Outcome::Superseded {
-        Leaves::Done
-    } else {
-        Leaves::AsBefore
+}
+
+/// Returns the outcome of ending a transaction, by the verdict on the switch.
+fn outcome(verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Well => Outcome::Activated,
+        Verdict::UnitsFailed => Outcome::UnitsFailed,
+        Verdict::Superseded => Outcome::Superseded,
+        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
+    }
+}
+
+/// Saves that the pending transaction has ended with the system `to`.
+fn write_end(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
+    let outcome = work.activated.outcome;
+    let leaves = match finish && outcome != Outcome::Superseded {
+        true => Leaves::Done,
+        false => Leaves::AsBefore,
     };
     work.state.end(leaves);
     let base = work.state.base_of(Some(to));
@@ -153,10 +162,9 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         transaction: work.request.transaction.clone(),
         purpose: work.request.purpose.clone(),
         modules: work.state.active.clone(),
-        from: if finish {
-            pending.from.clone()
-        } else {
-            Some(pending.to.clone())
+        from: match finish {
+            true => pending.from.clone(),
+            false => Some(pending.to.clone()),
         },
         to: to.to_string(),
         base,
@@ -239,12 +247,17 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     };
     // If a second timer was armed after the switch, the first one is too early.
     let due = again || !pending.armed_again;
-    if pending.transaction != name || !due || pending.step == Step::Checking {
-        return Ok(());
+    match &pending.from {
+        Some(from) if pending.transaction == name && due && pending.step != Step::Checking => {
+            return_from(locations, state, &pending, from)
+        }
+        _ => Ok(()),
     }
-    let Some(from) = pending.from.clone() else {
-        return Ok(());
-    };
+}
+
+/// Activates the system `from` again instead of an unconfirmed one, and records that.
+fn return_from(locations: &Locations, state: State, pending: &Pending, from: &str) -> Result<()> {
+    let name = &pending.transaction;
     let request = Request {
         store: pending.store.clone(),
         root: locations.root().to_path_buf(),
@@ -266,7 +279,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     if pending.unchecked {
         work.leave_checks_out();
     }
-    let looked = undo(&mut work, &from);
+    let looked = undo(&mut work, from);
     if looked.verdict == Verdict::Refused {
         // Nothing was changed, so the step from before the attempt still holds.
         work.advance(pending.step);
@@ -288,7 +301,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     work.settle(leaves(outcome), outcome);
     log.close();
     let waits = State::read(locations)?.pending;
-    if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == name) {
+    if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == *name) {
         return Err(Failure::Refused
             .error("rolled back the unconfirmed change, but cannot save the result")
             .hint("free some space in /run; the program retries automatically")

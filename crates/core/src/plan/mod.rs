@@ -185,25 +185,18 @@ pub fn decide(
         _ => base.clone(),
     };
     let moved = moved_source || varied;
+    let is_base = overrides.after.is_empty()
+        && (action.is_reset() || (wanted.is_empty() && !moved && !additions.has_modules()));
     let goal = match (&base, action) {
         (_, Action::Rollback(state)) => Goal::Known(state.clone()),
         // The system without modules was recorded, so it needs no evaluation.
-        (Some(base), _)
-            if overrides.after.is_empty()
-                && (action.is_reset()
-                    || (wanted.is_empty() && !moved && !additions.has_modules())) =>
-        {
-            Goal::Known(Box::new(EarlierState::base(base, situation)))
-        }
-        (None, Action::Reset | Action::ResetAll) if overrides.after.is_empty() => {
-            return Err(unknown_base());
-        }
+        (Some(base), _) if is_base => Goal::Known(Box::new(EarlierState::base(base, situation))),
+        (None, Action::Reset | Action::ResetAll) if is_base => return Err(unknown_base()),
         _ => {
             let source = source(action, situation, options, here)?;
-            let modules = modules(&wanted, situation, &source)?;
             Goal::Evaluate {
+                modules: modules(&wanted, situation, &source)?,
                 source,
-                modules,
                 additions,
             }
         }

@@ -74,31 +74,14 @@ pub fn source(
         return Ok(Source::Pinned(Box::new(pin)));
     }
     if *action == Action::Rebuild {
-        let asked = pinned
-            .as_ref()
-            .filter(|pin| !pin.baked)
-            .map(|pin| pin.url.clone());
-        // Without a pin, the source is where any other change would look for it.
-        let usual = situation.usual.clone().filter(|_| pinned.is_none());
-        let url = baked.and_then(|baked| baked.flake_url.clone());
-        let url = url.or(asked).or(usual);
-        let url = url.ok_or_else(|| {
-            Failure::Refused
-                .error("cannot rebuild: services.runtimeModules.flakeUrl is not set")
-                .hint("set services.runtimeModules.flakeUrl, or name the flake with --flake")
-        })?;
-        let kept = pinned
-            .as_ref()
-            .map(|pin| pin.overrides.clone())
-            .unwrap_or_default();
-        return reference(
-            url,
-            if input_overrides.is_empty() {
-                kept
-            } else {
-                input_overrides
-            },
-        );
+        let url = url_to_rebuild(situation, pinned.as_ref())?;
+        let kept = pinned.as_ref().map(|pin| pin.overrides.clone());
+        let kept = kept.unwrap_or_default();
+        let replaced = match input_overrides.is_empty() {
+            true => kept,
+            false => input_overrides,
+        };
+        return reference(url, replaced);
     }
     match pinned.clone() {
         Some(pin) if !input_overrides.is_empty() => Ok(Source::Reference {
@@ -114,19 +97,33 @@ pub fn source(
             }
             Ok(Source::Pinned(Box::new(pin)))
         }
-        None => {
-            let url = baked.and_then(|baked| baked.flake_url.clone());
-            let asked = situation
-                .state
-                .pin
-                .as_ref()
-                .filter(|pin| !pin.baked)
-                .map(|pin| pin.url.clone());
-            let url = url.or(asked).or_else(|| situation.usual.clone());
-            let url = url.ok_or_else(|| unknown(situation))?;
-            reference(url, input_overrides)
-        }
+        None => reference(url_without_pin(situation)?, input_overrides),
     }
+}
+
+/// Returns the reference from which `rebuild` gets the source again.
+fn url_to_rebuild(situation: &Situation, pinned: Option<&Pin>) -> Result<String, Failed> {
+    let asked = pinned.filter(|pin| !pin.baked).map(|pin| pin.url.clone());
+    // Without a pin, the source is where any other change would look for it.
+    let usual = situation.usual.clone().filter(|_| pinned.is_none());
+    let baked = situation.baked.as_ref();
+    let url = baked.and_then(|baked| baked.flake_url.clone());
+    url.or(asked).or(usual).ok_or_else(|| {
+        Failure::Refused
+            .error("cannot rebuild: services.runtimeModules.flakeUrl is not set")
+            .hint("set services.runtimeModules.flakeUrl, or name the flake with --flake")
+    })
+}
+
+/// Returns the reference to pin if nothing is pinned yet.
+fn url_without_pin(situation: &Situation) -> Result<String, Failed> {
+    let baked = situation.baked.as_ref();
+    let url = baked.and_then(|baked| baked.flake_url.clone());
+    let asked = situation.state.pin.as_ref().filter(|pin| !pin.baked);
+    let asked = asked.map(|pin| pin.url.clone());
+    url.or(asked)
+        .or_else(|| situation.usual.clone())
+        .ok_or_else(|| unknown(situation))
 }
 
 /// Returns the source whose modules to list.

@@ -6,11 +6,12 @@ use anyhow::Result;
 use serde::Serialize;
 
 use runtime_module_core::clock::now;
-use runtime_module_core::error::{Failure, neutral};
+use runtime_module_core::error::{Failed, Failure, neutral};
 use runtime_module_core::output::{Printed, tell};
 use runtime_module_core::plan::{Situation, is_elsewhere, pinned};
 use runtime_module_core::progress::duration;
 use runtime_module_core::record::{BaseStatus, Outcome, Pending, Pin, Step, read_history};
+use runtime_module_core::registry::unknown_modules;
 use runtime_module_core::report::Overridden;
 use runtime_module_core::session::Session;
 
@@ -58,60 +59,11 @@ struct Module {
 /// Shows the state of the requested modules, or of the named ones.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
-    let known: Option<Vec<String>> = situation.baked.as_ref().map(|baked| {
-        baked
-            .modules
-            .iter()
-            .map(|module| module.name.clone())
-            .collect()
-    });
-    let elsewhere = is_elsewhere(&situation, &session.options.source);
-    if let Some(known) = known.as_ref().filter(|_| !elsewhere) {
-        let unknown: Vec<String> = names
-            .iter()
-            .filter(|name| !known.contains(name))
-            .cloned()
-            .collect();
-        if !unknown.is_empty() {
-            return Err(runtime_module_core::registry::unknown_modules(&unknown, known).into());
-        }
-    }
-    let shown = if names.is_empty() {
-        &situation.state.wanted
-    } else {
-        names
-    };
-    let modules: Vec<Module> = shown
-        .iter()
-        .map(|name| Module {
-            name: name.clone(),
-            wanted: situation.state.wanted.contains(name),
-            active: situation.active().contains(name),
-        })
-        .collect();
-    let off: Vec<String> = modules
-        .iter()
-        .filter(|module| !module.active)
-        .map(|module| module.name.clone())
-        .collect();
-    let (pin, base) = (pinned(&situation), situation.base());
-    let status = Status {
-        schema: 1,
-        revision: situation.state.revision,
-        modules,
-        running: situation.running.clone(),
-        base_status: pin
-            .as_ref()
-            .and_then(|pin| pin.base_status(base.as_deref())),
-        base,
-        foreign: situation.foreign(),
-        pin,
-        pending: situation.state.pending.clone(),
-        overrides: Overridden::of(situation.overrides()),
-        under_way: situation.under_way.clone(),
-        last: last(session),
-    };
-    tell(session, &status, human)?;
+    check_names(session, &situation, names)?;
+    let status = Status::of(session, &situation, names);
+    let off = status.modules.iter().filter(|module| !module.active);
+    let off: Vec<&str> = off.map(|module| module.name.as_str()).collect();
+    tell(session, &status, Status::text)?;
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }
@@ -121,6 +73,21 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         Failure::NotActive.error(format!("{} {verb} not active", off.join(", "))),
     )
     .context(Printed))
+}
+
+/// Refuses names of modules that the running system does not declare.
+fn check_names(session: &Session, situation: &Situation, names: &[String]) -> Result<(), Failed> {
+    let Some(baked) = &situation.baked else {
+        return Ok(());
+    };
+    let known = baked.modules.iter().map(|module| module.name.clone());
+    let known: Vec<String> = known.collect();
+    let unknown = names.iter().filter(|name| !known.contains(name)).cloned();
+    let unknown: Vec<String> = unknown.collect();
+    match unknown.is_empty() || is_elsewhere(situation, &session.options.source) {
+        true => Ok(()),
+        false => Err(unknown_modules(&unknown, &known)),
+    }
 }
 
 /// Returns the result of the last transaction. `history` reports a damaged history.
@@ -134,117 +101,175 @@ fn last(session: &Session) -> Option<Last> {
     })
 }
 
-fn human(status: &Status) -> String {
-    let mut text = String::new();
-    let mut row = |name: &str, value: &str| {
-        text += &neutral(format!("{name:10} {value}").trim_end());
-        text.push('\n');
-    };
-    if status.modules.is_empty() {
-        row("modules", "none on");
-    }
-    for module in &status.modules {
-        let state = match (module.active, module.wanted) {
-            (true, _) => "on",
-            (false, true) => "enabled but not active: run `runtime-module apply`",
-            (false, false) => "off",
+impl Status {
+    fn of(session: &Session, situation: &Situation, names: &[String]) -> Self {
+        let shown = match names.is_empty() {
+            true => &situation.state.wanted,
+            false => names,
         };
-        row(&module.name, state);
+        let modules = shown.iter().map(|name| Module {
+            name: name.clone(),
+            wanted: situation.state.wanted.contains(name),
+            active: situation.active().contains(name),
+        });
+        let (pin, base) = (pinned(situation), situation.base());
+        Self {
+            schema: 1,
+            revision: situation.state.revision,
+            modules: modules.collect(),
+            running: situation.running.clone(),
+            base_status: pin
+                .as_ref()
+                .and_then(|pin| pin.base_status(base.as_deref())),
+            base,
+            foreign: situation.foreign(),
+            pin,
+            pending: situation.state.pending.clone(),
+            overrides: Overridden::of(situation.overrides()),
+            under_way: situation.under_way.clone(),
+            last: last(session),
+        }
     }
-    if !status.overrides.options.is_empty() {
+
+    fn text(&self) -> String {
+        let mut rows = Rows::default();
+        self.add_modules(&mut rows);
+        self.add_overrides(&mut rows);
+        self.add_transaction(&mut rows);
+        self.add_base(&mut rows);
+        if let Some(pin) = &self.pin {
+            add_source(pin, &mut rows);
+        }
+        if let Some(running) = &self.running {
+            rows.add("running", running);
+        }
+        rows.0
+    }
+
+    fn add_modules(&self, rows: &mut Rows) {
+        if self.modules.is_empty() {
+            rows.add("modules", "none on");
+        }
+        for module in &self.modules {
+            let state = match (module.active, module.wanted) {
+                (true, _) => "on",
+                (false, true) => "enabled but not active: run `runtime-module apply`",
+                (false, false) => "off",
+            };
+            rows.add(&module.name, state);
+        }
+    }
+
+    fn add_overrides(&self, rows: &mut Rows) {
         let Overridden {
             generation,
             options,
-        } = &status.overrides;
+        } = &self.overrides;
+        if options.is_empty() {
+            return;
+        }
         let options = options.join(", ");
-        let state = match status.foreign || status.revision == 0 {
+        let state = match self.foreign || self.revision == 0 {
             true => "not active: run `runtime-module apply`".to_string(),
             false => format!("generation {generation}"),
         };
-        row("overridden", &format!("{options} ({state})"));
+        rows.add("overridden", &format!("{options} ({state})"));
     }
-    if let Some(holder) = &status.under_way {
-        row("under way", holder);
-    } else if let Some(pending) = status.pending.as_ref().filter(|_| !status.foreign) {
-        let words = pending.step.words();
-        if pending.step == Step::Confirming {
-            let until = pending.confirm_until.unwrap_or(0);
-            let left = Duration::from_secs(until.saturating_sub(now()));
-            let left = duration(left);
-            row(
-                "unconfirmed",
-                &format!(
-                    "`{}`: run `runtime-module confirm` within {left}, or it is rolled back",
-                    pending.purpose
-                ),
-            );
-        } else {
-            row("interrupted", &format!("`{}`: {words}", pending.purpose));
-            row(
-                "",
-                "run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to activate the new one",
+
+    /// Adds the transaction that is running, has not ended, or ended badly.
+    fn add_transaction(&self, rows: &mut Rows) {
+        if let Some(holder) = &self.under_way {
+            rows.add("under way", holder);
+        } else if let Some(pending) = self.pending.as_ref().filter(|_| !self.foreign) {
+            add_pending(pending, rows);
+        } else if let Some(last) = &self.last
+            && last.outcome != Outcome::Activated
+        {
+            rows.add(
+                "last",
+                match last.explanation.as_str() {
+                    "" => last.outcome.words(),
+                    explanation => explanation,
+                },
             );
         }
-    } else if let Some(last) = status
-        .last
-        .as_ref()
-        .filter(|last| last.outcome != Outcome::Activated)
-    {
-        let words = if last.explanation.is_empty() {
-            last.outcome.words()
-        } else {
-            &last.explanation
-        };
-        row("last", words);
     }
-    if status.foreign {
-        row(
-            "base",
-            "an external switch changed the system after the last transaction",
+
+    fn add_base(&self, rows: &mut Rows) {
+        if self.foreign {
+            rows.add(
+                "base",
+                "an external switch changed the system after the last transaction",
+            );
+        }
+        match self.base_status {
+            Some(BaseStatus::NeverCompared) => rows.add(
+                "base",
+                "not yet compared with its source; the next change compares it",
+            ),
+            Some(BaseStatus::Differs) => rows.add(
+                "base",
+                "differs from its source, as allowed; run `runtime-module rebuild` to make them agree",
+            ),
+            Some(BaseStatus::Same) | None => {}
+        }
+    }
+}
+
+fn add_pending(pending: &Pending, rows: &mut Rows) {
+    let Pending { purpose, step, .. } = pending;
+    if *step != Step::Confirming {
+        rows.add("interrupted", &format!("`{purpose}`: {}", step.words()));
+        rows.add(
+            "",
+            "run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to activate the new one",
         );
+        return;
     }
-    match status.base_status {
-        Some(BaseStatus::NeverCompared) => row(
-            "base",
-            "not yet compared with its source; the next change compares it",
-        ),
-        Some(BaseStatus::Differs) => row(
-            "base",
-            "differs from its source, as allowed; run `runtime-module rebuild` to make them agree",
-        ),
-        Some(BaseStatus::Same) | None => {}
-    }
-    if let Some(pin) = &status.pin {
-        let rev = pin.at_revision();
-        let variant = pin
-            .specialisation
-            .as_ref()
-            .map_or_else(String::new, |name| format!(", specialisation {name}"));
-        let source = match &pin.file {
-            Some(file) => format!("{}{variant}", file.words()),
-            None => format!("{} of {}{rev}{variant}", pin.host, pin.url),
-        };
-        row("source", &source);
-        if pin.file.is_some() {
-            row(
+    let until = pending.confirm_until.unwrap_or(0);
+    let left = duration(Duration::from_secs(until.saturating_sub(now())));
+    rows.add(
+        "unconfirmed",
+        &format!("`{purpose}`: run `runtime-module confirm` within {left}, or it is rolled back"),
+    );
+}
+
+fn add_source(pin: &Pin, rows: &mut Rows) {
+    let rev = pin.at_revision();
+    let variant = pin.specialisation.as_ref();
+    let variant = variant.map_or_else(String::new, |name| format!(", specialisation {name}"));
+    match &pin.file {
+        Some(file) => {
+            rows.add("source", &format!("{}{variant}", file.words()));
+            rows.add(
                 "",
                 "evaluated again for each change: impure, nothing is pinned",
             );
         }
-        for extra in &pin.extras {
-            let until = if extra.keep {
-                "until `reset`"
-            } else {
-                "until the next change"
-            };
-            row("  extra", &format!("{} {until}", extra.name));
-        }
-        for (input, url) in &pin.overrides {
-            row("  input", &format!("{input} is {url}"));
-        }
+        None => rows.add(
+            "source",
+            &format!("{} of {}{rev}{variant}", pin.host, pin.url),
+        ),
     }
-    if let Some(running) = &status.running {
-        row("running", running);
+    for extra in &pin.extras {
+        let until = match extra.keep {
+            true => "until `reset`",
+            false => "until the next change",
+        };
+        rows.add("  extra", &format!("{} {until}", extra.name));
     }
-    text
+    for (input, url) in &pin.overrides {
+        rows.add("  input", &format!("{input} is {url}"));
+    }
+}
+
+/// Lines with a name and a text.
+#[derive(Default)]
+struct Rows(String);
+
+impl Rows {
+    fn add(&mut self, name: &str, text: &str) {
+        self.0 += &neutral(format!("{name:10} {text}").trim_end());
+        self.0.push('\n');
+    }
 }

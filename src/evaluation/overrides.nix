@@ -56,6 +56,55 @@ let
 
   names = options: filter (name: name != "_module" && name != "_freeformOptions") (attrNames options);
 
+  # The definitions that win at a path inside the value of an option, as the module system selects them at each level.
+  winners =
+    definitions: path:
+    let
+      all = builtins.concatMap discharge definitions;
+      least = foldl' (least: one: if one.priority < least then one.priority else least) (head all)
+      .priority all;
+      winning = filter (one: one.priority == least) all;
+      below = builtins.concatMap (
+        one:
+        if isAttrs one.value && one.value ? ${head path} then
+          [
+            {
+              inherit (one) file;
+              value = one.value.${head path};
+            }
+          ]
+        else
+          [ ]
+      ) winning;
+    in
+    if all == [ ] then
+      null
+    else if path == [ ] then
+      {
+        priority = least;
+        files = map (one: one.file) winning;
+      }
+    else
+      winners below (tail path);
+
+  # Resolves the properties of a definition.
+  discharge =
+    definition:
+    let
+      type = definition.value._type or null;
+      content = discharge (definition // { value = definition.value.content; });
+    in
+    if type == "merge" then
+      builtins.concatMap (value: discharge (definition // { inherit value; })) definition.value.contents
+    else if type == "if" then
+      (if definition.value.condition then content else [ ])
+    else if type == "override" then
+      map (one: one // { inherit (definition.value) priority; }) content
+    else if type == "order" then
+      content
+    else
+      [ (definition // { priority = 100; }) ];
+
   # Whether a value of this type can have a definition at the path: "option" if so, or the reason why not, as in `find`.
   inType =
     type: path:
@@ -288,6 +337,7 @@ rec {
       found = find options path [ ];
       inValue = inType found.option.type found.rest;
       optional = value: if builtins.isString value then value else null;
+      inside = winners (found.option.definitionsWithLocations or [ ]) found.rest;
     in
     if found.kind != "option" then
       {
@@ -303,8 +353,10 @@ rec {
         readOnly = found.option.readOnly or false;
         internal = found.option.internal or false;
         visible = (found.option.visible or true) != false;
-        # Known only for whole options: a definition inside a value has no priority of its own here.
-        priority = if found.rest == [ ] then found.option.highestPrio or null else null;
-        files = map toString (found.option.files or [ ]);
+        priority =
+          if found.rest == [ ] then found.option.highestPrio or null else inside.priority or null;
+        files = map toString (
+          if found.rest == [ ] then found.option.files or [ ] else inside.files or [ ]
+        );
       };
 }

@@ -105,13 +105,13 @@ let
     else
       [ (definition // { priority = 100; }) ];
 
-  # Whether a value of this type can have a definition at the path: "option" if so, or the reason why not, as in `find`.
+  # Whether a value of this type can have a definition at the path: "option" if so, with the innermost option if there is
+  # one, or the reason why not, as in `find`.
   inType =
     type: path:
     let
       inside = type.nestedTypes or { };
-      firstOf = results: if any results then { kind = "option"; } else head results;
-      any = results: filter (result: result.kind == "option") results != [ ];
+      firstOf = results: head (filter (result: result.kind == "option") results ++ results);
     in
     if path == [ ] then
       { kind = "option"; }
@@ -129,7 +129,8 @@ let
         found = find (type.getSubOptions [ ]) path [ ];
       in
       if found.kind == "option" then
-        inType found.option.type found.rest
+        # The innermost option decides, too.
+        { inherit (found) option; } // inType found.option.type found.rest
       else if found.kind == "unknown" && inside ? freeformType then
         inType inside.freeformType path
       else
@@ -336,6 +337,7 @@ rec {
     let
       found = find options path [ ];
       inValue = inType found.option.type found.rest;
+      inner = inValue.option or { };
       optional = value: if builtins.isString value then value else null;
       inside = winners (found.option.definitionsWithLocations or [ ]) found.rest;
     in
@@ -350,9 +352,9 @@ rec {
         known = inValue.known or [ ];
         inherit (found) at;
         type = optional (found.option.type.description or null);
-        readOnly = found.option.readOnly or false;
-        internal = found.option.internal or false;
-        visible = (found.option.visible or true) != false;
+        readOnly = found.option.readOnly or false || inner.readOnly or false;
+        internal = found.option.internal or false || inner.internal or false;
+        visible = found.option.visible or true != false && inner.visible or true != false;
         priority =
           if found.rest == [ ] then found.option.highestPrio or null else inside.priority or null;
         files = map toString (

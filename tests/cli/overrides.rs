@@ -586,7 +586,7 @@ fn more_bad_values_are_refused() {
             "path-outside-the-store",
             &["environment.systemPackages", "[\"/home/ada/tool\"]"],
         ),
-        ("read-only", &["system.build", "{\"toplevel\": \"x\"}"]),
+        ("internal", &["system.build", "{\"toplevel\": \"x\"}"]),
     ] {
         let ran = env.quiet(&[&["set"], arguments].concat());
         assert_ne!(ran.code, 0, "{name}");
@@ -706,6 +706,26 @@ fn option_with_apply_takes_the_value_before_it() {
     assert_eq!(env.etc("shout").as_deref(), Some("a!"));
     env.run(&["set", "shout.text", "\"b\""]).ok();
     assert_eq!(env.etc("shout").as_deref(), Some("b!"));
+}
+
+#[test]
+fn read_only_options_in_submodules_are_refused() {
+    let module = "{ lib, ... }: {
+  options.boxes = lib.mkOption {
+    description = \"Boxes.\";
+    default = { a = { }; };
+    type = lib.types.attrsOf (lib.types.submodule {
+      options.size = lib.mkOption { type = lib.types.int; readOnly = true; default = 1; description = \"A size.\"; };
+      options.color = lib.mkOption { type = lib.types.str; default = \"red\"; description = \"A color.\"; };
+    });
+  };
+}";
+    let env = TestEnv::fixture().module("settings", module).start("box");
+    env.run(&["enable", "settings"]).ok();
+    env.quiet(&["set", "boxes.a.size", "2"])
+        .ends_with(2)
+        .golden("set-read-only");
+    env.quiet(&["set", "boxes.a.color", "\"blue\""]).ok();
 }
 
 #[test]

@@ -90,6 +90,16 @@ fn reference_to_a_link_is_followed() {
     ] {
         assert_eq!(drv(&env, &["--flake", reference]), direct, "{reference}");
     }
+    // With `dir`, the folder before the `?` is the source tree.
+    let parent = format!("{}?dir=nixos#box", env.path("dotfiles").display());
+    assert_eq!(
+        drv(&env, &["--flake", "./parent?dir=nixos#box"]),
+        drv(&env, &["--flake", &parent])
+    );
+    let mut inside = env.command(["enable", "hello", "--dry-run", "--json", "--flake", ".#box"]);
+    inside.current_dir(env.path("link"));
+    let inside = env.start_running(inside).end().ok().json();
+    assert_eq!(inside["drv"], direct);
     // The flake of a folder without one is in a parent.
     fs::create_dir_all(env.path("dotfiles/nixos/sub/deep")).expect("a folder");
     // The tree contains the folders now.
@@ -109,17 +119,6 @@ fn reference_to_a_link_is_followed() {
             with_folders
         );
     }
-    fs::remove_dir_all(env.path("dotfiles/nixos/sub")).expect("removed");
-    // With `dir`, the folder before the `?` is the source tree.
-    let parent = format!("{}?dir=nixos#box", env.path("dotfiles").display());
-    assert_eq!(
-        drv(&env, &["--flake", "./parent?dir=nixos#box"]),
-        drv(&env, &["--flake", &parent])
-    );
-    let mut inside = env.command(["enable", "hello", "--dry-run", "--json", "--flake", ".#box"]);
-    inside.current_dir(env.path("link"));
-    let inside = env.start_running(inside).end().ok().json();
-    assert_eq!(inside["drv"], direct);
 }
 
 #[test]

@@ -742,3 +742,50 @@ fn stronger_definition_is_reported() {
         .ok();
     assert_eq!(env.motd(), "ours\n");
 }
+
+/// Compares thunks, which do not depend on the load of the machine.
+#[test]
+fn overrides_cost_as_much_as_modules() {
+    let env = TestEnv::new();
+    let thunks = |arguments: &[&str]| {
+        let document = env.json(&[arguments, &["--dry-run", "--no-cache"]].concat());
+        document["counters"]["thunks"].as_f64().expect("a number")
+    };
+    let module = |name: &str, text: &str| {
+        let file = env.path(name);
+        fs::write(&file, text).expect("a module");
+        file.display().to_string()
+    };
+    let same = module("same.nix", "{ environment.etc.said.text = \"same\\n\"; }");
+    let ratio = thunks(&["set", "environment.etc.said.text", "\"same\\n\""])
+        / thunks(&["enable", "--module", &same]);
+    assert!(ratio < 1.05, "{ratio}");
+
+    // After a million replacing generations of fifty options.
+    let options: Vec<String> = (0..50)
+        .map(|n| format!("environment.etc.o{n}.text"))
+        .collect();
+    let words: Vec<&str> = options
+        .iter()
+        .flat_map(|option| [option.as_str(), "\"x\""])
+        .collect();
+    let lines: String = options
+        .iter()
+        .map(|option| format!("{option} = \"x\";\n"))
+        .collect();
+    let fifty = module("fifty.nix", &format!("{{ {lines} }}"));
+    let in_a_module = thunks(&["enable", "--module", &fifty]);
+    env.run(&[&["set"], &words[..]].concat()).ok();
+    let path = env.root("run/runtime-modules/state.json");
+    let mut state = read_json(&path);
+    state["overrides"]["generation"] = json!(1_000_000);
+    let definitions = state["overrides"]["definitions"].as_array_mut();
+    for (index, one) in definitions.expect("definitions").iter_mut().enumerate() {
+        let number = 1_000_000 - 49 + index as i64;
+        one["generation"] = json!(number);
+        one["priority"] = json!(-number);
+    }
+    fs::write(&path, state.to_string()).expect("a state");
+    let ratio = thunks(&["apply", "--force"]) / in_a_module;
+    assert!(ratio < 1.05, "{ratio}");
+}

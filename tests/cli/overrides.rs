@@ -574,3 +574,218 @@ fn temporary_override_hides_a_persistent_one() {
     env.run(&["overrides", "reset"]).ok();
     assert_eq!(kept(), json!([]));
 }
+
+#[test]
+fn more_bad_values_are_refused() {
+    let env = TestEnv::new();
+    let before = env.everything();
+    for (name, arguments) in [
+        ("nan", &["environment.etc.said.text", "NaN"][..]),
+        ("too-large-number", &["environment.etc.said.text", "1e999"]),
+        (
+            "path-outside-the-store",
+            &["environment.systemPackages", "[\"/home/ada/tool\"]"],
+        ),
+        ("internal", &["system.build", "{\"toplevel\": \"x\"}"]),
+    ] {
+        let ran = env.quiet(&[&["set"], arguments].concat());
+        assert_ne!(ran.code, 0, "{name}");
+        ran.golden(&format!("set-{name}"));
+    }
+    // A value of 10 MB does not fit into an argument.
+    let file = env.path("batch");
+    let large = format!("environment.etc.said.text \"{}\"\n", "x".repeat(10_000_000));
+    fs::write(&file, large).expect("a file");
+    let mut command = env.command(["set", "-", "--progress", "off"]);
+    command.stdin(fs::File::open(&file).expect("a file"));
+    env.start_running(command)
+        .end()
+        .ends_with(2)
+        .golden("set-ten-megabytes");
+    before.is_still(&env.everything());
+}
+
+/// A module with an option that decides about other values.
+const SWITCHED: &str = "{ config, lib, ... }: {
+  options.loop.enable = lib.mkOption { type = lib.types.bool; default = false; description = \"Loops.\"; };
+  options.loop.fails = lib.mkOption { type = lib.types.bool; default = false; description = \"Fails.\"; };
+  config = lib.mkMerge [
+    (lib.mkIf config.loop.enable { networking.domain = config.networking.domain + \"x\"; })
+    { assertions = [ { assertion = !config.loop.fails; message = \"loop.fails must be false\"; } ]; }
+  ];
+}";
+
+#[test]
+fn overrides_that_break_the_configuration_are_explained() {
+    let env = TestEnv::fixture().module("settings", SWITCHED).start("box");
+    env.run(&["enable", "settings"]).ok();
+    let before = env.state();
+    env.quiet(&["set", "loop.enable", "true"])
+        .ends_with(3)
+        .golden("set-recursion");
+    env.quiet(&["set", "loop.fails", "true"])
+        .ends_with(3)
+        .golden("set-assertion");
+    assert_eq!(env.state(), before);
+
+    // The declaration of an overridden option disappears with its module.
+    env.run(&["set", "loop.fails", "false"]).ok();
+    env.quiet(&["disable", "settings"])
+        .ends_with(3)
+        .golden("override-without-its-option");
+    env.quiet(&["reset"]).ends_with(3);
+    assert_eq!(env.active(), ["settings"]);
+    env.run(&["unset", "loop.fails"]).ok();
+    env.run(&["disable", "settings"]).ok();
+}
+
+#[test]
+fn two_sets_at_once_lose_nothing() {
+    let env = TestEnv::new();
+    let start = |name: &str| {
+        let option = format!("environment.etc.{name}.text");
+        env.start_running(env.command(["set", &option, "\"x\"", "--wait", "60s"]))
+    };
+    let both = [start("one"), start("two")].map(|running| running.end().code);
+    // The second one is refused if it was planned before the first one ended.
+    assert!(
+        both.contains(&0) && both.iter().all(|code| [0, 5].contains(code)),
+        "{both:?}"
+    );
+    let done = both.iter().filter(|code| **code == 0).count();
+    let set = ["one", "two"].iter().filter(|name| env.etc(name).is_some());
+    assert_eq!(set.count(), done);
+    assert_eq!(env.json(&["overrides"])["generation"], done);
+    let history = env.json(&["overrides", "history"]);
+    assert_eq!(history["generations"].as_array().map(Vec::len), Some(done));
+}
+
+#[test]
+fn history_shows_modules_and_overrides_in_order() {
+    let env = TestEnv::new();
+    env.run(&["enable", "hello"]).ok();
+    env.set_motd("one\n").ok();
+    env.run(&["enable", "web"]).ok();
+    env.run(&["unset", MOTD]).ok();
+    let history = env.json(&["history"]);
+    let purposes = history["transactions"].as_array().expect("transactions");
+    let purposes: Vec<&str> = purposes
+        .iter()
+        .filter_map(|entry| entry["purpose"].as_str())
+        .collect();
+    let expected = [
+        "enable hello".to_string(),
+        format!("set {MOTD}"),
+        "enable web".into(),
+        format!("unset {MOTD}"),
+    ];
+    let at = purposes.windows(4).any(|part| part == expected)
+        || purposes
+            .iter()
+            .rev()
+            .copied()
+            .collect::<Vec<_>>()
+            .windows(4)
+            .any(|part| part == expected);
+    assert!(at, "{purposes:?}");
+}
+
+#[test]
+fn option_with_apply_takes_the_value_before_it() {
+    let module = "{ config, lib, ... }: {
+  options.shout.text = lib.mkOption {
+    type = lib.types.str;
+    default = \"a\";
+    apply = text: text + \"!\";
+    description = \"A text.\";
+  };
+  config.environment.etc.shout.text = config.shout.text;
+}";
+    let env = TestEnv::fixture().module("settings", module).start("box");
+    env.run(&["enable", "settings"]).ok();
+    assert_eq!(env.etc("shout").as_deref(), Some("a!"));
+    env.run(&["set", "shout.text", "\"b\""]).ok();
+    assert_eq!(env.etc("shout").as_deref(), Some("b!"));
+}
+
+#[test]
+fn read_only_options_in_submodules_are_refused() {
+    let module = "{ lib, ... }: {
+  options.boxes = lib.mkOption {
+    description = \"Boxes.\";
+    default = { a = { }; };
+    type = lib.types.attrsOf (lib.types.submodule {
+      options.size = lib.mkOption { type = lib.types.int; readOnly = true; default = 1; description = \"A size.\"; };
+      options.color = lib.mkOption { type = lib.types.str; default = \"red\"; description = \"A color.\"; };
+    });
+  };
+}";
+    let env = TestEnv::fixture().module("settings", module).start("box");
+    env.run(&["enable", "settings"]).ok();
+    env.quiet(&["set", "boxes.a.size", "2"])
+        .ends_with(2)
+        .golden("set-read-only");
+    env.quiet(&["set", "boxes.a.color", "\"blue\""]).ok();
+}
+
+#[test]
+fn stronger_definition_is_reported() {
+    let module = "{ lib, ... }: { environment.etc.motd.text = lib.mkOverride (-100) \"mine\\n\"; }";
+    let env = TestEnv::fixture().module("settings", module).start("box");
+    env.run(&["enable", "settings"]).ok();
+    env.set_motd("ours\n")
+        .ok()
+        .golden("set-stronger-definition");
+    assert_eq!(env.motd(), "mine\n");
+    // A priority that is stronger still wins.
+    env.run(&["set", MOTD, "\"ours\\n\"", "--priority", "-101"])
+        .ok();
+    assert_eq!(env.motd(), "ours\n");
+}
+
+/// Compares thunks, which do not depend on the load of the machine.
+#[test]
+fn overrides_cost_as_much_as_modules() {
+    let env = TestEnv::new();
+    let thunks = |arguments: &[&str]| {
+        let document = env.json(&[arguments, &["--dry-run", "--no-cache"]].concat());
+        document["counters"]["thunks"].as_f64().expect("a number")
+    };
+    let module = |name: &str, text: &str| {
+        let file = env.path(name);
+        fs::write(&file, text).expect("a module");
+        file.display().to_string()
+    };
+    let same = module("same.nix", "{ environment.etc.said.text = \"same\\n\"; }");
+    let ratio = thunks(&["set", "environment.etc.said.text", "\"same\\n\""])
+        / thunks(&["enable", "--module", &same]);
+    assert!(ratio < 1.05, "{ratio}");
+
+    // After a million replacing generations of fifty options.
+    let options: Vec<String> = (0..50)
+        .map(|n| format!("environment.etc.o{n}.text"))
+        .collect();
+    let words: Vec<&str> = options
+        .iter()
+        .flat_map(|option| [option.as_str(), "\"x\""])
+        .collect();
+    let lines: String = options
+        .iter()
+        .map(|option| format!("{option} = \"x\";\n"))
+        .collect();
+    let fifty = module("fifty.nix", &format!("{{ {lines} }}"));
+    let in_a_module = thunks(&["enable", "--module", &fifty]);
+    env.run(&[&["set"], &words[..]].concat()).ok();
+    let path = env.root("run/runtime-modules/state.json");
+    let mut state = read_json(&path);
+    state["overrides"]["generation"] = json!(1_000_000);
+    let definitions = state["overrides"]["definitions"].as_array_mut();
+    for (index, one) in definitions.expect("definitions").iter_mut().enumerate() {
+        let number = 1_000_000 - 49 + index as i64;
+        one["generation"] = json!(number);
+        one["priority"] = json!(-number);
+    }
+    fs::write(&path, state.to_string()).expect("a state");
+    let ratio = thunks(&["apply", "--force"]) / in_a_module;
+    assert!(ratio < 1.05, "{ratio}");
+}

@@ -157,7 +157,7 @@ impl Local {
     fn folder(&self) -> Option<PathBuf> {
         let path = &self.path;
         if fs::metadata(path).ok()?.is_dir() {
-            return Some(path.clone());
+            return Some(self.parent_with_flake().unwrap_or_else(|| path.clone()));
         }
         if path.ends_with(FLAKE) {
             return path.parent().map(Path::to_path_buf);
@@ -165,6 +165,18 @@ impl Local {
         let real = path.canonicalize().ok()?;
         real.ends_with(FLAKE)
             .then(|| real.parent().map(Path::to_path_buf))?
+    }
+
+    /// Returns the nearest parent with a flake, if the folder has none. Like Nix, it does not leave a git tree.
+    fn parent_with_flake(&self) -> Option<PathBuf> {
+        let named = self.query().any(|part| part.starts_with("dir="));
+        if self.scheme == Scheme::Path || named || self.path.join(FLAKE).exists() {
+            return None;
+        }
+        let real = self.path.canonicalize().ok()?;
+        let end = |folder: &&Path| folder.join(FLAKE).exists() || folder.join(".git").exists();
+        let found = real.ancestors().find(end)?;
+        found.join(FLAKE).exists().then(|| found.to_path_buf())
     }
 
     /// Returns the folder of the real `flake.nix`, if it is outside the tree that Nix would copy to the store.
@@ -280,6 +292,8 @@ mod tests {
         let dir = tree();
         let base = dir.path().canonicalize().expect("a folder");
         symlink("dotfiles", base.join("parent")).expect("a link");
+        fs::create_dir_all(base.join("dotfiles/nixos/sub/deep")).expect("a folder");
+        symlink("dotfiles/nixos/sub", base.join("to-sub")).expect("a link");
         let real = |suffix: &str| format!("T/dotfiles/nixos{suffix}");
         for (reference, is, remembered) in [
             ("./link", real(""), "T/link"),
@@ -290,6 +304,10 @@ mod tests {
             ("./etc/nixos/#box", real("#box"), "T/etc/nixos"),
             ("./etc/nixos/flake.nix", real(""), "T/etc/nixos/flake.nix"),
             ("./etc?dir=nixos", real(""), "T/etc?dir=nixos"),
+            // The flake is in a parent.
+            ("./dotfiles/nixos/sub", real(""), "T/dotfiles/nixos/sub"),
+            ("./link/sub/deep#box", real("#box"), "T/link/sub/deep"),
+            ("./to-sub", real(""), "T/to-sub"),
         ] {
             let found = followed(reference, &base);
             assert_eq!(found, (is, Some(remembered.into())), "{reference}");
@@ -334,6 +352,18 @@ mod tests {
             usual_folder(&base.join("etc/nixos")),
             base.join("etc/nixos")
         );
+    }
+
+    #[test]
+    fn search_for_a_flake_ends_at_a_git_tree() {
+        let dir = tree();
+        let base = dir.path().canonicalize().expect("a folder");
+        fs::create_dir_all(base.join("dotfiles/nixos/sub/deep")).expect("a folder");
+        fs::create_dir(base.join("dotfiles/nixos/sub/.git")).expect("a folder");
+        let reference = "./dotfiles/nixos/sub/deep";
+        assert_eq!(followed(reference, &base), (reference.into(), None));
+        let path = format!("path:{}/dotfiles/nixos/sub", base.display());
+        assert_eq!(followed(&path, &base).1, None);
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl ValueCompleter for OptionPaths {
 
     fn complete_at(&self, index: usize, current: &OsStr) -> Vec<CompletionCandidate> {
         // clap gives the first two words the same index.
-        let word_of_value = index > 0 && index % 2 == 0;
+        let word_of_value = index > 0 && index.is_multiple_of(2);
         let known = Known::read();
         let overrides = known.state.iter().map(|state| &state.overrides);
         let overridden = overrides.flat_map(|overrides| &overrides.definitions);

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use super::*;
 use crate::fault::within;
-use crate::overrides::{Edit, Generation};
+use crate::overrides::{Definition, Edit, Generation};
 
 /// A fake machine, in memory if possible, because the test syncs thousands of files.
 fn machine() -> (tempfile::TempDir, Locations) {
@@ -173,6 +173,25 @@ fn interrupted_overrides_write_loses_nothing() {
             );
             all
         },
+    );
+}
+
+#[test]
+fn interrupted_write_of_kept_overrides_loses_nothing() {
+    let kept = |version: u64| KeptOverrides {
+        schema: SCHEMA,
+        definitions: vec![Definition {
+            path: vec!["services".into(), "x".into()],
+            value: version.into(),
+            persist: true,
+            ..Definition::default()
+        }],
+    };
+    cut_everywhere(
+        "write.kept-overrides",
+        Locations::kept_overrides,
+        |locations, version| kept(version).write(locations),
+        |locations| State::read(locations).expect("whole overrides").overrides,
     );
 }
 

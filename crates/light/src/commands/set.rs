@@ -132,6 +132,11 @@ fn not_json(option: &str, text: &str, error: &serde_json::Error) -> Failed {
     let failed = Failure::Usage.error(format!(
         "cannot set {option}: the value {text} is not JSON: {error}"
     ));
+    let kind = error.to_string();
+    let number = text.trim_start_matches(['-', '+']).to_ascii_lowercase();
+    if kind.contains("out of range") || ["nan", "inf", "infinity"].contains(&number.as_str()) {
+        return failed.hint("JSON has neither NaN nor infinite numbers; write a finite number, or quote it if a string is meant");
+    }
     let plain = parse(option).map_or_else(|_| option.into(), |path| written(&path));
     // A bare word is most likely meant as a string.
     match text.starts_with(['{', '[', '"']) || text.is_empty() {

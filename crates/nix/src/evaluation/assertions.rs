@@ -3,6 +3,7 @@
 //! Takes the messages of the failed assertions with and without the runtime modules; returns the failure.
 
 use super::{Request, subject};
+use crate::attributes::written;
 use crate::error::Failed;
 
 /// Maximum number of lines of a message that are shown without `--show-trace`.
@@ -41,6 +42,21 @@ pub(super) fn failure(request: &Request, messages: &[String], without: &[String]
     }
 }
 
+/// Returns the advice if new overrides are the cause: everything else was activated before.
+fn of_override(request: &Request, own: usize) -> Option<String> {
+    let options: Vec<String> = request
+        .describe
+        .iter()
+        .map(|definition| written(&definition.path))
+        .collect();
+    (own == 0 && !options.is_empty()).then(|| {
+        format!(
+            "follow the message, or set {} to another value",
+            options.join(" or ")
+        )
+    })
+}
+
 fn advice(request: &Request, messages: &[String], without: &[String]) -> String {
     let own = messages
         .iter()
@@ -50,6 +66,9 @@ fn advice(request: &Request, messages: &[String], without: &[String]) -> String 
     let names: Vec<&str> = modules
         .chain(request.extras.iter().map(|extra| extra.name.as_str()))
         .collect();
+    if let Some(advice) = of_override(request, own) {
+        return advice;
+    }
     let again = match request.flake.file {
         Some(_) => "then try again",
         None => "then run `runtime-module rebuild`, or name the flake with --flake",

@@ -265,6 +265,9 @@ fn explained(
     if let Some(refusal) = overridden::refusal_after_failure(evaluator, outputs, request) {
         return refusal.into();
     }
+    if let Some(failed) = overridden::lost_option(request, &nix.message) {
+        return failed.into();
+    }
     let failed = explain::error(request, &error);
     if let Some(meant) = option_meant(evaluator, outputs, request, &error) {
         // The most helpful hint comes first.
@@ -379,7 +382,9 @@ pub fn read(
     let failed: Vec<String> = value.get("failedAssertions")?;
     if !failed.is_empty() {
         // If the host alone cannot be evaluated, nothing is known about its own assertions.
-        let without = match request.modules.is_empty() && request.extras.is_empty() {
+        let bare =
+            request.modules.is_empty() && request.extras.is_empty() && request.overrides.is_empty();
+        let without = match bare {
             true => failed.clone(),
             false => value.get("failedWithout").unwrap_or_default(),
         };

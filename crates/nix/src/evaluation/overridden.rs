@@ -4,11 +4,12 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::evaluator::{SYSTEM, text};
-use super::{Request, advice};
+use super::{Request, advice, failure};
 use crate::attributes::written;
 use crate::error::{Failed, Failure};
 use crate::libnix::{Evaluator, Outputs, Value};
 use crate::overrides::Definition;
+use crate::quoting::for_shell;
 
 /// The option that a path belongs to, from `overrides.nix`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,24 @@ pub(super) fn refusal_after_failure(
     let described: Vec<DescribedOption> = value.get("described").ok()?;
     let mut pairs = request.describe.iter().zip(&described);
     pairs.find_map(|(definition, option)| option.refusal(definition))
+}
+
+/// Explains an earlier override of an option that the configuration does not declare any more.
+pub(super) fn lost_option(request: &Request, message: &str) -> Option<Failed> {
+    let path = advice::missing_option(message)?;
+    let lost = |one: &&Definition| one.path.starts_with(&path) || path.starts_with(&one.path);
+    let definition = request.overrides.iter().find(lost)?;
+    let option = written(&definition.path);
+    Some(
+        failure(format!(
+            "cannot evaluate host '{}' with the override of {option}: the configuration has no such option any more",
+            request.host
+        ))
+        .hint(format!(
+            "run `runtime-module unset {}` first, or keep the module that declares the option",
+            for_shell(&option)
+        )),
+    )
 }
 
 impl DescribedOption {

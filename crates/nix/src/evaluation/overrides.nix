@@ -56,13 +56,62 @@ let
 
   names = options: filter (name: name != "_module" && name != "_freeformOptions") (attrNames options);
 
-  # Whether a value of this type can have a definition at the path: "option" if so, or the reason why not, as in `find`.
+  # The definitions that win at a path inside the value of an option, as the module system selects them at each level.
+  winners =
+    definitions: path:
+    let
+      all = builtins.concatMap discharge definitions;
+      least = foldl' (least: one: if one.priority < least then one.priority else least) (head all)
+      .priority all;
+      winning = filter (one: one.priority == least) all;
+      below = builtins.concatMap (
+        one:
+        if isAttrs one.value && one.value ? ${head path} then
+          [
+            {
+              inherit (one) file;
+              value = one.value.${head path};
+            }
+          ]
+        else
+          [ ]
+      ) winning;
+    in
+    if all == [ ] then
+      null
+    else if path == [ ] then
+      {
+        priority = least;
+        files = map (one: one.file) winning;
+      }
+    else
+      winners below (tail path);
+
+  # Resolves the properties of a definition.
+  discharge =
+    definition:
+    let
+      type = definition.value._type or null;
+      content = discharge (definition // { value = definition.value.content; });
+    in
+    if type == "merge" then
+      builtins.concatMap (value: discharge (definition // { inherit value; })) definition.value.contents
+    else if type == "if" then
+      (if definition.value.condition then content else [ ])
+    else if type == "override" then
+      map (one: one // { inherit (definition.value) priority; }) content
+    else if type == "order" then
+      content
+    else
+      [ (definition // { priority = 100; }) ];
+
+  # Whether a value of this type can have a definition at the path: "option" if so, with the innermost option if there is
+  # one, or the reason why not, as in `find`.
   inType =
     type: path:
     let
       inside = type.nestedTypes or { };
-      firstOf = results: if any results then { kind = "option"; } else head results;
-      any = results: filter (result: result.kind == "option") results != [ ];
+      firstOf = results: head (filter (result: result.kind == "option") results ++ results);
     in
     if path == [ ] then
       { kind = "option"; }
@@ -80,7 +129,8 @@ let
         found = find (type.getSubOptions [ ]) path [ ];
       in
       if found.kind == "option" then
-        inType found.option.type found.rest
+        # The innermost option decides, too.
+        { inherit (found) option; } // inType found.option.type found.rest
       else if found.kind == "unknown" && inside ? freeformType then
         inType inside.freeformType path
       else
@@ -287,7 +337,9 @@ rec {
     let
       found = find options path [ ];
       inValue = inType found.option.type found.rest;
+      inner = inValue.option or { };
       optional = value: if builtins.isString value then value else null;
+      inside = winners (found.option.definitionsWithLocations or [ ]) found.rest;
     in
     if found.kind != "option" then
       {
@@ -300,11 +352,13 @@ rec {
         known = inValue.known or [ ];
         inherit (found) at;
         type = optional (found.option.type.description or null);
-        readOnly = found.option.readOnly or false;
-        internal = found.option.internal or false;
-        visible = (found.option.visible or true) != false;
-        # Known only for whole options: a definition inside a value has no priority of its own here.
-        priority = if found.rest == [ ] then found.option.highestPrio or null else null;
-        files = map toString (found.option.files or [ ]);
+        readOnly = found.option.readOnly or false || inner.readOnly or false;
+        internal = found.option.internal or false || inner.internal or false;
+        visible = found.option.visible or true != false && inner.visible or true != false;
+        priority =
+          if found.rest == [ ] then found.option.highestPrio or null else inside.priority or null;
+        files = map toString (
+          if found.rest == [ ] then found.option.files or [ ] else inside.files or [ ]
+        );
       };
 }

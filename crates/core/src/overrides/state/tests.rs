@@ -714,3 +714,162 @@ fn size_does_not_depend_on_past_generations() {
         Some(-20_000)
     );
 }
+
+/// The options of the test below: for each, its declaration, the configuration's own definition, and values for overrides.
+fn typed_options() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
+    let numbers = vec![json!(1), json!(2)];
+    let lists = vec![json!([1]), json!([2, 3]), json!([])];
+    let sets = vec![
+        json!({"a": 1}),
+        json!({"b": 2}),
+        json!({"a": 3, "b": 4}),
+        json!({}),
+    ];
+    let list = "types.listOf types.int";
+    let submodule = "types.submodule { options.a = mkOption { type = types.int; default = 0; }; options.b = mkOption { type = types.int; default = 0; }; }";
+    let of_submodules = "types.attrsOf (types.submodule { options.a = mkOption { type = types.listOf types.int; default = [ ]; }; })";
+    let freeform = "types.submodule { freeformType = types.attrsOf types.int; options.a = mkOption { type = types.int; default = 0; }; }";
+    let nested = vec![
+        json!({"x": {"a": [1]}}),
+        json!({"y": {"a": [2]}}),
+        json!({"x": {"a": []}}),
+    ];
+    vec![
+        ("int", "types.int", "7", numbers.clone()),
+        (
+            "lines",
+            "types.lines",
+            "\"one\"",
+            vec![json!("two"), json!("three")],
+        ),
+        (
+            "list",
+            list,
+            "mkMerge [ (mkBefore [ 8 ]) (mkAfter [ 9 ]) [ 7 ] ]",
+            lists.clone(),
+        ),
+        ("set", "types.attrsOf types.int", "{ c = 5; }", sets.clone()),
+        ("submodule", submodule, "{ a = mkDefault 5; }", sets.clone()),
+        (
+            "submodules",
+            of_submodules,
+            "{ x.a = mkAfter [ 9 ]; }",
+            nested,
+        ),
+        ("freeform", freeform, "{ c = 5; }", sets.clone()),
+        (
+            "nullOr",
+            "types.nullOr (types.listOf types.int)",
+            "mkDefault null",
+            [lists.clone(), vec![json!(null)]].concat(),
+        ),
+        (
+            "either",
+            "types.either types.int (types.listOf types.int)",
+            "mkDefault 5",
+            [lists.clone(), numbers.clone()].concat(),
+        ),
+        (
+            "coerced",
+            "types.coercedTo types.int (x: [ x ]) (types.listOf types.int)",
+            "[ 5 ]",
+            [lists.clone(), numbers].concat(),
+        ),
+        ("twice", list, "[ 5 ]", lists),
+        ("twiceSet", "types.attrsOf types.int", "{ c = 5; }", sets),
+    ]
+}
+
+/// Every definition of a history as a module, without dropping or folding any. A merge has the priority that its option
+/// has at that time.
+fn full_module(history: &[(Definition, i64)]) -> String {
+    let mut text = String::from("{ lib, ... }: { config = lib.mkMerge [\n");
+    let mut heads = std::collections::BTreeMap::new();
+    for (one, number) in history {
+        let path = super::super::nix::path(&one.path);
+        let value = super::super::nix::expression(&one.value, &[], 0);
+        if one.mode == Mode::Replace {
+            heads.insert(path.clone(), -number);
+        }
+        let priority = heads.get(&path).copied();
+        let value = priority.map_or(value.clone(), |priority| {
+            format!(
+                "lib.mkOverride {} {value}",
+                super::super::nix::integer(priority)
+            )
+        });
+        text += &format!("  {{ {path} = {value}; }}\n");
+    }
+    text + "]; }\n"
+}
+
+/// The module system itself must find the same values in both modules, or fail for both.
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test reports that")]
+fn compacted_and_full_modules_have_the_same_values() {
+    let top = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let nix = top.join(".libnix/bin/nix-instantiate");
+    if !nix.exists() {
+        return eprintln!("SKIPPED: there is no .libnix/bin/nix-instantiate");
+    }
+    let nixpkgs = std::env::var_os("RUNTIME_MODULE_NIXPKGS").filter(|path| !path.is_empty());
+    let nixpkgs = nixpkgs.map(std::path::PathBuf::from);
+    let library = nixpkgs.map_or(top.join("tests/minios/lib"), |nixpkgs| nixpkgs.join("lib"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut cases = String::new();
+    for (index, (name, kind, own, values)) in typed_options().into_iter().enumerate() {
+        let again = match name.starts_with("twice") {
+            true => format!("{{ options.o.x = lib.mkOption {{ type = with lib; {kind}; }}; }}"),
+            false => "{ }".into(),
+        };
+        for seed in 1..=25_u64 {
+            let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ (seed << 17) ^ index as u64);
+            let (mut state, mut history) = (OverrideState::default(), Vec::new());
+            for number in 1..=1 + random.below(6) as i64 {
+                let value = values[random.below(values.len())].clone();
+                let new = match random.below(2) {
+                    0 => replace("o.x", value),
+                    _ => merge("o.x", value),
+                };
+                state = state
+                    .apply(&set(std::slice::from_ref(&new)), number as u64)
+                    .expect("applied");
+                history.push((new, number));
+            }
+            let file = |kind: &str, text: String| {
+                let path = folder.path().join(format!("{name}-{seed}-{kind}.nix"));
+                std::fs::write(&path, text).expect("written");
+                path.display().to_string()
+            };
+            cases += &format!(
+                "{{ name = \"{name} {seed}\"; own = with lib; {{ config.o.x = {own}; }}; again = {again}; option = with lib; mkOption {{ type = {kind}; }}; full = {}; compact = {}; }}\n",
+                file("full", full_module(&history)),
+                file("compact", super::super::export(&state)),
+            );
+        }
+    }
+    let expression = format!(
+        "let lib = import {}; value = case: module: builtins.tryEval (let x = (lib.evalModules {{ modules = [ {{ options.o.x = case.option; }} case.own case.again (import module) ]; }}).config.o.x; in builtins.deepSeq x x);
+            all = map (case: {{ inherit (case) name; full = value case case.full; compact = value case case.compact; }}) [ {cases} ];
+        in {{ different = builtins.filter (one: one.full != one.compact) all; values = builtins.length (builtins.filter (one: one.full.success) all); all = builtins.length all; }}",
+        library.display()
+    );
+    let expression_file = folder.path().join("all.nix");
+    std::fs::write(&expression_file, expression).expect("written");
+    let done = std::process::Command::new(nix)
+        .args(["--eval", "--strict", "--json", "--readonly-mode"])
+        .arg(&expression_file)
+        .env("NIX_REMOTE", "dummy://")
+        .env("NIX_STATE_DIR", folder.path())
+        .output()
+        .expect("nix");
+    let (out, err) = (
+        String::from_utf8_lossy(&done.stdout),
+        String::from_utf8_lossy(&done.stderr),
+    );
+    let found: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{err}"));
+    assert_eq!(found["different"], json!([]), "{err}");
+    let count = |name: &str| found[name].as_u64().expect("a number");
+    let (values, all) = (count("values"), count("all"));
+    assert!(all == 300 && values > 200, "{values} of {all} have a value");
+}

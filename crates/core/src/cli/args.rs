@@ -203,31 +203,9 @@ pub enum CommandArgs {
         /// Name of a page, such as `runtime-module-enable`
         page: Option<String>,
     },
-    #[command(name = "__evaluate", hide = true)]
-    Evaluate,
-    #[command(name = "__template", hide = true)]
-    Template,
-    #[command(name = "__activate", hide = true)]
-    Activate,
-    /// Carry out the request for this transaction
-    #[command(name = "__transact", hide = true)]
-    Transact { transaction: String },
-    /// Roll back this transaction unless it was confirmed
-    #[command(name = "__expire", hide = true)]
-    Expire {
-        transaction: String,
-        #[arg(default_value_t = 0)]
-        seconds: u64,
-        /// The timer was armed at the end of the switch, not before it
-        #[arg(long)]
-        after: bool,
-    },
     /// Restore modules after a boot (for the boot service)
     #[command(name = "__boot", hide = true)]
     Boot,
-    /// Record that a switch has begun (for an activation script)
-    #[command(name = "__switched", hide = true)]
-    Switched { toplevel: Option<PathBuf> },
     /// Print all points at which tests can inject faults
     #[command(name = "__faults", hide = true)]
     Faults,

@@ -1,8 +1,5 @@
 //! Turns clap's types into plain data.
 
-use std::time::Duration;
-
-use super::Job;
 use super::args::{ChangeArgs, CommandArgs, EditArgs, GlobalArgs, OverridesArgs};
 use super::bench::{
     BenchArgs, CompareArgs, MeasuringArgs, OptionsArgs, OverridesBenchArgs, ToggleArgs,
@@ -14,7 +11,6 @@ use crate::command::{
     SetRequest, ToggleBenchmark,
 };
 use crate::options::{ChangeOptions, Options, SourceOptions, StopAfter};
-use crate::role::Role;
 
 /// Makes pairs of an option that takes two values each time.
 fn pairs(values: Vec<String>) -> Vec<(String, String)> {
@@ -89,29 +85,8 @@ impl From<EditArgs> for ChangeOptions {
 }
 
 impl CommandArgs {
-    /// Returns the job. `None` for `help`, which clap answers.
-    pub(super) fn into_job(self) -> Option<Job> {
-        Some(match self {
-            Self::Help { .. } => return None,
-            Self::Evaluate => Job::Role(Role::Evaluator),
-            Self::Template => Job::Role(Role::Template),
-            Self::Activate => Job::Role(Role::Relay),
-            Self::Transact { transaction } => Job::Role(Role::Activator { transaction }),
-            Self::Expire {
-                transaction,
-                seconds,
-                after,
-            } => Job::Role(Role::Timer {
-                transaction,
-                wait: Duration::from_secs(seconds),
-                after_switch: after,
-            }),
-            Self::Switched { toplevel } => Job::Role(Role::SwitchedElsewhere { toplevel }),
-            command => Job::Command(command.into_command()?),
-        })
-    }
-
-    fn into_command(self) -> Option<Command> {
+    /// Returns the command. `None` for `help`, which clap answers.
+    pub(super) fn into_command(self) -> Option<Command> {
         Some(match self {
             Self::Enable(args) => Command::Enable {
                 names: args.names,
@@ -172,13 +147,7 @@ impl CommandArgs {
             Self::Boot => Command::Boot,
             Self::Faults => Command::Faults,
             Self::Errors => Command::WithLibnix(LibnixCommand::Errors),
-            Self::Help { .. }
-            | Self::Evaluate
-            | Self::Template
-            | Self::Activate
-            | Self::Transact { .. }
-            | Self::Expire { .. }
-            | Self::Switched { .. } => return None,
+            Self::Help { .. } => return None,
         })
     }
 }

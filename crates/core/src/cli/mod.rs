@@ -9,6 +9,7 @@ mod complete_options;
 mod convert;
 mod environment;
 mod generate;
+mod roles;
 mod usage;
 mod values;
 
@@ -52,8 +53,20 @@ pub fn read(version: &'static str) -> Result<Invocation, Usage> {
 }
 
 fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(read) = roles::read(&arguments) {
+        let roles::RoleArguments { role, root } = read?;
+        return Ok(Invocation {
+            options: Options {
+                root,
+                ..Options::default()
+            },
+            environment: environment::read(),
+            as_user: None,
+            job: Job::Role(role),
+        });
+    }
     // The other program passes a version in place of its name.
-    let arguments = std::env::args_os().skip(1);
     let name = OsString::from("runtime-module");
     let command = Cli::command().version(version);
     let matches = command.try_get_matches_from(std::iter::once(name).chain(arguments))?;
@@ -65,7 +78,7 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
         let arguments = ["runtime-module"].into_iter().chain(names);
         cli = Cli::try_parse_from(arguments.chain(["--help"]))?;
     }
-    let Some(job) = cli.command.into_job() else {
+    let Some(command) = cli.command.into_command() else {
         // `--help` never parses successfully.
         return Err(clap::Error::new(ErrorKind::DisplayHelp));
     };
@@ -73,7 +86,7 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
         as_user: cli.global.as_user,
         options: cli.global.into(),
         environment: environment::read(),
-        job,
+        job: Job::Command(command),
     })
 }
 

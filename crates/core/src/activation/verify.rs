@@ -205,7 +205,9 @@ impl Before {
         looked.failed.clone_from(&watched.unwell);
         for name in &switched.failed_units {
             let id = UnitId::of_system(name);
-            if !self.unwell.contains(&id) {
+            // NixOS's switch programs name all failed units, including those that have nothing to do with the switch.
+            let unrelated = watched.after.contains_key(&id) && !watched.touched.contains_key(&id);
+            if !self.unwell.contains(&id) && !unrelated {
                 let state = watched.after.get(&id).cloned();
                 let unwell = || Unwell {
                     problem: Problem::Failed,

@@ -108,6 +108,21 @@ fn newly_failed_unit_counts_even_if_not_reported() {
 }
 
 #[test]
+fn reported_unit_counts_only_if_touched() {
+    let reported = ["new.service", "other.service"];
+    let one = switched(4, &reported, &["new.service"]);
+    let looked = judge(&before(&[]), &one, &reported, "/new");
+    assert_eq!(looked.names(), ["new.service"]);
+    let one = switched(4, &["other.service"], &[]);
+    let looked = judge(&before(&[]), &one, &["other.service"], "/new");
+    assert_eq!(looked.verdict, Verdict::Well);
+    assert_eq!(
+        looked.warnings,
+        ["failed during the change, but not because of it: other.service"]
+    );
+}
+
+#[test]
 fn unit_broken_by_change_counts_on_rollback() {
     let first = before(&["old.service"]);
     let way_back = before(&["old.service", "broken.service"]).with_unwell(&first);

@@ -4,9 +4,10 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use super::outcome::{About, Run, times};
+use super::outcome::{About, Run};
 use super::rounds::{self, Task};
 use super::samples::Outcome;
+use super::samples::times;
 use super::statistics::Difference;
 use super::subject::Subject;
 use runtime_module_core::attributes::parse;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::exports::read;
-use super::outcome::times;
+use super::samples::times;
 use super::samples::{Outcome, Series};
 use super::statistics::Difference;
 use runtime_module_core::error::Failure;

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use anyhow::Result;
 
 use super::ourselves::ourselves;
-use super::outcome::{About, Run, times};
+use super::outcome::{About, Run};
 use super::rounds::{self, Taken, Task};
+use super::samples::times;
 use super::samples::{Cost, Outcome, Sample, Series};
 use super::statistics::Difference;
 use super::subject::Subject;

@@ -9,6 +9,7 @@ mod columns;
 mod compare;
 mod csv;
 mod diff;
+mod differences;
 mod eval;
 mod exports;
 mod machine;
@@ -31,6 +32,7 @@ mod warnings;
 
 pub use compare::run as compare;
 pub use diff::run as diff;
+pub use differences::differences;
 pub use eval::run as eval;
 pub use exports::{check as check_exports, write as write_exports};
 pub use options::run as options;
@@ -39,7 +41,6 @@ pub use plot::draw as plot;
 pub use samples::Outcome;
 pub use table::human as table;
 pub use toggle::run as toggle;
-pub use verdict::differences;
 
 use anyhow::Result;
 

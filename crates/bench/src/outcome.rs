@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::machine::Machine;
 use super::rounds::{Rounds, Taken};
 use super::samples::{FlakeRecord, KIND, Method, Outcome, SCHEMA, Sample, Series, SubjectRecord};
-use super::statistics::{Summary, median, outliers};
+use super::statistics::Summary;
 use super::warnings;
 use runtime_module_core::command::{Enough, Rules};
 use runtime_module_nix::session::Session;
@@ -171,18 +171,4 @@ fn share(samples: &[Sample], part: impl Fn(&Sample) -> Option<f64>) -> Option<f6
     let parts: Vec<f64> = samples.iter().filter_map(part).collect();
     let all: f64 = samples.iter().map(|sample| sample.milliseconds).sum();
     (!parts.is_empty() && all > 0.0).then(|| parts.iter().sum::<f64>() / all)
-}
-
-/// Returns the times of a series in milliseconds.
-pub fn times(series: &Series) -> Vec<f64> {
-    series
-        .samples
-        .iter()
-        .map(|sample| sample.milliseconds)
-        .collect()
-}
-
-/// Returns whether the first sample is far above the others, which a warm-up run would avoid.
-pub fn first_is_slow(times: &[f64]) -> bool {
-    times.len() > 2 && outliers(times).contains(&0) && times[0] > median(times)
 }

@@ -6,7 +6,7 @@
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
 use super::numbers::time;
-use super::outcome::times;
+use super::samples::times;
 use super::samples::{Outcome, Series};
 use super::statistics::{quantile, sorted};
 

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
-use super::statistics::{Difference, Summary};
+use super::statistics::{Difference, Summary, median, outliers};
 use runtime_module_core::timings::Counters;
 
 /// Schema version of result files.
@@ -201,4 +201,18 @@ pub struct Cost {
     pub thunks: i64,
     /// Number of additional function calls, which is exact.
     pub function_calls: i64,
+}
+
+/// Returns the times of a series in milliseconds.
+pub fn times(series: &Series) -> Vec<f64> {
+    series
+        .samples
+        .iter()
+        .map(|sample| sample.milliseconds)
+        .collect()
+}
+
+/// Returns whether the first sample is far above the others, which a warm-up run would avoid.
+pub fn first_is_slow(times: &[f64]) -> bool {
+    times.len() > 2 && outliers(times).contains(&0) && times[0] > median(times)
 }

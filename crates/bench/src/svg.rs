@@ -10,7 +10,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::numbers::time;
-use super::outcome::times;
+use super::samples::times;
 use super::samples::{Outcome, Series};
 use super::statistics::{quantile, sorted};
 

@@ -4,8 +4,8 @@
 //! The program promises that two runs of the same benchmark give medians within [`CLOSE`] of each
 //! other, or that a warning says why they may not.
 
-use super::outcome::{first_is_slow, times};
 use super::samples::{Outcome, Series};
+use super::samples::{first_is_slow, times};
 
 /// Maximum relative difference between the medians of two runs.
 pub const CLOSE: f64 = 0.05;

@@ -8,6 +8,7 @@ pub mod choice;
 pub mod cli;
 pub mod clock;
 pub mod command;
+pub mod complaint;
 pub mod duration;
 pub mod error;
 pub mod estimate;

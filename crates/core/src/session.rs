@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
+use crate::complaint::complain;
 use crate::error::{Failed, Failure};
 use crate::interrupt::{Exit, Interrupts};
 use crate::locations::Locations;
 use crate::options::{Environment, Options};
-use crate::output::complain;
 use crate::progress::{Kind, Reporter, Style};
 
 /// The context of every command.

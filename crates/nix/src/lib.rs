@@ -16,9 +16,9 @@ pub mod worker;
 
 // The names of the shared crate, as if its files were here.
 use runtime_module_core::{
-    activation, attributes, baked, cache_files, choice, clock, error, estimate, facts, fault,
-    input_graph, interrupt, local, locations, messages, option_names, options, output, overrides,
-    percent, plan, progress, quoting, record, reference, registry, timings,
+    activation, attributes, baked, cache_files, choice, clock, complaint, error, estimate, facts,
+    fault, input_graph, interrupt, local, locations, messages, option_names, options, output,
+    overrides, percent, plan, progress, quoting, record, reference, registry, timings,
 };
 
 /// Our own version, and that of the libnix that this crate was compiled against.
@@ -31,5 +31,5 @@ pub const VERSION: &str = concat!(
 
 /// Prints the error of a forked role, if there is one, and returns its exit code.
 fn end_of_role(ended: anyhow::Result<()>) -> u8 {
-    ended.map_or_else(|error| output::complain(&error, false), |()| 0)
+    ended.map_or_else(|error| complaint::complain(&error, false), |()| 0)
 }

@@ -4,7 +4,6 @@
 //! is recorded as active only after it is. If this process is killed, the state shows how far it
 //! got.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -196,11 +195,4 @@ fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
         .into_iter()
         .for_each(|text| work.warn(text));
     Ok(())
-}
-
-/// Returns the store path that contains our own executable, or none if it is outside the store.
-pub(super) fn own_store_path(store_folder: &Path) -> Option<String> {
-    let own = super::unit::own_executable().ok()?;
-    let name = own.strip_prefix(store_folder).ok()?.components().next()?;
-    Some(store_folder.join(name).to_string_lossy().into_owned())
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use unix::unistd::{Uid, User};
 
-use super::systemd::{ask_about, is_name};
+use super::systemd::{ask_as, is_name};
 use super::unit_state::{Job, PROPERTIES, UnitState};
 
 /// Kinds of units that start something. Units of other kinds matter only if they failed.
@@ -75,7 +75,7 @@ impl Manager {
     }
 
     /// Makes a command talk to this manager. The manager of a user only answers that user.
-    pub(super) fn prepare(&self, command: &mut Command) {
+    fn prepare(&self, command: &mut Command) {
         if let Self::User { uid, gid } = self {
             command
                 .uid(*uid)
@@ -104,7 +104,7 @@ impl Manager {
         };
         let mut all = vec![scope, "--no-pager"];
         all.extend(arguments);
-        ask_about(self, "systemctl", &all)
+        ask_as("systemctl", &all, |command| self.prepare(command))
     }
 
     /// Returns the properties of units, as `systemctl show` prints them.

@@ -3,10 +3,12 @@
 //! This file has the messages between client, relay and activator, whose code is in `client.rs` and `activator.rs`.
 
 mod activator;
+mod become_user;
 mod causes;
 mod client;
 mod confirm;
 mod elevation;
+mod environment;
 mod log;
 mod login;
 mod manager;
@@ -36,8 +38,8 @@ use crate::record::{Entry, Outcome, Pin};
 use crate::timings::{Phase, Phases};
 
 pub use activator::run as activator_role;
+pub use become_user::{become_user, drop_rights};
 pub use client::Activator;
-pub use elevation::{become_user, drop_rights};
 pub use preflight::{Findings, Machine, Profile, compare, examine, space};
 pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
 pub use relay::run as relay_role;

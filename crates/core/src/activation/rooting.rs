@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::Change;
-use super::activator::own_store_path;
+use super::unit::own_executable;
 use crate::clock::now;
 use crate::error::Failure;
 use crate::locations::Locations;
@@ -76,6 +76,13 @@ pub(super) fn root_ourselves(
         Some(own) => keep(&own, store, locations),
         None => Ok(()),
     }
+}
+
+/// Returns the store path that contains our own executable, or none if it is outside the store.
+fn own_store_path(store_folder: &Path) -> Option<String> {
+    let own = own_executable().ok()?;
+    let name = own.strip_prefix(store_folder).ok()?.components().next()?;
+    Some(store_folder.join(name).to_string_lossy().into_owned())
 }
 
 fn keep(path: &str, store: &LocalStore, locations: &Locations) -> Result<()> {

@@ -13,6 +13,7 @@ use unix::sys::signal::{Signal, killpg};
 use unix::sys::wait::{Id, WaitPidFlag, waitid};
 use unix::unistd::Pid;
 
+use super::environment::PATH;
 use super::log::{GLANCE, Log, Tail};
 use super::systemd::is_name;
 use crate::locations::Locations;
@@ -20,9 +21,6 @@ use crate::record::switches_elsewhere;
 
 /// The exit status if the init interface differs from that of the running system.
 pub(super) const INIT_INTERFACE_CHANGED: i32 = 100;
-
-/// The search path of the switch program for commands that it does not call by store path.
-pub(super) const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Number of output lines kept for an error message.
 const LAST_LINES: usize = 12;

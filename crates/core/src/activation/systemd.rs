@@ -9,8 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use super::manager::Manager;
-use super::switch::PATH;
+use super::environment::PATH;
 use crate::locations::Locations;
 
 /// The time limit of each call. A manager that does not answer must not block a transaction.
@@ -94,24 +93,27 @@ impl Answer {
 
 /// Runs a systemd program to its end.
 fn answer(program: &str, arguments: &[&str]) -> Result<Answer, String> {
-    answer_to(&Manager::System, program, arguments)
+    answer_to(program, arguments, |_| {})
 }
 
-/// Asks a systemd program about the units of a manager. Returns stdout on success, or else the
-/// first line of stderr.
-pub(super) fn ask_about(
-    manager: &Manager,
+/// Runs a systemd program that `prepare` makes talk to one of several managers. Returns its stdout on success, or else
+/// the first line of its stderr.
+pub(super) fn ask_as(
     program: &str,
     arguments: &[&str],
+    prepare: impl FnOnce(&mut Command),
 ) -> Result<String, String> {
-    answer_to(manager, program, arguments)?.into_result(program)
+    answer_to(program, arguments, prepare)?.into_result(program)
 }
 
-/// Runs a systemd program to its end, as the user whose manager it asks.
-fn answer_to(manager: &Manager, program: &str, arguments: &[&str]) -> Result<Answer, String> {
+fn answer_to(
+    program: &str,
+    arguments: &[&str],
+    prepare: impl FnOnce(&mut Command),
+) -> Result<Answer, String> {
     let mut command = Command::new(program);
     command.env_clear();
-    manager.prepare(&mut command);
+    prepare(&mut command);
     let mut child = command
         .args(arguments)
         .env("PATH", PATH)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::elevation::clean;
+use super::environment::clean;
 use super::systemd;
 use crate::locations::Locations;
 use crate::record::{holder, open_log};

@@ -20,9 +20,9 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
 
 use crate::command::Command;
+use crate::complaint::complain;
 use crate::error::Failure;
 use crate::options::{Environment, Options};
-use crate::output::complain;
 use crate::role::Role;
 use args::{Cli, CommandArgs};
 

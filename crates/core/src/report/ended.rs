@@ -4,8 +4,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::activation::Activated;
+use crate::complaint::Printed;
 use crate::error::{Failed, neutral};
-use crate::output::{Printed, document, note, say};
+use crate::output::{document, note, say};
 use crate::progress::for_stdout;
 use crate::record::Outcome;
 use crate::session::Session;

@@ -8,8 +8,9 @@ use anyhow::Result;
 
 use runtime_module_bench::{self as benchmarks, Outcome};
 use runtime_module_core::command::{BenchCommand, Benchmark, Measuring};
+use runtime_module_core::complaint::Printed;
 use runtime_module_core::error::{Failure, neutral};
-use runtime_module_core::output::{Printed, document, say};
+use runtime_module_core::output::{document, say};
 use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::session::Session;
 

@@ -6,8 +6,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use runtime_module_core::clock::now;
+use runtime_module_core::complaint::Printed;
 use runtime_module_core::error::{Failed, Failure, neutral};
-use runtime_module_core::output::{Printed, tell};
+use runtime_module_core::output::tell;
 use runtime_module_core::plan::{Situation, is_elsewhere, pinned};
 use runtime_module_core::progress::duration;
 use runtime_module_core::record::{BaseStatus, Outcome, Pending, Pin, Step, read_history};

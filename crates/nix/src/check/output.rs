@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::{Row, Summary, formats, junit, people};
 use crate::choice::CheckFormat;
+use crate::complaint::Printed;
 use crate::error::Failure;
-use crate::output::{Printed, document, say};
+use crate::output::{document, say};
 use crate::progress::for_stdout;
 use crate::session::Session;
 

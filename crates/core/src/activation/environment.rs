@@ -1,0 +1,37 @@
+//! The environment of programs that run as root.
+
+use std::process::Command;
+
+use crate::locations::Locations;
+
+/// The search path of the switch program for commands that it does not call by store path.
+pub(super) const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Clears the environment except for a fixed `PATH`, on a real machine. Elevation programs clear it themselves.
+pub(super) fn clean<'a>(command: &'a mut Command, locations: &Locations) -> &'a mut Command {
+    if locations.is_real() {
+        command.env_clear().env("PATH", PATH);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the environment of a program after `clean`.
+    fn environment(root: &str) -> Vec<String> {
+        let mut command = Command::new("env");
+        command.env("OF_THE_CALLER", "1");
+        let done = clean(&mut command, &Locations::new(root, root)).output();
+        let text = String::from_utf8(done.expect("env").stdout).expect("a text");
+        text.lines().map(String::from).collect()
+    }
+
+    #[test]
+    fn callers_environment_does_not_reach_root() {
+        assert_eq!(environment("/"), [format!("PATH={PATH}")]);
+        // Under a test root, variables that a test sets also reach the activator.
+        assert!(environment("/scratch").contains(&"OF_THE_CALLER=1".to_string()));
+    }
+}

@@ -66,6 +66,43 @@ fn unexpanded_tilde_is_explained() {
 }
 
 #[test]
+fn places_that_are_not_as_named_are_explained() {
+    let env = TestEnv::fixture();
+    let site = Site::new(&env, "site");
+    let path = site.path().display().to_string();
+    for (reference, words) in [
+        (
+            "path:~/nix-config".to_string(),
+            "the shell did not expand ~",
+        ),
+        (format!("git+file://{path}"), "site is not a git tree"),
+        (format!("git+file://{path}/nowhere"), "there is no folder"),
+        (format!("{path}?dir=nowhere#box"), "site/nowhere"),
+        (format!("{path}?ref=main#box"), "has no parameter ref"),
+    ] {
+        let ran = env.quiet(&["list", "--flake", &reference]).ends_with(3);
+        assert!(ran.stderr.contains(words), "{reference}: {}", ran.stderr);
+        let misleading = ["network", "git add", "github:OWNER"];
+        let found = misleading.iter().find(|word| ran.stderr.contains(**word));
+        assert_eq!(found, None, "{reference}: {}", ran.stderr);
+    }
+    for (text, words) in [
+        (
+            "{ outputs = { self, nixpkgs }: { }; }",
+            "an input is the registry entry nixpkgs",
+        ),
+        (
+            "{ inputs.other.url = \"path:../other\"; outputs = { self, other }: { }; }",
+            "inside of the flake's tree",
+        ),
+    ] {
+        site.write("flake.nix", text);
+        let ran = env.quiet(&["list", "--flake", &path]).ends_with(3);
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn nixos_module_refuses_a_tilde_in_flake_url() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "site");

@@ -11,7 +11,8 @@ use unix::unistd::{User, geteuid};
 
 use crate::error::{Failed, Failure};
 use crate::libnix::{NixError, Position, libnix_version};
-use crate::local::{Local, is_id};
+use crate::local::{Local, git_tree, is_id};
+use crate::percent::decode;
 use crate::quoting::for_shell;
 use crate::registry::nearest;
 
@@ -30,18 +31,36 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
     {
         return None;
     }
-    if error.message.contains("cannot find flake 'flake:") {
-        return unregistered(reference, base);
+    if let Some((_, rest)) = error.message.split_once("cannot find flake 'flake:") {
+        let name = rest.split('\'').next().unwrap_or_default();
+        return unregistered(reference, base).or_else(|| Some(unregistered_input(reference, name)));
     }
     if error.message.contains("is not owned by current user") {
         return Some(of_another_user(reference, &error.message));
     }
-    let local = Local::parse(reference, base)?;
     let wrong = |why: String| {
         Failure::Evaluation.error(format!("cannot lock the flake {reference}: {why}"))
     };
-    if let Some(failed) = tilde(reference, base, &wrong) {
+    let plain = reference.strip_prefix("path:").unwrap_or(reference);
+    if let Some(failed) = tilde(plain, base, &wrong) {
         return Some(failed);
+    }
+    let local = Local::parse(reference, base)?;
+    if error.message.contains("forbidden in pure evaluation mode") {
+        return Some(
+            wrong(error.message.trim().into()).hint(
+                "if an input of the flake has a relative path, that path must be inside of the flake's tree: use an absolute path or a URL",
+            ),
+        );
+    }
+    if let Some((_, parameter)) = error.message.split_once("has unsupported parameter '") {
+        let parameter = parameter.trim_end().trim_end_matches('\'');
+        return Some(
+            wrong(format!(
+                "a folder outside of a git tree has no parameter {parameter}"
+            ))
+            .hint(format!("leave out {parameter}=, or name a git tree")),
+        );
     }
     let path = &local.path;
     let shown = path.display();
@@ -60,11 +79,57 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
             .hint("for a flake, name its folder"),
         );
     }
-    let flake = path.join("flake.nix");
-    if metadata.is_dir() && !flake.exists() && !says_dir(&local) {
+    let local = in_dir(local);
+    let flake = local.path.join("flake.nix");
+    if metadata.is_dir() && !flake.exists() {
         return Some(without_flake(&local, &flake, &wrong));
     }
     None
+}
+
+/// Explains a `git+file:` reference to a folder that is missing, or that is not a git tree.
+pub(super) fn no_git_tree(reference: &str) -> Option<Failed> {
+    let rest = reference.strip_prefix("git+file:")?;
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    let path = PathBuf::from(decode(path));
+    let wrong = |why: String| {
+        Failure::Evaluation.error(format!("cannot lock the flake {reference}: {why}"))
+    };
+    let shown = path.display();
+    if path.is_relative() {
+        return None;
+    }
+    if !path.exists() {
+        return Some(missing(&path, &wrong));
+    }
+    // A bare repository has these in its top folder.
+    let is_bare = path.join("HEAD").exists() && path.join("objects").exists();
+    if path.join(".git").exists() || is_bare {
+        return None;
+    }
+    let failed = wrong(format!("{shown} is not a git tree"));
+    Some(match git_tree(&path) {
+        Some(top) => failed.hint(format!(
+            "name the top of the tree, {}, and the folder in it with ?dir=FOLDER",
+            top.display()
+        )),
+        None => failed.hint(format!(
+            "for a folder without git, use --flake {}",
+            quoted(&path)
+        )),
+    })
+}
+
+/// Explains an input that Nix looks up in registries, without success.
+fn unregistered_input(reference: &str, name: &str) -> Failed {
+    Failure::Evaluation
+        .error(format!(
+            "cannot lock the flake {reference}: an input is the registry entry {name}, which no flake registry has"
+        ))
+        .hint(format!(
+            "give the input a URL in flake.nix: inputs.{name}.url = \"…\"; or replace it for this run: --override-input {name} REF"
+        ))
 }
 
 /// Explains a git tree of another user, which git reads only if it is in `safe.directory`.
@@ -262,8 +327,13 @@ fn without_flake(local: &Local, flake: &Path, wrong: &impl Fn(String) -> Failed)
     failed.hint("name the folder that has the flake.nix of your configuration")
 }
 
-fn says_dir(local: &Local) -> bool {
-    local.query().any(|part| part.starts_with("dir="))
+/// Returns the reference with the folder that `dir=` names.
+fn in_dir(mut local: Local) -> Local {
+    let dir = local.query().find_map(|part| part.strip_prefix("dir="));
+    if let Some(dir) = dir.map(decode) {
+        local.path.push(dir);
+    }
+    local
 }
 
 /// Splits a reference into the part before the fragment, and the fragment with its `#`.

@@ -61,8 +61,9 @@ let
     definitions: path:
     let
       all = builtins.concatMap discharge definitions;
-      least = foldl' (least: one: if one.priority < least then one.priority else least) (head all)
-      .priority all;
+      least =
+        foldl' (least: one: if one.priority < least then one.priority else least) (head all).priority
+          all;
       winning = filter (one: one.priority == least) all;
       below = builtins.concatMap (
         one:
@@ -212,9 +213,7 @@ let
     else if (isList value || isAttrs value) && depth == 0 then
       is "depth"
     else if isList value then
-      firstOf (
-        genList (index: below index (notData (depth - 1) (elemAt value index))) (length value)
-      )
+      firstOf (genList (index: below index (notData (depth - 1) (elemAt value index))) (length value))
     else if !isAttrs value || isPackage value then
       null
     else if value ? _type then
@@ -355,10 +354,7 @@ rec {
         readOnly = found.option.readOnly or false || inner.readOnly or false;
         internal = found.option.internal or false || inner.internal or false;
         visible = found.option.visible or true != false && inner.visible or true != false;
-        priority =
-          if found.rest == [ ] then found.option.highestPrio or null else inside.priority or null;
-        files = map toString (
-          if found.rest == [ ] then found.option.files or [ ] else inside.files or [ ]
-        );
+        priority = if found.rest == [ ] then found.option.highestPrio or null else inside.priority or null;
+        files = map toString (if found.rest == [ ] then found.option.files or [ ] else inside.files or [ ]);
       };
 }

@@ -135,6 +135,9 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
             .error("interrupted; nothing was changed")
             .into();
     }
+    if let Some(failed) = misnamed::no_git_tree(reference).filter(|_| what.of.is_none()) {
+        return failed.into();
+    }
     if let Some(failed) = fetching::failure(&format!("cannot lock the flake {reference}"), error) {
         return failed
             .hint(

@@ -393,9 +393,7 @@ in
   expressionValues = builtins.listToAttrs (
     builtins.genList (index: {
       name = toString index;
-      value = optionOverrides.data (
-        builtins.elemAt elsewhere (builtins.length extras + index) scope
-      );
+      value = optionOverrides.data (builtins.elemAt elsewhere (builtins.length extras + index) scope);
     }) (request.expressions or 0)
   );
 

@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
-use nix_types::Missing;
 use serde::Serialize;
 
+use super::missing::MissingReport;
 use super::overridden::Overridden;
 use super::times::Times;
 use crate::activation::Activated;
@@ -93,34 +93,6 @@ enum ChangeOutcome {
     Activated,
     /// The change failed or is incomplete; see the error.
     Failed,
-}
-
-/// The outputs that must be built or fetched.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct MissingReport {
-    pub(super) build: Vec<String>,
-    fetch: Vec<String>,
-    pub(super) download_bytes: u64,
-    unpacked_bytes: u64,
-}
-
-impl From<&Missing> for MissingReport {
-    fn from(missing: &Missing) -> Self {
-        Self {
-            build: by_name(&missing.build),
-            fetch: by_name(&missing.fetch),
-            download_bytes: missing.download_bytes,
-            unpacked_bytes: missing.unpacked_bytes,
-        }
-    }
-}
-
-/// Sorts paths by name, because the order of hashes is meaningless.
-fn by_name(paths: &[String]) -> Vec<String> {
-    let mut paths = paths.to_vec();
-    paths.sort_by_cached_key(|path| (store_name(path), path.clone()));
-    paths
 }
 
 impl ChangeReport {

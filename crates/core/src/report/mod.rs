@@ -3,6 +3,7 @@
 mod change;
 mod ended;
 mod history;
+mod missing;
 mod overridden;
 mod times;
 

@@ -1,6 +1,6 @@
 //! The duration of a change: one line or, with `--timings` or `-v`, a table with counters and memory.
 
-use super::change::MissingReport;
+use super::missing::MissingReport;
 use crate::pipeline::{BaseReport, CacheReport};
 use crate::progress::{bytes, duration, grouped};
 use crate::timings::{Counters, Phase, Phases, time_of};

@@ -16,43 +16,18 @@ use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::explain::Problem;
-use super::opened::{Opened, lock};
+use super::answer::read;
+use super::expression::{SYSTEM, asked, text, with_beside};
+use super::opened::Opened;
 use super::pin::pinned_inputs;
 use super::{
-    Answer, Evaluated, ExtraRequest, Request, Target, advice, assertions, explain, expressions,
-    fetching, heap, overridden,
+    Answer, Evaluated, Request, Target, advice, explain, expressions, fetching, heap, overridden,
 };
-use crate::attributes::parse;
-use crate::facts::Facts;
 use crate::fault::{Point, step};
-use crate::libnix::{
-    self, Beside, Evaluator, Expression, Libnix, NixError, Outputs, Settings, Value, interrupt,
-    touch_ahead,
-};
+use crate::libnix::{Evaluator, Libnix, NixError, Outputs, Settings, interrupt, touch_ahead};
 use crate::messages::{Greeting, receive, send};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::give_up_privileges;
-
-/// Our own expression, which evaluates a system.
-pub const SYSTEM: Expression = Expression {
-    name: "system.nix",
-    text: SYSTEM_TEXT,
-};
-
-/// Text of the expressions, which is part of the cache key: system.nix, applied to the functions of
-/// the other files.
-pub const SYSTEM_TEXT: &str = concat!(
-    "(",
-    include_str!("system.nix"),
-    ")(",
-    include_str!("hosts.nix"),
-    ")(",
-    include_str!("foreign_module.nix"),
-    ")(",
-    include_str!("overrides.nix"),
-    ")"
-);
 
 /// Time during which libnix's events are collected before they are sent together.
 const MOMENT: Duration = Duration::from_millis(20);
@@ -310,90 +285,4 @@ pub fn option_meant(
 /// Returns the outputs, together with a value for each extra module.
 fn with_extras(evaluator: &Evaluator, opened: &Opened, request: &Request) -> Result<Outputs> {
     with_beside(evaluator, opened, request, Vec::new())
-}
-
-/// Returns the outputs, together with a value for each extra module, and further external values.
-pub(super) fn with_beside(
-    evaluator: &Evaluator,
-    opened: &Opened,
-    request: &Request,
-    others: Vec<Beside<'_>>,
-) -> Result<Outputs> {
-    let extras = &request.extras;
-    let lock = |extra: &ExtraRequest| {
-        let flake = extra.flake.as_ref();
-        flake.map(|flake| lock(evaluator, flake)).transpose()
-    };
-    let flakes = extras.iter().map(lock).collect::<Result<Vec<_>>>()?;
-    let beside = extras
-        .iter()
-        .zip(&flakes)
-        .map(|(extra, flake)| match flake {
-            Some(flake) => Beside::Flake(flake),
-            None => Beside::Path(extra.path.as_deref().unwrap_or_default()),
-        });
-    let beside: Vec<Beside<'_>> = beside.chain(others).collect();
-    opened.outputs(evaluator, request, &beside)
-}
-
-/// Formats the request for our expression. With `share`, the host's own packages may be used if
-/// they are proved to be the same.
-pub fn text(request: &Request, share: bool) -> String {
-    asked(request, share).to_string()
-}
-
-fn asked(request: &Request, share: bool) -> serde_json::Value {
-    let host = &request.host;
-    json!({
-        "host": host,
-        // A host name need not be a valid attribute path. If it is not, treat it as a single
-        // attribute.
-        "hostPath": parse(host).unwrap_or_else(|_| vec![host.clone()]),
-        "system": libnix::system().unwrap_or_default(),
-        "modules": request.modules,
-        "extras": request.extras,
-        "specialisation": request.specialisation,
-        "overrides": request.overrides,
-        "describe": request.describe,
-        "expressions": request.expressions.len(),
-        "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),
-        "sharePkgs": share,
-    })
-}
-
-/// Forces and reads what the request asks for, the most urgent parts first.
-pub fn read(
-    value: &Value<'_>,
-    request: &Request,
-    evaluated: &mut Evaluated,
-    warn: impl FnOnce(&[String]),
-) -> Result<()> {
-    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
-        return Err(explain::problem(request, &problem).into());
-    }
-    evaluated.foreign_modules = value.get("foreignModules")?;
-    if request.target == Target::Registry {
-        evaluated.registry = value.get("registry")?;
-        return Ok(());
-    }
-    evaluated.described = overridden::describe(value, request)?;
-    evaluated.warnings = value.get("warnings")?;
-    warn(&evaluated.warnings);
-    let failed: Vec<String> = value.get("failedAssertions")?;
-    if !failed.is_empty() {
-        // If the host alone cannot be evaluated, nothing is known about its own assertions.
-        let bare =
-            request.modules.is_empty() && request.extras.is_empty() && request.overrides.is_empty();
-        let without = match bare {
-            true => failed.clone(),
-            false => value.get("failedWithout").unwrap_or_default(),
-        };
-        return Err(assertions::failure(request, &failed, &without).into());
-    }
-    evaluated.toplevel = Some(step(Point::EvaluatorEvaluate, || value.get("toplevel"))?);
-    evaluated.facts = value.get::<Facts>("facts")?;
-    if request.target == Target::ToplevelAndBase {
-        evaluated.base = Some(value.get("base")?);
-    }
-    Ok(())
 }

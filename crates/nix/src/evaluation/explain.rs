@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use unix::sys::signal::Signal;
 
-use super::trees::Trees;
+use super::trees::{Trees, in_source};
 use super::{Request, advice, failure, fetching, subject};
 use crate::attributes::{parse, written};
 use crate::error::{Failed, Failure, describe};
@@ -130,23 +130,6 @@ pub(super) fn at(failed: Failed, position: &Position) -> Failed {
         Some(text) => failed.detail(format!("{line:>6} | {text}")),
         None => failed,
     }
-}
-
-/// Removes the store path of the source tree from a file name. For a single file in the store, only its name remains.
-pub(super) fn in_source(file: &str) -> &str {
-    const HASH: usize = 32;
-    if let Some((_, inside)) = file.split_once("-source/") {
-        return inside;
-    }
-    let hashed = file.match_indices('/').find_map(|(at, _)| {
-        let rest = &file[at + 1..];
-        let hash = rest.get(..HASH)?;
-        let plain = hash
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        (plain && rest.as_bytes().get(HASH) == Some(&b'-')).then(|| &rest[HASH + 1..])
-    });
-    hashed.unwrap_or(file)
 }
 
 fn source_line(file: &str, line: u32) -> Option<String> {

@@ -9,8 +9,8 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::evaluator::{SYSTEM, text, with_beside};
 use super::explain::{self, Problem};
+use super::expression::{SYSTEM, text, with_beside};
 use super::opened::Opened;
 use super::{Evaluated, Request, failure};
 use crate::attributes::written;

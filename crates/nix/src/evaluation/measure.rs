@@ -13,7 +13,7 @@ use serde_json::json;
 use unix::time::{ClockId, clock_gettime};
 
 use super::explain::{self, Problem};
-use super::{Evaluated, Opened, Request, evaluator, heap};
+use super::{Evaluated, Opened, Request, answer, expression, heap};
 use crate::attributes::written;
 use crate::libnix::{self, Evaluator, Expression, Subject, Value};
 use crate::timings::{Counters, milliseconds};
@@ -144,7 +144,7 @@ pub(super) fn measure(
             None => {
                 evaluated = Evaluated::default();
                 let value = system(evaluator, opened, request)?;
-                evaluator::read(&value, request, &mut evaluated, |_| {})?;
+                answer::read(&value, request, &mut evaluated, |_| {})?;
             }
         }
         let time = milliseconds(begun.elapsed());
@@ -160,8 +160,8 @@ pub(super) fn measure(
 /// pass.
 fn system<'a>(evaluator: &'a Evaluator, opened: &Opened, request: &Request) -> Result<Value<'a>> {
     let outputs = opened.outputs(evaluator, request, &[])?;
-    let text = evaluator::text(request, false);
-    Ok(evaluator.apply(&evaluator::SYSTEM, &outputs, &text)?)
+    let text = expression::text(request, false);
+    Ok(evaluator.apply(&expression::SYSTEM, &outputs, &text)?)
 }
 
 /// Forces a value and returns its type.

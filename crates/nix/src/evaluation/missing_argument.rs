@@ -2,7 +2,7 @@
 //!
 //! Takes libnix's error; returns a hint. The trace of the module system names the module and the argument.
 
-use super::explain::in_source;
+use super::trees::in_source;
 use crate::libnix::NixError;
 use crate::registry::nearest;
 

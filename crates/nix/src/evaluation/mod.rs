@@ -4,9 +4,11 @@
 //! see `evaluator.rs` for that, and `system.nix` for the expression.
 
 mod advice;
+mod answer;
 mod assertions;
 mod evaluator;
 mod explain;
+mod expression;
 mod expressions;
 mod fetching;
 mod heap;
@@ -39,8 +41,10 @@ use crate::registry::{ModuleRequest, Registered};
 use crate::timings::{Counters, Phase};
 use crate::worker::{EvaluatorProcess, EvaluatorStart, Stopper};
 
-pub use evaluator::{SYSTEM, SYSTEM_TEXT, option_meant, read, run as evaluator_role, text};
+pub use answer::read;
+pub use evaluator::{option_meant, run as evaluator_role};
 pub use explain::error as explain_error;
+pub use expression::{SYSTEM, SYSTEM_TEXT, text};
 pub use expressions::{DependentString, ExpressionValue, ValueExpression, unusable_store_path};
 pub use heap::{Memory, available};
 pub use measure::{Forced, Measure, Measured, Overrides, Pass};

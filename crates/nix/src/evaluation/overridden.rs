@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::evaluator::{SYSTEM, text};
+use super::expression::{SYSTEM, text};
 use super::{Request, advice, failure};
 use crate::attributes::written;
 use crate::error::{Failed, Failure};

@@ -140,6 +140,23 @@ fn is_ours(file: &Path) -> bool {
     })
 }
 
+/// Removes the store path of the source tree from a file name. For a single file in the store, only its name remains.
+pub(super) fn in_source(file: &str) -> &str {
+    const HASH: usize = 32;
+    if let Some((_, inside)) = file.split_once("-source/") {
+        return inside;
+    }
+    let hashed = file.match_indices('/').find_map(|(at, _)| {
+        let rest = &file[at + 1..];
+        let hash = rest.get(..HASH)?;
+        let plain = hash
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        (plain && rest.as_bytes().get(HASH) == Some(&b'-')).then(|| &rest[HASH + 1..])
+    });
+    hashed.unwrap_or(file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

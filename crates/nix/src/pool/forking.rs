@@ -14,7 +14,7 @@ use unix::sys::wait::{WaitStatus, waitpid};
 use unix::unistd::Pid;
 
 use super::child::own_memory;
-use super::template::Client;
+use super::client::Client;
 use super::{Ask, Ended, Job, Outcome, Say};
 use crate::error::Failure;
 use crate::timings::{Counters, milliseconds};

@@ -4,9 +4,11 @@
 //! - `template.rs`: the template process
 //! - `forking.rs`: the children of a template
 //! - `child.rs`: what a child does
+//! - `client.rs`: a template's connection to its client
 //! - `messages.rs`: what a template and its client say
 
 mod child;
+mod client;
 mod forking;
 mod messages;
 mod template;

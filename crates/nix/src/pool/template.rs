@@ -21,6 +21,7 @@ use unix::sys::resource::{Resource, getrlimit, setrlimit};
 use unix::sys::wait::waitpid;
 
 use super::child::{Ground, ended, ended_on, evaluate_host, live, own_memory};
+use super::client::Client;
 use super::forking::{Child, Forking};
 use super::{Ask, Ended, Job, Outcome, Say};
 use crate::evaluation::{Evaluated, Opened, Request, SYSTEM, Target, read, text};
@@ -255,50 +256,4 @@ fn counted(ground: &Ground<'_>) -> Result<Counters> {
         .context("cannot read the counters")?;
     waitpid(child.pid, None).context("cannot wait for a child")?;
     Ok(Counters::from_statistics(&text))
-}
-
-/// The connection to the client. Reading never waits for more than one line.
-pub(super) struct Client {
-    pub(super) socket: UnixStream,
-    heard: Vec<u8>,
-}
-
-impl Client {
-    pub(super) fn say(&mut self, what: &Say) -> Result<()> {
-        send(&mut self.socket, what)
-    }
-
-    /// Waits for the next request. Returns `None` if the client has disconnected.
-    fn wait(&mut self) -> Result<Option<Ask>> {
-        loop {
-            if let Some(ask) = self.next()? {
-                return Ok(Some(ask));
-            }
-            if !self.hear()? {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Reads the available input. Returns false at the end.
-    pub(super) fn hear(&mut self) -> Result<bool> {
-        let mut bytes = [0; 1 << 16];
-        let count = self
-            .socket
-            .read(&mut bytes)
-            .context("cannot read from the client")?;
-        self.heard.extend_from_slice(&bytes[..count]);
-        Ok(count > 0)
-    }
-
-    /// Returns the next complete request that was read.
-    pub(super) fn next(&mut self) -> Result<Option<Ask>> {
-        let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') else {
-            return Ok(None);
-        };
-        let line: Vec<u8> = self.heard.drain(..=end).collect();
-        serde_json::from_slice(&line)
-            .map(Some)
-            .context("cannot parse the request")
-    }
 }

@@ -1,0 +1,34 @@
+//! The outputs that must be built or fetched, in a report.
+
+use nix_types::Missing;
+use serde::Serialize;
+
+use crate::progress::store_name;
+
+/// The outputs that must be built or fetched.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MissingReport {
+    pub(super) build: Vec<String>,
+    pub(super) fetch: Vec<String>,
+    pub(super) download_bytes: u64,
+    pub(super) unpacked_bytes: u64,
+}
+
+impl From<&Missing> for MissingReport {
+    fn from(missing: &Missing) -> Self {
+        Self {
+            build: by_name(&missing.build),
+            fetch: by_name(&missing.fetch),
+            download_bytes: missing.download_bytes,
+            unpacked_bytes: missing.unpacked_bytes,
+        }
+    }
+}
+
+/// Sorts paths by name, because the order of hashes is meaningless.
+fn by_name(paths: &[String]) -> Vec<String> {
+    let mut paths = paths.to_vec();
+    paths.sort_by_cached_key(|path| (store_name(path), path.clone()));
+    paths
+}

@@ -1,0 +1,46 @@
+//! Reads what the expression for a system returned.
+
+use anyhow::Result;
+
+use super::explain::Problem;
+use super::{Evaluated, Request, Target, assertions, explain, overridden};
+use crate::facts::Facts;
+use crate::fault::{Point, step};
+use crate::libnix::Value;
+
+/// Forces and reads what the request asks for, the most urgent parts first.
+pub fn read(
+    value: &Value<'_>,
+    request: &Request,
+    evaluated: &mut Evaluated,
+    warn: impl FnOnce(&[String]),
+) -> Result<()> {
+    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+        return Err(explain::problem(request, &problem).into());
+    }
+    evaluated.foreign_modules = value.get("foreignModules")?;
+    if request.target == Target::Registry {
+        evaluated.registry = value.get("registry")?;
+        return Ok(());
+    }
+    evaluated.described = overridden::describe(value, request)?;
+    evaluated.warnings = value.get("warnings")?;
+    warn(&evaluated.warnings);
+    let failed: Vec<String> = value.get("failedAssertions")?;
+    if !failed.is_empty() {
+        // If the host alone cannot be evaluated, nothing is known about its own assertions.
+        let bare =
+            request.modules.is_empty() && request.extras.is_empty() && request.overrides.is_empty();
+        let without = match bare {
+            true => failed.clone(),
+            false => value.get("failedWithout").unwrap_or_default(),
+        };
+        return Err(assertions::failure(request, &failed, &without).into());
+    }
+    evaluated.toplevel = Some(step(Point::EvaluatorEvaluate, || value.get("toplevel"))?);
+    evaluated.facts = value.get::<Facts>("facts")?;
+    if request.target == Target::ToplevelAndBase {
+        evaluated.base = Some(value.get("base")?);
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The expression that evaluates a system, and its arguments.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::opened::{Opened, lock};
+use super::{ExtraRequest, Request, Target};
+use crate::attributes::parse;
+use crate::libnix::{self, Beside, Evaluator, Expression, Outputs};
+
+/// Our own expression, which evaluates a system.
+pub const SYSTEM: Expression = Expression {
+    name: "system.nix",
+    text: SYSTEM_TEXT,
+};
+
+/// Text of the expressions, which is part of the cache key: system.nix, applied to the functions of
+/// the other files.
+pub const SYSTEM_TEXT: &str = concat!(
+    "(",
+    include_str!("system.nix"),
+    ")(",
+    include_str!("hosts.nix"),
+    ")(",
+    include_str!("foreign_module.nix"),
+    ")(",
+    include_str!("overrides.nix"),
+    ")"
+);
+
+/// Returns the outputs, together with a value for each extra module, and further external values.
+pub(super) fn with_beside(
+    evaluator: &Evaluator,
+    opened: &Opened,
+    request: &Request,
+    others: Vec<Beside<'_>>,
+) -> Result<Outputs> {
+    let extras = &request.extras;
+    let lock = |extra: &ExtraRequest| {
+        let flake = extra.flake.as_ref();
+        flake.map(|flake| lock(evaluator, flake)).transpose()
+    };
+    let flakes = extras.iter().map(lock).collect::<Result<Vec<_>>>()?;
+    let beside = extras
+        .iter()
+        .zip(&flakes)
+        .map(|(extra, flake)| match flake {
+            Some(flake) => Beside::Flake(flake),
+            None => Beside::Path(extra.path.as_deref().unwrap_or_default()),
+        });
+    let beside: Vec<Beside<'_>> = beside.chain(others).collect();
+    opened.outputs(evaluator, request, &beside)
+}
+
+/// Formats the request for our expression. With `share`, the host's own packages may be used if
+/// they are proved to be the same.
+pub fn text(request: &Request, share: bool) -> String {
+    asked(request, share).to_string()
+}
+
+pub(super) fn asked(request: &Request, share: bool) -> serde_json::Value {
+    let host = &request.host;
+    json!({
+        "host": host,
+        // A host name need not be a valid attribute path. If it is not, treat it as a single
+        // attribute.
+        "hostPath": parse(host).unwrap_or_else(|_| vec![host.clone()]),
+        "system": libnix::system().unwrap_or_default(),
+        "modules": request.modules,
+        "extras": request.extras,
+        "specialisation": request.specialisation,
+        "overrides": request.overrides,
+        "describe": request.describe,
+        "expressions": request.expressions.len(),
+        "toplevel": matches!(request.target, Target::Toplevel | Target::ToplevelAndBase),
+        "sharePkgs": share,
+    })
+}

@@ -51,7 +51,7 @@ in
       users.allowNoPasswordLogin = lib.mkDefault true;
     })
     (lib.mkIf (cfg.isGuest && cfg.consolePassword == null) {
-      # systemd's generator starts the console's getty. Only these two log in, not the virtual terminals.
+      # systemd's generator starts the console's getty. Log root in on the serial consoles only, not on the virtual terminals.
       systemd.services = lib.listToAttrs (
         map (
           console:

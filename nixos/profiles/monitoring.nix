@@ -194,8 +194,8 @@ in
       default = "/var/lib/monitoring/runs/%i";
       example = "/mnt/results/%i/monitoring";
       description = ''
-        The folder of a run. `%i` stands for the id of the run, which must be a part of the path of its own. Each monitor
-        can write only to a folder of its own in it.
+        The folder of a run. `%i` stands for the id of the run, which must be a path component by itself. Each monitor
+        can write only to its own subfolder.
       '';
     };
     libbpfTools = mkOption {

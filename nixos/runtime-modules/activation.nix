@@ -36,8 +36,9 @@ in
           HOME = "/root";
           XDG_CACHE_HOME = "/var/cache";
         };
-        # The service runs a switch, and the switch waits for multi-user.target, which wants the service: so it counts
-        # as started as soon as it runs. A switch that changes the unit must neither stop it nor run it again.
+        # The service runs a switch, the switch waits for multi-user.target, and that target waits for the service.
+        # `Type = exec` avoids the deadlock: the service counts as started once it runs. A switch that changes the unit
+        # must neither stop it nor run it again.
         serviceConfig = {
           Type = "exec";
           RemainAfterExit = true;

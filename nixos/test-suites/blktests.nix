@@ -10,7 +10,7 @@ import ../guests/suite.nix {
         type = lib.types.listOf (lib.types.strMatching "/dev/.+");
         default = [ ];
         example = [ "/dev/disk/by-id/virtio-blktests" ];
-        description = "TEST_DEVS. Tests write to them, so their content is lost.";
+        description = "The block devices for `TEST_DEVS`. Tests write to them, so their content is lost.";
       };
     };
   path =

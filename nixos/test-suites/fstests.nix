@@ -19,7 +19,7 @@ import ../guests/suite.nix {
         type = types.nullOr (types.strMatching "/dev/.+");
         default = null;
         example = "/dev/disk/by-id/virtio-test";
-        description = "TEST_DEV, a device with a file system of the type. Its content is lost.";
+        description = "The device for `TEST_DEV`. It must contain a file system of the tested type. Its content is lost.";
       };
       scratchDevices = mkOption {
         type = types.listOf (types.strMatching "/dev/.+");

@@ -272,7 +272,7 @@ fn upper_tail(z: f64) -> f64 {
     polynomial * (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt()
 }
 
-/// Returns the smallest probability that sets of these sizes can give.
+/// Returns the smallest p-value that samples of these sizes can give.
 fn least_probability(n: usize, m: usize) -> f64 {
     let orders: f64 = (1..=n).map(|i| (m + i) as f64 / i as f64).product();
     2.0 / orders

@@ -1,4 +1,4 @@
-//! Where the two programs are. Each finds the other relative to itself only, so nobody else can put a program in between.
+//! Finds the two programs. Each finds the other relative to itself only, so no other program can be substituted.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ const LIGHT: &str = "runtime-module";
 /// The program that evaluates and builds.
 const FULL: &str = "runtime-module-nix";
 
-/// Identifies a build of both programs, which must agree.
+/// The version, which must be the same for both programs.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Returns the path of the program that people type.
@@ -46,7 +46,7 @@ fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
     installed.unwrap_or_else(|| here.join(name))
 }
 
-/// Separates the name and the version that one program passes to the other.
+/// The prefix of `argv[0]` before the version, if one program starts the other.
 const CALLED_BY: &str = "runtime-module ";
 
 /// Returns the name under which the other program is started. It carries our version, so that arguments and environment
@@ -55,7 +55,8 @@ pub fn caller() -> String {
     format!("{CALLED_BY}{VERSION}")
 }
 
-/// Refuses to work for a program of another version. A start by hand has no version.
+/// Fails if the caller is the other program in another version. If a user starts this program by hand, there is no
+/// version to check.
 pub fn check_caller() -> Result<(), Failed> {
     let name = std::env::args_os().next().unwrap_or_default();
     check_version(&name.to_string_lossy())
@@ -65,7 +66,7 @@ fn check_version(name: &str) -> Result<(), Failed> {
     match name.strip_prefix(CALLED_BY) {
         Some(version) if version != VERSION => Err(Failure::Internal
             .error(format!(
-                "cannot work together: runtime-module is version {version}, but runtime-module-nix is version {VERSION}"
+                "cannot use the two programs together: runtime-module is version {version}, but runtime-module-nix is version {VERSION}"
             ))
             .hint("install both programs from the same package")),
         _ => Ok(()),

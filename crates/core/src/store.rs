@@ -1,7 +1,7 @@
-//! The store of this machine, without libnix: where its files are, which paths are valid, and how to keep the garbage
-//! collector away while GC roots are made.
+//! The store of this machine, without libnix: where its files are, which paths are valid, and how to protect paths from
+//! the garbage collector while GC roots are made.
 //!
-//! The elevated roles use only this. They cannot build or fetch; all they need is to protect what exists.
+//! The elevated roles use no other store code. They never build or fetch; they only protect existing paths.
 
 mod collector;
 mod daemon;
@@ -39,7 +39,7 @@ const HASH_DIGITS: &str = "0123456789abcdfghijklmnpqrsvwxyz";
 pub struct LocalStore {
     /// The folder that store paths begin with.
     folder: PathBuf,
-    /// The folder in which they really are.
+    /// The folder on disk that contains the store paths.
     real: PathBuf,
     /// The folder of the database, the GC roots and the collector's lock.
     state: PathBuf,
@@ -47,7 +47,7 @@ pub struct LocalStore {
     socket: PathBuf,
 }
 
-/// While this exists, the garbage collector deletes none of the protected paths.
+/// A guard that protects paths from the garbage collector while it exists.
 #[derive(Debug)]
 pub struct Protection {
     /// No collection can begin, or the running one knows the paths.
@@ -116,7 +116,7 @@ impl LocalStore {
         Some(self.real.join(self.name(path)?))
     }
 
-    /// Returns whether a path is in the store completely: it is registered, and on disk.
+    /// Returns whether a path is valid: registered in the store, and present on disk.
     pub fn is_valid(&self, path: &str) -> Result<bool> {
         match self.real_path(path) {
             Some(real) if real.symlink_metadata().is_ok() => match self.is_ours() {
@@ -127,7 +127,8 @@ impl LocalStore {
         }
     }
 
-    /// Returns whether this process may write the store's own files. Root always may; in tests, the owner of a store.
+    /// Returns whether this process may write the store's own files. Root always may. In tests, the owner of the store
+    /// may.
     fn is_ours(&self) -> bool {
         access(&self.state.join("gcroots"), AccessFlags::W_OK).is_ok()
     }
@@ -141,7 +142,7 @@ impl LocalStore {
             return Daemon::connect(&self.socket)?.add_indirect_root(link);
         }
         let hash = Sha256::digest(link.as_os_str().as_bytes());
-        // The name is ours: the collector reads only the target.
+        // Any name will do, because the collector reads only the target.
         let hash: String = hash
             .iter()
             .take(16)
@@ -153,7 +154,7 @@ impl LocalStore {
             .with_context(|| format!("cannot make a GC root in {}", folder.display()))
     }
 
-    /// Protects paths from the garbage collector until the result is dropped, whether it is running or not.
+    /// Protects paths from the garbage collector until the result is dropped, even if a collection is running.
     pub fn protect<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<Protection> {
         let ours = paths.into_iter().filter(|path| self.contains(path));
         let ours: Vec<&str> = ours.collect();

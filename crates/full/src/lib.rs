@@ -34,7 +34,7 @@ fn run(invocation: Invocation) -> Result<()> {
         Job::Role(Role::Evaluator) => evaluation::evaluator_role(None),
         Job::Role(Role::Template) => pool::template_role(),
         Job::Role(_) => Err(error::Failure::Usage
-            .error("cannot run an elevated role: it belongs to runtime-module")
+            .error("cannot run an elevated role: elevated roles belong to runtime-module")
             .hint("start runtime-module instead of runtime-module-nix")
             .into()),
         Job::Command(command) => commands::run(command, invocation.options, invocation.environment),

@@ -14,7 +14,7 @@ use runtime_module_core::registry::Registered;
 use runtime_module_core::session::Session;
 use runtime_module_core::store::LocalStore;
 
-/// Replaces this process by the other program, with the same arguments and environment. Returns only on failure.
+/// Replaces this process with the other program, with the same arguments and environment. Returns only on failure.
 pub(super) fn hand_over() -> anyhow::Error {
     let program = match programs::full() {
         Ok(program) => program,
@@ -46,7 +46,7 @@ impl Stages for Handover<'_> {
         let needs_libnix = intent.options.ask || !intent.options.prefetch.is_empty();
         let is_known = match decide(intent, situation, &options.source, here) {
             Ok(Decision::Do(plan)) => matches!(plan.goal, Goal::Known(_)),
-            // The pipeline finds the same, and reports it.
+            // The pipeline reaches the same decision and reports it.
             Ok(Decision::Nothing(_)) | Err(_) => true,
         };
         let is_local = LocalStore::of(options.store.as_deref()).is_ok();
@@ -76,7 +76,8 @@ impl Stages for Handover<'_> {
     fn prefetch(&self, _: &[String]) {}
 }
 
-/// The store as the file system shows it. It keeps nothing; the activator roots the system and then checks it.
+/// The store, read through the file system. It protects nothing from the garbage collector; the activator roots the
+/// system and then checks it.
 struct OnDisk(LocalStore);
 
 impl Keeper for OnDisk {

@@ -1,7 +1,7 @@
-//! `runtime-module`: what people type. Links no libnix.
+//! `runtime-module`: the program that users run. Links no libnix.
 //!
-//! It answers what needs no evaluation, ends and rolls back changes, and holds the roles that run as root. Everything
-//! else it hands over to `runtime-module-nix`.
+//! It runs commands that need no evaluation, ends and rolls back changes, and contains the roles that run as root. It
+//! hands everything else over to `runtime-module-nix`.
 
 mod commands;
 mod handover;
@@ -37,7 +37,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a role, or a command, or becomes the user who called root's process.
+/// Runs a role or a command. If sudo started this process, it restarts the command as the calling user.
 fn run(invocation: Invocation) -> Result<u8> {
     let Invocation {
         options,
@@ -58,7 +58,7 @@ fn run(invocation: Invocation) -> Result<u8> {
     }
 }
 
-/// Does the work of a role, for the machine with these files.
+/// Runs a role for the machine whose root directory is `options.root`.
 fn run_role(role: &Role, options: Options) -> Result<()> {
     let root = options.root.unwrap_or_else(|| "/".into());
     let locations = Locations::new(&root, &root);

@@ -152,7 +152,7 @@ pub struct Activated {
     /// The cause of each failure, and the last lines of the unit in the journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unit_logs: Vec<UnitLog>,
-    /// The last lines of the switch program, if it failed.
+    /// The last output lines of the switch program, if it failed.
     pub last_lines: Vec<String>,
     /// Problems that do not change the outcome.
     pub warnings: Vec<String>,

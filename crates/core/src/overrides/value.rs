@@ -124,7 +124,7 @@ impl Problem {
                 .error(format!(
                     "cannot set {path}: the value is nested more than {DEPTH} levels deep"
                 ))
-                .hint("set a part of the option by a longer path, or change the configuration"),
+                .hint("use a longer option path to set only a part of the value, or change the configuration"),
         }
     }
 }

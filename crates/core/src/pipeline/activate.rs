@@ -26,7 +26,7 @@ pub fn is_running(system: &System, plan: &Plan, situation: &Situation) -> bool {
         && system.file() == pin.and_then(|pin| pin.file.as_ref())
 }
 
-/// Activates the system, after the user agreed if they want to be asked.
+/// Activates the system, after asking the user if `--ask` was given.
 pub fn activate(
     session: &Session,
     activator: Activator,

@@ -48,7 +48,7 @@ pub fn terminal() -> Result<File> {
     terminal.map_err(|_| {
         Failure::Usage
             .error("cannot use --ask: there is no terminal")
-            .hint("run it on a terminal, or without --ask")
+            .hint("run the command in a terminal, or without --ask")
             .into()
     })
 }

@@ -1,4 +1,4 @@
-//! Ends a transaction that has not ended. Evaluates nothing.
+//! Ends an unfinished transaction, for `confirm` and `recover`. Evaluates nothing.
 
 use std::time::Duration;
 

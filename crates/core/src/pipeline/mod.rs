@@ -30,12 +30,14 @@ pub use errand::{Waits, end_transaction};
 pub use known::{examined, known, machine};
 pub use system::{BaseReport, BuildOrder, CacheReport, Keeper, Preflight, System};
 
-/// What commands need of libnix. The program without libnix hands the command over to the other one instead.
+/// The operations of commands that can need libnix. The program without libnix hands the command over to the other one
+/// instead.
 pub trait Stages {
     /// Makes sure that [`Self::make`] can carry out this request. Called before the user is asked for a password.
     fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()>;
 
-    /// Makes the system of a plan, as far as the plan goes. Returns the plan with the values of the intent's expressions.
+    /// Makes the system of a plan, as far as the plan goes. Returns the plan with the values of the intent's
+    /// expressions.
     fn make(
         &self,
         intent: &Intent,
@@ -43,7 +45,7 @@ pub trait Stages {
         plan: Box<Plan>,
     ) -> Result<(Box<Plan>, System)>;
 
-    /// Returns the modules of a configuration that has not baked them in.
+    /// Returns the modules of a configuration, if the system does not contain their list.
     fn registry(&self, situation: &Situation) -> Result<Vec<Registered>>;
 
     /// Runs a command that only works with libnix.
@@ -60,7 +62,7 @@ pub struct Changed {
     pub system: Option<System>,
 }
 
-/// Carries out a request, as far as it goes.
+/// Carries out a request up to its last stage.
 pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result<Changed> {
     let Intent {
         action, options, ..

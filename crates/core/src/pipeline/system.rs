@@ -1,4 +1,4 @@
-//! The result of the stages before activation, with what reports say about them.
+//! The result of the stages before activation, with the data for reports.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,8 @@ use crate::facts::Facts;
 use crate::record::{ExtraModule, Pin, SystemFile};
 use crate::timings::Counters;
 
-/// The store with a new system, which it keeps from the garbage collector until the activator has created GC roots.
+/// A store that contains a new system. It can protect the system from the garbage collector until the activator has
+/// created GC roots.
 pub trait Keeper {
     fn is_valid(&self, path: &str) -> Result<bool>;
 
@@ -72,9 +73,9 @@ impl System {
 /// Derivations to build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildOrder {
-    /// Builds, those that are the fewest steps away from the top first, then by name.
+    /// Builds, sorted by distance from the toplevel, then by name.
     pub builds: Vec<String>,
-    /// Sources and patches: their content is known by its hash. By name.
+    /// Sources and patches (fixed-output derivations), sorted by name.
     pub sources: Vec<String>,
 }
 

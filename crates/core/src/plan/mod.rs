@@ -70,7 +70,8 @@ pub struct Plan {
     pub from: Option<String>,
     /// The toplevel without any runtime module; `None` if it must be evaluated.
     pub base: Option<String>,
-    /// The toplevel that the source should give without any runtime module; `None` if it is unknown, or if the user named
+    /// The toplevel that the source should give without any runtime module; `None` if it is unknown, or if the user
+    /// named
     /// another source.
     pub expected: Option<String>,
     /// Whether to activate a system that is already running.
@@ -218,7 +219,7 @@ pub fn decide(
     })))
 }
 
-/// Notes that a reset leaves the option overrides.
+/// Notes that a reset keeps the option overrides.
 fn overrides_stay(action: &Action, overrides: &PlannedOverrides) -> Option<String> {
     let stay = *action == Action::Reset && !overrides.after.is_empty();
     stay.then(|| {

@@ -51,7 +51,7 @@ impl PlannedOverrides {
     }
 }
 
-/// A rollback appends a generation too, unless the overrides are the same.
+/// Returns the edit that a rollback appends. `None` if the overrides stay the same.
 fn return_to(state: &EarlierState, now: &OverrideState) -> Option<Edit> {
     let then = &state.overrides;
     let same = then.definitions == now.definitions && then.kept() == now.kept();

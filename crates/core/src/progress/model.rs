@@ -35,7 +35,7 @@ pub enum Notice {
         download: u64,
     },
     Warning(String),
-    /// Another remark.
+    /// A remark that is not a warning.
     Note(String),
     /// A line of the switch program.
     Switch(String),

@@ -1,8 +1,10 @@
-//! Keeps the garbage collector away from paths while GC roots are made for them.
+//! Protects paths from the garbage collector while GC roots are made for them.
 //!
-//! The collector holds the lock `gc.lock` exclusively while it runs. If it does not run, holding the lock shared prevents
-//! it from starting. If it runs, it listens on a socket: each path that it is told there, it keeps, with everything that
-//! the path refers to. It answers after a deletion of that path, if one is under way (NixOS/nix, `libstore/gc.cc`:
+//! The collector holds the lock `gc.lock` exclusively while it runs. If it does not run, holding the lock shared
+//! prevents
+//! it from starting. If it runs, it listens on a socket: it keeps each path sent there, and everything that the path
+//! refers
+//! to. If it is already deleting that path, it answers only after the deletion (NixOS/nix, `libstore/gc.cc`:
 //! `LocalStore::addTempRoot`, `collectGarbage`).
 
 use std::fs::{File, OpenOptions};
@@ -18,7 +20,7 @@ use unix::fcntl::{Flock, FlockArg};
 
 use crate::error::Failure;
 
-/// How long to try to reach a collector that holds the lock and does not listen yet, or no longer.
+/// How long to try to reach a collector that holds the lock but is not listening, because it is starting or ending.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The delay between two attempts.
@@ -27,7 +29,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// The collector's answer to a path.
 const KEPT: u8 = b'1';
 
-/// While this exists, the collector deletes none of the paths.
+/// A guard that protects paths from the garbage collector while it exists.
 #[derive(Debug)]
 pub struct Lock {
     /// `None` if a collector was running, which knows the paths now.
@@ -51,7 +53,7 @@ impl Lock {
             }
             if begun.elapsed() >= patience {
                 return Err(Failure::Refused
-                    .error("cannot protect the system from the garbage collector: it is running and does not answer")
+                    .error("cannot protect the system from the garbage collector: the collector is running but does not answer")
                     .hint("wait until the garbage collection has ended, then try again")
                     .into());
             }
@@ -78,17 +80,14 @@ fn lock(path: &Path) -> Result<Option<Flock<File>>> {
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, error)) => Err(error).with_context(|| {
-            format!(
-                "cannot lock {} against the garbage collector",
-                path.display()
-            )
-        }),
+        Err((_, error)) => {
+            Err(error).with_context(|| format!("cannot take a shared lock on {}", path.display()))
+        }
     }
 }
 
-/// Tells a running collector to keep the paths. Returns whether it agreed to all; otherwise it has ended meanwhile, or
-/// has only begun.
+/// Tells a running collector to keep the paths. Returns whether it accepted all of them. If not, it has ended or is
+/// still starting.
 fn tell(socket: &Path, paths: &[&str]) -> Result<bool> {
     let ask = || -> std::io::Result<()> {
         let mut socket = UnixStream::connect(socket)?;

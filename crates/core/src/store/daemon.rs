@@ -1,8 +1,9 @@
 //! Asks the Nix daemon to protect paths, for a process that may not write the store's own files.
 //!
-//! Speaks version 1.19 of the daemon's protocol, which every daemon since Nix 2.0 understands and which has no activities
-//! (NixOS/nix, `libstore/worker-protocol.hh`, `daemon.cc`). All numbers have 64 bits, little endian; a text is its length
-//! and its bytes, filled with zeros to a multiple of eight.
+//! Speaks version 1.19 of the daemon's protocol, which every daemon since Nix 2.0 understands and which has no
+//! activities
+//! (NixOS/nix, `libstore/worker-protocol.hh`, `daemon.cc`). All numbers have 64 bits, little endian; a string is its
+//! length and its bytes, padded with zeros to a multiple of eight.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -28,7 +29,7 @@ const ERROR: u64 = 0x6378_7470;
 /// Longest text that is accepted, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// A connection to the daemon. Temporary roots live as long as it.
+/// A connection to the daemon. Temporary roots last as long as the connection.
 #[derive(Debug)]
 pub(super) struct Daemon(Mutex<UnixStream>);
 
@@ -39,7 +40,7 @@ impl Daemon {
             send(&mut stream, &[HELLO])?;
             let [hello, _version] = [number(&mut stream)?, number(&mut stream)?];
             if hello != HELLO_TO_YOU {
-                bail!("it does not speak the protocol of the Nix daemon");
+                bail!("the server does not speak the Nix daemon's protocol");
             }
             // Our version, no CPU affinity, no reserved space.
             send(&mut stream, &[VERSION, 0, 0])?;
@@ -77,7 +78,7 @@ impl Daemon {
             messages(&mut *stream)?;
             number(&mut *stream)
         };
-        ask().context("cannot ask the Nix daemon to protect the system")
+        ask().context("the request to the Nix daemon failed")
     }
 }
 
@@ -95,7 +96,7 @@ fn number(stream: &mut impl Read) -> Result<u64> {
 fn text(stream: &mut impl Read) -> Result<String> {
     let length = number(stream)?;
     if length > LONGEST {
-        bail!("it sent a text of {length} bytes");
+        bail!("the daemon sent a string of {length} bytes");
     }
     let mut bytes = vec![0; usize::try_from(length)?.next_multiple_of(8)];
     stream.read_exact(&mut bytes)?;
@@ -103,7 +104,7 @@ fn text(stream: &mut impl Read) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Reads what the daemon says before its answer. An error of its becomes ours.
+/// Reads the daemon's messages before its answer. Returns an error if the daemon reports one.
 fn messages(stream: &mut impl Read) -> Result<()> {
     loop {
         match number(stream)? {
@@ -112,9 +113,9 @@ fn messages(stream: &mut impl Read) -> Result<()> {
             ERROR => {
                 let said = text(stream)?;
                 number(stream)?;
-                bail!("it says: {}", neutral(said.trim()));
+                bail!("the daemon reported: {}", neutral(said.trim()));
             }
-            other => bail!("it sent the unknown message {other:#x}"),
+            other => bail!("the daemon sent the unknown message {other:#x}"),
         }
     }
 }
@@ -149,7 +150,7 @@ mod tests {
         let error = messages(&mut said.as_slice())
             .expect_err("an error")
             .to_string();
-        assert_eq!(error, "it says: no ␛[1mspace");
+        assert_eq!(error, "the daemon reported: no ␛[1mspace");
         for said in [
             numbers(&[7]),
             numbers(&[NEXT, LONGEST + 1]),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-/// How long a writer of the database may block a query. Nix itself waits for hours, but retries are visible there.
+/// How long a writer of the database may block a query. Nix itself retries for hours, but prints a warning when it
+/// does.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Returns whether the database lists a path as valid (NixOS/nix, `libstore/schema.sql`).

@@ -12,7 +12,7 @@ use crate::timings::Counters;
 /// Report a time that exceeds the baseline by more than this factor. Times alone never fail a run.
 const SLOWER: f64 = 1.5;
 
-/// An earlier run, by host and modules.
+/// The results of an earlier run, by host and modules.
 #[derive(Debug)]
 pub struct Baseline {
     rows: BTreeMap<(String, Vec<String>), Row>,

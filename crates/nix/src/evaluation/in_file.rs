@@ -46,7 +46,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) ->
                 known => failed.detail(format!("searched: {}", known.join(", "))),
             };
             failed
-                .hint("name a nixpkgs: NIX_PATH=nixpkgs=FOLDER, or --option nix-path nixpkgs=FOLDER")
+                .hint("give the location of nixpkgs: NIX_PATH=nixpkgs=FOLDER, or --option nix-path nixpkgs=FOLDER")
                 .hint("if the machine has channels, fetch them with `nix-channel --update` as root; sudo keeps NIX_PATH with --preserve-env=NIX_PATH")
         }
         "wants-arguments" => failure(format!(

@@ -1,4 +1,4 @@
-//! Checks the options of new overrides: each must exist, be meant to be set, and accept its value.
+//! Checks the options of new overrides: each must exist, be settable by users, and accept its value.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};

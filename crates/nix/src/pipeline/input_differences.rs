@@ -68,7 +68,7 @@ fn source_path(store: &str, nar_hash: &str) -> Option<String> {
     Some(format!("{store}/{}-source", base32(&folded)))
 }
 
-/// Encodes like Nix, beginning with the last bits.
+/// Encodes bytes in Nix's base-32, which begins with the last bits.
 fn base32(bytes: &[u8]) -> String {
     let length = (bytes.len() * 8).div_ceil(5);
     let digit = |position: usize| {

@@ -119,7 +119,7 @@ fn wait_for(ends: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<()> {
     }
 }
 
-/// Answers a job for which no child can be forked.
+/// Makes the reply for a job for which no child could be forked.
 fn not_forked(job: &Job, why: &str) -> Say {
     Say::Done {
         id: job.id,

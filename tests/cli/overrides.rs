@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{TestEnv, read_json};
+use crate::support::{TestEnv, nix, read_json};
 
 const MOTD: &str = "environment.etc.motd.text";
 
@@ -470,6 +470,44 @@ fn value_of_an_expression_keeps_its_packages() {
     assert!(root.is_symlink(), "the derivation has a root");
     env.run(&["unset", "environment.etc.said.source"]).ok();
     assert!(!root.is_symlink(), "the root was removed");
+}
+
+#[test]
+fn lost_store_path_of_an_override_is_explained() {
+    let env = TestEnv::new();
+    let said = "environment.etc.said.text";
+    env.set_nix(said, "\"${pkgs.hello}/bin/hello\"").ok();
+    let list = env.json(&["overrides"]);
+    let drv = list["overrides"][0]["storePaths"][0]["madeBy"]["drv"].clone();
+    env.run(&["unset", said]).ok();
+    env.run(&["set", "environment.etc.other.text", "\"x\""])
+        .ok();
+    let Some(nix) = nix("lost_store_path_of_an_override_is_explained") else {
+        return;
+    };
+    // Without its root, the derivation can be collected.
+    let drv = drv.as_str().expect("a derivation");
+    fs::remove_file(env.root("run/runtime-modules/roots").join(name(drv))).expect("a root");
+    fs::remove_dir_all(env.path("cache")).expect("a cache");
+    let mut collect = env.other(nix);
+    collect
+        .args([
+            "--extra-experimental-features",
+            "nix-command",
+            "store",
+            "gc",
+        ])
+        .args([
+            "--option",
+            "keep-derivations",
+            "false",
+            "--store",
+            &env.store(),
+        ]);
+    assert!(collect.output().expect("nix").status.success());
+    env.quiet(&["overrides", "rollback", "1"])
+        .ends_with(3)
+        .golden("override-without-its-store-path");
 }
 
 fn name(path: &str) -> &str {

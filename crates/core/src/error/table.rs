@@ -146,6 +146,7 @@ pub const TABLE: &[Row] = &[
     row(Evaluation, "check failed for … of … combinations", "At least one combination failed; each is shown above.", "See the message of each combination."),
     row(Evaluation, "cannot list the hosts: …", "The outputs of the flake could not be read, so its hosts are unknown.", "Look at the position in the message, or use `--show-trace`."),
     row(Evaluation, "cannot evaluate host '…' with the override of …: the configuration has no such option any more", "The module that declares the option is not enabled any more, or another source does not have it.", "Run `runtime-module unset OPTION`, or keep the module."),
+    row(Evaluation, "cannot evaluate host '…' with the override of …: … is not in the store any more", "The value has a store path, which was garbage-collected after the override was replaced or removed.", "Set the value again with `set --nix`."),
     row(Evaluation, "cannot evaluate the expression for …", "The expression of `set --nix` throws an error. The rest of the message comes from Nix.", "Correct the expression, or use `--show-trace`."),
     row(Evaluation, "cannot evaluate host '…", "The rest of the message comes from Nix or nixpkgs. Hints for frequent errors are below.", "Look at the position in the message, or use `--show-trace`."),
     row(Evaluation, "cannot evaluate …the file …", "The evaluation of a system in a file (`--file`) failed, with a message from Nix or nixpkgs.", "Look at the position in the message, or use `--show-trace`."),

@@ -240,7 +240,9 @@ fn explained(
     if let Some(refusal) = overridden::refusal_after_failure(evaluator, outputs, request) {
         return refusal.into();
     }
-    if let Some(failed) = overridden::lost_option(request, &nix.message) {
+    let lost = overridden::lost_option(request, &nix.message)
+        .or_else(|| overridden::lost_store_path(request, &nix.message));
+    if let Some(failed) = lost {
         return failed.into();
     }
     let failed = explain::error(request, &error);

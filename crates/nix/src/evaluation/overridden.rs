@@ -8,7 +8,7 @@ use super::{Request, advice, failure};
 use crate::attributes::written;
 use crate::error::{Failed, Failure};
 use crate::libnix::{Evaluator, Outputs, Value};
-use crate::overrides::Definition;
+use crate::overrides::{Definition, StorePath};
 use crate::quoting::for_shell;
 
 /// The option that a path belongs to, from `overrides.nix`.
@@ -98,6 +98,27 @@ pub(super) fn lost_option(request: &Request, message: &str) -> Option<Failed> {
         ))
         .hint(format!(
             "run `runtime-module unset {}` first, or keep the module that declares the option",
+            for_shell(&option)
+        )),
+    )
+}
+
+/// Explains an override whose store path was removed from the store.
+pub(super) fn lost_store_path(request: &Request, message: &str) -> Option<Failed> {
+    let gone = message.contains("does not exist") || message.contains("is not valid");
+    let mut all = request.overrides.iter().filter(|_| gone);
+    let (definition, path) = all.find_map(|one| {
+        let mut required = one.store_paths.iter().map(StorePath::required);
+        Some((one, required.find(|path| message.contains(path))?))
+    })?;
+    let option = written(&definition.path);
+    Some(
+        failure(format!(
+            "cannot evaluate host '{}' with the override of {option}: {path} is not in the store any more",
+            request.host
+        ))
+        .hint(format!(
+            "set the value again: `runtime-module set --nix {} EXPRESSION`",
             for_shell(&option)
         )),
     )

@@ -75,9 +75,9 @@ let
         type:
         map (policy: {
           name = "${name}-${type}-${policy}";
-          value = service (
-            kind type // lib.optionalAttrs (type == "dbus") bus.${policy} // configure type
-          ) (restarts.${policy} type);
+          value = service (kind type // lib.optionalAttrs (type == "dbus") bus.${policy} // configure type) (
+            restarts.${policy} type
+          );
         }) (builtins.attrNames restarts)
       ) types
     );
@@ -111,13 +111,13 @@ let
     };
   # Services that run until they are stopped.
   lasting =
-    name: config: eachWith name all (
+    name: config:
+    eachWith name all (
       type: config // lib.optionalAttrs (type == "oneshot") { RemainAfterExit = true; }
     );
   # Sets a variable in the environment of all services of `lasting`.
   changing =
-    name: value:
-    builtins.mapAttrs (_: _: { environment.CHANGED = value; }) (each name all { });
+    name: value: builtins.mapAttrs (_: _: { environment.CHANGED = value; }) (each name all { });
   # ExecReload is run with the new environment.
   reload = shell "case $CHANGED in at-once) ;; late) sleep 2 ;; *) exit 0 ;; esac; echo the reload is broken >&2; exit 3";
 in

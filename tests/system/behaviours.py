@@ -350,6 +350,8 @@ def switch_continues_when_ssh_is_cut(s):
         s.is_on("slow")
         s.ok("reset")
         s.at_base()
+    # switch-to-configuration-ng fails if a user disappears from logind while it goes through the users.
+    s.wait("root is logged out", lambda: "root" not in s.machine.run("loginctl", "list-users", "--no-legend").out)
 
 
 def prepare_ssh(s):

@@ -127,7 +127,10 @@ impl Lab {
             "client.evaluate" => 1,
             "activator.return" => 2,
             "activator.arm" => 3,
-            "activator.overrides" | "write.overrides" | "write.kept-overrides" => 6,
+            "activator.overrides"
+            | "write.overrides"
+            | "write.kept-overrides"
+            | "cache.options" => 6,
             _ if point.starts_with("evaluator.") => 1,
             // The cache is cleared before the run, so the evaluation is stored in it.
             _ if point.starts_with("cache.") => 0,
@@ -231,13 +234,15 @@ impl Lab {
         }
         if cached {
             self.env.run(&["cache", "clear"]).ok();
+            // `cache clear` keeps the names of options, and known names are not written again.
+            let _ = std::fs::remove_dir_all(self.env.path("cache/runtime-module/options"));
         }
         self.env.running()
     }
 
     /// Checks that the same system is built with the cache as without it, whatever the fault left in the cache.
     fn is_remembered_or_not(&self, what: &str) {
-        self.env.run(&["reset"]).ok();
+        self.env.run(&["reset", "--all"]).ok();
         for arguments in [&["enable", "inline"][..], &["cache"]] {
             let ran = self.env.run(arguments);
             assert_eq!(

@@ -351,6 +351,8 @@ fn malformed_requests_are_refused() {
     let env = TestEnv::new();
     let base = env.running().display().to_string();
     let gone = format!("{}/{}-gone", env.path("store").display(), "0".repeat(32));
+    let copy = env.path("home/nixos-system-box").display().to_string();
+    symlink(&base, &copy).expect("a link");
     let request = |transaction: &str, to: &str| {
         json!({
             "store": env.store(), "root": env.root("").to_string_lossy().trim_end_matches('/'),
@@ -364,6 +366,12 @@ fn malformed_requests_are_refused() {
     };
     for (name, request) in [
         ("request-not-in-the-store", request("1-1", &gone)),
+        // A folder that looks like a system, but is no store path.
+        ("request-for-no-store-path", request("1-2", &copy)),
+        (
+            "request-for-a-part-of-a-path",
+            request("1-3", &format!("{base}/etc")),
+        ),
         ("request-malformed", request("../1", &base)),
     ] {
         let answer = ask(&env, &request);

@@ -38,18 +38,17 @@ pub(super) fn root(
     let systems = systems.into_iter().flatten().map(String::as_str);
     let sources = change.pin.iter().flat_map(Pin::sources);
     let of_overrides = change.overrides.required_paths();
-    for path in systems.chain(sources).chain(of_overrides) {
+    let own = Path::new(&change.to).parent().and_then(own_store_path);
+    let paths = systems.chain(sources).chain(of_overrides);
+    let paths: Vec<&str> = paths.chain(own.as_deref()).collect();
+    for path in &paths {
         keep(path, store, locations)?;
     }
     for path in change.overrides.required_after_reboot() {
         keep_in(&locations.kept_roots(), path, store)?;
     }
-    root_ourselves(&change.to, store, locations)?;
     // Check only now: later collections see the roots, and one that runs already is told to keep these paths.
-    let needed_paths = needed
-        .iter()
-        .filter_map(|(path, _)| path.map(String::as_str));
-    let _protection = store.protect(needed_paths)?;
+    let _protection = store.protect(paths)?;
     for (path, what) in needed {
         if let Some(path) = path
             && !store.is_valid(path)?

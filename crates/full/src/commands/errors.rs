@@ -15,6 +15,10 @@ Every message, what it means, and what to do. A message says what failed, on wha
 hints begin with `hint:`. With `--json` a message is an object `error` with `kind`, `message`, `details` and `hints`. `…`
 stands for a part that varies.
 
+If libnix cannot be loaded, the dynamic linker prints `error while loading shared libraries: …` with the name of the
+library, and the exit code is 127. `list`, `status`, `history`, `rollback`, `reset`, `confirm` and `recover` load no
+libnix and work nevertheless.
+
 `scripts/docs` writes this page from the program's own tables (`crates/core/src/error/table.rs`).
 
 | exit code | kind | meaning |

@@ -10,6 +10,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -351,6 +352,11 @@ fn malformed_requests_are_refused() {
     let env = TestEnv::new();
     let base = env.running().display().to_string();
     let gone = format!("{}/{}-gone", env.path("store").display(), "0".repeat(32));
+    // A name begins with the time of the request. The files of old requests are removed.
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a time");
+    let transaction = |number: u32| format!("{}-{number}", now.as_millis());
     let copy = env.path("home/nixos-system-box").display().to_string();
     symlink(&base, &copy).expect("a link");
     let request = |transaction: &str, to: &str| {
@@ -365,12 +371,12 @@ fn malformed_requests_are_refused() {
         })
     };
     for (name, request) in [
-        ("request-not-in-the-store", request("1-1", &gone)),
+        ("request-not-in-the-store", request(&transaction(1), &gone)),
         // A folder that looks like a system, but is no store path.
-        ("request-for-no-store-path", request("1-2", &copy)),
+        ("request-for-no-store-path", request(&transaction(2), &copy)),
         (
             "request-for-a-part-of-a-path",
-            request("1-3", &format!("{base}/etc")),
+            request(&transaction(3), &format!("{base}/etc")),
         ),
         ("request-malformed", request("../1", &base)),
     ] {

@@ -41,9 +41,13 @@ use source::source;
 
 /// The system to activate.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a goal is part of a plan, which is on the heap"
+)]
 pub enum Goal {
     /// A system that was made before, with its own base and source.
-    Known(Box<EarlierState>),
+    Known(EarlierState),
     /// A system to evaluate: the host of this source with these modules, in the order of evaluation.
     Evaluate {
         source: Source,
@@ -189,9 +193,9 @@ pub fn decide(
     let is_base = overrides.after.is_empty()
         && (action.is_reset() || (wanted.is_empty() && !moved && !additions.has_modules()));
     let goal = match (&base, action) {
-        (_, Action::Rollback(state)) => Goal::Known(state.clone()),
+        (_, Action::Rollback(state)) => Goal::Known((**state).clone()),
         // The system without modules was recorded, so it needs no evaluation.
-        (Some(base), _) if is_base => Goal::Known(Box::new(EarlierState::base(base, situation))),
+        (Some(base), _) if is_base => Goal::Known(EarlierState::base(base, situation)),
         (None, Action::Reset | Action::ResetAll) if is_base => return Err(unknown_base()),
         _ => {
             let source = source(action, situation, options, here)?;

@@ -19,9 +19,9 @@ pub const KIND: &str = "runtime-module-bench";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// Always [`SCHEMA`].
+    /// Always `SCHEMA`.
     pub schema: u64,
-    /// Always [`KIND`].
+    /// Always `KIND`.
     pub kind: String,
     /// Name of the benchmark: `eval`, `toggle`, `options`, `overrides` or `compare`.
     pub bench: String,

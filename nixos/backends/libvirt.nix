@@ -94,7 +94,7 @@ in
       type = types.attrsOf (types.strMatching "/.+");
       default = { };
       example = lib.literalExpression ''{ src = "/home/alice/src"; }'';
-      description = "Folders of the host, by the tags that `guests.shares` mounts.";
+      description = "Host folders to share with the guest. Each name is a tag that `guests.shares` mounts.";
     };
     network = mkOption {
       type = types.str;

@@ -431,7 +431,7 @@ def bench_toggle_works_through_sudo(s):
         series = {one["name"]: one for one in json.loads(done.out)["series"]}
         for name in ("enable: activate", "enable: total", "disable: activate", "disable: total"):
             assert len(series[name]["samples"]) == 2, series[name]
-        # The activator started and stopped the unit as root, twice.
+        # The benchmark leaves the unit stopped.
         assert s.unit("beacon.service") == "inactive"
         s.at_base()
     finally:

@@ -8,7 +8,8 @@ import time
 SIMPLE = ["simple", "exec", "idle"]
 REPORTING = ["notify", "dbus", "forking", "oneshot"]
 TYPES = [*SIMPLE, *REPORTING]
-# An idle service waits for other jobs, at most 5 s. So it fails after the services that fail after two seconds.
+# Types for the tests of failures after two seconds. An idle service first waits up to 5 s for other jobs, so it would
+# fail later than the others.
 LATE = [kind for kind in TYPES if kind != "idle"]
 POLICIES = ["never", "always", "limited"]
 

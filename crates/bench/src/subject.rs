@@ -24,7 +24,7 @@ use runtime_module_nix::session::Session;
 pub struct Subject<'a> {
     session: &'a Session,
     pin: Pin,
-    /// Its modules, as far as they are known without an evaluation.
+    /// The source that the flake was locked from. It determines whether the baked list of modules can be used.
     source: Source,
     situation: Situation,
     /// The reference from which the flake was locked, if its tree can change.

@@ -173,6 +173,14 @@ pub fn known_hint(table: &[Known], text: &str) -> Option<&'static str> {
     found.map(|(_, hint)| *hint)
 }
 
+/// Says how many lines are left out.
+pub fn more_lines(count: usize) -> String {
+    match count {
+        1 => "… 1 more line".into(),
+        count => format!("… {count} more lines"),
+    }
+}
+
 /// Joins a text into one line, with one space between words.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

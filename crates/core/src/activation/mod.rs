@@ -63,7 +63,7 @@ pub struct Request {
     pub purpose: String,
     /// Milliseconds to wait for a lock that another process holds.
     pub wait: u64,
-    /// Milliseconds for which services are watched if they count as started at once.
+    /// Settle time in milliseconds: how long to watch a service that systemd considers started as soon as its process runs.
     #[serde(default = "default_settle")]
     pub settle: u64,
     /// The task.

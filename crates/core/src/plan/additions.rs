@@ -9,7 +9,7 @@ use super::{Action, Situation, pinned};
 /// Additions to the configuration's own modules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Additions {
-    /// Earlier modules from outside that stay.
+    /// Extra modules that an earlier change added with `--keep` and that remain enabled.
     pub kept: Vec<ExtraModule>,
     /// Modules from outside to add, as the user typed them.
     pub new: Vec<String>,

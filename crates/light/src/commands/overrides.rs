@@ -215,7 +215,7 @@ fn rollback(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result
         (None, None) => {
             return Err(Failure::Refused
                 .error("cannot roll back overrides: no option was overridden since boot")
-                .hint("run `runtime-module overrides history` to list all generations")
+                .hint("run `runtime-module overrides` to list the overridden options")
                 .into());
         }
     };

@@ -70,7 +70,7 @@ fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definiti
 fn from_arguments(arguments: &[String]) -> Result<Vec<(String, String)>, Failed> {
     if let (Some(option), true) = (arguments.last(), arguments.len() % 2 == 1) {
         return Err(Failure::Usage
-            .error(format!("cannot set {option}: it has no value"))
+            .error(format!("cannot set {option}: no value was given"))
             .hint(format!(
                 "name a value in JSON after the option: `runtime-module set {} VALUE`",
                 for_shell(option)

@@ -1,8 +1,8 @@
 //! The cache: data that makes the next run faster or gives it a better estimate. No command needs
-//! it, and none trusts it blindly.
+//! it, and every entry is checked before use.
 //!
-//! `key.rs` is a pure function that computes
-//! everything a result depends on. `results.rs` stores evaluation results by their key. `roots.rs`
+//! `key.rs` computes the key of a result from everything that the result
+//! depends on. `results.rs` stores evaluation results by their key. `roots.rs`
 //! keeps outputs in the store for a limited time.
 
 use std::os::unix::fs::MetadataExt as _;

@@ -4,7 +4,7 @@
 
 use super::{Request, subject};
 use crate::attributes::written;
-use crate::error::Failed;
+use crate::error::{Failed, more_lines};
 
 /// Maximum number of lines of a message that are shown without `--show-trace`.
 const SHOWN: usize = 12;
@@ -32,7 +32,7 @@ pub(super) fn failure(request: &Request, messages: &[String], without: &[String]
         }
         if shown < lines.len() {
             cut = true;
-            failed = failed.detail(format!("  … {} more lines", lines.len() - shown));
+            failed = failed.detail(format!("  {}", more_lines(lines.len() - shown)));
         }
     }
     failed = failed.hint(advice(request, messages, without));

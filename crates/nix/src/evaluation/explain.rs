@@ -8,7 +8,7 @@ use unix::sys::signal::Signal;
 use super::trees::{Trees, in_source};
 use super::{Request, advice, failure, fetching, subject};
 use crate::attributes::{parse, written};
-use crate::error::{Failed, Failure, describe};
+use crate::error::{Failed, Failure, describe, more_lines};
 use crate::libnix::{NixError, Position};
 use crate::registry::{nearest, unknown_modules};
 use crate::worker::Ended;
@@ -76,7 +76,7 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
     }
     let others = lines.count();
     if others > 0 && !request.settings.show_trace {
-        failed = failed.detail(format!("… {others} more lines"));
+        failed = failed.detail(more_lines(others));
     }
     let hints = advice::hints(request, error);
     if request.settings.show_trace {

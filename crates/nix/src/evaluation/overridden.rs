@@ -18,7 +18,7 @@ pub struct DescribedOption {
     pub kind: PathKind,
     /// The path of the option, or the part of the path that exists.
     pub at: Vec<String>,
-    /// Names that exist instead of a missing one.
+    /// The names of the options and sets at `at`, for suggestions.
     pub known: Vec<String>,
     /// The description of its type.
     #[serde(rename = "type")]

@@ -122,7 +122,8 @@ fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
         return Default::default();
     };
     let mut replaced = of.replaced();
-    // An input that cannot be named was compared with the base when it was pinned. If it changes, a note says so.
+    // If the store references of the inputs cannot be determined, Nix locks the inputs again. A note reports those that
+    // are not in `flake.lock`.
     replaced.extend(graph_inputs(of).unwrap_or_default());
     let staying = |all: &Overrides| all.iter().filter(stays).cloned().collect();
     (staying(&of.overrides), staying(&replaced))

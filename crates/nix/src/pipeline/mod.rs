@@ -191,8 +191,8 @@ impl Making<'_> {
         }
     }
 
-    /// Builds and fetches what is missing. A dry run only collects everything that speaks against the change; any other
-    /// plan refuses before it builds what cannot be activated.
+    /// Builds and fetches what is missing. A dry run only collects all objections to the change. Any other
+    /// plan refuses a system that cannot be activated before building it.
     fn realise(
         &self,
         derived: &Derived,

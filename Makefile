@@ -1,4 +1,4 @@
-# The two main targets are `make demo` and `make test`. All others are parts of these, or take long.
+# The two main targets are `make demo` and `make test`. All others are parts of these, or take a long time.
 
 .DEFAULT_GOAL := help
 # A service or a cron job may have no HOME.

@@ -1,7 +1,7 @@
 {
   description = "Enable and disable NixOS modules on a running machine";
 
-  # The nixpkgs that the program is built from. The host's may be older or newer.
+  # The nixpkgs that the program is built with. The nixpkgs of a host may be older or newer.
   inputs.nixpkgs.url = "https://channels.nixos.org/nixos-26.05/nixexprs.tar.xz";
 
   outputs =
@@ -136,7 +136,7 @@
 
       lib = import ./nixos/lib.nix { inherit lib; };
 
-      # NixOS's own style, for all files except the fixture that is deliberately invalid.
+      # Formats all files in NixOS's own style, except the fixture that is deliberately invalid.
       formatter = perSystem (
         pkgs:
         if pkgs ? nixfmt-tree then

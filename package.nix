@@ -53,7 +53,7 @@ rustPlatform.buildRustPackage {
   # The C API uses [[deprecated]], which is C23. nix-bindings does not pass that to bindgen.
   env.BINDGEN_EXTRA_CLANG_ARGS = "-std=c2x";
 
-  # Only unit tests run here. `make test` runs the tests that need a store of their own.
+  # Only unit tests run here. `make test` runs the tests that need their own store.
   cargoTestFlags = [
     "--lib"
     "--package=runtime-module-core"
@@ -61,7 +61,7 @@ rustPlatform.buildRustPackage {
   ];
 
   postInstall = ''
-    # `runtime-module` starts it; nobody else has to.
+    # Only `runtime-module` starts this program, so it is not in bin.
     mkdir -p "$out/libexec"
     mv "$out/bin/runtime-module-nix" "$out/libexec/"
   ''

@@ -61,7 +61,7 @@ fn probe(name: &str) -> pkg_config::Library {
     })
 }
 
-/// Parses the release of a version: `2.26.3` gives `(2, 26)`.
+/// Returns the release in a version: `2.26.3` gives `(2, 26)`.
 fn release(version: &str) -> (u32, u32) {
     let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
@@ -75,7 +75,7 @@ fn compile_shim(version: &str, include: &BTreeSet<&Path>) {
         .std(if release < (2, 31) { "c++2a" } else { "c++23" })
         .define("NIX_FFI_VERSION", format!("\"{version}\"").as_str())
         .include("shim")
-        // As system headers, Nix's own headers cause no warnings.
+        // Include Nix's headers as system headers, so that they cause no warnings.
         .flags(
             include
                 .iter()
@@ -135,7 +135,7 @@ fn generate_bindings(include: &BTreeSet<&Path>) {
 
 fn tell_dependents(nix: &pkg_config::Library) {
     println!("cargo:version={}", nix.version);
-    // NixOS's linker records the location of libnix; elsewhere it must be recorded here.
+    // On NixOS, the linker records the location of libnix. On other systems, record it here.
     if let Some(dir) = nix
         .link_paths
         .iter()

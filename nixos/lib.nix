@@ -36,8 +36,8 @@ rec {
       filterAttrs isModule (builtins.readDir folder)
     );
 
-  # A host with some of its runtime modules enabled, extended as by the program. They apply in the order in which the
-  # host declares them, not in the order of `names`.
+  # A host with some of its runtime modules enabled, extended in the same way as the program does it. They apply in the
+  # order in which the host declares them, not in the order of `names`.
   withModules =
     host: names:
     let
@@ -96,7 +96,7 @@ rec {
     } ''echo "$toplevel" > "$out"'';
 
   # A check for each runtime module of a host, except those with `skipValidation`. `builtin` includes the built-in
-  # modules, some of which need packages that a host may not allow. `together` adds a check of all of them at once.
+  # modules, some of which need packages that a host may not allow. `together` adds one check of all modules together.
   checks =
     {
       host,

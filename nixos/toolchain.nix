@@ -5,8 +5,8 @@ let
   inherit (pkgs.llvmPackages) clang clang-unwrapped;
   resources = "${lib.getLib clang-unwrapped}/lib/clang/${lib.versions.major (lib.getVersion clang-unwrapped)}";
 
-  # `LLVM=1` compiles the kernel and its host tools with the same name, `clang`. The wrapped clang adds flags for
-  # programs that a kernel cannot have. The unwrapped one finds no C library for host tools.
+  # With `LLVM=1`, the compiler of the kernel and of its host tools has the same name, `clang`. The wrapped clang adds
+  # flags for programs, which do not work for a kernel. The unwrapped clang does not find a C library for host tools.
   clangForKernels = lib.hiPrio (
     pkgs.writeShellScriptBin "clang" ''
       for argument in "$@"; do
@@ -76,7 +76,7 @@ rec {
     sparse
   ]);
 
-  # Programs of a machine that configures others.
+  # Programs for configuring other machines.
   orchestration = with pkgs; [
     ansible
     git
@@ -134,7 +134,7 @@ rec {
       hardeningDisable = [ "all" ];
       inherit shellHook;
     };
-    # Builds of QEMU. Its flags would break the host tools of a kernel, so this is a shell of its own.
+    # Builds of QEMU. Its flags would break the host tools of a kernel, so this is a separate shell.
     build-qemu = pkgs.mkShell {
       inputsFrom = [ pkgs.qemu ];
       packages = with pkgs; [

@@ -12,7 +12,7 @@ COLUMNS = 160
 
 
 def layout(value, depth, used):
-    """A value as JSON, on a line that has `depth` spaces of indentation and `used` columns before the value."""
+    """Formats a value as JSON, for a line that has `depth` spaces of indentation and `used` columns before the value."""
     line = json.dumps(value, ensure_ascii=False)
     # One column for the comma that may follow.
     if used + len(line) < COLUMNS or not value or not isinstance(value, (dict, list)):
@@ -30,7 +30,7 @@ def layout(value, depth, used):
 
 
 def packed(document):
-    """A document as the text of its file. The outermost object is always broken into lines."""
+    """Formats a document as the text of its file. The outermost object is always broken into lines."""
     parts = (f" {json.dumps(key)}: {layout(value, 1, len(json.dumps(key)) + 3)}" for key, value in document.items())
     return "{\n" + ",\n".join(parts) + "\n}\n"
 

@@ -58,7 +58,7 @@ RENAMED = [
 
 
 def read(path):
-    """The document in an evidence file, with today's texts."""
+    """Returns the document in an evidence file, with the current texts."""
     text = path.read_text()
     for old, new in RENAMED:
         text = text.replace(old, new)
@@ -92,7 +92,7 @@ def table():
 
 
 def missed():
-    """Every missed target in any evidence file, so that none can be left out by choice."""
+    """Returns a list of every missed target in any evidence file, so that nobody can omit one."""
     rows = ""
     for path in sorted(EVIDENCE.glob("*.json")):
         document = read(path)
@@ -106,7 +106,7 @@ def missed():
 
 
 def profiles():
-    """The share of each part in the time of a cold evaluation."""
+    """Returns the share of each part in the time of a cold evaluation."""
     text = ""
     for path in sorted(EVIDENCE.glob("profile-*.json")):
         result = read(path)

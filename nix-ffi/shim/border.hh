@@ -12,9 +12,9 @@
 namespace nix_ffi {
 
 /**
- * Stores the current exception in `context`. `nix_context_error` does not fit: it leaks the name of the class, does not
- * report `nix::Interrupted`, and renders inside `what()`, which is noexcept and reads source files: an interrupt
- * noticed there would end the process.
+ * Stores the current exception in `context`. `nix_context_error` is not suitable: it leaks the name of the class, and
+ * does not report `nix::Interrupted`. It also renders the message inside `what()`, which is noexcept and reads source
+ * files, so an interrupt there would end the process.
  */
 void keep_error(nix_c_context & context) noexcept;
 
@@ -22,7 +22,7 @@ void keep_error(nix_c_context & context) noexcept;
 template<class R, class F>
 R guarded(nix_c_context * context, R otherwise, F && body) noexcept
 {
-    // The C API keeps other fields of an earlier error next to the code.
+    // Reset only the code, as the C API does. The other fields may still describe an earlier error.
     context->last_err_code = NIX_OK;
     context->last_err.reset();
     context->info.reset();
@@ -35,7 +35,7 @@ R guarded(nix_c_context * context, R otherwise, F && body) noexcept
     return otherwise;
 }
 
-/** The same for functions without a result. */
+/** Calls a `body` that has no result; stores any exception in `context`. */
 template<class F>
 void guarded(nix_c_context * context, F && body) noexcept
 {
@@ -46,8 +46,9 @@ void guarded(nix_c_context * context, F && body) noexcept
 }
 
 /**
- * While it lives, an interrupt wakes this thread from a blocking call. Unlike `nix::ReceiveInterrupts` alone, it waits
- * in its destructor for `nix_ffi_interrupt` (`triggerInterrupt` calls copies of the callbacks, which refer to it).
+ * A guard that lets an interrupt wake this thread from a blocking call. Unlike `nix::ReceiveInterrupts` alone, its
+ * destructor waits for a running `nix_ffi_interrupt`: `triggerInterrupt` calls copies of the callbacks, which refer to
+ * this guard.
  */
 class Interruptible
 {
@@ -65,7 +66,7 @@ inline nix_ffi_str view(std::string_view text)
     return {text.data(), text.size()};
 }
 
-/** Strings that must outlive the array of views of them: a deque does not move its elements. */
+/** Strings to which an array of views refers. They are in a deque, because a deque does not move its elements. */
 class Texts
 {
     std::deque<std::string> texts;

@@ -109,7 +109,7 @@ Missing query_missing(S & store, const std::vector<nix::DerivedPath> & targets)
     return m;
 }
 
-/** Nix's word for a failure. Numbers and the type of the words differ between releases. */
+/** Returns Nix's word for a failure. The numbers, and the type that defines the words, differ between releases. */
 template<class Scope, class Status>
 const char * failure_name(Status status)
 {
@@ -132,13 +132,16 @@ const char * failure_name(Status status)
     return "MiscFailure";
 }
 
-/** 2.32 splits results into success and failure; since 2.34 the failure is an error. */
+/** Since 2.32, results are split into success and failure. Since 2.34, the failure is an error. */
 struct Outcome
 {
     bool success;
     const char * status;
     std::string message;
-    /** Up to 2.32, a goal that never ran because another one failed also has a result, its initial one. */
+    /**
+     * Whether the goal ran. Up to 2.32, a goal that never ran because another goal failed also has a result, with
+     * initial values.
+     */
     bool ran = true;
 };
 
@@ -168,7 +171,7 @@ Outcome outcome(R & result)
     }
 }
 
-/** The outputs of a successful result; 2.32 moved them into the success. */
+/** Returns the outputs of a successful result. Since 2.32, they are part of the success. */
 template<class R>
 const nix::SingleDrvOutputs & built_outputs(R & result)
 {
@@ -180,7 +183,7 @@ const nix::SingleDrvOutputs & built_outputs(R & result)
         return result.builtOutputs;
 }
 
-/** 2.33 takes the store by reference. */
+/** Since 2.33, Nix takes the store by reference. */
 template<class Locked, class S, class F>
 std::optional<nix::Hash> fingerprint(const Locked & locked, nix::ref<S> store, const F & settings)
 {
@@ -210,7 +213,7 @@ void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef re
     }
 }
 
-/** Reads a flake without its inputs, and without registries. 2.28 made a choice of three out of the last argument. */
+/** Reads a flake without its inputs and without registries. Since 2.28, the last argument is a choice of three. */
 template<class Evaluator, class Registries>
 nix::flake::Flake read_flake(
     nix::flake::Flake (*get)(Evaluator &, const nix::FlakeRef &, Registries), Evaluator & state, const nix::FlakeRef & reference)
@@ -219,8 +222,8 @@ nix::flake::Flake read_flake(
 }
 
 /**
- * The store path of the tree that contains `path`, and the path in it. Only 2.26 must map real paths of a chroot
- * store back.
+ * Returns the store path of the tree that contains `path`, and the path inside the tree. Only 2.26 must map the real
+ * paths of a chroot store back to store paths.
  */
 template<class State>
 std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::SourcePath & path)
@@ -236,7 +239,7 @@ std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::Sou
     return {std::move(storePath), std::string(nix::CanonPath(sub).rel())};
 }
 
-/** Since 2.33 only stores that are file systems have real paths: there as a string, since 2.34 as a path. */
+/** Since 2.33, only stores that are file systems have real paths: strings in 2.33, and paths since 2.34. */
 template<class S, class Local = nix::LocalFSStore>
 std::string real_path(S & store, const nix::StorePath & path)
 {
@@ -248,7 +251,7 @@ std::string real_path(S & store, const nix::StorePath & path)
         return store.printStorePath(path);
 }
 
-/** Since 2.35 a tree may only be mounted; to keep it, it must be copied to the store. */
+/** Since 2.35, Nix may only mount a tree. Such a tree must be copied to the store to be kept. */
 template<class State, class Input>
 void materialise(State & state, const Input & input, const nix::StorePath & path)
 {
@@ -260,7 +263,10 @@ void materialise(State & state, const Input & input, const nix::StorePath & path
         input.fetchToStore(state.store);
 }
 
-/** Since 2.28 flakes register with one evaluator's settings; before, with the process, for later evaluators. */
+/**
+ * Since 2.28, flakes are registered with the settings of one evaluator. Before 2.28, they were registered with the
+ * process, for later evaluators.
+ */
 template<class Flakes, class Evaluation>
 void register_flakes(Flakes & flakes, Evaluation & evaluation)
 {
@@ -284,7 +290,7 @@ void make_path(V & value, State & state, const nix::SourcePath & path)
         value.mkPath(path);
 }
 
-/** A store path as evaluation reads it: since 2.28 by its name, before by its real location. */
+/** Returns a store path as evaluation reads it: since 2.28 by its name, before 2.28 by its real location. */
 template<class State>
 nix::SourcePath readable_path(State & state, const nix::StorePath & path)
 {

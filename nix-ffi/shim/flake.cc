@@ -55,7 +55,7 @@ static void collect_fetched(
     }
 }
 
-/** A flake with the inputs of the lock file `lock`: those are fetched when they are evaluated. */
+/** Returns a flake with the inputs of the lock file `lock`. Inputs are fetched when they are evaluated. */
 static nix::flake::LockedFlake with_lock(
     nix::EvalState & state, const nix::flake::Settings & settings, bool apply, const nix::FlakeRef & reference, const char * lock)
 {

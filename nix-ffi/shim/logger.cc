@@ -9,13 +9,13 @@
 namespace nix_ffi {
 
 /**
- * Forwards to Rust. Never throws, has no state but the table, and is never destroyed, although Nix 2.27 to 2.34 try
- * at exit.
+ * Forwards log events to Rust. Never throws, has no state except the table, and is never destroyed, although Nix 2.27
+ * to 2.34 try to destroy it at exit.
  */
 class ForwardingLogger final : public nix::Logger
 {
     const nix_ffi_logger to;
-    /** The child of a build starts as a fork of this process; what it logs there must not reach Rust. */
+    /** The process that made the logger. A build's child starts as a fork of it, and must not log to Rust. */
     const pid_t owner = getpid();
 
     /** Views of the fields for one call. */
@@ -36,7 +36,7 @@ class ForwardingLogger final : public nix::Logger
         try {
             body();
         } catch (...) {
-            // Memory ran out for a log line, and there is no way to report it.
+            // No memory is left for a log line, and this error cannot be reported.
         }
     }
 

@@ -37,7 +37,7 @@ typedef void (*nix_ffi_str_callback)(void * user, nix_ffi_str text);
 
 /* --- errors --- */
 
-/** A position. `line` is 0 if there is none; `file` is empty if it is not in a file. */
+/** A position. `line` is 0 if there is no position; `file` is empty if the position is not in a file. */
 typedef struct {
     nix_ffi_str file;
     uint32_t line;
@@ -88,7 +88,7 @@ void nix_ffi_process_init(nix_c_context * context) NIX_FFI_NOEXCEPT;
  */
 void nix_ffi_interrupt(nix_c_context * context) NIX_FFI_NOEXCEPT;
 
-/** Clears an interrupt. Up to Nix 2.32 a thread that was interrupted once does not notice the next interrupt. */
+/** Clears an interrupt. Up to Nix 2.32, a thread that was interrupted once does not notice later interrupts. */
 void nix_ffi_interrupt_reset(void) NIX_FFI_NOEXCEPT;
 
 bool nix_ffi_interrupted(void) NIX_FFI_NOEXCEPT;
@@ -102,7 +102,7 @@ typedef struct {
     nix_ffi_str text;
 } nix_ffi_field;
 
-/** Called from many threads at once. `user` must live until the process ends. */
+/** The callbacks of a logger. Many threads call them at the same time. `user` must live until the process ends. */
 typedef struct {
     void * user;
     void (*message)(void * user, int level, nix_ffi_str text);
@@ -156,13 +156,13 @@ void nix_ffi_setting_get(nix_c_context * context, const char * name, nix_ffi_str
 
 /**
  * Makes evaluation compute store paths without writing them, from now on. Call it before the first evaluator is
- * prepared. It cannot be undone.
+ * prepared. This cannot be undone.
  */
 void nix_ffi_read_only(void) NIX_FFI_NOEXCEPT;
 
 /**
- * Passes every setting of the process, of `builder` and of `flakes`: the name, then the value. Settings with several
- * places are passed several times.
+ * Passes every setting of the process, of `builder` and of `flakes`: the name, then the value. A setting that exists in
+ * several places is passed several times.
  */
 void nix_ffi_settings_list(
     nix_c_context * context,
@@ -198,7 +198,7 @@ nix_value * nix_ffi_value_store_path(nix_c_context * context, EvalState * state,
 nix_value * nix_ffi_value_list(
     nix_c_context * context, EvalState * state, nix_value ** values, size_t value_count) NIX_FFI_NOEXCEPT;
 
-/** Forces `value` deeply and passes it as JSON. Copies nothing to the store. */
+/** Forces `value` deeply and passes it to `callback` as JSON. Copies nothing to the store. */
 void nix_ffi_force_json(
     nix_c_context * context, EvalState * state, nix_value * value, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
@@ -214,7 +214,7 @@ void nix_ffi_value_free(nix_value * value) NIX_FFI_NOEXCEPT;
 /** Enables counters, which Nix 2.32 and newer disable by default. Call it before the evaluator is built. */
 void nix_ffi_counters_enable(void) NIX_FFI_NOEXCEPT;
 
-/** Writes the counters as JSON to the file in NIX_SHOW_STATS_PATH, the only way that libnix offers. */
+/** Writes the counters as JSON to the file in NIX_SHOW_STATS_PATH. libnix offers no other way to read them. */
 void nix_ffi_counters_print(nix_c_context * context, EvalState * state) NIX_FFI_NOEXCEPT;
 
 /* --- flakes --- */
@@ -232,7 +232,7 @@ typedef struct {
     const char * const * override_names;
     const char * const * override_references;
     size_t override_count;
-    /** The text of a lock file to use unchanged, or null for the flake's own. With it nothing is locked again. */
+    /** The text of a lock file to use unchanged, or null for the flake's own. With a text, nothing is locked again. */
     const char * lock;
     /** Whether inputs without a lock may be locked to a source without a revision. */
     bool allow_unlocked;
@@ -264,8 +264,8 @@ typedef struct {
     nix_ffi_str directory;
     nix_ffi_str description;
     /**
-     * The lock in use, and the content of `flake.lock`: it differs if the lock is stale, and is empty without the
-     * file.
+     * The lock in use, and the content of `flake.lock`. The content differs from the lock in use if it is stale, and is
+     * empty if the file does not exist.
      */
     nix_ffi_str lock;
     nix_ffi_str lock_file;
@@ -342,7 +342,9 @@ typedef struct {
 
 typedef void (*nix_ffi_missing_callback)(void * user, const nix_ffi_missing_view * missing);
 
-/** Queries what must be built or fetched to realise all outputs of these derivations, or these plain paths. */
+/**
+ * Queries the paths that must be built or fetched to realise all outputs of these derivations, or these plain paths.
+ */
 void nix_ffi_query_missing(
     nix_c_context * context,
     Store * store,
@@ -384,14 +386,14 @@ void nix_ffi_build_log(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
 /**
- * Passes the outputs of a derivation, as far as they are known without building it: a name, then its path, and so on.
+ * Passes the outputs of a derivation that are known without building it, in alternating calls: a name, then its path.
  */
 void nix_ffi_derivation_outputs(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
 bool nix_ffi_is_valid(nix_c_context * context, Store * store, const char * path) NIX_FFI_NOEXCEPT;
 
-/** Protects a path while this process, or its connection to the daemon, lives. */
+/** Protects a path from garbage collection while this process, or its connection to the daemon, lives. */
 void nix_ffi_add_temp_root(nix_c_context * context, Store * store, const char * path) NIX_FFI_NOEXCEPT;
 
 /** Makes `link`, an absolute path, a symlink to `path`, which must be valid, and registers it as an indirect root. */
@@ -428,7 +430,10 @@ void nix_ffi_add_file(
     nix_ffi_str_callback callback,
     void * user) NIX_FFI_NOEXCEPT;
 
-/** Passes the location on disk of a store path, or of a path below one, which differs in a chroot store. */
+/**
+ * Passes the location on disk of a store path, or of a path below a store path. In a chroot store, it differs from the
+ * path.
+ */
 void nix_ffi_real_path(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 

@@ -8,7 +8,7 @@
 
 namespace nix_ffi {
 
-/** Locked while interrupt callbacks run, and while one of ours is removed. */
+/** Locked while interrupt callbacks run, and while one of our callbacks is removed. */
 static std::mutex interrupting;
 
 Interruptible::Interruptible()

@@ -4,7 +4,7 @@
 
 using namespace nix_ffi;
 
-/** Parses a store path; for an empty string Nix would fail an assertion. */
+/** Parses a store path. Refuses an empty string, for which an assertion in Nix would fail. */
 static nix::StorePath parse(nix::Store & store, const char * path)
 {
     if (path[0] != '/')
@@ -12,7 +12,7 @@ static nix::StorePath parse(nix::Store & store, const char * path)
     return store.parseStorePath(path);
 }
 
-/** All outputs of each derivation; other paths as they are. */
+/** Returns all outputs of each derivation, and other paths unchanged. */
 static std::vector<nix::DerivedPath> targets(nix::Store & store, const char * const * paths, size_t count)
 {
     std::vector<nix::DerivedPath> out;
@@ -156,7 +156,7 @@ extern "C" void nix_ffi_add_root(nix_c_context * context, Store * store, const c
             throw nix::UsageError("the root '%s' is not an absolute path", link);
         auto parsed = parse(s, path);
         auto & local = nix::require<nix::LocalFSStore>(s);
-        // No collection may come between here and the link: set the temporary root first, then check.
+        // Set the temporary root before the check, so that the path cannot be collected before the link exists.
         s.addTempRoot(parsed);
         if (!s.isValidPath(parsed))
             throw nix::InvalidPath("path '%s' is not valid, so it cannot be rooted", path);
@@ -256,7 +256,7 @@ extern "C" void nix_ffi_real_path(
 {
     guarded(context, [&] {
         auto & s = *store->ptr;
-        // Throws for a path outside the store. The C API would abort, because an assertion fails.
+        // Throws for a path outside the store. The C API would abort, because an assertion fails there.
         auto [storePath, below] = s.toStorePath(path);
         nix::CanonPath inside(below);
         auto real = real_path(s, storePath);

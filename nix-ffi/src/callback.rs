@@ -1,4 +1,5 @@
-//! Callbacks from C: a panic must not unwind into C, so it is stored and resumed once C has returned.
+//! Runs callbacks from C. A panic must not unwind into C, so it is stored, and resumed after C has
+//! returned.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -11,7 +12,7 @@ thread_local! {
     static PARKED: RefCell<Option<Box<dyn Any + Send>>> = const { RefCell::new(None) };
 }
 
-/// Runs the body of a callback. After a panic, further callbacks of the same call do nothing.
+/// Runs the body of a callback. After a panic, later callbacks in the same call into C do nothing.
 pub(crate) fn run(body: impl FnOnce()) {
     if PARKED.with_borrow(Option::is_some) {
         return;
@@ -21,14 +22,14 @@ pub(crate) fn run(body: impl FnOnce()) {
     }
 }
 
-/// Resumes the panic of a callback, if there was one. Called after each C call that takes callbacks.
+/// Resumes a panic that a callback stored. Called after each C call that takes callbacks.
 pub(crate) fn resume() {
     if let Some(panic) = PARKED.take() {
         resume_unwind(panic);
     }
 }
 
-/// Copies a string, which is only displayed: invalid UTF-8 is replaced.
+/// Copies a string. Replaces invalid UTF-8, because the string is only displayed.
 ///
 /// # Safety
 ///
@@ -64,7 +65,7 @@ pub(crate) unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<
     let views = unsafe { slice(data, length) };
     views
         .iter()
-        // SAFETY: `view` is an element of that array, whose strings live as long.
+        // SAFETY: `view` is an element of `views`, and its string lives as long as the array.
         .map(|view| unsafe { text(*view) })
         .collect()
 }
@@ -72,8 +73,8 @@ pub(crate) unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<
 /// The callback that appends strings to the `Vec<String>` at `user`.
 pub(crate) unsafe extern "C" fn push_text(user: *mut c_void, view: sys::nix_ffi_str) {
     run(|| {
-        // SAFETY: each caller passes this callback with a pointer to a live `Vec<String>`, used by nothing else
-        // meanwhile.
+        // SAFETY: each caller passes a pointer to a live `Vec<String>` that nothing else uses
+        // during the call.
         let texts = unsafe { &mut *user.cast::<Vec<String>>() };
         // SAFETY: C passes a view that lives until this callback returns.
         texts.push(unsafe { text(view) });

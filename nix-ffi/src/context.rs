@@ -19,7 +19,8 @@ impl Context {
         Self(NonNull::new(raw).expect("a context of a few hundred bytes can be allocated"))
     }
 
-    /// Calls the shim, resumes a callback's panic if there was one, and returns the error in the context, if any.
+    /// Calls the shim with a new context. Resumes a callback's panic, and returns the error that
+    /// the shim stored.
     pub(crate) fn call<T>(call: impl FnOnce(*mut sys::nix_c_context) -> T) -> Result<T, NixError> {
         let context = Self::new();
         let result = call(context.0.as_ptr());
@@ -45,7 +46,7 @@ impl Context {
         // The error code above says that there is an error, so the shim has called back.
         let mut error = error
             .unwrap_or_else(|| NixError::ours("libnix reported an error without a description"));
-        // An error that an interrupt causes indirectly, such as a broken connection to the daemon, counts too.
+        // An interrupt can also cause other errors, such as a broken connection to the daemon.
         error.interrupted = error.class == "nix::Interrupted" || crate::interrupted();
         Some(error)
     }
@@ -71,7 +72,7 @@ unsafe extern "C" fn keep_error(user: *mut c_void, view: *const sys::nix_ffi_err
 ///
 /// # Safety
 ///
-/// `view` must be the one that C passed to a callback that has not returned yet.
+/// `view` must be a view that C passed to a callback that has not returned yet.
 pub(crate) unsafe fn copy_error(view: *const sys::nix_ffi_error_view) -> NixError {
     // SAFETY: the caller passes a view that is live while this function runs.
     let view = unsafe { &*view };
@@ -89,9 +90,9 @@ pub(crate) unsafe fn copy_error(view: *const sys::nix_ffi_error_view) -> NixErro
         traces: traces
             .iter()
             .map(|trace| Trace {
-                // SAFETY: the trace is an element of the live view's array, and so is its hint.
+                // SAFETY: the trace and its hint belong to the live view.
                 hint: unsafe { callback::text(trace.hint) },
-                // SAFETY: the trace is an element of the live view's array, with the file name of its position.
+                // SAFETY: the trace and the file name of its position belong to the live view.
                 position: unsafe { copy_position(trace.position) },
             })
             .collect(),

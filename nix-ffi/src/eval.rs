@@ -8,7 +8,7 @@ use nix_types::NixError;
 use crate::context::{Context, c_string};
 use crate::{callback, sys};
 
-/// Returns the evaluator of nix-bindings' handle.
+/// Returns the pointer to the evaluator in a handle of nix-bindings.
 pub(crate) fn state_ptr(state: &EvalState) -> *mut sys::EvalState {
     // SAFETY: the pointer is used only for one call, while `state` is borrowed.
     unsafe { state.raw_ptr() }.cast()
@@ -18,7 +18,8 @@ pub(crate) fn state_ptr(state: &EvalState) -> *mut sys::EvalState {
 /// dropped. It is neither `Send` nor `Sync`, because only the evaluator's own thread may use it.
 pub struct Value {
     raw: NonNull<sys::nix_value>,
-    /// The evaluator of the value: another one would map its symbols to other names.
+    /// The evaluator that made the value. Another evaluator would map the value's symbols to other
+    /// names.
     owner: EvalStateWeak,
 }
 
@@ -77,8 +78,9 @@ impl Value {
             .iter()
             .map(|value| value.for_call(state))
             .collect::<Result<Vec<_>, _>>()?;
-        // SAFETY: everything is borrowed for the call; `raw` has `raw.len()` elements, all values of this evaluator.
-        // The list then refers to them itself, in memory that the collector scans.
+        // SAFETY: everything is borrowed for the call; `raw` has `raw.len()` elements, all values
+        // of this evaluator. The list keeps its own references to the values, in memory that the
+        // collector scans.
         Self::from_call(state, |context| unsafe {
             sys::nix_ffi_value_list(context, state_ptr(state), raw.as_mut_ptr(), raw.len())
         })
@@ -123,9 +125,12 @@ impl Drop for Value {
     }
 }
 
-/// Applies the function in `text` to the arguments. The text is an expression of ours, or one of the user as a whole, but
-/// never a mixture of both. The application is lazy: its errors are reported when it is forced. Positions in `text` have no file; `name`, a relative path, is only the
-/// base of relative paths in it.
+/// Applies the function in `text` to the arguments lazily: errors are reported when the result is
+/// forced.
+///
+/// `text` is either an expression of ours or a whole expression of the user, never a mixture of
+/// both. Positions in `text` have no file. `name` is a relative path, and only the base of relative
+/// paths in `text`.
 pub fn apply(
     state: &EvalState,
     text: &str,
@@ -157,7 +162,8 @@ pub fn enable_counters() {
     unsafe { sys::nix_ffi_counters_enable() }
 }
 
-/// Writes the evaluator's counters as JSON to the file in `NIX_SHOW_STATS_PATH`, the only way that libnix offers.
+/// Writes the evaluator's counters as JSON to the file in `NIX_SHOW_STATS_PATH`. libnix offers no
+/// other way to read them.
 pub fn print_counters(state: &EvalState) -> Result<(), NixError> {
     // SAFETY: the evaluator is borrowed for the call, which only reads its counters.
     Context::call(|context| unsafe { sys::nix_ffi_counters_print(context, state_ptr(state)) })

@@ -22,7 +22,8 @@ pub struct LockRequest<'a> {
     pub base_directory: &'a Path,
     /// Overridden inputs: the name (`nixpkgs`, or `a/b` for an input of an input) and the new reference.
     pub overrides: &'a [(String, String)],
-    /// The text of a lock file to use unchanged instead of the flake's own. Nothing is locked again then.
+    /// The text of a lock file to use instead of the flake's own. It is used unchanged, and nothing
+    /// is locked again.
     pub lock: Option<&'a str>,
     /// Whether an input may have neither revision nor hash.
     pub allow_unlocked: bool,
@@ -49,7 +50,7 @@ pub struct LockedFlake {
     pub description: String,
     /// The lock in use, as JSON.
     pub lock: String,
-    /// The content of `flake.lock`; empty if there is none.
+    /// The content of `flake.lock`; empty if the file does not exist.
     pub lock_file: String,
     /// Whether the lock was changed in memory: `flake.lock` is missing or stale, or an input is overridden.
     pub lock_changed: bool,
@@ -57,7 +58,8 @@ pub struct LockedFlake {
     pub fingerprint: Option<String>,
     /// The fragment after `#` in the reference; empty if there is none.
     pub fragment: String,
-    /// The fetched inputs at any depth, without those that follow others or are part of another's tree.
+    /// The fetched inputs at any depth, except inputs that follow others or are part of another
+    /// input's tree.
     pub inputs: Vec<LockedInput>,
     /// The overriding references of the request in their absolute form, in the same order.
     pub overrides: Vec<String>,
@@ -81,7 +83,7 @@ pub struct LockedInput {
 /// A flake with its locked inputs, in the evaluator that locked it.
 pub struct Locked {
     raw: NonNull<sys::nix_ffi_locked>,
-    /// Keeps it on the evaluator's thread.
+    /// Keeps the flake on the evaluator's thread: it is neither `Send` nor `Sync`.
     _thread: PhantomData<*const ()>,
 }
 
@@ -92,7 +94,8 @@ impl Locked {
         flakes: FlakeSettings,
         request: &LockRequest<'_>,
     ) -> Result<Self, NixError> {
-        // libnix resolves a relative reference from `/` if the base is empty, and then copies the whole machine.
+        // With an empty base, libnix would resolve a relative reference from `/` and copy the whole
+        // file system.
         if !request.base_directory.is_absolute() {
             return Err(NixError::ours(format!(
                 "the base directory of a flake reference is not absolute: '{}'",
@@ -151,7 +154,8 @@ impl Locked {
         Ok(told)
     }
 
-    /// Adds a string attribute to the locked reference, which the flake sees as an attribute of `self`.
+    /// Adds a string attribute to the locked reference. The flake sees it as an attribute of
+    /// `self`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), NixError> {
         let c_name = c_string(name)?;
         let c_value = c_string(value)?;
@@ -168,7 +172,8 @@ impl Locked {
 
     /// Returns the root of the flake's source tree as a path value, like the flake's own paths.
     pub fn source(&self, state: &EvalState) -> Result<Value, NixError> {
-        // SAFETY: evaluator and flake are borrowed for the call; the returned path is a value of its own.
+        // SAFETY: evaluator and flake are borrowed for the call; the returned path is an
+        // independent value.
         Value::from_call(state, |context| unsafe {
             sys::nix_ffi_source(context, state_ptr(state), self.raw.as_ptr())
         })
@@ -198,7 +203,8 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
     callback::run(|| {
         // SAFETY: `Locked::read` passes a pointer to its `LockedFlake`, which outlives the call.
         let told = unsafe { &mut *user.cast::<LockedFlake>() };
-        // SAFETY: the shim passes a view that lives until this callback returns, and only reads from it.
+        // SAFETY: the shim passes a view that lives until this callback returns, and does not
+        // modify it.
         let view = unsafe { &*view };
         let text = |text| {
             // SAFETY: every string comes from the live view or from its array of inputs.

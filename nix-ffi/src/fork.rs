@@ -1,7 +1,8 @@
 //! Forks of this process: they start with libnix loaded, or with everything that this process has evaluated.
 //!
-//! A fork copies one thread and every lock, so it is refused if there is another thread. Before a child does anything,
-//! it gives up what it inherits but must not use: databases become read-only, and connections are closed.
+//! A fork copies one thread and every lock, so this process is not forked if it has other threads.
+//! A child of [`fork_child`] starts its work only after its inherited databases are read-only and
+//! its inherited connections are replaced.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -33,7 +34,8 @@ pub struct Forked {
 /// The reason why there was no fork.
 #[derive(Debug)]
 pub enum ForkError {
-    /// This process has this many threads: locks that others hold would stay locked in the child.
+    /// This process has this many threads. Locks that the other threads hold would stay locked in
+    /// the child.
     Threads(usize),
     /// The system cannot create another process.
     System(io::Error),
@@ -69,9 +71,9 @@ fn split() -> Result<ForkResult, ForkError> {
     unsafe { unix::unistd::fork() }.map_err(|error| ForkError::System(error.into()))
 }
 
-/// Forks this process. The child, for which this returns `None`, sets these environment variables and continues like a
-/// newly started program. libnix is already loaded in it, and loading takes most of the time of
-/// starting a process.
+/// Forks this process. Returns the child's process ID in the parent, and `None` in the child. The
+/// child sets these environment variables and continues like a newly started program. libnix is
+/// already loaded in it, and loading libnix takes most of the time of starting a process.
 pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
     match split()? {
         ForkResult::Parent { child } => Ok(Some(child)),
@@ -85,9 +87,9 @@ pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
     }
 }
 
-/// Forks a child that runs `work` with the writing end of a pipe, and then ends without destructors or exit handlers
-/// of the parent. The child inherits no usable connection and no writable database, keeps the descriptors in `keep`,
-/// and is killed when its parent ends.
+/// Forks a child that runs `work` with the writing end of a pipe. The child then exits without
+/// running the parent's destructors or exit handlers. It inherits no usable connection and no
+/// writable database, keeps the descriptors in `keep`, and is killed when its parent ends.
 pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkError> {
     let (reader, writer) =
         pipe2(OFlag::O_CLOEXEC).map_err(|error| ForkError::System(error.into()))?;
@@ -101,8 +103,8 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
             drop(reader);
             let run = || -> io::Result<()> {
                 set_pdeathsig(Signal::SIGKILL)?;
-                // If memory runs out, the kernel should kill this process first, not its parent or others. This is
-                // best effort: the kernel may lack the file.
+                // If memory runs out, the kernel should kill this process before its parent or any
+                // other process. Ignore errors, because the kernel may lack the file.
                 let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
                 if getppid() == parent {
                     renounce(keep)?;
@@ -121,12 +123,13 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
     }
 }
 
-/// Gives up what this process shares with its parent and must not use: SQLite databases are opened again read-only
-/// under the same descriptors, and sockets are replaced by /dev/null. Descriptors in `keep` stay as they are.
+/// Replaces everything that this process shares with its parent and must not use. SQLite databases
+/// are reopened read-only under the same descriptors, and sockets become /dev/null. Descriptors in
+/// `keep` stay as they are.
 ///
-/// A write through an inherited database then fails in the child and leaves the file alone. An inherited connection to
-/// the daemon fails at its first use and is dropped, and the next one is the child's own
-/// ([`crate::Store::reconnect`]).
+/// A write through an inherited database then fails in the child and does not change the file. The
+/// first use of an inherited connection to the daemon fails, libnix drops the connection, and the
+/// next connection belongs to the child ([`crate::Store::reconnect`]).
 fn renounce(keep: &[i32]) -> io::Result<()> {
     let mut open: Vec<(i32, std::path::PathBuf)> = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {
@@ -172,7 +175,8 @@ fn is_database(path: &Path) -> bool {
 /// Makes the descriptor `number` refer to `file`.
 fn replace(file: OwnedFd, number: i32) -> io::Result<()> {
     let raw = file.into_raw_fd();
-    // SAFETY: `raw` is open, and `dup3` replaces `number` atomically; its owner keeps owning a valid descriptor.
+    // SAFETY: `raw` is open. `dup3` replaces `number` atomically, so the owner of `number` still
+    // owns a valid descriptor.
     if unsafe { libc::dup3(raw, number, libc::O_CLOEXEC) } < 0 {
         return Err(io::Error::last_os_error());
     }

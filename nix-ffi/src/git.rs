@@ -7,15 +7,17 @@ use unix::libc;
 
 use crate::fork::threads;
 
-/// The environment variables in which OpenSSL looks for certificates first: in nixpkgs, and elsewhere.
+/// The first environment variable in which OpenSSL looks for certificates: as patched by nixpkgs,
+/// and as released.
 const CERTIFICATES: [&str; 2] = ["NIX_SSL_CERT_FILE", "SSL_CERT_FILE"];
 
 /// Starts libgit2 before libnix does, without the machine's certificates. Returns whether that was possible.
 ///
-/// At its start libgit2 parses all certificates, which takes longer than reading a tree of 5,000 files. It needs them
-/// for its own HTTPS connections, but Nix uses `git` to fetch repositories and curl for archives, which have their own
-/// certificates (`src/libfetchers`, 2.26 to 2.35). If a later release did use such a connection, it would be refused,
-/// not let through.
+/// When libgit2 starts, it parses all certificates, which takes longer than reading a tree of 5,000
+/// files. It needs them only for its own HTTPS connections. Nix uses `git` to fetch repositories
+/// and curl to fetch archives, and both have their own certificates (`src/libfetchers`, 2.26 to
+/// 2.35). If a later release used an HTTPS connection of libgit2, that connection would be refused,
+/// not accepted unchecked.
 ///
 /// Works only while the process has one thread, because it changes environment variables for a moment.
 pub fn start_git() -> bool {
@@ -35,11 +37,12 @@ pub fn start_git() -> bool {
         // SAFETY: the process has one thread, so no other one reads the environment.
         unsafe { env::set_var(name, "/dev/null") };
     }
-    // libgit2 counts its users. This one never ends it, so the start by libnix has nothing to do.
+    // libgit2 counts its users. This user never leaves, so when libnix starts libgit2, nothing is
+    // left to do.
     let started = init() > 0;
     for (name, value) in before {
         match value {
-            // SAFETY: libgit2 has started no thread, so still no other one reads the environment.
+            // SAFETY: libgit2 has started no thread, so no other thread reads the environment.
             Some(value) => unsafe { env::set_var(name, value) },
             // SAFETY: libgit2 has started no thread, so removing a variable races with nothing.
             None => unsafe { env::remove_var(name) },

@@ -2,8 +2,8 @@
 //!
 //! The kernel clears a page when it is first touched, and the thread that touches it waits. These
 //! waits take a quarter of the time of evaluating a whole NixOS system. If another processor is
-//! free, it can do that in advance. The thread neither reads nor writes the heap: the content of
-//! pages stays, and pages that are not needed soon are not touched.
+//! free, it can clear pages in advance. The thread does not change the content of pages, and does
+//! not touch pages that are not needed soon.
 
 use std::fs;
 use std::io;
@@ -14,23 +14,25 @@ use unix::libc;
 
 use crate::sys;
 
-/// The minimum size: a smaller heap grows during use, at other addresses.
+/// The minimum size of the heap. A smaller heap grows during use, and its new parts have other
+/// addresses.
 const LARGE: usize = 1 << 30;
 
-/// Bytes to populate at once.
+/// The number of bytes to populate in one call.
 const STEP: usize = 1 << 20;
 
-/// How far to populate ahead of the used part: a quarter of it, within these limits. More would waste memory.
+/// The minimum and maximum number of bytes to populate beyond the used part. Between these limits,
+/// a quarter of the used part is populated. More would waste memory.
 const AHEAD: (usize, usize) = (2 << 20, 32 << 20);
 
 /// The polling interval while the heap is in use: evaluation uses up 32 MiB in about 100 ms.
 const SOON: Duration = Duration::from_millis(2);
 
-/// The polling interval otherwise.
+/// The polling interval while the used part does not grow.
 const LATER: Duration = Duration::from_millis(20);
 
-/// Starts the thread, if the collector's initial heap is so large that it never collects. Call it once libnix is
-/// initialised.
+/// Starts the thread if the initial heap is so large that the collector never runs. Call it after
+/// libnix is initialised.
 pub fn touch_ahead() -> io::Result<()> {
     // SAFETY: reads a counter of the collector.
     let size = unsafe { sys::nix_ffi_heap_size() };
@@ -68,7 +70,7 @@ fn touch(start: usize, size: usize) {
     let (mut ready, mut before) = (0, 0);
     let mut moved = Instant::now();
     while ready + STEP <= size {
-        // SAFETY: reads a counter of the collector, at most out of date.
+        // SAFETY: reads a counter of the collector, which may be out of date.
         let used = unsafe { sys::nix_ffi_heap_used() };
         if used != before {
             (before, moved) = (used, Instant::now());
@@ -80,7 +82,7 @@ fn touch(start: usize, size: usize) {
             let place = (start + ready) as *mut libc::c_void;
             // SAFETY: the range is inside the heap, which stays mapped; populating pages does not change their content.
             if unsafe { libc::madvise(place, STEP, libc::MADV_POPULATE_WRITE) } != 0 {
-                // Kernels before 5.14 lack this call, and without free memory it fails.
+                // The call fails on kernels before 5.14, and if no memory is free.
                 return;
             }
             ready += STEP;

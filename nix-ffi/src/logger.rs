@@ -9,7 +9,8 @@ use nix_types::{Activity, Event, ExpectedKind, NixError, Progress};
 use crate::context::{Context, copy_error};
 use crate::{callback, sys};
 
-/// The numbers of `nix::ActivityType` and `nix::ResultType`, equal from 2.26 to 2.35 (`logging.hh`).
+/// The numbers of `nix::ActivityType` and `nix::ResultType` (`logging.hh`), which are the same from
+/// 2.26 to 2.35.
 mod number {
     pub(super) const COPY_PATH: i32 = 100;
     pub(super) const FILE_TRANSFER: i32 = 101;
@@ -31,8 +32,8 @@ mod number {
 
 type Sink = Box<dyn Fn(Event) + Send + Sync>;
 
-/// Permanently replaces Nix's logger with `sink`. Many threads call it at once; it must neither
-/// block nor call Nix. A second call replaces the sink of the first one.
+/// Permanently replaces Nix's logger with `sink`. Many threads call `sink` at the same time, and it
+/// must neither block nor call Nix. A second call replaces the first sink.
 pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<(), NixError> {
     // Leaked on purpose: threads of libnix may log until the process ends.
     let sink: Box<Sink> = Box::new(Box::new(sink));
@@ -55,7 +56,8 @@ pub fn set_verbosity(level: u8) {
     unsafe { sys::nix_ffi_verbosity_set(i32::from(level)) }
 }
 
-/// Passes an event to the sink. A panic in it is dropped, because the thread belongs to libnix and cannot resume it.
+/// Passes an event to the sink. Ignores a panic of the sink, because the thread belongs to libnix
+/// and cannot resume the panic.
 ///
 /// # Safety
 ///

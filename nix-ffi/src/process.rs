@@ -10,17 +10,18 @@ use crate::sys;
 ///
 /// Call it on the main thread, before there is any other thread and before a store is opened.
 pub fn init_process() -> Result<(), NixError> {
-    // SAFETY: the context is live for the call, the only argument.
+    // SAFETY: the context is the only argument, and is live for the call.
     Context::call(|context| unsafe { sys::nix_ffi_process_init(context) })
 }
 
 /// Makes every thread inside libnix stop at its next check, with an error whose `interrupted` is set.
 ///
-/// An evaluation checks rarely (at files and the store), and a hot loop never. Up to Nix 2.32 a thread notices only one
-/// interrupt in its life. Do not use the evaluator again after an interrupt.
+/// Evaluation checks for interrupts rarely, when it reads files or uses the store, and a hot loop
+/// never checks. Up to Nix 2.32, a thread notices only one interrupt in its life. Do not use the
+/// evaluator again after an interrupt.
 pub fn interrupt() -> Result<(), NixError> {
-    // SAFETY: the context is live. The call takes locks, so it must not run in a signal handler; a closure cannot be
-    // one.
+    // SAFETY: the context is live. The call takes locks, so it must not run in a signal handler,
+    // and a closure cannot be a signal handler.
     Context::call(|context| unsafe { sys::nix_ffi_interrupt(context) })
 }
 
@@ -47,7 +48,8 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Returns whether they are equal. Nix promises no ABI: any difference, even in the patch number, can crash.
+    /// Returns whether the two versions are equal. Nix has no stable ABI, so any difference, even
+    /// in the patch number, can cause a crash.
     #[must_use]
     pub fn agree(&self) -> bool {
         self.compiled == self.running

@@ -13,7 +13,7 @@ use crate::{callback, sys};
 pub struct FlakeSettings(NonNull<sys::nix_ffi_flake_settings>);
 
 impl FlakeSettings {
-    /// Loads them from `nix.conf` and the environment. Call it once in a process.
+    /// Loads the settings from `nix.conf` and the environment. Call it once in a process.
     pub fn load() -> Result<Self, NixError> {
         // SAFETY: the context is live; the result is leaked on purpose, so it never dangles.
         let raw = Context::call(|context| unsafe { sys::nix_ffi_flake_settings_new(context) })?;
@@ -36,8 +36,8 @@ impl FlakeSettings {
     }
 }
 
-/// Loads `nix.conf` and `NIX_CONFIG` into a builder. Settings made afterwards override them. Disable nix-bindings' own
-/// loading, which comes last: `load_ambient_settings(false)`.
+/// Loads `nix.conf` and `NIX_CONFIG` into a builder. Later settings override the loaded ones.
+/// Disable nix-bindings' own loading with `load_ambient_settings(false)`, because it comes last.
 pub fn load_builder(builder: &EvalStateBuilder) -> Result<(), NixError> {
     // SAFETY: context and builder live for the call.
     Context::call(|context| unsafe {
@@ -64,8 +64,8 @@ pub fn set_setting(
     })
 }
 
-/// Makes evaluation compute store paths without writing them. It applies to the whole process, for evaluators prepared
-/// from now on.
+/// Makes evaluation compute store paths without writing them. This affects all evaluators of the
+/// process that are prepared afterwards.
 pub fn set_read_only() {
     // SAFETY: writes a flag of the process before any evaluator or other thread reads it.
     unsafe { sys::nix_ffi_read_only() }

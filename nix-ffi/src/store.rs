@@ -12,11 +12,13 @@ use crate::{callback, sys};
 /// A Nix store. Cheap to clone; clones share the opened store.
 pub struct Store(Bindings);
 
-// SAFETY: a `nix::Store` may be used by several threads at once (`store-api.hh`: the worker and substitution threads of
-// one build share it), as nix-bindings says of its `StoreRef`. Its handle is not `Sync` only because of the error
-// context in it, which our calls do not use: each has a context of its own.
+// SAFETY: several threads may use a `nix::Store` at the same time (`store-api.hh`: the worker and
+// substitution threads of one build share it), as nix-bindings states for its `StoreRef`. The
+// handle of nix-bindings is not `Sync` only because it contains an error context. Our calls do not
+// use that context: each call has its own.
 unsafe impl Sync for Store {}
-// SAFETY: the store and the handle's error context are bound to no thread, so any thread may drop the handle.
+// SAFETY: the store and the handle's error context are not bound to a thread, so any thread may
+// drop the handle.
 unsafe impl Send for Store {}
 
 impl Clone for Store {
@@ -58,16 +60,16 @@ impl Store {
     }
 
     /// Drops the connection that a fork inherited and closed, so that the next call opens a new
-    /// one. `beside` is any store path. The call looks up a path in the same folder that no
-    /// earlier call looked up, so that no cache answers.
+    /// one. `beside` is any store path. The function looks up a path in the same folder that no
+    /// earlier call looked up, so that no cache can answer.
     pub fn reconnect(&self, beside: &str) {
         let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
         // With a daemon this call fails, as intended; with other stores it has no effect.
         let _ = self.is_valid(&format!("{folder}/00000000000000000000000000000000-none"));
     }
 
-    /// Returns what must be built or fetched to realise derivations with all outputs, or plain paths. May use the
-    /// network.
+    /// Returns the paths that must be built or fetched to realise derivations with all outputs, or
+    /// plain paths. May use the network.
     pub fn query_missing(&self, paths: &[&str]) -> Result<Missing, NixError> {
         let paths = Paths::new(paths)?;
         let mut missing = Missing::default();
@@ -87,8 +89,9 @@ impl Store {
         Ok(missing)
     }
 
-    /// Builds or fetches all outputs of derivations, or plain paths. A goal that never ran because another one failed
-    /// has no result. An error means that building was impossible altogether.
+    /// Builds or fetches all outputs of derivations, or plain paths. A goal that never ran because
+    /// another goal failed has no result. Returns an error only if building was not possible at
+    /// all.
     pub fn build(&self, paths: &[&str]) -> Result<Vec<BuildResult>, NixError> {
         let paths = Paths::new(paths)?;
         let mut results: Vec<BuildResult> = Vec::new();
@@ -112,7 +115,8 @@ impl Store {
         Ok(self.texts_of(derivation, sys::nix_ffi_build_log)?.pop())
     }
 
-    /// Returns the names and store paths of a derivation's outputs, as far as they are known without building it.
+    /// Returns the names and store paths of those outputs of a derivation that are known without
+    /// building it.
     pub fn derivation_outputs(&self, derivation: &str) -> Result<Vec<(String, String)>, NixError> {
         let mut texts = self
             .texts_of(derivation, sys::nix_ffi_derivation_outputs)?
@@ -124,8 +128,8 @@ impl Store {
         Ok(outputs)
     }
 
-    /// Returns the location of a store path, or of a path below one, on disk, which differs from its name in a chroot
-    /// store.
+    /// Returns the location on disk of a store path, or of a path below a store path. In a chroot
+    /// store, the location differs from the path.
     pub fn real_path(&self, path: &str) -> Result<PathBuf, NixError> {
         self.texts_of(path, sys::nix_ffi_real_path)?
             .pop()
@@ -188,8 +192,8 @@ impl Store {
         })
     }
 
-    /// Makes `link`, an absolute path, a symbolic link to a valid store path, and an indirect GC root: it protects the
-    /// path while the link exists.
+    /// Creates a symbolic link to a valid store path at the absolute path `link`, and registers it
+    /// as an indirect GC root. The root protects the store path while the link exists.
     pub fn add_root(&self, path: &str, link: &Path) -> Result<(), NixError> {
         let c_path = c_string(path)?;
         let c_link = path_string(link)?;
@@ -199,7 +203,7 @@ impl Store {
         })
     }
 
-    /// Returns the closure of a path, including itself.
+    /// Returns the closure of a path, including the path itself.
     pub fn closure(&self, path: &str) -> Result<Vec<String>, NixError> {
         self.texts_of(path, sys::nix_ffi_closure)
     }
@@ -208,7 +212,8 @@ impl Store {
     pub fn closure_size(&self, path: &str) -> Result<(u64, u64), NixError> {
         let c_path = c_string(path)?;
         let (mut paths, mut bytes) = (0, 0);
-        // SAFETY: store and path live for the call, and the two numbers that it writes outlive it.
+        // SAFETY: store and path live for the call, and the two numbers that the call writes
+        // outlive it.
         Context::call(|context| unsafe {
             sys::nix_ffi_closure_size(
                 context,
@@ -263,7 +268,7 @@ impl Store {
     }
 }
 
-/// C strings, and the array of pointers to them that C takes.
+/// C strings, and the array of pointers to them that is passed to C.
 struct Paths {
     pointers: Vec<*const c_char>,
     _owned: Vec<CString>,

@@ -278,7 +278,8 @@ fn invalid_paths_are_refused() {
     assert_eq!(store.build(&[]), Ok(vec![]));
 }
 
-/// Rust ignores SIGPIPE. A builder that inherited that would not notice when the reader of its output ends.
+/// Rust ignores SIGPIPE. A builder that inherited this would not notice when the reader of its
+/// output ends.
 fn builders_start_with_clean_signals() {
     let drv = derivation(
         "{ name = \"signals\"; script = \"while read key value; do case $key in SigIgn:|SigBlk:) echo $key $value;; esac; done < /proc/self/status > $out\"; }",
@@ -289,8 +290,8 @@ fn builders_start_with_clean_signals() {
         .lines()
         .map(|line| u64::from_str_radix(&line[8..], 16).unwrap())
         .collect();
-    // SIGINT, SIGUSR1, SIGPIPE, SIGTERM, SIGCHLD, without signals that this process itself ignores (started by nohup,
-    // say).
+    // SIGINT, SIGUSR1, SIGPIPE, SIGTERM and SIGCHLD, except signals that this process itself
+    // ignores, for example because nohup started it.
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = u64::from_str_radix(ignored.unwrap().trim(), 16).unwrap();

@@ -112,7 +112,7 @@ fn apply_takes_arguments_in_order() {
 fn apply_is_lazy() {
     evaluate(|e| {
         let argument = e.value("throw \"the argument\"");
-        // The text itself is evaluated immediately, the application is not.
+        // The text itself is evaluated immediately, but the application is not.
         assert!(argument.is_err());
         let text = Value::string(&e.state, "x").unwrap();
         let applied = apply(
@@ -249,7 +249,7 @@ fn values_outlive_collections() {
             .unwrap();
         let deep = kept.select(&e.state, "deep").unwrap().unwrap();
         drop(kept);
-        // Far more garbage than the collector's first heap can hold without a collection.
+        // Create far more garbage than the collector's first heap can hold without a collection.
         for _ in 0..20 {
             e.json("builtins.length (builtins.genList (n: { a = toString n; }) 300000)")
                 .unwrap();
@@ -428,7 +428,7 @@ fn error_at(text: &str, line: u32, column: u32) -> nix_ffi::NixError {
 }
 
 fn throw_keeps_its_message() {
-    // Nix gives `throw` itself no position; the trace has it.
+    // Nix reports no position for `throw` itself. The position is in the trace.
     let error = evaluate(|e| e.error("throw \"one\\ntwo\""));
     assert_eq!(
         (error.class.as_str(), error.message.as_str()),
@@ -517,7 +517,7 @@ fn functions_have_no_json() {
 
 fn traces_are_ordered() {
     let text = "let\n  f = x: builtins.addErrorContext \"while doing ${x}\" (1 + x);\n  g = x: f x;\nin g \"it\"\n";
-    // Nix records calls only if traces are to be shown.
+    // Nix records calls only if `show-trace` is set.
     assert_eq!(nix_ffi::set_setting(None, "show-trace", "true"), Ok(true));
     let error = error_at(text, 2, 59);
     assert_eq!(nix_ffi::set_setting(None, "show-trace", "false"), Ok(true));
@@ -550,7 +550,7 @@ fn error_does_not_leak_into_the_next() {
     evaluate(|e| {
         let whole = e.error("{ }.a");
         assert!(!whole.traces.is_empty() || whole.position.is_some());
-        // An error of this crate contains nothing of an earlier error of Nix.
+        // An error of this crate does not contain parts of an earlier error of Nix.
         let ours = Value::string(&e.state, "\0").map(drop).unwrap_err();
         assert_eq!(
             (ours.class.as_str(), ours.position, ours.traces.len()),

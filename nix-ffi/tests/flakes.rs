@@ -403,7 +403,7 @@ fn matching_lock_file_is_used() {
         (told.lock_file.as_str(), told.lock_changed),
         (first.lock.as_str(), false)
     );
-    // Formatting is irrelevant.
+    // The formatting of the lock file does not matter.
     let lock: serde_json::Value = serde_json::from_str(&first.lock).unwrap();
     write(&folder.join("flake.lock"), &lock.to_string());
     assert!(!Request::of(&reference).told().lock_changed);
@@ -441,7 +441,8 @@ fn overridden_input_is_used() {
     });
 }
 
-/// The flake's own input `n` does not exist, so locking it again would fail. An input follows the flake itself.
+/// The flake's own input `n` does not exist, so locking the flake again would fail. An input
+/// follows the flake itself.
 fn given_lock_is_used_unchanged() {
     let n = flake(
         "given-n",
@@ -493,7 +494,8 @@ fn malformed_given_lock_does_no_harm() {
             own_lock: Some(lock),
             ..Request::of(&reference)
         };
-        // Some releases read these as a lock without inputs, others fail. None may crash.
+        // Some releases read these texts as a lock without inputs, and others fail. No release may
+        // crash.
         evaluate(|e| drop(request.lock(e)));
     }
 }

@@ -1,4 +1,4 @@
-//! Forks of this process, and what they cannot do.
+//! Forks of this process, and their restrictions.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

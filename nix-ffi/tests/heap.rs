@@ -57,7 +57,8 @@ fn pages_are_populated_before_use() {
             (1 << 20..40 << 20).contains(&ahead),
             "{ahead} bytes were populated"
         );
-        // Populated pages cause no faults. This thread may be faster than the other, so a part is sufficient.
+        // Populated pages cause no faults. This thread may overtake the populating thread, so some
+        // faults are allowed.
         let (before, begun) = (faults(), resident());
         for _ in 0..20 {
             assert_eq!(e.json(work).expect("evaluated"), "400000");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use common::{evaluate, evaluate_with, fresh_folder, on_a_thread, store, take_events, write};
 use nix_ffi::{Activity, Event, NixError, Value, apply, interrupt, interrupted, reset_interrupt};
 
-/// The limit for the effect of an interrupt.
+/// The maximum time until an interrupt takes effect.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -133,8 +133,9 @@ fn reading_evaluation_is_interrupted() {
     assert_eq!(error.class, "nix::Interrupted", "{error:?}");
 }
 
-/// An error in a file while an interrupt is pending. Reading the file for the excerpt checks for interrupts; inside of
-/// `what()`, which must not throw, that would end the process. (2.26 reads the file earlier, for the line.)
+/// An error in a file while an interrupt is pending. Reading the file for the excerpt checks for
+/// interrupts. Inside `what()`, which must not throw, this check would end the process. (2.26 reads
+/// the file earlier, to find the line.)
 fn error_during_an_interrupt_is_safe() {
     let file = fresh_folder("interrupts").join("error.nix");
     write(&file, "x: builtins.seq x (1 + \"a\")\n");

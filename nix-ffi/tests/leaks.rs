@@ -108,7 +108,8 @@ fn values_and_views_leak_nothing() {
     });
 }
 
-/// Compares resident memory in pages: a leak of a kilobyte for each call would add more than two thousand.
+/// Compares resident memory in pages: a leak of a kilobyte per call would add more than two
+/// thousand pages.
 fn memory_does_not_grow() {
     let pages = || -> u64 {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap();

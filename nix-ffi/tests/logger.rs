@@ -162,7 +162,8 @@ fn warning_is_reported_once() {
 }
 
 fn failed_build_reports_an_error() {
-    // The requested goal's failure is in its result; the logger reports failures of dependencies.
+    // The failure of the requested goal is in its result. The logger reports failures of
+    // dependencies.
     let drv = evaluate(|e| {
         e.derivation("{ name = \"waits\"; script = \"\"; on = sh { name = \"reports\"; script = \"exit 3\"; }; }")
     });

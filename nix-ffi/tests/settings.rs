@@ -1,4 +1,4 @@
-//! Versions and settings, also of evaluators.
+//! Versions, and settings of the process and of evaluators.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

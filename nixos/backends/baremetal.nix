@@ -1,5 +1,5 @@
 # The imageless system on real hardware. A machine sets its own file systems and boot loader. Assertions name the values
-# that are still a guest's.
+# that are still those of a guest.
 { config, lib, ... }:
 let
   cfg = config.guests;

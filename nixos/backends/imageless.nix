@@ -11,7 +11,7 @@
 let
   cfg = config.guests;
   inherit (lib) mkDefault mkIf;
-  # Also true on real hardware, which runs the same system.
+  # This is also true on real hardware, which runs the same system.
   isActive = cfg.backend == "imageless" || cfg.backend == "baremetal";
   isGuest = cfg.backend == "imageless";
   pure = import ../guests/lib.nix { inherit lib; };

@@ -11,7 +11,7 @@ let
   inherit (lib) mkDefault mkOption types;
   domain = import ../guests/domain-xml.nix { inherit lib; };
   isUefi = cfg.firmware == "uefi";
-  # Values for the image's only disk, which the builder of the image expects, too.
+  # Values for the image's only disk. The image builder expects the same values.
   rootPartition = if isUefi then "/dev/vda2" else "/dev/vda1";
   mounted = lib.mapAttrsToList (_: one: one.device) (
     lib.filterAttrs (_: one: one.fsType == "virtiofs") config.fileSystems
@@ -88,7 +88,7 @@ in
         }
       );
       default = [ ];
-      description = "More disks of the guest. The first one is /dev/vdb.";
+      description = "Additional disks of the guest. The first one is /dev/vdb.";
     };
     shares = mkOption {
       type = types.attrsOf (types.strMatching "/.+");
@@ -99,7 +99,7 @@ in
     network = mkOption {
       type = types.str;
       default = "default";
-      description = "The network of libvirt.";
+      description = "The name of the libvirt network that the guest joins.";
     };
   };
 

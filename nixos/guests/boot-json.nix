@@ -49,7 +49,7 @@ in
   config = lib.mkIf (!config.boot.kernel.enable && config.guests.backend == "imageless") {
     boot.bootspec.extensions."runtime-module.guest.v1" = cfg;
 
-    # `placeholder "out"` is the system itself, which a file that it refers to cannot name.
+    # `placeholder "out"` is the path of the system itself. A file that the system refers to cannot contain this path.
     boot.bootspec.writer = lib.mkDefault ''
       ${
         lib.escapeShellArgs [

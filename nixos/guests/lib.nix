@@ -76,7 +76,7 @@ rec {
   isStableDevice = device: builtins.match "/dev/disk/by-[a-z-]+/.+|/dev/mapper/.+" device != null;
 
   # Assertions about storage: a set of mount points, each with `device`, `mkfsArgs` and `autoFormat`. `others` is a set
-  # of mount points and devices that other file systems use. `needsStable` demands device names that do not change.
+  # of mount points and devices that other file systems use. `needsStable` requires device names that do not change.
   storageAssertions =
     {
       storage,

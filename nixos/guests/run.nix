@@ -9,8 +9,8 @@ let
   '';
 in
 {
-  # The settings of a service that writes below `folder`, and nowhere else if it is confined. `%i` in the path is the
-  # id of the run.
+  # The settings of a service that writes below `folder`. A confined service cannot write anywhere else. `%i` in the
+  # path is the id of the run.
   serviceConfig =
     {
       folder,

@@ -75,7 +75,7 @@ in
     arguments = mkOption {
       type = types.listOf types.str;
       default = [ ];
-      description = "More arguments of the suite's program.";
+      description = "Additional arguments for the suite's program.";
     };
     resultDir = mkOption {
       type = types.str;

@@ -36,7 +36,7 @@ in
     systemd.services.systemd-modules-load = {
       wantedBy = [ "multi-user.target" ];
       restartTriggers = [ modulesFile ];
-      # A kernel may have a driver built in, or not at all.
+      # A driver may be built into the kernel, or missing.
       serviceConfig.SuccessExitStatus = "0 1";
     };
   };

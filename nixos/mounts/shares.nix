@@ -17,7 +17,7 @@ in
           tag = mkOption {
             type = types.str;
             example = "src";
-            description = "The tag of the share, as the host gives it to virtiofsd. At most 36 bytes.";
+            description = "The tag of the share: the tag that the host passes to virtiofsd. At most 36 bytes.";
           };
           options = mkOption {
             type = types.listOf types.str;
@@ -45,7 +45,7 @@ in
       {
         device = share.tag;
         fsType = "virtiofs";
-        # There is no device to check.
+        # A share has no device to check.
         noCheck = true;
       }
       // lib.optionalAttrs (share.options != [ ]) { inherit (share) options; }

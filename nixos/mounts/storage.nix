@@ -105,7 +105,7 @@ in
             type = types.bool;
             default = false;
             example = true;
-            description = "Format an empty device as NixOS does it (`fileSystems.<name>.autoFormat`), without arguments.";
+            description = "Whether to format an empty device as NixOS does (`fileSystems.<name>.autoFormat`), without arguments.";
           };
         };
       }

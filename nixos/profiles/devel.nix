@@ -6,7 +6,7 @@
   ...
 }:
 let
-  # A package that has another name in some releases. The first name that the release has wins.
+  # The first of these packages that the release has. Some packages have different names in different releases.
   firstOf = names: lib.getAttr (lib.findFirst (name: pkgs ? ${name}) (lib.last names) names) pkgs;
 in
 {
@@ -122,7 +122,7 @@ in
       ])
       (pkgs.perf or pkgs.linuxPackages.perf)
     ]
-    # nixpkgs 24.05 does not have it.
+    # nixpkgs 24.05 does not have drgn.
     ++ lib.optional (pkgs.python3Packages ? drgn) pkgs.python3Packages.drgn;
 
   programs.bash =

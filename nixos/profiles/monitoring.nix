@@ -12,7 +12,7 @@ let
   inherit (lib) mkOption types;
   run = import ../guests/run.nix { inherit lib pkgs; };
 
-  # All options that nixos-flake has, too.
+  # All options that nixos-flake also has.
   aliases = map (lib.splitString ".") [
     "enable"
     "outputDir"
@@ -218,13 +218,13 @@ in
         type = types.ints.positive;
         default = 5;
         example = 1;
-        description = "The seconds between two samples.";
+        description = "The number of seconds between two samples.";
       };
       maxSamples = mkOption {
         type = types.ints.positive;
         default = 999999;
         example = 3600;
-        description = "The number of samples after which the recorder ends by itself.";
+        description = "The number of samples after which the recorder stops.";
       };
     };
     cpuGovernor.enable = mkOption {
@@ -255,7 +255,7 @@ in
         type = types.ints.positive;
         default = 30;
         example = 5;
-        description = "The seconds between two histograms.";
+        description = "The number of seconds between two histograms.";
       };
     };
   };

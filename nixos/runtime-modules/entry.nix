@@ -49,10 +49,10 @@ let
       || builtins.any (attribute: value ? ${attribute}) ofEntries
     );
 
-  # A path alone stands for `{ module = …; }`, and so does a module itself.
+  # A bare path or a bare module is short for `{ module = …; }`.
   asSet = value: if isEntry value then value else { module = value; };
 
-  # Whether an entry is valid and needs no merging, as nearly all do: the fast path.
+  # The fast path: whether an entry is valid and needs no merging. This is true for nearly all entries.
   isPlain =
     name: value:
     let
@@ -80,7 +80,7 @@ let
       problems = [ ];
       entry = rec {
         inherit name;
-        # Only evaluating the module shows whether it is wrapped in a condition, so that stays lazy.
+        # Only evaluating the module shows whether it is wrapped in a condition, so this value must stay lazy.
         module =
           if set ? module && isWrapped set.module then
             (readWithCare loc name [ def ]).entry.module

@@ -1,8 +1,8 @@
 # The type of services.runtimeModules.modules.
 #
-# A type of its own, because neither a list nor a set of submodules fits: both forms can be mixed, the order matters,
-# duplicate names must be detected, and a thousand entries must not cost a thousand evaluations of a submodule. Its
-# value is the list that `registry` shows.
+# A custom type, because neither a list nor a set of submodules fits: both forms can be mixed, the order matters,
+# duplicate names must be detected, and a thousand entries must not cost a thousand evaluations of a submodule. The
+# value of the type is the list that `registry` shows.
 { lib }:
 let
   inherit (lib) concatMap optional;

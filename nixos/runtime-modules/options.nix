@@ -93,7 +93,7 @@ in
         `-` and `+`, and does not start with `-` or `.`.
 
         A list of entries with a `name` is also accepted. Modules always apply in the same order, whatever order they
-        were enabled in: first the entries of lists, in list order, then those of sets, by name.
+        were enabled in: first the entries of lists in list order, then those of sets by name.
 
         Prefer a path as the module: the file is then read only when the module is enabled, and a comment on its first
         line is the default description.
@@ -106,7 +106,7 @@ in
       example = true;
       description = ''
         Whether to add the built-in modules of runtime-module to `modules`: `rt.gimp`, `rt.podman` and the others in
-        the table at the end of this page. A module that is not enabled costs nothing.
+        the table at the end of this page. A module that is not enabled has no cost.
       '';
     };
 
@@ -143,7 +143,7 @@ in
         "rt.podman"
       ];
       description = ''
-        Modules to evaluate and build in advance, each by itself, some minutes after boot and once a day. Enabling one
+        Modules to evaluate and build in advance, each separately, some minutes after boot and once a day. Enabling one
         of them then takes only an activation. The results stay in the store while they are useful (see
         `runtime-module cache`). Each module costs the time and memory of an evaluation, at the lowest priority.
 

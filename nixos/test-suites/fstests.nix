@@ -35,7 +35,7 @@ import ../guests/suite.nix {
         example = {
           MKFS_OPTIONS = "-m reflink=1";
         };
-        description = "More variables of local.config.";
+        description = "Additional variables for `local.config`.";
       };
     };
   assertions =

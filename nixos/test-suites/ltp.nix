@@ -27,7 +27,7 @@ import ../guests/suite.nix {
       ${cfg.package}/runltp -p -q -l "$results/results.log" -o "$results/tests.log" -C "$results/failed" -d "$work" "$@"
     '';
   machine = _: {
-    # Tests of file permissions change to these accounts.
+    # Tests of file permissions switch to these accounts.
     users.users.nobody.uid = 65534;
     users.groups.nogroup.gid = 65534;
   };

@@ -1,4 +1,4 @@
-# The kernel's selftests, which belong to the kernel that runs.
+# The kernel's selftests, which must match the running kernel.
 import ../guests/suite.nix {
   name = "selftests";
   title = "the kernel's selftests";
@@ -24,7 +24,7 @@ import ../guests/suite.nix {
   script =
     { cfg, ... }:
     ''
-      # Tests write beside themselves.
+      # Tests write to their own folder.
       work=$(mktemp --directory --tmpdir=/var/tmp)
       trap 'rm -rf "$work"' EXIT
       cp --recursive --no-preserve=ownership ${cfg.package}/. "$work"

@@ -11,7 +11,7 @@ use unix::sys::signal::Signal;
 
 use crate::support::{Ran, TestEnv, compare, has, read_json};
 
-/// Phrases in lines that depend on how busy the machine is, so that they may be missing.
+/// Phrases in lines that depend on how busy the machine is, so they may be missing.
 const NOISE: [&str; 6] = [
     "the machine was busy",
     "the median may be off by more than",
@@ -143,7 +143,7 @@ fn eval_is_measured_and_exported() {
     // A cache hit evaluates nothing, so it has no counters.
     assert!(series(&first, "hello+web, cached")["counters"].is_null());
 
-    // The share of the program itself in a measured time.
+    // The time that the program itself adds to a measurement.
     let overhead = first["overhead"]["median"].as_f64().expect("an overhead");
     assert!(overhead < 1.0, "overhead of {overhead} ms");
 
@@ -297,7 +297,7 @@ fn options_are_measured_at_any_depth() {
 }
 
 #[test]
-fn override_cost_grows_with_their_number() {
+fn cost_grows_with_the_number_of_overrides() {
     let env = TestEnv::new();
     let json = env.path("r.json").display().to_string();
     let arguments = [

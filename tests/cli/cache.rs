@@ -104,7 +104,7 @@ fn old_results_are_pruned_even_without_new_ones() {
     let rooted = || env.json(&["cache", "stats"])["rooted"].clone();
     let before = rooted().as_u64().expect("a number");
     assert!(before >= 2, "{before}");
-    // Nothing was used for 31 days; then one result is found again.
+    // Make all results 31 days old, and then use one of them.
     let folder = env.path("cache/runtime-module");
     let mut old = env.other("find");
     old.arg(folder).args([

@@ -146,7 +146,8 @@ fn toggle_uses_the_pin_and_rebuild_moves_it() {
 
     env.run(&["enable", "inline"]).ok();
     assert_eq!(env.etc("motd").as_deref(), Some("Welcome to minios.\n"));
-    // Without flakeUrl in the configuration, rebuild locks the reference from the time of pinning again.
+    // If the configuration has no flakeUrl, `rebuild` locks the reference again that was used for
+    // the pin.
     env.run(&["rebuild"]).ok().golden("rebuild");
     assert_eq!(
         env.etc("motd").as_deref(),
@@ -389,13 +390,13 @@ fn baked_and_evaluated_lookups_agree() {
     let elsewhere = ["--flake", &flake, "--host", "box"];
     for names in [
         &["hello", "web", "folder", "clock", "banner"][..],
-        // `inline` has no file of its own.
+        // `inline` does not have its own file.
         &["hello", "web", "inline", "clock"],
         &["hello", "web", "aside"],
         &["pair", "web"],
     ] {
         let arguments = [&["enable", "--dry-run", "--json"], names].concat();
-        // The first uses baked names and files, the second evaluates the host to find them.
+        // The first run uses baked names and files. The second run evaluates the host to find them.
         let fast = toplevel(&env.run(&arguments).ok());
         let slow = toplevel(&env.run(&[&arguments[..], &elsewhere].concat()).ok());
         assert_eq!(fast, slow, "{names:?}");

@@ -94,8 +94,8 @@ fn unreadable_configuration_completes_nothing() {
     }
 }
 
-/// Compares CPU times with those of `--version`, which only loads the program: other tests run at the same time, and slow
-/// both down.
+/// Compares the CPU time with that of `--version`, which only loads the program: other tests that
+/// run at the same time slow both down.
 #[test]
 fn completion_is_fast() {
     let env = TestEnv::new();

@@ -17,7 +17,8 @@ fn at_every_step(mut wrong: impl FnMut(&mut Lab, &[String], &str) -> bool) {
         for side in ["before", "after"] {
             let place = format!("{}:{side}", point.name);
             let scenarios = lab.scenarios(&point.name);
-            // An evaluator is ended once it has answered, so on a busy machine it seldom reaches its last step. Retry.
+            // The client stops an evaluator after its answer, so on a busy machine the evaluator
+            // seldom reaches its last step. Retry.
             let mut again = scenarios.iter().cycle().take(3 * scenarios.len());
             if !again.any(|scenario| wrong(&mut lab, scenario, &place)) {
                 never.push(place);
@@ -71,7 +72,8 @@ fn recovery_is_killed_before_and_after_each_step() {
     let ways = Lab::ways_back();
     let mut passed: BTreeMap<String, usize> = BTreeMap::new();
     let points = lab.points();
-    // Each command at every step of the activator, which does the recovery; the sides alternate.
+    // Kill each command at every step of the activator, which does the recovery. Alternate between
+    // before and after the step.
     let steps = points
         .iter()
         .filter(|point| point.name.starts_with("activator."));
@@ -116,7 +118,7 @@ type Nobody = Mutex<BTreeMap<String, usize>>;
 /// How often to try a crash without effect: whether a process exists at a point also depends on timing.
 const TRIES: usize = 2;
 
-/// One random crash; nothing if it had no effect.
+/// Causes one random crash. Returns nothing if the crash had no effect.
 fn crash_by_lot(lab: &mut Lab, mut lot: Lot, nobody: &Nobody) -> Counted {
     let points = lab.points();
     let point = &points[lot.below(points.len())];

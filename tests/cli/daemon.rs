@@ -321,7 +321,8 @@ fn ordinary_user_builds_through_roots_daemon() {
         "{}",
         ran.stderr
     );
-    // The daemon ignores a restricted setting. The warning appears once, although several of our processes connect.
+    // The daemon ignores a restricted setting. Several of our processes connect, but the warning
+    // appears only once.
     let restricted = ["enable", "hello", "--option", "sandbox", "true"];
     let ran = run(&[&restricted[..], &["--option", "timeout", "60"]].concat()).ok();
     let warnings: Vec<&str> = ran

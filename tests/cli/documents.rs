@@ -1,4 +1,5 @@
-//! The output of every command with `--json`, every event and every line of `check --format jsonl` match docs/schemas.
+//! The output of every command with `--json`, every event and every line of `check --format jsonl`
+//! match docs/schemas.
 
 use crate::cli::files::plain;
 use crate::support::{TestEnv, documented};

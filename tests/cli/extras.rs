@@ -41,7 +41,7 @@ fn module_file_lasts_for_one_change() {
     assert_eq!(changed["hit"], false, "{changed}");
     assert_eq!(changed["why"], "changed since: the extra modules");
 
-    // The next change drops the file, and prints a note.
+    // The next change does not include the file, and prints a note.
     env.run(&["enable", "web", "--progress", "plain"])
         .ok()
         .golden("extra-file-gone");
@@ -67,7 +67,8 @@ fn kept_module_lasts_until_reset() {
     env.run(&["enable", "--module", "./link", "--keep"]).ok();
     assert_eq!(env.etc("part").as_deref(), Some("of a folder\n"));
     assert_eq!(env.active(), Vec::<String>::new());
-    // The copy from the first run is used, whatever the folder and the current directory are now.
+    // Later runs use the copy from the first run, even if the folder is gone and the current
+    // directory is different.
     fs::remove_dir_all(&folder).expect("removed");
     let mut elsewhere = env.command(["enable", "inline"]);
     elsewhere.current_dir("/");

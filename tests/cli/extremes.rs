@@ -1,5 +1,5 @@
-//! Extreme input and load: names that are not UTF-8, closed streams, ten thousand modules, a module of ten megabytes,
-//! an evaluation without memory, and many runs at once.
+//! Extreme input and load: names that are not UTF-8, closed streams, ten thousand modules, a module
+//! of ten megabytes, an evaluation without memory, and many concurrent runs.
 
 use std::ffi::OsStr;
 use std::fs;

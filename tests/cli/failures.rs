@@ -352,7 +352,7 @@ fn malformed_requests_are_refused() {
     let env = TestEnv::new();
     let base = env.running().display().to_string();
     let gone = format!("{}/{}-gone", env.path("store").display(), "0".repeat(32));
-    // A name begins with the time of the request. The files of old requests are removed.
+    // The name of a request begins with its time, and the files of old requests are removed.
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a time");
@@ -372,7 +372,7 @@ fn malformed_requests_are_refused() {
     };
     for (name, request) in [
         ("request-not-in-the-store", request(&transaction(1), &gone)),
-        // A folder that looks like a system, but is no store path.
+        // A folder that looks like a system, but is not a store path.
         ("request-for-no-store-path", request(&transaction(2), &copy)),
         (
             "request-for-a-part-of-a-path",

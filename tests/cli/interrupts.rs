@@ -1,5 +1,5 @@
-//! Ctrl-C and killed processes: before activation begins, nothing changes and nothing is left behind. From then on, the
-//! activation continues by itself.
+//! Ctrl-C and killed processes: before activation begins, nothing changes and nothing is left
+//! behind. Once activation has begun, it continues in the background.
 
 use std::fs::File;
 use std::time::{Duration, Instant};

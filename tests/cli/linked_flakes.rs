@@ -54,7 +54,7 @@ fn links_of_etc_nixos_are_followed() {
             symlink("../../../dotfiles/nixos/flake.nix", path.join("flake.nix")).expect("a link");
         });
         assert_eq!(usual(), direct, "a relative link to the file, git: {git}");
-        // Nothing is pinned yet, so a rebuild looks there, too.
+        // Nothing is pinned yet, so `rebuild` also uses the flake in /etc/nixos.
         env.run(&["rebuild", "--dry-run", "--host", "box"]).ok();
     }
 }
@@ -100,9 +100,9 @@ fn reference_to_a_link_is_followed() {
     inside.current_dir(env.path("link"));
     let inside = env.start_running(inside).end().ok().json();
     assert_eq!(inside["drv"], direct);
-    // The flake of a folder without one is in a parent.
+    // If a folder has no flake, its parent folders are searched.
     fs::create_dir_all(env.path("dotfiles/nixos/sub/deep")).expect("a folder");
-    // The tree contains the folders now.
+    // From now on, the tree contains these folders.
     let with_folders = drv(&env, &["--flake", "./link#box"]);
     for (folder, reference) in [("", "./link/sub#box"), ("link/sub/deep", ".#box")] {
         let mut below = env.command([

@@ -27,7 +27,7 @@ fn command(number: usize) -> &'static str {
     ["enable", "disable"][number % 2]
 }
 
-/// Enables or disables a module; two of ten times without the cache.
+/// Enables or disables a module, in two of ten cases without the cache.
 fn transaction(env: &TestEnv, number: usize) -> Cost {
     let mut arguments = vec![command(number), "inline", "--json"];
     if number % 10 < 2 {
@@ -107,7 +107,7 @@ fn transaction_cost_does_not_grow() {
     let count = soak(10_000).unwrap_or(100);
     let evidence = Evidence::of("load");
     let env = TestEnv::new();
-    // After these, the history and the logs have reached their limits.
+    // After this many transactions, the history and the logs have reached their limits.
     let warm = 30;
     for number in 0..warm {
         transaction(&env, number);

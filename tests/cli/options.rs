@@ -78,7 +78,7 @@ fn help_and_version_succeed() {
     let env = TestEnv::fixture();
     let run = |arguments: &[&str]| {
         let mut command = env.command(arguments);
-        // Help would show the variable's value.
+        // The help text would show the value of this variable.
         command.env_remove("RUNTIME_MODULE_STORE");
         env.start_running(command).end()
     };

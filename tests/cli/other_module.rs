@@ -4,8 +4,9 @@ use std::fs;
 
 use crate::support::{Site, TestEnv};
 
-/// A module with the same options as that one, written for this test. Like the original, its activation script deletes the
-/// state if it takes the system for one without runtime modules.
+/// A module with the options of nixos-runtime-modules, written for this test. Like the original's,
+/// its activation script deletes the state if it considers the system to be without runtime
+/// modules.
 const MODULE: &str = r#"{ config, lib, ... }:
 let
   cfg = config.services.runtimeModules;

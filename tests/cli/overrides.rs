@@ -380,7 +380,7 @@ impl TestEnv {
 }
 
 #[test]
-fn expression_sees_the_configuration_and_is_stored_as_a_value() {
+fn expression_sees_configuration_and_stores_its_value() {
     let env = TestEnv::new();
     env.set_motd("now\n").ok();
     // The configuration with the overrides in force, the arguments of a module, and a comment at the end.
@@ -437,7 +437,7 @@ fn value_of_an_expression_keeps_its_packages() {
     let kept = &list["overrides"][0]["storePaths"][0];
     assert_eq!(kept["path"], package);
     let drv = kept["madeBy"]["drv"].as_str().expect("a derivation");
-    // The toplevel is the one that the expression gives in a module.
+    // The toplevel is the same as with the expression in a module.
     let with_override = env.running();
     let root = env.root("run/runtime-modules/roots").join(name(drv));
     assert!(root.is_symlink(), "the derivation has a root");
@@ -457,7 +457,8 @@ fn value_of_an_expression_keeps_its_packages() {
     }
     env.run(&["reset"]).ok();
 
-    // A package alone, and a persistent one, which stays protected after a reboot.
+    // The value is a package alone. A persistent override keeps its package protected after a
+    // reboot.
     env.quiet(&[
         "set",
         "--nix",
@@ -593,13 +594,13 @@ fn temporary_override_hides_a_persistent_one() {
     fs::remove_dir_all(env.root("run/runtime-modules")).expect("an empty /run");
     env.run(&["apply"]).ok();
     assert_eq!(env.motd(), "kept");
-    // A rollback to the time before the first change of a boot keeps them.
+    // A rollback to the time before the first change of a boot keeps persistent overrides.
     env.run(&["set", MOTD, "\"again\""]).ok();
     env.run(&["overrides", "rollback", "0"]).ok();
     assert_eq!(env.motd(), "kept");
     assert_eq!(kept()[0]["value"], "kept");
 
-    // A boot that leaves overrides out does not lose them.
+    // A boot without the overrides does not lose the persistent ones.
     env.switch_by_hand(std::path::Path::new(base.as_str().expect("a base")));
     fs::remove_dir_all(env.root("run/runtime-modules")).expect("an empty /run");
     fs::create_dir_all(env.root("proc")).expect("a folder");
@@ -654,7 +655,7 @@ const SWITCHED: &str = "{ config, lib, ... }: {
 }";
 
 #[test]
-fn overrides_that_break_the_configuration_are_explained() {
+fn overrides_breaking_the_configuration_are_explained() {
     let env = TestEnv::fixture().module("settings", SWITCHED).start("box");
     env.run(&["enable", "settings"]).ok();
     let before = env.state();
@@ -685,7 +686,7 @@ fn two_sets_at_once_lose_nothing() {
         env.start_running(env.command(["set", &option, "\"x\"", "--wait", "60s"]))
     };
     let both = [start("one"), start("two")].map(|running| running.end().code);
-    // The second one is refused if it was planned before the first one ended.
+    // The second command is refused if it was planned before the first one ended.
     assert!(
         both.contains(&0) && both.iter().all(|code| [0, 5].contains(code)),
         "{both:?}"
@@ -775,7 +776,7 @@ fn stronger_definition_is_reported() {
         .ok()
         .golden("set-stronger-definition");
     assert_eq!(env.motd(), "mine\n");
-    // A priority that is stronger still wins.
+    // An even stronger priority wins.
     env.run(&["set", MOTD, "\"ours\\n\"", "--priority", "-101"])
         .ok();
     assert_eq!(env.motd(), "ours\n");
@@ -799,7 +800,7 @@ fn overrides_cost_as_much_as_modules() {
         / thunks(&["enable", "--module", &same]);
     assert!(ratio < 1.05, "{ratio}");
 
-    // After a million replacing generations of fifty options.
+    // The same after a million generations, each of which replaces the values of fifty options.
     let options: Vec<String> = (0..50)
         .map(|n| format!("environment.etc.o{n}.text"))
         .collect();

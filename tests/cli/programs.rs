@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{FULL_PROGRAM, PROGRAM, Ran, TestEnv, has, nix, strings};
 
-/// Returns what the dynamic section of a program says under this tag.
+/// Returns the entries with this tag in the dynamic section of a program.
 fn dynamic(program: &Path, tag: &str) -> Vec<String> {
     let read = Command::new("readelf")
         .arg("--dynamic")
@@ -40,7 +40,7 @@ fn only_the_second_program_links_libnix() {
     );
 }
 
-/// Both programs in a package of their own.
+/// A separate package with both programs.
 struct Package(PathBuf);
 
 impl Package {
@@ -63,7 +63,7 @@ impl Package {
         self.0.join("libexec/runtime-module-nix")
     }
 
-    /// Makes the second program look for its libraries where there are none.
+    /// Makes the second program look for its libraries in folders that do not exist.
     fn take_libnix_away(&self) {
         let places = dynamic(&self.full(), "(RUNPATH)").concat();
         assert!(
@@ -102,7 +102,7 @@ fn changes_can_be_undone_without_libnix() {
     package.run(&env, &["enable", "hello"]).ok();
     package.take_libnix_away();
 
-    // What must be evaluated fails, and the message names a library.
+    // A command that must evaluate fails, and the message names a library.
     let failed = package.run(&env, &["enable", "web"]);
     assert_ne!(failed.code, 0, "{failed:?}");
     assert!(failed.stderr.contains("libnix"), "{failed:?}");
@@ -153,7 +153,7 @@ fn missing_second_program_is_named() {
 }
 
 #[test]
-fn programs_of_different_versions_refuse_to_work_together() {
+fn programs_of_different_versions_refuse_each_other() {
     let env = TestEnv::new();
     let mut command = env.other(FULL_PROGRAM);
     command
@@ -168,12 +168,12 @@ fn programs_of_different_versions_refuse_to_work_together() {
     assert!(env.active().is_empty());
 }
 
-/// How long the collector runs beside the changes.
+/// How long the collector runs at the same time as the changes.
 const COLLECTING: Duration = Duration::from_secs(8);
 
 #[test]
-fn collections_at_any_moment_lose_nothing_that_is_needed() {
-    let Some(nix) = nix("collections_at_any_moment_lose_nothing_that_is_needed") else {
+fn collections_never_delete_needed_paths() {
+    let Some(nix) = nix("collections_never_delete_needed_paths") else {
         return;
     };
     let env = TestEnv::new();

@@ -202,7 +202,7 @@ fn own_executable_is_rooted_during_transactions() {
         run(&["disable", "conflict-a"]);
     }
 
-    // A run that comes too late and cleans up leaves the root alone.
+    // A run that is refused because it comes too late cleans up, but keeps the root.
     let mut late = command(&["enable", "hello"]);
     late.env("RUNTIME_MODULE_FAULT", "client.request:before:stop");
     let late = env.start_running(late);

@@ -62,7 +62,7 @@ impl<'a> Screens<'a> {
         )
     }
 
-    /// The same with an answer to its question.
+    /// Runs the program, answers its question, and keeps its final screen.
     fn answer(&mut self, arguments: &str, answer: &str) {
         let terminal = self.start(arguments);
         terminal.until("[y/N]");

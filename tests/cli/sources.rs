@@ -297,7 +297,7 @@ fn moved_pin_lists_changed_inputs() {
     let rebuilt = env.run(&["rebuild"]).ok();
     told("moved-rebuild", &rebuilt.stderr, &revisions);
     assert!(motd(&env).starts_with("Good morning."), "{}", motd(&env));
-    // Nothing changed since.
+    // Nothing has changed since then.
     let again = env.run(&["rebuild"]).ok();
     told("moved-not", &again.stderr, &revisions);
     // Override only the input.

@@ -158,7 +158,7 @@ fn run_starts_only_roles_builds_and_switch() {
         Trace::read(&env).check(&env.path(""))
     };
     let counts = |counts: &HashMap<String, usize>| {
-        // The evaluator is a fork of the client, without an exec of its own.
+        // The evaluator is a fork of the client, so it has no exec.
         ["client", "__activate", "__transact", "switch"]
             .map(|name| counts.get(name).copied().unwrap_or(0))
     };

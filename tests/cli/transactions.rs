@@ -269,7 +269,7 @@ fn switch_inhibitor_is_refused_unless_allowed() {
         .golden("inhibitor-back-dry-run");
     env.quiet(&["disable", "inhibitor"]).ends_with(5);
     env.quiet(&["reset", "--allow", "inhibitors"]).ok();
-    // The same applies to a cached result that is in the store.
+    // A cached result that is in the store is also checked.
     let document = env.json(&["enable", "inhibitor", "--dry-run"]);
     assert_eq!(document["cache"]["hit"], true, "{document:#}");
     let preflight = &document["preflight"];

@@ -309,7 +309,7 @@ fn unlocked_inputs_are_reported_once() {
         "{}",
         list.stderr
     );
-    // With a pinned source, there is no such note.
+    // If the source is pinned, this note does not appear.
     env.apply(&flake, "box").ok();
     let ran = env.run(&["enable", "hello"]).ok();
     assert!(

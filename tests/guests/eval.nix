@@ -21,7 +21,7 @@ let
   system = "x86_64-linux";
   modules = project.nixosModules;
 
-  # A configuration without a flake of its own, and with a stateVersion if its backend sets none.
+  # A configuration without its own flake, and with a stateVersion if its backend sets none.
 
   host =
     parts:

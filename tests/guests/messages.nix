@@ -4,7 +4,7 @@
 let
   inherit (world) lib modules;
 
-  # The assertions of our own files. Evaluating everybody's would evaluate most of a system.
+  # The assertions of our own files. Evaluating all assertions would evaluate most of a system.
   ours =
     option:
     lib.concatMap (definition: definition.value) (

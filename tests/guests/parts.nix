@@ -48,7 +48,7 @@ let
   names = lib.attrNames exported;
   backends = lib.filter isBackend names;
   others = lib.filter (name: !isBackend name) names;
-  # Packages that nixpkgs lacks: the suites demand them by an assertion.
+  # Packages that nixpkgs lacks: an assertion of each suite requires them.
   packages =
     { pkgs, options, ... }:
     {
@@ -84,7 +84,7 @@ in
     }
   )) world.project.checks.x86_64-linux;
 
-  # Derivations of our templates as they are, of configurations for nixos-flake, and of the shells.
+  # Derivations of our unchanged templates, of configurations for nixos-flake, and of the shells.
   flakes = {
     "template imageless" = [
       (toplevel (template "imageless") "guest")

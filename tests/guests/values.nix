@@ -212,7 +212,7 @@ in
     nfs-server = suites.services.nfs.server.enable;
     exports = lib.filter (line: line != "") (lib.splitString "\n" suites.services.nfs.server.exports);
   };
-  # A monitor can write only to a folder of its own.
+  # A monitor can write only to its own folder.
   monitor =
     let
       inherit (suites.systemd.services."monitor-cpu-governor@") serviceConfig;

@@ -51,7 +51,7 @@
         asHost (pkgs.writeText name (lib.concatLines paths)) [ ];
 
       hosts = project.nixosConfigurations;
-      # ../guests evaluates these.
+      # ../guests evaluates these checks.
       guestChecks = import ../../nixos/guest-checks.nix {
         self = project;
         inherit nixpkgs;
@@ -61,7 +61,7 @@
         lib.filterAttrs (name: _: lib.hasPrefix "desktop-" name && keep name) project.checks.x86_64-linux;
     in
     {
-      # The template uses these in place of the project.
+      # The template uses these modules in place of the project.
       inherit (project) lib nixosModules;
 
       # An empty module to enable.
@@ -91,7 +91,7 @@
           lib.filterAttrs (name: _: lib.hasPrefix "vm-" name) project.checks.x86_64-linux
         );
         shells = all "shells" project.devShells.x86_64-linux;
-        # Simulates an own nixpkgs that is too old for the program. Only the option's value is evaluated.
+        # Simulates a flake whose own nixpkgs is too old for the program. Only the option's value is evaluated.
         no-program = asHost ((nixpkgs.lib.nixosSystem {
           modules = [
             (import ../../nixos {

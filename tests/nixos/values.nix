@@ -10,7 +10,7 @@ let
   inherit (project.lib) withModules;
   inherit (hosts.desktop.config.services.runtimeModules) registry;
   names = map (entry: entry.name) registry;
-  # All built-in modules at once, except one of two that conflict, so that a single evaluation is sufficient.
+  # All built-in modules together, except one of two that conflict, so that a single evaluation is sufficient.
   all = (withModules hosts.desktop (lib.remove "rt.docker" names)).config;
   docker = (withModules hosts.desktop [ "rt.docker" ]).config;
   server =

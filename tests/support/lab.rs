@@ -20,7 +20,7 @@ pub enum Victim {
     Itself,
     /// The process with this role, while the process that reached the point is stopped there.
     Role(Role),
-    /// All processes of the run at once.
+    /// All processes of the run.
     All,
 }
 
@@ -166,8 +166,9 @@ impl Lab {
         self.suffer(&what, scenario, &format!("{point}:stop"), victim)
     }
 
-    /// Like [`Self::kill_at`], with a fault that the program injects itself: a step or write that fails, or a truncated
-    /// write. The process stops at the point first, so that the test notices that it came there.
+    /// Like [`Self::kill_at`], with a fault that the program injects itself: a step or write that
+    /// fails, or a truncated write. The process stops at the point first, so that the test can
+    /// detect that the process reached it.
     pub fn fail_at(&mut self, scenario: &[String], fault: &str) -> bool {
         let what = format!("{scenario:?} with {fault}");
         let mut parts = fault.split(':');
@@ -428,7 +429,7 @@ fn points(env: &TestEnv) -> Vec<Point> {
 /// Kills the victim. Returns whether there was a process to kill.
 fn kill_some(processes: &Processes, client: Pid, stopped: Pid, victim: Victim) -> bool {
     let mut killed = false;
-    // Repeat until none is left: a dying process may just have forked another one.
+    // Repeat until no process is left: a dying process may have forked another one.
     loop {
         let mut found = false;
         for (pid, command) in processes.now() {

@@ -41,7 +41,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module");
 /// The program that evaluates and builds.
 pub const FULL_PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module-nix");
 
-/// The same, quoted for a shell, because the folder's name may contain a space.
+/// [`PROGRAM`], quoted for a shell, because the folder's name may contain a space.
 pub const PROGRAM_IN_SHELL: &str = concat!("'", env!("CARGO_BIN_EXE_runtime-module"), "'");
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
@@ -181,7 +181,7 @@ impl TestEnv {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.path("home"))
-            // git's settings for the whole machine are no part of a test.
+            // A test must not depend on the machine's git settings.
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("NIX_CONF_DIR", self.path("etc"))
             .env("XDG_CACHE_HOME", self.path("cache"))
@@ -234,7 +234,7 @@ impl TestEnv {
         Running::start(command, self.dir.path())
     }
 
-    /// The processes of this environment.
+    /// Finds the processes of this environment.
     pub fn processes(&self) -> Processes {
         Processes::of(self.dir.path())
     }
@@ -256,7 +256,8 @@ impl TestEnv {
         symlink(toplevel, link).expect("the new link");
     }
 
-    /// Changes options in the baked configuration. The next switch restores those of its own system.
+    /// Changes options in the baked configuration. The next switch replaces them with those of the
+    /// new system.
     pub fn bake(&self, options: &[(&str, Value)]) {
         let path = self.root("etc/runtime-modules/config.json");
         let mut baked = read_json(&path);

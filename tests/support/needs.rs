@@ -1,4 +1,5 @@
-//! Prerequisites of tests. A test without them prints that it is skipped, and is counted.
+//! Prerequisites of tests. A test that lacks one prints that it is skipped, and the skip is
+//! counted.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

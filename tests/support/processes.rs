@@ -22,13 +22,13 @@ pub struct Processes {
     place: PathBuf,
     /// Ignores processes that started earlier than this, in ticks since boot.
     since: u64,
-    /// Unrelated processes, and the time when the list was started. Reading `/proc` of a process that is ending delays
-    /// its parent in the kernel, and many tests do that at once.
+    /// Unrelated processes, and the time when the list was started. Reading `/proc` of a process
+    /// that is ending delays its parent in the kernel, and many tests do this at the same time.
     others: Mutex<(Instant, BTreeSet<String>)>,
 }
 
 impl Processes {
-    /// Finds processes by the path `place`. They must be as young as the test, so that older ones can be ignored.
+    /// Finds processes by the path `place`. Ignores processes that started before this one.
     pub(super) fn of(place: &Path) -> Self {
         Self {
             place: place.to_path_buf(),
@@ -171,8 +171,8 @@ impl Processes {
         loop {
             let left = self.now();
             let are_expected = left.iter().all(|(_, command)| command.contains(text));
-            // A process may start another one and end after its name was listed and before it was
-            // looked at. Only the next poll finds the other one.
+            // A process may start a child and end after it was listed, but before it was inspected.
+            // Only the next poll finds the child.
             if are_expected && before == Some(left.len()) {
                 return left;
             }
@@ -187,8 +187,9 @@ impl Processes {
 
 /// Returns a process's name with its command line, and its environment.
 ///
-/// During `execve` and while it ends, a process has neither for a moment, which can be long on a busy machine. It would
-/// look unrelated or ended, although an ending process still holds its files and locks. So wait until it has either.
+/// During `execve` and while it ends, a process has no environment for a moment, which can be long
+/// on a busy machine. It would look unrelated or ended, although an ending process still holds its
+/// files and locks. So this function waits until the process has an environment or has ended.
 fn told(name: &str) -> (String, String) {
     let read = |file: &str| {
         let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
@@ -200,7 +201,7 @@ fn told(name: &str) -> (String, String) {
         // Neither a kernel thread nor an ended process has an executable.
         let becoming = environment.is_empty() && fs::read_link(format!("/proc/{name}/exe")).is_ok();
         if !(becoming || environment.is_empty() && is_ending(name)) || Instant::now() > patience {
-            // A fork of the client has a name of its own, but the client's command line.
+            // A fork of the client has its own name, but the client's command line.
             return (
                 format!("{}: {}", read("comm").trim(), read("cmdline")),
                 environment,

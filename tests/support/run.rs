@@ -18,7 +18,7 @@ use super::schema;
 /// The timeout after which a run counts as hung.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A running program in a process group of its own.
+/// A running program in its own process group.
 pub struct Running {
     child: Child,
     arguments: String,

@@ -1,4 +1,4 @@
-//! Long runs that inject random faults, one after the other, on many machines at once.
+//! Long runs that inject random faults, one after the other, on several machines in parallel.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::{Evidence, Lab};
 
-/// Write the evidence after this many attempts, so that an interrupted run keeps its results.
+/// The number of attempts after which the evidence is written, so that an interrupted run keeps its
+/// results.
 const OFTEN: usize = 50;
 
 /// The result of an attempt: one key to count in each table, or nothing if the attempt does not count.

@@ -24,13 +24,13 @@ LOCK = Path("/run/runtime-module-tests.nsdelegate")
 
 
 def find_mount():
-    """Finds where control groups version 2 is mounted, and with which options."""
+    """Finds the mount point of control groups version 2, and its options."""
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount, _, super_block = line.partition(" - ")
         kind, source, options = super_block.split()
         if kind == "cgroup2":
             return mount.split()[4], source, mount.split()[5].split(","), options.split(",")
-    raise Missing("control groups version 2 are mounted nowhere")
+    raise Missing("control groups version 2 are not mounted")
 
 
 def is_on():
@@ -75,7 +75,7 @@ def delegation(on):
             raise Missing(f"another program changed {OPTION} in the meantime")
         said, _ = guard.communicate()
         if guard.returncode != 0:
-            raise Missing(f"{OPTION} was not put back: {said.strip()}")
+            raise Missing(f"{OPTION} was not restored: {said.strip()}")
 
 
 def guard_option(on):
@@ -111,7 +111,7 @@ def locked(is_over=lambda: False):
 
 
 def usual_value(lock):
-    """Returns whether the option is set when no guard is running. A killed guard leaves that in the lock file."""
+    """Returns whether the option is set when no guard is running. A killed guard leaves this value in the lock file."""
     lock.seek(0)
     return (lock.read().strip() or name(is_on())) == "on"
 

@@ -76,7 +76,7 @@ def check_needs():
 
 
 def both(program):
-    """Returns the program, and the one beside it to which it hands over."""
+    """Returns the program, and the program to which it hands over."""
     return [str(program), str(Path(program).with_name("runtime-module-nix"))]
 
 
@@ -122,7 +122,7 @@ def debian(program):
 
 
 def is_systemd(pid):
-    """Returns whether a process is the container's init, and no longer the one that executes it."""
+    """Returns whether a process has become the container's init by `execve`."""
     try:
         return Path(os.readlink(f"/proc/{pid}/exe")).name == "systemd"
     except OSError:
@@ -142,7 +142,8 @@ class Machine:
     def boot(self):
         """Boots the container again, without any earlier changes."""
         self.end()
-        # If this process is killed, systemd-nspawn gets SIGTERM and kills the container's init. Its own death would not.
+        # If this process is killed, systemd-nspawn gets SIGTERM and kills the container's init. Killing systemd-nspawn
+        # itself would not do that.
         command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--kill-signal=SIGKILL"]
         command += ["--boot", "--quiet", "--register=no", "--keep-unit", "--private-network"]
         command += ["--volatile=overlay", "--link-journal=no", "--console=pipe"]

@@ -138,10 +138,10 @@ in
   fails-after-late = module "Services whose ExecStartPost fails after two seconds" (
     each "after" late { ExecStartPost = saysLate "end"; }
   );
-  fails-ending = module "Services that end at once, and whose ExecStop fails" (
+  fails-ending = module "Services that end immediately, and whose ExecStop fails" (
     ending (atOnce ++ [ "oneshot" ]) (says "stop")
   );
-  fails-ending-late = module "Services that end at once, and whose ExecStop fails after two seconds" (
+  fails-ending-late = module "Services that end immediately, and whose ExecStop fails after two seconds" (
     ending [ "simple" "exec" "oneshot" ] (saysLate "stop")
   );
   stops-badly = module "Services whose ExecStop fails when they are stopped" (
@@ -199,7 +199,7 @@ in
       }) reporting
     )
   );
-  slow-but-well = module "Services that are slow, odd and well" {
+  slow-but-well = module "Services that are slow or unusual, but healthy" {
     well-prepared = service (kind "simple" // { ExecStartPre = "/bin/sleep 1"; }) { };
     well-notified = service (
       kind "notify" // { ExecStart = shell "sleep 1; /bin/systemd-notify --ready; exec sleep infinity"; }

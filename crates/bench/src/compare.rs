@@ -38,8 +38,8 @@ pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<
     };
     let first = Subject::lock(session, &libnix, Some(&reference(&asked.first, usual)?))?;
     let second = Subject::lock(session, &libnix, Some(&reference(&asked.second, usual)?))?;
-    // The series are always named A and B, so that `bench diff` can compare two such results
-    // whatever the references were.
+    // The series are always named A and B, so that `bench diff` can compare two results with
+    // different references.
     let names = ["A".to_string(), "B".to_string()];
     let run = Run::begin(session, rules);
     let overheads = RefCell::new(Vec::new());

@@ -6,7 +6,6 @@ use super::diff::Differences;
 use super::numbers::{signed, time};
 use super::verdict::verdict;
 
-/// Describes the differences between two results.
 pub fn differences(differences: &Differences) -> String {
     let mut text = String::new();
     for one in &differences.series {

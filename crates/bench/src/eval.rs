@@ -168,7 +168,7 @@ fn title(subject: &Subject<'_>, names: &[String]) -> String {
     )
 }
 
-/// Computes what each module adds to the host alone.
+/// Computes the cost of each module, compared with the host alone.
 fn costs(series: &[Series], names: &[String]) -> Vec<Cost> {
     let find = |name: &str| series.iter().find(|one| one.name == cold(name));
     let Some(base) = find("base") else {

@@ -1,4 +1,4 @@
-//! Benchmarks of the user's own configuration: what is measured, how often, and the statistics.
+//! Benchmarks of the user's own configuration: the series, the repetitions and the statistics.
 //!
 //! One file per benchmark. Each defines its series and how one sample is taken, and returns an
 //! [`Outcome`]. `rounds.rs` repeats the runs, `outcome.rs` summarises the samples, and
@@ -47,8 +47,8 @@ use anyhow::Result;
 use runtime_module_nix::libnix::{Event, Libnix};
 use runtime_module_nix::session::Session;
 
-/// Opens libnix once for this process. While it is open, the flakes that it locked are safe from
-/// the garbage collector of the store.
+/// Opens libnix, once for this process. Until it is closed, the store's garbage collector keeps the
+/// flakes that it locked.
 fn open(session: &Session) -> Result<Libnix> {
     Libnix::open(session.settings(false, 1), |_: Event| {})
 }

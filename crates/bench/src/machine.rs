@@ -26,7 +26,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Describes this machine and its present load.
+    /// Describes this machine and its current load.
     pub fn look() -> Self {
         let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".into());
         Self {

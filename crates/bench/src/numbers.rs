@@ -15,7 +15,7 @@ pub fn time(milliseconds: f64) -> String {
     }
 }
 
-/// `+1,234` or `-1,234`.
+/// Formats a number with its sign and thousands separators: `+1,234` or `-1,234`.
 pub fn signed(number: i64) -> String {
     let sign = if number < 0 { "-" } else { "+" };
     format!("{sign}{}", grouped(number.unsigned_abs()))

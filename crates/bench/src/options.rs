@@ -17,7 +17,7 @@ use runtime_module_core::error::Failure;
 use runtime_module_nix::evaluation::{Forced, Measure};
 use runtime_module_nix::session::Session;
 
-/// A row of the table: one value to measure.
+/// A row of the table, with the value to measure.
 struct Row {
     name: String,
     forced: Forced,
@@ -96,7 +96,8 @@ fn title(subject: &Subject<'_>, asked: &OptionsBenchmark) -> String {
     format!("options of {of}{with}, {}", subject.url())
 }
 
-/// Lists the rows: each path without the excluded attributes, if there are any, and as it is.
+/// Lists the rows. Each path has a row of its complete value. If attributes are excluded, a row
+/// without them comes first.
 fn rows(asked: &OptionsBenchmark) -> Result<Vec<Row>> {
     if asked.of.is_some() && !asked.with.is_empty() {
         return Err(Failure::Usage
@@ -141,7 +142,7 @@ fn rows(asked: &OptionsBenchmark) -> Result<Vec<Row>> {
     {
         let without: Vec<&str> = row.without.into_iter().collect();
         let name = name(row.path, &without);
-        // Two presets share their first row.
+        // Two presets have the same first row. Measure it only once.
         if rows.iter().any(|other: &Row| other.name == name) {
             continue;
         }
@@ -163,8 +164,8 @@ fn name(path: &str, without: &[&str]) -> String {
     }
 }
 
-/// Adds the published figures to the measured ones. The ratios only fit a single preset, because
-/// each table has its own first row.
+/// Adds the published figures to the measured ones. The ratios are valid only for a single preset,
+/// because each table has its own first row.
 fn publish(outcome: &mut Outcome, rows: &[Row]) {
     let Some(first) = rows.first().and_then(|row| row.published) else {
         return;

@@ -1,7 +1,7 @@
-//! Runs our own program for a benchmark, in a process of its own, as a user would start it.
+//! Runs our own program for a benchmark, in a separate process, as a user would start it.
 //!
-//! Takes a command and returns the JSON document that it prints. An error of the command is
-//! returned as our own.
+//! Takes a command and returns the JSON document that it prints. If the command fails, returns its
+//! error.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;

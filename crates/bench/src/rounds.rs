@@ -1,7 +1,7 @@
 //! Repeats tasks in rounds: first the warm-up, then a fixed number of rounds or as many as a time
 //! budget allows. Each round runs every task once, so that the series are interleaved.
 //!
-//! Takes tasks and returns samples. Knows nothing about a task except that it takes time and may
+//! Takes tasks and returns samples. The only assumption about a task is that it takes time and may
 //! fail.
 
 use std::time::{Duration, Instant};

@@ -89,7 +89,7 @@ pub struct SubjectRecord {
     pub store: String,
     /// Nix settings from the command line.
     pub options: Vec<(String, String)>,
-    /// Whether evaluation was impure, so that it could see the environment.
+    /// Whether evaluation was impure, with access to the environment.
     pub impure: bool,
     /// Version of this program and of the libnix that it is linked to.
     pub version: String,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// deviations. This is the rule of hyperfine (`src/outlier_detection.rs`: 1.4826 × 10).
 const FAR: f64 = 1.4826 * 10.0;
 
-/// Significance level: two sets of samples differ if the probability is not above it.
+/// Significance level: two sets of samples differ if the probability is at most this.
 const LEVEL: f64 = 0.05;
 
 /// A summary of samples.
@@ -54,7 +54,7 @@ impl Summary {
         }
     }
 
-    /// Returns how far off the median may be, as a share of the median.
+    /// Returns the possible error of the median, as a share of the median.
     pub fn uncertainty(&self) -> f64 {
         let off = (self.median_high - self.median).max(self.median - self.median_low);
         if self.median > 0.0 {
@@ -72,7 +72,7 @@ pub fn sorted(samples: &[f64]) -> Vec<f64> {
     sorted
 }
 
-/// Returns the value below which this share of the sorted samples lies, interpolated linearly.
+/// Returns the quantile of sorted samples for this share, interpolated linearly.
 pub fn quantile(sorted: &[f64], share: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return 0.0;
@@ -114,8 +114,8 @@ fn median_ranks(count: usize) -> (usize, usize) {
         chance *= (count - below) as f64 / (below + 1) as f64;
         below += 1;
     }
-    // Fewer than `below` samples on one side are improbable, so the interval begins at the sample
-    // number `below`, counted from 1.
+    // It is improbable that one side has fewer than `below` samples. So the interval begins at the
+    // sample with rank `below`, counted from 1.
     let low = below.saturating_sub(1);
     (low, count - 1 - low)
 }
@@ -162,7 +162,6 @@ pub enum Verdict {
 }
 
 impl Difference {
-    /// Compares two sets of samples.
     pub fn between(first: &[f64], second: &[f64]) -> Self {
         let (probability, above) = mann_whitney(first, second);
         let few = least_probability(first.len(), second.len()) > LEVEL;

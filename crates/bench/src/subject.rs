@@ -24,7 +24,8 @@ use runtime_module_nix::session::Session;
 pub struct Subject<'a> {
     session: &'a Session,
     pin: Pin,
-    /// The source that the flake was locked from. It determines whether the baked list of modules can be used.
+    /// The source that the flake was locked from. It determines whether the baked list of modules
+    /// can be used.
     source: Source,
     situation: Situation,
     /// The reference from which the flake was locked, if its tree can change.
@@ -184,7 +185,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// A file, and everything that it reads, may be different for each sample.
+/// Returns the error for a file. A file, and everything that it reads, may change between samples.
 fn unpinned(file: &SystemFile) -> anyhow::Error {
     Failure::Refused
         .error(format!(

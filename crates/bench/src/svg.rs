@@ -1,8 +1,8 @@
 //! Draws the samples as an SVG image. Each series is a row with a dot for each sample, a box for
 //! the middle half, and a line at the median.
 //!
-//! One file serves light and dark pages. The shapes have the light colours below, and a style in
-//! the file replaces them if the reader's page is dark.
+//! The same file works on light and dark pages. The shapes use the light colours below, and a style
+//! in the file replaces them on a dark page.
 
 use anyhow::{Result, anyhow};
 use plotters::coord::types::RangedCoordf64;

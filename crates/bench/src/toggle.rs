@@ -1,8 +1,8 @@
 //! `bench toggle`: turns modules on and off on this machine, as a user would, and measures each
 //! phase.
 //!
-//! However the benchmark ends, it restores the machine: the same toplevel is active, and the same
-//! modules are requested as before.
+//! The benchmark always restores the machine, even after an error or an interrupt. Afterwards the
+//! same toplevel is active, and the same modules are requested as before.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -105,7 +105,7 @@ struct Before<'a> {
     cached: bool,
     running: Option<String>,
     wanted: Vec<String>,
-    /// The command that changes the machine, and in `back` the command that changes it back.
+    /// The command that changes the machine. `back` is the command that restores it.
     there: &'static str,
     back: &'static str,
 }
@@ -173,13 +173,13 @@ impl<'a> Before<'a> {
     fn carry_out(&self, command: &str) -> Result<Value> {
         // With a cached result there would be no evaluation to measure.
         let cache: &[&str] = if self.cached { &[] } else { &["--no-cache"] };
-        // The settle time is chosen, so it is not a measurement.
+        // The settle time is a configured wait, so it is not part of the measurement.
         let more = [&["--settle", "0"], cache].concat();
         let what = || format!("cannot {command} {}", self.names.join(", "));
         ourselves(self.session, command, self.names, &more).with_context(what)
     }
 
-    /// Restores the machine, whatever happened since the start.
+    /// Restores the state of the machine from before the benchmark.
     fn bring_back(&self) -> Result<()> {
         let begun = Instant::now();
         loop {

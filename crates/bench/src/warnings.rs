@@ -2,7 +2,7 @@
 //! but differ.
 //!
 //! The program promises that two runs of the same benchmark give medians within [`CLOSE`] of each
-//! other, or that a warning says why they may not.
+//! other. If they may differ more, a warning gives the reason.
 
 use super::samples::{Outcome, Series};
 use super::samples::{first_is_slow, times};

@@ -1,6 +1,6 @@
 //! `runtime-module-nix`: everything that evaluates and builds, through libnix.
 //!
-//! `runtime-module` starts it with its own arguments and environment.
+//! `runtime-module` replaces itself with this program, with the same arguments and environment.
 
 mod commands;
 

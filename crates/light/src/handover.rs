@@ -14,7 +14,8 @@ use runtime_module_core::registry::Registered;
 use runtime_module_core::session::Session;
 use runtime_module_core::store::LocalStore;
 
-/// Replaces this process with the other program, with the same arguments and environment. Returns only on failure.
+/// Replaces this process with the other program, with the same arguments and environment. Returns
+/// only on failure.
 pub(super) fn hand_over() -> anyhow::Error {
     let program = match programs::full() {
         Ok(program) => program,
@@ -30,7 +31,8 @@ pub(super) fn hand_over() -> anyhow::Error {
         .into()
 }
 
-/// The stages without libnix: they find systems that are in the store already, and hand over everything else.
+/// The stages without libnix. They find systems that are in the store already, and hand over
+/// everything else.
 pub(super) struct Handover<'a>(pub(super) &'a Session);
 
 impl Handover<'_> {
@@ -76,8 +78,8 @@ impl Stages for Handover<'_> {
     fn prefetch(&self, _: &[String]) {}
 }
 
-/// The store, read through the file system. It protects nothing from the garbage collector; the activator roots the
-/// system and then checks it.
+/// The store, read through the file system. It does not protect paths from the garbage collector:
+/// the activator roots the system and then checks that it is valid.
 struct OnDisk(LocalStore);
 
 impl Keeper for OnDisk {

@@ -37,7 +37,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a role or a command. If sudo started this process, it restarts the command as the calling user.
+/// Runs a role or a command. If sudo started this process, restarts the command as the calling
+/// user.
 fn run(invocation: Invocation) -> Result<u8> {
     let Invocation {
         options,

@@ -1,4 +1,4 @@
-//! What libnix reports while it works.
+//! Events that libnix reports while it works.
 
 use serde::{Deserialize, Serialize};
 
@@ -100,8 +100,8 @@ pub enum Progress {
         running: u64,
         failed: u64,
     },
-    /// The expected total for a kind of activity below this one, such as bytes to download. It grows while goals are
-    /// found.
+    /// The expected total for a kind of activity below this activity, such as bytes to download.
+    /// The total grows while libnix finds goals.
     Expected { what: ExpectedKind, amount: u64 },
     /// Any other progress, by Nix's number.
     Other { number: i32 },

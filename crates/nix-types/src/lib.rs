@@ -1,7 +1,7 @@
-//! Plain data of libnix: its events, its errors, and what a build would take.
+//! Plain data of libnix: its events, its errors, and the paths that a build needs.
 //!
-//! Both programs read these types, but only one of them may link libnix. So they have a crate of their own, which links
-//! nothing; `nix-ffi` fills them in.
+//! Both programs use these types, but only one program may link libnix. So the types are in a
+//! separate crate, which links nothing. `nix-ffi` creates their values.
 
 mod error;
 mod event;

@@ -1,4 +1,4 @@
-//! What a build would take.
+//! The paths that a build needs and that are not in the store yet.
 
 /// Paths that are not in the store yet, as store paths; `build` contains derivations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

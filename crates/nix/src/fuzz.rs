@@ -1,10 +1,10 @@
 //! The readers of untrusted bytes, each as one function, for the targets in `fuzz/` and for the
 //! test that replays their corpus.
 //!
-//! A reader takes a directory in place of the machine, and bytes. It ignores errors, because an
-//! error is a valid answer to invalid input. It panics if a value changes when it is written and
-//! read again, or if it contradicts the bytes. It writes no file: the caller writes the bytes to
-//! [`Reader::file`], and the file of [`Reader::beside`] next to it.
+//! A reader takes bytes, and a directory that replaces the machine's root. It ignores errors,
+//! because an error is a valid answer to invalid input. It panics if a value changes when it is
+//! written and read again, or if it contradicts the bytes. It does not write files. The caller
+//! writes the bytes to [`Reader::file`], and creates the file in [`Reader::beside`].
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -33,13 +33,13 @@ use runtime_module_core::report::history_in_words;
 pub struct Reader {
     /// Name of the fuzz target and of the directory with its corpus.
     pub name: &'static str,
-    /// Path of the file in the machine; `None` for messages.
+    /// Path of the file below the machine's root; `None` for messages.
     pub file: Option<&'static str>,
     /// Path and content of another file, without which this one would be ignored.
     pub beside: Option<(&'static str, &'static str)>,
     /// Turns the bytes into a file. It adds checksums, which a fuzzer would never guess.
     pub dress: fn(&[u8]) -> Vec<u8>,
-    /// Reads the file in the machine, or the message.
+    /// Reads the file below the machine's root, or the message.
     pub read: fn(&Path, &[u8]),
 }
 
@@ -207,7 +207,7 @@ fn system(root: &Path, _: &[u8]) {
     assert!(findings.objections.is_empty(), "{findings:?}");
 }
 
-/// Computes what a switch does to units.
+/// Computes the effect of a switch on units.
 fn units(root: &Path, _: &[u8]) {
     let _ = unit_changes(None, &root.join("system"), &locations(root));
     let same = unit_changes(
@@ -220,7 +220,7 @@ fn units(root: &Path, _: &[u8]) {
 
 /// Reads the description of the lock's holder.
 fn who_holds(root: &Path, bytes: &[u8]) {
-    // There is no lock here, so there is no holder, whatever the file says.
+    // There is no lock in this directory, so nobody holds it, even if the file names a holder.
     assert_eq!(holder(&locations(root)), None);
     let Ok(words) = std::str::from_utf8(bytes) else {
         return;

@@ -85,8 +85,8 @@ impl Libnix {
             if settings.show_trace { "true" } else { "false" },
         )?;
         for (name, value) in &settings.options {
-            // Settings of evaluation belong to the evaluator and are set again there. Unknown names
-            // are detected there.
+            // Ignore unknown names here. Settings of evaluation belong to the evaluator, which sets
+            // all settings again and detects unknown names.
             nix_ffi::set_setting(None, name, value).map_err(|error| wrong_setting(name, &error))?;
         }
         Ok(Self {
@@ -161,8 +161,8 @@ fn open_store(url: Option<&str>) -> Result<Store> {
     let setting = nix_ffi::get_setting("store")?.unwrap_or_else(|| "auto".into());
     let url = match url {
         Some(url) => Some(url),
-        // As root, Nix would use the store without the daemon, which knows the builders and limits
-        // of the machine.
+        // As root, Nix would open the store without the daemon. But the daemon knows the builders
+        // and limits of the machine.
         None if setting == "auto" && UnixStream::connect(DAEMON_SOCKET).is_ok() => Some("daemon"),
         None => None,
     };
@@ -171,7 +171,8 @@ fn open_store(url: Option<&str>) -> Result<Store> {
         // own hook and must not receive ours.
         set("build-hook", "")?;
     }
-    // libnix connects only at the first request, so the error would look like a failed evaluation.
+    // libnix connects only at the first request, so an error would look like a failed evaluation.
+    // Test the connection here.
     if let Some(socket) = url.and_then(socket) {
         UnixStream::connect(socket)
             .map_err(|error| refused_store(url, &format!("cannot connect to {socket}: {error}")))?;
@@ -187,10 +188,10 @@ fn open_store(url: Option<&str>) -> Result<Store> {
         .map_err(|error| refused_store(url, &error.to_string()))
 }
 
-/// Runs work of libnix in this process, so that an interrupt ends it.
+/// Runs libnix work in this process. An interrupt ends the work.
 pub fn interruptible<T>(interrupts: &Interrupts, work: impl FnOnce() -> T) -> Result<T> {
     let guard = interrupts.on_interrupt(|| {
-        // If libnix cannot be interrupted, the work ends by itself.
+        // If libnix cannot be interrupted, wait until the work ends.
         let _ = nix_ffi::interrupt();
     });
     let done = work();
@@ -209,7 +210,7 @@ fn is_remote(url: &str) -> bool {
     url == "daemon" || url.starts_with("unix://") || url.starts_with("ssh")
 }
 
-/// The hint if no store answers.
+/// The hint if a store does not answer.
 const RUNNING: &str = "check that the Nix daemon is running (systemctl status nix-daemon), or name another store with --store";
 
 /// Returns the hint if this machine's daemon does not answer.
@@ -353,7 +354,7 @@ impl Evaluator {
         nix_ffi::Locked::lock(&self.state, self.flakes, &request).map(Locked)
     }
 
-    /// Fetches a flake and gives it the inputs of a lock in place of its own.
+    /// Fetches a flake and replaces its own inputs with those of a lock.
     pub fn with_lock(&self, reference: &str, base: &Path, lock: &str) -> Result<Locked, NixError> {
         let request = LockRequest {
             reference,
@@ -389,7 +390,7 @@ impl Evaluator {
     pub fn outputs_of(&self, part: Value<'_>, beside: &[Beside<'_>]) -> Result<Outputs, NixError> {
         Ok(Outputs {
             outputs: part.value,
-            // Without a flake there is no source tree in which files could be looked up.
+            // Without a flake, there is no source tree to look up files in.
             source: nix_ffi::Value::string(&self.state, "")?,
             beside: self.list(beside)?,
         })
@@ -501,7 +502,7 @@ pub enum Beside<'a> {
     Path(&'a str),
     /// The outputs of another flake.
     Flake(&'a Locked),
-    /// A function in Nix. It is parsed by itself, and its errors are reported at once.
+    /// A Nix function. It is parsed separately, and its errors are reported immediately.
     Function(&'a str),
 }
 
@@ -509,7 +510,7 @@ pub enum Beside<'a> {
 pub struct Locked(nix_ffi::Locked);
 
 impl Locked {
-    /// Adds attributes to the flake's `self` that its reference cannot carry.
+    /// Adds attributes to the flake's `self` that its reference cannot contain.
     pub fn extend(&mut self, extra: &[(String, String)]) -> Result<(), NixError> {
         extra
             .iter()
@@ -533,7 +534,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Forces the value deeply, as JSON that is discarded.
+    /// Forces the value deeply by converting it to JSON, and discards the JSON.
     pub fn force(&self) -> Result<(), NixError> {
         self.value.force_json(&self.evaluator.state).map(drop)
     }

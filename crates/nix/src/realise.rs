@@ -19,7 +19,7 @@ pub use order::build_order;
 pub struct Realised {
     /// Store paths of the outputs, in the order of the derivations.
     pub outputs: Vec<String>,
-    /// What had to be built and fetched.
+    /// The paths that had to be built or fetched.
     pub missing: Missing,
 }
 
@@ -28,7 +28,7 @@ pub fn known_failures() -> &'static [Known] {
     failures::KNOWN
 }
 
-/// Queries what must be built and fetched.
+/// Queries the paths that must be built or fetched.
 pub fn query(libnix: &Libnix, derivations: &[Derivation], reporter: &Reporter) -> Result<Missing> {
     let paths = drvs(derivations);
     let missing = reporter
@@ -38,7 +38,7 @@ pub fn query(libnix: &Libnix, derivations: &[Derivation], reporter: &Reporter) -
     Ok(missing)
 }
 
-/// Builds and fetches what is missing. Temporary roots keep the outputs while this process lives.
+/// Builds and fetches missing paths. Temporary roots keep the outputs while this process lives.
 pub fn realise(
     libnix: &Libnix,
     derivations: &[Derivation],

@@ -26,7 +26,7 @@ const EVALUATOR: &str = "__evaluate";
 /// Hidden command of the template.
 const TEMPLATE: &str = "__template";
 
-/// How long an interrupted evaluator may take to exit. A tight loop never exits by itself.
+/// How long an interrupted evaluator may take to exit. A tight loop never notices the interrupt.
 const GRACE: Duration = Duration::from_millis(700);
 
 /// Options for starting an evaluator.
@@ -51,14 +51,14 @@ impl EvaluatorStart {
     }
 }
 
-/// Gives up the right to get other privileges, which no evaluation needs: setuid programs that a fetcher starts run as the
-/// calling user.
+/// Gives up the right to gain privileges, which evaluation does not need. Setuid programs that a
+/// fetcher starts then run as the calling user.
 pub fn give_up_privileges() -> Result<()> {
-    set_no_new_privs().context("cannot give up the right to get privileges")
+    set_no_new_privs().context("cannot set no_new_privs")
 }
 
-/// Turns a forked process into an evaluator: redirects its standard streams, and gives it a process
-/// group and a name of its own.
+/// Turns a forked process into an evaluator: redirects its standard streams, and sets its process
+/// group and name.
 fn become_evaluator(socket: UnixStream, out: PipeWriter, err: PipeWriter) -> unix::Result<()> {
     dup2_stdin(socket)?;
     dup2_stdout(out)?;
@@ -171,8 +171,7 @@ impl EvaluatorProcess {
     }
 }
 
-/// Runs our own executable with these arguments, as a user would. Its output on stderr is not
-/// shown.
+/// Runs our own executable with these arguments, as a user would. Does not show its stderr.
 pub fn run_ourselves(arguments: &[String]) -> Result<Output> {
     Command::new(std::env::current_exe().context("cannot find our own executable")?)
         .args(arguments)
@@ -186,9 +185,9 @@ pub fn run_ourselves(arguments: &[String]) -> Result<Output> {
 /// The exit of an evaluator.
 pub struct Ended {
     status: WaitStatus,
-    /// Complete stdout, which has the counters.
+    /// Complete stdout, which contains the counters.
     pub stdout: String,
-    /// Complete stderr, which has messages of libgc or of a crash.
+    /// Complete stderr, which contains messages of libgc or of a crash.
     pub stderr: String,
 }
 

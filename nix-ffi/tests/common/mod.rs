@@ -62,13 +62,15 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// Starts this program again with the right environment, because libnix reads its folders from it before `main`.
+/// Starts this program again with the right environment, from which libnix reads its folders before
+/// `main`.
 fn again_in_a_folder() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(std::env::args_os().skip(1));
     for (name, _) in std::env::vars_os() {
-        // Settings of the user for Nix and git. A hook of git also names its repository there.
+        // Remove the user's settings for Nix and git, and the variables in which a git hook names
+        // its repository.
         let start = name.to_string_lossy();
         if ["NIX_", "GIT_", "XDG_", "_NIX_"]
             .iter()
@@ -81,7 +83,7 @@ fn again_in_a_folder() -> ExitCode {
     u8::try_from(status.code().unwrap_or(101)).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Isolates a test from its machine.
+/// Returns the environment variables that isolate a test from its machine.
 fn environment(folder: &Path) -> Vec<(&'static str, PathBuf)> {
     vec![
         (FOLDER, folder.into()),
@@ -99,7 +101,7 @@ fn environment(folder: &Path) -> Vec<(&'static str, PathBuf)> {
         ("GIT_AUTHOR_EMAIL", "test@example.org".into()),
         ("GIT_COMMITTER_NAME", "test".into()),
         ("GIT_COMMITTER_EMAIL", "test@example.org".into()),
-        // Makes commit hashes reproducible.
+        // Fixed dates make commit hashes reproducible.
         ("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z".into()),
         ("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z".into()),
     ]

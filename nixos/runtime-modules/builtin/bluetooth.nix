@@ -2,7 +2,7 @@
 { config, lib, ... }:
 {
   hardware.bluetooth.enable = true;
-  # For desktops without Bluetooth settings of their own.
+  # For desktops without their own Bluetooth settings.
   services.blueman.enable = lib.mkDefault (
     config.services.xserver.enable
     && !(config.services.desktopManager.plasma6.enable or false)

@@ -19,11 +19,11 @@ let
   # Sets an option that was renamed between releases; list the latest name first.
   firstOf = paths: value: setting (lib.findFirst has (lib.head paths) paths) value;
 
-  # Whether the host's packages come from nixpkgs.pkgs: then NixOS ignores nixpkgs.config, and its read-only variant
-  # refuses it.
+  # Whether the host's packages come from nixpkgs.pkgs. If so, NixOS ignores nixpkgs.config, and NixOS's read-only
+  # variant of the nixpkgs module refuses it.
   packagesAreGiven = options.nixpkgs.pkgs.isDefined;
 
-  # Whether a package is unfree and not allowed. Only evaluating it shows what a host allows.
+  # Whether a package is unfree and not allowed. Only evaluating the package shows whether the host allows it.
   isRefused = package: package.meta.unfree or false && !(builtins.tryEval package.drvPath).success;
 in
 {

@@ -1,4 +1,4 @@
-//! All the ways in which a system can get other inputs than those in its lock.
+//! All cases in which a system has other inputs than those in its lock file.
 
 use std::fs;
 

@@ -6,8 +6,8 @@ static=$root/etc/static
 copies=$root/etc/.minios-copies
 ln -sfn "$etc" "$static"
 
-# Removes copies that the new system lacks, and links without an entry in it. Such a link could also lead to a folder,
-# and the next entries would then be written into the store.
+# Removes copies that the new system lacks, and links without an entry in it. A leftover link could lead to a folder in
+# the store, and later entries would then be written into that folder.
 find "$root/etc" -type l | while read -r link; do
   entry=$(readlink "$link")
   case $entry in
@@ -30,7 +30,7 @@ find "$etc" -mindepth 1 -type l | sed "s|^$etc/||" | while read -r name; do
   elif [ -e "$etc/$name.mode" ]; then
     cp -f "$etc/$name" "$file.tmp"
     chmod "$(cat "$etc/$name.mode")" "$file.tmp"
-    # An ordinary user, in a root of their own, cannot change owners.
+    # An ordinary user cannot change owners, even in their own root.
     [ "$(id -u)" != 0 ] || chown "$(cat "$etc/$name.uid"):$(cat "$etc/$name.gid")" "$file.tmp"
     mv -f "$file.tmp" "$file"
     echo "$name" >> "$copies"

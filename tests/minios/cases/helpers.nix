@@ -42,7 +42,7 @@ in
       together = true;
     }
   );
-  # docs/modules.md matches the options; `make docs` writes it.
+  # Whether docs/modules.md matches the options. `make docs` generates the page.
   documentation =
     import ../../../nixos/docs.nix { inherit lib; } == builtins.readFile ../../../docs/modules.md;
   setting = helpers.setting { programs.x.enable = { }; } [ "programs" "x" "enable" ] true;

@@ -28,7 +28,7 @@ let
     };
   };
   problems = import ./schema.nix { inherit lib; } ../../../nixos/runtime-modules/config.schema.json;
-  # The attributes of a program that are read.
+  # The attributes of a program that the module reads.
   program = {
     type = "derivation";
     outPath = fakeSource "runtime-module";
@@ -64,7 +64,7 @@ let
       ]
       ++ modules;
     }).config;
-  # Definitions of `modules`, each in a file of its own: a.nix, b.nix and so on.
+  # Definitions of `modules`, each in a separate file: a.nix, b.nix and so on.
   files =
     values:
     lib.imap1 (n: modules: {

@@ -1,4 +1,4 @@
-# A host that declares its modules as a list, the older form, in an order of its own.
+# A host that declares its modules as a list, the older form, in its own order.
 { self, ... }:
 {
   imports = [

@@ -55,7 +55,7 @@
         module = ../runtime/hello.nix;
         description = "A greeting on every start";
       };
-      # Described by the first line of its file.
+      # The first line of this module's file is its description.
       web.module = ../runtime/web.nix;
       slow = {
         path = ../runtime/slow.nix;

@@ -6,7 +6,7 @@
   ...
 }:
 let
-  # A specialisation has none of its own, which would recurse endlessly.
+  # A specialisation must not have specialisations itself, because that would recurse endlessly.
   variant = extendModules {
     modules = [
       {

@@ -5,7 +5,7 @@ let
   file = ../busybox;
 in
 if builtins.pathExists file then
-  # In a folder of its own, because busybox acts according to the name of its file.
+  # In a separate folder, because busybox acts according to the name of its file.
   "${
     builtins.path {
       name = "minios-bootstrap";

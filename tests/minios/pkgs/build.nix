@@ -106,7 +106,7 @@ rec {
       passAsFile = [ "text" ];
     } ''cp "$textPath" "$out"'';
 
-  # A file in a folder of its own, if its name matters.
+  # A file in a separate folder, for files whose name matters.
   writeTextDir =
     path: text:
     runCommand (baseNameOf path)

@@ -73,8 +73,8 @@ fn unknown(generations: &[Generation], number: u64) -> Failed {
         .hint("run `runtime-module overrides history` to list them")
 }
 
-/// Returns the recorded definitions after a reboot. If there are none, an earlier version may have made the record: then
-/// they are the persistent ones of those in force.
+/// Returns the definitions that stay in force after a reboot. If the record lists none of them, an earlier version may
+/// have written the record. The result is then the persistent definitions among those in force.
 fn kept_or_persistent(kept: &[Definition], definitions: &[Definition]) -> Vec<Definition> {
     match kept {
         [] => definitions

@@ -177,6 +177,6 @@ fn unknown(situation: &Situation) -> Failed {
 }
 
 fn own_name() -> Result<String> {
-    let name = unix::unistd::gethostname().context("ask for this machine's name")?;
+    let name = unix::unistd::gethostname().context("cannot read the host name")?;
     Ok(name.to_string_lossy().into_owned())
 }

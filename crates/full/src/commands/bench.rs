@@ -1,4 +1,4 @@
-//! `bench`: starts benchmarks and shows their results. The measuring itself is in `crates/bench`.
+//! `bench`: starts benchmarks and shows their results. The measurements are in `crates/bench`.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -52,7 +52,7 @@ fn measure(session: &Session, benchmark: &Benchmark, measuring: &Measuring) -> R
     show(session, measuring, &outcome)
 }
 
-/// Prints the result. An interrupt becomes an error after that.
+/// Prints the result. Then returns an error if the run was interrupted.
 fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<()> {
     session.interrupts.settle();
     session.reporter.finish();
@@ -96,7 +96,7 @@ fn diff(session: &Session, old: &Path, new: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes each line safe for a terminal, whatever names it contains.
+/// Makes each line safe for a terminal, even if it contains names with control characters.
 fn harmless(text: &str) -> String {
     text.lines().map(|line| neutral(line) + "\n").collect()
 }

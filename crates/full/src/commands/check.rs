@@ -25,7 +25,6 @@ use runtime_module_nix::session::{Session, memory};
 /// swap.
 const USUAL: u64 = 1 << 30;
 
-/// Runs the check.
 pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let pin = source_to_read(session, &situation)?;

@@ -11,13 +11,13 @@ use runtime_module_nix::realise::known_failures;
 
 const HEAD: &str = "# Errors
 
-Every message, what it means, and what to do. A message says what failed, on what, and why. Details and hints follow;
-hints begin with `hint:`. With `--json` a message is an object `error` with `kind`, `message`, `details` and `hints`. `…`
-stands for a part that varies.
+This page lists every message with its meaning and the next step. A message says what failed, on which object, and why.
+Details and hints follow the message; each hint begins with `hint:`. With `--json`, a message is an object `error` with
+`kind`, `message`, `details` and `hints`. `…` stands for a part that varies.
 
 If libnix cannot be loaded, the dynamic linker prints `error while loading shared libraries: …` with the name of the
-library, and the exit code is 127. `list`, `status`, `history`, `rollback`, `reset`, `confirm` and `recover` load no
-libnix and work nevertheless.
+library, and the exit code is 127. `list`, `status`, `history`, `rollback`, `reset`, `confirm` and `recover` do not load
+libnix, so they still work.
 
 `scripts/docs` writes this page from the program's own tables (`crates/core/src/error/table.rs`).
 
@@ -25,7 +25,6 @@ libnix and work nevertheless.
 |---|---|---|
 ";
 
-/// Prints the page.
 pub fn run() -> Result<()> {
     say(page())
 }

@@ -13,8 +13,8 @@ use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::pipeline::make;
 use runtime_module_nix::session::Session;
 
-/// Prefetches each module by itself, on top of the requested modules. If one fails, continues with
-/// the others, and returns the first error at the end.
+/// Prefetches each module separately, in addition to the requested modules. If one fails, continues
+/// with the others, and returns the first error at the end.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let mut done = Vec::new();
     let mut failed = None;
@@ -50,7 +50,7 @@ fn ready(session: &Session) -> Result<&'static str> {
     let situation = Situation::read(&session.locations)?;
     Ok(match is_file(&situation, &session.options.source) {
         true => "can be enabled after another evaluation",
-        false => "can be enabled at once",
+        false => "can be enabled immediately",
     })
 }
 

@@ -7,7 +7,6 @@ use runtime_module_core::activation::Errand;
 use runtime_module_core::pipeline::Waits;
 use runtime_module_core::session::Session;
 
-/// Confirms the change.
 pub fn run(session: &Session, waits: Waits) -> Result<()> {
     end(session, "confirm", "confirm", Errand::Confirm, waits)
 }

@@ -28,7 +28,6 @@ struct Row {
     file: Option<String>,
 }
 
-/// Lists the modules.
 pub fn run(run: Run<'_>) -> Result<()> {
     let session = run.session;
     let situation = Situation::read(&session.locations)?;

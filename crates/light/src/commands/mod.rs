@@ -1,4 +1,5 @@
-//! The commands that need libnix at most through [`Stages`], one file for each. `crates/full` has the others.
+//! The commands that use libnix only through [`Stages`], one file for each. `crates/full` has the
+//! others.
 
 mod apply;
 mod boot;
@@ -31,7 +32,7 @@ use runtime_module_core::record::last_override;
 use runtime_module_core::report::EndReport;
 use runtime_module_core::session::Session;
 
-/// What a command works with.
+/// The session and the stages that a command uses.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
     pub session: &'a Session,
@@ -86,11 +87,12 @@ impl Run<'_> {
         self.carry_out(&Intent::new(action, options))
     }
 
-    /// Runs the pipeline for a change, prints the result, and prefetches what the user asked for.
+    /// Runs the pipeline for a change, prints the result, and prefetches the modules that the user
+    /// named.
     fn carry_out(self, intent: &Intent) -> Result<()> {
         let Self { session, stages } = self;
         if let Action::Override(_) = intent.action {
-            // A damaged record could not take the new generation.
+            // Check first: a new generation cannot be added to a damaged record.
             last_override(&session.locations)?;
         }
         let changed = pipeline::change(session, intent, stages)?;
@@ -105,7 +107,8 @@ impl Run<'_> {
     }
 }
 
-/// Ends a transaction that has not ended, and prints the result. `purpose` describes this for the lock and the log.
+/// Ends an unfinished transaction, and prints the result. `purpose` describes the command in the
+/// lock and the log.
 fn end(
     session: &Session,
     command: &'static str,

@@ -1,4 +1,5 @@
-//! `rollback`: returns to an earlier state of this boot, or rolls back an unconfirmed change at once.
+//! `rollback`: returns to an earlier state of this boot, or rolls back an unconfirmed change
+//! immediately.
 
 use anyhow::Result;
 
@@ -12,7 +13,7 @@ use runtime_module_core::record::{Step, read_history};
 
 /// Returns to the state with this number, or to the one before the last change.
 pub fn run(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<()> {
-    // Wait first, because only then the current and the earlier state are certain.
+    // Wait first: a running change can still alter the current and the earlier states.
     let session = run.session;
     wait_for_others(session, options.wait);
     let situation = Situation::read(&session.locations)?;

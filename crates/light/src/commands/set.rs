@@ -14,7 +14,7 @@ use runtime_module_core::overrides::{Definition, Edit, Mode};
 use runtime_module_core::plan::{Action, Intent};
 use runtime_module_core::quoting::for_shell;
 
-/// The most that is read from stdin, in bytes.
+/// Maximum size of stdin in bytes.
 const LONGEST_BATCH: u64 = 16 << 20;
 
 /// Sets all options in one generation.
@@ -50,7 +50,8 @@ pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result
 fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definition> {
     let path = parse(option)?;
     let value: Value = match request.nix {
-        // A placeholder for the value of the expression, below which other options can be set.
+        // A placeholder for the value of the expression. It is a set, so that options below it can
+        // be set too.
         true => Value::Object(serde_json::Map::new()),
         false => serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?,
     };
@@ -82,7 +83,8 @@ fn from_arguments(arguments: &[String]) -> Result<Vec<(String, String)>, Failed>
         .collect())
 }
 
-/// Reads pairs from stdin: on each line an option, a space, and its value. Empty lines and lines with `#` are skipped.
+/// Reads pairs from stdin: each line contains an option, a space, and its value. Skips empty lines
+/// and lines with `#`.
 fn batch() -> Result<Vec<(String, String)>> {
     let mut text = String::new();
     let mut input = std::io::stdin().take(LONGEST_BATCH + 1);
@@ -102,7 +104,7 @@ fn batch() -> Result<Vec<(String, String)>> {
         .collect::<Result<Vec<_>, _>>()?;
     if pairs.is_empty() {
         return Err(Failure::Usage
-            .error("cannot set options: stdin names none")
+            .error("cannot set options: stdin contains no options")
             .hint("write an option and its value in JSON on each line: services.nginx.enable true")
             .into());
     }
@@ -138,7 +140,7 @@ fn not_json(option: &str, text: &str, error: &serde_json::Error) -> Failed {
         return failed.hint("JSON has neither NaN nor infinite numbers; write a finite number, or quote it if a string is meant");
     }
     let plain = parse(option).map_or_else(|_| option.into(), |path| written(&path));
-    // A bare word is most likely meant as a string.
+    // The user probably meant a bare word as a string.
     match text.starts_with(['{', '[', '"']) || text.is_empty() {
         true => failed.hint("write a value such as true, 80, '\"text\"', '[1, 2]' or '{\"a\": 1}'"),
         false => failed.hint(format!(

@@ -25,7 +25,7 @@ struct Status {
     modules: Vec<Module>,
     running: Option<String>,
     base: Option<String>,
-    /// How the base compares with the pin, or none without a pin.
+    /// The result of comparing the base with the pin; `None` without a pin.
     #[serde(skip_serializing_if = "Option::is_none")]
     base_status: Option<BaseStatus>,
     /// Whether an external switch has changed the system since the last transaction.
@@ -68,7 +68,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }
-    // The output is complete; only the exit code is left, for scripts.
+    // The output is already complete. This error only sets the exit code, for scripts.
     let verb = if off.len() == 1 { "is" } else { "are" };
     Err(anyhow::Error::from(
         Failure::NotActive.error(format!("{} {verb} not active", off.join(", "))),
@@ -177,7 +177,7 @@ impl Status {
         rows.add("overridden", &format!("{options} ({state})"));
     }
 
-    /// Adds the transaction that is running, has not ended, or ended badly.
+    /// Adds the transaction if it is running or unfinished, or did not activate its system.
     fn add_transaction(&self, rows: &mut Rows) {
         if let Some(holder) = &self.under_way {
             rows.add("under way", holder);
@@ -210,7 +210,7 @@ impl Status {
             ),
             Some(BaseStatus::Differs) => rows.add(
                 "base",
-                "differs from its source, as allowed; run `runtime-module rebuild` to make them agree",
+                "differs from its source, as allowed; run `runtime-module rebuild` to move it to the current source",
             ),
             Some(BaseStatus::Same) | None => {}
         }

@@ -17,10 +17,11 @@ use crate::registry::ModuleRequest;
 /// Increment this when the stored fields of a result, or the way they are evaluated, change.
 const SCHEMA: u64 = 1;
 
-/// Nix settings that no evaluation can see: they control only what is shown and how builds are
-/// carried out. A build gives the same output with all of them, or fails. If evaluation must not
-/// build, it fails, and no expression can catch that; a lookup skips results that build. All other
-/// settings belong to the key, even if they look harmless.
+/// Nix settings that no evaluation can see. They control only the output and the way builds are
+/// carried out. With any value of them, a build gives the same output or fails. If evaluation needs
+/// a build that is not allowed, it fails, and no expression can catch the error; a lookup skips
+/// results that need such a build. All other settings belong to the key, even if they look
+/// harmless.
 const INVISIBLE: [&str; 10] = [
     "allow-import-from-derivation",
     "cores",
@@ -84,25 +85,25 @@ impl Ingredients {
             specialisation,
             overrides: option_overrides,
             describe,
-            // The list is not kept.
+            // The list of options is not kept.
             list_options: _,
-            // Their values are not kept.
+            // The values of expressions are not kept.
             expressions: _,
             // The target selects which toplevels an entry has. It does not change any of them.
             target: _,
-            // Benchmarks evaluate and keep nothing.
+            // Benchmarks do not keep what they evaluate.
             measure: _,
         } = request;
         let Settings {
             store,
             options,
-            // Affects only what an error shows, and errors are not kept.
+            // Affects only the text of errors, and errors are not kept.
             show_trace: _,
             // Impure results are not kept: see `why_not_with`.
             impure: _,
             search_path: _,
-            // If evaluation must not build, it fails, and no expression can catch that. Errors are
-            // not kept, and a result records whether it needed a build.
+            // If evaluation needs a build that is not allowed, it fails, and no expression can
+            // catch the error. Errors are not kept, and a result records whether it needed a build.
             allow_import_from_derivation: _,
             // Affects only the output.
             verbosity: _,
@@ -216,10 +217,10 @@ impl Key {
     }
 }
 
-/// Returns why results of an evaluation with these settings cannot be cached, if so. It does not
-/// matter whether a setting comes from the command line, `nix.conf` or the environment.
+/// Returns why results of an evaluation with these settings cannot be cached, if there is a reason.
+/// Settings from the command line, `nix.conf` and the environment count equally.
 pub fn why_not_with(settings: &[(String, String)]) -> Option<String> {
-    // A missing setting proves nothing, so it does not count as safe.
+    // A missing setting does not count as safe, because its value is unknown.
     let is = |name: &str, value: &str| {
         let mut settings = settings.iter();
         settings.any(|(known, set)| known == name && set == value)
@@ -233,7 +234,8 @@ pub fn why_not_with(settings: &[(String, String)]) -> Option<String> {
     None
 }
 
-/// Returns why the result of a request cannot be cached, if so. See also [`why_not_with`].
+/// Returns why the result of a request cannot be cached, if there is a reason. See also
+/// [`why_not_with`].
 pub fn why_not(request: &Request) -> Option<String> {
     if request.flake.file.is_some() {
         return Some("the source is a file, which may change".into());
@@ -252,8 +254,8 @@ pub fn why_not(request: &Request) -> Option<String> {
 }
 
 /// Returns whether a result that was evaluated with this lock may be cached. An input without a
-/// hash may be different next time. So may a lock that was changed during evaluation with data from
-/// the network or a registry.
+/// hash may be different next time. A lock may also be different next time if it was changed during
+/// evaluation with data from the network or a registry.
 pub fn may_be_kept(
     lock: &str,
     lock_changed: bool,
@@ -289,8 +291,8 @@ fn is_locked(node: &Value) -> bool {
     !text("narHash").is_empty() || by_revision || in_its_parent
 }
 
-/// Returns the parameters of a reference without unescaping them: the parameters needed here have
-/// no escapes.
+/// Returns the parameters of a reference without unescaping them, because the parameters used here
+/// contain no escapes.
 fn query(reference: &str) -> impl Iterator<Item = (&str, &str)> {
     let (_, query) = reference.split_once('?').unwrap_or_default();
     query.split('&').filter_map(|one| one.split_once('='))

@@ -1,9 +1,9 @@
 //! The cache: data that makes the next run faster or gives it a better estimate. No command needs
 //! it, and every entry is checked before use.
 //!
-//! `key.rs` computes the key of a result from everything that the result
-//! depends on. `results.rs` stores evaluation results by their key. `roots.rs`
-//! keeps outputs in the store for a limited time.
+//! `key.rs` computes the key of a result from everything that the result depends on. `results.rs`
+//! stores evaluation results by their key. `roots.rs` keeps outputs in the store for a limited
+//! time.
 
 use std::os::unix::fs::MetadataExt as _;
 

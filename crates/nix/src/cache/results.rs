@@ -1,7 +1,7 @@
 //! Evaluation results on disk, one file for each key.
 //!
-//! A file is valid if its checksum is right, it has our schema and it names the requested key. Any
-//! other file counts as missing. Files are replaced atomically. The caller must check that the
+//! A file is valid if its checksum is right, it has our schema, and it contains the requested key.
+//! Any other file counts as missing. Files are replaced atomically. The caller must check that the
 //! store paths of a result still exist.
 
 use std::collections::{BTreeMap, HashMap};
@@ -94,7 +94,7 @@ impl Results {
 
     /// Records that a result was used.
     pub fn used(&self, key: &Key) {
-        // If this fails, the result only expires earlier.
+        // If this fails, the only effect is that the result expires earlier.
         let _ = fs::File::options()
             .append(true)
             .open(self.file(key))
@@ -251,15 +251,16 @@ fn read(file: &Path) -> Option<Entry> {
         .filter(|entry| entry.schema == SCHEMA)
 }
 
-/// Returns the first directory on this path that a user other than this one and root can change.
+/// Returns the first directory on this path that can be changed by a user other than `user` and
+/// root.
 fn stranger(folder: &Path, user: u32) -> Option<PathBuf> {
     let foreign = |path: &Path, top: bool| {
         let Ok(found) = fs::metadata(path) else {
             return true;
         };
         let sticky = found.mode() & 0o1000 != 0;
-        // The directory itself must be ours, so root uses only a directory that root owns. Root may
-        // own the directories above.
+        // The directory itself must belong to `user`, so root uses only a directory that root owns.
+        // Root may also own the directories above it.
         let owned = found.uid() == user || (!top && found.uid() == 0);
         !owned || (found.mode() & 0o022 != 0 && (top || !sticky))
     };

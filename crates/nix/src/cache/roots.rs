@@ -15,9 +15,9 @@ use crate::libnix::Store;
 const LIMIT: u64 = 10 << 30;
 
 impl Results {
-    /// Keeps the realised output of a result in the store. `beside` is a system that something else
-    /// keeps; only the paths outside it count. Errors are ignored: without a root the result may
-    /// have to be built again.
+    /// Keeps the realised output of a result in the store. `beside` is a system that is kept in
+    /// another way; only paths outside its closure count. Errors are ignored: without a root, the
+    /// result may have to be built again.
     pub fn root(&self, store: &Store, key: &Key, output: &str, beside: Option<&str>) {
         let link = self.roots().join(&key.digest);
         if self.rooted(&key.digest).is_some() || fs::create_dir_all(self.roots()).is_err() {
@@ -38,8 +38,8 @@ impl Results {
         self.shrink();
     }
 
-    /// Returns the bytes that a result's root keeps beyond the system that was running then, if
-    /// there is a root.
+    /// Returns the size of the paths that a result's root keeps beyond the system that was running
+    /// then, in bytes. Returns `None` without a root.
     pub fn rooted(&self, digest: &str) -> Option<u64> {
         let link = self.roots().join(digest);
         fs::symlink_metadata(&link).ok()?;
@@ -50,7 +50,8 @@ impl Results {
             .ok()
     }
 
-    /// Removes the roots of the least recently used results until the others are within the limit.
+    /// Removes the roots of the least recently used results until the remaining roots are within
+    /// the limit.
     pub(super) fn shrink(&self) {
         let uses = self.last_uses();
         let mut roots: Vec<(Option<SystemTime>, String, u64)> = self

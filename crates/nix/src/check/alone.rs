@@ -16,8 +16,8 @@ use crate::worker::Stopper;
 /// Interval between checks of the limits.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Evaluates in a separate process within the limits. If there is a result, also returns it
-/// separately.
+/// Evaluates in a separate process within the limits. Also returns the
+/// result of a successful evaluation separately.
 pub(super) fn alone(
     work: &Work,
     request: &Request,

@@ -56,8 +56,8 @@ impl Baseline {
         if row.status != Status::Ok || before.status != Status::Ok {
             return None;
         }
-        // A fork inherits counts from its template, so compare counters only if both runs evaluated
-        // the same way.
+        // A fork inherits counters from its template, so compare counters only if both runs
+        // evaluated in the same way.
         if row.forked == before.forked && row.shared_packages == before.shared_packages {
             row.regressions = self.regressions(&row.counters, &before.counters);
         }
@@ -100,7 +100,7 @@ mod tests {
     use crate::evaluation::Evaluated;
     use crate::pool::{Ended, Outcome};
 
-    /// A row for an evaluation that ended like this, with this many thunks and this duration.
+    /// Makes a row for an evaluation with this end, number of thunks and duration.
     fn row(ended: Ended, thunks: u64, milliseconds: f64) -> Row {
         let outcome = Outcome {
             milliseconds,

@@ -1,4 +1,4 @@
-//! Builds the combinations that evaluate, for `check --build`.
+//! Builds the combinations that evaluate successfully, for `check --build`.
 
 use anyhow::Result;
 
@@ -24,7 +24,7 @@ pub(super) fn request(session: &Session, pin: &Pin, host: &str, modules: &[Strin
     }
 }
 
-/// Builds the combinations that evaluate.
+/// A builder of combinations that evaluate successfully.
 pub struct Builder<'a> {
     session: &'a Session,
     pin: &'a Pin,
@@ -46,7 +46,8 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Evaluates the combination again, because a fork writes no derivation, and builds it.
+    /// Evaluates the combination again, because a fork does not write its derivation, and builds
+    /// it.
     pub fn build(&self, row: &mut Row) {
         let Self {
             session,

@@ -9,7 +9,7 @@ use super::{Row, Status};
 use crate::libnix::Position;
 use crate::percent;
 
-/// Returns everything that is wrong with a row: the error with details and hints, then the regressions.
+/// Returns all problems of a row: the error with details and hints, then the regressions.
 pub(super) fn whole(row: &Row) -> Option<String> {
     let error = row.error.as_ref().map(|error| {
         let hints = error.hints.iter().map(|hint| format!("hint: {hint}"));
@@ -28,8 +28,8 @@ pub(super) fn whole(row: &Row) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// Returns the positions in the error of a row: file, line and column. Without any, returns the
-/// file of the module.
+/// Returns the positions in the error of a row: file, line and column. If there are none, returns
+/// the file of the module.
 fn places(row: &Row) -> Vec<(String, u32, u32)> {
     let at = |position: &Position| {
         (
@@ -137,7 +137,7 @@ fn rule(row: &Row) -> String {
 mod tests {
     use super::*;
 
-    /// A row as printed by a run, with some fields replaced.
+    /// Makes a row as a run prints it, with some fields replaced.
     fn row(beside: Value) -> Row {
         let mut row = json!({
             "schema": 1, "host": "box", "modules": ["a"], "status": "ok", "drv": null, "sameAsHost": false,

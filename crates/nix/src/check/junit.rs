@@ -48,13 +48,14 @@ fn status(row: &Row) -> TestCaseStatus {
     status
 }
 
-/// Makes control characters visible line by line: readers of a report see that something was there.
+/// Replaces control characters on each line by visible ones, so that readers of a report notice
+/// them.
 fn printable(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(neutral).collect();
     lines.join("\n")
 }
 
-/// Whole milliseconds: the format has three decimals.
+/// Rounds to whole milliseconds, because the format has three decimals.
 fn rounded(milliseconds: f64) -> Duration {
     time_of(milliseconds.round())
 }

@@ -1,12 +1,12 @@
 //! Evaluates all modules of a host, or of all hosts, alone and together.
 //!
-//! - `work.rs`: what to check, and the limits
+//! - `work.rs`: the combinations to check, and the limits
 //! - `scheduler.rs`: assigns jobs to templates (`pool/`) and collects the outcomes
 //! - `alone.rs`: an evaluator that is not a fork of a template
 //! - `rows.rs`: the report about each combination
 //! - `baseline.rs`: comparison with an earlier run
 //! - `since.rs`: comparison with an earlier commit
-//! - `builder.rs`: builds what evaluates
+//! - `builder.rs`: builds combinations that evaluate successfully
 //! - `output.rs` and its formats: prints the report
 
 mod alone;

@@ -13,7 +13,7 @@ use crate::output::{document, say};
 use crate::progress::for_stdout;
 use crate::session::Session;
 
-/// The output of the rows.
+/// The printer of rows.
 pub struct Output {
     pub format: CheckFormat,
     /// URI of the main file, relative to the top of its tree.
@@ -31,7 +31,7 @@ impl Output {
         }
     }
 
-    /// Prints a note at once, or keeps it for the end of a JSON document.
+    /// Prints a note immediately, or keeps it for the end of a JSON document.
     pub fn note(&mut self, session: &Session, note: String) {
         match self.format {
             CheckFormat::Json => self.notes.push(note),
@@ -56,7 +56,7 @@ impl Output {
 
     pub fn end(mut self, session: &Session, summary: &Summary) -> Result<()> {
         session.interrupts.settle();
-        // In these formats stdout is for machines and does not contain the notes.
+        // In these formats, stdout is machine-readable and does not contain the notes.
         if let CheckFormat::Jsonl | CheckFormat::Junit | CheckFormat::Sarif = self.format {
             for note in &self.notes {
                 session.reporter.note(note);
@@ -75,7 +75,7 @@ impl Output {
                 &json!({ "schema": 1, "results": rows, "summary": summary, "notes": notes }),
             )?,
             CheckFormat::Junit => junit::junit(rows, summary)?,
-            // Each note was printed as an annotation.
+            // Each note was already printed as an annotation.
             CheckFormat::Github => people::foot(summary, &[]),
             CheckFormat::Sarif => formats::sarif(rows, &self.top)?,
             CheckFormat::Markdown => people::markdown(rows, summary, notes),

@@ -1,4 +1,4 @@
-//! Human-readable output of `check`: a table that grows, and Markdown.
+//! Human-readable output of `check`: a table that is printed row by row, and Markdown.
 
 use std::fmt::Write as _;
 

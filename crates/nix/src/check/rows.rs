@@ -15,19 +15,19 @@ use crate::timings::Counters;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// It evaluates.
+    /// The combination evaluates.
     Ok,
-    /// It does not evaluate.
+    /// The combination does not evaluate.
     Failed,
-    /// Each of its modules evaluates alone, but together they do not.
+    /// Each module of the combination evaluates alone, but together they do not.
     Conflict,
-    /// It exceeded the time limit.
+    /// The evaluation exceeded the time limit.
     TimedOut,
-    /// It exceeded the memory limit.
+    /// The evaluation exceeded the memory limit.
     TooLarge,
-    /// Its evaluator died.
+    /// The evaluator died.
     Died,
-    /// It evaluates, but it cannot be built.
+    /// The combination evaluates, but cannot be built.
     NotBuilt,
 }
 
@@ -67,7 +67,7 @@ pub struct Row {
     pub status: Status,
     /// Derivation of the toplevel.
     pub drv: Option<String>,
-    /// Whether this is the same derivation as that of the host alone.
+    /// Whether the host alone has the same derivation.
     pub same_as_host: bool,
     /// Parts that differ and that a switch cannot change: `kernel`, `initrd`, `kernel modules`,
     /// `kernel parameters`.
@@ -76,9 +76,9 @@ pub struct Row {
     pub warnings: Vec<String>,
     /// Whether evaluation needs a build.
     pub import_from_derivation: bool,
-    /// Whether it was evaluated in a fork of the evaluated host.
+    /// Whether the combination was evaluated in a fork of the evaluated host.
     pub forked: bool,
-    /// Whether it used the host's own packages.
+    /// Whether the evaluation used the host's own packages.
     pub shared_packages: bool,
     /// Why packages were not shared, if sharing was requested.
     pub why_not_shared: Option<String>,
@@ -208,7 +208,7 @@ impl Row {
     }
 }
 
-/// Returns which parts differ that only a reboot can change.
+/// Returns the names of the parts that differ and that only a reboot can change.
 fn different(facts: &Facts, base: &Facts) -> Vec<String> {
     let all = [
         ("kernel", facts.kernel != base.kernel),
@@ -233,7 +233,7 @@ fn within(mut position: Position, source: &str) -> Option<Position> {
 }
 
 /// Returns whether the error quotes definitions from the flake. If so, its position is only the
-/// place that detected the problem.
+/// place where the problem was detected.
 fn quotes_definitions(failed: &Failed, source: &str) -> bool {
     let start = format!("- In `{source}/");
     failed.details.iter().any(|line| line.contains(&start))
@@ -304,7 +304,7 @@ mod tests {
         }
     }
 
-    /// A row for a failure.
+    /// Makes a row for a failure.
     fn row(failed: Failed) -> Row {
         let ended = Ended::Failed {
             places: failed.places.clone(),

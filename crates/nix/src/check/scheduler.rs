@@ -2,8 +2,8 @@
 //!
 //! A slot is one evaluating process: a template while it evaluates its host, a forked child, or a
 //! separate evaluator for work that a fork cannot do. The number of used slots never exceeds the
-//! number of workers. This file has the main loop. `pool/starting.rs` starts processes, and
-//! `pool/hearing.rs` handles their messages.
+//! number of workers. This file contains the main loop. `scheduler/starting.rs` starts processes,
+//! and `scheduler/results.rs` handles their messages.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::net::UnixStream;
@@ -59,7 +59,7 @@ pub struct Scheduler<'a> {
 /// A message about a host or a job.
 enum Said {
     Template(Say),
-    /// A template of the host has ended. The number tells which one.
+    /// A template of the host has ended. The number identifies the template.
     Gone(usize, Ended),
     /// A separate evaluator has listed the modules and evaluated the host.
     Host(Result<Vec<Registered>, Failed>, Box<Outcome>),
@@ -79,7 +79,7 @@ enum Divided {
 struct Task {
     host: usize,
     modules: Vec<String>,
-    /// Whether another shard reports this task.
+    /// Whether the task gives no row here, because another shard reports it.
     silent: bool,
     /// Whether evaluation needed a build.
     builds: bool,
@@ -101,16 +101,16 @@ struct Host {
     template: Option<Template>,
     /// Number of templates that were started for this host.
     templates: usize,
-    /// Whether to start another template after a separate evaluator has fetched the missing inputs.
+    /// Whether to start another template after a separate evaluator has fetched missing inputs.
     fetched_first: bool,
     base: Option<Evaluated>,
     /// Files in which modules are declared, relative to the top of the flake.
     files: BTreeMap<String, String>,
     queue: VecDeque<usize>,
     running: usize,
-    /// All modules to check, in all shards. Their order numbers the combinations.
+    /// All modules to check, in all shards. Their order determines the numbers of combinations.
     all: Vec<String>,
-    /// Modules that have not failed alone so far.
+    /// Modules that have not failed alone.
     good: Vec<String>,
     /// Modules that another shard checks alone.
     elsewhere: Vec<String>,
@@ -166,8 +166,8 @@ impl<'a> Scheduler<'a> {
         })
     }
 
-    /// Computes the progress. Each host counts as one combination, as do the known combinations of
-    /// its modules.
+    /// Computes the progress. Each host counts as one combination. The known combinations of its
+    /// modules are added.
     fn standing(&self, done: usize) -> Standing {
         let now = self.hosts.iter().find(|host| host.stage != Stage::Done);
         Standing {
@@ -237,8 +237,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Moves each host on to combinations if all its modules are done, and drops templates that are
-    /// no longer needed.
+    /// Queues the combinations of each host whose modules are done, and drops templates that are no
+    /// longer needed.
     fn advance(&mut self) {
         for index in 0..self.hosts.len() {
             let host = &self.hosts[index];
@@ -257,8 +257,8 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Queues all modules together, and the pairs. Pairs depend on which modules evaluate alone, so
-    /// modules of other shards must be evaluated here before pairs are. All together need this only
-    /// if they fail, so it is delayed until then.
+    /// modules of other shards must be evaluated here first. The combination of all modules needs
+    /// these evaluations only if it fails, so they are delayed until then.
     fn together(&mut self, index: usize) {
         let pairs = self.pairs(index);
         if !pairs.is_empty() && self.learn(index) {
@@ -285,7 +285,7 @@ impl<'a> Scheduler<'a> {
 
     fn drop_template(&mut self, index: usize) {
         if let Some(template) = self.hosts[index].template.take() {
-            // The template may have ended by itself.
+            // The template may have exited already.
             let _ = template.requests.shutdown(std::net::Shutdown::Both);
         }
     }

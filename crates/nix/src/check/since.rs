@@ -1,8 +1,8 @@
 //! `--changed-since`: checks whether anything that affects evaluation has changed since a commit of
 //! the flake's git repository.
 //!
-//! Takes the pinned flake and a commit. Returns what has changed, or why this is unknown. Compares
-//! the tree and the locked inputs under the settings of this run. Evaluates nothing.
+//! Takes the pinned flake and a commit. Returns what has changed, or why that is unknown. Compares
+//! the tree and the locked inputs under the settings of this run, and evaluates nothing.
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -67,7 +67,7 @@ pub fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<Str
     })
 }
 
-/// Returns the parts of the cache key that differ at the commit, or why this is unknown.
+/// Returns the parts of the cache key that differ at the commit, or why they are unknown.
 fn differences(
     session: &Session,
     now: &Pin,
@@ -95,7 +95,7 @@ fn differences(
         return Ok(Err(format!("{why}, at {revision}")));
     }
     if !is_at(&locked, revision)? {
-        return Ok(Err("a different commit was found".into()));
+        return Ok(Err("Nix found a different commit".into()));
     }
     let asked = [(now, &lock_now), (&before, &locked.lock)];
     let mut keys = Vec::new();
@@ -110,7 +110,7 @@ fn differences(
     Ok(Ok(other.into_iter().map(String::from).collect()))
 }
 
-/// Returns the lock that evaluation uses for a pin, or why it is not sufficient.
+/// Returns the lock that evaluation uses for a pin, or the reason why this lock is not sufficient.
 fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, String>> {
     if !pin.overrides.is_empty() {
         return Ok(Err("inputs are replaced".into()));

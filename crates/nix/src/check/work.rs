@@ -13,16 +13,16 @@ pub enum Combinations {
     Pairs,
 }
 
-/// One part of the work, if it is divided among several machines.
+/// One part of the work, if several machines share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Counted from 0.
+    /// The index of this shard, starting at 0.
     pub index: usize,
     /// Number of shards.
     pub count: usize,
 }
 
-/// Limits for one evaluation, and the number of parallel ones.
+/// Limits for one evaluation, and the number of parallel evaluations.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Maximum number of parallel evaluations.
@@ -35,7 +35,7 @@ pub struct Limits {
     pub host_bytes: Option<u64>,
 }
 
-/// A description of what to check.
+/// The work of a check.
 #[derive(Clone, Debug)]
 pub struct Work {
     /// Settings for libnix.

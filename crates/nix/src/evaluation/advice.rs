@@ -151,8 +151,9 @@ fn in_this_run(request: &Request, message: &str) -> Option<String> {
         .then(|| "use --allow-ifd to let a dry run build what evaluation needs".into())
 }
 
-/// Returns the lines of a message that are worth showing. If nixpkgs refuses a package, its advice is for other
-/// programs. For the options of nixpkgs, a priority would silently drop a definition. Our hints replace both.
+/// Returns the lines of a message that are worth showing. Omits two kinds of advice that our hints
+/// replace. If nixpkgs refuses a package, its advice is for other programs. For the options of
+/// nixpkgs, its advice to set a priority would silently drop a definition.
 pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
     let refuses = packages::is_refusal(message);
     let of_nixpkgs = message.trim().starts_with("The option `nixpkgs.");
@@ -160,7 +161,7 @@ pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
         .trim()
         .lines()
         .enumerate()
-        // The advice of newer releases is a list, too.
+        // In newer releases of nixpkgs, the advice is also a list, so stop before it.
         .take_while(move |(_, line)| !refuses || !line.starts_with("See also"))
         .filter(move |(number, line)| !refuses || *number == 0 || is_fact(line.trim_start()))
         .filter(move |(_, line)| !of_nixpkgs || !line.starts_with("Use `lib.mkForce value`"))
@@ -264,14 +265,14 @@ fn wrong_type(message: &str) -> Option<String> {
     let rest = message.strip_prefix("A definition for option `")?;
     let (option, rest) = rest.split_once("' is not of type `")?;
     let kind = rest.split_once("'. ").map_or(rest, |(kind, _)| kind);
-    // Elements of lists have no path of their own.
+    // An element of a list has no path, so name the list.
     Some(match option.split_once(".\"[definition ") {
         Some((list, _)) => format!("use values of this type in {list} there: {kind}"),
         None => format!("set {option} there to a value of type: {kind}"),
     })
 }
 
-/// Returns a hint for a missing attribute. The text that Nix would print has similar names.
+/// Returns a hint for a missing attribute. The rendered error contains similar names.
 fn missing_attribute(error: &NixError) -> Option<String> {
     let name = error
         .message

@@ -1,4 +1,4 @@
-//! Reads what the expression for a system returned.
+//! Reads the result of the expression for a system.
 
 use anyhow::Result;
 
@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::fault::{Point, step};
 use crate::libnix::Value;
 
-/// Forces and reads what the request asks for, the most urgent parts first.
+/// Forces and reads the requested parts of a result, the most urgent parts first.
 pub fn read(
     value: &Value<'_>,
     request: &Request,
@@ -28,7 +28,7 @@ pub fn read(
     warn(&evaluated.warnings);
     let failed: Vec<String> = value.get("failedAssertions")?;
     if !failed.is_empty() {
-        // If the host alone cannot be evaluated, nothing is known about its own assertions.
+        // If the host alone cannot be evaluated, it is unknown which of its own assertions fail.
         let bare =
             request.modules.is_empty() && request.extras.is_empty() && request.overrides.is_empty();
         let without = match bare {

@@ -42,7 +42,8 @@ pub(super) fn failure(request: &Request, messages: &[String], without: &[String]
     }
 }
 
-/// Returns the advice if new overrides are the cause: everything else was activated before.
+/// Returns the advice if new overrides must be the cause, because everything else was activated
+/// before.
 fn of_override(request: &Request, own: usize) -> Option<String> {
     let options: Vec<String> = request
         .describe

@@ -1,7 +1,7 @@
 //! The evaluator process: answers one request and exits, which returns its memory to the machine.
 //!
 //! It may be killed at any time. Its main thread waits for the client. If the client disconnects,
-//! the process exits, whatever the evaluation is doing.
+//! the process exits, even during the evaluation.
 
 use std::convert::Infallible;
 use std::io::{BufReader, Write};
@@ -118,7 +118,7 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
         // The thread ends only with the process.
         let _ = hand_over.send(request);
     }
-    // The client sends nothing more, so this waits for it to disconnect.
+    // The client sends no further requests, so this call waits until it disconnects.
     let _ = receive::<Request>(&mut requests);
     drop(writer);
     Ok(())
@@ -131,7 +131,7 @@ struct Answers {
 }
 
 impl Answers {
-    /// Sends an answer at once, together with all earlier ones.
+    /// Sends an answer immediately, together with all earlier answers.
     fn say(&self, answer: Answer) {
         // If this fails, the client is gone, and this process will exit too.
         let _ = self.queue.send(answer);
@@ -139,9 +139,9 @@ impl Answers {
     }
 }
 
-/// Writes the answers of the other threads, so that none of them waits for the client. libnix's
-/// events are collected for a moment and written together, because waking a thread for each of
-/// several thousand files would take 5 % of the evaluation time.
+/// Writes the answers of the other threads, so that these threads do not wait for the client.
+/// Events of libnix are collected for a moment and written together, because waking a thread for
+/// each of several thousand files would take 5 % of the evaluation time.
 fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
     let mut socket = std::io::BufWriter::new(socket);
     loop {
@@ -213,7 +213,7 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
         return Err(explained(evaluator, &outputs, request, &evaluated, error));
     }
     if request.list_options {
-        // Completion works without them, too.
+        // Completion also works without these paths.
         evaluated.option_paths = value.get("optionPaths").unwrap_or_default();
     }
     answers.say(Answer::Phase {
@@ -225,8 +225,8 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     Ok(evaluated)
 }
 
-/// Adds to an error what only the evaluator or the store knows: which options exist instead of a
-/// missing one, or which inputs are in the store although one cannot be fetched.
+/// Adds details to an error that only the evaluator or the store knows: the options next to a
+/// missing option, or the inputs that are in the store if another input cannot be fetched.
 fn explained(
     evaluator: &Evaluator,
     outputs: &Outputs,
@@ -280,7 +280,7 @@ pub fn option_meant(
         .apply(&SYSTEM, outputs, &asked.to_string())
         .map_err(anyhow::Error::from)
         .and_then(|value| value.get::<Vec<String>>("beside"));
-    // An option's own type may fail as well; then there is nothing to offer.
+    // If the type of an option also fails to evaluate, there are no names to suggest.
     Some(advice::meant(&path, &beside.unwrap_or_default()))
 }
 

@@ -139,7 +139,7 @@ fn source_line(file: &str, line: u32) -> Option<String> {
         .map(String::from)
 }
 
-/// Explains why the flake or file cannot serve the request.
+/// Explains why the flake or file cannot be used for the request.
 pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
     let what = subject(request);
     let reference = &request.flake.url;
@@ -193,7 +193,7 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
         "unknown-modules" => unknown_modules(&problem.names, &problem.known),
         "defined-twice" => failure(format!("{what}: the module '{}' is declared twice", list(&problem.names)))
             .detail(problem.known.iter().map(|file| format!("in {}\n", in_source(file))).collect::<String>())
-            .hint("give one of the two another name"),
+            .hint("rename one of the two modules"),
         "no-toplevel" => failure(format!("{what}: the configuration has no config.system.build.toplevel"))
             .hint("check that this is a NixOS configuration"),
         other => failure(format!("{what}: {other}"))

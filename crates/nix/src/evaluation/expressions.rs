@@ -1,7 +1,8 @@
-//! Evaluates Nix expressions of the user to the values of option overrides.
+//! Evaluates the user's Nix expressions to values of option overrides.
 //!
-//! Takes expressions, which can use the configuration with its modules and overrides; returns plain data, and the store
-//! paths in it. Each expression is parsed by itself and is never part of one of ours.
+//! Takes expressions, which can use the configuration with its modules and overrides. Returns plain
+//! data, and the store paths in it. Each expression is parsed separately and is never part of one
+//! of our expressions.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,8 @@ use crate::error::{Failed, Failure, one_line};
 use crate::libnix::{Beside, Evaluator, NixError, Value};
 use crate::overrides::{Part, value_place};
 
-/// Makes a function of an expression, on a line of its own. Nothing in an expression can end the function's body.
+/// The head of a function. An expression follows as its body, on a separate line, and no text in
+/// the expression can end the body.
 const ARGUMENTS: &str = "{ config, lib, options, pkgs }:\n";
 
 /// A Nix expression for the value of an option.
@@ -34,9 +36,9 @@ pub struct ValueExpression {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExpressionValue {
-    /// The value as data. A package is its store path.
+    /// The value as data. A package becomes its store path.
     pub value: Json,
-    /// All strings in it that depend on store paths.
+    /// All strings in the value that depend on store paths.
     pub strings: Vec<DependentString>,
     /// The part that is not data, instead of a value.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,11 +57,11 @@ pub struct DependentString {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StringContext {
-    /// It depends on the path itself.
+    /// Whether the string depends on the path itself.
     pub path: bool,
-    /// It depends on a derivation and all of its outputs.
+    /// Whether the string depends on a derivation and all of its outputs.
     pub all_outputs: bool,
-    /// It depends on these outputs of a derivation.
+    /// The outputs of a derivation on which the string depends.
     pub outputs: Vec<String>,
 }
 
@@ -137,11 +139,11 @@ impl NotData {
         };
         match self.what.as_str() {
             "function" if self.at.is_empty() => {
-                failed("is a function, and an override is plain data")
+                failed("is a function, but an override must be plain data")
                     .hint("call the function with its arguments, or write a module")
             }
             "function" => failed(&format!(
-                "contains a function{place}, and an override is plain data"
+                "contains a function{place}, but an override must be plain data"
             ))
             .hint("call the function with its arguments, or write a module"),
             "path" => failed(&format!("contains a path{place}, which is not a string")).hint(
@@ -151,7 +153,7 @@ impl NotData {
                 .hint("an override cannot be infinite or NaN"),
             "depth" => failed("is nested more than 100 levels deep")
                 .hint("name the part of the value that the option needs"),
-            // `_type` and `_module`.
+            // The attributes `_type` and `_module`.
             what => failed(&format!(
                 "contains {what}{place}, which the module system would interpret"
             ))
@@ -173,7 +175,7 @@ fn not_nix(expression: &ValueExpression, error: &NixError) -> Failed {
     };
     match message.contains("undefined variable") {
         true => failed.hint("an expression can use config, lib, options, pkgs and builtins"),
-        false => failed.hint("if a string is meant, it needs its quotes: '\"text\"'"),
+        false => failed.hint("to write a string, quote it: '\"text\"'"),
     }
 }
 

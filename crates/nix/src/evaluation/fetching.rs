@@ -136,7 +136,8 @@ impl Input {
     }
 }
 
-/// Adds the inputs of a lock that are in the store, and those that are not. `source` is any tree in that store.
+/// Adds the inputs of a lock that are in the store, and the inputs that are not. `source` is any
+/// tree in that store.
 pub(super) fn with_inputs(failed: Failed, lock: &str, source: &str) -> Failed {
     let Some(store) = Path::new(source).parent() else {
         return failed;
@@ -199,7 +200,7 @@ fn tree(store: &Path, hash: &str) -> Option<PathBuf> {
     Some(store.join(format!("{}-source", base32(&folded))))
 }
 
-/// Encodes in the base 32 of Nix: digits from the last to the first, without e, o, t and u.
+/// Encodes bytes in Nix's base 32: digits from the last to the first, without e, o, t and u.
 fn base32(bytes: &[u8]) -> String {
     const DIGITS: &[u8] = b"0123456789abcdfghijklmnpqrsvwxyz";
     let digits = (bytes.len() * 8).div_ceil(5);

@@ -9,7 +9,7 @@ let
   path = /. + request.path;
   content = import path;
 
-  # Like Nix, call a function from a file if its arguments have names and all of them have defaults.
+  # Like Nix, call a function from a file if its arguments have names and defaults.
   callable =
     function:
     builtins.length (builtins.split "<attrspat" (builtins.toXML function)) > 1
@@ -22,7 +22,7 @@ let
     builtins.filter (name: !arguments.${name}) (builtins.attrNames arguments);
   called = value: if builtins.isFunction value && callable value then value { } else value;
 
-  # Returns the value at a path, or the reason why there is none.
+  # Returns the value at a path, or the reason why the value does not exist.
   walk =
     value: names: passed:
     let
@@ -150,6 +150,6 @@ in
     else
       found.value;
 
-  # Any path in the store, which need not exist.
+  # Any path in the store. It need not exist.
   storePath = "${builtins.storeDir}/00000000000000000000000000000000-none";
 }

@@ -1,8 +1,8 @@
 # The value that a benchmark forces: part of a host, or anything else in a flake.
 #
-# Called with the outputs of the flake (if the value is not part of a host), the host (an evaluated
-# configuration, if it is) and the request (JSON text, `Forced` in evaluation/measure.rs; null for
-# an empty request). The caller reads each attribute of the result separately, and measures `value`.
+# Called with the outputs of the flake (if the value is not part of a host), the host (an evaluated configuration, if
+# the value is part of it) and the request (JSON text, `Forced` in evaluation/measure.rs; null for an empty request).
+# The caller reads each attribute of the result separately, and measures `value`.
 outputs: host: requestText:
 let
   inherit (builtins.fromJSON requestText) system forced;
@@ -20,7 +20,7 @@ let
     typeOf
     ;
 
-  # Returns the value at a path, or the reason why there is none.
+  # Returns the value at a path, or the reason why the value does not exist.
   walk =
     value: path: walked:
     if path == [ ] then
@@ -44,7 +44,7 @@ let
     else
       walk value.${head path} (tail path) (walked ++ [ (head path) ]);
 
-  # Like the nix command, also look in the packages of the system.
+  # Like the nix command, also search the packages of the system.
   prefixes = [
     [ ]
     [
@@ -102,7 +102,7 @@ let
 
   target = if top ? value then walk top.value forced.path [ ] else top;
 
-  # Attributes to leave out must exist.
+  # The attributes to leave out must exist.
   missing = filter (one: one ? problem) (
     map (path: walk target.value path forced.path) forced.without
   );
@@ -131,7 +131,7 @@ in
     else
       null;
 
-  # Forced deeply as JSON, or only to weak head normal form.
+  # The value, forced deeply as JSON, or only to weak head normal form.
   value =
     if forced == null then
       null

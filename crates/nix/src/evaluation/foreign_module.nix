@@ -21,7 +21,7 @@ let
     let
       path = one.path or null;
       declared = one.imports or [ ];
-      # In the list of that program, a path in the older form is already one of the imports.
+      # In the list of nixos-runtime-modules, a path in the older form is already an import.
       imports = declared ++ (if path == null || builtins.elem path declared then [ ] else [ path ]);
       only = builtins.head imports;
       module =
@@ -44,6 +44,7 @@ in
 rec {
   present = !(options ? registry) && options ? modules;
   registry = if present && builtins.isList all then map entry all else [ ];
-  # Its activation script takes a system without this file for one without runtime modules, and deletes the state.
+  # The activation script of nixos-runtime-modules treats a system without this file as a system without runtime
+  # modules, and deletes the state.
   mark = if present then [ { environment.etc."runtime-modules-enabled".text = "true"; } ] else [ ];
 }

@@ -9,7 +9,7 @@ use std::fs;
 /// Available memory that is required for a heap that never needs a collection.
 const PLENTY: u64 = 4 << 30;
 
-/// Maximum initial heap. A larger one gains nothing, because one evaluation of a large NixOS host
+/// Maximum initial heap. A larger heap gains nothing, because one evaluation of a large NixOS host
 /// allocates less.
 const LARGEST: u64 = 4 << 30;
 

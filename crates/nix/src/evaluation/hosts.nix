@@ -1,8 +1,8 @@
 # Finds hosts in a flake's outputs, as `nix build FLAKE#nixosConfigurations.NAME` finds them: in packages.SYSTEM, in
 # legacyPackages.SYSTEM, and then at the top. system.nix takes this function as its argument `hostsIn`.
 #
-# Called with the outputs, the system, such as x86_64-linux, and a host: `name` is what the user typed, `path` the same as
-# names of an attribute path.
+# Called with the outputs, the system, such as x86_64-linux, and a host: `name` is the text that the user typed, and
+# `path` is the same text as the names of an attribute path.
 {
   outputs,
   system,
@@ -46,7 +46,7 @@ let
     ++ at outputs [ "nixosConfigurations" ]
   );
 
-  # A host's name can contain dots, so try the whole name first. A path can also start at the outputs.
+  # A host's name can contain dots, so try the whole name first. A path can also start at the flake's outputs.
   isOutput = builtins.elem (builtins.head (path ++ [ "" ])) [
     "nixosConfigurations"
     "packages"
@@ -77,9 +77,9 @@ let
     ) (builtins.attrNames set);
 in
 {
-  # Whether an output can contain hosts.
+  # Whether any output can contain hosts.
   any = sets != [ ];
-  # The host, in a list, or an empty list.
+  # A list of the found host, or an empty list.
   found = if candidates == [ ] then [ ] else [ (builtins.head candidates) ];
   # The names of all hosts, sorted.
   names = builtins.attrNames (
@@ -90,7 +90,7 @@ in
       }) (builtins.concatMap namesIn sets)
     )
   );
-  # If a value is not a host but contains hosts, returns their names for --host.
+  # If a value is not a host but contains hosts, returns their names as --host takes them.
   namesBelow =
     value:
     if builtins.isAttrs value && !(isHost value) then

@@ -52,7 +52,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) ->
         "wants-arguments" => failure(format!(
             "{what}: the function has required arguments: {}",
             match problem.known.as_slice() {
-                [] => "one without a name".into(),
+                [] => "an unnamed argument".into(),
                 known => some(known),
             }
         ))

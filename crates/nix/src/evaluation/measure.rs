@@ -127,7 +127,7 @@ impl Measured {
     }
 }
 
-/// Measures what the request asks for. Prints the counters after each pass.
+/// Takes the requested measurement. Prints the counters after each pass.
 pub(super) fn measure(
     evaluator: &Evaluator,
     opened: &Opened,
@@ -252,8 +252,8 @@ impl Books {
     }
 }
 
-/// Reads the waiting time from `schedstat`, which has nanoseconds on a processor and waiting for
-/// one.
+/// Reads the waiting time from `schedstat`. The file contains nanoseconds of running on a
+/// processor, and nanoseconds of waiting for a processor.
 fn waited() -> Option<f64> {
     let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanoseconds: f64 = text.split_whitespace().nth(1)?.parse().ok()?;
@@ -306,8 +306,8 @@ mod tests {
         let pass = Books::read().since(&before, milliseconds(begun.elapsed()));
         assert!(pass.ran > 0.0, "{pass:?}");
         if let Some(waited) = pass.waited {
-            // The thread was always running or waiting, except for errors of up to one tick of the
-            // kernel's clock.
+            // The thread was always running or waiting. The times may be off by up to one tick of
+            // the kernel's clock.
             assert!(
                 (pass.ran + waited - pass.milliseconds).abs() < 30.0,
                 "{pass:?}"

@@ -49,7 +49,7 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
     if error.message.contains("forbidden in pure evaluation mode") {
         return Some(
             wrong(error.message.trim().into()).hint(
-                "if an input of the flake has a relative path, that path must be inside of the flake's tree: use an absolute path or a URL",
+                "if an input of the flake has a relative path, that path must be inside the flake's tree: use an absolute path or a URL",
             ),
         );
     }
@@ -341,7 +341,7 @@ fn parts(reference: &str) -> (&str, &str) {
     reference.split_at(reference.find('#').unwrap_or(reference.len()))
 }
 
-/// Returns the folders in a folder, sorted.
+/// Returns the subfolders of a folder, sorted.
 fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries

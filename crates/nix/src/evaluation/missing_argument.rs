@@ -1,4 +1,4 @@
-//! Explains a module argument that nothing passes.
+//! Explains a module argument that is not passed to the module.
 //!
 //! Takes libnix's error; returns a hint. The trace of the module system names the module and the argument.
 
@@ -27,7 +27,7 @@ pub(super) fn hint(error: &NixError) -> Option<String> {
     let close = nearest(&name, &passed);
     if let Some(meant) = close.first().filter(|_| !recursion) {
         return Some(format!(
-            "{file} takes an argument {name}, which no module gets: did you mean {meant}?"
+            "{file} takes an argument {name}, which is not available: did you mean {meant}?"
         ));
     }
     let when = if recursion { " before its imports" } else { "" };

@@ -127,7 +127,7 @@ pub struct FlakeSource {
     pub lock: Option<String>,
     /// Additional attributes of `self`; see [`crate::record::Pin::extra`].
     pub extra: Vec<(String, String)>,
-    /// The file, if the source is not a flake. The other fields have no effect then.
+    /// The file, if the source is not a flake. If set, the other fields have no effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<SystemFile>,
 }
@@ -156,8 +156,8 @@ impl FlakeSource {
     }
 }
 
-/// Serialises a path as text, with loss if it is not UTF-8. A pinned source has an absolute path, so it does not need
-/// this directory.
+/// Serialises the base directory as text, which loses bytes that are not UTF-8. A pinned source has
+/// an absolute path, so it does not need the base directory.
 fn as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&path.to_string_lossy())
 }
@@ -277,7 +277,8 @@ pub struct Derivation {
     pub out: String,
 }
 
-/// A finished evaluation, and the process that protects its results from the garbage collector until this is dropped.
+/// A finished evaluation, and the process that protects its results from the garbage collector
+/// until this value is dropped.
 pub struct Evaluation {
     /// The result.
     pub evaluated: Evaluated,
@@ -285,8 +286,8 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Tells the evaluator to exit, after the results are protected in another way. Does not wait, because the kernel needs
-    /// a while to free a gigabyte of memory.
+    /// Tells the evaluator to exit. Call this after the results are protected in another way. It
+    /// does not wait, because the kernel needs a while to free a gigabyte of memory.
     pub fn let_go(&self) {
         if let Some(process) = &self.process {
             process.hang_up();
@@ -330,8 +331,9 @@ impl Waiting {
         })
     }
 
-    /// Forks an evaluator from this process, which must not have other threads. This is much faster. With `settings`, the
-    /// evaluator opens libnix while the client is still planning.
+    /// Forks an evaluator from this process, which must not have other threads. This is much faster
+    /// than starting a program. With `settings`, the evaluator opens libnix while the client is
+    /// still planning.
     pub fn fork(memory: Memory, settings: Option<Settings>) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),
@@ -384,7 +386,8 @@ pub fn evaluate(
     }
 }
 
-/// Sends the request and handles messages until the answer arrives. Returns `None` if the evaluator exits without one.
+/// Sends the request and handles messages until the answer arrives. Returns `None` if the evaluator
+/// exits without an answer.
 fn converse(
     process: &mut EvaluatorProcess,
     request: &Request,

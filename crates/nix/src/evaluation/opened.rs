@@ -33,7 +33,7 @@ impl Opened {
         })
     }
 
-    /// Returns the locked flake. Empty for a file.
+    /// Returns the data of the locked flake. For a file, the data is empty.
     pub fn told(&self, evaluator: &Evaluator) -> Result<LockedFlake> {
         Ok(match self {
             Self::Flake(locked) => evaluator.read_locked(locked)?,
@@ -41,8 +41,8 @@ impl Opened {
         })
     }
 
-    /// Calls the outputs, and adds the values of the extra modules. The outputs of a file are its
-    /// system, under its name.
+    /// Calls the outputs, and adds the values of the extra modules. For a file, the outputs contain
+    /// only its system, under the system's name.
     pub fn outputs(
         &self,
         evaluator: &Evaluator,

@@ -26,13 +26,14 @@ pub struct DescribedOption {
     pub read_only: bool,
     pub internal: bool,
     pub visible: bool,
-    /// The priority of the definitions in force. `None` inside the value of an option.
+    /// The priority of the definitions in force. `None` if the path leads into the value of an
+    /// option.
     pub priority: Option<i64>,
     /// The files of the definitions in force.
     pub files: Vec<String>,
 }
 
-/// The place that a path leads to.
+/// The kind of place that a path leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathKind {
@@ -125,7 +126,7 @@ pub(super) fn lost_store_path(request: &Request, message: &str) -> Option<Failed
 }
 
 impl DescribedOption {
-    /// Returns why the option cannot be set, if so.
+    /// Returns the reason why the option cannot be set, if there is one.
     fn refusal(&self, definition: &Definition) -> Option<Failed> {
         let path = written(&definition.path);
         let option = written(&self.at);

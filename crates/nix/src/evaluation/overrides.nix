@@ -30,7 +30,7 @@ let
       genList (index: last - index) (length path)
     );
 
-  # Follows a path to the option that declares it. `rest` is the part of the path inside the option's value.
+  # Follows a path to the option that contains it. `rest` is the part of the path inside the option's value.
   find =
     options: path: done:
     if isOption options then
@@ -88,7 +88,7 @@ let
     else
       winners below (tail path);
 
-  # Resolves the properties of a definition.
+  # Resolves the properties of a definition, such as mkIf and mkForce.
   discharge =
     definition:
     let
@@ -106,8 +106,8 @@ let
     else
       [ (definition // { priority = 100; }) ];
 
-  # Whether a value of this type can have a definition at the path: "option" if so, with the innermost option if there is
-  # one, or the reason why not, as in `find`.
+  # Whether a value of this type can have a definition at the path. Returns "option" if so, with the innermost option if
+  # there is one. Otherwise returns the reason, as `find` does.
   inType =
     type: path:
     let
@@ -130,7 +130,7 @@ let
         found = find (type.getSubOptions [ ]) path [ ];
       in
       if found.kind == "option" then
-        # The innermost option decides, too.
+        # The innermost option also decides.
         { inherit (found) option; } // inType found.option.type found.rest
       else if found.kind == "unknown" && inside ? freeformType then
         inType inside.freeformType path
@@ -163,7 +163,7 @@ let
     in
     if found.kind == "option" && found.rest == [ ] then found.option.highestPrio or 100 else 100;
 
-  # The value of a definition. Strings with a store path depend on it, as in the expression that made them.
+  # The value of a definition. Its strings depend on the same store paths as in the expression that made them.
   valueOf = definition: attach (definition.storePaths or [ ]) definition.value;
 
   attach =
@@ -192,7 +192,7 @@ let
     else
       { ${path.madeBy.drv}.outputs = [ path.madeBy.output ]; };
 
-  # The first part of a value that is not data: its place, and what it is. null if everything is data.
+  # The first part of a value that is not data: its place, and its kind. Returns null if the whole value is data.
   notData =
     depth: value:
     let
@@ -201,7 +201,7 @@ let
         at = [ ];
       };
       below = part: found: if found == null then null else found // { at = [ part ] ++ found.at; };
-      # The parts are lazy, and those after the first one that is not data stay so.
+      # The parts are lazy. Those after the first part that is not data are not evaluated.
       firstOf = foldl' (found: next: if found == null then next else found) null;
     in
     if builtins.isFunction value then
@@ -225,10 +225,10 @@ let
     else
       firstOf (map (name: below name (notData (depth - 1) value.${name})) (attrNames value));
 
-  # A set that stands for its store path: a package or the source of a flake.
+  # Returns whether a set represents its store path: a package, or the source of a flake.
   isPackage = value: value ? outPath;
 
-  # The value with a string for each package.
+  # The value with each package replaced by a string.
   plain =
     value:
     if isList value then
@@ -260,7 +260,7 @@ let
     else
       [ ];
 
-  # One module for all definitions: in separate modules, the definitions of a list would merge in the reverse order.
+  # Use one module for all definitions: in separate modules, the definitions of a list would merge in reverse order.
   module = priorityOf: definitions: {
     _file = "the option overrides";
     config = {
@@ -276,7 +276,7 @@ rec {
 
   replacing = module (definition: definition.priority);
 
-  # `options` are those without any merge, so that a merge does not depend on itself.
+  # `options` are evaluated without any merge, so that a merge does not depend on itself.
   merging = options: module (definition: present options definition.path);
 
   # The paths of all options that an override can set, without parts of their values.
@@ -302,7 +302,7 @@ rec {
     in
     options: below options [ ];
 
-  # Turns the value of an expression into data, or returns what in it is not data.
+  # Converts the value of an expression to data, or returns the part of it that is not data.
   data =
     value:
     let
@@ -317,7 +317,7 @@ rec {
     else
       { inherit refused; };
 
-  # Forces a value where the given JSON value has parts.
+  # Forces the parts of a value that the given JSON value has too.
   force =
     given: value:
     let
@@ -330,7 +330,7 @@ rec {
     else
       builtins.seq value true;
 
-  # Describes the option of a path. `options` have all definitions.
+  # Describes the option of a path. `options` includes all definitions.
   describe =
     options: path:
     let

@@ -55,7 +55,7 @@ fn refused(message: &str) -> Option<String> {
         predicate("allowNonSource", name)
     } else if why.contains("is marked as insecure") {
         format!(
-            "permittedInsecurePackages = [ \"{name}\" ]; if there is such a list already, add the name to that one, since only one of them may count"
+            "permittedInsecurePackages = [ \"{name}\" ]; if the configuration already has such a list, add the name to it, because only one list may take effect"
         )
     } else if why.contains("is marked as broken") {
         "allowBroken = true, which allows all broken packages".into()
@@ -70,7 +70,7 @@ fn refused(message: &str) -> Option<String> {
 /// Returns the setting that allows a package by its name.
 fn predicate(setting: &str, name: &str) -> String {
     format!(
-        "{setting}Predicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]; or all: nixpkgs.config.{setting} = true; if there is such a predicate already, add the name to that one, since only one of them counts",
+        "{setting}Predicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]; or all: nixpkgs.config.{setting} = true; if the configuration already has such a predicate, add the name to it, because only one predicate takes effect",
         without_version(name)
     )
 }

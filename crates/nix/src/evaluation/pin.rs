@@ -44,7 +44,8 @@ pub struct ToPin<'a> {
 }
 
 impl ToPin<'_> {
-    /// Resolves the links that Nix does not follow. The reference of a pin names a tree in the store, so it has none.
+    /// Resolves the links that Nix does not follow. The reference of a pin names a tree in the
+    /// store, so it contains no links.
     fn resolved(&self) -> Resolved {
         match self.of {
             Some(_) => Resolved::of(self.reference),
@@ -108,8 +109,8 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
     Ok((pin, locked))
 }
 
-/// Returns what remains of a pin when other inputs are replaced: the remaining replacements, as the user typed them, and
-/// the remaining inputs, as references into the store.
+/// Returns the parts of a pin that remain when other inputs are replaced: the remaining
+/// replacements, as the user typed them, and the remaining inputs, as references into the store.
 fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
     let stays = |(name, _): &&(String, String)| {
         let below = |other: &str| {
@@ -122,8 +123,8 @@ fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
         return Default::default();
     };
     let mut replaced = of.replaced();
-    // If the store references of the inputs cannot be determined, Nix locks the inputs again. A note reports those that
-    // are not in `flake.lock`.
+    // If the store references of the inputs cannot be determined, Nix locks the inputs again. A note
+    // reports the inputs that are not in `flake.lock`.
     replaced.extend(graph_inputs(of).unwrap_or_default());
     let staying = |all: &Overrides| all.iter().filter(stays).cloned().collect();
     (staying(&of.overrides), staying(&replaced))
@@ -187,7 +188,9 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     }
     // An error with a position is in the flake itself.
     if let Some(position) = error.position.as_ref().filter(|at| !at.file.is_empty()) {
-        return at(failed, position).hint("correct the flake there").into();
+        return at(failed, position)
+            .hint("correct the flake at this position")
+            .into();
     }
     // A path without a scheme can be in a git tree, and untracked files are not part of such a flake.
     let may_be_git = reference.starts_with("git") || !reference.contains(':');
@@ -217,7 +220,8 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
     };
     Ok(Pin {
         url: locked.original_url.clone(),
-        // If the lock had to be changed, the tree differs from its revision. Nix shows no revision then either.
+        // If the lock had to be changed, the tree differs from its revision. Nix does not show a
+        // revision then either.
         locked: in_store(
             &locked.source,
             &locked.directory,
@@ -243,8 +247,9 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
     })
 }
 
-/// Returns the inputs that must be named to be locked in the same way again, because the flake's own lock is not
-/// sufficient. They are pinned as store paths, so that a folder can change later, and a server can disappear.
+/// Returns the inputs that must be named to be locked in the same way again, because the flake's
+/// own lock is not sufficient. They are pinned as store paths, so that a folder may change later
+/// and a server may disappear.
 pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
     let fetched = locked.inputs.iter().filter(|_| locked.lock_changed);
     fetched

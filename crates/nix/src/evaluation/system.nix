@@ -1,10 +1,9 @@
 # Extends one host with the chosen modules in one evaluation.
 #
-# Called with the functions of hosts.nix, foreign_module.nix and overrides.nix, the outputs of the flake, the top of its source tree (a
-# path), external values (a list with a path, or the outputs of a flake, for each extra module, and a function for each
-# expression of the user) and the request (JSON
-# text, `Request` in evaluation/mod.rs). The caller reads each attribute of the result separately, in the order below.
-# Nothing else is evaluated.
+# Called with the functions of hosts.nix, foreign_module.nix and overrides.nix, the outputs of the flake, the top of its
+# source tree (a path), external values and the request (JSON text, `Request` in evaluation/mod.rs). The external values
+# are a list: a path or the outputs of a flake for each extra module, then a function for each expression of the user.
+# The caller reads each attribute of the result separately, in the order below. Nothing else is evaluated.
 hostsIn: foreignModule: optionOverrides: outputs: source: elsewhere: requestText:
 let
   request = builtins.fromJSON requestText;
@@ -47,17 +46,16 @@ let
       skipValidation = false;
     };
 
-  # The same path as in the flake. So a module that the host imports too is included only once, and
-  # its definitions have the same position as if it were looked up. If a set imported the path, the
-  # module would come after the imports of the host's own modules, and lists would be merged in
-  # another order.
+  # Use the same path as in the flake. If the host imports the module too, it is then included only once, and its
+  # definitions have the same position as if it were looked up. If a set imported the path, the module would come after
+  # the imports of the host's own modules, and lists would be merged in another order.
   fromFile = file: source + "/${file}";
 
   direct =
     module: if module.file != null then fromFile module.file else (outputEntry module.name).module;
 
-  # If everything is known beforehand, the host's own modules are evaluated once, extended. To look
-  # modules up in the host's options, the host must also be evaluated by itself.
+  # If everything is known beforehand, the host's own modules are evaluated only once, in the extended host. To look
+  # modules up in the host's options, the host must also be evaluated without them.
   lookUp = builtins.any (module: module.file == null && module.origin != "output") request.modules;
 
   names = map (module: module.name) request.modules;
@@ -119,8 +117,8 @@ let
       ++ builtins.concatMap (output: at (outputs.${output} or { }) [ attribute ]) moduleOutputs
     );
 
-  # A specialisation inherits the host's modules, unless it is configured not to. Then only the
-  # specialisation gets them.
+  # A specialisation inherits the host's modules unless its configuration forbids this. In that case, only the
+  # specialisation gets the modules.
   specialisation = request.specialisation or null;
   variants = config: config.specialisation or { };
   variant = config: (variants config).${specialisation};
@@ -138,7 +136,7 @@ let
         modules = [ { specialisation.${specialisation}.configuration.imports = added; } ] ++ more;
       };
 
-  # Option overrides come last. A merge takes the priority that its option has without any merge.
+  # Option overrides come last. A merged override takes the priority that its option has without any merge.
   definitions = request.overrides or [ ];
   merges = builtins.filter optionOverrides.isMerge definitions;
   replacements = builtins.filter (definition: !(optionOverrides.isMerge definition)) definitions;
@@ -188,7 +186,8 @@ let
     whole: if specialisation == null then whole.config else (variant whole.config).configuration;
   config = meant extended;
 
-  # The options of the requested configuration. nixpkgs does not show those of a specialisation that inherits nothing.
+  # The options of the requested configuration. nixpkgs does not expose the options of a specialisation that inherits
+  # nothing.
   optionsOf =
     whole:
     if specialisation == null then
@@ -250,15 +249,15 @@ let
     options:
     builtins.length (builtins.filter (definition: definition ? pkgs) options._module.args.definitions);
 
-  # Returns whether both options provably have the same definitions. Functions are equal only if
-  # they are the same value, and then their environments are equal too. This is true for overlays in
-  # files of their own, but not for functions inside a module.
+  # Returns whether both options provably have the same definitions. Functions are equal only if they are the same
+  # value, which also means the same environment. This is true for overlays in separate files, but not for functions
+  # inside a module.
   agree =
     here: there: name:
     let
       said = option: if name == "config" then option.value else option.definitions or [ option.value ];
-      # 1500 is the priority of a default, so nothing else defines the option. Some defaults only
-      # throw.
+      # Returns whether the option has only its default: 1500 is the priority of a default. Some defaults only throw, so
+      # they are not compared.
       unsaid = option: option.highestPrio or 100 >= 1500;
     in
     # These options configure `nix` itself, not packages.
@@ -275,7 +274,7 @@ let
     else
       isData (said here) && isData (said there) && said here == said there;
 
-  # Contains neither a function nor a package.
+  # Returns whether a value contains neither functions nor packages.
   isData =
     value:
     if builtins.isAttrs value then
@@ -291,7 +290,7 @@ let
       builtins.filter (assertion: !assertion.assertion) (config.assertions or [ ])
     );
 
-  # An attribute that is missing or throws becomes null.
+  # Replaces an attribute that is missing or throws by null.
   try =
     value:
     let
@@ -389,7 +388,8 @@ in
     )) done
   ) true (request.describe or [ ]);
 
-  # The values of the user's expressions, by their number. The functions follow the extra modules among the external values.
+  # The values of the user's expressions, by their number. In the list of external values, the functions follow the
+  # extra modules.
   expressionValues = builtins.listToAttrs (
     builtins.genList (index: {
       name = toString index;
@@ -402,7 +402,7 @@ in
 
   failedAssertions = failedIn config;
 
-  # Assertions that also fail without any module. Read only after an assertion has failed.
+  # Assertions that also fail without any module. Read only if an assertion has failed.
   failedWithout = failedIn (meant base);
 
   warnings = config.warnings or [ ];
@@ -421,7 +421,7 @@ in
     firmware = try (path (config.hardware.firmware or null));
     kernelParams = try (config.boot.kernelParams or null);
     kernelModules = try (config.boot.kernelModules or null);
-    # In 24.05 one of two switch programs exists; later there is only one.
+    # In 24.05, a system has one of two switch programs. In later releases, there is only one switch program.
     switchable =
       let
         enable = try (config.system.switch.enable or null);
@@ -440,8 +440,7 @@ in
       inherit why;
     };
 
-  # Whether sharing can succeed at all. If overlays are new values in each extension, they are never
-  # provably equal.
+  # Whether sharing can succeed. If overlays are new values in each extension, they are never provably equal.
   mayShare =
     base ? options.nixpkgs.overlays
     && base ? options._module.args.definitions
@@ -466,7 +465,7 @@ in
           below options.${builtins.head path} (builtins.tail path)
         else
           [ ];
-      # Elements of sets and lists are skipped. Each of them is one name in the path.
+      # Skip the elements of sets and lists. Each of them is one name in the path.
       inType =
         type: path:
         let
@@ -488,6 +487,6 @@ in
   # The names of all hosts.
   hosts = hosts.names;
 
-  # The host itself. Only needed when a pin is made or moved.
+  # The host itself. Needed only when a pin is made or moved.
   base = derivation (meant base).system.build.toplevel;
 }

@@ -53,8 +53,9 @@ impl Trees {
         }
     }
 
-    /// Selects the position that the user can most likely change: in the user's own files, else in an input other than
-    /// nixpkgs, else the nearest. `places` has the nearest position first.
+    /// Selects the position that the user can most likely change. Prefers the user's own files,
+    /// then inputs other than nixpkgs, then the nearest position. `places` has the nearest position
+    /// first.
     pub(super) fn best<'a>(&self, places: &[&'a Position]) -> Option<&'a Position> {
         let rank = |position: &Position| self.rank(Path::new(&position.file));
         // `min_by_key` returns the first of several equal positions.

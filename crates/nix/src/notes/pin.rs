@@ -134,8 +134,9 @@ fn was(before: &Pin, now: &Pin) -> String {
     }
 }
 
-/// Returns the inputs of a pin: those that the system was built with, under their names in `now`; or else those of the
-/// tree's own lock and the separately pinned ones.
+/// Returns the inputs of a pin: the inputs that the system was built with, under their names in
+/// `now`. If these are unknown, returns the inputs in the tree's own lock and the separately pinned
+/// inputs.
 fn inputs_of(libnix: &Libnix, pin: &Pin, now: &Inputs) -> Inputs {
     if !pin.graph.is_empty() {
         let revision = |name: &String| graph_revision(pin, name).map(short_revision);

@@ -1,4 +1,5 @@
-//! Notes the inputs that `flake.lock` does not contain. They are locked for this run, and nothing is written.
+//! Notes the inputs that `flake.lock` does not contain. They are locked for this run only, and no
+//! file is written.
 
 use crate::evaluation::lock_inputs;
 use crate::libnix::LockedFlake;

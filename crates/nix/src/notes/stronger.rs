@@ -1,11 +1,11 @@
-//! Notes new overrides that have no effect because the configuration has a stronger definition.
+//! Notes the new overrides that have no effect because the configuration has a stronger definition.
 
 use crate::attributes::written;
 use crate::evaluation::Evaluated;
 use crate::plan::PlannedOverrides;
 use crate::session::Session;
 
-/// Adds a note for each of them.
+/// Adds a note for each override without effect.
 pub fn note(session: &Session, overrides: &PlannedOverrides, evaluated: &Evaluated) {
     for (added, option) in overrides.added.iter().zip(&evaluated.described) {
         let mut now = overrides.after.definitions.iter();

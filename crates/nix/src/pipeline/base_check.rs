@@ -1,7 +1,7 @@
 //! Compares the running system with the result of evaluating its pinned source without modules, once for each base.
 //!
-//! On a machine with more than one processor, a second evaluator does this in parallel with the evaluation of the
-//! change. Changes nothing but the cache.
+//! On a machine with more than one processor, a second evaluator does this in parallel with the
+//! evaluation of the change. Changes only the cache.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::thread::JoinHandle;
@@ -35,12 +35,12 @@ type TimedEvaluation = (Result<Evaluated>, Duration);
 /// The comparison of one base with its pin.
 pub struct BaseCheck<'a> {
     session: &'a Session,
-    /// The base to compare, or none if there is nothing to compare.
+    /// The base to compare; `None` if there is nothing to compare.
     subject: Option<ComparedSource>,
     /// The running second evaluator.
     second: Cell<Option<SecondEvaluator>>,
     verdict: OnceCell<BaseVerdict>,
-    /// The duration of the evaluation, or none if the result was cached.
+    /// The duration of the evaluation; `None` if the result was cached.
     took: Cell<Option<Duration>>,
 }
 
@@ -182,7 +182,7 @@ impl<'a> BaseCheck<'a> {
         }
     }
 
-    /// Returns the result for the report, or none without a comparison.
+    /// Returns the result for the report; `None` if nothing was compared.
     pub fn report(&self) -> Option<BaseReport> {
         let compared = self.compared()?;
         Some(BaseReport {
@@ -281,7 +281,7 @@ impl SecondEvaluator {
     }
 }
 
-/// Returns the memory mode of a second evaluator, or none if processors or memory do not suffice.
+/// Returns the memory mode of a second evaluator; `None` if processors or memory do not suffice.
 fn second_evaluator(session: &Session) -> Option<Memory> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let chosen = memory(&session.options, &session.environment);

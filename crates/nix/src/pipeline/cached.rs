@@ -19,7 +19,7 @@ use crate::record::Pin;
 use crate::session::Session;
 use crate::timings::{milliseconds, time_of};
 
-/// The cache as seen by one evaluation.
+/// The use of the cache by one evaluation.
 pub struct CacheUse {
     /// `None` if the cache cannot be used; `report` has the reason.
     place: Option<(Results, Key)>,
@@ -85,7 +85,7 @@ impl CacheUse {
         Ok((results, ingredients.key()))
     }
 
-    /// Looks the result up. With `need_base`, a result without the host's own toplevel is a miss.
+    /// Looks up the result. With `need_base`, a result without the host's own toplevel is a miss.
     /// `wanted` selects the derivations to realise.
     pub fn find(
         &mut self,
@@ -102,10 +102,10 @@ impl CacheUse {
                 self.report.why = "the result does not include the system without modules".into();
                 None
             }
-            // All outputs may exist, but without them the same evaluation would be refused. So it
+            // All outputs may exist, but if they did not, the evaluation would be refused. So this
             // is a miss.
             Lookup::Hit(entry) if entry.evaluated.imports_derivations && !self.may_build => {
-                self.report.why = "its evaluation needs builds, which are not allowed now".into();
+                self.report.why = "the evaluation needs builds, which are not allowed now".into();
                 None
             }
             Lookup::Hit(entry) => {
@@ -131,7 +131,7 @@ impl CacheUse {
         let Some((results, key)) = &self.place else {
             return;
         };
-        // Compare what the evaluator used with what the key was computed from.
+        // Compare the source and lock that the evaluator used with those of the key.
         let flake = &request.flake;
         let kept = may_be_kept(
             &evaluated.lock,
@@ -177,21 +177,21 @@ impl CacheUse {
         }
     }
 
-    /// Returns what to report about the cache.
+    /// Returns the report about the cache.
     pub fn report(&self) -> CacheReport {
         self.report.clone()
     }
 }
 
-/// Returns the lock that is in use. If no input is replaced, this is the lock file. The evaluator
-/// checks whether it is up to date.
+/// Returns the lock that is in use: the lock file, if no input is replaced. The evaluator checks
+/// whether the lock file is up to date.
 fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
     let flake = &request.flake;
     if let Some(lock) = &flake.lock {
         return Ok(lock.clone());
     }
     if flake.overrides.is_empty() {
-        // If the tree is gone, its hash is sufficient, which is in the key too.
+        // If the tree no longer exists, its hash is sufficient, which is also part of the key.
         return Ok(lock_text(&libnix.store, pin).unwrap_or_default());
     }
     libnix.with_evaluator(|evaluator| {

@@ -1,4 +1,4 @@
-//! Evaluates the configuration with its modules in an evaluator of its own.
+//! Evaluates the configuration with its modules in a separate evaluator.
 
 use anyhow::Result;
 
@@ -74,7 +74,8 @@ pub(super) fn evaluation_request(
         describe: plan.overrides.added.clone(),
         ..Request::of(settings, flake, &pin.host, target)
     };
-    // A command about overrides will probably be followed by another one, whose options can then be completed.
+    // The next command will probably be about overrides too, and completion can then offer its
+    // options.
     request.list_options = plan.overrides.edit.is_some()
         && pin.file.is_none()
         && !session.options.no_cache
@@ -82,7 +83,7 @@ pub(super) fn evaluation_request(
     request
 }
 
-/// Describes what a request evaluates, for the names of its options.
+/// Describes the configuration that a request evaluates, to find the names of its options.
 fn configuration(request: &Request) -> Configuration<'_> {
     let modules = request.modules.iter().map(|module| module.name.clone());
     let extras = request.extras.iter().map(|extra| extra.name.clone());
@@ -155,7 +156,7 @@ pub(super) fn note_impurity(session: &Session, pin: &Pin) {
     }
 }
 
-/// Returns the note for each evaluation of a file.
+/// Returns the note that is printed for each evaluation of a file.
 pub fn as_it_is(file: &SystemFile) -> String {
     format!(
         "evaluated from {} as it is now: impure, nothing is pinned or cached",

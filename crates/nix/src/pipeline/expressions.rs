@@ -1,4 +1,4 @@
-//! Replaces the Nix expressions of an edit by their values.
+//! Replaces the Nix expressions of an edit with their values.
 //!
 //! Takes a plan with placeholders; returns a plan with data. The expressions see the configuration with its modules and
 //! with the overrides in force, but without the new ones.
@@ -71,7 +71,8 @@ pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> 
     })
 }
 
-/// Returns the definition with the value of its expression. Its store paths are protected as long as this process runs.
+/// Returns the definition with the value of its expression. The store paths in the value are
+/// protected until this process exits.
 fn with_value(
     store: &Store,
     definition: &Definition,
@@ -94,7 +95,8 @@ fn with_value(
     })
 }
 
-/// Returns the store paths on which a string depends. It must name each of them: the text is all that is recorded.
+/// Returns the store paths on which a string depends. The string must contain each of them, because
+/// only its text is recorded.
 fn store_paths_of(
     store: &Store,
     option: &[String],

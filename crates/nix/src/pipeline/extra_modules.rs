@@ -1,4 +1,5 @@
-//! Extra modules: copied to the store or locked, so that evaluation stays pure and reproducible.
+//! Adds extra modules: copies them to the store or locks them, so that evaluation stays pure and
+//! reproducible.
 
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use crate::plan::Host;
 use crate::record::ExtraModule;
 use crate::session::Session;
 
-/// The attribute that is used if none is named, as in `nix`.
+/// The default attribute, as in `nix`.
 const USUAL: &str = "default";
 
 /// Returns the modules that stay, followed by the new ones.
@@ -69,7 +70,7 @@ fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<Ext
     })
 }
 
-/// Copies a file to the store, where everyone can read it.
+/// Copies a file to the store, which every user can read.
 fn add(libnix: &Libnix, name: &str, file: &Path) -> Result<String> {
     let real = file
         .canonicalize()

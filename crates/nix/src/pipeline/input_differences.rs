@@ -9,11 +9,11 @@ use crate::record::Pin;
 /// The digits of Nix's base-32 encoding.
 const DIGITS: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
-/// Describes each differing input on a line, or the reason why they cannot be found. `baked` has the sources that the
-/// running system records.
+/// Describes each differing input on a line, or the reason why the differences cannot be found.
+/// `baked` has the sources that the running system records.
 pub fn describe_inputs(pin: &Pin, lock: &str, baked: Option<&[String]>) -> Vec<String> {
     let Some(baked) = baked else {
-        return vec!["cannot tell which inputs differ: the running system does not say which flake it was built from".into()];
+        return vec!["cannot tell which inputs differ: the running system does not record which flake it was built from".into()];
     };
     let store = pin.source.rsplit_once('/').map_or("", |(store, _)| store);
     let names = differing(lock, store, baked);

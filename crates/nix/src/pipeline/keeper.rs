@@ -1,4 +1,4 @@
-//! An open store, which keeps the paths of a system by temporary roots.
+//! An open store that protects the paths of a system with temporary roots.
 
 use std::path::PathBuf;
 
@@ -11,14 +11,14 @@ use crate::libnix::Libnix;
 /// The store with a new system.
 pub(super) struct OpenStore {
     pub(super) libnix: Libnix,
-    /// The cache entry, or none if nothing had to be evaluated.
+    /// The cache entry; `None` if nothing had to be evaluated.
     pub(super) cache: Option<CacheUse>,
     /// The toplevel that was running when the system was planned.
     pub(super) running: Option<String>,
 }
 
 impl OpenStore {
-    /// Keeps a system that was not evaluated.
+    /// Makes an open store for a system that was not evaluated.
     pub(super) fn new(libnix: Libnix) -> Self {
         Self {
             libnix,

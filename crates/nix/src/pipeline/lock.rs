@@ -11,7 +11,7 @@ use crate::plan::{Additions, Source, pinned};
 use crate::record::Pin;
 use crate::timings::Phase;
 
-/// Returns the pin of the source with its additions, and locks what is not locked yet.
+/// Returns the pin of the source with its additions. Locks the parts that are not locked yet.
 pub(super) fn lock(making: &Making<'_>, source: &Source, additions: &Additions) -> Result<Pin> {
     let mut pin = pin_of(making, source)?;
     if pin.file.is_none() {
@@ -60,7 +60,8 @@ fn pin_of(making: &Making<'_>, source: &Source) -> Result<Pin> {
     Ok(pin)
 }
 
-/// Opens a pinned flake only for the settings in its `nixConfig`, which also apply to builds and downloads here.
+/// Opens a pinned flake only to apply its `nixConfig` settings, which also affect builds and
+/// downloads in this process.
 fn accept(making: &Making<'_>, pin: &Pin) -> Result<()> {
     let flake = FlakeSource::of(pin, &making.session.here);
     making

@@ -1,7 +1,7 @@
 //! How a system is made: lock, find cached, evaluate, query, preflight, realise.
 //!
-//! Each stage is a file of this folder, or a folder beside it. It takes the previous stage's value and returns its own. A
-//! dry run is a plan that stops after the evaluation.
+//! Each stage is a file or a folder. It takes the previous stage's value and returns its own. A dry
+//! run is a plan that stops after the evaluation.
 
 mod base_check;
 mod cached;
@@ -50,7 +50,8 @@ pub fn make(session: &Session, situation: &Situation, plan: &Plan) -> Result<Sys
     making.system()
 }
 
-/// Makes the system for a request. Its Nix expressions are evaluated first; the plan that is returned has their values.
+/// Makes the system for a request. Evaluates its Nix expressions first, and returns a plan with
+/// their values.
 pub fn make_for(
     session: &Session,
     intent: &Intent,
@@ -122,14 +123,14 @@ impl Making<'_> {
         evaluate::note_impurity(session, &pin);
         let request = evaluation_request(session, &pin, modules, plan);
 
-        // The comparison of the base runs beside the following stages.
+        // The comparison of the base runs in parallel with the following stages.
         let base_check = BaseCheck::begin(&self, &pin, &request)?;
 
         // Find cached, or evaluate.
         let mut cache = CacheUse::new(session, &self.libnix, &request, &pin);
         let derived = self.find_or_evaluate(&request, &pin, &mut cache)?;
 
-        // Query what is missing. After that the evaluator has nothing more to do.
+        // Query missing paths. After that, the evaluator is no longer needed.
         let missing = fault::step(Point::Query, || match derived.realised {
             true => Ok(Missing::default()),
             false => query(&self.libnix, &derived.targets, &session.reporter),
@@ -191,8 +192,8 @@ impl Making<'_> {
         }
     }
 
-    /// Builds and fetches what is missing. A dry run only collects all objections to the change. Any other
-    /// plan refuses a system that cannot be activated before building it.
+    /// Builds and fetches missing paths. A dry run only collects all objections to the change. Any
+    /// other plan refuses a system that cannot be activated before building it.
     fn realise(
         &self,
         derived: &Derived,

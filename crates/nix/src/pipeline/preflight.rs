@@ -44,7 +44,8 @@ impl Making<'_> {
         examined(self.session, &self.plan.purpose, &place)
     }
 
-    /// Refuses before the build if the system could not be activated. Overridden objections become notes.
+    /// Refuses a change before the build if its system could not be activated. Overridden
+    /// objections become notes.
     pub(super) fn refuse_before_build(
         &self,
         evaluated: &Evaluated,

@@ -12,7 +12,7 @@ use crate::record::Pin;
 use crate::registry::Registered;
 use crate::session::Session;
 
-/// Returns all modules of a configuration, as it evaluates.
+/// Evaluates a configuration and returns all its modules.
 pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Registered>> {
     let pin = source_to_read(session, situation)?;
     let flake = FlakeSource::of(&pin, &session.here);

@@ -10,9 +10,9 @@ use crate::evaluation::REMOTE_BUILDERS;
 use crate::options::StopAfter;
 
 impl Making<'_> {
-    /// Refuses a store whose paths are not at the locations that they name, because systems and evaluation use these
-    /// names. Also refuses a store whose GC roots are on another machine, because the running system could be deleted
-    /// there. `path` is a path in the store.
+    /// Refuses a store whose paths are not at the locations that they name, because systems and
+    /// evaluation use these names. Also refuses a store whose GC roots are on another machine,
+    /// because the running system could be deleted in that store. `path` is a path in the store.
     pub(super) fn check_store(&self, path: &str) -> Result<()> {
         let store = self.session.options.store.as_deref().unwrap_or_default();
         // If the path belongs to another store, its name begins with the folder of that store.
@@ -37,7 +37,8 @@ impl Making<'_> {
         }
     }
 
-    /// Refuses a store whose systems cannot be activated here. `is_here` says whether its paths are where they belong.
+    /// Refuses a store whose systems cannot be activated here. `is_here` tells whether its paths
+    /// are at the locations that they name.
     fn check_activation(&self, real: &Path, is_here: bool) -> Result<()> {
         let store = self.session.options.store.as_deref().unwrap_or_default();
         if store.starts_with("ssh") {

@@ -2,7 +2,7 @@
 //! reports the result, and exits.
 //!
 //! A child writes nothing: it only evaluates, the databases that it inherited are read-only, and it
-//! opens its own connection to a daemon. If this is not enough, the result asks for another
+//! opens its own connection to a daemon. If a job needs more, the result requests another
 //! evaluation in an evaluator that is not a fork.
 
 use std::fs::File;
@@ -46,8 +46,8 @@ pub(super) fn live(ground: &Ground<'_>, request: &Request, pipe: File) {
     speak(ground, request, pipe, Vec::new);
 }
 
-/// Runs a child that evaluates the host itself, and reports which files it evaluated. It is the
-/// only child at that time, so a second thread may prepare the heap on another processor.
+/// Runs a child that evaluates the host itself, and reports which files it evaluated. No other
+/// child runs at that time, so a second thread may prepare the heap on another processor.
 pub(super) fn evaluate_host(
     ground: &Ground<'_>,
     request: &Request,
@@ -94,8 +94,8 @@ fn evaluate(ground: &Ground<'_>, request: &Request) -> (Result<Evaluated>, Shari
             || format!("{error}").contains("runtime-module: the packages")
     };
     match &first.0 {
-        // The check whether packages can be shared looks at options that evaluation itself may
-        // never need.
+        // To decide whether packages can be shared, system.nix looks at options that evaluation
+        // itself may never need.
         Err(error) if ground.share && undecided(error) => attempt(ground, request, false),
         _ => first,
     }
@@ -124,7 +124,7 @@ fn is(error: &anyhow::Error, class: &str) -> bool {
         .is_some_and(|error| error.class == class)
 }
 
-/// Turns a result into a report, and suggests an option for one that does not exist.
+/// Turns a result into a report, and suggests an option if the requested option does not exist.
 pub(super) fn ended_on(ground: &Ground<'_>, request: &Request, result: Result<Evaluated>) -> Ended {
     let hint = result
         .as_ref()
@@ -165,15 +165,15 @@ pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
     }
 }
 
-/// Returns the bytes of memory that a process shares with no other; 0 if the kernel does not report
-/// it.
+/// Returns the number of bytes of memory that a process does not share with other processes; 0 if
+/// the kernel does not report it.
 pub fn own_memory(process: &str) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
     own(&text)
 }
 
-/// Sums up the memory of a process that no other process shares: in RAM, and its proportional share
-/// of swap, where pages may be shared with its template.
+/// Sums up the unshared memory of a process: its private pages in RAM, and its proportional share
+/// of swap, because swapped pages may be shared with its template.
 fn own(text: &str) -> u64 {
     const OWN: [&str; 3] = ["Private_Dirty:", "Private_Clean:", "SwapPss:"];
     let kilobytes = text.lines().filter_map(|line| {

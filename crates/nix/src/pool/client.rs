@@ -31,7 +31,7 @@ impl Client {
         }
     }
 
-    /// Reads the available input. Returns false at the end.
+    /// Reads the available input. Returns false at the end of the input.
     pub(super) fn hear(&mut self) -> Result<bool> {
         let mut bytes = [0; 1 << 16];
         let count = self

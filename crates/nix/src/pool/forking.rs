@@ -151,7 +151,7 @@ impl Child {
         }
     }
 
-    /// Makes a child that the template waits for at once. The client enforces its time limit.
+    /// Makes a child for which the template waits immediately. The client enforces its time limit.
     pub(super) fn alone(forked: crate::libnix::Forked, bytes: Option<u64>) -> Self {
         let job = Job {
             id: 0,
@@ -175,11 +175,11 @@ impl Child {
     }
 
     fn kill(&self) {
-        // The child may have ended by itself.
+        // The child may have exited already.
         let _ = kill(self.pid, Signal::SIGKILL);
     }
 
-    /// Reads the available output. Returns false at the end.
+    /// Reads the available output. Returns false at the end of the output.
     fn hear(&mut self) -> Result<bool> {
         let mut bytes = [0; 1 << 16];
         let count = self

@@ -55,7 +55,7 @@ pub enum Say {
         registry: Vec<Registered>,
         outcome: Box<Outcome>,
     },
-    /// The template cannot do what was asked.
+    /// The template cannot fulfil the request.
     Failed {
         ended: Box<Ended>,
     },
@@ -73,7 +73,7 @@ pub struct Outcome {
     pub milliseconds: f64,
     /// Bytes of unshared memory.
     pub bytes: u64,
-    /// Counters of this evaluation alone, without those of the template.
+    /// Counters of this evaluation alone, without the template's counters.
     pub counters: Counters,
     pub sharing: Sharing,
     /// The evaluated files, if they were requested.
@@ -81,35 +81,34 @@ pub struct Outcome {
     pub files: Vec<String>,
 }
 
-/// Whether the evaluation used the host's own packages, and why not.
+/// Whether the evaluation used the host's own packages, and the reason if not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sharing {
     pub shared: bool,
     pub why: Option<String>,
 }
 
-/// How an evaluation ended.
+/// The end of an evaluation, with its result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "kebab-case")]
 pub enum Ended {
-    /// It gave a result.
+    /// The evaluation succeeded.
     Evaluated { evaluated: Box<Evaluated> },
-    /// It failed with an error.
+    /// The evaluation failed with an error.
     Failed {
         failed: Failed,
         /// Positions in any file, the closest first.
         places: Vec<Position>,
-        /// Whether only an evaluator that may write and build can tell whether this is a real
-        /// failure.
+        /// Whether the failure must be confirmed by an evaluator that may write and build.
         again: bool,
         /// Whether evaluation needed a build.
         builds: bool,
     },
-    /// It exceeded the time limit.
+    /// The evaluation exceeded the time limit.
     TimedOut,
-    /// It exceeded the memory limit.
+    /// The evaluation exceeded the memory limit.
     TooLarge,
-    /// Its process died.
+    /// The evaluating process died.
     Died { why: String },
 }
 

@@ -3,9 +3,9 @@
 //!
 //! - `template.rs`: the template process
 //! - `forking.rs`: the children of a template
-//! - `child.rs`: what a child does
+//! - `child.rs`: the work of a child
 //! - `client.rs`: a template's connection to its client
-//! - `messages.rs`: what a template and its client say
+//! - `messages.rs`: the messages between a template and its client
 
 mod child;
 mod client;

@@ -2,13 +2,13 @@
 //!
 //! The template has one thread, because a fork copies only one. It has no logger thread, no signal
 //! thread and no helper threads of the garbage collector (`GC_MARKERS=1`). libnix starts its own
-//! threads only to fetch or build. `nix-ffi` counts the threads at each fork. If there is more than
-//! one, the template returns the job, a separate evaluator fetches what is missing, and then a
-//! second template finds it in the store.
+//! threads only to fetch or build. `nix-ffi` counts the threads at each fork. If it finds more than
+//! one, the template returns the job, and a separate evaluator fetches the missing inputs. A second
+//! template then finds them in the store.
 //!
 //! If children can use the host's packages, the template evaluates the host itself. If they cannot,
-//! they could reuse almost nothing of it. Then a child evaluates the host, and the template only
-//! parses the files that the child read.
+//! they could reuse almost none of that evaluation. In that case, a child evaluates the host, and
+//! the template only parses the files that the child read.
 
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
@@ -69,8 +69,8 @@ pub fn run() -> Result<()> {
         overrides,
         ..Request::of(settings, *flake, "", Target::Toplevel)
     };
-    // The stack of the first thread can grow up to the current limit, whatever the limit was at the
-    // start.
+    // The stack of the first thread can grow up to the current limit, even if the limit was lower
+    // at the start.
     let (_, most) = getrlimit(Resource::RLIMIT_STACK).context("cannot read the stack limit")?;
     setrlimit(Resource::RLIMIT_STACK, evaluation_stack().min(most), most)
         .context("cannot raise the stack limit")?;
@@ -205,7 +205,7 @@ fn host_apart(
     .context("cannot fork an evaluator")?;
     let mut outcome = Child::alone(forked, bytes).wait(&before)?;
     for file in std::mem::take(&mut outcome.files) {
-        // If this fails, the child that needs the file reads it.
+        // If this fails, each child that needs the file reads it.
         let _ = import(ground.evaluator, &file);
     }
     Ok(outcome)

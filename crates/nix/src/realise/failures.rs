@@ -107,8 +107,8 @@ pub(super) fn build_failure(
     failures: &[&BuildResult],
     reported: &[String],
 ) -> Failed {
-    // A goal that failed because of another goal says little. libnix reports the other goal
-    // separately, and earlier.
+    // The error of a goal that failed because of another goal is not useful. libnix reports the
+    // other goal separately, and earlier.
     let causes: Vec<&str> = reported
         .iter()
         .chain(failures.iter().map(|result| &result.message))
@@ -117,7 +117,7 @@ pub(super) fn build_failure(
         .collect();
     let mut derivations: Vec<&str> = Vec::new();
     let quoted = causes.iter().flat_map(|cause| cause.split('\''));
-    // A build that timed out is named with its outputs: `x.drv^out`.
+    // libnix names a build that timed out together with its outputs: `x.drv^out`.
     for part in quoted.map(|part| part.split('^').next().unwrap_or(part)) {
         if part.ends_with(".drv") && part.starts_with('/') && !derivations.contains(&part) {
             derivations.push(part);
@@ -149,8 +149,8 @@ pub(super) fn build_failure(
         failed = failed.detail(format!("also failed: {other}: {}", why(other)));
         failed = quote(failed, other, FEW_LINES);
     }
-    // If a builder runs out of memory or space, at most its log shows it. Ignore other texts in
-    // the log, because they are not about the store or the daemon.
+    // If a builder runs out of memory or space, only its log may show it. Ignore other texts in the
+    // log, because they are not about the store or the daemon.
     let log = failed.details.join("\n");
     let of_log = known_hint(KNOWN, &log)
         .filter(|_| log.contains("No space left") || log.contains("signal 9"));

@@ -1,7 +1,7 @@
-//! The order in which a person wants to see what will be built: the system first, then its parts, level by level. Sources
-//! and patches (fixed-output derivations) are kept apart.
+//! Sorts the builds for display: the system first, then its parts, level by level. Sources and
+//! patches (fixed-output derivations) are listed separately.
 //!
-//! Reads the `.drv` files of the store. One that cannot be read counts as a build without parts.
+//! Reads the `.drv` files of the store. A file that cannot be read counts as a build without parts.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -34,7 +34,7 @@ fn order(top: &str, build: &[String], read: impl Fn(&str) -> Option<Parsed>) -> 
                     false => order.builds.push(path),
                 }
             }
-            // Parts that need no build have no parts that do.
+            // A part that needs no build has no parts that need a build.
             let parts = parsed.inputs.into_iter();
             let parts = parts.filter(|part| wanted.contains(part.as_str()));
             next.extend(

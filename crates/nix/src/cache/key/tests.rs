@@ -1,4 +1,4 @@
-//! Each changed ingredient changes the key, and nothing else does.
+//! Tests that each changed ingredient changes the key, and that nothing else does.
 
 use std::path::PathBuf;
 

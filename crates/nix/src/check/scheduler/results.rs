@@ -1,4 +1,4 @@
-//! Handles messages from templates and evaluators: makes rows, adds jobs, or tries another
+//! Handles messages from templates and evaluators: makes rows, adds jobs, or starts another
 //! evaluator.
 
 use anyhow::Result;
@@ -35,7 +35,7 @@ impl Scheduler<'_> {
     }
 
     /// Returns whether a combination of a host belongs to this shard. Combinations have the same
-    /// numbers in every shard, whatever fails: the host alone, each module alone, all together,
+    /// numbers in every shard, even if some fail: the host alone, each module alone, all together,
     /// each pair.
     pub(super) fn is_mine(&self, index: usize, number: usize) -> bool {
         match self.work.shard {
@@ -125,7 +125,7 @@ impl Scheduler<'_> {
         let chosen: Vec<&Registered> = registry.iter().filter(wanted).collect();
         self.hosts[index].stage = Stage::Alone;
         for module in chosen {
-            // A user who names a module wants it checked.
+            // Check a module that the user named even if it opts out.
             if module.skip_validation && self.work.names.is_empty() {
                 self.skipped += 1;
             } else {
@@ -167,7 +167,7 @@ impl Scheduler<'_> {
     /// is started.
     pub(super) fn not_ready(&mut self, index: usize, ended: Ended) -> Result<Vec<Row>> {
         match ended {
-            // The flake could not be opened at all, which is not the result of a check.
+            // The flake cannot be opened at all, which is an error and not the result of a check.
             ended if self.hosts[index].name.is_none() => Err(unopened(ended).into()),
             Ended::Failed {
                 again: true,
@@ -184,7 +184,7 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Reports a host that does not evaluate. None of its modules can be checked.
+    /// Reports a host that does not evaluate. Its modules cannot be checked.
     pub(super) fn without_base(&mut self, index: usize, ended: Ended) -> Vec<Row> {
         self.busy -= 1;
         self.drop_template(index);
@@ -220,8 +220,8 @@ impl Scheduler<'_> {
         self.hosts[index].running -= 1;
         let evaluates = matches!(outcome.ended, Ended::Evaluated { .. });
         if !evaluates && self.tasks[id].modules.len() > 1 && self.learn(index) {
-            // Perhaps a module of another shard fails alone, which would not be a conflict. Check
-            // that first.
+            // A module that belongs to another shard may fail alone. Then this is not a conflict,
+            // so check those modules first.
             self.tasks[id].silent = true;
             self.hosts[index].stage = Stage::Alone;
             return Vec::new();
@@ -251,7 +251,7 @@ impl Scheduler<'_> {
         if task.silent { Vec::new() } else { vec![row] }
     }
 
-    /// Handles the end of a template, which may have been expected or not.
+    /// Handles the expected or unexpected end of a template.
     pub(super) fn gone(&mut self, index: usize, number: usize, ended: Ended) -> Result<Vec<Row>> {
         let host = &mut self.hosts[index];
         // Ignore exits of templates that we stopped ourselves, or that were replaced.

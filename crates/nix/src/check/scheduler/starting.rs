@@ -149,7 +149,7 @@ fn requests(names: &[String]) -> Vec<ModuleRequest> {
         .collect()
 }
 
-/// Forwards the messages of a template until it ends. Tells the watcher when the template makes
+/// Forwards the messages of a template until it exits. Tells the watcher when the template makes
 /// progress or is ready.
 fn listen(
     index: usize,
@@ -176,7 +176,7 @@ fn listen(
     Ok(())
 }
 
-/// Describes how a template ended.
+/// Describes the end of a template.
 fn how(finished: Result<worker::Ended>, heard: Result<()>) -> String {
     let why = match (finished, heard) {
         (Ok(ended), _) if ended.signal().is_some() => {

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::thread::ScopedJoinHandle;
 
 use unix::unistd::{Uid, User};
 
@@ -124,21 +125,32 @@ impl Manager {
     fn look(&self) -> Result<Vec<UnitState>, String> {
         let properties = format!("--property={}", PROPERTIES.join(","));
         let up = "--state=active,activating,reloading,deactivating,failed";
-        let text = self.systemctl(&["show", KINDS, up, &properties, "--", "*"])?;
-        let mut units = UnitState::read_all(&text);
-        let failed = self.systemctl(&["show", "--state=failed", &properties, "--", "*"])?;
-        for unit in UnitState::read_all(&failed) {
+        // Each call costs more time in its own process than in the manager, so the three run in parallel.
+        let (up, failed, jobs) = std::thread::scope(|scope| {
+            let up = scope.spawn(|| self.systemctl(&["show", KINDS, up, &properties, "--", "*"]));
+            let failed =
+                scope.spawn(|| self.systemctl(&["show", "--state=failed", &properties, "--", "*"]));
+            let jobs = self.jobs();
+            (joined(up), joined(failed), jobs)
+        });
+        let mut units = UnitState::read_all(&up?);
+        for unit in UnitState::read_all(&failed?) {
             if units.iter().all(|other| other.name != unit.name) {
                 units.push(unit);
             }
         }
-        self.add_jobs(&mut units);
+        self.add_jobs(&mut units, &jobs);
         Ok(units)
     }
 
-    fn add_jobs(&self, units: &mut Vec<UnitState>) {
+    /// Returns the waiting and running jobs, or none if the manager does not answer.
+    fn jobs(&self) -> BTreeMap<String, Job> {
         let listed = self.systemctl(&["list-jobs", "--plain", "--no-legend", "--full"]);
-        let jobs = Job::read_all(&listed.unwrap_or_default());
+        Job::read_all(&listed.unwrap_or_default())
+    }
+
+    /// Adds the jobs to their units, and the units that only have a job.
+    fn add_jobs(&self, units: &mut Vec<UnitState>, jobs: &BTreeMap<String, Job>) {
         let absent: Vec<&str> = jobs
             .keys()
             .filter(|name| units.iter().all(|unit| unit.name != **name))
@@ -158,14 +170,20 @@ impl Manager {
         let text = self.show(PROPERTIES, names).unwrap_or_default();
         let mut units = UnitState::read_all(&text);
         if !units.is_empty() {
-            let listed = self.systemctl(&["list-jobs", "--plain", "--no-legend", "--full"]);
-            let jobs = Job::read_all(&listed.unwrap_or_default());
+            let jobs = self.jobs();
             for unit in &mut units {
                 unit.job = jobs.get(&unit.name).cloned();
             }
         }
         units
     }
+}
+
+/// Returns the answer of a thread that asked systemd.
+fn joined(thread: ScopedJoinHandle<'_, Result<String, String>>) -> Result<String, String> {
+    thread
+        .join()
+        .unwrap_or_else(|_| Err("the thread panicked".into()))
 }
 
 /// Returns the units of all managers that are not inactive. Managers that do not answer are skipped.

@@ -51,6 +51,14 @@ pub struct Outcome {
     pub warnings: Vec<String>,
 }
 
+impl Outcome {
+    /// Returns the number of runs of the longest series.
+    pub fn runs(&self) -> usize {
+        let runs = self.series.iter().map(|one| one.summary.samples);
+        runs.max().unwrap_or(0)
+    }
+}
+
 /// How a benchmark was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

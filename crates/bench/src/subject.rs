@@ -48,33 +48,19 @@ impl<'a> Subject<'a> {
             options.flake = Some(flake.to_string());
         }
         let source = source_to_list(&situation, &options, &session.here)?;
-        let (pin, reference) = match &source {
-            Source::Pinned(pin) => {
+        let (pin, reference) = match ToPin::of(&source) {
+            Err(pin) => {
                 if let Some(file) = &pin.file {
                     return Err(unpinned(file));
                 }
-                ((**pin).clone(), None)
+                (pin.clone(), None)
             }
-            Source::Reference {
-                reference,
-                base,
-                input_overrides,
-                host,
-                of,
-            } => {
-                let to_pin = ToPin {
-                    reference,
-                    shown: of.as_ref().map_or(reference, |of| &of.url),
-                    base,
-                    overrides: input_overrides,
-                    host,
-                    of: of.as_deref(),
-                };
+            Ok(to_pin) => {
                 let pinned = locked(session, libnix, &to_pin)?;
-                let changing = of.is_none().then(|| Changing {
-                    reference: reference.clone(),
-                    base: base.clone(),
-                    overrides: input_overrides.clone(),
+                let changing = to_pin.of.is_none().then(|| Changing {
+                    reference: to_pin.reference.into(),
+                    base: to_pin.base.into(),
+                    overrides: to_pin.overrides.to_vec(),
                 });
                 (pinned, changing)
             }

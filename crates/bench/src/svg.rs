@@ -98,12 +98,7 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 fn title(area: &Area<'_>, outcome: &Outcome) -> Result<()> {
     let at = |y| (16, y);
-    let runs = outcome
-        .series
-        .iter()
-        .map(|one| one.summary.samples)
-        .max()
-        .unwrap_or(0);
+    let runs = outcome.runs();
     let second = format!(
         "{runs} runs, {}, {} processors{}",
         outcome.machine.processor,

@@ -30,12 +30,7 @@ pub fn human(outcome: &Outcome, width: usize) -> String {
 /// Describes in one line how the result was measured.
 fn how(outcome: &Outcome) -> String {
     let method = &outcome.method;
-    let runs = outcome
-        .series
-        .iter()
-        .map(|one| one.summary.samples)
-        .max()
-        .unwrap_or(0);
+    let runs = outcome.runs();
     let mut parts = vec![format!("{runs} runs, {} warm-up", method.warmup)];
     if method.interleaved && outcome.bench != "toggle" {
         parts.push("interleaved".into());

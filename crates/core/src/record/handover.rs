@@ -97,19 +97,7 @@ pub fn forget_log(locations: &Locations, name: &str) {
 
 /// Removes the logs of old transactions, and other files that they left behind.
 pub fn prune_logs(locations: &Locations, keep: impl Fn(&str) -> bool) -> Result<()> {
-    let folder = locations.logs();
-    let entries = match fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            return Err(error)
-                .with_context(|| format!("cannot read the directory {}", folder.display()));
-        }
-    };
-    for entry in entries {
-        let path = entry
-            .with_context(|| format!("cannot read the directory {}", folder.display()))?
-            .path();
+    for path in disk::entries(&locations.logs())? {
         if !keep(transaction_of(&path)) {
             disk::absent(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::disk::make_folder;
+use super::disk::{self, make_folder};
 use crate::store::{LocalStore, replace_link};
 
 /// Makes the root `name` in a folder keep `path` instead of its previous target.
@@ -23,20 +22,13 @@ pub fn replace(folder: &Path, store: &LocalStore, name: &str, path: &str) -> Res
 
 /// Removes every root in a folder whose name is not in `keep`.
 pub fn prune(folder: &Path, keep: &BTreeSet<String>) -> Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            return Err(error)
-                .with_context(|| format!("cannot read the directory {}", folder.display()));
-        }
-    };
-    for entry in entries {
-        let entry =
-            entry.with_context(|| format!("cannot read the directory {}", folder.display()))?;
-        if !keep.contains(&*entry.file_name().to_string_lossy()) {
-            fs::remove_file(entry.path())
-                .with_context(|| format!("cannot remove the root {}", entry.path().display()))?;
+    for root in disk::entries(folder)? {
+        let is_kept = root
+            .file_name()
+            .is_some_and(|name| keep.contains(&*name.to_string_lossy()));
+        if !is_kept {
+            fs::remove_file(&root)
+                .with_context(|| format!("cannot remove the root {}", root.display()))?;
         }
     }
     Ok(())

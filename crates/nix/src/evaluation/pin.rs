@@ -13,7 +13,7 @@ use crate::error::{Failure, one_line};
 use crate::input_graph::graph_inputs;
 use crate::libnix::{Libnix, LockedFlake, NixError, Store, daemon_hint};
 use crate::local::{Resolved, resolve};
-use crate::plan::Host;
+use crate::plan::{Host, Source};
 use crate::record::{Pin, PinnedInput};
 use crate::reference::{directory, in_store, parameter};
 
@@ -43,7 +43,28 @@ pub struct ToPin<'a> {
     pub of: Option<&'a Pin>,
 }
 
-impl ToPin<'_> {
+impl<'a> ToPin<'a> {
+    /// Returns the flake that a source refers to, or the pin of a source that is already pinned.
+    pub fn of(source: &'a Source) -> Result<Self, &'a Pin> {
+        match source {
+            Source::Pinned(pin) => Err(pin),
+            Source::Reference {
+                reference,
+                base,
+                input_overrides,
+                host,
+                of,
+            } => Ok(Self {
+                reference,
+                shown: of.as_ref().map_or(reference, |of| &of.url),
+                base,
+                overrides: input_overrides,
+                host,
+                of: of.as_deref(),
+            }),
+        }
+    }
+
     /// Resolves the links that Nix does not follow. The reference of a pin names a tree in the
     /// store, so it contains no links.
     fn resolved(&self) -> Resolved {

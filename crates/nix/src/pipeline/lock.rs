@@ -26,28 +26,14 @@ fn pin_of(making: &Making<'_>, source: &Source) -> Result<Pin> {
     let Making {
         session, libnix, ..
     } = making;
-    let (reference, base, input_overrides, host, of) = match source {
-        Source::Pinned(pin) => {
+    let to_pin = match ToPin::of(source) {
+        Ok(to_pin) => to_pin,
+        Err(pin) => {
             if session.options.accept_flake_config {
                 accept(making, pin)?;
             }
-            return Ok((**pin).clone());
+            return Ok(pin.clone());
         }
-        Source::Reference {
-            reference,
-            base,
-            input_overrides,
-            host,
-            of,
-        } => (reference, base, input_overrides, host, of),
-    };
-    let to_pin = ToPin {
-        reference,
-        shown: of.as_ref().map_or(reference, |of| &of.url),
-        base,
-        overrides: input_overrides,
-        host,
-        of: of.as_deref(),
     };
     let (pin, locked) = interruptible(&session.interrupts, || {
         session.reporter.phase(Phase::Lock, || {

@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::notes;
-use crate::plan::{Situation, Source, source_to_list};
+use crate::plan::{Situation, source_to_list};
 use crate::record::Pin;
 use crate::registry::Registered;
 use crate::session::Session;
@@ -51,29 +51,16 @@ fn gone(session: &Session, pin: &Pin) -> Option<anyhow::Error> {
 
 /// Returns the source to list, pinned for this run.
 pub fn source_to_read(session: &Session, situation: &Situation) -> Result<Pin> {
-    match source_to_list(situation, &session.options.source, &session.here)? {
-        Source::Pinned(pin) => {
+    let source = source_to_list(situation, &session.options.source, &session.here)?;
+    match ToPin::of(&source) {
+        Err(pin) => {
             if let Some(file) = &pin.file {
                 session.reporter.note(as_it_is(file));
             }
-            Ok(*pin)
+            Ok(pin.clone())
         }
-        Source::Reference {
-            reference,
-            base,
-            input_overrides,
-            host,
-            of,
-        } => {
+        Ok(to_pin) => {
             let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
-            let to_pin = ToPin {
-                reference: &reference,
-                shown: &reference,
-                base: &base,
-                overrides: &input_overrides,
-                host: &host,
-                of: of.as_deref(),
-            };
             let (pin, locked) = pin(&libnix, &to_pin)?;
             notes::note_relocked(session, &pin.url, &locked, &pin.overrides);
             Ok(pin)

@@ -93,7 +93,7 @@ fn places_that_are_not_as_named_are_explained() {
         ),
         (
             "{ inputs.other.url = \"path:../other\"; outputs = { self, other }: { }; }",
-            "inside of the flake's tree",
+            "inside the flake's tree",
         ),
     ] {
         site.write("flake.nix", text);

@@ -141,9 +141,9 @@ in
   fails-ending = module "Services that end immediately, and whose ExecStop fails" (
     ending (atOnce ++ [ "oneshot" ]) (says "stop")
   );
-  fails-ending-late = module "Services that end immediately, and whose ExecStop fails after two seconds" (
-    ending [ "simple" "exec" "oneshot" ] (saysLate "stop")
-  );
+  fails-ending-late =
+    module "Services that end immediately, and whose ExecStop fails after two seconds"
+      (ending [ "simple" "exec" "oneshot" ] (saysLate "stop"));
   stops-badly = module "Services whose ExecStop fails when they are stopped" (
     lasting "stopped" { ExecStop = says "stop"; }
   );

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use super::outcome::{About, Run};
-use super::rounds::{self, Task};
-use super::samples::Outcome;
+use super::outcome::{About, BenchRun};
+use super::rounds::{self, BenchTask};
+use super::samples::BenchResult;
 use super::samples::times;
-use super::statistics::Difference;
+use super::statistics::SeriesDifference;
 use super::subject::Subject;
 use runtime_module_core::attributes::parse;
 use runtime_module_core::command::CompareBenchmark;
@@ -18,7 +18,7 @@ use runtime_module_nix::evaluation::{Forced, Measure};
 use runtime_module_nix::session::Session;
 
 /// Measures both sources and compares their times.
-pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<BenchResult> {
     let forced = match &asked.path {
         Some(path) => Some(Forced {
             path: parse(path)?,
@@ -41,13 +41,13 @@ pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<
     // The series are always named A and B, so that `bench diff` can compare two results with
     // different references.
     let names = ["A".to_string(), "B".to_string()];
-    let run = Run::begin(session, rules);
+    let run = BenchRun::begin(session, rules);
     let overheads = RefCell::new(Vec::new());
     let mut tasks = Vec::new();
     for (subject, name) in [&first, &second].into_iter().zip(&names) {
         let modules = subject.modules(&asked.with)?;
         let (measure, overheads) = (&measure, &overheads);
-        tasks.push(Task {
+        tasks.push(BenchTask {
             name: name.clone(),
             optional: false,
             work: Box::new(move || {
@@ -85,7 +85,7 @@ pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<
     };
     let mut outcome = run.end(about, &rounds, &overheads.into_inner());
     if let [first, second] = &outcome.series[..] {
-        outcome.difference = Some(Difference::between(&times(first), &times(second)));
+        outcome.difference = Some(SeriesDifference::between(&times(first), &times(second)));
     }
     Ok(outcome)
 }

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::samples::Outcome;
+use super::samples::BenchResult;
 
 /// Writes one line for each sample.
-pub fn csv(outcome: &Outcome) -> Result<String> {
+pub fn csv(outcome: &BenchResult) -> Result<String> {
     let mut text = String::from(
         "series,round,milliseconds,process,lock,ran,waited,others,thunks,functionCalls,primopCalls,allocatedBytes,collections,peakBytes\n",
     );

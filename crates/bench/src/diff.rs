@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::exports::read;
 use super::samples::times;
-use super::samples::{Outcome, Series};
-use super::statistics::Difference;
+use super::samples::{BenchResult, Series};
+use super::statistics::SeriesDifference;
 use runtime_module_core::error::Failure;
 
 /// The differences between two results.
@@ -21,7 +21,7 @@ pub struct Differences {
     /// Reasons to doubt the comparison.
     pub warnings: Vec<String>,
     /// Series that are in both results.
-    pub series: Vec<Changed>,
+    pub series: Vec<ChangedSeries>,
     /// Series that are only in the old result.
     pub only_old: Vec<String>,
     pub only_new: Vec<String>,
@@ -30,13 +30,13 @@ pub struct Differences {
 /// A series that is in both results.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Changed {
+pub struct ChangedSeries {
     pub name: String,
     /// Median of the old result in milliseconds.
     pub old: f64,
     /// Median of the new result in milliseconds.
     pub new: f64,
-    pub difference: Difference,
+    pub difference: SeriesDifference,
     /// Change in the number of thunks, which is exact even on a busy machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thunks: Option<i64>,
@@ -48,10 +48,10 @@ pub struct Changed {
 /// Reads two result files and compares them.
 pub fn run(old: &Path, new: &Path) -> Result<Differences> {
     let (old, new) = (read(old)?, read(new)?);
-    let find = |outcome: &'_ Outcome, name: &str| -> Option<Series> {
+    let find = |outcome: &'_ BenchResult, name: &str| -> Option<Series> {
         outcome.series.iter().find(|one| one.name == name).cloned()
     };
-    let series: Vec<Changed> = old
+    let series: Vec<ChangedSeries> = old
         .series
         .iter()
         .filter_map(|one| Some(changed(one, &find(&new, &one.name)?)))
@@ -65,7 +65,7 @@ pub fn run(old: &Path, new: &Path) -> Result<Differences> {
             .hint("compare two runs of the same benchmark")
             .into());
     }
-    let only = |a: &Outcome, b: &Outcome| -> Vec<String> {
+    let only = |a: &BenchResult, b: &BenchResult| -> Vec<String> {
         let names = a.series.iter().map(|one| one.name.clone());
         names.filter(|name| find(b, name).is_none()).collect()
     };
@@ -79,22 +79,22 @@ pub fn run(old: &Path, new: &Path) -> Result<Differences> {
     })
 }
 
-fn changed(old: &Series, new: &Series) -> Changed {
+fn changed(old: &Series, new: &Series) -> ChangedSeries {
     let more = |count: fn(&runtime_module_core::timings::Counters) -> u64| {
         let (a, b) = (old.counters.as_ref()?, new.counters.as_ref()?);
         i64::try_from(count(b)).ok()?.checked_sub_unsigned(count(a))
     };
-    Changed {
+    ChangedSeries {
         name: old.name.clone(),
         old: old.summary.median,
         new: new.summary.median,
-        difference: Difference::between(&times(old), &times(new)),
+        difference: SeriesDifference::between(&times(old), &times(new)),
         thunks: more(|counters| counters.thunks),
         function_calls: more(|counters| counters.function_calls),
     }
 }
 
-fn warnings(old: &Outcome, new: &Outcome) -> Vec<String> {
+fn warnings(old: &BenchResult, new: &BenchResult) -> Vec<String> {
     let mut warnings = Vec::new();
     if !old.machine.is_like(&new.machine) {
         warnings.push(

@@ -5,18 +5,18 @@ use std::cell::RefCell;
 use anyhow::Result;
 
 use super::ourselves::ourselves;
-use super::outcome::{About, Run};
-use super::rounds::{self, Taken, Task};
+use super::outcome::{About, BenchRun};
+use super::rounds::{self, BenchTask, Taken};
 use super::samples::times;
-use super::samples::{Cost, Outcome, Sample, Series};
-use super::statistics::Difference;
+use super::samples::{BenchResult, Cost, Sample, Series};
+use super::statistics::SeriesDifference;
 use super::subject::Subject;
 use runtime_module_core::command::Rules;
 use runtime_module_nix::evaluation::Measure;
 use runtime_module_nix::session::Session;
 
 /// Measures the host alone, with all given modules, and with each of them.
-pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<BenchResult> {
     let libnix = super::open(session)?;
     let subject = Subject::lock(session, &libnix, None)?;
     let names = if names.is_empty() {
@@ -25,7 +25,7 @@ pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<Outcome>
         names
     }
     .to_vec();
-    let run = Run::begin(session, rules);
+    let run = BenchRun::begin(session, rules);
 
     let sets = sets(&names);
     let overheads = RefCell::new(Vec::new());
@@ -39,7 +39,7 @@ pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<Outcome>
         let modules = subject.modules(names)?;
         let (subject, measure, overheads) = (&subject, &measure, &overheads);
         let mut told = false;
-        tasks.push(Task {
+        tasks.push(BenchTask {
             name: name.clone(),
             optional: false,
             work: Box::new(move || {
@@ -54,7 +54,7 @@ pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<Outcome>
     }
     if !names.is_empty() && !session.options.no_cache {
         let (names, why_not) = (&names, &why_not);
-        tasks.push(Task {
+        tasks.push(BenchTask {
             name: cached(&names.join("+")),
             optional: false,
             work: Box::new(move || recall(session, names, why_not)),
@@ -181,7 +181,7 @@ fn costs(series: &[Series], names: &[String]) -> Vec<Cost> {
         Some(Cost {
             module: name.clone(),
             milliseconds: with.summary.median - base.summary.median,
-            verdict: Difference::between(&times(base), &times(with)).verdict,
+            verdict: SeriesDifference::between(&times(base), &times(with)).verdict,
             thunks: more(b.thunks, a.thunks)?,
             function_calls: more(b.function_calls, a.function_calls)?,
         })

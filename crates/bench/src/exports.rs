@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use runtime_module_core::command::Exports;
 
-use super::samples::{KIND, Outcome, SCHEMA};
+use super::samples::{BenchResult, KIND, SCHEMA};
 use super::{csv, svg, table};
 use runtime_module_core::error::{Failed, Failure};
 
@@ -31,7 +31,7 @@ pub fn check(exports: &Exports) -> Result<()> {
     Ok(())
 }
 
-pub fn write(exports: &Exports, outcome: &Outcome) -> Result<()> {
+pub fn write(exports: &Exports, outcome: &BenchResult) -> Result<()> {
     if let Some(path) = &exports.json {
         let text = serde_json::to_string_pretty(outcome).context("cannot write JSON")?;
         replace(path, &(text + "\n"))?;
@@ -75,7 +75,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failed {
 }
 
 /// Reads a result file and checks its kind and schema.
-pub fn read(path: &Path) -> Result<Outcome> {
+pub fn read(path: &Path) -> Result<BenchResult> {
     let text = fs::read_to_string(path).map_err(|error| {
         Failure::Usage
             .error(format!("cannot read {}: {error}", path.display()))

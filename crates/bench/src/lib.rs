@@ -1,7 +1,7 @@
 //! Benchmarks of the user's own configuration: the series, the repetitions and the statistics.
 //!
 //! One file per benchmark. Each defines its series and how one sample is taken, and returns an
-//! [`Outcome`]. `rounds.rs` repeats the runs, `outcome.rs` summarises the samples, and
+//! [`BenchResult`]. `rounds.rs` repeats the runs, `outcome.rs` summarises the samples, and
 //! `warnings.rs` names reasons to doubt the result. Nothing here writes to the terminal: `table.rs`
 //! and `plot.rs` only make the text.
 
@@ -38,7 +38,7 @@ pub use exports::{check as check_exports, write as write_exports};
 pub use options::run as options;
 pub use overrides::run as overrides;
 pub use plot::draw as plot;
-pub use samples::Outcome;
+pub use samples::BenchResult;
 pub use table::human as table;
 pub use toggle::run as toggle;
 

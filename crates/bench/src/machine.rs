@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A description of the machine and its load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Machine {
+pub struct MachineRecord {
     /// Model name of the processor.
     pub processor: String,
     /// Number of processors.
@@ -25,7 +25,7 @@ pub struct Machine {
     pub load_after: f64,
 }
 
-impl Machine {
+impl MachineRecord {
     /// Describes this machine and its current load.
     pub fn look() -> Self {
         let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".into());
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn machine_has_processors_memory_and_kernel() {
-        let machine = Machine::look();
+        let machine = MachineRecord::look();
         assert!(machine.processors > 0 && machine.memory_bytes > 1 << 20);
         assert!(machine.kernel.contains('.'));
         assert!(machine.is_like(&machine.clone()));

@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 
 use anyhow::Result;
 
-use super::outcome::{About, Run};
-use super::rounds::{self, Task};
-use super::samples::{Outcome, Published};
+use super::outcome::{About, BenchRun};
+use super::rounds::{self, BenchTask};
+use super::samples::{BenchResult, Published};
 use super::subject::Subject;
 use runtime_module_core::attributes::parse;
 use runtime_module_core::choice::Preset;
@@ -18,7 +18,7 @@ use runtime_module_nix::evaluation::{Forced, Measure};
 use runtime_module_nix::session::Session;
 
 /// A row of the table, with the value to measure.
-struct Row {
+struct OptionRow {
     name: String,
     forced: Forced,
     published: Option<f64>,
@@ -26,12 +26,12 @@ struct Row {
 }
 
 /// Measures each requested option.
-pub fn run(session: &Session, asked: &OptionsBenchmark, rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, asked: &OptionsBenchmark, rules: Rules) -> Result<BenchResult> {
     let rows = rows(asked)?;
     let libnix = super::open(session)?;
     let subject = Subject::lock(session, &libnix, None)?;
     let modules = subject.modules(&asked.with)?;
-    let run = Run::begin(session, rules);
+    let run = BenchRun::begin(session, rules);
     let overheads = RefCell::new(Vec::new());
     let tasks = rows.iter().map(|row| {
         let measure = Measure {
@@ -40,7 +40,7 @@ pub fn run(session: &Session, asked: &OptionsBenchmark, rules: Rules) -> Result<
         };
         let (subject, modules, overheads) = (&subject, &modules, &overheads);
         let told = Cell::new(false);
-        Task {
+        BenchTask {
             name: row.name.clone(),
             optional: row.optional,
             work: Box::new(move || {
@@ -98,7 +98,7 @@ fn title(subject: &Subject<'_>, asked: &OptionsBenchmark) -> String {
 
 /// Lists the rows. Each path has a row of its complete value. If attributes are excluded, a row
 /// without them comes first.
-fn rows(asked: &OptionsBenchmark) -> Result<Vec<Row>> {
+fn rows(asked: &OptionsBenchmark) -> Result<Vec<OptionRow>> {
     if asked.of.is_some() && !asked.with.is_empty() {
         return Err(Failure::Usage
             .error("cannot combine --with and --of: --with extends a host, but --of names another value")
@@ -121,7 +121,7 @@ fn rows(asked: &OptionsBenchmark) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for path in &asked.paths {
         let mut add = |without: &[&str]| -> Result<()> {
-            rows.push(Row {
+            rows.push(OptionRow {
                 name: name(path, without),
                 forced: forced(path, without)?,
                 published: None,
@@ -143,10 +143,10 @@ fn rows(asked: &OptionsBenchmark) -> Result<Vec<Row>> {
         let without: Vec<&str> = row.without.into_iter().collect();
         let name = name(row.path, &without);
         // Two presets have the same first row. Measure it only once.
-        if rows.iter().any(|other: &Row| other.name == name) {
+        if rows.iter().any(|other: &OptionRow| other.name == name) {
             continue;
         }
-        rows.push(Row {
+        rows.push(OptionRow {
             name,
             forced: forced(row.path, &without)?,
             published: row.published,
@@ -166,7 +166,7 @@ fn name(path: &str, without: &[&str]) -> String {
 
 /// Adds the published figures to the measured ones. The ratios are valid only for a single preset,
 /// because each table has its own first row.
-fn publish(outcome: &mut Outcome, rows: &[Row]) {
+fn publish(outcome: &mut BenchResult, rows: &[OptionRow]) {
     let Some(first) = rows.first().and_then(|row| row.published) else {
         return;
     };

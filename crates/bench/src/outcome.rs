@@ -2,21 +2,23 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::machine::Machine;
+use super::machine::MachineRecord;
 use super::rounds::{Rounds, Taken};
-use super::samples::{FlakeRecord, KIND, Method, Outcome, SCHEMA, Sample, Series, SubjectRecord};
-use super::statistics::Summary;
+use super::samples::{
+    BenchResult, FlakeRecord, KIND, Method, SCHEMA, Sample, Series, SubjectRecord,
+};
+use super::statistics::SampleSummary;
 use super::warnings;
 use runtime_module_core::command::{Enough, Rules};
 use runtime_module_nix::session::Session;
 
 /// A benchmark that has started.
-pub struct Run<'a> {
+pub struct BenchRun<'a> {
     session: &'a Session,
     rules: Rules,
     begun: Instant,
     started: u64,
-    machine: Machine,
+    machine: MachineRecord,
 }
 
 /// The description of a benchmark in its result.
@@ -39,7 +41,7 @@ pub struct About {
     pub series: Vec<(String, String)>,
 }
 
-impl<'a> Run<'a> {
+impl<'a> BenchRun<'a> {
     /// Starts the clock and describes the machine.
     pub fn begin(session: &'a Session, rules: Rules) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -48,13 +50,13 @@ impl<'a> Run<'a> {
             rules,
             begun: Instant::now(),
             started: since.map_or(0, |time| time.as_millis() as u64),
-            machine: Machine::look(),
+            machine: MachineRecord::look(),
         }
     }
 
     /// Summarises all samples. `overheads` holds the time that our own expression took in each
     /// sample.
-    pub fn end(mut self, about: About, rounds: &Rounds, overheads: &[f64]) -> Outcome {
+    pub fn end(mut self, about: About, rounds: &Rounds, overheads: &[f64]) -> BenchResult {
         self.machine.ended();
         let mut series: Vec<Series> = about
             .series
@@ -70,7 +72,7 @@ impl<'a> Run<'a> {
                 1.0
             };
         }
-        let mut outcome = Outcome {
+        let mut outcome = BenchResult {
             schema: SCHEMA,
             kind: KIND.into(),
             bench: about.bench.into(),
@@ -81,7 +83,7 @@ impl<'a> Run<'a> {
             method: self.method(&about, series.len()),
             subject: self.subject(about, &series),
             machine: self.machine,
-            overhead: (!overheads.is_empty()).then(|| Summary::of(overheads)),
+            overhead: (!overheads.is_empty()).then(|| SampleSummary::of(overheads)),
             series,
             costs: Vec::new(),
             difference: None,
@@ -150,12 +152,12 @@ fn sum_up(name: &str, about: &str, rounds: &Rounds) -> Series {
     Series {
         name: name.into(),
         about: about.into(),
-        summary: Summary::of(&times),
+        summary: SampleSummary::of(&times),
         ratio: 1.0,
         published: None,
         same_counters: counters.as_ref().map(same),
         counters,
-        ran: (!ran.is_empty()).then(|| Summary::of(&ran)),
+        ran: (!ran.is_empty()).then(|| SampleSummary::of(&ran)),
         waited: share(&samples, |sample| sample.waited),
         others: share(&samples, |sample| sample.others),
         warmup: of(&rounds.warmup)

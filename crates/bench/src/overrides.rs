@@ -5,20 +5,20 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
-use super::outcome::{About, Run};
-use super::rounds::{self, Task};
-use super::samples::Outcome;
+use super::outcome::{About, BenchRun};
+use super::rounds::{self, BenchTask};
+use super::samples::BenchResult;
 use super::subject::Subject;
 use runtime_module_core::attributes::parse;
 use runtime_module_core::command::OverridesBenchmark;
 use runtime_module_core::command::Rules;
 use runtime_module_core::error::Failure;
 use runtime_module_core::progress::grouped;
-use runtime_module_nix::evaluation::{Forced, Measure, Overrides};
+use runtime_module_nix::evaluation::{Forced, Measure, RepeatedOverrides};
 use runtime_module_nix::session::Session;
 
 /// Measures one value with each number of overrides.
-pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Result<BenchResult> {
     let path = parse(&asked.path)?;
     let value = serde_json::from_str(&asked.value).map_err(|error| {
         Failure::Usage
@@ -32,14 +32,14 @@ pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Resul
     let libnix = super::open(session)?;
     let subject = Subject::lock(session, &libnix, None)?;
     let modules = subject.modules(&asked.with)?;
-    let run = Run::begin(session, rules);
+    let run = BenchRun::begin(session, rules);
     let overheads = RefCell::new(Vec::new());
     let tasks = asked.counts.iter().map(|count| {
         let measure = Measure {
             forced: Some(Forced {
                 path: force.clone(),
                 strict: true,
-                overrides: Some(Overrides {
+                overrides: Some(RepeatedOverrides {
                     path: path.clone(),
                     value: serde_json::Value::clone(&value),
                     count: *count,
@@ -49,7 +49,7 @@ pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Resul
             again: false,
         };
         let (subject, modules, overheads) = (&subject, &modules, &overheads);
-        Task {
+        BenchTask {
             name: name(*count),
             optional: false,
             work: Box::new(move || {

@@ -7,7 +7,7 @@ use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
 use super::numbers::time;
 use super::samples::times;
-use super::samples::{Outcome, Series};
+use super::samples::{BenchResult, Series};
 use super::statistics::{quantile, sorted};
 
 /// Maximum width of a name.
@@ -17,7 +17,7 @@ const NAME: usize = 30;
 const LEAST: usize = 20;
 
 /// Draws the plot with at most this width. Returns an empty string if there is nothing to draw.
-pub fn draw(outcome: &Outcome, width: usize) -> String {
+pub fn draw(outcome: &BenchResult, width: usize) -> String {
     let name_width = outcome
         .series
         .iter()

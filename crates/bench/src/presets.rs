@@ -8,7 +8,7 @@ use runtime_module_core::choice::Preset;
 
 /// A row of a table.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub struct PresetRow {
     /// Attribute path of the value to force.
     pub path: &'static str,
     /// Attribute path that is left out of the value.
@@ -17,16 +17,16 @@ pub struct Row {
     pub published: Option<f64>,
 }
 
-const fn row(path: &'static str, published: f64) -> Row {
-    Row {
+const fn row(path: &'static str, published: f64) -> PresetRow {
+    PresetRow {
         path,
         without: None,
         published: Some(published),
     }
 }
 
-const fn bare(path: &'static str) -> Row {
-    Row {
+const fn bare(path: &'static str) -> PresetRow {
+    PresetRow {
         path,
         without: None,
         published: None,
@@ -36,16 +36,16 @@ const fn bare(path: &'static str) -> Row {
 /// The value that all others are compared with, in each table.
 const TOPLEVEL: &str = "system.build.toplevel.outPath";
 
-const JENKINS: [Row; 3] = [
+const JENKINS: [PresetRow; 3] = [
     row(TOPLEVEL, 3257.0),
     row("systemd.units.\"jenkins.service\".text", 773.3),
     row("services.jenkins.jobBuilder", 401.0),
 ];
 
-const GRAFANA: [Row; 4] = [
+const GRAFANA: [PresetRow; 4] = [
     row(TOPLEVEL, 2224.0),
     row("systemd.units.\"grafana.service\".text", 1320.0),
-    Row {
+    PresetRow {
         path: "services.grafana.settings",
         without: Some("paths.provisioning"),
         published: Some(718.0),
@@ -53,13 +53,13 @@ const GRAFANA: [Row; 4] = [
     row("services.grafana.settings", 1230.0),
 ];
 
-const GOTOSOCIAL: [Row; 3] = [
+const GOTOSOCIAL: [PresetRow; 3] = [
     row(TOPLEVEL, 1704.0),
     row("systemd.units.\"gotosocial.service\".text", 880.7),
     row("services.gotosocial.settings", 445.3),
 ];
 
-const GENERATED: [Row; 8] = [
+const GENERATED: [PresetRow; 8] = [
     bare(TOPLEVEL),
     bare("boot.kernel.sysctl"),
     bare("environment.etc.\"sysctl.d/60-nixos.conf\".text"),
@@ -71,7 +71,7 @@ const GENERATED: [Row; 8] = [
 ];
 
 /// Returns the rows of a preset.
-pub fn rows(preset: Preset) -> &'static [Row] {
+pub fn rows(preset: Preset) -> &'static [PresetRow] {
     match preset {
         Preset::Jenkins => &JENKINS,
         Preset::Grafana => &GRAFANA,

@@ -16,7 +16,7 @@ use runtime_module_core::interrupt::Interrupts;
 use runtime_module_core::progress::{Reporter, Round, duration};
 
 /// A task that runs once in each round.
-pub struct Task<'a> {
+pub struct BenchTask<'a> {
     /// Human-readable name.
     pub name: String,
     /// Whether to skip the task with a warning if the value it measures does not exist.
@@ -46,7 +46,7 @@ pub struct Rounds {
 
 /// Runs all tasks in rounds as the rules say.
 pub fn run(
-    tasks: Vec<Task<'_>>,
+    tasks: Vec<BenchTask<'_>>,
     rules: Rules,
     interrupts: &Interrupts,
     reporter: &Reporter,
@@ -82,7 +82,7 @@ struct Course<'a> {
 }
 
 impl Course<'_> {
-    fn run(&mut self, mut tasks: Vec<Task<'_>>) -> Result<()> {
+    fn run(&mut self, mut tasks: Vec<BenchTask<'_>>) -> Result<()> {
         for _ in 0..self.rules.warmup {
             self.round(&mut tasks, None)?;
         }
@@ -108,7 +108,7 @@ impl Course<'_> {
 
     /// Runs each task once. Every other round runs in reverse order, so that no task always follows
     /// the same one.
-    fn round(&mut self, tasks: &mut Vec<Task<'_>>, number: Option<u64>) -> Result<()> {
+    fn round(&mut self, tasks: &mut Vec<BenchTask<'_>>, number: Option<u64>) -> Result<()> {
         let mut order: Vec<usize> = (0..tasks.len()).collect();
         if number.is_some_and(|number| number % 2 == 1) {
             order.reverse();

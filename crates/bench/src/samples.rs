@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::machine::Machine;
-use super::statistics::{Difference, Summary, median, outliers};
+use super::machine::MachineRecord;
+use super::statistics::{SampleSummary, SeriesDifference, median, outliers};
 use runtime_module_core::timings::Counters;
 
 /// Schema version of result files.
@@ -18,7 +18,7 @@ pub const KIND: &str = "runtime-module-bench";
 /// A complete result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outcome {
+pub struct BenchResult {
     /// Always `SCHEMA`.
     pub schema: u64,
     /// Always `KIND`.
@@ -35,23 +35,23 @@ pub struct Outcome {
     pub seconds: f64,
     pub method: Method,
     pub subject: SubjectRecord,
-    pub machine: Machine,
+    pub machine: MachineRecord,
     /// Our own share of each measured time in milliseconds. Absent if this program evaluated
     /// nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub overhead: Option<Summary>,
+    pub overhead: Option<SampleSummary>,
     pub series: Vec<Series>,
     /// Cost of each module compared with the base.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub costs: Vec<Cost>,
     /// How the second of two series differs from the first.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub difference: Option<Difference>,
+    pub difference: Option<SeriesDifference>,
     /// Reasons to doubt the result.
     pub warnings: Vec<String>,
 }
 
-impl Outcome {
+impl BenchResult {
     /// Returns the number of runs of the longest series.
     pub fn runs(&self) -> usize {
         let runs = self.series.iter().map(|one| one.summary.samples);
@@ -131,7 +131,7 @@ pub struct Series {
     /// Human-readable description of what was forced or done.
     pub about: String,
     /// Summary of the samples in milliseconds.
-    pub summary: Summary,
+    pub summary: SampleSummary,
     /// The median as a multiple of the first series' median.
     pub ratio: f64,
     /// A figure that someone else published for this value, if there is one.
@@ -146,7 +146,7 @@ pub struct Series {
     /// CPU time of the evaluating thread in milliseconds. On a busy machine it is more reliable
     /// than the elapsed time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ran: Option<Summary>,
+    pub ran: Option<SampleSummary>,
     /// Share of its time that the evaluation waited for a processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited: Option<f64>,
@@ -204,7 +204,7 @@ pub struct Cost {
     /// Median with the module minus the median of the base.
     pub milliseconds: f64,
     /// Whether the difference is significant.
-    pub verdict: super::statistics::Verdict,
+    pub verdict: super::statistics::DifferenceVerdict,
     /// Number of additional thunks, which is exact.
     pub thunks: i64,
     /// Number of additional function calls, which is exact.

@@ -15,7 +15,7 @@ const LEVEL: f64 = 0.05;
 /// A summary of samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Summary {
+pub struct SampleSummary {
     pub samples: usize,
     pub mean: f64,
     /// Sample standard deviation; 0 for a single sample.
@@ -32,7 +32,7 @@ pub struct Summary {
     pub outliers: usize,
 }
 
-impl Summary {
+impl SampleSummary {
     /// Summarises samples. All fields are 0 if there are none.
     pub fn of(samples: &[f64]) -> Self {
         let sorted = sorted(samples);
@@ -135,7 +135,7 @@ pub fn outliers(samples: &[f64]) -> Vec<usize> {
 /// The difference between two sets of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Difference {
+pub struct SeriesDifference {
     /// The second median as a multiple of the first.
     pub ratio: f64,
     /// Lower end of the 95 % confidence interval of the ratio.
@@ -144,13 +144,13 @@ pub struct Difference {
     pub ratio_high: f64,
     /// Probability that chance alone makes the sets differ as much (two-sided Mann-Whitney test).
     pub probability: f64,
-    pub verdict: Verdict,
+    pub verdict: DifferenceVerdict,
 }
 
 /// The conclusion of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum DifferenceVerdict {
     /// The second set takes longer.
     Slower,
     /// The second set takes less time.
@@ -161,17 +161,17 @@ pub enum Verdict {
     TooFew,
 }
 
-impl Difference {
+impl SeriesDifference {
     pub fn between(first: &[f64], second: &[f64]) -> Self {
         let (probability, above) = mann_whitney(first, second);
         let few = least_probability(first.len(), second.len()) > LEVEL;
         let verdict = match (few, probability <= LEVEL) {
-            (true, _) => Verdict::TooFew,
-            (false, false) => Verdict::NotShown,
-            (false, true) if above => Verdict::Slower,
-            (false, true) => Verdict::Faster,
+            (true, _) => DifferenceVerdict::TooFew,
+            (false, false) => DifferenceVerdict::NotShown,
+            (false, true) if above => DifferenceVerdict::Slower,
+            (false, true) => DifferenceVerdict::Faster,
         };
-        let (a, b) = (Summary::of(first), Summary::of(second));
+        let (a, b) = (SampleSummary::of(first), SampleSummary::of(second));
         let over = |x: f64, y: f64| if y > 0.0 { x / y } else { 1.0 };
         Self {
             ratio: over(b.median, a.median),
@@ -287,13 +287,13 @@ mod tests {
 
     #[test]
     fn summary_has_mean_median_and_extremes() {
-        let summary = Summary::of(&[4.0, 1.0, 3.0, 2.0]);
+        let summary = SampleSummary::of(&[4.0, 1.0, 3.0, 2.0]);
         assert_eq!((summary.median, summary.mean), (2.5, 2.5));
         assert!(close(summary.deviation, 1.290_994_448));
         assert_eq!((summary.minimum, summary.maximum), (1.0, 4.0));
         assert_eq!((summary.median_low, summary.median_high), (1.0, 4.0));
-        assert_eq!(Summary::of(&[]), Summary::default());
-        assert_eq!(Summary::of(&[7.0]).deviation, 0.0);
+        assert_eq!(SampleSummary::of(&[]), SampleSummary::default());
+        assert_eq!(SampleSummary::of(&[7.0]).deviation, 0.0);
     }
 
     #[test]
@@ -340,12 +340,12 @@ mod tests {
     fn verdict_needs_enough_samples() {
         let slow: Vec<f64> = (0..10).map(|n| 20.0 + f64::from(n) * 0.1).collect();
         let fast: Vec<f64> = (0..10).map(|n| 10.0 + f64::from(n) * 0.1).collect();
-        let verdict = |a: &[f64], b: &[f64]| Difference::between(a, b).verdict;
-        assert_eq!(verdict(&fast, &slow), Verdict::Slower);
-        assert_eq!(verdict(&slow, &fast), Verdict::Faster);
-        assert_eq!(verdict(&slow, &slow), Verdict::NotShown);
-        assert_eq!(verdict(&fast[..3], &slow[..3]), Verdict::TooFew);
-        let difference = Difference::between(&fast, &slow);
+        let verdict = |a: &[f64], b: &[f64]| SeriesDifference::between(a, b).verdict;
+        assert_eq!(verdict(&fast, &slow), DifferenceVerdict::Slower);
+        assert_eq!(verdict(&slow, &fast), DifferenceVerdict::Faster);
+        assert_eq!(verdict(&slow, &slow), DifferenceVerdict::NotShown);
+        assert_eq!(verdict(&fast[..3], &slow[..3]), DifferenceVerdict::TooFew);
+        let difference = SeriesDifference::between(&fast, &slow);
         assert!(
             difference.ratio_low < difference.ratio && difference.ratio < difference.ratio_high
         );

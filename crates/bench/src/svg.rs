@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::numbers::time;
 use super::samples::times;
-use super::samples::{Outcome, Series};
+use super::samples::{BenchResult, Series};
 use super::statistics::{quantile, sorted};
 
 const WIDTH: u32 = 900;
@@ -34,7 +34,7 @@ const MEDIAN: Pair = (RGBColor(180, 35, 24), "#ff8b80");
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-pub fn draw(outcome: &Outcome) -> Result<String> {
+pub fn draw(outcome: &BenchResult) -> Result<String> {
     let rows = u32::try_from(outcome.series.len())?;
     let height = HEAD + FOOT + ROW * rows.max(1);
     let mut text = String::new();
@@ -44,12 +44,12 @@ pub fn draw(outcome: &Outcome) -> Result<String> {
         title(&area, outcome)?;
         let most = outcome.series.iter().flat_map(times).fold(0.0, f64::max);
         let unit = if most >= 2e3 {
-            Unit {
+            TimeUnit {
                 scale: 1e3,
                 name: "seconds",
             }
         } else {
-            Unit {
+            TimeUnit {
                 scale: 1.0,
                 name: "milliseconds",
             }
@@ -78,7 +78,7 @@ pub fn draw(outcome: &Outcome) -> Result<String> {
 }
 
 /// The unit of the axis.
-struct Unit {
+struct TimeUnit {
     scale: f64,
     name: &'static str,
 }
@@ -96,7 +96,7 @@ fn font(size: f64, colour: RGBColor, horizontal: HPos) -> TextStyle<'static> {
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
-fn title(area: &Area<'_>, outcome: &Outcome) -> Result<()> {
+fn title(area: &Area<'_>, outcome: &BenchResult) -> Result<()> {
     let at = |y| (16, y);
     let runs = outcome.runs();
     let second = format!(
@@ -143,7 +143,7 @@ fn mesh(chart: &mut Chart<'_, '_>, unit: &str) -> Result<()> {
 }
 
 /// Draws the box, the median and the dots of one series.
-fn row(chart: &mut Chart<'_, '_>, one: &Series, y: f64, unit: &Unit) -> Result<()> {
+fn row(chart: &mut Chart<'_, '_>, one: &Series, y: f64, unit: &TimeUnit) -> Result<()> {
     let values: Vec<f64> = times(one).iter().map(|time| time / unit.scale).collect();
     let sorted = sorted(&values);
     let at = |share| quantile(&sorted, share);

@@ -6,15 +6,15 @@ use console::{Alignment, measure_text_width, pad_str, truncate_str};
 
 use super::columns::filled;
 use super::numbers::{signed, time};
-use super::samples::{Cost, Outcome, Series};
-use super::statistics::Verdict;
+use super::samples::{BenchResult, Cost, Series};
+use super::statistics::DifferenceVerdict;
 use super::verdict::verdict;
 
 /// Maximum width of a name on a narrow terminal and on a wide one.
 const NAME: [usize; 2] = [36, 60];
 
 /// Formats the result for a terminal of this width.
-pub fn human(outcome: &Outcome, width: usize) -> String {
+pub fn human(outcome: &BenchResult, width: usize) -> String {
     let mut text = format!("{}\n{}\n\n", outcome.title, how(outcome));
     text += &grid(&outcome.series, width);
     text += &costs(&outcome.costs);
@@ -28,7 +28,7 @@ pub fn human(outcome: &Outcome, width: usize) -> String {
 }
 
 /// Describes in one line how the result was measured.
-fn how(outcome: &Outcome) -> String {
+fn how(outcome: &BenchResult) -> String {
     let method = &outcome.method;
     let runs = outcome.runs();
     let mut parts = vec![format!("{runs} runs, {} warm-up", method.warmup)];
@@ -108,9 +108,9 @@ fn costs(costs: &[Cost]) -> String {
     for cost in costs {
         let sign = if cost.milliseconds < 0.0 { "-" } else { "+" };
         let doubt = match cost.verdict {
-            Verdict::Slower | Verdict::Faster => "",
-            Verdict::NotShown => " (not significant)",
-            Verdict::TooFew => " (too few runs to tell)",
+            DifferenceVerdict::Slower | DifferenceVerdict::Faster => "",
+            DifferenceVerdict::NotShown => " (not significant)",
+            DifferenceVerdict::TooFew => " (too few runs to tell)",
         };
         let _ = writeln!(
             text,
@@ -124,7 +124,7 @@ fn costs(costs: &[Cost]) -> String {
     text
 }
 
-pub fn markdown(outcome: &Outcome) -> String {
+pub fn markdown(outcome: &BenchResult) -> String {
     let escape = |text: &str| text.replace('|', "\\|");
     let columns = filled(&outcome.series, usize::MAX);
     let mut text = format!("{}; {}.\n\n|", escape(&outcome.title), how(outcome));

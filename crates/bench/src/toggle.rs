@@ -11,9 +11,9 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::ourselves::ourselves;
-use super::outcome::{About, Run};
-use super::rounds::{self, Taken, Task};
-use super::samples::{Outcome, Sample};
+use super::outcome::{About, BenchRun};
+use super::rounds::{self, BenchTask, Taken};
+use super::samples::{BenchResult, Sample};
 use runtime_module_core::command::Rules;
 use runtime_module_core::command::ToggleBenchmark;
 use runtime_module_core::error::{Failed, Failure};
@@ -29,14 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Toggles the modules in rounds, then restores the machine.
-pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<Outcome> {
+pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<BenchResult> {
     let names = &asked.names;
-    let machine = Before::look(session, asked)?;
-    let run = Run::begin(session, rules);
+    let machine = BeforeToggle::look(session, asked)?;
+    let run = BenchRun::begin(session, rules);
     session.interrupts.be_patient(PATIENCE);
     session.say_at_exit(still_on(names));
     let count = Cell::new(0);
-    let task = Task {
+    let task = BenchTask {
         name: format!("{} and {}", machine.there, machine.back),
         optional: false,
         work: Box::new(|| {
@@ -99,7 +99,7 @@ fn still_on(names: &[String]) -> Failed {
 }
 
 /// The state of the machine before the benchmark.
-struct Before<'a> {
+struct BeforeToggle<'a> {
     session: &'a Session,
     names: &'a [String],
     cached: bool,
@@ -110,7 +110,7 @@ struct Before<'a> {
     back: &'static str,
 }
 
-impl<'a> Before<'a> {
+impl<'a> BeforeToggle<'a> {
     fn look(session: &'a Session, asked: &'a ToggleBenchmark) -> Result<Self> {
         let names = &asked.names;
         if session.options.source.is_named() {

@@ -1,9 +1,9 @@
 //! Describes differences between samples.
 
-use super::statistics::{Difference, Verdict};
+use super::statistics::{DifferenceVerdict, SeriesDifference};
 
 /// Describes the difference between two sets of samples.
-pub fn verdict(difference: &Difference) -> String {
+pub fn verdict(difference: &SeriesDifference) -> String {
     let percent = (difference.ratio - 1.0).abs() * 100.0;
     let between = format!(
         "{:.3} times the other median, between {:.3} and {:.3} with 95 % confidence",
@@ -14,12 +14,14 @@ pub fn verdict(difference: &Difference) -> String {
         p => format!("p = {p:.3}"),
     };
     match difference.verdict {
-        Verdict::Slower => format!("takes {percent:.1} % longer ({chance}): {between}"),
-        Verdict::Faster => format!("takes {percent:.1} % less time ({chance}): {between}"),
-        Verdict::NotShown => {
+        DifferenceVerdict::Slower => format!("takes {percent:.1} % longer ({chance}): {between}"),
+        DifferenceVerdict::Faster => {
+            format!("takes {percent:.1} % less time ({chance}): {between}")
+        }
+        DifferenceVerdict::NotShown => {
             format!("shows no significant difference ({chance}): {between}")
         }
-        Verdict::TooFew => format!(
+        DifferenceVerdict::TooFew => format!(
             "takes {:.3} times the other median; too few runs to show a difference",
             difference.ratio
         ),

@@ -4,7 +4,7 @@
 //! The program promises that two runs of the same benchmark give medians within [`CLOSE`] of each
 //! other. If they may differ more, a warning gives the reason.
 
-use super::samples::{Outcome, Series};
+use super::samples::{BenchResult, Series};
 use super::samples::{first_is_slow, times};
 
 /// Maximum relative difference between the medians of two runs.
@@ -20,7 +20,7 @@ const WAITED: f64 = 0.02;
 const ENOUGH: usize = 6;
 
 /// Returns all warnings about a result.
-pub fn of(outcome: &Outcome) -> Vec<String> {
+pub fn of(outcome: &BenchResult) -> Vec<String> {
     let mut warnings = Vec::new();
     if outcome.interrupted {
         warnings.push("interrupted: the result has only the samples taken until then".into());
@@ -82,7 +82,7 @@ pub fn of(outcome: &Outcome) -> Vec<String> {
 }
 
 /// Warns if other processes used the machine, because another run would then give other times.
-fn busy(outcome: &Outcome) -> Option<String> {
+fn busy(outcome: &BenchResult) -> Option<String> {
     let most = |part: fn(&Series) -> Option<f64>| {
         let parts = outcome.series.iter().filter_map(part);
         parts.fold(0.0, f64::max)
@@ -100,7 +100,7 @@ fn busy(outcome: &Outcome) -> Option<String> {
 
 /// Makes one warning for all series that share it, with a remark about each series.
 fn each(
-    outcome: &Outcome,
+    outcome: &BenchResult,
     what: &str,
     about: impl Fn(&Series) -> Option<String>,
 ) -> Option<String> {

@@ -437,14 +437,14 @@ impl Evaluator {
     pub fn apply_to(
         &self,
         function: &Expression,
-        subject: Subject<'_>,
+        subject: Argument<'_>,
         request: &str,
     ) -> Result<Value<'_>, NixError> {
         let nothing = nix_ffi::Value::string(&self.state, "")?;
         let (outputs, part) = match &subject {
-            Subject::Outputs(flake) => (&flake.outputs, &nothing),
-            Subject::Part(part) => (&nothing, &part.value),
-            Subject::Nothing => (&nothing, &nothing),
+            Argument::Outputs(flake) => (&flake.outputs, &nothing),
+            Argument::Part(part) => (&nothing, &part.value),
+            Argument::Nothing => (&nothing, &nothing),
         };
         let text = nix_ffi::Value::string(&self.state, request)?;
         let value = nix_ffi::apply(
@@ -474,7 +474,7 @@ pub struct Expression {
 }
 
 /// The argument of one of our functions.
-pub enum Subject<'a> {
+pub enum Argument<'a> {
     /// The outputs of a flake.
     Outputs(&'a Outputs),
     /// A part of another function's result.

@@ -156,14 +156,14 @@ impl EvaluatorProcess {
 
     /// Waits for the evaluator to exit. Returns its status and its output on stdout (counters) and
     /// stderr.
-    pub fn finish(self) -> Result<Ended> {
+    pub fn finish(self) -> Result<EvaluatorExit> {
         self.hang_up();
         let status = waitpid(self.pid, None).context("cannot wait for the evaluator")?;
         let [stdout, stderr] = self.outputs.map(|thread| {
             let bytes = thread.join().unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
         });
-        Ok(Ended {
+        Ok(EvaluatorExit {
             status,
             stdout,
             stderr,
@@ -183,7 +183,7 @@ pub fn run_ourselves(arguments: &[String]) -> Result<Output> {
 }
 
 /// The exit of an evaluator.
-pub struct Ended {
+pub struct EvaluatorExit {
     status: WaitStatus,
     /// Complete stdout, which contains the counters.
     pub stdout: String,
@@ -191,7 +191,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-impl Ended {
+impl EvaluatorExit {
     /// Returns the signal that killed the evaluator, if there was one.
     pub fn signal(&self) -> Option<Signal> {
         match self.status {

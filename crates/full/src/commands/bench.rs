@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use runtime_module_bench::{self as benchmarks, Outcome};
+use runtime_module_bench::{self as benchmarks, BenchResult};
 use runtime_module_core::command::{BenchCommand, Benchmark, Measuring};
 use runtime_module_core::complaint::Printed;
 use runtime_module_core::error::{Failure, neutral};
@@ -53,7 +53,7 @@ fn measure(session: &Session, benchmark: &Benchmark, measuring: &Measuring) -> R
 }
 
 /// Prints the result. Then returns an error if the run was interrupted.
-fn show(session: &Session, measuring: &Measuring, outcome: &Outcome) -> Result<()> {
+fn show(session: &Session, measuring: &Measuring, outcome: &BenchResult) -> Result<()> {
     session.interrupts.settle();
     session.reporter.finish();
     let text = if session.options.json {

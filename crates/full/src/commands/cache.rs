@@ -18,7 +18,7 @@ use runtime_module_nix::session::Session;
 /// A cached result (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct CachedRow {
     key: String,
     host: String,
     modules: Vec<String>,
@@ -52,10 +52,10 @@ pub fn run(session: &Session, action: CacheAction) -> Result<()> {
     }
 }
 
-fn rows(results: &Results) -> Vec<Row> {
+fn rows(results: &Results) -> Vec<CachedRow> {
     let rows = results.entries().into_iter().map(|(used, entry)| {
         let kept = results.rooted(&entry.key);
-        Row {
+        CachedRow {
             host: entry.host,
             modules: entry.modules,
             made: entry.made,
@@ -70,12 +70,12 @@ fn rows(results: &Results) -> Vec<Row> {
     rows.collect()
 }
 
-fn list(rows: &[Row]) -> String {
+fn list(rows: &[CachedRow]) -> String {
     if rows.is_empty() {
         return "the cache is empty\n".into();
     }
     let now = now();
-    let line = |row: &Row| {
+    let line = |row: &CachedRow| {
         let modules = if row.modules.is_empty() {
             "no module".into()
         } else {

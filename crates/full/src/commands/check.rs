@@ -14,8 +14,8 @@ use runtime_module_core::progress::Round;
 use runtime_module_core::record::Pin;
 use runtime_module_core::reference::directory;
 use runtime_module_nix::check::{
-    Baseline, Builder, Combinations, Limits, Output, Scheduler, Shard, Standing, Status, Summary,
-    Told, Work, since,
+    Baseline, Builder, CheckStatus, CheckSummary, CheckWork, Combinations, Limits, Output,
+    Scheduler, Shard, Standing, Told, since,
 };
 use runtime_module_nix::evaluation::{FlakeSource, available};
 use runtime_module_nix::pipeline::source_to_read;
@@ -49,7 +49,7 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
         let nothing = || format!("nothing that affects evaluation has changed since {revision}");
         output.note(session, reason.clone().unwrap_or_else(nothing));
         if reason.is_none() {
-            return output.end(session, &Summary::default());
+            return output.end(session, &CheckSummary::default());
         }
     }
     let overrides = match options.overrides {
@@ -75,7 +75,7 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
             }
         };
         let was_bad = row.is_bad();
-        if let Some(builder) = builder.as_ref().filter(|_| row.status == Status::Ok) {
+        if let Some(builder) = builder.as_ref().filter(|_| row.status == CheckStatus::Ok) {
             builder.build(&mut row);
         }
         if let Some(note) = baseline
@@ -95,7 +95,12 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
     output.end(session, &summary)
 }
 
-fn work(session: &Session, options: &CheckOptions, pin: &Pin, overrides: Vec<Definition>) -> Work {
+fn work(
+    session: &Session,
+    options: &CheckOptions,
+    pin: &Pin,
+    overrides: Vec<Definition>,
+) -> CheckWork {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let free = available();
     let fitting = free.map_or(processors, |bytes| {
@@ -103,7 +108,7 @@ fn work(session: &Session, options: &CheckOptions, pin: &Pin, overrides: Vec<Def
     });
     let workers = options.workers.unwrap_or(processors.min(fitting)).max(1);
     let flake = FlakeSource::of(pin, &session.here);
-    Work {
+    CheckWork {
         settings: flake.settings(session.settings(false, 0)),
         flake,
         source: match &pin.file {
@@ -163,7 +168,7 @@ fn top(pin: &Pin) -> String {
 }
 
 /// Makes the progress of the check for the bar.
-fn round(standing: &Standing, work: &Work) -> Round {
+fn round(standing: &Standing, work: &CheckWork) -> Round {
     let more = match work.combinations {
         Combinations::Pairs => ", then pairs",
         Combinations::Together => "",

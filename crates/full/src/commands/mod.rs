@@ -22,7 +22,7 @@ pub fn run(command: Command, options: Options, environment: Environment) -> Resu
     let session = Session::begin(options, environment, command.evaluation_options())?;
     let run = Run {
         session: &session,
-        stages: &Libnix(&session),
+        stages: &LibnixStages(&session),
     };
     let result = run.command(command);
     session.interrupts.settle();
@@ -31,9 +31,9 @@ pub fn run(command: Command, options: Options, environment: Environment) -> Resu
 }
 
 /// The stages that use libnix.
-struct Libnix<'a>(&'a Session);
+struct LibnixStages<'a>(&'a Session);
 
-impl Stages for Libnix<'_> {
+impl Stages for LibnixStages<'_> {
     fn prepare(&self, _: &Intent, _: &Situation) -> Result<()> {
         Ok(())
     }

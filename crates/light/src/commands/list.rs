@@ -14,12 +14,12 @@ use runtime_module_core::registry::{Origin, description};
 #[serde(rename_all = "camelCase")]
 struct List {
     schema: u64,
-    modules: Vec<Row>,
+    modules: Vec<ModuleRow>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct ModuleRow {
     name: String,
     description: Option<String>,
     wanted: bool,
@@ -39,7 +39,7 @@ pub fn run(run: Run<'_>) -> Result<()> {
     };
     let rows = registry
         .iter()
-        .map(|module| Row {
+        .map(|module| ModuleRow {
             name: module.name.clone(),
             description: description(module),
             wanted: situation.state.wanted.contains(&module.name),

@@ -19,7 +19,7 @@ use runtime_module_core::session::Session;
 /// The result (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+struct StatusResult {
     schema: u64,
     revision: u64,
     modules: Vec<Module>,
@@ -61,10 +61,10 @@ struct Module {
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     check_names(session, &situation, names)?;
-    let status = Status::of(session, &situation, names);
+    let status = StatusResult::of(session, &situation, names);
     let off = status.modules.iter().filter(|module| !module.active);
     let off: Vec<&str> = off.map(|module| module.name.as_str()).collect();
-    tell(session, &status, Status::text)?;
+    tell(session, &status, StatusResult::text)?;
     if names.is_empty() || off.is_empty() {
         return Ok(());
     }
@@ -102,7 +102,7 @@ fn last(session: &Session) -> Option<Last> {
     })
 }
 
-impl Status {
+impl StatusResult {
     fn of(session: &Session, situation: &Situation, names: &[String]) -> Self {
         let shown = match names.is_empty() {
             true => &situation.state.wanted,

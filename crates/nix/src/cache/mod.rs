@@ -14,7 +14,7 @@ mod results;
 mod roots;
 
 pub use key::{Ingredients, Key, may_be_kept, visible, why_not, why_not_with};
-pub use results::{Entry, Lookup, Results};
+pub use results::{CachedResult, Lookup, Results};
 
 /// Identifies this build of the program by path, size, modification time and version.
 pub fn this_program() -> Result<String> {

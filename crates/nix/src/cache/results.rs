@@ -40,7 +40,7 @@ pub struct Results {
 /// A cached result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct CachedResult {
     schema: u64,
     /// Digest of the key.
     pub key: String,
@@ -59,7 +59,7 @@ pub struct Entry {
 /// The outcome of a lookup.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lookup {
-    Hit(Box<Entry>),
+    Hit(Box<CachedResult>),
     /// The reason why there is no result.
     Miss(String),
 }
@@ -110,7 +110,7 @@ impl Results {
         milliseconds: f64,
         evaluated: &Evaluated,
     ) {
-        let entry = Entry {
+        let entry = CachedResult {
             schema: SCHEMA,
             key: key.digest.clone(),
             parts: key.parts.clone(),
@@ -128,7 +128,7 @@ impl Results {
         self.prune();
     }
 
-    fn write(&self, path: &Path, entry: &Entry) -> Result<()> {
+    fn write(&self, path: &Path, entry: &CachedResult) -> Result<()> {
         let text = serde_json::to_string(entry).context("cannot write JSON")?;
         let text = format!("{text}\n{:08x}\n", crc32fast::hash(text.as_bytes()));
         replace(path, text.as_bytes(), Point::CacheResult)
@@ -162,8 +162,8 @@ impl Results {
     }
 
     /// Returns all results, the most recently used one first.
-    pub fn entries(&self) -> Vec<(SystemTime, Entry)> {
-        let mut entries: Vec<(SystemTime, Entry)> = self
+    pub fn entries(&self) -> Vec<(SystemTime, CachedResult)> {
+        let mut entries: Vec<(SystemTime, CachedResult)> = self
             .files()
             .iter()
             .filter_map(|file| Some((modified(file)?, read(file)?)))
@@ -240,13 +240,13 @@ impl Results {
 }
 
 /// Reads a file, if it is complete and undamaged.
-fn read(file: &Path) -> Option<Entry> {
+fn read(file: &Path) -> Option<CachedResult> {
     let text = fs::read_to_string(file).ok()?;
     let (text, sum) = text.trim_end_matches('\n').rsplit_once('\n')?;
     if u32::from_str_radix(sum, 16).ok()? != crc32fast::hash(text.as_bytes()) {
         return None;
     }
-    serde_json::from_str::<Entry>(text)
+    serde_json::from_str::<CachedResult>(text)
         .ok()
         .filter(|entry| entry.schema == SCHEMA)
 }

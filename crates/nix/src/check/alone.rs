@@ -4,11 +4,11 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use super::{Limits, Work};
+use super::{CheckWork, Limits};
 use crate::error::describe;
 use crate::evaluation::{Evaluated, Request, Waiting, evaluate};
 use crate::interrupt::Interrupts;
-use crate::pool::{Ended, Outcome, own_memory};
+use crate::pool::{EvaluationEnd, JobOutcome, own_memory};
 use crate::progress::Reporter;
 use crate::timings::milliseconds;
 use crate::worker::Stopper;
@@ -19,17 +19,17 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Evaluates in a separate process within the limits. Also returns the
 /// result of a successful evaluation separately.
 pub(super) fn alone(
-    work: &Work,
+    work: &CheckWork,
     request: &Request,
     interrupts: &Interrupts,
-) -> (Option<Evaluated>, Outcome) {
+) -> (Option<Evaluated>, JobOutcome) {
     let begun = Instant::now();
     let waiting = match Waiting::start(work.memory) {
         Ok(waiting) => waiting,
         Err(error) => {
             return (
                 None,
-                Outcome::of(Ended::Died {
+                JobOutcome::of(EvaluationEnd::Died {
                     why: describe(&error).message,
                 }),
             );
@@ -44,12 +44,12 @@ pub(super) fn alone(
     let (killed, bytes) = watch.join().unwrap_or_default();
     let ended = match (killed, result) {
         (Some(ended), _) => ended,
-        (None, Ok(evaluated)) => Ended::Evaluated {
+        (None, Ok(evaluated)) => EvaluationEnd::Evaluated {
             evaluated: Box::new(evaluated),
         },
         (None, Err(error)) => {
             let failed = describe(&error);
-            Ended::Failed {
+            EvaluationEnd::Failed {
                 places: failed.places.clone(),
                 failed,
                 again: false,
@@ -58,10 +58,10 @@ pub(super) fn alone(
         }
     };
     let evaluated = match &ended {
-        Ended::Evaluated { evaluated } => Some((**evaluated).clone()),
+        EvaluationEnd::Evaluated { evaluated } => Some((**evaluated).clone()),
         _ => None,
     };
-    let outcome = Outcome {
+    let outcome = JobOutcome {
         milliseconds: milliseconds(begun.elapsed()),
         bytes: evaluated
             .as_ref()
@@ -70,7 +70,7 @@ pub(super) fn alone(
             .as_ref()
             .map(|evaluated| evaluated.counters.clone())
             .unwrap_or_default(),
-        ..Outcome::of(ended)
+        ..JobOutcome::of(ended)
     };
     (evaluated, outcome)
 }
@@ -81,7 +81,7 @@ pub(super) fn watch(
     stopper: Stopper,
     limits: Limits,
     goes_on: &Receiver<()>,
-) -> (Option<Ended>, u64) {
+) -> (Option<EvaluationEnd>, u64) {
     let mut begun = Instant::now();
     let mut most = 0;
     loop {
@@ -101,9 +101,9 @@ pub(super) fn watch(
             stopper.stop();
             return (
                 Some(if late {
-                    Ended::TimedOut
+                    EvaluationEnd::TimedOut
                 } else {
-                    Ended::TooLarge
+                    EvaluationEnd::TooLarge
                 }),
                 most,
             );

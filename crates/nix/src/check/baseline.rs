@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Regression, Row, Status};
+use super::{CheckRow, CheckStatus, Regression};
 use crate::error::Failure;
 use crate::timings::Counters;
 
@@ -15,7 +15,7 @@ const SLOWER: f64 = 1.5;
 /// The results of an earlier run, by host and modules.
 #[derive(Debug)]
 pub struct Baseline {
-    rows: BTreeMap<(String, Vec<String>), Row>,
+    rows: BTreeMap<(String, Vec<String>), CheckRow>,
     tolerance: f64,
 }
 
@@ -35,7 +35,7 @@ impl Baseline {
             .enumerate()
             .filter(|(_, line)| !line.contains("\"summary\":"))
         {
-            let row: Row = serde_json::from_str(line).map_err(|error| {
+            let row: CheckRow = serde_json::from_str(line).map_err(|error| {
                 Failure::Usage
                     .error(format!(
                         "cannot read the baseline {shown}: line {}: {error}",
@@ -49,11 +49,11 @@ impl Baseline {
     }
 
     /// Compares a row with the baseline. Returns a note if the row took much longer.
-    pub fn compare(&self, row: &mut Row) -> Option<String> {
+    pub fn compare(&self, row: &mut CheckRow) -> Option<String> {
         let before = self.rows.get(&(row.host.clone(), row.modules.clone()))?;
         row.changed = Some(row.drv != before.drv);
         // An evaluation that failed has no comparable counters or time.
-        if row.status != Status::Ok || before.status != Status::Ok {
+        if row.status != CheckStatus::Ok || before.status != CheckStatus::Ok {
             return None;
         }
         // A fork inherits counters from its template, so compare counters only if both runs
@@ -98,29 +98,29 @@ impl Baseline {
 mod tests {
     use super::*;
     use crate::evaluation::Evaluated;
-    use crate::pool::{Ended, Outcome};
+    use crate::pool::{EvaluationEnd, JobOutcome};
 
     /// Makes a row for an evaluation with this end, number of thunks and duration.
-    fn row(ended: Ended, thunks: u64, milliseconds: f64) -> Row {
-        let outcome = Outcome {
+    fn row(ended: EvaluationEnd, thunks: u64, milliseconds: f64) -> CheckRow {
+        let outcome = JobOutcome {
             milliseconds,
             counters: Counters {
                 thunks,
                 ..Counters::default()
             },
-            ..Outcome::of(ended)
+            ..JobOutcome::of(ended)
         };
-        Row::new("box", &[], outcome, None, "/source")
+        CheckRow::new("box", &[], outcome, None, "/source")
     }
 
-    fn evaluated() -> Ended {
-        Ended::Evaluated {
+    fn evaluated() -> EvaluationEnd {
+        EvaluationEnd::Evaluated {
             evaluated: Box::new(Evaluated::default()),
         }
     }
 
     /// Returns the counters that grew, and whether there is a note about the time.
-    fn compared(before: Row, mut now: Row) -> (Vec<String>, bool) {
+    fn compared(before: CheckRow, mut now: CheckRow) -> (Vec<String>, bool) {
         let baseline = Baseline {
             rows: BTreeMap::from([((before.host.clone(), Vec::new()), before)]),
             tolerance: 5.0,
@@ -132,14 +132,19 @@ mod tests {
 
     #[test]
     fn repaired_or_failed_row_is_not_compared() {
-        let died = || Ended::Died { why: "x".into() };
-        let failed = Ended::Failed {
+        let died = || EvaluationEnd::Died { why: "x".into() };
+        let failed = EvaluationEnd::Failed {
             failed: Failure::Evaluation.error("x"),
             places: Vec::new(),
             again: false,
             builds: false,
         };
-        for ended in [Ended::TimedOut, Ended::TooLarge, died(), failed] {
+        for ended in [
+            EvaluationEnd::TimedOut,
+            EvaluationEnd::TooLarge,
+            died(),
+            failed,
+        ] {
             let before = row(ended, 0, 1.0);
             let nothing = (Vec::new(), false);
             assert_eq!(compared(before, row(evaluated(), 9, 9.0)), nothing);

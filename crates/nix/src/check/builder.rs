@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Row, Status};
+use super::{CheckRow, CheckStatus};
 use crate::error::describe;
 use crate::evaluation::{FlakeSource, Request, Target, evaluate};
 use crate::libnix::{Event, Libnix};
@@ -48,7 +48,7 @@ impl<'a> Builder<'a> {
 
     /// Evaluates the combination again, because a fork does not write its derivation, and builds
     /// it.
-    pub fn build(&self, row: &mut Row) {
+    pub fn build(&self, row: &mut CheckRow) {
         let Self {
             session,
             pin,
@@ -83,7 +83,7 @@ impl<'a> Builder<'a> {
             .map(drop)
         };
         if let Err(error) = make() {
-            row.status = Status::NotBuilt;
+            row.status = CheckStatus::NotBuilt;
             row.error = Some(describe(&error));
         }
     }

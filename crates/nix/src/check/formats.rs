@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{Row, Status};
+use super::{CheckRow, CheckStatus};
 use crate::libnix::Position;
 use crate::percent;
 
 /// Returns all problems of a row: the error with details and hints, then the regressions.
-pub(super) fn whole(row: &Row) -> Option<String> {
+pub(super) fn whole(row: &CheckRow) -> Option<String> {
     let error = row.error.as_ref().map(|error| {
         let hints = error.hints.iter().map(|hint| format!("hint: {hint}"));
         let lines = std::iter::once(error.message.clone())
@@ -30,7 +30,7 @@ pub(super) fn whole(row: &Row) -> Option<String> {
 
 /// Returns the positions in the error of a row: file, line and column. If there are none, returns
 /// the file of the module.
-fn places(row: &Row) -> Vec<(String, u32, u32)> {
+fn places(row: &CheckRow) -> Vec<(String, u32, u32)> {
     let at = |position: &Position| {
         (
             position.file.clone(),
@@ -47,7 +47,7 @@ fn places(row: &Row) -> Vec<(String, u32, u32)> {
 }
 
 /// GitHub workflow commands: one annotation for each position.
-pub(super) fn github(row: &Row) -> String {
+pub(super) fn github(row: &CheckRow) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")
             .replace('\r', "%0D")
@@ -77,8 +77,8 @@ pub(super) fn github(row: &Row) -> String {
 
 /// SARIF 2.1.0. `top` is the URI of the file for results without a position, because code scanning
 /// requires one.
-pub(super) fn sarif(rows: &[Row], top: &str) -> Result<String> {
-    let result = |row: &Row| -> Option<Value> {
+pub(super) fn sarif(rows: &[CheckRow], top: &str) -> Result<String> {
+    let result = |row: &CheckRow| -> Option<Value> {
         let mut places: Vec<(String, u32, u32)> = places(row)
             .into_iter()
             .map(|(file, line, column)| (percent::encode(&file), line, column))
@@ -126,9 +126,9 @@ pub(super) fn sarif(rows: &[Row], top: &str) -> Result<String> {
     crate::output::document(&document)
 }
 
-fn rule(row: &Row) -> String {
+fn rule(row: &CheckRow) -> String {
     match row.status {
-        Status::Ok => "regression".into(),
+        CheckStatus::Ok => "regression".into(),
         status => status.word().replace(' ', "-"),
     }
 }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     /// Makes a row as a run prints it, with some fields replaced.
-    fn row(beside: Value) -> Row {
+    fn row(beside: Value) -> CheckRow {
         let mut row = json!({
             "schema": 1, "host": "box", "modules": ["a"], "status": "ok", "drv": null, "sameAsHost": false,
             "needsReboot": [], "warnings": [], "importFromDerivation": false, "forked": true,
@@ -162,13 +162,13 @@ mod tests {
             "died",
             "not-built",
         ];
-        let mut rows: Vec<Row> = statuses
+        let mut rows: Vec<CheckRow> = statuses
             .iter()
             .map(|status| row(json!({ "status": status, "error": error })))
             .collect();
         let grew = json!({ "regressions": [{ "counter": "thunks", "before": 1, "now": 2 }] });
         rows.push(row(grew.clone()));
-        rows.push(Row {
+        rows.push(CheckRow {
             declared: Some("runtime/a b#1.nix".into()),
             ..row(grew)
         });

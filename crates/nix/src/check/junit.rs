@@ -6,24 +6,24 @@ use anyhow::{Context as _, Result};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::formats::whole;
-use super::{Row, Status, Summary};
+use super::{CheckRow, CheckStatus, CheckSummary};
 use crate::error::neutral;
 use crate::timings::time_of;
 
-pub(super) fn junit(rows: &[Row], summary: &Summary) -> Result<String> {
+pub(super) fn junit(rows: &[CheckRow], summary: &CheckSummary) -> Result<String> {
     let mut report = Report::new("runtime-module check");
     report.set_time(rounded(summary.milliseconds));
     report.add_test_suites(rows.chunk_by(|a, b| a.host == b.host).map(suite));
     report.to_string().context("write JUnit XML")
 }
 
-fn suite(rows: &[Row]) -> TestSuite {
+fn suite(rows: &[CheckRow]) -> TestSuite {
     let mut suite = TestSuite::new(rows.first().map_or("", |row| row.host.as_str()));
     suite.add_test_cases(rows.iter().map(case));
     suite
 }
 
-fn case(row: &Row) -> TestCase {
+fn case(row: &CheckRow) -> TestCase {
     let mut case = TestCase::new(row.subject(), status(row));
     case.set_classname(row.host.as_str());
     case.set_time(rounded(row.milliseconds));
@@ -33,13 +33,13 @@ fn case(row: &Row) -> TestCase {
     case
 }
 
-fn status(row: &Row) -> TestCaseStatus {
+fn status(row: &CheckRow) -> TestCaseStatus {
     let Some(why) = whole(row) else {
         return TestCaseStatus::success();
     };
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     status.set_type(match row.status {
-        Status::Ok => "regression",
+        CheckStatus::Ok => "regression",
         status => status.word(),
     });
     let why = printable(&why);

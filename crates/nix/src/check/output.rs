@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 
-use super::{Row, Summary, formats, junit, people};
+use super::{CheckRow, CheckSummary, formats, junit, people};
 use crate::choice::CheckFormat;
 use crate::complaint::Printed;
 use crate::error::Failure;
@@ -18,7 +18,7 @@ pub struct Output {
     pub format: CheckFormat,
     /// URI of the main file, relative to the top of its tree.
     pub top: String,
-    pub rows: Vec<Row>,
+    pub rows: Vec<CheckRow>,
     /// Notes to print at the end. They do not affect the exit code.
     pub notes: Vec<String>,
 }
@@ -39,7 +39,7 @@ impl Output {
         }
     }
 
-    pub fn row(&mut self, session: &Session, row: Row) -> Result<()> {
+    pub fn row(&mut self, session: &Session, row: CheckRow) -> Result<()> {
         match self.format {
             CheckFormat::Table => say_beside(session, for_stdout(&people::row(&row)))?,
             CheckFormat::Jsonl => say_beside(
@@ -54,7 +54,7 @@ impl Output {
         Ok(())
     }
 
-    pub fn end(mut self, session: &Session, summary: &Summary) -> Result<()> {
+    pub fn end(mut self, session: &Session, summary: &CheckSummary) -> Result<()> {
         session.interrupts.settle();
         // In these formats, stdout is machine-readable and does not contain the notes.
         if let CheckFormat::Jsonl | CheckFormat::Junit | CheckFormat::Sarif = self.format {

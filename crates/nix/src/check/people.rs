@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Row, Status, Summary};
+use super::{CheckRow, CheckStatus, CheckSummary};
 use crate::error::neutral;
 use crate::progress::{bytes, duration};
 use crate::timings::time_of;
@@ -13,7 +13,7 @@ pub(super) fn head() -> String {
 }
 
 /// Formats a row, with its errors below it.
-pub(super) fn row(row: &Row) -> String {
+pub(super) fn row(row: &CheckRow) -> String {
     let took = duration(time_of(row.milliseconds));
     let mut text = format!(
         "{:9}  {took:>7}  {:>9}  {}",
@@ -49,7 +49,7 @@ pub(super) fn row(row: &Row) -> String {
 }
 
 /// Returns remarks about a row.
-fn remarks(row: &Row) -> Vec<String> {
+fn remarks(row: &CheckRow) -> Vec<String> {
     let mut remarks = Vec::new();
     if !row.needs_reboot.is_empty() {
         remarks.push(format!("needs a reboot: {}", row.needs_reboot.join(", ")));
@@ -61,18 +61,18 @@ fn remarks(row: &Row) -> Vec<String> {
         remarks.push("differs from the baseline".into());
     }
     if let Some(why) = &row.why_not_shared
-        && row.status == Status::Ok
+        && row.status == CheckStatus::Ok
     {
         remarks.push(format!("packages not shared: {why}"));
     }
-    if row.status == Status::Ok && row.same_as_host && !row.modules.is_empty() {
+    if row.status == CheckStatus::Ok && row.same_as_host && !row.modules.is_empty() {
         remarks.push("changes nothing".into());
     }
     remarks
 }
 
 /// Returns the notes and the summary, which are printed last.
-pub(super) fn foot(summary: &Summary, notes: &[String]) -> String {
+pub(super) fn foot(summary: &CheckSummary, notes: &[String]) -> String {
     let mut text = String::new();
     for note in notes {
         let _ = writeln!(text, "{}", neutral(note));
@@ -95,7 +95,7 @@ pub(super) fn foot(summary: &Summary, notes: &[String]) -> String {
 }
 
 /// Returns a summary for a pull request.
-pub(super) fn markdown(rows: &[Row], summary: &Summary, notes: &[String]) -> String {
+pub(super) fn markdown(rows: &[CheckRow], summary: &CheckSummary, notes: &[String]) -> String {
     let mut text = format!("{}\n", foot(summary, notes));
     text += "| | host | modules | time | memory | |\n|---|---|---|---|---|---|\n";
     for row in rows {

@@ -8,13 +8,13 @@ use crate::error::{Failed, Failure};
 use crate::evaluation::Evaluated;
 use crate::facts::Facts;
 use crate::libnix::Position;
-use crate::pool::{Ended, Outcome};
+use crate::pool::{EvaluationEnd, JobOutcome};
 use crate::timings::Counters;
 
 /// The status of a checked combination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Status {
+pub enum CheckStatus {
     /// The combination evaluates.
     Ok,
     /// The combination does not evaluate.
@@ -31,7 +31,7 @@ pub enum Status {
     NotBuilt,
 }
 
-impl Status {
+impl CheckStatus {
     pub fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -58,13 +58,13 @@ pub struct Regression {
 /// The report about one combination (`docs/json.md`).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Row {
+pub struct CheckRow {
     /// Always 1.
     pub schema: u64,
     pub host: String,
     /// The modules of the combination; empty for the host alone.
     pub modules: Vec<String>,
-    pub status: Status,
+    pub status: CheckStatus,
     /// Derivation of the toplevel.
     pub drv: Option<String>,
     /// Whether the host alone has the same derivation.
@@ -109,10 +109,10 @@ pub struct Row {
     pub notes: Vec<String>,
 }
 
-impl Row {
+impl CheckRow {
     /// Returns whether this row fails the run.
     pub fn is_bad(&self) -> bool {
-        self.status != Status::Ok || !self.regressions.is_empty()
+        self.status != CheckStatus::Ok || !self.regressions.is_empty()
     }
 
     /// Describes the combination.
@@ -128,7 +128,7 @@ impl Row {
     pub(super) fn new(
         host: &str,
         modules: &[String],
-        outcome: Outcome,
+        outcome: JobOutcome,
         base: Option<&Evaluated>,
         source: &str,
     ) -> Self {
@@ -136,7 +136,7 @@ impl Row {
             schema: 1,
             host: host.into(),
             modules: modules.to_vec(),
-            status: Status::Ok,
+            status: CheckStatus::Ok,
             drv: None,
             same_as_host: false,
             needs_reboot: Vec::new(),
@@ -161,14 +161,14 @@ impl Row {
             Some(Failure::Evaluation.error(format!("cannot check {}: {text}", row.subject())))
         };
         match outcome.ended {
-            Ended::Evaluated { evaluated } => row.evaluated(*evaluated, base),
-            Ended::Failed {
+            EvaluationEnd::Evaluated { evaluated } => row.evaluated(*evaluated, base),
+            EvaluationEnd::Failed {
                 failed,
                 places,
                 builds,
                 ..
             } => {
-                row.status = Status::Failed;
+                row.status = CheckStatus::Failed;
                 row.import_from_derivation = builds;
                 row.named = named(&failed, source);
                 row.position = places
@@ -179,17 +179,17 @@ impl Row {
                 row.files.dedup();
                 row.error = Some(failed);
             }
-            Ended::TimedOut => {
+            EvaluationEnd::TimedOut => {
                 row.error = why("evaluation took longer than --timeout allows");
-                row.status = Status::TimedOut;
+                row.status = CheckStatus::TimedOut;
             }
-            Ended::TooLarge => {
+            EvaluationEnd::TooLarge => {
                 row.error = why("evaluation used more memory than --max-memory allows");
-                row.status = Status::TooLarge;
+                row.status = CheckStatus::TooLarge;
             }
-            Ended::Died { why: text } => {
+            EvaluationEnd::Died { why: text } => {
                 row.error = why(&text);
-                row.status = Status::Died;
+                row.status = CheckStatus::Died;
             }
         }
         row
@@ -277,7 +277,7 @@ fn place(quote: Option<char>, text: &str) -> (String, u32, u32) {
 /// A summary of the run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Summary {
+pub struct CheckSummary {
     /// Number of hosts.
     pub hosts: usize,
     /// Number of checked combinations.
@@ -305,14 +305,14 @@ mod tests {
     }
 
     /// Makes a row for a failure.
-    fn row(failed: Failed) -> Row {
-        let ended = Ended::Failed {
+    fn row(failed: Failed) -> CheckRow {
+        let ended = EvaluationEnd::Failed {
             places: failed.places.clone(),
             failed,
             again: false,
             builds: false,
         };
-        Row::new("box", &[], Outcome::of(ended), None, SOURCE)
+        CheckRow::new("box", &[], JobOutcome::of(ended), None, SOURCE)
     }
 
     #[test]

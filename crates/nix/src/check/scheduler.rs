@@ -12,11 +12,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
-use super::{Row, Summary, Work};
+use super::{CheckRow, CheckSummary, CheckWork};
 use crate::error::Failed;
 use crate::evaluation::Evaluated;
 use crate::interrupt::{Guard, Interrupts};
-use crate::pool::{Ended, Outcome, Say};
+use crate::pool::{EvaluationEnd, JobOutcome, Say};
 use crate::registry::Registered;
 use crate::timings::milliseconds;
 
@@ -26,7 +26,7 @@ mod starting;
 /// An event during a check.
 pub enum Told {
     /// A combination was checked.
-    Row(Box<Row>),
+    Row(Box<CheckRow>),
     /// There is new progress.
     Standing(Standing),
 }
@@ -45,11 +45,11 @@ pub struct Standing {
 
 /// The state of a check.
 pub struct Scheduler<'a> {
-    work: &'a Work,
+    work: &'a CheckWork,
     interrupts: &'a Interrupts,
-    hosts: Vec<Host>,
+    hosts: Vec<HostCheck>,
     divided: Divided,
-    tasks: Vec<Task>,
+    tasks: Vec<CheckTask>,
     busy: usize,
     said: Receiver<(usize, Said)>,
     sayings: Sender<(usize, Said)>,
@@ -60,11 +60,11 @@ pub struct Scheduler<'a> {
 enum Said {
     Template(Say),
     /// A template of the host has ended. The number identifies the template.
-    Gone(usize, Ended),
+    Gone(usize, EvaluationEnd),
     /// A separate evaluator has listed the modules and evaluated the host.
-    Host(Result<Vec<Registered>, Failed>, Box<Outcome>),
+    Host(Result<Vec<Registered>, Failed>, Box<JobOutcome>),
     /// A separate evaluator has finished a job.
-    Again(usize, Box<Outcome>),
+    Again(usize, Box<JobOutcome>),
 }
 
 /// How the work is divided into shards.
@@ -76,7 +76,7 @@ enum Divided {
     Sets,
 }
 
-struct Task {
+struct CheckTask {
     host: usize,
     modules: Vec<String>,
     /// Whether the task gives no row here, because another shard reports it.
@@ -95,7 +95,7 @@ enum Stage {
     Done,
 }
 
-struct Host {
+struct HostCheck {
     name: Option<String>,
     stage: Stage,
     template: Option<Template>,
@@ -124,16 +124,16 @@ struct Template {
 impl<'a> Scheduler<'a> {
     /// Checks everything. Reports rows and progress through `tell`.
     pub fn run(
-        work: &'a Work,
+        work: &'a CheckWork,
         interrupts: &'a Interrupts,
         mut tell: impl FnMut(Told),
-    ) -> Result<Summary> {
+    ) -> Result<CheckSummary> {
         let begun = Instant::now();
         let (sayings, said) = channel();
         let mut scheduler = Self {
             work,
             interrupts,
-            hosts: vec![Host::new(work.host.clone())],
+            hosts: vec![HostCheck::new(work.host.clone())],
             divided: Divided::Sets,
             tasks: Vec::new(),
             busy: 0,
@@ -157,7 +157,7 @@ impl<'a> Scheduler<'a> {
             }
             scheduler.advance();
         }
-        Ok(Summary {
+        Ok(CheckSummary {
             hosts: scheduler.hosts.len(),
             checked,
             failed,
@@ -201,7 +201,7 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    fn hear(&mut self, index: usize, said: Said) -> Result<Vec<Row>> {
+    fn hear(&mut self, index: usize, said: Said) -> Result<Vec<CheckRow>> {
         match said {
             Said::Template(Say::Opened { hosts }) => {
                 if self.hosts[index].name.is_none() {
@@ -217,7 +217,7 @@ impl<'a> Scheduler<'a> {
             Said::Template(Say::Done { id, outcome }) => Ok(self.done(index, id, *outcome, true)),
             Said::Gone(number, ended) => self.gone(index, number, ended),
             Said::Host(Ok(_), outcome)
-                if matches!(outcome.ended, Ended::Evaluated { .. })
+                if matches!(outcome.ended, EvaluationEnd::Evaluated { .. })
                     && std::mem::take(&mut self.hosts[index].fetched_first) =>
             {
                 self.start(index)?;
@@ -226,7 +226,7 @@ impl<'a> Scheduler<'a> {
             Said::Host(Ok(registry), outcome) => self.ready(index, &registry, *outcome, false),
             Said::Host(Err(failed), _) => Ok(self.without_base(
                 index,
-                Ended::Failed {
+                EvaluationEnd::Failed {
                     places: failed.places.clone(),
                     failed,
                     again: false,
@@ -265,7 +265,7 @@ impl<'a> Scheduler<'a> {
             return;
         }
         self.hosts[index].stage = Stage::Together;
-        let Host { all, good, .. } = &self.hosts[index];
+        let HostCheck { all, good, .. } = &self.hosts[index];
         let good = good.clone();
         if good.len() > 1 && self.is_mine(index, all.len() + 1) {
             self.queue(index, good.clone());
@@ -297,7 +297,7 @@ impl Drop for Scheduler<'_> {
     }
 }
 
-impl Host {
+impl HostCheck {
     fn new(name: Option<String>) -> Self {
         Self {
             name,

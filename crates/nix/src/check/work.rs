@@ -37,7 +37,7 @@ pub struct Limits {
 
 /// The work of a check.
 #[derive(Clone, Debug)]
-pub struct Work {
+pub struct CheckWork {
     /// Settings for libnix.
     pub settings: Settings,
     pub flake: FlakeSource,

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::explain::Problem;
+use super::explain::RequestProblem;
 use super::{Evaluated, Request, Target, assertions, explain, overridden};
 use crate::facts::Facts;
 use crate::fault::{Point, step};
@@ -15,7 +15,7 @@ pub fn read(
     evaluated: &mut Evaluated,
     warn: impl FnOnce(&[String]),
 ) -> Result<()> {
-    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+    if let Some(problem) = value.get::<Option<RequestProblem>>("problem")? {
         return Err(explain::problem(request, &problem).into());
     }
     evaluated.foreign_modules = value.get("foreignModules")?;

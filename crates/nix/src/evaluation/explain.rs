@@ -11,7 +11,7 @@ use crate::attributes::{parse, written};
 use crate::error::{Failed, Failure, describe, more_lines};
 use crate::libnix::{NixError, Position};
 use crate::registry::{nearest, unknown_modules};
-use crate::worker::Ended;
+use crate::worker::EvaluatorExit;
 
 /// Maximum number of lines of an error that are shown without `--show-trace`.
 const MESSAGE_LINES: usize = 12;
@@ -21,7 +21,7 @@ const CRASH_LINES: usize = 5;
 
 /// A problem with a request, as `system.nix` reports it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Problem {
+pub(super) struct RequestProblem {
     pub(super) kind: String,
     #[serde(default)]
     pub(super) names: Vec<String>,
@@ -140,7 +140,7 @@ fn source_line(file: &str, line: u32) -> Option<String> {
 }
 
 /// Explains why the flake or file cannot be used for the request.
-pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
+pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
     let what = subject(request);
     let reference = &request.flake.url;
     let list = |names: &[String]| names.join(", ");
@@ -202,7 +202,7 @@ pub(super) fn problem(request: &Request, problem: &Problem) -> Failed {
 }
 
 /// Explains why a value cannot be measured.
-pub(super) fn forced(request: &Request, problem: &Problem) -> Failed {
+pub(super) fn forced(request: &Request, problem: &RequestProblem) -> Failed {
     let what = subject(request);
     let at = written(&problem.names);
     match problem.kind.as_str() {
@@ -296,7 +296,7 @@ pub(super) fn some(names: &[String]) -> String {
 }
 
 /// Explains why an evaluator ended without an answer.
-pub(super) fn crash(request: &Request, ended: &Ended) -> Failed {
+pub(super) fn crash(request: &Request, ended: &EvaluatorExit) -> Failed {
     let what = subject(request);
     let failed = match ended.signal() {
         Some(Signal::SIGABRT) if !ended.stderr.contains("overflowed its stack") => {

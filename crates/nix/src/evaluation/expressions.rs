@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::explain::{self, Problem};
+use super::explain::{self, RequestProblem};
 use super::expression::{SYSTEM, text, with_beside};
 use super::opened::Opened;
 use super::{Evaluated, Request, failure};
@@ -93,7 +93,7 @@ pub(super) fn evaluate(
         .collect();
     let outputs = with_beside(evaluator, opened, request, functions)?;
     let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;
-    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+    if let Some(problem) = value.get::<Option<RequestProblem>>("problem")? {
         return Err(explain::problem(request, &problem).into());
     }
     let values = value.part("expressionValues")?;

@@ -2,7 +2,7 @@
 //!
 //! Takes the request and the problem that `file.nix` found; returns the failure. It reads no files.
 
-use super::explain::{Problem, some};
+use super::explain::{RequestProblem, some};
 use super::{Request, failure, subject};
 use crate::attributes::written;
 use crate::error::{Failed, Failure};
@@ -10,7 +10,7 @@ use crate::record::SystemFile;
 use crate::registry::nearest;
 
 /// Makes the failure for a file without a system at the requested place.
-pub(super) fn failed(request: &Request, file: &SystemFile, problem: &Problem) -> Failed {
+pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProblem) -> Failed {
     let what = subject(request);
     let kind = problem.names.first().map_or("value", String::as_str);
     match problem.kind.as_str() {

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use unix::time::{ClockId, clock_gettime};
 
-use super::explain::{self, Problem};
+use super::explain::{self, RequestProblem};
 use super::{Evaluated, Opened, Request, answer, expression, heap};
 use crate::attributes::written;
-use crate::libnix::{self, Evaluator, Expression, Subject, Value};
+use crate::libnix::{self, Argument, Evaluator, Expression, Value};
 use crate::timings::{Counters, milliseconds};
 
 /// Our own expression, which forces one value.
@@ -50,7 +50,7 @@ pub struct Forced {
     /// Attributes of the value that are left out.
     pub without: Vec<Vec<String>>,
     /// Overrides that are added to the host first.
-    pub overrides: Option<Overrides>,
+    pub overrides: Option<RepeatedOverrides>,
 }
 
 impl Forced {
@@ -70,7 +70,7 @@ impl Forced {
 
 /// Definitions of one option, each of which overrides all earlier ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Overrides {
+pub struct RepeatedOverrides {
     /// Attribute path of the option.
     pub path: Vec<String>,
     /// Value of each definition.
@@ -175,18 +175,18 @@ fn force(
     let subject = match forced.root {
         Some(_) => {
             outputs = opened.outputs(evaluator, request, &[])?;
-            Subject::Outputs(&outputs)
+            Argument::Outputs(&outputs)
         }
         None => {
             let value = system(evaluator, opened, request)?;
-            if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+            if let Some(problem) = value.get::<Option<RequestProblem>>("problem")? {
                 return Err(explain::problem(request, &problem).into());
             }
-            Subject::Part(value.part("system")?)
+            Argument::Part(value.part("system")?)
         }
     };
     let value = evaluator.apply_to(&FORCED, subject, &text(Some(forced))?)?;
-    if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+    if let Some(problem) = value.get::<Option<RequestProblem>>("problem")? {
         return Err(explain::forced(request, &problem).into());
     }
     value.part("value")?.force()?;
@@ -202,8 +202,8 @@ fn text(forced: Option<&Forced>) -> Result<String> {
 /// Measures our own expression with an empty request: parsing, applying and reading it.
 fn overhead(evaluator: &Evaluator) -> Result<f64> {
     let begun = on_processor();
-    let value = evaluator.apply_to(&FORCED, Subject::Nothing, &text(None)?)?;
-    value.get::<Option<Problem>>("problem")?;
+    let value = evaluator.apply_to(&FORCED, Argument::Nothing, &text(None)?)?;
+    value.get::<Option<RequestProblem>>("problem")?;
     value.part("value")?.force()?;
     value.get::<String>("what")?;
     Ok(milliseconds(on_processor().saturating_sub(begun)))

@@ -47,7 +47,7 @@ pub use explain::error as explain_error;
 pub use expression::{SYSTEM, SYSTEM_TEXT, text};
 pub use expressions::{DependentString, ExpressionValue, ValueExpression, unusable_store_path};
 pub use heap::{Memory, available};
-pub use measure::{Forced, Measure, Measured, Overrides, Pass};
+pub use measure::{Forced, Measure, Measured, Pass, RepeatedOverrides};
 pub use opened::Opened;
 pub use overridden::DescribedOption;
 pub use pin::{REMOTE_BUILDERS, ToPin, lock_inputs, lock_text, pin, revision_of, short_revision};

@@ -6,9 +6,9 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::explain::Problem;
+use super::explain::RequestProblem;
 use super::{FlakeSource, Request, in_file};
-use crate::libnix::{Beside, Evaluator, Expression, Locked, LockedFlake, Outputs, Subject, Value};
+use crate::libnix::{Argument, Beside, Evaluator, Expression, Locked, LockedFlake, Outputs, Value};
 use crate::record::SystemFile;
 
 const FILE: Expression = Expression {
@@ -54,7 +54,7 @@ impl Opened {
             Self::File(file) => file,
         };
         let value = read(evaluator, file)?;
-        if let Some(problem) = value.get::<Option<Problem>>("problem")? {
+        if let Some(problem) = value.get::<Option<RequestProblem>>("problem")? {
             return Err(in_file::failed(request, file, &problem).into());
         }
         Ok(evaluator.outputs_of(value.part("outputs")?, beside)?)
@@ -75,7 +75,7 @@ fn read<'a>(evaluator: &'a Evaluator, file: &SystemFile) -> Result<Value<'a>> {
         "attribute": file.attribute,
         "host": file.name(),
     });
-    Ok(evaluator.apply_to(&FILE, Subject::Nothing, &request.to_string())?)
+    Ok(evaluator.apply_to(&FILE, Argument::Nothing, &request.to_string())?)
 }
 
 /// Locks a flake, with the extra attributes of `self`.

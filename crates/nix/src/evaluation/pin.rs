@@ -24,7 +24,7 @@ const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
 pub const REMOTE_BUILDERS: &str = "to use other machines, make them remote builders of this machine (nix.buildMachines in the configuration)";
 
 /// Replaced inputs: names and references.
-type Overrides = Vec<(String, String)>;
+type ReplacedInputs = Vec<(String, String)>;
 
 /// A flake to pin.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
     let (kept, pinned) = kept(what);
     let asked_for = what.resolved();
     let replacing = resolved_overrides(what);
-    let overrides: Overrides = pinned
+    let overrides: ReplacedInputs = pinned
         .into_iter()
         .chain(
             replacing
@@ -132,7 +132,7 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
 
 /// Returns the parts of a pin that remain when other inputs are replaced: the remaining
 /// replacements, as the user typed them, and the remaining inputs, as references into the store.
-fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
+fn kept(what: &ToPin<'_>) -> (ReplacedInputs, ReplacedInputs) {
     let stays = |(name, _): &&(String, String)| {
         let below = |other: &str| {
             name.strip_prefix(other)
@@ -147,7 +147,7 @@ fn kept(what: &ToPin<'_>) -> (Overrides, Overrides) {
     // If the store references of the inputs cannot be determined, Nix locks the inputs again. A note
     // reports the inputs that are not in `flake.lock`.
     replaced.extend(graph_inputs(of).unwrap_or_default());
-    let staying = |all: &Overrides| all.iter().filter(stays).cloned().collect();
+    let staying = |all: &ReplacedInputs| all.iter().filter(stays).cloned().collect();
     (staying(&of.overrides), staying(&replaced))
 }
 

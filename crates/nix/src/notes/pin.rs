@@ -18,7 +18,7 @@ use crate::session::Session;
 const LARGE: u64 = 100 << 20;
 
 /// Names and locked revisions of inputs.
-type Inputs = BTreeMap<String, String>;
+type InputRevisions = BTreeMap<String, String>;
 
 /// Notes the pinned source, and the differences from the previous pin.
 pub fn announce(
@@ -137,7 +137,7 @@ fn was(before: &Pin, now: &Pin) -> String {
 /// Returns the inputs of a pin: the inputs that the system was built with, under their names in
 /// `now`. If these are unknown, returns the inputs in the tree's own lock and the separately pinned
 /// inputs.
-fn inputs_of(libnix: &Libnix, pin: &Pin, now: &Inputs) -> Inputs {
+fn inputs_of(libnix: &Libnix, pin: &Pin, now: &InputRevisions) -> InputRevisions {
     if !pin.graph.is_empty() {
         let revision = |name: &String| graph_revision(pin, name).map(short_revision);
         let known = now
@@ -146,7 +146,7 @@ fn inputs_of(libnix: &Libnix, pin: &Pin, now: &Inputs) -> Inputs {
         return known.collect();
     }
     let lock = lock_text(&libnix.store, pin).unwrap_or_default();
-    let mut inputs: Inputs = lock_inputs(&lock);
+    let mut inputs: InputRevisions = lock_inputs(&lock);
     for input in &pin.inputs {
         inputs.insert(input.name.clone(), revision_of(&input.locked));
     }
@@ -154,7 +154,7 @@ fn inputs_of(libnix: &Libnix, pin: &Pin, now: &Inputs) -> Inputs {
 }
 
 /// Describes all inputs of a first pin, or the inputs that differ from those of the previous pin.
-fn changes(before: Option<&Inputs>, now: &Inputs) -> Vec<String> {
+fn changes(before: Option<&InputRevisions>, now: &InputRevisions) -> Vec<String> {
     let Some(before) = before else {
         let direct = now.iter().filter(|(name, _)| !name.contains('/'));
         return direct
@@ -196,7 +196,7 @@ fn large(session: &Session, libnix: &Libnix, pin: &Pin, url: &str) -> Result<()>
 mod tests {
     use super::*;
 
-    fn inputs(pairs: &[(&str, &str)]) -> Inputs {
+    fn inputs(pairs: &[(&str, &str)]) -> InputRevisions {
         let owned = |(name, revision): &(&str, &str)| ((*name).into(), (*revision).into());
         pairs.iter().map(owned).collect()
     }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use runtime_module_core::pipeline::CacheReport;
 
 use crate::cache::{
-    Entry, Ingredients, Key, Lookup, Results, may_be_kept, this_program, visible, why_not,
+    CachedResult, Ingredients, Key, Lookup, Results, may_be_kept, this_program, visible, why_not,
     why_not_with,
 };
 use crate::evaluation::{Derivation, Evaluated, Request, SYSTEM_TEXT, lock_text};
@@ -202,7 +202,11 @@ fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
 
 /// Checks which paths of a result still exist. Each path gets a root before the check, so that the
 /// garbage collector cannot remove it in between.
-fn in_store(libnix: &Libnix, entry: &Entry, wanted: &[Derivation]) -> Result<Option<CachedSystem>> {
+fn in_store(
+    libnix: &Libnix,
+    entry: &CachedResult,
+    wanted: &[Derivation],
+) -> Result<Option<CachedSystem>> {
     let mut realised = true;
     let mut targets = Vec::new();
     for derivation in wanted {

@@ -84,7 +84,7 @@ struct Making<'a> {
 
 /// The result of realising.
 #[derive(Default)]
-struct Outputs {
+struct Realised {
     /// The store paths that were or would be built and fetched.
     missing: Missing,
     /// The builds in display order, only in a dry run.
@@ -199,12 +199,12 @@ impl Making<'_> {
         derived: &Derived,
         missing: Missing,
         base_check: &BaseCheck<'_>,
-    ) -> Result<Outputs> {
+    ) -> Result<Realised> {
         let (interrupts, reporter) = (&self.session.interrupts, &self.session.reporter);
         let evaluated = &derived.evaluated;
         if self.plan.stop_after == StopAfter::Evaluate {
             let toplevel = evaluated.toplevel.clone().unwrap_or_default();
-            return Ok(Outputs {
+            return Ok(Realised {
                 preflight: Some(self.preflight(evaluated, &missing, base_check)),
                 order: build_order(&self.libnix.store, &toplevel.drv, &missing.build),
                 missing,
@@ -223,9 +223,9 @@ impl Making<'_> {
                 reporter,
             )
         })?;
-        Ok(Outputs {
+        Ok(Realised {
             missing: built.missing,
-            ..Outputs::default()
+            ..Realised::default()
         })
     }
 

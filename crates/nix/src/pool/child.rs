@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::{Ended, Outcome, Sharing};
+use super::{EvaluationEnd, JobOutcome, Sharing};
 use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, option_meant, read, text};
 use crate::libnix::{Evaluator, ForkError, Libnix, NixError, Outputs, print_to, touch_ahead};
 use crate::timings::milliseconds;
@@ -71,12 +71,12 @@ fn speak(
     let begun = Instant::now();
     let (result, sharing) = evaluate(ground, request);
     let ended = ended_on(ground, request, result);
-    let outcome = Outcome {
+    let outcome = JobOutcome {
         milliseconds: milliseconds(begun.elapsed()),
         bytes: own_memory("self"),
         sharing,
         files: files(),
-        ..Outcome::of(ended)
+        ..JobOutcome::of(ended)
     };
     // If this fails, the template is gone.
     let said = serde_json::to_vec(&outcome).map(|text| {
@@ -125,23 +125,27 @@ fn is(error: &anyhow::Error, class: &str) -> bool {
 }
 
 /// Turns a result into a report, and suggests an option if the requested option does not exist.
-pub(super) fn ended_on(ground: &Ground<'_>, request: &Request, result: Result<Evaluated>) -> Ended {
+pub(super) fn ended_on(
+    ground: &Ground<'_>,
+    request: &Request,
+    result: Result<Evaluated>,
+) -> EvaluationEnd {
     let hint = result
         .as_ref()
         .err()
         .and_then(|error| option_meant(ground.evaluator, ground.outputs, request, error));
     let mut ended = ended(request, result);
-    if let (Some(hint), Ended::Failed { failed, .. }) = (hint, &mut ended) {
+    if let (Some(hint), EvaluationEnd::Failed { failed, .. }) = (hint, &mut ended) {
         failed.hints.insert(0, hint);
     }
     ended
 }
 
 /// Turns a result into a report.
-pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
+pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> EvaluationEnd {
     let error = match result {
         Ok(evaluated) => {
-            return Ended::Evaluated {
+            return EvaluationEnd::Evaluated {
                 evaluated: Box::new(evaluated),
             };
         }
@@ -157,7 +161,7 @@ pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> Ended {
     let not_forked = error.downcast_ref::<ForkError>().is_some();
     let not_its_own = nix.is_some_and(|error| !ITS_OWN.contains(&error.class.as_str()));
     let failed = explain_error(request, &error);
-    Ended::Failed {
+    EvaluationEnd::Failed {
         again: builds || not_forked || not_its_own,
         builds,
         places: failed.places.clone(),

@@ -15,7 +15,7 @@ use unix::unistd::Pid;
 
 use super::child::own_memory;
 use super::client::Client;
-use super::{Ask, Ended, Job, Outcome, Say};
+use super::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, Say};
 use crate::error::Failure;
 use crate::timings::{Counters, milliseconds};
 
@@ -35,7 +35,7 @@ pub(super) struct Child {
     /// The largest amount of memory that was observed.
     most: u64,
     /// The reason why the child was killed, if it was.
-    killed: Option<Ended>,
+    killed: Option<EvaluationEnd>,
 }
 
 /// All running children.
@@ -57,7 +57,7 @@ impl Forking {
     pub(super) fn work(
         mut self,
         client: &mut Client,
-        fork: impl Fn(&Job) -> Result<crate::libnix::Forked, crate::libnix::ForkError>,
+        fork: impl Fn(&EvaluationJob) -> Result<crate::libnix::Forked, crate::libnix::ForkError>,
     ) -> Result<()> {
         loop {
             while let Some(ask) = client.next()? {
@@ -120,10 +120,10 @@ fn wait_for(ends: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<()> {
 }
 
 /// Makes the reply for a job for which no child could be forked.
-fn not_forked(job: &Job, why: &str) -> Say {
+fn not_forked(job: &EvaluationJob, why: &str) -> Say {
     Say::Done {
         id: job.id,
-        outcome: Box::new(Outcome::of(Ended::Failed {
+        outcome: Box::new(JobOutcome::of(EvaluationEnd::Failed {
             failed: Failure::Internal.error(format!("cannot fork an evaluator: {why}")),
             places: Vec::new(),
             again: true,
@@ -133,7 +133,7 @@ fn not_forked(job: &Job, why: &str) -> Say {
 }
 
 impl Child {
-    fn new(job: &Job, forked: crate::libnix::Forked) -> Self {
+    fn new(job: &EvaluationJob, forked: crate::libnix::Forked) -> Self {
         let now = Instant::now();
         Self {
             id: job.id,
@@ -153,7 +153,7 @@ impl Child {
 
     /// Makes a child for which the template waits immediately. The client enforces its time limit.
     pub(super) fn alone(forked: crate::libnix::Forked, bytes: Option<u64>) -> Self {
-        let job = Job {
+        let job = EvaluationJob {
             id: 0,
             modules: Vec::new(),
             seconds: None,
@@ -163,7 +163,7 @@ impl Child {
     }
 
     /// Waits for the child to end, and returns the outcome.
-    pub(super) fn wait(mut self, before: &Counters) -> Result<Outcome> {
+    pub(super) fn wait(mut self, before: &Counters) -> Result<JobOutcome> {
         loop {
             let mut output = [PollFd::new(self.output.as_fd(), PollFlags::POLLIN)];
             wait_for(&mut output, Some(LOOK))?;
@@ -197,7 +197,7 @@ impl Child {
             return;
         }
         if self.deadline.is_some_and(|deadline| now > deadline) {
-            self.killed = Some(Ended::TimedOut);
+            self.killed = Some(EvaluationEnd::TimedOut);
         }
         if let Some(limit) = self.bytes
             && now - self.looked >= LOOK
@@ -206,7 +206,7 @@ impl Child {
             let bytes = own_memory(&self.pid.to_string());
             self.most = self.most.max(bytes);
             if bytes > limit {
-                self.killed = Some(Ended::TooLarge);
+                self.killed = Some(EvaluationEnd::TooLarge);
             }
         }
         if self.killed.is_some() {
@@ -215,7 +215,7 @@ impl Child {
     }
 
     /// Waits for the process and returns the outcome.
-    fn end(self, before: &Counters) -> Result<Outcome> {
+    fn end(self, before: &Counters) -> Result<JobOutcome> {
         let status = waitpid(self.pid, None).context("cannot wait for a child")?;
         let took = milliseconds(self.begun.elapsed());
         let line = self
@@ -223,18 +223,18 @@ impl Child {
             .split(|byte| *byte == b'\n')
             .next()
             .unwrap_or_default();
-        let died = |why: String| Outcome {
+        let died = |why: String| JobOutcome {
             milliseconds: took,
             bytes: self.most,
-            ..Outcome::of(Ended::Died { why })
+            ..JobOutcome::of(EvaluationEnd::Died { why })
         };
         if let Some(ended) = self.killed.clone() {
-            return Ok(Outcome {
+            return Ok(JobOutcome {
                 ended,
                 ..died(String::new())
             });
         }
-        let Ok(mut outcome) = serde_json::from_slice::<Outcome>(line) else {
+        let Ok(mut outcome) = serde_json::from_slice::<JobOutcome>(line) else {
             return Ok(died(match status {
                 WaitStatus::Signaled(_, signal, _) => {
                     format!("the evaluator was killed by {signal}")

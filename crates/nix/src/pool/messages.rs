@@ -29,12 +29,12 @@ pub enum Ask {
         bytes: Option<u64>,
     },
     /// Let a child evaluate the host with modules.
-    Evaluate(Job),
+    Evaluate(EvaluationJob),
 }
 
 /// One combination to evaluate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Job {
+pub struct EvaluationJob {
     pub id: usize,
     pub modules: Vec<ModuleRequest>,
     /// Time limit in seconds.
@@ -53,23 +53,23 @@ pub enum Say {
     },
     Ready {
         registry: Vec<Registered>,
-        outcome: Box<Outcome>,
+        outcome: Box<JobOutcome>,
     },
     /// The template cannot fulfil the request.
     Failed {
-        ended: Box<Ended>,
+        ended: Box<EvaluationEnd>,
     },
     Done {
         id: usize,
-        outcome: Box<Outcome>,
+        outcome: Box<JobOutcome>,
     },
 }
 
 /// The outcome of an evaluation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    pub ended: Ended,
+pub struct JobOutcome {
+    pub ended: EvaluationEnd,
     pub milliseconds: f64,
     /// Bytes of unshared memory.
     pub bytes: u64,
@@ -91,7 +91,7 @@ pub struct Sharing {
 /// The end of an evaluation, with its result.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "kebab-case")]
-pub enum Ended {
+pub enum EvaluationEnd {
     /// The evaluation succeeded.
     Evaluated { evaluated: Box<Evaluated> },
     /// The evaluation failed with an error.
@@ -112,8 +112,8 @@ pub enum Ended {
     Died { why: String },
 }
 
-impl Outcome {
-    pub fn of(ended: Ended) -> Self {
+impl JobOutcome {
+    pub fn of(ended: EvaluationEnd) -> Self {
         Self {
             ended,
             milliseconds: 0.0,

@@ -23,12 +23,12 @@ use unix::sys::wait::waitpid;
 use super::child::{Ground, ended, ended_on, evaluate_host, live, own_memory};
 use super::client::Client;
 use super::forking::{Child, Forking};
-use super::{Ask, Ended, Job, Outcome, Say};
+use super::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, Say};
 use crate::evaluation::{Evaluated, Opened, Request, SYSTEM, Target, read, text};
 use nix_types::evaluated_file;
 
 use crate::libnix::{
-    Evaluator, Event, Expression, Libnix, Settings, Subject, compute_only, evaluation_stack,
+    Argument, Evaluator, Event, Expression, Libnix, Settings, compute_only, evaluation_stack,
     fork_child,
 };
 use crate::messages::{Greeting, send};
@@ -137,7 +137,7 @@ fn serve(client: &mut Client, asking: &Request) -> Result<()> {
             });
         }
     };
-    if matches!(outcome.ended, Ended::Failed { .. }) {
+    if matches!(outcome.ended, EvaluationEnd::Failed { .. }) {
         return client.say(&Say::Failed {
             ended: Box::new(outcome.ended),
         });
@@ -151,7 +151,7 @@ fn serve(client: &mut Client, asking: &Request) -> Result<()> {
         registry,
         outcome: Box::new(outcome),
     })?;
-    let fork = |job: &Job| {
+    let fork = |job: &EvaluationJob| {
         let asking = Request {
             modules: job.modules.clone(),
             ..asking.clone()
@@ -176,15 +176,15 @@ fn registry(ground: &Ground<'_>, asking: &Request) -> Result<(Vec<Registered>, b
 }
 
 /// Evaluates the host in this process, so that children can reuse the result.
-fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<Outcome> {
+fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<JobOutcome> {
     let value = ground
         .evaluator
         .apply(&SYSTEM, ground.outputs, &text(asking, false))?;
     let mut evaluated = Evaluated::default();
     read(&value, asking, &mut evaluated, |_| ())?;
-    Ok(Outcome {
+    Ok(JobOutcome {
         bytes: own_memory("self"),
-        ..Outcome::of(Ended::Evaluated {
+        ..JobOutcome::of(EvaluationEnd::Evaluated {
             evaluated: Box::new(evaluated),
         })
     })
@@ -197,7 +197,7 @@ fn host_apart(
     asking: &Request,
     files: &Files,
     bytes: Option<u64>,
-) -> Result<Outcome> {
+) -> Result<JobOutcome> {
     let before = counted(ground)?;
     let forked = fork_child(&[], |pipe| {
         evaluate_host(ground, asking, pipe, || files.take());
@@ -212,7 +212,7 @@ fn host_apart(
 }
 
 fn import(evaluator: &Evaluator, file: &str) -> Result<()> {
-    let value = evaluator.apply_to(&IMPORT, Subject::Nothing, file)?;
+    let value = evaluator.apply_to(&IMPORT, Argument::Nothing, file)?;
     Ok(value.force()?)
 }
 

@@ -3,10 +3,10 @@
 
 use anyhow::Result;
 
-use super::{Divided, Host, Scheduler, Stage, Task};
-use crate::check::{Combinations, Row, Status};
+use super::{CheckTask, Divided, HostCheck, Scheduler, Stage};
+use crate::check::{CheckRow, CheckStatus, Combinations};
 use crate::error::{Failed, Failure};
-use crate::pool::{Ended, Outcome};
+use crate::pool::{EvaluationEnd, JobOutcome};
 use crate::registry::Registered;
 use crate::registry::unknown_modules;
 
@@ -30,7 +30,9 @@ impl Scheduler<'_> {
             .filter(|(position, _)| mine(*position))
             .map(|(_, name)| name);
         self.hosts[index].name = mine.next().cloned();
-        let rest: Vec<Host> = mine.map(|name| Host::new(Some(name.clone()))).collect();
+        let rest: Vec<HostCheck> = mine
+            .map(|name| HostCheck::new(Some(name.clone())))
+            .collect();
         self.hosts.extend(rest);
     }
 
@@ -80,16 +82,16 @@ impl Scheduler<'_> {
         &mut self,
         index: usize,
         registry: &[Registered],
-        outcome: Outcome,
+        outcome: JobOutcome,
         forked: bool,
-    ) -> Result<Vec<Row>> {
+    ) -> Result<Vec<CheckRow>> {
         let name = self.hosts[index].name.clone().unwrap_or_default();
-        let Ended::Evaluated { evaluated } = &outcome.ended else {
+        let EvaluationEnd::Evaluated { evaluated } = &outcome.ended else {
             return Ok(self.without_base(index, outcome.ended));
         };
         self.hosts[index].base = Some((**evaluated).clone());
         self.busy -= 1;
-        let mut row = Row::new(
+        let mut row = CheckRow::new(
             &name,
             &[],
             outcome,
@@ -154,7 +156,7 @@ impl Scheduler<'_> {
 
     fn add(&mut self, index: usize, modules: Vec<String>, silent: bool) {
         self.hosts[index].queue.push_back(self.tasks.len());
-        self.tasks.push(Task {
+        self.tasks.push(CheckTask {
             host: index,
             modules,
             silent,
@@ -165,11 +167,15 @@ impl Scheduler<'_> {
 
     /// Handles a template that failed to start. If an evaluator that may build could succeed, one
     /// is started.
-    pub(super) fn not_ready(&mut self, index: usize, ended: Ended) -> Result<Vec<Row>> {
+    pub(super) fn not_ready(
+        &mut self,
+        index: usize,
+        ended: EvaluationEnd,
+    ) -> Result<Vec<CheckRow>> {
         match ended {
             // The flake cannot be opened at all, which is an error and not the result of a check.
             ended if self.hosts[index].name.is_none() => Err(unopened(ended).into()),
-            Ended::Failed {
+            EvaluationEnd::Failed {
                 again: true,
                 builds,
                 ..
@@ -185,26 +191,26 @@ impl Scheduler<'_> {
     }
 
     /// Reports a host that does not evaluate. Its modules cannot be checked.
-    pub(super) fn without_base(&mut self, index: usize, ended: Ended) -> Vec<Row> {
+    pub(super) fn without_base(&mut self, index: usize, ended: EvaluationEnd) -> Vec<CheckRow> {
         self.busy -= 1;
         self.drop_template(index);
         self.hosts[index].stage = Stage::Done;
-        let outcome = Outcome::of(ended);
+        let outcome = JobOutcome::of(ended);
         let name = self.hosts[index].name.clone().unwrap_or_default();
-        vec![Row::new(&name, &[], outcome, None, &self.work.source)]
+        vec![CheckRow::new(&name, &[], outcome, None, &self.work.source)]
     }
 
     pub(super) fn done(
         &mut self,
         index: usize,
         id: usize,
-        outcome: Outcome,
+        outcome: JobOutcome,
         forked: bool,
-    ) -> Vec<Row> {
+    ) -> Vec<CheckRow> {
         if self.tasks[id].done {
             return Vec::new();
         }
-        if let Ended::Failed {
+        if let EvaluationEnd::Failed {
             again: true,
             builds,
             ..
@@ -218,7 +224,7 @@ impl Scheduler<'_> {
         self.busy -= 1;
         self.tasks[id].done = true;
         self.hosts[index].running -= 1;
-        let evaluates = matches!(outcome.ended, Ended::Evaluated { .. });
+        let evaluates = matches!(outcome.ended, EvaluationEnd::Evaluated { .. });
         if !evaluates && self.tasks[id].modules.len() > 1 && self.learn(index) {
             // A module that belongs to another shard may fail alone. Then this is not a conflict,
             // so check those modules first.
@@ -229,7 +235,7 @@ impl Scheduler<'_> {
         let host = &mut self.hosts[index];
         let task = &self.tasks[id];
         let name = host.name.clone().unwrap_or_default();
-        let mut row = Row::new(
+        let mut row = CheckRow::new(
             &name,
             &task.modules,
             outcome,
@@ -241,7 +247,7 @@ impl Scheduler<'_> {
         if let [module] = task.modules.as_slice() {
             row.declared = host.files.get(module).cloned();
         }
-        if row.status != Status::Ok {
+        if row.status != CheckStatus::Ok {
             if task.modules.len() > 1 {
                 row.status = conflict(row.status);
             }
@@ -252,7 +258,12 @@ impl Scheduler<'_> {
     }
 
     /// Handles the expected or unexpected end of a template.
-    pub(super) fn gone(&mut self, index: usize, number: usize, ended: Ended) -> Result<Vec<Row>> {
+    pub(super) fn gone(
+        &mut self,
+        index: usize,
+        number: usize,
+        ended: EvaluationEnd,
+    ) -> Result<Vec<CheckRow>> {
         let host = &mut self.hosts[index];
         // Ignore exits of templates that we stopped ourselves, or that were replaced.
         if host.templates != number || host.template.take().is_none() {
@@ -275,21 +286,21 @@ impl Scheduler<'_> {
 }
 
 /// Makes the error for a flake that cannot be opened.
-fn unopened(ended: Ended) -> Failed {
+fn unopened(ended: EvaluationEnd) -> Failed {
     let why = match ended {
-        Ended::Failed { failed, .. } => return failed,
-        Ended::TimedOut => "opening it took longer than --timeout allows".into(),
-        Ended::TooLarge => "opening it used more memory than --max-memory allows".into(),
-        Ended::Died { why } => why,
-        Ended::Evaluated { .. } => "the evaluator exited without a result".into(),
+        EvaluationEnd::Failed { failed, .. } => return failed,
+        EvaluationEnd::TimedOut => "opening it took longer than --timeout allows".into(),
+        EvaluationEnd::TooLarge => "opening it used more memory than --max-memory allows".into(),
+        EvaluationEnd::Died { why } => why,
+        EvaluationEnd::Evaluated { .. } => "the evaluator exited without a result".into(),
     };
     Failure::Evaluation.error(format!("cannot open the flake: {why}"))
 }
 
 /// Returns the status of a combination that fails although its modules evaluate alone.
-fn conflict(status: Status) -> Status {
+fn conflict(status: CheckStatus) -> CheckStatus {
     match status {
-        Status::Failed => Status::Conflict,
+        CheckStatus::Failed => CheckStatus::Conflict,
         other => other,
     }
 }

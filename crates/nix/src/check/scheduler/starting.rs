@@ -11,7 +11,7 @@ use crate::error::{Failure, describe};
 use crate::evaluation::{Request, Target};
 use crate::libnix::Settings;
 use crate::messages::{greet, receive, send};
-use crate::pool::{Ask, Ended, Job, Say};
+use crate::pool::{Ask, EvaluationEnd, EvaluationJob, Say};
 use crate::registry::ModuleRequest;
 use crate::worker::{self, EvaluatorProcess, EvaluatorStart};
 
@@ -49,7 +49,7 @@ impl Scheduler<'_> {
             let why = listen(index, &mut process, goes_on, &sayings);
             let ended = match (watch.join(), process.finish()) {
                 (Ok(Some(ended)), _) => ended,
-                (_, finished) => Ended::Died {
+                (_, finished) => EvaluationEnd::Died {
                     why: how(finished, why),
                 },
             };
@@ -77,7 +77,7 @@ impl Scheduler<'_> {
     pub(super) fn begin(&mut self, index: usize, id: usize) -> Result<()> {
         let host = &mut self.hosts[index];
         host.running += 1;
-        let job = Job {
+        let job = EvaluationJob {
             id,
             modules: requests(&self.tasks[id].modules),
             seconds: self.work.limits.seconds,
@@ -132,7 +132,7 @@ impl Scheduler<'_> {
             let (evaluated, outcome) = alone(&work, &registry, &interrupts);
             let found = match (evaluated, outcome.ended) {
                 (Some(evaluated), _) => Ok(evaluated.registry),
-                (None, Ended::Failed { failed, .. }) => Err(failed),
+                (None, EvaluationEnd::Failed { failed, .. }) => Err(failed),
                 (None, _) => Err(Failure::Evaluation
                     .error("cannot list the modules: the evaluation took too much time or memory")),
             };
@@ -177,7 +177,7 @@ fn listen(
 }
 
 /// Describes the end of a template.
-fn how(finished: Result<worker::Ended>, heard: Result<()>) -> String {
+fn how(finished: Result<worker::EvaluatorExit>, heard: Result<()>) -> String {
     let why = match (finished, heard) {
         (Ok(ended), _) if ended.signal().is_some() => {
             let signal = ended

@@ -2,7 +2,7 @@
 
 use crate::error::{Failed, Failure};
 
-/// Splits a path into its names. An empty string has no names.
+/// Splits a path into its names. An empty string contains no names.
 pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
     let wrong = |why: &str| {
         Failure::Usage
@@ -41,7 +41,7 @@ pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
     Ok(names)
 }
 
-/// Formats a path as in Nix.
+/// Formats a path in Nix syntax.
 pub fn written(names: &[String]) -> String {
     let plain = |name: &str| {
         name.chars()

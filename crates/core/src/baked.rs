@@ -1,8 +1,8 @@
-//! Reads `/etc/runtime-modules/config.json`, into which the NixOS module bakes the source of the running system and its
-//! modules.
+//! Reads `/etc/runtime-modules/config.json`. The NixOS module writes the source of the running
+//! system and its modules to this file.
 //!
-//! `nixos/runtime-modules/config.nix` writes the file. Tests of both sides check against the schema in
-//! `nixos/runtime-modules/config.schema.json`.
+//! The file is written by `nixos/runtime-modules/config.nix`. Tests check both the writer and this
+//! reader against the schema `nixos/runtime-modules/config.schema.json`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,31 +18,31 @@ use crate::percent;
 use crate::record::{InputNode, Pin, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
-/// Content of the file.
+/// The content of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Baked {
     /// The source of the running system; `None` if the option `flake` is not set.
     pub flake: Option<BakedFlake>,
-    /// Reference to newer versions of the source.
+    /// The reference from which newer versions of the source are fetched.
     pub flake_url: Option<String>,
-    /// The file of the configuration, if it is not in a flake.
+    /// The file that contains the configuration, if the configuration is not in a flake.
     #[serde(default)]
     pub file: Option<SystemFile>,
-    /// Entry of `nixosConfigurations`.
+    /// The entry of `nixosConfigurations`.
     pub host: String,
-    /// All modules, in the order of evaluation.
+    /// All modules, in the order in which they are evaluated.
     pub modules: Vec<BakedModule>,
-    /// Whether to enable modules again after a boot.
+    /// Whether the requested modules are enabled again after a boot.
     #[serde(default)]
     pub restore_at_boot: bool,
-    /// The action if units fail because of a change.
+    /// What to do if units fail because of a change.
     #[serde(default)]
     pub on_failed_units: OnFailedUnits,
-    /// How long a change waits for confirmation; `None` if it needs no confirmation.
+    /// How long a change waits for a confirmation; `None` if it needs no confirmation.
     #[serde(default, deserialize_with = "confirmation")]
     pub confirm: Option<Duration>,
-    /// How long to watch services that systemd considers started at once.
+    /// How long to watch services that systemd considers started as soon as their process runs.
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
     pub settle: Duration,
     /// How to become root.
@@ -54,21 +54,21 @@ pub struct Baked {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BakedFlake {
-    /// Store path of the source tree.
+    /// The store path of the source tree.
     pub source: String,
-    /// Locked `path:` reference to the source tree.
+    /// The locked `path:` reference to the source tree.
     pub url: String,
     pub rev: Option<String>,
-    /// Time of the last change, in seconds since 1970.
+    /// The time of the last change, in seconds since 1970.
     pub last_modified: Option<u64>,
-    /// The revision that the tree is based on, if it is dirty.
+    /// The commit that the tree is based on, if the tree is dirty.
     pub dirty_rev: Option<String>,
-    /// Short form of `dirty_rev`.
+    /// The short form of `dirty_rev`.
     pub dirty_short_rev: Option<String>,
-    /// Store paths of the trees of all inputs.
+    /// The store paths of the trees of all inputs.
     #[serde(default)]
     pub inputs: Vec<String>,
-    /// The flake and its inputs, if they differ from those in its lock.
+    /// The flake and its inputs, if the inputs differ from those in the flake's lock.
     #[serde(default)]
     pub input_graph: Option<Vec<InputNode>>,
 }
@@ -79,10 +79,10 @@ pub struct BakedFlake {
 pub struct BakedModule {
     pub name: String,
     pub description: Option<String>,
-    /// File of the module, relative to the source tree.
+    /// The file of the module, relative to the source tree.
     pub file: Option<String>,
     pub origin: Origin,
-    /// Files that declare the module.
+    /// The files that declare the module.
     #[serde(default)]
     pub declared: Vec<String>,
     /// Whether `check` skips the module.
@@ -91,7 +91,7 @@ pub struct BakedModule {
 }
 
 impl Baked {
-    /// Reads the file; returns `None` on a machine without the NixOS module.
+    /// Reads the file. Returns `None` on a machine without the NixOS module.
     pub fn read(locations: &Locations) -> Result<Option<Self>> {
         read_json(
             &locations.baked(),
@@ -128,21 +128,22 @@ impl Baked {
             extras: Vec::new(),
             file: None,
         };
-        // Without a valid graph, use the inputs of the lock. The comparison of the base finds out whether they differ.
+        // Without a valid graph, use the inputs of the lock. If they differ from the real inputs,
+        // the comparison of the base will detect it.
         if graph_lock(&pin).is_err() {
             pin.graph.clear();
         }
         Some(pin)
     }
 
-    /// Returns whether the file was baked from this source, for this host.
+    /// Returns whether the file was baked from the source of this pin, for the same host.
     pub fn is_of(&self, pin: &Pin) -> bool {
         // Nix and this program may escape the same reference in different ways.
         let same = |flake: &BakedFlake| percent::decode(&flake.url) == percent::decode(&pin.locked);
         self.host == pin.host && self.flake.as_ref().is_some_and(same)
     }
 
-    /// Returns the modules, with absolute paths of their files.
+    /// Returns the modules, with absolute paths to their files.
     pub fn registry(&self) -> Vec<Registered> {
         let source = self
             .flake

@@ -1,8 +1,8 @@
-//! Writes files of the cache atomically, even if other processes write there at the same time.
+//! Writes files of the cache atomically, even if several processes write at the same time.
 //!
-//! Nothing is synced: after a crash of the machine a wrong checksum reveals a damaged file, and no
-//! file of the cache is needed. A killed writer leaves a temporary file, which the next writer
-//! removes.
+//! Files are not synced, because the program works without them. If the machine crashes, a wrong
+//! checksum reveals a damaged file. A writer that was killed leaves a temporary file, which the
+//! next writer removes.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::fault::{self, Point};
 
-/// Prefix of a temporary file's name. The process ID of its writer follows.
+/// The prefix of a temporary file's name, before the process ID of the writer.
 const NEW: &str = ".new-";
 
 /// Replaces a file. Creates its directory if necessary.
@@ -32,7 +32,7 @@ pub fn replace(path: &Path, bytes: &[u8], point: Point) -> io::Result<()> {
     place().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
-/// Removes the temporary files of processes that have ended, and any with our own process ID.
+/// Removes the temporary files of processes that have exited, and those with our own process ID.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

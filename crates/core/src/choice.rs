@@ -1,26 +1,27 @@
-//! Choices on the command line or in the configuration, with their names. Every part of the
-//! program that acts on them may use this file.
+//! The choices on the command line and in the configuration, with their names. All parts of the
+//! program may use this file.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The default time for which to watch services that count as started at once.
+/// The default settle time: how long to watch services that systemd considers started as soon as
+/// their process runs.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
 /// A style of progress output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProgressStyle {
-    /// Bars on a terminal, otherwise plain lines
+    /// Bars on a terminal, otherwise plain lines.
     #[default]
     Auto,
-    /// Progress bars
+    /// Progress bars.
     Bars,
-    /// One line for each step
+    /// One line for each step.
     Plain,
-    /// JSON lines (versioned)
+    /// Versioned JSON lines.
     Events,
-    /// Only warnings
+    /// Only warnings.
     Off,
 }
 
@@ -28,16 +29,13 @@ pub enum ProgressStyle {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Elevate {
-    /// The first available of sudo, run0 and doas, if necessary
+    /// The first available of sudo, run0 and doas, if necessary.
     #[default]
     Auto,
-    /// Sudo
     Sudo,
-    /// Run0
     Run0,
-    /// Doas
     Doas,
-    /// Never become root
+    /// Never become root.
     None,
 }
 
@@ -54,14 +52,14 @@ impl Elevate {
     }
 }
 
-/// What to do about units that fail because of a change.
+/// What to do if units fail because of a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailedUnits {
-    /// Activate the previous system again
+    /// Activate the previous system again.
     #[default]
     Rollback,
-    /// Keep the change
+    /// Keep the change.
     Keep,
 }
 
@@ -69,15 +67,15 @@ pub enum OnFailedUnits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
-    /// Activate a system of another host
+    /// Activate a system that was made for another host.
     WrongHost,
-    /// Change what switch inhibitors protect
+    /// Change values that switch inhibitors protect.
     Inhibitors,
-    /// Skip all of NixOS's own pre-switch checks
+    /// Skip all of NixOS's own pre-switch checks.
     PreSwitchChecks,
-    /// Continue without enough free space
+    /// Continue without enough free space.
     Space,
-    /// Continue although the pinned source evaluates to a different base
+    /// Continue although the pinned source evaluates to a different base.
     BaseDiffers,
 }
 
@@ -94,7 +92,7 @@ impl Allow {
     }
 }
 
-/// A shell with completions.
+/// A shell for which the program can generate completions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
     Bash,
@@ -103,24 +101,24 @@ pub enum Shell {
     Nushell,
 }
 
-/// An action on the result cache.
+/// What to do with the result cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheAction {
     #[default]
     List,
-    /// Counts results and their size.
+    /// Count the results and their total size.
     Stats,
-    /// Removes all results.
+    /// Remove all results.
     Clear,
 }
 
-/// The combinations of modules that `check` evaluates, besides each module alone.
+/// Which combinations of modules `check` evaluates in addition to each module alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CheckCombinations {
-    /// All modules together that evaluate alone.
+    /// All modules together, except those that fail alone.
     #[default]
     Together,
-    /// The same, and each pair of them.
+    /// All modules together, and also each pair of modules.
     Pairs,
 }
 
@@ -134,16 +132,16 @@ pub enum CheckFormat {
     Github,
     Sarif,
     Markdown,
-    /// One document, for `--json`.
+    /// A single JSON document, for `--json`.
     Json,
 }
 
-/// A published table that `bench options` can measure again.
+/// A published table of measurements that `bench options` can repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     Jenkins,
     Grafana,
     Gotosocial,
-    /// Options next to the files that NixOS generates from them.
+    /// Options, each together with the file that NixOS generates from it.
     Generated,
 }

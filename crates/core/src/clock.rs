@@ -1,4 +1,5 @@
-//! The time of day in seconds since 1970, in UTC, as in all files that the program writes.
+//! The time of day in seconds since 1970, in UTC. All files that the program writes use this
+//! format.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! The commands with their arguments, as plain data. `cli/` makes them.
+//! The commands and their arguments as plain data. `cli/` creates them.
 
 mod bench;
 
@@ -25,7 +25,7 @@ pub enum Command {
         options: ChangeOptions,
     },
     Reset {
-        /// Whether to remove option overrides too.
+        /// Whether to remove the option overrides too.
         all: bool,
         options: ChangeOptions,
     },
@@ -34,7 +34,7 @@ pub enum Command {
         options: ChangeOptions,
     },
     Unset {
-        /// Paths of overridden options.
+        /// The paths of overridden options.
         paths: Vec<String>,
         options: ChangeOptions,
     },
@@ -66,7 +66,7 @@ pub enum Command {
     Faults,
 }
 
-/// A command that only works with libnix.
+/// A command that needs libnix.
 #[derive(Debug)]
 pub enum LibnixCommand {
     Prefetch { names: Vec<String> },
@@ -77,7 +77,7 @@ pub enum LibnixCommand {
 }
 
 impl Command {
-    /// Returns the options of a command that probably evaluates a new system.
+    /// Returns the options of a command that will probably evaluate a new system.
     pub fn evaluation_options(&self) -> Option<&ChangeOptions> {
         match self {
             Self::Enable { options, .. }
@@ -91,12 +91,12 @@ impl Command {
     }
 }
 
-/// The overrides to set.
+/// The overrides to set, and how to set them.
 #[derive(Clone, Debug)]
 pub struct SetRequest {
-    /// Paths and values in turn, or `-` alone.
+    /// Paths and values alternately, or a single `-` to read them from stdin.
     pub pairs: Vec<String>,
-    /// Whether to add to values instead of replacing them.
+    /// Whether to add to the present values instead of replacing them.
     pub merge: bool,
     pub priority: Option<i64>,
     /// Whether the overrides survive reboots.
@@ -118,7 +118,7 @@ pub enum OverridesCommand {
         after: u64,
     },
     Rollback {
-        /// `None` for the generation before the last change.
+        /// The number of the generation; `None` for the generation before the last change.
         generation: Option<u64>,
         options: ChangeOptions,
     },
@@ -129,28 +129,28 @@ pub enum OverridesCommand {
 /// What to check, and how.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
-    /// Names of modules; none for all.
+    /// The names of modules; empty for all modules.
     pub names: Vec<String>,
     pub all_hosts: bool,
     pub combinations: CheckCombinations,
     /// Whether to check with the option overrides in force.
     pub overrides: bool,
-    /// Number of parallel evaluators; `None` to decide by processors and memory.
+    /// The number of parallel evaluators; `None` to derive it from processors and memory.
     pub workers: Option<usize>,
-    /// Limit of the unshared memory of an evaluation, in bytes.
+    /// The limit of the unshared memory of an evaluation, in bytes.
     pub max_memory: Option<u64>,
-    /// Limit of the time of an evaluation.
+    /// The time limit of an evaluation.
     pub timeout: Option<Duration>,
-    /// The part to check, counted from 1, and the number of parts.
+    /// The number of the part to check, starting at 1, and the number of parts.
     pub shard: Option<(usize, usize)>,
-    /// Whether the host and its extensions share no packages.
+    /// Whether to keep the packages of the host and its extensions separate.
     pub unshared: bool,
     pub build: bool,
-    /// Commit or branch. If nothing has changed since, nothing is checked.
+    /// A commit or branch. If nothing has changed since then, the check is skipped.
     pub changed_since: Option<String>,
     pub format: CheckFormat,
-    /// Earlier results to compare with.
+    /// Earlier results with which to compare the new results.
     pub baseline: Option<PathBuf>,
-    /// Percentage by which counters may grow.
+    /// The percentage by which counters may grow.
     pub tolerance: f64,
 }

@@ -1,11 +1,12 @@
-//! Prints an error, once.
+//! Prints an error.
 
 use std::io::Write as _;
 
 use crate::error::describe;
 use crate::progress::for_stderr;
 
-/// A marker error: the document was printed on stdout, and only the exit code is left to be set.
+/// A marker in an error chain: the JSON document on stdout already contains the error, so only the
+/// exit code must be set.
 #[derive(Debug)]
 pub struct Printed;
 
@@ -15,7 +16,7 @@ impl std::fmt::Display for Printed {
     }
 }
 
-/// Prints an error once, and returns its exit code.
+/// Prints an error unless it was already printed. Returns its exit code.
 pub fn complain(error: &anyhow::Error, json: bool) -> u8 {
     let failed = describe(error);
     if error.is::<Printed>() {
@@ -23,7 +24,7 @@ pub fn complain(error: &anyhow::Error, json: bool) -> u8 {
     }
     if json {
         let document = serde_json::json!({ "schema": 1, "error": failed });
-        // stdout may be closed, but the exit code still reports the failure.
+        // Ignore errors: even if stdout is closed, the exit code reports the failure.
         let _ = writeln!(std::io::stdout(), "{document:#}");
     } else {
         let mut text = format!("error: {}\n", failed.message);

@@ -1,8 +1,9 @@
-//! Parses durations in flags and in the baked configuration: `500ms`, `30s`, `5m`, `1h30m`, `1.5`.
+//! Parses durations of options and of the baked configuration: `500ms`, `30s`, `5m`, `1h30m`,
+//! `1.5`.
 
 use std::time::Duration;
 
-/// The longest accepted duration. Deadlines can be computed from it without overflow.
+/// The longest accepted duration, so that the computation of a deadline cannot overflow.
 const LONGEST: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
 /// Parses a duration. A plain number, with or without a fraction, is in seconds.
@@ -26,8 +27,8 @@ pub fn parse_positive(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a duration of the NixOS configuration: whole numbers of at most four digits, each with its unit, as
-/// `config.schema.json` requires.
+/// Parses a duration in the baked configuration. `config.schema.json` requires whole numbers of at
+/// most four digits, each with its unit.
 pub fn parse_configured(text: &str) -> Result<Duration, String> {
     match has_units(text) {
         true => parse(text),

@@ -1,7 +1,7 @@
 //! The kinds of failure, and their exit codes.
 //!
-//! A [`Failed`] is an error that the user can act on: the failed action and the reason, details, and hints. It travels
-//! inside `anyhow::Error`; `main` prints it once.
+//! A [`Failed`] is an error that the user can act on. It contains the failed action, the reason,
+//! details and hints. `anyhow::Error` carries it to `main`, which prints it once.
 
 mod table;
 
@@ -13,11 +13,11 @@ use nix_types::Position;
 
 pub use table::{Row, TABLE};
 
-/// The ways in which a run can fail. Scripts rely on the exit codes (see README).
+/// The kinds of failure. Scripts rely on their exit codes (see README).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// A bug, or an unexpected error.
+    /// A bug in the program, or an unexpected error.
     Internal,
     /// Wrong usage, or an unknown module.
     Usage,
@@ -25,19 +25,20 @@ pub enum Failure {
     Evaluation,
     /// A build or a fetch failed.
     Build,
-    /// Refused; the cause can be fixed: lock held, state changed, wrong host, not root.
+    /// The change was refused, and the user can fix the cause: the lock is held, the state has
+    /// changed, the host is wrong, or the user is not root.
     Refused,
-    /// Activation failed; the previous system was activated again.
+    /// The activation failed, and the previous system was activated again.
     Returned,
-    /// Active, but some units failed.
+    /// The new system is active, but some units failed.
     UnitsFailed,
-    /// Activation failed, and so did the rollback.
+    /// The activation failed, and the rollback failed too.
     Stranded,
-    /// Not activated: the init interface changed, a reboot is needed.
+    /// The system was not activated: the init interface has changed, so a reboot is needed.
     RebootNeeded,
-    /// `status NAME`: not every named module is active.
+    /// The result of `status NAME`: not all of the named modules are active.
     NotActive,
-    /// Interrupted before activation; nothing changed.
+    /// The run was interrupted before the activation. Nothing was changed.
     Interrupted,
 }
 
@@ -56,7 +57,7 @@ impl Failure {
         Self::Interrupted,
     ];
 
-    /// Returns the name for JSON.
+    /// Returns the name that JSON output uses.
     pub fn name(self) -> String {
         serde_json::to_value(self)
             .ok()
@@ -97,7 +98,7 @@ impl Failure {
         }
     }
 
-    /// Makes an error of this kind.
+    /// Returns an error of this kind.
     pub fn error(self, message: impl Into<String>) -> Failed {
         Failed {
             failure: self,
@@ -114,13 +115,15 @@ impl Failure {
 pub struct Failed {
     #[serde(rename = "kind")]
     pub failure: Failure,
-    /// The failed action, its object and the reason, on one line, in lower case, without a full stop.
+    /// The failed action, its object and the reason. A single line in lower case without a full
+    /// stop.
     pub message: String,
-    /// Details, such as positions and the last log lines.
+    /// Details, such as source positions and the last lines of a log.
     pub details: Vec<String>,
     /// Hints for the next step.
     pub hints: Vec<String>,
-    /// Positions in files, the nearest first. The caller knows the user's files, and selects one. Not part of JSON output.
+    /// Source positions, the nearest first. The caller knows which files belong to the user, and
+    /// selects one position. Not part of the JSON output.
     #[serde(skip)]
     pub places: Vec<Position>,
 }
@@ -148,11 +151,11 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// Converts any error. An error that is not a [`Failed`] is internal.
+/// Converts any error to a [`Failed`]. If the error does not contain one, its kind is `Internal`.
 pub fn describe(error: &anyhow::Error) -> Failed {
     let message = neutral(&format!("{error:#}"));
     match error.downcast_ref::<Failed>() {
-        // The context precedes the message, as anyhow prints it.
+        // anyhow prints the contexts before the message, so do the same.
         Some(failed) => Failed {
             message,
             details: failed.details.iter().map(|line| neutral(line)).collect(),
@@ -163,17 +166,17 @@ pub fn describe(error: &anyhow::Error) -> Failed {
     }
 }
 
-/// Texts by which an error is recognised, and the hint for it.
+/// Texts that identify an error, and the hint for this error.
 pub type Known = (&'static [&'static str], &'static str);
 
-/// Returns the hint for an error with this text.
+/// Returns the hint for an error message, if the table contains one.
 pub fn known_hint(table: &[Known], text: &str) -> Option<&'static str> {
     let said = |texts: &[&str]| texts.iter().any(|one| text.contains(one));
     let found = table.iter().find(|(texts, _)| said(texts));
     found.map(|(_, hint)| *hint)
 }
 
-/// Says how many lines are left out.
+/// Returns a line with the number of omitted lines.
 pub fn more_lines(count: usize) -> String {
     match count {
         1 => "… 1 more line".into(),
@@ -181,13 +184,13 @@ pub fn more_lines(count: usize) -> String {
     }
 }
 
-/// Joins a text into one line, with one space between words.
+/// Joins a text into one line, with a single space between words.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Makes the control characters of untrusted text visible, except for tabs. So a name, a message or a log line cannot
-/// move the cursor, set a title or ring the bell.
+/// Makes the control characters of untrusted text visible, except for tabs. Without this, a name, a
+/// message or a log line could move the cursor, set the window title or ring the bell.
 pub fn neutral(text: &str) -> String {
     text.chars()
         .map(|c| match c {

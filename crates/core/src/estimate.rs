@@ -1,5 +1,5 @@
-//! Remembers how the last evaluation of a host went, so that the next one can show a real progress
-//! bar.
+//! Records the course of the last evaluation of a host, so that the next evaluation can show a
+//! realistic progress bar.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,27 +11,28 @@ use crate::cache_files::replace;
 use crate::fault::Point;
 use crate::locations::Locations;
 
-/// Number of intervals into which the course of an evaluation is divided.
+/// The number of intervals into which an evaluation is divided.
 const POINTS: usize = 50;
 
-/// The course of an evaluation: how many files it evaluated, how long it took, and how the files
-/// were spread over that time.
+/// The course of an evaluation: the number of evaluated files, the total time, and the time at
+/// which each part of the files was reached.
 ///
 /// A NixOS evaluation reads nine tenths of its files in the first half of the time. So the number
-/// of files is mapped to a share of the time by the course of the last run.
+/// of files alone is a bad measure of progress, and the course of the last run maps it to a share
+/// of the time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// Always 1.
+    /// The version of the format, always 1.
     schema: u64,
-    /// Number of evaluated files.
+    /// The number of evaluated files.
     pub files: u64,
     pub milliseconds: f64,
-    /// Share of the time that had passed at each fiftieth of the files.
+    /// The share of the time that had passed at each fiftieth of the files.
     curve: Vec<f64>,
 }
 
 impl Estimate {
-    /// Makes an estimate from the time at which each file was evaluated and the total time.
+    /// Creates an estimate from the time at which each file was evaluated, and from the total time.
     pub fn observe(files: &[Duration], total: Duration) -> Self {
         let total_seconds = total.as_secs_f64().max(f64::EPSILON);
         let share = |point: usize| {
@@ -48,13 +49,13 @@ impl Estimate {
         }
     }
 
-    /// Returns the share of the work that is done, from 0 to 1, after this many files and this much
-    /// time.
+    /// Returns the share of the work that is done, from 0 to 1, given the number of files and the
+    /// time so far.
     pub fn share(&self, files: u64, elapsed: Duration) -> f64 {
         let by_time = (elapsed.as_secs_f64() * 1e3 / self.milliseconds.max(1.0)).min(1.0);
         if files >= self.files || self.files == 0 {
-            // After the last file only the time can tell. If the run takes longer than the last
-            // one, stay just below 1.
+            // After the last file, only the time shows progress. If this run takes longer than the
+            // last run, stay just below 1.
             let floor = self.curve.last().copied().unwrap_or(0.0);
             return by_time.max(floor).min(0.99);
         }
@@ -72,13 +73,13 @@ impl Estimate {
             .filter(|estimate| estimate.schema == 1 && estimate.files > 0 && estimate.is_sane())
     }
 
-    /// Returns whether every number can come from a real run.
+    /// Returns whether a real run can have produced all these numbers.
     fn is_sane(&self) -> bool {
         (0.0..1e9).contains(&self.milliseconds)
             && self.curve.iter().all(|share| (0.0..=1.0).contains(share))
     }
 
-    /// Saves the estimate. An unwritable cache must not fail the command, so errors are ignored.
+    /// Saves the estimate. Ignores errors, because an unwritable cache must not fail the command.
     pub fn write(&self, locations: &Locations, host: &str) {
         let path = file(locations, host);
         if let Ok(text) = serde_json::to_vec(self) {
@@ -92,8 +93,8 @@ fn file(locations: &Locations, host: &str) -> PathBuf {
     locations.estimates().join(host_file(host))
 }
 
-/// Returns the name of the file for a host. The name has only letters, digits and a checksum, because host
-/// names are untrusted.
+/// Returns the file name for a host. Host names are untrusted, so the file name contains only their
+/// letters and digits and a checksum.
 pub fn host_file(host: &str) -> String {
     let name: String = host
         .chars()
@@ -107,7 +108,8 @@ pub fn host_file(host: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Half of the files in the first tenth of the time, the others evenly up to nine tenths.
+    /// Returns an estimate with half of the files in the first tenth of the time. The other files
+    /// are spread evenly until nine tenths of the time.
     fn estimate() -> Estimate {
         let files: Vec<Duration> = (0..100)
             .map(|i| Duration::from_millis(if i < 50 { i * 2 } else { 100 + (i - 50) * 16 }))

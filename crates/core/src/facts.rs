@@ -1,20 +1,21 @@
-//! What a configuration says about its system.
+//! The facts about a system that its configuration defines.
 
 use serde::{Deserialize, Serialize};
 
-/// Facts that activation needs before the build. `None` if the configuration does not define them.
+/// The facts that activation needs before the build. `None` if the configuration does not define a
+/// fact.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Facts {
-    /// `networking.hostName`.
+    /// The value of `networking.hostName`.
     pub host_name: Option<String>,
-    /// Store path of the kernel.
+    /// The store path of the kernel.
     pub kernel: Option<String>,
-    /// Store path of the initial RAM disk.
+    /// The store path of the initial RAM disk.
     pub initrd: Option<String>,
-    /// Store path of the kernel modules.
+    /// The store path of the kernel modules.
     pub modules_tree: Option<String>,
-    /// Store path of the firmware.
+    /// The store path of the firmware.
     pub firmware: Option<String>,
     /// Kernel parameters.
     pub kernel_params: Option<Vec<String>>,
@@ -22,6 +23,7 @@ pub struct Facts {
     pub kernel_modules: Option<Vec<String>>,
     /// Whether the system has switch-to-configuration.
     pub switchable: Option<bool>,
-    /// `system.switch.inhibitors`: names and values that must stay the same while the system is running.
+    /// The value of `system.switch.inhibitors`: names and values that must not change while the
+    /// system is running.
     pub switch_inhibitors: Option<serde_json::Value>,
 }

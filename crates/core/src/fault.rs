@@ -1,8 +1,8 @@
-//! Faults for tests: at each boundary between two steps, and at each byte of each file that the
-//! program writes.
+//! Injects faults in tests: at each boundary between two steps, and at each byte of each file that
+//! the program writes.
 //!
-//! `RUNTIME_MODULE_FAULT` is read once in each process. A point that it does not name does nothing.
-//! A release build injects no faults, so that an environment variable cannot break it.
+//! Each process reads `RUNTIME_MODULE_FAULT` once. Points that the variable does not name behave
+//! normally. A release build cannot inject faults, so the variable has no effect on it.
 //!
 //! A fault is `POINT[@N]:before|after[:WHAT]`. Several faults are separated by commas.
 //!
@@ -14,8 +14,9 @@
 //! - Points that write also accept `short=N` (N bytes are written, then no space is left) and
 //!   `cut=N` (N bytes are written, then the process is killed).
 //!
-//! If several faults apply to one place, all of them happen in order. `P:before:stop,P:before:eio`
-//! stops the process, and fails when it is continued.
+//! If several faults apply to the same place, all of them happen in their order. For example,
+//! `P:before:stop,P:before:eio` stops the process, and makes the step fail when the process
+//! continues.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -35,7 +36,7 @@ pub const POSSIBLE: bool = cfg!(debug_assertions);
 pub enum Kind {
     /// A step of the program.
     Step,
-    /// Bytes that are written to a file.
+    /// A write of bytes to a file.
     Write,
 }
 
@@ -54,7 +55,8 @@ macro_rules! points {
 }
 
 // The first part of a name is the process that passes the point: client, evaluator, relay or
-// activator. The activator writes all files, except the request (relay) and the cache (client).
+// activator. The activator writes all files, except the request (written by the relay) and the
+// cache (written by the client).
 points! {
     Plan "client.plan" Step "The client reads the situation and makes a plan."
     Elevate "client.elevate" Step "The client starts the activator, which waits."
@@ -139,7 +141,7 @@ enum Fault {
 struct Armed {
     point: Point,
     side: Side,
-    /// Number of the pass; `None` for every pass.
+    /// The number of the pass at which the fault happens; `None` for every pass.
     passing: Option<u32>,
     fault: Fault,
     passed: AtomicU32,
@@ -147,7 +149,7 @@ struct Armed {
 
 static ARMED: OnceLock<Vec<Armed>> = OnceLock::new();
 
-/// Arms this process with faults, unless it is already armed.
+/// Configures the faults of this process, unless they are already configured.
 pub fn arm(faults: Option<&str>) -> Result<()> {
     let Some(text) = faults.filter(|_| POSSIBLE) else {
         return Ok(());
@@ -195,7 +197,8 @@ fn parse(text: &str) -> Result<Armed> {
     };
     Ok(Armed {
         point: *point,
-        // An interrupted write is neither before nor after the point.
+        // An interrupted write happens in the middle of the point, so `before` and `after` do not
+        // apply.
         side: match fault {
             Fault::Short(_) | Fault::Cut(_) => Side::After,
             _ => side,
@@ -206,7 +209,7 @@ fn parse(text: &str) -> Result<Armed> {
     })
 }
 
-/// Runs a step between the two boundaries of its point.
+/// Runs a step, with the faults that apply before and after it.
 pub fn step<T, E: From<io::Error>>(
     point: Point,
     step: impl FnOnce() -> Result<T, E>,
@@ -217,7 +220,7 @@ pub fn step<T, E: From<io::Error>>(
     Ok(done)
 }
 
-/// Writes all bytes to a file.
+/// Writes all bytes to a file, unless a fault interrupts the write.
 pub fn write(point: Point, file: &mut File, bytes: &[u8]) -> io::Result<()> {
     pass(point, Side::Before)?;
     let breaks = due(point, Side::After, |fault| {
@@ -244,7 +247,7 @@ fn pass(point: Point, side: Side) -> io::Result<()> {
     for fault in faults {
         match fault {
             Fault::Kill => die(),
-            // The process continues after SIGCONT.
+            // SIGCONT continues the process here.
             Fault::Stop => drop(raise(Signal::SIGSTOP)),
             Fault::Io => return Err(io::Error::from(unix::errno::Errno::EIO)),
             Fault::NoSpace => return Err(no_space()),
@@ -254,7 +257,7 @@ fn pass(point: Point, side: Side) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the faults of this kind that apply now, in the order in which the variable names them.
+/// Returns the faults of this kind that must happen now, in their order in the variable.
 fn due(point: Point, side: Side, kind: impl Fn(Fault) -> bool) -> Vec<Fault> {
     if !POSSIBLE {
         return Vec::new();
@@ -278,7 +281,7 @@ fn no_space() -> io::Error {
     io::Error::from(unix::errno::Errno::ENOSPC)
 }
 
-/// Ends the process at once. No destructor or handler of ours runs.
+/// Kills this process immediately. No destructors or handlers run.
 fn die() -> ! {
     #[cfg(debug_assertions)]
     within::die();
@@ -287,7 +290,7 @@ fn die() -> ! {
     }
 }
 
-/// Returns the table of points: one line for each, with name, kind and description.
+/// Returns the table of points, one line for each point, with its name, kind and description.
 pub fn table() -> String {
     POINTS
         .iter()
@@ -301,7 +304,8 @@ pub fn table() -> String {
         .collect()
 }
 
-/// Faults in unit tests of all crates: only on the calling thread, and without killing the process.
+/// Injects faults in unit tests of all crates, only on the calling thread and without killing the
+/// process.
 #[cfg(debug_assertions)]
 pub mod within {
     use std::cell::RefCell;
@@ -315,8 +319,8 @@ pub mod within {
 
     struct Killed;
 
-    /// Runs `doing` with a fault. Returns `None` if it was killed. A real kill runs no cleanup
-    /// code, and this does not either, because our functions clean up after errors and not in
+    /// Runs `doing` with a fault. Returns `None` if the fault killed it. Unlike a real kill, this
+    /// unwinds the stack. The effect is the same, because our functions do not clean up in
     /// destructors.
     pub fn with<T>(fault: &str, doing: impl FnOnce() -> T) -> Option<T> {
         HERE.set(Some(vec![parse(fault).expect("a fault")]));

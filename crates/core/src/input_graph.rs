@@ -1,7 +1,7 @@
-//! Makes a lock file from the inputs that a system was built with.
+//! Converts the inputs that a system was built with to a lock file.
 //!
-//! Takes the graph of inputs that the NixOS module baked in; returns the text of a lock file that gives each flake the
-//! same inputs again. Pure: reads no files and no store.
+//! Takes the graph of inputs that the NixOS module baked in. Returns the text of a lock file that
+//! gives each flake the same inputs as in the original build. Does not read files or the store.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,16 +11,18 @@ use serde_json::{Map, Value, json};
 use crate::record::{InputNode, Pin};
 use crate::reference::{directory, in_store};
 
-/// Upper limit for the number of inputs.
+/// The maximum number of inputs.
 const MOST: usize = 10_000;
 
-/// The shortest path to an input: the names from the flake to it, and its parent node.
+/// The shortest path to an input: the names that lead from the flake to the input, and the input's
+/// parent node.
 struct Reached {
     way: Vec<String>,
     parent: usize,
 }
 
-/// Returns the inputs of a pin as a lock file, or `None` if they are those of the tree's own lock.
+/// Returns the lock file for the inputs of a pin, or `None` if the tree's own lock names the same
+/// inputs.
 pub fn graph_lock(pin: &Pin) -> Result<Option<String>> {
     if pin.graph.is_empty() {
         return Ok(None);
@@ -28,7 +30,8 @@ pub fn graph_lock(pin: &Pin) -> Result<Option<String>> {
     Graph::new(pin)?.lock().map(Some)
 }
 
-/// Returns the inputs of a pin that do not follow others: the path of each from the flake, and a locked reference to it.
+/// Returns the inputs of a pin that do not follow other inputs: the path of each input from the
+/// flake, and its locked reference.
 pub fn graph_inputs(pin: &Pin) -> Result<Vec<(String, String)>> {
     if pin.graph.is_empty() {
         return Ok(Vec::new());
@@ -48,7 +51,8 @@ pub fn graph_inputs(pin: &Pin) -> Result<Vec<(String, String)>> {
     Ok(inputs)
 }
 
-/// Returns the revision, or else the hash, of the input with a path such as `a/b`.
+/// Returns the commit hash of the input with a path such as `a/b`, or its NAR hash if it has no
+/// commit hash.
 pub fn graph_revision<'a>(pin: &'a Pin, name: &str) -> Option<&'a str> {
     let mut node = pin.graph.first()?;
     for name in name.split('/') {
@@ -57,7 +61,7 @@ pub fn graph_revision<'a>(pin: &'a Pin, name: &str) -> Option<&'a str> {
     node.rev.as_deref().or(node.nar_hash.as_deref())
 }
 
-/// A graph of inputs, with derived data.
+/// A graph of inputs, with data derived from it.
 struct Graph<'a> {
     nodes: &'a [InputNode],
     /// The absolute path of each node.
@@ -116,8 +120,8 @@ impl<'a> Graph<'a> {
         serde_json::to_string(&lock).context("write the lock")
     }
 
-    /// Returns the inputs of a node: the key of each input whose shortest path leads through this
-    /// node. For any other input, the path of the input that it follows.
+    /// Returns the inputs of a node. An input whose shortest path leads through this node is given
+    /// by its key, and any other input by the path that it follows.
     fn inputs(&self, index: usize, reached: &Reached) -> Value {
         let edge = |(name, child): (&String, &usize)| {
             let way = &self.reached[child].way;
@@ -132,7 +136,8 @@ impl<'a> Graph<'a> {
         Value::Object(self.nodes[index].inputs.iter().map(edge).collect())
     }
 
-    /// Returns the locked reference of a node, and the path to the node that it is relative to, if any.
+    /// Returns the locked reference of a node. If the reference is relative, also returns the path
+    /// to the node that it is relative to.
     fn locked(&self, index: usize, reached: &Reached) -> Result<(Value, Option<&[String]>)> {
         let (tree, below) = self.place(index)?;
         let is_part = |parent: &usize| {
@@ -160,7 +165,7 @@ impl<'a> Graph<'a> {
         Ok((self.absolute(index, tree, below)?, None))
     }
 
-    /// Returns the store path of a node's tree, and the node's path in it.
+    /// Returns the store path of the tree that contains a node, and the node's path in this tree.
     fn place(&self, index: usize) -> Result<(&str, &str)> {
         let path = &self.paths[index];
         let name = path
@@ -171,7 +176,7 @@ impl<'a> Graph<'a> {
         Ok((&path[..length], path[length..].trim_start_matches('/')))
     }
 
-    /// Returns the locked reference of a node by the hash of its tree.
+    /// Returns the locked reference of a node, with the hash of its tree.
     fn absolute(&self, index: usize, tree: &str, below: &str) -> Result<Value> {
         let node = &self.nodes[index];
         let hash = node.nar_hash.as_ref();
@@ -191,7 +196,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Returns the key of a node in the lock.
+/// Returns the key of a node in the lock file.
 fn key(index: usize) -> String {
     match index {
         0 => "root".into(),

@@ -1,5 +1,5 @@
-//! Handles Ctrl-C. Before activation it stops the run, which has changed nothing yet. Later it only
-//! detaches this process.
+//! Handles Ctrl-C. Before the activation, Ctrl-C stops the run, which has changed nothing. After
+//! that, it only detaches this process.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +12,13 @@ use signal_hook::low_level::exit;
 
 use crate::error::{Failed, Failure};
 
-/// How long the run may take to end by itself after an interrupt, before the process exits.
+/// How long the run may take to end after an interrupt. Then the process exits.
 const GRACE: Duration = Duration::from_millis(900);
 
 type Action = Arc<dyn Fn() + Send + Sync>;
 type AtExit = Box<dyn Fn(Exit) + Send>;
 
-/// The reason for exiting in the middle of a run.
+/// The reason why a run exits early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The run was stopped before it changed anything.
@@ -27,16 +27,16 @@ pub enum Exit {
     Detached,
 }
 
-/// The stage of a run. Each transition is made by one thread alone, and only these are possible:
-/// running → interrupted → exiting, running → detached → exiting, and running, interrupted or
-/// detached → settled.
+/// The stage of a run. Exactly one thread makes each transition. The possible transitions are:
+/// running → interrupted → exiting; running → detached → exiting; running, interrupted or detached
+/// → settled.
 mod stage {
     pub(super) const RUNNING: u8 = 0;
     pub(super) const INTERRUPTED: u8 = 1;
     pub(super) const DETACHED: u8 = 2;
-    /// The result is being printed, and nothing else may be printed.
+    /// The result is being printed. Nothing else may be printed.
     pub(super) const SETTLED: u8 = 3;
-    /// The signal thread prints a final message and ends the process.
+    /// The signal thread prints a final message and exits the process.
     pub(super) const EXITING: u8 = 4;
 }
 
@@ -49,14 +49,14 @@ struct Inner {
     stage: AtomicU8,
     next: AtomicU64,
     actions: Mutex<Vec<(u64, Action)>>,
-    /// Milliseconds that the run may take to end by itself, if [`GRACE`] is not enough.
+    /// The time in milliseconds that the run may take to end, if it needs more than [`GRACE`].
     patience: AtomicU64,
-    /// Action before an early exit, which restores the terminal and prints the result.
+    /// The action that restores the terminal and prints the result before an early exit.
     at_exit: Mutex<Option<AtExit>>,
 }
 
 impl Interrupts {
-    /// Starts to handle SIGINT, SIGTERM and SIGHUP.
+    /// Installs the handler of SIGINT, SIGTERM and SIGHUP.
     pub fn listen() -> Result<Self> {
         let interrupts = Self::default();
         let mut signals =
@@ -73,13 +73,14 @@ impl Interrupts {
         Ok(interrupts)
     }
 
-    /// Runs `action` in a separate thread on an interrupt, until the guard is dropped.
+    /// Registers an action that a separate thread runs on an interrupt, until the returned guard is
+    /// dropped.
     pub fn on_interrupt(&self, action: impl Fn() + Send + Sync + 'static) -> Guard {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let action: Action = Arc::new(action);
         lock(&self.0.actions).push((id, action.clone()));
         if self.0.is(stage::INTERRUPTED) {
-            // The interrupt came before this action was registered.
+            // The interrupt came before this action was registered, so run it now.
             action();
         }
         Guard {
@@ -88,20 +89,20 @@ impl Interrupts {
         }
     }
 
-    /// Sets the action that runs before an early exit.
+    /// Sets the action that is run before an early exit.
     pub fn at_exit(&self, action: impl Fn(Exit) + Send + 'static) {
         *lock(&self.0.at_exit) = Some(Box::new(action));
     }
 
-    /// Gives the run this much time to end by itself after an interrupt, because it must finish
-    /// something first. A second interrupt still ends it at once.
+    /// Extends the time that the run may take to end after an interrupt, for work that must be
+    /// finished. A second interrupt still exits immediately.
     pub fn be_patient(&self, patience: Duration) {
         let milliseconds = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         self.0.patience.store(milliseconds, Ordering::SeqCst);
     }
 
-    /// From now on an interrupt ends only this process, and the activation continues without it.
-    /// Fails if there was an interrupt before.
+    /// Detaches the run: from now on, an interrupt only exits this process, and the activation
+    /// continues without it. Fails if an interrupt has already happened.
     pub fn detach(&self) -> Result<()> {
         if self.0.advance(stage::RUNNING, stage::DETACHED) {
             return Ok(());
@@ -109,8 +110,8 @@ impl Interrupts {
         Err(interrupted().into())
     }
 
-    /// Marks the run as finished, so that its result can be printed. From now on an interrupt only
-    /// ends the process.
+    /// Marks the run as finished, so that its result can be printed. From now on, an interrupt only
+    /// exits the process.
     pub fn settle(&self) {
         for from in [stage::RUNNING, stage::INTERRUPTED, stage::DETACHED] {
             if self.0.advance(from, stage::SETTLED) {
@@ -123,7 +124,7 @@ impl Interrupts {
         }
     }
 
-    /// Fails if there was an interrupt.
+    /// Fails if an interrupt has happened.
     pub fn check(&self) -> Result<()> {
         if self.0.is(stage::INTERRUPTED) {
             return Err(interrupted().into());
@@ -132,7 +133,7 @@ impl Interrupts {
     }
 }
 
-/// Makes the error for an interrupt before activation.
+/// Returns the error for an interrupt before the activation.
 pub fn interrupted() -> Failed {
     Failure::Interrupted.error("interrupted; nothing was changed")
 }
@@ -163,12 +164,13 @@ impl Inner {
                 .collect();
             std::thread::spawn(move || actions.iter().for_each(|action| action()));
         } else if self.is(stage::INTERRUPTED) {
-            // A second interrupt ends the process at once.
+            // A second interrupt exits the process immediately.
             self.exit(stage::INTERRUPTED, Exit::Interrupted);
         } else if self.is(stage::DETACHED) {
             self.exit(stage::DETACHED, Exit::Detached);
         } else if self.is(stage::SETTLED) {
-            // The result is being written to a reader that does not read.
+            // The process is blocked while it writes the result, because nothing reads the output.
+            // So exit now.
             exit(code);
         }
     }
@@ -186,7 +188,7 @@ impl Inner {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // A panic cannot leave inconsistent data behind this mutex.
+    // Ignore poisoning: a panic cannot leave the data of this mutex inconsistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

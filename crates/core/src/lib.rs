@@ -1,4 +1,5 @@
-//! What both programs share: the command line, plans, records, activation and progress. Links no libnix.
+//! The code that both programs share: the command line, plans, records, activation and progress.
+//! Does not link libnix.
 
 pub mod activation;
 pub mod attributes;

@@ -1,7 +1,8 @@
-//! Resolves symbolic links in local flake references that Nix itself does not follow.
+//! Resolves symbolic links in local flake references, if Nix does not follow them itself.
 //!
-//! Takes a reference and the folder that it is relative to. Returns the reference for libnix and, if a link was followed,
-//! the absolute path to remember. Reads the file system, fetches nothing. `docs/sources.md` lists the supported links.
+//! Takes a reference and the folder that it is relative to. Returns the reference for libnix. If a
+//! link was followed, also returns the absolute path to remember. Reads the file system, but
+//! fetches nothing. `docs/sources.md` lists the supported links.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -14,9 +15,9 @@ const FLAKE: &str = "flake.nix";
 /// A parsed reference to a local folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Local {
-    /// `path:`, or a plain path, which can be in a git tree.
+    /// A `path:` reference, or a plain path, which may be in a git tree.
     scheme: Scheme,
-    /// The absolute path, without `.` and `..`, which are removed lexically, as in Nix.
+    /// The absolute path. `.` and `..` were removed lexically, as in Nix.
     pub path: PathBuf,
     /// The parameters after the `?`, split at `&`.
     query: Vec<String>,
@@ -35,11 +36,12 @@ enum Scheme {
 pub struct Resolved {
     /// The reference for libnix.
     pub reference: String,
-    /// The reference to remember, so that the next `rebuild` follows the link again. `None` if there was no link.
+    /// The reference to remember, so that the next `rebuild` follows the link again; `None` if
+    /// there was no link.
     pub remembered: Option<String>,
 }
 
-/// Follows the links of a local reference. Other references stay unchanged.
+/// Follows the links in a local reference. Returns other references unchanged.
 pub fn resolve(reference: &str, base: &Path) -> Resolved {
     let followed = Local::parse(reference, base).and_then(|local| {
         let real = local.follow()?;
@@ -65,7 +67,7 @@ impl Resolved {
     }
 }
 
-/// Converts a reference to a `git+file:` URL, if it is the path of a folder in a git tree.
+/// Converts a reference to a `git+file:` URL if it is the path of a folder in a git tree.
 pub fn as_git(reference: &str) -> Option<String> {
     let local = Local::parse(reference, Path::new("/"))?;
     let local = local.follow().unwrap_or(local);
@@ -81,9 +83,9 @@ pub fn as_git(reference: &str) -> Option<String> {
     ))
 }
 
-/// Returns the folder that NixOS's own tools use for the flake in `/etc/nixos`: `nixos-rebuild` follows a link
-/// `flake.nix` to the file itself. A link out of the tree stays unresolved here, because it is followed later anyway, and
-/// again at each `rebuild`.
+/// Returns the folder that NixOS's own tools use for the flake in `/etc/nixos`. If `flake.nix` is a
+/// link, `nixos-rebuild` uses the folder of the link's target. This function follows such a link
+/// only inside the tree. Links that leave the tree are followed later, and again at each `rebuild`.
 pub fn usual_folder(folder: &Path) -> PathBuf {
     let inside = || {
         let real = folder.join(FLAKE).canonicalize().ok()?;
@@ -100,7 +102,8 @@ impl Local {
         self.query.iter().map(String::as_str)
     }
 
-    /// Parses a reference as Nix does: first as an entry of the registry, then as a URL, otherwise as a path.
+    /// Parses a reference in the same order as Nix: as an entry of the registry, as a URL, and then
+    /// as a path.
     pub fn parse(reference: &str, base: &Path) -> Option<Self> {
         let (scheme, rest) = match reference.strip_prefix("path:") {
             Some(rest) if rest.starts_with('/') => (Scheme::Path, rest),
@@ -129,7 +132,8 @@ impl Local {
         })
     }
 
-    /// Returns the reference without links, if it contains links that Nix itself does not follow.
+    /// Returns the reference with its links resolved, if it contains links that Nix does not follow
+    /// itself.
     fn follow(&self) -> Option<Self> {
         let folder = self.folder()?;
         let subfolder = self.query.iter().find_map(|part| part.strip_prefix("dir="));
@@ -153,7 +157,8 @@ impl Local {
         })
     }
 
-    /// Returns the folder of the flake. The path can also name a file `flake.nix`, or a link to one.
+    /// Returns the folder of the flake. The path may be a folder, a file `flake.nix`, or a link to
+    /// such a file.
     fn folder(&self) -> Option<PathBuf> {
         let path = &self.path;
         if fs::metadata(path).ok()?.is_dir() {
@@ -167,7 +172,8 @@ impl Local {
             .then(|| real.parent().map(Path::to_path_buf))?
     }
 
-    /// Returns the nearest parent with a flake, if the folder has none. Like Nix, it does not leave a git tree.
+    /// Returns the nearest parent with a flake, if the folder itself has no flake. Like Nix, does
+    /// not search outside a git tree.
     fn parent_with_flake(&self) -> Option<PathBuf> {
         let named = self.query().any(|part| part.starts_with("dir="));
         if self.scheme == Scheme::Path || named || self.path.join(FLAKE).exists() {
@@ -179,7 +185,8 @@ impl Local {
         found.join(FLAKE).exists().then(|| found.to_path_buf())
     }
 
-    /// Returns the folder of the real `flake.nix`, if it is outside the tree that Nix would copy to the store.
+    /// Returns the folder of the real `flake.nix` if this file is outside the tree that Nix would
+    /// copy to the store.
     fn home_outside(&self, folder: &Path, inner: &Path) -> Option<PathBuf> {
         let real = inner.join(FLAKE).canonicalize().ok()?;
         let home = real.parent().filter(|_| real.ends_with(FLAKE))?;
@@ -191,11 +198,12 @@ impl Local {
         (!home.starts_with(tree)).then(|| home.to_path_buf())
     }
 
-    /// Formats the reference, or returns `None` if no reference can name the path.
+    /// Formats the reference. Returns `None` if no reference can express the path.
     fn written(&self) -> Option<String> {
         let path = self.path.to_str()?;
         let path = match self.scheme {
-            // In Nix, these characters end a plain path, and they cannot be escaped.
+            // Nix treats these characters as the end of a plain path, and a plain path has no
+            // escapes.
             Scheme::Plain if path.contains(['?', '#']) => return None,
             Scheme::Plain => path.to_string(),
             Scheme::Path => format!("path:{}", encode(path)),
@@ -210,14 +218,15 @@ impl Local {
     }
 }
 
-/// Returns the folder itself or its nearest parent that has a `.git`.
+/// Returns the nearest folder that contains `.git`: the folder itself or one of its parents.
 pub fn git_tree(folder: &Path) -> Option<&Path> {
     folder
         .ancestors()
         .find(|folder| folder.join(".git").exists())
 }
 
-/// Returns whether Nix looks a reference up in the flake registry: `NAME`, `NAME/BRANCH`, `NAME/BRANCH/REVISION`.
+/// Returns whether Nix looks up a reference in the flake registry: `NAME`, `NAME/BRANCH` or
+/// `NAME/BRANCH/REVISION`.
 pub fn is_id(reference: &str) -> bool {
     let reference = reference.split('#').next().unwrap_or_default();
     let (name, rest) = match reference.split_once('/') {
@@ -268,7 +277,7 @@ mod tests {
 
     use super::*;
 
-    /// Makes the folder `dotfiles/nixos` with a flake, and links to it.
+    /// Creates the folder `dotfiles/nixos` with a flake, and several links to it.
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().expect("a folder");
         let at = |path: &str| dir.path().join(path);
@@ -304,7 +313,7 @@ mod tests {
             ("./etc/nixos/#box", real("#box"), "T/etc/nixos"),
             ("./etc/nixos/flake.nix", real(""), "T/etc/nixos/flake.nix"),
             ("./etc?dir=nixos", real(""), "T/etc?dir=nixos"),
-            // The flake is in a parent.
+            // The flake is in a parent folder.
             ("./dotfiles/nixos/sub", real(""), "T/dotfiles/nixos/sub"),
             ("./link/sub/deep#box", real("#box"), "T/link/sub/deep"),
             ("./to-sub", real(""), "T/to-sub"),
@@ -326,7 +335,7 @@ mod tests {
     fn other_references_stay_unchanged() {
         let dir = tree();
         let base = dir.path().canonicalize().expect("a folder");
-        // Nix itself follows a link inside the tree.
+        // Nix follows a link inside the tree itself, so the reference stays unchanged.
         fs::create_dir(base.join("tree")).expect("a folder");
         fs::create_dir(base.join("tree/nix")).expect("a folder");
         fs::write(base.join("tree/nix/flake.nix"), "{ }").expect("a flake");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The paths of one machine, or of a directory that takes its place in tests.
+/// The paths of one machine, or of a directory that replaces the machine in tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locations {
     root: PathBuf,
@@ -10,7 +10,8 @@ pub struct Locations {
 }
 
 impl Locations {
-    /// Makes paths below `root` (`/` on a real machine). The cache belongs to the calling user.
+    /// Creates the paths below `root`, which is `/` on a real machine. The cache belongs to the
+    /// calling user.
     pub fn new(root: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -31,12 +32,12 @@ impl Locations {
         self.root.join(path)
     }
 
-    /// Configuration that the NixOS module bakes in.
+    /// Returns the path of the configuration that the NixOS module bakes in.
     pub fn baked(&self) -> PathBuf {
         self.at("etc/runtime-modules/config.json")
     }
 
-    /// Directory for everything about this boot.
+    /// Returns the path of the directory for all data of this boot.
     pub fn run(&self) -> PathBuf {
         self.at("run/runtime-modules")
     }
@@ -49,22 +50,22 @@ impl Locations {
         self.run().join("history")
     }
 
-    /// History of option overrides of this boot.
+    /// Returns the path of the history of this boot's option overrides.
     pub fn overrides_log(&self) -> PathBuf {
         self.run().join("overrides")
     }
 
-    /// Lock for changes of the state.
+    /// Returns the path of the lock for changes of the state.
     pub fn lock(&self) -> PathBuf {
         self.run().join("lock")
     }
 
-    /// Description of the lock's holder.
+    /// Returns the path of the file that describes the holder of the lock.
     pub fn holder(&self) -> PathBuf {
         self.run().join("holder")
     }
 
-    /// Directory for logs of transactions.
+    /// Returns the path of the directory for the logs of transactions.
     pub fn logs(&self) -> PathBuf {
         self.run().join("log")
     }
@@ -73,67 +74,67 @@ impl Locations {
         self.logs().join(format!("{transaction}.log"))
     }
 
-    /// Request to the activator, until the activator takes it.
+    /// Returns the path of the request of a transaction. It exists until the activator takes it.
     pub fn request(&self, transaction: &str) -> PathBuf {
         self.logs().join(format!("{transaction}.request"))
     }
 
-    /// Outcome of a transaction, for the relay.
+    /// Returns the path of the outcome of a transaction, which the relay reads.
     pub fn outcome(&self, transaction: &str) -> PathBuf {
         self.logs().join(format!("{transaction}.outcome"))
     }
 
-    /// Directory for GC roots of this boot.
+    /// Returns the path of the directory for the GC roots of this boot.
     pub fn roots(&self) -> PathBuf {
         self.run().join("roots")
     }
 
-    /// Directory for GC roots of option overrides that survive reboots.
+    /// Returns the path of the directory for the GC roots of option overrides that survive reboots.
     pub fn kept_roots(&self) -> PathBuf {
         self.at("var/lib/runtime-modules/roots")
     }
 
-    /// Requested modules, which survive reboots.
+    /// Returns the path of the list of requested modules, which survives reboots.
     pub fn wanted(&self) -> PathBuf {
         self.at("var/lib/runtime-modules/wanted.json")
     }
 
-    /// Option overrides that survive reboots.
+    /// Returns the path of the option overrides that survive reboots.
     pub fn kept_overrides(&self) -> PathBuf {
         self.at("var/lib/runtime-modules/overrides.json")
     }
 
-    /// Parameters of the running kernel.
+    /// Returns the path of the file with the parameters of the running kernel.
     pub fn kernel_parameters(&self) -> PathBuf {
         self.at("proc/cmdline")
     }
 
-    /// Link to the running system, which NixOS sets.
+    /// Returns the path of the link to the running system, which NixOS sets.
     pub fn current_system(&self) -> PathBuf {
         self.at("run/current-system")
     }
 
-    /// Directory for cached results of evaluation.
+    /// Returns the path of the directory for cached results of evaluations.
     pub fn results(&self) -> PathBuf {
         self.cache.join("results")
     }
 
-    /// Link to the booted system, which NixOS sets.
+    /// Returns the path of the link to the booted system, which NixOS sets.
     pub fn booted_system(&self) -> PathBuf {
         self.at("run/booted-system")
     }
 
-    /// The lock of NixOS's own switch program.
+    /// Returns the path of the lock of NixOS's own switch program.
     pub fn switch_lock(&self) -> PathBuf {
         self.at("run/nixos/switch-to-configuration.lock")
     }
 
-    /// Directory for the options that completion offers.
+    /// Returns the path of the directory for the option names that completion offers.
     pub fn option_names(&self) -> PathBuf {
         self.cache.join("options")
     }
 
-    /// Directory for the estimates that progress bars need.
+    /// Returns the path of the directory for the estimates of evaluations, which progress bars use.
     pub fn estimates(&self) -> PathBuf {
         self.cache.join("estimates")
     }

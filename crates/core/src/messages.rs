@@ -1,5 +1,5 @@
-//! Messages between our processes: one JSON document per line, after a greeting with the version of the program and of
-//! the protocol.
+//! The messages between our processes. Each message is a JSON document on one line. The first
+//! message is a greeting with the versions of the program and of the protocol.
 
 use std::io::{BufRead, Write};
 
@@ -9,28 +9,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::programs::VERSION;
 
-/// Version of the protocol. Two versions can meet during an upgrade.
+/// The version of the protocol. During an upgrade, processes of two versions can meet.
 pub const PROTOCOL: u32 = 2;
 
-/// Maximum size of a message in bytes. The answer of an evaluation with a thousand modules is far
-/// smaller.
+/// The maximum size of a message in bytes. The result of an evaluation with a thousand modules is
+/// much smaller.
 const LONGEST: usize = 64 << 20;
 
-/// The first message of each process.
+/// The first message that each process sends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Greeting {
-    /// Version of the protocol, see [`PROTOCOL`].
+    /// The version of the protocol, see [`PROTOCOL`].
     pub protocol: u32,
-    /// Version of the program.
+    /// The version of the program.
     #[serde(default)]
     pub version: String,
-    /// Effective user ID.
+    /// The effective user ID of the process.
     pub user: u32,
 }
 
 impl Greeting {
-    /// Makes the greeting of this process.
+    /// Returns the greeting of this process.
     pub fn ours() -> Self {
         Self {
             protocol: PROTOCOL,
@@ -62,7 +62,7 @@ pub fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> Result<Option<T>
         bail!("cannot receive a message: the message is longer than {LONGEST} bytes");
     }
     if line.last() != Some(&b'\n') {
-        // The sender died while writing.
+        // The sender died while it was writing the message.
         return Ok(None);
     }
     serde_json::from_slice(&line)
@@ -70,7 +70,7 @@ pub fn receive<T: DeserializeOwned>(from: &mut impl BufRead) -> Result<Option<T>
         .context("cannot parse a message")
 }
 
-/// Receives the greeting and checks the protocol version.
+/// Receives the greeting and checks its protocol version.
 pub fn greet(from: &mut impl BufRead) -> Result<Option<Greeting>> {
     let Some(greeting) = receive::<Greeting>(from)? else {
         return Ok(None);

@@ -1,7 +1,8 @@
-//! Remembers the options of a configuration, for the completion of option paths.
+//! Saves the option names of a configuration, so that shells can complete option paths.
 //!
-//! There is one file for each host. It names the source and the modules of the evaluation that wrote it: the names of another
-//! source are not offered, and a change of the modules makes the next evaluation of an override write it again.
+//! Each host has one file. The file contains the source and the modules of the evaluation that
+//! wrote it. Completion ignores a file of another source. If only the modules have changed, the
+//! next evaluation of an override rewrites the file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,25 +20,25 @@ pub struct Configuration<'a> {
     pub host: &'a str,
     /// The locked reference of the source.
     pub source: &'a str,
-    /// The modules that the host is extended with.
+    /// The modules that extend the host.
     pub modules: Vec<String>,
 }
 
 /// The options of a host that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OptionNames {
-    /// Always 1.
+    /// The version of the format, always 1.
     schema: u64,
     /// The locked reference of the source.
     source: String,
-    /// The modules that the host was extended with.
+    /// The modules that extended the host.
     modules: Vec<String>,
-    /// The paths, as in Nix.
+    /// The option paths, in Nix syntax.
     pub paths: Vec<String>,
 }
 
 impl OptionNames {
-    /// Reads the names for a source, if there are any.
+    /// Reads the names that were saved for a source. Returns `None` if there are none.
     pub fn read(locations: &Locations, host: &str, source: &str) -> Option<Self> {
         let text = fs::read(file(locations, host)).ok()?;
         serde_json::from_slice::<Self>(&text)
@@ -45,13 +46,14 @@ impl OptionNames {
             .filter(|names| names.schema == 1 && names.source == source)
     }
 
-    /// Returns whether the names of this configuration are known already.
+    /// Returns whether the names of this configuration are already saved.
     pub fn are_known(locations: &Locations, configuration: &Configuration<'_>) -> bool {
         Self::read(locations, configuration.host, configuration.source)
             .is_some_and(|names| names.modules == configuration.modules)
     }
 
-    /// Saves the names of a configuration. An unwritable cache must not fail the command, so errors are ignored.
+    /// Saves the names of a configuration. Ignores errors, because an unwritable cache must not
+    /// fail the command.
     pub fn write(locations: &Locations, configuration: &Configuration<'_>, paths: &[Vec<String>]) {
         let names = Self {
             schema: 1,

@@ -1,4 +1,5 @@
-//! The options of every command and the values of the environment, as plain data. `cli/` fills them in.
+//! The options of every command, and the values of environment variables, as plain data. `cli/`
+//! sets them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub struct Options {
     pub no_cache: bool,
     pub keep_going: bool,
     pub store: Option<String>,
-    /// Names and values of Nix settings.
+    /// The names and values of Nix settings.
     pub nix_settings: Vec<(String, String)>,
     /// The directory that contains the machine's files, if it is not `/`.
     pub root: Option<PathBuf>,
@@ -32,20 +33,21 @@ pub struct Options {
     pub activator_on_stdin: bool,
 }
 
-/// The options that name a source other than that of the running system.
+/// The options that select a source other than that of the running system.
 #[derive(Clone, Debug, Default)]
 pub struct SourceOptions {
     pub flake: Option<String>,
     pub host: Option<String>,
     pub file: Option<PathBuf>,
-    /// Attribute path of the system in `file`.
+    /// The attribute path of the system in `file`.
     pub attribute: Option<String>,
-    /// Names of flake inputs, with the references that replace them.
+    /// The names of flake inputs to replace, each with its new reference.
     pub input_overrides: Vec<(String, String)>,
 }
 
 impl SourceOptions {
-    /// Returns whether a source is named at all. Its modules are then not the baked ones.
+    /// Returns whether the user named a source. The baked list of modules is not valid for this
+    /// source.
     pub fn is_named(&self) -> bool {
         self.file.is_some()
             || self.flake.is_some()
@@ -57,9 +59,9 @@ impl SourceOptions {
 /// The last stage of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StopAfter {
-    /// A dry run: only the evaluation, and what building it would take.
+    /// A dry run: evaluates, and shows what must be built and fetched.
     Evaluate,
-    /// Everything is built and nothing activated.
+    /// Builds everything, but does not activate it.
     Realise,
     #[default]
     Activate,
@@ -71,38 +73,41 @@ pub struct ChangeOptions {
     pub stop_after: StopAfter,
     /// Whether to activate a system that is already running.
     pub force: bool,
-    /// The specialisation to switch to; empty for the host itself, and `None` to keep the present one.
+    /// The specialisation to switch to; empty for the host itself, `None` to keep the present
+    /// specialisation.
     pub specialisation: Option<String>,
     /// Modules from outside the configuration, as the user named them.
     pub extra_modules: Vec<String>,
-    /// Whether the extra modules stay until a reset.
+    /// Whether the extra modules stay enabled until a reset.
     pub keep_extra_modules: bool,
-    /// Whether evaluation may build if nothing else is built.
+    /// Whether the evaluation may build derivations even if nothing else is built.
     pub allow_import_from_derivation: bool,
-    /// Modules to evaluate and build in advance after the change.
+    /// The modules to evaluate and build in advance, after the change.
     pub prefetch: Vec<String>,
     pub ask: bool,
-    /// The time for a confirmation; zero for none, and `None` for the configured one.
+    /// The time limit for the confirmation; zero to disable the confirmation, `None` for the
+    /// configured time.
     pub confirm: Option<Duration>,
     pub on_failed_units: Option<OnFailedUnits>,
     /// How long to watch started services; `None` for the configured time.
     pub settle: Option<Duration>,
-    /// Safety checks to override.
+    /// The safety checks to override.
     pub allow: Vec<Allow>,
     /// How long to wait for another change to end.
     pub wait: Duration,
-    /// The user's reason for an option override.
+    /// The user's reason for a change of option overrides.
     pub message: Option<String>,
 }
 
 impl ChangeOptions {
-    /// Returns whether evaluation may build: always if the result is built too.
+    /// Returns whether the evaluation may build. This is always true if the result is built too.
     pub fn may_build_in_evaluation(&self) -> bool {
         self.stop_after >= StopAfter::Realise || self.allow_import_from_derivation
     }
 }
 
-/// Values of environment variables that are not options. Empty variables count as unset.
+/// The values of environment variables that are not options. A variable with an empty value counts
+/// as unset.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// `XDG_CACHE_HOME`.
@@ -111,18 +116,18 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// Whether `NO_COLOR` is set.
     pub no_color: bool,
-    /// `NIX_PATH`: the search path for `<nixpkgs>` in impure evaluation.
+    /// The value of `NIX_PATH`: the search path for `<nixpkgs>` in impure evaluation.
     pub nix_path: Option<String>,
-    /// `SUDO_UID`: the user who called sudo.
+    /// The value of `SUDO_UID`: the user who called sudo.
     pub sudo_uid: Option<u32>,
-    /// Whether the cursor of the terminal cannot move: `TERM` is unset or `dumb`.
+    /// Whether the terminal cannot move its cursor: `TERM` is unset or `dumb`.
     pub dumb_terminal: bool,
-    /// Whether the terminal can show more than ASCII.
+    /// Whether the terminal can show characters beyond ASCII.
     pub unicode: bool,
-    /// `RUNTIME_MODULE_FAULT`: the fault to inject, in tests.
+    /// The value of `RUNTIME_MODULE_FAULT`: the faults to inject in tests.
     pub fault: Option<String>,
-    /// Whether `GC_INITIAL_HEAP_SIZE` sets the initial heap of the garbage collector.
+    /// Whether `GC_INITIAL_HEAP_SIZE` sets the initial size of the garbage collector's heap.
     pub heap_chosen: bool,
-    /// Variables that configure libgc, with their values.
+    /// The environment variables that configure libgc, with their values.
     pub collector: Vec<(String, String)>,
 }

@@ -9,7 +9,8 @@ use crate::error::{Failure, neutral};
 use crate::progress::{for_stderr, for_stdout};
 use crate::session::Session;
 
-/// Prints a result as JSON or for humans. Names in human-readable text must already be safe for a terminal.
+/// Prints a result as JSON or as human-readable text. Names in the text must already be safe for a
+/// terminal.
 pub fn tell<T: Serialize>(
     session: &Session,
     result: &T,
@@ -22,12 +23,12 @@ pub fn tell<T: Serialize>(
     })
 }
 
-/// Formats a result for `--json`.
+/// Formats a result as the JSON document of `--json`.
 pub fn document(result: &impl Serialize) -> Result<String> {
     Ok(serde_json::to_string_pretty(result).context("cannot write JSON")? + "\n")
 }
 
-/// Prints a result, or a part of it, to stdout.
+/// Prints a result, or a part of a result, to stdout.
 pub fn say(result: impl AsRef<[u8]>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(result.as_ref())
@@ -44,7 +45,7 @@ pub fn say(result: impl AsRef<[u8]>) -> Result<()> {
 pub fn note(notes: &[String]) {
     let mut err = std::io::stderr().lock();
     for text in notes {
-        // Ignore a closed stderr.
+        // Ignore errors, because stderr may be closed.
         let _ = writeln!(err, "{}", for_stderr(&format!("note: {}", neutral(text))));
     }
 }

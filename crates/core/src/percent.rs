@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Characters that neither a path nor a query can contain as they are (RFC 3986, section 2.3), except for `/`.
+/// Characters, except `/`, that must be escaped in both a path and a query (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -10,12 +10,12 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// Escapes a text for a path or a query.
+/// Escapes a text for use in a path or a query.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// Decodes percent escapes. Bytes that are not UTF-8 become replacement characters.
+/// Decodes percent escapes. Replaces bytes that are not UTF-8 with the replacement character.
 pub fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

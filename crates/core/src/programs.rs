@@ -1,4 +1,5 @@
-//! Finds the two programs. Each finds the other relative to itself only, so no other program can be substituted.
+//! Finds the two programs. Each program looks for the other only relative to itself, so that no
+//! other executable can be substituted.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +7,16 @@ use anyhow::{Context as _, Result};
 
 use crate::error::{Failed, Failure};
 
-/// The program that people type. It holds the elevated roles and links no libnix.
+/// The name of the program that users run. It contains the elevated roles and does not link libnix.
 const LIGHT: &str = "runtime-module";
 
-/// The program that evaluates and builds.
+/// The name of the program that evaluates and builds.
 const FULL: &str = "runtime-module-nix";
 
-/// The version, which must be the same for both programs.
+/// The version of this program. Both programs must have the same version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Returns the path of the program that people type.
+/// Returns the path of the program that users run.
 pub fn light() -> Result<PathBuf> {
     let own = own()?;
     Ok(match own.ends_with(FULL) {
@@ -37,8 +38,8 @@ fn own() -> Result<PathBuf> {
     std::env::current_exe().context("cannot find our own executable")
 }
 
-/// Returns `../FOLDER/NAME`, where a package installs the program, or else the program in the same folder, where cargo
-/// builds it.
+/// Returns `../FOLDER/NAME`, which is the location in an installed package. If this file does not
+/// exist, returns the file in the same folder, which is the location in cargo's build directory.
 fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
     let here = own.parent().unwrap_or(Path::new("/"));
     let installed = here.parent().map(|up| up.join(folder).join(name));
@@ -46,17 +47,17 @@ fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
     installed.unwrap_or_else(|| here.join(name))
 }
 
-/// The prefix of `argv[0]` before the version, if one program starts the other.
+/// The text before the version in `argv[0]`, if one program was started by the other.
 const CALLED_BY: &str = "runtime-module ";
 
-/// Returns the name under which the other program is started. It carries our version, so that arguments and environment
-/// can stay the same.
+/// Returns the `argv[0]` with which to start the other program. It contains our version, so the
+/// arguments and the environment need not change.
 pub fn caller() -> String {
     format!("{CALLED_BY}{VERSION}")
 }
 
-/// Fails if the caller is the other program in another version. If a user starts this program by hand, there is no
-/// version to check.
+/// Fails if the other program, in a different version, started this program. If a user started it
+/// directly, there is no version to check.
 pub fn check_caller() -> Result<(), Failed> {
     let name = std::env::args_os().next().unwrap_or_default();
     check_version(&name.to_string_lossy())

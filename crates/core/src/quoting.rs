@@ -1,6 +1,6 @@
-//! Shell quoting for commands in messages.
+//! Quotes words for a shell, for commands in messages.
 
-/// Quotes a text as one word for a shell, if necessary.
+/// Quotes a text as one shell word, if necessary.
 pub fn for_shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,#".contains(c);
     match !text.is_empty() && text.chars().all(plain) && !text.starts_with('#') {

@@ -1,23 +1,25 @@
-//! Parts of flake references.
+//! Reads and creates parts of flake references.
 
 use serde_json::Value;
 
 use crate::percent;
 
-/// Returns a parameter of a reference, without decoding it.
+/// Returns the value of a parameter in a reference, without decoding it.
 pub fn parameter<'a>(reference: &'a str, name: &str) -> Option<&'a str> {
     let (_, query) = reference.split_once('?')?;
     let mut all = query.split('&').filter_map(|one| one.split_once('='));
     all.find(|(key, _)| *key == name).map(|(_, value)| value)
 }
 
-/// Returns the folder of `flake.nix` in a reference, without decoding it. If it has escapes, no lock is found, but the
-/// reference itself is in the cache key too.
+/// Returns the folder of `flake.nix` in a reference, without decoding it. If the folder contains
+/// escapes, its lock is not found. The cache key is still correct, because it also contains the
+/// reference itself.
 pub fn directory(reference: &str) -> &str {
     parameter(reference, "dir").unwrap_or_default()
 }
 
-/// Makes a locked reference to a tree in the store. `attributes` are those of the reference that the tree was fetched from.
+/// Creates a locked reference to a tree in the store. `attributes` are the attributes of the
+/// reference from which the tree was fetched.
 pub fn in_store(source: &str, directory: &str, attributes: &Value, with_revision: bool) -> String {
     let text = |name: &str| match attributes.get(name)? {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! The known modules: names, descriptions, and suggestions for unknown names.
+//! The known modules, with their descriptions, and suggestions for unknown names.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -8,22 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Failed, Failure};
 
-/// Number of bytes of a file that are searched for the first comment.
+/// The number of bytes at the start of a file in which to look for the first comment.
 const HEAD: u64 = 4096;
 
-/// Minimum similarity of a suggested name (1 for equal names).
+/// The minimum similarity of a suggested name. Equal names have similarity 1.
 const CLOSE: f64 = 0.75;
 
-/// Maximum number of suggested names.
+/// The maximum number of suggested names.
 const OFFERED: usize = 3;
 
 /// The place where a module is declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// `services.runtimeModules.modules` of the host.
+    /// The option `services.runtimeModules.modules` of the host.
     Option,
-    /// `runtimeModules` of the flake.
+    /// The output `runtimeModules` of the flake.
     Output,
 }
 
@@ -32,30 +32,31 @@ pub enum Origin {
 #[serde(rename_all = "camelCase")]
 pub struct Registered {
     pub name: String,
-    /// Declared description, if there is one.
+    /// The declared description, if there is one.
     pub description: Option<String>,
     pub origin: Origin,
-    /// Absolute path, if the module is a single file.
+    /// The absolute path of the module, if the module is a single file.
     pub file: Option<String>,
-    /// Files that declare the module.
+    /// The files that declare the module.
     pub declared: Vec<String>,
     /// Whether `check` skips the module.
     pub skip_validation: bool,
 }
 
-/// A module to extend a host with.
+/// A module that is to extend a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModuleRequest {
     pub name: String,
-    /// File of the module, relative to the flake's source tree; `None` if the module is not a file of the flake.
+    /// The file of the module, relative to the flake's source tree; `None` if the module is not a
+    /// file in the flake.
     pub file: Option<String>,
-    /// Where the module is declared; `None` if that is not known yet.
+    /// The place where the module is declared; `None` if it is not known yet.
     pub origin: Option<Origin>,
 }
 
 impl ModuleRequest {
-    /// Requests a module by name, wherever it is declared.
+    /// Requests a module by name. The module may be declared in either place.
     pub fn named(name: &str) -> Self {
         Self {
             name: name.into(),
@@ -65,7 +66,7 @@ impl ModuleRequest {
     }
 }
 
-/// Returns the declared description of a module, or the first line of the first comment in its
+/// Returns the declared description of a module, or else the first line of the first comment in its
 /// file.
 pub fn description(module: &Registered) -> Option<String> {
     module
@@ -118,17 +119,17 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> V
 
 fn closeness(a: &str, b: &str) -> f64 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    // A substring counts like a typing error: `gimp` matches `rt.gimp`.
+    // Treat a substring like a spelling mistake: `gimp` matches `rt.gimp`.
     if a.len() > 2 && b.contains(&a) {
         return if b.starts_with(&a) { 0.96 } else { 0.9 };
     }
-    // Jaro-Winkler does not detect two swapped letters in short names.
+    // Jaro-Winkler does not recognise two swapped letters in a short name.
     let one_slip = a.len() > 1 && strsim::osa_distance(&a, &b) == 1;
     let close = strsim::jaro_winkler(&a, &b);
     if one_slip { close.max(0.95) } else { close }
 }
 
-/// Makes the error for unknown modules, with suggestions.
+/// Returns the error for unknown module names, with suggestions.
 pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
     let (noun, verb) = if names.len() == 1 {
         ("module", "is")

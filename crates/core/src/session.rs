@@ -1,4 +1,4 @@
-//! The context of every command: options, paths, Ctrl-C, progress.
+//! The data that every command needs: options, paths, Ctrl-C and progress.
 
 use std::path::PathBuf;
 
@@ -11,19 +11,19 @@ use crate::locations::Locations;
 use crate::options::{Environment, Options};
 use crate::progress::{Kind, Reporter, Style};
 
-/// The context of every command.
+/// The data that every command needs.
 pub struct Session {
     pub options: Options,
     pub environment: Environment,
     pub locations: Locations,
     pub interrupts: Interrupts,
     pub reporter: Reporter,
-    /// Directory for relative paths.
+    /// The directory to which relative paths are relative.
     pub here: PathBuf,
 }
 
 impl Session {
-    /// Begins a run.
+    /// Starts a run.
     pub fn begin(options: Options, environment: Environment) -> Result<Self> {
         let style = Style {
             kind: Kind::decide(options.progress, options.json, environment.dumb_terminal),
@@ -61,7 +61,7 @@ impl Session {
     }
 }
 
-/// Determines all paths for this user.
+/// Determines the paths of all files, for this user.
 pub fn locations(options: &Options, environment: &Environment) -> Result<Locations> {
     let root = options.root.clone().unwrap_or_else(|| PathBuf::from("/"));
     let root = std::path::absolute(root).context("cannot find the root directory")?;
@@ -79,7 +79,7 @@ pub fn locations(options: &Options, environment: &Environment) -> Result<Locatio
     Ok(Locations::new(root, cache))
 }
 
-/// Makes the message for an early exit.
+/// Returns the message for an early exit.
 fn interrupted(why: Exit) -> Failed {
     match why {
         Exit::Interrupted => crate::interrupt::interrupted(),

@@ -1,7 +1,8 @@
-//! The store of this machine, without libnix: where its files are, which paths are valid, and how to protect paths from
-//! the garbage collector while GC roots are made.
+//! The store of this machine, without libnix. Locates the files of the store, checks whether paths
+//! are valid, and protects paths from the garbage collector while GC roots are created.
 //!
-//! The elevated roles use no other store code. They never build or fetch; they only protect existing paths.
+//! This is the only store code that the elevated roles use. They never build or fetch; they only
+//! protect existing paths.
 
 mod collector;
 mod daemon;
@@ -22,43 +23,45 @@ use crate::percent;
 use collector::Lock;
 use daemon::Daemon;
 
-/// The folder of store paths if a store's URL names none.
+/// The folder of store paths, if the URL of the store does not name another folder.
 const STORE: &str = "/nix/store";
 
-/// The folder of a store's own files if its URL names none.
+/// The folder of the store's own files, if the URL does not name another folder.
 const STATE: &str = "/nix/var/nix";
 
-/// Length of the hash in a store path.
+/// The length of the hash in a store path.
 const HASH: usize = 32;
 
-/// The characters of a hash in a store path (NixOS/nix, `libutil/hash.cc`: without e, o, t and u).
+/// The characters that the hash in a store path can contain (NixOS/nix, `libutil/hash.cc`: no e, o,
+/// t and u).
 const HASH_DIGITS: &str = "0123456789abcdfghijklmnpqrsvwxyz";
 
 /// A store whose files are on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocalStore {
-    /// The folder that store paths begin with.
+    /// The folder with which store paths begin.
     folder: PathBuf,
     /// The folder on disk that contains the store paths.
     real: PathBuf,
-    /// The folder of the database, the GC roots and the collector's lock.
+    /// The folder that contains the database, the GC roots and the collector's lock.
     state: PathBuf,
-    /// The socket of the daemon, if there is one.
+    /// The socket of the daemon. It may not exist.
     socket: PathBuf,
 }
 
 /// A guard that protects paths from the garbage collector while it exists.
 #[derive(Debug)]
 pub struct Protection {
-    /// No collection can begin, or the running one knows the paths.
+    /// The shared lock, which prevents a new collection. A running collection already knows the
+    /// paths.
     _lock: Option<Lock>,
-    /// The daemon keeps the paths for us.
+    /// The connection to the daemon, which protects the paths while it is open.
     _daemon: Option<Daemon>,
 }
 
 impl LocalStore {
-    /// Finds the store that a URL names: `auto`, `daemon`, `local`, a `unix://` socket, or the root directory of a
-    /// store. `None` is the store of this machine.
+    /// Finds the store for a URL: `auto`, `daemon`, `local`, a `unix://` socket, or the root
+    /// directory of a store. `None` means the store of this machine.
     pub fn of(url: Option<&str>) -> Result<Self, Failed> {
         let url = url.unwrap_or("auto");
         let (name, query) = url.split_once('?').unwrap_or((url, ""));
@@ -93,7 +96,8 @@ impl LocalStore {
         })
     }
 
-    /// Returns the name of a path directly below the store's folder. `None` if it is not a store path.
+    /// Returns the name of a path directly below the store's folder, or `None` if this is not a
+    /// store path.
     fn name<'a>(&self, path: &'a str) -> Option<&'a str> {
         let name = Path::new(path).strip_prefix(&self.folder).ok()?.to_str()?;
         let (hash, rest) = name.split_at_checked(HASH)?;
@@ -106,17 +110,18 @@ impl LocalStore {
         well_formed.then_some(name)
     }
 
-    /// Returns whether this is a path of the store, valid or not.
+    /// Returns whether this is a path in the store's folder, even if the path is not valid.
     pub fn contains(&self, path: &str) -> bool {
         self.name(path).is_some()
     }
 
-    /// Returns the location of a store path on disk. `None` if it is not a path of this store.
+    /// Returns the location of a store path on disk, or `None` if the path does not belong to this
+    /// store.
     pub fn real_path(&self, path: &str) -> Option<PathBuf> {
         Some(self.real.join(self.name(path)?))
     }
 
-    /// Returns whether a path is valid: registered in the store, and present on disk.
+    /// Returns whether a path is valid: the store lists it, and it exists on disk.
     pub fn is_valid(&self, path: &str) -> Result<bool> {
         match self.real_path(path) {
             Some(real) if real.symlink_metadata().is_ok() => match self.is_ours() {
@@ -127,13 +132,13 @@ impl LocalStore {
         }
     }
 
-    /// Returns whether this process may write the store's own files. Root always may. In tests, the owner of the store
-    /// may.
+    /// Returns whether this process may write the store's own files. Root may always write them. In
+    /// tests, the owner of the store may write them too.
     fn is_ours(&self) -> bool {
         access(&self.state.join("gcroots"), AccessFlags::W_OK).is_ok()
     }
 
-    /// Makes a link outside of the store a GC root of the path that it points to.
+    /// Registers a link outside the store as a GC root for the path that the link points to.
     pub fn register_root(&self, link: &Path) -> Result<()> {
         if !self.is_ours() {
             let link = link
@@ -142,7 +147,7 @@ impl LocalStore {
             return Daemon::connect(&self.socket)?.add_indirect_root(link);
         }
         let hash = Sha256::digest(link.as_os_str().as_bytes());
-        // Any name will do, because the collector reads only the target.
+        // The name does not matter, because the collector reads only the target of the link.
         let hash: String = hash
             .iter()
             .take(16)
@@ -154,7 +159,8 @@ impl LocalStore {
             .with_context(|| format!("cannot make a GC root in {}", folder.display()))
     }
 
-    /// Protects paths from the garbage collector until the result is dropped, even if a collection is running.
+    /// Protects paths from the garbage collector until the returned value is dropped, even if a
+    /// collection is running.
     pub fn protect<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<Protection> {
         let ours = paths.into_iter().filter(|path| self.contains(path));
         let ours: Vec<&str> = ours.collect();

@@ -1,4 +1,4 @@
-//! Time measurements: phases of a run, and counters of the evaluator.
+//! Measured times: the phases of a run, and the counters of the evaluator.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +12,10 @@ pub enum Phase {
     Lock,
     /// Evaluate the extended configuration to its `.drv`.
     Evaluate,
-    /// Evaluate the system without modules and compare it with the running one, perhaps at the same time as `Evaluate`.
+    /// Evaluate the system without modules and compare it with the running base. This may happen at
+    /// the same time as `Evaluate`.
     Compare,
-    /// Query the store for missing paths.
+    /// Query which paths are missing in the store.
     Query,
     /// Download paths from substituters.
     Fetch,
@@ -49,12 +50,12 @@ impl Phase {
     }
 }
 
-/// The duration of each phase in milliseconds. Phases that did not run are absent.
+/// The duration of each phase in milliseconds. A phase that did not run is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Phases {
-    /// Opening libnix: its settings and the store. Not shown to users, because they cannot
-    /// influence it.
+    /// Time to open libnix, including its settings and the store. Not shown to users, because they
+    /// cannot influence it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +72,7 @@ pub struct Phases {
     build: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     activate: Option<f64>,
-    /// From the start of the run to the end of its last phase.
+    /// Time from the start of the run to the end of its last phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     total: Option<f64>,
 }
@@ -99,7 +100,7 @@ impl Phases {
         self.total
     }
 
-    /// Adds the time that opening libnix took.
+    /// Adds the time to open libnix.
     pub fn opened(&mut self, time: Duration) {
         *self.open.get_or_insert(0.0) += milliseconds(time);
     }
@@ -109,7 +110,7 @@ impl Phases {
         *self.slot(phase).get_or_insert(0.0) += milliseconds(time);
     }
 
-    /// Adds a phase that ran after the recorded total.
+    /// Adds a phase that ran after the total was recorded.
     pub fn append(&mut self, phase: Phase, time: Duration) {
         self.add(phase, time);
         if let Some(total) = &mut self.total {
@@ -123,7 +124,7 @@ impl Phases {
     }
 }
 
-/// Converts milliseconds from a file or message to a duration. Invalid values become zero.
+/// Converts milliseconds from a file or message to a duration. Converts invalid values to zero.
 pub fn time_of(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or_default()
 }
@@ -133,38 +134,37 @@ pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// Counters of the evaluator. Counts are exact and the same in every run; bytes and seconds are
-/// not.
+/// Counters of the evaluator. The counts are exact and the same in every run, but sizes and times
+/// vary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
-    /// Created thunks.
+    /// The number of created thunks.
     pub thunks: u64,
     pub function_calls: u64,
-    /// Calls of built-in functions.
+    /// The number of calls of built-in functions.
     pub primop_calls: u64,
     pub lookups: u64,
-    /// Allocated values.
+    /// The number of allocated values.
     pub values: u64,
-    /// Total bytes that the evaluation allocated.
+    /// The number of bytes that the evaluation allocated in total.
     pub allocated_bytes: u64,
-    /// Size of the heap at the end.
+    /// The size of the heap at the end of the evaluation, in bytes.
     pub heap_bytes: u64,
-    /// Number of garbage collections.
+    /// The number of garbage collections.
     pub collections: u64,
-    /// CPU time of the evaluator in milliseconds.
+    /// The CPU time of the evaluator in milliseconds.
     pub cpu: f64,
-    /// Peak resident memory of the evaluator.
+    /// The peak resident memory of the evaluator, in bytes.
     pub peak_bytes: u64,
-    /// Number of evaluated files.
+    /// The number of evaluated files.
     pub files: u64,
-    /// Initial heap of the evaluator; 0 for the default of libnix.
+    /// The initial size of the evaluator's heap in bytes; 0 for libnix's default size.
     pub initial_heap_bytes: u64,
 }
 
 impl Counters {
-    /// Parses the statistics that libnix prints (`EvalState::printStatistics`), once or several
-    /// times.
+    /// Parses the statistics that libnix printed (`EvalState::printStatistics`) one or more times.
     pub fn each_from_statistics(text: &str) -> Vec<Self> {
         let documents = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
         documents
@@ -173,7 +173,7 @@ impl Counters {
             .collect()
     }
 
-    /// Returns the counts since `before`.
+    /// Returns the difference between these counters and the earlier counters `before`.
     pub fn since(&self, before: &Self) -> Self {
         Self {
             thunks: self.thunks.saturating_sub(before.thunks),
@@ -202,13 +202,14 @@ impl Counters {
         exact(self) == exact(other)
     }
 
-    /// Parses statistics that libnix printed once.
+    /// Parses the statistics that libnix printed once.
     pub fn from_statistics(text: &str) -> Self {
         let mut all = Self::each_from_statistics(text);
         all.drain(..).next().unwrap_or_default()
     }
 
-    /// Parses one document. Values that a release of libnix does not print become 0.
+    /// Parses one JSON document of statistics. Counters that a release of libnix does not print
+    /// become 0.
     fn read(statistics: &serde_json::Value) -> Self {
         let number = |pointer: &str| {
             statistics

@@ -1,8 +1,8 @@
 //! The activator: the only process that writes the state and switches the system.
 //!
-//! The steps are: lock, compare, root, save the plan, check for objections, switch, verify, save the result. A system
-//! is recorded as active only after it is. If this process is killed, the state shows how far it
-//! got.
+//! The steps are: lock, compare, root, save the plan, check for objections, switch, verify, save
+//! the result. The state lists a system as active only after the switch to it was verified. If this
+//! process is killed, the state names the step that was running.
 
 use std::time::Duration;
 
@@ -27,9 +27,10 @@ use crate::store::LocalStore;
 /// Upper limit of the space that our own files need, in bytes.
 const OWN_SPACE: u64 = 2 << 20;
 
-/// Runs the activator on the request of this transaction.
+/// Runs the activator for the request of a transaction.
 pub fn run(locations: &Locations, name: &str) -> Result<()> {
-    // A unit already has a session of its own.
+    // In a unit, this fails without harm: systemd has already started the process in its own
+    // session.
     let _ = unix::unistd::setsid();
     let _deaf = deaf()?;
     let request: Request = take_over(locations, name)?;
@@ -43,13 +44,14 @@ pub fn run(locations: &Locations, name: &str) -> Result<()> {
             failed: describe(&error),
         },
     };
-    // The lock is free by now, so a reader of the outcome can begin the next transaction.
+    // The lock is already released, so a reader of the outcome can begin the next transaction.
     let left = step(Point::Outcome, || leave_outcome(locations, name, &answer));
     log.close();
     left
 }
 
-/// Carries out a request. An error means that nothing was begun; later failures are part of the result.
+/// Carries out a request. Returns an error only if nothing was begun. The result contains all later
+/// failures.
 fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<Activated> {
     let wait = Duration::from_millis(request.wait);
     let _held = step(Point::Held, || hold(locations, &request.purpose, wait))?;
@@ -67,12 +69,13 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     }
 }
 
-/// Begins a change. If that fails, nothing is left behind.
+/// Begins a change. If a step before the switch fails, restores the state and removes the new
+/// roots.
 fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
     let before = work.state.clone();
     if let Err(error) = prepare(&mut work, change) {
-        // The state on disk may name this transaction. If it cannot be restored, the next run sees that nothing
-        // changed.
+        // The state on disk may already name this transaction. If restoring the state fails, the
+        // next run still finds that nothing was changed.
         let written = std::mem::replace(&mut work.state, before);
         if written.pending != work.state.pending {
             let _ = work.state.write(work.locations);
@@ -101,7 +104,7 @@ fn prepare(work: &mut Work<'_>, change: &Change) -> Result<()> {
     })?;
     work.store = Some(store);
 
-    // Save the plan before the switch, so that an interruption can be recovered from.
+    // Save the plan before the switch, so that `recover` can end an interrupted change.
     work.state.begin(pending(request, change));
     step(Point::Begin, || work.state.write(locations))?;
 
@@ -167,14 +170,15 @@ fn interrupted(work: &Work<'_>) -> Result<()> {
     }
 }
 
-/// Refuses if there are objections, and warns about those that the user allows.
+/// Refuses the change if there are objections, unless the user overrides them. Each overridden
+/// objection becomes a warning.
 fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
     let purpose = &work.request.purpose;
     let to = work.real(&change.to);
     preflight::whole(purpose, &to)?;
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, purpose, wait)?;
-    // An external switch may have happened since the plan was compared, or while this process waited.
+    // Compare again: an external switch may have happened since the first comparison.
     unmoved(work, change)?;
     let from = change.from.as_ref().map(|from| work.real(from));
     let machine = Machine::look(work.locations, from.as_deref());

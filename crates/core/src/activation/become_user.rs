@@ -13,16 +13,18 @@ use super::relay;
 use crate::error::Failure;
 use crate::programs;
 
-/// Runs the client as the user who called sudo, because the files and the cache belong to that user.
+/// Runs the client as the user who called sudo, because the files and the cache belong to this
+/// user.
 ///
-/// This process becomes the relay, and holds the other end of the client's stdin. Returns the client's exit code.
+/// This process becomes the relay and holds the other end of the client's stdin. Returns the
+/// client's exit code.
 pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
     let user = User::from_uid(Uid::from_raw(uid))
         .context("cannot look up the user who called sudo")?
         .with_context(|| {
             format!("cannot look up the user who called sudo: there is no user {uid}")
         })?;
-    // Ctrl-C in the terminal is for the client. Activation continues.
+    // Ctrl-C in the terminal must end only the client. The activation continues.
     let _deaf = relay::deaf()?;
     let (ours, theirs) = UnixStream::pair().context("cannot make a socket pair")?;
     let mut client = Command::new(programs::light()?)
@@ -33,7 +35,7 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
         .env("HOME", &user.dir)
         .env("USER", &user.name)
         .env("LOGNAME", &user.name)
-        // With sudo, these belong to root.
+        // Under sudo, these variables may name root's directories.
         .env_remove("XDG_CACHE_HOME")
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("XDG_DATA_HOME")

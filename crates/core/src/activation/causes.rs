@@ -1,4 +1,5 @@
-//! Explains why a unit failed: the command that failed, its last log lines, and a command that shows more.
+//! Explains why a unit failed: names the failed command, its last log lines, and the command that
+//! shows the full log.
 
 use serde_json::Value;
 
@@ -8,8 +9,8 @@ use super::systemd::{ask, is_name};
 use super::unit_state::{Problem, UnitState};
 use super::watch::{FailedCommand, Unwell};
 
-/// The command settings of units in order of execution. Sockets, mounts and swaps have some that
-/// services lack.
+/// The settings of units that contain commands, in order of execution. Some of them exist only for
+/// sockets, mounts and swaps.
 const COMMANDS: [&str; 10] = [
     "ExecCondition",
     "ExecStartPre",
@@ -23,14 +24,16 @@ const COMMANDS: [&str; 10] = [
     "ExecStopPost",
 ];
 
-/// Message IDs of systemd (`sd-messages.h`): a process of a unit exited; a unit failed.
+/// Message IDs of systemd (`sd-messages.h`) for the exit of a unit's process and for the failure of
+/// a unit.
 const PROCESS_EXIT: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
 const UNIT_FAILED: &str = "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c";
 
-/// Number of log lines shown for each unit.
+/// The number of log lines to show for each unit.
 const LINES: &str = "--lines=8";
 
-/// Finds the failed command of a unit, from systemd or else from the journal since `since` (seconds since 1970).
+/// Finds the failed command of a unit. Asks systemd first, then searches the journal since `since`
+/// (seconds since 1970).
 pub(super) fn failed_command(id: &UnitId, since: u64) -> Option<FailedCommand> {
     let shown = id.manager.show(&COMMANDS, &[&id.name]).ok();
     shown
@@ -38,7 +41,7 @@ pub(super) fn failed_command(id: &UnitId, since: u64) -> Option<FailedCommand> {
         .or_else(|| from_journal(id, since))
 }
 
-/// Returns whether the journal has a failure of the unit since `since`.
+/// Returns whether the journal contains a failure of the unit since `since`.
 pub(super) fn has_failed(id: &UnitId, since: u64) -> bool {
     let [unit, owner] = by_manager(id);
     let mut filters = vec![UNIT_FAILED, &unit];
@@ -46,7 +49,7 @@ pub(super) fn has_failed(id: &UnitId, since: u64) -> bool {
     journal(&["--output=cat", "--lines=1"], &filters, since).is_some_and(|text| !text.is_empty())
 }
 
-/// Returns the journal fields that select the messages of a systemd manager about a unit.
+/// Returns the journal fields that select a manager's own messages about a unit.
 fn by_manager(id: &UnitId) -> [String; 2] {
     match id.manager {
         Manager::System => [format!("UNIT={}", id.name), String::new()],
@@ -70,7 +73,7 @@ fn from_journal(id: &UnitId, since: u64) -> Option<FailedCommand> {
     first_cause(text.lines().filter_map(read_exit))
 }
 
-/// A message of systemd about the end of a process.
+/// Parses systemd's message about the exit of a process.
 fn read_exit(line: &str) -> Option<FailedCommand> {
     let message: Value = serde_json::from_str(line).ok()?;
     let field = |name: &str| message[name].as_str();
@@ -87,8 +90,8 @@ fn read_exit(line: &str) -> Option<FailedCommand> {
     })
 }
 
-/// Returns the failed command that caused the failure of a unit. Clean-up commands, and commands
-/// that systemd terminated after the failure, are not the cause.
+/// Returns the failed command that caused the failure of a unit. Ignores clean-up commands and
+/// commands that systemd terminated after the failure.
 fn first_cause(failed: impl Iterator<Item = FailedCommand>) -> Option<FailedCommand> {
     failed.min_by_key(|command| {
         let is_ended = matches!(command.signal.as_deref(), Some("SIGTERM" | "SIGKILL"));
@@ -101,8 +104,8 @@ fn signal_name(number: i32) -> String {
         .map_or_else(|_| format!("signal {number}"), |name| name.to_string())
 }
 
-/// Finds the failed command in the output of `systemctl show`. If several failed, the last one counts, because systemd
-/// continues after an ignored failure.
+/// Finds the failed command in the output of `systemctl show`. Skips failures that systemd ignores
+/// (`ignore_errors=yes`), because systemd continues after them.
 fn read_commands(text: &str) -> Option<FailedCommand> {
     let mut commands: Vec<String> = Vec::new();
     for line in text.lines() {
@@ -119,7 +122,8 @@ fn read_commands(text: &str) -> Option<FailedCommand> {
     first_cause(commands.iter().filter_map(|command| read_command(command)))
 }
 
-/// Reads `ExecStart={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; … ; code=exited ; status=1 }`.
+/// Parses `ExecStart={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; … ; code=exited ;
+/// status=1 }`.
 fn read_command(text: &str) -> Option<FailedCommand> {
     let (setting, value) = text.split_once("={ ")?;
     let (line, rest) = value.split_once(" ; ignore_errors=")?;
@@ -160,19 +164,19 @@ pub(super) fn describe(id: &UnitId, unwell: &Unwell, since: u64) -> UnitLog {
     }
 }
 
-/// Returns the failure as systemd names it.
+/// Returns the failure in systemd's words.
 fn result(state: &UnitState) -> Option<String> {
     let results = [&state.result, &state.reload_result];
     let failed = |result: &&&String| !matches!(result.as_str(), "" | "success");
     results.iter().find(failed).map(ToString::to_string)
 }
 
-/// Returns the cause, worded as the end of a sentence about the unit.
+/// Returns the cause as a phrase that follows the name of the unit.
 fn cause(unwell: &Unwell) -> Option<String> {
     let state = unwell.state.as_ref();
     let command = unwell.command.as_ref();
     let why = match state.and_then(result).as_deref() {
-        // After a timeout the signal comes from systemd, so it is not the cause.
+        // After a timeout, systemd itself sends the signal, so the signal is not the cause.
         Some("timeout") => Some(match command {
             Some(command) => format!("{} did not finish in time", command.invocation()),
             None => "a command did not finish in time".to_string(),
@@ -203,7 +207,7 @@ fn cause(unwell: &Unwell) -> Option<String> {
     }
 }
 
-/// Explains a `Result` of systemd that the failed command does not explain.
+/// Explains a `Result` of systemd if the failed command does not explain it.
 fn meaning(result: &str, state: Option<&UnitState>) -> String {
     let of_type = state.map_or("", |state| state.service_type.as_str());
     match result {
@@ -217,7 +221,7 @@ fn meaning(result: &str, state: Option<&UnitState>) -> String {
 }
 
 impl FailedCommand {
-    /// Returns the setting, with the command line if it is known.
+    /// Returns the name of the setting, and the command line if it is known.
     fn invocation(&self) -> String {
         match self.line.as_str() {
             "" => self.setting.clone(),
@@ -237,7 +241,7 @@ impl std::fmt::Display for FailedCommand {
     }
 }
 
-/// Returns the last lines of the unit in the journal.
+/// Returns the last lines of the unit from the journal.
 fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
     if !is_name(&id.name) {
         return Vec::new();
@@ -250,7 +254,8 @@ fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
         Manager::User { uid, .. } => {
             let [own, manager, owner] = of_user(&id.name, uid);
             let mut filters = vec![owner.as_str(), &own, "+", &owner, &manager];
-            // A line has no unit if its process had exited before journald read the line.
+            // journald cannot assign a line to a unit if the process exited before journald read
+            // the line.
             let process = main_process(id);
             filters.extend(process.iter().flat_map(|field| ["+", &owner, field]));
             journal(&["--output=cat", LINES], &filters, since)
@@ -267,7 +272,8 @@ fn main_process(id: &UnitId) -> Option<String> {
     (number != "0").then(|| format!("_PID={number}"))
 }
 
-/// Returns the journal fields that select a user unit: its own lines, the lines of its manager about it, and its user.
+/// Returns the journal fields that select a user unit: the lines of the unit, the lines of the
+/// user's manager about the unit, and the user.
 fn of_user(name: &str, uid: u32) -> [String; 3] {
     [
         format!("_SYSTEMD_USER_UNIT={name}"),

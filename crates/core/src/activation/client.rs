@@ -1,5 +1,6 @@
-//! The client: starts the relay before any other work, so that a password prompt or a missing permission comes first.
-//! Sends it the request at the end, and prints the answers. The client changes nothing and may be killed at any time.
+//! The client's side of an activation. The client starts the relay before any other work, so that a
+//! password prompt or a missing permission comes first. At the end, it sends the request to the
+//! relay and prints the answers. The client changes nothing, so it may be killed at any time.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd as _;
@@ -20,11 +21,11 @@ use crate::progress::Reporter;
 use crate::record::{Entry, Pending, State, Step, holder, read_history};
 use crate::timings::Phase;
 
-/// How long the elevation program may take to exit. Its clean-up, for example of a PAM session, does not concern us, so
-/// the user must not wait for it.
+/// How long to wait for the elevation program to exit. Its clean-up, for example of a PAM session,
+/// may take longer, and the user should not have to wait for it.
 const TO_LEAVE: Duration = Duration::from_secs(5);
 
-/// A running relay that waits for its request. Without a request it changes nothing.
+/// A running relay that waits for its request. It changes nothing before the request arrives.
 pub struct Activator {
     child: Option<Child>,
     /// The name of the program that was started, for messages.
@@ -57,7 +58,8 @@ impl Activator {
         Ok(activator)
     }
 
-    /// Connects to the relay on the other end of our stdin, which started this process as the calling user.
+    /// Connects to the relay at the other end of our stdin. The relay started this process as the
+    /// calling user.
     pub fn on_stdin() -> Result<Self> {
         let socket = std::io::stdin()
             .as_fd()
@@ -92,7 +94,7 @@ impl Activator {
             .into()
     }
 
-    /// Sends the request, and prints the log until the end.
+    /// Sends the request, and prints the log until the transaction ends.
     pub fn activate(mut self, request: &Request, reporter: &Reporter) -> Result<Activated> {
         step(Point::Ask, || send(&mut self.to, request)).map_err(|_| {
             Failure::Refused
@@ -121,7 +123,8 @@ impl Activator {
             match receive(&mut self.from) {
                 Ok(Some(Answer::Line { line })) => reporter.switch_line(&line),
                 Ok(Some(answer)) => return Ok(answer),
-                // Only the relay is gone. The activation continues, and the client can wait for its end.
+                // Only the relay has died. The activation continues, and the client can wait for
+                // its end.
                 Ok(None) | Err(_) => break,
             }
         }
@@ -132,11 +135,13 @@ impl Activator {
     }
 }
 
-/// How long an activator may take to read its request, and then how long to take the lock.
+/// How long the activator may take to read its request, and how long it may then take to get the
+/// lock.
 const TO_BEGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
-/// Waits for the end of a transaction without a relay, by watching its request, the lock and the history. A dead relay
-/// may have started it, and the activator may not hold the lock yet.
+/// Waits for the end of a transaction without a relay, by watching its request, the lock and the
+/// history. A relay that has died may already have started the activator, which may not hold the
+/// lock yet.
 fn wait_for_end(locations: &Locations, transaction: &str) {
     let begun = Instant::now();
     let mut still = Instant::now();
@@ -160,13 +165,14 @@ fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
     history.into_iter().rev().find(is_it)
 }
 
-/// Finds the result of a request whose activator exited without an outcome, in the history or the state.
+/// Finds the result of a request in the history or the state, after the activator exited without an
+/// outcome.
 pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
     let transaction = &request.transaction;
     let log = locations.log(transaction);
     let became = match recorded(locations, transaction) {
         Some(entry) if entry.transaction == *transaction => Ok(Activated::of(&entry, log)),
-        // The request was to end another transaction, and that one has ended.
+        // The request was `confirm` or `recover`, and the transaction that it refers to has ended.
         Some(entry) => Ok(Activated {
             explanation: entry.explanation,
             ..Activated::new(log, entry.revision)
@@ -181,7 +187,7 @@ pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
     }
 }
 
-/// Finds the result of a request without a history record.
+/// Finds the result of a request that has no history record.
 fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activated, Failed> {
     let pending = state.pending.as_ref();
     match &request.errand {
@@ -215,7 +221,7 @@ fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activate
 /// Returns the result of a change that the state lists as pending.
 fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activated, Failed> {
     match pending.step {
-        // The change is active and must be confirmed. Only the outcome was not delivered.
+        // The change is active and waits for confirmation. Only the outcome was not delivered.
         Step::Confirming => Ok(Activated {
             outcome: pending.outcome(),
             explanation: pending.explanation.clone(),
@@ -252,7 +258,8 @@ fn untold() -> Failed {
 
 impl Drop for Activator {
     fn drop(&mut self) {
-        // Closing stdin ends a relay without a request. Wait for it, so that no zombie is left.
+        // If a relay has no request, it exits when its stdin is closed. Wait for that, to leave no
+        // zombie.
         self.to = Box::new(std::io::sink());
         let begun = Instant::now();
         while let Some(child) = &mut self.child

@@ -1,7 +1,8 @@
-//! The timer that rolls back to the previous system unless the new one is confirmed.
+//! The timer that rolls back to the previous system unless the new one is confirmed in time.
 //!
-//! The timer is a systemd timer and needs none of our processes. Without systemd it is a process in its own session. It
-//! is armed before the switch and again at its end, so that a change is rolled back even if the activator dies.
+//! This is a systemd timer, so none of our processes has to stay alive. On a machine without
+//! systemd, it is a process in its own session. The timer is armed before the switch and again at
+//! the end of the switch, so that a change is rolled back even if the activator dies.
 
 use anyhow::Result;
 
@@ -10,7 +11,7 @@ use super::unit::{in_session, own_executable};
 use crate::error::Failure;
 use crate::locations::Locations;
 
-/// The time at which the timer is armed.
+/// The point at which the timer is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Armed {
     /// Before the switch.
@@ -20,7 +21,7 @@ pub(super) enum Armed {
 }
 
 impl Armed {
-    /// Returns the argument that tells the timer's process when it was armed.
+    /// Returns the argument that tells the timer's process at which point the timer was armed.
     fn argument(self) -> Option<&'static str> {
         (self == Self::After).then_some("--after")
     }
@@ -59,7 +60,7 @@ pub(super) fn arm(
         "--description=Roll back to the previous system unless the new one is confirmed",
         "--timer-property=AccuracySec=100ms",
         "--property=OOMPolicy=continue",
-        // If the rollback is killed or finds no space, systemd retries it for an hour.
+        // If the rollback is killed or has no space for its files, systemd retries for an hour.
         "--property=Restart=on-failure",
         "--property=RestartSec=10s",
         "--property=StartLimitIntervalSec=1h",
@@ -84,7 +85,7 @@ pub(super) fn arm(
 /// Disarms the timer. A timer that is not armed is not an error.
 pub(super) fn disarm(transaction: &str, which: &[Armed], locations: &Locations) {
     if !systemd::runs(locations) {
-        // The process will find nothing to roll back, and exit.
+        // The process will find nothing to roll back when its time is over, and will exit.
         return;
     }
     for armed in which {

@@ -1,4 +1,4 @@
-//! Privileges: the activator runs as root, everything else as the calling user.
+//! Becomes root. The activator runs as root, and everything else runs as the calling user.
 
 use std::io::ErrorKind;
 use std::process::{Child, Command, Stdio};
@@ -12,15 +12,16 @@ use crate::error::Failure;
 use crate::locations::Locations;
 use crate::programs;
 
-/// Elevation programs, all of which pass stdin and stdout through. run0 does so if one of stdin, stdout and stderr is
-/// not a terminal. Its option `--pipe` asks for that, but is a usage error before systemd 257.
+/// Elevation programs. All of them pass stdin and stdout through. run0 does so only if stdin,
+/// stdout or stderr is not a terminal. Its option `--pipe` would request this, but systemd before
+/// 257 rejects it.
 const PROGRAMS: [(Elevate, &str); 3] = [
     (Elevate::Sudo, "sudo"),
     (Elevate::Run0, "run0"),
     (Elevate::Doas, "doas"),
 ];
 
-/// Starts the relay, with an elevation program if it needs one. Returns the name of the program.
+/// Starts the relay, through an elevation program if necessary. Returns the name of the program.
 pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static str, Child)> {
     let own = programs::light()?;
     if geteuid().is_root() || !locations.is_real() {

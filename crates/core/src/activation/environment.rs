@@ -4,10 +4,11 @@ use std::process::Command;
 
 use crate::locations::Locations;
 
-/// The search path of the switch program for commands that it does not call by store path.
+/// The search path of the switch program, for commands that it does not call by their store paths.
 pub(super) const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Clears the environment except for a fixed `PATH`, on a real machine. Elevation programs clear it themselves.
+/// Clears the environment on a real machine, except for a fixed `PATH`. Elevation programs also
+/// clear it.
 pub(super) fn clean<'a>(command: &'a mut Command, locations: &Locations) -> &'a mut Command {
     if locations.is_real() {
         command.env_clear().env("PATH", PATH);
@@ -19,7 +20,7 @@ pub(super) fn clean<'a>(command: &'a mut Command, locations: &Locations) -> &'a 
 mod tests {
     use super::*;
 
-    /// Returns the environment of a program after `clean`.
+    /// Returns the environment of a program that was started after `clean`.
     fn environment(root: &str) -> Vec<String> {
         let mut command = Command::new("env");
         command.env("OF_THE_CALLER", "1");
@@ -31,7 +32,7 @@ mod tests {
     #[test]
     fn callers_environment_does_not_reach_root() {
         assert_eq!(environment("/"), [format!("PATH={PATH}")]);
-        // Under a test root, variables that a test sets also reach the activator.
+        // With a test root, the activator must see the variables that a test sets.
         assert!(environment("/scratch").contains(&"OF_THE_CALLER=1".to_string()));
     }
 }

@@ -1,5 +1,6 @@
-//! The log of a transaction, with the output of the switch program and our own remarks. A file, not a pipe, so that the
-//! switch continues if the reader dies or stops reading.
+//! The log of a transaction, which contains the output of the switch program and our own remarks.
+//! It is a file instead of a pipe, so that the switch continues if the reader dies or stops
+//! reading.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,10 +14,10 @@ use anyhow::{Context as _, Result};
 
 use crate::record::{open_log, remark};
 
-/// How often a log is polled.
+/// The interval between two reads of a log.
 pub(super) const GLANCE: Duration = Duration::from_millis(20);
 
-/// A log that is being written.
+/// A log that this process writes.
 pub(super) struct Log {
     pub(super) path: PathBuf,
     file: File,
@@ -24,12 +25,13 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Opens a log. Everything written is copied to stdout, which in a unit is the journal.
+    /// Opens a log. Copies all lines to stdout, which is the journal if this process runs in a
+    /// unit.
     pub(super) fn open(path: PathBuf) -> Result<Self> {
         let tail = Tail::open(&path)?;
         let end = Arc::new(AtomicBool::new(false));
         let flag = end.clone();
-        // On a thread, so that a blocked journal does not block the switch.
+        // Copy on a separate thread, so that a blocked journal does not block the switch.
         let thread = std::thread::spawn(move || copy(tail, &flag));
         Ok(Self {
             file: open_log(&path)?,
@@ -43,12 +45,12 @@ impl Log {
         self.file.try_clone().context("cannot share the log")
     }
 
-    /// Adds a remark. A failure is ignored, because it does not affect the transaction.
+    /// Appends a remark. Ignores errors, because a missing remark does not affect the transaction.
     pub(super) fn say(&mut self, text: &str) {
         let _ = remark(&mut self.file, text);
     }
 
-    /// Reads the lines that are written from now on.
+    /// Returns a reader for the lines that are written from now on.
     pub(super) fn tail(&self) -> Result<Tail> {
         let mut tail = Tail::open(&self.path)?;
         tail.file
@@ -57,7 +59,7 @@ impl Log {
         Ok(tail)
     }
 
-    /// Gives the journal a moment to receive the remaining lines.
+    /// Closes the log. Waits a moment, so that the journal can receive the remaining lines.
     pub(super) fn close(mut self) {
         if let Some((end, thread)) = self.journal.take() {
             end.store(true, Ordering::SeqCst);
@@ -107,7 +109,8 @@ impl Tail {
         })
     }
 
-    /// Returns complete new lines and, at the end, an unterminated one. Lines that cannot be read are skipped.
+    /// Returns the new complete lines and, at the end, also an unterminated one. Skips lines that
+    /// cannot be read.
     pub(super) fn lines(&mut self, end: bool) -> Vec<String> {
         let _ = self.file.read_to_end(&mut self.rest);
         let mut lines = Vec::new();

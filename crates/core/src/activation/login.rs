@@ -1,6 +1,6 @@
 //! Finds changes that take effect only at the next login: groups and session variables.
 //!
-//! Compares the machine before and after a switch, and changes nothing.
+//! Compares the machine before and after a switch. Does not change anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,17 +8,17 @@ use std::path::Path;
 
 use crate::locations::Locations;
 
-/// The files below `/etc` with the initial environment of a session.
+/// The files below `/etc` that define the initial environment of a session.
 const SESSION: [&str; 2] = ["set-environment", "pam/environment"];
 
-/// The inputs of a login session.
+/// The parts of the configuration that a session reads only at login.
 pub(super) struct Sessions {
     groups: BTreeMap<String, BTreeSet<String>>,
     variables: Vec<Option<String>>,
 }
 
 impl Sessions {
-    /// Reads the current state.
+    /// Reads the current values.
     pub(super) fn look(locations: &Locations) -> Self {
         let etc = locations.root().join("etc");
         let read = |name: &str| fs::read_to_string(etc.join(name)).ok();
@@ -28,7 +28,7 @@ impl Sessions {
         }
     }
 
-    /// Returns warnings about changes since this state.
+    /// Returns warnings about everything that has changed since these values were read.
     pub(super) fn compare(&self, locations: &Locations) -> Vec<String> {
         let now = Self::look(locations);
         let mut said = Vec::new();
@@ -39,7 +39,7 @@ impl Sessions {
                 .filter(|group| before.is_none_or(|before| !before.contains(*group)))
                 .map(String::as_str)
                 .collect();
-            // A new user has no session yet.
+            // A user who cannot log in, such as a service, has no session that needs a new login.
             if !new.is_empty() && has_session(user, locations) {
                 let groups = if new.len() == 1 { "group" } else { "groups" };
                 said.push(format!(
@@ -73,7 +73,7 @@ fn groups(text: &str) -> BTreeMap<String, BTreeSet<String>> {
     groups
 }
 
-/// Returns whether a user can log in, and so may have a session.
+/// Returns whether a user can log in. Only such a user can have a session.
 fn has_session(user: &str, locations: &Locations) -> bool {
     let passwd = fs::read_to_string(locations.root().join("etc/passwd")).unwrap_or_default();
     let line = passwd

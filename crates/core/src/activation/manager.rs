@@ -1,5 +1,5 @@
-//! The systemd managers of the machine: the system manager, and one for each user who is logged in or lingers. Reads
-//! the state of their units and changes nothing.
+//! The systemd managers of the machine: the system manager, and one for each user who is logged in
+//! or has lingering enabled. Reads the state of their units, and does not change anything.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,10 +13,10 @@ use unix::unistd::{Uid, User};
 use super::systemd::{ask_as, is_name};
 use super::unit_state::{Job, PROPERTIES, UnitState};
 
-/// Kinds of units that start something. Units of other kinds matter only if they failed.
+/// The types of units that start something. Other units matter only if they failed.
 const KINDS: &str = "--type=service,socket,timer,path";
 
-/// The state of units, by manager and name. Units that are inactive or not loaded are absent.
+/// The state of units, by manager and name. Does not contain units that are inactive or not loaded.
 pub(super) type States = BTreeMap<UnitId, UnitState>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +75,7 @@ impl Manager {
         managers
     }
 
-    /// Makes a command talk to this manager. The manager of a user only answers that user.
+    /// Makes a command talk to this manager. A user's manager only answers processes of that user.
     fn prepare(&self, command: &mut Command) {
         if let Self::User { uid, gid } = self {
             command
@@ -85,7 +85,8 @@ impl Manager {
         }
     }
 
-    /// Returns the name of the user, or the user ID if the user has no name. None for the system manager.
+    /// Returns the name of the user, or the user ID if the user has no name. Returns `None` for the
+    /// system manager.
     pub(super) fn user_name(&self) -> Option<String> {
         match self {
             Self::System => None,
@@ -121,7 +122,7 @@ impl Manager {
         self.systemctl(&arguments)
     }
 
-    /// Returns the units that are not inactive, and those with a job.
+    /// Returns all units that are not inactive, and all units that have a job.
     fn look(&self) -> Result<Vec<UnitState>, String> {
         let properties = format!("--property={}", PROPERTIES.join(","));
         let up = "--state=active,activating,reloading,deactivating,failed";
@@ -186,7 +187,7 @@ fn joined(thread: ScopedJoinHandle<'_, Result<String, String>>) -> Result<String
         .unwrap_or_else(|_| Err("the thread panicked".into()))
 }
 
-/// Returns the units of all managers that are not inactive. Managers that do not answer are skipped.
+/// Returns the units of all managers, except inactive ones. Skips managers that do not answer.
 pub(super) fn look() -> States {
     let managers = Manager::all();
     std::thread::scope(|scope| {
@@ -226,7 +227,7 @@ fn keyed(manager: &Manager, units: Vec<UnitState>) -> impl Iterator<Item = (Unit
     })
 }
 
-/// Returns whether a unit file is below `/etc/systemd`, whose content belongs to the running NixOS system.
+/// Returns whether a unit file is in `/etc/systemd`. The running NixOS system provides these files.
 pub(super) fn is_of_system(fragment: &Path) -> bool {
     fragment.starts_with("/etc/systemd")
 }

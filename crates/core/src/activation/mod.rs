@@ -1,6 +1,6 @@
-//! The stage that activates a toplevel from the store.
+//! The stage that activates a toplevel in the store.
 //!
-//! This file has the messages between client, relay and activator, whose code is in `client.rs` and `activator.rs`.
+//! This file defines the messages between client, relay and activator.
 
 mod activator;
 mod become_user;
@@ -53,20 +53,21 @@ pub use watch::FailedCommand;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
-    /// The store that contains everything, or none for the machine's own store.
+    /// The store that contains both systems; `None` for the machine's own store.
     pub store: Option<String>,
     /// The root directory of the machine.
     pub root: PathBuf,
     /// The name of the transaction: letters, digits and `-`.
     pub transaction: String,
-    /// The purpose, for the lock and the log, such as `enable hello, web`.
+    /// The description of the request, for the lock and the log, such as `enable hello, web`.
     pub purpose: String,
     /// Milliseconds to wait for a lock that another process holds.
     pub wait: u64,
-    /// Settle time in milliseconds: how long to watch a service that systemd considers started as soon as its process runs.
+    /// The settle time in milliseconds: how long to watch a service that systemd considers started
+    /// as soon as its process runs.
     #[serde(default = "default_settle")]
     pub settle: u64,
-    /// The task.
+    /// The task to carry out.
     pub errand: Errand,
     /// The fault to inject, in tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,7 +84,7 @@ fn default_settle() -> u64 {
 pub enum Errand {
     /// Activate another system.
     Change(Box<Change>),
-    /// End a transaction that was interrupted or is not confirmed yet.
+    /// End a transaction that was interrupted or has not been confirmed yet.
     Recover {
         /// Whether to activate the new system instead of the previous one.
         finish: bool,
@@ -114,15 +115,15 @@ pub struct Change {
     /// The new generation of option overrides, if the change makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
-    /// Whether to switch even if `to` is already running.
+    /// Whether to switch even if `to` is already the running system.
     pub force: bool,
-    /// Objections that the user overrides.
+    /// The safety checks that the user overrides.
     pub allow: Vec<Allow>,
-    /// The reaction to units that the change breaks.
+    /// What to do if the change breaks units.
     pub on_failed_units: OnFailedUnits,
-    /// The number of seconds within which the change must be confirmed, or none.
+    /// The time limit for the confirmation in seconds; `None` if the change needs no confirmation.
     pub confirm: Option<u64>,
-    /// The durations of the earlier phases.
+    /// The durations of the phases so far.
     pub phases: Phases,
 }
 
@@ -134,7 +135,7 @@ pub enum Answer {
     Line { line: String },
     /// The transaction has ended.
     Done { activated: Box<Activated> },
-    /// The transaction was not begun.
+    /// The transaction was refused before it began.
     Refused { failed: Failed },
 }
 
@@ -143,20 +144,21 @@ pub enum Answer {
 #[serde(rename_all = "camelCase")]
 pub struct Activated {
     pub outcome: Outcome,
-    /// A human-readable explanation of the outcome, or empty on success.
+    /// A human-readable explanation of the outcome; empty on success.
     pub explanation: String,
-    /// The exit status of the switch program, or none if a signal killed it.
+    /// The exit status of the switch program; `None` if a signal killed the program.
     pub status: Option<i32>,
     /// Units that failed because of the change.
     pub failed_units: Vec<String>,
-    /// The cause of each failure, and the last lines of the unit in the journal.
+    /// The cause of each failure, with the last lines of the unit from the journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unit_logs: Vec<UnitLog>,
     /// The last output lines of the switch program, if it failed.
     pub last_lines: Vec<String>,
     /// Problems that do not change the outcome.
     pub warnings: Vec<String>,
-    /// The deadline for the confirmation in seconds since 1970, or none.
+    /// The deadline for the confirmation in seconds since 1970; `None` if the change needs no
+    /// confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_until: Option<u64>,
     /// The path of the switch program's log.
@@ -174,18 +176,18 @@ pub struct UnitLog {
     pub unit: String,
     /// The last lines of the unit in the journal.
     pub lines: Vec<String>,
-    /// The user whose manager has the unit, or none for the system manager.
+    /// The user to whose manager the unit belongs; `None` for the system manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// `Type=` of a service.
+    /// The `Type=` of the service.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub service_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
-    /// The cause in words.
+    /// The cause, as a phrase that follows the name of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// The result as systemd names it.
+    /// The result in systemd's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -207,7 +209,7 @@ impl UnitLog {
         format!("{}{user}{kind}{cause}", self.unit)
     }
 
-    /// Returns whether this is the unit that `failedUnits` calls `name`.
+    /// Returns whether this is the unit that is called `name` in `failedUnits`.
     fn is_about(&self, name: &str) -> bool {
         let rest = name.strip_prefix(self.unit.as_str());
         rest.is_some_and(|rest| match &self.user {
@@ -235,7 +237,7 @@ impl Activated {
         }
     }
 
-    /// Returns the result as a history record describes it.
+    /// Returns the result that a history record describes.
     fn of(entry: &Entry, log: PathBuf) -> Self {
         Self {
             outcome: entry.outcome,
@@ -250,7 +252,7 @@ impl Activated {
         self.unit_logs.iter().find(|log| log.is_about(unit))
     }
 
-    /// Returns the error for this outcome, or none on success.
+    /// Returns the error for this outcome, or `None` on success.
     pub fn error(&self) -> Option<Failed> {
         let kind = match self.outcome {
             Outcome::Activated => return None,
@@ -287,7 +289,7 @@ impl Activated {
         }
         Some(match kind {
             Failure::RebootNeeded => {
-                failed.hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none")
+                failed.hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules")
             }
             Failure::Stranded => failed.hint(format!(
                 "the machine is between two systems; read {}, then run `runtime-module recover`",

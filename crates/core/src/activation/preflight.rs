@@ -1,8 +1,8 @@
-//! Finds objections to a switch before anything changes. Compares the new system with the running
-//! and the booted one.
+//! Finds objections to a switch before anything changes, by comparing the new system with the
+//! running system and the booted one.
 //!
-//! The client runs these checks with the results of evaluation, before anything is built. The activator runs them again
-//! with the built system. Nothing here changes anything.
+//! The client runs these checks before the build, on the results of the evaluation. The activator
+//! runs them again on the built system. The checks do not change anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,7 +15,7 @@ use crate::error::{Failed, Failure};
 use crate::facts::Facts;
 use crate::locations::Locations;
 
-/// The parts that a toplevel must have before it is activated.
+/// The files that a toplevel must contain before it can be activated.
 const ESSENTIAL: [&str; 6] = [
     "activate",
     "bin/switch-to-configuration",
@@ -25,20 +25,21 @@ const ESSENTIAL: [&str; 6] = [
     "sw",
 ];
 
-/// The compared facts of a system. `None` means unknown.
+/// The facts about a system that are compared. `None` means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// The host name.
     host: Option<String>,
-    /// Switch inhibitors: values that must not change while the machine runs, by name.
+    /// The switch inhibitors, by name: values that must not change while the machine is running.
     inhibitors: Option<BTreeMap<String, String>>,
     /// The version of the interface between the units and init.
     init_interface: Option<String>,
-    /// Parts that take effect only at boot, by human-readable name.
+    /// The parts that take effect only at boot, by human-readable name.
     boot: BTreeMap<&'static str, String>,
-    /// Kernel modules that the system loads.
+    /// The kernel modules that the system loads.
     kernel_modules: BTreeSet<String>,
-    /// Whether the system has a switch program. For a built system, `whole` checks this.
+    /// Whether the system has a switch program. If the system is built, [`whole`] checks this
+    /// instead.
     switchable: Option<bool>,
 }
 
@@ -76,7 +77,7 @@ impl Profile {
         }
     }
 
-    /// Reads the facts of a system that was evaluated and perhaps not built.
+    /// Reads the facts of a system that was evaluated and may not be built yet.
     pub fn expected(facts: &Facts) -> Self {
         let boot = [
             ("kernel", facts.kernel.clone()),
@@ -103,7 +104,8 @@ impl Profile {
     }
 }
 
-/// Parses the file `switch-inhibitors`: a JSON object of names and values, or in older releases one value per line.
+/// Parses the file `switch-inhibitors`: a JSON object of names and values or, in older releases,
+/// one value per line.
 fn inhibitors(text: &str) -> BTreeMap<String, String> {
     match serde_json::from_str(text) {
         Ok(value) => inhibitors_of(&value),
@@ -141,7 +143,7 @@ fn module_names(text: &str) -> BTreeSet<String> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Objection {
-    /// The `--allow` value that overrides it, or none if there is no override.
+    /// The `--allow` value that overrides the objection; `None` if it cannot be overridden.
     pub allow: Option<Allow>,
     pub refusal: Failed,
 }
@@ -157,7 +159,8 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Returns a warning for each objection that the user allows, or the first other objection as an error.
+    /// Returns a warning for each objection that the user overrides. Fails with the first objection
+    /// that the user does not override.
     pub fn pass(&self, allowed: &[Allow]) -> Result<Vec<String>, Failed> {
         let mut passed = Vec::new();
         for Objection { allow, refusal } in &self.objections {
@@ -180,7 +183,7 @@ impl Findings {
         Ok(passed)
     }
 
-    /// Puts an objection without an override before all others.
+    /// Inserts an objection that cannot be overridden before all others.
     pub fn refuse(&mut self, refusal: Failed) {
         let objection = Objection {
             allow: None,
@@ -189,7 +192,7 @@ impl Findings {
         self.objections.insert(0, objection);
     }
 
-    /// Adds an objection and the value that overrides it.
+    /// Adds an objection, with the `--allow` value that overrides it.
     pub fn object(&mut self, allow: Option<Allow>, refusal: Failed) {
         self.objections.push(Objection { allow, refusal });
     }
@@ -198,13 +201,14 @@ impl Findings {
 /// The machine on which a system is to be activated.
 pub struct Machine {
     pub running: Profile,
-    /// The booted system, or none if it is unknown.
+    /// The booted system; `None` if it is unknown.
     booted: Option<PathBuf>,
     name: Option<String>,
 }
 
 impl Machine {
-    /// Reads the facts of the machine. `running` is the real path of the running system.
+    /// Reads the facts of the machine. `running` is the running system's path after following
+    /// links.
     pub fn look(locations: &Locations, running: Option<&Path>) -> Self {
         let running = running.map(Profile::of).unwrap_or_default();
         let file = fs::read_to_string(locations.root().join("etc/hostname")).ok();
@@ -245,7 +249,7 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
             None,
             Failure::RebootNeeded
                 .error(format!("{purpose}: the new system needs a different init than the running one (interface '{new}' instead of '{old}')"))
-                .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none"),
+                .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules"),
         );
     }
     if let Some(booted) = &machine.booted {
@@ -273,7 +277,7 @@ fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Find
     let (Some(new), Some(old)) = (&to.inhibitors, &running.inhibitors) else {
         return;
     };
-    // Like NixOS, ignore a name that only one of the systems has.
+    // Like NixOS, ignore names that only one of the two systems has.
     let changed: Vec<_> = new
         .iter()
         .filter_map(|(name, value)| Some((name, old.get(name)?, value)))
@@ -288,14 +292,14 @@ fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Find
             "{purpose}: switch inhibitors would change: {}",
             names.join(", ")
         ))
-        .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, since the booted system has none");
+        .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules");
     for (name, old, new) in changed {
         refusal = refusal.detail(format!("{name}: '{old}' would become '{new}'"));
     }
     findings.object(Some(Allow::Inhibitors), refusal);
 }
 
-/// Warns about changes that take effect only after a reboot.
+/// Warns about parts that take effect only after a reboot.
 fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
     let before = Profile::of(booted);
     let differ: Vec<&str> = to
@@ -319,7 +323,7 @@ fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
     }
 }
 
-/// Returns the required kernel modules that the booted kernel does not have.
+/// Returns the required kernel modules that the booted kernel lacks.
 fn lacking(wanted: &BTreeSet<String>, booted: &Path) -> Vec<String> {
     let Ok(folders) = fs::read_dir(booted.join("kernel-modules/lib/modules")) else {
         return Vec::new();
@@ -344,12 +348,12 @@ fn lacking(wanted: &BTreeSet<String>, booted: &Path) -> Vec<String> {
     wanted.iter().filter(|name| !has(name)).cloned().collect()
 }
 
-/// Replaces `-` with `_`, because the kernel treats them as equal in module names.
+/// Replaces `-` with `_`, because the kernel treats both as the same character in module names.
 fn plain(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// Finds objections to a system in the store, including missing parts, which evaluation cannot
+/// Finds objections to a system in the store, including missing files, which an evaluation cannot
 /// find.
 pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
     let mut findings = compare(purpose, &Profile::of(toplevel), machine);
@@ -359,7 +363,7 @@ pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
     findings
 }
 
-/// Refuses a toplevel without the parts that every NixOS system has.
+/// Refuses a toplevel that lacks one of the files that every NixOS system has.
 pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
     if !toplevel.exists() {
         return Err(Failure::Refused
@@ -392,7 +396,7 @@ pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
     })
 }
 
-/// Objects if `needed` bytes do not fit into the file system of `place`.
+/// Objects if the file system of `place` has less than `needed` bytes of free space.
 pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) {
     let Ok(found) = unix::sys::statvfs::statvfs(place) else {
         return;

@@ -1,5 +1,6 @@
-//! Ends transactions that did not end normally: interrupted changes, changes that must be confirmed or were not
-//! confirmed in time, and changes that an external switch or a reboot ended.
+//! Ends transactions that did not end normally: interrupted changes, changes that wait for a
+//! confirmation, changes that were not confirmed in time, and changes that an external switch or a
+//! reboot ended.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,13 +24,13 @@ use crate::record::{
 };
 use crate::store::LocalStore;
 
-/// How long an automatic rollback waits for a running switch.
+/// How long an automatic rollback waits for another switch to end.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The delay before the next attempt if another switch got the lock first.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Returns the refusal of a change while an earlier transaction has not ended.
+/// Returns the error for a change that must wait until an earlier transaction ends.
 pub fn unended(purpose: &str, pending: &Pending) -> Failed {
     let before = match pending.purpose.as_str() {
         "" => format!("transaction {}", pending.transaction),
@@ -50,7 +51,7 @@ pub fn unended(purpose: &str, pending: &Pending) -> Failed {
         .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to finish the change")
 }
 
-/// Ends an interrupted transaction by activating the previous system or, with `finish`, the new one.
+/// Ends an interrupted transaction. Activates the previous system or, with `finish`, the new one.
 pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     let purpose = work.request.purpose.clone();
     let Some(pending) = work.state.pending.clone() else {
@@ -59,7 +60,7 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
             .hint("run `runtime-module status` to see which modules are active")
             .into());
     };
-    // Wait first: a running external switch may activate another system.
+    // Wait first, because a running external switch may be about to activate another system.
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, &purpose, wait)?;
     let runs = running(work.locations);
@@ -91,14 +92,14 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     work.store = Some(LocalStore::of(pending.store.as_deref())?);
     super::preflight::whole(&purpose, &work.real(&to))?;
     if let Some(store) = &work.store {
-        // A GC root that cannot be created must not block the recovery.
+        // A failure to create the GC root must not block the recovery.
         let _ = root_ourselves(&to, store, work.locations);
     }
     end_by(&mut work, &pending, &to, finish);
     Ok(work.activated)
 }
 
-/// Switches to `to`, and thereby ends the pending transaction.
+/// Switches to `to`, which ends the pending transaction.
 fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     work.advance(if finish {
         Step::Switching
@@ -111,7 +112,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     let point = if finish { Point::Switch } else { Point::Return };
     let looked = work.switch_to(to, point);
     if looked.verdict == Verdict::Refused && pending.step == Step::Confirming {
-        // Nothing was changed: the change is still unconfirmed, and its timer is still running.
+        // Nothing was changed: the change is still not confirmed, and its timer is still running.
         work.advance(Step::Confirming);
         work.activated.outcome = Outcome::Unchanged;
         work.activated.explanation = format!(
@@ -139,7 +140,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     }
 }
 
-/// Returns the outcome of ending a transaction, by the verdict on the switch.
+/// Returns the outcome of a recovery, given the verdict on its switch.
 fn outcome(verdict: Verdict) -> Outcome {
     match verdict {
         Verdict::Well => Outcome::Activated,
@@ -149,7 +150,7 @@ fn outcome(verdict: Verdict) -> Outcome {
     }
 }
 
-/// Saves that the pending transaction has ended with the system `to`.
+/// Records that the pending transaction ended with the system `to`.
 fn write_end(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     let outcome = work.activated.outcome;
     let leaves = match finish && outcome != Outcome::Superseded {
@@ -205,7 +206,8 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
             .hint("run `runtime-module rollback` to end the change")
             .into());
     }
-    // A confirmation that cannot be saved does not count: the timer stays armed and rolls the change back.
+    // A confirmation must be saved to be valid. If saving fails, the timer stays armed and rolls
+    // the change back.
     let mut kept = work.state.clone();
     kept.end(Leaves::Done);
     kept.write(work.locations).map_err(|error| {
@@ -213,7 +215,8 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
             .error(format!("confirm: cannot save the confirmation: {error:#}"))
             .hint("free some space in /run, then confirm again before the change is rolled back")
     })?;
-    // The history record describes the outcome of the change. The confirmation itself has succeeded in any case.
+    // The history record keeps the outcome of the change, even if the change had problems. The
+    // result of `confirm` itself is a success.
     let outcome = pending.outcome();
     work.activated.explanation = pending.explanation;
     work.activated.failed_units = pending.failed_units;
@@ -226,8 +229,9 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     })
 }
 
-/// Rolls back a transaction that was not confirmed. The timer passes the name of the transaction, and `again` if it was
-/// armed at the end of the switch. Uses no wall clock, because that can be set. After an error, systemd retries.
+/// Rolls back a transaction that was not confirmed in time. The timer passes the name of the
+/// transaction, and `again` if it was armed at the end of the switch. Does not read the wall clock,
+/// because users can set it. After an error, systemd retries.
 pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
         return Err(Failure::Usage
@@ -245,7 +249,8 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let Some(pending) = state.unended(runs.as_deref()).cloned() else {
         return Ok(());
     };
-    // If a second timer was armed after the switch, the first one is too early.
+    // If a second timer was armed after the switch, the first timer expires too early, so ignore
+    // it.
     let due = again || !pending.armed_again;
     match &pending.from {
         Some(from) if pending.transaction == name && due && pending.step != Step::Checking => {
@@ -255,7 +260,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     }
 }
 
-/// Activates the system `from` again instead of an unconfirmed one, and records that.
+/// Replaces an unconfirmed system with the system `from`, and records this.
 fn return_from(locations: &Locations, state: State, pending: &Pending, from: &str) -> Result<()> {
     let name = &pending.transaction;
     let request = Request {
@@ -269,7 +274,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
         fault: None,
     };
     let path: PathBuf = locations.log(&request.transaction);
-    // Without space for a log, roll back without one.
+    // If the disk has no space for a log, roll back without a log.
     let there = path.exists() || create_log(&path).is_ok();
     let mut log = Log::open(if there { path } else { "/dev/null".into() })?;
     let mut work = Work::new(&request, locations, &mut log, state);
@@ -281,7 +286,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
     }
     let looked = undo(&mut work, from);
     if looked.verdict == Verdict::Refused {
-        // Nothing was changed, so the step from before the attempt still holds.
+        // Nothing was changed, so restore the step that was recorded before the attempt.
         work.advance(pending.step);
         log.close();
         return Err(Failure::Refused
@@ -310,14 +315,15 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
     Ok(())
 }
 
-/// Activates the previous system once no external switch is running. Retries after an error,
-/// because no other process would.
+/// Activates the previous system as soon as no external switch is running. Retries after errors,
+/// because nothing else would retry the rollback.
 fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     let begun = Instant::now();
     loop {
-        // If an external switch never ends, let the switch program refuse.
+        // If the external switch does not end in time, the switch program itself will refuse.
         let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
-        // The external switch may have activated another system, which this program must not undo.
+        // The external switch may have activated another system. Rolling back would undo that
+        // switch.
         let runs = running(work.locations);
         if work.state.unended(runs.as_deref()).is_none() {
             return Looked::superseded(runs.as_deref().unwrap_or("nothing"));
@@ -331,9 +337,10 @@ fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     }
 }
 
-/// Ends a pending change if an external switch activates the system `to`, so that the change does not undo that switch.
+/// Ends the pending change if an external switch activates the system `to`. Otherwise, a rollback
+/// of the change would undo that switch.
 pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()> {
-    // While one of our transactions is running, the switch belongs to it.
+    // If one of our transactions is running, the switch is part of that transaction.
     if !locations.state().exists() || holder(locations).is_some() {
         return Ok(());
     }
@@ -342,8 +349,8 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };
-    // The switch program of a killed activator may still be running. It is not external, and its change needs
-    // `recover`.
+    // The switch program of a killed activator may still be running. This is not an external
+    // switch, so the user must run `recover` to end the change.
     let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
         return Ok(());
@@ -363,7 +370,8 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     release(locations, &state)
 }
 
-/// Discards state from an earlier boot, if `/run` outlived that boot. The caller holds the lock.
+/// Discards the state of an earlier boot, if `/run` was kept across the reboot. The caller holds
+/// the lock.
 pub fn forget_earlier_boot(locations: &Locations) -> Result<()> {
     if forget_boot(locations)? {
         release(locations, &State::read(locations)?)?;

@@ -1,7 +1,8 @@
-//! The relay: the root process that the client talks to. It stores the request, starts the activator in a unit or
-//! session of its own, and sends the log and the outcome to the client.
+//! The relay is the root process that is connected to the client. It stores the request, starts the
+//! activator in its own unit or session, and sends the log and the outcome to the client.
 //!
-//! The relay holds no lock, opens no store and changes no state. If it is killed or cut off, activation continues.
+//! The relay holds no lock, opens no store and changes no state. If it is killed or loses its
+//! connection, the activation continues.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Arc;
@@ -27,18 +28,20 @@ pub fn run() -> Result<()> {
     serve(BufReader::new(std::io::stdin()), std::io::stdout())
 }
 
-/// Catches the signals that a terminal or an elevation program sends to end this process. The switch program does not
-/// inherit handlers, but would inherit ignored signals.
+/// Catches the signals by which a terminal or an elevation program would end this process. Does not
+/// ignore them, because the switch program would inherit that; a child process does not inherit
+/// handlers.
 pub(super) fn deaf() -> Result<Signals> {
     Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")
 }
 
-/// Sends the greeting, waits for one request, and has it carried out. Does nothing if the client hangs up before that.
+/// Sends the greeting, waits for one request, and carries it out through the activator. Does
+/// nothing if the client disconnects before it sends a request.
 pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write) -> Result<()> {
     send(&mut to, &Greeting::ours())?;
     let request = match receive::<Request>(&mut from) {
         Ok(Some(request)) => request,
-        // If the connection breaks, the client sent no request.
+        // The connection broke before the client sent a request.
         Ok(None) => return Ok(()),
         Err(error) if error.downcast_ref::<std::io::Error>().is_some() => return Ok(()),
         Err(error) => return Err(error),
@@ -50,7 +53,7 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
         send(&mut to, &Answer::Line { line })
     }) {
         Ok(Some(answer)) => answer,
-        // The client has hung up.
+        // The client has disconnected.
         Ok(None) => return Ok(()),
         Err(error) => Answer::Refused {
             failed: describe(&error),
@@ -60,7 +63,7 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
     Ok(())
 }
 
-/// Returns a flag that is set when the client hangs up.
+/// Returns a flag that is set when the client disconnects.
 fn hung_up(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
     let gone = Arc::new(AtomicBool::new(false));
     let flag = gone.clone();
@@ -71,7 +74,8 @@ fn hung_up(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
     gone
 }
 
-/// Has a request carried out, and forwards its log lines. Returns none if the client has hung up.
+/// Starts the activator for a request, and forwards the log lines. Returns `None` if the client has
+/// disconnected.
 fn relay(
     request: &Request,
     gone: &AtomicBool,
@@ -93,19 +97,20 @@ fn relay(
     })?;
     let vehicle = match step(Point::RelayStart, || unit::start(name, &locations)) {
         Ok(vehicle) => vehicle,
-        // The request was withdrawn, so nothing was begun.
+        // The relay withdrew the request before an activator took it, so nothing was begun.
         Err(error) if withdraw(&locations, name) => return Err(error),
-        // An activator has already taken the request. The client follows it without the relay.
+        // An activator has already taken the request. The client can follow it without the relay.
         Err(_) => return Ok(None),
     };
     let followed = step(Point::RelayFollow, || {
         follow(request, vehicle, &locations, gone, say)
     });
-    // The activation has begun and continues without the relay, so it must not be reported as refused.
+    // The activation has begun and continues without the relay, so an error must not look like a
+    // refusal.
     Ok(followed.unwrap_or(None))
 }
 
-/// Forwards the log until the outcome exists or the activator is gone.
+/// Forwards the log until the outcome exists or the activator has exited.
 fn follow(
     request: &Request,
     mut vehicle: unit::Vehicle,
@@ -116,7 +121,7 @@ fn follow(
     let name = &request.transaction;
     let mut tail = Tail::open(&locations.log(name))?;
     loop {
-        // Check in this order: an activator leaves its outcome before it exits.
+        // Check in this order, because an activator writes its outcome before it exits.
         let up = vehicle.is_up(locations);
         let answer = outcome::<Answer>(locations, name)?;
         for line in tail.lines(answer.is_some() || !up) {

@@ -1,5 +1,5 @@
-//! GC roots: of the running system, the previous one, the targets of `reset` and `rollback`, and of our own executable
-//! while a transaction runs. All other roots are released at the end of a transaction.
+//! GC roots for the running system, the previous system, the targets of `reset` and `rollback`, and
+//! our own executable during a transaction. The end of each transaction removes all other roots.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -47,7 +47,8 @@ pub(super) fn root(
     for path in change.overrides.required_after_reboot() {
         keep_in(&locations.kept_roots(), path, store)?;
     }
-    // Check only now: later collections see the roots, and one that runs already is told to keep these paths.
+    // Check only now: later collections see the roots, and `protect` has told a running collection
+    // to keep these paths.
     let _protection = store.protect(paths)?;
     for (path, what) in needed {
         if let Some(path) = path
@@ -65,7 +66,8 @@ pub(super) fn root(
     Ok(())
 }
 
-/// Protects our own executable during a switch, if it is in the same store as the system. [`release`] removes the root.
+/// Protects our own executable during a switch, if it is in the same store as the system.
+/// [`release`] removes this root.
 pub(super) fn root_ourselves(
     system: &str,
     store: &LocalStore,
@@ -77,7 +79,7 @@ pub(super) fn root_ourselves(
     }
 }
 
-/// Returns the store path that contains our own executable, or none if it is outside the store.
+/// Returns the store path that contains our own executable, or `None` if it is outside the store.
 fn own_store_path(store_folder: &Path) -> Option<String> {
     let own = own_executable().ok()?;
     let name = own.strip_prefix(store_folder).ok()?.components().next()?;
@@ -89,14 +91,16 @@ fn keep(path: &str, store: &LocalStore, locations: &Locations) -> Result<()> {
 }
 
 fn keep_in(folder: &Path, path: &str, store: &LocalStore) -> Result<()> {
-    // A system outside this store, for example from an external switch, cannot be protected by it.
+    // A system may be outside this store, for example after an external switch. This store cannot
+    // protect it.
     if store.is_valid(path).unwrap_or(false) {
         replace_root(folder, store, &root_name(path), path)?;
     }
     Ok(())
 }
 
-/// Keeps the roots of the running system, its base, the targets of `rollback` and the pending change. Removes others.
+/// Removes all roots except those of the running system, its base, the targets of `rollback` and
+/// the pending change.
 pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     let history = read_history(locations)?;
     let mut keep: BTreeSet<String> = BTreeSet::new();
@@ -144,7 +148,8 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
         .pending
         .as_ref()
         .map(|pending| pending.transaction.as_str());
-    // A transaction without a record may still wait for the lock. So its files are kept as long as records are.
+    // A transaction that is waiting for the lock has no record yet. So keep its files as long as
+    // records are kept.
     let dropped = match logs.len() {
         KEPT => logs.iter().filter_map(|name| requested_at(name)).min(),
         _ => None,
@@ -157,7 +162,8 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     })
 }
 
-/// Returns the name of the root of a store path. History records with the same path share a root.
+/// Returns the name of the root for a store path. History records with the same path share one
+/// root.
 fn root_name(path: &str) -> String {
     Path::new(path)
         .file_name()

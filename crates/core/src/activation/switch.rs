@@ -1,8 +1,10 @@
-//! Runs the switch program of a system, `bin/switch-to-configuration`, and interprets its exit status.
+//! Runs the switch program of a system, `bin/switch-to-configuration`, and interprets its exit
+//! status.
 //!
-//! The statuses of nixpkgs' `switch-to-configuration.pl` (24.05) and `switch-to-configuration-ng` (24.11 and later)
-//! are: 0 success, 1 refused before any change, 2 failed activation script, 3 failed daemon-reload (only the Perl
-//! script), 4 failed units (which hides an earlier 2), 100 changed init interface, 101 a panic of -ng.
+//! nixpkgs has two switch programs: `switch-to-configuration.pl` (24.05) and
+//! `switch-to-configuration-ng` (24.11 and later). Their exit statuses are: 0 success, 1 refused
+//! before any change, 2 failed activation script, 3 failed daemon-reload (only the Perl script), 4
+//! failed units (which hides an earlier 2), 100 changed init interface, 101 a panic of -ng.
 
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
@@ -19,18 +21,18 @@ use super::systemd::is_name;
 use crate::locations::Locations;
 use crate::record::switches_elsewhere;
 
-/// The exit status if the init interface differs from that of the running system.
+/// The exit status of a switch program that refuses because the init interface has changed.
 pub(super) const INIT_INTERFACE_CHANGED: i32 = 100;
 
-/// Number of output lines kept for an error message.
+/// The number of output lines to keep for an error message.
 const LAST_LINES: usize = 12;
 
-/// The end of a switch.
+/// The result of a switch program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Switched {
-    /// The exit status, or none if a signal killed the switch program.
+    /// The exit status; `None` if a signal killed the switch program.
     pub(super) status: Option<i32>,
-    /// The last lines of its output.
+    /// The last lines of the output.
     pub(super) last_lines: Vec<String>,
     /// Whether the output reports a failed activation script.
     pub(super) script_failed: bool,
@@ -40,11 +42,12 @@ pub(super) struct Switched {
     pub(super) failed_units: Vec<String>,
     /// Units that the output reports as stopped, reloaded, restarted or started.
     pub(super) touched: Vec<String>,
-    /// Whether the switch may have changed something, because the output says so or because nothing is known.
+    /// Whether the switch may have changed something: the output says so, or there is no
+    /// information.
     pub(super) begun: bool,
 }
 
-/// The judgement of a switch.
+/// A judgement about the result of a switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The switch succeeded.
@@ -53,13 +56,14 @@ pub(super) enum Verdict {
     UnitsFailed,
     /// The switch was refused before anything changed.
     Refused,
-    /// The switch failed or was interrupted; the running system may be a mixture of both.
+    /// The switch failed or was interrupted. The machine may be between the two systems.
     Failed,
-    /// An external switch activated a third system in the meantime. This program must not undo that.
+    /// An external switch activated a third system in the meantime. This program must not undo that
+    /// switch.
     Superseded,
 }
 
-/// The pre-switch checks of NixOS that the switch program runs.
+/// Which of NixOS's pre-switch checks the switch program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checks {
     /// All checks.
@@ -76,8 +80,9 @@ pub(super) struct Switch<'a> {
 }
 
 impl<'a> Switch<'a> {
-    /// Prepares the switch program of `toplevel`, a real path. The output goes to the log file, not to a pipe, so that
-    /// the switch continues if the reader dies.
+    /// Prepares the switch program of `toplevel`, which must be a path on disk without links. The
+    /// output goes to the log file instead of a pipe, so that the switch continues if the reader
+    /// dies.
     pub(super) fn prepare(
         toplevel: &Path,
         checks: Checks,
@@ -91,7 +96,8 @@ impl<'a> Switch<'a> {
             .stdin(Stdio::null())
             .stdout(output.try_clone().context("cannot share the log")?)
             .stderr(output)
-            // Ctrl-C in a terminal reaches the foreground process group, and must not reach a switch.
+            // Ctrl-C in a terminal goes to the foreground process group. Use another group, so that
+            // Ctrl-C does not end the switch.
             .process_group(0)
             .current_dir("/")
             .env_clear()
@@ -114,7 +120,7 @@ impl<'a> Switch<'a> {
         })
     }
 
-    /// Runs the switch program to its end. An error means that it was not started.
+    /// Runs the switch program until it exits. Returns an error if it could not be started.
     pub(super) fn run(mut self) -> Result<Switched> {
         let mut child = self
             .command
@@ -122,7 +128,8 @@ impl<'a> Switch<'a> {
             .context("cannot start the switch program")?;
         let mut reading = Reading::default();
         loop {
-            // If the status cannot be polled, wait for the end: a switch must never be left unattended.
+            // If polling fails, wait for the exit: this process must not end before the switch
+            // program does.
             let ended = match child.try_wait() {
                 Ok(ended) => ended,
                 Err(_) => child.wait().ok(),
@@ -141,8 +148,8 @@ impl<'a> Switch<'a> {
     }
 }
 
-/// Kills a switch program that waits for NixOS's lock. The Perl program waits silently, and would then replace a system
-/// that was activated in the meantime.
+/// Kills a switch program that is waiting for NixOS's lock. The Perl program waits silently, and
+/// would later replace a system that another switch activated in the meantime.
 fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     let Ok(process) = i32::try_from(child.id()).map(Pid::from_raw) else {
         return false;
@@ -150,7 +157,8 @@ fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     if !switches_elsewhere(locations, process) {
         return false;
     }
-    // A stopped process cannot take the lock between the last check and the kill. Only `child` reaps it.
+    // A stopped process cannot take the lock between the last check and the kill. Its process ID
+    // stays valid, because only `child` reaps it.
     let _ = killpg(process, Signal::SIGSTOP);
     let stands = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
     let _ = waitid(Id::Pid(process), stands);
@@ -164,7 +172,7 @@ fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     waits && child.wait().is_ok()
 }
 
-/// Output of the switch program before the names of the units that it changes.
+/// The texts before the names of units in the output of the switch program.
 const TOUCHES: [&str; 5] = [
     "stopping the following units: ",
     "reloading the following units: ",
@@ -173,8 +181,7 @@ const TOUCHES: [&str; 5] = [
     "the following new units were started: ",
 ];
 
-/// Output of every switch program before it changes anything. The first of these lines comes
-/// before the first change.
+/// The first output of each switch program. One of these lines precedes every change.
 const BEGINS: [&str; 3] = [
     "stopping swap device: ",
     "stopping the following units: ",
@@ -214,7 +221,7 @@ impl Reading {
         self.last_lines.push(line.to_string());
     }
 
-    /// Ends the switch because another one held NixOS's lock.
+    /// Returns the result of a switch that was ended because another switch held NixOS's lock.
     fn locked_out(mut self) -> Switched {
         self.locked = true;
         self.end(ExitStatus::from_raw(Signal::SIGKILL as i32))
@@ -233,7 +240,7 @@ impl Reading {
     }
 }
 
-/// Parses any output of a switch program and everything derived from it, for fuzzing.
+/// Parses output of a switch program and all values that are derived from it, for fuzzing.
 pub fn read_output(bytes: &[u8]) {
     let mut reading = Reading::default();
     for line in String::from_utf8_lossy(bytes).lines() {
@@ -256,7 +263,8 @@ pub fn read_output(bytes: &[u8]) {
 }
 
 impl Switched {
-    /// Returns a switch that could not start, or whose effect is unknown. In the second case it may have `begun`.
+    /// Returns the result of a switch that failed to start, or whose effect is unknown. `begun` is
+    /// true if it may have changed something.
     pub(super) fn failed(error: &anyhow::Error, begun: bool) -> Self {
         Self {
             status: None,
@@ -269,25 +277,29 @@ impl Switched {
         }
     }
 
-    /// Returns whether nothing was changed, by the output and the running system. If another switch held the lock, this
-    /// one changed nothing even if the running system differs.
+    /// Returns whether nothing was changed, according to the output and the running system. If
+    /// another switch held the lock, this switch changed nothing, even if the running system is now
+    /// different.
     pub(super) fn changed_nothing(&self, changed: bool) -> bool {
         !self.begun && (!changed || self.locked)
     }
 
-    /// Returns the verdict, given whether the running system differs from the one before.
+    /// Returns the verdict. `changed` is true if the running system is different from the one
+    /// before.
     pub(super) fn verdict(&self, changed: bool) -> Verdict {
         match self.status {
             Some(0) if !self.script_failed => Verdict::Well,
             Some(4) if !self.script_failed => Verdict::UnitsFailed,
             Some(INIT_INTERFACE_CHANGED) => Verdict::Refused,
-            // This holds for any status. For example, the Perl program exits with 255 if there is no D-Bus.
+            // The exit status does not matter here. For example, the Perl program exits with 255 if
+            // D-Bus is not running.
             _ if self.changed_nothing(changed) => Verdict::Refused,
             _ => Verdict::Failed,
         }
     }
 
-    /// Returns a human-readable explanation, given whether the running system differs from the one before.
+    /// Returns a human-readable explanation. `changed` is true if the running system is different
+    /// from the one before.
     pub(super) fn explanation(&self, changed: bool) -> String {
         let nothing = self.changed_nothing(changed);
         match self.status {

@@ -1,7 +1,7 @@
 //! Calls systemd's programs, with fixed arguments, a clean environment and a time limit.
 //!
-//! These programs use systemd's private socket if possible, so no message bus is needed. If systemd is not running or
-//! does not answer, there is no result.
+//! If possible, these programs use systemd's private socket, so they need no message bus. If
+//! systemd is not running or does not answer, the functions return no result.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -12,34 +12,35 @@ use std::time::{Duration, Instant};
 use super::environment::PATH;
 use crate::locations::Locations;
 
-/// The time limit of each call. A manager that does not answer must not block a transaction.
+/// The time limit of each call, so that a manager that does not answer cannot block a transaction.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Returns whether systemd runs on this machine and this process may talk to it.
+/// Returns whether systemd is running on this machine and this process may talk to it.
 pub(super) fn runs(locations: &Locations) -> bool {
     locations.is_real() && Path::new("/run/systemd/system").is_dir()
 }
 
-/// The interval between queries whether the boot has finished.
+/// The interval between checks whether the boot has finished.
 const GLANCE: Duration = Duration::from_millis(500);
 
-/// Waits until the boot has started all its units, but at most for `patience`. Otherwise a unit that fails during boot
-/// would count as a failure of the switch. Returns false if the boot has not finished. Without systemd, returns true at
-/// once.
+/// Waits until the boot has started all its units, but at most for `patience`. Otherwise, a unit
+/// that fails during boot would look like a failure of the switch. Returns false if the boot has
+/// not finished. Without systemd, returns true immediately.
 ///
-/// If the boot waited for a unit that calls this, both would wait forever. Therefore the boot
-/// service is of type `exec` (`nixos/runtime-modules/activation.nix`), whose start job ends as
-/// soon as it runs.
+/// If the boot waited for the unit that calls this function, both would wait forever. So the boot
+/// service has the type `exec` (`nixos/runtime-modules/activation.nix`): its start job ends as soon
+/// as its process runs.
 pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn() -> bool) -> bool {
     !runs(locations)
         || wait_while_booting(patience, GLANCE, go_on, || {
             let asked = answer("systemctl", &["is-system-running"]).ok()?;
-            // The exit status only repeats the state.
+            // The exit status contains only the same information as the output.
             Some(asked.said)
         })
 }
 
-/// Waits while systemd reports that the boot is in progress. If systemd does not answer, it is busy, so keep waiting.
+/// Waits while systemd reports that the boot is in progress. Also waits if systemd does not answer,
+/// because it is then still busy.
 fn wait_while_booting(
     patience: Duration,
     glance: Duration,
@@ -96,8 +97,8 @@ fn answer(program: &str, arguments: &[&str]) -> Result<Answer, String> {
     answer_to(program, arguments, |_| {})
 }
 
-/// Runs a systemd program that `prepare` makes talk to one of several managers. Returns its stdout on success, or else
-/// the first line of its stderr.
+/// Runs a systemd program after `prepare` has selected one of several managers. Returns the
+/// program's stdout on success, or else the first line of its stderr.
 pub(super) fn ask_as(
     program: &str,
     arguments: &[&str],
@@ -125,7 +126,8 @@ fn answer_to(
         .map_err(|error| format!("{program}: {error}"))?;
     let mut out = child.stdout.take();
     let mut err = child.stderr.take();
-    // Reading on a thread prevents a full pipe, and keeps the time limit.
+    // Read on a separate thread. A full pipe then cannot block the program, and the time limit
+    // still holds.
     let (sender, reading) = channel();
     std::thread::spawn(move || {
         let (mut said, mut complained) = (String::new(), String::new());
@@ -150,7 +152,7 @@ fn answer_to(
             }
         }
     };
-    // The program has exited, but a child process of it may keep the pipes open for any time.
+    // The program has exited, but one of its child processes may keep the pipes open.
     let rest = PATIENCE.saturating_sub(begun.elapsed());
     let (said, complained) = reading.recv_timeout(rest).map_err(|_| {
         format!("{program} exited, but a child process of it keeps its output open")
@@ -162,14 +164,14 @@ fn answer_to(
     })
 }
 
-/// Returns whether a unit is still running, or none if systemd does not answer.
+/// Returns whether a unit is still running, or `None` if systemd does not answer.
 pub(super) fn is_up(unit: &str) -> Option<bool> {
     let show = ["show", "--property=ActiveState", "--value", "--", unit];
     let state = ask("systemctl", &show).ok()?;
     Some(!matches!(state.trim(), "inactive" | "failed"))
 }
 
-/// Returns the names of units in one of these states.
+/// Returns the names of the units that are in one of these states.
 pub(super) fn units(states: &str) -> Option<Vec<String>> {
     let states = format!("--state={states}");
     let list = [
@@ -190,7 +192,7 @@ pub(super) fn units(states: &str) -> Option<Vec<String>> {
     )
 }
 
-/// Returns whether a text from a log is a plausible unit name: not an option, a pattern or a path.
+/// Returns whether a text from a log can be a unit name, and not an option, a pattern or a path.
 pub(super) fn is_name(unit: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     !unit.starts_with('-') && unit.contains('.') && unit.len() < 256 && unit.chars().all(plain)
@@ -231,7 +233,8 @@ mod tests {
             );
             (over, asked)
         };
-        // A degraded system has booted too. Its units failed before the switch.
+        // With the state `degraded`, the boot has finished too. The failed units had failed before
+        // the switch.
         for end in ["running", "degraded", "maintenance", "stopping"] {
             let states = [Some("initializing"), None, Some("starting"), Some(end)];
             assert_eq!(waits(60_000, &states), (true, 4), "{end}");

@@ -1,28 +1,27 @@
-//! Finds the units that a change started, restarted or reloaded: those that the switch program names, and those that
-//! systemd started because of them. Compares two snapshots of the units, without any input or
-//! output.
+//! Finds the units that a change started, restarted or reloaded: units that the switch program
+//! names, and units that systemd started because of them. Only compares two snapshots of the units.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::manager::{Manager, States, UnitId};
 use super::unit_state::UnitState;
 
-/// The user unit that the switch program starts for each user without naming it.
+/// The user unit that the switch program starts for each user but does not name in its output.
 const USER_ACTIVATION: &str = "nixos-activation.service";
 
-/// How a change reached a unit.
+/// The way in which a change reached a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
     /// The unit was started, restarted or reloaded.
     Started,
-    /// A timer, path or socket that was started triggered the unit.
+    /// The change started a timer, path or socket, which then triggered the unit.
     Triggered,
 }
 
 /// The units that a change reached.
 pub(super) type Touched = BTreeMap<UnitId, Reached>;
 
-/// Facts about a change, apart from the state of units after it.
+/// The facts about a change, except the state of units after it.
 pub(super) struct Changes<'a> {
     /// The units before the change.
     pub(super) before: &'a States,
@@ -33,11 +32,11 @@ pub(super) struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    /// Returns the units that the change reached, given their state after it.
+    /// Returns the units that the change reached. `after` is their state after the change.
     ///
-    /// A unit may also change its state at the same time for other reasons. So a unit counts only if its file has
-    /// changed, or if a chain of dependencies leads to it from a unit that the switch program names, or from a target.
-    /// Each switch starts all targets again.
+    /// A unit may change its state at the same time for another reason. So a unit counts only if
+    /// its file has changed, or if a chain of dependencies connects it with a target or with a unit
+    /// that the switch program names. Targets count because each switch starts them again.
     pub(super) fn touched(&self, after: &States) -> Touched {
         let mut touched: Touched = after
             .iter()
@@ -67,7 +66,7 @@ impl Changes<'_> {
 
     fn is_direct(&self, id: &UnitId, unit: &UnitState) -> bool {
         if unit.load == "not-found" {
-            // The switch stopped this unit, and its file no longer exists.
+            // The switch stopped this unit, and the unit's file no longer exists.
             return false;
         }
         if self.named.contains(id) {
@@ -86,7 +85,7 @@ impl Changes<'_> {
         with_others || (self.redefined)(unit)
     }
 
-    /// Returns how the change reached a unit through other units, if it did.
+    /// Returns how the change reached a unit through other units, or `None` if it did not.
     fn by_others(&self, id: &UnitId, unit: &UnitState, touched: &Touched) -> Option<Reached> {
         let find = |names: &[String]| {
             let reached = names.iter().filter_map(|name| {
@@ -94,7 +93,7 @@ impl Changes<'_> {
                 let name = name.clone();
                 touched.get(&UnitId { manager, name }).copied()
             });
-            // `Started` wins over `Triggered`.
+            // Prefer `Started` to `Triggered`.
             reached.min_by_key(|reached| *reached == Reached::Triggered)
         };
         let pulled = self.was_down(id).then(|| find(&unit.pulled_by)).flatten();
@@ -163,7 +162,7 @@ mod tests {
         let mut new = unit("a.service", 2);
         new.pulled_by = vec!["multi-user.target".into()];
         assert_eq!(names(touched(&[], &[new.clone()], &[])), ["a.service"]);
-        // A unit that was already active changed its state for another reason.
+        // If the unit was already active, its state changed for another reason.
         assert!(touched(&[unit("a.service", 1)], &[new], &[]).is_empty());
     }
 
@@ -187,7 +186,7 @@ mod tests {
         let after = [service, timer.clone()];
         let found = touched(&[], &after, &["a.timer"]);
         assert_eq!(found[0], ("a.service".into(), Reached::Triggered));
-        // The change did not start this timer, because it was already active.
+        // The timer was already active, so the change did not start it.
         assert!(touched(&[timer], &after[..1], &[]).is_empty());
     }
 

@@ -25,7 +25,7 @@ use crate::record::{
 use crate::store::LocalStore;
 use crate::timings::{Phase, milliseconds};
 
-/// Number of failed units that are described in detail.
+/// The maximum number of failed units that are described in detail.
 const SHOWN: usize = 32;
 
 /// The data of a running transaction.
@@ -36,7 +36,8 @@ pub(super) struct Work<'a> {
     pub(super) state: State,
     pub(super) store: Option<LocalStore>,
     pub(super) checks: Checks,
-    /// The state of the machine before the first switch. A rollback is compared with it too.
+    /// The state of the machine before the first switch. The result of a rollback is compared with
+    /// this state too.
     before: Option<Before>,
     /// Units that failed because of the first switch.
     broken: Vec<UnitId>,
@@ -73,7 +74,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Skips NixOS's pre-switch checks for this switch and for a rollback, so that a check cannot block the rollback.
+    /// Skips NixOS's pre-switch checks for this switch and for a later rollback, so that no check
+    /// can block the rollback.
     pub(super) fn leave_checks_out(&mut self) {
         self.checks = Checks::None;
         if let Some(pending) = &mut self.state.pending {
@@ -96,7 +98,7 @@ impl<'a> Work<'a> {
             .unwrap_or_else(|| PathBuf::from(path))
     }
 
-    /// Makes the prepared change.
+    /// Carries out the prepared change.
     pub(super) fn change(&mut self, change: &Change) {
         self.advance(Step::Switching);
         let sessions = Sessions::look(self.locations);
@@ -124,7 +126,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Saves the requested modules without a switch, because the system is already running.
+    /// Records the requested modules without a switch, because the system is already running.
     pub(super) fn same(&mut self) {
         self.settle(Leaves::Done, Outcome::Activated);
     }
@@ -157,7 +159,8 @@ impl<'a> Work<'a> {
         });
         let looked = looked.unwrap_or_else(|error| Looked::failed(&error));
         self.broken.extend(looked.failed.keys().cloned());
-        // After an automatic rollback, the failure of the first switch is more useful than the result of the rollback.
+        // After an automatic rollback, report the failure of the first switch. It is more useful
+        // than the result of the rollback.
         if point == Point::Switch || matches!(self.request.errand, Errand::Recover { .. }) {
             self.activated.status = switched.status;
             self.activated.failed_units = looked.names();
@@ -170,7 +173,8 @@ impl<'a> Work<'a> {
         looked
     }
 
-    /// Returns how long units are watched after a switch. A rollback does not wait, because its units ran before.
+    /// Returns how long to watch units after a switch. A rollback does not wait, because its units
+    /// were running before.
     fn settle_time(&self, point: Point) -> Duration {
         match point {
             Point::Return => Duration::ZERO,
@@ -178,8 +182,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Reads the state before a switch. For a rollback, units that the first switch broke do not count as failed
-    /// before.
+    /// Reads the state before a switch. In a rollback, units that the first switch broke do not
+    /// count as units that had failed before.
     fn before(&mut self, point: Point) -> Before {
         let now = Before::look(self.locations);
         match &self.before {
@@ -188,7 +192,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Adds the causes of failed units. Units that only the switch program reported have no known cause.
+    /// Adds the causes of failed units. For units that only the switch program reported, the cause
+    /// is unknown.
     fn describe(&mut self, looked: &Looked, since: u64) {
         let known = looked.failed.iter().filter(|_| looked.systemd);
         let logs = known
@@ -224,14 +229,15 @@ impl<'a> Work<'a> {
         self.activated.explanation = format!("{}: {why}{end}", self.request.purpose);
     }
 
-    /// Saves the progress. A failure to save is only a warning, so that the machine is not left between two systems.
+    /// Saves the progress. If saving fails, only adds a warning, because stopping would leave the
+    /// machine between two systems.
     pub(super) fn advance(&mut self, to: Step) {
         self.state.step(to);
         let written = self.state.write(self.locations);
         self.note(written);
     }
 
-    /// Keeps the change active until the deadline for the confirmation.
+    /// Leaves the change active until it is confirmed or the deadline has passed.
     fn wait_for_confirmation(&mut self, seconds: u64) {
         let name = &self.request.transaction;
         let until = now() + seconds;
@@ -245,8 +251,8 @@ impl<'a> Work<'a> {
             if armed_again {
                 pending.confirm_until = Some(until);
             }
-            // If arming failed, the timer from before the switch applies. Its deadline is earlier by the duration of
-            // the switch.
+            // If arming failed, the timer from before the switch applies. It expires earlier,
+            // because it was armed before the switch.
             pending.armed_again = armed_again;
             pending.phases = phases;
             pending.explanation.clone_from(&self.activated.explanation);
@@ -257,7 +263,8 @@ impl<'a> Work<'a> {
         }
         self.state.step(Step::Confirming);
         let written = step(Point::Commit, || self.state.write(self.locations));
-        // Until the state is saved, the timer from before the switch is the one that rolls back.
+        // Disarm the first timer only after the state is saved. Until then, only the first timer
+        // can roll back.
         if armed_again && written.is_ok() {
             disarm(name, &[Armed::Before], self.locations);
         }
@@ -265,7 +272,7 @@ impl<'a> Work<'a> {
         self.timed();
     }
 
-    /// Records the duration.
+    /// Records the duration of the activation.
     pub(super) fn timed(&mut self) {
         self.activated.milliseconds = milliseconds(self.begun.elapsed());
     }
@@ -279,7 +286,8 @@ impl<'a> Work<'a> {
         phases
     }
 
-    /// Ends the transaction and saves the result, beginning with the state, which is authoritative.
+    /// Ends the transaction and saves the result. Writes the state first, because it is
+    /// authoritative.
     pub(super) fn settle(&mut self, leaves: Leaves, outcome: Outcome) {
         let phases = self.phases_to_now();
         if let Some(pending) = self.state.pending.clone() {
@@ -308,8 +316,8 @@ impl<'a> Work<'a> {
         self.timed();
     }
 
-    /// Saves the state, the history, the requested modules, the GC roots and the end of `transaction`. A failure to
-    /// save is only a warning, because the system is already running.
+    /// Saves the state, the history, the requested modules, the GC roots and the end of
+    /// `transaction`. If saving fails, only adds a warning, because the system is already running.
     pub(super) fn write_down(&mut self, ended: &Ended<'_>, leaves: Leaves) {
         let locations = self.locations;
         let Ended {
@@ -318,7 +326,8 @@ impl<'a> Work<'a> {
             generation,
         } = *ended;
         match step(Point::Commit, || self.state.write(locations)) {
-            // Disarm only now: until the end is saved, the timer must be able to end the transaction.
+            // Disarm the timer only now. Before the end is saved, the timer must still be able to
+            // end the transaction.
             Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
             Err(error) => {
                 let finish = match leaves {
@@ -354,12 +363,12 @@ impl<'a> Work<'a> {
 pub(super) struct Ended<'a> {
     pub(super) transaction: &'a str,
     pub(super) entry: &'a Entry,
-    /// The generation of option overrides that it made.
+    /// The generation of option overrides that the transaction made.
     pub(super) generation: Option<&'a Generation>,
 }
 
-/// Adds a new generation to the record of option overrides, and saves those that survive reboots. The state has them
-/// already.
+/// Appends a new generation to the history of option overrides, and saves the overrides that
+/// survive reboots. The state already contains all of them.
 fn record_overrides(
     locations: &Locations,
     state: &State,
@@ -372,7 +381,7 @@ fn record_overrides(
     KeptOverrides::of(&state.overrides).write(locations)
 }
 
-/// Returns the outcome of a rollback, by the verdict on its switch.
+/// Returns the outcome of a rollback, given the verdict on its switch.
 pub(super) fn returned(verdict: Verdict) -> Outcome {
     match verdict {
         Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
@@ -381,7 +390,7 @@ pub(super) fn returned(verdict: Verdict) -> Outcome {
     }
 }
 
-/// Returns a warning about problems during a rollback.
+/// Returns a warning about the problems of a rollback.
 pub(super) fn on_the_way_back(looked: &Looked) -> String {
     let units = match looked.names() {
         units if units.is_empty() => String::new(),
@@ -390,7 +399,7 @@ pub(super) fn on_the_way_back(looked: &Looked) -> String {
     format!("while rolling back: {}{units}", looked.why)
 }
 
-/// Returns the state in which an outcome leaves the system.
+/// Returns how an outcome changes the state.
 pub(super) fn leaves(outcome: Outcome) -> Leaves {
     match outcome {
         Outcome::Activated | Outcome::UnitsFailed => Leaves::Done,

@@ -1,6 +1,7 @@
-//! Starts the activator in a transient systemd unit, or in a session of its own without systemd.
+//! Starts the activator in a transient systemd unit. Without systemd, starts it in its own session.
 //!
-//! In both cases the activator outlives the client, its terminal, its connection and the elevation program.
+//! In both cases, the activator survives the client, its terminal, its connection and the elevation
+//! program.
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -14,23 +15,25 @@ use super::systemd;
 use crate::locations::Locations;
 use crate::record::{holder, open_log};
 
-/// The interval between queries whether a unit is still running.
+/// The interval between checks whether a unit is still running.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// After this many failed queries in a row, the activator counts as running only while the lock is held.
+/// After this many failed checks in a row, the activator counts as running only if the lock is
+/// held.
 const SILENCES: u32 = 3;
 
-/// The container of the activator's process.
+/// The unit or child process in which the activator runs.
 pub(super) enum Vehicle {
-    /// The name of a unit, the time of the last query, and the number of failed queries in a row.
+    /// The name of a unit, the time of the last check, and the number of failed checks in a row.
     Unit(String, Instant, u32),
-    /// A child process in a session of its own.
+    /// A child process in its own session.
     Session(Child),
 }
 
 impl Vehicle {
-    /// Returns whether the process is still running. If systemd does not answer, the process counts as running while
-    /// the lock is held, because a manager that never answers again must not block the relay forever.
+    /// Returns whether the activator is still running. If systemd repeatedly does not answer, the
+    /// activator counts as running only while the lock is held. Otherwise, a manager that never
+    /// answers would block the relay forever.
     pub(super) fn is_up(&mut self, locations: &Locations) -> bool {
         match self {
             Self::Unit(_, asked, _) if asked.elapsed() < PULSE => true,
@@ -45,13 +48,13 @@ impl Vehicle {
     }
 }
 
-/// Starts the activator on the request that was stored for it.
+/// Starts the activator for the request that is stored under this name.
 pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Vehicle> {
     if systemd::runs(locations) {
         let unit = format!("runtime-module-{transaction}.service");
         let started = in_unit(&unit, &["__transact", transaction]);
-        // A slow manager may report an error and then start the unit. If the request is gone, an
-        // activator has taken it.
+        // A slow manager may report an error and start the unit later. If the request no longer
+        // exists, an activator has already taken it.
         if started.is_ok() || !locations.request(transaction).exists() {
             return Ok(Vehicle::Unit(unit, Instant::now(), 0));
         }
@@ -59,7 +62,7 @@ pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Vehicle>
     in_session(&["__transact", transaction], transaction, locations).map(Vehicle::Session)
 }
 
-/// Runs our own executable as a transient unit of this name.
+/// Runs our own executable in a transient unit with this name.
 fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
     let own = own_executable().map_err(|error| format!("{error:#}"))?;
     let own = own.to_string_lossy();
@@ -70,7 +73,8 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
         "--collect",
         "--service-type=exec",
         "--description=A change of runtime modules",
-        // If memory runs out and the kernel kills one process, systemd must not stop the switch.
+        // If the kernel kills one process because memory ran out, systemd must not stop the whole
+        // unit.
         "--property=OOMPolicy=continue",
         "--property=IgnoreOnIsolate=yes",
         &unit,
@@ -81,7 +85,7 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
     systemd::ask("systemd-run", &all).map(drop)
 }
 
-/// Runs our own executable in a session of its own, without our open files. Its stderr goes to the log.
+/// Runs our own executable in its own session, without our open files. Its stderr goes to the log.
 pub(super) fn in_session(
     arguments: &[&str],
     transaction: &str,

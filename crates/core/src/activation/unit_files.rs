@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Keys of the section `Unit` whose changes are ignored (`compare_units` of nixpkgs' switch program).
+/// The keys of the section `Unit` whose changes are ignored, as in nixpkgs' switch program
+/// (`compare_units`).
 const IGNORED: [&str; 13] = [
     "X-Reload-Triggers",
     "Description",
@@ -21,7 +22,7 @@ const IGNORED: [&str; 13] = [
     "SourcePath",
 ];
 
-/// Keys and values of a unit and its drop-ins, by section.
+/// The keys and values of a unit and its drop-ins, by section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unit(BTreeMap<(String, String), Vec<String>>);
 
@@ -29,7 +30,7 @@ pub(super) struct Unit(BTreeMap<(String, String), Vec<String>>);
 pub(super) enum Difference {
     /// No relevant difference.
     None,
-    /// Only keys that trigger a reload differ.
+    /// Only the keys that trigger a reload differ.
     Triggers,
     /// Other keys differ.
     Content,
@@ -38,7 +39,7 @@ pub(super) enum Difference {
 impl Unit {
     fn add(&mut self, text: &str) {
         let mut section = String::new();
-        // A backslash at the end of a line continues it.
+        // A backslash at the end of a line continues the line.
         for line in text.replace("\\\n", " ").lines().map(str::trim) {
             if let Some(name) = line
                 .strip_prefix('[')
@@ -74,13 +75,13 @@ impl Unit {
         })
     }
 
-    /// Returns the words that a key of a section lists.
+    /// Returns the words in the value of a key.
     pub(super) fn words(&self, section: &str, key: &str) -> impl Iterator<Item = &str> {
         let values = self.values(section, key).iter();
         values.flat_map(|value| value.split_whitespace())
     }
 
-    /// Returns the units that the file of this unit wants.
+    /// Returns the units that this unit's file wants or requires.
     fn wants(&self) -> impl Iterator<Item = &str> {
         let keys = ["Wants", "Requires", "BindsTo", "Upholds"];
         keys.into_iter().flat_map(|key| self.words("Unit", key))
@@ -110,17 +111,17 @@ impl Unit {
     }
 }
 
-/// The units of a folder and their dependencies.
+/// The units in a folder, and their dependencies.
 #[derive(Default)]
 pub(super) struct Folder {
     /// Unit files, by name.
     files: BTreeMap<String, String>,
-    /// Drop-ins in order, by the name of the unit.
+    /// Drop-ins in the order in which they apply, by the name of the unit.
     parts: BTreeMap<String, Vec<String>>,
     wants: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The target of a normal boot, unless the kernel command line names another one.
+/// The target of a normal boot, unless the kernel command line names another target.
 pub(super) const DEFAULT: &str = "default.target";
 
 impl Folder {
@@ -141,10 +142,11 @@ impl Folder {
             } else if path.is_file()
                 && let Ok(text) = fs::read_to_string(&path)
             {
-                // A masked unit is a link to /dev/null, which is not a regular file.
+                // A masked unit is a link to /dev/null. This is not a regular file, so it is
+                // skipped.
                 found.files.insert(name.clone(), text);
             }
-            // An alias, for example of the default target.
+            // The entry is an alias, such as the default target.
             if let Some(real) = alias(&path).filter(|real| *real != name) {
                 found.want(&name, [real]);
             }
@@ -162,7 +164,7 @@ impl Folder {
         self.files.contains_key(name)
     }
 
-    /// Returns the unit `name` with the file of `base`, which is either the same unit or its template.
+    /// Returns the unit `name` with the file of `base`, which is the unit itself or its template.
     pub(super) fn unit(&self, base: &str, name: &str) -> Option<Unit> {
         let mut unit = Unit::default();
         unit.add(self.files.get(base)?);
@@ -174,13 +176,13 @@ impl Folder {
         Some(unit)
     }
 
-    /// Returns a unit. An instance without a file uses that of its template.
+    /// Returns a unit. An instance without its own file gets the file of its template.
     pub(super) fn get(&self, name: &str) -> Option<Unit> {
         let template = || self.unit(&template_of(name)?, name);
         self.unit(name, name).or_else(template)
     }
 
-    /// Returns the units that differ from those of another folder, or exist in only one of them.
+    /// Returns the units that differ between the two folders, or exist in only one of them.
     pub(super) fn differ(&self, other: &Self) -> BTreeSet<String> {
         let lists = [self, other].into_iter();
         let names = lists.flat_map(|folder| folder.files.keys().chain(folder.parts.keys()));
@@ -198,7 +200,8 @@ impl Folder {
             .collect()
     }
 
-    /// Returns the roots of the dependency graph: the default target or, without one, all units that want others.
+    /// Returns the roots of the dependency graph: the default target. Without a default target,
+    /// returns all units that want other units.
     pub(super) fn roots(&self) -> Box<dyn Iterator<Item = String> + '_> {
         match self.wants.contains_key(DEFAULT) || self.files.contains_key(DEFAULT) {
             true => Box::new(std::iter::once(DEFAULT.to_string())),
@@ -206,7 +209,8 @@ impl Folder {
         }
     }
 
-    /// Returns the inactive units that start together with `begun`, directly or through other units.
+    /// Returns the inactive units that start together with `begun`, directly or through other
+    /// units.
     pub(super) fn wanted(
         &self,
         begun: &BTreeSet<String>,
@@ -225,7 +229,7 @@ impl Folder {
         wanted
     }
 
-    /// Returns the units that a unit wants, by its folders and its file.
+    /// Returns the units that a unit wants, according to its folders and its file.
     fn wants_of(&self, name: &str) -> Vec<String> {
         let template = template_of(name);
         let folders = [Some(name), template.as_deref()].into_iter().flatten();
@@ -243,7 +247,7 @@ pub(super) fn template_of(name: &str) -> Option<String> {
     Some(format!("{template}@.{kind}"))
 }
 
-/// Returns the target to which an alias links, in the same folder or its own.
+/// Returns the name of the target unit that an alias links to.
 fn alias(path: &Path) -> Option<String> {
     let real = fs::read_link(path).ok()?;
     let name = real.file_name()?.to_str()?;

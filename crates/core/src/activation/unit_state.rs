@@ -1,10 +1,12 @@
-//! The state of a unit, read from the output of `systemctl show`, and the problem that it shows. Pure functions.
+//! The state of a unit, parsed from the output of `systemctl show`, and the problem that this state
+//! shows. All functions are pure.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The properties that make up a [`UnitState`]. An older systemd leaves out those that it does not know.
+/// The properties that a [`UnitState`] needs. An older systemd omits properties that it does not
+/// know.
 pub(super) const PROPERTIES: &[&str] = &[
     "Id",
     "Type",
@@ -29,10 +31,10 @@ pub(super) const PROPERTIES: &[&str] = &[
     "PartOf",
 ];
 
-/// Properties that list the units that pull a unit in.
+/// The properties that list the units that start a unit as their dependency.
 const PULLS: [&str; 4] = ["WantedBy", "RequiredBy", "BoundBy", "UpheldBy"];
 
-/// Properties that list the units whose restart also restarts a unit.
+/// The properties that list the units whose restart also restarts a unit.
 const LEANS: [&str; 3] = ["Requires", "BindsTo", "PartOf"];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,20 +52,20 @@ pub(super) struct UnitState {
     /// `Restart=`.
     pub(super) restart: String,
     pub(super) invocation: String,
-    /// When the state last changed, in microseconds of the monotonic clock.
+    /// The time of the last change of the state, in microseconds of the monotonic clock.
     pub(super) changed_at: u64,
-    /// When a timer elapses next, on the same clock.
+    /// The time at which a timer elapses next, on the same clock.
     pub(super) elapses_at: Option<u64>,
     pub(super) fragment: String,
     pub(super) triggered_by: Vec<String>,
-    /// Units that pull this one in when they start.
+    /// The units that start this unit as their dependency.
     pub(super) pulled_by: Vec<String>,
-    /// Units whose restart also restarts this one.
+    /// The units whose restart also restarts this unit.
     pub(super) leans_on: Vec<String>,
     pub(super) job: Option<Job>,
 }
 
-/// A queued or running job of a manager.
+/// A queued or running job of a systemd manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
     /// `start`, `restart`, `stop`, …
@@ -80,14 +82,14 @@ pub enum Problem {
     Failed,
     /// The unit failed, and systemd is restarting it.
     Restarting,
-    /// The last reload failed; the unit is still running with its old configuration.
+    /// The last reload failed. The unit is still running with its old configuration.
     ReloadFailed,
-    /// The start job does not finish.
+    /// The start job has not finished in time.
     Starting,
 }
 
 impl Job {
-    /// Reads the output of `systemctl list-jobs` into a map from unit name to job.
+    /// Parses the output of `systemctl list-jobs`. Returns the jobs by unit name.
     pub(super) fn read_all(text: &str) -> BTreeMap<String, Self> {
         let job = |line: &str| {
             let mut words = line.split_whitespace();
@@ -112,7 +114,8 @@ impl Job {
 }
 
 impl UnitState {
-    /// Reads the output of `systemctl show` for several units, one paragraph each.
+    /// Parses the output of `systemctl show` for several units, which has one paragraph for each
+    /// unit.
     pub(super) fn read_all(text: &str) -> Vec<Self> {
         let units = text.split("\n\n").map(Self::read);
         units.filter(|unit| !unit.name.is_empty()).collect()
@@ -154,7 +157,8 @@ impl UnitState {
         }
     }
 
-    /// Returns whether systemd will restart the unit soon. Since release 254, systemd has several such states.
+    /// Returns whether systemd will restart the unit soon. Since release 254, systemd has several
+    /// states for this.
     pub(super) fn is_restarting(&self) -> bool {
         self.sub.contains("auto-restart")
     }
@@ -163,14 +167,14 @@ impl UnitState {
         !matches!(self.result.as_str(), "" | "success" | "exec-condition")
     }
 
-    /// Returns the problem that this single state shows.
+    /// Returns the problem that this state alone shows.
     pub(super) fn problem(&self) -> Option<Problem> {
         if self.is_restarting() {
             return self.has_failed_result().then_some(Problem::Restarting);
         }
         match self.active.as_str() {
             "failed" => Some(Problem::Failed),
-            // The main process died, and a clean-up command is still running.
+            // The main process has died, and a clean-up command is still running.
             "deactivating" if self.job.is_none() && self.has_failed_result() => {
                 Some(Problem::Failed)
             }
@@ -183,12 +187,12 @@ impl UnitState {
 
     /// Returns whether systemd restarted the unit automatically since `before`.
     pub(super) fn restarted_since(&self, before: Option<&Self>) -> bool {
-        // A start by a job and `systemctl reset-failed` both reset the counter to 0.
+        // A start job and `systemctl reset-failed` both reset the counter to 0.
         let earlier = before.map_or(0, |before| before.restarts);
         self.restarts > if self.restarts < earlier { 0 } else { earlier }
     }
 
-    /// Returns whether systemd restarts the unit only after a failure.
+    /// Returns whether systemd restarts the unit automatically only after a failure.
     pub(super) fn restarts_after_failure_only(&self) -> bool {
         !matches!(self.restart.as_str(), "always" | "on-success" | "no" | "")
     }
@@ -205,7 +209,8 @@ impl UnitState {
             })
     }
 
-    /// Returns whether the unit counts as started as soon as its process runs, even if that exits later.
+    /// Returns whether systemd considers the unit started as soon as its process runs, even if the
+    /// process exits soon after.
     pub(super) fn counts_as_started_at_once(&self) -> bool {
         matches!(self.service_type.as_str(), "simple" | "exec" | "idle")
     }
@@ -215,7 +220,7 @@ impl UnitState {
         !matches!(self.active.as_str(), "inactive" | "failed" | "")
     }
 
-    /// Returns whether the unit starts other units on an event.
+    /// Returns whether the unit is one that starts other units on an event.
     pub(super) fn is_trigger(&self) -> bool {
         [".timer", ".path", ".socket"]
             .iter()
@@ -223,8 +228,8 @@ impl UnitState {
     }
 }
 
-/// Reads a time span as systemd prints it (`1h 17min 24.731330s`) as microseconds. None for `infinity` and for an empty
-/// or zero span.
+/// Parses a time span in systemd's format (`1h 17min 24.731330s`) to microseconds. Returns `None`
+/// for `infinity`, an empty span and a zero span.
 fn microseconds(span: &str) -> Option<u64> {
     let part = |word: &str| {
         let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');

@@ -1,10 +1,12 @@
-//! Predicts the effect of a switch on units from the unit files of both systems, like NixOS's switch program does. Asks
-//! systemd only for the active units, and changes nothing.
+//! Predicts how a switch affects units. Like NixOS's switch program, compares the unit files of
+//! both systems. Asks systemd only which units are active, and does not change anything.
 //!
-//! The rules are those of nixpkgs' `switch-to-configuration.pl` of 24.05 and of `switch-to-configuration-ng` since then
-//! (`handle_modified_unit`). A removed unit is stopped. A changed unit is stopped and started or, if its file says so,
-//! restarted, reloaded or left alone. Active targets are started again together with their dependencies. Mounts in
-//! `/etc/fstab` and requests of activation scripts are not in unit files, so they are not predicted.
+//! The rules are those of nixpkgs' `switch-to-configuration.pl` in 24.05, and of
+//! `switch-to-configuration-ng` in later releases (`handle_modified_unit`). A removed unit is
+//! stopped. A changed unit is stopped and started or, if its file says so, restarted, reloaded or
+//! left alone. Active targets are started again together with their dependencies. The prediction
+//! does not include mounts in `/etc/fstab` and requests of activation scripts, because they are not
+//! in unit files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,29 +17,29 @@ use super::systemd;
 use super::unit_files::{Difference, Folder, Unit, template_of};
 use crate::locations::Locations;
 
-/// Targets that may be active after a suspend and are not started again.
+/// Targets that may still be active after a suspend. They are not started again.
 const SLEEP: [&str; 3] = ["suspend.target", "hibernate.target", "hybrid-sleep.target"];
 
-/// The target that each switch restarts, for units ordered before `sysinit.target`.
+/// The target that each switch restarts. It starts units that are ordered before `sysinit.target`.
 const REACTIVATION: &str = "sysinit-reactivation.target";
 
 /// The predicted effect of a switch on units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitChanges {
-    /// Stopped units. A socket-activated service among them starts again with the next connection.
+    /// Stopped units. A socket-activated service in this list starts again at the next connection.
     pub stop: BTreeSet<String>,
-    /// Units that are restarted, or stopped and started.
+    /// Restarted units, including those that are stopped and then started.
     pub restart: BTreeSet<String>,
     /// Reloaded units.
     pub reload: BTreeSet<String>,
     /// Started units.
     pub start: BTreeSet<String>,
-    /// Changed units that are left alone until someone restarts them.
+    /// Changed units that keep running with their old configuration until someone restarts them.
     pub left: BTreeSet<String>,
-    /// New, removed or changed user units. Only the manager of each user knows which are active. The effect depends on
-    /// the switch program: only `nixos-activation.service` is started or, since nixpkgs#507588, units change as they do
-    /// here.
+    /// New, removed or changed user units. Only each user's own manager knows which of them are
+    /// active. The effect depends on the switch program. Since nixpkgs#507588, user units are
+    /// treated like system units. Older programs only start `nixos-activation.service`.
     pub user: BTreeSet<String>,
 }
 
@@ -62,7 +64,7 @@ pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> Un
 fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
     let up: BTreeSet<String> = match up {
         Some(up) => up.into_iter().collect(),
-        // If the active units are unknown, assume that all wanted units are active.
+        // If the active units are unknown, assume that all units that the targets want are active.
         None => {
             let roots: BTreeSet<String> = old.roots().chain(new.roots()).collect();
             let wanted = old.wanted(&roots, &BTreeSet::new());
@@ -93,7 +95,7 @@ struct Switch<'a> {
 impl Switch<'_> {
     /// Decides what happens to an active unit.
     fn decide(&mut self, name: &str) {
-        // An instance has its own unit file or uses that of its template.
+        // An instance has its own unit file, or uses the file of its template.
         let own = self.old.has(name) || self.new.has(name);
         let base = template_of(name).filter(|_| !own);
         let base = base.as_deref().unwrap_or(name);
@@ -119,7 +121,8 @@ impl Switch<'_> {
     fn changed(&mut self, name: &str, base: &str, unit: &Unit) {
         let kind = name.rsplit('.').next().unwrap_or_default();
         let list = match kind {
-            // The Perl program leaves path units alone too. Its replacement intends to, but restarts them.
+            // The Perl program also leaves path units alone. Its replacement is intended to do so,
+            // but restarts them.
             "slice" | "socket" => return,
             "mount" if name == "-.mount" || name == "nix.mount" => &mut self.changes.reload,
             "mount" => &mut self.changes.restart,
@@ -138,8 +141,9 @@ impl Switch<'_> {
         list.insert(name.to_string());
     }
 
-    /// Stops and starts the sockets of a service with it. They then start the service on a connection. The key
-    /// `X-NotSocketActivated` prevents that, but the programs of 24.05 do not know it.
+    /// Stops a service and starts it again. Its active sockets are stopped and started too, and
+    /// they then start the service at the next connection. The key `X-NotSocketActivated` prevents
+    /// this, but the programs of 24.05 do not know the key.
     fn stopped_and_started(&mut self, name: &str, base: &str, unit: &Unit) {
         let mut sockets: Vec<String> = unit.words("Service", "Sockets").map(String::from).collect();
         if sockets.is_empty() {
@@ -163,8 +167,8 @@ impl Switch<'_> {
         list.insert(name.to_string());
     }
 
-    /// Decides which units start: inactive ones that a restarted unit or a restarted target wants. systemd skips active
-    /// units together with their dependencies.
+    /// Adds the units that start: inactive units that a restarted unit or target wants. systemd
+    /// skips units that are already active, and their dependencies.
     fn start(&mut self) {
         let targets = self.up.iter().filter(|name| self.starts_again(name));
         let reactivation = Some(REACTIVATION).filter(|name| self.new.has(name));

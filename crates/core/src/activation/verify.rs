@@ -1,7 +1,9 @@
-//! Judges a switch by its exit status, by the running system, and by the state of the units that it started.
+//! Judges a switch by its exit status, the running system, and the state of the units that the
+//! switch started.
 //!
-//! A unit that had already failed before the switch is listed, but does not count. A unit that failed during the switch
-//! and that the switch did not touch is a warning.
+//! A unit that had already failed before the switch is reported, but does not count as a failure of
+//! the switch. A unit that failed during the switch without being touched by it causes only a
+//! warning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,7 +33,7 @@ pub(super) struct Before {
     systemd: bool,
 }
 
-/// A switch that has ended.
+/// A switch whose program has ended.
 pub(super) struct Switching<'a> {
     pub(super) switched: &'a Switched,
     /// The system that should be running.
@@ -41,7 +43,7 @@ pub(super) struct Switching<'a> {
     pub(super) from: Option<PathBuf>,
     /// Units that an earlier switch of the same transaction broke.
     pub(super) broken: &'a [UnitId],
-    /// When the switch began: seconds since 1970.
+    /// The start time of the switch in seconds since 1970.
     pub(super) since: u64,
     /// How long units are watched.
     pub(super) settle: Duration,
@@ -51,13 +53,13 @@ pub(super) struct Switching<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Looked {
     pub(super) verdict: Verdict,
-    /// The reason for a bad verdict, human-readable.
+    /// The reason for the verdict, if the switch was not successful, in human-readable form.
     pub(super) why: String,
     /// Units that failed because of the switch.
     pub(super) failed: BTreeMap<UnitId, Unwell>,
     /// Remarks that do not change the verdict.
     pub(super) warnings: Vec<String>,
-    /// Whether another switch held the lock, so that this one did not begin.
+    /// Whether another switch held the lock, so that this switch did not begin.
     pub(super) locked_out: bool,
     /// Whether the state of units was read from systemd.
     pub(super) systemd: bool,
@@ -82,7 +84,7 @@ impl Looked {
         Self::new(Verdict::Superseded, why)
     }
 
-    /// Returns the verdict if the running system cannot be checked.
+    /// Returns the verdict for a running system that cannot be checked.
     pub(super) fn failed(error: &anyhow::Error) -> Self {
         Self::new(
             Verdict::Failed,
@@ -114,8 +116,7 @@ impl Before {
         }
     }
 
-    /// Takes the list of failed units from an earlier snapshot, before the first switch of the
-    /// transaction.
+    /// Takes over the failed units of a snapshot from before the first switch of the transaction.
     pub(super) fn with_unwell(self, earlier: &Self) -> Self {
         Self {
             unwell: earlier.unwell.clone(),
@@ -137,7 +138,8 @@ impl Before {
             return self.judge(switching, runs, &Watched::default());
         }
         let watched = self.watch(switching, log);
-        // An external switch may have happened while the units were watched.
+        // Read the running system again: an external switch may have happened while the units were
+        // watched.
         let looked = self.judge(switching, running(locations), &watched);
         Looked {
             systemd: true,
@@ -183,7 +185,7 @@ impl Before {
             let runs = runs.unwrap_or("nothing");
             looked.why =
                 format!("switch-to-configuration reported success, but {runs} is still running");
-            // Without a sign that the switch began, nothing is rolled back.
+            // If nothing shows that the switch began, do not roll back.
             looked.verdict = match switched.changed_nothing(changed) {
                 true => Verdict::Refused,
                 false => Verdict::Failed,
@@ -205,7 +207,8 @@ impl Before {
         looked.failed.clone_from(&watched.unwell);
         for name in &switched.failed_units {
             let id = UnitId::of_system(name);
-            // NixOS's switch programs name all failed units, including those that have nothing to do with the switch.
+            // NixOS's switch programs list all failed units, even if they are unrelated to the
+            // switch.
             let unrelated = watched.after.contains_key(&id) && !watched.touched.contains_key(&id);
             if !self.unwell.contains(&id) && !unrelated {
                 let state = watched.after.get(&id).cloned();
@@ -219,7 +222,8 @@ impl Before {
         }
         let as_before = self.still_unwell(switched, watched);
         let untouched = self.failed_meanwhile(watched, looked);
-        // Status 4 without a unit name still counts as a failure, unless a unit that had failed before explains it.
+        // Exit status 4 without unit names means that some unit failed, unless a unit that had
+        // failed before explains the status.
         let explained = !switched.failed_units.is_empty()
             || as_before.iter().any(|id| watched.touched.contains_key(id));
         let nameless = looked.verdict == Verdict::UnitsFailed && !explained;
@@ -238,8 +242,8 @@ impl Before {
         };
     }
 
-    /// Returns the units that had failed before and still do. A unit whose reload failed earlier is listed only if the
-    /// switch touched it, because it is still running.
+    /// Returns the units that had failed before the switch and are still failed. A unit whose last
+    /// reload failed is still running, so it is included only if the switch touched it.
     fn still_unwell(&self, switched: &Switched, watched: &Watched) -> BTreeSet<UnitId> {
         let reported = |id: &UnitId| switched.failed_units.contains(&id.name);
         let still = |id: &UnitId| {
@@ -252,7 +256,7 @@ impl Before {
         self.unwell.iter().filter(|id| still(id)).cloned().collect()
     }
 
-    /// Returns the units that failed during the switch without being touched by it.
+    /// Returns the units that failed during the switch although the switch did not touch them.
     fn failed_meanwhile(&self, watched: &Watched, looked: &Looked) -> BTreeSet<UnitId> {
         let failed = watched.after.iter().filter(|(id, unit)| {
             matches!(unit.problem(), Some(Problem::Failed | Problem::Restarting))
@@ -265,7 +269,8 @@ impl Before {
     }
 }
 
-/// Returns whether a unit had failed before the switch. A unit in a restart loop may show a good result at that moment.
+/// Returns whether a unit has failed. In a restart loop, a unit may look healthy at the moment of
+/// the check, so a unit that systemd is restarting counts too.
 fn is_unwell(unit: &UnitState) -> bool {
     unit.is_restarting() || unit.problem().is_some()
 }
@@ -286,11 +291,12 @@ fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
         let of = |system: &Path| system.join(inside).canonicalize().ok();
         return switching.from.as_deref().and_then(of) != of(&switching.to);
     }
-    // The system does not define transient units; any process can create one.
+    // Transient units are not part of a system, because any process can create them.
     if fragment.starts_with("/run") {
         return false;
     }
-    // For example a file in a home directory that a service of the new system linked there.
+    // The file may be in a home directory, for example as a link made by a service of the new
+    // system.
     let changed = fragment.symlink_metadata();
     changed.is_ok_and(|found| {
         let at = std::os::unix::fs::MetadataExt::ctime(&found);
@@ -298,7 +304,7 @@ fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
     })
 }
 
-/// The real machine.
+/// The machine on which this process runs.
 struct Here<'a> {
     log: &'a mut Log,
     since: u64,

@@ -1,8 +1,9 @@
-//! Watches the units that a change started until systemd reports them as started or their settle
-//! time is over.
+//! Watches the units that a change started, until systemd reports that they have started or their
+//! settle time is over.
 //!
-//! A service of type `notify`, `dbus`, `forking` or `oneshot` reports that it has started, and the switch program waits
-//! for that report. A service of type `simple`, `exec` or `idle` counts as started at once, and may exit soon after.
+//! A service of type `notify`, `dbus`, `forking` or `oneshot` reports the end of its start, and the
+//! switch program waits for this report. A service of type `simple`, `exec` or `idle` counts as
+//! started immediately, and may fail soon after.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,30 +13,30 @@ use super::touched::{Changes, Reached, Touched};
 use super::unit_state::{Problem, UnitState};
 use crate::progress::duration;
 
-/// How often the state of watched units is read.
+/// The interval between two reads of the state of watched units.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long to keep watching after the first failed unit, so that units that fail at the same time
-/// are named too.
+/// How long to keep watching after the first failed unit, so that the report also names units that
+/// fail at about the same time.
 const GATHER: Duration = Duration::from_millis(250);
 
-/// Deadline of a start job, as a multiple of the settle time.
+/// The deadline of a start job, as a multiple of the settle time.
 const JOB_SETTLES: u32 = 10;
 
-/// Number of unit names in the log line.
+/// The maximum number of unit names in the log line.
 const SHOWN: usize = 5;
 
-/// Access to the machine that a watch needs.
+/// The access to the machine that a watch needs.
 pub(super) trait Machinery {
     /// Returns the units that are not inactive.
     fn look(&mut self) -> States;
     /// Returns the state of these units, including inactive ones.
     fn look_at(&mut self, ids: &[UnitId]) -> States;
-    /// Returns the last command of a unit that failed, if systemd still knows it.
+    /// Returns the failed command of a unit, if systemd still knows it.
     fn failed_command(&mut self, id: &UnitId) -> Option<FailedCommand>;
-    /// Returns whether the journal says that a unit failed since the change began.
+    /// Returns whether the journal reports a failure of the unit since the change began.
     fn has_failed(&mut self, id: &UnitId) -> bool;
-    /// Returns the monotonic clock in microseconds.
+    /// Returns the time of the monotonic clock in microseconds.
     fn now(&mut self) -> u64;
     fn wait(&mut self, time: Duration);
     /// Prints a line for the user.
@@ -58,11 +59,12 @@ pub struct FailedCommand {
     pub signal: Option<String>,
 }
 
-/// A unit that failed, or does not finish starting.
+/// A unit that has failed, or has not finished starting in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unwell {
     pub(super) problem: Problem,
-    /// The state in which the failure was seen, or none if only the switch program reported it.
+    /// The state in which the failure was found; `None` if only the switch program reported the
+    /// failure.
     pub(super) state: Option<UnitState>,
     pub(super) command: Option<FailedCommand>,
 }
@@ -76,10 +78,10 @@ pub(super) struct Watched {
     pub(super) touched: Touched,
     /// All units at the end of the watch.
     pub(super) after: States,
-    /// When each touched unit was first seen running. A unit that exits successfully and is
-    /// restarted keeps its time.
+    /// The time at which each touched unit was first seen running. If a unit exits successfully and
+    /// is restarted, the first time stays.
     pub(super) running_since: BTreeMap<UnitId, u64>,
-    /// When the watch began.
+    /// The start time of the watch.
     pub(super) begun: u64,
 }
 
@@ -88,12 +90,13 @@ pub(super) struct Watch<'a> {
     pub(super) changes: Changes<'a>,
     /// Units that had already failed before the change.
     pub(super) unwell_before: &'a BTreeSet<UnitId>,
-    /// How long to watch units that do not report their start. Zero means a single check.
+    /// How long to watch units that do not report the end of their start. Zero means a single
+    /// check.
     pub(super) settle: Duration,
 }
 
 impl Watch<'_> {
-    /// Watches until all units have certainly started, one has failed, or the deadlines have
+    /// Watches until all units have certainly started, a unit has failed, or all deadlines have
     /// passed.
     pub(super) fn run(&self, machine: &mut impl Machinery) -> Watched {
         let mut watched = Watched {
@@ -124,8 +127,8 @@ impl Watch<'_> {
             waited = true;
             machine.wait(PAUSE.min(Duration::from_micros(until - now)));
             let ids: Vec<UnitId> = deadlines.into_keys().collect();
-            // Read all units, because those that a timer, path or socket triggers are not known
-            // beforehand.
+            // Read all units, because a timer, path or socket may trigger units that are not in the
+            // list yet.
             if ids.iter().any(|id| is_trigger(&watched.after, id)) {
                 watched.after = machine.look();
             } else {
@@ -140,7 +143,8 @@ impl Watch<'_> {
         watched
     }
 
-    /// Adds failed units. A unit that was found once stays in the list, because systemd may already be retrying it.
+    /// Adds failed units. A unit stays in the list once it was found, because systemd may already
+    /// be retrying it.
     fn find(&self, watched: &mut Watched, machine: &mut impl Machinery) {
         for (id, reached) in &watched.touched {
             let Some(unit) = watched.after.get(id) else {
@@ -170,7 +174,7 @@ impl Watch<'_> {
         }
     }
 
-    /// Reports a unit that failed and that systemd restarted between two checks.
+    /// Detects a unit that failed and that systemd restarted between two checks.
     fn restarted(
         &self,
         id: &UnitId,
@@ -182,12 +186,12 @@ impl Watch<'_> {
         failed.then_some(Problem::Restarting)
     }
 
-    /// Returns whether a start job from before the watch should have ended by now.
+    /// Returns whether a start job that began before the watch should have ended by now.
     fn start_is_overdue(&self, begun: u64, now: u64) -> bool {
         !self.settle.is_zero() && now >= begun + micros(self.settle * JOB_SETTLES)
     }
 
-    /// Returns the units to watch, and the deadline of each.
+    /// Returns the units to watch, each with its deadline.
     fn deadlines(&self, watched: &Watched) -> BTreeMap<UnitId, u64> {
         let touched = watched.touched.iter();
         touched
@@ -195,8 +199,8 @@ impl Watch<'_> {
             .collect()
     }
 
-    /// Returns the deadline for watching a unit: at most eleven settle times after the beginning,
-    /// whatever the unit does.
+    /// Returns the deadline for watching a unit. It is at most eleven settle times after the start
+    /// of the watch, even if the unit restarts repeatedly.
     fn deadline(&self, id: &UnitId, reached: Reached, watched: &Watched) -> Option<u64> {
         let unit = watched.after.get(id)?;
         if self.unwell_before.contains(id) {
@@ -211,7 +215,7 @@ impl Watch<'_> {
         let settle = micros(self.settle);
         let latest = watched.begun + settle;
         if unit.is_trigger() && unit.sub != "running" {
-            // The units that it triggers, now or soon, may fail.
+            // Units that this unit triggers now or soon may fail, so watch until then.
             let soon = unit.elapses_at.filter(|at| *at <= latest);
             return Some(soon.unwrap_or(unit.changed_at).min(latest) + micros(PAUSE));
         }
@@ -225,7 +229,7 @@ impl Watch<'_> {
     }
 }
 
-/// Records when each touched unit was first seen running.
+/// Records the time at which each touched unit was first seen running.
 fn note_running(watched: &mut Watched, now: u64) {
     for id in watched.touched.keys() {
         if let Some(unit) = watched.after.get(id)
@@ -238,9 +242,9 @@ fn note_running(watched: &mut Watched, now: u64) {
     }
 }
 
-/// Returns whether a unit has not been seen running yet, and its start job has not ended. Services
-/// of timers are excluded, because they may take any time. So are units that already ran, because
-/// a restart is also a start job.
+/// Returns whether the start job of a unit is pending and the unit has not been seen running yet.
+/// Excludes services of timers, because they may run for any time. Also excludes units that have
+/// already run, because a restart creates a start job too.
 fn waits_to_start(id: &UnitId, unit: &UnitState, reached: Reached, watched: &Watched) -> bool {
     reached == Reached::Started && unit.has_start_job() && !watched.running_since.contains_key(id)
 }
@@ -256,7 +260,7 @@ fn micros(time: Duration) -> u64 {
         .min(u64::MAX / 4)
 }
 
-/// Returns the log line that names the watched units.
+/// Returns the log line with the names of the watched units.
 fn remark(deadlines: &BTreeMap<UnitId, u64>, after: &States, settle: Duration) -> String {
     let waits = |id: &&UnitId| after.get(*id).is_some_and(|unit| unit.job.is_some());
     let starting: Vec<&UnitId> = deadlines.keys().filter(waits).collect();

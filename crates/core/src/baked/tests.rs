@@ -1,5 +1,5 @@
-//! Tests the reader of config.json against the schema, which the NixOS module is tested against too. Values that the
-//! schema allows are read, and others are refused.
+//! Tests the reader of config.json against the schema. Other tests check the NixOS module against
+//! the same schema. The reader must accept values that the schema allows, and refuse all others.
 
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ fn read(document: &Value) -> Result<Baked, serde_json::Error> {
     serde_json::from_value(document.clone())
 }
 
-/// Resolves the reference of a schema, and removes the alternative `null`.
+/// Resolves a `$ref` of a schema, and removes the alternative `null`.
 fn followed<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     if let Some(name) = schema["$ref"].as_str() {
         let name = name.strip_prefix("#/$defs/").expect("a definition");
@@ -39,7 +39,7 @@ fn may_be_null(schema: &Value) -> bool {
     types(schema).contains(&"null") || schema["anyOf"][0]["type"] == "null"
 }
 
-/// Returns values that a schema allows: each choice, and a value of each type.
+/// Returns values that a schema allows: each choice, or a value of each type.
 fn allowed(root: &Value, schema: &Value) -> Vec<Value> {
     let null = may_be_null(schema).then_some(Value::Null);
     let schema = followed(root, schema);
@@ -71,7 +71,7 @@ fn allowed(root: &Value, schema: &Value) -> Vec<Value> {
     values
 }
 
-/// Returns an object with all properties.
+/// Returns an object that has all properties.
 fn full(root: &Value, schema: &Value) -> Value {
     let object: Map<_, _> = schema["properties"]
         .as_object()
@@ -108,12 +108,13 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
     if schema["minimum"] == 0 {
         values.push(json!(-1));
     }
-    // Objects with wrong properties are tested property by property.
+    // The test changes one property at a time, so it also covers objects with wrong properties.
     values.retain(|value| !(value.is_object() && types.contains(&"object")));
     values
 }
 
-/// Calls `look` for each property that the program reads, with its pointer, its schema, and whether it is required.
+/// Calls `look` for each property that the program reads, with the property's JSON pointer, its
+/// schema, and whether it is required.
 fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
     for (prefix, schema) in [
         ("", root),
@@ -127,7 +128,7 @@ fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
             .expect("the required properties");
         for (name, of) in schema["properties"].as_object().expect("properties") {
             let read = of["$comment"].is_null();
-            // `read_json` checks the schema number, and has its own tests.
+            // `read_json` checks the number of the schema, and has its own tests.
             if read && name != "schema" {
                 look(
                     &format!("{prefix}/{name}"),
@@ -148,7 +149,7 @@ fn values_that_the_schema_allows_are_read() {
     each_property(&root, &mut |at, schema, required| {
         for value in allowed(&root, schema) {
             let mut document = whole.clone();
-            *document.pointer_mut(at).expect("it is there") = value.clone();
+            *document.pointer_mut(at).expect("the property exists") = value.clone();
             read(&document).unwrap_or_else(|error| panic!("{at} = {value}: {error}"));
             seen += 1;
         }
@@ -167,7 +168,7 @@ fn values_that_the_schema_forbids_are_refused() {
     each_property(&root, &mut |at, schema, required| {
         for value in forbidden(&root, schema) {
             let mut document = whole.clone();
-            *document.pointer_mut(at).expect("it is there") = value.clone();
+            *document.pointer_mut(at).expect("the property exists") = value.clone();
             assert!(read(&document).is_err(), "{at} = {value} was accepted");
             seen += 1;
         }
@@ -181,7 +182,7 @@ fn values_that_the_schema_forbids_are_refused() {
 fn without(document: &Value, at: &str) -> Value {
     let mut document = document.clone();
     let (parent, name) = at.rsplit_once('/').expect("a pointer");
-    let parent = document.pointer_mut(parent).expect("it is there");
+    let parent = document.pointer_mut(parent).expect("the property exists");
     parent
         .as_object_mut()
         .expect("the parent is an object")

@@ -1,4 +1,5 @@
-//! The command line in clap's types. No logic: `convert.rs` turns them into plain data.
+//! The command line as clap's types, without any logic. `convert.rs` turns these types into plain
+//! data.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -247,7 +248,7 @@ pub struct ResetArgs {
 /// Arguments of `set`.
 #[derive(Clone, Debug, Args)]
 pub struct SetArgs {
-    /// Paths of options, each with its value in JSON; `-` reads such pairs from stdin, one on each line
+    /// Option paths and JSON values (`-`: read one pair per line from stdin)
     #[arg(required = true, value_name = "OPTION VALUE", add = options())]
     pub pairs: Vec<String>,
     /// Add to lists and attribute sets instead of replacing them
@@ -261,7 +262,7 @@ pub struct SetArgs {
         conflicts_with = "merge"
     )]
     pub priority: Option<i64>,
-    /// Keep the overrides over reboots
+    /// Keep the overrides across reboots
     #[arg(long)]
     pub persist: bool,
     /// Take values as Nix expressions of config, lib, options and pkgs

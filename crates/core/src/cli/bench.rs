@@ -1,4 +1,4 @@
-//! The command line of `bench` in clap's types. No logic.
+//! The command line of `bench` as clap's types, without any logic.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum BenchArgs {
     Diff(DiffArgs),
 }
 
-/// How to measure, and where to write the result.
+/// How to measure, and which files to write.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct MeasuringArgs {

@@ -1,4 +1,4 @@
-//! The command line of `check` in clap's types. No logic.
+//! The command line of `check` as clap's types, without any logic.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Names and help texts of the choices in `choice.rs`.
+//! The names and help texts of the choices in `choice.rs`.
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
@@ -8,7 +8,7 @@ use crate::choice::{
     ProgressStyle, Shell,
 };
 
-/// Implements `ValueEnum`. A variant that is not listed cannot be typed.
+/// Implements `ValueEnum`. Users cannot type variants that are not listed.
 macro_rules! choices {
     ($type:ty { $($variant:ident => $name:expr, $help:literal;)* }) => {
         impl ValueEnum for $type {

@@ -1,6 +1,7 @@
-//! Answers completion requests of a shell. Reads baked and recorded files, and evaluates nothing.
+//! Answers completion requests of a shell. Reads the baked file and the records, but evaluates
+//! nothing.
 //!
-//! Unreadable files are ignored, because a completion cannot show errors.
+//! Ignores files that it cannot read, because a completion cannot report errors.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -22,10 +23,10 @@ use crate::record::{State, reachable, read_history, running};
 use crate::reference::directory;
 use crate::registry::description;
 
-/// Environment variable that a shell sets to request completions.
+/// The environment variable that a shell sets to request completions.
 pub const COMPLETE: &str = "RUNTIME_MODULE_COMPLETE";
 
-/// Answers a completion request and exits, or does nothing if there is none.
+/// Answers a completion request and exits. Returns if there is no request.
 pub fn complete() {
     clap_complete::CompleteEnv::with_factory(Cli::command)
         .var(COMPLETE)
@@ -52,8 +53,8 @@ pub(super) fn modules_on() -> ArgValueCandidates {
         let known = Known::read();
         let wanted = known.wanted();
         let mut on = known.modules(|name| wanted.contains(name));
-        // Modules that are not in the registry of the running system, for example from another
-        // flake.
+        // Some requested modules may not be in the registry of the running system, for example if
+        // they are from another flake.
         let told: Vec<_> = on.iter().map(|one| one.get_value().to_owned()).collect();
         let others = wanted.iter().map(|name| neutral(name));
         let others = others.filter(|name| told.iter().all(|one| one != OsStr::new(name)));
@@ -62,17 +63,17 @@ pub(super) fn modules_on() -> ArgValueCandidates {
     })
 }
 
-/// Completes hosts that are known without an evaluation.
+/// Completes the names of hosts that are known without an evaluation.
 pub(super) fn hosts() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().hosts())
 }
 
-/// Completes specialisations of the running system and of its base.
+/// Completes the specialisations of the running system and of its base.
 pub(super) fn specialisations() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().specialisations())
 }
 
-/// Completes states to which `rollback` can return.
+/// Completes the numbers of the states to which `rollback` can return.
 pub(super) fn past() -> ArgValueCandidates {
     ArgValueCandidates::new(|| Known::read().past())
 }
@@ -87,7 +88,7 @@ pub(super) fn overridden() -> ArgValueCandidates {
     })
 }
 
-/// Completes the paths of options, at every place where one is expected: each is followed by its value.
+/// Completes option paths. Each path is followed by its value, so only every second word is a path.
 pub(super) fn options() -> ArgValueCompleter {
     ArgValueCompleter::new(OptionPaths)
 }
@@ -100,7 +101,7 @@ impl ValueCompleter for OptionPaths {
     }
 
     fn complete_at(&self, index: usize, current: &OsStr) -> Vec<CompletionCandidate> {
-        // clap gives the first two words the same index.
+        // clap reports the same index for the first two words.
         let word_of_value = index > 0 && index.is_multiple_of(2);
         let known = Known::read();
         let overrides = known.state.iter().map(|state| &state.overrides);
@@ -121,7 +122,7 @@ impl ValueCompleter for OptionPaths {
     }
 }
 
-/// Completes short names of stores.
+/// Completes the short names of stores.
 pub(super) fn stores() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         [
@@ -134,17 +135,17 @@ pub(super) fn stores() -> ArgValueCandidates {
     })
 }
 
-/// Completes flake references, most of which are directories.
+/// Completes flake references as directories, because most references are directories.
 pub(super) fn flakes() -> ArgValueCompleter {
     ArgValueCompleter::new(PathCompleter::dir())
 }
 
-/// Completes files and directories.
+/// Completes the paths of files and directories.
 pub(super) fn paths() -> ArgValueCompleter {
     ArgValueCompleter::new(PathCompleter::any())
 }
 
-/// Completes the name of an input, then a flake for it.
+/// Completes the name of an input, and then the flake that replaces this input.
 pub(super) fn inputs() -> ArgValueCompleter {
     ArgValueCompleter::new(Inputs)
 }
@@ -176,8 +177,8 @@ struct Known {
 }
 
 impl Known {
-    /// Reads the data. The command line is incomplete, so only the environment can set another
-    /// root.
+    /// Reads the data. The command line is incomplete, so the environment is the only source for
+    /// another root directory.
     fn read() -> Self {
         let root = std::env::var_os("RUNTIME_MODULE_ROOT")
             .map_or_else(|| PathBuf::from("/"), PathBuf::from);
@@ -190,7 +191,7 @@ impl Known {
         }
     }
 
-    /// Returns the modules whose names match.
+    /// Returns the modules whose names satisfy `asked`.
     fn modules(&self, asked: impl Fn(&str) -> bool) -> Vec<CompletionCandidate> {
         let registry = self.baked.iter().flat_map(Baked::registry);
         registry
@@ -213,7 +214,7 @@ impl Known {
         wanted.chain(pending).map(String::as_str).collect()
     }
 
-    /// Returns the active modules, or none after an external switch.
+    /// Returns the active modules. Returns none after an external switch.
     fn on(&self) -> BTreeSet<&str> {
         let running = self.running.as_deref();
         match &self.state {
@@ -225,7 +226,7 @@ impl Known {
         }
     }
 
-    /// Returns the options of the pinned source, if an evaluation has listed them.
+    /// Returns the options of the pinned source, if an earlier evaluation has saved them.
     fn option_names(&self) -> Option<OptionNames> {
         let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
         let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin))?;
@@ -267,7 +268,7 @@ impl Known {
             .collect()
     }
 
-    /// Returns the inputs of the running system's flake, from its lock.
+    /// Returns the inputs of the running system's flake, according to the flake's lock.
     fn inputs(&self) -> Vec<String> {
         let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
         let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin));
@@ -287,7 +288,7 @@ impl Known {
     }
 }
 
-/// Returns the word before the one to complete.
+/// Returns the word before the word to complete.
 fn previous_word() -> Option<String> {
     let words: Vec<_> = std::env::args_os()
         .skip_while(|word| word != "--")
@@ -302,7 +303,7 @@ fn previous_word() -> Option<String> {
     word.to_str().map(String::from)
 }
 
-/// Returns the folder of the cache, from the environment alone.
+/// Returns the folder of the cache, according to the environment alone.
 fn cache_folder() -> PathBuf {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let own = || {

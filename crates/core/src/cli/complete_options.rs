@@ -1,11 +1,14 @@
-//! Completes option paths, name by name: a configuration has more than ten thousand options.
+//! Completes option paths one name at a time, because a configuration has more than ten thousand
+//! options.
 
 use std::collections::BTreeSet;
 
-/// Maximum number of whole paths to offer. Above it, only the next names are offered.
+/// The maximum number of whole paths to offer. If more paths match, only the next names are
+/// offered.
 const WHOLE: usize = 60;
 
-/// Completes the beginning of a path, which may end inside a quoted name. `paths` are written as in Nix.
+/// Completes the beginning of a path, which may end inside a quoted name. `paths` are in Nix
+/// syntax.
 pub(super) fn complete<'a>(begun: &str, paths: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
     let matching: Vec<&str> = paths.filter(|path| path.starts_with(begun)).collect();
     if matching.len() <= WHOLE {
@@ -14,7 +17,7 @@ pub(super) fn complete<'a>(begun: &str, paths: impl Iterator<Item = &'a str>) ->
     let mut at = begun.len();
     loop {
         let next: BTreeSet<String> = matching.iter().map(|path| next_name(path, at)).collect();
-        // A single name that all paths have is no choice.
+        // If all paths continue with the same name, skip to the next choice.
         match next.first() {
             Some(one) if next.len() == 1 && one.ends_with('.') => at = one.len(),
             _ => return next,
@@ -22,7 +25,8 @@ pub(super) fn complete<'a>(begun: &str, paths: impl Iterator<Item = &'a str>) ->
     }
 }
 
-/// Returns a path up to the end of the name that continues at `at`, with the dot after it.
+/// Returns the path up to the end of the name that contains the position `at`, including the next
+/// dot.
 fn next_name(path: &str, at: usize) -> String {
     let mut quoted = false;
     let end = path.char_indices().find(|(index, c)| {

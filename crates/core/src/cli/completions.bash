@@ -1,7 +1,7 @@
-# Completions of runtime-module for bash, which call the program itself.
+# Completions of runtime-module for bash. They call the program itself.
 _runtime_module() {
-    # Bash splits words at = and : too, and replaces only the last part. `begun` holds the parts
-    # before it.
+    # Bash also splits words at = and :, and a completion replaces only the last part. `begun`
+    # contains the parts before that.
     local rest=$COMP_LINE words=() begun='' index part space=true
     for index in "${!COMP_WORDS[@]}"; do
         part=${COMP_WORDS[index]}

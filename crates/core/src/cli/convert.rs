@@ -12,7 +12,7 @@ use crate::command::{
 };
 use crate::options::{ChangeOptions, Options, SourceOptions, StopAfter};
 
-/// Makes pairs of an option that takes two values each time.
+/// Groups the values of a repeated option that takes two values each time.
 fn pairs(values: Vec<String>) -> Vec<(String, String)> {
     values
         .chunks_exact(2)
@@ -85,7 +85,7 @@ impl From<EditArgs> for ChangeOptions {
 }
 
 impl CommandArgs {
-    /// Returns the command. `None` for `help`, which clap answers.
+    /// Returns the command, or `None` for `help`, which clap answers itself.
     pub(super) fn into_command(self) -> Option<Command> {
         Some(match self {
             Self::Enable(args) => Command::Enable {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use crate::options::Environment;
 
-/// Environment variables of libgc that affect speed (its `docs/README.environment`).
+/// The environment variables of libgc that affect its speed (see libgc's
+/// `docs/README.environment`).
 const COLLECTOR: [&str; 7] = [
     "GC_INITIAL_HEAP_SIZE",
     "GC_MAXIMUM_HEAP_SIZE",
@@ -16,7 +17,7 @@ const COLLECTOR: [&str; 7] = [
     "GC_ENABLE_INCREMENTAL",
 ];
 
-/// Reads the variables that this process was started with.
+/// Reads the environment variables of this process.
 pub fn read() -> Environment {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     Environment {
@@ -36,7 +37,7 @@ pub fn read() -> Environment {
     }
 }
 
-/// Whether the locale is one of UTF-8, by POSIX's order of precedence.
+/// Returns whether the locale uses UTF-8, by POSIX's order of precedence of the variables.
 fn is_utf8(variable: &impl Fn(&'static str) -> Option<OsString>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()
@@ -45,7 +46,8 @@ fn is_utf8(variable: &impl Fn(&'static str) -> Option<OsString>) -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
-/// Whether the terminal is the Linux console or an emulated VT, whose fonts have no characters for bars and spinners.
+/// Returns whether the terminal is the Linux console or an emulated VT. Their fonts have no
+/// characters for bars and spinners.
 fn has_own_font(term: Option<&OsStr>) -> bool {
     let term = term.unwrap_or_default().to_string_lossy();
     term.starts_with("linux") || term.starts_with("vt")

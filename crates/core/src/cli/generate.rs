@@ -1,4 +1,4 @@
-//! Makes shell completions and manual pages from clap's types.
+//! Generates shell completions and manual pages from clap's types.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -17,7 +17,8 @@ const NAME: &str = "runtime-module";
 
 const BASH: &str = include_str!("completions.bash");
 
-/// Makes the completions for a shell. Except for nushell, they call the program for each completion.
+/// Generates the completions for a shell. The scripts of all shells except nushell call the program
+/// for each completion.
 pub fn completions(shell: Shell) -> Result<Vec<u8>> {
     let mut script = Vec::new();
     let ask = |completer: &dyn EnvCompleter, script: &mut Vec<u8>| {
@@ -40,8 +41,8 @@ pub fn completions(shell: Shell) -> Result<Vec<u8>> {
     Ok(script)
 }
 
-/// Adapts nushell's completions: removes hidden options, and calls the program itself where it has
-/// a completer.
+/// Adapts nushell's completions: removes hidden options, and calls the program for each argument
+/// that has a completer.
 fn with_live_values(generated: &str) -> String {
     let program = Cli::command();
     let hidden: Vec<String> = program
@@ -76,7 +77,7 @@ fn with_live_values(generated: &str) -> String {
     [head, completer.as_str(), &rest.join("\n\n")].join("\n\n") + "\n"
 }
 
-/// Collects the options and arguments with a completer of ours, by their names in nushell.
+/// Collects the options and arguments that have one of our completers, by their names in nushell.
 fn with_completer(command: &clap::Command, names: &mut BTreeSet<String>) {
     let live = |argument: &&clap::Arg| {
         argument.get::<ArgValueCandidates>().is_some()
@@ -92,7 +93,7 @@ fn with_completer(command: &clap::Command, names: &mut BTreeSet<String>) {
     }
 }
 
-/// Adds the completer to a line of nushell's completions, if the line has one of these names.
+/// Adds the completer to a line of nushell's completions if the line defines one of these names.
 fn alive(line: &str, names: &BTreeSet<String>) -> String {
     let name = line.trim_start().trim_start_matches("...");
     match name.split_once(": string") {
@@ -114,7 +115,7 @@ pub fn manual_pages() -> Vec<String> {
     pages().into_iter().map(|(name, _)| name).collect()
 }
 
-/// Makes the manual page with this name, if there is one.
+/// Generates the manual page with this name. Returns `None` if there is no such page.
 pub fn manual_page(name: &str) -> Result<Option<Vec<u8>>> {
     let Some((_, command)) = pages().into_iter().find(|(page, _)| page == name) else {
         return Ok(None);

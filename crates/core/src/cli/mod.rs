@@ -1,4 +1,5 @@
-//! The command line: clap's types, and their conversion to plain data. No clap type leaves this folder.
+//! The command line: clap's types, and their conversion to plain data. Clap's types are not visible
+//! outside this folder.
 
 mod args;
 mod bench;
@@ -30,17 +31,17 @@ pub use complete::complete;
 pub use generate::{completions, manual_page, manual_pages};
 pub use usage::Usage;
 
-/// What this process was started for.
+/// The parsed command line of this process.
 #[derive(Debug)]
 pub struct Invocation {
     pub options: Options,
     pub environment: Environment,
-    /// The user to become first, if root started this process for that user.
+    /// The user to become before anything else, if root started this process for that user.
     pub as_user: Option<u32>,
     pub job: Job,
 }
 
-/// A command of the user, or a role in the work of another process.
+/// A command of the user, or a role that does work for another process.
 #[derive(Debug)]
 pub enum Job {
     Command(Command),
@@ -66,20 +67,20 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
             job: Job::Role(role),
         });
     }
-    // The other program passes a version in place of its name.
+    // If the other program started this process, `argv[0]` contains a version instead of the name.
     let name = OsString::from("runtime-module");
     let command = Cli::command().version(version);
     let matches = command.try_get_matches_from(std::iter::once(name).chain(arguments))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if let CommandArgs::Help { names } = &cli.command {
-        // clap's own `help` command would offer hidden commands in completions. Parsing `--help`
-        // returns the text as an error.
+        // clap's own `help` command would offer hidden commands as completions. Parsing `--help`
+        // instead returns the help text as an error.
         let names = names.iter().map(String::as_str);
         let arguments = ["runtime-module"].into_iter().chain(names);
         cli = Cli::try_parse_from(arguments.chain(["--help"]))?;
     }
     let Some(command) = cli.command.into_command() else {
-        // `--help` never parses successfully.
+        // This is unreachable, because `--help` never parses successfully.
         return Err(clap::Error::new(ErrorKind::DisplayHelp));
     };
     Ok(Invocation {
@@ -90,7 +91,7 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
     })
 }
 
-/// Prints a message of clap, and returns the exit code.
+/// Prints a message of clap and returns the exit code.
 pub fn fail(usage: &Usage) -> ExitCode {
     let wants_json = std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
     if let Some(failed) = usage.own_form(wants_json) {

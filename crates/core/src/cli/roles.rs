@@ -1,6 +1,8 @@
-//! The command lines of roles. Processes of this program, systemd and an activation script write them.
+//! The command lines of roles, which are written by our own processes, systemd and an activation
+//! script.
 //!
-//! They are read without clap: a process that runs as root should not hold the description of all commands in memory.
+//! They are parsed without clap, so that a process that runs as root does not hold the description
+//! of all commands in memory.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,7 +19,7 @@ pub(super) struct RoleArguments {
     pub(super) root: Option<PathBuf>,
 }
 
-/// Reads the command line of a role. `None` if it is one of a user.
+/// Parses the command line of a role. Returns `None` if the command is not a role.
 pub(super) fn read(arguments: &[OsString]) -> Option<Result<RoleArguments, Error>> {
     let name = arguments.first()?.to_str()?;
     let is_role = [
@@ -47,7 +49,7 @@ fn parse(name: &str, arguments: &[OsString]) -> Result<RoleArguments, Error> {
         match argument.to_str() {
             Some("--after") => after_switch = true,
             Some("--root") => root = rest.next().cloned(),
-            // A role shows no progress.
+            // Roles do not show progress, so ignore this option.
             Some("--progress") => drop(rest.next()),
             Some(flag) if flag.starts_with('-') => return Err(wrong("unexpected option")),
             _ => values.push(argument),

@@ -1,4 +1,4 @@
-//! Prints clap's messages: help and version on stdout, usage errors on stderr or as JSON.
+//! Prints clap's messages: help and version on stdout, and usage errors on stderr or as JSON.
 
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -29,12 +29,12 @@ impl Usage {
         Self(error)
     }
 
-    /// Returns whether this is an error, and neither the help nor the version.
+    /// Returns whether the message is an error, and not the help or the version.
     pub fn is_error(&self) -> bool {
         self.0.use_stderr()
     }
 
-    /// Returns the error to print in our own form. `None` if clap's form is better.
+    /// Returns the error to print in our own format. Returns `None` if clap's format is better.
     pub fn own_form(&self, json: bool) -> Option<Failed> {
         if self.0.kind() == ErrorKind::InvalidUtf8 {
             return Some(not_text());
@@ -42,13 +42,14 @@ impl Usage {
         (self.is_error() && json).then(|| self.first_paragraph())
     }
 
-    /// Prints the message as clap formats it.
+    /// Prints the message in clap's format.
     pub fn print(&self) {
-        // The terminal may be closed, but the exit code is still right.
+        // Ignore errors: even if stdout is closed, the exit code is correct.
         let _ = self.0.print();
     }
 
-    /// Returns the error and its arguments. The other paragraphs are about usage.
+    /// Returns the first paragraph, which contains the error and its arguments. The other
+    /// paragraphs show the usage.
     fn first_paragraph(&self) -> Failed {
         let text = self.0.render().to_string();
         let mut lines = text.lines().take_while(|line| !line.is_empty());
@@ -60,7 +61,8 @@ impl Usage {
     }
 }
 
-/// Makes the error for an argument that is not UTF-8. clap does not name the argument.
+/// Returns the error for an argument that is not UTF-8. clap's own error does not name the
+/// argument.
 fn not_text() -> Failed {
     let odd = std::env::args_os().find(|argument| argument.to_str().is_none());
     let shown = odd.map(|odd| odd.display().to_string()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Parsers for values of options.
+//! Parsers for the values of options.
 
 /// Parses a size such as `1500M` or `2G`, or a number of bytes.
 pub fn size(text: &str) -> Result<u64, String> {
@@ -36,7 +36,7 @@ pub fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Parses a part such as `1/4`, the first of four.
+/// Parses a shard such as `1/4`, the first of four parts.
 pub fn shard(text: &str) -> Result<(usize, usize), String> {
     let parsed = text
         .split_once('/')

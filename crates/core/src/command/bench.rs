@@ -1,4 +1,4 @@
-//! The benchmarks and how to measure them, as plain data.
+//! The benchmarks, and how to measure them, as plain data.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub enum BenchCommand {
         benchmark: Benchmark,
         measuring: Box<Measuring>,
     },
-    /// Compares two result files of the same benchmark.
+    /// Compare two result files of the same benchmark.
     Diff { old: PathBuf, new: PathBuf },
 }
 
@@ -26,7 +26,7 @@ pub enum Benchmark {
     Compare(CompareBenchmark),
 }
 
-/// How to measure, and what to do with the result.
+/// How to measure, and where to write the result.
 #[derive(Clone, Debug)]
 pub struct Measuring {
     pub rules: Rules,
@@ -35,54 +35,54 @@ pub struct Measuring {
     pub plot: bool,
 }
 
-/// Measures each phase of a toggle.
+/// The arguments of `bench toggle`, which measures each phase of a toggle.
 #[derive(Clone, Debug)]
 pub struct ToggleBenchmark {
-    /// Modules that are all enabled or all disabled.
+    /// Modules that are either all enabled or all disabled.
     pub names: Vec<String>,
     /// Whether evaluations may come from the result cache.
     pub cached: bool,
 }
 
-/// Measures single attributes.
+/// The arguments of `bench options`, which measures single attributes.
 #[derive(Clone, Debug)]
 pub struct OptionsBenchmark {
-    /// Attribute paths of options or units.
+    /// The attribute paths of options or units.
     pub paths: Vec<String>,
     pub presets: Vec<Preset>,
-    /// Attribute of the flake that contains the paths, instead of the host.
+    /// The attribute of the flake in which to look up the paths, instead of the host.
     pub of: Option<String>,
-    /// Modules that extend the host.
+    /// The modules that extend the host.
     pub with: Vec<String>,
-    /// Attributes that are left out in a second measurement of each path.
+    /// Attributes that a second measurement of each path leaves out.
     pub without: Vec<String>,
     /// Whether to force values only to weak head normal form.
     pub shallow: bool,
 }
 
-/// Measures a record of overrides of growing length.
+/// The arguments of `bench overrides`, which measures a growing record of overrides.
 #[derive(Clone, Debug)]
 pub struct OverridesBenchmark {
-    /// Attribute path of the overridden option.
+    /// The attribute path of the overridden option.
     pub path: String,
-    /// Value of each definition, as JSON.
+    /// The value of each definition, as JSON.
     pub value: String,
-    /// Numbers of definitions.
+    /// The numbers of definitions to measure.
     pub counts: Vec<u64>,
     /// The option to measure instead of the overridden one.
     pub force: Option<String>,
-    /// Modules that extend the host.
+    /// The modules that extend the host.
     pub with: Vec<String>,
 }
 
-/// Compares two flake references or commits.
+/// The arguments of `bench compare`, which compares two flake references or commits.
 #[derive(Clone, Debug)]
 pub struct CompareBenchmark {
     pub first: String,
     pub second: String,
     /// The option to measure instead of the whole system.
     pub path: Option<String>,
-    /// Modules that extend the host.
+    /// The modules that extend the host.
     pub with: Vec<String>,
 }
 
@@ -91,14 +91,14 @@ pub struct CompareBenchmark {
 pub enum Enough {
     /// Stop after this many rounds.
     Runs(u64),
-    /// Stop if another round would exceed this time, which includes the warm-up.
+    /// Stop before a round that would exceed this time, which includes the warm-up.
     Budget(Duration),
 }
 
-/// How many rounds to run.
+/// The rules that decide how many rounds to run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
-    /// Number of rounds that do not count.
+    /// The number of warm-up rounds, which are not part of the result.
     pub warmup: u64,
     pub enough: Enough,
 }

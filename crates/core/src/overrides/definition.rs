@@ -1,33 +1,34 @@
-//! One definition of an option's value.
+//! A definition of an option's value.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A definition that is added to the configuration.
+/// A definition that an override adds to the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Definition {
-    /// The option, or a part of its value.
+    /// The path of the option, or of a part of its value.
     pub path: Vec<String>,
     pub value: Value,
     #[serde(default)]
     pub mode: Mode,
-    /// Priority of a replacing definition. A smaller number is stronger. `None` for a merge, which
-    /// takes the priority that the option already has.
+    /// The priority of a replacing definition. A smaller number is stronger. `None` for a merge,
+    /// which takes the option's present priority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i64>,
-    /// The generation that made the definition or changed it last.
+    /// The generation that made the definition, or that changed it last.
     pub generation: u64,
     /// Whether the definition survives a reboot.
     #[serde(default)]
     pub persist: bool,
-    /// The store paths in the value of a Nix expression.
+    /// The store paths in the value, if the value comes from a Nix expression.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub store_paths: Vec<StorePath>,
 }
 
 impl Definition {
-    /// Adds the store paths of another value, and drops those that the value does not contain any more.
+    /// Adds the store paths of another value. Removes store paths that the value no longer
+    /// contains.
     pub(super) fn add_store_paths(&mut self, others: Vec<StorePath>) {
         for one in others {
             if !self.store_paths.contains(&one) {
@@ -39,18 +40,19 @@ impl Definition {
     }
 }
 
-/// A store path in strings of a value. In an evaluation, these strings depend on it.
+/// A store path in strings of a value. When these strings are evaluated, they depend on the path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StorePath {
     pub path: String,
-    /// The derivation that makes it; `None` for a source.
+    /// The output that has this path; `None` for a source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<DerivationOutput>,
 }
 
 impl StorePath {
-    /// Returns the path that must stay in the store: the derivation, which can make its output again, or the source.
+    /// Returns the path that must stay in the store: the source, or the derivation, from which the
+    /// output can be built again.
     pub fn required(&self) -> &str {
         self.made_by.as_ref().map_or(&self.path, |made| &made.drv)
     }
@@ -59,13 +61,13 @@ impl StorePath {
 /// An output of a derivation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DerivationOutput {
-    /// Store path of the derivation.
+    /// The store path of the derivation.
     pub drv: String,
-    /// Name of the output.
+    /// The name of the output.
     pub output: String,
 }
 
-/// Returns whether a string of the value contains a text.
+/// Returns whether a string in the value contains this text.
 fn names(value: &Value, text: &str) -> bool {
     match value {
         Value::String(string) => string.contains(text),
@@ -75,13 +77,13 @@ fn names(value: &Value, text: &str) -> bool {
     }
 }
 
-/// How a definition meets the other definitions of its option.
+/// How a definition is combined with the other definitions of its option.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Its priority is stronger than that of the other definitions, so it replaces them.
+    /// The definition has a stronger priority than all others, so it replaces them.
     #[default]
     Replace,
-    /// Its priority is that of the other definitions, so it is merged with them.
+    /// The definition has the same priority as the others, so it is merged with them.
     Merge,
 }

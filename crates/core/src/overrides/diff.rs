@@ -8,22 +8,22 @@ use serde_json::Value;
 use super::fold::add;
 use super::{Definition, OverrideState};
 
-/// A path whose override differs.
+/// A path whose override is different in the two generations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     pub path: Vec<String>,
-    /// The value before; `None` without an override. Merges are combined with the value that they
-    /// follow.
+    /// The value before; `None` if there was no override. A merge is combined with the value that
+    /// it adds to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// The value afterwards; `None` without an override.
+    /// The value afterwards; `None` if there is no override.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
 }
 
-/// Returns the differences, sorted by path. If both sides override an option with attribute sets,
-/// the attributes are compared.
+/// Returns the differences, sorted by path. If both generations override an option with attribute
+/// sets, compares the attributes.
 pub fn diff(before: &OverrideState, after: &OverrideState) -> Vec<Difference> {
     let paths: BTreeSet<&Vec<String>> = [before, after]
         .iter()
@@ -40,7 +40,8 @@ pub fn diff(before: &OverrideState, after: &OverrideState) -> Vec<Difference> {
             new_value.as_ref(),
             &mut found,
         );
-        // The same values in other modes meet the configuration in another way.
+        // Definitions with the same value but another mode are combined with the configuration in
+        // another way.
         let first_mode = |all: &[&Definition]| all.first().map(|one| one.mode);
         if found.len() == known && first_mode(&old) != first_mode(&new) {
             found.push(Difference {
@@ -58,7 +59,7 @@ fn at<'a>(state: &'a OverrideState, path: &[String]) -> Vec<&'a Definition> {
     all.filter(|one| one.path == path).collect()
 }
 
-/// Returns the value that the definitions of a path have together.
+/// Returns the combined value of the definitions of a path.
 fn value(definitions: &[&Definition]) -> Option<Value> {
     let (first, others) = definitions.split_first()?;
     let mut value = first.value.clone();
@@ -68,7 +69,7 @@ fn value(definitions: &[&Definition]) -> Option<Value> {
     Some(value)
 }
 
-/// Compares two values, and the attributes of two attribute sets.
+/// Compares two values. For two attribute sets, compares the attributes.
 fn compare(
     path: &mut Vec<String>,
     before: Option<&Value>,

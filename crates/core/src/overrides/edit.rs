@@ -1,4 +1,4 @@
-//! What one command changes.
+//! The change of overrides that one command makes.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +8,8 @@ use super::Definition;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Edit {
-    /// Adds definitions, in order. Their generation is 0, and the priority of a replacing one may be
-    /// `None`: `OverrideState::apply` sets both.
+    /// Adds definitions in order. Their generation is 0, and a replacing definition may have no
+    /// priority: `OverrideState::apply` sets both.
     Set { definitions: Vec<Definition> },
     /// Removes all definitions at these paths and below them.
     Unset { paths: Vec<Vec<String>> },
@@ -17,10 +17,11 @@ pub enum Edit {
     Rollback {
         to: u64,
         definitions: Vec<Definition>,
-        /// The definitions that survive a reboot, as in `OverrideState`.
+        /// The definitions that survive a reboot, see `OverrideState`.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         kept: Vec<Definition>,
-        /// In the first record of a boot, the definitions that survived the reboot. They are those of generation 0.
+        /// The definitions of generation 0, which survived the reboot. Only the first record of a
+        /// boot contains them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         survived: Vec<Definition>,
     },

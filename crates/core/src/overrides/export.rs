@@ -1,4 +1,4 @@
-//! The overrides as a NixOS module, to keep them in the configuration.
+//! Exports the overrides as a NixOS module, so that the user can add them to the configuration.
 
 use super::{Definition, Mode, OverrideState, nix};
 
@@ -24,7 +24,8 @@ pub fn export(state: &OverrideState) -> String {
         text.push_str(STORE_PATHS);
     }
     text.push_str("{ lib, ... }:\n{\n");
-    // Definitions in one `mkMerge` are merged in their order. Separate modules are not.
+    // `mkMerge` keeps the order of its definitions. The order of separate modules is not
+    // guaranteed.
     text.push_str("  config = lib.mkMerge [\n");
     for one in &state.definitions {
         text.push_str(&definition(one, priority(state, one)));
@@ -33,19 +34,20 @@ pub fn export(state: &OverrideState) -> String {
     text
 }
 
-/// Explains the definitions without a priority.
+/// The comment in the exported module that explains definitions without a priority.
 const PLAIN: &str = "#
 # Merged values are plain definitions. If the configuration sets such an option with a stronger priority than 100, for
 # example with lib.mkForce, wrap the value here in lib.mkOverride with the same priority. Otherwise it has no effect.
 ";
 
-/// Explains store paths.
+/// The comment in the exported module that explains store paths.
 const STORE_PATHS: &str = "#
 # Values with builtins.appendContext name store paths, which must be in the store of the machine that evaluates this module.
 # Write them as expressions of pkgs instead, for example ${pkgs.hello}.
 ";
 
-/// Returns the priority of a definition. A merge has that of the replacing definition at its path.
+/// Returns the priority of a definition. A merge has the priority of the replacing definition at
+/// the same path.
 fn priority(state: &OverrideState, one: &Definition) -> Option<i64> {
     let here = state
         .definitions
@@ -154,7 +156,7 @@ mod tests {
             "{head}"
         );
         assert_eq!(body, BODY);
-        // The formatter parses the text and does not change it.
+        // The formatter can parse the text, and does not change it.
         assert_eq!(nixfmt_rs::format(&text).expect("Nix"), text);
     }
 

@@ -1,8 +1,8 @@
-//! Puts one JSON value into another.
+//! Merges JSON values.
 
 use serde_json::{Map, Value};
 
-/// Returns whether the module system would merge two values of any depth: attribute sets with
+/// Returns whether the module system would merge two values of any option type: attribute sets with
 /// attribute sets, and lists with lists.
 pub(super) fn can_add(old: &Value, new: &Value) -> bool {
     match (old, new) {
@@ -14,8 +14,8 @@ pub(super) fn can_add(old: &Value, new: &Value) -> bool {
     }
 }
 
-/// Adds a value to another one. Attribute sets are merged recursively, and lists are appended. Any
-/// other value is replaced.
+/// Adds a value to another value. Merges attribute sets recursively, appends lists, and replaces
+/// all other values.
 pub(super) fn add(old: &mut Value, new: Value) {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
@@ -31,8 +31,8 @@ pub(super) fn add(old: &mut Value, new: Value) {
     }
 }
 
-/// Returns the first value on a path that has no attributes although the path continues below it,
-/// and the number of names that lead to it.
+/// Returns the first value on a path that is not an attribute set although the path continues below
+/// it, and the number of names before this value.
 pub(super) fn obstacle<'a>(mut value: &'a Value, path: &[String]) -> Option<(usize, &'a Value)> {
     for (depth, name) in path.iter().enumerate() {
         let Some(attributes) = value.as_object() else {
@@ -43,8 +43,8 @@ pub(super) fn obstacle<'a>(mut value: &'a Value, path: &[String]) -> Option<(usi
     None
 }
 
-/// Returns the value at a path, which is an empty attribute set if it is missing. `None` if there is
-/// an [`obstacle`].
+/// Returns the value at a path. If the value is missing, creates it as an empty attribute set.
+/// Returns `None` if there is an [`obstacle`].
 pub(super) fn entry<'a>(mut value: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
     for name in path {
         let attributes = value.as_object_mut()?;
@@ -54,14 +54,14 @@ pub(super) fn entry<'a>(mut value: &'a mut Value, path: &[String]) -> Option<&'a
     Some(value)
 }
 
-/// Returns whether a value contains something at a path.
+/// Returns whether a value has something at a path.
 pub(super) fn contains(value: &Value, path: &[String]) -> bool {
     path.iter()
         .try_fold(value, |value, name| value.get(name))
         .is_some()
 }
 
-/// Removes the value at a path, which has at least one name.
+/// Removes the value at a path, which must have at least one name.
 pub(super) fn remove(value: &mut Value, path: &[String]) {
     let Some((last, parents)) = path.split_last() else {
         return;
@@ -74,8 +74,8 @@ pub(super) fn remove(value: &mut Value, path: &[String]) {
     }
 }
 
-/// Removes everything from `old` that [`add`] would replace by a part of `new`. Returns whether `old`
-/// itself would be replaced.
+/// Removes all parts of `old` that [`add`] would replace with a part of `new`. Returns whether
+/// `add` would replace `old` itself.
 pub(super) fn remove_replaced(old: &mut Value, new: &Value) -> bool {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
@@ -94,7 +94,7 @@ pub(super) fn remove_replaced(old: &mut Value, new: &Value) -> bool {
     }
 }
 
-/// Makes the attribute set that has a value at a path.
+/// Returns the attribute set that contains only this value at this path.
 pub(super) fn nested(path: &[String], value: Value) -> Value {
     path.iter().rev().fold(value, |value, name| {
         Value::Object(Map::from_iter([(name.clone(), value)]))

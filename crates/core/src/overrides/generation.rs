@@ -1,23 +1,23 @@
-//! One generation of overrides: an edit, and who made it when.
+//! One generation of overrides: an edit, its time, and the user who made it.
 
 use serde::{Deserialize, Serialize};
 
 use super::Edit;
 
-/// A record of the history of overrides.
+/// A record in the history of overrides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Generation {
-    /// Its number. The first generation of a boot is 1.
+    /// The number of the generation. The first generation of a boot is 1.
     pub number: u64,
-    /// Time in seconds since 1970.
+    /// The time in seconds since 1970.
     pub time: u64,
     /// The user who called the program.
     pub user: String,
-    /// The user's own description.
+    /// The user's reason for the edit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Name of the transaction that applied it.
+    /// The name of the transaction that applied the edit.
     pub transaction: String,
     pub edit: Edit,
 }

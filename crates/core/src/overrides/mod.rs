@@ -1,8 +1,10 @@
-//! Option overrides: values that replace or extend those of the configuration on the running system.
+//! Option overrides: values that replace or extend values of the configuration on the running
+//! system.
 //!
-//! An [`Edit`] is what one command changes. Each edit makes a [`Generation`], which `record/` appends
-//! to a file. [`OverrideState`] is the result of all edits: the definitions that can still have an
-//! effect. Everything here is computed from values. Nothing is read, written or evaluated.
+//! An [`Edit`] is the change that one command makes. Each edit makes a [`Generation`], which
+//! `record/` appends to a file. An [`OverrideState`] is the result of all edits: the definitions
+//! that can still have an effect. This folder only computes values. It does not read or write
+//! files, and does not evaluate.
 
 mod definition;
 mod diff;

@@ -1,16 +1,16 @@
-//! Writes values in the syntax of Nix.
+//! Formats values in Nix syntax.
 
 use serde_json::{Number, Value};
 
 use super::StorePath;
 
-/// Words that the syntax of Nix reserves.
+/// The reserved words of the Nix language.
 const KEYWORDS: [&str; 10] = [
     "assert", "else", "if", "in", "inherit", "let", "or", "rec", "then", "with",
 ];
 
-/// Formats a value as an expression that can be an argument or an element of a list. Its lines after
-/// the first are indented by `indent` spaces. Strings depend on the store paths that they contain.
+/// Formats a value as an expression that can be an argument or an element of a list. Indents all
+/// lines after the first by `indent` spaces. Strings depend on the store paths that they contain.
 pub(super) fn expression(value: &Value, paths: &[StorePath], indent: usize) -> String {
     let (outer, inner) = (" ".repeat(indent), " ".repeat(indent + 2));
     match value {
@@ -39,7 +39,7 @@ pub(super) fn expression(value: &Value, paths: &[StorePath], indent: usize) -> S
     }
 }
 
-/// Makes a string depend on a store path.
+/// Formats a string that depends on a store path.
 fn dependent(text: &str, path: &StorePath, outer: &str) -> String {
     let context = match &path.made_by {
         Some(made) => format!(
@@ -61,7 +61,8 @@ pub(super) fn path(names: &[String]) -> String {
 /// Formats an integer as an argument.
 pub(super) fn integer(value: i64) -> String {
     if value == i64::MIN {
-        // Nix reads a negative number as the negation of a positive one, which would be too large.
+        // Nix parses a negative number as the negation of a positive number, and this positive
+        // number would be too large.
         format!("({} - 1)", i64::MIN + 1)
     } else if value < 0 {
         format!("({value})")
@@ -101,11 +102,11 @@ fn numeral(number: &Number) -> String {
         return integer(value);
     }
     let (json, value) = (number.to_string(), number.as_f64().unwrap_or_default());
-    // Nix has no literal for a negative zero and for subnormal numbers.
+    // Nix has no literals for negative zero and for subnormal numbers.
     if (value == 0.0 && value.is_sign_negative()) || value.is_subnormal() {
         return format!("(builtins.fromJSON \"{json}\")");
     }
-    // A literal of Nix has a point, even if it has an exponent.
+    // A floating-point literal in Nix needs a decimal point, even if it has an exponent.
     let literal = match json.split_once('e') {
         Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0e{exponent}"),
         _ => json,

@@ -1,9 +1,9 @@
 //! The result of all edits: the definitions that can still have an effect.
 //!
-//! No replacing definition has another definition below its path: an ancestor's definition wins as
-//! a whole, so a later change below it is written into its value. So the work for an edit, and for
-//! each evaluation, depends on the number of overridden options and merges, and not on the number of
-//! past generations.
+//! There is never another definition below the path of a replacing definition. The definition of
+//! the ancestor would win as a whole, so a later change below its path is written into its value.
+//! For this reason, the work for an edit and for an evaluation depends on the number of overridden
+//! options and merges, but not on the number of past generations.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,29 +15,30 @@ use crate::error::{Failed, Failure};
 use crate::quoting::for_shell;
 use crate::registry::nearest;
 
-/// The overrides of one generation.
+/// The overrides after a generation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OverrideState {
-    /// Number of the last generation; 0 before the first.
+    /// The number of the last generation; 0 before the first generation.
     pub generation: u64,
-    /// All definitions, in the order in which they are merged.
+    /// The definitions now in force, in the order in which they are merged.
     pub definitions: Vec<Definition>,
-    /// The definitions after a reboot: those that exist if only persistent definitions are set. A definition that is
-    /// not persistent hides them, but does not remove them.
+    /// The definitions in force after a reboot: the result of the persistent definitions alone. A
+    /// definition that is not persistent hides them until the reboot, but does not remove them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Definition>,
 }
 
-/// Maximum number of merges for one path, apart from those that are part of a replacing value.
+/// The maximum number of merges at one path, not counting merges that became part of a replacing
+/// value.
 const MERGES: usize = 1000;
 
-/// Returns the overrides after the generation `number`.
+/// Returns the overrides after the generation with this number.
 pub fn state_at(generations: &[Generation], number: u64) -> Result<OverrideState, Failed> {
     let Some(last) = generations.iter().position(|one| one.number == number) else {
         return Err(unknown(generations, number));
     };
-    // A rollback and a reset do not depend on the generations before them.
+    // The results of a rollback and of a reset do not depend on earlier generations.
     let complete = |one: &Generation| matches!(one.edit, Edit::Rollback { .. } | Edit::Reset);
     let first = generations[..=last].iter().rposition(complete);
     let mut state = OverrideState::default();
@@ -73,8 +74,9 @@ fn unknown(generations: &[Generation], number: u64) -> Failed {
         .hint("run `runtime-module overrides history` to list them")
 }
 
-/// Returns the definitions that stay in force after a reboot. If the record lists none of them, an earlier version may
-/// have written the record. The result is then the persistent definitions among those in force.
+/// Returns the definitions that stay in force after a reboot. If `kept` is empty, an earlier
+/// version may have written the record. In this case, returns the persistent definitions among
+/// those in force.
 fn kept_or_persistent(kept: &[Definition], definitions: &[Definition]) -> Vec<Definition> {
     match kept {
         [] => definitions
@@ -87,14 +89,14 @@ fn kept_or_persistent(kept: &[Definition], definitions: &[Definition]) -> Vec<De
 }
 
 impl OverrideState {
-    /// Returns the overrides after an edit, which becomes generation `number`.
+    /// Returns the overrides after an edit. The edit becomes generation `number`.
     pub fn apply(&self, edit: &Edit, number: u64) -> Result<Self, Failed> {
         let mut next = self.clone();
         next.advance(edit, number)?;
         Ok(next)
     }
 
-    /// Returns the store paths that the definitions need, now and after a reboot.
+    /// Returns the store paths that the definitions need before and after a reboot.
     pub fn required_paths(&self) -> impl Iterator<Item = &str> {
         let all = self.definitions.iter().chain(&self.kept);
         all.flat_map(|one| &one.store_paths)
@@ -107,12 +109,13 @@ impl OverrideState {
         kept.map(StorePath::required)
     }
 
-    /// Returns the definitions after a reboot. An earlier version did not record them.
+    /// Returns the definitions after a reboot, even if an earlier version wrote the record without
+    /// them.
     pub fn kept(&self) -> Vec<Definition> {
         kept_or_persistent(&self.kept, &self.definitions)
     }
 
-    /// Applies an edit. After an error, the state is incomplete and must not be used.
+    /// Applies an edit. If this fails, the state is incomplete and must not be used.
     fn advance(&mut self, edit: &Edit, number: u64) -> Result<(), Failed> {
         let mut kept = Self {
             definitions: self.kept(),
@@ -136,7 +139,7 @@ impl OverrideState {
         self.change(edit, number)
     }
 
-    /// Applies an edit to the definitions in force.
+    /// Applies an edit to the definitions now in force.
     fn change(&mut self, edit: &Edit, number: u64) -> Result<(), Failed> {
         match edit {
             Edit::Set { definitions } => {
@@ -178,7 +181,7 @@ impl OverrideState {
         }
     }
 
-    /// Adds a replacing definition. It drops all definitions at its path and below it.
+    /// Adds a replacing definition. Removes all definitions at its path and below.
     fn replace(&mut self, mut new: Definition) -> Result<(), Failed> {
         let here = self.definitions.iter().filter(|one| one.path == new.path);
         let head = here.filter_map(|one| one.priority).min();
@@ -193,7 +196,7 @@ impl OverrideState {
         Ok(())
     }
 
-    /// Returns a priority that is stronger than those of all definitions.
+    /// Returns a priority that is stronger than the priorities of all definitions.
     fn next_priority(&self, path: &[String]) -> Result<i64, Failed> {
         let all = self.definitions.iter();
         let strongest = all
@@ -217,8 +220,8 @@ impl OverrideState {
         })
     }
 
-    /// Adds a merge. It becomes part of the replacing definition that it follows, if the result is
-    /// the same.
+    /// Adds a merge. Writes it into the replacing definition before it, if this gives the same
+    /// result.
     fn merge(&mut self, new: Definition) -> Result<(), Failed> {
         let mut here = self
             .definitions
@@ -254,7 +257,7 @@ impl OverrideState {
         Ok(())
     }
 
-    /// Writes a definition into the value of the replacing definition above it.
+    /// Writes a definition into the value of the replacing definition at an ancestor of its path.
     fn nest(&mut self, index: usize, new: Definition) -> Result<(), Failed> {
         let ancestor = &self.definitions[index];
         check_nested(ancestor, &new)?;
@@ -267,7 +270,7 @@ impl OverrideState {
         for one in self.definitions.iter_mut().filter(|one| merged(one)) {
             remove(&mut one.value, rest);
         }
-        // A replacing definition precedes its merges, so the index stays valid.
+        // A replacing definition is before its merges in the list, so its index stays valid.
         self.drop_empty_merges(&path);
         let ancestor = &mut self.definitions[index];
         ancestor.generation = new.generation;
@@ -281,13 +284,14 @@ impl OverrideState {
         check_value(&path, &ancestor.value)
     }
 
-    /// Adds a merge below an overridden ancestor that has merges of its own. It is merged after
-    /// those, and replaces the same parts as if it were written into their values.
+    /// Adds a merge below an overridden ancestor that has merges itself. The new merge comes after
+    /// these merges, and replaces the same parts as if it were written into their values.
     fn nest_merge(&mut self, path: &[String], new: Definition) -> Result<(), Failed> {
         let value = nested(&new.path[path.len()..], new.value);
         check_value(path, &value)?;
         for one in self.definitions.iter_mut().filter(|one| one.path == path) {
-            // A merge of another type than an attribute set stays: evaluation reports the conflict.
+            // A merge whose value is not an attribute set stays unchanged. The evaluation reports
+            // the conflict.
             remove_replaced(&mut one.value, &value);
         }
         self.drop_empty_merges(path);
@@ -298,14 +302,14 @@ impl OverrideState {
         })
     }
 
-    /// Removes merges at a path that add nothing.
+    /// Removes merges at a path that do not add anything.
     fn drop_empty_merges(&mut self, path: &[String]) {
         let empty = |one: &Definition| one.value.as_object().is_some_and(serde_json::Map::is_empty);
         self.definitions
             .retain(|one| one.mode != Mode::Merge || one.path != path || !empty(one));
     }
 
-    /// Removes all definitions at the paths and below them.
+    /// Removes all definitions at these paths and below.
     fn unset(&mut self, paths: &[Vec<String>]) -> Result<(), Failed> {
         for path in paths {
             check_path(path)?;
@@ -326,7 +330,7 @@ impl OverrideState {
             .retain(|one| !paths.iter().any(|path| one.path.starts_with(path)));
     }
 
-    /// Makes the error for a path without a definition.
+    /// Returns the error for a path that has no definition.
     fn not_set(&self, path: &[String]) -> Failed {
         let shown = written(path);
         let holds = |one: &&Definition| {
@@ -375,7 +379,7 @@ fn too_weak(path: &[String], own: i64, head: i64) -> Failed {
     }
 }
 
-/// Refuses a definition that cannot become part of its ancestor's value.
+/// Refuses a definition that cannot be written into the value of its ancestor.
 fn check_nested(ancestor: &Definition, new: &Definition) -> Result<(), Failed> {
     let (path, above) = (written(&new.path), written(&ancestor.path));
     if let Some(priority) = new.priority {
@@ -404,8 +408,8 @@ fn check_nested(ancestor: &Definition, new: &Definition) -> Result<(), Failed> {
     }
 }
 
-/// Makes the error for a path below a value that has no attributes. The first `length` names lead to
-/// the value.
+/// Returns the error for a path that continues below a value without attributes. The first `length`
+/// names are the path of this value.
 fn blocked(path: &[String], length: usize, found: &Value) -> Failed {
     let (path, above) = (written(path), written(&path[..length]));
     let kind = match found {

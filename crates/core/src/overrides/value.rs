@@ -1,4 +1,4 @@
-//! Checks paths and values before they are recorded. They must be plain data: the module system
+//! Checks paths and values before they are recorded. Both must be plain data: the module system
 //! must not interpret any part of them.
 
 use std::io::{self, Write};
@@ -10,13 +10,13 @@ use crate::attributes::written;
 use crate::error::{Failed, Failure};
 use crate::quoting::for_shell;
 
-/// Maximum size of a value, in bytes of JSON.
+/// The maximum size of a value as JSON, in bytes.
 const BYTES: usize = 1 << 20;
 
-/// Maximum number of lists and attribute sets around a value.
+/// The maximum nesting depth of lists and attribute sets.
 const DEPTH: usize = 100;
 
-/// Refuses a path that does not name an option.
+/// Refuses a path that cannot be the path of an option.
 pub fn check_path(path: &[String]) -> Result<(), Failed> {
     let shown = written(path);
     if path.is_empty() {
@@ -50,10 +50,10 @@ pub fn check_path(path: &[String]) -> Result<(), Failed> {
     }
 }
 
-/// Names that are not data for the module system.
+/// Names that the module system interprets instead of treating them as data.
 const INTERPRETED: [&str; 2] = ["_type", "_module"];
 
-/// Refuses a value that cannot be stored as plain data.
+/// Refuses a value that is not plain data or is too large.
 pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
     let mut at = Vec::new();
     check_part(value, &mut at).map_err(|problem| {
@@ -64,7 +64,7 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
         problem.error(&written(path), &place)
     })?;
     let mut counter = Counter(0);
-    // The only possible error is that the value is too large.
+    // Writing can fail only because the value is too large.
     serde_json::to_writer(&mut counter, value).map_err(|_| {
         let shown = written(path);
         Failure::Usage
@@ -75,7 +75,7 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
     })
 }
 
-/// One step into a value.
+/// A step on the way to a part of a value: a name or an index.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Part {
@@ -83,7 +83,7 @@ pub enum Part {
     Index(usize),
 }
 
-/// The reason to refuse a part of a value.
+/// The reason why a part of a value is refused.
 enum Problem {
     Interpreted(&'static str),
     Control(char),
@@ -119,7 +119,7 @@ impl Problem {
                     i64::MAX,
                     for_shell(&format!("\"{found}\""))
                 )),
-            // The place would have a hundred names.
+            // Do not show the place, because it would have a hundred names.
             Self::Depth => Failure::Usage
                 .error(format!(
                     "cannot set {path}: the value is nested more than {DEPTH} levels deep"
@@ -129,7 +129,7 @@ impl Problem {
     }
 }
 
-/// Checks a part of a value. After an error, `at` leads to the part.
+/// Checks a part of a value. After an error, `at` is the path to the refused part.
 fn check_part(value: &Value, at: &mut Vec<Part>) -> Result<(), Problem> {
     match value {
         Value::Array(_) | Value::Object(_) if at.len() == DEPTH => Err(Problem::Depth),
@@ -169,7 +169,7 @@ fn check_text(text: &str) -> Result<(), Problem> {
     }
 }
 
-/// Formats the place of a part, such as `users.users.ada.extraGroups[1]`.
+/// Formats the path to a part of a value, such as `users.users.ada.extraGroups[1]`.
 pub fn value_place(path: &[String], at: &[Part]) -> String {
     let mut shown = written(path);
     for part in at {
@@ -181,7 +181,7 @@ pub fn value_place(path: &[String], at: &[Part]) -> String {
     shown
 }
 
-/// Counts bytes, and fails if there are more than [`BYTES`].
+/// A writer that counts bytes, and fails after more than [`BYTES`].
 struct Counter(usize);
 
 impl Write for Counter {
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_refused_in_strings_and_names() {
+    fn control_characters_are_refused() {
         for (text, code) in [
             ("\u{1b}[1m", "001B"),
             ("\0", "0000"),

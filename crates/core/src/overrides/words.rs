@@ -1,9 +1,9 @@
-//! Describes edits and overrides for messages.
+//! Describes edits and overrides in messages.
 
 use super::{Definition, Edit, Mode, OverrideState};
 use crate::attributes::written;
 
-/// Maximum number of paths in a description.
+/// The maximum number of paths to name in a description.
 const NAMED: usize = 8;
 
 impl Edit {
@@ -31,7 +31,7 @@ fn set_words(definitions: &[Definition]) -> String {
     }
 }
 
-/// Lists the first paths, and the number of the others.
+/// Formats the first paths, and the number of the remaining paths.
 fn list<'a>(paths: impl ExactSizeIterator<Item = &'a Vec<String>>) -> String {
     let others = paths.len().saturating_sub(NAMED);
     let mut words: Vec<String> = paths.take(NAMED).map(|path| written(path)).collect();
@@ -47,7 +47,7 @@ impl OverrideState {
         self.definitions.is_empty()
     }
 
-    /// Returns whether no option is overridden now or after a reboot.
+    /// Returns whether no option is overridden, either now or after a reboot.
     pub fn holds_nothing(&self) -> bool {
         self.definitions.is_empty() && self.kept.is_empty()
     }

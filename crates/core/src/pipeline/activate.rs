@@ -1,4 +1,4 @@
-//! The last stage: asks the activator to activate a system, and to record it.
+//! The last stage: asks the activator to activate a system and to record the result.
 
 use anyhow::Result;
 use unix::unistd::{User, getuid};
@@ -26,7 +26,7 @@ pub fn is_running(system: &System, plan: &Plan, situation: &Situation) -> bool {
         && system.file() == pin.and_then(|pin| pin.file.as_ref())
 }
 
-/// Activates the system, after asking the user if `--ask` was given.
+/// Activates the system. With `--ask`, asks the user first.
 pub fn activate(
     session: &Session,
     activator: Activator,
@@ -80,7 +80,7 @@ fn transaction(
             .on_failed_units
             .or(baked.map(|baked| baked.on_failed_units))
             .unwrap_or_default(),
-        // Round up to whole seconds, because 0 would mean never.
+        // Round up to whole seconds, because 0 means that no confirmation is needed.
         confirm: confirm
             .map(|time| time.as_millis().div_ceil(1000) as u64)
             .filter(|seconds| *seconds > 0),
@@ -88,7 +88,7 @@ fn transaction(
     }
 }
 
-/// Returns the new generation of option overrides, if the plan makes one.
+/// Returns the new generation of option overrides if the plan changes the overrides.
 fn generation(plan: &Plan, options: &ChangeOptions, transaction: &str) -> Option<Generation> {
     let edit = plan.overrides.edit.clone()?;
     let user = User::from_uid(getuid()).ok().flatten();

@@ -1,4 +1,4 @@
-//! `--ask`: shows how units and the closure will change, and asks for confirmation.
+//! Implements `--ask`: shows how units and the closure will change, and asks for confirmation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -12,10 +12,10 @@ use crate::error::{Failure, neutral};
 use crate::progress::{for_stderr, store_name};
 use crate::session::Session;
 
-/// Maximum number of lines about the closure.
+/// The maximum number of lines about the closure.
 const SHOWN: usize = 15;
 
-/// Asks the user. Any answer other than yes is an error, and nothing is changed.
+/// Asks the user. Fails, without changing anything, if the answer is not yes.
 pub fn ask(
     session: &Session,
     purpose: &str,
@@ -41,8 +41,8 @@ pub fn ask(
         .into())
 }
 
-/// Opens the terminal itself, because stdin may be redirected. Also called before any work, so that
-/// `--ask` fails at once if there is no terminal.
+/// Opens the terminal directly, because stdin may be redirected. This is also called before any
+/// work, so that `--ask` fails immediately if there is no terminal.
 pub fn terminal() -> Result<File> {
     let terminal = File::options().read(true).write(true).open("/dev/tty");
     terminal.map_err(|_| {
@@ -90,12 +90,12 @@ fn closures(store: &dyn Keeper, from: Option<&str>, to: &str) -> Result<String> 
         let list = path.map(|path| store.closure(path)).transpose()?;
         Ok(list.into_iter().flatten().collect())
     };
-    // Another tool may have activated a system that this store does not contain.
+    // An external switch may have activated a system that is not in this store.
     let before = paths(from.filter(|path| store.is_valid(path).unwrap_or(false)))?;
     Ok(difference(&before, &paths(Some(to))?))
 }
 
-/// Describes the difference of two closures by name and version.
+/// Describes the difference between two closures by names and versions.
 fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
     let mut names: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
     for (side, (paths, others)) in [(before, after), (after, before)].into_iter().enumerate() {
@@ -142,8 +142,8 @@ fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
     text
 }
 
-/// Splits `git-2.44.1` into `git` and `2.44.1`. As in Nix, the version begins with the first digit
-/// after a dash.
+/// Splits `git-2.44.1` into `git` and `2.44.1`. As in Nix, the version begins at the first dash
+/// that is followed by a digit.
 fn version(name: &str) -> (String, String) {
     let dash = name
         .match_indices('-')

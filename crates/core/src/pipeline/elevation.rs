@@ -1,4 +1,4 @@
-//! Waits for other changes, becomes root, and makes requests for the activator.
+//! Waits for other changes, becomes root, and creates requests for the activator.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,8 +11,8 @@ use crate::fault::{self, Point};
 use crate::record::holder;
 use crate::session::Session;
 
-/// Waits for a running change, so that the plan is based on its result. If the change does not end
-/// in time, the activator reports the holder of the lock.
+/// Waits for a running change, so that the plan is based on the result of that change. If the
+/// change does not end in time, the activator will fail and name the holder of the lock.
 pub fn wait_for_others(session: &Session, wait: Duration) {
     let begun = Instant::now();
     let mut told = false;
@@ -28,10 +28,11 @@ pub fn wait_for_others(session: &Session, wait: Duration) {
     }
 }
 
-/// Starts the activator with the privileges that it needs. May ask for a password.
+/// Starts the activator with root privileges. The elevation program may ask for a password.
 pub fn elevate(session: &Session) -> Result<Activator> {
     let activator = fault::step(Point::Elevate, || activator(session));
-    // Ctrl-C at the password prompt also ends the program that asks.
+    // Ctrl-C at the password prompt also ends the elevation program, so check for an interrupt
+    // before its error.
     session.interrupts.check()?;
     activator
 }
@@ -45,7 +46,7 @@ fn activator(session: &Session) -> Result<Activator> {
     Activator::start(session.options.elevate.unwrap_or(usual), &session.locations)
 }
 
-/// Makes a request with a unique name.
+/// Creates a request with a unique transaction name.
 pub fn request(session: &Session, purpose: &str, errand: Errand) -> Request {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -62,14 +63,14 @@ pub fn request(session: &Session, purpose: &str, errand: Errand) -> Request {
     }
 }
 
-/// Returns how long to watch services: the time from the command line, or else from the
-/// configuration.
+/// Returns the settle time in milliseconds. Prefers the time from the command line to the
+/// configured time.
 pub fn settle(typed: Option<Duration>, baked: Option<&Baked>) -> u64 {
     let time = typed.or(baked.map(|baked| baked.settle));
     whole_milliseconds(time.unwrap_or(SETTLE))
 }
 
-/// Returns a time in whole milliseconds.
+/// Converts a duration to whole milliseconds.
 pub fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Ends an unfinished transaction, for `confirm` and `recover`. Evaluates nothing.
+//! Ends an unfinished transaction for `confirm` and `recover`, without an evaluation.
 
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use crate::activation::{Activated, Errand};
 use crate::baked::Baked;
 use crate::session::Session;
 
-/// How long to wait for other changes and for services.
+/// How long to wait for other changes, and how long to watch services.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Waits {
-    /// For another change to end.
+    /// How long to wait for another change to end.
     pub others: Duration,
-    /// For services that were started; `None` for the configured time.
+    /// How long to watch started services; `None` for the configured time.
     pub settle: Option<Duration>,
 }
 
-/// Asks the activator to end the transaction. `purpose` describes this for the lock and the log.
+/// Asks the activator to end the transaction. `purpose` is the description for the lock and the
+/// log.
 pub fn end_transaction(
     session: &Session,
     purpose: &str,

@@ -1,4 +1,4 @@
-//! A system that is known without evaluation: the base, or an earlier state.
+//! Finds systems that are known without an evaluation: the base and earlier states.
 
 use std::path::Path;
 
@@ -57,7 +57,7 @@ pub fn known(
     })
 }
 
-/// Checks a built system before its activation. `None` if there is nothing at `place`.
+/// Checks a built system before its activation. Returns `None` if `place` does not exist.
 pub fn examined(session: &Session, purpose: &str, place: &Path) -> Option<Findings> {
     place
         .exists()

@@ -1,8 +1,9 @@
-//! From a request to a running system: plan, become root, make the system, activate it, record it.
+//! Carries out a request. The steps are: plan, become root, make the system, activate the system,
+//! record the result.
 //!
-//! How a system is made depends on the program ([`Stages`]): `crates/nix` locks, evaluates and realises
-//! (`pipeline/mod.rs` there), `crates/light` only finds systems that are in the store already. A dry run is a plan that
-//! stops before the activation.
+//! Each program makes systems in its own way (trait [`Stages`]). `crates/nix` locks, evaluates and
+//! realises (in its own `pipeline/mod.rs`). `crates/light` only finds systems that are already in
+//! the store. A dry run is a plan that ends before the activation.
 
 mod activate;
 mod ask;
@@ -30,14 +31,15 @@ pub use errand::{Waits, end_transaction};
 pub use known::{examined, known, machine};
 pub use system::{BaseReport, BuildOrder, CacheReport, Keeper, Preflight, System};
 
-/// The operations of commands that can need libnix. The program without libnix hands the command over to the other one
-/// instead.
+/// The operations that may need libnix. The program without libnix hands the whole command over to
+/// the other program instead.
 pub trait Stages {
-    /// Makes sure that [`Self::make`] can carry out this request. Called before the user is asked for a password.
+    /// Makes sure that [`Self::make`] can carry out this request. This is called before a password
+    /// prompt.
     fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()>;
 
-    /// Makes the system of a plan, as far as the plan goes. Returns the plan with the values of the intent's
-    /// expressions.
+    /// Makes the system of a plan, up to the last stage of the plan. Returns the plan, which now
+    /// contains the values of the expressions in the intent.
     fn make(
         &self,
         intent: &Intent,
@@ -45,24 +47,25 @@ pub trait Stages {
         plan: Box<Plan>,
     ) -> Result<(Box<Plan>, System)>;
 
-    /// Returns the modules of a configuration, if the system does not contain their list.
+    /// Returns the modules of a configuration whose system has no baked list of modules.
     fn registry(&self, situation: &Situation) -> Result<Vec<Registered>>;
 
-    /// Runs a command that only works with libnix.
+    /// Runs a command that needs libnix.
     fn run(&self, command: LibnixCommand) -> Result<()>;
 
-    /// Evaluates and builds modules after a successful change. Failures are printed, but do not fail the change.
+    /// Evaluates and builds modules after a successful change. Prints failures, which do not affect
+    /// the result of the change.
     fn prefetch(&self, names: &[String]);
 }
 
 /// The result of a request, and the system that was made for it.
 pub struct Changed {
     pub report: ChangeReport,
-    /// The system whose result to keep in the cache. `None` if nothing was built.
+    /// The system whose evaluation result to keep in the cache; `None` if nothing was built.
     pub system: Option<System>,
 }
 
-/// Carries out a request up to its last stage.
+/// Carries out a request, up to the last stage of its plan.
 pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result<Changed> {
     let Intent {
         action, options, ..
@@ -74,13 +77,14 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
     let mut situation = Situation::read(&session.locations)?;
     check_prefetched(session, &situation, &options.prefetch)?;
 
-    // A change is refused before any work if an earlier one has not ended; a dry run reports that.
+    // If an earlier change has not ended, refuse this change before any work. A dry run only
+    // reports the refusal.
     let earlier = earlier_change_has_ended(&situation, action);
     let activates = options.stop_after == StopAfter::Activate;
     if activates {
         earlier.clone()?;
     }
-    // Mistakes are found before a password prompt.
+    // Find mistakes in the request before a password prompt.
     let nothing = check(intent, &situation, &session.options.source, &session.here)?;
     if let Some(why) = nothing {
         return Ok(Changed::nothing(action, &situation, why));
@@ -88,7 +92,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
     stages.prepare(intent, &situation)?;
     let activator = activates.then(|| elevate(session)).transpose()?;
     if activates {
-        // The machine may have changed while the user typed a password.
+        // Read the situation again, because it may have changed while the user typed a password.
         situation = Situation::read(&session.locations)?;
     }
     let decided = fault::step(Point::Plan, || {
@@ -129,7 +133,7 @@ impl Changed {
     }
 }
 
-/// Fails for names of unknown modules in `--prefetch`.
+/// Fails if `--prefetch` names an unknown module.
 fn check_prefetched(session: &Session, situation: &Situation, names: &[String]) -> Result<()> {
     if names.is_empty() {
         return Ok(());
@@ -138,7 +142,8 @@ fn check_prefetched(session: &Session, situation: &Situation, names: &[String]) 
     check(&intent, situation, &session.options.source, &session.here).map(drop)
 }
 
-/// Fails if an earlier change has begun but not ended. The activator checks whether a change is running.
+/// Fails if an earlier change has begun but not ended. The activator checks whether another change
+/// is still running.
 fn earlier_change_has_ended(situation: &Situation, action: &Action) -> Result<(), Failed> {
     let pending = situation.state.unended(situation.running.as_deref());
     match pending.filter(|_| situation.under_way.is_none()) {

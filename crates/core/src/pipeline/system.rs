@@ -1,4 +1,4 @@
-//! The result of the stages before activation, with the data for reports.
+//! The result of the stages before activation, with the data that reports need.
 
 use std::path::PathBuf;
 
@@ -11,44 +11,45 @@ use crate::facts::Facts;
 use crate::record::{ExtraModule, Pin, SystemFile};
 use crate::timings::Counters;
 
-/// A store that contains a new system. It can protect the system from the garbage collector until the activator has
-/// created GC roots.
+/// A store that contains a new system. It can protect the system from the garbage collector until
+/// the activator has created the GC roots.
 pub trait Keeper {
     fn is_valid(&self, path: &str) -> Result<bool>;
 
     /// Returns the location of a store path on disk.
     fn real_path(&self, path: &str) -> Result<PathBuf>;
 
-    /// Returns all store paths that a path refers to.
+    /// Returns the closure of a path: all store paths that it refers to, directly or indirectly.
     fn closure(&self, path: &str) -> Result<Vec<String>>;
 
-    /// Keeps the system in the cache, if it was evaluated. Called after everything that the user waits for.
+    /// Keeps the evaluation result of the system in the cache. This is called last, after
+    /// everything that the user waits for.
     fn keep_in_cache(&self, _toplevel: &str) {}
 }
 
-/// A system that can be activated, or would be in a dry run.
+/// A system that can be activated, or that a dry run has evaluated.
 pub struct System {
     pub toplevel: String,
-    /// Its derivation, or none if the toplevel was known without evaluation.
+    /// The derivation of the system; `None` if the toplevel was known without an evaluation.
     pub drv: Option<String>,
     /// The toplevel without any runtime module.
     pub base: Option<String>,
     pub pin: Option<Pin>,
-    /// Warnings of the configuration.
+    /// The warnings of the configuration.
     pub warnings: Vec<String>,
-    /// Facts about the system, if it was evaluated.
+    /// The facts about the system, if it was evaluated.
     pub facts: Option<Facts>,
-    /// Counters of the evaluation, if there was one in this run.
+    /// The counters of the evaluation, if this run evaluated.
     pub counters: Option<Counters>,
-    /// The store paths that were or would be built and fetched.
+    /// The store paths that were built and fetched, or would be in a dry run.
     pub missing: Missing,
-    /// The builds in display order, only in a dry run.
+    /// The order in which to show builds, only in a dry run.
     pub order: BuildOrder,
-    /// The checks before activation, only in a dry run.
+    /// The result of the checks before activation, only in a dry run.
     pub preflight: Option<Preflight>,
-    /// The comparison of the base, or none if there was nothing to compare.
+    /// The comparison of the base; `None` if there was nothing to compare.
     pub comparison: Option<BaseReport>,
-    /// How the cache was used, or none if nothing had to be evaluated.
+    /// The use of the cache; `None` if nothing had to be evaluated.
     pub cache: Option<CacheReport>,
     pub keeper: Box<dyn Keeper>,
 }
@@ -59,57 +60,58 @@ impl System {
         self.pin.as_ref().map(Pin::beside).unwrap_or_default()
     }
 
-    /// Returns the file from which the system was evaluated, if the source is not a flake.
+    /// Returns the file that defines the system, if the source is not a flake.
     pub fn file(&self) -> Option<&SystemFile> {
         self.pin.as_ref()?.file.as_ref()
     }
 
-    /// Keeps the result in the cache. Called after everything that the user waits for.
+    /// Keeps the evaluation result in the cache. This is called last, after everything that the
+    /// user waits for.
     pub fn keep_in_cache(&self) {
         self.keeper.keep_in_cache(&self.toplevel);
     }
 }
 
-/// Derivations to build.
+/// The derivations to build.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildOrder {
-    /// Builds, sorted by distance from the toplevel, then by name.
+    /// The builds, sorted by distance from the toplevel, then by name.
     pub builds: Vec<String>,
-    /// Sources and patches (fixed-output derivations), sorted by name.
+    /// The sources and patches (fixed-output derivations), sorted by name.
     pub sources: Vec<String>,
 }
 
-/// The results of the checks before activation.
+/// The result of the checks before activation.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Preflight {
-    /// Whether the system is in the store and the checks ran on it. If not, the real run may find
-    /// more.
+    /// Whether the system is in the store, so that the checks ran on the built system. If not, a
+    /// real run may find more objections.
     pub built: bool,
-    /// Objections, and changes that will not take effect.
+    /// The objections, and the changes that will not take effect.
     #[serde(flatten)]
     pub findings: Findings,
 }
 
-/// The comparison in the JSON report (`docs/json.md`).
+/// The comparison of the base, as in the JSON report (`docs/json.md`).
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BaseReport {
     /// Whether the pinned source evaluates to the base.
     pub same: bool,
-    /// Whether the result came from an earlier evaluation.
+    /// Whether the result comes from an earlier evaluation.
     pub cached: bool,
     /// The duration of the evaluation in milliseconds.
     pub milliseconds: f64,
 }
 
-/// How a run used the cache, for the report (`docs/json.md`).
+/// The use of the cache in this run, for the report (`docs/json.md`).
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheReport {
     /// Whether the result came from the cache.
     pub hit: bool,
-    /// Reason for a miss, or the time that a hit has saved.
+    /// The reason for a miss, or the time that a hit saved.
     pub why: String,
-    /// Duration of the lookup.
+    /// The duration of the lookup in milliseconds.
     pub milliseconds: f64,
 }

@@ -1,16 +1,16 @@
-//! The action that the user asks for.
+//! The action that the user requests.
 
 use super::EarlierState;
 use crate::overrides::Edit;
 
-/// The action that the user asks for.
+/// The action that the user requests.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Enable these modules too.
+    /// Enable these modules, in addition to those that are already enabled.
     Enable(Vec<String>),
     /// Disable these modules.
     Disable(Vec<String>),
-    /// Disable all modules. Option overrides stay.
+    /// Disable all modules, but keep option overrides.
     Reset,
     /// Disable all modules, and remove all option overrides.
     ResetAll,
@@ -25,7 +25,8 @@ pub enum Action {
 }
 
 impl Action {
-    /// Returns whether the action evaluates the configuration. The others return to a known system.
+    /// Returns whether the action evaluates the configuration. All other actions return to a known
+    /// system.
     pub fn evaluates(&self) -> bool {
         !matches!(self, Self::Reset | Self::ResetAll | Self::Rollback(_))
     }

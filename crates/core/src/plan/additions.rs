@@ -1,4 +1,4 @@
-//! Modules from outside the configuration, and the specialisation of the host.
+//! Extra modules from outside the configuration, and the specialisation of the host.
 
 use crate::error::{Failed, Failure};
 use crate::options::ChangeOptions;
@@ -6,14 +6,14 @@ use crate::record::ExtraModule;
 
 use super::{Action, Situation, pinned};
 
-/// Additions to the configuration's own modules.
+/// The extra modules and the specialisation for a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Additions {
-    /// Extra modules that an earlier change added with `--keep` and that remain enabled.
+    /// The extra modules that an earlier change added with `--keep` and that stay enabled.
     pub kept: Vec<ExtraModule>,
-    /// Modules from outside to add, as the user typed them.
+    /// The extra modules that this change adds, as the user typed them.
     pub new: Vec<String>,
-    /// Whether the new modules stay until a reset.
+    /// Whether the new extra modules stay enabled until a reset.
     pub keep: bool,
     /// The specialisation; `None` for the host itself.
     pub specialisation: Option<String>,
@@ -65,12 +65,13 @@ impl Additions {
         })
     }
 
-    /// Returns whether there are modules from outside.
+    /// Returns whether there are any extra modules.
     pub fn has_modules(&self) -> bool {
         !self.kept.is_empty() || !self.new.is_empty()
     }
 
-    /// Notes the modules that this change removes because they were added for one change only.
+    /// Returns a note about the extra modules that this change removes because they were added for
+    /// one change only.
     pub(super) fn removal_note(&self, action: &Action, situation: &Situation) -> Option<String> {
         let gone = self.gone(situation);
         (action.evaluates() && !gone.is_empty()).then(|| {
@@ -81,7 +82,7 @@ impl Additions {
         })
     }
 
-    /// Returns the modules that were added for one change only, and that this change removes.
+    /// Returns the extra modules that were added for one change only and that this change removes.
     pub fn gone(&self, situation: &Situation) -> Vec<String> {
         let on = pinned(situation).map(|pin| pin.extras).unwrap_or_default();
         let gone = on.into_iter().filter(|extra| {

@@ -1,4 +1,4 @@
-//! The earlier states of this boot, to which `rollback` can return.
+//! The earlier states of this boot that `rollback` can restore.
 
 use super::{Situation, pinned};
 use crate::error::{Failed, Failure};
@@ -8,20 +8,20 @@ use crate::record::{Entry, Pin, reachable};
 /// An earlier state of this boot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EarlierState {
-    /// Number of the state in the history.
+    /// The number of the state in the history.
     pub number: u64,
     pub toplevel: String,
     /// The toplevel without any runtime module, from the same source.
     pub base: Option<String>,
     pub pin: Option<Pin>,
-    /// Modules that were enabled.
+    /// The modules that were enabled.
     pub wanted: Vec<String>,
-    /// Option overrides that were active.
+    /// The option overrides that were active.
     pub overrides: OverrideState,
 }
 
 impl EarlierState {
-    /// Returns the state without any runtime module.
+    /// Creates the state without any runtime module.
     pub fn base(toplevel: &str, situation: &Situation) -> Self {
         let pin = pinned(situation).map(|pin| Pin {
             extras: Vec::new(),
@@ -37,8 +37,8 @@ impl EarlierState {
         }
     }
 
-    /// Finds the state with this number. Without a number, finds the last state that differs from
-    /// the current one.
+    /// Finds the state with this number. Without a number, finds the last state that is different
+    /// from the present state.
     pub fn find(
         history: &[Entry],
         number: Option<u64>,
@@ -46,8 +46,8 @@ impl EarlierState {
         now: u64,
     ) -> Result<Self, Failed> {
         let known: Vec<Self> = Self::all(history, now);
-        // The last record is not always the current state: there may have been an external switch,
-        // or the last change may have died before it was recorded.
+        // The last record is not always the present state. An external switch may have happened, or
+        // the last change may have been interrupted before it was recorded.
         let is_on = |past: &Self| {
             Some(&past.toplevel) == situation.running.as_ref()
                 && past.wanted == situation.state.wanted
@@ -77,13 +77,13 @@ impl EarlierState {
         }))
     }
 
-    /// Returns all states to which `rollback` can return, the last first.
+    /// Returns all states to which `rollback` can return, the latest first.
     pub fn all(history: &[Entry], now: u64) -> Vec<Self> {
         let ran = history.iter().filter(|entry| entry.ran()).count();
         let mut all: Vec<Self> = reachable(history, now).map(Self::from).collect();
         // The state before the very first change is a target too. The system before the first known
-        // change is that state only if the change is the first of all, or if it began on its base.
-        // A system that was rolled back is not a target.
+        // change is this state only if that change is the first of all, or if it began at its own
+        // base. A system that was rolled back is not a target.
         if let Some(first) = history.iter().find(|entry| entry.ran())
             && let Some(from) = first.from.as_ref().filter(|_| ran == all.len())
             && !first.way_back

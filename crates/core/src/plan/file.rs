@@ -1,8 +1,8 @@
-//! Finds the system in a file instead of a flake: the file on the command line, or the remembered
-//! one.
+//! Finds the system that is defined in a file instead of a flake. The file is named on the command
+//! line, or remembered from an earlier change.
 //!
-//! Takes the command line and the situation; returns the file. Checks whether files exist, but
-//! evaluates nothing.
+//! Takes the command line and the situation, and returns the file. Checks whether files exist, but
+//! does not evaluate them.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -14,10 +14,10 @@ use crate::error::{Failed, Failure};
 use crate::options::{Options, SourceOptions};
 use crate::record::{Pin, SystemFile};
 
-/// Files to look for in a folder, in this order.
+/// The files to look for in a folder, in this order.
 const USUAL: [&str; 2] = ["default.nix", "configuration.nix"];
 
-/// Options that are for flakes only.
+/// The options that apply only to flakes.
 const OF_FLAKES: [&str; 4] = [
     "--flake",
     "--host",
@@ -66,7 +66,8 @@ pub fn agree(options: &Options) -> Result<(), Failed> {
     }
 }
 
-/// Returns the system to evaluate as a pin, if it is in a file. A file is never really pinned.
+/// Returns a pin with the system to evaluate if the system is in a file. The file itself is never
+/// pinned.
 pub(super) fn file(
     situation: &Situation,
     options: &SourceOptions,
@@ -101,18 +102,18 @@ pub(super) fn file(
     Ok(Some(Pin::of_file(file)))
 }
 
-/// Returns whether the system is in a file.
+/// Returns whether the system is defined in a file.
 pub fn is_file(situation: &Situation, options: &SourceOptions) -> bool {
     options.file.is_some() || remembered(situation, options).is_some()
 }
 
-/// Returns whether the options name a system other than the running one.
+/// Returns whether the options select a system other than the running system.
 pub fn is_elsewhere(situation: &Situation, options: &SourceOptions) -> bool {
     options.flake.is_some() || options.host.is_some() || is_another_file(situation, options)
 }
 
-/// Returns whether the file may declare other modules than the baked list. That list is from the
-/// file of the running system.
+/// Returns whether the options select another file, which may declare other modules than the baked
+/// list. The baked list comes from the file of the running system.
 pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
     let baked = situation
         .baked
@@ -121,8 +122,8 @@ pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
     options.file.is_some() || remembered(situation, options).is_some_and(|file| Some(file) != baked)
 }
 
-/// Returns the file of the last change, or the baked one, unless the command line or the
-/// configuration names a flake.
+/// Returns the file of the last change, or else the baked file. Returns `None` if the command line
+/// or the configuration names a flake.
 fn remembered(situation: &Situation, options: &SourceOptions) -> Option<SystemFile> {
     if options.flake.is_some() {
         return None;
@@ -134,7 +135,7 @@ fn remembered(situation: &Situation, options: &SourceOptions) -> Option<SystemFi
     match pinned(situation) {
         Some(pin) => pin.file,
         None if url.is_some() => None,
-        // After an external switch, the last file still names the configuration.
+        // An external switch does not change which file contains the configuration.
         None => situation.state.pin.as_ref()?.file.clone(),
     }
 }
@@ -183,7 +184,8 @@ fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile
     })
 }
 
-/// Returns the folder of a flake, if a path names the file `flake.nix`, or a folder that contains only a flake.
+/// Returns the folder of a flake if the path is a file `flake.nix`, or a folder that contains only
+/// a flake.
 fn flake_folder(path: &Path) -> Option<&Path> {
     if path.is_dir() {
         let plain = USUAL.iter().any(|name| path.join(name).exists());
@@ -193,7 +195,8 @@ fn flake_folder(path: &Path) -> Option<&Path> {
     named.then(|| path.parent())?
 }
 
-/// Makes a path absolute. Resolves links only if the path contains `..`, whose meaning depends on them.
+/// Makes a path absolute. Resolves links only if the path contains `..`, because the meaning of
+/// `..` depends on them.
 fn absolute(path: &Path) -> Result<PathBuf> {
     if path.components().any(|part| part == Component::ParentDir) && path.exists() {
         return path

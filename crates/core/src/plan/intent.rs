@@ -1,4 +1,4 @@
-//! The request of the user, before it meets the machine.
+//! The request of the user, before it is combined with the situation of the machine.
 
 use super::Action;
 use crate::options::ChangeOptions;
@@ -8,8 +8,8 @@ use crate::options::ChangeOptions;
 pub struct Intent {
     pub action: Action,
     pub options: ChangeOptions,
-    /// Nix expressions for the values of an edit, in the order of its definitions. Until they are evaluated, the values are
-    /// placeholders.
+    /// The Nix expressions for the values of an edit, in the order of the edit's definitions. Until
+    /// they are evaluated, the definitions contain placeholders.
     pub expressions: Vec<String>,
 }
 

@@ -1,7 +1,8 @@
-//! Decides completely what a command will do, before it does anything.
+//! Plans a command completely before the command does anything.
 //!
-//! Takes the user's [`Intent`] and the [`Situation`] of the machine; returns a [`Plan`], or the reason why there is
-//! nothing to do. Reads files, but does not open libnix, and changes nothing.
+//! Takes the user's [`Intent`] and the [`Situation`] of the machine. Returns a [`Plan`], or the
+//! reason why there is nothing to do. Reads files, but does not open libnix and does not change
+//! anything.
 
 mod action;
 mod additions;
@@ -46,13 +47,13 @@ use source::source;
     reason = "a goal is part of a plan, which is on the heap"
 )]
 pub enum Goal {
-    /// A system that was made before, with its own base and source.
+    /// A system from an earlier evaluation, with its own base and source.
     Known(EarlierState),
-    /// A system to evaluate: the host of this source with these modules, in the order of evaluation.
+    /// A system to evaluate: the host in this source, extended with these modules in this order.
     Evaluate {
         source: Source,
         modules: Vec<ModuleRequest>,
-        /// Additional modules, and the specialisation.
+        /// The extra modules and the specialisation.
         additions: Additions,
     },
 }
@@ -60,31 +61,30 @@ pub enum Goal {
 /// A plan for a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// Description of the request.
+    /// The description of the request.
     pub purpose: String,
     /// The system to activate.
     pub goal: Goal,
     /// The last stage to run.
     pub stop_after: StopAfter,
-    /// Requested modules after the change.
+    /// The modules that are requested after the change.
     pub wanted: Vec<String>,
-    /// Option overrides after the change.
+    /// The option overrides after the change.
     pub overrides: PlannedOverrides,
-    /// Toplevel of the running system.
+    /// The toplevel of the running system.
     pub from: Option<String>,
     /// The toplevel without any runtime module; `None` if it must be evaluated.
     pub base: Option<String>,
-    /// The toplevel that the source should give without any runtime module; `None` if it is unknown, or if the user
-    /// named
-    /// another source.
+    /// The toplevel to which the source should evaluate without any runtime module; `None` if it is
+    /// unknown, or if the user named another source.
     pub expected: Option<String>,
     /// Whether to activate a system that is already running.
     pub force: bool,
-    /// Safety checks to override.
+    /// The safety checks to override.
     pub allow: Vec<Allow>,
-    /// Whether evaluation may build.
+    /// Whether the evaluation may build derivations.
     pub allow_import_from_derivation: bool,
-    /// Notes for the user, printed before the change.
+    /// The notes to print for the user before the change.
     pub notes: Vec<String>,
 }
 
@@ -98,20 +98,22 @@ pub enum Decision {
 }
 
 impl Plan {
-    /// Returns whether the toplevel without any runtime module has to be built too, for a later `reset`.
+    /// Returns whether the toplevel without any runtime module must be built too, so that a later
+    /// `reset` can activate it.
     pub fn builds_base(&self) -> bool {
         self.base.is_none() && self.stop_after >= StopAfter::Realise
     }
 }
 
-/// The parts of a request that are checked before its source is known.
+/// The results of the checks that do not need the source of the request.
 struct Checked {
     additions: Additions,
     wanted: Vec<String>,
     overrides: PlannedOverrides,
-    /// Whether the system is in a file, which may have changed and declare other modules now.
+    /// Whether the system is in a file. The file may have changed, and may now declare other
+    /// modules.
     in_file: bool,
-    /// The reason if there is nothing to do.
+    /// The reason why there is nothing to do; `None` if there is something to do.
     nothing: Option<String>,
 }
 
@@ -140,8 +142,8 @@ impl Checked {
     }
 }
 
-/// Checks the arguments and names of a request before anyone is asked for a password. Returns the reason if there is
-/// nothing to do.
+/// Checks the arguments and module names of a request before a password prompt. If there is nothing
+/// to do, returns the reason.
 pub fn check(
     intent: &Intent,
     situation: &Situation,
@@ -194,7 +196,7 @@ pub fn decide(
         && (action.is_reset() || (wanted.is_empty() && !moved && !additions.has_modules()));
     let goal = match (&base, action) {
         (_, Action::Rollback(state)) => Goal::Known((**state).clone()),
-        // The system without modules was recorded, so it needs no evaluation.
+        // The state contains the system without modules, so no evaluation is needed.
         (Some(base), _) if is_base => Goal::Known(EarlierState::base(base, situation)),
         (None, Action::Reset | Action::ResetAll) if is_base => return Err(unknown_base()),
         _ => {
@@ -214,7 +216,7 @@ pub fn decide(
         wanted,
         overrides,
         from: situation.running.clone(),
-        // A new source has a new base.
+        // If the source changes, the base changes too.
         base: base.filter(|_| !moved),
         expected,
         force: change.force,
@@ -223,7 +225,7 @@ pub fn decide(
     })))
 }
 
-/// Notes that a reset keeps the option overrides.
+/// Returns a note if a reset keeps option overrides.
 fn overrides_stay(action: &Action, overrides: &PlannedOverrides) -> Option<String> {
     let stay = *action == Action::Reset && !overrides.after.is_empty();
     stay.then(|| {

@@ -1,4 +1,4 @@
-//! The modules after a change: their names, and their order of evaluation.
+//! Determines the modules after a change: their names, and the order in which they are evaluated.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::{Action, Situation, Source, pinned};
 use crate::registry::{ModuleRequest, unknown_modules};
 
-/// Returns the requested modules after the change.
+/// Returns the modules that are requested after the change.
 pub(super) fn wanted(
     action: &Action,
     situation: &Situation,
@@ -43,12 +43,12 @@ pub(super) fn wanted(
     Ok(wanted)
 }
 
-/// Returns whether a module from outside the configuration is enabled under this name.
+/// Returns whether an extra module is enabled under this name.
 pub(super) fn is_extra(situation: &Situation, name: &str) -> bool {
     pinned(situation).is_some_and(|pin| pin.extras.iter().any(|extra| extra.name == name))
 }
 
-/// Refuses unknown module names, if the modules are known.
+/// Refuses unknown module names. Accepts all names if the list of modules is not known.
 fn known(names: &[String], situation: &Situation) -> Result<()> {
     let Some(baked) = &situation.baked else {
         return Ok(());
@@ -69,13 +69,13 @@ fn known(names: &[String], situation: &Situation) -> Result<()> {
     Err(unknown_modules(&unknown, &known).into())
 }
 
-/// Returns the modules in the order of evaluation, if it is known.
+/// Returns the modules in the order of evaluation, if this order is known.
 pub fn modules(
     wanted: &[String],
     situation: &Situation,
     source: &Source,
 ) -> Result<Vec<ModuleRequest>> {
-    // The baked list of modules is valid only for the baked source.
+    // The baked list of modules applies only to the baked source.
     let baked = match source {
         Source::Pinned(pin) if pin.inputs.is_empty() && pin.file.is_none() => {
             situation.baked.as_ref().filter(|baked| baked.is_of(pin))

@@ -1,4 +1,4 @@
-//! Notes about the machine that belong to a plan.
+//! Notes about the machine that the plan contains.
 
 use super::Situation;
 
@@ -25,9 +25,9 @@ pub(super) fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
             format!("{what}, and {again} will be enabled again")
         });
     } else if situation.state.revision == 0 && !again.is_empty() {
-        // Modules are requested, but this boot has no state yet, so the machine was rebooted.
+        // Modules are requested although this boot has no state yet, so the machine was rebooted.
         notes.push(format!(
-            "nothing was activated since boot; {again} will be enabled again"
+            "nothing has been activated since boot; {again} will be enabled again"
         ));
     }
     if !situation.overrides_are_active() {

@@ -1,11 +1,11 @@
-//! Finds changes that would do nothing.
+//! Detects requests that would change nothing.
 
 use super::modules::is_extra;
 use super::{Action, Additions, Situation, is_file, specialisation};
 use crate::options::SourceOptions;
 use crate::overrides::Edit;
 
-/// Returns the reason why there is nothing to do, if so.
+/// Returns the reason if a request would change nothing.
 pub(super) fn nothing(
     action: &Action,
     situation: &Situation,

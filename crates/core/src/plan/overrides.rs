@@ -1,4 +1,4 @@
-//! The option overrides after a change.
+//! Determines the option overrides after a change.
 
 use super::{Action, EarlierState, Situation};
 use crate::error::Failed;
@@ -8,7 +8,7 @@ use crate::overrides::{Definition, Edit, OverrideState};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlannedOverrides {
     pub after: OverrideState,
-    /// The edit to record, if the overrides change.
+    /// The edit to record; `None` if the overrides stay the same.
     pub edit: Option<Edit>,
     /// The definitions that the change adds.
     pub added: Vec<Definition>,
@@ -33,7 +33,7 @@ impl PlannedOverrides {
             Some(Edit::Set { definitions }) => definitions.clone(),
             _ => Vec::new(),
         };
-        // The record of this boot begins with the overrides that survived the reboot.
+        // The first record of this boot starts with the overrides that survived the reboot.
         let survived = now.generation == 0 && !now.is_empty();
         let edit = match survived {
             true => {
@@ -51,7 +51,7 @@ impl PlannedOverrides {
     }
 }
 
-/// Returns the edit that a rollback appends. `None` if the overrides stay the same.
+/// Returns the edit that a rollback records. Returns `None` if the overrides stay the same.
 fn return_to(state: &EarlierState, now: &OverrideState) -> Option<Edit> {
     let then = &state.overrides;
     let same = then.definitions == now.definitions && then.kept() == now.kept();

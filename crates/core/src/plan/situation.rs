@@ -1,4 +1,4 @@
-//! Everything about the machine that a plan depends on. Reads files.
+//! Reads everything about the machine that a plan depends on.
 
 use std::path::{Path, PathBuf};
 
@@ -13,19 +13,20 @@ use crate::record::{State, Step, holder, last_override, running};
 /// The situation of the machine.
 #[derive(Clone, Debug)]
 pub struct Situation {
-    /// Configuration that the NixOS module baked in.
+    /// The configuration that the NixOS module baked in.
     pub baked: Option<Baked>,
     /// The recorded state.
     pub state: State,
-    /// Toplevel of the running system.
+    /// The toplevel of the running system.
     pub running: Option<String>,
-    /// Description of the running transaction, from the holder of the lock.
+    /// The description of the running transaction, as written by the holder of the lock.
     pub under_way: Option<String>,
-    /// The directory from which NixOS's own tools take the configuration, if it has a flake.
+    /// The folder from which NixOS's own tools take the configuration, if this folder contains a
+    /// flake.
     pub usual: Option<String>,
-    /// The configuration in that directory, if it has no flake.
+    /// The configuration in that folder, if the folder does not contain a flake.
     pub plain: Option<String>,
-    /// The running specialisation, if a known system contains it.
+    /// The running specialisation, if it belongs to a known system.
     pub specialisation: Option<String>,
 }
 
@@ -33,7 +34,8 @@ impl Situation {
     /// Reads the situation.
     pub fn read(locations: &Locations) -> Result<Self> {
         let mut state = State::read(locations)?;
-        // If the file of the state was moved away, the record still has later numbers.
+        // If the user moved the state file away, the history of overrides still contains later
+        // numbers.
         if let Ok(Some(last)) = last_override(locations) {
             state.overrides.generation = state.overrides.generation.max(last.number);
         }
@@ -49,8 +51,8 @@ impl Situation {
         })
     }
 
-    /// Returns whether an external switch has happened since our last one, so that the running
-    /// system is not ours.
+    /// Returns whether an external switch has happened since our last switch, so that another
+    /// system is running.
     pub fn foreign(&self) -> bool {
         self.state.foreign(self.running.as_deref())
     }
@@ -58,7 +60,7 @@ impl Situation {
     /// Returns the active modules.
     pub fn active(&self) -> &[String] {
         match self.state.unended(self.running.as_deref()) {
-            // The change is active, and may still be rolled back.
+            // The change is active, but may still be rolled back.
             Some(pending)
                 if pending.step == Step::Confirming
                     && Some(&pending.to) == self.running.as_ref() =>
@@ -79,8 +81,8 @@ impl Situation {
         &self.state.overrides
     }
 
-    /// Returns whether the running system has all recorded option overrides. After a boot or an external switch it has
-    /// none.
+    /// Returns whether the running system contains all recorded option overrides. After a boot or
+    /// an external switch, it does not contain any.
     pub fn overrides_are_active(&self) -> bool {
         let runs = self.state.current.is_some() && self.state.current == self.running;
         runs || self.overrides().is_empty()
@@ -92,13 +94,14 @@ impl Situation {
             .or_else(|| self.state.base_of(self.running.as_deref()))
     }
 
-    /// Returns the toplevel of a specialisation of the base, if the base is the host itself.
+    /// Returns the toplevel of this specialisation of the base. Returns `None` if the base has no
+    /// such specialisation, for example because it is a specialisation itself.
     pub(super) fn base_variant(&self, name: &str) -> Option<String> {
         variant_of(&self.base()?, name)
     }
 
-    /// After an external switch to a specialisation of our system, which includes our modules,
-    /// returns the same specialisation of the base.
+    /// Returns the base for an external switch to a specialisation of our system. Such a
+    /// specialisation contains our modules, so its base is the same specialisation of our base.
     pub(super) fn varied_base(&self) -> Option<String> {
         let name = self.specialisation.as_ref().filter(|_| self.foreign())?;
         let ours = variant_of(self.state.current.as_deref()?, name);
@@ -109,14 +112,14 @@ impl Situation {
     }
 }
 
-/// Returns the toplevel of a system's specialisation.
+/// Returns the toplevel of a specialisation of this system.
 fn variant_of(toplevel: &str, name: &str) -> Option<String> {
     let link = Path::new(toplevel).join("specialisation").join(name);
     let path = link.canonicalize().ok()?;
     Some(path.to_string_lossy().into_owned())
 }
 
-/// Returns the name of the running system, if it is a specialisation of a known system.
+/// Returns the name of the specialisation that is running, if it belongs to a known system.
 fn specialisation(locations: &Locations, state: &State, running: Option<&str>) -> Option<String> {
     let running = Path::new(running?);
     let ours = [
@@ -138,13 +141,13 @@ fn specialisation(locations: &Locations, state: &State, running: Option<&str>) -
     None
 }
 
-/// Returns a file in `/etc/nixos`, where NixOS's own tools look.
+/// Returns a file in `/etc/nixos`, which is the default folder of NixOS's own tools.
 fn usual(locations: &Locations, name: &str) -> Option<String> {
     let file = locations.root().join("etc/nixos").join(name);
     file.exists().then(|| file.to_string_lossy().into_owned())
 }
 
-/// Returns the folder of the flake, as NixOS's own tools find it.
+/// Returns the folder of the flake that contains this file, as NixOS's own tools determine it.
 fn flake_folder(file: &str) -> String {
     let folder = Path::new(file).parent().unwrap_or(Path::new("/"));
     usual_folder(folder).to_string_lossy().into_owned()

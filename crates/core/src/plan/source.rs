@@ -1,4 +1,4 @@
-//! The source of the configuration: the pinned one, or a reference to pin.
+//! Determines the source of the configuration: the pinned source, or a reference to pin.
 
 use std::path::{Path, PathBuf};
 
@@ -11,35 +11,35 @@ use crate::error::{Failed, Failure};
 use crate::options::SourceOptions;
 use crate::record::Pin;
 
-/// An entry of `nixosConfigurations`.
+/// The entry of `nixosConfigurations` to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
     /// The entry that the user named.
     Named(String),
-    /// This entry, unless the reference names another after its `#`.
+    /// The default entry, unless the reference names another entry after its `#`.
     Usual(String),
 }
 
 /// The source of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A source that is already pinned, or a file, which is never pinned.
+    /// A source that is already pinned, or a file. A file is never pinned.
     Pinned(Box<Pin>),
-    /// A reference to lock and pin now.
+    /// A reference that this change must lock and pin.
     Reference {
         reference: String,
-        /// The directory that relative paths in the reference are relative to.
+        /// The folder to which relative paths in the reference are relative.
         base: PathBuf,
-        /// Inputs to replace.
+        /// The inputs to replace.
         input_overrides: Vec<(String, String)>,
-        /// Entry of `nixosConfigurations`.
+        /// The entry of `nixosConfigurations`.
         host: Host,
-        /// The pin that the reference comes from, if only its inputs are replaced.
+        /// The pin from which the reference is taken, if the change replaces only inputs.
         of: Option<Box<Pin>>,
     },
 }
 
-/// The source of the configuration.
+/// Returns the source of the configuration.
 pub fn source(
     action: &Action,
     situation: &Situation,
@@ -101,10 +101,10 @@ pub fn source(
     }
 }
 
-/// Returns the reference from which `rebuild` gets the source again.
+/// Returns the reference from which `rebuild` fetches the source again.
 fn url_to_rebuild(situation: &Situation, pinned: Option<&Pin>) -> Result<String, Failed> {
     let asked = pinned.filter(|pin| !pin.baked).map(|pin| pin.url.clone());
-    // Without a pin, the source is where any other change would look for it.
+    // Without a pin, use the same source as any other command would.
     let usual = situation.usual.clone().filter(|_| pinned.is_none());
     let baked = situation.baked.as_ref();
     let url = baked.and_then(|baked| baked.flake_url.clone());
@@ -115,7 +115,7 @@ fn url_to_rebuild(situation: &Situation, pinned: Option<&Pin>) -> Result<String,
     })
 }
 
-/// Returns the reference to pin if nothing is pinned yet.
+/// Returns the reference to pin if there is no pin yet.
 fn url_without_pin(situation: &Situation) -> Result<String, Failed> {
     let baked = situation.baked.as_ref();
     let url = baked.and_then(|baked| baked.flake_url.clone());
@@ -126,7 +126,7 @@ fn url_without_pin(situation: &Situation) -> Result<String, Failed> {
         .ok_or_else(|| unknown(situation))
 }
 
-/// Returns the source whose modules to list.
+/// Returns the source whose modules are to be listed.
 pub fn source_to_list(
     situation: &Situation,
     options: &SourceOptions,
@@ -135,14 +135,14 @@ pub fn source_to_list(
     source(&Action::Apply, situation, options, here)
 }
 
-/// Returns the current pin.
+/// Returns the present pin.
 pub fn pinned(situation: &Situation) -> Option<Pin> {
     let baked = situation.baked.as_ref().and_then(Baked::pin);
     match &situation.state.pin {
-        // After an external switch, the pin is the one that the new system baked in. If there is none, the source is
-        // unknown.
+        // After an external switch, the source is the one that is baked into the new system. If no
+        // source is baked in, it is unknown.
         Some(pin) if !situation.foreign() => Some(pin.clone()),
-        // A specialisation of the system that we activated has the same source.
+        // A specialisation of a system that we activated has the same source as this system.
         Some(pin) if situation.varied_base().is_some() => Some(Pin {
             specialisation: situation.specialisation.clone(),
             extras: pin
@@ -162,7 +162,7 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
     }
 }
 
-/// Makes the error for an unknown source.
+/// Returns the error for an unknown source.
 fn unknown(situation: &Situation) -> Failed {
     let failed = Failure::Refused.error("cannot tell which flake this system was built from");
     match &situation.plain {

@@ -2,7 +2,7 @@ use super::*;
 use crate::cli::options_of;
 use crate::record::{Pin, SCHEMA, State};
 
-/// A machine on which this program enabled `hello`.
+/// Returns the situation of a machine on which this program enabled `hello`.
 fn situation() -> Situation {
     Situation {
         baked: None,
@@ -158,7 +158,7 @@ fn file_is_evaluated_again_for_each_change() {
     ] {
         assert_eq!(evaluated(&action), Some(file.clone()), "{action:?}");
     }
-    // Enabling an enabled module does nothing, and a reset evaluates nothing.
+    // Enabling an enabled module does nothing, and a reset does not evaluate.
     assert!(matches!(
         plan(&Action::Enable(names(&["hello"])), &situation, &[]),
         Decision::Nothing(_)

@@ -1,4 +1,4 @@
-//! Progress bars on a terminal. No other file uses indicatif.
+//! Draws progress bars on a terminal. No other file uses indicatif.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use super::model::{Model, Running};
 use super::{Notice, Renderer, Round, Style, WATCHING, bytes, duration, for_stderr};
 use crate::timings::{Phase, time_of};
 
-/// Maximum number of running builds and fetches that are shown. The others are only counted.
+/// The maximum number of running builds and fetches to show. The others are only counted.
 const SHOWN: usize = 6;
 
-/// Number of steps of a bar.
+/// The number of steps in a bar.
 const STEPS: u64 = 1000;
 
-/// Assumed width of a terminal that does not report its width.
+/// The assumed width of a terminal that does not report its width.
 const COLUMNS: usize = 80;
 
 /// The progress bars on stderr.
@@ -31,7 +31,7 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new(style: Style) -> Self {
-        // The drawing thread sets the frame rate, so indicatif must not start a thread of its own.
+        // The drawing thread controls the frame rate, so indicatif must not start its own thread.
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
         screen.set_move_cursor(false);
         Self {
@@ -43,7 +43,7 @@ impl Bars {
         }
     }
 
-    /// Draws the line of a benchmark or a check.
+    /// Draws the line for a benchmark or a check.
     fn draw_bench(&mut self, round: Option<&Round>) {
         let Some(round) = round else {
             if let Some(bar) = self.bench.take() {
@@ -64,7 +64,7 @@ impl Bars {
         bar.tick();
     }
 
-    /// Returns the bar of a phase. Creates it if necessary.
+    /// Returns the bar for a phase. Creates the bar if necessary.
     fn phase_bar(&mut self, phase: Phase) -> ProgressBar {
         let style = self.style;
         let before_running = self.phases.len();
@@ -80,7 +80,7 @@ impl Bars {
     }
 
     fn print(&self, line: &str) {
-        // A closed terminal is detected elsewhere.
+        // Ignore errors: other code detects a closed terminal.
         let _ = self.screen.println(for_stderr(line));
     }
 
@@ -96,7 +96,7 @@ impl Bars {
         }
     }
 
-    /// Draws one line for each running build or fetch, below the phases.
+    /// Draws a line for each running build or fetch below the phases.
     fn draw_running(&mut self, model: &Model, now: Duration) {
         let all: Vec<&Running> = model
             .builds
@@ -148,16 +148,16 @@ impl Renderer for Bars {
             Notice::Note(text) | Notice::Message(text) => self.print(text),
             Notice::Row(text) => self.screen.suspend(|| {
                 use std::io::Write as _;
-                // A closed terminal is detected elsewhere.
+                // Ignore errors: other code detects a closed terminal.
                 let _ = std::io::stdout().write_all(text.as_bytes());
             }),
             Notice::BuildLine(name, line) => {
                 let name = self.paint(console::Style::new().cyan(), &format!("{name}>"));
                 self.print(&format!("{name} {line}"));
             }
-            // `phase_message` shows this line next to the time.
+            // Do not print this line, because `phase_message` shows it next to the time.
             Notice::Switch(line) if line.starts_with(WATCHING) => {}
-            // The output of the switch program must stay on the screen.
+            // Print the output of the switch program, so that it stays on the screen.
             Notice::Switch(line) => self.print(&format!("          {line}")),
             Notice::BuildStarted(..)
             | Notice::FetchStarted(_)
@@ -194,9 +194,10 @@ impl Renderer for Bars {
     }
 
     fn clear(&mut self) {
-        // Printed lines stay on the screen; the bars are no longer needed.
+        // Remove the bars. The lines that were printed stay on the screen.
         let _ = self.screen.clear();
-        // Dropped bars that are not finished would draw themselves again, over later output.
+        // Hide the target, because dropping an unfinished bar would draw it again over later
+        // output.
         self.screen.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
@@ -211,7 +212,7 @@ fn template(text: &str) -> ProgressStyle {
     ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// The style of a phase of unknown length.
+/// Returns the style for a phase of unknown length.
 fn unknown(style: Style) -> ProgressStyle {
     let text = if style.colour {
         "{prefix:9} {spinner:.cyan} {wide_msg}"
@@ -225,8 +226,8 @@ fn unknown(style: Style) -> ProgressStyle {
     })
 }
 
-/// The style of a phase of known length. The bar gets the space next to the text, up to a third of
-/// the line.
+/// Returns the style for a phase of known length. The bar uses the space next to the text, up to a
+/// third of the line.
 fn known(style: Style, columns: usize, words: usize) -> ProgressStyle {
     let room = columns.saturating_sub(words + 16);
     let width = room.min(columns / 3);
@@ -244,7 +245,7 @@ fn known(style: Style, columns: usize, words: usize) -> ProgressStyle {
     .progress_chars(if style.unicode { "━╸─" } else { "=>-" })
 }
 
-/// Truncates a name to at most this many columns.
+/// Truncates a name to this number of columns.
 fn shortened(name: &str, columns: usize, style: Style) -> Cow<'_, str> {
     truncate_str(name, columns, if style.unicode { "…" } else { "..." })
 }
@@ -280,7 +281,7 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
             parts.push(time);
             parts.join(", ")
         }
-        // While units are watched, no other progress is shown, so show the watched units.
+        // A watch has no other progress to show, so show the watched units.
         Phase::Activate if model.switch_line.starts_with(WATCHING) => {
             format!("{time}, {}", model.switch_line)
         }
@@ -288,7 +289,7 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
     }
 }
 
-/// Puts the remaining time first, because a long name may exceed the line.
+/// Formats a line with the remaining time first, because a long name may not fit on the line.
 fn round_message(round: &Round, style: Style) -> String {
     let left = round
         .left

@@ -1,15 +1,16 @@
-//! Wraps lines for narrow terminals: between words, with continuation lines indented to where the
-//! text begins. A pure function. Output that does not go to a terminal is never wrapped.
+//! Wraps lines for narrow terminals: breaks lines between words, and indents continuation lines to
+//! the column at which the text begins. This is a pure function. Output that does not go to a
+//! terminal is never wrapped.
 
 use console::measure_text_width;
 
-/// On terminals narrower than this, lines are not wrapped.
+/// The minimum width of a terminal on which lines are wrapped.
 const NARROWEST: usize = 24;
 
-/// Units that stay on the same line as the number before them.
+/// The units that stay on the same line as the number before them.
 const UNITS: [&str; 9] = ["ms", "s", "m", "h", "%", "B", "kB", "MB", "GB"];
 
-/// Wraps the lines that exceed `columns`, which is `None` if there is no terminal.
+/// Wraps lines that are longer than `columns`, which is `None` if there is no terminal.
 pub fn fold(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns.filter(|columns| *columns >= NARROWEST) else {
         return text.to_string();
@@ -30,8 +31,8 @@ pub fn fold(text: &str, columns: Option<usize>) -> String {
     folded
 }
 
-/// Returns whether a line quotes a log, or a source file with its line number. Such lines are not
-/// wrapped.
+/// Returns whether a line is quoted from a log, or from a source file with a line number. These
+/// lines are not wrapped.
 fn is_excerpt(line: &str) -> bool {
     let line = line.trim_start();
     let after_number = line.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -49,7 +50,7 @@ fn fold_line(line: &str, columns: usize) -> String {
         let (word, after) = after.split_at(word(after));
         rest = after;
         let wide = measure_text_width(word);
-        // A word that is too long for any line is not broken, so that it can be copied.
+        // Do not move a word that is too long for any line, so that users can copy it.
         let breaks = width + blank + wide > columns && width > hang && hang + wide <= columns;
         if breaks {
             folded.push('\n');
@@ -65,14 +66,14 @@ fn fold_line(line: &str, columns: usize) -> String {
     folded
 }
 
-/// Returns the length of the first word. A number and its unit are one word.
+/// Returns the length of the first word. A number and the unit after it count as one word.
 fn word(text: &str) -> usize {
     let end = text.find(' ').unwrap_or(text.len());
     unit_after(text, end).map_or(end, |unit| end + 1 + unit)
 }
 
-/// Returns the length of the unit after the number that ends at `end`, if there are a number and a
-/// unit.
+/// Returns the length of the unit after a number that ends at `end`, if there is such a number with
+/// a unit.
 fn unit_after(text: &str, end: usize) -> Option<usize> {
     let number = text[..end].ends_with(|c: char| c.is_ascii_digit());
     let next = text[end..].strip_prefix(' ')?.split(' ').next()?;
@@ -80,9 +81,9 @@ fn unit_after(text: &str, end: usize) -> Option<usize> {
     (number && unit).then_some(next.len())
 }
 
-/// Returns the indentation of continuation lines: the last column of the line, if that leaves
-/// enough room, otherwise a little more than that of the line itself. Times are right-aligned, so
-/// they do not start a column.
+/// Returns the indentation of continuation lines. This is the start of the line's last column if
+/// enough room is left, otherwise slightly more than the indentation of the line itself. Times are
+/// right-aligned, so they do not count as the start of a column.
 fn hang(line: &str, columns: usize) -> usize {
     let plain = console::strip_ansi_codes(line);
     let begin = plain.len() - plain.trim_start_matches(' ').len();
@@ -117,8 +118,8 @@ mod tests {
             "web   off  A small web server\n           on port 8088\nshort\n"
         );
         assert_eq!(
-            folded("error: this is what came of what was asked for"),
-            "error: this is what came of\n  what was asked for"
+            folded("error: the system cannot be built on this disk"),
+            "error: the system cannot be\n  built on this disk"
         );
         assert_eq!(
             folded("  - a detail that is longer than that"),
@@ -150,8 +151,8 @@ mod tests {
             assert_eq!(folded(&line), line);
         }
         assert_eq!(
-            folded(&format!("what is in {path} is kept over there")),
-            format!("what is in {path}\n  is kept over there")
+            folded(&format!("the file {path} was not found")),
+            format!("the file {path}\n  was not found")
         );
         let long = "a b ".repeat(20);
         assert_eq!(fold(&long, None), long);

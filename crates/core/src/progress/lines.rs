@@ -9,10 +9,11 @@ use super::model::Model;
 use super::{Notice, Renderer, Round, bytes, duration, for_stderr};
 use crate::timings::{Phase, milliseconds};
 
-/// Maximum time without output while a phase is running.
+/// The maximum time without output during a phase.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Writes a line to stderr. Errors are ignored, because the work goes on even if stderr is closed.
+/// Writes a line to stderr. Ignores errors, because the work must continue even if stderr is
+/// closed.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -22,7 +23,7 @@ fn tell(line: &str) {
     say(&for_stderr(line));
 }
 
-/// Prints a line for each step.
+/// A renderer that prints a line for each step.
 pub(super) struct Lines {
     spoke: Duration,
 }
@@ -93,7 +94,7 @@ fn line(notice: &Notice, model: &Model) -> Option<String> {
     })
 }
 
-/// Makes a line that shows that a long phase is still running.
+/// Returns a line that tells the user that a long phase is still running.
 fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
     let time = duration(elapsed);
     match phase {
@@ -121,7 +122,7 @@ fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
     }
 }
 
-/// Makes a line that shows that a long benchmark or check is still running.
+/// Returns a line that tells the user that a long benchmark or check is still running.
 fn still_measuring(round: &Round) -> String {
     let left = round
         .left
@@ -134,8 +135,8 @@ fn still_measuring(round: &Round) -> String {
     )
 }
 
-/// Prints JSON lines (`docs/events.md`). Starts and ends are never dropped; numbers are printed at
-/// most ten times a second.
+/// A renderer that prints JSON lines (`docs/events.md`). It never drops the start or the end of a
+/// task, and prints numbers at most ten times a second.
 #[derive(Default)]
 pub(super) struct Events {
     last: Value,
@@ -170,7 +171,7 @@ impl Renderer for Events {
             Notice::Note(text) => json!({"event": "note", "text": text}),
             Notice::Message(text) => json!({"event": "message", "text": text}),
             Notice::Switch(line) => json!({"event": "switch-line", "line": line}),
-            // Rows are sent only to a renderer that draws bars.
+            // Only a renderer that draws bars receives rows.
             Notice::Row(_) => return,
         };
         event["schema"] = json!(1);
@@ -213,7 +214,7 @@ fn phase_event(phase: Phase, model: &Model, now: Duration) -> Value {
     })
 }
 
-/// Prints only warnings and build logs.
+/// A renderer that prints only warnings and build logs.
 pub(super) struct Warnings;
 
 impl Warnings {

@@ -1,7 +1,7 @@
-//! Progress output.
+//! Shows progress.
 //!
-//! Stages send what happens to a [`Reporter`], and so do all threads of libnix. One thread applies
-//! these reports to a `model::Model` and lets a renderer draw it at most ten times a second.
+//! The stages and all threads of libnix send reports to a [`Reporter`]. One thread applies these
+//! reports to a `model::Model`, and lets a renderer draw the model at most ten times a second.
 
 mod bars;
 mod fold;
@@ -24,10 +24,10 @@ use nix_types::{Event, Missing};
 use model::Model;
 pub use model::Notice;
 
-/// The beginning of the log line that names the watched units.
+/// The beginning of the log line with the watched units.
 pub const WATCHING: &str = "watching ";
 
-/// Minimum time between two frames.
+/// The minimum time between two frames.
 const FRAME: Duration = Duration::from_millis(100);
 
 /// A report from a stage or from libnix.
@@ -36,19 +36,19 @@ enum Report {
     Begin(Phase),
     End(Phase, Duration),
     Libnix(Event),
-    /// Warnings of the configuration itself.
+    /// The warnings of the configuration.
     Warnings(Vec<String>),
-    /// The course of the last evaluation.
+    /// The course of the last evaluation, to estimate the progress of this one.
     Estimate(Estimate),
     Missing(Missing),
-    /// A line of the switch program.
+    /// A line from the switch program.
     Switch(String),
     Note(String),
-    /// Progress of a repeated task, or `None` when it has ended.
+    /// The progress of a repeated task, or `None` when the task has ended.
     Round(Option<Round>),
-    /// A line of the result, as soon as it is available.
+    /// A line of the result, sent as soon as it is available.
     Row(String),
-    /// Clear the terminal, because another program is about to write to it.
+    /// A request to clear the terminal, because another program will write to it.
     Pause(Sender<()>),
     Finish(Sender<()>),
 }
@@ -56,29 +56,29 @@ enum Report {
 /// The progress of a benchmark or a check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Round {
-    /// Name of the command: `bench` or `check`.
+    /// The name of the command: `bench` or `check`.
     pub what: &'static str,
-    /// The current task.
+    /// The name of the current task.
     pub name: String,
-    /// Number of finished tasks.
+    /// The number of finished tasks.
     pub done: u64,
-    /// Share of the work that is done, from 0 to 1.
+    /// The share of the work that is done, from 0 to 1.
     pub share: f64,
-    /// Estimated remaining time.
+    /// The estimated remaining time.
     pub left: Option<Duration>,
 }
 
-/// How to show progress. Decided once at the start.
+/// The style of progress output. It is chosen once, at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     pub kind: Kind,
     /// Whether to print complete build logs.
     pub build_logs: bool,
-    /// The highest verbosity of libnix messages that are shown.
+    /// The highest verbosity of libnix messages to show.
     pub verbosity: u8,
     /// Whether to use colours.
     pub colour: bool,
-    /// Whether bars and spinners may have characters beyond ASCII.
+    /// Whether bars and spinners may use characters beyond ASCII.
     pub unicode: bool,
 }
 
@@ -99,7 +99,7 @@ impl Kind {
     /// Chooses the kind of output from the options and the type of stderr.
     pub fn decide(asked: ProgressStyle, json: bool, dumb_terminal: bool) -> Self {
         match asked {
-            // Bars need a cursor that moves, even if they were asked for.
+            // Bars need a terminal that can move its cursor, even if the user requested bars.
             ProgressStyle::Bars if dumb_terminal => Self::Lines,
             ProgressStyle::Bars => Self::Bars,
             ProgressStyle::Plain => Self::Lines,
@@ -114,17 +114,17 @@ impl Kind {
 
 /// An output format for progress.
 trait Renderer: Send {
-    /// Prints a notice, which stays on the screen.
+    /// Handles a notice. A printed notice stays on the screen.
     fn notice(&mut self, notice: &Notice, model: &Model);
     /// Draws the current state.
     fn draw(&mut self, model: &Model, now: Duration);
-    /// Removes what was drawn, so that another program can write to the terminal.
+    /// Removes the drawn output, so that another program can write to the terminal.
     fn pause(&mut self) {}
-    /// Removes what was drawn, at the end.
+    /// Removes the drawn output at the end.
     fn clear(&mut self);
 }
 
-/// The receiver of all progress reports. It is cheap to clone and never blocks.
+/// A receiver of all progress reports. Cloning it is cheap, and sending a report never blocks.
 #[derive(Clone)]
 pub struct Reporter {
     reports: Sender<Report>,
@@ -133,13 +133,13 @@ pub struct Reporter {
     draws: bool,
 }
 
-/// Data that stages read back from the reporter.
+/// Data that stages can read from the reporter.
 #[derive(Default)]
 struct Shared {
     phases: Mutex<Phases>,
     /// Errors that libnix reported without raising them. They are the real causes of failed builds.
     errors: Mutex<Vec<String>>,
-    /// Time at which each file was evaluated, since the evaluation began.
+    /// The time at which each file was evaluated, relative to the start of the evaluation.
     files: Mutex<Vec<Duration>>,
     evaluating_since: Mutex<Option<Instant>>,
 }
@@ -166,7 +166,7 @@ impl Reporter {
         })
     }
 
-    /// Makes a reporter that counts events but shows nothing.
+    /// Creates a reporter that counts events, but does not show anything.
     pub fn silent() -> Self {
         Self {
             reports: channel().0,
@@ -177,7 +177,7 @@ impl Reporter {
     }
 
     fn say(&self, report: Report) {
-        // Sending fails only after the drawing thread was asked to end.
+        // Sending fails only after the drawing thread was told to end.
         let _ = self.reports.send(report);
     }
 
@@ -234,32 +234,33 @@ impl Reporter {
         self.say(Report::Estimate(estimate));
     }
 
-    /// Reports what will be built and fetched.
+    /// Reports the paths that will be built and fetched.
     pub fn missing(&self, missing: &Missing) {
         self.say(Report::Missing(missing.clone()));
     }
 
-    /// Reports a line of the switch program.
+    /// Reports a line from the switch program.
     pub fn switch_line(&self, line: &str) {
         self.say(Report::Switch(line.to_string()));
     }
 
-    /// Returns whether bars are drawn on the terminal. If so, nothing else may write to it.
+    /// Returns whether bars are drawn on the terminal. If so, all other output must go through the
+    /// reporter.
     pub fn draws(&self) -> bool {
         self.draws
     }
 
-    /// Prints a line of the result to stdout, if bars are drawn on the same terminal.
+    /// Prints a line of the result to stdout if bars are drawn on the same terminal.
     pub fn row(&self, text: impl Into<String>) {
         self.say(Report::Row(text.into()));
     }
 
-    /// Reports the progress of a benchmark or a check, or its end.
+    /// Reports the progress or the end of a benchmark or a check.
     pub fn round(&self, round: Option<Round>) {
         self.say(Report::Round(round));
     }
 
-    /// Reports a remark to the user.
+    /// Reports a note for the user.
     pub fn note(&self, text: impl Into<String>) {
         self.say(Report::Note(text.into()));
     }
@@ -271,18 +272,18 @@ impl Reporter {
         phases
     }
 
-    /// Returns the errors that libnix reported without raising them, the first one first.
+    /// Returns the errors that libnix reported without raising them, the oldest first.
     pub fn errors(&self) -> Vec<String> {
         lock(&self.shared.errors).clone()
     }
 
-    /// Returns the time at which each file was evaluated, since the evaluation began.
+    /// Returns the time at which each file was evaluated, relative to the start of the evaluation.
     pub fn files(&self) -> Vec<Duration> {
         lock(&self.shared.files).clone()
     }
 
     /// Removes the bars, so that another program can write to the terminal. Later output is drawn
-    /// below.
+    /// below that program's output.
     pub fn pause(&self) {
         let (done, wait) = channel();
         self.say(Report::Pause(done));
@@ -297,7 +298,7 @@ impl Reporter {
     }
 }
 
-/// Returns the message of an error that libnix reports. A daemon sends its errors as plain text.
+/// Returns the message of an error that libnix reports. A daemon reports errors as plain text.
 fn reported_error(event: &Event) -> Option<String> {
     match event {
         Event::Error { error } if error.level == 0 => Some(error.message.clone()),
@@ -310,11 +311,11 @@ fn reported_error(event: &Event) -> Option<String> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // A panic cannot leave inconsistent data behind this mutex.
+    // Ignore poisoning: a panic cannot leave the data of this mutex inconsistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Applies reports to the model and draws it.
+/// Applies reports to the model, and draws the model.
 fn run(inbox: &Receiver<Report>, mut renderer: Box<dyn Renderer>, style: Style) {
     let started = Instant::now();
     let mut model = Model::new(style.build_logs, style.verbosity);
@@ -346,12 +347,12 @@ fn run(inbox: &Receiver<Report>, mut renderer: Box<dyn Renderer>, style: Style) 
     }
 }
 
-/// Wraps a text for stdout, if that is a terminal.
+/// Wraps a text for stdout if stdout is a terminal.
 pub fn for_stdout(text: &str) -> String {
     fold::fold(text, columns(&console::Term::stdout()))
 }
 
-/// Wraps a text for stderr, if that is a terminal.
+/// Wraps a text for stderr if stderr is a terminal.
 pub fn for_stderr(text: &str) -> String {
     fold::fold(text, columns(&console::Term::stderr()))
 }

@@ -1,4 +1,4 @@
-//! The state of all running work, computed from the reports. Uses no clock and no terminal.
+//! The state of all running work, computed from the reports. Does not use a clock or a terminal.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,35 +9,37 @@ use crate::estimate::Estimate;
 use crate::timings::Phase;
 use nix_types::{Activity, Event, ExpectedKind, Missing, Progress};
 
-/// Part of the message of a daemon that ignores a setting (NixOS/nix, `src/libstore/daemon.cc`).
+/// A part of a daemon's message about a setting that it ignores (NixOS/nix,
+/// `src/libstore/daemon.cc`).
 const RESTRICTED: &str = "because it is a restricted setting";
 
-/// Something that is printed once and stays on the screen.
+/// A notice that is printed once and then stays on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// A line of the result, ready for stdout.
+    /// A line of the result, formatted for stdout.
     Row(String),
     /// A phase has begun.
     Begun(Phase),
     Ended(Phase, Duration),
-    /// A build has started: its name and the remote builder, if one was chosen.
+    /// A build has started: the name of the build, and its remote builder if there is one.
     BuildStarted(String, Option<String>),
     /// A download of a store path has started.
     FetchStarted(String),
-    /// A line of a build log, with the name of the build.
+    /// A line of a build log: the name of the build, and the line.
     BuildLine(String, String),
-    /// A build has entered a phase: names of the build and the phase.
+    /// A build has entered a phase: the names of the build and the phase.
     BuildPhase(String, String),
-    /// Number of derivations to build, number of paths to fetch, and the size of the download.
+    /// The number of derivations to build, the number of paths to fetch, and the size of the
+    /// download.
     Missing {
         build: usize,
         fetch: usize,
         download: u64,
     },
     Warning(String),
-    /// A remark that is not a warning.
+    /// A note for the user that is not a warning.
     Note(String),
-    /// A line of the switch program.
+    /// A line from the switch program.
     Switch(String),
     /// A message from libnix.
     Message(String),
@@ -46,25 +48,25 @@ pub enum Notice {
 /// A running build or fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// Name of the derivation or path.
+    /// The name of the derivation or path.
     pub name: String,
     /// The remote builder, if there is one.
     pub machine: Option<String>,
-    /// Start time.
+    /// The start time.
     pub since: Duration,
-    /// The current phase or the downloaded bytes, human-readable.
+    /// The current phase of a build, or the number of downloaded bytes, in human-readable form.
     pub state: String,
-    /// Last line of the log.
+    /// The last line of the log.
     pub line: String,
-    /// Downloaded and expected bytes.
+    /// The numbers of downloaded and expected bytes.
     pub bytes: (u64, u64),
 }
 
-/// Numbers of builds or bytes.
+/// Numbers of finished and expected builds or bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub done: u64,
-    /// Total number, including those that are done.
+    /// The total number, including finished builds or bytes.
     pub expected: u64,
     pub running: u64,
     pub failed: u64,
@@ -77,7 +79,7 @@ pub struct Model {
     verbosity: u8,
     /// The current phase and its start time.
     pub phase: Option<(Phase, Duration)>,
-    /// Number of files evaluated so far.
+    /// The number of files that were evaluated so far.
     pub files: u64,
     /// The course of the last evaluation.
     pub estimate: Option<Estimate>,
@@ -85,17 +87,17 @@ pub struct Model {
     pub builds: BTreeMap<u64, Running>,
     /// Running fetches.
     pub fetches: BTreeMap<u64, Running>,
-    /// Numbers of builds.
+    /// The numbers of finished and expected builds.
     pub built: Tally,
-    /// Numbers of fetched bytes.
+    /// The numbers of fetched and expected bytes.
     pub fetched: Tally,
     pub switch_line: String,
-    /// The source that is being fetched for evaluation.
+    /// The source that is being fetched during evaluation.
     pub fetching: String,
     /// The running benchmark or check.
     pub round: Option<Round>,
     warned: Vec<String>,
-    /// Messages about settings that a daemon ignores.
+    /// The messages about settings that a daemon ignores.
     restricted: Vec<String>,
     tallies: BTreeMap<u64, Activity>,
     transfers: BTreeMap<u64, (u64, u64)>,
@@ -127,7 +129,7 @@ impl Model {
         }
     }
 
-    /// Returns the share of the current phase that is done, from 0 to 1, if it is known.
+    /// Returns the finished share of the current phase, from 0 to 1, if it is known.
     pub fn share(&self, now: Duration) -> Option<f64> {
         let (phase, since) = self.phase?;
         match phase {
@@ -199,7 +201,8 @@ impl Model {
 
     fn libnix(&mut self, event: Event, now: Duration) -> Vec<Notice> {
         if nix_types::evaluated_file(&event).is_some() {
-            // Locking reads `flake.nix`, but the bar is only about evaluation.
+            // Locking also reads `flake.nix`, but the bar must count only the files of the
+            // evaluation.
             if matches!(self.phase, Some((Phase::Evaluate, _))) {
                 self.files += 1;
             }
@@ -220,13 +223,13 @@ impl Model {
     }
 
     fn message(&mut self, level: u8, text: &str) -> Vec<Notice> {
-        // Warnings of the configuration were already printed. libnix prints them too, in other
-        // words.
+        // The configuration's warnings were already printed. libnix prints them again in another
+        // form.
         if level > self.verbosity || self.warned.iter().any(|warning| same_words(text, warning)) {
             return Vec::new();
         }
         let text = clean(text);
-        // `commands/relocked.rs` reports this once, in our own words.
+        // `commands/relocked.rs` reports this once in our own words.
         if text.contains("not writing modified lock file of flake") {
             return Vec::new();
         }
@@ -237,15 +240,15 @@ impl Model {
             return self.warn_of_setting(warning);
         }
         match level {
-            // The stage that fails reports the error.
+            // The stage that fails will report the error.
             0 if text.starts_with("error:") => Vec::new(),
             1 => vec![Notice::Warning(text)],
             _ => vec![Notice::Message(text)],
         }
     }
 
-    /// Prints a warning, unless it is about an ignored setting and was printed before. A daemon
-    /// repeats such warnings on every connection, and each of our processes has its own connection.
+    /// Prints a warning. A warning about an ignored setting is printed only once, because a daemon
+    /// repeats it on every connection and each of our processes has its own connection.
     fn warn_of_setting(&mut self, warning: &str) -> Vec<Notice> {
         if warning.contains(RESTRICTED) {
             if self.restricted.iter().any(|told| told == warning) {
@@ -336,8 +339,8 @@ impl Model {
                     *transfer = (done, expected);
                     self.count_bytes();
                 } else if self.tallies.get(&id) == Some(&Activity::Builds) {
-                    // The number that was queried beforehand is a better total than what libnix has
-                    // found so far.
+                    // The number from the query before the build is a better total than the number
+                    // that libnix has found so far.
                     let expected = expected.max(self.missing.build.len() as u64);
                     self.built = Tally {
                         done,
@@ -358,23 +361,23 @@ impl Model {
     }
 }
 
-/// Returns the host of a remote builder from the URL of its store.
+/// Returns the host name of a remote builder, given the URL of its store.
 fn machine_name(url: &str) -> Option<String> {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split(['?', '/']).next().unwrap_or_default();
     (!host.is_empty()).then(|| clean(host))
 }
 
-/// Returns whether `text` contains the words of `warning`, ignoring line breaks and colours.
+/// Returns whether `text` contains the words of `warning`. Ignores line breaks and colours.
 fn same_words(text: &str, warning: &str) -> bool {
     let words = |text: &str| one_line(&console::strip_ansi_codes(text));
     words(text).contains(&words(warning))
 }
 
-/// Makes untrusted text safe: one line without control characters. Colours are removed.
+/// Makes an untrusted text safe to print: one line without control characters and colours.
 fn clean(text: &str) -> String {
     let plain = console::strip_ansi_codes(text);
-    // Keep only the last part of a line that overwrites itself, as downloads do.
+    // Keep only the last part of a line that overwrites itself, such as the progress of a download.
     let last = plain.trim_end().rsplit('\r').next().unwrap_or_default();
     neutral(&last.replace('\n', " "))
 }
@@ -483,7 +486,7 @@ mod tests {
             text: "trace: warning: old option,\n         second line".into(),
         };
         assert!(event(&mut model, echo).is_empty());
-        // The same warning may arrive with or without colours.
+        // The second copy of the warning may have colours or not.
         model.apply(
             Report::Warnings(vec!["\u{1b}[31mred\u{1b}[0m option".into()]),
             Duration::ZERO,

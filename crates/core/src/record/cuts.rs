@@ -1,5 +1,6 @@
-//! Interrupts the writing of each file at every byte, by a full disk and by a kill. Afterwards the
-//! reader must see the old content, and the next writer must succeed and leave no temporary file.
+//! Interrupts the writing of each file at every byte, once by a full disk and once by a kill. After
+//! each interruption, the reader must see the old content. The next writer must succeed and must
+//! not leave a temporary file.
 
 use std::fmt::Debug;
 use std::fs;
@@ -12,7 +13,7 @@ use super::*;
 use crate::fault::within;
 use crate::overrides::{Definition, Edit, Generation};
 
-/// A fake machine, in memory if possible, because the test syncs thousands of files.
+/// Creates a fake machine, in memory if possible, because the test syncs thousands of files.
 fn machine() -> (tempfile::TempDir, Locations) {
     let memory = Path::new("/dev/shm");
     let dir = match memory.is_dir() {
@@ -24,7 +25,7 @@ fn machine() -> (tempfile::TempDir, Locations) {
     (dir, locations)
 }
 
-/// Names of all files of a machine.
+/// Returns the names of all files of a machine.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
@@ -37,8 +38,8 @@ fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// Interrupts the writing of a file's second version at each byte. `write` writes a version, `read`
-/// reads it.
+/// Interrupts the writing of the second version of a file at each byte. `write` writes a version,
+/// and `read` reads the present version.
 fn cut_everywhere<T: PartialEq + Debug>(
     point: &str,
     file: impl Fn(&Locations) -> PathBuf,
@@ -117,7 +118,7 @@ fn interrupted_state_write_loses_nothing() {
         "write.state",
         Locations::state,
         |locations, version| state(version).write(locations),
-        |locations| State::read(locations).expect("a whole state"),
+        |locations| State::read(locations).expect("an intact state"),
     );
 }
 
@@ -131,20 +132,20 @@ fn interrupted_wanted_write_loses_nothing() {
         "write.wanted",
         Locations::wanted,
         |locations, version| wanted(version).write(locations),
-        |locations| State::read(locations).expect("a whole wish").wanted,
+        |locations| State::read(locations).expect("requested modules").wanted,
     );
 }
 
 #[test]
 fn interrupted_history_write_loses_nothing() {
-    // Old records are removed when the next record is added.
+    // Adding a record also removes records that are too old, so test this case too.
     for time in [|_| 1, |version| version * (AGE + 1)] {
         let time: fn(u64) -> u64 = time;
         cut_everywhere(
             "write.history",
             Locations::history,
             |locations, version| append_history(locations, &entry(version, time(version))),
-            |locations| read_history(locations).expect("a whole history"),
+            |locations| read_history(locations).expect("an intact history"),
         );
     }
 }
@@ -166,7 +167,7 @@ fn interrupted_overrides_write_loses_nothing() {
         Locations::overrides_log,
         |locations, version| append_override(locations, &generation(version)),
         |locations| {
-            let all = read_overrides(locations).expect("a whole history");
+            let all = read_overrides(locations).expect("an intact history");
             assert_eq!(
                 last_override(locations).expect("an end"),
                 all.last().cloned()
@@ -191,13 +192,13 @@ fn interrupted_write_of_kept_overrides_loses_nothing() {
         "write.kept-overrides",
         Locations::kept_overrides,
         |locations, version| kept(version).write(locations),
-        |locations| State::read(locations).expect("whole overrides").overrides,
+        |locations| State::read(locations).expect("intact overrides").overrides,
     );
 }
 
 #[test]
 fn interrupted_message_write_loses_nothing() {
-    // Each of these files has a unique name.
+    // Each of these files has a unique name, so it is never replaced.
     let message = |version: u64| serde_json::json!({"errand": "confirm", "version": version});
     cut_everywhere(
         "write.request",
@@ -215,7 +216,7 @@ fn interrupted_message_write_loses_nothing() {
             1 => Ok(()),
             _ => leave_outcome(locations, "1-1", &message(version)),
         },
-        |locations| outcome::<serde_json::Value>(locations, "1-1").expect("a whole outcome"),
+        |locations| outcome::<serde_json::Value>(locations, "1-1").expect("an intact outcome"),
     );
 }
 
@@ -229,7 +230,7 @@ fn interrupted_holder_write_names_no_other_process() {
             let (_dir, locations) = machine();
             drop(take(&locations, "disable everything").expect("free"));
             let done = within::with(&fault, || take(&locations, "enable hello"));
-            // After a failed write the lock is held without a name.
+            // If writing the name fails, the lock is still held, but its holder has no description.
             let unnamed = format!("another run (process {})", std::process::id());
             let held = (end == "short").then_some(unnamed);
             assert_eq!(holder(&locations), held, "{fault}");

@@ -1,7 +1,8 @@
-//! Writes files atomically, owned by us, and without following links that another user has made.
+//! Writes files atomically. The files belong to this process's user, and links that another user
+//! has created are not followed.
 //!
-//! Apart from the cache, this is the only place of the program that writes files, so a fault can be
-//! injected at every byte.
+//! All records are written here, except the description of the lock's holder, so that tests can
+//! inject a fault at every byte.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -13,14 +14,15 @@ use anyhow::{Context as _, Result};
 use crate::error::Failure;
 use crate::fault::{self, Point};
 
-/// Replaces a file with a new one that is synced and renamed. If this fails, the old file stays
+/// Replaces a file: writes a new file, syncs it and renames it. If this fails, the old file stays
 /// and no temporary file is left.
 pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Result<()> {
     let folder = path.parent().context("the path has no parent directory")?;
     make_folder(folder)?;
     let new = beside(path);
     let place = || -> io::Result<()> {
-        // Remove what a killed writer left. We hold the lock, so there is no other writer.
+        // Remove the file of a writer that was killed. We hold the lock, so no other writer is
+        // running.
         absent(&new)?;
         let mut file = OpenOptions::new()
             .write(true)
@@ -33,7 +35,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Res
         fault::write(point, &mut file, bytes)?;
         fault::step(Point::DiskSync, || file.sync_all())?;
         fault::step(Point::DiskRename, || fs::rename(&new, path))?;
-        // Sync the directory too, so that the rename survives a crash.
+        // Sync the folder too, so that the rename survives a crash of the machine.
         File::open(folder)?.sync_all()
     };
     place().map_err(|error| {
@@ -42,8 +44,8 @@ pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Res
     })
 }
 
-/// Appends to a file after its first `whole` bytes. Later bytes are from an interrupted write and
-/// are removed.
+/// Appends to a file after its first `whole` bytes. Removes all later bytes, because they come from
+/// an interrupted write.
 pub(super) fn append(path: &Path, whole: u64, bytes: &[u8], point: Point) -> Result<()> {
     make_folder(path.parent().context("the path has no parent directory")?)?;
     let add = || -> io::Result<()> {
@@ -64,7 +66,7 @@ pub(super) fn append(path: &Path, whole: u64, bytes: &[u8], point: Point) -> Res
     add().map_err(|error| no_right(error, &format!("cannot append to {}", path.display())))
 }
 
-/// Creates a log that only its owner may read, and its directory.
+/// Creates a log that only its owner may read. Creates the log's folder if necessary.
 pub fn create_log(path: &Path) -> Result<File> {
     make_folder(path.parent().context("the path has no parent directory")?)?;
     OpenOptions::new()
@@ -90,7 +92,7 @@ pub fn remark(log: &mut File, text: &str) -> io::Result<()> {
     fault::write(Point::WriteLog, log, format!("{text}\n").as_bytes())
 }
 
-/// Creates a directory that everyone may read, and its parents.
+/// Creates a folder that all users may read, and its parents.
 pub(super) fn make_folder(folder: &Path) -> Result<()> {
     let what = || format!("cannot create the directory {}", folder.display());
     if fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink()) {
@@ -108,7 +110,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<()> {
         .map_err(|error| no_right(error, &what()))
 }
 
-/// Converts an error of a write operation, with a hint if the cause is known.
+/// Converts an error of a write operation. Adds a hint if the cause is known.
 pub(super) fn no_right(error: io::Error, what: &str) -> anyhow::Error {
     match error.kind() {
         ErrorKind::PermissionDenied => Failure::Refused
@@ -149,7 +151,7 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Removes a file if it exists.
+/// Removes a file if the file exists.
 pub(super) fn absent(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -197,7 +199,7 @@ mod tests {
         let error = open_log(&elsewhere.join("log")).expect_err("refused");
         let why = error
             .downcast_ref::<io::Error>()
-            .expect("an error of the system's");
+            .expect("an operating system error");
         assert_eq!(why.raw_os_error(), Some(unix::libc::ELOOP), "{error:#}");
         assert!(append(&elsewhere.join("log"), 0, b"x", Point::WriteHistory).is_err());
     }

@@ -1,8 +1,8 @@
-//! The format of our append-only files.
+//! The format of append-only files.
 //!
-//! A record is a line with the length of the JSON, its CRC-32 in hexadecimal, and the JSON. A
-//! truncated last line comes from an interrupted write and is ignored. Any other damage is an
-//! error.
+//! A record is a line with three parts: the length of the JSON, the CRC-32 of the JSON in
+//! hexadecimal, and the JSON. An incomplete last line comes from an interrupted write and is
+//! ignored. All other damage is an error.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,20 +16,20 @@ use crate::error::{Failed, Failure};
 /// An append-only file.
 pub(super) struct RecordFile {
     pub path: PathBuf,
-    /// The content, for messages, such as `history`.
+    /// A description of the content for messages, such as `history`.
     pub name: &'static str,
 }
 
-/// The records of a file.
+/// The records in a file.
 pub(super) struct Records<'a> {
     /// The JSON of each record, the oldest first.
     pub json: Vec<&'a str>,
-    /// Number of bytes up to the end of the last intact record.
+    /// The number of bytes up to the end of the last intact record.
     pub length: u64,
 }
 
 impl RecordFile {
-    /// Reads the file. A missing file is empty.
+    /// Reads the file. Treats a missing file as empty.
     pub fn text(&self) -> Result<String> {
         match fs::read(&self.path) {
             Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
@@ -45,8 +45,8 @@ impl RecordFile {
             length: 0,
         };
         for line in text.split_inclusive('\n') {
-            // Only a line without a newline can be an interrupted write, and only the last line has
-            // none.
+            // Only a line without a newline can come from an interrupted write, and only the last
+            // line can lack its newline.
             let Some(whole) = line.strip_suffix('\n') else {
                 break;
             };
@@ -67,12 +67,12 @@ impl RecordFile {
         records.iter().enumerate().map(parse).collect()
     }
 
-    /// Returns the failed action of an error.
+    /// Returns the first part of an error message: the action that failed.
     pub fn action(&self) -> String {
         format!("cannot read the {} {}", self.name, self.path.display())
     }
 
-    /// Makes the error for a damaged record.
+    /// Returns the error for a damaged record.
     pub fn damaged(&self, place: &str) -> Failed {
         let (name, path) = (self.name, self.path.display());
         Failure::Refused
@@ -80,7 +80,7 @@ impl RecordFile {
             .hint(self.way_out())
     }
 
-    /// Makes the error for an undamaged record that this version cannot parse.
+    /// Returns the error for an intact record that this version cannot parse.
     pub fn not_ours(&self, place: &str, error: &serde_json::Error) -> Failed {
         let (name, path) = (self.name, self.path.display());
         Failure::Refused
@@ -110,7 +110,8 @@ pub(super) fn written(json: &str) -> String {
     )
 }
 
-/// Returns the JSON of an intact record, which is a line without its newline.
+/// Returns the JSON of an intact record, or `None` for a damaged record. `line` does not include
+/// the newline.
 pub(super) fn record(line: &str) -> Option<&str> {
     let (length, rest) = line.split_once(' ')?;
     let (sum, json) = rest.split_once(' ')?;

@@ -1,7 +1,7 @@
-//! The messages between relay and activator: a request and an outcome, each in a file that only
-//! root can read.
+//! The messages between relay and activator: a request and an outcome. Each message is a file that
+//! only root can read.
 //!
-//! Files are used instead of a pipe, because the reader may die and the writer must not wait.
+//! These are files and not pipes, because the writer must not wait for a reader that has died.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,14 +16,15 @@ use crate::error::Failure;
 use crate::fault::Point;
 use crate::locations::Locations;
 
-/// Returns whether a text is a valid transaction name, which becomes part of paths and of a unit
-/// name.
+/// Returns whether a text is a valid transaction name. The name becomes part of file paths and of a
+/// unit name.
 pub fn is_transaction(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     !name.is_empty() && name.len() <= 64 && !name.starts_with('-') && name.chars().all(plain)
 }
 
-/// Returns when a transaction was requested, in milliseconds since 1970. Its name begins with that time.
+/// Returns the time at which a transaction was requested, in milliseconds since 1970. The name of a
+/// transaction begins with this time.
 pub fn requested_at(name: &str) -> Option<u64> {
     name.split('-').next()?.parse().ok()
 }
@@ -34,7 +35,7 @@ pub fn hand_over<T: Serialize>(locations: &Locations, name: &str, request: &T) -
     disk::replace(&locations.request(name), &text, 0o600, Point::WriteRequest)
 }
 
-/// Reads and removes the request. A second caller does not find it.
+/// Reads and removes the request. If it is called again, the request no longer exists.
 pub fn take_over<T: DeserializeOwned>(locations: &Locations, name: &str) -> Result<T> {
     if !is_transaction(name) {
         return Err(Failure::Usage
@@ -54,10 +55,12 @@ pub fn take_over<T: DeserializeOwned>(locations: &Locations, name: &str) -> Resu
         .with_context(|| format!("cannot read the request {}", path.display()))
 }
 
-/// Removes a request that was written. Returns false if the activator has already taken it.
+/// Removes a request that has not been taken yet. Returns false if the activator has already taken
+/// it.
 pub fn withdraw(locations: &Locations, name: &str) -> bool {
     let path = locations.request(name);
-    // The activator renames the file before it reads it, so only one of us can succeed.
+    // The activator renames the file before it reads the file, so only one of the two processes can
+    // succeed.
     fs::remove_file(&path).is_ok()
 }
 
@@ -81,13 +84,13 @@ pub fn outcome<T: DeserializeOwned>(locations: &Locations, name: &str) -> Result
     }
 }
 
-/// Removes an outcome that was reported.
+/// Removes the file of an outcome that was reported.
 pub fn forget_outcome(locations: &Locations, name: &str) {
-    // If this fails, the file is removed later together with the log.
+    // If this fails, a later transaction removes the file together with the log.
     let _ = disk::absent(&locations.outcome(name));
 }
 
-/// Removes the log of a transaction that did not begin, if the log is empty.
+/// Removes the log of a transaction that did not begin, if this log is empty.
 pub fn forget_log(locations: &Locations, name: &str) {
     let path = locations.log(name);
     if fs::metadata(&path).is_ok_and(|found| found.len() == 0) {
@@ -95,7 +98,7 @@ pub fn forget_log(locations: &Locations, name: &str) {
     }
 }
 
-/// Removes the logs of old transactions, and other files that they left behind.
+/// Removes the logs of old transactions, and other files that these transactions left behind.
 pub fn prune_logs(locations: &Locations, keep: impl Fn(&str) -> bool) -> Result<()> {
     for path in disk::entries(&locations.logs())? {
         if !keep(transaction_of(&path)) {

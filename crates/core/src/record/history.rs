@@ -1,4 +1,4 @@
-//! The history of this boot: an append-only file with one record for each transaction.
+//! The history of this boot, an append-only file with one record for each transaction.
 //!
 //! `framing.rs` describes the format of a record.
 
@@ -18,19 +18,20 @@ use crate::timings::Phases;
 pub struct Entry {
     /// The revision of the state after the transaction.
     pub revision: u64,
-    /// Name of the transaction.
+    /// The name of the transaction.
     pub transaction: String,
-    /// The request that ended the transaction, if it was another one: a confirmation or a recovery.
+    /// The name of the request that ended the transaction, if this was a confirmation or a
+    /// recovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<String>,
-    /// Human-readable description of the change.
+    /// A human-readable description of the change.
     #[serde(default)]
     pub purpose: String,
-    /// End time in seconds since 1970.
+    /// The end time in seconds since 1970.
     pub time: u64,
     /// The requested modules.
     pub modules: Vec<String>,
-    /// The toplevel that was active before.
+    /// The toplevel that was running before.
     pub from: Option<String>,
     /// The toplevel to activate.
     pub to: String,
@@ -44,22 +45,23 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "OverrideState::is_empty")]
     pub overrides: OverrideState,
     /// Whether the transaction rolled back a change. If so, `rollback` does not offer the system
-    /// before it.
+    /// that was running before the transaction.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub way_back: bool,
     pub outcome: Outcome,
-    /// Human-readable reason for the outcome; empty if the transaction succeeded.
+    /// The human-readable reason for the outcome; empty if the transaction succeeded.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub explanation: String,
     /// Units that failed because of the transaction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_units: Vec<String>,
-    /// Duration of each phase.
+    /// The duration of each phase.
     pub phases: Phases,
 }
 
 impl Entry {
-    /// Returns whether its toplevel was active afterwards, so that `rollback` can return to it.
+    /// Returns whether the transaction's toplevel was active afterwards, so that `rollback` can
+    /// return to it.
     pub fn ran(&self) -> bool {
         matches!(self.outcome, Outcome::Activated | Outcome::UnitsFailed)
     }
@@ -80,7 +82,7 @@ pub enum Outcome {
     Returned,
     /// The switch failed, and the rollback failed too.
     Stranded,
-    /// An external switch happened before the transaction ended or was confirmed.
+    /// An external switch happened before the transaction ended or before it was confirmed.
     Superseded,
 }
 
@@ -98,10 +100,10 @@ impl Outcome {
     }
 }
 
-/// Number of records and logs to keep, in addition to those that `rollback` needs.
+/// The number of records and logs to keep, not counting the records that `rollback` needs.
 pub const KEPT: usize = 50;
 
-/// Appends a record. Removes records that are too many or too old, except those that `rollback`
+/// Appends a record. Removes records beyond the maximum number or age, except those that `rollback`
 /// needs.
 pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     let file = file(locations);
@@ -123,7 +125,7 @@ pub fn append(locations: &Locations, entry: &Entry) -> Result<()> {
     disk::replace(&file.path, text.as_bytes(), 0o644, Point::WriteHistory)
 }
 
-/// Decides for each record whether it stays when a new one is added.
+/// Decides which records to keep when a new record is added.
 fn kept(entries: &[Entry], new: &Entry) -> Vec<bool> {
     let mut all = entries.to_vec();
     all.push(new.clone());
@@ -152,14 +154,14 @@ fn file(locations: &Locations) -> RecordFile {
     }
 }
 
-/// Maximum number of past states to which `rollback` can return.
+/// The maximum number of past states to which `rollback` can return.
 const REACHABLE: usize = 10;
 
-/// Maximum age of past states and of logs, in seconds.
+/// The maximum age of past states and of logs, in seconds.
 pub const AGE: u64 = 14 * 24 * 3600;
 
-/// Returns the states to which `rollback` can return, the last first: limited in number, and in age
-/// at the time `now`.
+/// Returns the states to which `rollback` can return at the time `now`, the latest first. Their
+/// number and age are limited.
 pub fn reachable(history: &[Entry], now: u64) -> impl Iterator<Item = &Entry> {
     let old = now.saturating_sub(AGE);
     let ran = history.iter().rev().filter(|entry| entry.ran());
@@ -231,7 +233,7 @@ mod tests {
             append(&locations, &refused(revision)).expect("added");
         }
         let kept = read(&locations).expect("read");
-        // The two that were active, and the last ones.
+        // The records of the two systems that were active stay, and so do the last records.
         assert_eq!(kept.len(), KEPT + 2);
         assert_eq!(kept[..2], [entry(1), entry(2)]);
         assert_eq!(kept.last(), Some(&refused(last)));

@@ -1,4 +1,5 @@
-//! The inputs that the running system was built with, and whether a pin evaluates to that system.
+//! The inputs from which the running system was built, and the comparison of this system with its
+//! pin.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Pin;
 
-/// The flake or one of its inputs, as in the evaluation that built the running system.
+/// The flake or one of its inputs, as used by the evaluation of the running system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InputNode {
-    /// The folder of the input. A path that begins with `.` is relative to the path of the flake itself.
+    /// The folder of the input. A path that begins with `.` is relative to the folder of the flake.
     pub path: String,
-    /// Whether it is a flake.
+    /// Whether the input is a flake.
     pub flake: bool,
     /// The NAR hash of the tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,12 +27,13 @@ pub struct InputNode {
     /// The time of the last change in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<u64>,
-    /// Its own inputs, as a map from name to index in the graph.
+    /// The inputs of this input, as a map from name to index in the graph.
     pub inputs: BTreeMap<String, usize>,
 }
 
 impl InputNode {
-    /// Returns the store path of the tree in the store folder `store`, or none for a part of the flake's own tree.
+    /// Returns the store path of the tree, given the store folder. Returns `None` if the input is
+    /// part of the flake's own tree.
     pub fn source(&self, store: &str) -> Option<&str> {
         let rest = self.path.strip_prefix(store)?.strip_prefix('/')?;
         let name = rest.find('/').unwrap_or(rest.len());
@@ -39,29 +41,30 @@ impl InputNode {
     }
 }
 
-/// A base that was compared with the toplevel of a pin without modules.
+/// The result of comparing a base with the toplevel to which a pin evaluates without modules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComparedBase {
     pub toplevel: String,
-    /// The toplevel that the pin evaluates to.
+    /// The toplevel to which the pin evaluates.
     pub evaluated: String,
 }
 
-/// The relation between the base and its pin.
+/// The relation between a base and its pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaseStatus {
-    /// They were never compared.
+    /// The base and the pin were never compared.
     NeverCompared,
     /// The pin evaluates to the base.
     Same,
-    /// The pin evaluates to a different system.
+    /// The pin evaluates to another system.
     Differs,
 }
 
 impl Pin {
-    /// Returns how a base compares with this pin. None if the system comes from a file, which is not pinned.
+    /// Returns the relation between a base and this pin. Returns `None` if the system comes from a
+    /// file, because a file is not pinned.
     pub fn base_status(&self, base: Option<&str>) -> Option<BaseStatus> {
         if self.file.is_some() {
             return None;

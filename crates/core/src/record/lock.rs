@@ -1,9 +1,9 @@
-//! The lock for changes of the state, which the kernel releases when its process ends, and a file
-//! that names its holder.
+//! The lock for changes of the state, and a file that describes the holder of the lock. The kernel
+//! releases the lock when the holder's process ends.
 //!
-//! Anyone who can open a file can lock it. So only root can open the lock file, and no other user
-//! can block changes. A check whether the lock is held never takes it, because that could block a
-//! real request.
+//! Any user who can open a file can lock it. So only root can open the lock file, and other users
+//! cannot block changes. Checking the lock does not take it, because that could block a real
+//! request.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _};
@@ -24,15 +24,15 @@ use crate::error::{Failed, Failure};
 use crate::fault::{self, Point};
 use crate::locations::Locations;
 
-/// The lock, which is held until this value is dropped.
+/// The lock. It is held until this value is dropped.
 pub struct Held {
     _file: Flock<File>,
 }
 
-/// Interval between attempts to take a lock.
+/// The interval between two attempts to take a lock.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// Takes the lock for `purpose` within `wait`, or fails and names the holder.
+/// Takes the lock for `purpose`. If this takes longer than `wait`, fails and names the holder.
 pub fn hold(locations: &Locations, purpose: &str, wait: Duration) -> Result<Held> {
     make_folder(&locations.run())?;
     let path = locations.lock();
@@ -52,12 +52,14 @@ pub fn hold(locations: &Locations, purpose: &str, wait: Duration) -> Result<Held
             }
         }
     };
-    // Ignore errors: if the disk is full, the lock is still held, and the kernel knows the process.
+    // Ignore errors: if the disk is full, the lock is still held, and the kernel still knows its
+    // holder.
     let _ = name_us(locations, purpose);
     Ok(Held { _file: file })
 }
 
-/// Opens the lock file. An earlier release made it readable by everyone.
+/// Opens the lock file. Corrects its mode, because an earlier release made the file readable by all
+/// users.
 fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -73,8 +75,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes the name of the holder to a file that everyone may read. First removes the old file,
-/// because it must never name a process that no longer holds the lock.
+/// Describes the holder of the lock in a file that all users may read. Removes the old file first,
+/// because it must never describe a process that no longer holds the lock.
 fn name_us(locations: &Locations, purpose: &str) -> io::Result<()> {
     let path = locations.holder();
     absent(&path)?;
@@ -90,12 +92,12 @@ fn name_us(locations: &Locations, purpose: &str) -> io::Result<()> {
     fault::write(Point::WriteLock, &mut file, name.as_bytes())
 }
 
-/// Formats a process ID for messages.
+/// Formats a process ID for a message.
 fn numbered(process: u32) -> String {
     format!("(process {process})")
 }
 
-/// Fails if the lock is held, so that no work is wasted.
+/// Fails if the lock is held. This is called before any work, so that no work is wasted.
 pub fn not_held(locations: &Locations) -> Result<(), Failed> {
     match holder(locations) {
         Some(holder) => Err(held_by(&holder)),
@@ -113,36 +115,37 @@ fn held_by(holder: &str) -> Failed {
         .hint("wait for it to end and try again, or use --wait 60s")
 }
 
-/// Returns the description of the lock's holder, if the lock is held.
+/// Returns the description of the lock's holder, or `None` if the lock is not held.
 pub fn holder(locations: &Locations) -> Option<String> {
     let words = fs::read_to_string(locations.holder()).unwrap_or_default();
-    // Reading the kernel's list takes milliseconds, so skip it if the process named in the file has
-    // ended.
+    // Reading the kernel's list of locks takes milliseconds. So skip it if the process in the
+    // description has exited.
     if named(&words).is_some_and(has_ended) {
         return None;
     }
     let process = process_locking(&locations.lock())?;
     Some(match named(&words) {
         Some(named) if named == process => words.trim().to_string(),
-        // The holder could not write its name, or has not written it yet.
+        // The holder could not write its description, or has not written it yet.
         _ => format!("another run {}", numbered(process)),
     })
 }
 
-/// Returns the process ID in a complete holder description.
+/// Returns the process ID in the description of a holder, if the description is complete.
 pub fn named(words: &str) -> Option<u32> {
     let (_, number) = words.strip_suffix(")\n")?.rsplit_once("(process ")?;
     number.parse().ok()
 }
 
-/// Returns whether a process no longer exists. A process that we may not signal exists.
+/// Returns whether a process no longer exists. A process that we are not allowed to signal still
+/// exists.
 fn has_ended(process: u32) -> bool {
     i32::try_from(process)
         .is_ok_and(|process| kill(Pid::from_raw(process), None) == Err(Errno::ESRCH))
 }
 
-/// Waits until the lock of NixOS's own switch program is free, for at most `wait`. On failure the
-/// error names the holder.
+/// Waits until the lock of NixOS's own switch program is free. If this takes longer than `wait`,
+/// fails and names the holder.
 ///
 /// While the lock is held, newer switch programs refuse to run, and older ones wait silently.
 pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -> Result<()> {
@@ -169,25 +172,26 @@ pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -
     Ok(())
 }
 
-/// Returns whether a live process outside the process group `group` holds the lock of NixOS's own
-/// switch program.
+/// Returns whether the lock of NixOS's own switch program is held by a running process that is not
+/// in the process group `group`.
 pub fn switches_elsewhere(locations: &Locations, group: Pid) -> bool {
     let holder = process_locking(&locations.switch_lock());
     let holder = holder.and_then(|process| i32::try_from(process).ok());
-    // A process that has ended may have passed its lock to an unknown process.
+    // A process that has exited may have passed the lock on to an unknown process, so it does not
+    // count.
     holder.is_some_and(|process| {
         getpgid(Some(Pid::from_raw(process))).is_ok_and(|found| found != group)
     })
 }
 
-/// Returns the process that locks a file, according to the kernel. `None` if the file does not
-/// exist.
+/// Returns the process that holds a lock on a file, according to the kernel. Returns `None` if the
+/// file does not exist.
 fn process_locking(path: &Path) -> Option<u32> {
     let found = fs::metadata(path).ok()?;
     let (device, node) = (found.dev(), found.ino());
     let exact = format!("{:02x}:{:02x}:{node}", major(device), minor(device));
-    // On these file systems the device of a file differs from that of the file system, which the
-    // kernel lists.
+    // The kernel lists the device of the file system. On these file systems, `stat` returns another
+    // device for a file.
     let kind = statfs(path).map(|system| system.filesystem_type());
     let anywhere =
         kind.is_ok_and(|kind| [BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC].contains(&kind));
@@ -205,12 +209,13 @@ fn process_locking(path: &Path) -> Option<u32> {
     None
 }
 
-/// Maximum number of times to read a list that arrives in several parts. A lock that moves within
-/// the list meanwhile may be missed once, but hardly ever this many times in a row.
+/// How often to read the list again if it arrives in several parts. While it is being read, a lock
+/// may move within the list and be missed. It is very unlikely that this happens so many times in a
+/// row.
 const READS: u32 = 8;
 
-/// Reads the kernel's list of locks. Also returns whether it arrived in one part: the kernel
-/// returns a page at a time (Linux, `fs/seq_file.c`).
+/// Reads the kernel's list of locks. Also returns whether the list arrived in one part, because the
+/// kernel returns it page by page (Linux, `fs/seq_file.c`).
 fn kernels_locks() -> io::Result<(String, bool)> {
     let mut file = File::open("/proc/locks")?;
     let mut list = Vec::new();
@@ -225,8 +230,8 @@ fn kernels_locks() -> io::Result<(String, bool)> {
     }
 }
 
-/// Returns the process of the first `flock` lock in the kernel's list that is held, not waited for
-/// (`->`), and whose file matches.
+/// Returns the process that holds the first `flock` lock whose file matches. Ignores processes that
+/// are still waiting for a lock (`->`).
 pub fn process_in(locks: &str, is_it: impl Fn(&str) -> bool) -> Option<u32> {
     locks.lines().find_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
@@ -279,9 +284,9 @@ mod tests {
             let _held = take(&locations, "enable hello").expect("free");
             assert_eq!(mode(&locations.lock()), 0o600);
             assert_eq!(mode(&locations.holder()), 0o644);
-            // An earlier release left this mode.
+            // Restore the mode that an earlier release used.
             let open = Permissions::from_mode(0o644);
-            fs::set_permissions(locations.lock(), open).expect("its owner may");
+            fs::set_permissions(locations.lock(), open).expect("the mode is set");
         }
     }
 
@@ -293,13 +298,13 @@ mod tests {
         let own = std::process::id();
         let words = format!("enable hello (process {own})\n");
         assert_eq!(holder(&locations).as_deref(), Some(words.trim()));
-        // Empty, truncated, or from another process.
+        // The file is empty or truncated, or describes another process.
         for found in ["", &words[..words.len() - 3], "enable web (process 1)\n"] {
             fs::write(locations.holder(), found).expect("written");
             let told = format!("another run (process {own})");
             assert_eq!(holder(&locations), Some(told), "{found:?}");
         }
-        // A symbolic link in place of the file is not followed.
+        // A symbolic link in place of the file must not be followed.
         let elsewhere = dir.path().join("elsewhere");
         fs::write(&elsewhere, "as it was").expect("written");
         fs::remove_file(locations.holder()).expect("removed");
@@ -334,7 +339,7 @@ mod tests {
             let ours = || {
                 for _ in 0..200 {
                     drop(take(&locations, "enable hello")?);
-                    // NixOS's newer switch program takes its lock like this.
+                    // NixOS's newer switch program takes its lock in the same way.
                     let file = File::open(locations.switch_lock())?;
                     let theirs = Flock::lock(file, FlockArg::LockExclusiveNonblock);
                     drop(theirs.map_err(|(_, error)| error)?);

@@ -1,8 +1,9 @@
-//! Persistent records: the state of this boot, its history, its overrides, the requested modules that survive
-//! reboots, the lock, and the GC roots.
+//! The persistent records: the state of this boot, its history, its overrides, the requested
+//! modules that survive reboots, the lock, and the GC roots.
 //!
-//! Only the activator writes here; every process may read. Files are replaced atomically: a
-//! temporary file is written, synced and renamed.
+//! Only roles that run as root write these files. All processes may read them, except the lock and
+//! the logs, requests and outcomes of transactions. Files are replaced atomically: a temporary file
+//! is written, synced and renamed.
 
 #[cfg(test)]
 mod cuts;
@@ -51,7 +52,7 @@ pub use state::{
 };
 
 /// Reads a JSON file with a schema version. Returns `None` if the file does not exist. `way_out` is
-/// the hint for a damaged file.
+/// the hint if the file is damaged.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {
     let text = match fs::read(path) {
         Ok(text) => text,
@@ -84,15 +85,15 @@ pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Opti
         .map_err(|error| damaged(format!("the file is damaged: {error}")).into())
 }
 
-/// Replaces atomically a file that everyone may read.
+/// Atomically replaces a file that all users may read.
 fn write_json<T: Serialize>(path: &Path, value: &T, point: Point) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).context("cannot write JSON")?;
     text.push('\n');
     disk::replace(path, text.as_bytes(), 0o644, point)
 }
 
-/// Returns the toplevel of the running system, from `/run/current-system`. `None` if the link is
-/// missing.
+/// Returns the toplevel of the running system, from `/run/current-system`. Returns `None` if this
+/// link does not exist.
 pub fn running(locations: &Locations) -> Option<String> {
     fs::read_link(locations.current_system())
         .ok()

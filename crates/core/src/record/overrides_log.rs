@@ -1,7 +1,8 @@
-//! The history of option overrides of this boot: an append-only file with one record for each
+//! The history of option overrides of this boot, an append-only file with one record for each
 //! generation. `framing.rs` describes the format of a record.
 //!
-//! Appending reads only the end of the file, so it costs the same after any number of generations.
+//! Appending reads only the end of the file, so its cost does not depend on the number of
+//! generations.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -15,8 +16,8 @@ use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::Generation;
 
-/// Appends a generation, unless it is already the last one: a crash can happen between the state and
-/// this file, and then the transaction records its generation again. Removes an incomplete last
+/// Appends a generation, unless it is already the last record. After a crash between writing the
+/// state and writing this file, the same generation is recorded again. Removes an incomplete last
 /// record.
 pub fn append(locations: &Locations, generation: &Generation) -> Result<()> {
     let end = end(locations)?;
@@ -47,7 +48,7 @@ pub fn append(locations: &Locations, generation: &Generation) -> Result<()> {
     )
 }
 
-/// Reads the last generation, at the same cost after any number of generations.
+/// Reads the last generation. The cost does not depend on the number of generations.
 pub fn last(locations: &Locations) -> Result<Option<Generation>> {
     Ok(end(locations)?.last)
 }
@@ -66,10 +67,10 @@ fn file(locations: &Locations) -> RecordFile {
     }
 }
 
-/// The end of the file.
+/// The end of the file with the history of overrides.
 struct LogEnd {
     last: Option<Generation>,
-    /// Number of bytes up to the end of the last complete line.
+    /// The number of bytes up to the end of the last complete line.
     length: u64,
 }
 
@@ -99,11 +100,11 @@ fn end(locations: &Locations) -> Result<LogEnd> {
     })
 }
 
-/// Number of bytes that are read at once.
+/// The number of bytes to read in one step.
 const BLOCK: u64 = 4096;
 
-/// Returns the last complete line without its newline, and the number of bytes up to its end. Reads
-/// from the end of the file to the beginning of that line.
+/// Returns the last complete line without its newline, and the number of bytes up to the end of
+/// this line. Reads backwards, from the end of the file to the beginning of the line.
 fn last_line(mut file: impl Read + Seek) -> io::Result<(Vec<u8>, u64)> {
     let mut start = file.seek(SeekFrom::End(0))?;
     let mut tail: Vec<u8> = Vec::new();
@@ -118,7 +119,7 @@ fn last_line(mut file: impl Read + Seek) -> io::Result<(Vec<u8>, u64)> {
         if start == 0 {
             return Ok((Vec::new(), 0));
         }
-        // Read twice as much each time, so that a long line is not copied too often.
+        // Double the size of each step, so that a long line is not copied too often.
         let more = start.min(BLOCK.max(tail.len() as u64));
         start -= more;
         file.seek(SeekFrom::Start(start))?;

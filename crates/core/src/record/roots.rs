@@ -1,5 +1,5 @@
-//! GC roots: symbolic links in a folder, registered as indirect roots. Those of this boot are in `/run` and disappear at
-//! the next boot; those of persistent overrides are in `/var/lib`.
+//! GC roots: symbolic links in a folder, registered as indirect roots. The roots of this boot are
+//! in `/run` and disappear at the next boot. The roots of persistent overrides are in `/var/lib`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::disk::{self, make_folder};
 use crate::store::{LocalStore, replace_link};
 
-/// Makes the root `name` in a folder keep `path` instead of its previous target.
+/// Makes the root `name` in a folder protect `path` instead of its previous target.
 pub fn replace(folder: &Path, store: &LocalStore, name: &str, path: &str) -> Result<()> {
     make_folder(folder)?;
     let link = folder.join(name);
@@ -20,7 +20,7 @@ pub fn replace(folder: &Path, store: &LocalStore, name: &str, path: &str) -> Res
         .with_context(|| format!("cannot create the root {} for {path}", link.display()))
 }
 
-/// Removes every root in a folder whose name is not in `keep`.
+/// Removes all roots in a folder except those whose names are in `keep`.
 pub fn prune(folder: &Path, keep: &BTreeSet<String>) -> Result<()> {
     for root in disk::entries(folder)? {
         let is_kept = root

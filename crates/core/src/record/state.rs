@@ -15,7 +15,7 @@ use crate::locations::Locations;
 use crate::overrides::{Definition, Generation, OverrideState};
 use crate::timings::Phases;
 
-/// Schema version of `state.json` and `wanted.json`.
+/// The schema version of `state.json` and `wanted.json`.
 pub const SCHEMA: u64 = 1;
 
 /// The content of `state.json`, the only source of truth about this boot.
@@ -24,16 +24,16 @@ pub const SCHEMA: u64 = 1;
 pub struct State {
     /// Always [`SCHEMA`].
     pub schema: u64,
-    /// Number of commits so far.
+    /// The number of commits so far.
     pub revision: u64,
     /// The boot ID of the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
-    /// The source of all evaluations. `None` before the first transaction if no flake is baked in.
+    /// The source of all evaluations; `None` before the first transaction if no flake is baked in.
     pub pin: Option<Pin>,
     /// The system without any runtime module.
     pub base: Option<Base>,
-    /// The toplevel that we activated last.
+    /// The toplevel that this program activated last.
     pub current: Option<String>,
     /// The requested modules, in the order in which they were enabled.
     pub wanted: Vec<String>,
@@ -50,45 +50,45 @@ pub struct State {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
-    /// The requested flake reference, for display only.
+    /// The flake reference that the user requested, for display only.
     pub url: String,
     /// A locked `path:` reference to the same tree in the store.
     pub locked: String,
-    /// Store path of the tree.
+    /// The store path of the tree.
     pub source: String,
-    /// Name in `nixosConfigurations`.
+    /// The name of the entry in `nixosConfigurations`.
     pub host: String,
-    /// Commit hash, for display only.
+    /// The commit hash, for display only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev: Option<String>,
-    /// Time of the tree's last change in seconds since 1970, for display only.
+    /// The time of the tree's last change in seconds since 1970, for display only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_modified: Option<u64>,
-    /// Attributes of the flake's `self` that a `path:` reference cannot carry: `dirtyRev`,
+    /// The attributes of the flake's `self` that a `path:` reference cannot express: `dirtyRev` and
     /// `dirtyShortRev`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<(String, String)>,
-    /// Replaced inputs as the user gave them: names and references.
+    /// The replaced inputs as the user named them: names and references.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<(String, String)>,
-    /// Inputs that are not in the tree's own lock: the replaced ones, or all of them if the lock is
-    /// missing or stale.
+    /// The inputs that are not in the tree's own lock: the replaced inputs, or all inputs if the
+    /// lock is missing or outdated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<PinnedInput>,
-    /// The flake and all inputs that the running system was built with, the flake first; empty if the
+    /// The flake, followed by all inputs with which the running system was built. Empty if the
     /// tree's own lock names the same inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub graph: Vec<InputNode>,
-    /// The base that was compared with the result of this pin; none before the first comparison.
+    /// The comparison of a base with the result of this pin; `None` before the first comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared: Option<ComparedBase>,
     /// Whether this is the flake that the NixOS module baked in.
     #[serde(default)]
     pub baked: bool,
-    /// The chosen specialisation of the host, if there is one.
+    /// The chosen specialisation; `None` for the host itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specialisation: Option<String>,
-    /// Active modules that are not part of the configuration, in order.
+    /// The active modules that are not part of the configuration, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extras: Vec<ExtraModule>,
     /// The file that is used instead of a flake. It is not pinned: each evaluation reads its
@@ -101,9 +101,9 @@ pub struct Pin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemFile {
-    /// Absolute path of the file, or of the directory with its `default.nix`.
+    /// The absolute path of the file, or of the folder that contains its `default.nix`.
     pub path: String,
-    /// Attribute path of the system in the file. Empty if the file itself is the system.
+    /// The attribute path of the system in the file; empty if the file itself is the system.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attribute: Vec<String>,
 }
@@ -133,20 +133,22 @@ impl SystemFile {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExtraModule {
-    /// The module as the user named it.
+    /// The module, as the user named it.
     pub name: String,
-    /// Store path of the file or directory, or of the flake's tree.
+    /// The store path of the file or folder, or of the flake's tree.
     pub source: String,
-    /// The flake of the module, whose `host` is the attribute. `None` for a file or directory.
+    /// The flake that contains the module, with the attribute of the module as its `host`. `None`
+    /// for a file or folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flake: Option<Box<Pin>>,
-    /// Whether the module stays until a reset, instead of for one change only.
+    /// Whether the module stays enabled until a reset. Otherwise, it is enabled for one change
+    /// only.
     #[serde(default)]
     pub keep: bool,
 }
 
 impl Pin {
-    /// Formats the revision: ` at REV`, or nothing.
+    /// Formats the commit as ` at REV`, or returns an empty string if there is no commit hash.
     pub fn at_revision(&self) -> String {
         let revision = self.rev.as_ref();
         revision.map_or_else(String::new, |revision| {
@@ -154,7 +156,7 @@ impl Pin {
         })
     }
 
-    /// Makes the value that replaces a pin if the system is defined in a file.
+    /// Creates the value that takes the place of a pin if the system is defined in a file.
     pub fn of_file(file: SystemFile) -> Self {
         Self {
             url: file.path.clone(),
@@ -164,14 +166,14 @@ impl Pin {
         }
     }
 
-    /// Returns the inputs to replace in the lock at each evaluation of the pin: names and
-    /// references.
+    /// Returns the names of the inputs to replace in the lock at each evaluation of the pin, with
+    /// their references.
     pub fn replaced(&self) -> Vec<(String, String)> {
         let pair = |input: &PinnedInput| (input.name.clone(), input.locked.clone());
         self.inputs.iter().map(pair).collect()
     }
 
-    /// Returns what the pin has in addition to the source: the specialisation and the extra
+    /// Returns the parts of the pin that are not in the source: the specialisation and the extra
     /// modules.
     pub fn beside(&self) -> (Option<&str>, &[ExtraModule]) {
         (self.specialisation.as_deref(), &self.extras)
@@ -204,18 +206,19 @@ impl ExtraModule {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PinnedInput {
-    /// Name of the input as seen from the flake: `a`, or `a/b` for an input of an input.
+    /// The name of the input as seen from the flake: `a`, or `a/b` for an input of an input.
     pub name: String,
-    /// A locked `path:` reference to its tree in the store.
+    /// A locked `path:` reference to the tree of the input in the store.
     pub locked: String,
-    /// Store path of the tree.
+    /// The store path of the tree.
     pub source: String,
 }
 
 /// The system without any runtime module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
-    /// Its store path. For a specialisation, the store path of the specialisation.
+    /// The store path of the system. For a specialisation, this is the store path of the
+    /// specialisation itself.
     pub toplevel: String,
 }
 
@@ -223,14 +226,14 @@ pub struct Base {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pending {
-    /// Name of the transaction.
+    /// The name of the transaction.
     pub transaction: String,
-    /// Human-readable description of the change.
+    /// A human-readable description of the change.
     #[serde(default)]
     pub purpose: String,
     /// The current step.
     pub step: Step,
-    /// The toplevel that was active before.
+    /// The toplevel that was running before.
     pub from: Option<String>,
     /// The toplevel to activate.
     pub to: String,
@@ -252,30 +255,31 @@ pub struct Pending {
     /// The store of both systems; `None` for the machine's own store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
-    /// The deadline for a confirmation in seconds since 1970. After it the change is rolled back.
+    /// The deadline for the confirmation in seconds since 1970. After the deadline, the change is
+    /// rolled back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_until: Option<u64>,
-    /// Whether the timer that was armed at the end of the switch is running. If so, the earlier
-    /// timer does nothing.
+    /// Whether the timer that was armed at the end of the switch is running. If so, the timer from
+    /// before the switch does nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub armed_again: bool,
-    /// Whether NixOS's own checks were overridden. If so, every rollback skips them too.
+    /// Whether the user overrode NixOS's own checks. If so, every rollback skips these checks too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchecked: bool,
-    /// The reason why the switch was not fully successful although its result is kept, for the
-    /// later confirmation.
+    /// The reason why the switch was not fully successful, if its result is kept anyway. A later
+    /// confirmation reports this reason.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub explanation: String,
     /// Units that failed because of the transaction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_units: Vec<String>,
-    /// Duration of each phase.
+    /// The duration of each phase.
     #[serde(default)]
     pub phases: Phases,
 }
 
 impl Pending {
-    /// Returns the outcome of a change that is kept. Units may have failed.
+    /// Returns the outcome of a change that is kept, possibly with failed units.
     pub fn outcome(&self) -> Outcome {
         match self.explanation.as_str() {
             "" => Outcome::Activated,
@@ -284,7 +288,7 @@ impl Pending {
     }
 }
 
-/// The steps of a transaction at which it can be interrupted.
+/// The step of a transaction. A transaction can be interrupted at each step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
@@ -299,7 +303,7 @@ pub enum Step {
     Confirming,
     /// The switch failed, and the previous system is being activated again.
     Returning,
-    /// The rollback failed too. The running system may be a mixture of both.
+    /// The rollback failed too. The machine may be between the two systems.
     Stranded,
 }
 
@@ -328,13 +332,13 @@ pub enum Leaves {
     Stranded,
 }
 
-/// Removes the state and the histories of an earlier boot, if there are any. Roots and logs are
-/// removed later by the normal cleanup. The caller holds the lock.
+/// Removes the state and the histories of an earlier boot. Returns whether there were any. The
+/// normal cleanup removes roots and logs later. The caller holds the lock.
 pub fn forget_boot(locations: &Locations) -> Result<bool> {
     let Ok(text) = std::fs::read_to_string(locations.state()) else {
         return Ok(false);
     };
-    // Another command reports a damaged file.
+    // Ignore a damaged file here, because another command reports the damage.
     let found: Option<State> = serde_json::from_str(&text).ok();
     let earlier = found.is_some_and(|state| state.boot.is_some() && state.boot != boot());
     if earlier {
@@ -355,9 +359,9 @@ fn boot() -> Option<String> {
     Some(id.trim().to_string())
 }
 
-/// Returns whether the file is the state of the program of nixos-runtime-modules, which uses the
-/// same file name. The modules that it enabled are part of the running system, which becomes the
-/// base.
+/// Returns whether the file was written by the program of nixos-runtime-modules, which uses the
+/// same file name. The modules that this program enabled are part of the running system, which
+/// becomes the base.
 fn is_foreign(file: &Path) -> bool {
     let text = std::fs::read(file).unwrap_or_default();
     let value: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
@@ -368,8 +372,8 @@ fn is_foreign(file: &Path) -> bool {
 }
 
 impl State {
-    /// Reads the state. If this boot has none yet, no module is active, and the requested modules
-    /// come from the last boot.
+    /// Reads the state. If this boot has no state yet, no module is active, and the requested
+    /// modules are those of the last boot.
     pub fn read(locations: &Locations) -> Result<Self> {
         let way_out =
             |file: &Path, then: &str| format!("move the file away: {}; {then}", file.display());
@@ -380,7 +384,7 @@ impl State {
             true => None,
             false => read_json(&file, &way_out(&file, lost))?,
         };
-        // Ignore the state of an earlier boot, because its systems are no longer running.
+        // Ignore the state of an earlier boot, because the systems in it are no longer running.
         if let Some(state) = state.filter(|state| state.boot.is_none() || state.boot == boot) {
             return Ok(state);
         }
@@ -389,7 +393,8 @@ impl State {
         let wanted: Option<Wanted> = read_json(&file, &way_out(&file, lost))?;
         let kept = Self::kept_overrides(locations);
         let left_out = overrides_are_left_out(locations);
-        // Overrides that are left out still hold after the next boot. A damaged file must not prevent a boot without them.
+        // The overrides that are left out in this boot are still kept for the next boot. A damaged
+        // file must not prevent a boot without overrides.
         let kept = match left_out {
             true => kept.unwrap_or_default(),
             false => kept?,
@@ -410,7 +415,7 @@ impl State {
         })
     }
 
-    /// Reads the overrides that survive reboots.
+    /// Reads the option overrides that survive reboots.
     fn kept_overrides(locations: &Locations) -> Result<Vec<Definition>> {
         let file = locations.kept_overrides();
         let way_out = format!(
@@ -421,17 +426,17 @@ impl State {
         Ok(kept.map(|kept| kept.definitions).unwrap_or_default())
     }
 
-    /// Replaces the state. Only the activator may do this, while it holds the lock.
+    /// Replaces the state file. Only the activator may call this, while it holds the lock.
     pub fn write(&self, locations: &Locations) -> Result<()> {
         write_json(&locations.state(), self, Point::WriteState)
     }
 
-    /// Returns whether an external switch has happened since our last one, so that the running
-    /// system is not ours.
+    /// Returns whether an external switch has happened since our last switch, so that another
+    /// system is running.
     pub fn foreign(&self, running: Option<&str>) -> bool {
         match &self.pending {
-            // During a transaction both systems are ours. A switch to any other one, even to the
-            // base, ends it.
+            // During a transaction, both of its systems are ours. A switch to any other system,
+            // even to the base, ends the transaction.
             Some(pending) => {
                 let ours = [pending.from.as_deref(), Some(pending.to.as_str())];
                 running.is_some() && !ours.contains(&running)
@@ -440,21 +445,22 @@ impl State {
         }
     }
 
-    /// Returns whether a system is neither our last one nor its base.
+    /// Returns whether a system is neither the one that this program activated last nor its base.
     fn unknown(&self, system: Option<&str>) -> bool {
         let base = self.base.as_ref().map(|base| base.toplevel.as_str());
         self.revision > 0 && system.is_some() && system != self.current.as_deref() && system != base
     }
 
-    /// Returns the transaction that has begun but not ended. An external switch ends it.
+    /// Returns the transaction that has begun but not ended, unless an external switch has ended
+    /// it.
     pub fn unended(&self, running: Option<&str>) -> Option<&Pending> {
         self.pending.as_ref().filter(|_| !self.foreign(running))
     }
 
-    /// Returns the toplevel without any runtime module: the recorded one, or the result of an
-    /// external switch.
+    /// Returns the toplevel without any runtime module: the recorded base, or the system that an
+    /// external switch activated.
     pub fn base_of(&self, running: Option<&str>) -> Option<String> {
-        // During a transaction, use the base of the system that was active before.
+        // During a transaction, use the base of the system that was running before the transaction.
         let system = match self.unended(running) {
             Some(pending) => pending.from.as_deref(),
             None => running,
@@ -465,9 +471,9 @@ impl State {
         }
     }
 
-    /// Begins a transaction. The base of the very first one is recorded now, whatever happens
-    /// later. The recorded system is kept even after an external switch, until another system of
-    /// ours is active.
+    /// Begins a transaction. The base of the very first transaction is recorded now, even if the
+    /// transaction fails later. After an external switch, the recorded system stays until this
+    /// program has activated another system.
     pub fn begin(&mut self, pending: Pending) {
         if self.base.is_none() {
             self.base = pending.from.clone().map(|toplevel| Base { toplevel });
@@ -505,7 +511,7 @@ impl State {
     }
 }
 
-/// Reads the overrides of a state. An earlier version wrote a number, which was always 0.
+/// Reads the overrides in a state. An earlier version wrote a number instead, which was always 0.
 fn overrides_of_any_version<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<OverrideState, D::Error> {
@@ -524,7 +530,8 @@ fn overrides_of_any_version<'de, D: serde::Deserializer<'de>>(
     }
 }
 
-/// Returns whether the kernel parameter `runtime-modules.overrides=0` leaves out the overrides of earlier boots.
+/// Returns whether the kernel parameter `runtime-modules.overrides=0` is set, which leaves out the
+/// overrides of earlier boots.
 fn overrides_are_left_out(locations: &Locations) -> bool {
     let parameters = std::fs::read_to_string(locations.kernel_parameters()).unwrap_or_default();
     parameters
@@ -541,7 +548,7 @@ pub struct KeptOverrides {
 }
 
 impl KeptOverrides {
-    /// Selects the definitions to keep.
+    /// Selects the overrides that survive a reboot.
     pub fn of(overrides: &OverrideState) -> Self {
         Self {
             schema: SCHEMA,
@@ -549,7 +556,7 @@ impl KeptOverrides {
         }
     }
 
-    /// Replaces the file. Only the activator may do this, while it holds the lock.
+    /// Replaces the file. Only the activator may call this, while it holds the lock.
     pub fn write(&self, locations: &Locations) -> Result<()> {
         write_json(&locations.kept_overrides(), self, Point::WriteKeptOverrides)
     }
@@ -565,7 +572,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Replaces the file. Only the activator may do this, while it holds the lock.
+    /// Replaces the file. Only the activator may call this, while it holds the lock.
     pub fn write(&self, locations: &Locations) -> Result<()> {
         write_json(&locations.wanted(), self, Point::WriteWanted)
     }
@@ -620,7 +627,7 @@ mod tests {
         };
         state.write(&locations).expect("written");
         assert_eq!(State::read(&locations).expect("read"), state);
-        // A state from a release without support for files.
+        // This state was written by a release that did not support files.
         let old = r#"{"url":"/x","locked":"path:/s","source":"/s","host":"box","baked":false}"#;
         let old: Pin = serde_json::from_str(old).expect("a pin");
         assert_eq!((old.file.as_ref(), old.sources().count()), (None, 1));
@@ -662,7 +669,7 @@ mod tests {
         assert!(format!("{error:#}").ends_with("the file has schema 2, but this version reads 1"));
     }
 
-    /// A state without any record.
+    /// Returns a state in which nothing is recorded.
     fn fresh() -> State {
         State {
             schema: SCHEMA,
@@ -685,8 +692,8 @@ mod tests {
     fn base_is_recorded_when_first_change_begins() {
         let mut state = fresh();
         state.begin(change("/a", "/b", "/a", &["hello"]));
-        // The activator was killed after the link had moved. The running system must not be taken
-        // for the base.
+        // If the activator is killed after the switch, the running system must not be taken for the
+        // base.
         assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
         state.end(Leaves::Done);
         assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
@@ -742,7 +749,7 @@ mod tests {
         for (running, unended) in [("/a", true), ("/b", true), ("/base", false), ("/n", false)] {
             assert_eq!(state.unended(Some(running)).is_some(), unended, "{running}");
         }
-        // The next change begins at the base and returns to it.
+        // The next change begins at the base, and its base stays the same.
         state.begin(change("/base", "/c", "/base", &["web"]));
         assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/base"));
         assert!(state.unended(Some("/a")).is_none());

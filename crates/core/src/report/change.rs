@@ -1,4 +1,4 @@
-//! The result of a change, human-readable or as JSON on stdout. Times go to stderr.
+//! The report of a change, as human-readable text or as JSON on stdout. Times go to stderr.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -23,25 +23,25 @@ use crate::progress::{bytes, duration, for_stderr, for_stdout, store_name};
 use crate::session::Session;
 use crate::timings::{Counters, Phases};
 
-/// Number of builds and downloads that are listed by name.
+/// The maximum number of builds and downloads that are listed by name.
 const SHOWN: usize = 10;
 
-/// The result of `enable`, `disable`, `reset`, `apply` and `rebuild` (`docs/json.md`).
+/// The report of `enable`, `disable`, `reset`, `apply` and `rebuild` (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeReport {
     schema: u64,
     command: String,
     change: ChangeOutcome,
-    /// Modules that are or would be enabled afterwards.
+    /// The modules that are enabled after the change, or would be in a dry run.
     modules: Vec<String>,
-    /// Enabled extra modules.
+    /// The extra modules that are enabled.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     extra_modules: Vec<String>,
-    /// The option overrides that are or would be in force afterwards.
+    /// The option overrides that are in force after the change, or would be in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     overrides: Option<Overridden>,
-    /// The specialisation, or none for the host itself.
+    /// The specialisation; `None` for the host itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     specialisation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,12 +53,12 @@ pub struct ChangeReport {
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<MissingReport>,
-    /// The builds in display order.
+    /// The order in which to show builds.
     #[serde(skip)]
     order: BuildOrder,
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
-    /// The checks before activation, only in a dry run.
+    /// The result of the checks before activation, only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<Preflight>,
     /// The comparison of the base, if there was one.
@@ -74,7 +74,7 @@ pub struct ChangeReport {
     phases: Option<Phases>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failed>,
-    /// Why nothing had to be done, or a remark about the result.
+    /// The reason why there was nothing to do, or a remark about the result.
     #[serde(skip)]
     words: String,
 }
@@ -85,13 +85,13 @@ pub struct ChangeReport {
 enum ChangeOutcome {
     /// Nothing had to be done.
     None,
-    /// The new toplevel is already running.
+    /// The new toplevel was already running.
     Same,
-    /// A dry run: this change would be made.
+    /// This was a dry run. A real run would activate the system.
     WouldActivate,
-    /// Activated.
+    /// The system was activated.
     Activated,
-    /// The change failed or is incomplete; see the error.
+    /// The change failed or is incomplete. The error contains the details.
     Failed,
 }
 
@@ -128,7 +128,7 @@ impl ChangeReport {
         }
     }
 
-    /// Returns the report if nothing had to be done.
+    /// Returns the report of a request for which there was nothing to do.
     pub fn nothing(action: &Action, situation: &Situation, why: String) -> Self {
         Self {
             modules: situation.active().to_vec(),
@@ -162,19 +162,20 @@ impl ChangeReport {
         }
     }
 
-    /// Adds a refusal to a dry run, which reports it instead of failing.
+    /// Adds a refusal to the report of a dry run. A dry run does not fail because of it.
     pub fn refused(&mut self, refusal: Option<Failed>) {
         if let (Some(preflight), Some(refusal)) = (&mut self.preflight, refusal) {
             preflight.findings.refuse(refusal);
         }
     }
 
-    /// Notes that the system is running already.
+    /// Records in the report that the system was already running.
     pub fn unchanged(&mut self) {
         self.change = ChangeOutcome::Same;
     }
 
-    /// Notes that the user disabled the confirmation, although the configuration may require it.
+    /// Records in the report that the user disabled the confirmation, although the configuration
+    /// may require one.
     pub fn unlimited(&mut self) {
         self.words = "the change stays active without confirmation\n".into();
     }
@@ -191,7 +192,7 @@ impl ChangeReport {
         self.activation = Some(activated);
     }
 
-    /// Prints the report, then returns its error if there is one.
+    /// Prints the report, then returns the error of the change, if there is one.
     pub fn print(mut self, session: &Session) -> Result<()> {
         self.phases = self
             .cache
@@ -212,14 +213,14 @@ impl ChangeReport {
             self.print_times(session);
         }
         match self.error {
-            // The printed document contains the error.
+            // The printed document already contains the error.
             Some(error) if session.options.json => Err(anyhow::Error::from(error).context(Printed)),
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
     }
 
-    /// Prints the times on stderr. Event output contains them already.
+    /// Prints the times on stderr. The JSON events already contain them.
     fn print_times(&self, session: &Session) {
         let Some(phases) = &self.phases else { return };
         if matches!(
@@ -240,7 +241,7 @@ impl ChangeReport {
         } else {
             times.line()
         };
-        // Ignore a closed stderr.
+        // Ignore errors, because stderr may be closed.
         let _ = write!(std::io::stderr(), "{}", for_stderr(&text));
     }
 
@@ -277,7 +278,8 @@ impl ChangeReport {
         options.map_or_else(String::new, |options| format!("; overridden: {options}"))
     }
 
-    /// Returns the line that says how to confirm the change, or else the remark.
+    /// Returns a line that explains how to confirm the change. If no confirmation is needed,
+    /// returns the remark.
     fn unconfirmed(&self) -> String {
         let until = self
             .activation
@@ -293,7 +295,7 @@ impl ChangeReport {
         )
     }
 
-    /// Returns the objections that are known before the build, or those to the built system.
+    /// Returns the objections to the system. Before the build, only some objections can be found.
     fn objections(&self) -> String {
         let Some(Preflight { built, findings }) = &self.preflight else {
             return String::new();
@@ -354,7 +356,7 @@ fn some_overrides(overrides: &OverrideState) -> Option<Overridden> {
     (!overrides.is_empty()).then(|| Overridden::of(overrides))
 }
 
-/// Makes each line safe to print, whatever names it contains.
+/// Makes each line safe to print, even if names in it contain control characters.
 fn neutral_lines(text: &str) -> String {
     text.lines().map(|line| neutral(line) + "\n").collect()
 }

@@ -1,4 +1,4 @@
-//! The result of `recover`, `confirm`, and `rollback` of an unconfirmed change.
+//! The report of `recover`, of `confirm`, and of a `rollback` of an unconfirmed change.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::progress::for_stdout;
 use crate::record::Outcome;
 use crate::session::Session;
 
-/// The result (`docs/json.md`).
+/// The report (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndReport {
@@ -35,7 +35,7 @@ impl EndReport {
         }
     }
 
-    /// Prints the report, then returns its error if there is one.
+    /// Prints the report, then returns the error of the command, if there is one.
     pub fn print(self, session: &Session) -> Result<()> {
         session.interrupts.settle();
         session.reporter.finish();

@@ -1,4 +1,4 @@
-//! The transactions of this boot, and to which of them `rollback` can return.
+//! The transactions of this boot, and which of them `rollback` can restore.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::progress::duration;
 use crate::record::Entry;
 use crate::timings::{Phase, Phases, time_of};
 
-/// The result (`docs/json.md`).
+/// The result of `history` (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
@@ -24,19 +24,19 @@ pub struct History {
 struct Row {
     #[serde(flatten)]
     entry: Entry,
-    /// Whether its system is running now.
+    /// Whether the system of this transaction is running now.
     running: bool,
-    /// Whether `rollback` can return to it.
+    /// Whether `rollback` can return to this transaction's system.
     reachable: bool,
 }
 
-/// Formats a history as `history` prints it.
+/// Formats a history in the same way as `history`.
 pub fn in_words(entries: Vec<Entry>, running: Option<&str>) -> String {
     let (history, now) = told(entries, running, now());
     human(&history, now, Detail::Phases)
 }
 
-/// Describes a history, at this time.
+/// Describes the transactions of a history at the time `now`.
 pub fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) {
     let reachable: Vec<u64> = EarlierState::all(&entries, now)
         .iter()
@@ -57,15 +57,15 @@ pub fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u
     (history, now)
 }
 
-/// The level of detail about durations.
+/// The level of detail for durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     Total,
-    /// With `-v`: the duration of each phase too.
+    /// Also the duration of each phase, with `-v`.
     Phases,
 }
 
-/// Formats a history for people.
+/// Formats a history as human-readable text.
 pub fn human(history: &History, now: u64, detail: Detail) -> String {
     if history.transactions.is_empty() {
         return "nothing has changed since boot\n".into();
@@ -103,7 +103,7 @@ pub fn human(history: &History, now: u64, detail: Detail) -> String {
             duration(time_of(took)),
         );
         text += &neutral(line.trim_end());
-        // All systems of a host have the same name, so the hash is needed.
+        // All systems of a host have the same name, so print the hash too.
         let system = entry.to.rsplit('/').next().unwrap_or_default();
         text += &format!("\n{:7}{}\n", "", neutral(system));
         let phases = phases(&entry.phases);

@@ -1,4 +1,4 @@
-//! The outputs that must be built or fetched, in a report.
+//! The part of a report about outputs that must be built or fetched.
 
 use nix_types::Missing;
 use serde::Serialize;
@@ -26,7 +26,7 @@ impl From<&Missing> for MissingReport {
     }
 }
 
-/// Sorts paths by name, because the order of hashes is meaningless.
+/// Sorts paths by name, because an order by hash has no meaning.
 fn by_name(paths: &[String]) -> Vec<String> {
     let mut paths = paths.to_vec();
     paths.sort_by_cached_key(|path| (store_name(path), path.clone()));

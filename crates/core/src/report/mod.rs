@@ -1,4 +1,4 @@
-//! What a change tells its user: the result and its duration.
+//! Reports to the user the result and the duration of a change.
 
 mod change;
 mod ended;

@@ -1,4 +1,4 @@
-//! The overridden options in a report.
+//! The part of a report about overridden options.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::overrides::OverrideState;
 pub struct Overridden {
     /// The number of the last generation.
     pub generation: u64,
-    /// Paths of the overridden options.
+    /// The paths of the overridden options.
     pub options: Vec<String>,
 }
 

@@ -1,14 +1,15 @@
-//! The duration of a change: one line or, with `--timings` or `-v`, a table with counters and memory.
+//! The duration of a change: a single line or, with `--timings` or `-v`, a table with counters and
+//! memory.
 
 use super::missing::MissingReport;
 use crate::pipeline::{BaseReport, CacheReport};
 use crate::progress::{bytes, duration, grouped};
 use crate::timings::{Counters, Phase, Phases, time_of};
 
-/// The line omits phases shorter than this, in milliseconds.
+/// The minimum duration in milliseconds of a phase that the line shows.
 const SHORTEST: f64 = 10.0;
 
-/// The data about a run's duration.
+/// The data about the duration of a run.
 pub(super) struct Times<'a> {
     pub(super) phases: &'a Phases,
     pub(super) cache: Option<&'a CacheReport>,
@@ -18,8 +19,8 @@ pub(super) struct Times<'a> {
 }
 
 impl Times<'_> {
-    /// Returns `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, or an empty string if
-    /// no total is known.
+    /// Returns a line such as `total 6.7 s: evaluate 61 ms, build 6.3 s, activate 0.2 s`, or an
+    /// empty string if the total is unknown.
     pub(super) fn line(&self) -> String {
         let Some(total) = self.phases.total() else {
             return String::new();
@@ -48,7 +49,7 @@ impl Times<'_> {
         self.cache.filter(|cache| cache.hit)
     }
 
-    /// Returns the table with a row for each phase.
+    /// Returns a table with a row for each phase.
     pub(super) fn table(&self) -> String {
         let mut table = String::new();
         for phase in Phase::ALL {
@@ -70,7 +71,7 @@ impl Times<'_> {
         table
     }
 
-    /// Returns facts about a phase, in lines that fit on 80 columns.
+    /// Returns facts about a phase, in lines that fit into 80 columns.
     fn about(&self, phase: Phase) -> String {
         match phase {
             Phase::Evaluate => {

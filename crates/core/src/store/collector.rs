@@ -1,10 +1,9 @@
-//! Protects paths from the garbage collector while GC roots are made for them.
+//! Protects paths from the garbage collector while GC roots for them are created.
 //!
-//! The collector holds the lock `gc.lock` exclusively while it runs. If it does not run, holding the lock shared
-//! prevents
-//! it from starting. If it runs, it listens on a socket: it keeps each path sent there, and everything that the path
-//! refers
-//! to. If it is already deleting that path, it answers only after the deletion (NixOS/nix, `libstore/gc.cc`:
+//! The collector holds an exclusive lock on `gc.lock` while it runs. While it is not running, a
+//! shared lock on this file prevents it from starting. While it is running, it listens on a socket.
+//! It keeps each path that is sent to this socket, and everything that the path refers to. If it is
+//! already deleting the path, it answers only after the deletion (NixOS/nix, `libstore/gc.cc`:
 //! `LocalStore::addTempRoot`, `collectGarbage`).
 
 use std::fs::{File, OpenOptions};
@@ -20,24 +19,25 @@ use unix::fcntl::{Flock, FlockArg};
 
 use crate::error::Failure;
 
-/// How long to try to reach a collector that holds the lock but is not listening, because it is starting or ending.
+/// How long to try to reach a collector that holds the lock but does not listen, because it is
+/// starting or exiting.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The delay between two attempts.
+/// The delay between two attempts to reach the collector.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// The collector's answer to a path.
+/// The collector's answer after it has accepted a path.
 const KEPT: u8 = b'1';
 
 /// A guard that protects paths from the garbage collector while it exists.
 #[derive(Debug)]
 pub struct Lock {
-    /// `None` if a collector was running, which knows the paths now.
+    /// The shared lock; `None` if a collector was running, which now knows the paths.
     _held: Option<Flock<File>>,
 }
 
 impl Lock {
-    /// Protects the paths of the store with this state folder.
+    /// Protects the paths in a store, given the store's state folder.
     pub(super) fn take(state: &Path, paths: &[&str]) -> Result<Self> {
         Self::within(state, paths, PATIENCE)
     }
@@ -62,7 +62,7 @@ impl Lock {
     }
 }
 
-/// Takes the collector's lock shared. `None` if a collector holds it.
+/// Takes a shared lock on the collector's lock file. Returns `None` if a collector holds the lock.
 fn lock(path: &Path) -> Result<Option<Flock<File>>> {
     let file = OpenOptions::new()
         .read(true)
@@ -86,8 +86,8 @@ fn lock(path: &Path) -> Result<Option<Flock<File>>> {
     }
 }
 
-/// Tells a running collector to keep the paths. Returns whether it accepted all of them. If not, it has ended or is
-/// still starting.
+/// Sends the paths to a running collector. Returns whether the collector accepted all of them. If
+/// not, it has exited or is still starting.
 fn tell(socket: &Path, paths: &[&str]) -> Result<bool> {
     let ask = || -> std::io::Result<()> {
         let mut socket = UnixStream::connect(socket)?;
@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes the lock as a collector does.
+    /// Takes the lock in the same way as a collector.
     fn collector(state: &Path) -> Flock<File> {
         let file = File::create(state.join("gc.lock")).expect("a lock file");
         Flock::lock(file, FlockArg::LockExclusiveNonblock)

@@ -1,9 +1,9 @@
-//! Asks the Nix daemon to protect paths, for a process that may not write the store's own files.
+//! Asks the Nix daemon to protect paths, if this process may not write the store's own files.
 //!
-//! Speaks version 1.19 of the daemon's protocol, which every daemon since Nix 2.0 understands and which has no
-//! activities
-//! (NixOS/nix, `libstore/worker-protocol.hh`, `daemon.cc`). All numbers have 64 bits, little endian; a string is its
-//! length and its bytes, padded with zeros to a multiple of eight.
+//! Uses version 1.19 of the daemon's protocol. Every daemon since Nix 2.0 understands this version,
+//! and it has no activities (NixOS/nix, `libstore/worker-protocol.hh`, `daemon.cc`). All numbers
+//! have 64 bits and are little-endian. A string consists of its length and its bytes, padded with
+//! zeros to a multiple of eight.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -26,10 +26,10 @@ const LAST: u64 = 0x616c_7473;
 const NEXT: u64 = 0x6f6c_6d67;
 const ERROR: u64 = 0x6378_7470;
 
-/// Longest text that is accepted, in bytes.
+/// The maximum length of a string that is accepted, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// A connection to the daemon. Temporary roots last as long as the connection.
+/// A connection to the daemon. The daemon keeps temporary roots until the connection is closed.
 #[derive(Debug)]
 pub(super) struct Daemon(Mutex<UnixStream>);
 
@@ -42,7 +42,7 @@ impl Daemon {
             if hello != HELLO_TO_YOU {
                 bail!("the server does not speak the Nix daemon's protocol");
             }
-            // Our version, no CPU affinity, no reserved space.
+            // The values are our version, no CPU affinity, and no reserved space.
             send(&mut stream, &[VERSION, 0, 0])?;
             messages(&mut stream)?;
             Ok(stream)
@@ -56,12 +56,12 @@ impl Daemon {
         Ok(self.ask(IS_VALID, path)? != 0)
     }
 
-    /// Protects a path while this connection lives.
+    /// Protects a path until this connection is closed.
     pub(super) fn add_temporary_root(&self, path: &str) -> Result<()> {
         self.ask(ADD_TEMPORARY_ROOT, path).map(drop)
     }
 
-    /// Makes the link a GC root of the path that it points to.
+    /// Registers a link as a GC root for the path that the link points to.
     pub(super) fn add_indirect_root(&self, link: &str) -> Result<()> {
         self.ask(ADD_INDIRECT_ROOT, link).map(drop)
     }
@@ -104,7 +104,7 @@ fn text(stream: &mut impl Read) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Reads the daemon's messages before its answer. Returns an error if the daemon reports one.
+/// Reads the daemon's messages before its answer. Fails if one of the messages is an error.
 fn messages(stream: &mut impl Read) -> Result<()> {
     loop {
         match number(stream)? {

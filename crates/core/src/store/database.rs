@@ -1,4 +1,4 @@
-//! Reads the store's database, as far as needed to tell which paths are valid.
+//! Reads from the store's database which paths are valid.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-/// How long a writer of the database may block a query. Nix itself retries for hours, but prints a warning when it
-/// does.
+/// How long a writer of the database may block a query. Nix itself retries for hours, but prints a
+/// warning.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Returns whether the database lists a path as valid (NixOS/nix, `libstore/schema.sql`).
@@ -49,7 +49,7 @@ mod tests {
                  insert into ValidPaths (path) values ('/nix/store/a');",
             )
             .expect("written");
-        // The writer stays open, so its changes are still in the log beside the database.
+        // The writer is still open, so its changes are still in the log next to the database.
         assert!(is_valid(&file, "/nix/store/a").expect("read"));
         assert!(!is_valid(&file, "/nix/store/b").expect("read"));
         drop(writer);

@@ -1,4 +1,4 @@
-//! Checks the predicted effects against the rules of nixpkgs' switch programs, case by case.
+//! Compares predicted effects with the rules of nixpkgs' switch programs.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -16,8 +16,8 @@ fn write(folder: &Path, units: &[(&str, &str)]) {
     }
 }
 
-/// Creates a folder with these units. `wanted` units are wanted by `multi-user.target`, unless a folder names another
-/// unit.
+/// Creates a folder with these units. `multi-user.target` wants the units in `wanted`, unless the
+/// name of a `.wants` folder specifies another unit.
 fn folder(units: &[(&str, &str)], wanted: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     write(dir.path(), units);
@@ -34,7 +34,8 @@ fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
-/// Predicts a switch from the first folder to the second while `up` and `multi-user.target` are active.
+/// Predicts the effect of a switch from the first folder to the second, while `up` and
+/// `multi-user.target` are active.
 fn switched(old: &[(&str, &str)], new: &[(&str, &str)], up: &[&str]) -> UnitChanges {
     let (old, new) = (folder(old, &[]), folder(new, &[]));
     let up = set(&[up, &["multi-user.target"]].concat());
@@ -42,7 +43,7 @@ fn switched(old: &[(&str, &str)], new: &[(&str, &str)], up: &[&str]) -> UnitChan
     compare(&Folder::read(old.path()), &Folder::read(new.path()), up)
 }
 
-/// Returns the units that start when this folder replaces an empty one.
+/// Returns the units that start when this folder replaces an empty folder.
 fn started(new: &tempfile::TempDir, up: Option<&[&str]>) -> BTreeSet<String> {
     let up = up.map(|up| up.iter().map(ToString::to_string).collect());
     compare(&Folder::default(), &Folder::read(new.path()), up).start
@@ -154,7 +155,8 @@ fn keys_of_a_unit_decide_its_treatment() {
         ("at-once", "Service", "X-StopIfChanged=false", "restart"),
         ("refuses", "Unit", "RefuseManualStop=yes", "left"),
         ("by-hand", "Unit", "X-OnlyManualStart=1", "left"),
-        // nixpkgs writes each key into one section, and reads it only there.
+        // nixpkgs writes each key into one section, and its switch programs read the key only in
+        // that section.
         ("no-reload", "Unit", "X-ReloadIfChanged=true", "restart"),
         ("not-left", "Unit", "X-RestartIfChanged=false", "restart"),
         ("no-refusal", "Service", "RefuseManualStop=yes", "restart"),
@@ -185,14 +187,14 @@ fn unchanged_units_are_left_out() {
         &["same.service"],
     );
     assert_eq!(changes, UnitChanges::default());
-    // In the other direction, the reload trigger is new.
+    // In the opposite direction, the reload trigger is added.
     let changes = switched(
         &[("same.service", other)],
         &[("same.service", same)],
         &["same.service"],
     );
     assert_eq!(changes.reload, set(&["same.service"]));
-    // Changes of these two keys count like those of any other key.
+    // A change of one of these two keys counts like a change of any other key.
     for key in ["X-OnlyManualStart", "X-StopOnRemoval"] {
         let new = format!("[Unit]\n{key}=no\n{SERVICE}");
         let changes = switched(
@@ -272,12 +274,12 @@ fn sockets_restart_instead_of_their_service() {
     assert_eq!(changed("", &up, &up), (set(&["a.service"]), set(&up)));
     // An inactive socket does not activate the service.
     assert_eq!(changed("", &up, &[]), (set(&[]), set(&["a.service"])));
-    // An active socket without a file is not started again, and does not start the service.
+    // An active socket that loses its file is only stopped, so it does not start the service.
     let both = (set(&up), set(&["a.service"]));
     assert_eq!(changed("", &[], &up), both);
     let both = (set(&[]), set(&["a.service", "a.socket"]));
     assert_eq!(changed("X-NotSocketActivated=true", &up, &up), both);
-    // A service that restarts without a stop leaves its sockets alone.
+    // A service that is restarted without a stop does not affect its sockets.
     let at_once = changed("X-StopIfChanged=false", &up, &up);
     assert_eq!(at_once, (set(&[]), set(&["a.service"])));
     let named = ["b.socket", "c.socket"];
@@ -310,7 +312,7 @@ fn drop_ins_and_templates_are_part_of_a_unit() {
             ("plain.service.d/overrides.conf", &other),
             template,
             ("shell@one.service.d/overrides.conf", &other),
-            // The same content in another form.
+            // This is the same content with different formatting.
             ("shell@two.service.d/overrides.conf", &first),
         ],
         &up,
@@ -319,7 +321,8 @@ fn drop_ins_and_templates_are_part_of_a_unit() {
         changes.restart,
         set(&["plain.service", "shell@one.service"])
     );
-    // All instances change with their template. An instance that loses its own file was removed.
+    // All instances change together with their template. An instance that loses its own file counts
+    // as removed.
     let changes = switched(
         &[template, ("shell@two.service", SERVICE)],
         &[("shell@.service", &other)],
@@ -353,7 +356,7 @@ fn changed_user_units_are_listed() {
             ("described.service", "[Unit]\nDescription=two\n"),
             ("part.service", SERVICE),
             ("part.service.d/overrides.conf", "[Service]\nNice=1\n"),
-            // The wants folder of a target is not part of the unit.
+            // The `.wants` folder of a target is not part of the target's own unit.
             ("default.target.wants/new.service", SERVICE),
         ],
     );

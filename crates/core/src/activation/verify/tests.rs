@@ -34,7 +34,7 @@ fn switched(status: i32, failed: &[&str], touched: &[&str]) -> Switched {
     }
 }
 
-/// Judges a switch after which the units in `now` have failed.
+/// Judges a switch. After it, the units in `now` have failed, and the running system is `runs`.
 fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Looked {
     let switching = Switching {
         switched,
@@ -145,7 +145,7 @@ fn status_4_without_names_means_failed_units() {
         (looked.verdict, looked.why.as_str()),
         (Verdict::UnitsFailed, "some units failed")
     );
-    // A unit that had failed before explains the status, if the switch touched it.
+    // A unit that had failed before explains the exit status only if the switch touched it.
     for (touched, verdict) in [
         (&["old.service"][..], Verdict::Well),
         (&[], Verdict::UnitsFailed),

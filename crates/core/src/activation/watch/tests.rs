@@ -3,11 +3,11 @@ use std::collections::VecDeque;
 use super::super::unit_state::Job;
 use super::*;
 
-/// A machine whose clock advances only during waits, and whose units change at given times.
+/// A fake machine whose clock advances only during waits, and whose units change at given times.
 #[derive(Default)]
 struct Scripted {
     clock: u64,
-    /// Unit states and the time from which each holds.
+    /// Unit states, each with the time at which it begins.
     changes: Vec<(u64, UnitState)>,
     has_failed: bool,
     said: Vec<String>,
@@ -74,8 +74,8 @@ fn job() -> Option<Job> {
     })
 }
 
-/// Watches with a settle time of three seconds after a switch that names `a.service`. Returns the duration in
-/// milliseconds and the problems found.
+/// Watches for a settle time of three seconds, after a switch whose output names `a.service`.
+/// Returns the duration in milliseconds, and the problems that were found.
 fn watch(machine: &mut Scripted) -> (u64, Vec<(String, Problem)>) {
     watch_with(machine, &States::new(), 3000, &[])
 }
@@ -176,7 +176,7 @@ fn restart_between_two_checks_is_found() {
     for (restart, has_failed, problems) in [
         ("on-failure", false, found(Problem::Restarting)),
         ("always", true, found(Problem::Restarting)),
-        // The service exited successfully and restarts by configuration.
+        // The service exited successfully, and its configuration says that it is restarted.
         ("always", false, vec![]),
     ] {
         again.restart = restart.into();
@@ -262,7 +262,7 @@ fn start_job_gets_ten_settle_times() {
         machine.said,
         ["watching the start of a.service for up to 30 s"]
     );
-    // A start job that finishes in time is no problem.
+    // A start job that finishes in time is not a problem.
     let mut machine = Scripted {
         changes: vec![(0, starting), (20_000_000, service("notify", "active"))],
         ..Scripted::default()

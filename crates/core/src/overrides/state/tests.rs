@@ -34,7 +34,7 @@ fn unset(paths: &[&str]) -> Edit {
     }
 }
 
-/// Applies definitions, each in a generation of its own.
+/// Applies definitions, each as a separate generation.
 fn state(definitions: &[Definition]) -> OverrideState {
     definitions
         .iter()
@@ -165,7 +165,7 @@ fn replacing_drops_definitions_below_the_path() {
 }
 
 #[test]
-fn definition_below_ancestor_becomes_part_of_its_value() {
+fn definition_below_ancestor_is_nested_in_its_value() {
     let state = state(&[
         replace(
             "hosts",
@@ -282,7 +282,7 @@ fn temporary_override_only_hides_a_persistent_one() {
     };
     let kept = [("a.b".to_string(), json!(1)), ("l".to_string(), json!([1]))];
     assert_eq!(values(hidden.kept()), kept);
-    // A rollback and a later persistent definition know them too.
+    // A rollback and a later persistent definition also keep the hidden definitions.
     let log = [
         generation(1, Edit::Reset),
         generation(
@@ -303,12 +303,12 @@ fn temporary_override_only_hides_a_persistent_one() {
         values(later.kept()),
         [("a.b".into(), json!(1)), ("l".into(), json!([3]))]
     );
-    // Unsetting an option removes both.
+    // Unsetting an option removes both its temporary and its persistent definition.
     let unset = later.apply(&unset(&["a"]), 6).expect("applied");
     assert_eq!(values(unset.kept()), [("l".into(), json!([3]))]);
     let reset = unset.apply(&Edit::Reset, 7).expect("applied");
     assert_eq!((reset.definitions, reset.kept), (Vec::new(), Vec::new()));
-    // An earlier version recorded only the definitions in force.
+    // An earlier version recorded only the definitions in force at that time.
     let old: OverrideState = serde_json::from_value(json!({
         "generation": 1,
         "definitions": [{"path": ["a"], "value": 1, "generation": 1, "persist": true}],
@@ -391,7 +391,7 @@ fn change_below_ancestor_wins_over_its_merges() {
             json!({"l": [3]})
         ]
     );
-    // A merge that adds nothing is dropped.
+    // A merge that adds nothing is removed.
     let state = state(&[
         replace("a", json!({"s": "1"})),
         merge("a", json!({"s": "2"})),
@@ -425,7 +425,7 @@ fn merges_of_an_option_are_limited() {
         .apply(&set(&[replace("l", json!([]))]), 2)
         .expect("replaced");
     assert_eq!(replaced.definitions.len(), 1);
-    // Merges into a replacing value are not limited.
+    // The number of merges into a replacing value is not limited.
     let state = replaced
         .apply(&set(&[many.as_slice(), &many].concat()), 3)
         .expect("applied");
@@ -442,7 +442,7 @@ fn values_and_paths_are_checked() {
         replace("_module.args", json!({})),
         replace("b", json!({"_type": "if"})),
         merge("b", json!({"x": {"_module": 1}})),
-        // The value that results is too large.
+        // The resulting value would be too large.
         replace("a.c", json!("x".repeat(1 << 19))),
         merge("a", json!({"c": "x".repeat(1 << 19)})),
     ] {
@@ -463,7 +463,7 @@ fn unset_removes_the_path_and_paths_below_it() {
     let after = before.apply(&unset(&["a", "z"]), 6).expect("applied");
     assert_eq!(shown(&after), [("ab".into(), json!(1), Some(-2), 3)]);
     assert_eq!(after.generation, 6);
-    // Paths in one edit may overlap.
+    // The paths of one edit may overlap.
     before.apply(&unset(&["a", "a.b"]), 6).expect("applied");
 }
 
@@ -555,7 +555,7 @@ fn earlier_state_is_restored() {
         Failure::Usage
     );
 
-    // A rollback needs no earlier generation, but any other edit does.
+    // A rollback does not need earlier generations, but all other edits need them.
     log.remove(1);
     assert_eq!(state_at(&log, 4).expect("a state"), fourth);
     let failed = state_at(&log, 3).expect_err("missing");
@@ -566,7 +566,7 @@ fn earlier_state_is_restored() {
     );
 }
 
-/// Pseudo-random numbers, the same in every run (xorshift64*).
+/// A generator of pseudo-random numbers that are the same in every run (xorshift64*).
 struct Random(u64);
 
 impl Random {
@@ -604,7 +604,8 @@ impl Random {
     }
 }
 
-/// Writes a value into a tree. `None` if the path leads below a value that has no attributes.
+/// Writes a value into a tree. Returns `None` if the path continues below a value without
+/// attributes.
 fn write_into(tree: &Value, path: &[String], value: &Value) -> Option<Value> {
     let Some((name, rest)) = path.split_first() else {
         return Some(value.clone());
@@ -615,7 +616,8 @@ fn write_into(tree: &Value, path: &[String], value: &Value) -> Option<Value> {
     Some(attributes.into())
 }
 
-/// Replays a whole history in a tree of values, without priorities and without dropping anything.
+/// Replays a whole history in a tree of values. Ignores priorities and does not remove any
+/// definition.
 fn replay(history: &[(Vec<String>, Value)]) -> Option<Value> {
     let mut tree = json!({});
     for (path, value) in history {
@@ -656,7 +658,8 @@ fn compacted_and_full_history_have_the_same_values() {
     assert!(refusals > 100, "{refusals}");
 }
 
-/// Checks that no definition is below a replacing one, and that later ones are stronger.
+/// Checks that no definition is below a replacing definition, and that later definitions have
+/// stronger priorities.
 fn assert_sound(state: &OverrideState) {
     for (index, one) in state.definitions.iter().enumerate() {
         for later in &state.definitions[index + 1..] {
@@ -715,7 +718,8 @@ fn size_does_not_depend_on_past_generations() {
     );
 }
 
-/// The options of the test below: for each, its declaration, the configuration's own definition, and values for overrides.
+/// Returns the options of the test below. Each has a declaration, a definition in the
+/// configuration, and values for overrides.
 fn typed_options() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)> {
     let numbers = vec![json!(1), json!(2)];
     let lists = vec![json!([1]), json!([2, 3]), json!([])];
@@ -780,8 +784,8 @@ fn typed_options() -> Vec<(&'static str, &'static str, &'static str, Vec<Value>)
     ]
 }
 
-/// Every definition of a history as a module, without dropping or folding any. A merge has the priority that its option
-/// has at that time.
+/// Returns a module with all definitions of a history, without removing or combining any. A merge
+/// has the priority that its option has at that time.
 fn full_module(history: &[(Definition, i64)]) -> String {
     let mut text = String::from("{ lib, ... }: { config = lib.mkMerge [\n");
     let mut heads = std::collections::BTreeMap::new();
@@ -803,7 +807,7 @@ fn full_module(history: &[(Definition, i64)]) -> String {
     text + "]; }\n"
 }
 
-/// The module system itself must find the same values in both modules, or fail for both.
+/// Checks that the module system computes the same values from both modules, or fails for both.
 #[test]
 #[expect(clippy::print_stderr, reason = "a skipped test reports that")]
 fn compacted_and_full_modules_have_the_same_values() {

@@ -9,7 +9,7 @@ fn generation(number: u64) -> Generation {
         number,
         time: 7,
         user: "ada".into(),
-        // Every record is of the same length, and ten are longer than a block.
+        // All records have the same length, and ten records are longer than a block.
         message: Some(format!("{number:0600}")),
         transaction: format!("{number:06}"),
         edit: Edit::Reset,
@@ -109,7 +109,7 @@ fn damage_is_an_error_with_a_way_out() {
             "{said}"
         );
     }
-    // Only the last record is read, and nothing is written.
+    // `append` reads only the last record, and refuses to write if this record is damaged.
     let damaged = fs::read(&file).expect("read");
     let said = message(&append(&locations, &generation(3)).expect_err("an error"));
     assert!(said.ends_with(": the last record is damaged"), "{said}");
@@ -152,7 +152,7 @@ fn long_last_generation_is_found() {
     }
 }
 
-/// A file that counts the bytes that are read from it.
+/// A file that counts the bytes that were read from it.
 struct Counted<'a>(io::Cursor<&'a [u8]>, &'a Cell<usize>);
 
 impl Read for Counted<'_> {

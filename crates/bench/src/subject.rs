@@ -36,7 +36,7 @@ pub struct Subject<'a> {
 struct Changing {
     reference: String,
     base: PathBuf,
-    overrides: Vec<(String, String)>,
+    input_overrides: Vec<(String, String)>,
 }
 
 impl<'a> Subject<'a> {
@@ -60,7 +60,7 @@ impl<'a> Subject<'a> {
                 let changing = to_pin.of.is_none().then(|| Changing {
                     reference: to_pin.reference.into(),
                     base: to_pin.base.into(),
-                    overrides: to_pin.overrides.to_vec(),
+                    input_overrides: to_pin.input_overrides.to_vec(),
                 });
                 (pinned, changing)
             }
@@ -154,7 +154,7 @@ impl<'a> Subject<'a> {
             && target == Target::Source
         {
             flake.base_directory.clone_from(&changing.base);
-            flake.overrides.clone_from(&changing.overrides);
+            flake.overrides.clone_from(&changing.input_overrides);
         }
         let request = Request {
             modules: modules.to_vec(),

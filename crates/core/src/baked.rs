@@ -119,7 +119,7 @@ impl Baked {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name.to_string(), value.clone()?)))
                 .collect(),
-            overrides: Vec::new(),
+            input_overrides: Vec::new(),
             inputs: Vec::new(),
             graph: flake.input_graph.clone().unwrap_or_default(),
             compared: None,

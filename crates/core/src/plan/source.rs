@@ -75,7 +75,7 @@ pub fn source(
     }
     if *action == Action::Rebuild {
         let url = url_to_rebuild(situation, pinned.as_ref())?;
-        let kept = pinned.as_ref().map(|pin| pin.overrides.clone());
+        let kept = pinned.as_ref().map(|pin| pin.input_overrides.clone());
         let kept = kept.unwrap_or_default();
         let replaced = match input_overrides.is_empty() {
             true => kept,

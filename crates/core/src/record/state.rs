@@ -68,9 +68,9 @@ pub struct Pin {
     /// `dirtyShortRev`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<(String, String)>,
-    /// The replaced inputs as the user named them: names and references.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub overrides: Vec<(String, String)>,
+    /// The replaced inputs as the user named them: names and references. The JSON name is older than option overrides.
+    #[serde(default, rename = "overrides", skip_serializing_if = "Vec::is_empty")]
+    pub input_overrides: Vec<(String, String)>,
     /// The inputs that are not in the tree's own lock: the replaced inputs, or all inputs if the
     /// lock is missing or outdated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -259,7 +259,7 @@ fn add_source(pin: &Pin, rows: &mut Rows) {
         };
         rows.add("  extra", &format!("{} {until}", extra.name));
     }
-    for (input, url) in &pin.overrides {
+    for (input, url) in &pin.input_overrides {
         rows.add("  input", &format!("{input} is {url}"));
     }
 }

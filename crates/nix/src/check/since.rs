@@ -86,7 +86,7 @@ fn differences(
         reference: &at(&now.url, revision),
         shown: &format!("{} at {revision}", now.url),
         base: &session.here,
-        overrides: &[],
+        input_overrides: &[],
         host: &Host::Named(now.host.clone()),
         of: None,
     };
@@ -112,7 +112,7 @@ fn differences(
 
 /// Returns the lock that evaluation uses for a pin, or the reason why this lock is not sufficient.
 fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, String>> {
-    if !pin.overrides.is_empty() {
+    if !pin.input_overrides.is_empty() {
         return Ok(Err("inputs are replaced".into()));
     }
     if !pin.inputs.is_empty() {

@@ -36,7 +36,7 @@ pub struct ToPin<'a> {
     /// The directory that relative paths in the reference are relative to.
     pub base: &'a Path,
     /// Inputs to replace: names and references.
-    pub overrides: &'a [(String, String)],
+    pub input_overrides: &'a [(String, String)],
     /// Entry of `nixosConfigurations`.
     pub host: &'a Host,
     /// The pin whose tree the reference names, if only inputs are replaced.
@@ -58,7 +58,7 @@ impl<'a> ToPin<'a> {
                 reference,
                 shown: of.as_ref().map_or(reference, |of| &of.url),
                 base,
-                overrides: input_overrides,
+                input_overrides,
                 host,
                 of: of.as_deref(),
             }),
@@ -77,7 +77,7 @@ impl<'a> ToPin<'a> {
 
 /// Resolves the links in the replaced inputs that Nix does not follow.
 fn resolved_overrides(what: &ToPin<'_>) -> Vec<(String, Resolved)> {
-    what.overrides
+    what.input_overrides
         .iter()
         .map(|(name, reference)| (name.clone(), resolve(reference, what.base)))
         .collect()
@@ -120,7 +120,7 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
         .into_iter()
         .zip(asked)
         .map(|((name, one), asked)| (name, one.remembered.unwrap_or(asked)));
-    pin.overrides = kept.into_iter().chain(replaced).collect();
+    pin.input_overrides = kept.into_iter().chain(replaced).collect();
     if let Some(of) = what.of {
         // The tree is unchanged, so it keeps the reference that the user typed.
         pin.url.clone_from(&of.url);
@@ -138,7 +138,7 @@ fn kept(what: &ToPin<'_>) -> (ReplacedInputs, ReplacedInputs) {
             name.strip_prefix(other)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        !what.overrides.iter().any(|(other, _)| below(other))
+        !what.input_overrides.iter().any(|(other, _)| below(other))
     };
     let Some(of) = what.of else {
         return Default::default();
@@ -148,7 +148,7 @@ fn kept(what: &ToPin<'_>) -> (ReplacedInputs, ReplacedInputs) {
     // reports the inputs that are not in `flake.lock`.
     replaced.extend(graph_inputs(of).unwrap_or_default());
     let staying = |all: &ReplacedInputs| all.iter().filter(stays).cloned().collect();
-    (staying(&of.overrides), staying(&replaced))
+    (staying(&of.input_overrides), staying(&replaced))
 }
 
 fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
@@ -257,7 +257,7 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
             .iter()
             .filter_map(|name| text(name).map(|value| ((*name).to_string(), value)))
             .collect(),
-        overrides: Vec::new(),
+        input_overrides: Vec::new(),
         inputs: pinned_inputs(locked)?,
         graph: Vec::new(),
         compared: None,

@@ -47,7 +47,7 @@ pub fn announce(
     for change in changes {
         session.reporter.note(format!("  {change}"));
     }
-    relocked::note(session, &now.url, locked, &now.overrides);
+    relocked::note(session, &now.url, locked, &now.input_overrides);
     if !locked.config_names.is_empty() && !session.options.accept_flake_config {
         session.reporter.note(format!(
             "the flake's nixConfig settings are ignored: {}; use --accept-flake-config to apply them",

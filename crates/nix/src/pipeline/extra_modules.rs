@@ -57,7 +57,7 @@ fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<Ext
         reference: name,
         shown: name,
         base: &session.here,
-        overrides: &[],
+        input_overrides: &[],
         host: &Host::Usual(USUAL.into()),
         of: None,
     };

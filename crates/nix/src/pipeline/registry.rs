@@ -62,7 +62,7 @@ pub fn source_to_read(session: &Session, situation: &Situation) -> Result<Pin> {
         Ok(to_pin) => {
             let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
             let (pin, locked) = pin(&libnix, &to_pin)?;
-            notes::note_relocked(session, &pin.url, &locked, &pin.overrides);
+            notes::note_relocked(session, &pin.url, &locked, &pin.input_overrides);
             Ok(pin)
         }
     }

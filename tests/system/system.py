@@ -54,7 +54,7 @@ class System:
         """Returns to the base; returns false if that needs a boot."""
         self.shell("rm -rf /run/nixos/*-list; systemctl reset-failed")
         if self.running() != self.base or self.state().get("active"):
-            self.program("reset")
+            self.program("reset", "--all")
         return self.running() == self.base and self.state()["pending"] is None and not self.machine.ours()
 
     # --- the program ---

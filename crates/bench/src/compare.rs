@@ -5,11 +5,11 @@ use std::cell::RefCell;
 use anyhow::Result;
 
 use super::outcome::{About, BenchRun};
-use super::rounds::{self, BenchTask};
+use super::rounds::BenchTask;
 use super::samples::BenchResult;
 use super::samples::times;
 use super::statistics::SeriesDifference;
-use super::subject::Subject;
+use super::subject::{Subject, run_rounds};
 use runtime_module_core::attributes::parse;
 use runtime_module_core::command::CompareBenchmark;
 use runtime_module_core::command::Rules;
@@ -57,17 +57,27 @@ pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<
             }),
         });
     }
-    let rounds = rounds::run(tasks, rules, &session.interrupts, &session.reporter)?;
-    if !rounds.interrupted {
-        first.is_still()?;
-        second.is_still()?;
+    let rounds = run_rounds(session, tasks, rules, &[&first, &second])?;
+    let about = about(asked, &first, &second, &names);
+    let mut outcome = run.end(about, &rounds, &overheads.into_inner());
+    if let [first, second] = &outcome.series[..] {
+        outcome.difference = Some(SeriesDifference::between(&times(first), &times(second)));
     }
+    Ok(outcome)
+}
+
+fn about(
+    asked: &CompareBenchmark,
+    first: &Subject<'_>,
+    second: &Subject<'_>,
+    names: &[String],
+) -> About {
     let what = asked.path.as_deref().unwrap_or("the full evaluation");
     let hosts = match (first.host(), second.host()) {
         (one, other) if one == other => format!("host '{one}'"),
         (one, other) => format!("hosts '{one}' and '{other}'"),
     };
-    let about = About {
+    About {
         bench: "compare",
         title: format!(
             "{what} of {hosts}: A is {}, B is {}",
@@ -82,12 +92,7 @@ pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<
             .iter()
             .map(|name| (name.clone(), what.to_string()))
             .collect(),
-    };
-    let mut outcome = run.end(about, &rounds, &overheads.into_inner());
-    if let [first, second] = &outcome.series[..] {
-        outcome.difference = Some(SeriesDifference::between(&times(first), &times(second)));
     }
-    Ok(outcome)
 }
 
 /// Turns an argument into a flake reference. A commit hash belongs to the flake that the other

@@ -6,11 +6,11 @@ use anyhow::Result;
 
 use super::ourselves::ourselves;
 use super::outcome::{About, BenchRun};
-use super::rounds::{self, BenchTask, Taken};
+use super::rounds::{BenchTask, Taken};
 use super::samples::times;
 use super::samples::{BenchResult, Cost, Sample, Series};
 use super::statistics::SeriesDifference;
-use super::subject::Subject;
+use super::subject::{Subject, run_rounds};
 use runtime_module_core::command::Rules;
 use runtime_module_nix::evaluation::Measure;
 use runtime_module_nix::session::Session;
@@ -60,20 +60,8 @@ pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<BenchRes
             work: Box::new(move || recall(session, names, why_not)),
         });
     }
-    let rounds = rounds::run(tasks, rules, &session.interrupts, &session.reporter)?;
-    if !rounds.interrupted {
-        subject.is_still()?;
-    }
-    let about = About {
-        bench: "eval",
-        title: title(&subject, &names),
-        flakes: vec![subject.record()],
-        modules: names.clone(),
-        strict: true,
-        own_process: true,
-        result_cache: Some("only where a series says so"),
-        series: series(&sets),
-    };
+    let rounds = run_rounds(session, tasks, rules, &[&subject])?;
+    let about = about(&subject, &names, &sets);
     let mut outcome = run.end(about, &rounds, &overheads.into_inner());
     outcome.costs = costs(&outcome.series, &names);
     if let Some(why) = why_not.into_inner() {
@@ -83,6 +71,19 @@ pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<BenchRes
         ));
     }
     Ok(outcome)
+}
+
+fn about(subject: &Subject<'_>, names: &[String], sets: &[(String, Vec<String>)]) -> About {
+    About {
+        bench: "eval",
+        title: title(subject, names),
+        flakes: vec![subject.record()],
+        modules: names.to_vec(),
+        strict: true,
+        own_process: true,
+        result_cache: Some("only where a series says so"),
+        series: series(sets),
+    }
 }
 
 /// Lists what to measure: the host alone, with all modules, and with each module if there are

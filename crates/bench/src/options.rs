@@ -6,9 +6,9 @@ use std::cell::{Cell, RefCell};
 use anyhow::Result;
 
 use super::outcome::{About, BenchRun};
-use super::rounds::{self, BenchTask};
+use super::rounds::BenchTask;
 use super::samples::{BenchResult, Published};
-use super::subject::Subject;
+use super::subject::{Subject, run_rounds};
 use runtime_module_core::attributes::parse;
 use runtime_module_core::choice::Preset;
 use runtime_module_core::command::OptionsBenchmark;
@@ -56,15 +56,7 @@ pub fn run(session: &Session, asked: &OptionsBenchmark, rules: Rules) -> Result<
             }),
         }
     });
-    let rounds = rounds::run(
-        tasks.collect(),
-        rules,
-        &session.interrupts,
-        &session.reporter,
-    )?;
-    if !rounds.interrupted {
-        subject.is_still()?;
-    }
+    let rounds = run_rounds(session, tasks.collect(), rules, &[&subject])?;
     let about = About {
         bench: "options",
         title: title(&subject, asked),

@@ -6,9 +6,9 @@ use std::cell::RefCell;
 use anyhow::Result;
 
 use super::outcome::{About, BenchRun};
-use super::rounds::{self, BenchTask};
+use super::rounds::BenchTask;
 use super::samples::BenchResult;
-use super::subject::Subject;
+use super::subject::{Subject, run_rounds};
 use runtime_module_core::attributes::parse;
 use runtime_module_core::command::OverridesBenchmark;
 use runtime_module_core::command::Rules;
@@ -59,17 +59,14 @@ pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Resul
             }),
         }
     });
-    let rounds = rounds::run(
-        tasks.collect(),
-        rules,
-        &session.interrupts,
-        &session.reporter,
-    )?;
-    if !rounds.interrupted {
-        subject.is_still()?;
-    }
+    let rounds = run_rounds(session, tasks.collect(), rules, &[&subject])?;
+    let about = about(asked, &subject);
+    Ok(run.end(about, &rounds, &overheads.into_inner()))
+}
+
+fn about(asked: &OverridesBenchmark, subject: &Subject<'_>) -> About {
     let forced = asked.force.as_ref().unwrap_or(&asked.path);
-    let about = About {
+    About {
         bench: "overrides",
         title: format!(
             "{forced} of host '{}' by the number of overrides of {}, {}",
@@ -87,9 +84,7 @@ pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Resul
             .iter()
             .map(|count| (name(*count), format!("{forced} with {}", name(*count))))
             .collect(),
-    };
-    let outcome = run.end(about, &rounds, &overheads.into_inner());
-    Ok(outcome)
+    }
 }
 
 /// Makes a name such as `10,000 overrides`.

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::rounds::Taken;
+use super::rounds::{self, BenchTask, Rounds, Taken};
 use super::samples::{FlakeRecord, Sample};
+use runtime_module_core::command::Rules;
 use runtime_module_core::error::Failure;
 use runtime_module_core::plan::{Situation, Source, modules, source_to_list};
 use runtime_module_core::progress::Reporter;
@@ -180,6 +181,22 @@ fn unpinned(file: &SystemFile) -> anyhow::Error {
         ))
         .hint("add a flake.nix next to the file, and name that flake with --flake")
         .into()
+}
+
+/// Runs the tasks of a benchmark, and then checks that the trees of its subjects are unchanged.
+pub fn run_rounds(
+    session: &Session,
+    tasks: Vec<BenchTask<'_>>,
+    rules: Rules,
+    subjects: &[&Subject<'_>],
+) -> Result<Rounds> {
+    let rounds = rounds::run(tasks, rules, &session.interrupts, &session.reporter)?;
+    if !rounds.interrupted {
+        for subject in subjects {
+            subject.is_still()?;
+        }
+    }
+    Ok(rounds)
 }
 
 fn locked(session: &Session, libnix: &Libnix, to_pin: &ToPin<'_>) -> Result<Pin> {

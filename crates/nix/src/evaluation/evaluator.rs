@@ -75,45 +75,7 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
         writer: writer.thread().clone(),
     };
     let (hand_over, mut asked) = channel::<Request>();
-    std::thread::spawn(move || {
-        let failed = |request: &Request, error: &anyhow::Error| {
-            let failed = explain::error(request, error);
-            let places = failed.places.clone();
-            Answer::Failed { failed, places }
-        };
-        let lent = &mut asked;
-        let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
-            // Move the reference here, because another thread may borrow a receiver exclusively but
-            // not share it.
-            let asked = lent;
-            // Without a request the client has disconnected, and the process exits.
-            if let Ok(request) = asked.recv() {
-                let last = match evaluate(evaluator, &request, &answers) {
-                    Ok(evaluated) => Answer::Done {
-                        evaluated: Box::new(evaluated),
-                    },
-                    Err(error) => failed(&request, &error),
-                };
-                if let Err(error) = step(Point::EvaluatorAnswer, || {
-                    answers.say(last);
-                    anyhow::Ok(())
-                }) {
-                    answers.say(failed(&request, &error));
-                }
-            }
-            // The process stays until the client disconnects, because its temporary roots protect
-            // the result. Freeing all values of a whole NixOS would take 30 ms, and is useless
-            // before the exit.
-            loop {
-                std::thread::park();
-            }
-        });
-        let Err(error) = opened;
-        if let Ok(request) = asked.recv() {
-            answers.say(failed(&request, &error));
-        }
-        std::mem::forget(libnix);
-    });
+    std::thread::spawn(move || answer(libnix, &mut asked, &answers));
     if let Some(request) = first.map_or_else(|| receive(&mut requests), |first| Ok(Some(first)))? {
         // The thread ends only with the process.
         let _ = hand_over.send(request);
@@ -122,6 +84,47 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
     let _ = receive::<Request>(&mut requests);
     drop(writer);
     Ok(())
+}
+
+/// Evaluates the request, and answers it. Does not return before the process exits, if the evaluator can be opened.
+fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
+    let failed = |request: &Request, error: &anyhow::Error| {
+        let failed = explain::error(request, error);
+        let places = failed.places.clone();
+        Answer::Failed { failed, places }
+    };
+    let lent = &mut *asked;
+    let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
+        // Move the reference here, because another thread may borrow a receiver exclusively but not
+        // share it.
+        let asked = lent;
+        // Without a request the client has disconnected, and the process exits.
+        if let Ok(request) = asked.recv() {
+            let last = match evaluate(evaluator, &request, answers) {
+                Ok(evaluated) => Answer::Done {
+                    evaluated: Box::new(evaluated),
+                },
+                Err(error) => failed(&request, &error),
+            };
+            if let Err(error) = step(Point::EvaluatorAnswer, || {
+                answers.say(last);
+                anyhow::Ok(())
+            }) {
+                answers.say(failed(&request, &error));
+            }
+        }
+        // The process stays until the client disconnects, because its temporary roots protect
+        // the result. Freeing all values of a whole NixOS would take 30 ms, and is useless
+        // before the exit.
+        loop {
+            std::thread::park();
+        }
+    });
+    let Err(error) = opened;
+    if let Ok(request) = asked.recv() {
+        answers.say(failed(&request, &error));
+    }
+    std::mem::forget(libnix);
 }
 
 /// Sends answers to the client.

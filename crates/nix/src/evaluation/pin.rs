@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::explain::at;
 use super::fetching;
 use super::misnamed;
-use crate::error::{Failure, one_line};
+use crate::error::{Failed, Failure, one_line};
 use crate::input_graph::graph_inputs;
 use crate::libnix::{Libnix, LockedFlake, NixError, Store, daemon_hint};
 use crate::local::{Resolved, resolve};
@@ -173,32 +173,8 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     {
         return failed.into();
     }
-    // The program connects to the store here for the first time, so the flake is not the cause.
-    if error.message.contains("connection to remote store")
-        || error.message.contains("SSH connection")
-    {
-        let said = one_line(&error.message);
-        return Failure::Refused
-            .error(format!("cannot open the store: {said}"))
-            .hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh); without --store, the program uses the store of this machine")
-            .into();
-    }
-    if error.message.contains("cannot connect to socket") {
-        return Failure::Refused
-            .error(format!(
-                "cannot open the store: {}",
-                one_line(&error.message)
-            ))
-            .hint(daemon_hint())
-            .into();
-    }
-    // The fetched source is in the store of another machine.
-    if error.message.trim().ends_with("-source/' does not exist") {
-        return Failure::Refused
-            .error(format!("cannot lock the flake {reference}: the store is on another machine, so its sources cannot be evaluated here"))
-            .detail(error.message.trim())
-            .hint(REMOTE_BUILDERS)
-            .into();
+    if let Some(failed) = store_failure(reference, error) {
+        return failed.into();
     }
     let mut lines = error.message.trim().lines();
     let first = lines.next().unwrap_or_default().trim();
@@ -228,6 +204,41 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     failed
         .hint("use a flake reference that Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")
         .into()
+}
+
+/// Returns the error if the store, and not the flake, is the cause.
+fn store_failure(reference: &str, error: &NixError) -> Option<Failed> {
+    // The program connects to the store here for the first time, so the flake is not the cause.
+    if error.message.contains("connection to remote store")
+        || error.message.contains("SSH connection")
+    {
+        let said = one_line(&error.message);
+        return Some(
+            Failure::Refused
+            .error(format!("cannot open the store: {said}"))
+            .hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh); without --store, the program uses the store of this machine"),
+        );
+    }
+    if error.message.contains("cannot connect to socket") {
+        return Some(
+            Failure::Refused
+                .error(format!(
+                    "cannot open the store: {}",
+                    one_line(&error.message)
+                ))
+                .hint(daemon_hint()),
+        );
+    }
+    // The fetched source is in the store of another machine.
+    if error.message.trim().ends_with("-source/' does not exist") {
+        return Some(
+            Failure::Refused
+            .error(format!("cannot lock the flake {reference}: the store is on another machine, so its sources cannot be evaluated here"))
+            .detail(error.message.trim())
+            .hint(REMOTE_BUILDERS),
+        );
+    }
+    None
 }
 
 fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {

@@ -84,7 +84,7 @@ struct Making<'a> {
 
 /// The result of realising.
 #[derive(Default)]
-struct Realised {
+struct RealiseResult {
     /// The store paths that were or would be built and fetched.
     missing: Missing,
     /// The builds in display order, only in a dry run.
@@ -199,12 +199,12 @@ impl Making<'_> {
         derived: &Derived,
         missing: Missing,
         base_check: &BaseCheck<'_>,
-    ) -> Result<Realised> {
+    ) -> Result<RealiseResult> {
         let (interrupts, reporter) = (&self.session.interrupts, &self.session.reporter);
         let evaluated = &derived.evaluated;
         if self.plan.stop_after == StopAfter::Evaluate {
             let toplevel = evaluated.toplevel.clone().unwrap_or_default();
-            return Ok(Realised {
+            return Ok(RealiseResult {
                 preflight: Some(self.preflight(evaluated, &missing, base_check)),
                 order: build_order(&self.libnix.store, &toplevel.drv, &missing.build),
                 missing,
@@ -223,9 +223,9 @@ impl Making<'_> {
                 reporter,
             )
         })?;
-        Ok(Realised {
+        Ok(RealiseResult {
             missing: built.missing,
-            ..Realised::default()
+            ..RealiseResult::default()
         })
     }
 

@@ -110,6 +110,17 @@ impl Scheduler<'_> {
             ))
         };
         self.hosts[index].files = registry.iter().filter_map(within).collect();
+        self.choose_modules(index, registry)?;
+        self.queue_modules(index);
+        Ok(if self.is_mine(index, 0) {
+            vec![row]
+        } else {
+            Vec::new()
+        })
+    }
+
+    /// Sets the modules to check on a host: all of them, or those that the user named.
+    fn choose_modules(&mut self, index: usize, registry: &[Registered]) -> Result<()> {
         let known: Vec<String> = registry.iter().map(|module| module.name.clone()).collect();
         let unknown: Vec<String> = self
             .work
@@ -134,6 +145,11 @@ impl Scheduler<'_> {
                 self.hosts[index].all.push(module.name.clone());
             }
         }
+        Ok(())
+    }
+
+    /// Queues the checks of single modules that belong to this shard.
+    fn queue_modules(&mut self, index: usize) {
         let all = self.hosts[index].all.clone();
         self.hosts[index].good.clone_from(&all);
         for (position, name) in all.into_iter().enumerate() {
@@ -143,11 +159,6 @@ impl Scheduler<'_> {
                 self.hosts[index].elsewhere.push(name);
             }
         }
-        Ok(if self.is_mine(index, 0) {
-            vec![row]
-        } else {
-            Vec::new()
-        })
     }
 
     pub(super) fn queue(&mut self, index: usize, modules: Vec<String>) {

@@ -1,4 +1,4 @@
-# The origin of the modules' `pkgs`.
+# Sets the argument `pkgs` of all modules.
 {
   config,
   lib,

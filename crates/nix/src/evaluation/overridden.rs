@@ -86,7 +86,7 @@ pub(super) fn refusal_after_failure(
     pairs.find_map(|(definition, option)| option.refusal(definition))
 }
 
-/// Explains an earlier override of an option that the configuration does not declare any more.
+/// Explains an earlier override of an option that the configuration no longer declares.
 pub(super) fn lost_option(request: &Request, message: &str) -> Option<Failed> {
     let path = advice::missing_option(message)?;
     let lost = |one: &&Definition| one.path.starts_with(&path) || path.starts_with(&one.path);
@@ -94,7 +94,7 @@ pub(super) fn lost_option(request: &Request, message: &str) -> Option<Failed> {
     let option = written(&definition.path);
     Some(
         failure(format!(
-            "cannot evaluate host '{}' with the override of {option}: the configuration has no such option any more",
+            "cannot evaluate host '{}' with the override of {option}: the configuration no longer has this option",
             request.host
         ))
         .hint(format!(
@@ -115,7 +115,7 @@ pub(super) fn lost_store_path(request: &Request, message: &str) -> Option<Failed
     let option = written(&definition.path);
     Some(
         failure(format!(
-            "cannot evaluate host '{}' with the override of {option}: {path} is not in the store any more",
+            "cannot evaluate host '{}' with the override of {option}: {path} is no longer in the store",
             request.host
         ))
         .hint(format!(

@@ -1,7 +1,7 @@
 //! Writes files of the cache atomically, even if several processes write at the same time.
 //!
-//! Files are not synced, because the program works without them. If the machine crashes, a wrong
-//! checksum reveals a damaged file. A writer that was killed leaves a temporary file, which the
+//! Files are not synced, because the program works without them. A checksum detects files that a
+//! crash of the machine has damaged. A writer that was killed leaves a temporary file, which the
 //! next writer removes.
 
 use std::fs::{self, OpenOptions};

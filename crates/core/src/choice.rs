@@ -1,5 +1,5 @@
-//! The choices on the command line and in the configuration, with their names. All parts of the
-//! program may use this file.
+//! The choices on the command line and in the configuration, with their names. Every part of the
+//! program may use this module.
 
 use std::time::Duration;
 

@@ -73,7 +73,7 @@ impl Estimate {
             .filter(|estimate| estimate.schema == 1 && estimate.files > 0 && estimate.is_sane())
     }
 
-    /// Returns whether a real run can have produced all these numbers.
+    /// Returns whether all numbers are possible results of a real run.
     fn is_sane(&self) -> bool {
         (0.0..1e9).contains(&self.milliseconds)
             && self.curve.iter().all(|share| (0.0..=1.0).contains(share))

@@ -102,7 +102,7 @@ points! {
     WriteOverrides "write.overrides" Write "A record of the history of overrides."
     WriteWanted "write.wanted" Write "The requested modules, which survive reboots."
     WriteKeptOverrides "write.kept-overrides" Write "The option overrides, which survive reboots."
-    WriteLog "write.log" Write "Our own remark in the log of a switch."
+    WriteLog "write.log" Write "A remark of this program in the log of a switch."
     WriteOutcome "write.outcome" Write "The outcome."
     CacheResult "cache.result" Write "A result in the cache, by the client."
     CacheRoot "cache.root" Write "The size of a root in the cache, by the client."
@@ -319,9 +319,9 @@ pub mod within {
 
     struct Killed;
 
-    /// Runs `doing` with a fault. Returns `None` if the fault killed it. Unlike a real kill, this
-    /// unwinds the stack. The effect is the same, because our functions do not clean up in
-    /// destructors.
+    /// Runs `doing` with a fault. Returns `None` if the fault killed `doing`. Unlike a real kill,
+    /// the simulated kill unwinds the stack. The effect is the same, because our functions do not
+    /// clean up in destructors.
     pub fn with<T>(fault: &str, doing: impl FnOnce() -> T) -> Option<T> {
         HERE.set(Some(vec![parse(fault).expect("a fault")]));
         let done = catch_unwind(AssertUnwindSafe(doing));
@@ -349,7 +349,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fault_has_a_point_a_side_and_an_effect() {
+    fn fault_with_point_side_and_effect_is_parsed() {
         let armed = parse("activator.begin@2:after:enospc").expect("a fault");
         assert_eq!(
             (armed.point, armed.side, armed.passing, armed.fault),

@@ -120,8 +120,8 @@ impl<'a> Graph<'a> {
         serde_json::to_string(&lock).context("write the lock")
     }
 
-    /// Returns the inputs of a node. An input whose shortest path leads through this node is given
-    /// by its key, and any other input by the path that it follows.
+    /// Returns the inputs of a node. If the shortest path to an input leads through this node, the
+    /// input is written as its key, otherwise as the path that it follows.
     fn inputs(&self, index: usize, reached: &Reached) -> Value {
         let edge = |(name, child): (&String, &usize)| {
             let way = &self.reached[child].way;

@@ -1,5 +1,5 @@
-//! Handles Ctrl-C. Before the activation, Ctrl-C stops the run, which has changed nothing. After
-//! that, it only detaches this process.
+//! Handles Ctrl-C. Before the activation, Ctrl-C stops the run, and nothing has changed. Once the
+//! activation has begun, Ctrl-C only detaches this process.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use signal_hook::low_level::exit;
 
 use crate::error::{Failed, Failure};
 
-/// How long the run may take to end after an interrupt. Then the process exits.
+/// The time that the run may take to end after an interrupt. After this time, the process exits.
 const GRACE: Duration = Duration::from_millis(900);
 
 type Action = Arc<dyn Fn() + Send + Sync>;
@@ -119,7 +119,7 @@ impl Interrupts {
             }
         }
         while self.0.is(stage::EXITING) {
-            // Another thread prints the final message, so this one must not print anything.
+            // The signal thread prints the final message, so this thread must not print anything.
             std::thread::park();
         }
     }
@@ -169,8 +169,8 @@ impl Inner {
         } else if self.is(stage::DETACHED) {
             self.exit(stage::DETACHED, Exit::Detached);
         } else if self.is(stage::SETTLED) {
-            // The process is blocked while it writes the result, because nothing reads the output.
-            // So exit now.
+            // The process has not finished writing the result, because nothing reads the output.
+            // Exit now.
             exit(code);
         }
     }

@@ -84,8 +84,8 @@ pub fn as_git(reference: &str) -> Option<String> {
 }
 
 /// Returns the folder that NixOS's own tools use for the flake in `/etc/nixos`. If `flake.nix` is a
-/// link, `nixos-rebuild` uses the folder of the link's target. This function follows such a link
-/// only inside the tree. Links that leave the tree are followed later, and again at each `rebuild`.
+/// link, `nixos-rebuild` uses the folder of the link's target. This function follows the link only
+/// if the target is in the same tree. Other links are followed later, and again at each `rebuild`.
 pub fn usual_folder(folder: &Path) -> PathBuf {
     let inside = || {
         let real = folder.join(FLAKE).canonicalize().ok()?;

@@ -23,7 +23,7 @@ impl Locations {
         &self.root
     }
 
-    /// Returns whether this is the real machine.
+    /// Returns whether these are the paths of the real machine.
     pub fn is_real(&self) -> bool {
         self.root == Path::new("/")
     }

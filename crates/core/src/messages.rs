@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::programs::VERSION;
 
-/// The version of the protocol. During an upgrade, processes of two versions can meet.
+/// The version of the protocol. During an upgrade, processes of two versions may try to talk to
+/// each other.
 pub const PROTOCOL: u32 = 2;
 
 /// The maximum size of a message in bytes. The result of an evaluation with a thousand modules is

@@ -2,7 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Characters, except `/`, that must be escaped in both a path and a query (RFC 3986, section 2.3).
+/// The characters to escape in a path or a query: all except `/` and the unreserved characters
+/// (RFC 3986, section 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -50,14 +50,14 @@ fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
 /// The text before the version in `argv[0]`, if one program was started by the other.
 const CALLED_BY: &str = "runtime-module ";
 
-/// Returns the `argv[0]` with which to start the other program. It contains our version, so the
-/// arguments and the environment need not change.
+/// Returns the `argv[0]` with which to start the other program. `argv[0]` passes on our version, so
+/// that the arguments and the environment stay unchanged.
 pub fn caller() -> String {
     format!("{CALLED_BY}{VERSION}")
 }
 
-/// Fails if the other program, in a different version, started this program. If a user started it
-/// directly, there is no version to check.
+/// Fails if this program was started by another version of the other program. Succeeds if a user
+/// started this program directly.
 pub fn check_caller() -> Result<(), Failed> {
     let name = std::env::args_os().next().unwrap_or_default();
     check_version(&name.to_string_lossy())

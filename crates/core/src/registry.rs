@@ -43,7 +43,7 @@ pub struct Registered {
     pub skip_validation: bool,
 }
 
-/// A module that is to extend a host.
+/// A module with which to extend a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModuleRequest {
@@ -56,7 +56,7 @@ pub struct ModuleRequest {
 }
 
 impl ModuleRequest {
-    /// Requests a module by name. The module may be declared in either place.
+    /// Creates a request for a module by name. The place of its declaration is not known yet.
     pub fn named(name: &str) -> Self {
         Self {
             name: name.into(),

@@ -61,7 +61,7 @@ impl Session {
     }
 }
 
-/// Determines the paths of all files, for this user.
+/// Determines the paths of all files for the calling user.
 pub fn locations(options: &Options, environment: &Environment) -> Result<Locations> {
     let root = options.root.clone().unwrap_or_else(|| PathBuf::from("/"));
     let root = std::path::absolute(root).context("cannot find the root directory")?;

@@ -1,8 +1,8 @@
 //! The store of this machine, without libnix. Locates the files of the store, checks whether paths
 //! are valid, and protects paths from the garbage collector while GC roots are created.
 //!
-//! This is the only store code that the elevated roles use. They never build or fetch; they only
-//! protect existing paths.
+//! This is the only store code that the elevated roles use. These roles never build or fetch
+//! anything. They only protect existing paths.
 
 mod collector;
 mod daemon;
@@ -32,8 +32,8 @@ const STATE: &str = "/nix/var/nix";
 /// The length of the hash in a store path.
 const HASH: usize = 32;
 
-/// The characters that the hash in a store path can contain (NixOS/nix, `libutil/hash.cc`: no e, o,
-/// t and u).
+/// The characters that the hash in a store path can contain (NixOS/nix, `libutil/hash.cc`: without
+/// e, o, t and u).
 const HASH_DIGITS: &str = "0123456789abcdfghijklmnpqrsvwxyz";
 
 /// A store whose files are on this machine.
@@ -52,8 +52,8 @@ pub struct LocalStore {
 /// A guard that protects paths from the garbage collector while it exists.
 #[derive(Debug)]
 pub struct Protection {
-    /// The shared lock, which prevents a new collection. A running collection already knows the
-    /// paths.
+    /// The shared lock, which prevents a new collection. A running collector has already accepted
+    /// the paths.
     _lock: Option<Lock>,
     /// The connection to the daemon, which protects the paths while it is open.
     _daemon: Option<Daemon>,

@@ -1,8 +1,8 @@
 //! The activator: the only process that writes the state and switches the system.
 //!
-//! The steps are: lock, compare, root, save the plan, check for objections, switch, verify, save
-//! the result. The state lists a system as active only after the switch to it was verified. If this
-//! process is killed, the state names the step that was running.
+//! The steps are: lock, compare, create GC roots, save the plan, check for objections, switch,
+//! verify, save the result. The state lists a system as active only after the switch to it was
+//! verified. If this process is killed, the state names the step that was running.
 
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ const OWN_SPACE: u64 = 2 << 20;
 
 /// Runs the activator for the request of a transaction.
 pub fn run(locations: &Locations, name: &str) -> Result<()> {
-    // In a unit, this fails without harm: systemd has already started the process in its own
-    // session.
+    // In a unit, `setsid` fails, because systemd has already started the process in its own
+    // session. This failure is harmless.
     let _ = unix::unistd::setsid();
     let _deaf = deaf()?;
     let request: Request = take_over(locations, name)?;
@@ -44,14 +44,15 @@ pub fn run(locations: &Locations, name: &str) -> Result<()> {
             failed: describe(&error),
         },
     };
-    // The lock is already released, so a reader of the outcome can begin the next transaction.
+    // Write the outcome only after the lock is released, so that a reader of the outcome can begin
+    // the next transaction.
     let left = step(Point::Outcome, || leave_outcome(locations, name, &answer));
     log.close();
     left
 }
 
-/// Carries out a request. Returns an error only if nothing was begun. The result contains all later
-/// failures.
+/// Carries out a request. Returns an error only if the transaction did not begin. The result
+/// contains all later failures.
 fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<Activated> {
     let wait = Duration::from_millis(request.wait);
     let _held = step(Point::Held, || hold(locations, &request.purpose, wait))?;
@@ -161,7 +162,7 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
         .into())
 }
 
-/// Refuses if an earlier transaction has not ended.
+/// Refuses the change if an earlier transaction has not ended.
 fn interrupted(work: &Work<'_>) -> Result<()> {
     let runs = running(work.locations);
     match work.state.unended(runs.as_deref()) {

@@ -57,7 +57,7 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
         .unwrap_or(Failure::Internal.code()))
 }
 
-/// Drops root privileges and becomes a user, with all groups, in the whole process.
+/// Drops root privileges. The whole process becomes the user, with all groups of this user.
 pub fn drop_rights(uid: u32) -> Result<()> {
     let user = User::from_uid(Uid::from_raw(uid))
         .context("cannot look up a user")?

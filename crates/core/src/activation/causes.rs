@@ -9,8 +9,8 @@ use super::systemd::{ask, is_name};
 use super::unit_state::{Problem, UnitState};
 use super::watch::{FailedCommand, Unwell};
 
-/// The settings of units that contain commands, in order of execution. Some of them exist only for
-/// sockets, mounts and swaps.
+/// The settings of units that contain commands, in order of execution. Some of these settings exist
+/// only for sockets, mounts and swaps.
 const COMMANDS: [&str; 10] = [
     "ExecCondition",
     "ExecStartPre",
@@ -90,8 +90,9 @@ fn read_exit(line: &str) -> Option<FailedCommand> {
     })
 }
 
-/// Returns the failed command that caused the failure of a unit. Ignores clean-up commands and
-/// commands that systemd terminated after the failure.
+/// Returns the failed command that most likely caused the failure of a unit. Returns a clean-up
+/// command, or a command that systemd terminated after the failure, only if no other command
+/// failed.
 fn first_cause(failed: impl Iterator<Item = FailedCommand>) -> Option<FailedCommand> {
     failed.min_by_key(|command| {
         let is_ended = matches!(command.signal.as_deref(), Some("SIGTERM" | "SIGKILL"));
@@ -164,14 +165,14 @@ pub(super) fn describe(id: &UnitId, unwell: &Unwell, since: u64) -> UnitLog {
     }
 }
 
-/// Returns the failure in systemd's words.
+/// Returns the result of a failed start or reload as systemd reports it.
 fn result(state: &UnitState) -> Option<String> {
     let results = [&state.result, &state.reload_result];
     let failed = |result: &&&String| !matches!(result.as_str(), "" | "success");
     results.iter().find(failed).map(ToString::to_string)
 }
 
-/// Returns the cause as a phrase that follows the name of the unit.
+/// Returns the cause, phrased to follow the name of the unit.
 fn cause(unwell: &Unwell) -> Option<String> {
     let state = unwell.state.as_ref();
     let command = unwell.command.as_ref();
@@ -207,7 +208,7 @@ fn cause(unwell: &Unwell) -> Option<String> {
     }
 }
 
-/// Explains a `Result` of systemd if the failed command does not explain it.
+/// Explains a value of systemd's `Result` that the failed command alone does not explain.
 fn meaning(result: &str, state: Option<&UnitState>) -> String {
     let of_type = state.map_or("", |state| state.service_type.as_str());
     match result {
@@ -254,8 +255,8 @@ fn last_lines(id: &UnitId, since: u64) -> Vec<String> {
         Manager::User { uid, .. } => {
             let [own, manager, owner] = of_user(&id.name, uid);
             let mut filters = vec![owner.as_str(), &own, "+", &owner, &manager];
-            // journald cannot assign a line to a unit if the process exited before journald read
-            // the line.
+            // Also select lines by process: journald cannot assign a line to a unit if the process
+            // exited before journald read the line.
             let process = main_process(id);
             filters.extend(process.iter().flat_map(|field| ["+", &owner, field]));
             journal(&["--output=cat", LINES], &filters, since)

@@ -1,6 +1,7 @@
 //! The client's side of an activation. The client starts the relay before any other work, so that a
-//! password prompt or a missing permission comes first. At the end, it sends the request to the
-//! relay and prints the answers. The client changes nothing, so it may be killed at any time.
+//! password prompt or a permission error appears first. Later, the client sends the request to the
+//! relay and prints the answers. The client itself does not change the system, so it can be killed
+//! at any time.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd as _;
@@ -25,7 +26,8 @@ use crate::timings::Phase;
 /// may take longer, and the user should not have to wait for it.
 const TO_LEAVE: Duration = Duration::from_secs(5);
 
-/// A running relay that waits for its request. It changes nothing before the request arrives.
+/// A running relay that is waiting for its request. The relay does not change anything before the
+/// request arrives.
 pub struct Activator {
     child: Option<Child>,
     /// The name of the program that was started, for messages.
@@ -123,8 +125,8 @@ impl Activator {
             match receive(&mut self.from) {
                 Ok(Some(Answer::Line { line })) => reporter.switch_line(&line),
                 Ok(Some(answer)) => return Ok(answer),
-                // Only the relay has died. The activation continues, and the client can wait for
-                // its end.
+                // The relay has died, but the activation continues. The client can wait for the end
+                // of the activation.
                 Ok(None) | Err(_) => break,
             }
         }
@@ -258,8 +260,8 @@ fn untold() -> Failed {
 
 impl Drop for Activator {
     fn drop(&mut self) {
-        // If a relay has no request, it exits when its stdin is closed. Wait for that, to leave no
-        // zombie.
+        // A relay without a request exits when its stdin is closed. Wait for the exit, so that no
+        // zombie process remains.
         self.to = Box::new(std::io::sink());
         let begun = Instant::now();
         while let Some(child) = &mut self.child

@@ -1,8 +1,8 @@
 //! The timer that rolls back to the previous system unless the new one is confirmed in time.
 //!
-//! This is a systemd timer, so none of our processes has to stay alive. On a machine without
-//! systemd, it is a process in its own session. The timer is armed before the switch and again at
-//! the end of the switch, so that a change is rolled back even if the activator dies.
+//! The timer is a systemd timer, so that none of our processes has to keep running. On a machine
+//! without systemd, the timer is a process in its own session. The timer is armed before the switch
+//! and again at the end of the switch, so that a change is rolled back even if the activator dies.
 
 use anyhow::Result;
 
@@ -21,7 +21,7 @@ pub(super) enum Armed {
 }
 
 impl Armed {
-    /// Returns the argument that tells the timer's process at which point the timer was armed.
+    /// Returns the argument that tells the timer's process when the timer was armed.
     fn argument(self) -> Option<&'static str> {
         (self == Self::After).then_some("--after")
     }
@@ -85,7 +85,8 @@ pub(super) fn arm(
 /// Disarms the timer. A timer that is not armed is not an error.
 pub(super) fn disarm(transaction: &str, which: &[Armed], locations: &Locations) {
     if !systemd::runs(locations) {
-        // The process will find nothing to roll back when its time is over, and will exit.
+        // Without systemd, the timer is a process, which keeps running. When its time is over, it
+        // finds nothing to roll back and exits.
         return;
     }
     for armed in which {

@@ -12,9 +12,9 @@ use crate::error::Failure;
 use crate::locations::Locations;
 use crate::programs;
 
-/// Elevation programs. All of them pass stdin and stdout through. run0 does so only if stdin,
-/// stdout or stderr is not a terminal. Its option `--pipe` would request this, but systemd before
-/// 257 rejects it.
+/// Elevation programs. Each program passes stdin and stdout through, but run0 does so only if
+/// stdin, stdout or stderr is not a terminal. The option `--pipe` of run0 would request this
+/// explicitly, but systemd before 257 rejects the option.
 const PROGRAMS: [(Elevate, &str); 3] = [
     (Elevate::Sudo, "sudo"),
     (Elevate::Run0, "run0"),

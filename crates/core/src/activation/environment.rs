@@ -7,8 +7,8 @@ use crate::locations::Locations;
 /// The search path of the switch program, for commands that it does not call by their store paths.
 pub(super) const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Clears the environment on a real machine, except for a fixed `PATH`. Elevation programs also
-/// clear it.
+/// Clears the environment of a command, except for a fixed `PATH`, as elevation programs do. Keeps
+/// the environment if the machine's root is a test directory.
 pub(super) fn clean<'a>(command: &'a mut Command, locations: &Locations) -> &'a mut Command {
     if locations.is_real() {
         command.env_clear().env("PATH", PATH);

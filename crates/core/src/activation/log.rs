@@ -1,5 +1,5 @@
 //! The log of a transaction, which contains the output of the switch program and our own remarks.
-//! It is a file instead of a pipe, so that the switch continues if the reader dies or stops
+//! The log is a file instead of a pipe, so that the switch continues if the reader dies or stops
 //! reading.
 
 use std::fs::File;
@@ -59,7 +59,7 @@ impl Log {
         Ok(tail)
     }
 
-    /// Closes the log. Waits a moment, so that the journal can receive the remaining lines.
+    /// Closes the log. Waits briefly, so that the journal can receive the remaining lines.
     pub(super) fn close(mut self) {
         if let Some((end, thread)) = self.journal.take() {
             end.store(true, Ordering::SeqCst);
@@ -109,8 +109,8 @@ impl Tail {
         })
     }
 
-    /// Returns the new complete lines and, at the end, also an unterminated one. Skips lines that
-    /// cannot be read.
+    /// Returns the new complete lines. With `end`, also returns an unterminated last line. Skips
+    /// lines that cannot be read.
     pub(super) fn lines(&mut self, end: bool) -> Vec<String> {
         let _ = self.file.read_to_end(&mut self.rest);
         let mut lines = Vec::new();

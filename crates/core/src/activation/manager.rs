@@ -1,5 +1,6 @@
 //! The systemd managers of the machine: the system manager, and one for each user who is logged in
-//! or has lingering enabled. Reads the state of their units, and does not change anything.
+//! or has lingering enabled. This module reads the state of their units, and does not change
+//! anything.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,7 +14,8 @@ use unix::unistd::{Uid, User};
 use super::systemd::{ask_as, is_name};
 use super::unit_state::{Job, PROPERTIES, UnitState};
 
-/// The types of units that start something. Other units matter only if they failed.
+/// The types of units that can start processes or other units. Units of other types matter only if
+/// they failed.
 const KINDS: &str = "--type=service,socket,timer,path";
 
 /// The state of units, by manager and name. Does not contain units that are inactive or not loaded.
@@ -21,7 +23,6 @@ pub(super) type States = BTreeMap<UnitId, UnitState>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Manager {
-    /// The system manager.
     System,
     /// The manager of a user.
     User {
@@ -75,7 +76,8 @@ impl Manager {
         managers
     }
 
-    /// Makes a command talk to this manager. A user's manager only answers processes of that user.
+    /// Configures a command to talk to this manager. A user's manager only answers processes of
+    /// that user.
     fn prepare(&self, command: &mut Command) {
         if let Self::User { uid, gid } = self {
             command
@@ -227,7 +229,7 @@ fn keyed(manager: &Manager, units: Vec<UnitState>) -> impl Iterator<Item = (Unit
     })
 }
 
-/// Returns whether a unit file is in `/etc/systemd`. The running NixOS system provides these files.
+/// Returns whether a unit file is in `/etc/systemd`, which the running NixOS system provides.
 pub(super) fn is_of_system(fragment: &Path) -> bool {
     fragment.starts_with("/etc/systemd")
 }

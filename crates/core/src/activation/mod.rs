@@ -49,7 +49,7 @@ pub use unit_state::Problem;
 pub use units::{UnitChanges, unit_changes};
 pub use watch::FailedCommand;
 
-/// A request to the activator.
+/// A request to the activator, which the relay stores in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
@@ -176,7 +176,7 @@ pub struct UnitLog {
     pub unit: String,
     /// The last lines of the unit in the journal.
     pub lines: Vec<String>,
-    /// The user to whose manager the unit belongs; `None` for the system manager.
+    /// The user whose manager controls the unit; `None` for the system manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The `Type=` of the service.
@@ -184,10 +184,10 @@ pub struct UnitLog {
     pub service_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
-    /// The cause, as a phrase that follows the name of the unit.
+    /// The cause, phrased to follow the name of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// The result in systemd's words.
+    /// The result as systemd reports it, for example `exit-code`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -209,7 +209,7 @@ impl UnitLog {
         format!("{}{user}{kind}{cause}", self.unit)
     }
 
-    /// Returns whether this is the unit that is called `name` in `failedUnits`.
+    /// Returns whether this log belongs to the unit that `failedUnits` lists as `name`.
     fn is_about(&self, name: &str) -> bool {
         let rest = name.strip_prefix(self.unit.as_str());
         rest.is_some_and(|rest| match &self.user {

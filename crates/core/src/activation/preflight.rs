@@ -25,10 +25,9 @@ const ESSENTIAL: [&str; 6] = [
     "sw",
 ];
 
-/// The facts about a system that are compared. `None` means unknown.
+/// The facts about a system that the checks compare. `None` means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    /// The host name.
     host: Option<String>,
     /// The switch inhibitors, by name: values that must not change while the machine is running.
     inhibitors: Option<BTreeMap<String, String>>,
@@ -183,7 +182,7 @@ impl Findings {
         Ok(passed)
     }
 
-    /// Inserts an objection that cannot be overridden before all others.
+    /// Adds an objection that cannot be overridden, and makes it the first one.
     pub fn refuse(&mut self, refusal: Failed) {
         let objection = Objection {
             allow: None,
@@ -396,7 +395,7 @@ pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
     })
 }
 
-/// Objects if the file system of `place` has less than `needed` bytes of free space.
+/// Adds an objection if the file system of `place` has less than `needed` bytes of free space.
 pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) {
     let Ok(found) = unix::sys::statvfs::statvfs(place) else {
         return;

@@ -112,7 +112,8 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     let point = if finish { Point::Switch } else { Point::Return };
     let looked = work.switch_to(to, point);
     if looked.verdict == Verdict::Refused && pending.step == Step::Confirming {
-        // Nothing was changed: the change is still not confirmed, and its timer is still running.
+        // The switch changed nothing, so the change is still unconfirmed and its timer is still
+        // running.
         work.advance(Step::Confirming);
         work.activated.outcome = Outcome::Unchanged;
         work.activated.explanation = format!(
@@ -250,7 +251,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
         return Ok(());
     };
     // If a second timer was armed after the switch, the first timer expires too early, so ignore
-    // it.
+    // the first timer.
     let due = again || !pending.armed_again;
     match &pending.from {
         Some(from) if pending.transaction == name && due && pending.step != Step::Checking => {
@@ -260,7 +261,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     }
 }
 
-/// Replaces an unconfirmed system with the system `from`, and records this.
+/// Rolls back an unconfirmed change by activating the system `from`, and records the result.
 fn return_from(locations: &Locations, state: State, pending: &Pending, from: &str) -> Result<()> {
     let name = &pending.transaction;
     let request = Request {

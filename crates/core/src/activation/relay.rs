@@ -28,9 +28,9 @@ pub fn run() -> Result<()> {
     serve(BufReader::new(std::io::stdin()), std::io::stdout())
 }
 
-/// Catches the signals by which a terminal or an elevation program would end this process. Does not
-/// ignore them, because the switch program would inherit that; a child process does not inherit
-/// handlers.
+/// Catches the signals by which a terminal or an elevation program would end this process. Installs
+/// handlers instead of ignoring these signals, because the switch program would inherit ignored
+/// signals, but does not inherit handlers.
 pub(super) fn deaf() -> Result<Signals> {
     Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot catch signals")
 }

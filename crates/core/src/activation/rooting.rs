@@ -47,8 +47,8 @@ pub(super) fn root(
     for path in change.overrides.required_after_reboot() {
         keep_in(&locations.kept_roots(), path, store)?;
     }
-    // Check only now: later collections see the roots, and `protect` has told a running collection
-    // to keep these paths.
+    // Check the paths only after `protect`: later collections see the roots, and a running
+    // collection has been told to keep these paths.
     let _protection = store.protect(paths)?;
     for (path, what) in needed {
         if let Some(path) = path
@@ -92,7 +92,7 @@ fn keep(path: &str, store: &LocalStore, locations: &Locations) -> Result<()> {
 
 fn keep_in(folder: &Path, path: &str, store: &LocalStore) -> Result<()> {
     // A system may be outside this store, for example after an external switch. This store cannot
-    // protect it.
+    // protect such a system.
     if store.is_valid(path).unwrap_or(false) {
         replace_root(folder, store, &root_name(path), path)?;
     }
@@ -148,8 +148,8 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
         .pending
         .as_ref()
         .map(|pending| pending.transaction.as_str());
-    // A transaction that is waiting for the lock has no record yet. So keep its files as long as
-    // records are kept.
+    // Also keep the logs of transactions that were requested after the oldest kept record. Such a
+    // transaction may be waiting for the lock and have no record yet.
     let dropped = match logs.len() {
         KEPT => logs.iter().filter_map(|name| requested_at(name)).min(),
         _ => None,

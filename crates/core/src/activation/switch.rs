@@ -42,12 +42,12 @@ pub(super) struct Switched {
     pub(super) failed_units: Vec<String>,
     /// Units that the output reports as stopped, reloaded, restarted or started.
     pub(super) touched: Vec<String>,
-    /// Whether the switch may have changed something: the output says so, or there is no
-    /// information.
+    /// Whether the switch may have changed something, according to the output. Also true if the
+    /// output is unknown.
     pub(super) begun: bool,
 }
 
-/// A judgement about the result of a switch.
+/// The verdict on a switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The switch succeeded.
@@ -148,8 +148,9 @@ impl<'a> Switch<'a> {
     }
 }
 
-/// Kills a switch program that is waiting for NixOS's lock. The Perl program waits silently, and
-/// would later replace a system that another switch activated in the meantime.
+/// Kills a switch program that is waiting for NixOS's lock, and returns whether it was killed. The
+/// Perl program waits silently, and would later replace a system that another switch activated in
+/// the meantime.
 fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     let Ok(process) = i32::try_from(child.id()).map(Pid::from_raw) else {
         return false;
@@ -172,7 +173,7 @@ fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     waits && child.wait().is_ok()
 }
 
-/// The texts before the names of units in the output of the switch program.
+/// The texts that precede unit names in the output of the switch program.
 const TOUCHES: [&str; 5] = [
     "stopping the following units: ",
     "reloading the following units: ",
@@ -188,7 +189,7 @@ const BEGINS: [&str; 3] = [
     "activating the configuration",
 ];
 
-/// The facts in the output of a switch.
+/// The facts parsed from the output of a switch program.
 #[derive(Clone, Default)]
 struct Reading {
     last_lines: Vec<String>,
@@ -240,14 +241,14 @@ impl Reading {
     }
 }
 
-/// Parses output of a switch program and all values that are derived from it, for fuzzing.
+/// Parses the output of a switch program, and computes all values that depend on it, for fuzzing.
 pub fn read_output(bytes: &[u8]) {
     let mut reading = Reading::default();
     for line in String::from_utf8_lossy(bytes).lines() {
         reading.line(line);
     }
     let units = reading.failed_units.iter().chain(&reading.touched);
-    assert!(units.clone().all(|unit| is_name(unit)), "no unit's name");
+    assert!(units.clone().all(|unit| is_name(unit)), "not a unit name");
     assert!(reading.last_lines.len() <= LAST_LINES, "too many lines");
     for status in [0, 1, 2, 3, 4, 100, 101, 255] {
         let switched = reading.clone().end(ExitStatus::from_raw(status << 8));
@@ -264,7 +265,7 @@ pub fn read_output(bytes: &[u8]) {
 
 impl Switched {
     /// Returns the result of a switch that failed to start, or whose effect is unknown. `begun` is
-    /// true if it may have changed something.
+    /// true if the switch may have changed something.
     pub(super) fn failed(error: &anyhow::Error, begun: bool) -> Self {
         Self {
             status: None,
@@ -284,8 +285,8 @@ impl Switched {
         !self.begun && (!changed || self.locked)
     }
 
-    /// Returns the verdict. `changed` is true if the running system is different from the one
-    /// before.
+    /// Returns the verdict. `changed` tells whether the running system has changed since before the
+    /// switch.
     pub(super) fn verdict(&self, changed: bool) -> Verdict {
         match self.status {
             Some(0) if !self.script_failed => Verdict::Well,
@@ -298,8 +299,8 @@ impl Switched {
         }
     }
 
-    /// Returns a human-readable explanation. `changed` is true if the running system is different
-    /// from the one before.
+    /// Returns a human-readable explanation. `changed` tells whether the running system has changed
+    /// since before the switch.
     pub(super) fn explanation(&self, changed: bool) -> String {
         let nothing = self.changed_nothing(changed);
         match self.status {

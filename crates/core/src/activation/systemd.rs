@@ -1,6 +1,6 @@
 //! Calls systemd's programs, with fixed arguments, a clean environment and a time limit.
 //!
-//! If possible, these programs use systemd's private socket, so they need no message bus. If
+//! If possible, these programs use systemd's private socket, so they do not need a message bus. If
 //! systemd is not running or does not answer, the functions return no result.
 
 use std::io::Read as _;
@@ -23,9 +23,9 @@ pub(super) fn runs(locations: &Locations) -> bool {
 /// The interval between checks whether the boot has finished.
 const GLANCE: Duration = Duration::from_millis(500);
 
-/// Waits until the boot has started all its units, but at most for `patience`. Otherwise, a unit
-/// that fails during boot would look like a failure of the switch. Returns false if the boot has
-/// not finished. Without systemd, returns true immediately.
+/// Waits until the boot has started all its units, but at most for `patience`. Without this wait, a
+/// unit that fails during boot would look like a failure of the switch. Returns false if the boot
+/// has not finished. Without systemd, returns true immediately.
 ///
 /// If the boot waited for the unit that calls this function, both would wait forever. So the boot
 /// service has the type `exec` (`nixos/runtime-modules/activation.nix`): its start job ends as soon
@@ -34,7 +34,7 @@ pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn()
     !runs(locations)
         || wait_while_booting(patience, GLANCE, go_on, || {
             let asked = answer("systemctl", &["is-system-running"]).ok()?;
-            // The exit status contains only the same information as the output.
+            // Ignore the exit status, because the output contains the same information.
             Some(asked.said)
         })
 }
@@ -92,7 +92,7 @@ impl Answer {
     }
 }
 
-/// Runs a systemd program to its end.
+/// Runs a systemd program until it exits.
 fn answer(program: &str, arguments: &[&str]) -> Result<Answer, String> {
     answer_to(program, arguments, |_| {})
 }
@@ -192,7 +192,7 @@ pub(super) fn units(states: &str) -> Option<Vec<String>> {
     )
 }
 
-/// Returns whether a text from a log can be a unit name, and not an option, a pattern or a path.
+/// Returns whether a text from a log can be a unit name. Rejects options, patterns and paths.
 pub(super) fn is_name(unit: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     !unit.starts_with('-') && unit.contains('.') && unit.len() < 256 && unit.chars().all(plain)
@@ -233,7 +233,7 @@ mod tests {
             );
             (over, asked)
         };
-        // With the state `degraded`, the boot has finished too. The failed units had failed before
+        // The state `degraded` also means that the boot has finished. Some units failed, but before
         // the switch.
         for end in ["running", "degraded", "maintenance", "stopping"] {
             let states = [Some("initializing"), None, Some("starting"), Some(end)];

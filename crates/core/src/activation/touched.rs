@@ -23,11 +23,10 @@ pub(super) type Touched = BTreeMap<UnitId, Reached>;
 
 /// The facts about a change, except the state of units after it.
 pub(super) struct Changes<'a> {
-    /// The units before the change.
     pub(super) before: &'a States,
     /// The units that the switch program names.
     pub(super) named: BTreeSet<UnitId>,
-    /// Whether the unit file is new or differs from the one before.
+    /// Returns whether the file of a unit is new or was changed.
     pub(super) redefined: &'a dyn Fn(&UnitState) -> bool,
 }
 

@@ -368,7 +368,7 @@ pub(super) struct Ended<'a> {
 }
 
 /// Appends a new generation to the history of option overrides, and saves the overrides that
-/// survive reboots. The state already contains all of them.
+/// survive reboots. The state already contains all overrides.
 fn record_overrides(
     locations: &Locations,
     state: &State,

@@ -54,7 +54,7 @@ pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Vehicle>
         let unit = format!("runtime-module-{transaction}.service");
         let started = in_unit(&unit, &["__transact", transaction]);
         // A slow manager may report an error and start the unit later. If the request no longer
-        // exists, an activator has already taken it.
+        // exists, an activator has already taken it, so do not start another one.
         if started.is_ok() || !locations.request(transaction).exists() {
             return Ok(Vehicle::Unit(unit, Instant::now(), 0));
         }

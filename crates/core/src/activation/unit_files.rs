@@ -67,7 +67,7 @@ impl Unit {
         values.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns whether a key of a section is true.
+    /// Returns whether a key of a section is true, or `otherwise` if the key is not set.
     pub(super) fn is(&self, section: &str, key: &str, otherwise: bool) -> bool {
         let last = self.values(section, key).last();
         last.map_or(otherwise, |value| {
@@ -116,7 +116,7 @@ impl Unit {
 pub(super) struct Folder {
     /// Unit files, by name.
     files: BTreeMap<String, String>,
-    /// Drop-ins in the order in which they apply, by the name of the unit.
+    /// The drop-ins of each unit, in the order in which they apply.
     parts: BTreeMap<String, Vec<String>>,
     wants: BTreeMap<String, BTreeSet<String>>,
 }
@@ -142,8 +142,8 @@ impl Folder {
             } else if path.is_file()
                 && let Ok(text) = fs::read_to_string(&path)
             {
-                // A masked unit is a link to /dev/null. This is not a regular file, so it is
-                // skipped.
+                // A masked unit is a link to /dev/null, which is not a regular file, so masked
+                // units are skipped.
                 found.files.insert(name.clone(), text);
             }
             // The entry is an alias, such as the default target.

@@ -158,7 +158,7 @@ impl UnitState {
     }
 
     /// Returns whether systemd will restart the unit soon. Since release 254, systemd has several
-    /// states for this.
+    /// states for a pending restart.
     pub(super) fn is_restarting(&self) -> bool {
         self.sub.contains("auto-restart")
     }
@@ -220,7 +220,7 @@ impl UnitState {
         !matches!(self.active.as_str(), "inactive" | "failed" | "")
     }
 
-    /// Returns whether the unit is one that starts other units on an event.
+    /// Returns whether the unit starts other units on an event.
     pub(super) fn is_trigger(&self) -> bool {
         [".timer", ".path", ".socket"]
             .iter()

@@ -31,9 +31,7 @@ pub struct UnitChanges {
     pub stop: BTreeSet<String>,
     /// Restarted units, including those that are stopped and then started.
     pub restart: BTreeSet<String>,
-    /// Reloaded units.
     pub reload: BTreeSet<String>,
-    /// Started units.
     pub start: BTreeSet<String>,
     /// Changed units that keep running with their old configuration until someone restarts them.
     pub left: BTreeSet<String>,

@@ -49,7 +49,7 @@ pub(super) struct Switching<'a> {
     pub(super) settle: Duration,
 }
 
-/// The state of the machine after the switch.
+/// The verdict on a switch, with its reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Looked {
     pub(super) verdict: Verdict,
@@ -116,7 +116,8 @@ impl Before {
         }
     }
 
-    /// Takes over the failed units of a snapshot from before the first switch of the transaction.
+    /// Replaces the failed units with those of `earlier`, a snapshot from before the first switch
+    /// of the transaction.
     pub(super) fn with_unwell(self, earlier: &Self) -> Self {
         Self {
             unwell: earlier.unwell.clone(),

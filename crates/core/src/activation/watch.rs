@@ -26,7 +26,7 @@ const JOB_SETTLES: u32 = 10;
 /// The maximum number of unit names in the log line.
 const SHOWN: usize = 5;
 
-/// The access to the machine that a watch needs.
+/// The operations on a machine that a watch needs.
 pub(super) trait Machinery {
     /// Returns the units that are not inactive.
     fn look(&mut self) -> States;
@@ -51,7 +51,7 @@ pub struct FailedCommand {
     /// The command line, or empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub line: String,
-    /// The exit status, or none if a signal killed the command.
+    /// The exit status; `None` if a signal killed the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<i32>,
     /// The signal that killed the command.
@@ -79,7 +79,7 @@ pub(super) struct Watched {
     /// All units at the end of the watch.
     pub(super) after: States,
     /// The time at which each touched unit was first seen running. If a unit exits successfully and
-    /// is restarted, the first time stays.
+    /// is restarted, the first time is kept.
     pub(super) running_since: BTreeMap<UnitId, u64>,
     /// The start time of the watch.
     pub(super) begun: u64,
@@ -143,8 +143,8 @@ impl Watch<'_> {
         watched
     }
 
-    /// Adds failed units. A unit stays in the list once it was found, because systemd may already
-    /// be retrying it.
+    /// Adds failed units to `watched`. Never removes a unit, because systemd may already be
+    /// retrying a failed unit.
     fn find(&self, watched: &mut Watched, machine: &mut impl Machinery) {
         for (id, reached) in &watched.touched {
             let Some(unit) = watched.after.get(id) else {
@@ -243,8 +243,8 @@ fn note_running(watched: &mut Watched, now: u64) {
 }
 
 /// Returns whether the start job of a unit is pending and the unit has not been seen running yet.
-/// Excludes services of timers, because they may run for any time. Also excludes units that have
-/// already run, because a restart creates a start job too.
+/// Excludes services of timers, because they may run for any length of time. Also excludes units
+/// that have already run, because a restart creates a start job too.
 fn waits_to_start(id: &UnitId, unit: &UnitState, reached: Reached, watched: &Watched) -> bool {
     reached == Reached::Started && unit.has_start_job() && !watched.running_since.contains_key(id)
 }

@@ -8,7 +8,7 @@ use crate::choice::{
     ProgressStyle, Shell,
 };
 
-/// Implements `ValueEnum`. Users cannot type variants that are not listed.
+/// Implements `ValueEnum` for the listed variants. Users cannot choose any other variant.
 macro_rules! choices {
     ($type:ty { $($variant:ident => $name:expr, $help:literal;)* }) => {
         impl ValueEnum for $type {

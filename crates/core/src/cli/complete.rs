@@ -288,7 +288,7 @@ impl Known {
     }
 }
 
-/// Returns the word before the word to complete.
+/// Returns the word that precedes the word to complete.
 fn previous_word() -> Option<String> {
     let words: Vec<_> = std::env::args_os()
         .skip_while(|word| word != "--")

@@ -1,7 +1,6 @@
-//! The command lines of roles, which are written by our own processes, systemd and an activation
-//! script.
+//! The command lines of roles. They come from our own processes, systemd and an activation script.
 //!
-//! They are parsed without clap, so that a process that runs as root does not hold the description
+//! This parser does not use clap, so that a process that runs as root does not hold the description
 //! of all commands in memory.
 
 use std::ffi::OsString;
@@ -57,7 +56,7 @@ fn parse(name: &str, arguments: &[OsString]) -> Result<RoleArguments, Error> {
     }
     let text = |index: usize| values.get(index).and_then(|value| value.to_str());
     let transaction = || {
-        let name = text(0).ok_or_else(|| wrong("no transaction is named"))?;
+        let name = text(0).ok_or_else(|| wrong("no transaction was given"))?;
         Ok::<_, Error>(name.to_string())
     };
     let role = match name {
@@ -72,7 +71,7 @@ fn parse(name: &str, arguments: &[OsString]) -> Result<RoleArguments, Error> {
             wait: match text(1).map(str::parse) {
                 None => Duration::ZERO,
                 Some(seconds) => {
-                    Duration::from_secs(seconds.map_err(|_| wrong("not a number of seconds"))?)
+                    Duration::from_secs(seconds.map_err(|_| wrong("the time is not a number"))?)
                 }
             },
             after_switch,

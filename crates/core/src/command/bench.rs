@@ -12,7 +12,7 @@ pub enum BenchCommand {
         benchmark: Benchmark,
         measuring: Box<Measuring>,
     },
-    /// Compare two result files of the same benchmark.
+    /// A comparison of two result files of the same benchmark.
     Diff { old: PathBuf, new: PathBuf },
 }
 

@@ -40,8 +40,8 @@ pub fn diff(before: &OverrideState, after: &OverrideState) -> Vec<Difference> {
             new_value.as_ref(),
             &mut found,
         );
-        // Definitions with the same value but another mode are combined with the configuration in
-        // another way.
+        // Definitions with the same value but different modes have different effects on the
+        // configuration.
         let first_mode = |all: &[&Definition]| all.first().map(|one| one.mode);
         if found.len() == known && first_mode(&old) != first_mode(&new) {
             found.push(Difference {

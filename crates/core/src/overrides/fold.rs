@@ -31,8 +31,8 @@ pub(super) fn add(old: &mut Value, new: Value) {
     }
 }
 
-/// Returns the first value on a path that is not an attribute set although the path continues below
-/// it, and the number of names before this value.
+/// Returns the first value on a path that is not an attribute set, if the path continues below this
+/// value. Also returns the number of names before this value.
 pub(super) fn obstacle<'a>(mut value: &'a Value, path: &[String]) -> Option<(usize, &'a Value)> {
     for (depth, name) in path.iter().enumerate() {
         let Some(attributes) = value.as_object() else {
@@ -54,7 +54,7 @@ pub(super) fn entry<'a>(mut value: &'a mut Value, path: &[String]) -> Option<&'a
     Some(value)
 }
 
-/// Returns whether a value has something at a path.
+/// Returns whether a value contains the path.
 pub(super) fn contains(value: &Value, path: &[String]) -> bool {
     path.iter()
         .try_fold(value, |value, name| value.get(name))

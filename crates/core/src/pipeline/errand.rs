@@ -18,7 +18,7 @@ pub struct Waits {
     pub settle: Option<Duration>,
 }
 
-/// Asks the activator to end the transaction. `purpose` is the description for the lock and the
+/// Asks the activator to end the transaction. `purpose` describes the request in the lock and the
 /// log.
 pub fn end_transaction(
     session: &Session,

@@ -34,8 +34,7 @@ pub use system::{BaseReport, BuildOrder, CacheReport, Keeper, Preflight, System}
 /// The operations that may need libnix. The program without libnix hands the whole command over to
 /// the other program instead.
 pub trait Stages {
-    /// Makes sure that [`Self::make`] can carry out this request. This is called before a password
-    /// prompt.
+    /// Makes sure that [`Self::make`] can carry out this request. Called before a password prompt.
     fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()>;
 
     /// Makes the system of a plan, up to the last stage of the plan. Returns the plan, which now
@@ -61,7 +60,7 @@ pub trait Stages {
 /// The result of a request, and the system that was made for it.
 pub struct Changed {
     pub report: ChangeReport,
-    /// The system whose evaluation result to keep in the cache; `None` if nothing was built.
+    /// The system whose evaluation result should be kept in the cache; `None` if nothing was built.
     pub system: Option<System>,
 }
 

@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::record::{ExtraModule, Pin, SystemFile};
 use crate::timings::Counters;
 
-/// A store that contains a new system. It can protect the system from the garbage collector until
+/// A store that contains a new system and can protect this system from the garbage collector until
 /// the activator has created the GC roots.
 pub trait Keeper {
     fn is_valid(&self, path: &str) -> Result<bool>;
@@ -43,9 +43,9 @@ pub struct System {
     pub counters: Option<Counters>,
     /// The store paths that were built and fetched, or would be in a dry run.
     pub missing: Missing,
-    /// The order in which to show builds, only in a dry run.
+    /// The order in which a dry run shows the builds.
     pub order: BuildOrder,
-    /// The result of the checks before activation, only in a dry run.
+    /// The result of the checks before activation; `None` except in a dry run.
     pub preflight: Option<Preflight>,
     /// The comparison of the base; `None` if there was nothing to compare.
     pub comparison: Option<BaseReport>,
@@ -72,7 +72,7 @@ impl System {
     }
 }
 
-/// The derivations to build.
+/// The derivations to build, in the order in which a dry run shows them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildOrder {
     /// The builds, sorted by distance from the toplevel, then by name.

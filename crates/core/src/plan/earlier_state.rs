@@ -46,8 +46,8 @@ impl EarlierState {
         now: u64,
     ) -> Result<Self, Failed> {
         let known: Vec<Self> = Self::all(history, now);
-        // The last record is not always the present state. An external switch may have happened, or
-        // the last change may have been interrupted before it was recorded.
+        // The last record may differ from the present state: an external switch may have happened,
+        // or the last change may have been interrupted before it was recorded.
         let is_on = |past: &Self| {
             Some(&past.toplevel) == situation.running.as_ref()
                 && past.wanted == situation.state.wanted
@@ -81,9 +81,10 @@ impl EarlierState {
     pub fn all(history: &[Entry], now: u64) -> Vec<Self> {
         let ran = history.iter().filter(|entry| entry.ran()).count();
         let mut all: Vec<Self> = reachable(history, now).map(Self::from).collect();
-        // The state before the very first change is a target too. The system before the first known
-        // change is this state only if that change is the first of all, or if it began at its own
-        // base. A system that was rolled back is not a target.
+        // `rollback` can also return to the state before the very first change, which has no
+        // record. The first record shows this state only if it has revision 1, or if its change
+        // began at the system without any runtime module. If the first record is a rollback, its
+        // previous system was rolled back and is not a target.
         if let Some(first) = history.iter().find(|entry| entry.ran())
             && let Some(from) = first.from.as_ref().filter(|_| ran == all.len())
             && !first.way_back

@@ -34,8 +34,8 @@ impl Situation {
     /// Reads the situation.
     pub fn read(locations: &Locations) -> Result<Self> {
         let mut state = State::read(locations)?;
-        // If the user moved the state file away, the history of overrides still contains later
-        // numbers.
+        // If the user moved the state file away, the last generation is known only from the history
+        // of overrides.
         if let Ok(Some(last)) = last_override(locations) {
             state.overrides.generation = state.overrides.generation.max(last.number);
         }

@@ -196,8 +196,8 @@ impl Renderer for Bars {
     fn clear(&mut self) {
         // Remove the bars. The lines that were printed stay on the screen.
         let _ = self.screen.clear();
-        // Hide the target, because dropping an unfinished bar would draw it again over later
-        // output.
+        // Hide the bars, because indicatif draws an unfinished bar again when the bar is dropped,
+        // and would overwrite later output.
         self.screen.set_draw_target(ProgressDrawTarget::hidden());
     }
 }

@@ -10,7 +10,8 @@ const NARROWEST: usize = 24;
 /// The units that stay on the same line as the number before them.
 const UNITS: [&str; 9] = ["ms", "s", "m", "h", "%", "B", "kB", "MB", "GB"];
 
-/// Wraps lines that are longer than `columns`, which is `None` if there is no terminal.
+/// Wraps lines that are longer than `columns`. Without a terminal, `columns` is `None`, and no line
+/// is wrapped.
 pub fn fold(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns.filter(|columns| *columns >= NARROWEST) else {
         return text.to_string();
@@ -50,7 +51,8 @@ fn fold_line(line: &str, columns: usize) -> String {
         let (word, after) = after.split_at(word(after));
         rest = after;
         let wide = measure_text_width(word);
-        // Do not move a word that is too long for any line, so that users can copy it.
+        // Do not start a new line for a word that is too long for any line, so that users can copy
+        // the word.
         let breaks = width + blank + wide > columns && width > hang && hang + wide <= columns;
         if breaks {
             folded.push('\n');

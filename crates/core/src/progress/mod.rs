@@ -44,7 +44,7 @@ enum Report {
     /// A line from the switch program.
     Switch(String),
     Note(String),
-    /// The progress of a repeated task, or `None` when the task has ended.
+    /// The progress of a benchmark or a check, or `None` when the command has ended.
     Round(Option<Round>),
     /// A line of the result, sent as soon as it is available.
     Row(String),
@@ -124,7 +124,8 @@ trait Renderer: Send {
     fn clear(&mut self);
 }
 
-/// A receiver of all progress reports. Cloning it is cheap, and sending a report never blocks.
+/// A handle that receives all progress reports. Cloning the handle is cheap, and sending a report
+/// never blocks.
 #[derive(Clone)]
 pub struct Reporter {
     reports: Sender<Report>,

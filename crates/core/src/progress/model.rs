@@ -377,7 +377,8 @@ fn same_words(text: &str, warning: &str) -> bool {
 /// Makes an untrusted text safe to print: one line without control characters and colours.
 fn clean(text: &str) -> String {
     let plain = console::strip_ansi_codes(text);
-    // Keep only the last part of a line that overwrites itself, such as the progress of a download.
+    // If a line overwrites itself with `\r`, such as the progress of a download, keep only its last
+    // part.
     let last = plain.trim_end().rsplit('\r').next().unwrap_or_default();
     neutral(&last.replace('\n', " "))
 }

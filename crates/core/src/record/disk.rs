@@ -1,8 +1,8 @@
-//! Writes files atomically. The files belong to this process's user, and links that another user
+//! Writes files atomically. The files belong to the user of this process. Links that another user
 //! has created are not followed.
 //!
-//! All records are written here, except the description of the lock's holder, so that tests can
-//! inject a fault at every byte.
+//! All records except the description of the lock's holder are written in this file, so that tests
+//! can inject a fault at every byte of a record.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -87,7 +87,7 @@ pub fn open_log(path: &Path) -> Result<File> {
         .with_context(|| format!("cannot open the log {}", path.display()))
 }
 
-/// Appends our own remark to a log.
+/// Appends a remark of this program to a log.
 pub fn remark(log: &mut File, text: &str) -> io::Result<()> {
     fault::write(Point::WriteLog, log, format!("{text}\n").as_bytes())
 }

@@ -45,8 +45,8 @@ impl RecordFile {
             length: 0,
         };
         for line in text.split_inclusive('\n') {
-            // Only a line without a newline can come from an interrupted write, and only the last
-            // line can lack its newline.
+            // An interrupted write leaves a line without a newline. Only the last line of a file
+            // can be such a line.
             let Some(whole) = line.strip_suffix('\n') else {
                 break;
             };

@@ -1,7 +1,8 @@
 //! The messages between relay and activator: a request and an outcome. Each message is a file that
 //! only root can read.
 //!
-//! These are files and not pipes, because the writer must not wait for a reader that has died.
+//! The messages are files instead of pipes, so that a writer never waits for a reader that has
+//! died.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -35,7 +36,7 @@ pub fn hand_over<T: Serialize>(locations: &Locations, name: &str, request: &T) -
     disk::replace(&locations.request(name), &text, 0o600, Point::WriteRequest)
 }
 
-/// Reads and removes the request. If it is called again, the request no longer exists.
+/// Reads and removes the request. A second call with the same name fails.
 pub fn take_over<T: DeserializeOwned>(locations: &Locations, name: &str) -> Result<T> {
     if !is_transaction(name) {
         return Err(Failure::Usage
@@ -84,7 +85,7 @@ pub fn outcome<T: DeserializeOwned>(locations: &Locations, name: &str) -> Result
     }
 }
 
-/// Removes the file of an outcome that was reported.
+/// Removes an outcome's file after the outcome was reported.
 pub fn forget_outcome(locations: &Locations, name: &str) {
     // If this fails, a later transaction removes the file together with the log.
     let _ = disk::absent(&locations.outcome(name));

@@ -2,8 +2,8 @@
 //! releases the lock when the holder's process ends.
 //!
 //! Any user who can open a file can lock it. So only root can open the lock file, and other users
-//! cannot block changes. Checking the lock does not take it, because that could block a real
-//! request.
+//! cannot block changes. A check whether the lock is held does not take the lock, because taking
+//! it could block a real request.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _};
@@ -76,7 +76,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Describes the holder of the lock in a file that all users may read. Removes the old file first,
-/// because it must never describe a process that no longer holds the lock.
+/// because the file must never describe a process that no longer holds the lock.
 fn name_us(locations: &Locations, purpose: &str) -> io::Result<()> {
     let path = locations.holder();
     absent(&path)?;
@@ -97,7 +97,7 @@ fn numbered(process: u32) -> String {
     format!("(process {process})")
 }
 
-/// Fails if the lock is held. This is called before any work, so that no work is wasted.
+/// Fails if the lock is held. Callers check this before any work, so that no work is wasted.
 pub fn not_held(locations: &Locations) -> Result<(), Failed> {
     match holder(locations) {
         Some(holder) => Err(held_by(&holder)),
@@ -177,8 +177,7 @@ pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -
 pub fn switches_elsewhere(locations: &Locations, group: Pid) -> bool {
     let holder = process_locking(&locations.switch_lock());
     let holder = holder.and_then(|process| i32::try_from(process).ok());
-    // A process that has exited may have passed the lock on to an unknown process, so it does not
-    // count.
+    // Ignore a holder that has exited, because an unknown process may have inherited its lock.
     holder.is_some_and(|process| {
         getpgid(Some(Pid::from_raw(process))).is_ok_and(|found| found != group)
     })
@@ -190,8 +189,8 @@ fn process_locking(path: &Path) -> Option<u32> {
     let found = fs::metadata(path).ok()?;
     let (device, node) = (found.dev(), found.ino());
     let exact = format!("{:02x}:{:02x}:{node}", major(device), minor(device));
-    // The kernel lists the device of the file system. On these file systems, `stat` returns another
-    // device for a file.
+    // The kernel lists the device of the file system. On Btrfs and overlayfs, `stat` returns
+    // another device for a file, so compare only the inode numbers.
     let kind = statfs(path).map(|system| system.filesystem_type());
     let anywhere =
         kind.is_ok_and(|kind| [BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC].contains(&kind));
@@ -209,13 +208,13 @@ fn process_locking(path: &Path) -> Option<u32> {
     None
 }
 
-/// How often to read the list again if it arrives in several parts. While it is being read, a lock
-/// may move within the list and be missed. It is very unlikely that this happens so many times in a
-/// row.
+/// The maximum number of times to read the list of locks. If the list arrives in several parts, a
+/// lock may move within the list between two parts and be missed. This is very unlikely to happen
+/// in all attempts.
 const READS: u32 = 8;
 
-/// Reads the kernel's list of locks. Also returns whether the list arrived in one part, because the
-/// kernel returns it page by page (Linux, `fs/seq_file.c`).
+/// Reads the kernel's list of locks. The kernel returns the list page by page (Linux,
+/// `fs/seq_file.c`), so also returns whether the list arrived in one part.
 fn kernels_locks() -> io::Result<(String, bool)> {
     let mut file = File::open("/proc/locks")?;
     let mut list = Vec::new();

@@ -51,8 +51,8 @@ pub use state::{
     Wanted, forget_boot,
 };
 
-/// Reads a JSON file with a schema version. Returns `None` if the file does not exist. `way_out` is
-/// the hint if the file is damaged.
+/// Reads a JSON file with a schema version. Returns `None` if the file does not exist. If the file
+/// is damaged, the error has the hint `way_out`.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {
     let text = match fs::read(path) {
         Ok(text) => text,

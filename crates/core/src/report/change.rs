@@ -220,7 +220,8 @@ impl ChangeReport {
         }
     }
 
-    /// Prints the times on stderr. The JSON events already contain them.
+    /// Prints the times on stderr. JSON events already contain the times, so prints nothing with
+    /// them.
     fn print_times(&self, session: &Session) {
         let Some(phases) = &self.phases else { return };
         if matches!(
@@ -279,7 +280,7 @@ impl ChangeReport {
     }
 
     /// Returns a line that explains how to confirm the change. If no confirmation is needed,
-    /// returns the remark.
+    /// returns the remark about the result.
     fn unconfirmed(&self) -> String {
         let until = self
             .activation
@@ -295,7 +296,7 @@ impl ChangeReport {
         )
     }
 
-    /// Returns the objections to the system. Before the build, only some objections can be found.
+    /// Returns the reasons not to activate the system. Some reasons are known only after the build.
     fn objections(&self) -> String {
         let Some(Preflight { built, findings }) = &self.preflight else {
             return String::new();

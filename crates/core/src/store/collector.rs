@@ -2,9 +2,9 @@
 //!
 //! The collector holds an exclusive lock on `gc.lock` while it runs. While it is not running, a
 //! shared lock on this file prevents it from starting. While it is running, it listens on a socket.
-//! It keeps each path that is sent to this socket, and everything that the path refers to. If it is
-//! already deleting the path, it answers only after the deletion (NixOS/nix, `libstore/gc.cc`:
-//! `LocalStore::addTempRoot`, `collectGarbage`).
+//! The collector keeps each path that is sent to this socket, and everything that the path refers
+//! to. If the collector is already deleting the path, it answers only after the deletion
+//! (NixOS/nix, `libstore/gc.cc`: `LocalStore::addTempRoot`, `collectGarbage`).
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -32,7 +32,7 @@ const KEPT: u8 = b'1';
 /// A guard that protects paths from the garbage collector while it exists.
 #[derive(Debug)]
 pub struct Lock {
-    /// The shared lock; `None` if a collector was running, which now knows the paths.
+    /// The shared lock; `None` if a running collector has accepted the paths instead.
     _held: Option<Flock<File>>,
 }
 
@@ -87,7 +87,7 @@ fn lock(path: &Path) -> Result<Option<Flock<File>>> {
 }
 
 /// Sends the paths to a running collector. Returns whether the collector accepted all of them. If
-/// not, it has exited or is still starting.
+/// not, the collector has exited or is still starting.
 fn tell(socket: &Path, paths: &[&str]) -> Result<bool> {
     let ask = || -> std::io::Result<()> {
         let mut socket = UnixStream::connect(socket)?;
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn running_collector_is_told_every_path() {
+    fn running_collector_receives_every_path() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let _held = collector(dir.path());
         std::fs::create_dir(dir.path().join("gc-socket")).expect("a folder");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_collector_is_an_error_after_a_while() {
+    fn silent_collector_is_an_error_after_timeout() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let _held = collector(dir.path());
         let refused = Lock::within(dir.path(), &["/nix/store/a"], Duration::ZERO);

@@ -1,9 +1,9 @@
 //! Asks the Nix daemon to protect paths, if this process may not write the store's own files.
 //!
 //! Uses version 1.19 of the daemon's protocol. Every daemon since Nix 2.0 understands this version,
-//! and it has no activities (NixOS/nix, `libstore/worker-protocol.hh`, `daemon.cc`). All numbers
-//! have 64 bits and are little-endian. A string consists of its length and its bytes, padded with
-//! zeros to a multiple of eight.
+//! and the version has no messages about activities (NixOS/nix, `libstore/worker-protocol.hh`,
+//! `daemon.cc`). All numbers have 64 bits and are little-endian. A string consists of its length
+//! and its bytes, padded with zeros to a multiple of eight.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn daemon_is_asked() {
+    fn daemon_receives_each_request() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let socket = dir.path().join("socket");
         let listener = UnixListener::bind(&socket).expect("a socket");

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_in_the_log_of_the_database_count() {
+    fn paths_in_write_ahead_log_are_valid() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let file = dir.path().join("db.sqlite");
         let writer = Connection::open(&file).expect("a database");
@@ -49,7 +49,7 @@ mod tests {
                  insert into ValidPaths (path) values ('/nix/store/a');",
             )
             .expect("written");
-        // The writer is still open, so its changes are still in the log next to the database.
+        // The writer is still open, so its changes are only in the write-ahead log.
         assert!(is_valid(&file, "/nix/store/a").expect("read"));
         assert!(!is_valid(&file, "/nix/store/b").expect("read"));
         drop(writer);

@@ -107,7 +107,7 @@ fn priorities_are_stronger_than_all_before() {
 }
 
 #[test]
-fn own_priority_must_be_stronger_than_the_head() {
+fn explicit_priority_must_be_the_strongest() {
     let before = state(&[replace("a", json!(1))]);
     for own in [-1, 0, 60] {
         let edit = set(&[Definition {
@@ -463,7 +463,7 @@ fn unset_removes_the_path_and_paths_below_it() {
     let after = before.apply(&unset(&["a", "z"]), 6).expect("applied");
     assert_eq!(shown(&after), [("ab".into(), json!(1), Some(-2), 3)]);
     assert_eq!(after.generation, 6);
-    // The paths of one edit may overlap.
+    // Two paths of an edit may overlap.
     before.apply(&unset(&["a", "a.b"]), 6).expect("applied");
 }
 
@@ -555,7 +555,7 @@ fn earlier_state_is_restored() {
         Failure::Usage
     );
 
-    // A rollback does not need earlier generations, but all other edits need them.
+    // A rollback does not depend on earlier generations, but all other edits do.
     log.remove(1);
     assert_eq!(state_at(&log, 4).expect("a state"), fourth);
     let failed = state_at(&log, 3).expect_err("missing");

@@ -6,10 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use super::progress::Terminal;
-use crate::support::{PROGRAM_IN_SHELL, TestEnv, compare, has, skip};
-
-/// The golden files assume this length of the temporary folder's path, which affects where lines wrap.
-const PLACE: usize = "/tmp/runtime-module-123456".len();
+use crate::support::{PROGRAM_IN_SHELL, TestEnv, compare, has};
 
 /// Progress bars and the spinner before them.
 static BAR: LazyLock<Regex> = LazyLock::new(|| Regex::new("[━╸─]{3,}").expect("a rule"));
@@ -27,18 +24,6 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a rule")
 });
 static PLOT: LazyLock<Regex> = LazyLock::new(|| Regex::new("[ ─▒█]*[▒█][ ─▒█]*").expect("a rule"));
-
-/// Returns whether lines with paths are folded as in the golden files. If not, the test is skipped.
-fn folds_as_usual(test: &str, env: &TestEnv) -> bool {
-    let is_usual = env.path("").as_os_str().len().abs_diff(PLACE) <= 1;
-    if !is_usual {
-        skip(
-            test,
-            "paths of temporary folders are longer or shorter here than in the golden files; set TMPDIR=/tmp",
-        );
-    }
-    is_usual
-}
 
 /// The screens of one width.
 struct Screens<'a> {
@@ -119,10 +104,7 @@ fn screens(test: &str, columns: u32) {
     if !has(test, "tmux") {
         return;
     }
-    let env = TestEnv::fixture().gated().start("box");
-    if !folds_as_usual(test, &env) {
-        return;
-    }
+    let env = TestEnv::fixture_in_tmp().gated().start("box");
     let mut screens = Screens {
         env: &env,
         columns,
@@ -194,10 +176,7 @@ fn benchmark_fits_its_terminal() {
     if !has(test, "tmux") {
         return;
     }
-    let env = TestEnv::new();
-    if !folds_as_usual(test, &env) {
-        return;
-    }
+    let env = TestEnv::fixture_in_tmp().start("box");
     let shape = |screen: String| {
         let screen = WORDS.replace_all(&screen, "$1<figures>$2");
         let lines = screen.lines();

@@ -61,11 +61,20 @@ impl TestEnv {
 
     /// Copies the fixture without starting a host, so that the test can change it first.
     pub fn fixture() -> Self {
+        Self::fixture_in(&std::env::temp_dir())
+    }
+
+    /// Copies the fixture into a folder of `/tmp`. Output that is wrapped depends on the length of its paths.
+    pub fn fixture_in_tmp() -> Self {
+        Self::fixture_in(Path::new("/tmp"))
+    }
+
+    fn fixture_in(folder: &Path) -> Self {
         // Some tests run a program as another user, who must be able to read the fixture.
         unix::sys::stat::umask(Mode::from_bits_truncate(0o022));
         let dir = tempfile::Builder::new()
             .prefix("runtime-module-")
-            .tempdir()
+            .tempdir_in(folder)
             .expect("a temporary folder");
         let env = Self { dir };
         for folder in ["etc", "home", "root", "source/tests"] {

@@ -198,7 +198,7 @@ fn concurrent_runs_do_not_conflict() {
     active.sort();
     done.sort_unstable();
     assert_eq!(active, done);
-    // Runs that wait for the lock succeed one after the other.
+    // With --wait, the runs take the lock one after another. A run is refused if the state changed in the meantime.
     env.run(&["reset"]).ok();
     let runs: Vec<Running> = names
         .iter()

@@ -327,7 +327,7 @@ fn without_flake(local: &Local, flake: &Path, wrong: &impl Fn(String) -> Failed)
     failed.hint("name the folder that has the flake.nix of your configuration")
 }
 
-/// Returns the reference with the folder that `dir=` names.
+/// Appends the folder of the parameter `dir=` to the path of the reference.
 fn in_dir(mut local: Local) -> Local {
     let dir = local.query().find_map(|part| part.strip_prefix("dir="));
     if let Some(dir) = dir.map(decode) {

@@ -82,7 +82,7 @@ fn in_submodule(request: &Request, module: &str) -> String {
     )
 }
 
-/// Explains why the fetched tree lacks a file, from the flake's work tree.
+/// Looks in the flake's work tree to explain why the fetched tree lacks a file.
 fn in_work_tree(url: &str, file: &Path) -> Option<String> {
     let plain = url
         .strip_prefix("git+file://")

@@ -43,7 +43,7 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     Ok(evaluated.registry)
 }
 
-/// Makes the error for a pinned tree that no longer exists, if that is the cause.
+/// Returns the error for a missing pinned source, if one is no longer in the store.
 fn gone(session: &Session, pin: &Pin) -> Option<anyhow::Error> {
     let libnix = Libnix::open(session.settings(false, 1), |_: Event| {}).ok()?;
     notes::gone(&libnix.store, "list", pin)

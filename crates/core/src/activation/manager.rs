@@ -128,13 +128,10 @@ impl Manager {
     fn look(&self) -> Result<Vec<UnitState>, String> {
         let properties = format!("--property={}", PROPERTIES.join(","));
         let up = "--state=active,activating,reloading,deactivating,failed";
-        // Each call costs more time in its own process than in the manager, so the three run in parallel.
-        let (up, failed, jobs) = std::thread::scope(|scope| {
+        let (up, failed) = std::thread::scope(|scope| {
             let up = scope.spawn(|| self.systemctl(&["show", KINDS, up, &properties, "--", "*"]));
-            let failed =
-                scope.spawn(|| self.systemctl(&["show", "--state=failed", &properties, "--", "*"]));
-            let jobs = self.jobs();
-            (joined(up), joined(failed), jobs)
+            let failed = self.systemctl(&["show", "--state=failed", &properties, "--", "*"]);
+            (joined(up), failed)
         });
         let mut units = UnitState::read_all(&up?);
         for unit in UnitState::read_all(&failed?) {
@@ -142,7 +139,8 @@ impl Manager {
                 units.push(unit);
             }
         }
-        self.add_jobs(&mut units, &jobs);
+        // Jobs are read last. Otherwise a unit could be seen starting, but without the job that starts it.
+        self.add_jobs(&mut units, &self.jobs());
         Ok(units)
     }
 
@@ -182,8 +180,8 @@ impl Manager {
     }
 }
 
-/// Returns the answer of a thread that asked systemd.
-fn joined(thread: ScopedJoinHandle<'_, Result<String, String>>) -> Result<String, String> {
+/// Returns the result of a thread that queried systemd.
+fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, String> {
     thread
         .join()
         .unwrap_or_else(|_| Err("the thread panicked".into()))
@@ -199,7 +197,7 @@ pub(super) fn look() -> States {
             .collect();
         let mut states = States::new();
         for (manager, look) in looks {
-            let units = look.join().ok().and_then(Result::ok).unwrap_or_default();
+            let units = joined(look).unwrap_or_default();
             states.extend(keyed(manager, units));
         }
         states

@@ -208,26 +208,20 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
 
 /// Returns the error if the store, and not the flake, is the cause.
 fn store_failure(reference: &str, error: &NixError) -> Option<Failed> {
-    // The program connects to the store here for the first time, so the flake is not the cause.
+    // Locking is the first operation that connects to the store.
+    let cannot_open = || {
+        let said = one_line(&error.message);
+        Failure::Refused.error(format!("cannot open the store: {said}"))
+    };
     if error.message.contains("connection to remote store")
         || error.message.contains("SSH connection")
     {
-        let said = one_line(&error.message);
         return Some(
-            Failure::Refused
-            .error(format!("cannot open the store: {said}"))
-            .hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh); without --store, the program uses the store of this machine"),
+            cannot_open().hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh); without --store, the program uses the store of this machine"),
         );
     }
     if error.message.contains("cannot connect to socket") {
-        return Some(
-            Failure::Refused
-                .error(format!(
-                    "cannot open the store: {}",
-                    one_line(&error.message)
-                ))
-                .hint(daemon_hint()),
-        );
+        return Some(cannot_open().hint(daemon_hint()));
     }
     // The fetched source is in the store of another machine.
     if error.message.trim().ends_with("-source/' does not exist") {

@@ -2,6 +2,8 @@
 
 import json
 
+import behaviours
+
 # A variable in the environment of a service of the base.
 COLOUR = "systemd.services.heartbeat.environment.COLOUR"
 
@@ -96,16 +98,14 @@ def set_continues_when_the_client_dies(s):
         "script": "sleep 4",
     }))
     s.wait("the unit starts", lambda: s.unit("slow.service") == "activating")
-    client.kill()
-    client.wait(10)
+    behaviours.kill_client(s, client)
     s.wait("the end of the change", lambda: s.state()["pending"] is None, 30)
     assert colour(s) == "red" and s.unit("slow.service") == "active"
     assert sorted(overridden(s)) == sorted([COLOUR, "systemd.services.slow"])
 
 
 def an_ordinary_user_sets_an_option_through_sudo(s):
-    done = s.shell("chown -R alice /nix")
-    assert done.code == 0, done
+    behaviours.alices_store(s)
     try:
         done = s.as_alice("set", COLOUR, '"red"', "--message", "evening", "--elevate", "sudo")
         assert done.code == 0, done

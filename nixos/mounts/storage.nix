@@ -94,8 +94,8 @@ in
               "size=4096"
             ];
             description = ''
-              Format the device with `mkfs.FSTYPE` and these arguments before it is mounted. A string is split by the
-              shell.
+              Format the device with `mkfs.FSTYPE` and these arguments before it is mounted. If the value is a
+              string, the shell splits it into arguments.
 
               Only an empty device is formatted. A device with a file system of this type is mounted as it is. A device
               that is mounted, or that has a partition table or other data that `blkid` recognises, is refused.

@@ -63,7 +63,7 @@ const OVERRIDDEN: &str = "overridden";
 pub struct Lab {
     pub env: TestEnv,
     base: PathBuf,
-    /// Commands that together pass all points.
+    /// Commands that together reach every fault point.
     scenarios: Vec<Vec<String>>,
     /// The enabled modules for each toplevel.
     systems: BTreeMap<PathBuf, Vec<String>>,

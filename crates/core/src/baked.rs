@@ -36,7 +36,7 @@ pub struct Baked {
     /// Whether the requested modules are enabled again after a boot.
     #[serde(default)]
     pub restore_at_boot: bool,
-    /// What to do if units fail because of a change.
+    /// The response to units that fail because of a change.
     #[serde(default)]
     pub on_failed_units: OnFailedUnits,
     /// How long a change waits for a confirmation; `None` if it needs no confirmation.

@@ -52,7 +52,7 @@ impl Elevate {
     }
 }
 
-/// What to do if units fail because of a change.
+/// The response to units that fail because of a change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailedUnits {
@@ -101,7 +101,7 @@ pub enum Shell {
     Nushell,
 }
 
-/// What to do with the result cache.
+/// An action on the result cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheAction {
     #[default]

@@ -38,7 +38,7 @@ pub struct OptionNames {
 }
 
 impl OptionNames {
-    /// Reads the names that were saved for a source. Returns `None` if there are none.
+    /// Reads the names that were saved for a source. Returns `None` if no names were saved.
     pub fn read(locations: &Locations, host: &str, source: &str) -> Option<Self> {
         let text = fs::read(file(locations, host)).ok()?;
         serde_json::from_slice::<Self>(&text)

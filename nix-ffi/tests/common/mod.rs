@@ -233,7 +233,8 @@ impl Evaluator {
         self.json(text).unwrap_err()
     }
 
-    /// Returns the store path of the derivation of an attribute set with a shell script `script`.
+    /// Instantiates a derivation with these attributes, of which `script` is a shell script. Returns
+    /// its store path.
     pub(crate) fn derivation(&self, attributes: &str) -> String {
         let text = format!(
             "with {{ sh = args: derivation ({{ system = \"{}-linux\"; builder = \"/bin/sh\"; args = [ \"-ec\" args.script ]; }} \

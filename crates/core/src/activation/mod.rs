@@ -119,7 +119,7 @@ pub struct Change {
     pub force: bool,
     /// The safety checks that the user overrides.
     pub allow: Vec<Allow>,
-    /// What to do if the change breaks units.
+    /// The response to units that fail because of the change.
     pub on_failed_units: OnFailedUnits,
     /// The time limit for the confirmation in seconds; `None` if the change needs no confirmation.
     pub confirm: Option<u64>,

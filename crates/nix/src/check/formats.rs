@@ -28,8 +28,8 @@ pub(super) fn whole(row: &CheckRow) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// Returns the positions in the error of a row: file, line and column. If there are none, returns
-/// the file of the module.
+/// Returns the positions in the error of a row: file, line and column. If the error has no
+/// position, returns the file of the module.
 fn places(row: &CheckRow) -> Vec<(String, u32, u32)> {
     let at = |position: &Position| {
         (

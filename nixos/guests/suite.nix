@@ -40,9 +40,13 @@ let
     set -uo pipefail
     results=$1
     shift
-    exec > "$results/output.log" 2>&1
+    # Programs that open /dev/stdout again must not overwrite the log.
+    : > "$results/output.log"
+    exec >> "$results/output.log" 2>&1
     ${script { inherit cfg lib pkgs; }}
   '';
+  # systemd replaces specifiers, variables and escape sequences, also within quotes.
+  escape = lib.replaceStrings [ "%" "$" "\\" ] [ "%%" "$$" "\\\\" ];
   # systemd sets these variables for ExecStopPost.
   finish = pkgs.writeShellScript "finish-${name}" ''
     printf '{ "suite": "%s", "result": "%s", "code": "%s", "status": "%s" }\n' \
@@ -130,9 +134,7 @@ in
           // {
             Type = "exec";
             User = user;
-            ExecStart = "${runner} ${
-              lib.escapeShellArgs ([ cfg.resultDir ] ++ map (lib.replaceStrings [ "%" ] [ "%%" ]) cfg.arguments)
-            }";
+            ExecStart = "${runner} ${lib.escapeShellArgs ([ cfg.resultDir ] ++ map escape cfg.arguments)}";
             ExecStopPost = "+${finish} ${lib.escapeShellArg cfg.resultDir}";
             # A suite may run for days.
             TimeoutStartSec = "infinity";

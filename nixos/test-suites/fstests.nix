@@ -35,7 +35,7 @@ import ../guests/suite.nix {
         example = {
           MKFS_OPTIONS = "-m reflink=1";
         };
-        description = "Additional variables for `local.config`.";
+        description = "Additional variables of the suite, by the names that `local.config` uses.";
       };
     };
   assertions =
@@ -65,24 +65,40 @@ import ../guests/suite.nix {
     { cfg, pkgs }:
     [ cfg.package ]
     ++ (with pkgs; [
+      acct
       acl
       attr
       bc
       btrfs-progs
+      checkbashisms
       dump
+      duperemove
       e2fsprogs
+      exfatprogs
       f2fs-tools
       fio
+      fsverity-utils
+      getent
+      gzip
+      hostname-debian
       indent
       keyutils
       libcap
       lvm2
+      lz4
       nfs-utils
+      openssl
+      parted
       perl
       python3
       quota
+      shadow.su
+      sqlite
+      thin-provisioning-tools
+      udftools
       xfsdump
       xfsprogs
+      xz
     ]);
   script =
     { cfg, lib, ... }:
@@ -91,10 +107,13 @@ import ../guests/suite.nix {
       variables = {
         FSTYP = cfg.fsType;
         TEST_DIR = "/mnt/test";
+        # The suite requires this folder even if it has no device for it.
+        SCRATCH_MNT = "/mnt/scratch";
+        # Tests compare the names of devices with those of mounts, which are not links.
+        CANON_DEVS = "yes";
       }
       // lib.optionalAttrs (cfg.testDevice != null) { TEST_DEV = cfg.testDevice; }
       // lib.optionalAttrs (cfg.scratchDevices != [ ]) {
-        SCRATCH_MNT = "/mnt/scratch";
         ${if isPool then "SCRATCH_DEV_POOL" else "SCRATCH_DEV"} =
           lib.concatStringsSep " " cfg.scratchDevices;
       }
@@ -109,7 +128,12 @@ import ../guests/suite.nix {
       exec xfstests-check "$@"
     '';
   machine =
-    { lib, pkgs, ... }:
+    {
+      cfg,
+      lib,
+      pkgs,
+      ...
+    }:
     let
       account = name: {
         isNormalUser = true;
@@ -131,6 +155,8 @@ import ../guests/suite.nix {
         fsgqa2 = { };
         "123456-fsgqa" = { };
       };
+      # The setting of XFS below /sys exists only after its module is loaded.
+      boot.kernelModules = lib.optional (cfg.fsType == "xfs") "xfs";
       systemd.tmpfiles.rules = [
         "d /mnt/test 0755 root root -"
         "d /mnt/scratch 0755 root root -"

@@ -20,10 +20,13 @@ import ../guests/suite.nix {
       gettext
       gnumake
       gnupg
+      gnutar
+      gzip
       openssh
       perl
       python3
-      zlib
+      unzip
+      zip
     ];
   script =
     { cfg, lib, ... }:
@@ -32,7 +35,10 @@ import ../guests/suite.nix {
       trap 'rm -rf "$work"' EXIT
       cp --recursive --no-preserve=ownership ${cfg.package}/. "$work"
       chmod --recursive u+w "$work"
-      make -C "$work/t" prove GIT_PROVE_OPTS="--jobs $(nproc)" "$@"
+      # The build wrote the path of its folder into these files.
+      built=$(sed -n "s/^GIT_EXEC_PATH='\(.*\)'$/\1/p" "$work/bin-wrappers/git")
+      sed -i "s|$built|$work|g" "$work/GIT-BUILD-OPTIONS" "$work"/bin-wrappers/*
+      make -C "$work/t" prove PERL_PATH="$(type -P perl)" GIT_PROVE_OPTS="--jobs $(nproc)" "$@"
       status=$?
       cp --recursive "$work/t/test-results" "$results/" || true
       exit "$status"

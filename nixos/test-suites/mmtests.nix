@@ -9,7 +9,7 @@ import ../guests/suite.nix {
       configuration = lib.mkOption {
         type = lib.types.nullOr lib.types.str;
         default = null;
-        example = "configs/config-scheduler-schbench";
+        example = "configs/config-scheduler-schbench-default";
         description = "The configuration to run. If it is null, the suite runs the one that is called `config`.";
       };
     };
@@ -27,33 +27,61 @@ import ../guests/suite.nix {
       gnumake
       gnutar
       gzip
+      hdparm
       hwloc
+      iproute2
       libtool
       nettools
       numactl
       patch
       perl
       pkg-config
+      psmisc
       python3
       sysstat
+      tcl
+      time
       wget
       which
       xz
     ];
   script =
-    { cfg, lib, ... }:
+    {
+      cfg,
+      lib,
+      pkgs,
+    }:
     ''
       # The suite builds its benchmarks in its folder.
       work=$(mktemp --directory --tmpdir=/var/tmp)
       trap 'rm -rf "$work"' EXIT
       cp --recursive --no-preserve=ownership ${cfg.package}/. "$work"
       chmod --recursive u+w "$work"
+      # It always writes its results to work/log.
+      mkdir --parents "$work/work"
+      rm -rf "$work/work/log"
+      ln --symbolic "$results" "$work/work/log"
       cd "$work"
-      export SHELLPACK_LOG_BASE=$results
-      ./run-mmtests.sh ${
+      # It would install packages with the tools of other distributions.
+      export ASSUME_PACKAGE_INSTALLED=yes
+      # Its script `unbuffer`, which starts the monitors, loads Expect as a Tcl package.
+      export TCLLIBPATH=${pkgs.expect}/lib
+      bash ./run-mmtests.sh ${
         lib.optionalString (
           cfg.configuration != null
         ) "--config ${lib.escapeShellArg (toString cfg.configuration)}"
       } "$@" run
     '';
+  machine =
+    { pkgs, ... }:
+    {
+      # Scripts of the suite name these programs by their paths.
+      systemd.tmpfiles.rules = [
+        "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash"
+        "L+ /bin/kill - - - - ${pkgs.coreutils}/bin/kill"
+        "L+ /usr/bin/awk - - - - ${pkgs.gawk}/bin/awk"
+        "L+ /usr/bin/perl - - - - ${pkgs.perl}/bin/perl"
+        "L+ /usr/bin/time - - - - ${pkgs.time}/bin/time"
+      ];
+    };
 }

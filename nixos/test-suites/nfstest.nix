@@ -33,14 +33,13 @@ import ../guests/suite.nix {
       iptables
       nfs-utils
       python3
-      sudo
       tcpdump
     ];
   script =
     { cfg, lib, ... }:
     ''
       cd "$results"
-      exec ${cfg.package}/bin/${cfg.test} ${
+      exec ${cfg.package}/bin/${cfg.test} --createlog --tmpdir "$results" ${
         lib.escapeShellArgs [
           "--server"
           cfg.server

@@ -21,6 +21,7 @@ import ../guests/suite.nix {
         type = types.enum [
           "4.0"
           "4.1"
+          "4.2"
         ];
         default = "4.1";
         description = "The version of the protocol.";
@@ -38,14 +39,22 @@ import ../guests/suite.nix {
     // (target lib).options;
   path =
     { pkgs, ... }:
-    [ (pkgs.python3.withPackages (python: [ python.ply ])) ];
+    [
+      pkgs.jq
+      # The suite needs the module xdrlib, which Python 3.13 no longer has.
+      (pkgs.python312.withPackages (python: [ python.ply ]))
+    ];
   script =
     { cfg, lib, ... }:
     ''
-      cd ${cfg.package}/nfs${cfg.version}
-      exec python3 ./testserver.py --maketree --rundeps --json="$results/results.json" "$@" ${
-        lib.escapeShellArgs ([ "${cfg.server}:${cfg.export}" ] ++ cfg.tests)
-      }
+      # The tests of 4.1 are also those of later versions.
+      cd ${cfg.package}/nfs${if cfg.version == "4.0" then "4.0" else "4.1"}
+      rm -f "$results/results.json"
+      python3 ./testserver.py --maketree --rundeps --json="$results/results.json" \
+        --minorversion=${lib.removePrefix "4." cfg.version} "$@" \
+        ${lib.escapeShellArgs ([ "${cfg.server}:${cfg.export}" ] ++ cfg.tests)} || exit
+      # The program succeeds even if tests fail.
+      jq --exit-status '.failures == 0' "$results/results.json" > /dev/null
     '';
   machine =
     { cfg, lib, ... }:

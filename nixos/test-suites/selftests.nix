@@ -20,6 +20,7 @@ import ../guests/suite.nix {
       python3
       socat
       tcpdump
+      which
     ];
   script =
     { cfg, ... }:
@@ -36,6 +37,12 @@ import ../guests/suite.nix {
     { pkgs, ... }:
     {
       # Scripts of the tests name these programs by their paths.
-      systemd.tmpfiles.rules = [ "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash" ];
+      systemd.tmpfiles.rules = [
+        "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash"
+        "L+ /sbin/modprobe - - - - ${pkgs.kmod}/bin/modprobe"
+        "L+ /usr/bin/perl - - - - ${pkgs.perl}/bin/perl"
+        # Without this program, tests have no timeout.
+        "L+ /usr/bin/timeout - - - - ${pkgs.coreutils}/bin/timeout"
+      ];
     };
 }

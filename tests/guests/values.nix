@@ -1,11 +1,11 @@
-# Values of evaluated guests on a real nixpkgs, by name, compared with values.json: only those that all releases have in
-# common. `world` is the value of eval.nix.
+# Values of evaluated guests on a real nixpkgs, by name, compared with values.json. Only values that are the same in all
+# releases are compared. `world` is the value of eval.nix.
 { world }:
 let
   inherit (world) host lib modules;
   inherit (modules) backends mounts;
 
-  # A kernel that cannot be built or named.
+  # A kernel whose paths throw: the system must not refer to it.
   noKernel =
     { pkgs, ... }:
     {
@@ -59,7 +59,7 @@ let
       };
     }
   ];
-  # The imageless system with the values of a machine, without the module for it.
+  # The imageless backend with the settings of a real machine, but without the backend for real machines.
   overridden = host [
     backends.imageless
     {
@@ -95,7 +95,10 @@ let
           };
           guests.testSuites.fio = {
             jobs.read = "[read]";
-            arguments = [ "--debug=50%" ];
+            arguments = [
+              "--debug=50%"
+              "--directory=$HOME"
+            ];
           };
         }
         (
@@ -197,6 +200,7 @@ in
       lib.filterAttrs (name: _: lib.hasPrefix "test-suite-" name) suites.systemd.services
     );
     users = lib.filter (name: suites.users.users ? ${name}) [
+      "blktests"
       "fsgqa"
       "fsgqa2"
       "123456-fsgqa"
@@ -233,6 +237,8 @@ in
     {
       # systemd must not take the percent sign of an argument as a specifier.
       escapes-percent-signs = lib.hasInfix "--debug=50%%" serviceConfig.ExecStart;
+      # systemd must not expand a variable in an argument.
+      escapes-dollar-signs = lib.hasInfix "--directory=$$HOME" serviceConfig.ExecStart;
       inherit (serviceConfig) Type TimeoutStartSec;
     };
   controller = {

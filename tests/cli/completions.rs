@@ -1,11 +1,11 @@
-//! Shell completions, requested the way the shells do, and the manual pages.
+//! Shell completions, requested with the protocols of the shells, and the manual pages.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::support::{TestEnv, has};
 
-/// The completions of a command line in the protocol of `shell`.
+/// Returns the completions of a command line in the protocol of `shell`.
 fn completed(env: &TestEnv, shell: &str, words: &[&str]) -> String {
     let asked = [&["--"], words].concat();
     let mut command = env.command(asked);
@@ -56,18 +56,31 @@ fn option_paths_are_completed_for_set_and_unset() {
     );
     // Options that cannot be set are not offered.
     assert_eq!(set(&["system.build.topl"]), "");
-    // A path that is overridden is known too, with its quoted part.
-    assert_eq!(set(&["environment.etc.\"a."]), "");
-    env.run(&["set", "environment.etc.\"a.b\".text", "\"x\""])
-        .ok();
+    // The options in the values of other options are offered too, with the names of the submodules.
     assert_eq!(
-        set(&["environment.etc.\"a."]),
-        "environment.etc.\"a.b\".text"
+        set(&["environment.etc.\"a.b\".t"]),
+        "environment.etc.\"a.b\".target\nenvironment.etc.\"a.b\".text"
     );
-    let unset = ["runtime-module", "unset", "envi"];
+    assert_eq!(
+        set(&["systemd.services.heartbeat.descr"]),
+        "systemd.services.heartbeat.description"
+    );
+    // So is an overridden path, even if it is inside a value that has no options.
+    assert_eq!(set(&["systemd.services.heartbeat.environment.COL"]), "");
+    env.run(&[
+        "set",
+        "systemd.services.heartbeat.environment.COLOUR",
+        "\"red\"",
+    ])
+    .ok();
+    assert_eq!(
+        set(&["systemd.services.heartbeat.environment.COL"]),
+        "systemd.services.heartbeat.environment.COLOUR"
+    );
+    let unset = ["runtime-module", "unset", "syst"];
     assert_eq!(
         completed(&env, "bash", &unset),
-        "environment.etc.\"a.b\".text"
+        "systemd.services.heartbeat.environment.COLOUR"
     );
 }
 
@@ -135,7 +148,8 @@ struct Interactive {
 }
 
 impl Interactive {
-    /// Starts `shell` and types `setup`. Returns nothing, and reports a skip, if it is not installed.
+    /// Starts `shell` and types `setup`. If the shell or `script` is not installed, reports a skip
+    /// and returns nothing.
     fn start(test: &str, env: &TestEnv, shell: &str, setup: &str) -> Option<Self> {
         let program = shell.split(' ').next().unwrap_or_default();
         if !has(test, program) || !has(test, "script") {
@@ -203,14 +217,15 @@ impl Drop for Interactive {
     }
 }
 
-/// A `PATH` that contains the program.
+/// Returns a `PATH` that contains the program.
 fn path(env: &TestEnv) -> String {
     let program = env.command([""; 0]).get_program().to_owned();
     let folder = std::path::Path::new(&program).parent().expect("a folder");
     format!("{}:/usr/bin:/bin", folder.display())
 }
 
-/// A machine with something to complete: `hello` is enabled, `inline` was enabled before.
+/// Starts a machine with something to complete: `hello` is enabled, and `inline` was enabled
+/// before.
 fn used() -> TestEnv {
     let env = TestEnv::new();
     env.run(&["enable", "hello", "inline"]).ok();
@@ -221,7 +236,8 @@ fn used() -> TestEnv {
     env
 }
 
-/// Lines and their completions, equal in all shells. A line without a match stays unchanged.
+/// Lines and their completions, which are the same in all shells. A line without a match stays
+/// unchanged.
 const LINES: &[(&str, &str)] = &[
     ("ena", "enable "),
     ("enable --dr", "enable --dry-run "),
@@ -229,7 +245,7 @@ const LINES: &[(&str, &str)] = &[
         "enable --dry-run --allow-i",
         "enable --dry-run --allow-ifd ",
     ),
-    // `enable` offers disabled modules, `disable` enabled ones.
+    // `enable` offers disabled modules, and `disable` offers enabled ones.
     ("enable ban", "enable banner "),
     ("enable hello ban", "enable hello banner "),
     ("enable hell", "enable hell"),
@@ -304,7 +320,7 @@ fn bash_completes_every_line() {
         return;
     };
     complete_all(&mut bash);
-    // The words before the completed one are kept, even where bash splits at `=`.
+    // The words before the completed one are kept, even if bash splits them at `=`.
     assert_eq!(
         bash.completed("runtime-module   --host=b"),
         "runtime-module   --host=box "
@@ -386,7 +402,7 @@ fn enable_offers_disabled_and_disable_enabled() {
     let past = completed(&env, "fish", &["runtime-module", "rollback", ""]);
     let past: Vec<&str> = past.lines().filter(|line| !line.starts_with('-')).collect();
     assert_eq!(past, ["2\tenable hello, inline", "1\tapply"]);
-    // An external switch disables all of them, but they are still requested.
+    // An external switch disables all modules, but they are still requested.
     let state = env.state();
     env.switch_by_hand(std::path::Path::new(
         state["base"]["toplevel"].as_str().expect("a base"),
@@ -464,7 +480,7 @@ fn completion_scripts_parse() {
         let Ok(mut parsed) = Command::new(shell).args(["-n", "-c", &script]).spawn() else {
             crate::support::skip(
                 "completion_scripts_parse",
-                &format!("there is no {shell} to parse its completions"),
+                &format!("{shell} is not installed"),
             );
             continue;
         };

@@ -24,18 +24,62 @@ pub struct Configuration<'a> {
     pub modules: Vec<String>,
 }
 
-/// The options of a host that can be set.
+/// The options of a configuration that an override can set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettableOptions {
+    /// The paths of all options, without parts of their values.
+    pub paths: Vec<Vec<String>>,
+    pub submodules: Vec<Submodules>,
+}
+
+impl SettableOptions {
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+}
+
+/// The options inside the value of another option.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submodules {
+    /// The path of the option whose value contains the submodules.
+    pub option: Vec<String>,
+    /// The names of the submodules, or `None` if the value itself is a submodule.
+    pub names: Option<Vec<String>>,
+    /// The paths of the options in a submodule.
+    pub options: Vec<Vec<String>>,
+}
+
+impl Submodules {
+    /// Returns the whole paths of the inner options, in Nix syntax.
+    fn paths(&self) -> Vec<String> {
+        let with = |name: Option<&String>, inner: &[String]| {
+            let path = self.option.iter().chain(name).chain(inner).cloned();
+            written(&path.collect::<Vec<_>>())
+        };
+        let below = |name| self.options.iter().map(move |inner| with(name, inner));
+        match &self.names {
+            None => below(None).collect(),
+            Some(names) => names.iter().flat_map(|name| below(Some(name))).collect(),
+        }
+    }
+}
+
+/// The saved option names of a host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OptionNames {
-    /// The version of the format, always 1.
+    /// The version of the format, always [`SCHEMA`].
     schema: u64,
     /// The locked reference of the source.
     source: String,
     /// The modules that extended the host.
     modules: Vec<String>,
     /// The option paths, in Nix syntax.
-    pub paths: Vec<String>,
+    paths: Vec<String>,
+    submodules: Vec<Submodules>,
 }
+
+/// The version of the file's format.
+const SCHEMA: u64 = 2;
 
 impl OptionNames {
     /// Reads the names that were saved for a source. Returns `None` if no names were saved.
@@ -43,7 +87,7 @@ impl OptionNames {
         let text = fs::read(file(locations, host)).ok()?;
         serde_json::from_slice::<Self>(&text)
             .ok()
-            .filter(|names| names.schema == 1 && names.source == source)
+            .filter(|names| names.schema == SCHEMA && names.source == source)
     }
 
     /// Returns whether the names of this configuration are already saved.
@@ -54,20 +98,75 @@ impl OptionNames {
 
     /// Saves the names of a configuration. Ignores errors, because an unwritable cache must not
     /// fail the command.
-    pub fn write(locations: &Locations, configuration: &Configuration<'_>, paths: &[Vec<String>]) {
+    pub fn write(
+        locations: &Locations,
+        configuration: &Configuration<'_>,
+        settable: SettableOptions,
+    ) {
         let names = Self {
-            schema: 1,
+            schema: SCHEMA,
             source: configuration.source.into(),
             modules: configuration.modules.clone(),
-            paths: paths.iter().map(|path| written(path)).collect(),
+            paths: settable.paths.iter().map(|path| written(path)).collect(),
+            submodules: settable.submodules,
         };
         if let Ok(text) = serde_json::to_vec(&names) {
             let file = file(locations, configuration.host);
             let _ = replace(&file, &text, Point::CacheOptions);
         }
     }
+
+    /// Returns the option paths that a word may begin. Paths inside the value of an option are
+    /// included only if the word already goes beyond the path of that option.
+    pub fn possible(&self, word: &str) -> Vec<String> {
+        let entered = |one: &&Submodules| word.starts_with(&(written(&one.option) + "."));
+        let inner = self.submodules.iter().filter(entered);
+        let inner = inner.flat_map(Submodules::paths);
+        self.paths.iter().cloned().chain(inner).collect()
+    }
 }
 
 fn file(locations: &Locations, host: &str) -> PathBuf {
     locations.option_names().join(host_file(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> Vec<String> {
+        text.split('.').map(String::from).collect()
+    }
+
+    #[test]
+    fn inner_options_follow_a_completed_option() {
+        let names = OptionNames {
+            paths: vec!["a.hosts".into(), "a.settings".into(), "b".into()],
+            submodules: vec![
+                Submodules {
+                    option: path("a.hosts"),
+                    names: Some(vec!["x.y".into(), "z".into()]),
+                    options: vec![path("root"), path("ssl.key")],
+                },
+                Submodules {
+                    option: path("a.settings"),
+                    names: None,
+                    options: vec![path("port")],
+                },
+            ],
+            ..OptionNames::default()
+        };
+        let added = |word: &str| names.possible(word)[3..].to_vec();
+        assert_eq!(names.possible("a.hosts"), ["a.hosts", "a.settings", "b"]);
+        assert_eq!(added("a.settings."), ["a.settings.port"]);
+        assert_eq!(
+            added("a.hosts.\"x"),
+            [
+                "a.hosts.\"x.y\".root",
+                "a.hosts.\"x.y\".ssl.key",
+                "a.hosts.z.root",
+                "a.hosts.z.ssl.key"
+            ]
+        );
+    }
 }

@@ -108,16 +108,15 @@ impl ValueCompleter for OptionPaths {
         let overridden = overrides.flat_map(|overrides| &overrides.definitions);
         let overridden: BTreeSet<String> = overridden.map(|one| written(&one.path)).collect();
         let names = known.option_names().unwrap_or_default();
-        let paths: BTreeSet<&str> = overridden
-            .iter()
-            .chain(&names.paths)
-            .map(String::as_str)
-            .collect();
-        let after_option = || previous_word().is_some_and(|word| paths.contains(word.as_str()));
-        if word_of_value || index == 0 && after_option() {
+        let is_option =
+            |word: String| overridden.contains(&word) || names.possible(&word).contains(&word);
+        if word_of_value || index == 0 && previous_word().is_some_and(is_option) {
             return Vec::new();
         }
-        let found = complete_options::complete(&current.to_string_lossy(), paths.into_iter());
+        let begun = current.to_string_lossy();
+        let possible = names.possible(&begun);
+        let paths = overridden.iter().chain(&possible).map(String::as_str);
+        let found = complete_options::complete(&begun, paths);
         named(found.iter().map(String::as_str))
     }
 }
@@ -214,7 +213,8 @@ impl Known {
         wanted.chain(pending).map(String::as_str).collect()
     }
 
-    /// Returns the active modules. Returns none after an external switch.
+    /// Returns the active modules. During a transaction, returns the requested modules instead.
+    /// After an external switch, returns none.
     fn on(&self) -> BTreeSet<&str> {
         let running = self.running.as_deref();
         match &self.state {
@@ -268,7 +268,7 @@ impl Known {
             .collect()
     }
 
-    /// Returns the inputs of the running system's flake, according to the flake's lock.
+    /// Returns the inputs of the running system's flake, according to its lock file.
     fn inputs(&self) -> Vec<String> {
         let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
         let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin));

@@ -86,7 +86,8 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
     Ok(())
 }
 
-/// Evaluates the request, and answers it. Does not return before the process exits, if the evaluator can be opened.
+/// Evaluates the request, and answers it. Does not return before the process exits, if the
+/// evaluator can be opened.
 fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
     let failed = |request: &Request, error: &anyhow::Error| {
         let failed = explain::error(request, error);
@@ -113,8 +114,8 @@ fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
                 answers.say(failed(&request, &error));
             }
         }
-        // The process stays until the client disconnects, because its temporary roots protect
-        // the result. Freeing all values of a whole NixOS would take 30 ms, and is useless
+        // The process stays until the client disconnects, because its temporary GC roots protect
+        // the result. Freeing all values of a whole NixOS would take 30 ms, and would be useless
         // before the exit.
         loop {
             std::thread::park();
@@ -216,8 +217,9 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
         return Err(explained(evaluator, &outputs, request, &evaluated, error));
     }
     if request.list_options {
-        // Completion also works without these paths.
-        evaluated.option_paths = value.get("optionPaths").unwrap_or_default();
+        // Completion also works without these names.
+        evaluated.settable.paths = value.get("optionPaths").unwrap_or_default();
+        evaluated.settable.submodules = value.get("optionsInside").unwrap_or_default();
     }
     answers.say(Answer::Phase {
         phase: Phase::Evaluate,
@@ -228,8 +230,9 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     Ok(evaluated)
 }
 
-/// Adds details to an error that only the evaluator or the store knows: the options next to a
-/// missing option, or the inputs that are in the store if another input cannot be fetched.
+/// Explains an error with details that only the evaluator or the store knows: why an override
+/// cannot be applied, the options next to a missing option, or the inputs that are in the store if
+/// another input cannot be fetched.
 fn explained(
     evaluator: &Evaluator,
     outputs: &Outputs,
@@ -261,7 +264,7 @@ fn explained(
     failed.into()
 }
 
-/// Suggests options for a missing one, from the host's own options.
+/// Suggests options of the host in place of a missing one.
 pub fn option_meant(
     evaluator: &Evaluator,
     outputs: &Outputs,

@@ -1,7 +1,7 @@
 //! Evaluation, from the requested modules to the toplevel's `.drv`.
 //!
-//! This is the client's side: it starts the evaluator, forwards its events, and returns its answer. It evaluates nothing;
-//! see `evaluator.rs` for that, and `system.nix` for the expression.
+//! This is the client's side. It starts the evaluator, forwards the evaluator's events, and returns
+//! the answer. It evaluates nothing: `evaluator.rs` evaluates the expression in `system.nix`.
 
 mod advice;
 mod answer;
@@ -34,6 +34,7 @@ use crate::input_graph::graph_lock;
 use crate::interrupt::Interrupts;
 use crate::libnix::{Activity, Event, Position, Settings};
 use crate::messages::{greet, receive};
+use crate::option_names::SettableOptions;
 use crate::overrides::Definition;
 use crate::progress::Reporter;
 use crate::record::{ExtraModule, Pin, PinnedInput, SystemFile};
@@ -217,7 +218,8 @@ pub(crate) enum Answer {
     Phase { phase: Phase, milliseconds: f64 },
     /// Warnings of the configuration.
     Warnings { warnings: Vec<String> },
-    /// The result. The evaluator keeps running, and protects its results, until the client disconnects.
+    /// The result. The evaluator keeps running, and protects its results, until the client
+    /// disconnects.
     Done { evaluated: Box<Evaluated> },
     /// The evaluation failed.
     Failed {
@@ -241,9 +243,9 @@ pub struct Evaluated {
     /// The options of the new overrides, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub described: Vec<DescribedOption>,
-    /// The paths of the options that can be set, if requested. Not cached with the result.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub option_paths: Vec<Vec<String>>,
+    /// The options that can be set, if requested. Not cached with the result.
+    #[serde(skip_serializing_if = "SettableOptions::is_empty")]
+    pub settable: SettableOptions,
     /// The values of the user's expressions, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expressions: Vec<ExpressionValue>,
@@ -255,7 +257,8 @@ pub struct Evaluated {
     pub inputs: Vec<PinnedInput>,
     /// Store path of the evaluated flake.
     pub source: String,
-    /// The lock that was used, as JSON. Not cached with the result, because it is part of the cache key.
+    /// The lock that was used, as JSON. Not cached with the result, because it is part of the cache
+    /// key.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub lock: String,
     /// Whether the lock differs from the flake's `flake.lock`.
@@ -286,15 +289,16 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Tells the evaluator to exit. Call this after the results are protected in another way. It
-    /// does not wait, because the kernel needs a while to free a gigabyte of memory.
+    /// Tells the evaluator to exit. Call this after the results are protected in another way. Does
+    /// not wait for the exit, because the kernel needs a while to free a gigabyte of memory.
     pub fn let_go(&self) {
         if let Some(process) = &self.process {
             process.hang_up();
         }
     }
 
-    /// Waits until the evaluator has exited and its memory is free. Adds its counters to the result.
+    /// Waits until the evaluator has exited and its memory is free. Adds its counters to the
+    /// result.
     pub fn release(mut self) -> Result<Evaluated> {
         if let Some(process) = self.process.take() {
             let peak = self.evaluated.counters.peak_bytes;
@@ -319,7 +323,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Starts an evaluator. The client can open libnix meanwhile.
+    /// Starts an evaluator. In the meantime, the client can open libnix.
     pub fn start(memory: Memory) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),
@@ -438,8 +442,9 @@ fn converse(
     }
 }
 
-/// Returns whether an event reports that a path is being realised. libnix also reports this if the path already exists
-/// (NixOS/nix, `src/libstore/build/worker.cc`), and if the path is only fetched, not built.
+/// Returns whether an event reports that a path is being realised. libnix also reports this if the
+/// path already exists (NixOS/nix, `src/libstore/build/worker.cc`), and if the path is only
+/// fetched, not built.
 fn realises(event: &Event) -> bool {
     matches!(
         event,
@@ -455,7 +460,7 @@ pub fn known_errors() -> &'static [Known] {
     advice::KNOWN
 }
 
-/// Describes the evaluation for messages.
+/// Describes the failed action for messages, such as `cannot evaluate host 'box'`.
 fn subject(request: &Request) -> String {
     let modules = request.modules.iter().map(|module| module.name.as_str());
     let extras = request.extras.iter().map(|extra| extra.name.as_str());

@@ -1,6 +1,7 @@
 # Turns option overrides into modules, and describes the options that they set.
 #
-# A definition (`Definition` in overrides/definition.rs) has a path, a value, a mode and, unless it is merged, a priority.
+# A definition (`Definition` in overrides/definition.rs) has a path, a value and a mode. Unless it is merged, it also
+# has a priority.
 let
   inherit (builtins)
     attrNames
@@ -106,8 +107,8 @@ let
     else
       [ (definition // { priority = 100; }) ];
 
-  # Whether a value of this type can have a definition at the path. Returns "option" if so, with the innermost option if
-  # there is one. Otherwise returns the reason, as `find` does.
+  # Checks whether a value of this type can have a definition at the path. If so, returns the kind "option", with the
+  # innermost option if there is one. Otherwise returns the reason, as `find` does.
   inType =
     type: path:
     let
@@ -130,7 +131,7 @@ let
         found = find (type.getSubOptions [ ]) path [ ];
       in
       if found.kind == "option" then
-        # The innermost option also decides.
+        # The type of this inner option decides about the rest of the path.
         { inherit (found) option; } // inType found.option.type found.rest
       else if found.kind == "unknown" && inside ? freeformType then
         inType inside.freeformType path
@@ -149,6 +150,81 @@ let
       inType inside.elemType path
     else
       { kind = "opaque"; };
+
+  # All options that an override can set, without parts of their values. `enabled` is the value of the option `enable`
+  # of the set that contains the option, or of the nearest set above that has one.
+  settableOptions =
+    let
+      below =
+        enabled: options: path:
+        builtins.concatMap (
+          name:
+          let
+            value = options.${name};
+            here = path ++ [ name ];
+          in
+          if !isAttrs value then
+            [ ]
+          else if !isOption value then
+            below (enabledIn value enabled) value here
+          else if isHidden value then
+            [ ]
+          else
+            [
+              {
+                inherit enabled;
+                path = here;
+                option = value;
+              }
+            ]
+        ) (names options);
+    in
+    options: below null options [ ];
+
+  isHidden =
+    option: option.readOnly or false || option.internal or false || option.visible or true == false;
+
+  # A hidden `enable` is usually the old name of another option.
+  enabledIn =
+    options: above:
+    let
+      enable = options.enable or null;
+    in
+    if isAttrs enable && isOption enable && !isHidden enable then
+      enable.value or false == true
+    else
+      above;
+
+  # Without any `enable`, an option is used if it has a definition.
+  isUsed = one: if one.enabled == null then one.option.definitions or [ ] != [ ] else one.enabled;
+
+  # The submodule of a type, and whether values are sets of such submodules. Returns null for all other types.
+  submoduleOf =
+    type:
+    let
+      inside = type.nestedTypes or { };
+      element = submoduleOf inside.elemType;
+      modules = type.getSubModules or null;
+    in
+    if !isAttrs type then
+      null
+    else if type.name == "submodule" then
+      # A submodule with this many modules is a NixOS system, such as that of `virtualisation.vmVariant`.
+      (
+        if isList modules && length modules > 100 then
+          null
+        else
+          {
+            inherit type;
+            named = false;
+          }
+      )
+    else if type.name == "nullOr" then
+      element
+    else if type.name == "attrsOf" || type.name == "lazyAttrsOf" then
+      (if element == null || element.named then null else element // { named = true; })
+    else
+      null;
 
   override = priority: content: {
     _type = "override";
@@ -280,27 +356,36 @@ rec {
   merging = options: module (definition: present options definition.path);
 
   # The paths of all options that an override can set, without parts of their values.
-  settable =
-    let
-      below =
-        options: path:
-        builtins.concatMap (
-          name:
-          let
-            value = options.${name};
-            here = path ++ [ name ];
-          in
-          if !isAttrs value then
-            [ ]
-          else if !isOption value then
-            below value here
-          else if value.readOnly or false || value.internal or false || value.visible or true == false then
-            [ ]
-          else
-            [ here ]
-        ) (names options);
-    in
-    options: below options [ ];
+  settable = options: map (one: one.path) (settableOptions options);
+
+  # The options inside the values of options that this system uses. `names` are the names of the submodules in the
+  # value, or null if the value itself is a submodule. Unused options are left out, because reading all submodules of
+  # NixOS takes longer than an evaluation.
+  submodules =
+    options:
+    builtins.concatMap (
+      one:
+      let
+        submodule = submoduleOf one.option.type or null;
+        inside = {
+          option = one.path;
+          names =
+            if !submodule.named then
+              null
+            else if isAttrs one.option.value then
+              attrNames one.option.value
+            else
+              [ ];
+          options = settable (submodule.type.getSubOptions [ ]);
+        };
+        # A definition may throw if the toplevel does not need it.
+        tried = builtins.tryEval (builtins.deepSeq inside inside);
+      in
+      if submodule == null || !isUsed one || !tried.success || tried.value.names == [ ] then
+        [ ]
+      else
+        [ tried.value ]
+    ) (settableOptions options);
 
   # Converts the value of an expression to data, or returns the part of it that is not data.
   data =

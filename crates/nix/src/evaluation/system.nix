@@ -1,9 +1,14 @@
 # Extends one host with the chosen modules in one evaluation.
 #
-# Called with the functions of hosts.nix, foreign_module.nix and overrides.nix, the outputs of the flake, the top of its
-# source tree (a path), external values and the request (JSON text, `Request` in evaluation/mod.rs). The external values
-# are a list: a path or the outputs of a flake for each extra module, then a function for each expression of the user.
-# The caller reads each attribute of the result separately, in the order below. Nothing else is evaluated.
+# Called with:
+# - `hostsIn`, `foreignModule` and `optionOverrides`: the values of hosts.nix, foreign_module.nix and overrides.nix
+# - `outputs`: the outputs of the flake
+# - `source`: the top of the flake's source tree (a path)
+# - `elsewhere`: a list of external values. It has a path or the outputs of a flake for each extra module, then a
+#   function for each expression of the user.
+# - `requestText`: the request as JSON text (`asked` in evaluation/expression.rs)
+#
+# The caller reads each attribute of the result separately. Nothing else is evaluated.
 hostsIn: foreignModule: optionOverrides: outputs: source: elsewhere: requestText:
 let
   request = builtins.fromJSON requestText;
@@ -16,7 +21,7 @@ let
   };
   base = builtins.head hosts.found;
 
-  # All known modules: first those of the host, in its order, then those of the flake, by name.
+  # All known modules: first those of the host, in the host's order, then those of the flake, sorted by name.
   registry =
     (
       if base.options ? services.runtimeModules.registry then
@@ -54,8 +59,8 @@ let
   direct =
     module: if module.file != null then fromFile module.file else (outputEntry module.name).module;
 
-  # If everything is known beforehand, the host's own modules are evaluated only once, in the extended host. To look
-  # modules up in the host's options, the host must also be evaluated without them.
+  # If the file or output of each module is known, the host's own modules are evaluated only once, in the extended host.
+  # To look modules up in the host's options, the host must also be evaluated without them.
   lookUp = builtins.any (module: module.file == null && module.origin != "output") request.modules;
 
   names = map (module: module.name) request.modules;
@@ -181,7 +186,7 @@ let
       };
     };
 
-  # Selects the requested configuration: the whole one or its specialisation.
+  # Selects the requested configuration: that of the host or that of its specialisation.
   meant =
     whole: if specialisation == null then whole.config else (variant whole.config).configuration;
   config = meant extended;
@@ -197,8 +202,8 @@ let
 
   # Uses the host's own `pkgs` if the extended system would provably make the same, because both
   # define it in the same way. This is decided inside the extended system, where `pkgs` does not
-  # exist yet. An option of nixpkgs that depends on `pkgs` is therefore an infinite recursion, as it
-  # is without this module. Without a proof, `pkgs` is the extended system's own.
+  # exist yet. An option of nixpkgs that depends on `pkgs` therefore causes an infinite recursion, as
+  # it does without this module. Without a proof, `pkgs` is the extended system's own.
   share =
     { options, ... }:
     let
@@ -290,7 +295,7 @@ let
       builtins.filter (assertion: !assertion.assertion) (config.assertions or [ ])
     );
 
-  # Replaces an attribute that is missing or throws by null.
+  # Returns null instead of a value that throws.
   try =
     value:
     let
@@ -360,7 +365,7 @@ in
     else
       null;
 
-  # All known modules, for `list` only.
+  # All known modules, for `list` and `check`.
   registry = map (entry: {
     inherit (entry)
       name
@@ -372,7 +377,7 @@ in
     declared = map (where: builtins.unsafeDiscardStringContext (toString where)) entry.declared;
   }) registry;
 
-  # Describes the options of the new overrides.
+  # The descriptions of the options of the new overrides.
   described = map (definition: optionOverrides.describe (optionsOf extended) definition.path) (
     request.describe or [ ]
   );
@@ -380,7 +385,10 @@ in
   # The paths of the options that can be set, for completion.
   optionPaths = optionOverrides.settable (optionsOf extended);
 
-  # Forces the values at these paths as far as the new values reach, which checks their types.
+  # The options inside the values of other options, for completion too.
+  optionsInside = optionOverrides.submodules (optionsOf extended);
+
+  # Forces the values at the paths of the new overrides as far as the new values reach, which checks their types.
   checkedOverrides = builtins.foldl' (
     done: definition:
     builtins.seq (optionOverrides.force definition.value (
@@ -487,6 +495,6 @@ in
   # The names of all hosts.
   hosts = hosts.names;
 
-  # The host itself. Needed only when a pin is made or moved.
+  # The toplevel of the host itself. Read only if the request asks for it.
   base = derivation (meant base).system.build.toplevel;
 }

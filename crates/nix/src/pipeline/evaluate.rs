@@ -74,8 +74,7 @@ pub(super) fn evaluation_request(
         describe: plan.overrides.added.clone(),
         ..Request::of(settings, flake, &pin.host, target)
     };
-    // The next command will probably be about overrides too, and completion can then offer its
-    // options.
+    // The next command will probably change overrides too. Completion can then offer the options.
     request.list_options = plan.overrides.edit.is_some()
         && pin.file.is_none()
         && !session.options.no_cache
@@ -94,8 +93,8 @@ fn configuration(request: &Request) -> Configuration<'_> {
     }
 }
 
-/// Evaluates. Afterwards this process protects the results from the garbage collector, and the evaluator's memory is
-/// free for the builds.
+/// Evaluates the request. Afterwards, this process protects the results from the garbage collector,
+/// and the evaluator's memory is free for the builds.
 pub(super) fn evaluate(
     making: &Making<'_>,
     request: &Request,
@@ -113,9 +112,9 @@ pub(super) fn evaluate(
     let mut evaluation = evaluation
         .map_err(|error| notes::gone(store, &making.plan.purpose, pin).unwrap_or(error))?;
     keep_estimate(session, &pin.host);
-    let option_paths = std::mem::take(&mut evaluation.evaluated.option_paths);
-    if !option_paths.is_empty() {
-        OptionNames::write(&session.locations, &configuration(request), &option_paths);
+    let settable = std::mem::take(&mut evaluation.evaluated.settable);
+    if !settable.is_empty() {
+        OptionNames::write(&session.locations, &configuration(request), settable);
     }
     let targets = targets(making.plan, &evaluation.evaluated);
     for derivation in &targets {
@@ -139,7 +138,8 @@ pub(super) fn evaluate(
     })
 }
 
-/// Returns the derivations to build: the toplevel and, unless it is running already, its base, which `reset` needs.
+/// Returns the derivations to build: the toplevel and, unless it is running already, its base,
+/// which `reset` needs.
 pub(super) fn targets(plan: &Plan, evaluated: &Evaluated) -> Vec<Derivation> {
     let base = evaluated.base.iter().filter(|_| plan.base.is_none());
     evaluated.toplevel.iter().chain(base).cloned().collect()
@@ -159,7 +159,7 @@ pub(super) fn note_impurity(session: &Session, pin: &Pin) {
 /// Returns the note that is printed for each evaluation of a file.
 pub fn as_it_is(file: &SystemFile) -> String {
     format!(
-        "evaluated from {} as it is now: impure, nothing is pinned or cached",
+        "evaluating {} as it is now: the evaluation is impure, and nothing is pinned or cached",
         file.words()
     )
 }

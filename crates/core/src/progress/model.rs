@@ -54,7 +54,7 @@ pub struct Running {
     pub machine: Option<String>,
     /// The start time.
     pub since: Duration,
-    /// The current phase of a build, or the number of downloaded bytes, in human-readable form.
+    /// The current phase of a build, such as `buildPhase`; empty for a fetch.
     pub state: String,
     /// The last line of the log.
     pub line: String,
@@ -62,7 +62,7 @@ pub struct Running {
     pub bytes: (u64, u64),
 }
 
-/// Numbers of finished and expected builds or bytes.
+/// The numbers of finished, expected, running and failed builds, or of fetched bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub done: u64,
@@ -79,7 +79,7 @@ pub struct Model {
     verbosity: u8,
     /// The current phase and its start time.
     pub phase: Option<(Phase, Duration)>,
-    /// The number of files that were evaluated so far.
+    /// The number of files evaluated so far.
     pub files: u64,
     /// The course of the last evaluation.
     pub estimate: Option<Estimate>,
@@ -92,9 +92,9 @@ pub struct Model {
     /// The numbers of fetched and expected bytes.
     pub fetched: Tally,
     pub switch_line: String,
-    /// The source that is being fetched during evaluation.
+    /// libnix's description of the last fetch of a source, shown during locking.
     pub fetching: String,
-    /// The running benchmark or check.
+    /// The progress of the running benchmark or check.
     pub round: Option<Round>,
     warned: Vec<String>,
     /// The messages about settings that a daemon ignores.
@@ -156,6 +156,9 @@ impl Model {
                 if self.phase.is_some_and(|(current, _)| current == phase) {
                     self.phase = None;
                 }
+                // libnix may report the end of a build or fetch shortly after the phase has ended.
+                self.builds.clear();
+                self.fetches.clear();
                 vec![Notice::Ended(phase, time)]
             }
             Report::Libnix(event) => self.libnix(event, now),
@@ -229,7 +232,7 @@ impl Model {
             return Vec::new();
         }
         let text = clean(text);
-        // `commands/relocked.rs` reports this once in our own words.
+        // `notes/relocked.rs` reports this once in our own words.
         if text.contains("not writing modified lock file of flake") {
             return Vec::new();
         }
@@ -247,8 +250,9 @@ impl Model {
         }
     }
 
-    /// Prints a warning. A warning about an ignored setting is printed only once, because a daemon
-    /// repeats it on every connection and each of our processes has its own connection.
+    /// Returns the notice for a warning. A warning about an ignored setting is shown only once,
+    /// because a daemon repeats it on every connection, and each of our processes has its own
+    /// connection.
     fn warn_of_setting(&mut self, warning: &str) -> Vec<Notice> {
         if warning.contains(RESTRICTED) {
             if self.restricted.iter().any(|told| told == warning) {
@@ -339,8 +343,8 @@ impl Model {
                     *transfer = (done, expected);
                     self.count_bytes();
                 } else if self.tallies.get(&id) == Some(&Activity::Builds) {
-                    // The number from the query before the build is a better total than the number
-                    // that libnix has found so far.
+                    // libnix may not have found all builds yet, so the total is at least the number
+                    // from the query before the build.
                     let expected = expected.max(self.missing.build.len() as u64);
                     self.built = Tally {
                         done,
@@ -361,7 +365,8 @@ impl Model {
     }
 }
 
-/// Returns the host name of a remote builder, given the URL of its store.
+/// Returns the host of a remote builder, with its user name if there is one, from the URL of its
+/// store.
 fn machine_name(url: &str) -> Option<String> {
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);
     let host = host.split(['?', '/']).next().unwrap_or_default();
@@ -374,7 +379,7 @@ fn same_words(text: &str, warning: &str) -> bool {
     words(text).contains(&words(warning))
 }
 
-/// Makes an untrusted text safe to print: one line without control characters and colours.
+/// Makes an untrusted text safe to print: one line without control characters or colours.
 fn clean(text: &str) -> String {
     let plain = console::strip_ansi_codes(text);
     // If a line overwrites itself with `\r`, such as the progress of a download, keep only its last
@@ -428,6 +433,17 @@ mod tests {
             .is_empty()
         );
         assert_eq!(model.builds[&1].line, "two");
+        event(&mut model, Event::Stop { id: 1 });
+        assert!(model.builds.is_empty());
+    }
+
+    #[test]
+    fn builds_are_not_shown_after_their_phase() {
+        let mut model = Model::new(false, 1);
+        model.apply(Report::Begin(Phase::Build), Duration::ZERO);
+        build(&mut model, 1);
+        model.apply(Report::End(Phase::Build, Duration::ZERO), Duration::ZERO);
+        assert!(model.builds.is_empty());
         event(&mut model, Event::Stop { id: 1 });
         assert!(model.builds.is_empty());
     }

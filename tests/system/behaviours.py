@@ -1,4 +1,5 @@
-"""Tests the program on a machine with a real systemd, one function each. A test that cannot run returns the reason."""
+"""Tests of the program on a machine with a real systemd. Each function is a test, and returns the
+reason if it cannot run."""
 
 import json
 import os
@@ -355,7 +356,7 @@ def switch_continues_when_ssh_is_cut(s):
 
 
 def prepare_ssh(s):
-    """Allows root to log in over ssh without a password."""
+    """Allows root to log in over SSH without a password."""
     done = s.shell("""
         set -e
         mkdir -p /root/.ssh && chmod 700 /root/.ssh
@@ -368,7 +369,7 @@ def prepare_ssh(s):
     s.wait("sshd answers", lambda: s.machine.run(*login).code == 0, 20)
 
 
-# A polkit rule that allows alice to become root.
+# The file with the polkit rule that allows alice to become root.
 ALICES_RULE = "/etc/polkit-1/rules.d/10-alice.rules"
 
 
@@ -385,7 +386,7 @@ def an_ordinary_user_enables_through_run0(s):
 
 
 def elevated(s, how):
-    """Alice enables and disables a module through this program, then loses the permission and is refused."""
+    """Enables and disables a module as alice through this program. Requires a refusal once she has no permission."""
     if s.shell(f"command -v {how}").code != 0:
         return f"this Debian has no {how}"
     if how == "run0":
@@ -402,7 +403,7 @@ def elevated(s, how):
         assert s.unit("beacon.service") == "active"
         assert s.shell("find /run/runtime-modules /var/lib/runtime-modules ! -user root").out == "", "a file does not belong to root"
         assert s.shell("find /home/alice ! -user alice").out == "", "a file does not belong to alice"
-        # Without an option it finds an elevation program. The reports of failures are the same as for root.
+        # Without --elevate, the program finds an elevation program. Failures are reported in the same way as for root.
         done = s.as_alice("enable", "failing")
         assert done.code == 6 and "failing.service" in done.err, done
         s.is_on("beacon")
@@ -416,14 +417,14 @@ def elevated(s, how):
         s.shell(f"rm -f /etc/sudoers.d/alice {ALICES_RULE}; echo 'deny alice' > /etc/doas.conf")
         done = s.as_alice("enable", "beacon", "--elevate", how)
         assert done.code == 5 and f"error: cannot get root privileges: {how} failed (exit status: 1)\n" in done.err, done
-        assert "hint: run this with sudo, or choose another program with --elevate\n" in done.err, done
+        assert "hint: run this with sudo, or choose another elevation program with --elevate\n" in done.err, done
         s.at_base()
     finally:
         s.spoilt()
 
 
 def bench_toggle_works_through_sudo(s):
-    """Alice is not root. The benchmark of a toggle runs as alice through sudo, and restores the system."""
+    """Alice, who is not root, runs the benchmark. It activates through sudo, and restores the system."""
     alices_store(s)
     try:
         done = s.as_alice("bench", "toggle", "beacon", "--runs", "2", "--elevate", "sudo", "--json", "--no-plot")
@@ -439,7 +440,7 @@ def bench_toggle_works_through_sudo(s):
 
 
 def alices_store(s):
-    """Makes the store writable for alice, who evaluates, because no daemon is running."""
+    """Makes the store writable for alice: she evaluates without a daemon."""
     done = s.shell("chown -R alice /nix")
     assert done.code == 0, done
 
@@ -455,7 +456,7 @@ def only_confirm_needs_systemd_run(s):
         done = s.ends(5, "enable", "beacon", "--confirm", "60s", "--progress", "off")
         assert done.err == (
             "error: cannot arm the rollback timer: systemd-run: no such luck\n"
-            "hint: run it without --confirm; the change is then not rolled back automatically\n"
+            "hint: run the command without --confirm; the change is then not rolled back automatically\n"
         ), done
         s.at_base()
     finally:
@@ -490,7 +491,7 @@ def sops_and_agenix_setups_keep_working(s):
     assert secrets() == base
     s.ends(6, "enable", "secret", "failing")
     assert secrets() == base
-    # Each of the two has one generation left after several switches, and the reader was not restarted.
+    # Each of the two setups has one generation left after several switches, and the reader was not restarted.
     assert s.shell("ls /run/secrets.d /run/agenix.d | grep -c '^[0-9]'").out == "2\n"
     assert s.main_pid("reader.service") == reader
 

@@ -60,7 +60,7 @@ def join(groups):
 
 
 def remove_groups(groups):
-    """Removes groups with all groups below them. It does no harm if a group cannot be removed yet."""
+    """Removes groups with all groups below them. Leaves groups that cannot be removed yet."""
     for group in groups:
         for folder, _, _ in os.walk(group, topdown=False):
             try:

@@ -4,7 +4,7 @@ The option applies to the whole machine. A guard process sets it, and restores i
 killed, the guard notices the end of its stdin. Guards exclude each other by a lock on a file, which contains the value
 to restore while a guard is running. If a guard is killed, the next guard takes over that value.
 
-    tests/system/delegation.py on|off       sets it until stdin ends
+    tests/system/delegation.py on|off       set or clear the option until stdin ends
 """
 
 import contextlib
@@ -34,7 +34,7 @@ def find_mount():
 
 
 def is_on():
-    """Whether the option is set."""
+    """Returns whether the option is set."""
     return OPTION in find_mount()[3]
 
 
@@ -52,7 +52,7 @@ def set_option(on):
         raise Missing(f"control groups cannot be remounted: {done.stderr.strip()}")
     # The kernel ignores the option in all control group namespaces except for the first one.
     if is_on() != on:
-        raise Missing(f"the kernel keeps {OPTION} as it is: this machine is a container")
+        raise Missing(f"the kernel ignores changes to {OPTION}: this machine is a container")
 
 
 @contextlib.contextmanager
@@ -79,7 +79,7 @@ def delegation(on):
 
 
 def guard_option(on):
-    """Sets the option until stdin ends."""
+    """Sets or clears the option until stdin ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     # If a test is killed while its guard waits for the lock, the option is no longer needed.
@@ -125,7 +125,7 @@ def record(lock, value):
 
 
 def name(on):
-    """Returns the word for a value."""
+    """Returns the word for a value of the option."""
     return "on" if on else "off"
 
 

@@ -1,5 +1,5 @@
 """A machine with a real systemd as init, in a container. mmdebstrap creates its Debian once, in the cache. An overlay
-in memory makes every boot a first boot.
+in memory makes every boot a first boot. A reboot keeps the folders in LASTING.
 
 Nothing but the cache outlives the process.
 """
@@ -44,11 +44,14 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
 }
 
+# The folders whose content survives a reboot.
+LASTING = ["/nix", "/var/lib/runtime-modules"]
+
 PATIENCE = 60
 
 
 class Missing(Exception):
-    """The host lacks something that the tests need."""
+    """A prerequisite of the tests that the host lacks."""
 
 
 class Done:
@@ -84,7 +87,7 @@ def packages_of(program):
     """Returns the Debian packages with the libraries of both programs."""
     listed = subprocess.run(["ldd", *both(program)], capture_output=True, text=True, check=True).stdout
     libraries = {path for path in re.findall(r"=> (/\S+)", listed) if path.startswith(("/lib", "/usr/lib"))}
-    # dpkg lists some libraries under /lib, from before that became a link to /usr/lib.
+    # dpkg still lists some libraries under /lib, although that is now a link to /usr/lib.
     names = libraries | {path.removeprefix("/usr") for path in libraries} | {f"/usr{path}" for path in libraries}
     found = subprocess.run(["dpkg", "-S", *sorted(names)], capture_output=True, text=True).stdout
     return {line.split(":")[0] for line in found.splitlines()}
@@ -136,18 +139,30 @@ class Machine:
         """Prepares a container. `binds` are mounts, as systemd-nspawn takes them: the program and all that it needs."""
         self.program, self.binds = str(program), binds
         self.root = debian(self.program)
-        self.nspawn = self.init = None
+        self.nspawn = self.init = self.lasting = None
         self.groups = self.entries = []
 
     def boot(self):
         """Boots the container again, without any earlier changes."""
         self.end()
+        self.lasting = tempfile.TemporaryDirectory(prefix="runtime-module-lasting-")
+        for folder in LASTING:
+            Path(self.lasting.name + folder).mkdir(parents=True)
+        return self._start()
+
+    def reboot(self):
+        """Boots the container again, as after a power failure: only the folders in LASTING keep their content."""
+        self._kill()
+        return self._start()
+
+    def _start(self):
         # If this process is killed, systemd-nspawn gets SIGTERM and kills the container's init. Killing systemd-nspawn
         # itself would not do that.
         command = ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--kill-signal=SIGKILL"]
         command += ["--boot", "--quiet", "--register=no", "--keep-unit", "--private-network"]
         command += ["--volatile=overlay", "--link-journal=no", "--console=pipe"]
         command += [f"--directory={self.root}", f"--machine=runtime-module-{os.getpid()}"]
+        command += [f"--bind={self.lasting.name}{folder}:{folder}" for folder in LASTING]
         command += [f"--bind-ro={path}" for path in self.binds]
         self.log = tempfile.TemporaryFile()
         self.groups = control_groups.make_groups()
@@ -178,7 +193,13 @@ class Machine:
             time.sleep(0.05)
 
     def end(self):
-        """Kills the container."""
+        """Kills the container, and removes the folders of LASTING."""
+        self._kill()
+        if self.lasting:
+            self.lasting.cleanup()
+        self.lasting = None
+
+    def _kill(self):
         if self.init:
             os.kill(self.init, signal.SIGKILL)
         if self.nspawn:
@@ -204,7 +225,7 @@ class Machine:
         return subprocess.Popen(command, text=True, errors="replace", preexec_fn=enter, **pipes)
 
     def run(self, *arguments, **options):
-        """Runs a command in the container to its end."""
+        """Runs a command in the container and waits until it exits."""
         begun = time.monotonic()
         process = self.start(*arguments, **options)
         try:
@@ -212,7 +233,7 @@ class Machine:
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            err += "\n(timed out, and was killed)"
+            err += "\n(timed out and was killed)"
         return Done([str(one) for one in arguments], process.returncode, out, err, time.monotonic() - begun)
 
     def ours(self):

@@ -1,4 +1,4 @@
-"""Tests option overrides on a machine with a real systemd, one function each."""
+"""Tests of option overrides on a machine with a real systemd. Each function is a test, as in behaviours.py."""
 
 import json
 
@@ -65,6 +65,28 @@ def override_with_a_failing_unit_is_rolled_back(s):
     assert s.unit("overridden.service") == "inactive" and s.failed() == []
 
 
+def persistent_override_is_restored_after_a_reboot(s):
+    s.ok("set", COLOUR, '"red"', "--persist")
+    s.ok("set", "systemd.services.heartbeat.environment.SHAPE", '"round"')
+    s.reboot()
+    assert s.unit("heartbeat.service") == "active" and colour(s) is None
+    # The unit of the boot service is not in the container, because the package that it runs cannot be built there.
+    s.ok("__boot")
+    assert colour(s) == "red" and overridden(s) == {COLOUR: "red"}
+    # A temporary override, which hides the persistent one, ends with the boot.
+    s.ok("set", COLOUR, '"blue"')
+    assert colour(s) == "blue"
+    s.reboot()
+    s.ok("__boot")
+    assert colour(s) == "red" and overridden(s) == {COLOUR: "red"}
+    s.ok("overrides", "reset")
+    s.at_base()
+    s.reboot()
+    s.ok("__boot")
+    assert colour(s) is None and overridden(s) == {}
+    s.at_base()
+
+
 def overrides_and_modules_change_independently(s):
     s.ok("set", COLOUR, '"red"')
     s.ok("enable", "beacon")
@@ -72,7 +94,7 @@ def overrides_and_modules_change_independently(s):
     assert s.unit("beacon.service") == "active" and colour(s) == "red"
     s.ok("disable", "beacon")
     assert s.unit("beacon.service") == "inactive" and colour(s) == "red"
-    # An option that only a module's unit has.
+    # This option belongs to a unit that only the module has.
     s.ok("enable", "beacon")
     s.ok("set", "systemd.services.beacon.environment.COLOUR", '"green"')
     s.ok("reset")

@@ -83,7 +83,7 @@ def late_failure_in_exec_stop_is_found(s):
 
 
 def failed_stop_of_a_restarted_service_does_not_count(s):
-    """The new process of a restarted service is healthy, and a service that is only stopped is not started."""
+    """A failed ExecStop of the old process does not count if the service is restarted or only stopped."""
     for module in ("stops-badly", "stops-badly-late"):
         s.ok("enable", module)
         units = named("stopped", TYPES)

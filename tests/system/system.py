@@ -5,7 +5,7 @@ import time
 
 PATIENCE = 60
 
-# NixOS always has a running system. These are the files of it that the switch programs expect.
+# A NixOS machine always has a running system. These are the files of that system that the switch programs expect.
 BOOTED = """
 set -e
 echo machine > /etc/hostname
@@ -45,13 +45,22 @@ class System:
         self.old = self.failed()
         assert not self.old, f"units of the machine itself fail: {self.old}"
 
+    def reboot(self):
+        """Boots the machine again, and activates only the base, as NixOS does. The boot service does not run."""
+        self.machine.reboot()
+        seeded = self.shell(BOOTED)
+        assert seeded.code == 0, seeded
+        activated = self.machine.run(f"{self.base}/bin/switch-to-configuration", "test")
+        assert activated.code == 0 and self.running() == self.base, activated
+        self.shell("ln -sfn $(readlink /run/current-system) /run/booted-system")
+
     def spoilt(self):
         """Ends the machine after a failure, so that the next behaviour starts with a new boot."""
         self.machine.end()
         self.base = None
 
     def _clean(self):
-        """Returns to the base; returns false if that needs a boot."""
+        """Resets the machine to the base. Returns whether that worked without a boot."""
         self.shell("rm -rf /run/nixos/*-list; systemctl reset-failed")
         if self.running() != self.base or self.state().get("active"):
             self.program("reset", "--all")
@@ -102,7 +111,7 @@ class System:
         return self.machine.run("readlink", "/run/current-system").out.strip()
 
     def unit(self, name, *, user=False):
-        """Returns the state of a unit; `inactive` if it does not exist."""
+        """Returns the state of a unit, or `inactive` if it does not exist."""
         if user:
             return self.alice("systemctl", "--user", "is-active", name).out.strip()
         return self.machine.run("systemctl", "is-active", name).out.strip()
@@ -141,7 +150,7 @@ class System:
     # --- assertions ---
 
     def at_base(self):
-        """Requires the state before the first module."""
+        """Requires the state before the first module was enabled."""
         assert self.running() == self.base, f"{self.running()} is running instead of the base {self.base}"
         state = self.state()
         assert state["pending"] is None and state["active"] == [], f"the state says {state}"

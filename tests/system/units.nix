@@ -58,7 +58,7 @@ let
     serviceConfig = config // (extra.serviceConfig or { });
   };
 
-  # A module of services, by name.
+  # A module with these services.
   module = description: services: {
     inherit description;
     module = {
@@ -66,8 +66,8 @@ let
     };
   };
 
-  # A service for each type of the list and each restart policy: `NAME-TYPE-POLICY`. `configure` returns the rest of its
-  # configuration by its type.
+  # A service for each type in the list and each restart policy: `NAME-TYPE-POLICY`. `configure` takes the type, and
+  # returns the rest of the configuration of the service.
   eachWith =
     name: types: configure:
     builtins.listToAttrs (
@@ -191,7 +191,7 @@ in
     } { };
   };
 
-  reports = module "Services that report themselves" (
+  reports = module "Services that report their start" (
     builtins.listToAttrs (
       map (type: {
         name = "reports-${type}";

@@ -1,4 +1,4 @@
-# The two main targets are `make demo` and `make test`. All others are parts of these, or take a long time.
+# The two main targets are `make demo` and `make test`. The others run single steps, or take a long time.
 
 .DEFAULT_GOAL := help
 # A service or a cron job may have no HOME.
@@ -19,7 +19,7 @@ test: ## Install missing packages, build, and run every test.
 	@scripts/announce test
 	@scripts/test
 
-test-nixos: ## Evaluate the flake and all pairs of built-in modules on the nixpkgs in RUNTIME_MODULE_NIXPKGS.
+test-nixos: ## Evaluate the flake and all pairs of built-in modules with the nixpkgs in RUNTIME_MODULE_NIXPKGS.
 	@scripts/packages build fixture test
 	@scripts/libnix --with-nix
 	cargo build --release
@@ -33,7 +33,7 @@ build: ## Build the program.
 check: ## Check formatting, lints, docs, the rules of ARCHITECTURE.md, and the Nix files.
 	@scripts/check
 
-bench: ## Compare with the nix command, and measure the tables of docs/benchmarks.md, into docs/evidence.
+bench: ## Compare with the nix command, measure the tables of docs/benchmarks.md, and update docs/evidence.
 	@scripts/packages build fixture test
 	@scripts/libnix --with-nix
 	cargo build --release
@@ -47,8 +47,8 @@ format: ## Format Rust and Nix files.
 	cargo fmt --all
 	FORMAT=1 cargo test --quiet --test nix_files
 
-docs: ## Generate docs/modules.md and docs/errors.md from options and messages.
+docs: ## Generate docs/modules.md, docs/guest-options.md and docs/errors.md from options and messages.
 	@scripts/docs
 
-clean: ## Remove build results; the cache stays.
+clean: ## Remove build results, but keep the cache.
 	cargo clean

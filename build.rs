@@ -1,11 +1,11 @@
 //! Passes the version of libnix, and its location at run time, to everything that links libnix: the
-//! program that evaluates, and tests. The crates that link libnix share this script.
+//! program that evaluates, and the tests. All crates that link libnix share this script.
 
 fn main() {
     if let Ok(dir) = std::env::var("DEP_NIX_FFI_LIBDIR") {
         let path = format!("-Wl,-rpath,{dir}");
         if std::env::var("CARGO_PKG_NAME").as_deref() == Ok("runtime-module") {
-            // The other program does not link libnix.
+            // `runtime-module` does not link libnix.
             println!("cargo:rustc-link-arg-bin=runtime-module-nix={path}");
             println!("cargo:rustc-link-arg-tests={path}");
         } else {

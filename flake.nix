@@ -17,8 +17,8 @@
       ];
       perSystem = make: lib.genAttrs systems (system: make nixpkgs.legacyPackages.${system});
 
-      # The Nix releases that this nixpkgs has as components and that nix-ffi supports. Releases that nixpkgs has dropped
-      # are attributes that throw.
+      # The Nix releases that this nixpkgs has as components and that nix-ffi supports. Attributes of releases that
+      # nixpkgs has dropped throw.
       releases =
         pkgs:
         lib.filter (
@@ -89,7 +89,7 @@
 
       nixosModules = import ./nixos { inherit self; };
 
-      # Hosts for the checks, and examples.
+      # The hosts of the checks, which are also examples.
       nixosConfigurations = import ./nixos/hosts { inherit self nixpkgs; } // {
         vm = tests.machine;
       };
@@ -136,7 +136,7 @@
 
       lib = import ./nixos/lib.nix { inherit lib; };
 
-      # Formats all files in NixOS's own style, except the fixture that is deliberately invalid.
+      # Formats all Nix files in NixOS's own style, except the fixture that is deliberately invalid.
       formatter = perSystem (
         pkgs:
         if pkgs ? nixfmt-tree then
@@ -173,7 +173,7 @@
               valgrind
               zsh
             ];
-            # The static shell that builds tests/minios. Debian has it in /bin.
+            # The static shell for the builds of tests/minios. Debian has it in /bin.
             shellHook = ''
               if [ -d tests/minios ] && [ ! -e tests/minios/busybox ]; then
                 install -m 755 ${pkgs.pkgsStatic.busybox}/bin/busybox tests/minios/busybox

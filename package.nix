@@ -50,7 +50,7 @@ rustPlatform.buildRustPackage {
     nixComponents.nix-expr-c
   ];
 
-  # The C API uses [[deprecated]], which is C23. nix-bindings does not pass that to bindgen.
+  # The C API marks functions with [[deprecated]], which is C23; nix-bindings does not tell bindgen to use C23.
   env.BINDGEN_EXTRA_CLANG_ARGS = "-std=c2x";
 
   # Only unit tests run here. `make test` runs the tests that need their own store.
@@ -65,7 +65,7 @@ rustPlatform.buildRustPackage {
     mkdir -p "$out/libexec"
     mv "$out/bin/runtime-module-nix" "$out/libexec/"
   ''
-  # The program generates these from its command line.
+  # The program generates these from the definition of its command line.
   + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
     program="$out/bin/runtime-module"
     installShellCompletion --cmd runtime-module \

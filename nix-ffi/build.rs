@@ -1,5 +1,5 @@
-//! Finds libnix, compiles the shim against it, generates the bindings, and tells dependent packages (`DEP_NIX_FFI_*`)
-//! the version and location of libnix.
+//! Finds libnix, compiles the shim against it, generates the bindings, and tells dependent packages
+//! (`DEP_NIX_FFI_*`) the version and location of libnix.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -26,7 +26,8 @@ const LIBGC_WITH_PUBLIC_TYPEDEFS: [u32; 3] = [8, 2, 4];
 fn main() {
     let libraries: Vec<_> = LIBRARIES.iter().map(|name| probe(name)).collect();
     let nix = &libraries[2];
-    // The compiler searches the system's folders anyway, and listing them here would break `#include_next`.
+    // The compiler searches the system include directories anyway, and listing them here would
+    // break `#include_next`.
     let arch = env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets it");
     let system = [
         "/usr/include".to_owned(),
@@ -41,7 +42,8 @@ fn main() {
 
     compile_shim(&nix.version, &include);
     generate_bindings(&include);
-    // The shim is a static archive, so the libraries that it calls must follow it on the linker's command line.
+    // The shim is a static archive, so the libraries that it calls must follow it on the linker's
+    // command line.
     for library in LIBRARIES {
         probe(library);
     }
@@ -84,7 +86,8 @@ fn compile_shim(version: &str, include: &BTreeSet<&Path>) {
         .flag_if_supported("-Wno-missing-field-initializers")
         .flag_if_supported("-Wno-unused-parameter");
     if release < (2, 28) {
-        // The layout of `EvalState` depends on macros in headers that Nix's headers do not include themselves.
+        // The layout of `EvalState` depends on macros in headers that Nix's headers do not include
+        // themselves.
         for config in ["config-util.hh", "config-store.hh", "config-expr.hh"] {
             build.flag("-include").flag(config);
         }

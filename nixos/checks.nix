@@ -1,4 +1,4 @@
-# Checks of the project's texts that need Nix.
+# Checks that need Nix: the format of the Nix files, the generated pages, and the schema of config.json.
 {
   self,
   pkgs,
@@ -19,7 +19,7 @@ in
 {
   format =
     pkgs.runCommand "format" { nativeBuildInputs = [ nixfmt ]; }
-      # This fixture deliberately does not parse.
+      # The fixture syntax-error.nix deliberately does not parse.
       ''
         find ${self} -name '*.nix' ! -name syntax-error.nix -print0 | xargs -0 nixfmt --check
         touch "$out"

@@ -26,7 +26,7 @@ in
   default = runtimeModules;
   inherit runtimeModules;
 
-  # Modules for guests and the machines that drive them. The attribute path is the path of the file in this folder.
+  # Modules for guests and the machines that drive them. The attribute paths follow the file paths in this folder.
   backends = {
     imageless = ./backends/imageless.nix;
     libvirt = ./backends/libvirt.nix;

@@ -1,5 +1,5 @@
 # Generates docs/modules.md from the options of services.runtimeModules and the built-in modules. `lib` is that of
-# nixpkgs or of tests/minios: both give the same text, so a machine without nixpkgs can check it.
+# nixpkgs or of tests/minios. Both give the same text, so a machine without nixpkgs can check the page.
 { lib }:
 let
   # The part of a system that the declarations need.
@@ -145,8 +145,8 @@ in
 
   ## Built-in modules
 
-  Set `services.runtimeModules.builtinModules.enable` to add them. Each checks which options the host's nixpkgs has
-  before it sets them, so one file supports every release.
+  Set `services.runtimeModules.builtinModules.enable` to add them. If an option differs between releases of nixpkgs,
+  they set the one that the host's nixpkgs has, so the same modules support every release.
 
   | module | purpose |
   |---|---|

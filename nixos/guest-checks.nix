@@ -60,7 +60,7 @@ in
       };
     }
   ];
-  # The usual controller keeps its state on a disk.
+  # A controller usually keeps its state on a disk.
   controller = machine [
     backends.libvirt
     profiles.controller

@@ -17,7 +17,7 @@ let
 in
 rec {
   # All modules of a folder by name, for services.runtimeModules.modules and for the output `runtimeModules`: `x.nix`,
-  # and folders with a default.nix. Names that start with `_` or `.` are ignored.
+  # and folders with a default.nix. The folder's own default.nix and names that start with `_` or `.` are ignored.
   modulesIn =
     folder:
     let
@@ -36,8 +36,8 @@ rec {
       filterAttrs isModule (builtins.readDir folder)
     );
 
-  # A host with some of its runtime modules enabled, extended in the same way as the program does it. They apply in the
-  # order in which the host declares them, not in the order of `names`.
+  # A host with some of its runtime modules enabled, as the program would extend it. The modules apply in the order
+  # in which the host declares them, not in the order of `names`.
   withModules =
     host: names:
     let
@@ -52,7 +52,7 @@ rec {
     else
       host.extendModules { modules = map (entry: entry.module) chosen; };
 
-  # The options of a changed system that take effect only after a reboot, with their old and new values.
+  # The options that differ between two hosts and take effect only after a reboot, with their old and new values.
   needsReboot =
     before: after:
     let

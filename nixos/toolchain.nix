@@ -5,7 +5,7 @@ let
   inherit (pkgs.llvmPackages) clang clang-unwrapped;
   resources = "${lib.getLib clang-unwrapped}/lib/clang/${lib.versions.major (lib.getVersion clang-unwrapped)}";
 
-  # With `LLVM=1`, the compiler of the kernel and of its host tools has the same name, `clang`. The wrapped clang adds
+  # With `LLVM=1`, the compilers of the kernel and of its host tools have the same name, `clang`. The wrapped clang adds
   # flags for programs, which do not work for a kernel. The unwrapped clang does not find a C library for host tools.
   clangForKernels = lib.hiPrio (
     pkgs.writeShellScriptBin "clang" ''
@@ -19,7 +19,7 @@ let
       exec ${clang}/bin/clang "$@"
     ''
   );
-  # Adds options to `make` in a kernel's source that make its build independent of the folder.
+  # In a kernel's source, this `make` adds options that make the build independent of the folder.
   reproducibleMake = lib.hiPrio (
     pkgs.writeShellScriptBin "make" ''
       real_make=${pkgs.gnumake}/bin/make
@@ -28,7 +28,7 @@ let
   );
 in
 rec {
-  # A kernel with gcc.
+  # The tools that build a kernel with gcc.
   kernel = [
     reproducibleMake
   ]
@@ -105,7 +105,7 @@ rec {
     pkg-config
   ];
 
-  # Variables of a shell that builds kernels with Rust.
+  # Variables of the shell that builds kernels.
   environment = {
     RUST_LIB_SRC = "${pkgs.rustPlatform.rustLibSrc}";
     # stdenv derives gcc's -frandom-seed from the path of the output, which in a shell is a folder of the user.

@@ -29,7 +29,7 @@ README = [
      "check of 24 modules, two workers / 24 nix eval, two at a time"),
 ]
 
-# Evidence that was measured before scripts/bench and scripts/profile changed these texts still has the old ones.
+# Old and new texts. Evidence measured before scripts/bench and scripts/profile changed these texts has the old ones.
 RENAMED = [
     ("nix as it comes", "default nix"),
     ("loading libnix, once in each run of ours", "loading libnix, once per run"),
@@ -77,7 +77,7 @@ def evidence(case):
 
 
 def table():
-    """A table for each benchmark."""
+    """Returns a table for each benchmark."""
     text = ""
     for path in sorted(EVIDENCE.glob("bench-*.json")):
         document = evidence(path.stem.removeprefix("bench-"))
@@ -122,7 +122,7 @@ def profiles():
 
 
 def chosen():
-    """The table of the README."""
+    """Returns the table of the README."""
     text = "| | median (min – max) | |\n|---|---|---|\n"
     for words, case, name in README:
         checks = evidence(case)["checks"]
@@ -143,7 +143,7 @@ def time(milliseconds):
 
 
 def tables():
-    """The results of `bench` on real hosts, with the published figures of the same services."""
+    """Returns the results of `bench` on real hosts, with the published figures of the same services."""
     text = ""
     for case in TABLES:
         path = EVIDENCE / f"tables-{case}.json"
@@ -170,7 +170,7 @@ def tables():
 
 
 def repetitions():
-    """The results of one benchmark, repeated many times on a busy machine."""
+    """Returns the results of one benchmark that was repeated many times on a busy machine."""
     path = EVIDENCE / "repetitions.json"
     if not path.exists():
         return ""
@@ -184,7 +184,7 @@ def repetitions():
 
 
 def soaked():
-    """The results of the long runs."""
+    """Returns the results of the long runs."""
     text = "| what was tested | how often | failures | commit |\n|---|---:|---:|---|\n"
 
     def row(case, what, often, wrong):
@@ -211,7 +211,7 @@ def soaked():
     text += f"| fastest transaction of the first and last fifth | {first:.0f} ms | {last:.0f} ms |\n"
     first, last = load["medianEvaluatorPeakBytes"].values()
     text += f"| median peak memory of the evaluator | {first / 1e6:.1f} MB | {last / 1e6:.1f} MB |\n"
-    for name, words in (("files", "files"), ("roots", "roots"), ("keptBytes", "bytes of state, history and logs")):
+    for name, words in (("files", "files"), ("roots", "GC roots"), ("keptBytes", "bytes of state, history and logs")):
         first, last = load[name].values()
         text += f"| {words} | {first:,} | {last:,} |\n"
     for point, before in load["heldBefore"].items():
@@ -222,7 +222,7 @@ def soaked():
 
 
 def never_fuzzed():
-    """A row for the readers that the evidence does not contain. Each reader has a folder in fuzz/corpus."""
+    """Returns a row for the readers that the evidence does not contain. Each reader has a folder in fuzz/corpus."""
     path = EVIDENCE / "soak-fuzz.json"
     fuzzed = {one["target"] for one in read(path)["targets"]} if path.exists() else set()
     names = [f"`{path.name}`" for path in sorted((TOP / "fuzz/corpus").iterdir()) if path.name not in fuzzed]
@@ -230,7 +230,7 @@ def never_fuzzed():
 
 
 def on_systemd():
-    """The results on a real systemd, for each switch program."""
+    """Returns the results on a real systemd, for each switch program."""
     path = EVIDENCE / "soak-system.json"
     if not path.exists():
         return "There is no evidence yet. Run `RUNTIME_MODULE_SOAK=1 tests/system/check` to create it.\n"
@@ -243,7 +243,7 @@ def on_systemd():
 
 
 def page(path, figures):
-    """The text of a page with all of its generated parts updated."""
+    """Returns the text of a page with all of its generated parts updated."""
     text = put(path.read_text(), BEGIN, figures, END)
     if path.name == "performance.md":
         return put(text, BEGIN_MISSED, missed(), END_MISSED)

@@ -1,4 +1,4 @@
-//! The program that people type: see `crates/light`.
+//! The program that users run: see `crates/light`.
 
 use std::process::ExitCode;
 

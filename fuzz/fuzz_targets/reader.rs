@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use runtime_module_nix::fuzz::{READERS, Reader};
 
-/// The reader, and a folder in memory as the machine's root.
+/// The reader, and a folder in memory that replaces the machine's root.
 static BENCH: OnceLock<(Reader, PathBuf)> = OnceLock::new();
 
 fn bench() -> (Reader, PathBuf) {

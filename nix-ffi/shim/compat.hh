@@ -67,8 +67,8 @@
 
 namespace nix_ffi {
 
-/** 2.26 and 2.35 store the logger in a plain pointer, the releases between in a `unique_ptr`. The old logger is leaked,
- * because another thread may use it. */
+/** 2.26 and 2.35 store the logger in a plain pointer; the releases in between use a `unique_ptr`. The old logger is
+ * leaked, because another thread may use it. */
 template<class Slot>
 void install_logger(Slot & slot, nix::Logger * logger)
 {
@@ -80,7 +80,7 @@ void install_logger(Slot & slot, nix::Logger * logger)
     }
 }
 
-/** Since 2.33, C values point to C++ values; before, they contain them. */
+/** Since 2.33, C values point to C++ values. In older releases, they contain them. */
 template<class CValue>
 nix::Value & cpp_value(CValue * value)
 {
@@ -90,7 +90,7 @@ nix::Value & cpp_value(CValue * value)
         return value->value;
 }
 
-/** 2.30 returns the missing paths; older releases write them through references. */
+/** Since 2.30, Nix returns the missing paths. Older releases write them through references. */
 struct Missing
 {
     nix::StorePathSet build, fetch, unknown;
@@ -193,7 +193,7 @@ std::optional<nix::Hash> fingerprint(const Locked & locked, nix::ref<S> store, c
         return locked.getFingerprint(store, settings);
 }
 
-/** Since 2.34 the key of input overrides has its own type; before, it was a list of names. */
+/** Since 2.34, the key of input overrides has its own type. In older releases, it is a list of names. */
 template<class Overrides>
 void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef reference)
 {
@@ -213,7 +213,10 @@ void add_override(Overrides & overrides, std::string_view name, nix::FlakeRef re
     }
 }
 
-/** Reads a flake without its inputs and without registries. Since 2.28, the last argument is a choice of three. */
+/**
+ * Reads a flake without its inputs and without registries. Since 2.28, the last argument of `getFlake` is an
+ * enumeration of three values.
+ */
 template<class Evaluator, class Registries>
 nix::flake::Flake read_flake(
     nix::flake::Flake (*get)(Evaluator &, const nix::FlakeRef &, Registries), Evaluator & state, const nix::FlakeRef & reference)
@@ -251,7 +254,7 @@ std::string real_path(S & store, const nix::StorePath & path)
         return store.printStorePath(path);
 }
 
-/** Since 2.35, Nix may only mount a tree. Such a tree must be copied to the store to be kept. */
+/** Since 2.35, Nix may mount a tree without copying it to the store. Such a tree must be copied to be kept. */
 template<class State, class Input>
 void materialise(State & state, const Input & input, const nix::StorePath & path)
 {
@@ -280,7 +283,7 @@ void register_flakes(Flakes & flakes, Evaluation & evaluation)
 #endif
 }
 
-/** Since 2.33 path values are allocated in the evaluator's own memory. */
+/** Since 2.33, path values are allocated in the evaluator's own memory. */
 template<class V, class State>
 void make_path(V & value, State & state, const nix::SourcePath & path)
 {
@@ -301,7 +304,7 @@ nix::SourcePath readable_path(State & state, const nix::StorePath & path)
         return state.rootPath(nix::CanonPath(state.store->toRealPath(path)));
 }
 
-/** Since 2.32 counters must be enabled. */
+/** Since 2.32, counters must be enabled. */
 inline void enable_counters()
 {
 #if __has_include("nix/expr/counter.hh")

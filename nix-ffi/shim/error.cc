@@ -19,7 +19,7 @@ static std::string class_name(const std::exception & error)
 
 static void keep(nix_c_context & context, const nix::BaseError & error)
 {
-    // Render first, outside of what(), which then returns the cached text.
+    // `info()` renders the text, so that `what()`, which is noexcept, only returns the cached text.
     context.info = error.info();
     context.last_err = error.what();
     context.name = class_name(error);

@@ -126,7 +126,7 @@ nix_ffi_select(nix_c_context * context, EvalState * state, nix_value * value, co
         if (!attribute)
             return nullptr;
         evaluator.forceValue(*attribute->value, attribute->pos);
-        // The value is already forced, because the C API leaks a reference if it forces the value and that fails.
+        // The value was forced above, because the C API leaks a reference if it forces the value itself and fails.
         nix_c_context inner;
         auto * selected = nix_get_attr_byname(&inner, value, state, name);
         if (!selected)

@@ -12,7 +12,7 @@ struct nix_ffi_locked
     std::vector<std::string> overrides;
 };
 
-/** Converts JSON to text. A path need not be UTF-8. */
+/** Converts JSON to text. Replaces invalid UTF-8, because a path need not be UTF-8. */
 static std::string dump(const nlohmann::json & json)
 {
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -25,8 +25,8 @@ struct FetchedInput
 };
 
 /**
- * Collects the fetched inputs below `node`. Skips inputs that follow others, and relative ones, which are part of a
- * tree.
+ * Collects the fetched inputs below `node`. Skips inputs that follow others, and relative ones, which are part of the
+ * tree of another input or of the flake.
  */
 static void collect_fetched(
     nix::EvalState & state,
@@ -136,7 +136,7 @@ extern "C" void nix_ffi_locked_read(
         auto lockPath = flake.path.parent() / "flake.lock";
         auto lockFile = lockPath.pathExists() ? lockPath.readFile() : "";
         auto lock = locked->flake.lockFile.to_string().first;
-        // Compare data, because the file may be formatted differently.
+        // Compare the parsed data, because the file may be formatted differently.
         auto changed = lockFile.empty()
                            ? !locked->flake.lockFile.root->inputs.empty()
                            : nlohmann::json::parse(lockFile, nullptr, false) != nlohmann::json::parse(lock, nullptr, false);

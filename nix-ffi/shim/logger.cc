@@ -9,13 +9,13 @@
 namespace nix_ffi {
 
 /**
- * Forwards log events to Rust. Never throws, has no state except the table, and is never destroyed, although Nix 2.27
- * to 2.34 try to destroy it at exit.
+ * A logger that forwards events to Rust. It never throws, has no state that changes, and is never destroyed, although
+ * Nix 2.27 to 2.34 try to destroy it at exit.
  */
 class ForwardingLogger final : public nix::Logger
 {
     const nix_ffi_logger to;
-    /** The process that made the logger. A build's child starts as a fork of it, and must not log to Rust. */
+    /** The process that made the logger. The child of a build starts as a fork of it, and must not log to Rust. */
     const pid_t owner = getpid();
 
     /** Views of the fields for one call. */

@@ -2,13 +2,15 @@
 /**
  * @file
  * The parts of libnix that exist only in C++, as plain C for Rust: logger, flakes, forcing with structured errors,
- * builds, missing paths, roots, closures, interrupts, counters, settings.
+ * builds, missing paths, GC roots, closures, interrupts, counters, settings, and the collector's heap.
  *
  * Conventions, unless an argument says otherwise:
  * - Pointers are borrowed for the call. Views (`nix_ffi_*_view`, `nix_ffi_str`) passed to a callback live until it
  *   returns.
- * - Every function takes an error context from `nix_c_context_create`, never null, one for each thread. A function that
- *   fails stores the error there (`nix_err_code` is not `NIX_OK`) and returns null, false or 0. No function throws.
+ * - A function that can fail takes an error context from `nix_c_context_create`. The context must not be null, and each
+ *   thread needs its own. A function that fails stores the error there (`nix_err_code` is not `NIX_OK`) and returns
+ *   null, false or 0. No function throws.
+ * - If a function returns a new object, the caller must free the object.
  * - Callbacks must not unwind, block or call back into Nix.
  */
 
@@ -129,19 +131,19 @@ void nix_ffi_verbosity_set(int level) NIX_FFI_NOEXCEPT;
 /* --- settings --- */
 
 /**
- * Flake settings from `nix.conf` and the environment. Made once and never freed, because evaluators keep references
- * to it.
+ * Flake settings from `nix.conf` and the environment. They are never freed, because evaluators keep references to
+ * them.
  */
 typedef struct nix_ffi_flake_settings nix_ffi_flake_settings;
 
 nix_ffi_flake_settings * nix_ffi_flake_settings_new(nix_c_context * context) NIX_FFI_NOEXCEPT;
 
-/** Adds `builtins.getFlake` to the evaluator that `builder` will build. Call it once in a process. */
+/** Adds `builtins.getFlake` to the evaluator that `builder` will build. Call it once for each builder. */
 void nix_ffi_flake_settings_register(
     nix_c_context * context, nix_ffi_flake_settings * flakes, nix_eval_state_builder * builder) NIX_FFI_NOEXCEPT;
 
 /**
- * Sets a Nix setting in all its places: in the process, in `builder`, or in `flakes` (both may be null).
+ * Sets a Nix setting in all its places: in the process, in `builder` and in `flakes`. The latter two may be null.
  * Returns false without an error if there is no such setting.
  */
 bool nix_ffi_setting_set(
@@ -175,7 +177,7 @@ void nix_ffi_settings_list(
 
 /**
  * Parses and evaluates `text` and applies it lazily to `arguments`. Positions in `text` have no file; `name` is only
- * the base of relative paths. Null on failure; otherwise free it with `nix_ffi_value_free`.
+ * the base of relative paths. Free the value with `nix_ffi_value_free`.
  */
 nix_value * nix_ffi_apply(
     nix_c_context * context,
@@ -185,16 +187,13 @@ nix_value * nix_ffi_apply(
     nix_value ** arguments,
     size_t argument_count) NIX_FFI_NOEXCEPT;
 
-/** Creates a string value without context. Null on failure; otherwise free it. */
+/** Creates a string value without context. */
 nix_value * nix_ffi_value_string(nix_c_context * context, EvalState * state, const char * text) NIX_FFI_NOEXCEPT;
 
-/**
- * Creates a path value of a store path, which pure evaluation may read from now on. Null on failure; otherwise free
- * it.
- */
+/** Creates a path value of a store path, which pure evaluation may read from now on. */
 nix_value * nix_ffi_value_store_path(nix_c_context * context, EvalState * state, const char * path) NIX_FFI_NOEXCEPT;
 
-/** Creates a list of values. Null on failure; otherwise free it. */
+/** Creates a list of values. */
 nix_value * nix_ffi_value_list(
     nix_c_context * context, EvalState * state, nix_value ** values, size_t value_count) NIX_FFI_NOEXCEPT;
 
@@ -203,8 +202,8 @@ void nix_ffi_force_json(
     nix_c_context * context, EvalState * state, nix_value * value, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
 /**
- * Forces `value`, an attribute set, and its attribute `name`. Null without an error if there is no such attribute;
- * otherwise free it.
+ * Forces `value`, an attribute set, and its attribute `name`. Returns the attribute, or null without an error if there
+ * is no such attribute.
  */
 nix_value *
 nix_ffi_select(nix_c_context * context, EvalState * state, nix_value * value, const char * name) NIX_FFI_NOEXCEPT;
@@ -287,10 +286,7 @@ typedef struct {
 
 typedef void (*nix_ffi_locked_callback)(void * user, const nix_ffi_locked_view * locked);
 
-/**
- * Fetches a flake and locks its inputs, in memory only. Null on failure; otherwise free it with
- * `nix_ffi_locked_free`.
- */
+/** Fetches a flake and locks its inputs, in memory only. Free the result with `nix_ffi_locked_free`. */
 nix_ffi_locked * nix_ffi_lock(
     nix_c_context * context,
     EvalState * state,
@@ -314,14 +310,11 @@ void nix_ffi_locked_read(
 void nix_ffi_locked_set(
     nix_c_context * context, nix_ffi_locked * locked, const char * name, const char * value) NIX_FFI_NOEXCEPT;
 
-/** Returns the flake's outputs, like `builtins.getFlake`. Null on failure; otherwise free it. */
+/** Returns the flake's outputs, like `builtins.getFlake`. */
 nix_value *
 nix_ffi_outputs(nix_c_context * context, EvalState * state, const nix_ffi_locked * locked) NIX_FFI_NOEXCEPT;
 
-/**
- * Returns the root of the flake's source tree as a path value, like the flake's own paths. Null on failure; otherwise
- * free it.
- */
+/** Returns the root of the flake's source tree as a path value, like the flake's own paths. */
 nix_value *
 nix_ffi_source(nix_c_context * context, EvalState * state, const nix_ffi_locked * locked) NIX_FFI_NOEXCEPT;
 
@@ -358,7 +351,7 @@ typedef struct {
     /** The derivation, or the plain path. */
     nix_ffi_str path;
     bool success;
-    /** Nix's word for the status, such as `Built`, `Substituted`, `PermanentFailure`. */
+    /** `Success`, or Nix's word for the failure, such as `PermanentFailure` or `DependencyFailed`. */
     nix_ffi_str status;
     nix_ffi_str message;
     /** The names and store paths of the outputs, `output_count` of each. */
@@ -396,7 +389,10 @@ bool nix_ffi_is_valid(nix_c_context * context, Store * store, const char * path)
 /** Protects a path from garbage collection while this process, or its connection to the daemon, lives. */
 void nix_ffi_add_temp_root(nix_c_context * context, Store * store, const char * path) NIX_FFI_NOEXCEPT;
 
-/** Makes `link`, an absolute path, a symlink to `path`, which must be valid, and registers it as an indirect root. */
+/**
+ * Creates a symbolic link to the valid store path `path` at the absolute path `link`, and registers the link as an
+ * indirect GC root.
+ */
 void nix_ffi_add_root(nix_c_context * context, Store * store, const char * path, const char * link) NIX_FFI_NOEXCEPT;
 
 /** Counts the paths of a closure and their NAR sizes in bytes; false on failure. */
@@ -437,15 +433,17 @@ void nix_ffi_add_file(
 void nix_ffi_real_path(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
+/* --- heap --- */
+
 /** Returns the size of the collector's heap in bytes, possibly out of date. Callable from any thread. */
 size_t nix_ffi_heap_size(void) NIX_FFI_NOEXCEPT;
 
-/** Returns the bytes of the collector's heap in use, possibly out of date. Callable from any thread. */
+/** Returns the number of bytes in use in the collector's heap, possibly out of date. Callable from any thread. */
 size_t nix_ffi_heap_used(void) NIX_FFI_NOEXCEPT;
 
 /**
- * Returns the address of a new, unused object in the collector's heap; null if there is no room. Call it once libnix is
- * initialised, on a thread that the collector knows.
+ * Returns the address of a new, unused object in the collector's heap; null if there is no room. Call it after libnix
+ * is initialised, on a thread that the collector knows. The collector frees the object.
  */
 const void * nix_ffi_heap_object(void) NIX_FFI_NOEXCEPT;
 

@@ -36,7 +36,7 @@ static void set_handler(int signal, void (*handler)(int))
     struct sigaction action = {};
     action.sa_handler = handler;
     sigemptyset(&action.sa_mask);
-    // Without SA_RESTART, so that the signal makes blocking calls return.
+    // SA_RESTART is not set, so that the signal makes blocking calls return.
     if (sigaction(signal, &action, nullptr))
         throw nix::SysError("setting the handler of signal %d", signal);
 }

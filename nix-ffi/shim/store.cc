@@ -4,7 +4,7 @@
 
 using namespace nix_ffi;
 
-/** Parses a store path. Refuses an empty string, for which an assertion in Nix would fail. */
+/** Parses a store path. Refuses any text without a leading slash: for an empty one, an assertion in Nix would fail. */
 static nix::StorePath parse(nix::Store & store, const char * path)
 {
     if (path[0] != '/')
@@ -153,13 +153,13 @@ extern "C" void nix_ffi_add_root(nix_c_context * context, Store * store, const c
         auto & s = *store->ptr;
         // For an empty path, an assertion in Nix would abort the process.
         if (link[0] != '/')
-            throw nix::UsageError("the root '%s' is not an absolute path", link);
+            throw nix::UsageError("the GC root '%s' is not an absolute path", link);
         auto parsed = parse(s, path);
         auto & local = nix::require<nix::LocalFSStore>(s);
-        // Set the temporary root before the check, so that the path cannot be collected before the link exists.
+        // Set the temporary GC root before the check, so that the path cannot be collected before the link exists.
         s.addTempRoot(parsed);
         if (!s.isValidPath(parsed))
-            throw nix::InvalidPath("path '%s' is not valid, so it cannot be rooted", path);
+            throw nix::InvalidPath("path '%s' is not valid, so it cannot get a GC root", path);
         local.addPermRoot(parsed, link);
     });
 }

@@ -29,7 +29,7 @@ pub(crate) fn resume() {
     }
 }
 
-/// Copies a string. Replaces invalid UTF-8, because the string is only displayed.
+/// Copies a string, and replaces invalid UTF-8 in it.
 ///
 /// # Safety
 ///
@@ -59,7 +59,8 @@ pub(crate) unsafe fn slice<'a, T>(data: *const T, length: usize) -> &'a [T] {
 ///
 /// # Safety
 ///
-/// `data` must be an array of `length` strings in a view that C passed to a callback that has not returned yet.
+/// `data` must be an array of `length` strings in a view that C passed to a callback that has not
+/// returned yet.
 pub(crate) unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<String> {
     // SAFETY: the caller passes an array of `length` views that live until its callback returns.
     let views = unsafe { slice(data, length) };
@@ -70,7 +71,7 @@ pub(crate) unsafe fn texts(data: *const sys::nix_ffi_str, length: usize) -> Vec<
         .collect()
 }
 
-/// The callback that appends strings to the `Vec<String>` at `user`.
+/// Appends a string to the `Vec<String>` at `user`.
 pub(crate) unsafe extern "C" fn push_text(user: *mut c_void, view: sys::nix_ffi_str) {
     run(|| {
         // SAFETY: each caller passes a pointer to a live `Vec<String>` that nothing else uses

@@ -1,4 +1,5 @@
-//! The error context that every call into the shim takes, and the error that the call may store in it.
+//! The error context that every call into the shim takes, and the error that the call may store in
+//! it.
 
 use std::ffi::{CString, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -39,8 +40,8 @@ impl Context {
         }
         let mut error = None;
         let user: *mut Option<NixError> = &raw mut error;
-        // SAFETY: the context is live; `user` points at the `Option<NixError>` that `keep_error` expects, and outlives
-        // the call.
+        // SAFETY: the context is live; `user` points at the `Option<NixError>` that `keep_error`
+        // expects, and outlives the call.
         unsafe { sys::nix_ffi_error_read(self.0.as_ptr(), Some(keep_error), user.cast()) };
         callback::resume();
         // The error code above says that there is an error, so the shim has called back.
@@ -61,7 +62,8 @@ impl Drop for Context {
 
 unsafe extern "C" fn keep_error(user: *mut c_void, view: *const sys::nix_ffi_error_view) {
     callback::run(|| {
-        // SAFETY: `Context::error` passes a pointer to its `Option<NixError>`, which outlives the call.
+        // SAFETY: `Context::error` passes a pointer to its `Option<NixError>`, which outlives the
+        // call.
         let slot = unsafe { &mut *user.cast::<Option<NixError>>() };
         // SAFETY: the shim passes a view that lives until this callback returns.
         *slot = Some(unsafe { copy_error(view) });

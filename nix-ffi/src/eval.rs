@@ -44,7 +44,8 @@ impl Value {
             .ok_or_else(|| NixError::ours("libnix returned neither a value nor an error"))
     }
 
-    /// Returns the pointer for a call with `state`, which must be the evaluator that made the value.
+    /// Returns the pointer for a call with `state`, which must be the evaluator that made the
+    /// value.
     fn for_call(&self, state: &EvalState) -> Result<*mut sys::nix_value, NixError> {
         match self.owner.upgrade() {
             Some(owner) if state_ptr(&owner) == state_ptr(state) => Ok(self.raw.as_ptr()),
@@ -57,7 +58,8 @@ impl Value {
     /// Creates a string without context. Nix has no strings with NUL bytes.
     pub fn string(state: &EvalState, text: &str) -> Result<Self, NixError> {
         let c_text = c_string(text)?;
-        // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies the string.
+        // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies
+        // the string.
         Self::from_call(state, |context| unsafe {
             sys::nix_ffi_value_string(context, state_ptr(state), c_text.as_ptr())
         })
@@ -66,7 +68,8 @@ impl Value {
     /// Creates a path value from a store path, which pure evaluation may read from now on.
     pub fn store_path(state: &EvalState, path: &str) -> Result<Self, NixError> {
         let c_path = c_string(path)?;
-        // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies the path.
+        // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies
+        // the path.
         Self::from_call(state, |context| unsafe {
             sys::nix_ffi_value_store_path(context, state_ptr(state), c_path.as_ptr())
         })
@@ -86,12 +89,13 @@ impl Value {
         })
     }
 
-    /// Forces this value, an attribute set, and its attribute `name`. Returns `None` if it has no such attribute.
+    /// Forces this value, an attribute set, and its attribute `name`. Returns `None` if it has no
+    /// such attribute.
     pub fn select(&self, state: &EvalState, name: &str) -> Result<Option<Self>, NixError> {
         let c_name = c_string(name)?;
         let value = self.for_call(state)?;
-        // SAFETY: evaluator, value and name are borrowed for the call, and `for_call` checked that they belong
-        // together.
+        // SAFETY: evaluator, value and name are borrowed for the call, and `for_call` checked that
+        // they belong together.
         Self::from_call_if_any(state, |context| unsafe {
             sys::nix_ffi_select(context, state_ptr(state), value, c_name.as_ptr())
         })
@@ -102,7 +106,8 @@ impl Value {
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
         let value = self.for_call(state)?;
-        // SAFETY: evaluator and value are borrowed for the call and belong together; `user` is the Vec of `push_text`.
+        // SAFETY: evaluator and value are borrowed for the call and belong together; `user` is the
+        // Vec of `push_text`.
         Context::call(|context| unsafe {
             sys::nix_ffi_force_json(
                 context,
@@ -129,8 +134,8 @@ impl Drop for Value {
 /// forced.
 ///
 /// `text` is either an expression of ours or a whole expression of the user, never a mixture of
-/// both. Positions in `text` have no file. `name` is a relative path, and only the base of relative
-/// paths in `text`.
+/// both. Positions in `text` have no file. `name` is a relative path that is used only as the base
+/// of relative paths in `text`.
 pub fn apply(
     state: &EvalState,
     text: &str,
@@ -143,7 +148,8 @@ pub fn apply(
         .iter()
         .map(|value| value.for_call(state))
         .collect::<Result<Vec<_>, _>>()?;
-    // SAFETY: everything is borrowed for the call; `raw` has `raw.len()` elements, which `for_call` checked.
+    // SAFETY: everything is borrowed for the call; `raw` has `raw.len()` elements, which `for_call`
+    // checked.
     Value::from_call(state, |context| unsafe {
         sys::nix_ffi_apply(
             context,
@@ -156,7 +162,8 @@ pub fn apply(
     })
 }
 
-/// Enables the counters, which Nix 2.32 and newer disable by default. Call it before the evaluator is built.
+/// Enables the counters, which Nix 2.32 and newer disable by default. Call it before the evaluator
+/// is built.
 pub fn enable_counters() {
     // SAFETY: writes a static flag that evaluators read only while they are built.
     unsafe { sys::nix_ffi_counters_enable() }

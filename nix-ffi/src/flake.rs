@@ -13,19 +13,20 @@ use crate::eval::{Value, state_ptr};
 use crate::settings::FlakeSettings;
 use crate::{callback, sys};
 
-/// The flake to lock, and how to lock it.
+/// The flake to lock, and the options for locking it.
 #[derive(Clone, Debug)]
 pub struct LockRequest<'a> {
     /// The flake reference as the user wrote it.
     pub reference: &'a str,
     /// The absolute directory from which a relative reference is resolved.
     pub base_directory: &'a Path,
-    /// Overridden inputs: the name (`nixpkgs`, or `a/b` for an input of an input) and the new reference.
+    /// Overridden inputs: the name (`nixpkgs`, or `a/b` for an input of an input) and the new
+    /// reference.
     pub overrides: &'a [(String, String)],
     /// The text of a lock file to use instead of the flake's own. It is used unchanged, and nothing
     /// is locked again.
     pub lock: Option<&'a str>,
-    /// Whether an input may have neither revision nor hash.
+    /// Whether an input may have neither a revision nor a hash.
     pub allow_unlocked: bool,
     /// Whether registries may resolve references such as `nixpkgs`.
     pub use_registries: bool,
@@ -40,7 +41,8 @@ pub struct LockedFlake {
     pub resolved_url: String,
     /// The locked reference, with its revision and hash, if it has them.
     pub locked_url: String,
-    /// The attributes of the locked reference (`rev`, `narHash`, `lastModified`, `dirtyRev` …) as a JSON object.
+    /// The attributes of the locked reference (`rev`, `narHash`, `lastModified`, `dirtyRev` …) as a
+    /// JSON object.
     pub attributes: String,
     /// The store path of the source tree.
     pub source: String,
@@ -52,9 +54,11 @@ pub struct LockedFlake {
     pub lock: String,
     /// The content of `flake.lock`; empty if the file does not exist.
     pub lock_file: String,
-    /// Whether the lock was changed in memory: `flake.lock` is missing or stale, or an input is overridden.
+    /// Whether the lock was changed in memory: `flake.lock` is missing or stale, or an input is
+    /// overridden.
     pub lock_changed: bool,
-    /// A base-16 SHA-256 that identifies everything evaluation can read; `None` if Nix has no fingerprint.
+    /// A base-16 SHA-256 that identifies everything evaluation can read; `None` if Nix has no
+    /// fingerprint.
     pub fingerprint: Option<String>,
     /// The fragment after `#` in the reference; empty if there is none.
     pub fragment: String,
@@ -119,7 +123,8 @@ impl Locked {
             allow_unlocked: request.allow_unlocked,
             use_registries: request.use_registries,
         };
-        // SAFETY: evaluator, settings and request live for the call; both arrays have `override_count` elements.
+        // SAFETY: evaluator, settings and request live for the call; both arrays have
+        // `override_count` elements.
         let raw = Context::call(|context| unsafe {
             sys::nix_ffi_lock(
                 context,
@@ -140,8 +145,8 @@ impl Locked {
     pub fn read(&self, state: &EvalState) -> Result<LockedFlake, NixError> {
         let mut told = LockedFlake::default();
         let user: *mut LockedFlake = &raw mut told;
-        // SAFETY: evaluator and flake live for the call; `user` is the `LockedFlake` of `keep_locked`, and outlives
-        // the call.
+        // SAFETY: evaluator and flake live for the call; `user` is the `LockedFlake` of
+        // `keep_locked`, and outlives the call.
         Context::call(|context| unsafe {
             sys::nix_ffi_locked_read(
                 context,
@@ -159,7 +164,8 @@ impl Locked {
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), NixError> {
         let c_name = c_string(name)?;
         let c_value = c_string(value)?;
-        // SAFETY: both C strings live for the call, and `&mut self` excludes other users of the flake.
+        // SAFETY: both C strings live for the call, and `&mut self` excludes other users of the
+        // flake.
         Context::call(|context| unsafe {
             sys::nix_ffi_locked_set(
                 context,
@@ -181,7 +187,8 @@ impl Locked {
 
     /// Returns the flake's outputs, like `builtins.getFlake`.
     pub fn outputs(&self, state: &EvalState) -> Result<Value, NixError> {
-        // SAFETY: evaluator and flake are borrowed for the call; the outputs do not refer to the flake's C++ object.
+        // SAFETY: evaluator and flake are borrowed for the call; the outputs do not refer to the
+        // flake's C++ object.
         Value::from_call(state, |context| unsafe {
             sys::nix_ffi_outputs(context, state_ptr(state), self.raw.as_ptr())
         })

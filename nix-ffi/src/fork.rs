@@ -1,4 +1,5 @@
-//! Forks of this process: they start with libnix loaded, or with everything that this process has evaluated.
+//! Forks of this process: they start with libnix loaded, or with everything that this process has
+//! evaluated.
 //!
 //! A fork copies one thread and every lock, so this process is not forked if it has other threads.
 //! A child of [`fork_child`] starts its work only after its inherited databases are read-only and
@@ -79,7 +80,8 @@ pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
         ForkResult::Parent { child } => Ok(Some(child)),
         ForkResult::Child => {
             for (name, value) in variables {
-                // SAFETY: this is the child's only thread, so no other thread reads the environment meanwhile.
+                // SAFETY: this is the child's only thread, so no other thread reads the environment
+                // meanwhile.
                 unsafe { std::env::set_var(name, value) };
             }
             Ok(None)
@@ -165,8 +167,8 @@ fn renounce(keep: &[i32]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether a file is a database or its log. The index of the log (`-shm`) stays writable, because readers take locks
-/// in it.
+/// Returns whether a file is a database or its log. The index of the log (`-shm`) stays writable,
+/// because readers take locks in it.
 fn is_database(path: &Path) -> bool {
     let name = path.to_string_lossy();
     name.ends_with(".sqlite") || name.ends_with(".sqlite-wal")
@@ -185,7 +187,8 @@ fn replace(file: OwnedFd, number: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Redirects the standard output of a child to a pipe, because libnix prints its counters only to a file.
+/// Redirects the standard output of a child to a pipe, because libnix prints its counters only to a
+/// file.
 pub fn print_to(pipe: &File) -> Result<(), NixError> {
     unix::unistd::dup2_stdout(pipe).map_err(|error| NixError::ours(error.desc()))
 }

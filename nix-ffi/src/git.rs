@@ -7,11 +7,12 @@ use unix::libc;
 
 use crate::fork::threads;
 
-/// The first environment variable in which OpenSSL looks for certificates: as patched by nixpkgs,
-/// and as released.
+/// The environment variables in which OpenSSL looks for certificates first: that of the OpenSSL of
+/// nixpkgs, which is patched, and that of an unpatched OpenSSL.
 const CERTIFICATES: [&str; 2] = ["NIX_SSL_CERT_FILE", "SSL_CERT_FILE"];
 
-/// Starts libgit2 before libnix does, without the machine's certificates. Returns whether that was possible.
+/// Starts libgit2 before libnix does, without the machine's certificates. Returns whether that was
+/// possible.
 ///
 /// When libgit2 starts, it parses all certificates, which takes longer than reading a tree of 5,000
 /// files. It needs them only for its own HTTPS connections. Nix uses `git` to fetch repositories
@@ -19,26 +20,29 @@ const CERTIFICATES: [&str; 2] = ["NIX_SSL_CERT_FILE", "SSL_CERT_FILE"];
 /// 2.35). If a later release used an HTTPS connection of libgit2, that connection would be refused,
 /// not accepted unchecked.
 ///
-/// Works only while the process has one thread, because it changes environment variables for a moment.
+/// Works only while the process has one thread, because it changes environment variables for a
+/// moment.
 pub fn start_git() -> bool {
     const INIT: &CStr = c"git_libgit2_init";
     if threads().unwrap_or(0) != 1 {
         return false;
     }
-    // SAFETY: the name is NUL-terminated; the symbol is found only if libnix has loaded the library.
+    // SAFETY: the name is NUL-terminated; the symbol is found only if libnix has loaded the
+    // library.
     let init = unsafe { libc::dlsym(libc::RTLD_DEFAULT, INIT.as_ptr()) };
     if init.is_null() {
         return false;
     }
-    // SAFETY: the signature is `int git_libgit2_init(void)` in every release of libgit2 that libnix can be linked to.
+    // SAFETY: the signature is `int git_libgit2_init(void)` in every release of libgit2 that libnix
+    // can be linked to.
     let init: extern "C" fn() -> libc::c_int = unsafe { std::mem::transmute(init) };
     let before = CERTIFICATES.map(|name| (name, env::var_os(name)));
     for (name, _) in &before {
         // SAFETY: the process has one thread, so no other one reads the environment.
         unsafe { env::set_var(name, "/dev/null") };
     }
-    // libgit2 counts its users. This user never leaves, so when libnix starts libgit2, nothing is
-    // left to do.
+    // libgit2 counts its initialisations. This one is never undone, so when libnix initialises
+    // libgit2, nothing is left to do.
     let started = init() > 0;
     for (name, value) in before {
         match value {

@@ -80,7 +80,8 @@ fn touch(start: usize, size: usize) {
         let wanted = used + (used / 4).clamp(AHEAD.0, AHEAD.1);
         while ready < wanted && ready + STEP <= size {
             let place = (start + ready) as *mut libc::c_void;
-            // SAFETY: the range is inside the heap, which stays mapped; populating pages does not change their content.
+            // SAFETY: the range is inside the heap, which stays mapped; populating pages does not
+            // change their content.
             if unsafe { libc::madvise(place, STEP, libc::MADV_POPULATE_WRITE) } != 0 {
                 // The call fails on kernels before 5.14, and if no memory is free.
                 return;

@@ -1,9 +1,9 @@
 //! A safe Rust interface to the parts of libnix that exist only in C++.
 //!
-//! `nix-bindings-*` opens stores and evaluators through Nix's C API. This crate adds what that API lacks: the logger,
-//! flakes, forcing with structured errors, builds with their results, missing paths, GC roots, closures, interrupts,
-//! counters, per-state settings, and forks of a process that has libnix loaded. It uses a C++ shim (`shim/`) for Nix
-//! 2.26 to 2.35.
+//! `nix-bindings-*` opens stores and evaluators through Nix's C API. This crate adds what that API
+//! lacks: the logger, flakes, forcing with structured errors, builds with their results, missing
+//! paths, GC roots, closures, interrupts, counters, per-state settings, and forks of a process that
+//! has libnix loaded. It uses a C++ shim (`shim/`) for Nix 2.26 to 2.35.
 //!
 //! This is the only crate of the workspace with `unsafe` code. No raw pointer is public.
 

@@ -46,11 +46,13 @@ pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<()
         stop: Some(on_stop),
         result: Some(on_result),
     };
-    // SAFETY: the shim copies the table; `user` is leaked and `Sync`; the functions have the generated types.
+    // SAFETY: the shim copies the table; `user` is leaked and `Sync`; the functions have the
+    // generated types.
     Context::call(|context| unsafe { sys::nix_ffi_logger_install(context, &raw const table) })
 }
 
-/// Sets the maximum verbosity (0 error … 3 info, 4 talkative … 7 vomit) of messages. Activities are always reported.
+/// Sets the maximum verbosity (0 error … 3 info, 4 talkative … 7 vomit) of messages. Activities are
+/// always reported.
 pub fn set_verbosity(level: u8) {
     // SAFETY: writes a global number.
     unsafe { sys::nix_ffi_verbosity_set(i32::from(level)) }
@@ -102,7 +104,8 @@ unsafe extern "C" fn on_start(
 ) {
     let event = || Event::Start {
         id,
-        // SAFETY: the shim passes an array of `field_count` fields that lives until this callback returns.
+        // SAFETY: the shim passes an array of `field_count` fields that lives until this callback
+        // returns.
         activity: activity(kind, &unsafe { Fields::copy(fields, field_count) }),
         // SAFETY: the description is a view that lives until this callback returns.
         text: unsafe { callback::text(text) },
@@ -126,7 +129,8 @@ unsafe extern "C" fn on_result(
 ) {
     let event = || Event::Progress {
         id,
-        // SAFETY: the result's array has `field_count` fields and lives until this callback returns.
+        // SAFETY: the result's array has `field_count` fields and lives until this callback
+        // returns.
         progress: progress(kind, &unsafe { Fields::copy(fields, field_count) }),
     };
     // SAFETY: the shim passes the `user` of our table with every result.
@@ -139,7 +143,8 @@ struct Fields(Vec<(u64, String)>);
 impl Fields {
     /// # Safety
     ///
-    /// `data` must be an array of `length` fields that C passed to a callback that has not returned yet.
+    /// `data` must be an array of `length` fields that C passed to a callback that has not returned
+    /// yet.
     unsafe fn copy(data: *const sys::nix_ffi_field, length: usize) -> Self {
         // SAFETY: the caller passes an array of `length` fields that is live here.
         let fields = unsafe { callback::slice(data, length) };

@@ -14,7 +14,8 @@ pub fn init_process() -> Result<(), NixError> {
     Context::call(|context| unsafe { sys::nix_ffi_process_init(context) })
 }
 
-/// Makes every thread inside libnix stop at its next check, with an error whose `interrupted` is set.
+/// Makes every thread inside libnix stop at its next check, with an error whose `interrupted` is
+/// set.
 ///
 /// Evaluation checks for interrupts rarely, when it reads files or uses the store, and a hot loop
 /// never checks. Up to Nix 2.32, a thread notices only one interrupt in its life. Do not use the

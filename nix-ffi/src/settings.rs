@@ -13,7 +13,7 @@ use crate::{callback, sys};
 pub struct FlakeSettings(NonNull<sys::nix_ffi_flake_settings>);
 
 impl FlakeSettings {
-    /// Loads the settings from `nix.conf` and the environment. Call it once in a process.
+    /// Loads the settings from `nix.conf` and the environment. Each call allocates new settings.
     pub fn load() -> Result<Self, NixError> {
         // SAFETY: the context is live; the result is leaked on purpose, so it never dangles.
         let raw = Context::call(|context| unsafe { sys::nix_ffi_flake_settings_new(context) })?;
@@ -24,8 +24,8 @@ impl FlakeSettings {
 
     /// Adds `builtins.getFlake` to the evaluator that `builder` will build.
     pub fn register(self, builder: &EvalStateBuilder) -> Result<(), NixError> {
-        // SAFETY: context and builder live for the call; the settings outlive the evaluator, because they are never
-        // freed.
+        // SAFETY: context and builder live for the call; the settings outlive the evaluator,
+        // because they are never freed.
         Context::call(|context| unsafe {
             sys::nix_ffi_flake_settings_register(context, self.as_ptr(), builder.raw_ptr().cast());
         })
@@ -37,7 +37,8 @@ impl FlakeSettings {
 }
 
 /// Loads `nix.conf` and `NIX_CONFIG` into a builder. Later settings override the loaded ones.
-/// Disable nix-bindings' own loading with `load_ambient_settings(false)`, because it comes last.
+/// Disable nix-bindings' own loading with `load_ambient_settings(false)`, because it would come
+/// last and override them.
 pub fn load_builder(builder: &EvalStateBuilder) -> Result<(), NixError> {
     // SAFETY: context and builder live for the call.
     Context::call(|context| unsafe {
@@ -58,7 +59,8 @@ pub fn set_setting(
         Some((builder, flakes)) => (builder.raw_ptr().cast(), flakes.as_ptr()),
         None => (null_mut(), null_mut()),
     };
-    // SAFETY: both C strings are live; builder and flake settings are live too, or null, which the shim allows.
+    // SAFETY: both C strings are live; builder and flake settings are live too, or null, which the
+    // shim allows.
     Context::call(|context| unsafe {
         sys::nix_ffi_setting_set(context, builder, flakes, c_name.as_ptr(), c_value.as_ptr())
     })
@@ -71,14 +73,16 @@ pub fn set_read_only() {
     unsafe { sys::nix_ffi_read_only() }
 }
 
-/// Lists the names and values of all settings in effect, of the process and of the builder's evaluators, sorted.
+/// Returns the sorted names and values of all settings in effect: those of the process, of the
+/// builder and of flakes.
 pub fn list_settings(
     builder: &EvalStateBuilder,
     flakes: FlakeSettings,
 ) -> Result<Vec<(String, String)>, NixError> {
     let mut texts: Vec<String> = Vec::new();
     let user: *mut Vec<String> = &raw mut texts;
-    // SAFETY: builder and settings live for the call; `user` is the Vec of `push_text`, and outlives the call.
+    // SAFETY: builder and settings live for the call; `user` is the Vec of `push_text`, and
+    // outlives the call.
     Context::call(|context| unsafe {
         sys::nix_ffi_settings_list(
             context,
@@ -103,7 +107,8 @@ pub fn get_setting(name: &str) -> Result<Option<String>, NixError> {
     let c_name = c_string(name)?;
     let mut texts: Vec<String> = Vec::new();
     let user: *mut Vec<String> = &raw mut texts;
-    // SAFETY: the C string lives for the call; `user` is the Vec of `push_text`, and outlives the call.
+    // SAFETY: the C string lives for the call; `user` is the Vec of `push_text`, and outlives the
+    // call.
     Context::call(|context| unsafe {
         sys::nix_ffi_setting_get(
             context,

@@ -1,4 +1,5 @@
-//! Store operations: missing paths, builds, logs, roots, closures.
+//! Store operations: missing paths, builds, logs, outputs and derivers, real paths, GC roots,
+//! closures, sizes, and added files.
 
 use std::ffi::{CString, c_char, c_void};
 use std::path::{Path, PathBuf};
@@ -74,8 +75,8 @@ impl Store {
         let paths = Paths::new(paths)?;
         let mut missing = Missing::default();
         let user: *mut Missing = &raw mut missing;
-        // SAFETY: store and path array live for the call; `user` is the `Missing` of `keep_missing`, and outlives the
-        // call.
+        // SAFETY: store and path array live for the call; `user` is the `Missing` of
+        // `keep_missing`, and outlives the call.
         Context::call(|context| unsafe {
             sys::nix_ffi_query_missing(
                 context,
@@ -96,7 +97,8 @@ impl Store {
         let paths = Paths::new(paths)?;
         let mut results: Vec<BuildResult> = Vec::new();
         let user: *mut Vec<BuildResult> = &raw mut results;
-        // SAFETY: store and path array live for the call; `user` is the Vec of `keep_result`, and outlives the call.
+        // SAFETY: store and path array live for the call; `user` is the Vec of `keep_result`, and
+        // outlives the call.
         Context::call(|context| unsafe {
             sys::nix_ffi_build(
                 context,
@@ -145,20 +147,22 @@ impl Store {
     /// Returns the NAR size of a path in bytes.
     pub fn nar_size(&self, path: &str) -> Result<u64, NixError> {
         let c_path = c_string(path)?;
-        // SAFETY: store and path are borrowed for the call, which only reads the path's information.
+        // SAFETY: store and path are borrowed for the call, which only reads the path's
+        // information.
         Context::call(|context| unsafe {
             sys::nix_ffi_nar_size(context, self.as_ptr(), c_path.as_ptr())
         })
     }
 
-    /// Copies a local file or folder into the store under this name. Returns its store path, which depends on its
-    /// content.
+    /// Copies a local file or folder into the store under this name. Returns its store path, which
+    /// depends on its content.
     pub fn add_file(&self, name: &str, file: &Path) -> Result<String, NixError> {
         let c_name = c_string(name)?;
         let c_file = path_string(file)?;
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
-        // SAFETY: store and both C strings live for the call; `user` is the Vec of `push_text`, and outlives the call.
+        // SAFETY: store and both C strings live for the call; `user` is the Vec of `push_text`, and
+        // outlives the call.
         Context::call(|context| unsafe {
             sys::nix_ffi_add_file(
                 context,
@@ -239,7 +243,8 @@ impl Store {
         })
     }
 
-    /// Calls a function about one store path, and returns the strings that it passes to `push_text`.
+    /// Calls a function about one store path, and returns the strings that it passes to
+    /// `push_text`.
     fn texts_of(
         &self,
         path: &str,
@@ -254,7 +259,8 @@ impl Store {
         let c_path = c_string(path)?;
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
-        // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the Vec of `push_text`.
+        // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the
+        // Vec of `push_text`.
         Context::call(|context| unsafe {
             function(
                 context,

@@ -1,4 +1,5 @@
-//! Store operations: builds and their results, logs, missing paths, roots, closures.
+//! Store operations: builds and their results, logs, missing paths, GC roots, closures, real paths,
+//! derivers, sizes, and added files.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -352,7 +353,7 @@ fn root_is_a_registered_link() {
             .count()
     };
     assert_eq!(registered(), 1);
-    // A root may be moved to another path, but must not replace another file.
+    // A GC root may be moved to another path, but must not replace another file.
     let other = build(&derivation(
         "{ name = \"other\"; script = \"echo 1 > $out\"; }",
     ))
@@ -381,7 +382,7 @@ fn invalid_roots_are_refused() {
         let error = store.add_root(&out, Path::new(link)).unwrap_err();
         assert_eq!(
             error.message,
-            format!("the root '{link}' is not an absolute path")
+            format!("the GC root '{link}' is not an absolute path")
         );
     }
     let inside = folder().join("store/root");
@@ -469,7 +470,7 @@ fn deriver_of_a_path() {
 fn nar_size_of_a_path() {
     let below = derivation("{ name = \"ten\"; script = \"printf 0123456789 > $out\"; }");
     let out = build(&below).outputs.remove(0).1;
-    // Framing and padded content of one file, without the rest of the closure.
+    // The framing and the padded content of one file, without the rest of the closure.
     assert_eq!(store().nar_size(&out), Ok(112 + 16));
     let above = derivation(
         "{ name = \"above\"; script = \"printf %s $below > $out\"; below = sh { name = \"ten\"; script = \"printf 0123456789 > $out\"; }; }",
@@ -506,7 +507,7 @@ fn files_and_folders_are_added() {
         std::fs::read_link(added.join("link")).unwrap(),
         Path::new("deep/er/file")
     );
-    // The store path depends only on content and name.
+    // The store path depends only on the content and the name.
     assert_eq!(
         Ok(added.display().to_string()),
         store.add_file("tree", &folder)
@@ -585,7 +586,7 @@ fn store_serves_many_threads() {
 
 fn unusable_store_is_an_error() {
     for url in ["no-such-scheme://x", "unix:///no/such/socket"] {
-        // The connection to a daemon is made at first use.
+        // The connection to a daemon is opened on first use.
         if let Ok(store) = nix_ffi::Store::open(Some(url)) {
             let path = "/nix/store/00000000000000000000000000000000-x";
             assert!(store.is_valid(path).is_err(), "{url}");

@@ -33,8 +33,8 @@ fn main() -> ExitCode {
         ("nul_bytes_are_errors", nul_bytes_are_errors),
         ("values_outlive_collections", values_outlive_collections),
         (
-            "values_outlive_their_evaluator",
-            values_outlive_their_evaluator,
+            "values_outlive_another_evaluator",
+            values_outlive_another_evaluator,
         ),
         ("foreign_value_is_refused", foreign_value_is_refused),
         (
@@ -145,7 +145,8 @@ fn apply_is_lazy() {
     });
 }
 
-/// A `..` or a slash in a path component would fail an assertion in libnix, which aborts the process.
+/// A `..` or a slash in a path component would fail an assertion in libnix, which aborts the
+/// process.
 fn any_expression_name_is_accepted() {
     evaluate(|e| {
         for name in ["a.nix", "a/b.nix", "..", "", "/", "../../x", "ä b"] {
@@ -260,10 +261,10 @@ fn values_outlive_collections() {
     });
 }
 
-fn values_outlive_their_evaluator() {
+fn values_outlive_another_evaluator() {
     evaluate(|e| {
         let value = Value::string(&e.state, "x").unwrap();
-        // The evaluator of `inner` ends before the values are dropped, on its own thread.
+        // Another evaluator starts and ends on its own thread while `value` exists.
         on_a_thread(|| {
             evaluate(|inner| {
                 drop(inner.value("{ a = 1; }").unwrap());
@@ -398,7 +399,8 @@ fn invalid_store_paths_are_refused() {
     });
 }
 
-/// Evaluates `text` as a file, so that it has positions. Returns the error, which must be at `line` and `column`.
+/// Evaluates `text` as a file, so that it has positions. Returns the error, which must be at `line`
+/// and `column`.
 fn error_at(text: &str, line: u32, column: u32) -> nix_ffi::NixError {
     let file = fresh_folder("errors").join("error.nix");
     write(&file, text);
@@ -589,7 +591,8 @@ fn import_from_derivation_is_refused() {
 fn counters_can_be_printed() {
     evaluate(|e| {
         nix_ffi::enable_counters();
-        // Prints to stderr by default; the test only checks that it succeeds.
+        // The counters are printed to stderr by default; the test only checks that printing
+        // succeeds.
         nix_ffi::print_counters(&e.state).unwrap();
     });
 }

@@ -147,7 +147,7 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// A repository with one commit.
+/// Creates a repository with one commit.
 fn repository(name: &str, text: &str) -> PathBuf {
     let folder = flake(name, text);
     git(&folder, &["init", "--quiet", "--initial-branch=main"]);
@@ -357,7 +357,7 @@ fn relative_path_input_is_locked() {
     });
 }
 
-/// A flake that uses the flake at `input`.
+/// Creates a flake that uses the flake at `input`.
 fn user_of(name: &str, input: &str) -> PathBuf {
     let text = format!(
         "{{ inputs.used.url = \"{input}\"; outputs = {{ self, used }}: {{ value = used.value; rev = used.rev or null; }}; }}"

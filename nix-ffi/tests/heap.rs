@@ -29,14 +29,14 @@ fn main() -> ExitCode {
     )])
 }
 
-/// The resident memory of this process in bytes.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> u64 {
     let text = fs::read_to_string("/proc/self/statm").expect("memory");
     let pages = text.split_whitespace().nth(1).and_then(|n| n.parse().ok());
     pages.map_or(0, |pages: u64| pages * 4096)
 }
 
-/// The number of page faults of this thread.
+/// Returns the number of minor page faults of this thread.
 fn faults() -> u64 {
     let text = fs::read_to_string("/proc/thread-self/stat").expect("counters");
     let rest = text.rsplit(") ").next().expect("fields");

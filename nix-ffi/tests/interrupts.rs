@@ -48,7 +48,8 @@ fn interrupt_can_be_cleared() {
     assert!(!interrupted());
 }
 
-/// Interrupts `work`, on its own thread, once `ready` returns true. Returns its error and the time until it ended.
+/// Runs `work` on its own thread, and interrupts it after `ready` returns true. Returns the error,
+/// and the time from the interrupt to the end of `work`.
 fn interrupted_error<T: Send>(
     ready: impl Fn() -> bool,
     work: impl FnOnce() -> Result<T, NixError> + Send,
@@ -87,7 +88,8 @@ fn a_build_runs() -> bool {
     })
 }
 
-/// A loop in the shell itself. It runs until the time limit of all tests, sixty seconds.
+/// A loop in the shell itself. It runs until the time limit for builds in these tests, sixty
+/// seconds.
 const ENDLESS: &str = "script = \"while :; do :; done\"";
 
 fn build_is_interrupted() {

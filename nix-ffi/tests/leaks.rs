@@ -1,4 +1,5 @@
-//! Failing calls, repeated a hundred times, leak nothing. `scripts/check-ffi` runs this under valgrind.
+//! Tests that repeated calls, most of which fail, leak nothing. `scripts/check-ffi` runs them under
+//! valgrind.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 

@@ -1,5 +1,5 @@
-# A guest without an image: QEMU loads the kernel and the initrd, root is in memory, and the store and the kernel's
-# modules are virtiofs mounts of the host. Every value can be overridden.
+# A guest without an image: QEMU loads the kernel and the initrd, the root file system is in memory, and virtiofs mounts
+# the host's store and the kernel's modules. Every value can be overridden.
 {
   config,
   lib,

@@ -11,7 +11,7 @@ let
   inherit (lib) mkDefault mkOption types;
   domain = import ../guests/domain-xml.nix { inherit lib; };
   isUefi = cfg.firmware == "uefi";
-  # Values for the image's only disk. The image builder expects the same values.
+  # The root partition of the image, as nixpkgs' image builder creates it.
   rootPartition = if isUefi then "/dev/vda2" else "/dev/vda1";
   mounted = lib.mapAttrsToList (_: one: one.device) (
     lib.filterAttrs (_: one: one.fsType == "virtiofs") config.fileSystems
@@ -50,7 +50,7 @@ in
       type = types.ints.positive;
       default = 20480;
       example = 65536;
-      description = "The size of the image in MiB. A qcow2 file only uses what the guest has written.";
+      description = "The size of the image in MiB. A qcow2 file takes up only the space that the guest has written to.";
     };
     image = mkOption {
       type = types.strMatching "/.+";
@@ -58,7 +58,8 @@ in
       defaultText = lib.literalExpression ''"/var/lib/libvirt/images/''${config.networking.hostName}.qcow2"'';
       example = "/srv/guests/machine.qcow2";
       description = ''
-        The path of the image on the host. Copy it there from `system.build.image`: a store path is read-only.
+        The path of the image on the host. Copy the image there from `system.build.image`, because a store path is
+        read-only.
       '';
     };
     disks = mkOption {
@@ -76,13 +77,13 @@ in
                 "qcow2"
               ];
               default = "raw";
-              description = "The format of the file.";
+              description = "The format of the disk's content.";
             };
             serial = mkOption {
               type = types.nullOr types.str;
               default = null;
               example = "data";
-              description = "The serial of the disk. With `data`, the guest finds the disk at /dev/disk/by-id/virtio-data.";
+              description = "The serial of the disk. With `data`, the guest finds it at /dev/disk/by-id/virtio-data.";
             };
           };
         }
@@ -119,7 +120,7 @@ in
           grub = {
             device = mkDefault (if isUefi then "nodev" else "/dev/vda");
             efiSupport = mkDefault isUefi;
-            # The variables of a domain's firmware are empty when it first starts.
+            # The firmware's variables are empty when the domain first starts.
             efiInstallAsRemovable = mkDefault isUefi;
           };
         };

@@ -47,11 +47,12 @@ in
       boot.kernelParams = map (
         console: "console=${console}${lib.optionalString (lib.hasPrefix "ttyS" console) ",115200"}"
       ) cfg.consoles;
-      # Without a password, root still logs in on the console or with a key.
+      # Without a password, root can still log in on the console or with a key.
       users.allowNoPasswordLogin = lib.mkDefault true;
     })
     (lib.mkIf (cfg.isGuest && cfg.consolePassword == null) {
-      # systemd's generator starts the console's getty. Log root in on the serial consoles only, not on the virtual terminals.
+      # systemd's generator starts the console's getty. Log root in on the serial consoles only, not on the virtual
+      # terminals.
       systemd.services = lib.listToAttrs (
         map (
           console:

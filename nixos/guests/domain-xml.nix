@@ -79,8 +79,8 @@ in
 {
   inherit diskName;
 
-  # `name`, `cpus`, `memory` (MiB), `firmware` ("bios" or "uefi"), `disks` (a list, the system's first), `shares` (tags
-  # and folders of the host), `network` (a network of libvirt).
+  # The XML of a domain. `memory` is in MiB, and `firmware` is "bios" or "uefi". `disks` is a list that begins with the
+  # system's disk, `shares` maps tags to folders of the host, and `network` is the name of a libvirt network.
   domainXml =
     {
       name,
@@ -160,7 +160,7 @@ in
         + ". Add it to guests.shares, or correct the name.";
     }) (lib.attrNames shares)
     ++ map (tag: {
-      # Without any share, the machine may be started by another domain than ours.
+      # If there are no shares, a domain other than ours may start the machine.
       assertion = shares == { } || shares ? ${tag};
       message =
         "cannot start the guest: guests.shares mounts the tag ${builtins.toJSON tag}, but the domain does not have it. "
@@ -170,6 +170,6 @@ in
       assertion = one.serial == null || builtins.match "[A-Za-z0-9._+-]{1,20}" one.serial != null;
       message =
         "cannot use the serial ${builtins.toJSON one.serial} for the disk ${one.source} of guests.libvirt.disks: a virtio "
-        + "serial has at most 20 letters, digits, `.`, `_`, `+` and `-`. Choose a shorter one.";
+        + "serial has at most 20 letters, digits, `.`, `_`, `+` and `-`. Choose another serial.";
     }) disks;
 }

@@ -1,4 +1,4 @@
-# Pure functions of the guest modules. They need no packages, so that tests can call them without nixpkgs. The argument
+# Pure functions of the guest modules. They need no packages, so tests can call them without nixpkgs. The argument
 # `lib` is that of nixpkgs or of tests/minios.
 { lib }:
 rec {
@@ -32,13 +32,14 @@ rec {
     if tag == "" then
       "the tag is empty"
     else if builtins.stringLength tag > tagLimit then
-      "the tag has ${toString (builtins.stringLength tag)} bytes, and virtiofs allows ${toString tagLimit}"
+      "the tag has ${toString (builtins.stringLength tag)} bytes, but virtiofs allows only ${toString tagLimit}"
     else if builtins.match "[A-Za-z0-9._/-]+" tag == null then
       "the tag contains a character other than letters, digits, `.`, `_`, `/` and `-`"
     else
       null;
 
-  # Assertions about shares: a set of mount points, each with a tag. `reserved` is a set of tags in use.
+  # Assertions about `shares`, a set of mount points, each with a tag. `reserved` is a set of tags in use, with their
+  # mount points.
   shareAssertions =
     reserved: shares:
     let
@@ -56,13 +57,14 @@ rec {
         assertion = problem == null;
         message =
           "cannot use ${builtins.toJSON tag} as guests.shares.${builtins.toJSON mountPoint}.tag: ${toString problem}. "
-          + "Choose a shorter tag of letters and digits, and give virtiofsd on the host the same one.";
+          + "Choose a tag of at most ${toString tagLimit} letters and digits, and pass the same tag to virtiofsd on "
+          + "the host.";
       }
     ) mountPoints
     ++ map (tag: {
       assertion = false;
       message =
-        "cannot mount two shares with the tag ${builtins.toJSON tag}: guests.shares has it for "
+        "cannot mount two shares with the tag ${builtins.toJSON tag}: guests.shares uses it for "
         + "${lib.concatStringsSep " and " (users tag)}. Give each share a tag of its own.";
     }) (duplicates tags)
     ++ map (tag: {
@@ -75,8 +77,8 @@ rec {
   # Whether a device keeps its name when another disk is added or the order of detection changes.
   isStableDevice = device: builtins.match "/dev/disk/by-[a-z-]+/.+|/dev/mapper/.+" device != null;
 
-  # Assertions about storage: a set of mount points, each with `device`, `mkfsArgs` and `autoFormat`. `others` is a set
-  # of mount points and devices that other file systems use. `needsStable` requires device names that do not change.
+  # Assertions about `storage`, a set of mount points, each with `device`, `mkfsArgs` and `autoFormat`. `others` is a
+  # set of other mount points, each with its device. `needsStable` requires device names that do not change.
   storageAssertions =
     {
       storage,
@@ -130,7 +132,7 @@ rec {
         + "each mount point a device of its own.";
     }) (duplicates devices);
 
-  # The assertion about backends that a machine imports. `baremetal` imports `imageless` itself.
+  # The assertion about the backends that a machine imports. `baremetal` imports `imageless` itself.
   backendAssertion =
     backends:
     let
@@ -180,28 +182,28 @@ rec {
       {
         assertion = root == null || root.fsType != "tmpfs" || root.device != "tmpfs";
         message =
-          "cannot use fileSystems.\"/\" on a real machine: the value is still the guest's, a tmpfs. Set "
+          "cannot use fileSystems.\"/\" on a real machine: the file system is still the guest's tmpfs. Set "
           + "fileSystems.\"/\".device and fileSystems.\"/\".fsType to this machine's root file system. For a root in memory, "
           + "set fileSystems.\"/\" = { device = \"none\"; fsType = \"tmpfs\"; }.";
       }
       {
         assertion = facts.kernel;
         message =
-          "cannot start a real machine without a kernel: boot.kernel.enable is still the guest's, false. Remove the "
-          + "definition, or set boot.kernel.enable = true.";
+          "cannot start a real machine without a kernel: boot.kernel.enable still has the guest's value, false. Remove "
+          + "the definition, or set boot.kernel.enable = true.";
       }
       {
         assertion = facts.loaders != [ ];
         message =
-          "cannot start a real machine without a boot loader: boot.loader.grub.enable is still the guest's, false, and "
-          + "no other boot loader is enabled. Set boot.loader.systemd-boot.enable = true, or boot.loader.grub.enable = true "
-          + "and boot.loader.grub.device.";
+          "cannot start a real machine without a boot loader: boot.loader.grub.enable still has the guest's value, "
+          + "false, and no other boot loader is enabled. Set boot.loader.systemd-boot.enable = true, or "
+          + "boot.loader.grub.enable = true and boot.loader.grub.device.";
       }
       {
         assertion = facts.initrdModules != [ ];
         message =
-          "cannot find the disks of a real machine: boot.initrd.availableKernelModules is still the guest's, empty. Add "
-          + "the modules that `nixos-generate-config --show-hardware-config` prints.";
+          "cannot find the disks of a real machine: boot.initrd.availableKernelModules still has the guest's value, "
+          + "an empty list. Add the modules that `nixos-generate-config --show-hardware-config` prints.";
       }
     ]
     ++ map (name: {

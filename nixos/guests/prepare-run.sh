@@ -8,7 +8,7 @@ fail() {
 
 pattern='^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'
 [[ $id =~ $pattern ]] ||
-  fail "not a valid run id" "Use at most 64 letters, digits, \`.\`, \`_\` and \`-\`, with a letter or digit first."
+  fail "the id is not valid" "Use at most 64 letters, digits, \`.\`, \`_\` and \`-\`, with a letter or digit first."
 
 mkdir --parents "$base"
 # A link could lead out of the folder that the unit may write to.

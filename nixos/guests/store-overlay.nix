@@ -15,14 +15,14 @@ in
     default = false;
     example = true;
     description = ''
-      Whether the guest can build. The store is then an overlay in the guest's memory over the host's store, and the
-      guest has Nix.
+      Whether the guest can build derivations. If so, the store is an overlay in the guest's memory over the host's
+      store, and the guest has Nix.
 
       The kernel does not allow the lower layer of an overlay to change while it is mounted. So paths that the host
       adds later do not appear, and runtime modules cannot be enabled on the running guest from its host.
 
       The kernel needs overlayfs built in. To use the packages of the system in builds, start the guest with
-      `regInfo=PATH/registration` on the kernel's command line, with the path of `system.build.guestRegistration`.
+      `regInfo=PATH/registration` on the kernel's command line. PATH is the path of `system.build.guestRegistration`.
     '';
   };
 

@@ -1,4 +1,4 @@
-# Lets nixpkgs build a system and an initrd without a kernel, for guests whose kernel QEMU loads.
+# Lets nixpkgs build a system and an initrd without a kernel, for guests that get their kernel from QEMU.
 {
   config,
   lib,
@@ -21,7 +21,7 @@ in
       isDisabled = _: true;
     };
 
-    # There are no modules to choose from. Drivers that the initrd needs are part of the kernel.
+    # There are no modules to choose from. The drivers that the initrd needs are built into the kernel.
     boot.initrd = {
       availableKernelModules = lib.mkForce [ ];
       kernelModules = lib.mkForce [ ];

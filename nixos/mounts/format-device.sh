@@ -10,7 +10,7 @@ format_device() {
   }
 
   if ! real=$(realpath "$device") || [[ ! -b $real ]]; then
-    refuse "not a block device" "Correct the device in guests.storage."
+    refuse "the path is not a block device" "Correct the device in guests.storage."
     return
   fi
   if [[ -n $(lsblk --noheadings --raw --output MOUNTPOINT "$real") ]]; then
@@ -18,7 +18,7 @@ format_device() {
     return
   fi
 
-  # 0: data was recognised, 2: nothing was, 8: the data is ambiguous.
+  # blkid's exit code is 0 if it recognised data, 2 if it recognised none, and 8 if the data is ambiguous.
   found=$(blkid --probe --output export "$real") || status=$?
   case $status in
     0) ;;

@@ -1,4 +1,4 @@
-# Block devices, mounted and, on request, formatted when they are empty.
+# Mounts block devices, and formats them on request if they are empty.
 {
   config,
   lib,
@@ -15,7 +15,7 @@ let
   arguments =
     entry:
     if builtins.isList entry.mkfsArgs then lib.escapeShellArgs entry.mkfsArgs else entry.mkfsArgs;
-  # The packages with mkfs for the file systems that nixpkgs knows.
+  # The packages with `lsblk`, `blkid` and `realpath`, and with `mkfs` for the file systems of this machine.
   tools = [
     pkgs.util-linux
     pkgs.coreutils
@@ -94,8 +94,8 @@ in
               "size=4096"
             ];
             description = ''
-              Format the device with `mkfs.FSTYPE` and these arguments before it is mounted. If the value is a
-              string, the shell splits it into arguments.
+              The arguments of `mkfs.FSTYPE`, which formats the device before it is mounted. If the value is a string,
+              the shell splits it into arguments. If it is null, the device is not formatted in this way.
 
               Only an empty device is formatted. A device with a file system of this type is mounted as it is. A device
               that is mounted, or that has a partition table or other data that `blkid` recognises, is refused.

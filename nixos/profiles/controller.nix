@@ -33,7 +33,7 @@ in
       assertion = config.users.users ? ${name} && config.users.users.${name}.isNormalUser;
       message =
         "cannot give the account ${builtins.toJSON name} of guests.controller.users access to libvirt: users.users has "
-        + "no account of that name. Add users.users.${name}.isNormalUser = true, or correct the name.";
+        + "no normal user of that name. Add users.users.${name}.isNormalUser = true, or correct the name.";
     }) cfg.users;
 
     environment.systemPackages =

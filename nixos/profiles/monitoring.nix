@@ -97,7 +97,7 @@ let
 
   governor = pkgs.writeShellScript "cpu-governor" ''
     set -euo pipefail
-    # cpu-governor FILE: the governor and the frequency limits of each CPU.
+    # cpu-governor FILE: writes the governor and the frequency limits of each CPU to FILE.
     for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
       for value in scaling_governor scaling_min_freq scaling_max_freq; do
         file=$cpu/cpufreq/$value
@@ -151,7 +151,7 @@ let
           [ "${cfg.libbpfTools}/bin/biolatency" ]
           ++ lib.optional cfg.biolatency.milliseconds "--milliseconds"
           ++ lib.optional cfg.biolatency.queued "--queued"
-          # The long names of -D and -d are the same.
+          # -D and -d have the same long name.
           ++ lib.optional cfg.biolatency.perDisk "-D"
           ++ lib.optional cfg.biolatency.perFlag "-F"
           ++ lib.optional (cfg.biolatency.disk != "") "-d ${cfg.biolatency.disk}"
@@ -194,8 +194,8 @@ in
       default = "/var/lib/monitoring/runs/%i";
       example = "/mnt/results/%i/monitoring";
       description = ''
-        The folder of a run. `%i` stands for the id of the run, which must be a path component by itself. Each monitor
-        can write only to its own subfolder.
+        The folder of a run. `%i` stands for the id of the run, and must be a path component by itself. Each monitor can
+        write only to its own subfolder.
       '';
     };
     libbpfTools = mkOption {
@@ -271,8 +271,8 @@ in
           assertion = !needsTools || hasTools;
           message =
             "cannot provide the monitors biolatency and blkalgn: nixpkgs does not have libbpf-tools. Set "
-            + "guests.monitoring.libbpfTools to a package of them, or disable guests.monitoring.biolatency.enable and "
-            + "guests.monitoring.blkalgn.enable.";
+            + "guests.monitoring.libbpfTools to a package with them, or disable guests.monitoring.biolatency.enable "
+            + "and guests.monitoring.blkalgn.enable.";
         }
         {
           assertion = cfg.blkalgn.ops == "" || lib.elem cfg.blkalgn.ops operations;

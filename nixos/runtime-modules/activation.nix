@@ -1,5 +1,5 @@
-# Installs the program with its completions and manual pages, the service that runs once after each boot, and the hook
-# that reports every switch to the program.
+# Installs the program with its completions and manual pages, the service that runs once after each boot, the timer that
+# prefetches modules, and the hook that reports every switch to the program.
 {
   config,
   lib,
@@ -57,7 +57,7 @@ in
           "nix-daemon.socket"
           "runtime-modules-boot.service"
         ];
-        # Share the cache of root's shell.
+        # Use the same cache as root's shell.
         environment.HOME = "/root";
         serviceConfig = {
           Type = "oneshot";
@@ -84,8 +84,8 @@ in
       };
     };
 
-    # Every switch runs this hook, including the program's own, which it recognises. Without a state file there is
-    # nothing to report. A failure must not keep the system from booting.
+    # Every switch runs this hook, and the program recognises its own switches. Without a state file there is nothing
+    # to report. A failure must not keep the system from booting.
     system.activationScripts.runtimeModules = {
       deps = [ "etc" ];
       text = ''

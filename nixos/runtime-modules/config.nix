@@ -102,9 +102,9 @@ in
       + "instead of the source that this system was built from"
       + lib.optionalString (
         cfg.flakeUrl == null
-      ) ", and services.runtimeModules.flakeUrl does not name its flake"
-      + ". Set it to the `self` argument of the flake's outputs. If the configuration is not in a flake, set "
-      + "services.runtimeModules.file to its file."
+      ) ", and services.runtimeModules.flakeUrl does not name the flake"
+      + ". Set services.runtimeModules.flake to the `self` argument of the flake's outputs. If the configuration is "
+      + "not in a flake, set services.runtimeModules.file to its file."
     );
 
     environment.etc."runtime-modules/config.json".text = builtins.toJSON (

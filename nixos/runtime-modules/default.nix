@@ -1,5 +1,5 @@
-# services.runtimeModules: declares the modules that can be enabled and disabled on the running system, and writes to
-# /etc what the program needs to know about the configuration.
+# services.runtimeModules: declares the modules that can be enabled and disabled on the running system, writes to /etc
+# what the program needs to know about the configuration, and installs the program.
 {
   imports = [
     ./options.nix

@@ -30,8 +30,8 @@ in
       default = null;
       example = "Image editor";
       description = ''
-        One line about the module. `desc` is an alias. The default is the first line of the module's file if it is a
-        comment.
+        One line about the module. `desc` is an alias. The default is the first line of the comment at the
+        beginning of the module's file.
       '';
     };
 

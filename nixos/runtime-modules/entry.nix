@@ -25,7 +25,7 @@ let
 
   isWrapped = value: builtins.isAttrs value && value ? _type;
 
-  # `mkIf`, `mkMerge` and `mkForce` are allowed at every level. Without any, nothing needs merging.
+  # `mkIf`, `mkMerge` and `mkForce` are allowed at every level. Without them, nothing needs merging.
   unwrap =
     loc: defs:
     if length defs == 1 && !isWrapped (lib.head defs).value then
@@ -33,7 +33,7 @@ let
     else
       (lib.mergeDefinitions loc lib.types.raw defs).defsFinal;
 
-  # The attributes that mark a set as an entry. A set that has none of them but other attributes is itself the module.
+  # The attributes that mark a set as an entry. A set with unknown attributes and none of these is itself the module.
   ofEntries = [
     "module"
     "path"
@@ -122,7 +122,7 @@ let
         in
         if found == [ ] then default else (lib.head found).value;
 
-      # Ignores conditions around a module here, since checking them would evaluate the module.
+      # Ignore conditions around a module here, because checking them would evaluate the module.
       given = lib.filter (attribute: rawDefs attribute != [ ]) sources;
       source = lib.head given;
       unknown = lib.unique (concatMap (def: lib.attrNames (removeAttrs def.value known)) sets);
@@ -167,7 +167,7 @@ let
               lib.concatMapStringsSep " and " code given
             }, but it takes only one of these. Keep one."
           )
-          # Only for several definitions, check which ones apply, because that may evaluate a module.
+          # Check which definitions apply only if there are several, because the check may evaluate a module.
           ++ lib.optionals (length given == 1 && length (rawDefs source) > 1) (
             several [ source ] (code source) "Keep one of them, or give one of the modules another name."
           )

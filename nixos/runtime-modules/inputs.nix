@@ -12,7 +12,7 @@ let
   few = 300;
 in
 rec {
-  # Text without its string context, for file names that are only displayed.
+  # A value as a string without context, for comparisons and messages.
   plain = value: builtins.unsafeDiscardStringContext (toString value);
 
   # The store path at the beginning of a path, with its string context.
@@ -93,8 +93,8 @@ rec {
   # Older releases of Nix do not set `_type`. An input that is not a flake has only a source.
   isFlake = node: node._type or null == "flake" || (node ? inputs && node ? outputs);
 
-  # The attributes that distinguish an input, except for its own inputs. Nix provides no hash for a relative input that it
-  # fetched; such an input has the hash of its tree.
+  # The attributes that distinguish an input, except for its own inputs. Nix provides no hash for a relative input that
+  # it fetched; such an input has the hash of its tree.
   factsOf =
     trees: node:
     let
@@ -233,7 +233,7 @@ rec {
       ) visited;
 
   # A table of the flake, which comes first, and all its inputs, each with its attributes and the indexes of its inputs.
-  # Null if flake.lock has the same information, so that nothing else needs the table.
+  # Null if flake.lock has the same information: then nothing needs the table.
   graph = flake: lock: if lockHolds flake lock then null else tableOf flake;
 
   tableOf =

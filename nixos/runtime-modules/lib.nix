@@ -90,8 +90,8 @@ rec {
   # Whether a value is a path, or a string with an absolute path.
   isModulePath = value: builtins.isPath value || (builtins.isString value && hasPrefix "/" value);
 
-  # The file of a module that is a single path, as a string without context; else null. It evaluates the module only as
-  # far as its type.
+  # The file of a module that is a single path, as a string without context; otherwise null. Only the type of the module
+  # is evaluated.
   fileOf =
     module:
     let
@@ -110,7 +110,7 @@ rec {
     in
     if path == null then null else plain path + lib.optionalString isFolder "/default.nix";
 
-  # The path of a file in the source, relative to its root; else null.
+  # The path of a file relative to the root of the source, or null if the source does not contain the file.
   fileInSource =
     source:
     let
@@ -149,7 +149,8 @@ rec {
       + "/home/${if user == "" then "USER" else user}"
       + builtins.elemAt parts 4;
 
-  # The names that `runtime-module --host` has for the hosts of a flake: `box`, or `x86_64-linux.box` in a set for each system.
+  # The names that `runtime-module --host` accepts for the hosts of a flake: `box`, or `x86_64-linux.box` if the hosts
+  # are grouped by system.
   hostNames =
     set:
     let
@@ -167,7 +168,8 @@ rec {
     ) (lib.attrNames set);
 
   # Whether a flake has this host, and the hosts to choose from. The outputs for packages are evaluated only if
-  # nixosConfigurations has other hosts, because that may cost an evaluation of nixpkgs. If they throw, they have no host.
+  # nixosConfigurations has hosts, but not this one, because that may cost an evaluation of nixpkgs. If they throw, they
+  # count as having no hosts.
   hostsOf =
     flake: system: host:
     let

@@ -1,15 +1,15 @@
 # The type of services.runtimeModules.modules.
 #
-# A custom type, because neither a list nor a set of submodules fits: both forms can be mixed, the order matters,
-# duplicate names must be detected, and a thousand entries must not cost a thousand evaluations of a submodule. The
-# value of the type is the list that `registry` shows.
+# Neither a list nor a set of submodules fits: both forms can be mixed, the order matters, duplicate names must be
+# detected, and a thousand entries must not cost a thousand evaluations of a submodule. The value of the type is the
+# list that `registry` shows.
 { lib }:
 let
   inherit (lib) concatMap optional;
   pure = import ./lib.nix { inherit lib; };
   entry = import ./entry.nix { inherit lib; };
 
-  # The result for an element of a list without a name.
+  # The result for a list element that has no name or is not a set.
   nameless = file: position: value: {
     name = null;
     files = file;
@@ -28,7 +28,7 @@ let
     ];
   };
 
-  # Reads a list, whose elements contain their names.
+  # Reads a list whose elements contain their names.
   readList =
     loc: def:
     let
@@ -84,7 +84,7 @@ let
       lists = lib.filter (def: builtins.isList def.value) defs;
       sets = lib.filter (def: builtins.isAttrs def.value) defs;
       read = concatMap (readList loc) lists ++ readSets loc sets;
-      # Names can be duplicates only if there are lists.
+      # There can be duplicate names only if there are lists.
       problems = concatMap (one: one.problems) read ++ lib.optionals (lists != [ ]) (twice read);
     in
     if problems == [ ] then

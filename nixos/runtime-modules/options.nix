@@ -37,8 +37,8 @@ in
       default = null;
       example = "git+file:///etc/nixos";
       description = ''
-        The flake reference that `runtime-module rebuild` updates this configuration from: anything that Nix accepts. If
-        it is null, `rebuild` needs the option `--flake`.
+        The flake reference that `runtime-module rebuild` updates this configuration from. It must not depend on the
+        current directory. If it is null, `rebuild` needs the option `--flake`.
       '';
     };
 
@@ -47,9 +47,9 @@ in
       default = null;
       example = "/etc/nixos/configuration.nix";
       description = ''
-        The file of this configuration, or a folder with a `default.nix`, for a configuration that is not in a flake:
-        an absolute path as a string, so that it is not copied. A plain `configuration.nix` is evaluated with the
-        `<nixpkgs>` of the machine's channels.
+        The file of this configuration, or a folder with a `default.nix`, if the configuration is not in a flake. Write
+        an absolute path as a string, so that the file is not copied to the store. A plain `configuration.nix` is
+        evaluated with the `<nixpkgs>` of the machine's channels.
 
         A file is not pinned: each change evaluates its current content. If the configuration is in a flake, set `flake`
         instead.
@@ -160,8 +160,9 @@ in
       default = "rollback";
       example = "keep";
       description = ''
-        The action when a change makes units fail that did not fail before: activate the previous system again, or keep
-        the change and report the failure by the exit code. `--on-failed-units` overrides it for one run.
+        The action when a change makes units fail that did not fail before. `rollback` activates the previous system
+        again. `keep` keeps the change and reports the failure by the exit code. `--on-failed-units` overrides the
+        option for one run.
       '';
     };
 
@@ -170,9 +171,9 @@ in
       default = null;
       example = "60s";
       description = ''
-        How long each change waits for `runtime-module confirm` before the program rolls it back, such as `60s` or
-        `1h30m`. Meant for machines that you reach over a network that a module may break. If it is null, changes
-        need no confirmation.
+        The time that each change waits for `runtime-module confirm` before the program rolls it back, such as `60s` or
+        `1h30m`. Set it on machines that you reach over a network that a module may break. If it is null, changes need
+        no confirmation.
       '';
     };
 
@@ -181,9 +182,9 @@ in
       default = "3s";
       example = "10s";
       description = ''
-        How long a change watches services that count as started as soon as their process runs: services of the types
-        `simple`, `exec` and `idle`. If such a service fails within this time, the change fails. A start job gets ten
-        times as long. `0` disables the watch. `--settle` overrides it for one run.
+        The time during which a change watches services that count as started as soon as their process runs: services
+        of the types `simple`, `exec` and `idle`. If such a service fails within this time, the change fails. A start
+        job gets ten times as long. `0` disables the watch. `--settle` overrides the option for one run.
       '';
     };
 
@@ -198,8 +199,8 @@ in
       default = "auto";
       example = "run0";
       description = ''
-        How the program becomes root for the steps that need it. `auto` uses the first of sudo, run0 and doas that is
-        installed; `none` uses none of them. `--elevate` overrides it for one run.
+        The tool with which the program becomes root for the steps that need it. `auto` uses the first of sudo, run0
+        and doas that is installed; `none` uses none of them. `--elevate` overrides the option for one run.
       '';
     };
 

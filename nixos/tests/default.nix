@@ -4,7 +4,7 @@
 let
   inherit (pkgs) lib;
 
-  # A test, with the modules that it enables.
+  # A test. `toggled` lists the modules that it enables.
   run =
     name:
     { script, toggled }:

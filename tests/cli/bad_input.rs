@@ -278,7 +278,8 @@ fn failed_switch_is_rolled_back_or_kept() {
 
 #[test]
 fn warning_cannot_send_control_characters() {
-    // Colours and a fake message of ours; a title, a bell, and a cleared screen by CSI in one byte and in two.
+    // Colours and a forged error message, a window title, a bell, and control sequences that begin
+    // with CSI as one character and as two.
     let hostile = r#"{ lib, ... }: {
   warnings = map (text: builtins.fromJSON "\"${text}\"") [
     ''\u001b[31mred\u001b[0m and \rerror: all is lost''

@@ -11,7 +11,7 @@ use unix::sys::signal::Signal;
 
 use crate::support::{Ran, TestEnv, compare, has, read_json};
 
-/// Phrases in lines that depend on how busy the machine is, so they may be missing.
+/// Phrases in lines that may be missing, because they depend on the machine and its load.
 const NOISE: [&str; 6] = [
     "the machine was busy",
     "the median may be off by more than",
@@ -27,7 +27,7 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
 });
 static SPACE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"  +").expect("a rule"));
 
-/// The output without numbers and without lines that depend on the machine.
+/// Returns the output without numbers and without lines that depend on the machine.
 fn shape(ran: &Ran) -> String {
     let text = ran.text();
     let lines = text
@@ -69,7 +69,7 @@ fn names(result: &Value) -> Vec<&str> {
     all.iter().filter_map(|one| one["name"].as_str()).collect()
 }
 
-/// The counters that are equal in every run.
+/// Returns the counters that are equal in every run.
 fn exact(series: &Value) -> Vec<u64> {
     [
         "thunks",
@@ -504,7 +504,7 @@ fn interrupted_run_keeps_its_samples() {
     env.processes()
         .gone_within(std::time::Duration::from_secs(2));
 
-    // Interrupted before the first sample.
+    // Interrupt another run before its first sample.
     let mut running =
         env.start_running(env.command([&arguments[..], &["--progress", "events"]].concat()));
     running.until("\"event\":\"bench\"");

@@ -33,7 +33,7 @@ fn booted(options: &[(&str, Value)]) -> TestEnv {
     env
 }
 
-/// The file names in a folder below `run/runtime-modules`.
+/// Returns the file names in a folder below `run/runtime-modules`.
 fn names(env: &TestEnv, folder: &str) -> Vec<String> {
     let folder = env.root("run/runtime-modules").join(folder);
     let entries = fs::read_dir(folder).into_iter().flatten();
@@ -45,7 +45,7 @@ fn names(env: &TestEnv, folder: &str) -> Vec<String> {
     names
 }
 
-/// The purpose and modules of each transaction since the boot.
+/// Returns the purpose and modules of each transaction since the boot.
 fn told(env: &TestEnv) -> Vec<(String, Value)> {
     let history = env.json(&["history"]);
     let all = history["transactions"].as_array().expect("a list");

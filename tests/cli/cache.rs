@@ -1,4 +1,4 @@
-//! The result cache: hits, misses, and that it never changes the activated system.
+//! The result cache: hits and misses. The cache must never change the activated system.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Evidence, TestEnv, nix, soak};
 
-/// The JSON document of a dry run.
+/// Returns the JSON document of a dry run.
 fn dry(env: &TestEnv, arguments: &[&str]) -> Value {
     env.json(&[&["enable", "--dry-run"], arguments].concat())
 }
@@ -165,14 +165,15 @@ fn each_cache_miss_names_its_reason() {
     let before = fs::read_to_string(&file).expect("a host");
     edit(&file, &before);
     assert!(hit(&dry(&env, here)));
-    // A changed byte in an unrelated file is a miss too: nothing proves that it is unrelated.
+    // A changed byte in an unrelated file is a miss too, because nothing proves that the file is
+    // unrelated.
     let env = env.edit("hosts/bare.nix", |text| format!("{text}\n"));
     let document = dry(&env, here);
     assert_eq!(
         (hit(&document), why(&document).as_str()),
         (false, "changed since: the source")
     );
-    // The same bytes with the same old modification time, which `self.lastModified` exposes.
+    // Restore the same bytes and the same old modification time, which `self.lastModified` exposes.
     edit(&env.fixture_path("hosts/bare.nix"), &before);
     assert!(hit(&dry(&env, here)), "the restored tree is a miss");
 }
@@ -282,7 +283,6 @@ fn pure_evaluation_ignores_the_environment() {
     assert_eq!(document["drv"], drv);
 }
 
-/// Impure evaluation is never cached, wherever it is enabled.
 #[test]
 fn impure_evaluation_is_never_cached() {
     let env = TestEnv::fixture()
@@ -314,7 +314,7 @@ fn impure_evaluation_is_never_cached() {
         assert!(!hit(&one) && !hit(&two), "{more:?}");
         assert_ne!(one["drv"], two["drv"], "{more:?}");
     }
-    // `pure-eval` in nix.conf does not make our evaluation impure: only the caller can ask for that.
+    // `pure-eval` in NIX_CONFIG does not make our evaluation impure: only the command line can.
     assert_eq!(seen("one", "pure-eval = false", &[])["drv"], pure["drv"]);
     let native = "allow-unsafe-native-code-during-evaluation";
     for (config, more) in [
@@ -362,7 +362,7 @@ fn collected_derivation_is_evaluated_again() {
     );
     assert_eq!(document["drv"], first["drv"]);
 
-    // A built result has a root: only its derivation is collected.
+    // A built result has a GC root, so only its derivation is collected.
     env.run(&["enable", "web"]).ok();
     env.run(&["disable", "web"]).ok();
     fs::remove_dir_all(env.root("run/runtime-modules/roots")).expect("the roots of this boot");
@@ -409,7 +409,8 @@ fn failed_evaluation_is_not_cached() {
     );
 }
 
-/// After random edits and toggles, the derivation is the same with and without the cache. `make soak` makes 10,000.
+/// After random edits and toggles, the derivation is the same with the cache and without it.
+/// `make soak` runs 10,000 steps.
 #[test]
 fn random_steps_agree_with_and_without_cache() {
     let steps = soak(10_000).unwrap_or(100);
@@ -431,7 +432,7 @@ fn random_steps_agree_with_and_without_cache() {
     };
     let mut hits = 0;
     for step in 0..steps {
-        // Edits one of two files back and forth between two versions, so that trees repeat.
+        // Edit one of two files back and forth between two versions, so that trees repeat.
         let file = env.fixture_path(["runtime/hello.nix", "hosts/common.nix"][next(2)]);
         let text = fs::read_to_string(&file).expect("a module");
         if next(4) == 0 {

@@ -2,7 +2,7 @@
 
 use crate::support::{Ran, TestEnv, compare, nix, read_json, strings};
 
-/// The modules that `status` lists as active.
+/// Returns the modules that `status` lists as active.
 fn on(env: &TestEnv) -> Vec<String> {
     let status = env.json(&["status"]);
     let modules = status["modules"].as_array().expect("a list").iter();
@@ -146,8 +146,7 @@ fn toggle_uses_the_pin_and_rebuild_moves_it() {
 
     env.run(&["enable", "inline"]).ok();
     assert_eq!(env.etc("motd").as_deref(), Some("Welcome to minios.\n"));
-    // If the configuration has no flakeUrl, `rebuild` locks the reference again that was used for
-    // the pin.
+    // If the configuration has no flakeUrl, `rebuild` locks the reference of the pin again.
     env.run(&["rebuild"]).ok().golden("rebuild");
     assert_eq!(
         env.etc("motd").as_deref(),
@@ -326,7 +325,7 @@ fn ifd_builds_are_shown_during_evaluation() {
     };
     let evaluation = at("phase-begin", "phase", "evaluate")..at("phase-end", "phase", "evaluate");
     assert!(evaluation.contains(&at("build", "name", "generated.nix")));
-    // It is built only once, during evaluation.
+    // The file is built only once, during evaluation.
     assert!(at("phase-end", "phase", "evaluate") < at("phase-begin", "phase", "build"));
     assert!(
         events

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::sources::committed;
 use crate::support::{TestEnv, nix, strings};
 
-/// The rows of a result by their modules.
+/// Returns the rows of a result, keyed by their modules.
 fn rows(document: &Value) -> BTreeMap<String, Value> {
     let results = document["results"].as_array().expect("results");
     results
@@ -245,7 +245,7 @@ fn shards_cover_each_module_once() {
     assert_eq!(found, whole);
 }
 
-/// Collects status and derivation of each row, and fails if a row occurs twice.
+/// Collects the status and the derivation of each row. Fails if a row occurs twice.
 fn told(document: &Value, told: &mut BTreeMap<String, (String, Value)>) {
     for row in document["results"].as_array().expect("results") {
         let what = format!("{} {}", row["host"], strings(&row["modules"]).join("+"));
@@ -290,7 +290,7 @@ fn shards_of_all_hosts_cover_each_row_once() {
 #[test]
 fn failure_in_another_shard_is_not_a_conflict() {
     let env = TestEnv::new();
-    // All modules evaluate together, except the one that fails alone.
+    // All modules except the one that fails alone evaluate together.
     shards_say_the_same(&env, &["hello", "web", "type-error"], &[2, 3, 4]);
     let pairs = [
         "hello",
@@ -304,8 +304,8 @@ fn failure_in_another_shard_is_not_a_conflict() {
     shards_say_the_same(&env, &pairs, &[2, 3]);
 }
 
-/// A fixture with an archive in its lock file that was never fetched, changed by `edits` to use it. Returns nothing if
-/// the test is skipped.
+/// Creates a fixture whose lock file has an archive that was never fetched. `edits` make the
+/// fixture use the archive. Returns nothing if the test is skipped.
 fn with_an_input_to_fetch(test: &str, edits: &[(&str, &str, &str)]) -> Option<TestEnv> {
     let nix = nix(test)?;
     let mut env = TestEnv::fixture();
@@ -356,7 +356,8 @@ fn unfetched_input_does_not_prevent_forks() {
     let described = format!("description = {read};");
     let with_self = ("hosts/common.nix", "{ lib, ... }", "{ lib, self, ... }");
     let files = format!("environment.etc.far.text = {read};\n  environment.etc.motd");
-    // The input is needed by the list of modules, or by a host, with packages that can be shared and with others.
+    // The input is needed by the list of modules, by a host whose packages can be shared, or by
+    // another host.
     let cases = [
         (
             "box",
@@ -526,7 +527,7 @@ fn baseline_fails_if_counters_grow() {
         .golden("check-bad-baseline");
 }
 
-/// The notes of `--changed-since` for a flake, and the number of rows checked.
+/// Returns the notes of `--changed-since` for a flake, and the number of rows checked.
 fn since(env: &TestEnv, flake: &str, revision: &str, more: &[&str]) -> (String, u64) {
     let arguments = [
         "check",
@@ -588,7 +589,7 @@ fn changed_since_compares_with_the_revision() {
     let changed = "changed since old: the source;";
     says(since(&env, &flake, "old", &[]), changed, ALL);
     nothing("main");
-    // A change of a module, with each way to give the flake's revision.
+    // A change to a module, with each way to specify the flake's revision.
     let module = env.fixture_path("runtime/hello.nix");
     let text = fs::read_to_string(&module).expect("the module");
     fs::write(&module, text + "# another one\n").expect("written");
@@ -633,7 +634,8 @@ fn changed_since_refuses_to_guess_unlocked_input() {
 
 #[test]
 fn all_hosts_are_checked() {
-    // Without the host that declares a thousand modules, which `make bench` measures.
+    // Leave out the host `box`, and the host `wide` with its thousand modules, which `make bench`
+    // measures.
     let env = TestEnv::fixture()
         .edit("flake.nix", |text| {
             text.replace("        wide = ./hosts/wide.nix;\n", "")

@@ -25,7 +25,7 @@ fn put(path: &Path, bytes: &[u8]) {
 fn readers_survive_their_corpus_and_its_prefixes() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     for reader in READERS {
-        // Each reader gets its own root, so that the files of another one cannot disturb it.
+        // Each reader gets its own root, so that the files of another reader cannot affect it.
         let root = scratch.path().join(reader.name);
         let corpus = format!("{}/fuzz/corpus/{}", env!("CARGO_MANIFEST_DIR"), reader.name);
         let entries = fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{corpus}: {error}"));

@@ -1,8 +1,9 @@
-//! Kills each process of a run before and after every step, alone and all together. Afterwards state, roots and running
-//! system must agree, and further runs must succeed.
+//! Kills each process of a run before and after every step, alone and together with all others.
+//! Afterwards, the state file, the GC roots and the running system must agree, and further runs
+//! must succeed.
 //!
-//! `RUNTIME_MODULE_SOAK` repeats this ten thousand times at random points, before or after the
-//! step, on random passes.
+//! With `RUNTIME_MODULE_SOAK`, a test does this ten thousand times at random points: before or
+//! after the step, when a process reaches it for the first, second or third time.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -17,8 +18,8 @@ fn at_every_step(mut wrong: impl FnMut(&mut Lab, &[String], &str) -> bool) {
         for side in ["before", "after"] {
             let place = format!("{}:{side}", point.name);
             let scenarios = lab.scenarios(&point.name);
-            // The client stops an evaluator after its answer, so on a busy machine the evaluator
-            // seldom reaches its last step. Retry.
+            // The client stops the evaluator after receiving its answer. On a busy machine, the
+            // evaluator therefore seldom reaches its last step. Retry.
             let mut again = scenarios.iter().cycle().take(3 * scenarios.len());
             if !again.any(|scenario| wrong(&mut lab, scenario, &place)) {
                 never.push(place);
@@ -59,7 +60,8 @@ fn other_role_is_killed_during_a_step() {
         }
     }
     lab.end();
-    // Not every role exists at every step; whether the activator still runs at another's step depends on timing.
+    // Not every role exists at every step. Whether the activator is still running at a step of
+    // another process depends on timing.
     for (_, name) in Role::ALL {
         let times = killed.get(name).copied().unwrap_or(0);
         assert!(times > 0, "{name} was never killed: {killed:?}");
@@ -91,7 +93,7 @@ fn recovery_is_killed_before_and_after_each_step() {
     assert_eq!(passed.len(), ways.len());
 }
 
-/// The roles that can exist while a process of another role is at the point.
+/// Returns the roles that can exist while a process of another role is at the point.
 fn others(point: &Point) -> Vec<(Role, &'static str)> {
     let there = match point.name.split('.').next().unwrap_or_default() {
         "client" => &["evaluator", "relay", "activator"][..],
@@ -112,10 +114,12 @@ fn ten_thousand_random_crashes() {
     });
 }
 
-/// Counts crashes without effect: no process reached the point, or the victim did not exist there.
+/// The number of crashes without effect in each case: no process reached the point, or the victim
+/// did not exist there.
 type Nobody = Mutex<BTreeMap<String, usize>>;
 
-/// How often to try a crash without effect: whether a process exists at a point also depends on timing.
+/// The number of attempts before a crash without effect is skipped. One attempt is not enough,
+/// because whether a process exists at a point also depends on timing.
 const TRIES: usize = 2;
 
 /// Causes one random crash. Returns nothing if the crash had no effect.

@@ -1,5 +1,5 @@
-//! Changes through a Nix daemon, as on every NixOS: the daemon builds, the program evaluates and
-//! activates.
+//! Changes through a Nix daemon, as on every NixOS machine: the daemon builds, and the program
+//! evaluates and activates.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
@@ -25,7 +25,7 @@ impl Daemon {
         Self::start_with(test, env, &[("trusted-users", "*")], "")
     }
 
-    /// Starts a daemon with these settings, and these options for its calls of ssh.
+    /// Starts a daemon with these settings, and with these options for its ssh commands.
     fn start_with(test: &str, env: &TestEnv, settings: &[(&str, &str)], ssh: &str) -> Option<Self> {
         let socket = env.path("daemon.sock");
         let mut command = env.other(nix(test)?);
@@ -102,7 +102,7 @@ fn daemon_builds_enabled_modules() {
             .expect("roots")
             .count()
             >= 2,
-        "no indirect roots"
+        "no indirect GC roots"
     );
     daemon.run(&env, &["disable", "web"]).ok();
     daemon.run(&env, &["reset"]).ok();
@@ -149,8 +149,9 @@ fn check_forks_through_a_daemon() {
     }
 }
 
-/// Two machines: the daemon of the first one delegates builds that it cannot do to the second one by ssh. The second
-/// machine has its own store at the same path, visible only in its mount namespace.
+/// There are two machines: the daemon of the first one delegates builds that it cannot run to the
+/// second one over SSH. The second machine has its own store at the same path, visible only in its
+/// mount namespace.
 #[test]
 fn remote_builder_builds_and_is_named() {
     let test = "remote_builder_builds_and_is_named";
@@ -263,12 +264,12 @@ fn remote_builder_builds_and_is_named() {
     );
 }
 
-/// The daemon runs as root and the client as `nobody`, as for an ordinary user.
+/// The daemon runs as root, and the client runs as the ordinary user `nobody`.
 #[test]
 fn ordinary_user_builds_through_roots_daemon() {
     let test = "ordinary_user_builds_through_roots_daemon";
     if !unix::unistd::geteuid().is_root() {
-        return skip(test, "only root can be two users");
+        return skip(test, "only root can run programs as two users");
     }
     if !has(test, "setpriv") {
         return;
@@ -310,7 +311,7 @@ fn ordinary_user_builds_through_roots_daemon() {
         ran.stderr
     );
     assert_eq!(env.active(), ["web"]);
-    // The user owns the state file, root owns the store.
+    // The user owns the state file, and root owns the store.
     let owner = |path: std::path::PathBuf| std::fs::metadata(path).expect("there").uid();
     assert_eq!(owner(env.root("run/runtime-modules/state.json")), nobody);
     assert_eq!(owner(env.running()), 0);

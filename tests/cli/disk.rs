@@ -203,7 +203,7 @@ fn configuration_bakes_its_source() {
 fn nothing_is_written_outside_the_root() {
     let env = TestEnv::new();
     env.run(&["enable", "inline"]).ok();
-    // HOME belongs to this test. Only the caches of evaluations and fetches may be written outside the root.
+    // HOME belongs to this test. Outside the root, only the store and the caches may be written.
     let home: Vec<_> = fs::read_dir(env.path("home"))
         .expect("home")
         .map(|entry| entry.expect("an entry").file_name())

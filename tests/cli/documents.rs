@@ -1,5 +1,5 @@
-//! The output of every command with `--json`, every event and every line of `check --format jsonl`
-//! match docs/schemas.
+//! Checks that the documents of `--json`, the events and the lines of `check --format jsonl` match
+//! docs/schemas.
 
 use crate::cli::files::plain;
 use crate::support::{TestEnv, documented};
@@ -73,7 +73,7 @@ fn every_json_document_matches_its_schema() {
         .events();
 }
 
-/// The commands of docs/usage.md with the exit codes in their comments.
+/// Returns the commands of docs/usage.md with the exit codes in their comments.
 fn usage() -> Vec<(Vec<String>, i32)> {
     let page = include_str!("../../docs/usage.md");
     let lines = page
@@ -94,7 +94,7 @@ fn usage() -> Vec<(Vec<String>, i32)> {
 
 #[test]
 fn usage_page_commands_exit_as_documented() {
-    // This machine has both a flake and a plain configuration, as while migrating from channels.
+    // This machine has both a flake and a plain configuration, as during a migration from channels.
     let env = plain().start("box");
     let commands = usage();
     assert!(commands.len() > 25, "{commands:?}");

@@ -173,7 +173,7 @@ fn unavailable_sources_have_hints() {
         arguments.extend(more);
         env.run(&arguments).ends_with(code).golden(golden);
     };
-    // No server listens on port 1 of localhost, on any network.
+    // No server listens on port 1 of localhost, so this works on any network.
     let far = r#"inputs.far.url = "https://localhost:1/x.tar.gz";"#;
     fails(
         &flake("far", far, ""),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{TestEnv, strings};
 
-/// A module that writes `text` to `/etc/NAME`.
+/// Returns a module that writes `text` to `/etc/NAME`.
 fn writes(name: &str, text: &str) -> String {
     format!("{{ environment.etc.{name}.text = \"{text}\\n\"; }}\n")
 }
@@ -79,11 +79,11 @@ fn kept_module_lasts_until_reset() {
     env.run(&["status"])
         .ok()
         .golden("status-with-a-kept-folder");
-    // After an external switch, `apply` enables it again with the requested modules.
+    // After an external switch, `apply` enables the kept module again with the requested modules.
     env.switch_by_hand(&base);
     env.run(&["apply"]).ok();
     assert!(env.etc("part").is_some());
-    // `disable` with its name removes it.
+    // `disable` with the name of the kept module removes it.
     env.run(&["enable", "inline"]).ok();
     env.run(&["disable", "./link"]).ok();
     assert_eq!(env.etc("part"), None);
@@ -171,7 +171,7 @@ fn unusable_extra_modules_are_refused() {
     before.is_still(&env.everything());
 }
 
-/// The specialisation `travel` of a system, with its link resolved as in the records.
+/// Returns the specialisation `travel` of a system, with its link resolved as in the records.
 fn travel_of(system: &Path) -> PathBuf {
     let link = system.join("specialisation/travel");
     link.canonicalize().expect("a specialisation")
@@ -186,7 +186,7 @@ fn running_specialisation_is_extended() {
     let with_hello = env.running();
     assert_ne!(env.etc("motd").as_deref(), Some("On the way.\n"));
 
-    // A user switches to the specialisation of the running system, as on any NixOS.
+    // A user switches to the specialisation of the running system, as on any NixOS machine.
     let switch = with_hello.join("specialisation/travel/bin/switch-to-configuration");
     let switched = env
         .other(switch)
@@ -230,7 +230,8 @@ fn specialisation_can_be_selected_and_left() {
     assert_eq!(env.running(), travel);
     env.run(&["apply", "--specialisation", ""]).ok();
     assert_eq!(env.running(), base);
-    // A specialisation selected at boot, before any state existed, is recognised by the system profile.
+    // A specialisation selected at boot, before any state existed, is recognised from the system
+    // profile.
     fs::remove_dir_all(env.root("run/runtime-modules")).expect("no state");
     fs::create_dir_all(env.root("nix/var/nix/profiles")).expect("a folder");
     symlink(&base, env.root("nix/var/nix/profiles/system")).expect("a profile");

@@ -1,5 +1,5 @@
 //! Extreme input and load: names that are not UTF-8, closed streams, ten thousand modules, a module
-//! of ten megabytes, an evaluation without memory, and many concurrent runs.
+//! of ten megabytes, an evaluation that runs out of memory, and many concurrent runs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::support::{Running, TestEnv, crowd};
 
-/// A name that is not UTF-8.
+/// Returns a name that is not UTF-8.
 fn odd(text: &[u8]) -> &OsStr {
     OsStr::from_bytes(text)
 }
@@ -44,7 +44,7 @@ fn names_that_are_not_utf8_work() {
 #[test]
 fn escape_sequences_in_module_names_are_masked() {
     const NAME: &str = r#"${builtins.fromJSON ''"a\u001b[2Jb\u0007"''}"#;
-    // The option of the host refuses the name.
+    // The host's option refuses the name.
     let env = TestEnv::fixture().edit("hosts/box.nix", |text| {
         text.replace("users = ../", &format!("{NAME} = ../"))
     });

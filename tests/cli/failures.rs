@@ -1,7 +1,8 @@
 //! The complete message and exit code of every refusal and failure of an activation.
 //!
-//! The fixture's switch program runs scripts of the test: `early` once it holds its lock, `late` at its end. Both
-//! systems have the same switch program, so a rollback fails in the same way.
+//! The fixture's switch program runs two scripts of the test: `early` once it holds its lock, and
+//! `late` before it exits. Both systems have the same switch program, so a rollback fails in the
+//! same way.
 
 use std::fs;
 use std::io::Write as _;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::support::{PROGRAM_IN_SHELL, Ran, TestEnv, compare, has, skip};
 
-/// A machine whose switch program runs the scripts written by [`says`].
+/// Starts a machine whose switch program runs the scripts written by [`says`].
 pub(super) fn obedient() -> TestEnv {
     let place = "[ \"$action\" != boot ] || exit 0\n";
     let early = "[ ! -e \"$root/early\" ] || . \"$root/early\"\n";
@@ -45,7 +46,7 @@ fn early_switch_failure_changes_nothing() {
     let env = obedient();
     let base = env.running();
     for (name, script) in [
-        // NixOS's switch program in Perl, without D-Bus.
+        // NixOS's Perl switch program without D-Bus.
         (
             "255",
             "say 'Failed to connect to bus: No such file or directory'; exit 255",
@@ -270,7 +271,7 @@ fn failed_state_writes_are_reported() {
         ran.golden(name);
         assert!(env.state()["pending"].is_null());
     }
-    // Writing the name of the lock's holder may fail.
+    // A change succeeds even if the name of the lock's holder cannot be written.
     let mut command = env.command(["enable", "folder"]);
     command.env("RUNTIME_MODULE_FAULT", "write.lock:before:enospc");
     env.start_running(command).end().ok();
@@ -282,7 +283,8 @@ fn failed_state_writes_are_reported() {
         .golden("folder-is-a-link");
 }
 
-/// Runs the program with another file system mounted on a folder, in a mount namespace. Returns nothing if skipped.
+/// Runs the program with another file system mounted on a folder, in a mount namespace. Returns
+/// nothing if the test is skipped.
 fn mounted(test: &str, env: &TestEnv, mount: &str, arguments: &str) -> Option<Ran> {
     if !has(test, "unshare") {
         return None;
@@ -292,7 +294,7 @@ fn mounted(test: &str, env: &TestEnv, mount: &str, arguments: &str) -> Option<Ra
     command.args(["--mount", "--propagation=private", "sh", "-c", &script]);
     let probe = env.other("unshare").args(["--mount", "true"]).output();
     if !probe.is_ok_and(|done| done.status.success()) {
-        skip(test, "only root can mount something here");
+        skip(test, "only root can mount file systems here");
         return None;
     }
     Some(env.start_running(command).end())

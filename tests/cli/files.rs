@@ -35,7 +35,7 @@ in
   parameterised = { colour, size }: host [ ];
   positional = colour: host [ ];
   text = "no system";
-  # No NixOS, but modules all the same.
+  # Not a NixOS system, but a set of evaluated modules.
   bare = (import ./lib).evalModules {
     modules = [
       ./modules
@@ -54,7 +54,8 @@ in
 }
 "#;
 
-/// The fixture with both files, and with a nixpkgs in the layout of a channel on Nix's search path.
+/// Creates the fixture with both files, and with a nixpkgs in the layout of a channel on Nix's
+/// search path.
 pub fn plain() -> TestEnv {
     let env = TestEnv::fixture();
     write(&env, "configuration.nix", CONFIGURATION);
@@ -77,7 +78,7 @@ pub fn plain() -> TestEnv {
     env
 }
 
-/// A machine that runs the plain configuration, without any module.
+/// Starts a machine that runs the plain configuration, without any module.
 fn running() -> TestEnv {
     let env = plain();
     let file = at(&env, "configuration.nix");
@@ -94,7 +95,7 @@ fn at(env: &TestEnv, name: &str) -> String {
     env.fixture_path(name).display().to_string()
 }
 
-/// The number of systems in the store.
+/// Returns the number of systems in the store.
 fn systems(env: &TestEnv) -> usize {
     let outputs = env.outputs();
     let system = |name: &&String| name.contains("-nixos-system-");
@@ -105,7 +106,7 @@ fn motd(env: &TestEnv) -> String {
     env.etc("motd").expect("a motd")
 }
 
-/// The configuration with another message of the day.
+/// Returns the configuration with another message of the day.
 fn edited(text: &str) -> String {
     CONFIGURATION.replace(
         "networking.hostName",
@@ -113,12 +114,13 @@ fn edited(text: &str) -> String {
     )
 }
 
-/// The lines that name the source or the modules.
+/// Returns the lines that name the source or the modules.
 fn told(ran: &Ran) -> String {
     ran.stderr
         .lines()
         .filter(|line| {
-            line.starts_with("evaluated from") || line.starts_with("the system without modules")
+            line.starts_with("evaluating the file")
+                || line.starts_with("the system without modules")
         })
         .map(|line| format!("{line}\n"))
         .collect()
@@ -164,7 +166,7 @@ fn file_is_evaluated_again_for_each_change() {
     write(&env, "configuration.nix", &more);
     env.run(&["enable", "users"]).ok();
 
-    // Commands that evaluate nothing work with a broken file.
+    // Commands that evaluate nothing still work with a broken file.
     write(&env, "configuration.nix", "{");
     env.run(&["rollback", "2"]).ok();
     assert_eq!(env.running(), with_hello);
@@ -322,7 +324,7 @@ fn baked_file_needs_no_option() {
     says(&edited("After a reboot."));
     let ran = env.run(&["enable", "hello", "--progress", "plain"]).ok();
     assert!(
-        ran.stderr.starts_with("evaluated from the file ") && !ran.stderr.contains("warning"),
+        ran.stderr.starts_with("evaluating the file ") && !ran.stderr.contains("warning"),
         "{}",
         ran.stderr
     );

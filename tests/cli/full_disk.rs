@@ -75,7 +75,7 @@ impl Drop for Namespace {
     }
 }
 
-/// Compares exit code and output with a golden file, without the command line of `nsenter`.
+/// Compares the exit code and the output with a golden file, without the command line of `nsenter`.
 fn golden(env: &TestEnv, ran: &Ran, name: &str) {
     crate::support::compare(name, &text(env, ran));
 }
@@ -133,7 +133,7 @@ fn full_disks_are_reported() {
     golden(&env, &ran, "full-store-evaluation");
     namespace.shell(&env, "rm -rf $PWD/store/full $PWD/store/*-large");
 
-    // Full caches, Nix's and ours, do not prevent a change.
+    // A change succeeds even if Nix's cache and ours cannot be written because the disk is full.
     namespace.shell(&env, &FILL.replace("FOLDER", "cache"));
     let inline = ["enable", "inline", "--progress", "off"];
     let ran = namespace.run(&env, &inline).ok();
@@ -192,7 +192,7 @@ fn download_without_space_is_refused() {
         .arg(&system);
     assert!(copy.status().expect("nix").success());
 
-    // Another machine with a small store at the same path.
+    // Simulate another machine with a small store at the same path.
     let Some(namespace) = Namespace::new(test, &env) else {
         return;
     };
@@ -218,7 +218,7 @@ fn download_without_space_is_refused() {
     };
     let dry = run(&["enable", "web", "--progress", "off", "--dry-run"]).ok();
     crate::support::compare("no-space-in-the-store-dry-run", &shown(&dry));
-    // Once with the cached evaluation, once without it.
+    // Run once with the cached evaluation, and once without it.
     for more in [&[][..], &["--no-cache"]] {
         let wish = ["enable", "web", "--progress", "off"];
         let ran = run(&[&wish, more].concat()).ends_with(5);

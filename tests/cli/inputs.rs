@@ -1,4 +1,5 @@
-//! Systems built with other inputs than those in their flake.lock. A change keeps the inputs, or is refused.
+//! Systems built with inputs other than those in their flake.lock. A change keeps the inputs, or is
+//! refused.
 
 mod graphs;
 mod kept;
@@ -27,7 +28,7 @@ const HOST: &str = r#"{ self, ... }: {
 }"#;
 
 impl Host {
-    /// Makes an empty host. Returns `None` without nix, and then the test is skipped.
+    /// Creates an environment without a host. If nix is missing, skips the test and returns `None`.
     fn new(test: &str) -> Option<Self> {
         let nix = nix(test)?;
         let env = TestEnv::fixture();

@@ -12,7 +12,8 @@ use crate::support::{Running, TestEnv, compare, crowd};
 /// The time within which a run must end after Ctrl-C.
 const GONE: Duration = Duration::from_secs(1);
 
-/// An evaluation of many seconds in which libnix checks for interrupts, unlike in the module `endless-loop`.
+/// An evaluation that takes many seconds and in which libnix checks for interrupts, unlike in the
+/// module `endless-loop`.
 const LONG: &str = r#"{ environment.etc.long.text = toString (builtins.length (builtins.filter (n: n > 0) (builtins.genList
   (n: builtins.seq (builtins.toFile "file-${toString n}" (toString n)) n) 1000000))); }"#;
 
@@ -26,7 +27,7 @@ fn start(env: &TestEnv, module: &str) -> Running {
     env.start_running(env.command(["enable", module, "--progress", "events"]))
 }
 
-/// The lines of stderr that are not events.
+/// Returns the lines of stderr that are not events.
 fn words(stderr: &str) -> String {
     stderr
         .lines()
@@ -45,7 +46,7 @@ fn lock_is_free(env: &TestEnv) {
     }
 }
 
-/// Interrupts a run inside an endless operation.
+/// Interrupts a run during a long operation, and checks that it ends in time and changes nothing.
 fn interrupt(env: &TestEnv, mut running: Running, until: &str, send: impl Fn(&Running)) {
     running.until(until);
     std::thread::sleep(Duration::from_millis(300));
@@ -197,7 +198,7 @@ fn killed_relay_before_activation_changes_nothing() {
     before.is_still(&env.everything());
 }
 
-/// A machine on which the activation of `web` waits at the gate.
+/// Starts a machine on which the activation of `web` waits at the gate.
 fn gated_activation() -> TestEnv {
     let env = TestEnv::fixture();
     let gate = env.path("gate").display().to_string();

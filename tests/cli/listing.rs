@@ -1,4 +1,5 @@
-//! `list` and `status`: their output, and that they evaluate nothing if the configuration bakes the list of modules.
+//! `list` and `status`: their output. They evaluate nothing if the list of modules is baked into
+//! the configuration.
 
 use std::fs;
 

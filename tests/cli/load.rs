@@ -1,4 +1,5 @@
-//! Many transactions in a row: time, memory, file descriptors, roots and files must not grow with their number.
+//! Many transactions in a row: time, memory, file descriptors, GC roots and files must not grow
+//! with their number.
 //!
 //! Runs 100 transactions, or 10,000 if `RUNTIME_MODULE_SOAK` is set.
 
@@ -13,13 +14,14 @@ use crate::support::{Evidence, TestEnv, soak};
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     milliseconds: f64,
-    /// Peak memory of the evaluator; nothing if the result was cached.
+    /// The peak memory of the evaluator in bytes, or nothing if the result was cached.
     evaluator: Option<f64>,
-    /// Files below the machine's root.
+    /// The number of files, links and folders below the machine's root.
     files: usize,
     /// The number of GC roots, ours and the store's.
     roots: usize,
-    /// Bytes kept about transactions: state, history, logs and requested modules.
+    /// The size of the files about transactions in bytes: state, history, logs and requested
+    /// modules.
     kept: u64,
 }
 
@@ -27,7 +29,7 @@ fn command(number: usize) -> &'static str {
     ["enable", "disable"][number % 2]
 }
 
-/// Enables or disables a module, in two of ten cases without the cache.
+/// Enables or disables a module, without the cache in two of ten cases.
 fn transaction(env: &TestEnv, number: usize) -> Cost {
     let mut arguments = vec![command(number), "inline", "--json"];
     if number % 10 < 2 {
@@ -62,7 +64,8 @@ fn bytes_in(env: &TestEnv) -> u64 {
         .sum()
 }
 
-/// File descriptors and peak memory of the process at a point of a transaction.
+/// Returns the number of file descriptors and the peak memory of the process at a point in a
+/// transaction.
 fn held_at(env: &TestEnv, number: usize, point: &str) -> (usize, u64) {
     let mut command = env.command([command(number), "inline"]);
     command.env("RUNTIME_MODULE_FAULT", format!("{point}:before:stop"));
@@ -83,7 +86,7 @@ fn descriptors(pid: Pid) -> usize {
         .count()
 }
 
-/// The peak memory of a process in kB.
+/// Returns the peak memory of a process in kB.
 fn peak(pid: Pid) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
     let line = status
@@ -135,7 +138,7 @@ fn transaction_cost_does_not_grow() {
             median(late.iter().filter_map(of)),
         )
     };
-    // The minimum, because other load on the machine only adds time.
+    // Use the minimum, because other load on the machine only adds time.
     let least = |costs: &[Cost]| {
         costs
             .iter()

@@ -136,8 +136,8 @@ fn another_flake_moves_the_pin_and_keeps_modules() {
     assert_eq!(env.active(), ["inline", "hello"]);
 }
 
-/// A machine whose flake has an unlocked input, a folder. The module `web` shows its content. The folder `other` is a
-/// replacement for it.
+/// Starts a machine whose flake has an unlocked input: the folder `greeting`. The module `web`
+/// shows the content of this input. The folder `other` can replace it.
 fn with_input() -> TestEnv {
     let env = TestEnv::fixture();
     let place = env.path("");

@@ -4,9 +4,9 @@ use std::fs;
 
 use crate::support::{Site, TestEnv};
 
-/// A module with the options of nixos-runtime-modules, written for this test. Like the original's,
-/// its activation script deletes the state if it considers the system to be without runtime
-/// modules.
+/// A module with the options of nixos-runtime-modules, written for this test. Its activation
+/// script, like that of the original, deletes the state if it considers the system to be without
+/// runtime modules.
 const MODULE: &str = r#"{ config, lib, ... }:
 let
   cfg = config.services.runtimeModules;
@@ -73,7 +73,7 @@ fn modules_of_the_other_program_work() {
         .golden("other-module-enable");
     assert_eq!(env.active(), ["hello", "pair"]);
     assert_eq!(env.etc("pair").as_deref(), Some("two\n"));
-    // The file by which that activation script recognises a system with runtime modules.
+    // The activation script recognises a system with runtime modules by this file.
     assert_eq!(env.etc("runtime-modules-enabled").as_deref(), Some("true"));
     env.run(&["disable", "pair"]).ok();
     env.run(&["enable", "older"]).ok();

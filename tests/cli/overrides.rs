@@ -48,7 +48,7 @@ fn later_override_wins() {
     let overrides = list["overrides"].as_array().expect("a list");
     assert_eq!(overrides.len(), 1, "{list}");
     assert_eq!(overrides[0]["priority"], -3);
-    // The same value again is a generation too.
+    // Setting the same value again also creates a generation.
     env.set_motd("three\n").ok();
     assert_eq!(env.json(&["overrides"])["generation"], 4);
 }
@@ -124,7 +124,7 @@ fn generations_are_listed_compared_and_restored() {
         .golden("overrides-reset");
     assert_eq!(env.running(), base);
 
-    // `rollback` returns to modules and overrides of an earlier state.
+    // `rollback` returns to the modules and overrides of an earlier state.
     env.run(&["rollback"]).ok();
     assert_eq!(env.motd(), "one\n");
     assert_eq!(env.json(&["overrides"])["generation"], 5);
@@ -383,7 +383,8 @@ impl TestEnv {
 fn expression_sees_configuration_and_stores_its_value() {
     let env = TestEnv::new();
     env.set_motd("now\n").ok();
-    // The configuration with the overrides in force, the arguments of a module, and a comment at the end.
+    // The expression uses the configuration with its overrides and the arguments of a module, and
+    // ends with a comment.
     env.set_nix(
         "environment.etc.said.text",
         "let old = config.environment.etc.motd.text; in\nlib.concatStrings [ old config.networking.hostName \" \" (if options ? networking then \"yes\" else \"no\") ] # end",
@@ -395,7 +396,7 @@ fn expression_sees_configuration_and_stores_its_value() {
     // The value does not change with the configuration.
     env.set_motd("later\n").ok();
     assert_eq!(env.etc("said").as_deref(), Some("now\nbox yes"));
-    // Several expressions and a nested path make one generation.
+    // Set several options in one command, and then merge a set into an option.
     env.quiet(&[
         "set",
         "--nix",
@@ -440,7 +441,7 @@ fn value_of_an_expression_keeps_its_packages() {
     // The toplevel is the same as with the expression in a module.
     let with_override = env.running();
     let root = env.root("run/runtime-modules/roots").join(name(drv));
-    assert!(root.is_symlink(), "the derivation has a root");
+    assert!(root.is_symlink(), "the derivation has a GC root");
     let export = env.run(&["overrides", "export"]).ok();
     let file = env.path("exported.nix");
     fs::write(&file, &export.stdout).expect("a module");
@@ -457,7 +458,7 @@ fn value_of_an_expression_keeps_its_packages() {
     }
     env.run(&["reset"]).ok();
 
-    // The value is a package alone. A persistent override keeps its package protected after a
+    // Here, the value is only a package. A persistent override protects its package even after a
     // reboot.
     env.quiet(&[
         "set",
@@ -468,9 +469,9 @@ fn value_of_an_expression_keeps_its_packages() {
     ])
     .ok();
     let root = env.root("var/lib/runtime-modules/roots").join(name(drv));
-    assert!(root.is_symlink(), "the derivation has a root");
+    assert!(root.is_symlink(), "the derivation has a GC root");
     env.run(&["unset", "environment.etc.said.source"]).ok();
-    assert!(!root.is_symlink(), "the root was removed");
+    assert!(!root.is_symlink(), "the GC root was removed");
 }
 
 #[test]
@@ -486,7 +487,7 @@ fn lost_store_path_of_an_override_is_explained() {
     let Some(nix) = nix("lost_store_path_of_an_override_is_explained") else {
         return;
     };
-    // Without its root, the derivation can be collected.
+    // Without its GC root, the derivation can be collected.
     let drv = drv.as_str().expect("a derivation");
     fs::remove_file(env.root("run/runtime-modules/roots").join(name(drv))).expect("a root");
     fs::remove_dir_all(env.path("cache")).expect("a cache");
@@ -570,7 +571,7 @@ fn check_can_include_the_overrides() {
     }
     let enabled = env.json(&["enable", "hello", "--dry-run", "--no-cache"]);
     assert_eq!(with[r#"["hello"]"#], enabled["drv"]);
-    // A module that conflicts with the overrides fails only with them.
+    // A refused override does not affect later checks.
     let conflict = r#"{"text": null}"#;
     env.run(&["set", "environment.etc.motd", conflict])
         .ends_with(3);
@@ -594,7 +595,7 @@ fn temporary_override_hides_a_persistent_one() {
     fs::remove_dir_all(env.root("run/runtime-modules")).expect("an empty /run");
     env.run(&["apply"]).ok();
     assert_eq!(env.motd(), "kept");
-    // A rollback to the time before the first change of a boot keeps persistent overrides.
+    // A rollback to the state before the first change since a boot keeps persistent overrides.
     env.run(&["set", MOTD, "\"again\""]).ok();
     env.run(&["overrides", "rollback", "0"]).ok();
     assert_eq!(env.motd(), "kept");
@@ -644,7 +645,8 @@ fn more_bad_values_are_refused() {
     before.is_still(&env.everything());
 }
 
-/// A module with an option that decides about other values.
+/// A module with two options: `loop.enable` makes the evaluation recurse without end, and
+/// `loop.fails` makes an assertion fail.
 const SWITCHED: &str = "{ config, lib, ... }: {
   options.loop.enable = lib.mkOption { type = lib.types.bool; default = false; description = \"Loops.\"; };
   options.loop.fails = lib.mkOption { type = lib.types.bool; default = false; description = \"Fails.\"; };
@@ -782,7 +784,7 @@ fn stronger_definition_is_reported() {
     assert_eq!(env.motd(), "ours\n");
 }
 
-/// Compares thunks, which do not depend on the load of the machine.
+/// Compares numbers of thunks, which do not depend on the load of the machine.
 #[test]
 fn overrides_cost_as_much_as_modules() {
     let env = TestEnv::new();
@@ -800,7 +802,7 @@ fn overrides_cost_as_much_as_modules() {
         / thunks(&["enable", "--module", &same]);
     assert!(ratio < 1.05, "{ratio}");
 
-    // The same after a million generations, each of which replaces the values of fifty options.
+    // The same holds for fifty overridden options after a million generations.
     let options: Vec<String> = (0..50)
         .map(|n| format!("environment.etc.o{n}.text"))
         .collect();

@@ -1,4 +1,5 @@
-//! The two programs: what each of them links to, and what works if the second one does not.
+//! The two programs: the libraries that each of them links to, and the commands that work without
+//! the second one.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -40,7 +41,7 @@ fn only_the_second_program_links_libnix() {
     );
 }
 
-/// A separate package with both programs.
+/// A package with copies of both programs.
 struct Package(PathBuf);
 
 impl Package {
@@ -168,7 +169,7 @@ fn programs_of_different_versions_refuse_each_other() {
     assert!(env.active().is_empty());
 }
 
-/// How long the collector runs at the same time as the changes.
+/// The time for which the collector runs while changes are made.
 const COLLECTING: Duration = Duration::from_secs(8);
 
 #[test]
@@ -202,7 +203,7 @@ fn collections_never_delete_needed_paths() {
     }
     fs::write(&stop, "").expect("written");
     collector.end().ok();
-    // Everything that the running system refers to is still there.
+    // Everything that the running system refers to still exists.
     let mut verify = env.other(&nix);
     verify
         .args(["--extra-experimental-features", "nix-command"])

@@ -27,7 +27,7 @@ fn events_are_json_lines() {
         .run(&["enable", "hello", "warning", "--progress", "events", "-L"])
         .ok();
     let mut lines: Vec<&str> = ran.stderr.lines().collect();
-    // The final table is human-readable.
+    // A human-readable table would have indented lines. There must be none.
     lines.retain(|line| !line.starts_with("  "));
     assert_eq!(
         lines.len(),
@@ -223,7 +223,7 @@ impl<'a> Terminal<'a> {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// The text on the screen.
+    /// Returns the text on the screen.
     pub(super) fn screen(&self) -> String {
         self.ask(&["capture-pane", "-p"])
     }

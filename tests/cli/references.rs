@@ -66,7 +66,7 @@ fn unexpanded_tilde_is_explained() {
 }
 
 #[test]
-fn places_that_are_not_as_named_are_explained() {
+fn misleading_references_are_explained() {
     let env = TestEnv::fixture();
     let site = Site::new(&env, "site");
     let path = site.path().display().to_string();
@@ -89,7 +89,7 @@ fn places_that_are_not_as_named_are_explained() {
     for (text, words) in [
         (
             "{ outputs = { self, nixpkgs }: { }; }",
-            "an input is the registry entry nixpkgs",
+            "an input refers to nixpkgs, which is not in any flake registry",
         ),
         (
             "{ inputs.other.url = \"path:../other\"; outputs = { self, other }: { }; }",

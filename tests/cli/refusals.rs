@@ -31,7 +31,7 @@ fn held_lock_names_its_holder() {
     env.run(&["enable", "inline", "--wait", "300ms", "--progress", "plain"])
         .ends_with(5)
         .golden("lock-waited-for");
-    // Reading commands need no lock.
+    // Commands that change nothing need no lock.
     env.run(&["status"]).ok();
     env.run(&["list"]).ok();
     env.run(&["enable", "inline", "--dry-run"]).ok();
@@ -149,7 +149,7 @@ fn unreadable_state_is_refused() {
     }
     // Follow the hint of the message.
     fs::remove_file(&state).expect("moved away");
-    // Then the baked source is used, which names no URL to rebuild from.
+    // Then the program uses the baked source, which has no URL to rebuild from.
     env.run(&["rebuild"])
         .ends_with(5)
         .golden("rebuild-without-a-source");
@@ -299,7 +299,8 @@ fn external_switch_during_build_is_refused() {
     );
 }
 
-/// The program as an ordinary user on the real root, where that user can change nothing.
+/// Returns a command that runs the program as an ordinary user on the real root, where this user
+/// can change nothing. Returns nothing if the test is skipped.
 fn as_nobody(test: &str, env: &TestEnv, arguments: &[&str]) -> Option<std::process::Command> {
     let mut command = if unix::unistd::geteuid().is_root() {
         if !has(test, "unshare") {
@@ -313,7 +314,7 @@ fn as_nobody(test: &str, env: &TestEnv, arguments: &[&str]) -> Option<std::proce
             .output()
             .expect("unshare");
         if !probe.status.success() {
-            skip(test, "this kernel gives no user namespaces");
+            skip(test, "this kernel does not allow user namespaces");
             return None;
         }
         command
@@ -384,7 +385,7 @@ fn missing_root_is_reported_before_any_work() {
 fn foreign_owner_of_our_folder_is_reported() {
     let test = "foreign_owner_of_our_folder_is_reported";
     if !unix::unistd::geteuid().is_root() {
-        return skip(test, "only root can give a folder to somebody else");
+        return skip(test, "only root can give a folder to another user");
     }
     let env = TestEnv::new();
     let Some(mut command) = as_nobody(test, &env, &["enable", "inline", "--progress", "off"])

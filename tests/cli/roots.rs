@@ -1,4 +1,4 @@
-//! GC roots: the store paths that they protect, and for how long.
+//! GC roots: the store paths that they protect, and the time when they are removed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -49,7 +49,7 @@ fn running_system_base_and_source_are_rooted() {
 /// The number of modules, each of which results in a different system.
 const STEPS: usize = 15;
 
-/// A machine with the modules `step-1`, `step-2` and so on.
+/// Starts a machine with the modules `step-1`, `step-2` and so on.
 fn with_steps() -> TestEnv {
     let step =
         |n| format!("step-{n}.module = {{ environment.etc.step-{n}.text = \"{n}\"; }};\n      ");
@@ -76,7 +76,7 @@ fn name_of(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// The file names in a folder below `run/runtime-modules`.
+/// Returns the file names in a folder below `run/runtime-modules`.
 fn names(env: &TestEnv, folder: &str) -> BTreeSet<String> {
     let folder = env.root("run/runtime-modules").join(folder);
     let entries = fs::read_dir(folder).expect("a folder");
@@ -85,8 +85,8 @@ fn names(env: &TestEnv, folder: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Makes all records of the history except the `last` ones older by `seconds`, with correct lengths and checksums, and
-/// their logs too.
+/// Makes all records of the history older by `seconds`, except for the last `last` records. The
+/// lengths and checksums stay correct, and the logs are renamed.
 fn age_history(env: &TestEnv, last: usize, seconds: u64) {
     let path = env.root("run/runtime-modules/history");
     let text = fs::read_to_string(&path).expect("the history");
@@ -136,7 +136,8 @@ fn old_and_excess_systems_lose_their_roots() {
         "each transaction has a log"
     );
 
-    // All but the last three are older than two weeks: the next change removes their roots, records and logs.
+    // All but the last three are older than two weeks: the next change removes their GC roots,
+    // records and logs.
     age_history(&env, 3, 15 * 24 * 3600);
     systems.extend(take_steps(&env, STEPS..=STEPS));
     let mut last = systems[STEPS - 4..].to_vec();
@@ -191,7 +192,7 @@ fn own_executable_is_rooted_during_transactions() {
     assert!(is_kept(), "{:?}", names(&env, "roots"));
     kill(stopped.expect("a stopped process"), Signal::SIGCONT).expect("continued");
     running.end().ok();
-    assert!(!is_kept(), "the root outlives the transaction");
+    assert!(!is_kept(), "the GC root outlives the transaction");
 
     // The pending rollback needs this program, until the change is confirmed or rolled back.
     for end in ["confirm", "rollback"] {
@@ -202,7 +203,7 @@ fn own_executable_is_rooted_during_transactions() {
         run(&["disable", "conflict-a"]);
     }
 
-    // A run that is refused because it comes too late cleans up, but keeps the root.
+    // A run that is refused because it comes too late cleans up, but keeps the GC root.
     let mut late = command(&["enable", "hello"]);
     late.env("RUNTIME_MODULE_FAULT", "client.request:before:stop");
     let late = env.start_running(late);
@@ -215,7 +216,7 @@ fn own_executable_is_rooted_during_transactions() {
     run(&["rollback"]).ok();
     assert!(!is_kept());
 
-    // After a refused change and after a rollback, the root is removed.
+    // After a refused change and after a rollback, the GC root is removed.
     let mut faulty = command(&["enable", "conflict-a"]);
     faulty.env("RUNTIME_MODULE_FAULT", "activator.preflight:before:eio");
     let ran = env.start_running(faulty).end();

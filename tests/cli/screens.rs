@@ -18,14 +18,14 @@ static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r" *[+-]?\b\d[\d.,]*(?: ?(?:ms|s|%)\b| ?%)?(?: ±| \(too few runs to tell\))?")
         .expect("a rule")
 });
-/// Texts that wrap depending on the figures in them.
+/// Texts whose wrapping depends on the figures in them.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)((?:\n|  hello  ))[+-]?[ \d][^\n]*?(?:runs,|thunks,).*?(own overhead|calls)")
         .expect("a rule")
 });
 static PLOT: LazyLock<Regex> = LazyLock::new(|| Regex::new("[ ─▒█]*[▒█][ ─▒█]*").expect("a rule"));
 
-/// The screens of one width.
+/// The screens of terminals of one width.
 struct Screens<'a> {
     env: &'a TestEnv,
     columns: u32,
@@ -71,8 +71,8 @@ impl<'a> Screens<'a> {
         self.seen += &format!("$ {what}\n{}\n\n", screen.trim_end());
     }
 
-    /// The rows of a screen, with wrapped ones joined. The terminal may wrap only long words, and lines of files or
-    /// logs, which are shown verbatim.
+    /// Returns the rows of a screen, with wrapped rows joined. The terminal may wrap only long
+    /// words and the verbatim lines of files and logs.
     fn whole(&self, what: &str, screen: &str, joined: &str) -> String {
         let columns = self.columns as usize;
         let mut whole = String::new();
@@ -169,7 +169,7 @@ fn screens_of_200_columns() {
     screens("screens_of_200_columns", 200);
 }
 
-/// Figures and plot differ between runs, so only the layout is compared.
+/// The figures and the plot differ between runs, so only the layout is compared.
 #[test]
 fn benchmark_fits_its_terminal() {
     let test = "benchmark_fits_its_terminal";

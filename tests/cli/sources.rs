@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::support::{Sshd, TestEnv, compare, has, nix, skip};
 
-/// The fixture as a git repository with everything committed; nothing without git.
+/// Creates the fixture as a git repository with everything committed. Returns nothing if git is
+/// missing.
 pub fn committed(test: &str) -> Option<TestEnv> {
     let env = TestEnv::fixture();
     if !has(test, "git") {
@@ -21,7 +22,7 @@ pub fn committed(test: &str) -> Option<TestEnv> {
     Some(env)
 }
 
-/// The derivation of `enable inline` from this reference.
+/// Returns the derivation of `enable inline` from this reference.
 fn drv(env: &TestEnv, reference: &str) -> Value {
     let document = env.json(&[
         "enable",
@@ -96,7 +97,7 @@ fn every_kind_of_reference_is_pinned() {
     env.run(&["enable", "web"]).ok();
     assert_eq!(env.etc("web").as_deref(), Some("dirty\n"));
 
-    // A folder outside git, and an archive.
+    // A folder that is not fetched from git, and an archive.
     pinned_alike(&env, &format!("path:{}?dir=tests/minios", at("worktree")));
     let archive = at("source.tar.gz");
     let mut tar = env.other("tar");
@@ -155,7 +156,7 @@ fn private_repository_is_fetched_by_ssh_once() {
     };
     let user = unix::unistd::User::from_uid(unix::unistd::geteuid());
     let Some(user) = user.expect("users").map(|user| user.name) else {
-        return skip(test, "ssh needs a user with a name");
+        return skip(test, "SSH needs a user name");
     };
     let reference = format!(
         "git+ssh://{user}@127.0.0.1:{}{}?dir=tests/minios",
@@ -168,7 +169,7 @@ fn private_repository_is_fetched_by_ssh_once() {
         env.start_running(command).end()
     };
     let apply = ["apply", "--flake", &reference, "--host", "box"];
-    // Without the key the fetch fails, without asking for a password.
+    // Without the key, the fetch fails and does not ask for a password.
     let keyless = "ssh -F none -o IdentitiesOnly=yes -o IdentityFile=/dev/null -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes";
     let refused = run(&[&apply[..], &["--progress", "off"]].concat(), keyless).ends_with(4);
     assert!(
@@ -216,7 +217,7 @@ fn special_arguments_reach_imports() {
     assert_eq!(env.etc("colour").as_deref(), Some("blue\n"));
 }
 
-/// The fixture with an input that is a git repository.
+/// Creates the fixture with an input that is a git repository.
 fn with_git_input(test: &str) -> Option<TestEnv> {
     let env = TestEnv::fixture();
     if !has(test, "git") {

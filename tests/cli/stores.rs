@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::support::{Ran, Sshd, TestEnv, nix};
 
-/// Serves a folder by HTTP. Returns the address and a counter of bytes sent.
+/// Serves a folder over HTTP. Returns the address and a counter of the bytes sent.
 fn serve(folder: PathBuf) -> (String, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -60,7 +60,7 @@ fn download_shows_progress_in_bytes() {
     let Some(nix) = nix("download_shows_progress_in_bytes") else {
         return;
     };
-    // Large enough to see its progress, and not compressible.
+    // The file is large enough to see its progress, and not compressible.
     let env = TestEnv::fixture()
         .module("web", r#"{ pkgs, ... }: { environment.etc.large.source = pkgs.runCommand "large" { } "dd if=/dev/urandom of=$out bs=1M count=4 2>/dev/null"; }"#)
         .start("box");
@@ -165,7 +165,8 @@ fn ssh_store_evaluates_but_does_not_activate() {
     };
     let daemon = nix.with_file_name("nix-daemon");
     let options = format!("-p {} {}", sshd.port, Sshd::options(&env));
-    // A program for each machine: the shell that ssh runs would split the parameters of a store URL.
+    // Each machine has its own program, because the shell that ssh runs would split the parameters
+    // of a store URL.
     let program = |name: &str, settings: &str| {
         let file = env.path(name);
         let text = format!("#!/bin/sh\n{settings} exec '{}' \"$@\"\n", daemon.display());

@@ -1,4 +1,5 @@
-//! Traces the processes of complete runs: the program starts only its own roles and the switch program.
+//! Traces the processes of complete runs: the program starts only its own roles, builds and the
+//! switch program.
 
 use std::collections::HashMap;
 use std::fs;
@@ -22,12 +23,13 @@ enum Kind {
 /// The trace of a run under strace.
 pub(super) struct Trace {
     parents: HashMap<u32, u32>,
-    /// Process id, program, and arguments with environment as strace prints them, in order.
+    /// The process ID, the program, and the arguments and environment as strace prints them, in
+    /// order.
     execs: Vec<(u32, String, String)>,
 }
 
 impl Trace {
-    /// The program under strace.
+    /// Returns a command that runs the program under strace.
     pub(super) fn command(env: &TestEnv, arguments: &[&str]) -> Command {
         let mut command = env.other("strace");
         command
@@ -132,7 +134,7 @@ impl Trace {
         counts
     }
 
-    /// The kind of this process before, or of its nearest known ancestor.
+    /// Returns the kind that this process had before, or that of its nearest known ancestor.
     fn kind_of(&self, process: u32, kinds: &HashMap<u32, Kind>) -> Option<Kind> {
         let mut at = process;
         loop {

@@ -263,7 +263,8 @@ fn switch_inhibitor_is_refused_unless_allowed() {
     env.quiet(&["enable", "inhibitor", "--allow", "inhibitors"])
         .ok()
         .golden("inhibitor-allowed");
-    // To disable it, nothing is evaluated: the built system is checked, as the activator does.
+    // Disabling the module evaluates nothing. The dry run checks the built system in the same way
+    // as the activator.
     env.quiet(&["disable", "inhibitor", "--dry-run"])
         .ok()
         .golden("inhibitor-back-dry-run");
@@ -338,7 +339,8 @@ fn needed_reboot_is_reported() {
         .golden("init-interface");
 }
 
-/// The output for a module in a file: of a dry run, and of a change, which is then reset.
+/// Returns the output of a dry run and of a change with a module from a file. Then resets the
+/// change.
 fn told_of(env: &TestEnv, what: &str, module: &str) -> String {
     std::fs::write(env.path("extra.nix"), module).expect("a module");
     let command = ["enable", "inline", "--module", "./extra.nix"];
@@ -348,7 +350,7 @@ fn told_of(env: &TestEnv, what: &str, module: &str) -> String {
     format!("# {what}\n{}{}", dry.text(), real.text())
 }
 
-/// A machine that has booted the running system.
+/// Starts a machine that has booted the running system.
 fn booted() -> TestEnv {
     let env = TestEnv::new();
     std::os::unix::fs::symlink(env.running(), env.root("run/booted-system")).expect("booted");
@@ -474,7 +476,8 @@ fn failed_runs_leave_no_roots_or_files() {
     }
 }
 
-/// Runs with `--ask` on a terminal. Returns whether the change was made, and the screen.
+/// Runs the program with `--ask` on a terminal. Returns whether the change was made, and the
+/// screen.
 fn asked(env: &TestEnv, arguments: &str, answer: &str) -> (bool, String) {
     let file = env.path("typescript");
     let command = format!("{PROGRAM_IN_SHELL} {arguments} --ask --progress off");
@@ -519,7 +522,7 @@ fn ask_shows_changes_of_units() {
 fn ask_shows_the_changes_first() {
     let name = "ask_shows_the_changes_first";
     let env = TestEnv::new();
-    // `setsid` starts it in a session without a terminal.
+    // `setsid` starts the program in a session without a terminal.
     let mut alone = env.other("setsid");
     alone.args(["-w", PROGRAM, "enable", "web", "--ask", "--progress", "off"]);
     let ran = env.start_running(alone).end().ends_with(2);

@@ -114,9 +114,9 @@ fn missing_file_is_explained() {
     // The command in the hint works.
     let command = ran
         .stderr
-        .split("git does not track it yet: ")
+        .split("git does not track it yet: run `")
         .nth(1)
-        .and_then(|rest| rest.lines().next())
+        .and_then(|rest| rest.split('`').next())
         .expect("a command");
     let status = env.other("sh").args(["-c", command]).status().expect("sh");
     assert!(status.success(), "{command}");

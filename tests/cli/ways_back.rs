@@ -1,5 +1,6 @@
-//! Recoveries and rollbacks that meet an external switch, a crash at the end, or a refusal. They must not undo external
-//! switches, report unfinished changes as finished, or offer states that never were active.
+//! Recoveries and rollbacks that meet an external switch, a crash at the end, or a refusal. They
+//! must not undo external switches, report unfinished changes as finished, or offer states that
+//! were never active.
 
 use std::path::Path;
 use std::process::Child;
@@ -14,7 +15,8 @@ use crate::support::TestEnv;
 /// The system of an external switch.
 const ANOTHER: &str = "/nix/store/another";
 
-/// An external switch that holds NixOS's lock for this many seconds and then replaces the running system.
+/// Starts an external switch that holds NixOS's lock for this many seconds and then replaces the
+/// running system.
 fn foreign_switch(env: &TestEnv, seconds: u32) -> Child {
     let lock = env.root("run/nixos/switch-to-configuration.lock");
     let link = env.root("run/current-system");
@@ -51,7 +53,7 @@ fn change_after_waiting_checks_again() {
 
 #[test]
 fn blocked_switch_program_is_stopped() {
-    // The switch program in Perl blocks like this one.
+    // NixOS's Perl switch program blocks like this one.
     let env = TestEnv::fixture()
         .edit("activation/switch-to-configuration.sh", |text| {
             text.replacen("\"$flock\" -n 9", "\"$flock\" 9", 1)
@@ -206,14 +208,14 @@ fn rollback_works_with_an_incomplete_history() {
     let env = TestEnv::new();
     env.quiet(&["enable", "inline"]).ok();
     let one = env.running();
-    // The change succeeds, but the activator dies before it is in the history.
+    // The change succeeds, but the activator dies before the change is in the history.
     env.faulty("activator.history:before", &["enable", "conflict-a"])
         .ok()
         .golden("activator-died-before-the-history");
     assert_eq!(env.active(), ["inline", "conflict-a"]);
     env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), one);
-    // After an external switch, the previous state is the last one of ours.
+    // After an external switch, the previous state is the last one that the program recorded.
     env.switch_by_hand(Path::new(ANOTHER));
     env.quiet(&["rollback"]).ok();
     assert_eq!(env.running(), one);

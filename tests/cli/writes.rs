@@ -1,7 +1,7 @@
 //! Every write of the program fails, finds no space, or is truncated. Afterwards the file must be complete, in its old
 //! or its new version.
 //!
-//! `RUNTIME_MODULE_SOAK` truncates ten thousand writes.
+//! With `RUNTIME_MODULE_SOAK`, a test truncates ten thousand writes.
 
 use crate::support::{Evidence, Lab, by_lot, soak};
 

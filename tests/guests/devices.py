@@ -27,7 +27,7 @@ def cannot_format():
 
 @contextmanager
 def loop_device():
-    """A loop device of 8 MiB without data."""
+    """Provides an empty loop device of 8 MiB."""
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder, "image")
         image.touch()
@@ -45,7 +45,7 @@ def run(*command, **options):
 
 
 def format_device(*arguments):
-    """Runs the function as the unit does."""
+    """Runs the function of the script as the unit does."""
     command = ["bash", "-e", "-c", f'source {SCRIPT}\nformat_device "$@"', "format", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -61,7 +61,7 @@ def type_of(device):
 
 
 def refuses(prepare, words):
-    """A device that must be refused and left as it is."""
+    """Returns a test: after `prepare`, the device must be refused, and must not be changed."""
 
     def test():
         with loop_device() as device:
@@ -120,7 +120,7 @@ def partition(device):
 
 
 def format_tests():
-    """The tests, by name."""
+    """Returns the tests with their names."""
     return [
         ("format: an empty device", formats_an_empty_device),
         ("format: a file system of the same type is kept", keeps_a_file_system),

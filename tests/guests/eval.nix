@@ -36,7 +36,7 @@ let
       ++ parts;
     };
 
-  # The outputs of a flake in a folder, with our own in place of `input`.
+  # The outputs of a flake in a folder, with our own flake as the input that `input` names.
   flakeIn =
     folder: input:
     let

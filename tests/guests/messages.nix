@@ -183,7 +183,7 @@ in
     )
   ];
 
-  # Suites that nixpkgs does not have, and then those that it has.
+  # All suites, some of which have no package in nixpkgs, and then only suites that have one.
   suites-without-packages = on (lib.attrValues testSuites);
   suites-with-packages = on [
     testSuites.fio

@@ -1,5 +1,5 @@
-# The parts that a machine can combine, by name, each with the settings that it needs to evaluate. `machines` evaluates
-# combinations of them. `world` is the value of eval.nix.
+# The parts that a machine can combine, by name, each with the settings that it needs to evaluate. `machine` evaluates a
+# combination of parts. `world` is the value of eval.nix.
 { world }:
 let
   inherit (world) lib modules;
@@ -33,7 +33,7 @@ let
     "profiles.monitoring".guests.monitoring.enable = true;
     "profiles.controller".guests.controller.enable = true;
   };
-  # A machine that imports no backend.
+  # The settings of a machine that imports no backend.
   plain = {
     fileSystems."/" = {
       device = "/dev/disk/by-label/root";
@@ -76,7 +76,7 @@ in
 {
   inherit machine names;
 
-  # The flake's checks of guests, each a machine.
+  # The flake's checks of guests. Each check is a machine.
   checks = lib.getAttrs (lib.attrNames (
     import ../../nixos/guest-checks.nix {
       self = world.project;
@@ -84,7 +84,7 @@ in
     }
   )) world.project.checks.x86_64-linux;
 
-  # Derivations of our unchanged templates, of configurations for nixos-flake, and of the shells.
+  # Derivations of our unchanged templates, of configurations for nixos-flake, and of the development shells.
   flakes = {
     "template imageless" = [
       (toplevel (template "imageless") "guest")
@@ -100,7 +100,7 @@ in
     shells = map (shell: shell.drvPath) (lib.attrValues world.project.devShells.x86_64-linux);
   };
 
-  # A machine with examples of the documentation, and the modules whose options they may use.
+  # A machine with examples from the documentation, and the modules whose options the examples may use.
   example =
     backend: examples:
     (world.host (
@@ -118,7 +118,7 @@ in
       ]
     )).config.system.build.toplevel.drvPath;
 
-  # All sets that `check` evaluates, as lists of names.
+  # All combinations of parts that `check` evaluates, as lists of names.
   alone = map (name: [ name ]) names;
   together = map (backend: [ backend ] ++ lib.filter (suits backend) others) backends;
   pairs = lib.concatLists (
@@ -130,7 +130,7 @@ in
       ]) (lib.filter (suits first) (lib.drop (index + 1) names))
     ) names
   );
-  # Pairs that an assertion refuses.
+  # Whether an assertion refuses a pair.
   isRefused =
     combination:
     lib.length (lib.filter isBackend combination) > 1 && lib.elem "backends.libvirt" combination;

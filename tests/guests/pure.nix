@@ -44,7 +44,8 @@ let
     network = "default";
   };
 
-  # The names of exported modules as paths of files. `testSuites` is the folder `test-suites`.
+  # The exported modules, with their attribute names and files. The attribute set `testSuites` is the folder
+  # `test-suites`.
   exported = import ../../nixos {
     self = {
       outPath = "/none";

@@ -31,7 +31,7 @@ def refuses(run):
         with tempfile.TemporaryDirectory() as scratch:
             base = Path(scratch, "runs")
             status, said = prepare(run, base, base / "%i")
-            if status == 0 or "not a valid run id" not in said:
+            if status == 0 or "the id is not valid" not in said:
                 return f"exit status {status}: {said}"
             return None if os.listdir(scratch) == [] else "a folder was created"
 
@@ -58,7 +58,7 @@ def refuses_a_file():
 
 
 def run_tests():
-    """The tests, by name."""
+    """Returns the tests with their names."""
     names = ["..", ".", "", "-rf", "a b", "a;b", "x" * 65]
     return [
         ("run: the folder is created", creates_the_folder),

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "nixos/toolchain"
-# In place of make: prints the options that it would get.
+# A shell script that runs our `make` with the program `$1` in place of the real one.
 PRINT = """\
 real_make=$1
 shift
@@ -14,7 +14,7 @@ source {script}
 
 
 def make(folder, *arguments, **variables):
-    """Runs the script with a program that prints KCFLAGS; returns the folders that it maps."""
+    """Runs the script with a program that prints KCFLAGS. Returns the options in KCFLAGS."""
     with tempfile.TemporaryDirectory() as scratch:
         program = Path(scratch, "make")
         program.write_text('#!/bin/sh\nprintf "%s\\n" "${KCFLAGS-}"\n')
@@ -26,7 +26,7 @@ def make(folder, *arguments, **variables):
 
 
 def kernel(scratch):
-    """A folder that looks like the source of a kernel."""
+    """Creates a folder that looks like the source of a kernel."""
     source = Path(scratch, "linux")
     (source / "scripts").mkdir(parents=True)
     (source / "Kbuild").touch()
@@ -83,7 +83,7 @@ def hook_removes_the_output():
 
 
 def toolchain_tests():
-    """The tests, by name."""
+    """Returns the tests with their names."""
     return [
         ("make: the source is mapped", maps_the_source),
         ("make: the output is mapped", maps_the_output),

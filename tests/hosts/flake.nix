@@ -1,8 +1,8 @@
 {
   description = "Real NixOS hosts, for comparisons with the nix command and for measurements";
 
-  # The user provides nixpkgs: `world.py` writes a flake.lock that replaces this reference. With that, evaluation
-  # fetches and copies nothing.
+  # The user provides nixpkgs: `world.py` writes a flake.lock that replaces this reference. With this lock file,
+  # evaluation fetches and copies nothing.
   inputs.nixpkgs.url = "path:/nowhere/nixpkgs";
 
   outputs =
@@ -34,7 +34,7 @@
         inline = [ "inline" ];
       };
 
-      # As many modules as a machine may declare: those of `box` that evaluate there, and small ones.
+      # Hosts that declare many modules: those of `box`, and sixteen small ones.
       units = map (number: "unit-${toString number}") (lib.range 1 16);
       many =
         name: file:

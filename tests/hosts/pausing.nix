@@ -1,5 +1,6 @@
 # A configuration that is evaluated completely, is built quickly, and takes a while to activate. It is for measuring the
-# memory in use during the activation. In NixOS the option `system.build.toplevel` is read-only.
+# memory in use during the activation. It wraps the configuration, because the option `system.build.toplevel` of NixOS
+# is read-only.
 #
 # The only build is a script that uses the machine's own shell, so the store must build without a sandbox.
 let

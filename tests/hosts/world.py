@@ -22,12 +22,12 @@ flake-registry =
 experimental-features = nix-command flakes
 """
 
-# Part of every reference on both sides; nothing depends on the value.
+# Part of every locked reference, for the program and for nix. Nothing depends on its value.
 LAST_MODIFIED = 1_700_000_000
 
 
 class World:
-    """Everything that a run needs, in one folder. Results of an earlier run are used again."""
+    """Everything that a run needs, in one folder. Results of an earlier run are reused."""
 
     def __init__(self, work, program, nix, nixpkgs=None, parts=()):
         """`parts` are the project's files and folders that the flakes need in addition to the common ones."""
@@ -105,7 +105,7 @@ class World:
         return tree
 
     def flake(self, directory):
-        """A locked reference to one of our flakes, for the program and for nix."""
+        """Returns a locked reference to one of our flakes, for the program and for nix."""
         nar = quote(self.source["narHash"], safe="")
         query = f"dir={quote(directory)}&lastModified={LAST_MODIFIED}&narHash={nar}"
         return f"path:{self.source['path']}?{query}"
@@ -118,11 +118,11 @@ class World:
         return f"path:{source['path']}?lastModified={LAST_MODIFIED}&narHash={quote(source['narHash'], safe='')}"
 
     def root(self, name):
-        """The path of a scratch root."""
+        """Returns the path of a scratch root."""
         return self.work / "roots" / name
 
     def toplevel(self, directory, configuration):
-        """The installable of a host's system, for the nix command."""
+        """Returns the installable of a host's system, for the nix command."""
         return f'{self.flake(directory)}#nixosConfigurations."{configuration}".config.system.build.toplevel'
 
     def bake(self, directory, host, root):
@@ -139,5 +139,5 @@ class World:
         return root
 
     def sources(self):
-        """The names of the sources in the store, with which every measurement starts."""
+        """Returns the names of the sources that are in the store when a measurement starts."""
         return {Path(one["path"]).name for one in (self.source, self.nixpkgs) if one}

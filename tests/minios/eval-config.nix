@@ -16,7 +16,7 @@ let
     modules = [
       ./modules
       {
-        _file = "the platform that the system was asked for";
+        _file = "the argument `system` of eval-config.nix";
         nixpkgs.hostPlatform = lib.mkDefault system;
       }
     ]

@@ -1,8 +1,9 @@
 {
   description = "minios: a small system shaped like NixOS, for tests and demonstrations";
 
-  # No inputs, so no network is needed. It uses `../../nixos/runtime-modules`, so it must be referenced as a folder of
-  # the repository, `path:…?dir=tests/minios`. It needs a static busybox next to this file (see pkgs/bootstrap.nix).
+  # The flake has no inputs, so it needs no network. It uses `../../nixos/runtime-modules`, so it must be referenced as
+  # a folder of the repository, `path:…?dir=tests/minios`. It needs a static busybox next to this file (see
+  # pkgs/bootstrap.nix).
   outputs =
     { self, ... }:
     let

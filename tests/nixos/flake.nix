@@ -61,7 +61,7 @@
         lib.filterAttrs (name: _: lib.hasPrefix "desktop-" name && keep name) project.checks.x86_64-linux;
     in
     {
-      # The template uses these modules in place of the project.
+      # The template uses this flake in place of the project, so the flake needs these outputs.
       inherit (project) lib nixosModules;
 
       # An empty module to enable.

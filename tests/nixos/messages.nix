@@ -1,4 +1,4 @@
-# Messages of the module and the built-in modules, by name, compared with messages.json.
+# Messages of the NixOS module and the built-in modules, by name, compared with messages.json.
 {
   lib,
   nixpkgs,

@@ -1,5 +1,5 @@
-# Values of evaluated modules, by name, compared with values.json: only those that several nixpkgs releases have in
-# common.
+# Values of evaluated modules, by name, compared with values.json. Only values that are the same in several nixpkgs
+# releases are compared.
 {
   lib,
   nixpkgs,
@@ -45,7 +45,7 @@ in
     with-a-module = boots live == boots toggled;
     needs-reboot = lib.attrNames (project.lib.needsReboot live toggled);
   };
-  # Changes of these files are detected.
+  # Changes to these files are detected.
   needs-reboot = lib.attrNames (
     project.lib.needsReboot live (
       live.extendModules {

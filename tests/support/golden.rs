@@ -117,7 +117,7 @@ pub fn compare(name: &str, text: &str) {
     );
 }
 
-/// Shows the lines that differ, and counts the equal lines before and after them.
+/// Formats the lines that differ, with the number of equal lines before and after them.
 fn difference(golden: &str, text: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (golden.lines().collect(), text.lines().collect());
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();

@@ -1,4 +1,5 @@
-//! A machine for fault injection: after each fault, its state file, roots and running system must agree.
+//! A machine for fault injection: after each fault, its state file, GC roots and running system
+//! must agree.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,7 +48,7 @@ impl Role {
     ];
 }
 
-/// A point of the program at which a fault can be injected.
+/// A point in the program at which a fault can be injected.
 #[derive(Clone, Debug)]
 pub struct Point {
     pub name: String,
@@ -120,7 +121,8 @@ impl Lab {
         }
     }
 
-    /// Returns commands that together pass all points, starting with the one most likely to pass `point`.
+    /// Returns commands that together reach all points. The first one is most likely to reach
+    /// `point`.
     pub fn scenarios(&self, point: &str) -> Vec<Vec<String>> {
         let first = match point {
             "client.lock" => 4,
@@ -159,8 +161,8 @@ impl Lab {
         self.points.clone()
     }
 
-    /// Kills `victim` at a point (`NAME@PASSING:SIDE`) of a scenario. Then checks that the machine is consistent and
-    /// usable. Returns whether the fault took effect.
+    /// Kills `victim` at a point (`NAME@PASSING:SIDE`) in a scenario. Then checks that the machine
+    /// is consistent and usable. Returns whether the fault took effect.
     pub fn kill_at(&mut self, scenario: &[String], point: &str, victim: Victim) -> bool {
         let what = format!("{scenario:?}, killed at {point}: {victim:?}");
         self.suffer(&what, scenario, &format!("{point}:stop"), victim)
@@ -241,7 +243,8 @@ impl Lab {
         self.env.running()
     }
 
-    /// Checks that the same system is built with the cache as without it, whatever the fault left in the cache.
+    /// Checks that runs with this cache succeed, that they build a known system, and that the fault
+    /// left no temporary files in the cache.
     fn is_remembered_or_not(&self, what: &str) {
         self.env.run(&["reset", "--all"]).ok();
         for arguments in [&["enable", "inline"][..], &["cache"]] {
@@ -272,7 +275,8 @@ impl Lab {
         }
     }
 
-    /// Checks that `status` reports a pending change and that `recover` undoes it. Then checks for consistency.
+    /// If a change is pending, checks that `status` reports it and that `recover` undoes it. Then
+    /// checks that the machine is consistent.
     fn settle(&self, what: &str, ran: &Ran, before: &Path) {
         let state = self.state();
         let pending = state
@@ -305,7 +309,7 @@ impl Lab {
         }
     }
 
-    /// Checks that state file, roots and running system agree.
+    /// Checks that the state file, the GC roots and the running system agree.
     pub fn is_consistent(&self, what: &str) {
         let running = self.env.running();
         let on = self.systems.get(&running);
@@ -373,7 +377,7 @@ impl Lab {
         self.is_usable("after the last fault");
     }
 
-    /// Checks that only known files exist, and a bounded number of roots.
+    /// Checks that only known files exist, and that the number of GC roots is bounded.
     fn is_tidy(&self, what: &str) {
         let names = names_in(&self.env.root("run/runtime-modules"));
         let known = |name: &String| {
@@ -433,7 +437,8 @@ fn kill_some(processes: &Processes, client: Pid, stopped: Pid, victim: Victim) -
     loop {
         let mut found = false;
         for (pid, command) in processes.now() {
-            // Excludes the switch program and its children, although they run in the same folders.
+            // The switch program and its children have no role, although they inherit the same
+            // environment.
             let role = match () {
                 () if pid == client => Some(Role::Client),
                 () if command.contains(" __activate") => Some(Role::Relay),

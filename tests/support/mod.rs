@@ -64,7 +64,8 @@ impl TestEnv {
         Self::fixture_in(&std::env::temp_dir())
     }
 
-    /// Copies the fixture into a folder of `/tmp`. Output that is wrapped depends on the length of its paths.
+    /// Copies the fixture into a folder in `/tmp`, because wrapped output depends on the length of
+    /// its paths.
     pub fn fixture_in_tmp() -> Self {
         Self::fixture_in(Path::new("/tmp"))
     }
@@ -145,27 +146,27 @@ impl TestEnv {
         self
     }
 
-    /// A path below the temporary folder.
+    /// Returns a path below the temporary folder.
     pub fn path(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
     }
 
-    /// A path in the machine's root.
+    /// Returns a path in the machine's root.
     pub fn root(&self, path: &str) -> PathBuf {
         self.path("root").join(path)
     }
 
-    /// A path in the copy of the fixture.
+    /// Returns a path in the copy of the fixture.
     pub fn fixture_path(&self, path: &str) -> PathBuf {
         self.path("source/tests/minios").join(path)
     }
 
-    /// The flake reference of the fixture.
+    /// Returns the flake reference of the fixture.
     pub fn flake(&self) -> String {
         format!("path:{}?dir=tests/minios", self.path("source").display())
     }
 
-    /// The URL of the store.
+    /// Returns the URL of the store.
     pub fn store(&self) -> String {
         let at = |name| self.path(name).display().to_string();
         format!(
@@ -176,14 +177,15 @@ impl TestEnv {
         )
     }
 
-    /// The program with these arguments, in a clean environment for this test.
+    /// Returns a command that runs the program with these arguments, in a clean environment for
+    /// this test.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = self.other(PROGRAM);
         command.args(arguments);
         command
     }
 
-    /// Another program in the same environment.
+    /// Returns a command that runs another program in the same environment.
     pub fn other(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -201,7 +203,7 @@ impl TestEnv {
         command
     }
 
-    /// Runs the program and waits for its end.
+    /// Runs the program and waits until it exits.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         self.start_running(self.command(arguments)).end()
     }
@@ -218,7 +220,7 @@ impl TestEnv {
         self.start_running(command).end()
     }
 
-    /// Runs the program with `--json` and parses its one document.
+    /// Runs the program with `--json` and parses the document that it prints.
     pub fn json(&self, arguments: &[&str]) -> Value {
         self.run(&[arguments, &["--json"]].concat()).ok().json()
     }
@@ -248,12 +250,12 @@ impl TestEnv {
         Processes::of(self.dir.path())
     }
 
-    /// The content of the state file.
+    /// Returns the content of the state file.
     pub fn state(&self) -> Value {
         read_json(&self.root("run/runtime-modules/state.json"))
     }
 
-    /// The toplevel of the running system.
+    /// Returns the toplevel of the running system.
     pub fn running(&self) -> PathBuf {
         fs::read_link(self.root("run/current-system")).expect("the link to the running system")
     }
@@ -278,28 +280,28 @@ impl TestEnv {
         fs::write(&path, baked.to_string()).expect("written");
     }
 
-    /// The content of the unit's file if the unit is started.
+    /// Returns the content of the unit's file if the unit is started.
     pub fn unit(&self, name: &str) -> Option<String> {
         let text = fs::read_to_string(self.root("run/minios/units").join(name)).ok()?;
         Some(text.trim().to_string())
     }
 
-    /// The content of a file in the machine's `/etc`.
+    /// Returns the content of a file in the machine's `/etc`.
     pub fn etc(&self, name: &str) -> Option<String> {
         fs::read_to_string(self.root("etc").join(name)).ok()
     }
 
-    /// The modules that the state file lists as enabled.
+    /// Returns the modules that the state file lists as enabled.
     pub fn active(&self) -> Vec<String> {
         strings(&self.state()["active"])
     }
 
-    /// Everything below the machine's root.
+    /// Returns a snapshot of everything below the machine's root.
     pub fn everything(&self) -> Tree {
         Tree::of(&self.path("root"))
     }
 
-    /// The names of all store paths that are neither derivations nor sources.
+    /// Returns the names of all store paths that are neither derivations nor sources.
     pub fn outputs(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path("store")).expect("the store");
         let names = entries.map(|entry| {
@@ -338,7 +340,7 @@ pub fn read_json(path: &Path) -> Value {
         .unwrap_or_else(|error| panic!("{}: {error}\n{text}", path.display()))
 }
 
-/// The strings of a JSON list.
+/// Returns the strings of a JSON list.
 pub fn strings(value: &Value) -> Vec<String> {
     let list = value
         .as_array()
@@ -358,5 +360,5 @@ fn busybox() -> PathBuf {
     places
         .into_iter()
         .find(|path| path.exists())
-        .expect("there is no static busybox: apt-get install busybox-static, or copy one to tests/minios/busybox")
+        .expect("no static busybox: install busybox-static, or copy one to tests/minios/busybox")
 }

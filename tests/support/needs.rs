@@ -26,12 +26,13 @@ pub fn has(test: &str, program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let there = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
     if !there {
-        skip(test, &format!("there is no {program} on this machine"));
+        skip(test, &format!("{program} is not installed"));
     }
     there
 }
 
-/// Returns the `nix` command that fits our libnix, for its daemon; without one, reports the test as skipped.
+/// Returns the `nix` command that matches our libnix. If there is none, reports the test as
+/// skipped.
 pub fn nix(test: &str) -> Option<PathBuf> {
     let ours = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.libnix/bin/nix"));
     if ours.exists() {
@@ -44,14 +45,14 @@ pub fn nix(test: &str) -> Option<PathBuf> {
     if there.is_none() {
         skip(
             test,
-            "there is no nix command to run its daemon (scripts/libnix --with-nix)",
+            "no nix command is installed (run scripts/libnix --with-nix)",
         );
     }
     there
 }
 
-/// Returns how often to repeat a long test, or nothing unless `RUNTIME_MODULE_SOAK` is set. `RUNTIME_MODULE_SOAK_RUNS`
-/// replaces the number.
+/// Returns the number of repetitions of a long test, or nothing unless `RUNTIME_MODULE_SOAK` is
+/// set. `RUNTIME_MODULE_SOAK_RUNS` replaces the number.
 pub fn soak(runs: usize) -> Option<usize> {
     std::env::var_os("RUNTIME_MODULE_SOAK")?;
     let fewer = std::env::var("RUNTIME_MODULE_SOAK_RUNS").ok();

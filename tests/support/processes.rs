@@ -1,4 +1,5 @@
-//! Finds the processes of a test environment by the environment that they inherit, even after they are reparented.
+//! Finds the processes of a test environment by the environment variables that they inherit, even
+//! after they are reparented.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,21 +15,23 @@ use unix::unistd::Pid;
 /// need.
 const GLANCE: Duration = Duration::from_millis(12);
 
-/// How long to trust that a process is unrelated: its number may be reused afterwards.
+/// The time for which a process counts as unrelated. Afterwards, its PID may be reused.
 const MEMORY: Duration = Duration::from_secs(1);
 
 /// The processes that have a path in their environment or command line.
 pub struct Processes {
     place: PathBuf,
-    /// Ignores processes that started earlier than this, in ticks since boot.
+    /// The earliest start time of a process to find, in ticks since boot.
     since: u64,
-    /// Unrelated processes, and the time when the list was started. Reading `/proc` of a process
-    /// that is ending delays its parent in the kernel, and many tests do this at the same time.
+    /// The PIDs of unrelated processes, and the time when the list was started. The list avoids
+    /// reads: reading `/proc` of a process that is ending delays its parent in the kernel, and many
+    /// tests do this at the same time.
     others: Mutex<(Instant, BTreeSet<String>)>,
 }
 
 impl Processes {
-    /// Finds processes by the path `place`. Ignores processes that started before this one.
+    /// Finds processes by the path `place`. Ignores processes that started before the current
+    /// process.
     pub(super) fn of(place: &Path) -> Self {
         Self {
             place: place.to_path_buf(),
@@ -43,8 +46,8 @@ impl Processes {
         self
     }
 
-    /// The current processes with their command lines, without the watchdog that the fixture's `timeout` leaves running
-    /// for ten seconds.
+    /// Returns the current processes with their command lines, without the watchdog that the
+    /// fixture's `timeout` leaves running for ten seconds.
     pub fn now(&self) -> Vec<(Pid, String)> {
         let mut all = self.all();
         all.retain(|(_, command)| !command.contains(": timeout 10 "));
@@ -211,7 +214,8 @@ fn told(name: &str) -> (String, String) {
     }
 }
 
-/// Whether a process is ending but still has open files: Linux frees its memory first (`kernel/exit.c`).
+/// Returns whether a process is ending but still has open files: Linux frees its memory first
+/// (`kernel/exit.c`).
 fn is_ending(name: &str) -> bool {
     const PF_EXITING: u64 = 0x4;
     let Some(stat) = Stat::of(name) else {
@@ -227,7 +231,7 @@ fn state_of(pid: Pid) -> Option<char> {
     Stat::of(&pid.to_string())?.state()
 }
 
-/// The start time of a process, in ticks since boot.
+/// Returns the start time of a process, in ticks since boot.
 fn started(name: &str) -> Option<u64> {
     Stat::of(name)?.number(STARTED)
 }

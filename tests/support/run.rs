@@ -15,7 +15,7 @@ use unix::unistd::Pid;
 use super::golden::{compare, normalise};
 use super::schema;
 
-/// The timeout after which a run counts as hung.
+/// The time after which a run counts as hung.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running program in its own process group.
@@ -202,7 +202,7 @@ impl Ran {
         self
     }
 
-    /// The command, exit code and output in the form of a golden file.
+    /// Returns the command, exit code and output in the form of a golden file.
     pub fn text(&self) -> String {
         let mut text = format!(
             "$ runtime-module {}\nexit code {}\n",

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::{Evidence, Lab};
 
-/// The number of attempts after which the evidence is written, so that an interrupted run keeps its
-/// results.
+/// The number of attempts between two writes of the evidence. An interrupted run keeps the results
+/// of the last write.
 const OFTEN: usize = 50;
 
 /// The result of an attempt: one key to count in each table, or nothing if the attempt does not count.
@@ -38,7 +38,7 @@ pub fn by_lot(
     attempt: impl Fn(&mut Lab, u64, Lot) -> Counted + Sync,
 ) {
     let tally = Mutex::new(Tally::default());
-    // Two for each CPU, because a machine waits for more than half of its time.
+    // Two for each CPU, because a machine is idle for more than half of the time.
     let machines = 2 * thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
         for _ in 0..machines {
@@ -119,7 +119,7 @@ fn said(why: &(dyn Any + Send)) -> String {
 pub struct Lot(u64);
 
 impl Lot {
-    /// The sequence of one attempt.
+    /// Returns the sequence of one attempt.
     pub fn of(attempt: u64) -> Self {
         Self(0x9e37_79b9_7f4a_7c15 ^ attempt.wrapping_mul(0xd134_2543_de82_ef95))
     }

@@ -19,7 +19,7 @@ impl Sshd {
     pub fn start(test: &str, env: &TestEnv) -> Option<Self> {
         const PROGRAM: &str = "/usr/sbin/sshd";
         if !Path::new(PROGRAM).exists() {
-            skip(test, "there is no sshd on this machine");
+            skip(test, "sshd is not installed");
             return None;
         }
         if !has(test, "ssh-keygen") {
@@ -71,7 +71,7 @@ impl Sshd {
         Some(sshd)
     }
 
-    /// The options for ssh.
+    /// Returns the options for ssh.
     pub fn options(env: &TestEnv) -> String {
         format!(
             "-F none -i {} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -o LogLevel=ERROR",

@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 
-/// A snapshot of a folder: type, owner, change time and content of each entry.
+/// A snapshot of a folder: the mode, inode, owner, modification time and content of each entry.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Tree(BTreeMap<String, String>);
 
@@ -16,7 +16,7 @@ impl Tree {
         Self(entries)
     }
 
-    /// The number of entries.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -46,7 +46,7 @@ pub fn filled(series: &[Series], width: usize) -> Vec<&'static Column> {
         .collect()
 }
 
-/// Formats the mean and its deviation in one unit.
+/// Formats the mean and the standard deviation in the same unit.
 fn spread(one: &Series) -> String {
     let (mean, deviation) = (one.summary.mean, one.summary.deviation);
     let (number, unit) = time(mean)

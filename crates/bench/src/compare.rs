@@ -1,4 +1,4 @@
-//! `bench compare`: compares two sources of one host, with interleaved runs.
+//! `bench compare`: compares the evaluation times of two sources, with interleaved runs.
 
 use std::cell::RefCell;
 
@@ -95,8 +95,8 @@ fn about(
     }
 }
 
-/// Turns an argument into a flake reference. A commit hash belongs to the flake that the other
-/// commands would use.
+/// Turns an argument into a flake reference. A commit hash names a commit of the flake that the
+/// other commands would use.
 fn reference(text: &str, usual: impl Fn() -> Result<String>) -> Result<String> {
     let is_hex = text.len() >= 7 && text.chars().all(|c| c.is_ascii_hexdigit());
     if !is_hex || std::path::Path::new(text).exists() {

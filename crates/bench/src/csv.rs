@@ -1,4 +1,4 @@
-//! The result as CSV, for other programs.
+//! A result as CSV, for other programs.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::samples::BenchResult;
 
-/// Writes one line for each sample.
+/// Formats a result as CSV, with one line for each sample.
 pub fn csv(outcome: &BenchResult) -> Result<String> {
     let mut text = String::from(
         "series,round,milliseconds,process,lock,ran,waited,others,thunks,functionCalls,primopCalls,allocatedBytes,collections,peakBytes\n",

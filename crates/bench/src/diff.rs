@@ -107,7 +107,7 @@ fn warnings(old: &BenchResult, new: &BenchResult) -> Vec<String> {
     }
     if old.subject.version != new.subject.version {
         warnings.push(format!(
-            "measured with different versions: {} and {}",
+            "the results are from different versions: {} and {}",
             old.subject.version, new.subject.version
         ));
     }

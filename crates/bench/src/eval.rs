@@ -1,4 +1,4 @@
-//! `bench eval`: measures the evaluation of a host alone and with modules: cold, warm and cached.
+//! `bench eval`: measures the cold, warm and cached evaluation of a host, alone and with modules.
 
 use std::cell::RefCell;
 
@@ -15,7 +15,7 @@ use runtime_module_core::command::Rules;
 use runtime_module_nix::evaluation::Measure;
 use runtime_module_nix::session::Session;
 
-/// Measures the host alone, with all given modules, and with each of them.
+/// Measures the host alone, with all given modules together, and with each of them separately.
 pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<BenchResult> {
     let libnix = super::open(session)?;
     let subject = Subject::lock(session, &libnix, None)?;
@@ -86,8 +86,8 @@ fn about(subject: &Subject<'_>, names: &[String], sets: &[(String, Vec<String>)]
     }
 }
 
-/// Lists what to measure: the host alone, with all modules, and with each module if there are
-/// several.
+/// Lists the sets of modules to measure, with their names: none, all, and each module separately if
+/// there are several.
 fn sets(names: &[String]) -> Vec<(String, Vec<String>)> {
     let mut sets = vec![("base".to_string(), Vec::new())];
     if !names.is_empty() {
@@ -119,7 +119,7 @@ fn series(sets: &[(String, Vec<String>)]) -> Vec<(String, String)> {
             cold(name),
             "in a new evaluator, which reads and parses all files".into(),
         ));
-        let about = "again in the same evaluator: files are already parsed, everything else is evaluated again";
+        let about = "again in the same evaluator: the files are already parsed, but everything else is evaluated again";
         all.push((warm(name), about.into()));
         if index == 1 {
             all.push((

@@ -1,5 +1,5 @@
-//! Result files. Before the first run the program checks that it can write them. Each file is
-//! replaced as a whole.
+//! Reads and writes result files. Before the first run, the program checks that it can write them.
+//! It replaces each file as a whole.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +13,7 @@ use super::samples::{BenchResult, KIND, SCHEMA};
 use super::{csv, svg, table};
 use runtime_module_core::error::{Failed, Failure};
 
-/// Fails unless each file can be written. Writes nothing, and leaves existing files unchanged.
+/// Fails unless each file can be written. Existing files stay unchanged, and no new file remains.
 pub fn check(exports: &Exports) -> Result<()> {
     let all = [&exports.json, &exports.markdown, &exports.csv, &exports.svg];
     for path in all.into_iter().flatten() {

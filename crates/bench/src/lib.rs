@@ -1,8 +1,8 @@
 //! Benchmarks of the user's own configuration: the series, the repetitions and the statistics.
 //!
-//! One file per benchmark. Each defines its series and how one sample is taken, and returns an
+//! Each benchmark has its own file, which defines the series, takes the samples, and returns a
 //! [`BenchResult`]. `rounds.rs` repeats the runs, `outcome.rs` summarises the samples, and
-//! `warnings.rs` names reasons to doubt the result. Nothing here writes to the terminal: `table.rs`
+//! `warnings.rs` names reasons to doubt the result. This crate does not print results: `table.rs`
 //! and `plot.rs` only make the text.
 
 mod columns;
@@ -47,8 +47,8 @@ use anyhow::Result;
 use runtime_module_nix::libnix::{Event, Libnix};
 use runtime_module_nix::session::Session;
 
-/// Opens libnix, once for this process. Until it is closed, the store's garbage collector keeps the
-/// flakes that it locked.
+/// Opens libnix once for this process. Until libnix is closed, the garbage collector keeps the
+/// flakes that the benchmark has locked.
 fn open(session: &Session) -> Result<Libnix> {
     Libnix::open(session.settings(false, 1), |_: Event| {})
 }

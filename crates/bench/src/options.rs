@@ -88,8 +88,8 @@ fn title(subject: &Subject<'_>, asked: &OptionsBenchmark) -> String {
     format!("options of {of}{with}, {}", subject.url())
 }
 
-/// Lists the rows. Each path has a row of its complete value. If attributes are excluded, a row
-/// without them comes first.
+/// Lists the rows. Each path has a row for its complete value. If attributes are excluded, a row
+/// for the value without them comes first.
 fn rows(asked: &OptionsBenchmark) -> Result<Vec<OptionRow>> {
     if asked.of.is_some() && !asked.with.is_empty() {
         return Err(Failure::Usage
@@ -134,7 +134,7 @@ fn rows(asked: &OptionsBenchmark) -> Result<Vec<OptionRow>> {
     {
         let without: Vec<&str> = row.without.into_iter().collect();
         let name = name(row.path, &without);
-        // Two presets have the same first row. Measure it only once.
+        // All presets have the same first row. Measure it only once.
         if rows.iter().any(|other: &OptionRow| other.name == name) {
             continue;
         }
@@ -157,7 +157,7 @@ fn name(path: &str, without: &[&str]) -> String {
 }
 
 /// Adds the published figures to the measured ones. The ratios are valid only for a single preset,
-/// because each table has its own first row.
+/// because each table has its own figure for the first row.
 fn publish(outcome: &mut BenchResult, rows: &[OptionRow]) {
     let Some(first) = rows.first().and_then(|row| row.published) else {
         return;

@@ -1,4 +1,4 @@
-//! Turns samples into a result: summaries, ratios, costs and warnings.
+//! Turns samples into a result: summaries, ratios and warnings.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -33,7 +33,7 @@ pub struct About {
     pub modules: Vec<String>,
     /// Whether values are forced deeply.
     pub strict: bool,
-    /// How the benchmark uses our result cache; `None` if it does not.
+    /// Use of our result cache; `None` if the benchmark does not use it.
     pub result_cache: Option<&'static str>,
     /// Whether each sample has its own evaluator process.
     pub own_process: bool,

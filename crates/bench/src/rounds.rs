@@ -36,7 +36,7 @@ pub struct Taken {
 #[derive(Debug, Default)]
 pub struct Rounds {
     pub warmup: Vec<Taken>,
-    /// Samples of the rounds that count.
+    /// Samples of the rounds after the warm-up.
     pub taken: Vec<Taken>,
     /// Whether the run was interrupted before it was complete.
     pub interrupted: bool,
@@ -44,7 +44,7 @@ pub struct Rounds {
     pub left_out: Vec<String>,
 }
 
-/// Runs all tasks in rounds as the rules say.
+/// Runs all tasks in rounds, according to the rules.
 pub fn run(
     tasks: Vec<BenchTask<'_>>,
     rules: Rules,

@@ -1,7 +1,7 @@
 //! The data of a benchmark result: its samples, and everything needed to judge them.
 //!
-//! Data only. `--export-json` writes this format, `bench diff` reads it, and
-//! `docs/bench.schema.json` describes it.
+//! `--export-json` writes this format, `bench diff` reads it, and `docs/bench.schema.json`
+//! describes it.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,15 +36,15 @@ pub struct BenchResult {
     pub method: Method,
     pub subject: SubjectRecord,
     pub machine: MachineRecord,
-    /// Our own share of each measured time in milliseconds. Absent if this program evaluated
-    /// nothing.
+    /// CPU time of our own expression in milliseconds, which is part of each measured time. Absent
+    /// for `toggle`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overhead: Option<SampleSummary>,
     pub series: Vec<Series>,
     /// Cost of each module compared with the base.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub costs: Vec<Cost>,
-    /// How the second of two series differs from the first.
+    /// The second of two series compared with the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<SeriesDifference>,
     /// Reasons to doubt the result.
@@ -59,7 +59,7 @@ impl BenchResult {
     }
 }
 
-/// How a benchmark was measured.
+/// The method by which a benchmark was measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Method {
@@ -79,9 +79,9 @@ pub struct Method {
     pub strict: bool,
     /// `warm` if a warm-up had read the files before, otherwise `unknown`.
     pub page_cache: String,
-    /// Nix's evaluation cache, which is never used.
+    /// Use of Nix's evaluation cache: always `off`.
     pub evaluation_cache: String,
-    /// Our own result cache. It is used only for series that say so.
+    /// Use of our own result cache: `off`, `on`, or only for some series.
     pub result_cache: String,
 }
 
@@ -147,7 +147,7 @@ pub struct Series {
     /// than the elapsed time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ran: Option<SampleSummary>,
-    /// Share of its time that the evaluation waited for a processor.
+    /// Share of its time that the evaluation spent waiting for a processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited: Option<f64>,
     /// Average number of processors that other processes used meanwhile.

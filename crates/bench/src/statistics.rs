@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// deviations. This is the rule of hyperfine (`src/outlier_detection.rs`: 1.4826 × 10).
 const FAR: f64 = 1.4826 * 10.0;
 
-/// Significance level: two sets of samples differ if the probability is at most this.
+/// Significance level: two sets of samples differ significantly if the p-value is at most this.
 const LEVEL: f64 = 0.05;
 
 /// A summary of samples.
@@ -142,7 +142,8 @@ pub struct SeriesDifference {
     pub ratio_low: f64,
     /// Upper end of the 95 % confidence interval of the ratio.
     pub ratio_high: f64,
-    /// Probability that chance alone makes the sets differ as much (two-sided Mann-Whitney test).
+    /// Probability that chance alone makes the sets differ at least as much (two-sided Mann-Whitney
+    /// test).
     pub probability: f64,
     pub verdict: DifferenceVerdict,
 }
@@ -157,7 +158,7 @@ pub enum DifferenceVerdict {
     Faster,
     /// Chance alone would cause this difference more than one time in twenty.
     NotShown,
-    /// So few samples can never show a difference.
+    /// There are too few samples to show any difference.
     TooFew,
 }
 
@@ -184,7 +185,7 @@ impl SeriesDifference {
     }
 }
 
-/// Returns the probability, and whether the second set is larger.
+/// Returns the p-value, and whether the values of the second set tend to be larger.
 fn mann_whitney(first: &[f64], second: &[f64]) -> (f64, bool) {
     let (n, m) = (first.len(), second.len());
     if n == 0 || m == 0 {
@@ -298,7 +299,8 @@ mod tests {
 
     #[test]
     fn median_ranks_match_binomial_table() {
-        // Ranks, counted from 1, in the tables: 6: 1, 6; 9: 2, 8; 10: 2, 9; 20: 6, 15; 30: 10, 21.
+        // Published ranks, counted from 1, for each number of samples: 6: 1, 6; 9: 2, 8; 10: 2, 9;
+        // 20: 6, 15; 30: 10, 21.
         let ranks = |count| median_ranks(count);
         assert_eq!(
             [
@@ -330,7 +332,7 @@ mod tests {
         assert!(above);
         let (p, _) = mann_whitney(&[1.0, 2.0, 3.0, 4.0, 5.0], &b);
         assert!((p - 2.0 / 252.0).abs() < 1e-9, "{p}");
-        // The approximation is close to the exact value if both can be computed.
+        // The approximation is close to the exact value.
         let near = approximate(5, 5, 3.0, 0.0);
         assert!((near - 14.0 / 252.0).abs() < 0.01, "{near}");
         assert!((upper_tail(1.959_964) - 0.025).abs() < 1e-6);

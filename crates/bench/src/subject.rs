@@ -172,7 +172,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Returns the error for a file. A file, and everything that it reads, may change between samples.
+/// Returns the error for a configuration in a file. The file and everything that it reads may
+/// change between samples.
 fn unpinned(file: &SystemFile) -> anyhow::Error {
     Failure::Refused
         .error(format!(

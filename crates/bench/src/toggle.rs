@@ -1,8 +1,9 @@
-//! `bench toggle`: turns modules on and off on this machine, as a user would, and measures each
+//! `bench toggle`: enables and disables modules on this machine, as a user would, and measures each
 //! phase.
 //!
-//! The benchmark always restores the machine, even after an error or an interrupt. Afterwards the
-//! same toplevel is active, and the same modules are requested as before.
+//! At the end, the benchmark restores the machine, even after an error or an interrupt: the same
+//! toplevel is active, and the same modules are requested, as before. If this fails, the error
+//! names the command that restores the machine.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -21,8 +22,7 @@ use runtime_module_core::plan::Situation;
 use runtime_module_core::timings::{Counters, Phase};
 use runtime_module_nix::session::Session;
 
-/// How long to wait for a running toggle after an interrupt, and how long to try to restore the
-/// machine.
+/// Time limit for a running toggle after an interrupt, and for the attempts to restore the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Interval between attempts to restore the machine while another transaction holds the lock.
@@ -83,7 +83,7 @@ pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<B
             .iter()
             .all(|one| !one.name.ends_with("build"))
     {
-        let first = "everything was built during the warm-up; use --warmup 0 to have builds in the first run";
+        let first = "everything was built during the warm-up; use --warmup 0 to include builds in the first run";
         outcome.warnings.push(first.into());
     }
     Ok(outcome)

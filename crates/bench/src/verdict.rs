@@ -1,4 +1,4 @@
-//! Describes differences between samples.
+//! The verdicts of comparisons, in words.
 
 use super::statistics::{DifferenceVerdict, SeriesDifference};
 

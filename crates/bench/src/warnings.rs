@@ -13,7 +13,7 @@ pub const CLOSE: f64 = 0.05;
 /// Share of one processor that other processes may use without a warning.
 const OTHERS: f64 = 0.10;
 
-/// Share of its time that an evaluation may wait for a processor without a warning.
+/// Share of its time that an evaluation may spend waiting for a processor without a warning.
 const WAITED: f64 = 0.02;
 
 /// Minimum number of samples that allows an estimate of the median's error.
@@ -81,7 +81,7 @@ pub fn of(outcome: &BenchResult) -> Vec<String> {
     warnings
 }
 
-/// Warns if other processes used the machine, because another run would then give other times.
+/// Warns if other processes used the machine, because another run could then give different times.
 fn busy(outcome: &BenchResult) -> Option<String> {
     let most = |part: fn(&Series) -> Option<f64>| {
         let parts = outcome.series.iter().filter_map(part);

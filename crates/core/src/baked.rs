@@ -1,8 +1,8 @@
-//! Reads `/etc/runtime-modules/config.json`. The NixOS module writes the source of the running
-//! system and its modules to this file.
+//! Reads `/etc/runtime-modules/config.json`, which contains the source of the running system, its
+//! runtime modules, and settings.
 //!
-//! The file is written by `nixos/runtime-modules/config.nix`. Tests check both the writer and this
-//! reader against the schema `nixos/runtime-modules/config.schema.json`.
+//! The NixOS module writes this file (`nixos/runtime-modules/config.nix`). Tests check both the
+//! writer and this reader against the schema `nixos/runtime-modules/config.schema.json`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -39,13 +39,13 @@ pub struct Baked {
     /// The response to units that fail because of a change.
     #[serde(default)]
     pub on_failed_units: OnFailedUnits,
-    /// How long a change waits for a confirmation; `None` if it needs no confirmation.
+    /// The time limit for confirming a change; `None` if a change needs no confirmation.
     #[serde(default, deserialize_with = "confirmation")]
     pub confirm: Option<Duration>,
-    /// How long to watch services that systemd considers started as soon as their process runs.
+    /// The time to watch services that systemd considers started as soon as their process runs.
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
     pub settle: Duration,
-    /// How to become root.
+    /// The way to become root.
     #[serde(default)]
     pub elevation: Elevate,
 }
@@ -68,7 +68,7 @@ pub struct BakedFlake {
     /// The store paths of the trees of all inputs.
     #[serde(default)]
     pub inputs: Vec<String>,
-    /// The flake and its inputs, if the inputs differ from those in the flake's lock.
+    /// The flake and its inputs, if the inputs differ from those in the flake's lock file.
     #[serde(default)]
     pub input_graph: Option<Vec<InputNode>>,
 }
@@ -95,7 +95,7 @@ impl Baked {
     pub fn read(locations: &Locations) -> Result<Option<Self>> {
         read_json(
             &locations.baked(),
-            "the file is part of the NixOS configuration: switch to a working one with nixos-rebuild, or name the source with --flake and --host",
+            "switch to a working configuration with nixos-rebuild, which writes this file again",
         )
     }
 
@@ -128,8 +128,8 @@ impl Baked {
             extras: Vec::new(),
             file: None,
         };
-        // Without a valid graph, use the inputs of the lock. If they differ from the real inputs,
-        // the comparison of the base will detect it.
+        // Without a valid graph, use the inputs of the lock file. If they differ from the real
+        // inputs, the comparison of the base detects the difference.
         if graph_lock(&pin).is_err() {
             pin.graph.clear();
         }

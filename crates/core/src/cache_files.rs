@@ -1,8 +1,8 @@
 //! Writes files of the cache atomically, even if several processes write at the same time.
 //!
-//! Files are not synced, because the program works without them. A checksum detects files that a
-//! crash of the machine has damaged. A writer that was killed leaves a temporary file, which the
-//! next writer removes.
+//! Files are not synced, because the program works without them. A crash of the machine can damage
+//! them, so results have a checksum, and readers ignore all files that they cannot parse. A writer
+//! that was killed leaves a temporary file, which the next writer removes.
 
 use std::fs::{self, OpenOptions};
 use std::io;

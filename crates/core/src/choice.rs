@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The default settle time: how long to watch services that systemd considers started as soon as
-/// their process runs.
+/// The default settle time, which is the time to watch services that systemd considers started as
+/// soon as their process runs.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
 /// A style of progress output.
@@ -21,7 +21,7 @@ pub enum ProgressStyle {
     Plain,
     /// Versioned JSON lines.
     Events,
-    /// Only warnings.
+    /// Only warnings, and build logs if requested.
     Off,
 }
 
@@ -69,7 +69,7 @@ pub enum OnFailedUnits {
 pub enum Allow {
     /// Activate a system that was made for another host.
     WrongHost,
-    /// Change values that switch inhibitors protect.
+    /// Continue although switch inhibitors would change.
     Inhibitors,
     /// Skip all of NixOS's own pre-switch checks.
     PreSwitchChecks,
@@ -112,13 +112,13 @@ pub enum CacheAction {
     Clear,
 }
 
-/// Which combinations of modules `check` evaluates in addition to each module alone.
+/// The combinations of modules that `check` evaluates in addition to each module alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CheckCombinations {
     /// All modules together, except those that fail alone.
     #[default]
     Together,
-    /// All modules together, and also each pair of modules.
+    /// All modules together and each pair of modules, except those that fail alone.
     Pairs,
 }
 

@@ -1,5 +1,4 @@
-//! The time of day in seconds since 1970, in UTC. All files that the program writes use this
-//! format.
+//! Unix time in whole seconds. All files that the program writes use this format.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

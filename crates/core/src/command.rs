@@ -91,7 +91,7 @@ impl Command {
     }
 }
 
-/// The overrides to set, and how to set them.
+/// The overrides to set, and the options of `set`.
 #[derive(Clone, Debug)]
 pub struct SetRequest {
     /// Paths and values alternately, or a single `-` to read them from stdin.
@@ -126,7 +126,7 @@ pub enum OverridesCommand {
     Export,
 }
 
-/// What to check, and how.
+/// The modules to check, and the settings of the check.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// The names of modules; empty for all modules.

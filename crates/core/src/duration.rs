@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-/// The longest accepted duration, so that the computation of a deadline cannot overflow.
+/// The longest accepted duration. This limit ensures that the computation of a deadline cannot
+/// overflow.
 const LONGEST: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
 /// Parses a duration. A plain number, with or without a fraction, is in seconds.

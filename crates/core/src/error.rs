@@ -13,7 +13,7 @@ use nix_types::Position;
 
 pub use table::{Row, TABLE};
 
-/// The kinds of failure. Scripts rely on their exit codes (see README).
+/// The kinds of failure. Scripts rely on their exit codes (see `docs/errors.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
@@ -25,8 +25,8 @@ pub enum Failure {
     Evaluation,
     /// A build or a fetch failed.
     Build,
-    /// The change was refused, and the user can fix the cause: the lock is held, the state has
-    /// changed, the host is wrong, or the user is not root.
+    /// The change was refused, and the user can fix the cause. For example, the lock is held, the
+    /// state has changed, the host is wrong, or the user is not root.
     Refused,
     /// The activation failed, and the previous system was activated again.
     Returned,
@@ -38,7 +38,7 @@ pub enum Failure {
     RebootNeeded,
     /// The result of `status NAME`: not all of the named modules are active.
     NotActive,
-    /// The run was interrupted before the activation. Nothing was changed.
+    /// The user interrupted the run, or detached it from a running activation.
     Interrupted,
 }
 
@@ -78,7 +78,7 @@ impl Failure {
             Self::Stranded => "activation failed, and so did the rollback",
             Self::RebootNeeded => "not activated: a reboot is needed",
             Self::NotActive => "`status NAME`: not every module is active",
-            Self::Interrupted => "interrupted before activation",
+            Self::Interrupted => "interrupted, or detached from a running activation",
         }
     }
 

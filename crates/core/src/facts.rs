@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The facts that activation needs before the build. `None` if the configuration does not define a
-/// fact.
+/// The facts that activation needs before the build. A field is `None` if the configuration does
+/// not define the fact.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Facts {

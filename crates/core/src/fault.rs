@@ -14,7 +14,7 @@
 //! - Points that write also accept `short=N` (N bytes are written, then no space is left) and
 //!   `cut=N` (N bytes are written, then the process is killed).
 //!
-//! If several faults apply to the same place, all of them happen in their order. For example,
+//! If several faults apply to the same place, they happen in the given order. For example,
 //! `P:before:stop,P:before:eio` stops the process, and makes the step fail when the process
 //! continues.
 
@@ -61,9 +61,9 @@ points! {
     Plan "client.plan" Step "The client reads the situation and makes a plan."
     Elevate "client.elevate" Step "The client starts the activator, which waits."
     Lock "client.lock" Step "The client locks the flake."
-    Evaluate "client.evaluate" Step "The client lets the evaluator evaluate."
-    Query "client.query" Step "The client queries what is missing in the store."
-    Realise "client.realise" Step "The client builds and fetches what is missing."
+    Evaluate "client.evaluate" Step "The client runs the evaluator."
+    Query "client.query" Step "The client queries which paths are missing in the store."
+    Realise "client.realise" Step "The client builds and fetches the missing paths."
     Ask "client.request" Step "The client sends the request to the activator."
     Follow "client.follow" Step "The client waits for the outcome."
     Report "client.report" Step "The client prints the result."
@@ -78,8 +78,8 @@ points! {
     RelayFollow "relay.follow" Step "The relay follows the log until the outcome exists."
 
     Held "activator.lock" Step "The activator takes the lock."
-    Compare "activator.compare" Step "The activator compares state and running system with the request."
-    Root "activator.root" Step "The activator makes roots for the new and the previous system."
+    Compare "activator.compare" Step "The activator compares the state and the running system with the request."
+    Root "activator.root" Step "The activator makes GC roots for the new and the previous system."
     Begin "activator.begin" Step "The activator records the pending transaction."
     Preflight "activator.preflight" Step "The activator checks for reasons not to switch."
     Arm "activator.arm" Step "The activator arms the timer for an automatic rollback."
@@ -90,7 +90,7 @@ points! {
     History "activator.history" Step "The activator appends a record to the history."
     Wanted "activator.wanted" Step "The activator records the requested modules."
     Overrides "activator.overrides" Step "The activator records a new generation of option overrides."
-    Release "activator.release" Step "The activator removes roots and logs that are no longer needed."
+    Release "activator.release" Step "The activator removes GC roots and logs that are no longer needed."
     Outcome "activator.outcome" Step "The activator writes the outcome for the relay."
 
     DiskSync "disk.sync" Step "A new file is synced to the disk."
@@ -105,7 +105,7 @@ points! {
     WriteLog "write.log" Write "A remark of this program in the log of a switch."
     WriteOutcome "write.outcome" Write "The outcome."
     CacheResult "cache.result" Write "A result in the cache, by the client."
-    CacheRoot "cache.root" Write "The size of a root in the cache, by the client."
+    CacheRoot "cache.root" Write "The size of a GC root in the cache, by the client."
     CacheEstimate "cache.estimate" Write "An estimate in the cache, by the client."
     CacheOptions "cache.options" Write "The options for completion in the cache, by the client."
 }
@@ -163,7 +163,7 @@ pub fn arm(faults: Option<&str>) -> Result<()> {
 fn parse(text: &str) -> Result<Armed> {
     let wrong = || {
         Failure::Usage
-            .error(format!("cannot use RUNTIME_MODULE_FAULT={text}: unknown fault"))
+            .error(format!("cannot use RUNTIME_MODULE_FAULT={text}: the value is not a fault"))
             .hint("use POINT[@N]:before|after[:kill|:stop|:eio|:enospc|:short=N|:cut=N]; run `runtime-module __faults` to list the points")
     };
     let mut parts = text.split(':');

@@ -1,4 +1,4 @@
-//! Converts the inputs that a system was built with to a lock file.
+//! Creates a lock file from the inputs with which a system was built.
 //!
 //! Takes the graph of inputs that the NixOS module baked in. Returns the text of a lock file that
 //! gives each flake the same inputs as in the original build. Does not read files or the store.
@@ -21,8 +21,8 @@ struct Reached {
     parent: usize,
 }
 
-/// Returns the lock file for the inputs of a pin, or `None` if the tree's own lock names the same
-/// inputs.
+/// Returns the lock file for the inputs of a pin, or `None` if the tree's own lock file names the
+/// same inputs.
 pub fn graph_lock(pin: &Pin) -> Result<Option<String>> {
     if pin.graph.is_empty() {
         return Ok(None);
@@ -30,8 +30,8 @@ pub fn graph_lock(pin: &Pin) -> Result<Option<String>> {
     Graph::new(pin)?.lock().map(Some)
 }
 
-/// Returns the inputs of a pin that do not follow other inputs: the path of each input from the
-/// flake, and its locked reference.
+/// Returns the inputs of a pin that are outside the flake's own tree: the shortest path to each
+/// input, and its locked reference.
 pub fn graph_inputs(pin: &Pin) -> Result<Vec<(String, String)>> {
     if pin.graph.is_empty() {
         return Ok(Vec::new());
@@ -117,7 +117,7 @@ impl<'a> Graph<'a> {
             entries.insert(key(*index), Value::Object(entry));
         }
         let lock = json!({ "version": 7, "root": key(0), "nodes": entries });
-        serde_json::to_string(&lock).context("write the lock")
+        serde_json::to_string(&lock).context("cannot write the lock file")
     }
 
     /// Returns the inputs of a node. If the shortest path to an input leads through this node, the

@@ -1,4 +1,4 @@
-//! Handles Ctrl-C. Before the activation, Ctrl-C stops the run, and nothing has changed. Once the
+//! Handles Ctrl-C. Before the activation, Ctrl-C stops the run without changing anything. Once the
 //! activation has begun, Ctrl-C only detaches this process.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -51,7 +51,7 @@ struct Inner {
     actions: Mutex<Vec<(u64, Action)>>,
     /// The time in milliseconds that the run may take to end, if it needs more than [`GRACE`].
     patience: AtomicU64,
-    /// The action that restores the terminal and prints the result before an early exit.
+    /// The action that restores the terminal and prints a message before an early exit.
     at_exit: Mutex<Option<AtExit>>,
 }
 
@@ -73,8 +73,8 @@ impl Interrupts {
         Ok(interrupts)
     }
 
-    /// Registers an action that a separate thread runs on an interrupt, until the returned guard is
-    /// dropped.
+    /// Registers an action that a separate thread runs on an interrupt. Dropping the returned guard
+    /// unregisters the action.
     pub fn on_interrupt(&self, action: impl Fn() + Send + Sync + 'static) -> Guard {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let action: Action = Arc::new(action);
@@ -169,8 +169,8 @@ impl Inner {
         } else if self.is(stage::DETACHED) {
             self.exit(stage::DETACHED, Exit::Detached);
         } else if self.is(stage::SETTLED) {
-            // The process has not finished writing the result, because nothing reads the output.
-            // Exit now.
+            // The process has not finished writing the result, probably because nothing reads the
+            // output. Exit now.
             exit(code);
         }
     }

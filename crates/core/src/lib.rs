@@ -1,5 +1,5 @@
-//! The code that both programs share: the command line, plans, records, activation and progress.
-//! Does not link libnix.
+//! The code that both programs share: the command line, plans, the pipeline, records, overrides,
+//! activation, progress and reports. Does not link libnix.
 
 pub mod activation;
 pub mod attributes;

@@ -1,8 +1,8 @@
-//! Resolves symbolic links in local flake references, if Nix does not follow them itself.
+//! Resolves symbolic links in local flake references that Nix does not follow itself.
 //!
 //! Takes a reference and the folder that it is relative to. Returns the reference for libnix. If a
-//! link was followed, also returns the absolute path to remember. Reads the file system, but
-//! fetches nothing. `docs/sources.md` lists the supported links.
+//! link was followed, also returns the reference to remember, which contains the path of the link.
+//! Reads the file system, but fetches nothing. `docs/sources.md` lists the supported links.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -102,8 +102,9 @@ impl Local {
         self.query.iter().map(String::as_str)
     }
 
-    /// Parses a reference in the same order as Nix: as an entry of the registry, as a URL, and then
-    /// as a path.
+    /// Parses a reference to a local folder: a plain path, or an absolute `path:` URL. Returns
+    /// `None` for other references. As in Nix, a registry entry or a URL takes precedence over a
+    /// plain path.
     pub fn parse(reference: &str, base: &Path) -> Option<Self> {
         let (scheme, rest) = match reference.strip_prefix("path:") {
             Some(rest) if rest.starts_with('/') => (Scheme::Path, rest),

@@ -55,7 +55,7 @@ impl Locations {
         self.run().join("overrides")
     }
 
-    /// Returns the path of the lock for changes of the state.
+    /// Returns the path of the lock for changes to the state.
     pub fn lock(&self) -> PathBuf {
         self.run().join("lock")
     }

@@ -21,7 +21,7 @@ const LONGEST: usize = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Greeting {
-    /// The version of the protocol, see [`PROTOCOL`].
+    /// The version of the protocol (see [`PROTOCOL`]).
     pub protocol: u32,
     /// The version of the program.
     #[serde(default)]
@@ -78,7 +78,7 @@ pub fn greet(from: &mut impl BufRead) -> Result<Option<Greeting>> {
     };
     if greeting.protocol != PROTOCOL || greeting.version != VERSION {
         bail!(
-            "cannot talk to another process of this program: it is version {} (protocol {}), but this one is version {VERSION} (protocol {PROTOCOL}); try again, the program may just have been upgraded",
+            "cannot talk to another process of this program: it is version {} (protocol {}), but this one is version {VERSION} (protocol {PROTOCOL}); if the program was just upgraded, try again",
             greeting.version,
             greeting.protocol
         );

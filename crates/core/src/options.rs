@@ -89,13 +89,13 @@ pub struct ChangeOptions {
     /// configured time.
     pub confirm: Option<Duration>,
     pub on_failed_units: Option<OnFailedUnits>,
-    /// How long to watch started services; `None` for the configured time.
+    /// The time to watch started services; `None` for the configured time.
     pub settle: Option<Duration>,
     /// The safety checks to override.
     pub allow: Vec<Allow>,
-    /// How long to wait for another change to end.
+    /// The maximum time to wait for another change to end.
     pub wait: Duration,
-    /// The user's reason for a change of option overrides.
+    /// The user's reason for a change to option overrides.
     pub message: Option<String>,
 }
 

@@ -50,8 +50,8 @@ fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
 /// The text before the version in `argv[0]`, if one program was started by the other.
 const CALLED_BY: &str = "runtime-module ";
 
-/// Returns the `argv[0]` with which to start the other program. `argv[0]` passes on our version, so
-/// that the arguments and the environment stay unchanged.
+/// Returns the `argv[0]` with which to start the other program. It contains our version, so the
+/// arguments and the environment can stay unchanged.
 pub fn caller() -> String {
     format!("{CALLED_BY}{VERSION}")
 }

@@ -1,4 +1,4 @@
-//! Quotes words for a shell, for commands in messages.
+//! Quotes words of the shell commands in messages.
 
 /// Quotes a text as one shell word, if necessary.
 pub fn for_shell(text: &str) -> String {

@@ -12,8 +12,8 @@ pub fn parameter<'a>(reference: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Returns the folder of `flake.nix` in a reference, without decoding it. If the folder contains
-/// escapes, its lock is not found. The cache key is still correct, because it also contains the
-/// reference itself.
+/// escapes, its lock file is not found. The cache key is still correct, because it also contains
+/// the reference itself.
 pub fn directory(reference: &str) -> &str {
     parameter(reference, "dir").unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! The roles: the tasks of a process that another process of this program, systemd or an activation
-//! script has started.
+//! The roles. A process has a role if another process of this program, systemd or an activation
+//! script has started it.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -18,7 +18,7 @@ pub struct Session {
     pub locations: Locations,
     pub interrupts: Interrupts,
     pub reporter: Reporter,
-    /// The directory to which relative paths are relative.
+    /// The current directory, from which relative paths are resolved.
     pub here: PathBuf,
 }
 

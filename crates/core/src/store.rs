@@ -1,5 +1,6 @@
-//! The store of this machine, without libnix. Locates the files of the store, checks whether paths
-//! are valid, and protects paths from the garbage collector while GC roots are created.
+//! Access to the store of this machine without libnix. Locates the files of the store and checks
+//! whether paths are valid. Registers GC roots, and protects paths from the garbage collector until
+//! their GC roots exist.
 //!
 //! This is the only store code that the elevated roles use. These roles never build or fetch
 //! anything. They only protect existing paths.
@@ -52,16 +53,16 @@ pub struct LocalStore {
 /// A guard that protects paths from the garbage collector while it exists.
 #[derive(Debug)]
 pub struct Protection {
-    /// The shared lock, which prevents a new collection. A running collector has already accepted
-    /// the paths.
+    /// Set if this process may write the store's own files. Either the lock prevents a new
+    /// collection, or the running collector has accepted the paths.
     _lock: Option<Lock>,
-    /// The connection to the daemon, which protects the paths while it is open.
+    /// The connection to the daemon. The daemon protects the paths while the connection is open.
     _daemon: Option<Daemon>,
 }
 
 impl LocalStore {
     /// Finds the store for a URL: `auto`, `daemon`, `local`, a `unix://` socket, or the root
-    /// directory of a store. `None` means the store of this machine.
+    /// directory of a store. `None` means the store of this machine. Refuses all other URLs.
     pub fn of(url: Option<&str>) -> Result<Self, Failed> {
         let url = url.unwrap_or("auto");
         let (name, query) = url.split_once('?').unwrap_or((url, ""));
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_of_local_stores_are_understood() {
+    fn urls_of_local_stores_are_parsed() {
         let usual = ["/nix/store", "/nix/store", "/nix/var/nix"].map(String::from);
         for url in ["auto", "daemon", "local", "unix:///run/nix.sock"] {
             assert_eq!(places(url), usual, "{url}");

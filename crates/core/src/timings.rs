@@ -54,7 +54,7 @@ impl Phase {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Phases {
-    /// Time to open libnix, including its settings and the store. Not shown to users, because they
+    /// Time to open libnix, including its settings and the store. Shown only in JSON, because users
     /// cannot influence it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<f64>,
@@ -134,8 +134,8 @@ pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// Counters of the evaluator. The counts are exact and the same in every run, but sizes and times
-/// vary.
+/// Counters of the evaluator. The numbers of thunks, calls, lookups and values are the same in
+/// every run. Times, sizes and the number of garbage collections vary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {

@@ -31,7 +31,7 @@ pub(super) fn hand_over() -> anyhow::Error {
         .into()
 }
 
-/// The stages without libnix. They find systems that are in the store already, and hand over
+/// The stages without libnix. They find systems that are already in the store, and hand over
 /// everything else.
 pub(super) struct Handover<'a>(pub(super) &'a Session);
 
@@ -79,7 +79,7 @@ impl Stages for Handover<'_> {
 }
 
 /// The store, read through the file system. It does not protect paths from the garbage collector:
-/// the activator roots the system and then checks that it is valid.
+/// the activator adds a GC root for the system and then checks that the system is valid.
 struct OnDisk(LocalStore);
 
 impl Keeper for OnDisk {
@@ -93,6 +93,6 @@ impl Keeper for OnDisk {
     }
 
     fn closure(&self, _: &str) -> Result<Vec<String>> {
-        bail!("cannot compare closures without libnix; `--ask` is handed over")
+        bail!("cannot compare closures: this program does not link libnix")
     }
 }

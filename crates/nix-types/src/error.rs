@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// A position in a source file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// The path of the file, usually below a store path; empty if the code did not come from a file.
+    /// The path of the file, usually below a store path; empty if the code did not come from a
+    /// file.
     pub file: String,
     /// The line number, starting at 1.
     pub line: u32,
@@ -31,7 +32,8 @@ pub struct NixError {
     pub class: String,
     /// The message without traces.
     pub message: String,
-    /// The complete text that `nix` would print, with excerpts and traces, without terminal escapes.
+    /// The complete text that `nix` would print, with excerpts and traces, without terminal
+    /// escapes.
     pub rendered: String,
     /// The position of the error, if known.
     pub position: Option<Position>,

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::NixError;
 
-/// A report of libnix about its work. Activity numbers are unique across the processes of a machine.
+/// A report of libnix about its work. Activity numbers are unique across the processes of a
+/// machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A line for the user, with a verbosity from 0 (error) to 7. All lines from a daemon have verbosity 0.
+    /// A line for the user, with a verbosity from 0 (error) to 7. All lines from a daemon have
+    /// verbosity 0.
     Message {
         /// The verbosity.
         level: u8,
@@ -93,7 +95,8 @@ pub enum Progress {
     LogLine { line: String },
     /// The phase of a build.
     Phase { phase: String },
-    /// The amount done and expected: bytes for transfers, goals for `Builds` and `CopyPaths`.
+    /// The amounts done, expected, running and failed: bytes for transfers, goals for `Builds` and
+    /// `CopyPaths`.
     Amount {
         done: u64,
         expected: u64,

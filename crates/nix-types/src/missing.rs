@@ -1,6 +1,6 @@
 //! The paths that a build needs and that are not in the store yet.
 
-/// Paths that are not in the store yet, as store paths; `build` contains derivations.
+/// The missing paths, as store paths. The paths in `build` are derivations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Missing {
     /// Derivations to build.

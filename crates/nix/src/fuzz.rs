@@ -3,8 +3,8 @@
 //!
 //! A reader takes bytes, and a directory that replaces the machine's root. It ignores errors,
 //! because an error is a valid answer to invalid input. It panics if a value changes when it is
-//! written and read again, or if it contradicts the bytes. It does not write files. The caller
-//! writes the bytes to [`Reader::file`], and creates the file in [`Reader::beside`].
+//! written and read again, or if the value contradicts the bytes. It does not write files. The
+//! caller writes the bytes to [`Reader::file`], and creates the file in [`Reader::beside`].
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -37,13 +37,13 @@ pub struct Reader {
     pub file: Option<&'static str>,
     /// Path and content of another file, without which this one would be ignored.
     pub beside: Option<(&'static str, &'static str)>,
-    /// Turns the bytes into a file. It adds checksums, which a fuzzer would never guess.
+    /// Turns the bytes into the content of the file. Adds checksums, which a fuzzer would never
+    /// guess.
     pub dress: fn(&[u8]) -> Vec<u8>,
     /// Reads the file below the machine's root, or the message.
     pub read: fn(&Path, &[u8]),
 }
 
-/// All readers.
 pub const READERS: [Reader; 26] = [
     file("state", "run/runtime-modules/state.json", state),
     file("wanted", "var/lib/runtime-modules/wanted.json", state),
@@ -261,7 +261,7 @@ fn missed(root: &Path, to: &Profile) -> Option<String> {
     compare("enable hello", to, &machine).warnings.pop()
 }
 
-/// A system that loads one module.
+/// Returns the profile of a system that loads one module.
 fn wants(module: &str) -> Profile {
     Profile::expected(&facts::Facts {
         kernel_modules: Some(vec![module.to_string()]),

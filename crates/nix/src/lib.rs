@@ -1,4 +1,5 @@
-//! The stages that use libnix: locking, the cache, evaluation, realising, and checks of many modules.
+//! The stages that use libnix: locking, the cache, evaluation, realising, and checks of many
+//! modules.
 //!
 //! `runtime-module-nix` is the only program that links this crate.
 
@@ -14,7 +15,7 @@ pub mod realise;
 pub mod session;
 pub mod worker;
 
-// The names of the shared crate, as if its files were here.
+// Import the modules of the shared crate, so that paths such as `crate::error` work in this crate.
 use runtime_module_core::{
     activation, attributes, baked, cache_files, choice, clock, complaint, error, estimate, facts,
     fault, input_graph, interrupt, local, locations, messages, option_names, options, output,

@@ -28,7 +28,7 @@ pub use nix_ffi::{
 /// (NixOS/nix, `src/nix/main.cc`).
 const EVALUATION_STACK: usize = 64 << 20;
 
-/// How long another process may take to create the database of a new store.
+/// Time that another process may take to create the database of a new store.
 const NEW_STORE: Duration = Duration::from_millis(100);
 
 /// Default socket of the Nix daemon.
@@ -69,7 +69,7 @@ impl Libnix {
         if !versions.agree() {
             return Err(Failure::Internal
                 .error(format!(
-                    "cannot open libnix: compiled against {}, but {} is loaded",
+                    "cannot open libnix: this program was compiled against {}, but {} is loaded",
                     versions.compiled, versions.running
                 ))
                 .hint("build runtime-module against the installed libnix, because Nix has no stable ABI")
@@ -177,8 +177,8 @@ fn open_store(url: Option<&str>) -> Result<Store> {
         UnixStream::connect(socket)
             .map_err(|error| refused_store(url, &format!("cannot connect to {socket}: {error}")))?;
     }
-    // If client and evaluator create the database of a new store at the same time, one of them
-    // fails. So try twice.
+    // If the client and the evaluator create the database of a new store at the same time, one of
+    // them fails. So try twice.
     let again = |_| {
         std::thread::sleep(NEW_STORE);
         Store::open(url)
@@ -218,7 +218,7 @@ pub fn daemon_hint() -> &'static str {
     match Path::new("/nix/store").exists() {
         true => RUNNING,
         false => {
-            "this machine has no Nix (there is no /nix/store): install it, or name another store with --store"
+            "this machine has no Nix (there is no /nix/store): install Nix, or name another store with --store"
         }
     }
 }
@@ -235,7 +235,8 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
     } else if why.contains("No space left") || why.contains("disk is full") {
         "free some space and try again; nothing was changed".into()
     } else if why.contains("Read-only file system") {
-        "make the store's database writable, or start the daemon; the disk may be failing".into()
+        "make the store's database writable, or start the daemon; also check the disk for errors"
+            .into()
     } else if url.is_none_or(|url| url == "daemon") {
         daemon_hint().into()
     } else {
@@ -279,7 +280,7 @@ fn prepare(
             .map_err(|error| wrong_setting(name, &error))?;
         if !known {
             return Err(Failure::Usage
-                .error(format!("cannot set --option {name}: unknown Nix setting"))
+                .error(format!("cannot set --option {name}: Nix has no such setting"))
                 .hint("see `man nix.conf` for the settings of the Nix release that this program is linked to")
                 .into());
         }
@@ -428,7 +429,7 @@ impl Evaluator {
         })
     }
 
-    /// Parses a Nix function.
+    /// Parses a Nix function to find its errors.
     pub fn parse(&self, function: &str) -> Result<(), NixError> {
         self.list(&[Beside::Function(function)]).map(drop)
     }
@@ -488,11 +489,11 @@ pub fn system() -> Result<String, NixError> {
     Ok(nix_ffi::get_setting("system")?.unwrap_or_default())
 }
 
-/// The values of a locked flake.
+/// The outputs and source of a flake or file, and external values.
 pub struct Outputs {
     outputs: nix_ffi::Value,
     source: nix_ffi::Value,
-    /// List of external values: store paths, and outputs of other flakes.
+    /// List of external values: store paths, outputs of other flakes, and functions.
     beside: nix_ffi::Value,
 }
 

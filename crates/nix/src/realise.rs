@@ -38,7 +38,7 @@ pub fn query(libnix: &Libnix, derivations: &[Derivation], reporter: &Reporter) -
     Ok(missing)
 }
 
-/// Builds and fetches missing paths. Temporary roots keep the outputs while this process lives.
+/// Builds and fetches missing paths. Temporary GC roots keep the outputs while this process lives.
 pub fn realise(
     libnix: &Libnix,
     derivations: &[Derivation],

@@ -58,7 +58,7 @@ impl Session {
     }
 
     /// Makes the settings for libnix. `verbosity` is the highest level of messages that libnix
-    /// creates.
+    /// creates, but `-v` can raise it, and it is at least 1.
     pub fn settings(&self, allow_import_from_derivation: bool, verbosity: u8) -> Settings {
         settings(
             &self.options,
@@ -81,7 +81,8 @@ impl Session {
     }
 }
 
-/// Makes the settings for libnix. `verbosity` is the highest level of messages that libnix creates.
+/// Makes the settings for libnix. `verbosity` is the highest level of messages that libnix creates,
+/// but `-v` can raise it, and it is at least 1.
 fn settings(
     options: &Options,
     environment: &Environment,

@@ -26,7 +26,7 @@ const EVALUATOR: &str = "__evaluate";
 /// Hidden command of the template.
 const TEMPLATE: &str = "__template";
 
-/// How long an interrupted evaluator may take to exit. A tight loop never notices the interrupt.
+/// Time that an interrupted evaluator may take to exit. A tight loop never notices the interrupt.
 const GRACE: Duration = Duration::from_millis(700);
 
 /// Options for starting an evaluator.
@@ -41,7 +41,7 @@ pub struct EvaluatorStart {
 impl EvaluatorStart {
     /// Returns the environment variables that pass these options to libnix.
     fn variables(&self) -> Vec<(&'static str, String)> {
-        // libnix can only print its counters, to the file that this variable names.
+        // libnix offers its counters only as a file. This variable names the file.
         let counters = ("NIX_SHOW_STATS_PATH", "/dev/stdout".to_string());
         let heap = self.initial_heap;
         let heap = heap.map(|bytes| ("GC_INITIAL_HEAP_SIZE", bytes.to_string()));
@@ -88,8 +88,8 @@ impl EvaluatorProcess {
                 .stdin(OwnedFd::from(theirs))
                 .stdout(their_out)
                 .stderr(their_err)
-                // Ctrl-C and hang-ups of the terminal reach only the client, which stops the evaluator
-                // if necessary.
+                // Ctrl-C and hang-ups of the terminal reach only the client, which stops the
+                // evaluator if necessary.
                 .process_group(0)
                 .envs(start.variables())
                 .spawn()
@@ -113,8 +113,8 @@ impl EvaluatorProcess {
         drop((ours, out, err));
         let code = match become_evaluator(theirs, their_out, their_err) {
             Ok(()) => role(),
-            // There is no connection to report the error. The client notices the exit without a
-            // greeting.
+            // There is no connection over which to report the error. The client notices the exit
+            // without a greeting.
             Err(_) => Failure::Internal.code(),
         };
         std::process::exit(code.into())
@@ -150,7 +150,7 @@ impl EvaluatorProcess {
 
     /// Closes the connection, so that the evaluator exits.
     pub fn hang_up(&self) {
-        // It may have exited already.
+        // The evaluator may have exited already.
         let _ = self.requests.shutdown(std::net::Shutdown::Both);
     }
 
@@ -211,7 +211,7 @@ fn drain(mut pipe: PipeReader) -> JoinHandle<Vec<u8>> {
     })
 }
 
-/// Stops an evaluator: first by SIGINT, then by SIGKILL.
+/// A handle that stops an evaluator, first with SIGINT, then with SIGKILL.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopper(Pid);
 

@@ -1,5 +1,6 @@
-//! Shared by all test files: a `main` (libnix and its collector must be initialised on the main thread, which libtest
-//! keeps for itself), a private environment and store, and evaluators on their own threads.
+//! Shared by all test files: a `main` (libnix and its collector must be initialised on the main
+//! thread, which libtest keeps for itself), a private environment and store, and evaluators on
+//! their own threads.
 
 #![allow(
     dead_code,
@@ -111,7 +112,7 @@ pub(crate) fn folder() -> PathBuf {
     std::env::var_os(FOLDER).unwrap().into()
 }
 
-/// Creates an empty folder in the folder of this run.
+/// Creates a folder in the folder of this run, unless it exists already.
 pub(crate) fn fresh_folder(name: &str) -> PathBuf {
     let folder = folder().join(name);
     std::fs::create_dir_all(&folder).unwrap();
@@ -147,7 +148,7 @@ pub(crate) fn take_events() -> Vec<Event> {
     std::mem::take(&mut EVENTS.lock().unwrap())
 }
 
-/// The store of this run, opened only once.
+/// Returns the store of this run, which is opened only once.
 pub(crate) fn store() -> Store {
     static STORE: OnceLock<Store> = OnceLock::new();
     let open = || {
@@ -192,7 +193,7 @@ pub(crate) fn evaluate_with<T: Send>(
         }
         flakes.register(&builder).unwrap();
         let state = builder.build().unwrap();
-        // Up to Nix 2.34 the evaluator keeps a reference to it.
+        // Up to Nix 2.34, the evaluator keeps a reference to the builder.
         std::mem::forget(builder);
         work(&Evaluator { state, flakes })
     };
@@ -233,8 +234,8 @@ impl Evaluator {
         self.json(text).unwrap_err()
     }
 
-    /// Instantiates a derivation with these attributes, of which `script` is a shell script. Returns
-    /// its store path.
+    /// Instantiates a derivation with these attributes, of which `script` is a shell script.
+    /// Returns its store path.
     pub(crate) fn derivation(&self, attributes: &str) -> String {
         let text = format!(
             "with {{ sh = args: derivation ({{ system = \"{}-linux\"; builder = \"/bin/sh\"; args = [ \"-ec\" args.script ]; }} \

@@ -1,2 +1,2 @@
-# In place of the profile of nixpkgs: ../../guest-docs.nix evaluates declarations without nixpkgs.
+# Replaces the profile of nixpkgs, because ../../guest-docs.nix evaluates the declarations without nixpkgs.
 { }

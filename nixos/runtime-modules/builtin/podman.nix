@@ -18,7 +18,7 @@ lib.mkMerge [
   {
     virtualisation.podman = {
       enable = true;
-      # With Docker enabled, the assertion above fails; avoid a second error.
+      # If Docker is enabled, the assertion above fails; avoid a second error.
       dockerCompat = !config.virtualisation.docker.enable;
       # Lets the containers of a network find each other by name.
       defaultNetwork.settings.dns_enabled = true;

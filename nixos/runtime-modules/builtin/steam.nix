@@ -39,7 +39,7 @@ lib.mkMerge [
   (platforms [ "x86_64-linux" ])
   (unfree present)
   { programs.steam.enable = true; }
-  # This option exists since 24.11.
+  # NixOS 24.11 and later have this option.
   (setting [
     "programs"
     "steam"

@@ -1,4 +1,4 @@
-# Shared code of the built-in modules: settings that only some releases of nixpkgs have, and requirements of the host.
+# Shared code of the built-in modules: settings that only some releases of nixpkgs have, and requirements for the host.
 # Use it as `import ./tools.nix args "name"`, with the module's arguments (which must include those below) and the name
 # of its file.
 {
@@ -48,7 +48,7 @@ in
     else
       lib.getAttrFromPath found pkgs;
 
-  # Graphics drivers: `hardware.opengl` until 24.05, `hardware.graphics` since.
+  # Graphics drivers: `hardware.opengl` until 24.05, `hardware.graphics` in later releases.
   graphics = firstOf [
     [
       "hardware"

@@ -17,6 +17,6 @@
   #   mkfsArgs = [ ];
   # };
 
-  # A package from a local folder. `inputs` is an argument of this file.
+  # A package from a local folder. Add `inputs` to the arguments of this file, in its first line.
   # nixpkgs.overlays = [ (_: previous: { fio = previous.fio.overrideAttrs { src = inputs.fio-source; }; }) ];
 }

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use super::{Host, reference};
 use crate::support::{Lot, soak};
 
-/// Number of cases in a normal run of the tests.
+/// The number of cases in a normal run of the tests.
 const CASES: usize = 6;
 
-/// Depth to which the inputs of inputs are shown, because a flake can follow itself.
+/// The depth to which the inputs of inputs are shown. It is limited because a flake can follow
+/// itself.
 const DEPTH: usize = 4;
 
 /// The outputs of a flake, which show its inputs.
@@ -25,11 +26,11 @@ const OUTPUTS: &str = r#"
     @MORE@
   };"#;
 
-/// A flake of the graph.
+/// A flake in the graph.
 struct Node {
     name: String,
     folder: PathBuf,
-    /// Direct inputs.
+    /// The names of the direct inputs.
     inputs: Vec<String>,
 }
 
@@ -46,7 +47,7 @@ fn random_inputs_are_kept() {
         }
         assert!(
             attempt < 4 * wanted as u64,
-            "{kept} of {attempt} were flakes"
+            "Nix accepted only {kept} of {attempt} cases"
         );
     }
 }
@@ -144,7 +145,7 @@ fn node(host: &Host, name: &str, before: &[Node], lot: &mut Lot) -> Node {
     }
 }
 
-/// Makes a flake in a folder of another one.
+/// Makes a flake in a folder of another flake, and returns the text that makes it an input.
 fn part(host: &Host, whole: &str, before: &[Node], lot: &mut Lot) -> String {
     let (text, _) = inputs(before, lot);
     let outputs = OUTPUTS.replace("@ME@", "part").replace("@MORE@", "");
@@ -153,7 +154,7 @@ fn part(host: &Host, whole: &str, before: &[Node], lot: &mut Lot) -> String {
         &format!("{{\n{text}{outputs}\n}}"),
     );
     fs::write(folder.join("text"), "text of a part").expect("written");
-    // Nix takes two subflakes of the same name for a cycle.
+    // Nix treats two subflakes of the same name as a cycle.
     format!("inputs.part-{whole}.url = \"path:./part-{whole}\";\n")
 }
 

@@ -1,4 +1,4 @@
-//! All cases in which a system has other inputs than those in its lock file.
+//! Cases in which a system has inputs other than those in its lock file.
 
 use std::fs;
 
@@ -177,7 +177,7 @@ fn relative_inputs_are_kept() {
         "{ inputs.inner.url = \"path:./inner\"; outputs = { inner, ... }: { inherit (inner) nixosConfigurations; }; }",
     );
     crate::support::copy(&folder, &outer.join("inner"));
-    // Nix spells the path of such a flake with a `/./`, which no reference to the tree can.
+    // Nix spells the path of such a flake with a `/./`, which no reference to the tree can contain.
     let inner = outer.join("inner/flake.nix");
     let flake = fs::read_to_string(&inner).expect("a flake");
     fs::write(&inner, flake.replace(" + toString inputs.part", "")).expect("written");

@@ -1,4 +1,4 @@
-//! An unrequested change of the base is refused, unless it is allowed.
+//! An unrequested change to the base is refused unless it is allowed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,8 +21,8 @@ fn bake(host: &Host, change: impl FnOnce(&mut Value)) {
     fs::write(&path, baked.to_string()).expect("written");
 }
 
-/// Makes a host whose input differs from the one in its lock, built with an older NixOS module
-/// that did not record this.
+/// Makes a host whose input differs from the one in its lock file. The host was built with an older
+/// NixOS module, which did not record the difference.
 fn built_long_ago(test: &str) -> Option<Host> {
     let host = Host::new(test)?;
     let site = host.flake("site", &says("public"));
@@ -38,7 +38,7 @@ fn built_long_ago(test: &str) -> Option<Host> {
     Some(host)
 }
 
-/// Compares a text with a golden, without the parts that vary between runs.
+/// Compares a text with a golden file, without the parts that vary between runs.
 fn told(host: &Host, name: &str, text: &str) {
     let lines = text.lines().filter(|line| !line.contains("flake.lock has"));
     let text: String = lines.map(|line| format!("{line}\n")).collect();

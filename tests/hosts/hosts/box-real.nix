@@ -1,5 +1,5 @@
 # `box` with package settings of real machines: unfree packages are allowed, one overlay is constant, and one reads the
-# configuration, so that a module changes the packages.
+# configuration, so a module can change the packages.
 {
   config,
   lib,

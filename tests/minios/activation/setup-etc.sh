@@ -21,12 +21,12 @@ if [ -e "$copies" ]; then
 fi
 : > "$copies"
 
-# Entries are files or folders in the store; the folders between are plain ones.
+# Each entry links to a file or folder in the store. The folders above the entries are ordinary folders.
 find "$etc" -mindepth 1 -type l | sed "s|^$etc/||" | while read -r name; do
   file=$root/etc/$name
   mkdir -p "$(dirname "$file")"
   if [ -d "$file" ] && [ ! -L "$file" ]; then
-    echo "warning: $file is a folder, and stays as it is" >&2
+    echo "warning: $file is a folder, so it is not replaced" >&2
   elif [ -e "$etc/$name.mode" ]; then
     cp -f "$etc/$name" "$file.tmp"
     chmod "$(cat "$etc/$name.mode")" "$file.tmp"

@@ -76,8 +76,7 @@ is_up() {
   case $(state_of "$1") in active | activating | reloading) return 0 ;; *) return 1 ;; esac
 }
 
-# The values of a key in the section Service of a unit file, one per line. It ignores the keys that nixpkgs adds there,
-# because minios does not use them.
+# Prints the values of a key in the section Service of a unit file, one per line.
 values() { sed -n "/^\[Service\]/,/^\[/s/^$2=//p" "$1"; }
 flag() { [ "$(values "$1" "$2" | tail -n 1)" = "$3" ]; }
 
@@ -143,7 +142,7 @@ reload_units() {
   fi
 }
 
-# Tells the user managers of logged-in users about new units, and starts the units for activation there.
+# Makes the user managers of logged-in users load new units, and starts their activation unit.
 reload_users() {
   loginctl=$(machine_program loginctl)
   su=$(machine_program su)
@@ -164,7 +163,7 @@ exec 9>>"$root/run/nixos/switch-to-configuration.lock" || exit 1
 flock=@busybox@/bin/flock
 [ -x "$flock" ] || flock=$(machine_program flock)
 if [ -z "$flock" ]; then
-  say "warning: there is no flock on this machine, so nothing keeps two switches apart"
+  say "warning: flock is not installed, so two switches can run at the same time"
 elif ! "$flock" -n 9; then
   say "Could not acquire lock"
   exit 11
@@ -186,7 +185,7 @@ old=$(readlink -f "$root/run/current-system")
 if [ -n "$old" ] && ! cmp -s "$old/init-interface-version" "$out/init-interface-version"; then
   wanted_init=$(cat "$out/init-interface-version")
   running_init=$(cat "$old/init-interface-version")
-  say "Warning: the init of this system does not fit the one that runs ($wanted_init instead of $running_init)."
+  say "Warning: the init of this system differs from the running one ($wanted_init instead of $running_init)."
   say "The new configuration takes effect with the next boot."
   exit 100
 fi
@@ -231,14 +230,14 @@ if [ -n "$old" ]; then
   done
 fi
 
-# Prints what is done to which units in the words of NixOS: "verb the following units: a, b".
+# Prints an action and its units in the words of NixOS: "ACTION the following units: a, b".
 list() {
   title=$1
   shift
   [ $# = 0 ] || say "$title $(echo "$*" | sed 's/ /, /g')"
 }
 
-# The units that are wanted but not up, without those that are about to be started.
+# Prints the units that are wanted but not up, without those that are about to be started.
 find_new() {
   for unit in $(units_in "$new_units"); do
     case " $start $restart $reload $skip " in *" $unit "*) continue ;; esac

@@ -1,4 +1,4 @@
-# Which modules are part of a configuration, in which order, and with which arguments.
+# Imports: the modules that become part of a configuration, their order, and their arguments.
 { lib }:
 let
   inherit (lib) mkOption types;

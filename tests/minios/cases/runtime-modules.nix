@@ -1,4 +1,4 @@
-# services.runtimeModules: merging and the baked document, equal with either library.
+# services.runtimeModules: merging and the baked document. The results are the same with both libraries.
 { lib }:
 let
   inherit (lib) mkOption types;
@@ -28,7 +28,7 @@ let
     };
   };
   problems = import ./schema.nix { inherit lib; } ../../../nixos/runtime-modules/config.schema.json;
-  # The attributes of a program that the module reads.
+  # The attributes of a package that the module reads.
   program = {
     type = "derivation";
     outPath = fakeSource "runtime-module";
@@ -98,7 +98,7 @@ let
   one = ./parts/adds-one.nix;
   two = ./parts/adds-two.nix;
 
-  # A flake in the form of its `self`. Reading any other attribute fails.
+  # A flake in the form of its `self`. Reading an unrelated output fails.
   fakeSource = name: "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-${name}";
   self =
     let
@@ -558,7 +558,7 @@ in
       inherit (gimp) description;
       file = shorten gimp.file;
     };
-  # The first line of each file equals its description in the list.
+  # The files whose first line is not their description in the list.
   builtin-descriptions = lib.filter (name: name != null) (
     lib.mapAttrsToList (
       name: description:
@@ -676,7 +676,7 @@ in
         sourceInfo.outPath = fakeSource name;
         inherit inputs;
       };
-      # b follows the flake itself, two inputs lead to c, d is a folder in c's source, and e has no source.
+      # An input of b is the flake itself, two inputs lead to c, d is a folder in c's source, and e has no source.
       flake = self // {
         inputs = { inherit b c e; };
       };
@@ -703,7 +703,7 @@ in
         outside.module = one;
         sibling.module = "${fakeSource "source-2"}/x.nix";
       }
-      # A file in the source that defines modules.
+      # A module without a file.
       {
         inline.module = { };
       }

@@ -8,7 +8,7 @@
 
   networking.hostName = "box";
 
-  # An overlay, as most machines have one.
+  # An overlay, because most machines have one.
   nixpkgs.overlays = [
     (_final: previous: {
       greeter = previous.greeter // {

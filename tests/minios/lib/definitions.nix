@@ -10,8 +10,8 @@ let
     ;
 in
 rec {
-  # Takes the option's path, its type and its definitions ({ file, value }, with wrappers). The result is lazy: whether
-  # there is a definition can be found out without evaluating one.
+  # Takes the option's path, its type and its definitions ({ file, value }, with wrappers). The result is lazy: a caller
+  # can find out whether there is a definition without evaluating one.
   mergeDefinitions = loc: type: defs: rec {
     defsFinal' =
       let
@@ -53,7 +53,7 @@ rec {
     optionalValue = if isDefined then { value = mergedValue; } else { };
   };
 
-  # An option with all its attributes: `opt` is the result of `mergeDeclarations`.
+  # An option with all its attributes: `opt` is the result of `mergeOptionDecls`.
   evalOptionValue =
     loc: opt: defs:
     let

@@ -31,7 +31,7 @@ rec {
   warn = builtins.warn or (message: value: builtins.trace "evaluation warning: ${message}" value);
   showWarnings = warnings: value: builtins.foldl' (rest: message: warn message rest) value warnings;
 
-  # Composes two overlays: `final` is the result, `previous` the set below.
+  # Extends the set of `base` with an overlay: `final` is the result, and `previous` is the set without the overlay.
   extends =
     overlay: base: final:
     let

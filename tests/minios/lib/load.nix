@@ -75,8 +75,8 @@ let
             ];
       };
 
-  # Calls a module that is a function. Arguments that `specialArgs` lacks come from the configuration, and are
-  # evaluated only when they are used: so `imports` cannot depend on them.
+  # Calls a module that is a function. Arguments that `specialArgs` lacks come from the configuration, and are evaluated
+  # only when they are used. `imports` cannot depend on them, because the configuration depends on the imports.
   call =
     file: args: module:
     if !lib.isFunction module then

@@ -17,7 +17,7 @@ let
 
   valuesOf = map (def: def.value);
 
-  remedy = "\nUse `lib.mkForce value` or `lib.mkDefault value` to say which of them holds.";
+  remedy = "\nUse `lib.mkForce value` or `lib.mkDefault value` to give these definitions different priorities.";
 in
 rec {
   inherit (lib.types) mkOptionType;

@@ -15,8 +15,8 @@ if builtins.pathExists file then
   }/busybox"
 else
   throw ''
-    minios has no busybox: there is no file tests/minios/busybox in this copy of it.
+    minios has no busybox: tests/minios/busybox does not exist.
     Everything in minios is built with a static busybox. On Debian:
         apt-get install busybox-static
         cp /bin/busybox tests/minios/busybox
-    git ignores it, so a `git+file:` flake only sees it after `git add --force`; a `path:` flake always sees it.''
+    git ignores the file, so a `git+file:` flake only sees it after `git add --force`; a `path:` flake always sees it.''

@@ -7,8 +7,9 @@
 let
   bootstrap = import ./bootstrap.nix;
 
-  # Whether the configuration allows a package. Without a licence it counts as free, without known issues as secure.
-  # A refusal has the form of nixpkgs' message: the package, the reason, and remedies for programs other than ours.
+  # Checks whether the configuration allows a package. A package without a licence counts as free, and one without known
+  # issues counts as secure. A refusal has the form of nixpkgs' message: the package, the reason, and remedies for
+  # programs other than ours.
   checkMeta =
     { name, meta }:
     value:
@@ -22,7 +23,7 @@ let
 
           ${rest}
           a) An environment variable allows it for a single run of nix-build.
-          b) What this system says about its packages is nixpkgs.config.
+          b) Set nixpkgs.config in the configuration of this system.
         '';
       free =
         meta.license.free or true

@@ -46,7 +46,7 @@ in
 {
   hello = final.writeShellScriptBin "hello" ''echo "Hello from minios."'';
 
-  # Prints a line. The argument `name` distinguishes it from other packages and services.
+  # Greets the person in its argument.
   greeter =
     final.runCommand "greeter-1.0"
       {
@@ -89,7 +89,7 @@ in
         chmod +x "$out/bin/insecure-thing"
       '';
 
-  # A fake: the switch program reads only the interface version.
+  # A fake systemd: minios reads only its interface version.
   systemd =
     final.runCommand "systemd-255"
       {

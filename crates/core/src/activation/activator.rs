@@ -1,8 +1,10 @@
-//! The activator: the only process that writes the state and switches the system.
+//! The activator, which carries out a request under the lock: switches the system and writes the
+//! state.
 //!
-//! The steps are: lock, compare, create GC roots, save the plan, check for objections, switch,
-//! verify, save the result. The state lists a system as active only after the switch to it was
-//! verified. If this process is killed, the state names the step that was running.
+//! The steps of a change are: lock, compare, create GC roots, save the plan, check for objections,
+//! arm the rollback timer, switch, verify, save the result. The state lists a system as active only
+//! after the switch to it was verified. If this process is killed, the state names the step that
+//! was running.
 
 use std::time::Duration;
 
@@ -24,7 +26,7 @@ use crate::record::{
 };
 use crate::store::LocalStore;
 
-/// Upper limit of the space that our own files need, in bytes.
+/// The upper limit of the space that our own files need, in bytes.
 const OWN_SPACE: u64 = 2 << 20;
 
 /// Runs the activator for the request of a transaction.
@@ -70,8 +72,8 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     }
 }
 
-/// Begins a change. If a step before the switch fails, restores the state and removes the new
-/// roots.
+/// Carries out a change. If a step before the switch fails, restores the state and removes the new
+/// GC roots.
 fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
     let before = work.state.clone();
     if let Err(error) = prepare(&mut work, change) {
@@ -145,7 +147,7 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
     let what = if state.revision == change.revision {
         format!(
             "the running system is now {}",
-            runs.as_deref().unwrap_or("none")
+            runs.as_deref().unwrap_or("unknown")
         )
     } else {
         format!(

@@ -46,7 +46,7 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
         .with_context(|| format!("cannot start the client as {}", user.name))?;
     let reader = BufReader::new(
         ours.try_clone()
-            .context("cannot share the client's socket")?,
+            .context("cannot duplicate the client's socket")?,
     );
     let served = relay::serve(reader, ours);
     let status = client.wait().context("cannot wait for the client")?;
@@ -62,7 +62,7 @@ pub fn drop_rights(uid: u32) -> Result<()> {
     let user = User::from_uid(Uid::from_raw(uid))
         .context("cannot look up a user")?
         .with_context(|| format!("cannot look up a user: there is no user {uid}"))?;
-    let name = CString::new(user.name.as_str()).context("invalid user name")?;
+    let name = CString::new(user.name.as_str()).context("cannot use the user name")?;
     let drop = || -> unix::Result<()> {
         initgroups(&name, user.gid)?;
         setgid(user.gid)?;

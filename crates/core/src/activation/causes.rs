@@ -1,5 +1,5 @@
-//! Explains why a unit failed: names the failed command, its last log lines, and the command that
-//! shows the full log.
+//! Explains why a unit failed: returns the failed command, the unit's last log lines, and the
+//! command that shows its full log.
 
 use serde_json::Value;
 
@@ -24,16 +24,16 @@ const COMMANDS: [&str; 10] = [
     "ExecStopPost",
 ];
 
-/// Message IDs of systemd (`sd-messages.h`) for the exit of a unit's process and for the failure of
-/// a unit.
+/// The message IDs of systemd (`sd-messages.h`) for the exit of a unit's process and for the
+/// failure of a unit.
 const PROCESS_EXIT: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
 const UNIT_FAILED: &str = "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c";
 
 /// The number of log lines to show for each unit.
 const LINES: &str = "--lines=8";
 
-/// Finds the failed command of a unit. Asks systemd first, then searches the journal since `since`
-/// (seconds since 1970).
+/// Finds the failed command of a unit. Asks systemd first. If systemd does not know the command,
+/// searches the journal from the time `since`, in seconds since 1970.
 pub(super) fn failed_command(id: &UnitId, since: u64) -> Option<FailedCommand> {
     let shown = id.manager.show(&COMMANDS, &[&id.name]).ok();
     shown
@@ -191,7 +191,7 @@ fn cause(unwell: &Unwell) -> Option<String> {
     match unwell.problem {
         Problem::Failed => why,
         Problem::Restarting => Some(match why {
-            Some(why) => format!("{why}; systemd is restarting it"),
+            Some(why) => format!("{why}; systemd is restarting the unit"),
             None => "the unit failed, and systemd is restarting it".to_string(),
         }),
         Problem::ReloadFailed => Some(match why {
@@ -360,7 +360,7 @@ ExecStartPost={ path=/bin/false ; argv[]=/bin/false ; ignore_errors=no ; start_t
         assert_eq!(said(Problem::Failed).as_deref(), Some(protocol));
         assert_eq!(
             said(Problem::Restarting),
-            Some(format!("{protocol}; systemd is restarting it"))
+            Some(format!("{protocol}; systemd is restarting the unit"))
         );
         assert_eq!(
             said(Problem::Starting).as_deref(),

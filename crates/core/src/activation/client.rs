@@ -22,8 +22,8 @@ use crate::progress::Reporter;
 use crate::record::{Entry, Pending, State, Step, holder, read_history};
 use crate::timings::Phase;
 
-/// How long to wait for the elevation program to exit. Its clean-up, for example of a PAM session,
-/// may take longer, and the user should not have to wait for it.
+/// The maximum time to wait for the elevation program to exit. Its clean-up, for example of a PAM
+/// session, may take longer, and the user should not have to wait for it.
 const TO_LEAVE: Duration = Duration::from_secs(5);
 
 /// A running relay that is waiting for its request. The relay does not change anything before the
@@ -72,7 +72,7 @@ impl Activator {
             child: None,
             program: String::new(),
             from: Box::new(BufReader::new(
-                socket.try_clone().context("cannot share stdin")?,
+                socket.try_clone().context("cannot duplicate stdin")?,
             )),
             to: Box::new(socket),
         };
@@ -92,7 +92,7 @@ impl Activator {
                 }
                 None => "cannot get root privileges: the activator has exited".to_string(),
             })
-            .hint("run this with sudo, or choose another program with --elevate")
+            .hint("run this with sudo, or choose another elevation program with --elevate")
             .into()
     }
 
@@ -137,8 +137,7 @@ impl Activator {
     }
 }
 
-/// How long the activator may take to read its request, and how long it may then take to get the
-/// lock.
+/// The time limits for the activator: first to read its request, and then to take the lock.
 const TO_BEGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
 /// Waits for the end of a transaction without a relay, by watching its request, the lock and the

@@ -77,12 +77,12 @@ pub(super) fn arm(
     said.map(drop).map_err(|why| {
         Failure::Refused
             .error(format!("cannot arm the rollback timer: {why}"))
-            .hint("run it without --confirm; the change is then not rolled back automatically")
+            .hint("run the command without --confirm; the change is then not rolled back automatically")
             .into()
     })
 }
 
-/// Disarms the timer. A timer that is not armed is not an error.
+/// Disarms these timers. A timer that is not armed is not an error.
 pub(super) fn disarm(transaction: &str, which: &[Armed], locations: &Locations) {
     if !systemd::runs(locations) {
         // Without systemd, the timer is a process, which keeps running. When its time is over, it

@@ -1,4 +1,5 @@
-//! Becomes root. The activator runs as root, and everything else runs as the calling user.
+//! Starts the relay as root. The relay starts the activator, which also runs as root. Everything
+//! else runs as the calling user.
 
 use std::io::ErrorKind;
 use std::process::{Child, Command, Stdio};

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::locations::Locations;
 
-/// The search path of the switch program, for commands that it does not call by their store paths.
+/// The search path of programs that run as root, for commands that they do not call by store path.
 pub(super) const PATH: &str = "/run/current-system/sw/bin:/run/wrappers/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Clears the environment of a command, except for a fixed `PATH`, as elevation programs do. Keeps

@@ -42,7 +42,9 @@ impl Log {
 
     /// Returns a file handle for the switch program.
     pub(super) fn share(&self) -> Result<File> {
-        self.file.try_clone().context("cannot share the log")
+        self.file
+            .try_clone()
+            .context("cannot open the log for the switch program")
     }
 
     /// Appends a remark. Ignores errors, because a missing remark does not affect the transaction.
@@ -109,8 +111,8 @@ impl Tail {
         })
     }
 
-    /// Returns the new complete lines. With `end`, also returns an unterminated last line. Skips
-    /// lines that cannot be read.
+    /// Returns the new complete lines. With `end`, also returns an unterminated last line. Ignores
+    /// read errors.
     pub(super) fn lines(&mut self, end: bool) -> Vec<String> {
         let _ = self.file.read_to_end(&mut self.rest);
         let mut lines = Vec::new();

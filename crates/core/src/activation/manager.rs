@@ -18,7 +18,7 @@ use super::unit_state::{Job, PROPERTIES, UnitState};
 /// they failed.
 const KINDS: &str = "--type=service,socket,timer,path";
 
-/// The state of units, by manager and name. Does not contain units that are inactive or not loaded.
+/// The states of units, by manager and name.
 pub(super) type States = BTreeMap<UnitId, UnitState>;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,8 @@ impl Manager {
         self.systemctl(&arguments)
     }
 
-    /// Returns all units that are not inactive, and all units that have a job.
+    /// Returns the units of the types in [`KINDS`] that are not inactive, all failed units, and all
+    /// units that have a job.
     fn look(&self) -> Result<Vec<UnitState>, String> {
         let properties = format!("--property={}", PROPERTIES.join(","));
         let up = "--state=active,activating,reloading,deactivating,failed";
@@ -139,7 +140,8 @@ impl Manager {
                 units.push(unit);
             }
         }
-        // Jobs are read last. Otherwise a unit could be seen starting, but without the job that starts it.
+        // Read the jobs last. Otherwise, a starting unit could appear without the job that starts
+        // it.
         self.add_jobs(&mut units, &self.jobs());
         Ok(units)
     }
@@ -187,7 +189,7 @@ fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, String>>) -> Result<T, Strin
         .unwrap_or_else(|_| Err("the thread panicked".into()))
 }
 
-/// Returns the units of all managers, except inactive ones. Skips managers that do not answer.
+/// Returns the units of all managers (see [`Manager::look`]). Skips managers that do not answer.
 pub(super) fn look() -> States {
     let managers = Manager::all();
     std::thread::scope(|scope| {

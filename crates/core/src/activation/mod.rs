@@ -1,6 +1,6 @@
 //! The stage that activates a toplevel in the store.
 //!
-//! This file defines the messages between client, relay and activator.
+//! This file defines the messages between the client, the relay and the activator.
 
 mod activator;
 mod become_user;
@@ -93,7 +93,7 @@ pub enum Errand {
     Confirm,
 }
 
-/// A change of the running system.
+/// A change to the running system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
@@ -161,7 +161,7 @@ pub struct Activated {
     /// confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_until: Option<u64>,
-    /// The path of the switch program's log.
+    /// The path of the transaction's log.
     pub log: PathBuf,
     /// The revision of the state after the activation.
     pub revision: u64,

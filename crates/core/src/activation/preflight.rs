@@ -153,7 +153,7 @@ pub struct Objection {
 pub struct Findings {
     /// Objections to the switch.
     pub objections: Vec<Objection>,
-    /// Changes that will not take effect.
+    /// Warnings about changes that take effect only after a reboot.
     pub warnings: Vec<String>,
 }
 
@@ -174,7 +174,7 @@ impl Findings {
                 Some(name) => {
                     return Err(refusal
                         .clone()
-                        .hint(format!("to do it anyway: --allow {}", name.name())));
+                        .hint(format!("use --allow {} to do it anyway", name.name())));
                 }
                 None => return Err(refusal.clone()),
             }
@@ -316,7 +316,7 @@ fn at_boot(to: &Profile, booted: &Path, findings: &mut Findings) {
     let lacking = lacking(&to.kernel_modules, booted);
     if !lacking.is_empty() {
         findings.warnings.push(format!(
-            "the running kernel has no module {}; services that need it work only after a reboot into this system",
+            "the running kernel lacks these modules: {}; services that need them work only after a reboot into the new system",
             lacking.join(", ")
         ));
     }
@@ -367,7 +367,7 @@ pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
     if !toplevel.exists() {
         return Err(Failure::Refused
             .error(format!("{purpose}: {} no longer exists", toplevel.display()))
-            .hint("it may have been garbage-collected; run `runtime-module recover` with or without --finish to activate the other system, or switch with nixos-rebuild"));
+            .hint("run `runtime-module recover`, with or without --finish, to activate the other system, or switch with nixos-rebuild"));
     }
     let missing: Vec<&str> = ESSENTIAL
         .into_iter()
@@ -387,7 +387,7 @@ pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
         .iter()
         .all(|name| missing.contains(name))
     {
-        failed.hint("config.system.build.toplevel is not a NixOS system: a system has activate and bin/switch-to-configuration")
+        failed.hint("check config.system.build.toplevel: a NixOS system contains activate and bin/switch-to-configuration")
     } else {
         failed.hint(
             "run `nix-store --verify --check-contents --repair` to find and restore lost files",

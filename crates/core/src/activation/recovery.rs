@@ -24,7 +24,7 @@ use crate::record::{
 };
 use crate::store::LocalStore;
 
-/// How long an automatic rollback waits for another switch to end.
+/// The maximum time that an automatic rollback waits for another switch to end.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The delay before the next attempt if another switch got the lock first.
@@ -237,7 +237,7 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     if !is_transaction(name) {
         return Err(Failure::Usage
             .error(format!(
-                "cannot run the transaction '{name}': not a valid name"
+                "cannot run the transaction '{name}': the name is not valid"
             ))
             .into());
     }
@@ -295,7 +295,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
                 "cannot roll back the unconfirmed change: {}",
                 looked.why
             ))
-            .hint("the program retries automatically")
+            .hint("wait for the next automatic attempt")
             .into());
     }
     let outcome = returned(looked.verdict);
@@ -310,14 +310,14 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
     if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == *name) {
         return Err(Failure::Refused
             .error("rolled back the unconfirmed change, but cannot save the result")
-            .hint("free some space in /run; the program retries automatically")
+            .hint("free some space in /run, then wait for the next automatic attempt")
             .into());
     }
     Ok(())
 }
 
-/// Activates the previous system as soon as no external switch is running. Retries after errors,
-/// because nothing else would retry the rollback.
+/// Activates the previous system as soon as no external switch is running. Tries again if another
+/// switch takes the lock first.
 fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     let begun = Instant::now();
     loop {

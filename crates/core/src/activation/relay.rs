@@ -75,7 +75,7 @@ fn hung_up(mut from: impl Read + Send + 'static) -> Arc<AtomicBool> {
 }
 
 /// Starts the activator for a request, and forwards the log lines. Returns `None` if the client has
-/// disconnected.
+/// disconnected, or must follow the transaction without the relay.
 fn relay(
     request: &Request,
     gone: &AtomicBool,
@@ -99,7 +99,8 @@ fn relay(
         Ok(vehicle) => vehicle,
         // The relay withdrew the request before an activator took it, so nothing was begun.
         Err(error) if withdraw(&locations, name) => return Err(error),
-        // An activator has already taken the request. The client can follow it without the relay.
+        // An activator has already taken the request. The client can follow the transaction without
+        // the relay.
         Err(_) => return Ok(None),
     };
     let followed = step(Point::RelayFollow, || {

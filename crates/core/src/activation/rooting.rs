@@ -1,5 +1,5 @@
 //! GC roots for the running system, the previous system, the targets of `reset` and `rollback`, and
-//! our own executable during a transaction. The end of each transaction removes all other roots.
+//! our own executable during a transaction. The end of each transaction removes all other GC roots.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,8 +25,8 @@ pub(super) fn root(
     locations: &Locations,
 ) -> Result<()> {
     let needed = [
-        (Some(&change.to), "activate"),
-        (change.base.as_ref(), "reset to"),
+        (Some(&change.to), "activate the new system"),
+        (change.base.as_ref(), "reset later"),
     ];
     if !store.contains(&change.to) {
         return Err(Failure::Refused
@@ -47,8 +47,8 @@ pub(super) fn root(
     for path in change.overrides.required_after_reboot() {
         keep_in(&locations.kept_roots(), path, store)?;
     }
-    // Check the paths only after `protect`: later collections see the roots, and a running
-    // collection has been told to keep these paths.
+    // Check the paths only after `protect`: later collections see the GC roots, and a running
+    // collection has accepted these paths.
     let _protection = store.protect(paths)?;
     for (path, what) in needed {
         if let Some(path) = path
@@ -59,7 +59,7 @@ pub(super) fn root(
                 .error(format!(
                     "{purpose}: {path} is needed to {what}, but is not in the store"
                 ))
-                .hint("try again; it may have been garbage-collected in the meantime")
+                .hint("try again; the path may have been garbage-collected in the meantime")
                 .into());
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn root(
 }
 
 /// Protects our own executable during a switch, if it is in the same store as the system.
-/// [`release`] removes this root.
+/// [`release`] removes this GC root.
 pub(super) fn root_ourselves(
     system: &str,
     store: &LocalStore,
@@ -99,8 +99,8 @@ fn keep_in(folder: &Path, path: &str, store: &LocalStore) -> Result<()> {
     Ok(())
 }
 
-/// Removes all roots except those of the running system, its base, the targets of `rollback` and
-/// the pending change.
+/// Removes all GC roots except those of the running system, its base, the targets of `rollback` and
+/// the pending change. Also removes old logs.
 pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     let history = read_history(locations)?;
     let mut keep: BTreeSet<String> = BTreeSet::new();
@@ -162,8 +162,8 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     })
 }
 
-/// Returns the name of the root for a store path. History records with the same path share one
-/// root.
+/// Returns the name of the GC root for a store path. History records with the same path share one
+/// GC root.
 fn root_name(path: &str) -> String {
     Path::new(path)
         .file_name()

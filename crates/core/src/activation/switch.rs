@@ -63,7 +63,7 @@ pub(super) enum Verdict {
     Superseded,
 }
 
-/// Which of NixOS's pre-switch checks the switch program runs.
+/// The pre-switch checks of NixOS that the switch program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checks {
     /// All checks.
@@ -94,7 +94,11 @@ impl<'a> Switch<'a> {
         command
             .arg("test")
             .stdin(Stdio::null())
-            .stdout(output.try_clone().context("cannot share the log")?)
+            .stdout(
+                output
+                    .try_clone()
+                    .context("cannot open the log for the switch program")?,
+            )
             .stderr(output)
             // Ctrl-C in a terminal goes to the foreground process group. Use another group, so that
             // Ctrl-C does not end the switch.
@@ -182,7 +186,8 @@ const TOUCHES: [&str; 5] = [
     "the following new units were started: ",
 ];
 
-/// The first output of each switch program. One of these lines precedes every change.
+/// The beginnings of the first lines that switch programs print. One of these lines precedes every
+/// change.
 const BEGINS: [&str; 3] = [
     "stopping swap device: ",
     "stopping the following units: ",

@@ -1,7 +1,7 @@
 //! Calls systemd's programs, with fixed arguments, a clean environment and a time limit.
 //!
 //! If possible, these programs use systemd's private socket, so they do not need a message bus. If
-//! systemd is not running or does not answer, the functions return no result.
+//! systemd is not running or does not answer, the functions return an error or `None`.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -15,7 +15,8 @@ use crate::locations::Locations;
 /// The time limit of each call, so that a manager that does not answer cannot block a transaction.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Returns whether systemd is running on this machine and this process may talk to it.
+/// Returns whether systemd is running on this machine. Returns false if the machine's root is a
+/// test directory.
 pub(super) fn runs(locations: &Locations) -> bool {
     locations.is_real() && Path::new("/run/systemd/system").is_dir()
 }
@@ -40,7 +41,7 @@ pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn()
 }
 
 /// Waits while systemd reports that the boot is in progress. Also waits if systemd does not answer,
-/// because it is then still busy.
+/// because it is then probably still busy.
 fn wait_while_booting(
     patience: Duration,
     glance: Duration,
@@ -155,7 +156,7 @@ fn answer_to(
     // The program has exited, but one of its child processes may keep the pipes open.
     let rest = PATIENCE.saturating_sub(begun.elapsed());
     let (said, complained) = reading.recv_timeout(rest).map_err(|_| {
-        format!("{program} exited, but a child process of it keeps its output open")
+        format!("{program} exited, but one of its child processes keeps its output open")
     })?;
     Ok(Answer {
         well: status.success(),

@@ -31,7 +31,8 @@ pub(super) struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    /// Returns the units that the change reached. `after` is their state after the change.
+    /// Returns the units that the change reached. `after` is the state of all units after the
+    /// change.
     ///
     /// A unit may change its state at the same time for another reason. So a unit counts only if
     /// its file has changed, or if a chain of dependencies connects it with a target or with a unit

@@ -36,8 +36,8 @@ pub(super) struct Work<'a> {
     pub(super) state: State,
     pub(super) store: Option<LocalStore>,
     pub(super) checks: Checks,
-    /// The state of the machine before the first switch. The result of a rollback is compared with
-    /// this state too.
+    /// The state of the machine before the first switch. A rollback takes from this state which
+    /// units had already failed.
     before: Option<Before>,
     /// Units that failed because of the first switch.
     broken: Vec<UnitId>,
@@ -192,8 +192,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Adds the causes of failed units. For units that only the switch program reported, the cause
-    /// is unknown.
+    /// Describes the failed units. Adds nothing if their state was not read from systemd, because
+    /// their causes are then unknown.
     fn describe(&mut self, looked: &Looked, since: u64) {
         let known = looked.failed.iter().filter(|_| looked.systemd);
         let logs = known
@@ -263,8 +263,8 @@ impl<'a> Work<'a> {
         }
         self.state.step(Step::Confirming);
         let written = step(Point::Commit, || self.state.write(self.locations));
-        // Disarm the first timer only after the state is saved. Until then, only the first timer
-        // can roll back.
+        // Disarm the first timer only after the state is saved, because the saved state determines
+        // which timer applies.
         if armed_again && written.is_ok() {
             disarm(name, &[Armed::Before], self.locations);
         }
@@ -316,8 +316,9 @@ impl<'a> Work<'a> {
         self.timed();
     }
 
-    /// Saves the state, the history, the requested modules, the GC roots and the end of
-    /// `transaction`. If saving fails, only adds a warning, because the system is already running.
+    /// Saves the state, the history, the requested modules and the option overrides. Also disarms
+    /// the timers of the transaction and removes unneeded GC roots. If a step fails, only adds a
+    /// warning, because the system is already running.
     pub(super) fn write_down(&mut self, ended: &Ended<'_>, leaves: Leaves) {
         let locations = self.locations;
         let Ended {

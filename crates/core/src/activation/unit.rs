@@ -1,4 +1,5 @@
-//! Starts the activator in a transient systemd unit. Without systemd, starts it in its own session.
+//! Starts the activator in a transient systemd unit. If there is no systemd, or systemd does not
+//! start the unit, starts the activator in its own session.
 //!
 //! In both cases, the activator survives the client, its terminal, its connection and the elevation
 //! program.

@@ -146,7 +146,7 @@ impl Folder {
                 // units are skipped.
                 found.files.insert(name.clone(), text);
             }
-            // The entry is an alias, such as the default target.
+            // An alias, such as the default target, wants the target that it links to.
             if let Some(real) = alias(&path).filter(|real| *real != name) {
                 found.want(&name, [real]);
             }
@@ -229,7 +229,7 @@ impl Folder {
         wanted
     }
 
-    /// Returns the units that a unit wants, according to its folders and its file.
+    /// Returns the units that a unit wants, according to its file and to folders such as `.wants`.
     fn wants_of(&self, name: &str) -> Vec<String> {
         let template = template_of(name);
         let folders = [Some(name), template.as_deref()].into_iter().flatten();

@@ -40,7 +40,7 @@ const LEANS: [&str; 3] = ["Requires", "BindsTo", "PartOf"];
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct UnitState {
     pub(super) name: String,
-    /// `Type=` of a service, or empty for other units.
+    /// The `Type=` of a service, or empty for other units.
     pub(super) service_type: String,
     pub(super) load: String,
     pub(super) active: String,
@@ -49,7 +49,7 @@ pub(super) struct UnitState {
     pub(super) reload_result: String,
     /// The number of automatic restarts.
     pub(super) restarts: u32,
-    /// `Restart=`.
+    /// The value of `Restart=`.
     pub(super) restart: String,
     pub(super) invocation: String,
     /// The time of the last change of the state, in microseconds of the monotonic clock.
@@ -68,9 +68,9 @@ pub(super) struct UnitState {
 /// A queued or running job of a systemd manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
-    /// `start`, `restart`, `stop`, …
+    /// The type of the job: `start`, `restart`, `stop`, …
     pub(super) kind: String,
-    /// `waiting` or `running`.
+    /// The state of the job: `waiting` or `running`.
     pub(super) state: String,
 }
 
@@ -228,7 +228,7 @@ impl UnitState {
     }
 }
 
-/// Parses a time span in systemd's format (`1h 17min 24.731330s`) to microseconds. Returns `None`
+/// Converts a time span in systemd's format (`1h 17min 24.731330s`) to microseconds. Returns `None`
 /// for `infinity`, an empty span and a zero span.
 fn microseconds(span: &str) -> Option<u64> {
     let part = |word: &str| {

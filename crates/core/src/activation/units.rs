@@ -5,8 +5,8 @@
 //! `switch-to-configuration-ng` in later releases (`handle_modified_unit`). A removed unit is
 //! stopped. A changed unit is stopped and started or, if its file says so, restarted, reloaded or
 //! left alone. Active targets are started again together with their dependencies. The prediction
-//! does not include mounts in `/etc/fstab` and requests of activation scripts, because they are not
-//! in unit files.
+//! does not include mounts in `/etc/fstab` or requests from activation scripts, because they are
+//! not in unit files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -41,7 +41,7 @@ pub struct UnitChanges {
     pub user: BTreeSet<String>,
 }
 
-/// Predicts the effect on units when `to` replaces `from`. Both are real paths.
+/// Predicts the effect on units when `to` replaces `from`. Both are paths on disk.
 pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> UnitChanges {
     let up = systemd::runs(locations)
         .then(|| systemd::units("active,activating,reloading"))

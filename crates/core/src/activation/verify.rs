@@ -45,7 +45,7 @@ pub(super) struct Switching<'a> {
     pub(super) broken: &'a [UnitId],
     /// The start time of the switch in seconds since 1970.
     pub(super) since: u64,
-    /// How long units are watched.
+    /// The time for which started units are watched.
     pub(super) settle: Duration,
 }
 
@@ -125,7 +125,7 @@ impl Before {
         }
     }
 
-    /// Checks after the switch whether the expected system is running and the units that it
+    /// Checks after the switch whether the expected system is running and the units that the switch
     /// started are healthy.
     pub(super) fn compare(
         &self,

@@ -16,7 +16,7 @@ use crate::progress::duration;
 /// The interval between two reads of the state of watched units.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long to keep watching after the first failed unit, so that the report also names units that
+/// The time to keep watching after the first failed unit, so that the report also names units that
 /// fail at about the same time.
 const GATHER: Duration = Duration::from_millis(250);
 
@@ -90,14 +90,13 @@ pub(super) struct Watch<'a> {
     pub(super) changes: Changes<'a>,
     /// Units that had already failed before the change.
     pub(super) unwell_before: &'a BTreeSet<UnitId>,
-    /// How long to watch units that do not report the end of their start. Zero means a single
+    /// The time to watch units that do not report the end of their start. Zero means a single
     /// check.
     pub(super) settle: Duration,
 }
 
 impl Watch<'_> {
-    /// Watches until all units have certainly started, a unit has failed, or all deadlines have
-    /// passed.
+    /// Watches until a unit has failed, or until each unit has started or reached its deadline.
     pub(super) fn run(&self, machine: &mut impl Machinery) -> Watched {
         let mut watched = Watched {
             begun: machine.now(),

@@ -163,9 +163,9 @@ pub enum CommandArgs {
     Overrides(OverridesCommandArgs),
     /// Activate the requested modules again from the same source
     Apply(ChangeArgs),
-    /// Update the flake's source and activate the requested modules on it
+    /// Activate the requested modules on the current source of the flake
     Rebuild(ChangeArgs),
-    /// End an interrupted change: roll it back, or --finish it
+    /// Roll back an interrupted change, or finish it with --finish
     Recover(RecoverArgs),
     /// Keep a change that is waiting for confirmation
     Confirm(WaitArgs),
@@ -265,7 +265,7 @@ pub struct SetArgs {
     /// Keep the overrides across reboots
     #[arg(long)]
     pub persist: bool,
-    /// Take values as Nix expressions of config, lib, options and pkgs
+    /// Evaluate values as Nix (with config, lib, options and pkgs)
     #[arg(long)]
     pub nix: bool,
     #[command(flatten)]
@@ -302,7 +302,7 @@ pub struct OverridesCommandArgs {
 /// The subcommand of `overrides`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum OverridesArgs {
-    /// List the overrides in force, which is the default
+    /// List the overrides in force [the default]
     List,
     /// List all generations of this boot
     History,
@@ -356,7 +356,7 @@ pub struct ChangeArgs {
     /// Allow import from derivation in a dry run
     #[arg(long, requires = "dry_run")]
     pub allow_ifd: bool,
-    /// Then evaluate and build each of these modules in advance
+    /// After the change, evaluate and build each of these modules
     #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "dry_run", add = modules_off())]
     pub prefetch: Vec<String>,
     /// Show changes of units and the closure, and ask before activation
@@ -392,7 +392,7 @@ pub struct RecoverArgs {
     /// Activate the new system instead of rolling back
     #[arg(long)]
     pub finish: bool,
-    /// With --finish, watch services for this time [default: as configured, or 3s]
+    /// With --finish, watch services this long [default: configured, or 3s]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub settle: Option<Duration>,
     #[command(flatten)]

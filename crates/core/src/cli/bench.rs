@@ -18,7 +18,7 @@ pub enum BenchArgs {
     Toggle(ToggleArgs),
     /// Measure single options, units or any attribute of the flake
     Options(OptionsArgs),
-    /// Measure an append-only record of overrides of growing length
+    /// Measure the cost of option overrides as their number grows
     Overrides(OverridesBenchArgs),
     /// Compare two flake references or commits
     Compare(CompareArgs),
@@ -26,7 +26,7 @@ pub enum BenchArgs {
     Diff(DiffArgs),
 }
 
-/// How to measure, and which files to write.
+/// The settings of a measurement, and the files for its result.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct MeasuringArgs {
@@ -38,7 +38,7 @@ pub struct MeasuringArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_positive, conflicts_with = "runs")]
     pub budget: Option<Duration>,
 
-    /// Discard this many rounds before the measured ones
+    /// Run this many warm-up rounds first
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub warmup: u64,
 
@@ -93,7 +93,7 @@ pub struct OptionsArgs {
     #[arg(value_name = "PATH", required_unless_present = "preset")]
     pub paths: Vec<String>,
 
-    /// Measure a published table
+    /// Repeat a published table of measurements
     #[arg(long, value_enum, value_name = "TABLE", value_delimiter = ',')]
     pub preset: Vec<Preset>,
 

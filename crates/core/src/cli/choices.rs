@@ -33,7 +33,7 @@ choices!(ProgressStyle {
     Bars => "bars", "Progress bars";
     Plain => "plain", "One line for each step";
     Events => "events", "JSON lines (versioned)";
-    Off => "off", "Only warnings";
+    Off => "off", "Only warnings, and build logs with -L";
 });
 
 choices!(Elevate {
@@ -51,7 +51,7 @@ choices!(OnFailedUnits {
 
 choices!(Allow {
     WrongHost => Allow::WrongHost.name(), "Activate a system of another host";
-    Inhibitors => Allow::Inhibitors.name(), "Change what switch inhibitors protect";
+    Inhibitors => Allow::Inhibitors.name(), "Continue although switch inhibitors would change";
     PreSwitchChecks => Allow::PreSwitchChecks.name(), "Skip all of NixOS's own pre-switch checks";
     Space => Allow::Space.name(), "Continue without enough free space";
     BaseDiffers => Allow::BaseDiffers.name(), "Continue although the pinned source evaluates to a different base";
@@ -72,7 +72,7 @@ choices!(CacheAction {
 
 choices!(CheckCombinations {
     Together => "together", "All modules that evaluate alone, combined";
-    Pairs => "pairs", "The same, and each pair of them";
+    Pairs => "pairs", "The same, plus each pair of these modules";
 });
 
 choices!(CheckFormat {

@@ -1,7 +1,7 @@
-# Completions of runtime-module for bash. They call the program itself.
+# Bash completions for runtime-module. They call the program itself.
 _runtime_module() {
     # Bash also splits words at = and :, and a completion replaces only the last part. `begun`
-    # contains the parts before that.
+    # contains the parts before the last one.
     local rest=$COMP_LINE words=() begun='' index part space=true
     for index in "${!COMP_WORDS[@]}"; do
         part=${COMP_WORDS[index]}

@@ -41,8 +41,8 @@ pub fn completions(shell: Shell) -> Result<Vec<u8>> {
     Ok(script)
 }
 
-/// Adapts nushell's completions: removes hidden options, and calls the program for each argument
-/// that has a completer.
+/// Adapts nushell's completions: removes hidden commands and options, and lets nushell call the
+/// program to complete each argument that has a completer.
 fn with_live_values(generated: &str) -> String {
     let program = Cli::command();
     let hidden: Vec<String> = program
@@ -77,7 +77,7 @@ fn with_live_values(generated: &str) -> String {
     [head, completer.as_str(), &rest.join("\n\n")].join("\n\n") + "\n"
 }
 
-/// Collects the options and arguments that have one of our completers, by their names in nushell.
+/// Collects the nushell names of all options and arguments that have a completer.
 fn with_completer(command: &clap::Command, names: &mut BTreeSet<String>) {
     let live = |argument: &&clap::Arg| {
         argument.get::<ArgValueCandidates>().is_some()

@@ -50,7 +50,7 @@ fn parse(name: &str, arguments: &[OsString]) -> Result<RoleArguments, Error> {
             Some("--root") => root = rest.next().cloned(),
             // Roles do not show progress, so ignore this option.
             Some("--progress") => drop(rest.next()),
-            Some(flag) if flag.starts_with('-') => return Err(wrong("unexpected option")),
+            Some(flag) if flag.starts_with('-') => return Err(wrong("an option is unknown")),
             _ => values.push(argument),
         }
     }

@@ -67,6 +67,8 @@ fn not_text() -> Failed {
     let odd = std::env::args_os().find(|argument| argument.to_str().is_none());
     let shown = odd.map(|odd| odd.display().to_string()).unwrap_or_default();
     Failure::Usage
-        .error(format!("cannot use the argument '{shown}': not UTF-8"))
+        .error(format!(
+            "cannot use the argument '{shown}': the argument is not UTF-8"
+        ))
         .hint("if a directory has such a name, make a symbolic link to it with another name")
 }

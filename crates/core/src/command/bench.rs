@@ -1,4 +1,4 @@
-//! The benchmarks, and how to measure them, as plain data.
+//! The benchmarks and their settings, as plain data.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum Benchmark {
     Compare(CompareBenchmark),
 }
 
-/// How to measure, and where to write the result.
+/// The settings of a measurement, and the files for its result.
 #[derive(Clone, Debug)]
 pub struct Measuring {
     pub rules: Rules,

@@ -40,19 +40,20 @@ impl Definition {
     }
 }
 
-/// A store path in strings of a value. When these strings are evaluated, they depend on the path.
+/// A store path in the strings of a value. When Nix evaluates these strings, they depend on the
+/// path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StorePath {
     pub path: String,
-    /// The output that has this path; `None` for a source.
+    /// The derivation output that has this path; `None` for a source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<DerivationOutput>,
 }
 
 impl StorePath {
-    /// Returns the path that must stay in the store: the source, or the derivation, from which the
-    /// output can be built again.
+    /// Returns the path that must stay in the store: either the source itself, or the derivation
+    /// that can build the output again.
     pub fn required(&self) -> &str {
         self.made_by.as_ref().map_or(&self.path, |made| &made.drv)
     }
@@ -77,7 +78,7 @@ fn names(value: &Value, text: &str) -> bool {
     }
 }
 
-/// How a definition is combined with the other definitions of its option.
+/// The relation of a definition to the other definitions of its option.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {

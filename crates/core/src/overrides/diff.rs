@@ -13,11 +13,11 @@ use super::{Definition, OverrideState};
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     pub path: Vec<String>,
-    /// The value before; `None` if there was no override. A merge is combined with the value that
-    /// it adds to.
+    /// The value in the first generation; `None` if there was no override. Several definitions are
+    /// combined into one value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// The value afterwards; `None` if there is no override.
+    /// The value in the second generation; `None` if there was no override.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
 }

@@ -1,10 +1,10 @@
-//! The change of overrides that one command makes.
+//! The change to the overrides that one command makes.
 
 use serde::{Deserialize, Serialize};
 
 use super::Definition;
 
-/// A change of the overrides.
+/// A change to the overrides.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Edit {
@@ -17,11 +17,11 @@ pub enum Edit {
     Rollback {
         to: u64,
         definitions: Vec<Definition>,
-        /// The definitions that survive a reboot, see `OverrideState`.
+        /// The definitions that survive a reboot (see `OverrideState`).
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         kept: Vec<Definition>,
-        /// The definitions of generation 0, which survived the reboot. Only the first record of a
-        /// boot contains them.
+        /// The definitions of generation 0, which survived the last reboot. Only the first record
+        /// of a boot can contain them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         survived: Vec<Definition>,
     },

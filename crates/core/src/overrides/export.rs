@@ -43,7 +43,7 @@ const PLAIN: &str = "#
 /// The comment in the exported module that explains store paths.
 const STORE_PATHS: &str = "#
 # Values with builtins.appendContext name store paths, which must be in the store of the machine that evaluates this module.
-# Write them as expressions of pkgs instead, for example ${pkgs.hello}.
+# Replace these values by expressions that use pkgs, for example \"${pkgs.hello}\".
 ";
 
 /// Returns the priority of a definition. A merge has the priority of the replacing definition at

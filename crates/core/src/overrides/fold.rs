@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// Returns whether the module system would merge two values of any option type: attribute sets with
-/// attribute sets, and lists with lists.
+/// Returns whether the module system can merge the two values. It merges attribute sets with
+/// attribute sets, recursively, and lists with lists.
 pub(super) fn can_add(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => new

@@ -102,7 +102,7 @@ fn numeral(number: &Number) -> String {
         return integer(value);
     }
     let (json, value) = (number.to_string(), number.as_f64().unwrap_or_default());
-    // Nix has no literals for negative zero and for subnormal numbers.
+    // Nix has no literals for negative zero or subnormal numbers.
     if (value == 0.0 && value.is_sign_negative()) || value.is_subnormal() {
         return format!("(builtins.fromJSON \"{json}\")");
     }

@@ -214,7 +214,7 @@ impl OverrideState {
                     written(path)
                 ))
                 .hint(format!(
-                    "set {other} again with another priority: run `runtime-module unset {}` first",
+                    "run `runtime-module unset {}`, then set {other} again with another priority",
                     for_shell(&other)
                 ))
         })

@@ -34,7 +34,7 @@ pub fn check_path(path: &[String]) -> Result<(), Failed> {
             .error(format!(
                 "cannot override {shown}: the module system interprets _type and _module"
             ))
-            .hint("name an option, or an attribute of its value, that is plain data"));
+            .hint("use a path without the names _type and _module"));
     }
     match path
         .iter()
@@ -75,7 +75,7 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
     })
 }
 
-/// A step on the way to a part of a value: a name or an index.
+/// A step in the path to a part of a value: a name or an index.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Part {

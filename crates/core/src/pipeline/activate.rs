@@ -14,7 +14,8 @@ use crate::plan::{Plan, Situation};
 use crate::record::Pin;
 use crate::session::Session;
 
-/// Returns whether the system is already running, with the same source and modules.
+/// Returns whether the system is already running and there is nothing new to record. With
+/// `--force`, returns false.
 pub fn is_running(system: &System, plan: &Plan, situation: &Situation) -> bool {
     let pin = situation.state.pin.as_ref();
     !plan.force

@@ -80,7 +80,7 @@ fn units(changes: &UnitChanges) -> String {
         text += &format!("{what}: {}\n", names.join(", "));
     }
     if text.is_empty() {
-        text += "no unit is stopped, restarted, reloaded or started\n";
+        text += "no units will be stopped, restarted, reloaded or started\n";
     }
     text
 }
@@ -95,7 +95,7 @@ fn closures(store: &dyn Keeper, from: Option<&str>, to: &str) -> Result<String> 
     Ok(difference(&before, &paths(Some(to))?))
 }
 
-/// Describes the difference between two closures by names and versions.
+/// Describes the difference between two closures by the names and versions of their paths.
 fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
     let mut names: BTreeMap<String, [Vec<String>; 2]> = BTreeMap::new();
     for (side, (paths, others)) in [(before, after), (after, before)].into_iter().enumerate() {

@@ -9,12 +9,12 @@ use crate::activation::{Activated, Errand};
 use crate::baked::Baked;
 use crate::session::Session;
 
-/// How long to wait for other changes, and how long to watch services.
+/// The waiting times of `confirm` and `recover`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Waits {
-    /// How long to wait for another change to end.
+    /// The maximum time to wait for another change to end.
     pub others: Duration,
-    /// How long to watch started services; `None` for the configured time.
+    /// The time to watch started services; `None` for the configured time.
     pub settle: Option<Duration>,
 }
 

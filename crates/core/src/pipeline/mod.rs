@@ -1,5 +1,5 @@
-//! Carries out a request. The steps are: plan, become root, make the system, activate the system,
-//! record the result.
+//! Carries out a request. The steps are: check the request, become root, plan, make the system,
+//! activate the system, record the result.
 //!
 //! Each program makes systems in its own way (trait [`Stages`]). `crates/nix` locks, evaluates and
 //! realises (in its own `pipeline/mod.rs`). `crates/light` only finds systems that are already in
@@ -37,8 +37,8 @@ pub trait Stages {
     /// Makes sure that [`Self::make`] can carry out this request. Called before a password prompt.
     fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()>;
 
-    /// Makes the system of a plan, up to the last stage of the plan. Returns the plan, which now
-    /// contains the values of the expressions in the intent.
+    /// Makes the system of a plan, up to the last stage of the plan. Returns the system and the
+    /// plan, which now contains the values of the expressions in the intent.
     fn make(
         &self,
         intent: &Intent,

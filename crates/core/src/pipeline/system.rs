@@ -41,7 +41,8 @@ pub struct System {
     pub facts: Option<Facts>,
     /// The counters of the evaluation, if this run evaluated.
     pub counters: Option<Counters>,
-    /// The store paths that were built and fetched, or would be in a dry run.
+    /// The store paths that were built and fetched. In a dry run, those that a real run would build
+    /// and fetch.
     pub missing: Missing,
     /// The order in which a dry run shows the builds.
     pub order: BuildOrder,
@@ -87,7 +88,7 @@ pub struct Preflight {
     /// Whether the system is in the store, so that the checks ran on the built system. If not, a
     /// real run may find more objections.
     pub built: bool,
-    /// The objections, and the changes that will not take effect.
+    /// The objections, and the warnings about changes that need a reboot.
     #[serde(flatten)]
     pub findings: Findings,
 }

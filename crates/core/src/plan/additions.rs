@@ -76,7 +76,7 @@ impl Additions {
         let gone = self.gone(situation);
         (action.evaluates() && !gone.is_empty()).then(|| {
             format!(
-                "{} was added for one change only, so this change removes it (use --keep to keep it)",
+                "this change removes the modules that were added for one change only: {}; to keep one, add it again with --module and --keep",
                 gone.join(", ")
             )
         })

@@ -83,8 +83,8 @@ impl EarlierState {
         let mut all: Vec<Self> = reachable(history, now).map(Self::from).collect();
         // `rollback` can also return to the state before the very first change, which has no
         // record. The first record shows this state only if it has revision 1, or if its change
-        // began at the system without any runtime module. If the first record is a rollback, its
-        // previous system was rolled back and is not a target.
+        // started from the system without any runtime module. If the first record is a rollback,
+        // its previous system was rolled back and is not a target.
         if let Some(first) = history.iter().find(|entry| entry.ran())
             && let Some(from) = first.from.as_ref().filter(|_| ran == all.len())
             && !first.way_back

@@ -1,5 +1,5 @@
 //! Finds the system that is defined in a file instead of a flake. The file is named on the command
-//! line, or remembered from an earlier change.
+//! line, remembered from an earlier change, or baked in.
 //!
 //! Takes the command line and the situation, and returns the file. Checks whether files exist, but
 //! does not evaluate them.
@@ -25,7 +25,7 @@ const OF_FLAKES: [&str; 4] = [
     "--accept-flake-config",
 ];
 
-/// Refuses options that contradict each other.
+/// Refuses empty names and options that contradict each other.
 pub fn agree(options: &Options) -> Result<(), Failed> {
     let source = &options.source;
     for (option, empty) in [
@@ -66,8 +66,8 @@ pub fn agree(options: &Options) -> Result<(), Failed> {
     }
 }
 
-/// Returns a pin with the system to evaluate if the system is in a file. The file itself is never
-/// pinned.
+/// Returns a pin that names the file, if the system is defined in a file. The content of the file
+/// is never pinned.
 pub(super) fn file(
     situation: &Situation,
     options: &SourceOptions,
@@ -96,7 +96,7 @@ pub(super) fn file(
                 "this machine's configuration is {words}, which no longer exists"
             ))
             .hint("name the new location with --file, or a flake with --flake")
-            .hint("`runtime-module reset` and `rollback` evaluate nothing, so they also work now")
+            .hint("or run `runtime-module reset` or `rollback`, which need no evaluation")
             .into());
     }
     Ok(Some(Pin::of_file(file)))
@@ -112,8 +112,8 @@ pub fn is_elsewhere(situation: &Situation, options: &SourceOptions) -> bool {
     options.flake.is_some() || options.host.is_some() || is_another_file(situation, options)
 }
 
-/// Returns whether the options select another file, which may declare other modules than the baked
-/// list. The baked list comes from the file of the running system.
+/// Returns whether the options select a file other than the file of the running system. The baked
+/// list of modules does not apply to another file.
 pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
     let baked = situation
         .baked

@@ -76,7 +76,7 @@ pub struct Plan {
     /// The toplevel without any runtime module; `None` if it must be evaluated.
     pub base: Option<String>,
     /// The toplevel to which the source should evaluate without any runtime module; `None` if it is
-    /// unknown, or if the user named another source.
+    /// unknown, or if the source may have changed.
     pub expected: Option<String>,
     /// Whether to activate a system that is already running.
     pub force: bool,
@@ -110,8 +110,8 @@ struct Checked {
     additions: Additions,
     wanted: Vec<String>,
     overrides: PlannedOverrides,
-    /// Whether the system is in a file. The file may have changed, and may now declare other
-    /// modules.
+    /// Whether the system is defined in a file. The file may have changed, and may now declare
+    /// other modules.
     in_file: bool,
     /// The reason why there is nothing to do; `None` if there is something to do.
     nothing: Option<String>,
@@ -216,7 +216,7 @@ pub fn decide(
         wanted,
         overrides,
         from: situation.running.clone(),
-        // If the source changes, the base changes too.
+        // If the source or the specialisation changes, the base may change too.
         base: base.filter(|_| !moved),
         expected,
         force: change.force,
@@ -230,7 +230,7 @@ fn overrides_stay(action: &Action, overrides: &PlannedOverrides) -> Option<Strin
     let stay = *action == Action::Reset && !overrides.after.is_empty();
     stay.then(|| {
         format!(
-            "option overrides stay: {}; `runtime-module reset --all` removes them too",
+            "option overrides are kept: {}; run `runtime-module reset --all` to remove them too",
             overrides.after.words()
         )
     })

@@ -1,4 +1,4 @@
-//! Notes about the machine that the plan contains.
+//! The notes of a plan about the state of the machine.
 
 use super::Situation;
 
@@ -32,7 +32,7 @@ pub(super) fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
     }
     if !situation.overrides_are_active() {
         notes.push(format!(
-            "option overrides are applied again: {}",
+            "option overrides will be applied again: {}",
             situation.overrides().words()
         ));
     }

@@ -5,7 +5,7 @@ use super::{Action, Additions, Situation, is_file, specialisation};
 use crate::options::SourceOptions;
 use crate::overrides::Edit;
 
-/// Returns the reason if a request would change nothing.
+/// Returns the reason why a request would change nothing, or `None` if there is something to do.
 pub(super) fn nothing(
     action: &Action,
     situation: &Situation,
@@ -43,7 +43,7 @@ pub(super) fn nothing(
         }
         Action::Reset if situation.state.wanted.is_empty() && !situation.overrides().is_empty() => {
             Some(
-                "no module is enabled; `runtime-module reset --all` also removes option overrides"
+                "no module is enabled; run `runtime-module reset --all` to remove option overrides"
                     .into(),
             )
         }

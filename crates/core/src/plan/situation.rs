@@ -19,12 +19,11 @@ pub struct Situation {
     pub state: State,
     /// The toplevel of the running system.
     pub running: Option<String>,
-    /// The description of the running transaction, as written by the holder of the lock.
+    /// A description of the running transaction; `None` if the lock is not held.
     pub under_way: Option<String>,
-    /// The folder from which NixOS's own tools take the configuration, if this folder contains a
-    /// flake.
+    /// The folder of the flake that NixOS's own tools use, if `/etc/nixos` contains a flake.
     pub usual: Option<String>,
-    /// The configuration in that folder, if the folder does not contain a flake.
+    /// The path of `/etc/nixos/configuration.nix`, if this file exists.
     pub plain: Option<String>,
     /// The running specialisation, if it belongs to a known system.
     pub specialisation: Option<String>,
@@ -100,7 +99,7 @@ impl Situation {
         variant_of(&self.base()?, name)
     }
 
-    /// Returns the base for an external switch to a specialisation of our system. Such a
+    /// Returns the base after an external switch to a specialisation of our system. Such a
     /// specialisation contains our modules, so its base is the same specialisation of our base.
     pub(super) fn varied_base(&self) -> Option<String> {
         let name = self.specialisation.as_ref().filter(|_| self.foreign())?;
@@ -141,7 +140,8 @@ fn specialisation(locations: &Locations, state: &State, running: Option<&str>) -
     None
 }
 
-/// Returns a file in `/etc/nixos`, which is the default folder of NixOS's own tools.
+/// Returns the path of a file in `/etc/nixos`, the default folder of NixOS's own tools, if the file
+/// exists.
 fn usual(locations: &Locations, name: &str) -> Option<String> {
     let file = locations.root().join("etc/nixos").join(name);
     file.exists().then(|| file.to_string_lossy().into_owned())

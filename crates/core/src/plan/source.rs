@@ -1,4 +1,4 @@
-//! Determines the source of the configuration: the pinned source, or a reference to pin.
+//! Determines the source of the configuration: the pinned source, a file, or a reference to pin.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::record::Pin;
 /// The entry of `nixosConfigurations` to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// The entry that the user named.
+    /// The entry that the user or the pin names.
     Named(String),
     /// The default entry, unless the reference names another entry after its `#`.
     Usual(String),
@@ -28,7 +28,7 @@ pub enum Source {
     /// A reference that this change must lock and pin.
     Reference {
         reference: String,
-        /// The folder to which relative paths in the reference are relative.
+        /// The base folder of relative paths in the reference.
         base: PathBuf,
         /// The inputs to replace.
         input_overrides: Vec<(String, String)>,
@@ -104,7 +104,7 @@ pub fn source(
 /// Returns the reference from which `rebuild` fetches the source again.
 fn url_to_rebuild(situation: &Situation, pinned: Option<&Pin>) -> Result<String, Failed> {
     let asked = pinned.filter(|pin| !pin.baked).map(|pin| pin.url.clone());
-    // Without a pin, use the same source as any other command would.
+    // Without a pin, use the flake that NixOS's own tools use.
     let usual = situation.usual.clone().filter(|_| pinned.is_none());
     let baked = situation.baked.as_ref();
     let url = baked.and_then(|baked| baked.flake_url.clone());
@@ -135,14 +135,14 @@ pub fn source_to_list(
     source(&Action::Apply, situation, options, here)
 }
 
-/// Returns the present pin.
+/// Returns the current pin.
 pub fn pinned(situation: &Situation) -> Option<Pin> {
     let baked = situation.baked.as_ref().and_then(Baked::pin);
     match &situation.state.pin {
         // After an external switch, the source is the one that is baked into the new system. If no
         // source is baked in, it is unknown.
         Some(pin) if !situation.foreign() => Some(pin.clone()),
-        // A specialisation of a system that we activated has the same source as this system.
+        // A specialisation of a system that we activated has the same source as that system.
         Some(pin) if situation.varied_base().is_some() => Some(Pin {
             specialisation: situation.specialisation.clone(),
             extras: pin

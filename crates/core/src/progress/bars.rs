@@ -31,7 +31,8 @@ pub(super) struct Bars {
 
 impl Bars {
     pub(super) fn new(style: Style) -> Self {
-        // The drawing thread controls the frame rate, so indicatif must not start its own thread.
+        // The drawing thread controls the frame rate. Do not enable indicatif's steady ticks, which
+        // would start another thread.
         let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(20));
         screen.set_move_cursor(false);
         Self {
@@ -321,7 +322,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn watched_units_are_shown_beside_the_time() {
+    fn watched_units_are_shown_next_to_the_time() {
         let mut model = Model::new(false, 1);
         let message = |model: &Model| phase_message(Phase::Activate, model, Duration::from_secs(2));
         model.switch_line = "activating the configuration...".into();

@@ -1,5 +1,5 @@
 //! Wraps lines for narrow terminals: breaks lines between words, and indents continuation lines to
-//! the column at which the text begins. This is a pure function. Output that does not go to a
+//! the column at which the text begins. Does not access the terminal. Output that does not go to a
 //! terminal is never wrapped.
 
 use console::measure_text_width;

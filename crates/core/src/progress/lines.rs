@@ -9,7 +9,7 @@ use super::model::Model;
 use super::{Notice, Renderer, Round, bytes, duration, for_stderr};
 use crate::timings::{Phase, milliseconds};
 
-/// The maximum time without output during a phase.
+/// The maximum time without output during a phase, a benchmark or a check.
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// Writes a line to stderr. Ignores errors, because the work must continue even if stderr is

@@ -24,7 +24,7 @@ use nix_types::{Event, Missing};
 use model::Model;
 pub use model::Notice;
 
-/// The beginning of the log line with the watched units.
+/// The beginning of the log line that lists the watched units.
 pub const WATCHING: &str = "watching ";
 
 /// The minimum time between two frames.
@@ -178,7 +178,7 @@ impl Reporter {
     }
 
     fn say(&self, report: Report) {
-        // Sending fails only after the drawing thread was told to end.
+        // Ignore errors: the drawing thread may have ended, and a silent reporter has none.
         let _ = self.reports.send(report);
     }
 
@@ -251,7 +251,8 @@ impl Reporter {
         self.draws
     }
 
-    /// Prints a line of the result to stdout if bars are drawn on the same terminal.
+    /// Prints a line of the result to stdout. Only bars handle such lines, so call this only if
+    /// [`Self::draws`] returns true.
     pub fn row(&self, text: impl Into<String>) {
         self.say(Report::Row(text.into()));
     }
@@ -363,7 +364,7 @@ fn columns(terminal: &console::Term) -> Option<usize> {
     terminal.size_checked().map(|(_, columns)| columns.into())
 }
 
-/// Formats `1234567` as `1.2 MB`.
+/// Formats `1234567` as `1.23 MB`.
 pub fn bytes(amount: u64) -> String {
     indicatif::DecimalBytes(amount).to_string()
 }

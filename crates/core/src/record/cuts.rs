@@ -25,7 +25,7 @@ fn machine() -> (tempfile::TempDir, Locations) {
     (dir, locations)
 }
 
-/// Returns the names of all files of a machine.
+/// Returns the names of all files and folders of a machine.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
@@ -39,7 +39,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 /// Interrupts the writing of the second version of a file at each byte. `write` writes a version,
-/// and `read` reads the present version.
+/// and `read` reads the current version.
 fn cut_everywhere<T: PartialEq + Debug>(
     point: &str,
     file: impl Fn(&Locations) -> PathBuf,

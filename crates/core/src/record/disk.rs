@@ -1,8 +1,8 @@
-//! Writes files atomically. The files belong to the user of this process. Links that another user
-//! has created are not followed.
+//! Replaces files atomically, and appends to files. The files belong to the user of this process.
+//! Symbolic links are not followed, because another user may have created them.
 //!
-//! All records except the description of the lock's holder are written in this file, so that tests
-//! can inject a fault at every byte of a record.
+//! This module writes all records except the description of the lock's holder, so that tests can
+//! inject a fault at every byte of a record.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -115,7 +115,7 @@ pub(super) fn no_right(error: io::Error, what: &str) -> anyhow::Error {
     match error.kind() {
         ErrorKind::PermissionDenied => Failure::Refused
             .error(format!("{what}: permission denied"))
-            .hint("only root may change the system: run this with sudo")
+            .hint("run this with sudo; only root may change the system")
             .into(),
         ErrorKind::ReadOnlyFilesystem => Failure::Refused
             .error(format!("{what}: the file system is read-only"))

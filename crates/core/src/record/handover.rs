@@ -1,5 +1,5 @@
-//! The messages between relay and activator: a request and an outcome. Each message is a file that
-//! only root can read.
+//! The messages between the relay and the activator: a request and an outcome. Each message is a
+//! file that only root can read.
 //!
 //! The messages are files instead of pipes, so that a writer never waits for a reader that has
 //! died.
@@ -41,7 +41,7 @@ pub fn take_over<T: DeserializeOwned>(locations: &Locations, name: &str) -> Resu
     if !is_transaction(name) {
         return Err(Failure::Usage
             .error(format!(
-                "cannot run the transaction '{name}': not a valid name"
+                "cannot run the transaction '{name}': the name is not valid"
             ))
             .into());
     }

@@ -20,8 +20,8 @@ pub struct Entry {
     pub revision: u64,
     /// The name of the transaction.
     pub transaction: String,
-    /// The name of the request that ended the transaction, if this was a confirmation or a
-    /// recovery.
+    /// The name of the request that ended the transaction, if this was another request: a
+    /// confirmation, a recovery or an automatic rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_by: Option<String>,
     /// A human-readable description of the change.
@@ -31,7 +31,7 @@ pub struct Entry {
     pub time: u64,
     /// The requested modules.
     pub modules: Vec<String>,
-    /// The toplevel that was running before.
+    /// The toplevel that was running before the transaction.
     pub from: Option<String>,
     /// The toplevel to activate.
     pub to: String,

@@ -52,7 +52,7 @@ pub use state::{
 };
 
 /// Reads a JSON file with a schema version. Returns `None` if the file does not exist. If the file
-/// is damaged, the error has the hint `way_out`.
+/// is damaged or has another schema, the error has the hint `way_out`.
 pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {
     let text = match fs::read(path) {
         Ok(text) => text,

@@ -24,12 +24,13 @@ pub const SCHEMA: u64 = 1;
 pub struct State {
     /// Always [`SCHEMA`].
     pub schema: u64,
-    /// The number of commits so far.
+    /// The number of transaction outcomes recorded so far.
     pub revision: u64,
     /// The boot ID of the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
-    /// The source of all evaluations; `None` before the first transaction if no flake is baked in.
+    /// The source of the system that this program activated last; `None` before the first
+    /// activation, or if the source is unknown.
     pub pin: Option<Pin>,
     /// The system without any runtime module.
     pub base: Option<Base>,
@@ -39,7 +40,8 @@ pub struct State {
     pub wanted: Vec<String>,
     /// The active modules, in the same order.
     pub active: Vec<String>,
-    /// The active option overrides.
+    /// The option overrides in the system that this program activated last. Before the first
+    /// activation of a boot, those that survived the reboot.
     #[serde(default, deserialize_with = "overrides_of_any_version")]
     pub overrides: OverrideState,
     /// A transaction that has begun but not ended.
@@ -68,7 +70,8 @@ pub struct Pin {
     /// `dirtyShortRev`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<(String, String)>,
-    /// The replaced inputs as the user named them: names and references. The JSON name is older than option overrides.
+    /// The replaced inputs as the user named them: names and references. The JSON name was chosen
+    /// before option overrides existed.
     #[serde(default, rename = "overrides", skip_serializing_if = "Vec::is_empty")]
     pub input_overrides: Vec<(String, String)>,
     /// The inputs that are not in the tree's own lock: the replaced inputs, or all inputs if the
@@ -101,7 +104,7 @@ pub struct Pin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemFile {
-    /// The absolute path of the file, or of the folder that contains its `default.nix`.
+    /// The absolute path of the file, or of a folder with a `default.nix`.
     pub path: String,
     /// The attribute path of the system in the file; empty if the file itself is the system.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -222,7 +225,8 @@ pub struct Base {
     pub toplevel: String,
 }
 
-/// A running transaction. It contains everything that another process needs to finish it.
+/// A transaction that has begun but not ended. Contains everything that another process needs to
+/// end it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pending {
@@ -233,7 +237,7 @@ pub struct Pending {
     pub purpose: String,
     /// The current step.
     pub step: Step,
-    /// The toplevel that was running before.
+    /// The toplevel that was running before the transaction.
     pub from: Option<String>,
     /// The toplevel to activate.
     pub to: String,
@@ -299,7 +303,7 @@ pub enum Step {
     Switching,
     /// The switch program has ended, and the running system is being verified.
     Verifying,
-    /// The change succeeded and waits for a confirmation.
+    /// The change is active and waits for a confirmation.
     Confirming,
     /// The switch failed, and the previous system is being activated again.
     Returning,
@@ -321,7 +325,7 @@ impl Step {
     }
 }
 
-/// How a transaction changes the state when it ends.
+/// The effect of an ended transaction on the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaves {
     /// The new system is active.
@@ -333,7 +337,7 @@ pub enum Leaves {
 }
 
 /// Removes the state and the histories of an earlier boot. Returns whether there were any. The
-/// normal cleanup removes roots and logs later. The caller holds the lock.
+/// caller holds the lock, and then removes the GC roots and logs of that boot.
 pub fn forget_boot(locations: &Locations) -> Result<bool> {
     let Ok(text) = std::fs::read_to_string(locations.state()) else {
         return Ok(false);
@@ -360,7 +364,7 @@ fn boot() -> Option<String> {
 }
 
 /// Returns whether the file was written by the program of nixos-runtime-modules, which uses the
-/// same file name. The modules that this program enabled are part of the running system, which
+/// same file name. The modules that the other program enabled are part of the running system, which
 /// becomes the base.
 fn is_foreign(file: &Path) -> bool {
     let text = std::fs::read(file).unwrap_or_default();
@@ -472,7 +476,7 @@ impl State {
     }
 
     /// Begins a transaction. The base of the very first transaction is recorded now, even if the
-    /// transaction fails later. After an external switch, the recorded system stays until this
+    /// transaction fails later. After an external switch, the recorded base stays until this
     /// program has activated another system.
     pub fn begin(&mut self, pending: Pending) {
         if self.base.is_none() {
@@ -749,7 +753,7 @@ mod tests {
         for (running, unended) in [("/a", true), ("/b", true), ("/base", false), ("/n", false)] {
             assert_eq!(state.unended(Some(running)).is_some(), unended, "{running}");
         }
-        // The next change begins at the base, and its base stays the same.
+        // The next change starts from the base, and its base stays the same.
         state.begin(change("/base", "/c", "/base", &["web"]));
         assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/base"));
         assert!(state.unended(Some("/a")).is_none());

@@ -26,7 +26,8 @@ use crate::timings::{Counters, Phases};
 /// The maximum number of builds and downloads that are listed by name.
 const SHOWN: usize = 10;
 
-/// The report of `enable`, `disable`, `reset`, `apply` and `rebuild` (`docs/json.md`).
+/// The report of a command that changes the system, such as `enable`, `set` or `rollback`
+/// (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeReport {
@@ -61,7 +62,7 @@ pub struct ChangeReport {
     /// The result of the checks before activation, only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     preflight: Option<Preflight>,
-    /// The comparison of the base, if there was one.
+    /// The comparison of the pinned source with the base, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     comparison: Option<BaseReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,8 +221,8 @@ impl ChangeReport {
         }
     }
 
-    /// Prints the times on stderr. JSON events already contain the times, so prints nothing with
-    /// them.
+    /// Prints the times on stderr, unless progress is off or consists of JSON events. The events
+    /// already contain the times.
     fn print_times(&self, session: &Session) {
         let Some(phases) = &self.phases else { return };
         if matches!(

@@ -11,7 +11,7 @@ use crate::progress::for_stdout;
 use crate::record::Outcome;
 use crate::session::Session;
 
-/// The report (`docs/json.md`).
+/// The report of a command that ends a change (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndReport {

@@ -1,4 +1,5 @@
-//! The transactions of this boot, and which of them `rollback` can restore.
+//! The report of `history`: the transactions of this boot, and whether `rollback` can return to
+//! each of them.
 
 use std::time::Duration;
 
@@ -24,19 +25,19 @@ pub struct History {
 struct Row {
     #[serde(flatten)]
     entry: Entry,
-    /// Whether the system of this transaction is running now.
+    /// Whether this is the last transaction that activated the running system.
     running: bool,
     /// Whether `rollback` can return to this transaction's system.
     reachable: bool,
 }
 
-/// Formats a history in the same way as `history`.
+/// Formats a history as `runtime-module history -v` prints it.
 pub fn in_words(entries: Vec<Entry>, running: Option<&str>) -> String {
     let (history, now) = told(entries, running, now());
     human(&history, now, Detail::Phases)
 }
 
-/// Describes the transactions of a history at the time `now`.
+/// Returns the report of a history at the time `now`, and that time.
 pub fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) {
     let reachable: Vec<u64> = EarlierState::all(&entries, now)
         .iter()

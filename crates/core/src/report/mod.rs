@@ -1,4 +1,4 @@
-//! Reports to the user the result and the duration of a change.
+//! The reports that the program prints: the result and the duration of a change, and the history.
 
 mod change;
 mod ended;

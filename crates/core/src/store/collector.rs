@@ -19,7 +19,7 @@ use unix::fcntl::{Flock, FlockArg};
 
 use crate::error::Failure;
 
-/// How long to try to reach a collector that holds the lock but does not listen, because it is
+/// The time limit for reaching a collector that holds the lock but does not listen, because it is
 /// starting or exiting.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -73,7 +73,7 @@ fn lock(path: &Path) -> Result<Option<Flock<File>>> {
         .open(path)
         .with_context(|| {
             format!(
-                "cannot open the lock of the garbage collector, {}",
+                "cannot open the garbage collector's lock {}",
                 path.display()
             )
         })?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-/// How long a writer of the database may block a query. Nix itself retries for hours, but prints a
-/// warning.
+/// The maximum time that a writer of the database may block a query. Nix itself retries for hours,
+/// but prints a warning.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Returns whether the database lists a path as valid (NixOS/nix, `libstore/schema.sql`).
@@ -24,12 +24,8 @@ pub(super) fn is_valid(database: &Path, path: &str) -> Result<bool> {
             )
             .optional()
     };
-    let found = ask().with_context(|| {
-        format!(
-            "cannot read the database of the store, {}",
-            database.display()
-        )
-    })?;
+    let found = ask()
+        .with_context(|| format!("cannot read the store's database {}", database.display()))?;
     Ok(found.is_some())
 }
 

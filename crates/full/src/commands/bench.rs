@@ -17,7 +17,7 @@ use runtime_module_nix::session::Session;
 /// Widths of a table and of a plot if the output is not a terminal.
 const COLUMNS: (usize, usize) = (240, 100);
 
-/// How long an interrupted run may take to write its result.
+/// Time limit for an interrupted run to write its result.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs a benchmark, or compares two results.
@@ -31,7 +31,8 @@ pub fn run(session: &Session, command: &BenchCommand) -> Result<()> {
     }
 }
 
-/// Measures and writes the result. Checks first that all result files can be written.
+/// Runs a benchmark, and writes and prints its result. Checks first that all result files can be
+/// written.
 fn measure(session: &Session, benchmark: &Benchmark, measuring: &Measuring) -> Result<()> {
     benchmarks::check_exports(&measuring.exports)?;
     session.interrupts.be_patient(PATIENCE);
@@ -103,7 +104,7 @@ fn harmless(text: &str) -> String {
 
 fn warn(warnings: &[String]) {
     for warning in warnings {
-        // stderr may be closed, but the result contains the warnings too.
+        // Ignore a closed stderr: JSON and Markdown exports contain the warnings too.
         let text = format!("warning: {}", neutral(warning));
         let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));
     }

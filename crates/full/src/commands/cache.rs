@@ -1,4 +1,4 @@
-//! `cache`: lists, counts or removes cached results of evaluation.
+//! `cache`: lists, counts or removes cached evaluation results.
 
 use std::time::Duration;
 

@@ -160,14 +160,14 @@ fn top(pin: &Pin) -> String {
         let name = Path::new(&file.path).file_name().unwrap_or_default();
         return percent::encode(&name.to_string_lossy());
     }
-    // A pin is already escaped like this.
+    // The directory in a pin is already percent-encoded.
     match directory(&pin.locked) {
         "" => "flake.nix".into(),
         directory => format!("{directory}/flake.nix"),
     }
 }
 
-/// Makes the progress of the check for the bar.
+/// Describes the progress of the check for the progress bar.
 fn round(standing: &Standing, work: &CheckWork) -> Round {
     let more = match work.combinations {
         Combinations::Pairs => ", then pairs",
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn workers_share_at_most_the_available_memory() {
         assert_eq!(share(12 << 30, 3), 3 << 30);
-        // The typical amount, if it is available.
+        // A worker gets the typical amount if that much is available.
         assert_eq!(share(3 << 30, 2), USUAL);
         for available in [256 << 20, 1 << 30, 2 << 30] {
             for workers in 1..=4 {

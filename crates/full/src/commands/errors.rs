@@ -11,9 +11,9 @@ use runtime_module_nix::realise::known_failures;
 
 const HEAD: &str = "# Errors
 
-This page lists every message with its meaning and the next step. A message says what failed, on which object, and why.
-Details and hints follow the message; each hint begins with `hint:`. With `--json`, a message is an object `error` with
-`kind`, `message`, `details` and `hints`. `…` stands for a part that varies.
+This page lists the error messages with their meanings and the next steps. A message says what failed, on which object,
+and why. Details and hints follow the message; each hint begins with `hint:`. With `--json`, a message is an object
+`error` with `kind`, `message`, `details` and `hints`. `…` stands for a part that varies.
 
 If libnix cannot be loaded, the dynamic linker prints `error while loading shared libraries: …` with the name of the
 library, and the exit code is 127. `list`, `status`, `history`, `rollback`, `reset`, `confirm` and `recover` do not load

@@ -1,5 +1,5 @@
 //! `prefetch`, and `--prefetch` after a change: evaluates and builds modules in advance, so that
-//! enabling one only activates it.
+//! enabling one of them later only activates it.
 
 use std::io::Write as _;
 
@@ -13,8 +13,8 @@ use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::pipeline::make;
 use runtime_module_nix::session::Session;
 
-/// Prefetches each module separately, in addition to the requested modules. If one fails, continues
-/// with the others, and returns the first error at the end.
+/// Prefetches each named module separately, each together with the requested modules. If one fails,
+/// continues with the others, and returns the first error at the end.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
     let mut done = Vec::new();
     let mut failed = None;

@@ -11,8 +11,8 @@ use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::plan::{Action, Situation};
 use runtime_module_core::record::{hold, prune_logs, requested_at};
 
-/// How long to wait for the rest of the boot. A boot that hangs must not prevent the modules from
-/// being restored.
+/// Time limit for the rest of the boot. A boot that hangs must not prevent the modules from being
+/// restored.
 const BOOT: Duration = Duration::from_secs(5 * 60);
 
 /// Cleans up and restores the modules.
@@ -28,8 +28,8 @@ pub fn run(run: Run<'_>) -> Result<()> {
             Duration::from_secs(60),
         )?;
         forget_earlier_boot(&session.locations)?;
-        // Without a state, no transaction has ended in this boot. A log then belongs to an earlier
-        // boot, or to a later transaction that is waiting for the lock.
+        // Without a state file, no transaction has ended in this boot. A log then belongs to an
+        // earlier boot, or to a later transaction that is waiting for the lock.
         if !session.locations.state().exists() {
             prune_logs(&session.locations, |name| {
                 requested_at(name).is_some_and(|time| u128::from(time) >= begun)
@@ -54,7 +54,7 @@ pub fn run(run: Run<'_>) -> Result<()> {
             "the boot has not finished after {waited} minutes; restoring the modules anyway"
         ));
     }
-    // No one is there to confirm the change.
+    // Nobody can confirm the change.
     let options = ChangeOptions {
         confirm: Some(Duration::ZERO),
         ..ChangeOptions::default()

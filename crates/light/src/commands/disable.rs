@@ -1,4 +1,4 @@
-//! `disable`: turns modules off.
+//! `disable`: removes modules from the requested ones.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! `enable`: turns modules on.
+//! `enable`: adds modules to the requested ones.
 
 use anyhow::Result;
 

@@ -1,5 +1,5 @@
-//! `history`: lists the transactions of this boot, and to which of them `rollback` can return.
-//! Evaluates nothing.
+//! `history`: lists the transactions of this boot, and marks those that `rollback` cannot return
+//! to. Evaluates nothing.
 
 use anyhow::Result;
 use runtime_module_core::clock::now;

@@ -1,4 +1,4 @@
-//! `list`: lists all modules. Evaluates nothing if the configuration has baked them in.
+//! `list`: lists all modules. Evaluates nothing if the baked configuration lists them.
 
 use anyhow::Result;
 use serde::Serialize;

@@ -16,7 +16,7 @@ pub fn run(page: Option<&str>) -> Result<()> {
     };
     let page = cli::manual_page(name)?.ok_or_else(|| {
         Failure::Usage.error(format!(
-            "cannot print the manual page {name:?}: unknown name"
+            "cannot print the manual page {name:?}: there is no such page"
         ))
     })?;
     say(page)

@@ -82,13 +82,13 @@ impl Run<'_> {
         }
     }
 
-    /// Carries out an action, as [`Self::carry_out`] does.
+    /// Carries out an action that needs no Nix expressions from the user.
     fn change(self, action: Action, options: ChangeOptions) -> Result<()> {
         self.carry_out(&Intent::new(action, options))
     }
 
-    /// Runs the pipeline for a change, prints the result, and prefetches the modules that the user
-    /// named.
+    /// Runs the pipeline for a change, prints the result, and prefetches the modules that
+    /// `--prefetch` names.
     fn carry_out(self, intent: &Intent) -> Result<()> {
         let Self { session, stages } = self;
         if let Action::Override(_) = intent.action {

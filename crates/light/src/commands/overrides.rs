@@ -1,4 +1,4 @@
-//! `overrides`: lists, compares, rolls back, exports or removes option overrides.
+//! `overrides`: lists, shows, compares, rolls back, removes or exports option overrides.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -114,7 +114,7 @@ fn line(definition: &Definition) -> String {
     };
     let mut facts = vec![format!("generation {generation}")];
     facts.extend(priority.map(|priority| format!("priority {priority}")));
-    facts.extend(persist.then(|| "kept over reboots".to_string()));
+    facts.extend(persist.then(|| "kept across reboots".to_string()));
     let text = format!("{} {sign} {value}  ({})", written(path), facts.join(", "));
     neutral(&text) + "\n"
 }
@@ -138,7 +138,7 @@ fn history(session: &Session) -> Result<()> {
     let now = now();
     tell(session, &history, |history| {
         if history.generations.is_empty() {
-            return "no option was overridden since boot\n".into();
+            return "no option has been overridden since boot\n".into();
         }
         let lines = history.generations.iter().map(|generation| {
             let age = std::time::Duration::from_secs(now.saturating_sub(generation.time));
@@ -214,7 +214,7 @@ fn rollback(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result
         (None, Some(before)) => before,
         (None, None) => {
             return Err(Failure::Refused
-                .error("cannot roll back overrides: no option was overridden since boot")
+                .error("cannot roll back overrides: no option has been overridden since boot")
                 .hint("run `runtime-module overrides` to list the overridden options")
                 .into());
         }

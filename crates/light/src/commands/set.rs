@@ -30,7 +30,7 @@ pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result
         let twice = definitions.iter().any(|one| one.path == definition.path);
         if twice && !request.merge {
             return Err(Failure::Usage
-                .error(format!("cannot set {option}: it is named twice"))
+                .error(format!("cannot set {option}: the option is named twice"))
                 .hint("name each option once, or use --merge to add both values")
                 .into());
         }
@@ -84,7 +84,7 @@ fn from_arguments(arguments: &[String]) -> Result<Vec<(String, String)>, Failed>
 }
 
 /// Reads pairs from stdin: each line contains an option, a space, and its value. Skips empty lines
-/// and lines with `#`.
+/// and lines that begin with `#`.
 fn batch() -> Result<Vec<(String, String)>> {
     let mut text = String::new();
     let mut input = std::io::stdin().take(LONGEST_BATCH + 1);
@@ -93,7 +93,7 @@ fn batch() -> Result<Vec<(String, String)>> {
         .context("cannot read options and values from stdin")?;
     if text.len() as u64 > LONGEST_BATCH {
         return Err(Failure::Usage
-            .error("cannot read options and values from stdin: more than 16 MiB")
+            .error("cannot read options and values from stdin: stdin contains more than 16 MiB")
             .hint("divide them among several runs of `runtime-module set -`")
             .into());
     }
@@ -137,14 +137,14 @@ fn not_json(option: &str, text: &str, error: &serde_json::Error) -> Failed {
     let kind = error.to_string();
     let number = text.trim_start_matches(['-', '+']).to_ascii_lowercase();
     if kind.contains("out of range") || ["nan", "inf", "infinity"].contains(&number.as_str()) {
-        return failed.hint("JSON has neither NaN nor infinite numbers; write a finite number, or quote it if a string is meant");
+        return failed.hint("write a finite number, or quote the value if you mean a string: JSON has neither NaN nor infinite numbers");
     }
     let plain = parse(option).map_or_else(|_| option.into(), |path| written(&path));
     // The user probably meant a bare word as a string.
     match text.starts_with(['{', '[', '"']) || text.is_empty() {
         true => failed.hint("write a value such as true, 80, '\"text\"', '[1, 2]' or '{\"a\": 1}'"),
         false => failed.hint(format!(
-            "a string needs its quotes: `runtime-module set {} {}`",
+            "if you mean a string, quote it: `runtime-module set {} {}`",
             for_shell(&plain),
             for_shell(&Value::from(text).to_string())
         )),

@@ -1,4 +1,4 @@
-//! `status`: the enabled modules and their source. Evaluates nothing.
+//! `status`: shows the enabled modules and their source. Evaluates nothing.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ fn check_names(session: &Session, situation: &Situation, names: &[String]) -> Re
     }
 }
 
-/// Returns the result of the last transaction. `history` reports a damaged history.
+/// Returns the result of the last transaction. Only `history` reports a damaged history.
 fn last(session: &Session) -> Option<Last> {
     let entry = read_history(&session.locations).ok()?.pop()?;
     Some(Last {
@@ -231,7 +231,9 @@ fn add_pending(pending: &Pending, rows: &mut Rows) {
     let left = duration(Duration::from_secs(until.saturating_sub(now())));
     rows.add(
         "unconfirmed",
-        &format!("`{purpose}`: run `runtime-module confirm` within {left}, or it is rolled back"),
+        &format!(
+            "`{purpose}`: run `runtime-module confirm` within {left}, or the change is rolled back"
+        ),
     );
 }
 
@@ -244,7 +246,7 @@ fn add_source(pin: &Pin, rows: &mut Rows) {
             rows.add("source", &format!("{}{variant}", file.words()));
             rows.add(
                 "",
-                "evaluated again for each change: impure, nothing is pinned",
+                "evaluated again for each change: evaluation is impure, and nothing is pinned",
             );
         }
         None => rows.add(

@@ -1,8 +1,8 @@
 //! The key of a result: everything that the result of an evaluation depends on.
 //!
-//! Pure functions: nothing is read. A wrong hit would be the worst bug of this program, so each
-//! struct is destructured here by name. A new field of a request does not compile until someone
-//! decides what it means for the key.
+//! The functions here are pure: they read no files and no settings. A wrong hit would be the worst
+//! bug of this program, so each struct is destructured here with all its fields. A new field of a
+//! request does not compile until someone decides what it means for the key.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use crate::registry::ModuleRequest;
 const SCHEMA: u64 = 1;
 
 /// Nix settings that no evaluation can see. They control only the output and the way builds are
-/// carried out. With any value of them, a build gives the same output or fails. If evaluation needs
-/// a build that is not allowed, it fails, and no expression can catch the error; a lookup skips
+/// carried out. Whatever their values, a build gives the same output or fails. Evaluation fails if
+/// it needs a build that is not allowed, and no expression can catch the error; a lookup skips
 /// results that need such a build. All other settings belong to the key, even if they look
 /// harmless.
 const INVISIBLE: [&str; 10] = [
@@ -60,7 +60,7 @@ pub struct Ingredients {
     pub store: Option<String>,
     /// Nix settings from the command line.
     pub options: Vec<(String, String)>,
-    /// The option overrides, and those whose options are described, as JSON.
+    /// The option overrides, and the definitions whose options are described, as JSON.
     pub option_overrides: String,
     /// The values of all Nix settings, including those of evaluation: system, experimental
     /// features, limits.
@@ -102,8 +102,8 @@ impl Ingredients {
             // Impure results are not kept: see `why_not_with`.
             impure: _,
             search_path: _,
-            // If evaluation needs a build that is not allowed, it fails, and no expression can
-            // catch the error. Errors are not kept, and a result records whether it needed a build.
+            // Evaluation fails if it needs a build that is not allowed, and no expression can catch
+            // the error. Errors are not kept, and a result records whether it needed a build.
             allow_import_from_derivation: _,
             // Affects only the output.
             verbosity: _,
@@ -195,12 +195,13 @@ impl Ingredients {
     }
 }
 
-/// The key by which a result is found.
+/// The key of a cached result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Digest of all ingredients.
     pub digest: String,
-    /// Digest of the ingredients that are known without libnix: what is evaluated, but not how.
+    /// Digest of the ingredients that are known without libnix: the source, the replaced inputs,
+    /// the host, the modules, the specialisation and the option overrides.
     pub subject: String,
     /// A digest of each ingredient, to report which one has changed.
     pub parts: BTreeMap<String, String>,
@@ -291,8 +292,8 @@ fn is_locked(node: &Value) -> bool {
     !text("narHash").is_empty() || by_revision || in_its_parent
 }
 
-/// Returns the parameters of a reference without unescaping them, because the parameters used here
-/// contain no escapes.
+/// Returns the parameters of a reference. Does not unescape the values, because the caller only
+/// checks that they are not empty.
 fn query(reference: &str) -> impl Iterator<Item = (&str, &str)> {
     let (_, query) = reference.split_once('?').unwrap_or_default();
     query.split('&').filter_map(|one| one.split_once('='))

@@ -1,8 +1,8 @@
 //! Evaluation results on disk, one file for each key.
 //!
-//! A file is valid if its checksum is right, it has our schema, and it contains the requested key.
-//! Any other file counts as missing. Files are replaced atomically. The caller must check that the
-//! store paths of a result still exist.
+//! A file is valid if its checksum is right and it contains our schema version and the requested
+//! key. Any other file counts as missing. Files are replaced atomically. The caller must check that
+//! the store paths of a result still exist.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -31,7 +31,7 @@ const AGE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Number of digits of the subject in a file name.
 const SUBJECT: usize = 16;
 
-/// All results of this user.
+/// The cached results of this user.
 #[derive(Clone, Debug)]
 pub struct Results {
     folder: PathBuf,
@@ -52,7 +52,8 @@ pub struct CachedResult {
     pub made: u64,
     /// Duration of the evaluation.
     pub milliseconds: f64,
-    /// The result, without counters: a hit evaluates nothing, so there is nothing to count.
+    /// The result without its counters and without the text of its lock. A hit evaluates nothing,
+    /// so there is nothing to count.
     pub evaluated: Evaluated,
 }
 
@@ -186,7 +187,7 @@ impl Results {
         uses.collect()
     }
 
-    /// Returns the size of the files in bytes, without the store paths that the roots keep.
+    /// Returns the size of the files in bytes, without the store paths that the GC roots keep.
     pub fn size(&self) -> u64 {
         self.files()
             .iter()
@@ -239,7 +240,7 @@ impl Results {
     }
 }
 
-/// Reads a file, if it is complete and undamaged.
+/// Reads a result. Returns `None` if the file is incomplete or damaged, or has another schema.
 fn read(file: &Path) -> Option<CachedResult> {
     let text = fs::read_to_string(file).ok()?;
     let (text, sum) = text.trim_end_matches('\n').rsplit_once('\n')?;

@@ -11,13 +11,13 @@ use crate::cache_files::replace;
 use crate::fault::Point;
 use crate::libnix::Store;
 
-/// Maximum number of bytes that all roots together may keep beyond the running system.
+/// Maximum number of bytes that all GC roots together may keep beyond the running system.
 const LIMIT: u64 = 10 << 30;
 
 impl Results {
-    /// Keeps the realised output of a result in the store. `beside` is a system that is kept in
-    /// another way; only paths outside its closure count. Errors are ignored: without a root, the
-    /// result may have to be built again.
+    /// Keeps the realised output of a result in the store. `beside` is a system that other GC roots
+    /// keep; only paths outside its closure count. Errors are ignored: without a GC root, the
+    /// output may have to be built again.
     pub fn root(&self, store: &Store, key: &Key, output: &str, beside: Option<&str>) {
         let link = self.roots().join(&key.digest);
         if self.rooted(&key.digest).is_some() || fs::create_dir_all(self.roots()).is_err() {
@@ -31,15 +31,15 @@ impl Results {
         }
         let size = bytes.to_string();
         if replace(&size_file(&link), size.as_bytes(), Point::CacheRoot).is_err() {
-            // A root of unknown size would not count towards the limit.
+            // A GC root of unknown size would not count towards the limit.
             let _ = fs::remove_file(&link);
             return;
         }
         self.shrink();
     }
 
-    /// Returns the size of the paths that a result's root keeps beyond the system that was running
-    /// then, in bytes. Returns `None` without a root.
+    /// Returns the size in bytes of the paths that a result's GC root keeps, beyond the system that
+    /// was running when the GC root was made. Returns `None` if the result has no GC root.
     pub fn rooted(&self, digest: &str) -> Option<u64> {
         let link = self.roots().join(digest);
         fs::symlink_metadata(&link).ok()?;
@@ -50,7 +50,7 @@ impl Results {
             .ok()
     }
 
-    /// Removes the roots of the least recently used results until the remaining roots are within
+    /// Removes the GC roots of the least recently used results until the remaining ones are within
     /// the limit.
     pub(super) fn shrink(&self) {
         let uses = self.last_uses();
@@ -59,7 +59,7 @@ impl Results {
             .into_iter()
             .filter_map(|digest| {
                 let Some(bytes) = self.rooted(&digest) else {
-                    // The process that made the root was killed before it could record the size.
+                    // The process that made the GC root was killed before it could record the size.
                     let _ = remove(&self.roots().join(digest));
                     return None;
                 };
@@ -76,7 +76,7 @@ impl Results {
         }
     }
 
-    /// Removes every root except those of these results.
+    /// Removes every GC root except those of these results.
     pub(super) fn prune_roots(&self, keep: &[String]) -> Result<()> {
         for digest in self.rooted_digests() {
             if !keep.contains(&digest) {
@@ -101,5 +101,5 @@ fn size_file(link: &Path) -> std::path::PathBuf {
 
 fn remove(link: &Path) -> Result<()> {
     let _ = fs::remove_file(size_file(link));
-    fs::remove_file(link).with_context(|| format!("cannot remove the root {}", link.display()))
+    fs::remove_file(link).with_context(|| format!("cannot remove the GC root {}", link.display()))
 }

@@ -16,8 +16,8 @@ use crate::worker::Stopper;
 /// Interval between checks of the limits.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Evaluates in a separate process within the limits. Also returns the
-/// result of a successful evaluation separately.
+/// Evaluates in a separate process within the limits. Returns the result if the evaluation
+/// succeeded, and the outcome.
 pub(super) fn alone(
     work: &CheckWork,
     request: &Request,
@@ -76,7 +76,8 @@ pub(super) fn alone(
 }
 
 /// Watches an evaluator until the sender of `goes_on` is dropped. Each message starts a new time
-/// limit. Stops the evaluator if it takes too long or uses too much memory.
+/// limit. Stops the evaluator if it takes too long or uses too much memory. Returns the reason if
+/// it was stopped, and the largest measured memory in bytes.
 pub(super) fn watch(
     stopper: Stopper,
     limits: Limits,

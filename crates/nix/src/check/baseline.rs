@@ -9,7 +9,7 @@ use super::{CheckRow, CheckStatus, Regression};
 use crate::error::Failure;
 use crate::timings::Counters;
 
-/// Report a time that exceeds the baseline by more than this factor. Times alone never fail a run.
+/// Report a time above the baseline's time multiplied by this factor. Times alone never fail a run.
 const SLOWER: f64 = 1.5;
 
 /// The results of an earlier run, by host and modules.
@@ -48,7 +48,7 @@ impl Baseline {
         Ok(Self { rows, tolerance })
     }
 
-    /// Compares a row with the baseline. Returns a note if the row took much longer.
+    /// Compares a row with the baseline. Returns a note if its evaluation took much longer.
     pub fn compare(&self, row: &mut CheckRow) -> Option<String> {
         let before = self.rows.get(&(row.host.clone(), row.modules.clone()))?;
         row.changed = Some(row.drv != before.drv);

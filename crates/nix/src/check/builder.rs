@@ -46,8 +46,8 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Evaluates the combination again, because a fork does not write its derivation, and builds
-    /// it.
+    /// Evaluates the combination again and builds it. The second evaluation is necessary because a
+    /// fork does not write its derivation.
     pub fn build(&self, row: &mut CheckRow) {
         let Self {
             session,

@@ -28,8 +28,8 @@ pub(super) fn whole(row: &CheckRow) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// Returns the positions in the error of a row: file, line and column. If the error has no
-/// position, returns the file of the module.
+/// Returns the places to annotate, as file, line and column: the position of the error, otherwise
+/// the positions that the error mentions, otherwise the file of the module.
 fn places(row: &CheckRow) -> Vec<(String, u32, u32)> {
     let at = |position: &Position| {
         (
@@ -46,7 +46,7 @@ fn places(row: &CheckRow) -> Vec<(String, u32, u32)> {
     }
 }
 
-/// GitHub workflow commands: one annotation for each position.
+/// Formats a row as GitHub workflow commands, with an annotation for each warning, note and place.
 pub(super) fn github(row: &CheckRow) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")
@@ -75,8 +75,8 @@ pub(super) fn github(row: &CheckRow) -> String {
     text
 }
 
-/// SARIF 2.1.0. `top` is the URI of the file for results without a position, because code scanning
-/// requires one.
+/// Formats the rows as SARIF 2.1.0. `top` is the URI of the file for results without a position,
+/// because code scanning requires a position.
 pub(super) fn sarif(rows: &[CheckRow], top: &str) -> Result<String> {
     let result = |row: &CheckRow| -> Option<Value> {
         let mut places: Vec<(String, u32, u32)> = places(row)

@@ -1,4 +1,5 @@
-//! Results of `check` as JUnit XML: a test suite for each host, a test case for each checked set of modules.
+//! Results of `check` as JUnit XML: a test suite for each host, a test case for each checked set of
+//! modules.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@
 //! - `baseline.rs`: comparison with an earlier run
 //! - `since.rs`: comparison with an earlier commit
 //! - `builder.rs`: builds combinations that evaluate successfully
-//! - `output.rs` and its formats: prints the report
+//! - `output.rs`, `people.rs`, `formats.rs` and `junit.rs`: print the report in one of its formats
 
 mod alone;
 mod baseline;

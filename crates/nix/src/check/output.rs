@@ -97,7 +97,7 @@ impl Output {
 }
 
 /// Prints a part of the result while the check runs. If bars are drawn on the same terminal, the
-/// renderer prints it.
+/// renderer prints the part.
 fn say_beside(session: &Session, text: String) -> Result<()> {
     if session.reporter.draws() && std::io::stdout().is_terminal() {
         session.reporter.row(text);

@@ -7,7 +7,6 @@ use crate::error::neutral;
 use crate::progress::{bytes, duration};
 use crate::timings::time_of;
 
-/// Returns the head of the table.
 pub(super) fn head() -> String {
     format!("{:9}  {:>7}  {:>9}  {}\n", "", "time", "memory", "what")
 }
@@ -48,7 +47,6 @@ pub(super) fn row(row: &CheckRow) -> String {
     lines.iter().map(|line| neutral(line) + "\n").collect()
 }
 
-/// Returns remarks about a row.
 fn remarks(row: &CheckRow) -> Vec<String> {
     let mut remarks = Vec::new();
     if !row.needs_reboot.is_empty() {
@@ -115,7 +113,7 @@ pub(super) fn markdown(rows: &[CheckRow], summary: &CheckSummary, notes: &[Strin
     text
 }
 
-/// Escapes text for a cell of a table.
+/// Escapes text for a cell of a Markdown table.
 fn cell(text: &str) -> String {
     let text = neutral(text).replace('\\', "\\\\").replace('|', "\\|");
     text.replace('<', "&lt;").replace('`', "'")

@@ -25,7 +25,7 @@ pub enum CheckStatus {
     TimedOut,
     /// The evaluation exceeded the memory limit.
     TooLarge,
-    /// The evaluator died.
+    /// The evaluator exited without a result.
     Died,
     /// The combination evaluates, but cannot be built.
     NotBuilt,
@@ -69,8 +69,8 @@ pub struct CheckRow {
     pub drv: Option<String>,
     /// Whether the host alone has the same derivation.
     pub same_as_host: bool,
-    /// Parts that differ and that a switch cannot change: `kernel`, `initrd`, `kernel modules`,
-    /// `kernel parameters`.
+    /// Parts that differ from the host alone and that a switch cannot change: `kernel`, `initrd`,
+    /// `kernel modules`, `kernel parameters`.
     pub needs_reboot: Vec<String>,
     /// Warnings that the host alone does not give.
     pub warnings: Vec<String>,
@@ -257,7 +257,7 @@ fn named(failed: &Failed, source: &str) -> Vec<Position> {
 }
 
 /// Parses the file name at the start of a text, and the `:LINE:COL` after it. `quote` is the
-/// character before it.
+/// character before the text.
 fn place(quote: Option<char>, text: &str) -> (String, u32, u32) {
     let end = match quote {
         Some('`' | '\'') => text.find('\''),

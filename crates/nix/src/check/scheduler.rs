@@ -67,12 +67,12 @@ enum Said {
     Again(usize, Box<JobOutcome>),
 }
 
-/// How the work is divided into shards.
+/// The division of the work into shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Divided {
     /// By host. A shard ignores the hosts of other shards.
     Hosts,
-    /// By combination. Each host is divided.
+    /// By combination. The combinations of each host are divided among the shards.
     Sets,
 }
 

@@ -133,7 +133,7 @@ fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, 
 fn at(url: &str, revision: &str) -> String {
     let (tree, query) = url.split_once('?').unwrap_or((url, ""));
     let (tree, of_forge) = match tree.split_once(':') {
-        // The commit or branch follows owner and repository.
+        // The commit or branch follows the owner and the repository.
         Some((forge @ ("github" | "gitlab"), path)) => {
             let path: Vec<&str> = path.split('/').take(2).collect();
             (format!("{forge}:{}", path.join("/")), true)

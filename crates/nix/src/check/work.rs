@@ -52,7 +52,7 @@ pub struct CheckWork {
     pub combinations: Combinations,
     pub shard: Option<Shard>,
     pub limits: Limits,
-    /// Whether to share packages if that is proved to be correct.
+    /// Whether to share the host's packages if that is proved to be correct.
     pub share: bool,
     /// Initial heap of the garbage collector.
     pub memory: Memory,

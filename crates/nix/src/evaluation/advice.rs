@@ -1,8 +1,8 @@
 //! Hints for the most frequent evaluation errors.
 //!
 //! Takes messages from libnix, and recognises them by the wording of Nix and nixpkgs. Returns
-//! hints, and the lines of the message that are worth showing. It evaluates nothing; the caller
-//! passes names that only the host knows.
+//! hints, and the lines of the message that are worth showing. This module evaluates nothing; the
+//! caller passes names that only the host knows.
 
 use super::{Request, missing_argument, missing_file, packages};
 use crate::error::{Known, known_hint};
@@ -29,7 +29,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["allow-import-from-derivation"],
-        "evaluation needs the output of a build, which a Nix setting forbids: --option allow-import-from-derivation true allows it",
+        "evaluation needs the output of a build, which a Nix setting forbids: allow it with --option allow-import-from-derivation true",
     ),
     (
         &["defined multiple times while it's expected to be unique"],
@@ -45,7 +45,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["access to absolute path"],
-        "pure evaluation reads only the flake and its inputs: add the file to the flake, or make its folder an input; --impure allows it for this run, without caching",
+        "pure evaluation reads only the flake and its inputs: add the file to the flake, make its folder an input, or allow it for this run with --impure, which disables caching",
     ),
     (
         &[
@@ -54,7 +54,7 @@ pub(super) const KNOWN: &[Known] = &[
             "is forbidden in pure",
             "on unlocked flake reference",
         ],
-        "pin the source with a hash or a revision, or make it an input of the flake; --impure allows it for this run, without caching",
+        "pin the source with a hash or a revision, make it an input of the flake, or allow it for this run with --impure, which disables caching",
     ),
     (
         &["was not found in the Nix search path"],
@@ -62,11 +62,11 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["attribute 'currentSystem'"],
-        "builtins.currentSystem is not available in pure evaluation: use pkgs.stdenv.hostPlatform.system, or name the system; --impure provides it for this run, without caching",
+        "builtins.currentSystem is not available in pure evaluation: use pkgs.stdenv.hostPlatform.system, name the system, or use --impure for this run, which disables caching",
     ),
     (
         &["attribute 'currentTime'"],
-        "builtins.currentTime is not available in pure evaluation; --impure provides it for this run, without caching",
+        "builtins.currentTime is not available in pure evaluation: use --impure for this run, which disables caching",
     ),
     (
         &["hash mismatch in file downloaded"],
@@ -86,11 +86,11 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["is not available on the requested hostPlatform"],
-        "nixpkgs does not offer the package for this kind of machine: choose another one",
+        "nixpkgs does not offer the package for this kind of machine: choose another package",
     ),
     (
         &["No space left on device", "disk is full"],
-        "the disk of the store or of Nix's cache is full (see df): free some space and run this again; nothing was changed",
+        "the disk of the store or of Nix's cache is full (see df): free some space and run the command again; nothing was changed",
     ),
     (
         &["services.runtimeModules.modules` cannot be used"],
@@ -152,8 +152,8 @@ fn in_this_run(request: &Request, message: &str) -> Option<String> {
 }
 
 /// Returns the lines of a message that are worth showing. Omits two kinds of advice that our hints
-/// replace. If nixpkgs refuses a package, its advice is for other programs. For the options of
-/// nixpkgs, its advice to set a priority would silently drop a definition.
+/// replace. The advice of nixpkgs about a refused package is for other programs. Its advice to set
+/// a priority for an option of nixpkgs would silently drop a definition.
 pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
     let refuses = packages::is_refusal(message);
     let of_nixpkgs = message.trim().starts_with("The option `nixpkgs.");
@@ -175,7 +175,7 @@ fn is_fact(line: &str) -> bool {
         .any(|start| line.starts_with(start))
 }
 
-/// Returns whether the message itself names the files.
+/// Returns whether the message itself names the files that cause the error.
 pub(super) fn names_files(message: &str) -> bool {
     message.contains("\n- In `") || packages::is_refusal(message)
 }
@@ -187,7 +187,8 @@ pub(super) fn missing_option(message: &str) -> Option<Vec<String>> {
     Some(option_path(path))
 }
 
-/// Suggests options with a similar name. `beside` are the names next to the missing option.
+/// Suggests options with a similar name, or lists a few options. `beside` contains the names next
+/// to the missing option.
 pub(super) fn meant(path: &[String], beside: &[String]) -> String {
     const SHOWN: usize = 20;
     let (last, parents) = path
@@ -211,7 +212,7 @@ pub(super) fn meant(path: &[String], beside: &[String]) -> String {
             parents => format!("{} has: {}", parents.join("."), beside.join(", ")),
         }
     } else {
-        "check that the module that declares it is imported; `man configuration.nix` lists all options".into()
+        "check that the module that declares the option is imported; see `man configuration.nix` for the options of NixOS".into()
     }
 }
 
@@ -231,7 +232,7 @@ fn option_path(text: &str) -> Vec<String> {
     names
 }
 
-/// Returns a hint for two conflicting definitions, which names the modules that contain them.
+/// Returns a hint that names the modules with the conflicting definitions.
 fn collision(request: &Request, message: &str) -> Option<String> {
     message
         .contains("conflicting definition values")
@@ -248,14 +249,14 @@ fn collision(request: &Request, message: &str) -> Option<String> {
         .filter(|module| module.file.as_deref().is_some_and(defines))
         .map(|module| module.name.as_str())
         .collect();
-    let forced = "lib.mkForce VALUE overrides ordinary definitions, and lib.mkDefault VALUE is overridden by them";
+    let forced = "use lib.mkForce VALUE to override ordinary definitions, or lib.mkDefault VALUE to let them override it";
     Some(match guilty.as_slice() {
         [] => forced.to_string(),
         [one] => format!(
             "{one} sets a different value from the rest of the configuration; in its file, {forced}"
         ),
         several => format!(
-            "enable only one of {}; or in one of their files: {forced}",
+            "enable only one of {}, or in one of their files, {forced}",
             several.join(", ")
         ),
     })
@@ -267,8 +268,8 @@ fn wrong_type(message: &str) -> Option<String> {
     let kind = rest.split_once("'. ").map_or(rest, |(kind, _)| kind);
     // An element of a list has no path, so name the list.
     Some(match option.split_once(".\"[definition ") {
-        Some((list, _)) => format!("use values of this type in {list} there: {kind}"),
-        None => format!("set {option} there to a value of type: {kind}"),
+        Some((list, _)) => format!("use values of this type in {list}: {kind}"),
+        None => format!("set {option} to a value of this type: {kind}"),
     })
 }
 
@@ -288,7 +289,7 @@ fn missing_attribute(error: &NixError) -> Option<String> {
     }
     let of_packages = error.rendered.contains(&format!("pkgs.{name}"));
     of_packages.then(|| {
-        format!("this nixpkgs has no package {name}: it may have another name (search.nixos.org/packages), or be in a newer nixpkgs (`runtime-module rebuild`)")
+        format!("this nixpkgs has no package {name}: look for another name at search.nixos.org/packages, or update nixpkgs and run `runtime-module rebuild`")
     })
 }
 

@@ -1,4 +1,4 @@
-//! Reads the result of the expression for a system.
+//! Reads the result of `system.nix`.
 
 use anyhow::Result;
 

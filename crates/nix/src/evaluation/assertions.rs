@@ -1,6 +1,7 @@
 //! Failed assertions: their messages, and whether they are due to the runtime modules.
 //!
-//! Takes the messages of the failed assertions with and without the runtime modules; returns the failure.
+//! Takes the messages of the failed assertions with and without the runtime modules; returns the
+//! failure.
 
 use super::{Request, subject};
 use crate::attributes::written;
@@ -9,7 +10,8 @@ use crate::error::{Failed, more_lines};
 /// Maximum number of lines of a message that are shown without `--show-trace`.
 const SHOWN: usize = 12;
 
-/// Makes the failure. `without` are the messages of the assertions that also fail without runtime modules.
+/// Makes the failure. `without` are the messages of the assertions that also fail without runtime
+/// modules.
 pub(super) fn failure(request: &Request, messages: &[String], without: &[String]) -> Failed {
     let count = match messages.len() {
         1 => "an assertion failed".to_string(),
@@ -37,7 +39,7 @@ pub(super) fn failure(request: &Request, messages: &[String], without: &[String]
     }
     failed = failed.hint(advice(request, messages, without));
     match cut {
-        true => failed.hint("--show-trace shows the messages in full"),
+        true => failed.hint("use --show-trace to print the full messages"),
         false => failed,
     }
 }
@@ -52,7 +54,7 @@ fn of_override(request: &Request, own: usize) -> Option<String> {
         .collect();
     (own == 0 && !options.is_empty()).then(|| {
         format!(
-            "follow the message, or set {} to another value",
+            "change the configuration as the message says, or set {} to another value",
             options.join(" or ")
         )
     })
@@ -80,7 +82,7 @@ fn advice(request: &Request, messages: &[String], without: &[String]) -> String 
     let off = format!("or leave {} disabled", names.join(" or "));
     if own == 0 {
         return format!(
-            "the host's assertions pass without these modules: follow the message, {off}"
+            "the host's assertions pass without these modules: change the configuration as the message says, {off}"
         );
     }
     let whose = match own == messages.len() {

@@ -102,8 +102,8 @@ fn nix_error(request: &Request, error: &NixError) -> Failed {
         .hint("use --show-trace to print the full trace")
 }
 
-/// Finds the nearest definition in the user's own files on the way to an error. The module system adds it to the trace even if
-/// no position is in these files.
+/// Finds the definition in the user's own files that is nearest to the error in its trace. The
+/// module system adds definitions to the trace even if no position of the trace is in these files.
 fn users_definition(error: &NixError, trees: &Trees) -> Option<String> {
     let quoted = |hint: &str, lead: &str| {
         let rest = hint.strip_prefix(lead)?;
@@ -147,13 +147,13 @@ pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
     match problem.kind.as_str() {
         "no-configurations" => failure(format!("{what}: the flake {reference} has no output nixosConfigurations"))
             .detail(the_known(&problem.known, "its outputs", "the flake has no outputs"))
-            .hint("name the flake that has your NixOS configuration with --flake"),
+            .hint("use --flake to name the flake that has your NixOS configuration"),
         "unknown-host" => {
             let failed = Failure::Usage
                 .error(format!("{what}: the flake {reference} has no host of this name"))
                 .detail(the_known(&problem.known, "its hosts", "the flake has no hosts"));
             match host_meant(&request.host, &problem.known).as_slice() {
-                [] if problem.known.is_empty() => failed.hint("name the flake that has your NixOS configuration with --flake"),
+                [] if problem.known.is_empty() => failed.hint("use --flake to name the flake that has your NixOS configuration"),
                 [] => failed.hint("name one of them with --host"),
                 names => failed.hint(did_you_mean_host(names)),
             }
@@ -171,14 +171,14 @@ pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
             failed.detail(known).hint("use --specialisation '' for the host itself")
         }
         "not-a-configuration" if !problem.known.is_empty() => Failure::Usage
-            .error(format!("{what}: this is not a host, but a set of hosts"))
+            .error(format!("{what}: this is a set of hosts, not a host"))
             .detail(the_known(&problem.known, "its hosts", ""))
             .hint(did_you_mean_host(&problem.known)),
         "not-a-configuration" => failure(format!(
             "{what}: nixosConfigurations.{} cannot be extended (it has no extendModules)",
             request.host
         ))
-        .hint("make it with nixpkgs.lib.nixosSystem"),
+        .hint("define the host with nixpkgs.lib.nixosSystem"),
         "no-option" if request.flake.file.is_some() => Failure::Usage
             .error(format!(
                 "{what}: the file declares no runtime modules (it has no option services.runtimeModules)"
@@ -229,7 +229,7 @@ pub(super) fn forced(request: &Request, problem: &RequestProblem) -> Failed {
             };
             Failure::Usage
                 .error(format!(
-                    "{what}: {whole} is a {kind}, which has no attributes"
+                    "{what}: {whole} has no attributes (its type is {kind})"
                 ))
                 .hint("quote a name that contains a dot: 'systemd.units.\"sshd.service\".text'")
         }
@@ -240,7 +240,8 @@ pub(super) fn forced(request: &Request, problem: &RequestProblem) -> Failed {
     }
 }
 
-/// Suggests hosts: `x86_64-linux.box` for `box`, `box` for `x86_64-linux.box`, or else a similar name.
+/// Suggests hosts: `x86_64-linux.box` for `box`, `box` for `x86_64-linux.box`, or else a similar
+/// name.
 fn host_meant(name: &str, known: &[String]) -> Vec<String> {
     let asked = parse(name).unwrap_or_default();
     let below = |host: &&String| {
@@ -305,12 +306,12 @@ pub(super) fn crash(request: &Request, ended: &EvaluatorExit) -> Failed {
         }
         Some(Signal::SIGSEGV | Signal::SIGABRT | Signal::SIGBUS) => {
             failure(format!("{what}: the evaluation overflowed its stack"))
-                .hint("a value or function depends on itself endlessly; `--option max-call-depth 1000` reports the place earlier")
+                .hint("a value or function probably depends on itself: use --option max-call-depth 1000 to get an error that names the place")
         }
         Some(Signal::SIGKILL) => failure(format!("{what}: the evaluator was killed, probably because memory ran out"))
-            .hint("use --low-memory to evaluate in less memory; `dmesg` shows whether the kernel killed the evaluator"),
+            .hint("use --low-memory to evaluate in less memory; run `dmesg` to see whether the kernel killed the evaluator"),
         Some(signal) => failure(format!("{what}: the evaluator was killed by {signal}"))
-            .hint("try again; if it happens each time, please report it with the output above"),
+            .hint("try again; if the error persists, please report it with the output above"),
         None => failure(format!("{what}: the evaluator exited without an answer, probably because memory ran out"))
             .hint("use --low-memory to evaluate in less memory"),
     };

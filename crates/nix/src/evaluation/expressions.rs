@@ -53,7 +53,7 @@ pub struct DependentString {
     pub context: BTreeMap<String, StringContext>,
 }
 
-/// How a string depends on a store path.
+/// The dependency of a string on a store path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StringContext {
@@ -150,9 +150,9 @@ impl NotData {
                 "write it as a string: \"/a/file\" instead of /a/file, or toString PATH",
             ),
             "number" => failed(&format!("contains a number{place} that JSON cannot express"))
-                .hint("an override cannot be infinite or NaN"),
+                .hint("use a finite number"),
             "depth" => failed("is nested more than 100 levels deep")
-                .hint("name the part of the value that the option needs"),
+                .hint("write an expression for only the part of the value that the option needs"),
             // The attributes `_type` and `_module`.
             what => failed(&format!(
                 "contains {what}{place}, which the module system would interpret"
@@ -174,7 +174,7 @@ fn not_nix(expression: &ValueExpression, error: &NixError) -> Failed {
         _ => failed,
     };
     match message.contains("undefined variable") {
-        true => failed.hint("an expression can use config, lib, options, pkgs and builtins"),
+        true => failed.hint("use only config, lib, options, pkgs, builtins and names that the expression itself defines"),
         false => failed.hint("to write a string, quote it: '\"text\"'"),
     }
 }

@@ -1,8 +1,8 @@
 //! Sources that cannot be fetched: an unreachable input, or a lock file that is damaged or from
 //! another release of Nix.
 //!
-//! Takes libnix's errors and the lock. Returns a failure with the input, the reason, and the inputs that are in the
-//! store. It fetches nothing.
+//! Takes libnix's errors and the lock. Returns a failure with the input, the reason, and the inputs
+//! that are or are not in the store. This module fetches nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -78,7 +78,10 @@ fn lock(what: &str, error: &NixError) -> Option<Failed> {
                     "{what}: flake.lock has version {version}, which this libnix does not support ({})",
                     libnix_version()
                 ))
-                .hint("another release of Nix wrote the file: lock the flake with this release, or build runtime-module with that libnix"),
+                .hint(format!(
+                    "another release of Nix wrote the file: lock the flake with Nix {}, or use a runtime-module that is linked to the other release",
+                    libnix_version()
+                )),
         );
     }
     let damaged = message.contains("[json.exception") || message.contains("lock file references");
@@ -137,7 +140,7 @@ impl Input {
 }
 
 /// Adds the inputs of a lock that are in the store, and the inputs that are not. `source` is any
-/// tree in that store.
+/// tree in the store.
 pub(super) fn with_inputs(failed: Failed, lock: &str, source: &str) -> Failed {
     let Some(store) = Path::new(source).parent() else {
         return failed;
@@ -164,7 +167,8 @@ pub(super) fn with_inputs(failed: Failed, lock: &str, source: &str) -> Failed {
     }
 }
 
-/// Returns the store paths of the inputs in a lock file, by node name. `source` is any tree in that store.
+/// Returns the node names and store paths of the inputs in a lock file. `source` is any tree in the
+/// store.
 pub(super) fn input_trees(source: &Path, file: &Path) -> Vec<(String, PathBuf)> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let lock: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -187,7 +191,8 @@ fn nodes(lock: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Computes the store path of a tree with this hash (NixOS/nix, `store-dir-config.cc`: makeFixedOutputPath).
+/// Computes the store path of a tree with this hash (NixOS/nix, `store-dir-config.cc`:
+/// makeFixedOutputPath).
 fn tree(store: &Path, hash: &str) -> Option<PathBuf> {
     let sum = BASE64_STANDARD.decode(hash.strip_prefix("sha256-")?).ok()?;
     let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,8 +1,12 @@
 # Makes flake outputs from a system that is defined in a file.
 #
-# Called with a request (JSON text): `path` (absolute), `attribute` (attribute path of the system in
-# the file; if it is empty, the file itself is the system or a NixOS module) and `host` (the name
-# for the system). Only for impure evaluation.
+# Called with a request (JSON text):
+# - `path`: the absolute path of the file
+# - `attribute`: the attribute path of the system in the file. If it is empty, the file itself is the
+#   system or a NixOS module.
+# - `host`: the name for the system
+#
+# Only for impure evaluation.
 _: _: requestText:
 let
   request = builtins.fromJSON requestText;
@@ -83,8 +87,8 @@ let
   # `import <nixpkgs/nixos>` returns a configuration that cannot be extended.
   isClosed = value: builtins.isAttrs value && value ? config && value ? options && value ? pkgs;
 
-  # A set of options, or a function that returns one. Only the file itself can be a module, because
-  # it is imported by its path.
+  # Whether the file is a NixOS module: a set of options, or a function that returns one. An
+  # attribute of the file cannot be a module, because modules are imported by the path of their file.
   isModule =
     request.attribute == [ ]
     && !isSystem found.value

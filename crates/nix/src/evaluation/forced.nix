@@ -1,7 +1,11 @@
 # The value that a benchmark forces: part of a host, or anything else in a flake.
 #
-# Called with the outputs of the flake (if the value is not part of a host), the host (an evaluated configuration, if
-# the value is part of it) and the request (JSON text, `Forced` in evaluation/measure.rs; null for an empty request).
+# Called with:
+# - `outputs`: the outputs of the flake, if the value is not part of a host
+# - `host`: an evaluated configuration, if the value is part of it
+# - `requestText`: the request as JSON text (`Forced` in evaluation/measure.rs, or null for an empty request, and the
+#   system)
+#
 # The caller reads each attribute of the result separately, and measures `value`.
 outputs: host: requestText:
 let

@@ -1,8 +1,8 @@
 # The modules of a host that uses nixos-runtime-modules' own NixOS module. system.nix takes this function as its
 # argument `foreignModule`.
 #
-# Called with the host. Its option `_allModules` lists the modules in the form in which that program enables them. Older
-# releases lack this option, and their option `modules` is such a list.
+# Called with the host. Its option `_allModules` lists the modules in the form in which nixos-runtime-modules enables
+# them. Older releases of it lack this option, and their option `modules` is such a list.
 host:
 let
   options = host.options.services.runtimeModules or { };
@@ -21,7 +21,7 @@ let
     let
       path = one.path or null;
       declared = one.imports or [ ];
-      # In the list of nixos-runtime-modules, a path in the older form is already an import.
+      # nixos-runtime-modules itself may already have added `path`, which is the older form, to `imports`.
       imports = declared ++ (if path == null || builtins.elem path declared then [ ] else [ path ]);
       only = builtins.head imports;
       module =

@@ -13,7 +13,7 @@ const PLENTY: u64 = 4 << 30;
 /// allocates less.
 const LARGEST: u64 = 4 << 30;
 
-/// How to choose the initial heap.
+/// The choice of the initial heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
     /// The default of libnix: uses less memory and is slightly slower.

@@ -1,8 +1,11 @@
 # Finds hosts in a flake's outputs, as `nix build FLAKE#nixosConfigurations.NAME` finds them: in packages.SYSTEM, in
 # legacyPackages.SYSTEM, and then at the top. system.nix takes this function as its argument `hostsIn`.
 #
-# Called with the outputs, the system, such as x86_64-linux, and a host: `name` is the text that the user typed, and
-# `path` is the same text as the names of an attribute path.
+# Called with:
+# - `outputs`: the outputs of the flake
+# - `system`: the system, such as x86_64-linux
+# - `name`: the host as the user typed it
+# - `path`: the same text, split into the names of an attribute path
 {
   outputs,
   system,
@@ -10,7 +13,7 @@
   path,
 }:
 let
-  # Returns the value at a path in a list, or an empty list.
+  # Returns a list of the value at a path, or an empty list if there is no such value.
   at =
     value: path:
     if path == [ ] then
@@ -20,7 +23,7 @@ let
     else
       [ ];
 
-  # Ignore the hosts in a set of packages that throws.
+  # Returns an empty list instead of a value that throws, such as a broken set of packages.
   tried =
     value:
     let
@@ -79,7 +82,7 @@ in
 {
   # Whether any output can contain hosts.
   any = sets != [ ];
-  # A list of the found host, or an empty list.
+  # A list with the first matching host, or an empty list.
   found = if candidates == [ ] then [ ] else [ (builtins.head candidates) ];
   # The names of all hosts, sorted.
   names = builtins.attrNames (

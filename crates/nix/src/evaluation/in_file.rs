@@ -27,16 +27,16 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProb
             let path = |name: &str| written(&[parents, &[name.to_string()]].concat());
             match nearest(last, &problem.known).first() {
                 Some(name) => failed.hint(format!("did you mean --attr {}?", path(name))),
-                None => failed.hint("name the system in the file with --attr, as names separated by dots"),
+                None => failed.hint("name an attribute that is a system: --attr NAME, or --attr A.B for one inside a set"),
             }
         }
         "not-a-set" => Failure::Usage
             .error(format!(
-                "{what}: {} is a {}, which has no attributes",
+                "{what}: {} has no attributes (its type is {})",
                 if problem.names.is_empty() { "the value".into() } else { written(&problem.names) },
                 problem.known.first().map_or("value", String::as_str)
             ))
-            .hint("name the system in the file with --attr, as names separated by dots"),
+            .hint("name an attribute that is a system: --attr NAME, or --attr A.B for one inside a set"),
         "no-nixpkgs" => {
             let failed = failure(format!(
                 "{what}: a NixOS module needs <nixpkgs>, which was not found"
@@ -47,7 +47,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProb
             };
             failed
                 .hint("give the location of nixpkgs: NIX_PATH=nixpkgs=FOLDER, or --option nix-path nixpkgs=FOLDER")
-                .hint("if the machine has channels, fetch them with `nix-channel --update` as root; sudo keeps NIX_PATH with --preserve-env=NIX_PATH")
+                .hint("if the machine has channels, fetch them with `nix-channel --update` as root; if you use sudo, keep NIX_PATH with sudo --preserve-env=NIX_PATH")
         }
         "wants-arguments" => failure(format!(
             "{what}: the function has required arguments: {}",
@@ -62,7 +62,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProb
         ))
         .hint("`import <nixpkgs/nixos> { … }` returns such a configuration: use `import <nixpkgs/nixos/lib/eval-config.nix> { modules = [ … ]; }` instead"),
         "no-system" => {
-            let failed = failure(format!("{what}: the value is a {kind}, not a system"));
+            let failed = failure(format!("{what}: the value is not a system (its type is {kind})"));
             let failed = match problem.known.as_slice() {
                 [] => failed,
                 known => failed.hint(format!(

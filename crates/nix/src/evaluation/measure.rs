@@ -24,7 +24,7 @@ const FORCED: Expression = Expression {
     text: include_str!("forced.nix"),
 };
 
-/// The kernel's unit of CPU time in /proc in milliseconds (USER_HZ is 100 on every Linux).
+/// The kernel's unit of CPU time in /proc, in milliseconds (USER_HZ is 100 on every Linux).
 const TICK: f64 = 10.0;
 
 /// A measurement to take.
@@ -45,11 +45,11 @@ pub struct Forced {
     pub root: Option<Vec<String>>,
     /// Attribute path of the option or other value.
     pub path: Vec<String>,
-    /// Whether to force the value deeply, as JSON, or only to weak head normal form.
+    /// Whether to force the value deeply, as JSON, instead of only to weak head normal form.
     pub strict: bool,
     /// Attributes of the value that are left out.
     pub without: Vec<Vec<String>>,
-    /// Overrides that are added to the host first.
+    /// Overrides to add to the host first.
     pub overrides: Option<RepeatedOverrides>,
 }
 
@@ -99,9 +99,10 @@ pub struct Measured {
 pub struct Pass {
     /// Duration of the pass.
     pub milliseconds: f64,
-    /// CPU time of the evaluating thread.
+    /// CPU time of the evaluating thread in milliseconds.
     pub ran: f64,
-    /// Time for which the thread waited for a processor; `None` if the kernel does not report it.
+    /// Milliseconds for which the thread waited for a processor; `None` if the kernel does not
+    /// report it.
     pub waited: Option<f64>,
     /// CPU time of other processes in milliseconds.
     pub others: Option<f64>,
@@ -113,7 +114,8 @@ pub struct Pass {
 }
 
 impl Measured {
-    /// Adds the counters that the evaluator printed after each pass. They are sums since its start.
+    /// Adds the counters that the evaluator printed after each pass. They are sums since the start
+    /// of the evaluator.
     pub(super) fn count(&mut self, printed: &[Counters], initial_heap: u64) {
         let mut before = Counters::default();
         for (pass, sum) in self.passes.iter_mut().zip(printed) {
@@ -214,7 +216,8 @@ fn on_processor() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
-/// The kernel's statistics about this thread, this process and the machine, in milliseconds.
+/// The kernel's statistics about this thread, this process and the machine. All numbers are in
+/// milliseconds.
 struct Books {
     /// CPU time of the thread.
     ran: Duration,
@@ -267,13 +270,14 @@ fn to_microseconds(milliseconds: f64) -> f64 {
 /// Reads the user and system time of this process.
 fn process() -> Option<f64> {
     let text = fs::read_to_string("/proc/self/stat").ok()?;
-    // The 12th and 13th field after the name, which may contain any characters.
+    // The name may contain any characters, so count the fields after it. The 12th is the user time,
+    // and the 13th is the system time.
     let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
     let field = |index: usize| fields.get(index)?.parse::<f64>().ok();
     Some((field(11)? + field(12)?) * TICK)
 }
 
-/// Reads the time during which processors were busy, or were used by the hypervisor.
+/// Reads the busy time of all processors, including the time that the hypervisor took from them.
 fn machine() -> Option<f64> {
     let text = fs::read_to_string("/proc/stat").ok()?;
     let fields: Vec<f64> = text

@@ -1,7 +1,7 @@
 //! Explains flake references that do not lead to a flake, and suggests others.
 //!
-//! Takes a reference, the folder that it is relative to, and libnix's error. Returns a failure, or nothing if the
-//! reference is not the cause. Reads the file system, fetches nothing.
+//! Takes a reference, the folder that it is relative to, and libnix's error. Returns a failure, or
+//! nothing if the reference is not the cause. Reads the file system, but fetches nothing.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -103,7 +103,7 @@ pub(super) fn no_git_tree(reference: &str) -> Option<Failed> {
     if !path.exists() {
         return Some(missing(&path, &wrong));
     }
-    // A bare repository has these in its top folder.
+    // A bare repository has the file HEAD and the folder objects in its top folder.
     let is_bare = path.join("HEAD").exists() && path.join("objects").exists();
     if path.join(".git").exists() || is_bare {
         return None;
@@ -121,11 +121,11 @@ pub(super) fn no_git_tree(reference: &str) -> Option<Failed> {
     })
 }
 
-/// Explains an input that Nix looks up in registries, without success.
+/// Explains an input that Nix looks up in registries but does not find.
 fn unregistered_input(reference: &str, name: &str) -> Failed {
     Failure::Evaluation
         .error(format!(
-            "cannot lock the flake {reference}: an input is the registry entry {name}, which no flake registry has"
+            "cannot lock the flake {reference}: an input refers to {name}, which is not in any flake registry"
         ))
         .hint(format!(
             "give the input a URL in flake.nix: inputs.{name}.url = \"…\"; or replace it for this run: --override-input {name} REF"
@@ -147,13 +147,13 @@ fn of_another_user(reference: &str, message: &str) -> Failed {
     ));
     let failed = match user {
         Some(user) => failed.hint(format!(
-            "run this as {}; the program becomes root only to activate",
+            "run the command as {}; the program becomes root only to activate",
             user.name
         )),
         None => failed,
     };
     failed.hint(format!(
-        "if you trust the tree: git config --global --add safe.directory {}",
+        "if you trust the tree, run `git config --global --add safe.directory {}`",
         for_shell(tree)
     ))
 }
@@ -184,7 +184,7 @@ fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
     });
     Some(match name {
         "submodules" => failed.hint(
-            "without the attribute, a reference that ends in ?submodules=1 fetches submodules too",
+            "to fetch submodules without the attribute, add ?submodules=1 to the flake reference",
         ),
         _ => failed,
     })
@@ -206,7 +206,7 @@ fn position(text: &str) -> Option<Position> {
     })
 }
 
-/// Explains a reference that Nix looks up in registries, without success.
+/// Explains a reference that Nix looks up in registries but does not find.
 fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
     let (name, fragment) = parts(reference);
     is_id(reference).then_some(())?;
@@ -313,7 +313,7 @@ fn without_flake(local: &Local, flake: &Path, wrong: &impl Fn(String) -> Failed)
             })
             .collect();
         return failed.hint(format!(
-            "there is a flake in a subfolder: {}",
+            "name the flake in a subfolder: {}",
             names.join(" or ")
         ));
     }

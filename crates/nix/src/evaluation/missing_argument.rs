@@ -1,6 +1,7 @@
 //! Explains a module argument that is not passed to the module.
 //!
-//! Takes libnix's error; returns a hint. The trace of the module system names the module and the argument.
+//! Takes libnix's error; returns a hint. The trace of the module system names the module and the
+//! argument.
 
 use super::trees::in_source;
 use crate::libnix::NixError;

@@ -1,6 +1,7 @@
 //! Explains why evaluation did not find a file.
 //!
-//! Takes the request and libnix's message; returns a hint. Reads the file system, runs nothing.
+//! Takes the request and libnix's message; returns a hint. Reads the file system, but runs no
+//! program.
 
 use std::path::{Path, PathBuf};
 
@@ -52,7 +53,8 @@ fn quoted_path(message: &str) -> Option<PathBuf> {
     Some(PathBuf::from(&rest[..rest.find('\'')?]))
 }
 
-/// Returns the git submodule that should contain a file, if the tree was fetched without that submodule.
+/// Returns the git submodule that should contain a file, if the tree was fetched without that
+/// submodule.
 fn submodule(tree: &Path, file: &Path) -> Option<String> {
     let text = std::fs::read_to_string(tree.join(".gitmodules")).ok()?;
     let folders = text.lines().filter_map(|line| {
@@ -104,7 +106,7 @@ fn in_work_tree(url: &str, file: &Path) -> Option<String> {
         });
     }
     Some(format!(
-        "the file exists, but git does not track it yet: git -C {} add -N {}",
+        "the file exists, but git does not track it yet: run `git -C {} add -N {}`",
         for_shell(&top.to_string_lossy()),
         for_shell(&file.to_string_lossy())
     ))

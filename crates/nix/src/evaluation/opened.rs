@@ -41,8 +41,8 @@ impl Opened {
         })
     }
 
-    /// Calls the outputs, and adds the values of the extra modules. For a file, the outputs contain
-    /// only its system, under the system's name.
+    /// Calls the flake's `outputs` function, and adds the values of the extra modules. For a file,
+    /// the outputs contain only its system, under the system's name.
     pub fn outputs(
         &self,
         evaluator: &Evaluator,

@@ -1,4 +1,5 @@
-//! Checks the options of new overrides: each must exist, be settable by users, and accept its value.
+//! Checks the options of new overrides: each must exist, be settable by users, and accept its
+//! value.
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::libnix::{Evaluator, Outputs, Value};
 use crate::overrides::{Definition, StorePath};
 use crate::quoting::for_shell;
 
-/// The option that a path belongs to, from `overrides.nix`.
+/// The option that a path belongs to, as `overrides.nix` describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DescribedOption {
@@ -20,7 +21,7 @@ pub struct DescribedOption {
     pub at: Vec<String>,
     /// The names of the options and sets at `at`, for suggestions.
     pub known: Vec<String>,
-    /// The description of its type.
+    /// The description of the option's type.
     #[serde(rename = "type")]
     pub type_description: Option<String>,
     pub read_only: bool,
@@ -42,7 +43,7 @@ pub enum PathKind {
     Option,
     /// A set of options.
     Namespace,
-    /// Nothing.
+    /// Neither an option nor a set of options.
     Unknown,
     /// An element of a list.
     List,
@@ -66,8 +67,9 @@ pub(super) fn describe(value: &Value<'_>, request: &Request) -> Result<Vec<Descr
     Ok(described)
 }
 
-/// Returns why a new override cannot be set, after an evaluation with it failed. The options are described without any
-/// override, because a wrong one can also break the options themselves.
+/// Returns why a new override cannot be set, after an evaluation with it has failed. The options
+/// are described without any override, because a wrong override can also break the options
+/// themselves.
 pub(super) fn refusal_after_failure(
     evaluator: &Evaluator,
     outputs: &Outputs,
@@ -151,8 +153,10 @@ impl DescribedOption {
                 "cannot set {path}: the type of {option} does not merge parts of its value"
             ))
             .hint(format!("set the whole option {option}")),
-            PathKind::Option if self.read_only => failed(format!("cannot set {path}: read-only"))
-                .hint("set the options from which its value is computed"),
+            PathKind::Option if self.read_only => {
+                failed(format!("cannot set {path}: the option is read-only"))
+                    .hint("set the options from which its value is computed")
+            }
             PathKind::Option if self.internal => failed(format!(
                 "cannot set {path}: the option is internal to the modules of NixOS"
             ))

@@ -10,8 +10,8 @@ pub(super) fn hint(message: &str) -> Option<String> {
     read_only(message).or_else(|| refused(message))
 }
 
-/// Explains an option of `nixpkgs` on a host whose packages are defined outside the module system. There a definition has
-/// no effect, or is silently dropped if another one takes precedence.
+/// Explains an option of `nixpkgs` on a host whose packages are defined outside the module system.
+/// There a definition has no effect, or is silently dropped if another one takes precedence.
 fn read_only(message: &str) -> Option<String> {
     let rest = message.trim().strip_prefix("The option `nixpkgs.")?;
     let (option, rest) = rest.split_once('\'')?;
@@ -70,12 +70,13 @@ fn refused(message: &str) -> Option<String> {
 /// Returns the setting that allows a package by its name.
 fn predicate(setting: &str, name: &str) -> String {
     format!(
-        "{setting}Predicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]; or all: nixpkgs.config.{setting} = true; if the configuration already has such a predicate, add the name to it, because only one predicate takes effect",
+        "{setting}Predicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]; to allow all such packages, set nixpkgs.config.{setting} = true; if the configuration already has such a predicate, add the name to it, because only one predicate takes effect",
         without_version(name)
     )
 }
 
-/// Returns the setting that accepts a problem of a package, such as `broken: This package is broken.`.
+/// Returns the setting that accepts a problem of a package, such as
+/// `broken: This package is broken.`.
 fn problem(name: &str, why: &str) -> Option<String> {
     let (_, list) = why.split_once("has problems:")?;
     let first = list.lines().find_map(|line| line.strip_prefix("- "))?;
@@ -86,7 +87,8 @@ fn problem(name: &str, why: &str) -> Option<String> {
     ))
 }
 
-/// Removes the version from a package name, as `lib.getName` does: from the first dash that is not followed by a letter.
+/// Removes the version from a package name, as `lib.getName` does: from the first dash that is not
+/// followed by a letter.
 fn without_version(name: &str) -> &str {
     let dashes = name.match_indices('-');
     let version = dashes.map(|(at, _)| at).find(|at| {

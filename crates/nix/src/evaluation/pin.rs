@@ -144,8 +144,8 @@ fn kept(what: &ToPin<'_>) -> (ReplacedInputs, ReplacedInputs) {
         return Default::default();
     };
     let mut replaced = of.replaced();
-    // If the store references of the inputs cannot be determined, Nix locks the inputs again. A note
-    // reports the inputs that are not in `flake.lock`.
+    // If the store references of the inputs cannot be determined, Nix locks the inputs again. A
+    // note reports the inputs that are not in `flake.lock`.
     replaced.extend(graph_inputs(of).unwrap_or_default());
     let staying = |all: &ReplacedInputs| all.iter().filter(stays).cloned().collect();
     (staying(&of.input_overrides), staying(&replaced))
@@ -164,7 +164,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     if let Some(failed) = fetching::failure(&format!("cannot lock the flake {reference}"), error) {
         return failed
             .hint(
-                "if a source is pinned (`runtime-module status` shows it), `enable` without --flake needs no network",
+                "if `runtime-module status` shows a pinned source, run the command without --flake, which needs no network",
             )
             .into();
     }
@@ -189,7 +189,8 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
             .hint("correct the flake at this position")
             .into();
     }
-    // A path without a scheme can be in a git tree, and untracked files are not part of such a flake.
+    // A path without a scheme can be in a git tree, and untracked files are not part of such a
+    // flake.
     let may_be_git = reference.starts_with("git") || !reference.contains(':');
     if error.message.contains("does not exist") && may_be_git {
         failed = failed.hint(
@@ -217,7 +218,7 @@ fn store_failure(reference: &str, error: &NixError) -> Option<Failed> {
         || error.message.contains("SSH connection")
     {
         return Some(
-            cannot_open().hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh); without --store, the program uses the store of this machine"),
+            cannot_open().hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh), or leave out --store to use the store of this machine"),
         );
     }
     if error.message.contains("cannot connect to socket") {
@@ -247,7 +248,7 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
     Ok(Pin {
         url: locked.original_url.clone(),
         // If the lock had to be changed, the tree differs from its revision. Nix does not show a
-        // revision then either.
+        // revision in this case either.
         locked: in_store(
             &locked.source,
             &locked.directory,
@@ -274,8 +275,8 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
 }
 
 /// Returns the inputs that must be named to be locked in the same way again, because the flake's
-/// own lock is not sufficient. They are pinned as store paths, so that a folder may change later
-/// and a server may disappear.
+/// own lock is not sufficient. They are pinned as store paths, so that the pin stays usable if a
+/// folder changes or a server disappears.
 pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
     let fetched = locked.inputs.iter().filter(|_| locked.lock_changed);
     fetched
@@ -292,8 +293,8 @@ pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
         .collect()
 }
 
-/// Returns the inputs of a lock at any depth, except those that follow others: the path of each from the flake, and a
-/// human-readable revision.
+/// Returns the inputs of a lock at any depth, except those that follow others: the path of each
+/// from the flake, and a human-readable revision.
 pub fn lock_inputs(lock: &str) -> BTreeMap<String, String> {
     let lock: Value = serde_json::from_str(lock).unwrap_or_default();
     let root = lock.get("root").and_then(Value::as_str).unwrap_or("root");

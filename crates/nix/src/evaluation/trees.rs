@@ -1,7 +1,7 @@
-//! Classifies files: the user's own, of another flake input, of nixpkgs or of this project.
+//! Classifies files: files of the user, of another flake input, of nixpkgs, or of this project.
 //!
-//! Takes a request and the files that an error names; selects the position that the user can change. Reads only trees that
-//! are already in the store.
+//! Takes a request and the files that an error names; selects the position that the user can
+//! change. Reads only trees that are already in the store.
 
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,13 @@ const HASHED: usize = 33;
 pub(super) struct Trees {
     /// Store path of the flake, or the folder of the file.
     own: Option<PathBuf>,
-    /// Modules that are not part of the configuration.
+    /// Paths of the modules that are not part of the configuration.
     added: Vec<PathBuf>,
     /// Names and trees of inputs.
     inputs: Vec<(String, PathBuf)>,
 }
 
 impl Trees {
-    /// Returns the trees of a request.
     pub(super) fn of(request: &Request) -> Self {
         let own = match &request.flake.file {
             Some(file) => Path::new(&file.path).parent().map(Path::to_path_buf),
@@ -75,7 +74,8 @@ impl Trees {
         }
     }
 
-    /// Returns whether a file belongs to the user: to the flake, or to a module that was added to it.
+    /// Returns whether a file belongs to the user: to the flake, or to a module that was added to
+    /// it.
     pub(super) fn is_users(&self, file: &Path) -> bool {
         !is_ours(file)
             && (self.is_own(file) || self.added.iter().any(|added| file.starts_with(added)))
@@ -141,7 +141,8 @@ fn is_ours(file: &Path) -> bool {
     })
 }
 
-/// Removes the store path of the source tree from a file name. For a single file in the store, only its name remains.
+/// Removes the store path of the source tree from a file name. For a single file in the store, only
+/// its name remains.
 pub(super) fn in_source(file: &str) -> &str {
     const HASH: usize = 32;
     if let Some((_, inside)) = file.split_once("-source/") {

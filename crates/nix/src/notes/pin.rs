@@ -41,7 +41,10 @@ pub fn announce(
             now.at_revision()
         ));
     } else if !changes.is_empty() {
-        let whose = format!("inputs of {}, whose own source is unchanged", now.url);
+        let whose = format!(
+            "pinned other inputs of {}; the flake itself is unchanged",
+            now.url
+        );
         session.reporter.note(whose);
     }
     for change in changes {
@@ -107,7 +110,7 @@ pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
             .hint(format!(
                 "run `runtime-module rebuild --flake {url}` to pin its current source"
             ))
-            .hint("`runtime-module reset` and `rollback` evaluate nothing, so they also work now")
+            .hint("or run `runtime-module reset` or `rollback`, which evaluate nothing")
             .into(),
     )
 }

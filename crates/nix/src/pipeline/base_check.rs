@@ -1,7 +1,8 @@
-//! Compares the running system with the result of evaluating its pinned source without modules, once for each base.
+//! Compares the running system without its modules (the base) with the system that its pinned
+//! source evaluates to, once for each base.
 //!
-//! On a machine with more than one processor, a second evaluator does this in parallel with the
-//! evaluation of the change. Changes only the cache.
+//! With more than one processor and enough memory, a second evaluator does this in parallel with
+//! the evaluation of the change. Changes only the cache.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::thread::JoinHandle;
@@ -51,7 +52,8 @@ struct ComparedSource {
     request: Request,
     pin: Pin,
     cache: RefCell<CacheUse>,
-    /// The sources of the inputs that the running system was built with, if the system records them.
+    /// The sources of the inputs that the running system was built with, if the system records
+    /// them.
     baked_inputs: Option<Vec<String>>,
 }
 
@@ -73,7 +75,8 @@ enum BaseVerdict {
 }
 
 impl<'a> BaseCheck<'a> {
-    /// Begins the comparison unless this pin and base were compared before. `request` is the request of the change.
+    /// Begins the comparison unless this pin and base were compared before. `request` is the
+    /// request of the change.
     pub fn begin(making: &Making<'a>, pin: &Pin, request: &Request) -> Result<Self> {
         let Making {
             session,
@@ -223,7 +226,7 @@ impl<'a> BaseCheck<'a> {
                     })
             }
         };
-        let hint = "run `runtime-module rebuild` to move the base to the current source, or nixos-rebuild switch without --override-input";
+        let hint = "run `runtime-module rebuild` to move the base to the current source, or run `nixos-rebuild switch` without --override-input";
         Some((Allow::BaseDiffers, refusal.hint(hint)))
     }
 }
@@ -281,7 +284,8 @@ impl SecondEvaluator {
     }
 }
 
-/// Returns the memory mode of a second evaluator; `None` if processors or memory do not suffice.
+/// Returns the memory mode of a second evaluator. Returns `None` if processors or memory do not
+/// suffice, or if the evaluator should use little memory.
 fn second_evaluator(session: &Session) -> Option<Memory> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let chosen = memory(&session.options, &session.environment);

@@ -1,7 +1,7 @@
 //! Finds the result of an evaluation in the cache, or keeps it there.
 //!
-//! Reports for each run whether it was a hit, and if not, why. A cached result is used only if its
-//! paths are in the store.
+//! Reports for each run whether there was a hit, and if not, why. A cached result is used only if
+//! its paths are in the store.
 
 use std::time::Instant;
 
@@ -35,12 +35,13 @@ pub struct CachedSystem {
     pub evaluated: Evaluated,
     /// Whether every output is already in the store.
     pub realised: bool,
-    /// The derivations to realise. The output replaces a derivation that was collected.
+    /// The derivations to realise. If a `.drv` file was garbage-collected, the output path replaces
+    /// its path.
     pub targets: Vec<Derivation>,
 }
 
 impl CacheUse {
-    /// Computes the key.
+    /// Computes the key, if the result may be cached.
     pub fn new(session: &Session, libnix: &Libnix, request: &Request, pin: &Pin) -> Self {
         let begun = Instant::now();
         let mut cache = Self {
@@ -102,8 +103,8 @@ impl CacheUse {
                 self.report.why = "the result does not include the system without modules".into();
                 None
             }
-            // All outputs may exist, but if they did not, the evaluation would be refused. So this
-            // is a miss.
+            // Count this as a miss. All outputs may exist now, but without them, the evaluation
+            // would be refused.
             Lookup::Hit(entry) if entry.evaluated.imports_derivations && !self.may_build => {
                 self.report.why = "the evaluation needs builds, which are not allowed now".into();
                 None
@@ -177,7 +178,6 @@ impl CacheUse {
         }
     }
 
-    /// Returns the report about the cache.
     pub fn report(&self) -> CacheReport {
         self.report.clone()
     }
@@ -191,7 +191,7 @@ fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
         return Ok(lock.clone());
     }
     if flake.overrides.is_empty() {
-        // If the tree no longer exists, its hash is sufficient, which is also part of the key.
+        // If the tree no longer exists, its hash is sufficient. The hash is also part of the key.
         return Ok(lock_text(&libnix.store, pin).unwrap_or_default());
     }
     libnix.with_evaluator(|evaluator| {
@@ -200,8 +200,8 @@ fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
     })
 }
 
-/// Checks which paths of a result still exist. Each path gets a root before the check, so that the
-/// garbage collector cannot remove it in between.
+/// Checks which paths of a result still exist. Each path gets a temporary GC root before the check,
+/// so that the garbage collector cannot remove the path in between.
 fn in_store(
     libnix: &Libnix,
     entry: &CachedResult,

@@ -1,7 +1,7 @@
 //! Replaces the Nix expressions of an edit with their values.
 //!
-//! Takes a plan with placeholders; returns a plan with data. The expressions see the configuration with its modules and
-//! with the overrides in force, but without the new ones.
+//! Takes a plan with placeholders; returns a plan with data. The expressions see the configuration
+//! with its modules and with the overrides in force, but without the new ones.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,8 @@ use crate::notes;
 use crate::overrides::{Definition, DerivationOutput, Edit, StorePath, check_value};
 use crate::plan::{Action, Goal, Intent, Plan, PlannedOverrides, Source};
 
-/// Evaluates the expressions of an intent. Returns the plan with their values, and with the source locked.
+/// Evaluates the expressions of an intent. Returns the plan with their values, and with the source
+/// locked.
 pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> {
     let (session, plan) = (making.session, making.plan);
     let (
@@ -105,7 +106,7 @@ fn store_paths_of(
     let mut found = BTreeSet::new();
     for (path, context) in &string.context {
         if context.all_outputs {
-            let why = "a derivation itself instead of its output";
+            let why = "which is a derivation and not the output of one";
             return Err(unusable_store_path(option, path, why).into());
         }
         if context.path {
@@ -135,7 +136,7 @@ fn store_paths_of(
     }
     match found.iter().find(|one| !string.text.contains(&one.path)) {
         Some(hidden) => {
-            let why = "but the text does not name it";
+            let why = "but its text does not contain this path";
             Err(unusable_store_path(option, &hidden.path, why).into())
         }
         None => Ok(found),

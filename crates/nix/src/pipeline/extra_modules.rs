@@ -70,7 +70,7 @@ fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<Ext
     })
 }
 
-/// Copies a file to the store, which every user can read.
+/// Copies a file to the store, where every user can read it.
 fn add(libnix: &Libnix, name: &str, file: &Path) -> Result<String> {
     let real = file
         .canonicalize()

@@ -1,4 +1,4 @@
-//! An open store that protects the paths of a system with temporary roots.
+//! An open store that protects the paths of a system with temporary GC roots.
 
 use std::path::PathBuf;
 

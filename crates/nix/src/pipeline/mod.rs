@@ -1,7 +1,7 @@
-//! How a system is made: lock, find cached, evaluate, query, preflight, realise.
+//! The pipeline that makes a system: lock, find cached, evaluate, query, preflight, realise.
 //!
 //! Each stage is a file or a folder. It takes the previous stage's value and returns its own. A dry
-//! run is a plan that stops after the evaluation.
+//! run is a plan that stops before realising.
 
 mod base_check;
 mod cached;
@@ -123,7 +123,7 @@ impl Making<'_> {
         evaluate::note_impurity(session, &pin);
         let request = evaluation_request(session, &pin, modules, plan);
 
-        // The comparison of the base runs in parallel with the following stages.
+        // If possible, the comparison of the base runs in parallel with the following stages.
         let base_check = BaseCheck::begin(&self, &pin, &request)?;
 
         // Find cached, or evaluate.
@@ -193,7 +193,7 @@ impl Making<'_> {
     }
 
     /// Builds and fetches missing paths. A dry run only collects all objections to the change. Any
-    /// other plan refuses a system that cannot be activated before building it.
+    /// other plan refuses, before the build, a system that cannot be activated.
     fn realise(
         &self,
         derived: &Derived,

@@ -13,7 +13,8 @@ use crate::evaluation::Evaluated;
 use crate::libnix::Missing;
 
 impl Making<'_> {
-    /// Makes the checks of a dry run: of the built system if it is in the store, or else of the evaluation.
+    /// Performs the checks of a dry run: on the built system if it is in the store, otherwise on
+    /// the evaluation.
     pub(super) fn preflight(
         &self,
         evaluated: &Evaluated,
@@ -62,7 +63,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Refuses an unrequested change of the base. An allowed change becomes a note.
+    /// Refuses an unrequested change to the base. An allowed change becomes a note.
     pub(super) fn refuse_other_base(&self, base_check: &BaseCheck<'_>) -> Result<()> {
         let mut findings = Findings::default();
         self.object_to_base(base_check, &mut findings);

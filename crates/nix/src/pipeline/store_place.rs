@@ -19,7 +19,7 @@ impl Making<'_> {
         let Ok(real) = self.libnix.store.real_path(path) else {
             return self.refuse(
                 format!("the pinned source {path} is not in the store {store}"),
-                "omit --store to use the store of the running system, or run `runtime-module rebuild --flake REF --store URL` to pin REF in the other one",
+                "omit --store to use the store of the running system, or run `runtime-module rebuild --flake REF --store URL` to pin REF in the other store",
             );
         };
         let is_here = Path::new(path).exists() || !self.libnix.store.is_valid(path)?;

@@ -94,8 +94,8 @@ fn evaluate(ground: &Ground<'_>, request: &Request) -> (Result<Evaluated>, Shari
             || format!("{error}").contains("runtime-module: the packages")
     };
     match &first.0 {
-        // To decide whether packages can be shared, system.nix looks at options that evaluation
-        // itself may never need.
+        // To decide whether packages can be shared, system.nix reads options that evaluation itself
+        // may never need. If one of them fails, evaluate without sharing.
         Err(error) if ground.share && undecided(error) => attempt(ground, request, false),
         _ => first,
     }

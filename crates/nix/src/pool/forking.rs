@@ -38,7 +38,7 @@ pub(super) struct Child {
     killed: Option<EvaluationEnd>,
 }
 
-/// All running children.
+/// The running children of a template, and the template's counters.
 pub(super) struct Forking {
     counters: Counters,
     children: Vec<Child>,
@@ -190,7 +190,7 @@ impl Child {
         Ok(count > 0)
     }
 
-    /// Kills the child if it exceeds its limit of time or memory.
+    /// Kills the child if it exceeds its time or memory limit.
     fn look(&mut self) {
         let now = Instant::now();
         if self.killed.is_some() {

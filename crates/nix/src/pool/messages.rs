@@ -18,7 +18,7 @@ pub enum Ask {
     Open {
         settings: Settings,
         flake: Box<FlakeSource>,
-        /// Option overrides of every evaluation.
+        /// Option overrides to apply in every evaluation.
         overrides: Vec<Definition>,
     },
     /// Evaluate a host of the flake. Allowed once.
@@ -108,7 +108,7 @@ pub enum EvaluationEnd {
     TimedOut,
     /// The evaluation exceeded the memory limit.
     TooLarge,
-    /// The evaluating process died.
+    /// The evaluating process exited without a result.
     Died { why: String },
 }
 

@@ -1,5 +1,5 @@
-//! Many evaluations on top of one host. A template process evaluates the host once and forks children, and each child
-//! evaluates one extension of the host.
+//! Many evaluations on top of one host. A template process evaluates the host once and forks
+//! children, and each child evaluates one extension of the host.
 //!
 //! - `template.rs`: the template process
 //! - `forking.rs`: the children of a template

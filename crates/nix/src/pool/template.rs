@@ -231,7 +231,7 @@ impl Files {
         }
     }
 
-    /// Returns the files since the last call.
+    /// Returns the files evaluated since the last call.
     fn take(&self) -> Vec<String> {
         self.0
             .lock()

@@ -45,7 +45,7 @@ pub(super) const KNOWN: &[Known] = &[
             "database or disk is full",
             "disk is full",
         ],
-        "free some space in the store (nix-collect-garbage) and run this again; finished builds are kept",
+        "free some space in the store (nix-collect-garbage) and run the command again; finished builds are kept",
     ),
     (
         &[
@@ -54,7 +54,7 @@ pub(super) const KNOWN: &[Known] = &[
             "Broken pipe",
             "Connection reset",
         ],
-        "check that the Nix daemon is running (systemctl status nix-daemon) and run this again; nothing was changed, and finished builds are kept",
+        "check that the Nix daemon is running (systemctl status nix-daemon) and run the command again; nothing was changed, and finished builds are kept",
     ),
     (
         &[
@@ -100,8 +100,9 @@ fn whole(what: &str, message: &str) -> Failed {
     }
 }
 
-/// Describes the first failed build: the reason, the last lines of its log, and how to see the
-/// rest. Builds that failed only because of a failed dependency are left out.
+/// Describes the failed builds, with the reason and the last log lines of each. A hint names the
+/// command that shows the full log of the first one. Builds that failed only because of a failed
+/// dependency are left out.
 pub(super) fn build_failure(
     libnix: &Libnix,
     failures: &[&BuildResult],

@@ -57,7 +57,7 @@ fn order(top: &str, build: &[String], read: impl Fn(&str) -> Option<Parsed>) -> 
     order
 }
 
-/// A store path with its name first, so that paths sort by name.
+/// Returns a store path together with its name. The name comes first, so that paths sort by name.
 fn named(path: &str) -> (String, String) {
     (store_name(path), path.to_string())
 }
@@ -69,8 +69,9 @@ struct Parsed {
     inputs: Vec<String>,
 }
 
-/// Reads `Derive([("out","/nix/store/…","sha256","…")],[("/nix/store/….drv",["out"])],…`, the ATerm format of Nix (manual,
-/// "Derivation ATerm format"). An output has a hash only if it is fixed. Strings in these two lists have no escapes.
+/// Reads `Derive([("out","/nix/store/…","sha256","…")],[("/nix/store/….drv",["out"])],…`, the ATerm
+/// format of Nix (manual, "Derivation ATerm format"). An output has a hash only if it is fixed.
+/// Strings in these two lists have no escapes.
 fn parse(text: &str) -> Option<Parsed> {
     let (outputs, rest) = text.strip_prefix("Derive([")?.split_once("],[")?;
     let (inputs, _) = rest.split_once("],[")?;

@@ -1,2 +1,2 @@
-# A module in a file of its own, referenced by path and by `disabledModules`.
+# A module in its own file, referenced by path and by `disabledModules`.
 { items = [ "one" ]; }

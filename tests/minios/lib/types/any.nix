@@ -23,7 +23,8 @@ rec {
     description = "unspecified value";
   };
 
-  # Merges sets, and functions by their results; lists are not merged, and other values must be single.
+  # Merges sets, and merges functions by their results. Other values must be equal, but lists and derivations must be
+  # single.
   anything = mkOptionType {
     name = "anything";
     merge =

@@ -1,8 +1,8 @@
-# Creates types.
+# Constructors of types.
 { lib }:
 rec {
-  # Merges the types of two declarations of an option, if they are of the same kind. `functor` contains what that
-  # needs: the kind, the parameter, how to merge two parameters, and how to make a type from the result.
+  # `typeMerge` merges the types of two declarations of an option if they are of the same kind. `functor` contains the
+  # kind, the parameter, a function that merges two parameters, and one that makes a type from the result.
   mkOptionType =
     {
       name,
@@ -67,7 +67,7 @@ rec {
       merge = lib.mergeEqualOption;
     };
 
-  # A type around one other type.
+  # The functor of a type around one other type.
   aroundType = name: elemType: rebuild: {
     inherit name rebuild;
     payload = elemType;

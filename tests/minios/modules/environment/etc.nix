@@ -9,7 +9,7 @@ let
   inherit (lib) mkOption types;
   entries = lib.filter (entry: entry.enable) (lib.attrValues config.environment.etc);
 
-  # One line for each entry; a tab separates fields, because names contain none.
+  # One line for each entry. A tab separates the fields, because names contain no tabs.
   line =
     entry:
     lib.concatStringsSep "\t" [

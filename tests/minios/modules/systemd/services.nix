@@ -22,7 +22,7 @@ let
       inherit default description;
     };
 
-  # Formats a value for a unit file: a list becomes one line per element.
+  # A value in a unit file. A list of values becomes one line per element.
   value = types.oneOf [
     types.bool
     types.int
@@ -48,7 +48,7 @@ let
     key: value: default:
     lib.optionalString (value != default) "X-${key}=${lib.boolToString value}\n";
 
-  # A percent sign is special in unit files.
+  # Percent signs and quotes are special in unit files.
   escape = lib.replaceStrings [ "%" "\"" ] [ "%%" "\\\"" ];
 
   render =

@@ -16,8 +16,8 @@ fn write(folder: &Path, units: &[(&str, &str)]) {
     }
 }
 
-/// Creates a folder with these units. `multi-user.target` wants the units in `wanted`, unless the
-/// name of a `.wants` folder specifies another unit.
+/// Creates a folder with these units. `multi-user.target` wants the units in `wanted`. An entry
+/// such as `basic.target.wants/a.service` names another folder.
 fn folder(units: &[(&str, &str)], wanted: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     write(dir.path(), units);

@@ -34,7 +34,7 @@ fn switched(status: i32, failed: &[&str], touched: &[&str]) -> Switched {
     }
 }
 
-/// Judges a switch. After it, the units in `now` have failed, and the running system is `runs`.
+/// Judges a switch after which the units in `now` have failed and the running system is `runs`.
 fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Looked {
     let switching = Switching {
         switched,

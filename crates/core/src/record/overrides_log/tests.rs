@@ -91,7 +91,7 @@ fn recorded_generation_is_not_recorded_twice() {
 }
 
 #[test]
-fn damage_is_an_error_with_a_way_out() {
+fn damaged_file_is_an_error_with_a_hint() {
     let (_dir, locations) = place();
     let file = locations.overrides_log();
     let whole = fs::read(&file).expect("read");

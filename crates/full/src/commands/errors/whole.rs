@@ -74,7 +74,7 @@ fn table_has_every_message_of_the_program() {
         for found in said.captures_iter(program) {
             let text = lines.replace_all(&found[1], "");
             let text = varying.replace_all(&text, "…").replace("\\\"", "\"");
-            // Skip messages that only forward a text.
+            // Skip messages that only forward another message.
             if text.replace(['…', ':', ' '], "").is_empty() {
                 continue;
             }

@@ -114,7 +114,7 @@ fn each_ingredient_changes_key_and_is_named() {
         );
         assert!(
             keys.insert(key.digest),
-            "change {index} ({name}) gives the key of another"
+            "change {index} ({name}) gives the same key as another change"
         );
     }
     // There must be a change for each name. A new ingredient needs a new change.
@@ -169,7 +169,7 @@ fn key_depends_on_visible_parts_of_request() {
 }
 
 #[test]
-fn key_ignores_what_evaluation_cannot_see() {
+fn key_ignores_parts_invisible_to_evaluation() {
     let before = key(|_| ());
     let changes: [fn(&mut Request); 7] = [
         |r| r.settings.show_trace = true,

@@ -119,7 +119,7 @@ impl Scheduler<'_> {
         })
     }
 
-    /// Sets the modules to check on a host: all of them, or those that the user named.
+    /// Sets the modules to check on a host: those that the user named, or all that do not opt out.
     fn choose_modules(&mut self, index: usize, registry: &[Registered]) -> Result<()> {
         let known: Vec<String> = registry.iter().map(|module| module.name.clone()).collect();
         let unknown: Vec<String> = self
@@ -176,8 +176,8 @@ impl Scheduler<'_> {
         });
     }
 
-    /// Handles a template that failed to start. If an evaluator that may build could succeed, one
-    /// is started.
+    /// Handles a template that failed to start. Starts a separate evaluator if it could succeed,
+    /// because it may fetch and build.
     pub(super) fn not_ready(
         &mut self,
         index: usize,

@@ -1,4 +1,5 @@
-//! Starts templates, their jobs, and separate evaluators. Each reports its outcome to the scheduler.
+//! Starts templates, their jobs, and separate evaluators. Each reports its outcome to the
+//! scheduler.
 
 use std::sync::mpsc::{Sender, channel};
 
@@ -119,7 +120,7 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Evaluates a host in separate evaluators, because no template can.
+    /// Evaluates a host in separate evaluators, because no template can evaluate it.
     pub(super) fn host_alone(&self, index: usize) {
         let registry = self.request(index, &[], Target::Registry);
         let toplevel = self.request(index, &[], Target::Toplevel);
@@ -134,7 +135,7 @@ impl Scheduler<'_> {
                 (Some(evaluated), _) => Ok(evaluated.registry),
                 (None, EvaluationEnd::Failed { failed, .. }) => Err(failed),
                 (None, _) => Err(Failure::Evaluation
-                    .error("cannot list the modules: the evaluation took too much time or memory")),
+                    .error("cannot list the modules: the evaluator did not start, or exceeded --timeout or --max-memory")),
             };
             let outcome = alone(&work, &toplevel, &interrupts).1;
             let _ = sayings.send((index, Said::Host(found, Box::new(outcome))));

@@ -30,7 +30,7 @@ build: ## Build the program.
 	@scripts/libnix
 	@scripts/compile build --release
 
-check: ## Check formatting, lints, docs, the rules of ARCHITECTURE.md, and the Nix files.
+check: ## Check formatting, lints, docs, the rules of ARCHITECTURE.md, the figures, scripts and Nix files.
 	@scripts/check
 
 bench: ## Compare with the nix command, measure the tables of docs/benchmarks.md, and update docs/evidence.

@@ -126,7 +126,7 @@
         };
         libvirt = {
           path = ./nixos/templates/libvirt;
-          description = "A guest of libvirt with a disk image";
+          description = "A libvirt guest with a disk image";
         };
         controller = {
           path = ./nixos/templates/controller;
@@ -136,7 +136,7 @@
 
       lib = import ./nixos/lib.nix { inherit lib; };
 
-      # Formats all Nix files in NixOS's own style, except the fixture that is deliberately invalid.
+      # Formats all Nix files in the style of nixpkgs, except the fixture that is deliberately invalid.
       formatter = perSystem (
         pkgs:
         if pkgs ? nixfmt-tree then
@@ -148,7 +148,8 @@
           nixfmt pkgs
       );
 
-      # `default` has everything that `make` needs on NixOS. The others build kernels and QEMU, and drive machines.
+      # `default` has everything that `make` needs on NixOS. The others are for building kernels and QEMU, and for
+      # controlling other machines.
       devShells = perSystem (
         pkgs:
         (import ./nixos/toolchain.nix { inherit pkgs; }).shells

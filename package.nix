@@ -61,11 +61,11 @@ rustPlatform.buildRustPackage {
   ];
 
   postInstall = ''
-    # Only `runtime-module` starts this program, so it is not in bin.
+    # Only `runtime-module` starts `runtime-module-nix`, so keep it out of bin.
     mkdir -p "$out/libexec"
     mv "$out/bin/runtime-module-nix" "$out/libexec/"
   ''
-  # The program generates these from the definition of its command line.
+  # The program generates its completions and manual pages from the definition of its command line.
   + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
     program="$out/bin/runtime-module"
     installShellCompletion --cmd runtime-module \

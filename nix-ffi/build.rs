@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The releases that the shim supports; the upper end is excluded.
 const NIX_RELEASES: std::ops::Range<&str> = "2.26".."2.36";
 
-/// The C++ libraries that the shim calls, and the C libraries of its handles.
+/// The C++ libraries that the shim calls, and the C libraries whose handles it uses.
 const LIBRARIES: [&str; 8] = [
     "nix-flake",
     "nix-fetchers",
@@ -56,7 +56,7 @@ fn probe(name: &str) -> pkg_config::Library {
         .probe(name);
     found.unwrap_or_else(|error| {
         panic!(
-            "libnix was not found: pkg-config has no {name} from release {} up to {} (excluded)\n{error}\n\
+            "cannot find libnix: pkg-config has no {name} from release {} up to {} (excluded)\n{error}\n\
              run scripts/libnix (Debian) or enter `nix develop` (a machine with Nix), then build again",
             NIX_RELEASES.start, NIX_RELEASES.end
         )
@@ -84,7 +84,9 @@ fn compile_shim(version: &str, include: &BTreeSet<&Path>) {
                 .map(|dir| format!("-isystem{}", dir.display())),
         )
         .flag_if_supported("-Wno-missing-field-initializers")
-        .flag_if_supported("-Wno-unused-parameter");
+        .flag_if_supported("-Wno-unused-parameter")
+        // With optimisation, GCC 12 wrongly reports members of `std::variant` in Nix's types.
+        .flag_if_supported("-Wno-maybe-uninitialized");
     if release < (2, 28) {
         // The layout of `EvalState` depends on macros in headers that Nix's headers do not include
         // themselves.

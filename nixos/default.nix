@@ -16,8 +16,8 @@ let
         self.packages.${system}.default or (throw (
           "services.runtimeModules.package has no value: runtime-module's own input nixpkgs, "
           + "${self.inputs.nixpkgs.lib.trivial.release}, cannot build the program for ${system}. It needs the "
-          + "libraries of Nix 2.28 or newer, which nixpkgs 25.11 and later have. Remove `follows` from the input "
-          + "runtime-module: the host's own nixpkgs can be as old as 24.05."
+          + "libraries of Nix 2.28 or newer, which nixpkgs 25.11 and later have for x86_64-linux and aarch64-linux. If "
+          + "the input runtime-module has `follows`, remove it: the host's own nixpkgs can be as old as 24.05."
         ))
       );
     };

@@ -17,7 +17,8 @@ let
         {
           nixpkgs.hostPlatform = "x86_64-linux";
           networking.hostName = "machine";
-          # Weaker than the value of a backend, and stronger than the option's own default, which warns.
+          # This value is weaker than that of a backend, and stronger than the option's own default, which causes a
+          # warning.
           system.stateVersion = lib.mkOverride 1400 lib.trivial.release;
         }
       ]
@@ -60,7 +61,7 @@ in
       };
     }
   ];
-  # A controller usually keeps its state on a disk.
+  # A controller usually keeps its state on a disk, which the backend `libvirt` provides.
   controller = machine [
     backends.libvirt
     profiles.controller

@@ -85,13 +85,13 @@ rec {
       warned = lib.foldl' (
         value: option:
         lib.warn (
-          "runtime module ${name}: ${option} changes, which takes effect after a reboot: "
+          "runtime module ${name}: ${option} changes, which takes effect only after a reboot: "
           + "${changes.${option}.was} becomes ${changes.${option}.now}"
         ) value
       ) extended.config.system.build.toplevel.drvPath (attrNames changes);
     in
     host.pkgs.runCommand "runtime-module-${name}" {
-      # Without its context, the derivation is instantiated but not built.
+      # Without string context, this check does not depend on the system, so the system is instantiated but not built.
       toplevel = builtins.unsafeDiscardStringContext warned;
     } ''echo "$toplevel" > "$out"'';
 

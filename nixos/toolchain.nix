@@ -1,4 +1,4 @@
-# The tool chains for kernels, defined once for profiles and development shells. `pkgs` is nixpkgs.
+# The toolchains for kernels, defined once for profiles and development shells. `pkgs` is nixpkgs.
 { pkgs }:
 let
   inherit (pkgs) lib;
@@ -6,7 +6,8 @@ let
   resources = "${lib.getLib clang-unwrapped}/lib/clang/${lib.versions.major (lib.getVersion clang-unwrapped)}";
 
   # With `LLVM=1`, the compilers of the kernel and of its host tools have the same name, `clang`. The wrapped clang adds
-  # flags for programs, which do not work for a kernel. The unwrapped clang does not find a C library for host tools.
+  # flags for user-space programs, which do not work for a kernel. The unwrapped clang does not find a C library for
+  # host tools.
   clangForKernels = lib.hiPrio (
     pkgs.writeShellScriptBin "clang" ''
       for argument in "$@"; do
@@ -19,7 +20,7 @@ let
       exec ${clang}/bin/clang "$@"
     ''
   );
-  # In a kernel's source, this `make` adds options that make the build independent of the folder.
+  # In a kernel's source tree, this `make` adds options that make the result independent of the tree's location.
   reproducibleMake = lib.hiPrio (
     pkgs.writeShellScriptBin "make" ''
       real_make=${pkgs.gnumake}/bin/make
@@ -63,7 +64,7 @@ rec {
     zstd
   ]);
 
-  # clang, Rust and static analysis, for the other builds of the matrix.
+  # clang, Rust and static analysis, for the builds that gcc alone cannot do.
   matrixExtras = [
     clangForKernels
   ]
@@ -130,7 +131,7 @@ rec {
         zlib
       ];
       env = environment;
-      # A kernel's code must not get the options for hardened programs.
+      # A kernel must not be compiled with nixpkgs' hardening flags.
       hardeningDisable = [ "all" ];
       inherit shellHook;
     };
@@ -147,7 +148,7 @@ rec {
         ]))
       ];
     };
-    # Control of a machine's or a user's systemd.
+    # Control of systemd, for the machine or for a user.
     systemd = pkgs.mkShellNoCC {
       packages = with pkgs; [
         openssh

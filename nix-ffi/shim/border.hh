@@ -22,7 +22,7 @@ void keep_error(nix_c_context & context) noexcept;
 template<class R, class F>
 R guarded(nix_c_context * context, R otherwise, F && body) noexcept
 {
-    // Reset only the code, as the C API does. The other fields may still describe an earlier error.
+    // The C API resets only the code, so the other fields may still describe an earlier error.
     context->last_err_code = NIX_OK;
     context->last_err.reset();
     context->info.reset();
@@ -66,7 +66,7 @@ inline nix_ffi_str view(std::string_view text)
     return {text.data(), text.size()};
 }
 
-/** Strings to which an array of views refers. They are in a deque, because a deque does not move its elements. */
+/** The strings to which an array of views refers. A deque stores them, because it does not move its elements. */
 class Texts
 {
     std::deque<std::string> texts;

@@ -80,7 +80,7 @@ void install_logger(Slot & slot, nix::Logger * logger)
     }
 }
 
-/** Since 2.33, C values point to C++ values. In older releases, they contain them. */
+/** Returns the C++ value of a C value: the C value points to it since 2.33, and contains it in older releases. */
 template<class CValue>
 nix::Value & cpp_value(CValue * value)
 {
@@ -109,7 +109,7 @@ Missing query_missing(S & store, const std::vector<nix::DerivedPath> & targets)
     return m;
 }
 
-/** Returns Nix's word for a failure. The numbers, and the type that defines the words, differ between releases. */
+/** Returns Nix's name for a failure. The numbers, and the type that defines the names, differ between releases. */
 template<class Scope, class Status>
 const char * failure_name(Status status)
 {
@@ -132,7 +132,7 @@ const char * failure_name(Status status)
     return "MiscFailure";
 }
 
-/** Since 2.32, results are split into success and failure. Since 2.34, the failure is an error. */
+/** The result of a goal. Nix distinguishes success and failure by type since 2.32; a failure is an error since 2.34. */
 struct Outcome
 {
     bool success;
@@ -183,7 +183,7 @@ const nix::SingleDrvOutputs & built_outputs(R & result)
         return result.builtOutputs;
 }
 
-/** Since 2.33, Nix takes the store by reference. */
+/** Returns the fingerprint. Since 2.33, Nix takes a plain reference to the store instead of a `nix::ref`. */
 template<class Locked, class S, class F>
 std::optional<nix::Hash> fingerprint(const Locked & locked, nix::ref<S> store, const F & settings)
 {
@@ -225,8 +225,8 @@ nix::flake::Flake read_flake(
 }
 
 /**
- * Returns the store path of the tree that contains `path`, and the path inside the tree. Only 2.26 must map the real
- * paths of a chroot store back to store paths.
+ * Returns the store path of the tree that contains `path`, and the path inside the tree. In 2.26, `path` may be a real
+ * path in a chroot store, and must be mapped back to a store path.
  */
 template<class State>
 std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::SourcePath & path)
@@ -242,7 +242,7 @@ std::pair<nix::StorePath, std::string> source_tree(State & state, const nix::Sou
     return {std::move(storePath), std::string(nix::CanonPath(sub).rel())};
 }
 
-/** Since 2.33, only stores that are file systems have real paths: strings in 2.33, and paths since 2.34. */
+/** Since 2.33, only stores in a local file system have real paths: strings in 2.33, and paths since 2.34. */
 template<class S, class Local = nix::LocalFSStore>
 std::string real_path(S & store, const nix::StorePath & path)
 {
@@ -254,7 +254,10 @@ std::string real_path(S & store, const nix::StorePath & path)
         return store.printStorePath(path);
 }
 
-/** Since 2.35, Nix may mount a tree without copying it to the store. Such a tree must be copied to be kept. */
+/**
+ * Copies an input's tree to the store if it is missing there: since 2.35, Nix may mount a tree without copying it.
+ * Since 2.33, `fetchToStore` also takes the settings.
+ */
 template<class State, class Input>
 void materialise(State & state, const Input & input, const nix::StorePath & path)
 {
@@ -267,8 +270,8 @@ void materialise(State & state, const Input & input, const nix::StorePath & path
 }
 
 /**
- * Since 2.28, flakes are registered with the settings of one evaluator. Before 2.28, they were registered with the
- * process, for later evaluators.
+ * Registers the builtins for flakes. Since 2.28, they belong to the settings of one evaluator. In older releases, they
+ * belong to the process, and all later evaluators have them.
  */
 template<class Flakes, class Evaluation>
 void register_flakes(Flakes & flakes, Evaluation & evaluation)
@@ -293,7 +296,10 @@ void make_path(V & value, State & state, const nix::SourcePath & path)
         value.mkPath(path);
 }
 
-/** Returns a store path as evaluation reads it: since 2.28 by its name, before 2.28 by its real location. */
+/**
+ * Allows evaluation to read a store path, and returns the path to read: the store path itself since 2.28, its real path
+ * before 2.28.
+ */
 template<class State>
 nix::SourcePath readable_path(State & state, const nix::StorePath & path)
 {

@@ -28,7 +28,7 @@ static void keep(nix_c_context & context, const nix::BaseError & error)
 
 void keep_error(nix_c_context & context) noexcept
 {
-    // The fallback if everything below fails, probably because memory ran out.
+    // The code of all exceptions except Nix's own, which set another code below.
     context.last_err_code = NIX_ERR_UNKNOWN;
     try {
         try {
@@ -47,6 +47,7 @@ void keep_error(nix_c_context & context) noexcept
             context.last_err = "an exception that is not a std::exception was thrown";
         }
     } catch (...) {
+        // Storing the error failed, probably because memory ran out. The code remains.
     }
 }
 

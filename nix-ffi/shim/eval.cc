@@ -12,7 +12,7 @@ static nix_value * new_value(EvalState * state)
     return value;
 }
 
-/** Frees a value unless it is released to the caller. */
+/** An owned value, which is freed unless it is released to the caller. */
 struct Held
 {
     nix_value * value;
@@ -46,7 +46,7 @@ extern "C" nix_value * nix_ffi_apply(
     return guarded(context, static_cast<nix_value *>(nullptr), [&] {
         Interruptible interruptible;
         auto & evaluator = state->state;
-        // Nothing is read from the base directory of the text.
+        // Relative paths in the text are resolved from a directory that is not expected to exist.
         nix::CanonPath base(name, nix::CanonPath("/runtime-module"));
         auto * expression = evaluator.parseExprFromString(text, evaluator.rootPath(base));
         auto * function = evaluator.allocValue();

@@ -18,7 +18,11 @@ static std::string dump(const nlohmann::json & json)
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-/** A fetched input: its name, seen from the flake, its locked reference, and its tree in the store. */
+/**
+ * A fetched input. `name` is its path from the flake's inputs, such as `a/b` for input `b` of input `a`. `attributes`
+ * are those of its locked reference, as JSON. `source` is the store path of its tree, and `directory` is the referenced
+ * folder in the tree.
+ */
 struct FetchedInput
 {
     std::string name, attributes, source, directory;

@@ -9,16 +9,16 @@
 namespace nix_ffi {
 
 /**
- * A logger that forwards events to Rust. It never throws, has no state that changes, and is never destroyed, although
+ * A logger that forwards events to Rust. It never throws, has no mutable state, and is never destroyed, although
  * Nix 2.27 to 2.34 try to destroy it at exit.
  */
 class ForwardingLogger final : public nix::Logger
 {
     const nix_ffi_logger to;
-    /** The process that made the logger. The child of a build starts as a fork of it, and must not log to Rust. */
+    /** The process that created the logger. A builder starts as a fork of this process, and must not log to Rust. */
     const pid_t owner = getpid();
 
-    /** Views of the fields for one call. */
+    /** Returns views of the fields, which are valid for one call. */
     static std::vector<nix_ffi_field> views(const Fields & fields)
     {
         std::vector<nix_ffi_field> out;
@@ -36,7 +36,7 @@ class ForwardingLogger final : public nix::Logger
         try {
             body();
         } catch (...) {
-            // No memory is left for a log line, and this error cannot be reported.
+            // Memory has probably run out, so this error cannot be reported either.
         }
     }
 

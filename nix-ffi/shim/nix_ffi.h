@@ -51,7 +51,7 @@ typedef struct {
     nix_ffi_position position;
 } nix_ffi_trace;
 
-/** An error of Nix; its strings contain no terminal escapes. */
+/** A Nix error; its strings contain no terminal escapes. */
 typedef struct {
     /** The C++ class, such as `nix::ThrownError`; empty for an error without an exception. */
     nix_ffi_str class_name;
@@ -85,7 +85,7 @@ const char * nix_ffi_compiled_version(void) NIX_FFI_NOEXCEPT;
 void nix_ffi_process_init(nix_c_context * context) NIX_FFI_NOEXCEPT;
 
 /**
- * Makes every thread of libnix stop at its next check. Callable from any thread of ours, but not from a signal
+ * Makes every thread inside libnix stop at its next check. Callable from any of our threads, but not from a signal
  * handler.
  */
 void nix_ffi_interrupt(nix_c_context * context) NIX_FFI_NOEXCEPT;
@@ -122,7 +122,7 @@ typedef struct {
     void (*result)(void * user, uint64_t activity, int type, const nix_ffi_field * fields, size_t field_count);
 } nix_ffi_logger;
 
-/** Replaces Nix's logger permanently. `logger` is copied and never freed: late threads may still log during exit. */
+/** Replaces Nix's logger. Copies `logger`, and never frees the copy: late threads may still log during exit. */
 void nix_ffi_logger_install(nix_c_context * context, const nix_ffi_logger * logger) NIX_FFI_NOEXCEPT;
 
 /** Sets the maximum verbosity (0 error … 4 talkative … 7 vomit) of messages. Activities are always reported. */
@@ -138,12 +138,12 @@ typedef struct nix_ffi_flake_settings nix_ffi_flake_settings;
 
 nix_ffi_flake_settings * nix_ffi_flake_settings_new(nix_c_context * context) NIX_FFI_NOEXCEPT;
 
-/** Adds `builtins.getFlake` to the evaluator that `builder` will build. Call it once for each builder. */
+/** Adds the builtins for flakes to the evaluator that `builder` will build. Call it once for each builder. */
 void nix_ffi_flake_settings_register(
     nix_c_context * context, nix_ffi_flake_settings * flakes, nix_eval_state_builder * builder) NIX_FFI_NOEXCEPT;
 
 /**
- * Sets a Nix setting in all its places: in the process, in `builder` and in `flakes`. The latter two may be null.
+ * Sets a Nix setting wherever it exists: in the process, in `builder` and in `flakes`. The latter two may be null.
  * Returns false without an error if there is no such setting.
  */
 bool nix_ffi_setting_set(
@@ -164,7 +164,7 @@ void nix_ffi_read_only(void) NIX_FFI_NOEXCEPT;
 
 /**
  * Passes every setting of the process, of `builder` and of `flakes`: the name, then the value. A setting that exists in
- * several places is passed several times.
+ * several of them is passed several times.
  */
 void nix_ffi_settings_list(
     nix_c_context * context,
@@ -176,8 +176,8 @@ void nix_ffi_settings_list(
 /* --- evaluation --- */
 
 /**
- * Parses and evaluates `text` and applies it lazily to `arguments`. Positions in `text` have no file; `name` is only
- * the base of relative paths. Free the value with `nix_ffi_value_free`.
+ * Parses and evaluates `text`, and applies the resulting function lazily to `arguments`. Positions in `text` have no
+ * file; `name` is only the base of relative paths. Free the value with `nix_ffi_value_free`.
  */
 nix_value * nix_ffi_apply(
     nix_c_context * context,
@@ -190,7 +190,7 @@ nix_value * nix_ffi_apply(
 /** Creates a string value without context. */
 nix_value * nix_ffi_value_string(nix_c_context * context, EvalState * state, const char * text) NIX_FFI_NOEXCEPT;
 
-/** Creates a path value of a store path, which pure evaluation may read from now on. */
+/** Creates a path value from a store path, which pure evaluation may read from now on. */
 nix_value * nix_ffi_value_store_path(nix_c_context * context, EvalState * state, const char * path) NIX_FFI_NOEXCEPT;
 
 /** Creates a list of values. */
@@ -213,7 +213,7 @@ void nix_ffi_value_free(nix_value * value) NIX_FFI_NOEXCEPT;
 /** Enables counters, which Nix 2.32 and newer disable by default. Call it before the evaluator is built. */
 void nix_ffi_counters_enable(void) NIX_FFI_NOEXCEPT;
 
-/** Writes the counters as JSON to the file in NIX_SHOW_STATS_PATH. libnix offers no other way to read them. */
+/** Writes the counters as JSON to the file that NIX_SHOW_STATS_PATH names. libnix offers no other way to read them. */
 void nix_ffi_counters_print(nix_c_context * context, EvalState * state) NIX_FFI_NOEXCEPT;
 
 /* --- flakes --- */
@@ -233,7 +233,7 @@ typedef struct {
     size_t override_count;
     /** The text of a lock file to use unchanged, or null for the flake's own. With a text, nothing is locked again. */
     const char * lock;
-    /** Whether inputs without a lock may be locked to a source without a revision. */
+    /** Whether inputs whose references have neither a revision nor a hash may be added to the lock. */
     bool allow_unlocked;
     /** Whether registries may resolve references such as `nixpkgs`. */
     bool use_registries;
@@ -241,7 +241,7 @@ typedef struct {
 
 /** A fetched input. */
 typedef struct {
-    /** The input's name, seen from the flake: `a`, or `a/b` for an input of an input. */
+    /** The path from the flake's inputs to this input: `a`, or `a/b` for input `b` of input `a`. */
     nix_ffi_str name;
     /** The attributes of the input's locked reference, as a JSON object. */
     nix_ffi_str attributes;
@@ -263,12 +263,12 @@ typedef struct {
     nix_ffi_str directory;
     nix_ffi_str description;
     /**
-     * The lock in use, and the content of `flake.lock`. The content differs from the lock in use if it is stale, and is
-     * empty if the file does not exist.
+     * The lock in use, and the content of `flake.lock`, which is empty if the file does not exist. The two differ if the
+     * file is stale or an input is overridden.
      */
     nix_ffi_str lock;
     nix_ffi_str lock_file;
-    /** A base-16 SHA-256; empty if there is none. */
+    /** The fingerprint, a base-16 SHA-256 hash; empty if Nix has none. */
     nix_ffi_str fingerprint;
     /** The fragment after `#` in the reference; empty if there is none. */
     nix_ffi_str fragment;
@@ -304,8 +304,8 @@ void nix_ffi_locked_read(
     void * user) NIX_FFI_NOEXCEPT;
 
 /**
- * Adds a string attribute to the locked reference, such as `dirtyRev`, which the URL of a `path:` reference cannot
- * contain.
+ * Adds a string attribute to the locked reference. This is for attributes that the URL of a `path:` reference cannot
+ * contain, such as `dirtyRev`.
  */
 void nix_ffi_locked_set(
     nix_c_context * context, nix_ffi_locked * locked, const char * name, const char * value) NIX_FFI_NOEXCEPT;
@@ -351,7 +351,7 @@ typedef struct {
     /** The derivation, or the plain path. */
     nix_ffi_str path;
     bool success;
-    /** `Success`, or Nix's word for the failure, such as `PermanentFailure` or `DependencyFailed`. */
+    /** `Success`, or Nix's name for the failure, such as `PermanentFailure` or `DependencyFailed`. */
     nix_ffi_str status;
     nix_ffi_str message;
     /** The names and store paths of the outputs, `output_count` of each. */
@@ -374,7 +374,7 @@ void nix_ffi_build(
     nix_ffi_build_callback callback,
     void * user) NIX_FFI_NOEXCEPT;
 
-/** Passes the log of a finished or failed build; the callback is not called if there is none. */
+/** Passes the log of a finished or failed build; does not call back if there is no log. */
 void nix_ffi_build_log(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
@@ -395,7 +395,7 @@ void nix_ffi_add_temp_root(nix_c_context * context, Store * store, const char * 
  */
 void nix_ffi_add_root(nix_c_context * context, Store * store, const char * path, const char * link) NIX_FFI_NOEXCEPT;
 
-/** Counts the paths of a closure and their NAR sizes in bytes; false on failure. */
+/** Writes the number of paths in a closure, and the sum of their NAR sizes in bytes; returns false on failure. */
 bool nix_ffi_closure_size(
     nix_c_context * context, Store * store, const char * path, uint64_t * paths, uint64_t * bytes) NIX_FFI_NOEXCEPT;
 
@@ -410,14 +410,14 @@ void nix_ffi_closure(
 uint64_t nix_ffi_closure_size_beyond(
     nix_c_context * context, Store * store, const char * path, const char * other) NIX_FFI_NOEXCEPT;
 
-/** Passes the derivation that built a path; the callback is not called if it is unknown. */
+/** Passes the derivation that built a path; does not call back if the derivation is unknown. */
 void nix_ffi_deriver(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
 /** Returns the NAR size of a path; 0 on failure. */
 uint64_t nix_ffi_nar_size(nix_c_context * context, Store * store, const char * path) NIX_FFI_NOEXCEPT;
 
-/** Copies a local file or folder into the store; passes its store path, which depends on its content. */
+/** Copies a local file or folder into the store; passes its store path, which depends on the name and the content. */
 void nix_ffi_add_file(
     nix_c_context * context,
     Store * store,
@@ -427,8 +427,8 @@ void nix_ffi_add_file(
     void * user) NIX_FFI_NOEXCEPT;
 
 /**
- * Passes the location on disk of a store path, or of a path below a store path. In a chroot store, it differs from the
- * path.
+ * Passes the location on disk of a store path, or of a path below a store path. In a chroot store, the location differs
+ * from the path.
  */
 void nix_ffi_real_path(
     nix_c_context * context, Store * store, const char * path, nix_ffi_str_callback callback, void * user) NIX_FFI_NOEXCEPT;

@@ -38,7 +38,7 @@ static void set_handler(int signal, void (*handler)(int))
     sigemptyset(&action.sa_mask);
     // SA_RESTART is not set, so that the signal makes blocking calls return.
     if (sigaction(signal, &action, nullptr))
-        throw nix::SysError("setting the handler of signal %d", signal);
+        throw nix::SysError("cannot set the handler of signal %d", signal);
 }
 
 extern "C" void nix_ffi_process_init(nix_c_context * context) noexcept

@@ -25,7 +25,7 @@ extern "C" bool nix_ffi_setting_set(
     const char * value) noexcept
 {
     return guarded(context, false, [&] {
-        // Some settings, such as `tarball-ttl`, exist in several places. Set all of them.
+        // Some settings, such as `tarball-ttl`, exist in several of these objects. Set each of them.
         bool known = builder && builder->settings.set(name, value);
         known = (builder && builder->fetchSettings.set(name, value)) || known;
         known = (flakes && flakes->settings.set(name, value)) || known;

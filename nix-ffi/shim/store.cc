@@ -12,7 +12,7 @@ static nix::StorePath parse(nix::Store & store, const char * path)
     return store.parseStorePath(path);
 }
 
-/** Returns all outputs of each derivation, and other paths unchanged. */
+/** Returns the targets to realise: all outputs of each derivation, and each other path itself. */
 static std::vector<nix::DerivedPath> targets(nix::Store & store, const char * const * paths, size_t count)
 {
     std::vector<nix::DerivedPath> out;

@@ -1,4 +1,4 @@
-//! Values, and forcing them with structured errors.
+//! Nix values. If forcing a value fails, the error is structured.
 
 use std::ptr::NonNull;
 
@@ -130,12 +130,12 @@ impl Drop for Value {
     }
 }
 
-/// Applies the function in `text` to the arguments lazily: errors are reported when the result is
-/// forced.
+/// Evaluates the function in `text`, and applies it lazily to the arguments. Errors of the
+/// application are reported when the result is forced.
 ///
-/// `text` is either an expression of ours or a whole expression of the user, never a mixture of
-/// both. Positions in `text` have no file. `name` is a relative path that is used only as the base
-/// of relative paths in `text`.
+/// `text` is either one of our expressions or a complete expression from the user, never a mixture
+/// of both. Positions in `text` have no file. `name` is a relative path that is used only as the
+/// base of relative paths in `text`.
 pub fn apply(
     state: &EvalState,
     text: &str,
@@ -169,8 +169,8 @@ pub fn enable_counters() {
     unsafe { sys::nix_ffi_counters_enable() }
 }
 
-/// Writes the evaluator's counters as JSON to the file in `NIX_SHOW_STATS_PATH`. libnix offers no
-/// other way to read them.
+/// Writes the evaluator's counters as JSON to the file that `NIX_SHOW_STATS_PATH` names. libnix
+/// offers no other way to read them.
 pub fn print_counters(state: &EvalState) -> Result<(), NixError> {
     // SAFETY: the evaluator is borrowed for the call, which only reads its counters.
     Context::call(|context| unsafe { sys::nix_ffi_counters_print(context, state_ptr(state)) })

@@ -1,4 +1,4 @@
-//! Flakes: locking them, the results, and their outputs.
+//! Locked flakes: their data and their outputs.
 
 use std::ffi::{CString, c_void};
 use std::marker::PhantomData;
@@ -20,13 +20,13 @@ pub struct LockRequest<'a> {
     pub reference: &'a str,
     /// The absolute directory from which a relative reference is resolved.
     pub base_directory: &'a Path,
-    /// Overridden inputs: the name (`nixpkgs`, or `a/b` for an input of an input) and the new
+    /// Overridden inputs: the name (`nixpkgs`, or `a/b` for input `b` of input `a`) and the new
     /// reference.
     pub overrides: &'a [(String, String)],
     /// The text of a lock file to use instead of the flake's own. It is used unchanged, and nothing
     /// is locked again.
     pub lock: Option<&'a str>,
-    /// Whether an input may have neither a revision nor a hash.
+    /// Whether inputs whose references have neither a revision nor a hash may be added to the lock.
     pub allow_unlocked: bool,
     /// Whether registries may resolve references such as `nixpkgs`.
     pub use_registries: bool,
@@ -57,13 +57,13 @@ pub struct LockedFlake {
     /// Whether the lock was changed in memory: `flake.lock` is missing or stale, or an input is
     /// overridden.
     pub lock_changed: bool,
-    /// A base-16 SHA-256 that identifies everything evaluation can read; `None` if Nix has no
-    /// fingerprint.
+    /// A base-16 SHA-256 hash that identifies everything that pure evaluation can read; `None` if
+    /// Nix has no fingerprint.
     pub fingerprint: Option<String>,
     /// The fragment after `#` in the reference; empty if there is none.
     pub fragment: String,
-    /// The fetched inputs at any depth, except inputs that follow others or are part of another
-    /// input's tree.
+    /// The fetched inputs at any depth, except inputs that follow others, or that are part of the
+    /// tree of the flake or of another input.
     pub inputs: Vec<LockedInput>,
     /// The overriding references of the request in their absolute form, in the same order.
     pub overrides: Vec<String>,
@@ -74,7 +74,7 @@ pub struct LockedFlake {
 /// A fetched input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LockedInput {
-    /// The input's name, seen from the flake: `a`, or `a/b` for an input of an input.
+    /// The path from the flake's inputs to this input: `a`, or `a/b` for input `b` of input `a`.
     pub name: String,
     /// The attributes of the input's locked reference, as a JSON object.
     pub attributes: String,
@@ -92,7 +92,8 @@ pub struct Locked {
 }
 
 impl Locked {
-    /// Fetches a flake and locks its inputs. Writes only to the store.
+    /// Fetches a flake and locks its inputs. Writes to the store and to Nix's caches, but not to
+    /// `flake.lock`.
     pub fn lock(
         state: &EvalState,
         flakes: FlakeSettings,

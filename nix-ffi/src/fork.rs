@@ -73,8 +73,8 @@ fn split() -> Result<ForkResult, ForkError> {
 }
 
 /// Forks this process. Returns the child's process ID in the parent, and `None` in the child. The
-/// child sets these environment variables and continues like a newly started program. libnix is
-/// already loaded in it, and loading libnix takes most of the time of starting a process.
+/// child sets these environment variables and continues like a newly started program. It need not
+/// load libnix, which takes most of the time that a new process needs to start.
 pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
     match split()? {
         ForkResult::Parent { child } => Ok(Some(child)),
@@ -187,8 +187,8 @@ fn replace(file: OwnedFd, number: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Redirects the standard output of a child to a pipe, because libnix prints its counters only to a
-/// file.
+/// Redirects the standard output of this process, a child, to a pipe. libnix prints its counters
+/// only to a file, so `NIX_SHOW_STATS_PATH` names `/dev/stdout`.
 pub fn print_to(pipe: &File) -> Result<(), NixError> {
     unix::unistd::dup2_stdout(pipe).map_err(|error| NixError::ours(error.desc()))
 }

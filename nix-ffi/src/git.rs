@@ -7,8 +7,8 @@ use unix::libc;
 
 use crate::fork::threads;
 
-/// The environment variables in which OpenSSL looks for certificates first: that of the OpenSSL of
-/// nixpkgs, which is patched, and that of an unpatched OpenSSL.
+/// The environment variables that name OpenSSL's certificate file. The patched OpenSSL of nixpkgs
+/// reads the first one before the second one. An unpatched OpenSSL reads only the second one.
 const CERTIFICATES: [&str; 2] = ["NIX_SSL_CERT_FILE", "SSL_CERT_FILE"];
 
 /// Starts libgit2 before libnix does, without the machine's certificates. Returns whether that was
@@ -16,7 +16,7 @@ const CERTIFICATES: [&str; 2] = ["NIX_SSL_CERT_FILE", "SSL_CERT_FILE"];
 ///
 /// When libgit2 starts, it parses all certificates, which takes longer than reading a tree of 5,000
 /// files. It needs them only for its own HTTPS connections. Nix uses `git` to fetch repositories
-/// and curl to fetch archives, and both have their own certificates (`src/libfetchers`, 2.26 to
+/// and curl to fetch archives, and both load certificates themselves (`src/libfetchers`, 2.26 to
 /// 2.35). If a later release used an HTTPS connection of libgit2, that connection would be refused,
 /// not accepted unchecked.
 ///

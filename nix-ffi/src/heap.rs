@@ -1,9 +1,9 @@
 //! Populates pages of the collector's heap in a separate thread shortly before they are used.
 //!
 //! The kernel clears a page when it is first touched, and the thread that touches it waits. These
-//! waits take a quarter of the time of evaluating a whole NixOS system. If another processor is
-//! free, it can clear pages in advance. The thread does not change the content of pages, and does
-//! not touch pages that are not needed soon.
+//! waits are a quarter of the time that the evaluation of a whole NixOS system takes. If another
+//! processor is free, it can clear pages in advance. The separate thread does not change the
+//! content of pages, and does not touch pages that are not needed soon.
 
 use std::fs;
 use std::io;
@@ -14,8 +14,8 @@ use unix::libc;
 
 use crate::sys;
 
-/// The minimum size of the heap. A smaller heap grows during use, and its new parts have other
-/// addresses.
+/// The minimum size of the heap for which the thread is started. A smaller heap grows during use,
+/// and its new parts have other addresses.
 const LARGE: usize = 1 << 30;
 
 /// The number of bytes to populate in one call.
@@ -25,7 +25,7 @@ const STEP: usize = 1 << 20;
 /// a quarter of the used part is populated. More would waste memory.
 const AHEAD: (usize, usize) = (2 << 20, 32 << 20);
 
-/// The polling interval while the heap is in use: evaluation uses up 32 MiB in about 100 ms.
+/// The polling interval while the used part grows: evaluation uses up 32 MiB in about 100 ms.
 const SOON: Duration = Duration::from_millis(2);
 
 /// The polling interval while the used part does not grow.

@@ -2,8 +2,9 @@
 //!
 //! `nix-bindings-*` opens stores and evaluators through Nix's C API. This crate adds what that API
 //! lacks: the logger, flakes, forcing with structured errors, builds with their results, missing
-//! paths, GC roots, closures, interrupts, counters, per-state settings, and forks of a process that
-//! has libnix loaded. It uses a C++ shim (`shim/`) for Nix 2.26 to 2.35.
+//! paths, GC roots, closures, interrupts, counters, settings of single evaluators, the collector's
+//! heap, and forks of a process that has libnix loaded. It uses a C++ shim (`shim/`) for Nix 2.26
+//! to 2.35.
 //!
 //! This is the only crate of the workspace with `unsafe` code. No raw pointer is public.
 

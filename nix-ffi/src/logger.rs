@@ -32,8 +32,8 @@ mod number {
 
 type Sink = Box<dyn Fn(Event) + Send + Sync>;
 
-/// Permanently replaces Nix's logger with `sink`. Many threads call `sink` at the same time, and it
-/// must neither block nor call Nix. A second call replaces the first sink.
+/// Replaces Nix's logger with `sink`. Many threads call `sink` at the same time, and it must
+/// neither block nor call Nix. A second call replaces the first sink.
 pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<(), NixError> {
     // Leaked on purpose: threads of libnix may log until the process ends.
     let sink: Box<Sink> = Box::new(Box::new(sink));

@@ -20,9 +20,10 @@ pub fn init_process() -> Result<(), NixError> {
 /// Evaluation checks for interrupts rarely, when it reads files or uses the store, and a hot loop
 /// never checks. Up to Nix 2.32, a thread notices only one interrupt in its life. Do not use the
 /// evaluator again after an interrupt.
+///
+/// Takes locks, so do not call it in a signal handler.
 pub fn interrupt() -> Result<(), NixError> {
-    // SAFETY: the context is live. The call takes locks, so it must not run in a signal handler,
-    // and a closure cannot be a signal handler.
+    // SAFETY: the context is live.
     Context::call(|context| unsafe { sys::nix_ffi_interrupt(context) })
 }
 

@@ -1,4 +1,4 @@
-//! Nix settings in all their places: the process, an evaluator's builder, and the flake settings.
+//! Nix settings of the process, of an evaluator's builder, and of flakes.
 
 use std::ptr::{NonNull, null_mut};
 
@@ -22,7 +22,8 @@ impl FlakeSettings {
             .ok_or_else(|| NixError::ours("libnix returned neither flake settings nor an error"))
     }
 
-    /// Adds `builtins.getFlake` to the evaluator that `builder` will build.
+    /// Adds the builtins for flakes, such as `builtins.getFlake`, to the evaluator that `builder`
+    /// will build.
     pub fn register(self, builder: &EvalStateBuilder) -> Result<(), NixError> {
         // SAFETY: context and builder live for the call; the settings outlive the evaluator,
         // because they are never freed.
@@ -47,7 +48,8 @@ pub fn load_builder(builder: &EvalStateBuilder) -> Result<(), NixError> {
     .map(drop)
 }
 
-/// Sets a Nix setting in all its places. Returns `false` if there is no such setting.
+/// Sets a Nix setting wherever it exists: in the process, in the builder and in the flake settings.
+/// Returns `false` if there is no such setting.
 pub fn set_setting(
     evaluation: Option<(&EvalStateBuilder, FlakeSettings)>,
     name: &str,

@@ -35,7 +35,7 @@ pub struct BuildResult {
     pub path: String,
     /// Whether all outputs exist now.
     pub success: bool,
-    /// `Success`, or Nix's word for the failure, such as `PermanentFailure` or `DependencyFailed`.
+    /// `Success`, or Nix's name for the failure, such as `PermanentFailure` or `DependencyFailed`.
     pub status: String,
     /// Nix's message; empty on success.
     pub message: String,
@@ -61,8 +61,8 @@ impl Store {
     }
 
     /// Drops the connection that a fork inherited and closed, so that the next call opens a new
-    /// one. `beside` is any store path. The function looks up a path in the same folder that no
-    /// earlier call looked up, so that no cache can answer.
+    /// one. `beside` is any store path. The function looks up a path next to it that no other call
+    /// looks up, so that no cache can answer.
     pub fn reconnect(&self, beside: &str) {
         let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
         // With a daemon this call fails, as intended; with other stores it has no effect.
@@ -155,7 +155,7 @@ impl Store {
     }
 
     /// Copies a local file or folder into the store under this name. Returns its store path, which
-    /// depends on its content.
+    /// depends on the name and the content.
     pub fn add_file(&self, name: &str, file: &Path) -> Result<String, NixError> {
         let c_name = c_string(name)?;
         let c_file = path_string(file)?;

@@ -250,7 +250,7 @@ fn values_outlive_collections() {
             .unwrap();
         let deep = kept.select(&e.state, "deep").unwrap().unwrap();
         drop(kept);
-        // Create far more garbage than the collector's first heap can hold without a collection.
+        // Create far more garbage than the collector's initial heap can hold without a collection.
         for _ in 0..20 {
             e.json("builtins.length (builtins.genList (n: { a = toString n; }) 300000)")
                 .unwrap();
@@ -552,7 +552,7 @@ fn error_does_not_leak_into_the_next() {
     evaluate(|e| {
         let whole = e.error("{ }.a");
         assert!(!whole.traces.is_empty() || whole.position.is_some());
-        // An error of this crate does not contain parts of an earlier error of Nix.
+        // An error from this crate does not contain parts of an earlier Nix error.
         let ours = Value::string(&e.state, "\0").map(drop).unwrap_err();
         assert_eq!(
             (ours.class.as_str(), ours.position, ours.traces.len()),

@@ -218,8 +218,8 @@ fn clean_git_flake_has_a_fingerprint() {
         print.len() == 64 && print.bytes().all(|b| b.is_ascii_hexdigit()),
         "{print}"
     );
-    // Another evaluator returns the same data. (libnix caches a working tree until the process
-    // ends.)
+    // Another evaluator returns the same fingerprint. Changed trees below are in other
+    // repositories, because libnix caches a working tree until the process ends.
     assert_eq!(
         Request::of(&format!("git+file://{}", folder.display()))
             .told()
@@ -441,8 +441,8 @@ fn overridden_input_is_used() {
     });
 }
 
-/// The flake's own input `n` does not exist, so locking the flake again would fail. An input
-/// follows the flake itself.
+/// The flake's own input `n` does not exist, so locking the flake again would fail. In the given
+/// lock, the input `up` of `n` follows the flake itself.
 fn given_lock_is_used_unchanged() {
     let n = flake(
         "given-n",
@@ -534,7 +534,8 @@ fn unlocked_inputs_can_be_refused() {
     let reference = format!("path:{}", folder.display());
     let request = Request::of(&reference);
     assert_eq!(request.told().fingerprint, None);
-    // Nix refuses to *write* such a lock; in memory it is allowed.
+    // Nix refuses to write such a lock to a file, but allows it in memory. The request can forbid
+    // that, too.
     let strict = Request {
         allow_unlocked: false,
         ..Request::of(&reference)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use common::evaluate;
 
-/// The variable from which libgc reads the size of its first heap, before `main`.
+/// The variable from which libgc reads the size of its initial heap, before `main`.
 const HEAP: &str = "GC_INITIAL_HEAP_SIZE";
 
 fn main() -> ExitCode {

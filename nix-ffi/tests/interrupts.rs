@@ -1,4 +1,4 @@
-//! Interrupts of builds, of evaluations, and of an idle process.
+//! Interrupting builds, evaluations and an idle process.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -88,8 +88,8 @@ fn a_build_runs() -> bool {
     })
 }
 
-/// A loop in the shell itself. It runs until the time limit for builds in these tests, sixty
-/// seconds.
+/// A busy loop in the shell, without child processes. The build timeout of these tests ends it
+/// after 60 seconds.
 const ENDLESS: &str = "script = \"while :; do :; done\"";
 
 fn build_is_interrupted() {
@@ -135,9 +135,9 @@ fn reading_evaluation_is_interrupted() {
     assert_eq!(error.class, "nix::Interrupted", "{error:?}");
 }
 
-/// An error in a file while an interrupt is pending. Reading the file for the excerpt checks for
-/// interrupts. Inside `what()`, which must not throw, this check would end the process. (2.26 reads
-/// the file earlier, to find the line.)
+/// Raises an error in a file while an interrupt is pending. Nix reads the file for the excerpt, and
+/// checks for interrupts while reading. Inside `what()`, which must not throw, the check would end
+/// the process. (2.26 reads the file earlier, to find the line.)
 fn error_during_an_interrupt_is_safe() {
     let file = fresh_folder("interrupts").join("error.nix");
     write(&file, "x: builtins.seq x (1 + \"a\")\n");

@@ -78,7 +78,7 @@ fn build_reports_activities_lines_and_phases() {
         at(&line("first")) < at(&phase) && at(&phase) < at(&line("second")),
         "{of_build:?}"
     );
-    // The totals of the call.
+    // The build call reports its totals.
     let start = |wanted: Activity| {
         events.iter().find_map(|event| match event {
             Event::Start { id, activity, .. } if *activity == wanted => Some(*id),

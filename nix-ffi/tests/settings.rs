@@ -58,7 +58,7 @@ fn known_setting_is_set() {
 fn unknown_setting_is_reported() {
     assert_eq!(set_setting(None, "no-such-setting", "1"), Ok(false));
     assert_eq!(get_setting("no-such-setting"), Ok(None));
-    // Settings of evaluation do not belong to the process.
+    // Evaluation settings belong to an evaluator, not to the process.
     assert_eq!(set_setting(None, "pure-eval", "true"), Ok(false));
 }
 

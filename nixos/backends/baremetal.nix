@@ -4,7 +4,7 @@
 let
   cfg = config.guests;
   pure = import ../guests/lib.nix { inherit lib; };
-  # Stronger than the backend's mkDefault, and weaker than the machine's own configuration.
+  # A priority that is stronger than the backend's mkDefault, and weaker than the machine's own definitions.
   mkForMachine = lib.mkOverride 900;
 
   loaders = lib.filter (name: config.boot.loader.${name}.enable or false) [

@@ -1,5 +1,5 @@
-# A guest without an image: QEMU loads the kernel and the initrd, the root file system is in memory, and virtiofs mounts
-# the host's store and the kernel's modules. Every value can be overridden.
+# A guest without an image: QEMU loads the kernel and the initrd, the root file system is in memory, and the host's
+# store and the kernel's modules are mounted with virtiofs. Every value can be overridden.
 {
   config,
   lib,
@@ -11,7 +11,7 @@
 let
   cfg = config.guests;
   inherit (lib) mkDefault mkIf;
-  # This is also true on real hardware, which runs the same system.
+  # The backend `baremetal` runs the same system on real hardware.
   isActive = cfg.backend == "imageless" || cfg.backend == "baremetal";
   isGuest = cfg.backend == "imageless";
   pure = import ../guests/lib.nix { inherit lib; };
@@ -55,7 +55,7 @@ in
       };
       systemd.network.wait-online = {
         anyInterface = mkDefault true;
-        # A kernel for tests may have no network at all.
+        # A test kernel may have no network at all.
         timeout = mkDefault 20;
       };
       systemd.network.networks."10-guest" = {
@@ -71,7 +71,7 @@ in
         };
       };
 
-      # The minimal profile of 24.05 builds many packages again, without X libraries.
+      # In 24.05, the minimal profile rebuilds many packages without X libraries.
       environment =
         lib.optionalAttrs (options.environment ? noXlibs && (options.environment.noXlibs.visible or true))
           {

@@ -1,4 +1,4 @@
-# A guest of libvirt: a disk image with its own kernel and boot loader, and the XML of its domain.
+# A libvirt guest: a disk image with its own kernel and boot loader, and the XML of its domain.
 {
   config,
   lib,
@@ -69,7 +69,7 @@ in
             source = mkOption {
               type = types.strMatching "/.+";
               example = "/srv/guests/data.qcow2";
-              description = "A file or a block device of the host.";
+              description = "The path of a file or block device on the host.";
             };
             format = mkOption {
               type = types.enum [
@@ -83,7 +83,7 @@ in
               type = types.nullOr types.str;
               default = null;
               example = "data";
-              description = "The serial of the disk. With `data`, the guest finds it at /dev/disk/by-id/virtio-data.";
+              description = "The serial number of the disk. `data` makes it /dev/disk/by-id/virtio-data in the guest.";
             };
           };
         }

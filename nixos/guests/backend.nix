@@ -1,4 +1,5 @@
-# The backend of a machine: each module in ../backends adds its name. All other guest modules read the result.
+# The backend of a machine: each module in ../backends adds its name to `guests.backends`, and all other guest modules
+# read `guests.backend`.
 { config, lib, ... }:
 let
   cfg = config.guests;

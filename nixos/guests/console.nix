@@ -20,8 +20,8 @@ in
       description = ''
         Root's password. Everybody can read it in the store.
 
-        If it is null, root has no password, and the serial consoles of a guest log root in. Only the user who started
-        the guest can reach these consoles.
+        If it is null, root has no password, and is logged in automatically on the serial consoles of a guest. Only
+        users who control the guest on its host can reach these consoles.
       '';
     };
     consoles = mkOption {

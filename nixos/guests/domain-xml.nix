@@ -80,7 +80,7 @@ in
   inherit diskName;
 
   # The XML of a domain. `memory` is in MiB, and `firmware` is "bios" or "uefi". `disks` is a list that begins with the
-  # system's disk, `shares` maps tags to folders of the host, and `network` is the name of a libvirt network.
+  # system's disk, `shares` maps tags to folders on the host, and `network` is the name of a libvirt network.
   domainXml =
     {
       name,
@@ -150,21 +150,21 @@ in
     map (tag: {
       assertion = lib.elem tag mounted;
       message =
-        "cannot share the tag ${builtins.toJSON tag} of guests.libvirt.shares: the guest mounts no share of that name"
+        "cannot use the tag ${builtins.toJSON tag} of guests.libvirt.shares: the guest mounts no share with this tag"
         + (
           if mounted == [ ] then
             ""
           else
             ", only ${lib.concatMapStringsSep ", " builtins.toJSON (lib.unique mounted)}"
         )
-        + ". Add it to guests.shares, or correct the name.";
+        + ". Add the tag to guests.shares, or correct it.";
     }) (lib.attrNames shares)
     ++ map (tag: {
       # If there are no shares, a domain other than ours may start the machine.
       assertion = shares == { } || shares ? ${tag};
       message =
         "cannot start the guest: guests.shares mounts the tag ${builtins.toJSON tag}, but the domain does not have it. "
-        + "Add guests.libvirt.shares.${tag} with a folder of the host.";
+        + "Add guests.libvirt.shares.${tag} with a folder on the host.";
     }) (lib.unique mounted)
     ++ map (one: {
       assertion = one.serial == null || builtins.match "[A-Za-z0-9._+-]{1,20}" one.serial != null;

@@ -1,4 +1,4 @@
-# The server that a suite for NFS tests, by default the machine itself. `export` is the default folder.
+# The NFS server that a test suite uses, by default the machine itself. `export` is the default of the option `export`.
 { lib, export }:
 let
   inherit (lib) mkOption types;
@@ -14,7 +14,7 @@ in
     export = mkOption {
       type = types.strMatching "/.*";
       default = export;
-      description = "The exported folder of the server.";
+      description = "The folder that the server exports.";
     };
   };
 

@@ -1,4 +1,5 @@
-# Parts of units whose instance is the id of a run, and that write to a folder of the run: monitors and test suites.
+# Settings that the units of monitors and test suites share. The instance name of such a unit is the id of a run, and
+# the unit writes to a folder for that run.
 { lib, pkgs }:
 let
   pure = import ./lib.nix { inherit lib; };

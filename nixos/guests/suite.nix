@@ -6,7 +6,7 @@
   title,
   # A function of `pkgs` that returns the default package, or null if nixpkgs does not have the suite.
   package ? null,
-  # The content of a package that nixpkgs does not have, for the option and for the assertion.
+  # The required content of a package that nixpkgs does not have, as text for the option and the assertion.
   provides ? null,
   # More options, a function of `lib` and `pkgs`.
   extraOptions ? _: { },
@@ -14,8 +14,8 @@
   assertions ? _: [ ],
   # Packages in the runner's PATH, a function of `pkgs` and `cfg`.
   path ? _: [ ],
-  # The runner: a script in the result folder, a function of `lib`, `pkgs` and `cfg`. Its arguments are those of the
-  # option.
+  # The text of the runner, a function of `lib`, `pkgs` and `cfg`. The runner starts in the result folder, and its
+  # arguments are those of the option `arguments`.
   script,
   # The account that runs the suite.
   user ? "root",
@@ -45,7 +45,7 @@ let
     exec >> "$results/output.log" 2>&1
     ${script { inherit cfg lib pkgs; }}
   '';
-  # systemd replaces specifiers, variables and escape sequences, also within quotes.
+  # systemd replaces specifiers, variables and escape sequences, even within quotes.
   escape = lib.replaceStrings [ "%" "$" "\\" ] [ "%%" "$$" "\\\\" ];
   # systemd sets these variables for ExecStopPost.
   finish = pkgs.writeShellScript "finish-${name}" ''
@@ -86,8 +86,8 @@ in
       default = "/var/lib/test-suites/${name}/%i";
       example = "/mnt/results/%i/${name}";
       description = ''
-        The folder for the results of a run. `%i` stands for the id of the run. It contains the suite's own results,
-        `output.log`, and `result.json` with the exit status.
+        The folder for the results of a run. `%i` stands for the id of the run. The folder contains the suite's own
+        results, `output.log`, and `result.json` with the exit status.
       '';
     };
   }

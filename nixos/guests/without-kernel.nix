@@ -10,8 +10,8 @@ let
 in
 {
   config = lib.mkIf (!config.boot.kernel.enable) {
-    # The initrd asks for the kernel's configuration even if there is no kernel (nixpkgs#467069). This answer leaves
-    # kmod and its services out of the initrd.
+    # nixpkgs reads the kernel's configuration for the initrd even if there is no kernel (nixpkgs#467069). With these
+    # values, it leaves kmod and its services out of the initrd.
     system.build.kernel.config = {
       isSet = _: true;
       isYes = _: false;
@@ -27,7 +27,7 @@ in
       kernelModules = lib.mkForce [ ];
     };
 
-    # nixpkgs loads modules after the initrd only if it builds the kernel.
+    # nixpkgs sets up the loading of modules after the initrd only if boot.kernel.enable is true.
     boot.kernelModules = [
       "loop"
       "atkbd"

@@ -1,4 +1,4 @@
-# Folders of the host, mounted with virtiofs.
+# Mounts folders of the host with virtiofs.
 { config, lib, ... }:
 let
   inherit (lib) mkOption types;

@@ -71,8 +71,8 @@ in
             type = types.str;
             example = "/dev/disk/by-id/virtio-data";
             description = ''
-              The block device. A path below /dev/disk/by-id always names the same disk. For a disk of QEMU it contains
-              the `serial` of the disk.
+              The block device. A path below /dev/disk/by-id always names the same disk. For a QEMU disk, the path
+              contains the disk's `serial`.
             '';
           };
           fsType = mkOption {
@@ -95,7 +95,7 @@ in
             ];
             description = ''
               The arguments of `mkfs.FSTYPE`, which formats the device before it is mounted. If the value is a string,
-              the shell splits it into arguments. If it is null, the device is not formatted in this way.
+              the shell splits it into arguments. If it is null, only `autoFormat` can format the device.
 
               Only an empty device is formatted. A device with a file system of this type is mounted as it is. A device
               that is mounted, or that has a partition table or other data that `blkid` recognises, is refused.
@@ -120,7 +120,7 @@ in
         };
       }
     '';
-    description = "Block devices, by mount point.";
+    description = "Block devices to mount, by mount point.";
   };
 
   config = {

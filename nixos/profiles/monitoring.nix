@@ -115,7 +115,7 @@ let
   units =
     lib.optional cfg.sysstat.enable {
       name = "sysstat";
-      description = "Record CPU, memory, disk and network activity of the run %i";
+      description = "Record CPU, memory, disk and network activity during the run %i";
       serviceConfig = folder: {
         ExecStart = "${pkgs.sysstat}/lib/sa/sadc -S ALL ${toString cfg.sysstat.interval} ${toString cfg.sysstat.maxSamples} ${folder}/sa-current";
         ExecStopPost = "${sysstatJson} ${folder}";
@@ -133,7 +133,7 @@ let
     }
     ++ lib.optional (cfg.blkalgn.enable && hasTools) {
       name = "blkalgn";
-      description = "Trace the alignment of block I/O of the run %i";
+      description = "Trace the alignment of block I/O during the run %i";
       serviceConfig = folder: {
         ExecStart = appendTo "${folder}/blkalgn.txt" (
           [ "${cfg.libbpfTools}/bin/blkalgn" ]
@@ -145,7 +145,7 @@ let
     }
     ++ lib.optional (cfg.biolatency.enable && hasTools) {
       name = "biolatency";
-      description = "Record histograms of block I/O latency of the run %i";
+      description = "Record histograms of block I/O latency during the run %i";
       serviceConfig = folder: {
         ExecStart = appendTo "${folder}/biolatency.txt" (
           [ "${cfg.libbpfTools}/bin/biolatency" ]

@@ -15,7 +15,7 @@ let
   hosts = pure.hostsOf cfg.flake pkgs.stdenv.hostPlatform.system cfg.host;
   home = pure.homeOf cfg.flakeUrl;
   release = lib.trivial.release or oldest;
-  # The oldest nixpkgs whose options this module and its built-in modules use.
+  # The oldest release that this module supports. An assertion refuses older ones.
   oldest = "24.05";
 
   where = entry: lib.concatStringsSep " and " entry.declared;

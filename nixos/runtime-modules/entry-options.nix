@@ -22,7 +22,7 @@ in
     imports = mkOption {
       type = types.listOf types.raw;
       example = literalExpression "[ ./runtime/gimp.nix ./runtime/fonts.nix ]";
-      description = "Several modules that are enabled and disabled together, instead of `module`.";
+      description = "Modules that are enabled and disabled together: an alternative to `module`.";
     };
 
     description = mkOption {

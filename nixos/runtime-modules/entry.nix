@@ -1,7 +1,7 @@
 # Reads one entry of services.runtimeModules.modules from all its definitions.
 #
-# The result is { name, files, problems, entry }. `problems` lists what makes the entry unusable, without evaluating the
-# module. `entry` is the lazy value for the registry.
+# The result is { name, files, problems, entry }. `problems` lists the reasons why the entry is unusable. Finding them
+# does not evaluate the module. `entry` is the lazy value for the registry.
 { lib }:
 let
   inherit (lib) concatMap length optional;
@@ -25,7 +25,7 @@ let
 
   isWrapped = value: builtins.isAttrs value && value ? _type;
 
-  # `mkIf`, `mkMerge` and `mkForce` are allowed at every level. Without them, nothing needs merging.
+  # `mkIf`, `mkMerge` and `mkForce` are allowed at every level. A single definition without them needs no merging.
   unwrap =
     loc: defs:
     if length defs == 1 && !isWrapped (lib.head defs).value then

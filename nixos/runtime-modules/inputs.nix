@@ -121,7 +121,7 @@ rec {
       }) (builtins.filter (node: node ? narHash) ([ flake ] ++ allInputs flake))
     );
 
-  # An input at a path from the flake, with a summary of itself and its inputs down to each depth. Lazy evaluation
+  # A node of the input graph. Element N of `summaries` covers the node and its inputs down to depth N. Lazy evaluation
   # computes each summary once, and only if it is needed.
   position =
     trees: node:
@@ -233,7 +233,7 @@ rec {
       ) visited;
 
   # A table of the flake, which comes first, and all its inputs, each with its attributes and the indexes of its inputs.
-  # Null if flake.lock has the same information: then nothing needs the table.
+  # Null if flake.lock has the same information, because the table is then not needed.
   graph = flake: lock: if lockHolds flake lock then null else tableOf flake;
 
   tableOf =

@@ -91,7 +91,7 @@ let
       map (one: one.entry) read
     else
       throw (
-        "The option `${lib.showOption loc}` cannot be used as it is:"
+        "The option `${lib.showOption loc}` has invalid entries:"
         + lib.concatMapStrings (problem: "\n- ${problem}") problems
       );
 in

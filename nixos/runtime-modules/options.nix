@@ -25,10 +25,10 @@ in
         The flake of this configuration: the `self` argument of its outputs function.
 
         It pins the source that runtime modules extend: exactly the one that the running system was built from. The
-        store keeps that source and those of all inputs while it keeps the system. So a module can be enabled without a
-        network, and brings in no unrelated changes.
+        store keeps that source and those of all inputs while it keeps the system. So evaluating a module needs no
+        network, and enabling it brings in no unrelated changes.
 
-        If it is null, the program pins the flake reference that you name.
+        If it is null, the program pins the current version of `flakeUrl`, or of the flake that you name.
       '';
     };
 
@@ -129,9 +129,9 @@ in
       default = false;
       example = true;
       description = ''
-        Whether to enable the same modules again after a boot. A reboot always starts the system that was built without
-        runtime modules. With this option, the boot service evaluates, builds and activates the modules again once the
-        network is up. Until then, and if that fails, the plain system is running.
+        Whether to enable the requested modules again after a boot. A reboot always starts the system that was built
+        without runtime modules. With this option, the boot service evaluates, builds and activates the modules again
+        once the network is up. Until then, and if that fails, the plain system is running.
       '';
     };
 
@@ -183,8 +183,9 @@ in
       example = "10s";
       description = ''
         The time during which a change watches services that count as started as soon as their process runs: services
-        of the types `simple`, `exec` and `idle`. If such a service fails within this time, the change fails. A start
-        job gets ten times as long. `0` disables the watch. `--settle` overrides the option for one run.
+        of the types `simple`, `exec` and `idle`. If such a service fails within this time, the change fails. If a unit
+        is still starting, the change waits up to ten times as long. `0` disables the watch. `--settle` overrides the
+        option for one run.
       '';
     };
 

@@ -52,7 +52,7 @@ import ../guests/suite.nix {
   script =
     { cfg, lib, ... }:
     ''
-      # The suite writes to its folder, and some tests run programs of it as NORMAL_USER.
+      # The suite writes to its folder, and some tests run programs in it as NORMAL_USER.
       work=$(mktemp --directory)
       trap 'rm -rf "$work"' EXIT
       cp --recursive --no-preserve=ownership ${cfg.package}/. "$work"

@@ -24,7 +24,7 @@ import ../guests/suite.nix {
       );
       message =
         "cannot use a name in guests.testSuites.fio.jobs as the name of a file: it has a character other than letters, "
-        + "digits, `.`, `_` and `-`. The names are: ${toString (builtins.attrNames cfg.jobs)}.";
+        + "digits, `.`, `_` and `-`. Rename the job. The names are: ${toString (builtins.attrNames cfg.jobs)}.";
     }
   ];
   path = { cfg, ... }: [ cfg.package ];

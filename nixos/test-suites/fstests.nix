@@ -26,7 +26,8 @@ import ../guests/suite.nix {
         default = [ ];
         example = [ "/dev/disk/by-id/virtio-scratch" ];
         description = ''
-          SCRATCH_DEV, or SCRATCH_DEV_POOL if there are several. Tests format them, so their content is lost.
+          The device for `SCRATCH_DEV`, or the devices for `SCRATCH_DEV_POOL`. Tests format them, so their content is
+          lost.
         '';
       };
       environment = mkOption {
@@ -51,8 +52,8 @@ import ../guests/suite.nix {
       {
         assertion = usedTwice == [ ];
         message =
-          "cannot run fstests: guests.testSuites.fstests names ${toString usedTwice}, which "
-          + "would be formatted while it is in use. Give testDevice and each of scratchDevices a device of its own.";
+          "cannot run fstests: guests.testSuites.fstests names ${toString usedTwice} more than once, so the tests "
+          + "would format a device that is in use. Give testDevice and each of scratchDevices a device of its own.";
       }
       {
         assertion = cfg.scratchDevices == [ ] || cfg.testDevice != null;
@@ -107,9 +108,9 @@ import ../guests/suite.nix {
       variables = {
         FSTYP = cfg.fsType;
         TEST_DIR = "/mnt/test";
-        # The suite requires this folder even if it has no device for it.
+        # The suite requires this folder even without a scratch device.
         SCRATCH_MNT = "/mnt/scratch";
-        # Tests compare the names of devices with those of mounts, which are not links.
+        # Tests compare device names with those of mounted devices, in which symbolic links are resolved.
         CANON_DEVS = "yes";
       }
       // lib.optionalAttrs (cfg.testDevice != null) { TEST_DEV = cfg.testDevice; }

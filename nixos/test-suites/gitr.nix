@@ -10,7 +10,7 @@ import ../guests/suite.nix {
       directory = lib.mkOption {
         type = lib.types.strMatching "/.+";
         default = "/mnt/gitr";
-        description = "A folder of the file system to test. The account `gitr` writes to it.";
+        description = "A folder on the file system to test. The account `gitr` writes to it.";
       };
     };
   path =

@@ -53,11 +53,11 @@ import ../guests/suite.nix {
       trap 'rm -rf "$work"' EXIT
       chmod 1777 "$work"
       export LTPROOT=${cfg.package} TMPDIR=$work
-      # The program does not replace its report, and by default stops a suite after an hour.
+      # kirk does not replace an existing report, and by default stops a suite after an hour.
       rm -f "$results/results.json"
       ${cfg.package}/kirk --no-colors --tmp-dir "$results" --json-report "$results/results.json" \
         --suite-timeout 30d --run-suite ${lib.escapeShellArgs cfg.suites} "$@" || exit
-      # It succeeds even if tests fail.
+      # kirk succeeds even if tests fail.
       jq --exit-status '.stats | .failed + .broken == 0' "$results/results.json" > /dev/null
     '';
   machine =

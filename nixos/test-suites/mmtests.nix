@@ -10,7 +10,7 @@ import ../guests/suite.nix {
         type = lib.types.nullOr lib.types.str;
         default = null;
         example = "configs/config-scheduler-schbench-default";
-        description = "The configuration to run. If it is null, the suite runs the one that is called `config`.";
+        description = "The configuration to run. If it is null, the suite runs its file `config`.";
       };
     };
   path =
@@ -57,14 +57,14 @@ import ../guests/suite.nix {
       trap 'rm -rf "$work"' EXIT
       cp --recursive --no-preserve=ownership ${cfg.package}/. "$work"
       chmod --recursive u+w "$work"
-      # It always writes its results to work/log.
+      # The suite always writes its results to work/log.
       mkdir --parents "$work/work"
       rm -rf "$work/work/log"
       ln --symbolic "$results" "$work/work/log"
       cd "$work"
-      # It would install packages with the tools of other distributions.
+      # Otherwise, the suite would install packages with the tools of other distributions.
       export ASSUME_PACKAGE_INSTALLED=yes
-      # Its script `unbuffer`, which starts the monitors, loads Expect as a Tcl package.
+      # The script `unbuffer`, which starts the suite's monitors, loads Expect as a Tcl package.
       export TCLLIBPATH=${pkgs.expect}/lib
       bash ./run-mmtests.sh ${
         lib.optionalString (

@@ -33,7 +33,7 @@ import ../guests/suite.nix {
           "all"
           "noxattr"
         ];
-        description = "The names and flags of tests to run.";
+        description = "The names and flags of the tests to run.";
       };
     }
     // (target lib).options;

@@ -1,5 +1,5 @@
-# sysbench: load of databases on a file system. PostgreSQL is for programs that drive it themselves: nixpkgs' sysbench
-# only has the driver of MariaDB.
+# sysbench: load of databases on a file system. nixpkgs' sysbench has only the driver for MariaDB. PostgreSQL is for
+# other programs, which bring their own driver.
 import ../guests/suite.nix {
   name = "sysbench";
   title = "sysbench";

@@ -1,5 +1,5 @@
-# Runs `make` ($real_make). In a kernel's source, adds compiler options that replace the names of the folders in debug
-# information and messages. The options are environment variables, so they add to those of the kernel's Makefile.
+# Runs `make` ($real_make). In a kernel's source tree, adds compiler options that replace the names of the folders in
+# debug information and messages. The options are environment variables, so they add to those of the kernel's Makefile.
 source_folder=$PWD output_folder='' expects_folder=no
 for argument in "$@"; do
   if [[ $expects_folder == yes ]]; then

@@ -1,4 +1,4 @@
-//! Invalid input: each kind has its exit code and complete message, and changes nothing.
+//! The exit code and the complete message for each kind of invalid input and broken module.
 
 use std::fs;
 
@@ -278,8 +278,8 @@ fn failed_switch_is_rolled_back_or_kept() {
 
 #[test]
 fn warning_cannot_send_control_characters() {
-    // Colours and a forged error message, a window title, a bell, and control sequences that begin
-    // with CSI as one character and as two.
+    // The warnings contain colours, a forged error message, a window title, a bell, and control
+    // sequences that begin with a one-character or two-character CSI.
     let hostile = r#"{ lib, ... }: {
   warnings = map (text: builtins.fromJSON "\"${text}\"") [
     ''\u001b[31mred\u001b[0m and \rerror: all is lost''

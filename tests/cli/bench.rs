@@ -16,7 +16,7 @@ const NOISE: [&str; 6] = [
     "the machine was busy",
     "the median may be off by more than",
     "slower than the others",
-    "outliers:",
+    "some samples are outliers",
     "the CPU governor",
     // Intermediate progress on a slow machine.
     ", now ",
@@ -143,11 +143,11 @@ fn eval_is_measured_and_exported() {
     // A cache hit evaluates nothing, so it has no counters.
     assert!(series(&first, "hello+web, cached")["counters"].is_null());
 
-    // The time that the program itself adds to a measurement.
+    // The program itself adds less than a millisecond to a measurement.
     let overhead = first["overhead"]["median"].as_f64().expect("an overhead");
     assert!(overhead < 1.0, "overhead of {overhead} ms");
 
-    // The facts needed to reproduce the measurement.
+    // The result has the facts needed to reproduce the measurement.
     assert_eq!(first["subject"]["flakes"][0]["host"], "box");
     assert_eq!(first["subject"]["store"], env.store());
     assert!(
@@ -175,7 +175,7 @@ fn eval_is_measured_and_exported() {
     let diff = env.json(&["bench", "diff", &file("a.json"), &file("b.json")]);
     assert_eq!(diff["series"][0]["thunks"], 0);
     assert_eq!(diff["series"][0]["difference"]["verdict"], "too-few");
-    // The document also lists series that only one file has, and lower counters.
+    // The document also lists series that only one file has, and counters that decreased.
     let mut other = read_json(&env.path("b.json"));
     let name = other["series"][0]["name"].take();
     other["series"][0]["name"] = "something else".into();
@@ -251,7 +251,8 @@ fn published_presets_are_reproduced() {
             assert!(exact(one)[0] < exact(toplevel)[0], "{one:#}");
         }
     }
-    // The same for a node of a NixOS test, which is found like a package.
+    // A preset also works for a node of a NixOS test, whose attribute path is resolved like a
+    // package's.
     let node = [
         "--of",
         "nixosTests.published.nodes.machine",

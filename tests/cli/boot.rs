@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::{TestEnv, read_json};
 
-/// Simulates a machine that booted after the module `inline` was enabled: the base is running, but the state is old.
+/// Simulates a machine that rebooted after `inline` was enabled: the base is running, but the state
+/// file is older.
 fn booted(options: &[(&str, Value)]) -> TestEnv {
     let env = TestEnv::new();
     let base = env.running();

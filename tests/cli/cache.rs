@@ -228,7 +228,7 @@ fn inputs_and_module_files_are_part_of_the_key() {
         env.start_running(command).end().ok().json()
     };
     let module = module.display().to_string();
-    // Run each twice: the first run is a miss, the second one a hit.
+    // Run each case twice: the first run is a miss, the second one a hit.
     let mut systems: Vec<(String, String)> = Vec::new();
     let mut other_than_all = |what: &str, run: &dyn Fn() -> Value| {
         let (first, second) = (run(), run());
@@ -250,7 +250,8 @@ fn inputs_and_module_files_are_part_of_the_key() {
         let same = systems[..number].iter().find(|(_, known)| known == system);
         assert_eq!(same, None, "{what} evaluates to the same system");
     }
-    // A setting visible to evaluation is part of the key even if nothing reads it, and wherever it is set.
+    // A setting visible to evaluation is part of the key even if nothing reads it, and also if
+    // `NIX_CONFIG` sets it.
     for config in [
         "max-call-depth = 9999",
         "extra-experimental-features = fetch-closure",

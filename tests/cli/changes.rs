@@ -256,7 +256,7 @@ fn dry_run_refuses_ifd_unless_allowed() {
         .golden("ifd-dry-run");
     assert_eq!(outputs, env.outputs());
     env.run(&["enable", "ifd", "--dry-run", "--allow-ifd"]).ok();
-    // A change may build during evaluation, and shows the build.
+    // Without `--dry-run`, evaluation may build, and the output shows the build.
     let other = TestEnv::new();
     let ran = other.run(&["enable", "ifd"]).ok();
     let built = ran
@@ -293,7 +293,7 @@ fn dry_run_refuses_ifd_even_if_built() {
     assert_eq!(allowed["cache"]["hit"], true, "{allowed:#}");
     assert_eq!(env.json(&["enable", "ifd"])["cache"]["hit"], true);
     env.run(&["reset"]).ok();
-    // The Nix setting has the same effect as a dry run.
+    // The Nix setting has the same effect without `--dry-run`.
     let never = ["--option", "allow-import-from-derivation", "false"];
     let ran = env.run(&[&["enable", "ifd"], &never[..]].concat());
     let ran = ran.ends_with(3);
@@ -340,7 +340,7 @@ fn ifd_builds_are_shown_during_evaluation() {
 fn modules_are_applied_in_declared_order() {
     let adds = |name: &str| format!("{{ environment.etc.order.text = \"{name}\"; }}");
     let hosts = [
-        // A set is ordered by name, a list by its own order; the flake's own modules come last.
+        // Sets are sorted by name, and lists keep their order. The flake's own modules come last.
         ("box", ["hello", "users", "web", "clock"].as_slice()),
         ("box-list", ["web", "hello", "clock"].as_slice()),
     ];
@@ -389,7 +389,7 @@ fn baked_and_evaluated_lookups_agree() {
     let elsewhere = ["--flake", &flake, "--host", "box"];
     for names in [
         &["hello", "web", "folder", "clock", "banner"][..],
-        // `inline` does not have its own file.
+        // `inline` has no file of its own.
         &["hello", "web", "inline", "clock"],
         &["hello", "web", "aside"],
         &["pair", "web"],
@@ -407,7 +407,7 @@ fn system_equals_the_one_that_nix_evaluates() {
     let test = "system_equals_the_one_that_nix_evaluates";
     let env = TestEnv::new();
     let Some(nix) = nix(test) else { return };
-    // Two packages in addition to the host's: their order is part of the derivation.
+    // The program applies modules in declared order, whatever their order on the command line.
     let expression = format!(
         r#"let flake = builtins.getFlake "{}"; in (flake.nixosConfigurations.box.extendModules {{
              modules = [ (flake.outPath + "/runtime/hello.nix") (flake.outPath + "/runtime/users.nix") ];
@@ -456,7 +456,7 @@ fn nixosmodules_of_the_flake_can_be_enabled() {
     assert_eq!(env.etc("issue").as_deref(), Some("This is minios.\n"));
     assert!(env.root("var/lib/clock").exists());
     assert_eq!(on(&env), ["clock", "banner"]);
-    // A host that declares no runtime modules has them too.
+    // They are also available on a host that declares no runtime modules.
     let env = TestEnv::fixture().start("bare");
     env.run(&["enable", "banner"])
         .ok()
@@ -492,7 +492,7 @@ fn external_switch_keeps_requested_modules() {
         )
     );
 
-    // Switch to another configuration, as nixos-rebuild does: it becomes the base.
+    // Switch to another configuration, as nixos-rebuild does. This configuration becomes the base.
     let flake = env.flake();
     let other = env
         .run(&[

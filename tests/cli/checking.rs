@@ -1,4 +1,5 @@
-//! `check`: every module alone and all together, in forks of an evaluated host, in each output format.
+//! `check`, which evaluates every module alone and all together: its forks, limits, formats, shards
+//! and baselines.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -255,7 +256,7 @@ fn told(document: &Value, told: &mut BTreeMap<String, (String, Value)>) {
     }
 }
 
-/// Checks that the shards together give the rows of a single run, for each of these counts.
+/// Checks that the shards together give the rows of a single run, for each of these shard counts.
 fn shards_say_the_same(env: &TestEnv, arguments: &[&str], counts: &[usize]) {
     let run = |shard: &[&str]| {
         env.run(&[&["check", "--json"], arguments, shard].concat())
@@ -290,7 +291,7 @@ fn shards_of_all_hosts_cover_each_row_once() {
 #[test]
 fn failure_in_another_shard_is_not_a_conflict() {
     let env = TestEnv::new();
-    // All modules except the one that fails alone evaluate together.
+    // `type-error` fails alone, and the other two modules evaluate together.
     shards_say_the_same(&env, &["hello", "web", "type-error"], &[2, 3, 4]);
     let pairs = [
         "hello",
@@ -406,7 +407,7 @@ fn unfetched_input_does_not_prevent_forks() {
 
 #[test]
 fn check_continues_after_a_host_over_its_limit() {
-    // Each step allocates memory.
+    // This expression never ends, and each of its steps allocates memory.
     let grows = "builtins.toString (builtins.length (builtins.genericClosure { startSet = [ { key = 0; } ]; operator = one: [ { key = one.key + 1; } ]; }))";
     let with = |text: &str| {
         let text = format!("\n  environment.etc.endless.text = {text};");
@@ -511,7 +512,7 @@ fn baseline_fails_if_counters_grow() {
         env.run(&["check", "--baseline", &file_name, &tolerance])
             .ends_with(2);
     }
-    // A module that failed in the baseline cannot have grown.
+    // Counters are not compared with those of a module that failed in the baseline.
     let repaired = regex::Regex::new(r#""status":"ok""#)
         .expect("a pattern")
         .replace_all(&lines, "\"status\":\"timed-out\"");
@@ -577,7 +578,7 @@ fn changed_since_compares_with_the_revision() {
     let back = ["check", "--flake", &flake, "--changed-since", "HEAD~1"];
     env.run(&back).ends_with(2).golden("check-since-a-way");
     nothing(&old);
-    // The tree is the same, but impure evaluation may depend on anything, wherever it is enabled.
+    // The tree is the same, but impure evaluation may depend on anything, however it is enabled.
     let impure = "cannot tell what has changed since old: evaluation is impure";
     says(since(&env, &flake, "old", &["--impure"]), impure, ALL);
     let set = ["--option", "pure-eval", "false"];
@@ -589,7 +590,7 @@ fn changed_since_compares_with_the_revision() {
     let changed = "changed since old: the source;";
     says(since(&env, &flake, "old", &[]), changed, ALL);
     nothing("main");
-    // A change to a module, with each way to specify the flake's revision.
+    // Change a module, and specify the flake's revision in each possible way.
     let module = env.fixture_path("runtime/hello.nix");
     let text = fs::read_to_string(&module).expect("the module");
     fs::write(&module, text + "# another one\n").expect("written");

@@ -56,7 +56,7 @@ fn option_paths_are_completed_for_set_and_unset() {
     );
     // Options that cannot be set are not offered.
     assert_eq!(set(&["system.build.topl"]), "");
-    // The options in the values of other options are offered too, with the names of the submodules.
+    // The options of submodules are also offered, with the names of the submodules in their paths.
     assert_eq!(
         set(&["environment.etc.\"a.b\".t"]),
         "environment.etc.\"a.b\".target\nenvironment.etc.\"a.b\".text"
@@ -65,7 +65,7 @@ fn option_paths_are_completed_for_set_and_unset() {
         set(&["systemd.services.heartbeat.descr"]),
         "systemd.services.heartbeat.description"
     );
-    // So is an overridden path, even if it is inside a value that has no options.
+    // An overridden path is offered even if it is inside a value that has no options.
     assert_eq!(set(&["systemd.services.heartbeat.environment.COL"]), "");
     env.run(&[
         "set",
@@ -172,7 +172,7 @@ impl Interactive {
             keys,
             screen,
         };
-        // The terminal echoes what is typed, so the command must not contain the text to wait for.
+        // The terminal echoes typed text, so the command must not contain the text to wait for.
         shell.press(&format!("{setup}; echo REA''DY\n"));
         shell.until("READY");
         Some(shell)
@@ -284,7 +284,7 @@ const LINES: &[(&str, &str)] = &[
         "bench options --preset grafana ",
     ),
     ("--store dae", "--store daemon "),
-    // Facts about this machine.
+    // Names and numbers from this machine.
     ("--host b", "--host box "),
     ("--host=b", "--host=box "),
     ("rollback 2", "rollback 2 "),
@@ -398,7 +398,7 @@ fn enable_offers_disabled_and_disable_enabled() {
     let off = names(&["enable", ""]);
     assert!(off.contains(&"inline".into()) && !off.contains(&"hello".into()));
     assert!(names(&["status", ""]).len() == off.len() + 1);
-    // Past states with their purpose, latest first, without the current one.
+    // `rollback` offers past states with their purposes, latest first, without the current one.
     let past = completed(&env, "fish", &["runtime-module", "rollback", ""]);
     let past: Vec<&str> = past.lines().filter(|line| !line.starts_with('-')).collect();
     assert_eq!(past, ["2\tenable hello, inline", "1\tapply"]);

@@ -96,7 +96,7 @@ fn state_is_public_and_logs_are_private() {
 #[test]
 fn modes_of_files_do_not_depend_on_the_umask() {
     let env = TestEnv::fixture();
-    // Only root can use files that this umask closes to everyone.
+    // With the umask 0777, only root can use the new files.
     let strictest = if unix::unistd::geteuid().is_root() {
         "0777"
     } else {

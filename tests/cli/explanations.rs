@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::{TestEnv, nix};
 
-/// A machine on which each case replaces the module `web` and evaluates it.
+/// A machine on which each case replaces the module `web` and enables it.
 struct Bench {
     env: TestEnv,
     flake: String,
@@ -82,7 +82,7 @@ fn refused_and_unknown_packages_have_hints() {
     bench.evaluation(&package("insecure-thing"), "explained-insecure");
     bench.evaluation(&package("helo"), "explained-package-nearest");
     bench.evaluation(&package("zzz"), "explained-package-nowhere");
-    // Following the hint is sufficient.
+    // Following the hint resolves the error.
     let allowed = r#"{ pkgs, ... }: { nixpkgs.config.permittedInsecurePackages = [ "insecure-thing-1.0" ]; environment.systemPackages = [ pkgs.insecure-thing ]; }"#;
     fs::write(bench.env.fixture_path("runtime/web.nix"), allowed).expect("a module");
     bench

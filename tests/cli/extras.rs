@@ -30,7 +30,7 @@ fn module_file_lasts_for_one_change() {
         fs::read_link(entry.expect("an entry").path())
             .is_ok_and(|to| to.display().to_string() == source)
     };
-    assert!(rooted.into_iter().any(is_it), "{source} is not rooted");
+    assert!(rooted.into_iter().any(is_it), "{source} has no GC root");
 
     // The result is cached until the content of the file changes.
     let why = |arguments: &[&str]| env.json(arguments)["cache"].clone();
@@ -271,7 +271,7 @@ fn nixconfig_needs_accept_flake_config() {
             "the flake's nixConfig settings are ignored: extra-substituters, max-jobs; use --accept-flake-config to apply them"
         ]
     );
-    // The same holds for the pinned flake.
+    // The `nixConfig` of the pinned flake also needs the option.
     env.run(&["enable", "inline", accept]).ends_with(4);
     env.run(&["enable", "inline"]).ok();
 }

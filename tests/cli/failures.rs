@@ -46,7 +46,7 @@ fn early_switch_failure_changes_nothing() {
     let env = obedient();
     let base = env.running();
     for (name, script) in [
-        // NixOS's Perl switch program without D-Bus.
+        // The exit code of NixOS's Perl switch program without D-Bus.
         (
             "255",
             "say 'Failed to connect to bus: No such file or directory'; exit 255",
@@ -100,7 +100,7 @@ fn concurrent_external_switch_is_kept() {
     for (when, script, name) in [
         ("late", "exit 0", "switch-after-elsewhere"),
         ("late", "exit 3", "switch-failed-elsewhere"),
-        // Another process holds the switch lock, and switches.
+        // Another process holds the switch lock and switches the system.
         (
             "early",
             "say 'Could not acquire lock'; exit 11",
@@ -354,7 +354,8 @@ fn malformed_requests_are_refused() {
     let env = TestEnv::new();
     let base = env.running().display().to_string();
     let gone = format!("{}/{}-gone", env.path("store").display(), "0".repeat(32));
-    // The name of a request begins with its time, and the files of old requests are removed.
+    // The name of a request begins with its time. Use the current time, because the files of old
+    // requests are removed.
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("a time");

@@ -114,7 +114,7 @@ fn edited(text: &str) -> String {
     )
 }
 
-/// Returns the lines that name the source or the modules.
+/// Returns the lines about the evaluated file and about the system without modules.
 fn told(ran: &Ran) -> String {
     ran.stderr
         .lines()
@@ -288,7 +288,8 @@ fn attribute_of_a_file_is_a_system() {
     env.run(&["apply", "--file", &folder, "--attr", "box"]).ok();
     assert_eq!(motd(&env), "Welcome to minios.\n");
     assert_eq!(env.active(), ["hello", "web"]);
-    // This system lacks the module's options and was not made by NixOS's own function.
+    // The attribute `bare` lacks the options of our NixOS module, and was not made by
+    // `eval-config.nix`.
     env.run(&["reset"]).ok();
     fs::write(env.path("x.nix"), "{ environment.etc.x.text = \"x\\n\"; }").expect("written");
     let bare = ["apply", "--file", &folder, "--attr", "bare"];
@@ -475,7 +476,7 @@ fn flake_options_are_refused_with_a_file() {
             .ends_with(2)
             .golden(golden);
     }
-    // Global options before the command conflict too.
+    // Global options before the command also conflict.
     env.run(&["--file", &file, "list", "--flake", "."])
         .ends_with(2);
     env.run(&["--file", &file, "list", "--attr", "box"])

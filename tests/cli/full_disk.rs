@@ -1,5 +1,5 @@
-//! Full or read-only disks for the store, the state and the cache. Each is a small file system in the test's own mount
-//! namespace.
+//! Full disks for the store, the state and the cache, and a read-only disk for the state. Each disk
+//! is a small file system in the test's own mount namespace.
 
 use std::fs;
 use std::process::{Child, Stdio};
@@ -228,8 +228,9 @@ fn download_without_space_is_refused() {
     let ran = run(&allowed);
     assert_ne!(ran.code, 0, "{}", ran.text());
     assert!(
-        ran.stderr
-            .contains("allowed by --allow space: enable web: there is not enough space in"),
+        ran.stderr.contains(
+            "--allow space overrides a refusal: cannot enable web: there is not enough space in"
+        ),
         "{}",
         ran.text()
     );

@@ -28,7 +28,7 @@ fn hosts_in_packages_are_found() {
         assert_eq!(drv(&env, &["--flake", &flake, "--host", &path]), found);
         let check = env.run(&["check", "--flake", &flake, "--all-hosts"]).ok();
         assert!(check.stdout.contains("box with hello"), "{}", check.stdout);
-        // The baked host name leads to the same host.
+        // The baked host name selects the same host.
         env.apply(&flake, "box").ok();
         env.run(&["enable", "hello"]).ok();
         assert_eq!(env.active(), ["hello"]);
@@ -79,7 +79,7 @@ fn host_in_a_set_for_each_system_needs_its_path() {
         "{}",
         check.stdout
     );
-    // The baked host name leads to the same host.
+    // The baked host name selects the same host.
     env.apply(&flake, "x86_64-linux.box").ok();
     env.run(&["enable", "hello"]).ok();
     assert_eq!(env.active(), ["hello"]);

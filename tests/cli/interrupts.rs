@@ -66,7 +66,7 @@ fn interrupt(env: &TestEnv, mut running: Running, until: &str, send: impl Fn(&Ru
     assert_eq!(ran.stdout, "");
 }
 
-/// Signals the whole process group, as a terminal does, and then only the client.
+/// Interrupts runs by signals to the whole process group, as a terminal does, or to the client.
 fn both_ways(env: &TestEnv, module: &str, until: &str) {
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         interrupt(env, start(env, module), until, |running| {

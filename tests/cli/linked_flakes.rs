@@ -102,7 +102,7 @@ fn reference_to_a_link_is_followed() {
     assert_eq!(inside["drv"], direct);
     // If a folder has no flake, its parent folders are searched.
     fs::create_dir_all(env.path("dotfiles/nixos/sub/deep")).expect("a folder");
-    // From now on, the tree contains these folders.
+    // The new folders are part of the tree, so the derivation differs from `direct`.
     let with_folders = drv(&env, &["--flake", "./link#box"]);
     for (folder, reference) in [("", "./link/sub#box"), ("link/sub/deep", ".#box")] {
         let mut below = env.command([

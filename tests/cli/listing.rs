@@ -38,7 +38,7 @@ fn first_comment_describes_a_module() {
     };
     assert_eq!(about("web"), "A server");
     assert_eq!(about("users"), serde_json::Value::Null);
-    // A declared description wins, and a module without a file can have only that.
+    // A declared description takes precedence, and a module without a file can have no other.
     assert_eq!(about("hello"), "A greeting on every start");
     assert_eq!(about("inline"), "A module without a file");
     assert_eq!(about("banner"), "A banner in /etc/issue");

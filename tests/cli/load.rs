@@ -20,8 +20,8 @@ struct Cost {
     files: usize,
     /// The number of GC roots, ours and the store's.
     roots: usize,
-    /// The size of the files about transactions in bytes: state, history, logs and requested
-    /// modules.
+    /// The total size in bytes of the files about transactions, such as the state, the history, the
+    /// logs and the requested modules.
     kept: u64,
 }
 
@@ -161,7 +161,7 @@ fn transaction_cost_does_not_grow() {
     );
     let (early, late) = (early[part - 1], late[part - 1]);
     assert_eq!(early.files, late.files, "files");
-    assert_eq!(early.roots, late.roots, "roots");
+    assert_eq!(early.roots, late.roots, "GC roots");
     assert!(
         late.kept <= early.kept + 4096,
         "the kept files grew from {} to {} bytes",

@@ -1,4 +1,4 @@
-//! Global options: a run that succeeds and a run that fails for each.
+//! Global options, in runs that succeed and runs that fail.
 
 use std::fs;
 
@@ -254,7 +254,7 @@ fn nix_settings_can_be_set() {
     env.run(&["enable", "hello", "--option", "max-jobs", "many"])
         .ends_with(2)
         .golden("option-wrong-value");
-    // A setting that affects the build.
+    // The setting `timeout` affects the build.
     env.run(&["enable", "ten-minutes", "--option", "timeout", "1"])
         .ends_with(4)
         .golden("option-timeout");

@@ -221,7 +221,7 @@ fn failing_overrides_change_nothing() {
     let env = TestEnv::new();
     env.set_motd("before\n").ok();
     let state = env.state();
-    // A unit that cannot start.
+    // This unit fails to start.
     let service = r#"{"wantedBy":["multi-user.target"],"serviceConfig":{"Type":"oneshot"},"script":"exit 1"}"#;
     env.run(&["set", "systemd.services.failing", service])
         .ends_with(6);
@@ -802,7 +802,7 @@ fn overrides_cost_as_much_as_modules() {
         / thunks(&["enable", "--module", &same]);
     assert!(ratio < 1.05, "{ratio}");
 
-    // The same holds for fifty overridden options after a million generations.
+    // Fifty overridden options also cost as much as a module after a million generations.
     let options: Vec<String> = (0..50)
         .map(|n| format!("environment.etc.o{n}.text"))
         .collect();

@@ -1,4 +1,5 @@
-//! References that do not lead to a flake: each message says why, and has a hint that works when typed.
+//! References that do not lead to a flake: each message states the cause, and has a hint that works
+//! when typed.
 
 use std::fs;
 use std::os::unix::fs::{chown, symlink};
@@ -78,7 +79,10 @@ fn misleading_references_are_explained() {
         (format!("git+file://{path}"), "site is not a git tree"),
         (format!("git+file://{path}/nowhere"), "there is no folder"),
         (format!("{path}?dir=nowhere#box"), "site/nowhere"),
-        (format!("{path}?ref=main#box"), "has no parameter ref"),
+        (
+            format!("{path}?ref=main#box"),
+            "cannot have the parameter ref",
+        ),
     ] {
         let ran = env.quiet(&["list", "--flake", &reference]).ends_with(3);
         assert!(ran.stderr.contains(words), "{reference}: {}", ran.stderr);
@@ -93,7 +97,7 @@ fn misleading_references_are_explained() {
         ),
         (
             "{ inputs.other.url = \"path:../other\"; outputs = { self, other }: { }; }",
-            "inside the flake's tree",
+            "outside the flake's tree",
         ),
     ] {
         site.write("flake.nix", text);

@@ -26,7 +26,7 @@ fn held_lock_names_its_holder() {
             .golden(golden);
         before.is_still(&env.everything());
     }
-    // With --wait, the message names the holder too.
+    // With --wait, the message also names the holder.
     fs::write(env.root("run/runtime-modules/holder"), &ours).expect("a name");
     env.run(&["enable", "inline", "--wait", "300ms", "--progress", "plain"])
         .ends_with(5)
@@ -60,9 +60,9 @@ fn only_root_can_open_the_lock() {
     let env = TestEnv::new();
     let lock = env.root("run/runtime-modules/lock");
     // An earlier release created the lock with this mode.
-    fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).expect("its owner may");
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o644)).expect("the mode set");
     env.run(&["enable", "inline"]).ok();
-    fs::set_permissions(env.path(""), fs::Permissions::from_mode(0o755)).expect("its owner may");
+    fs::set_permissions(env.path(""), fs::Permissions::from_mode(0o755)).expect("the mode set");
     let nobody = |program: &str| {
         let mut command = env.other(program);
         command.uid(65534).gid(65534);
@@ -394,7 +394,7 @@ fn foreign_owner_of_our_folder_is_reported() {
     };
     command.env("RUNTIME_MODULE_ROOT", env.path("root"));
     std::os::unix::fs::chown(env.root("run/runtime-modules/log"), Some(12345), None)
-        .expect("somebody else's");
+        .expect("the owner set");
     let before = env.everything();
     let ran = env.start_running(command).end().ends_with(5);
     crate::support::compare("no-right-to-write", &env.normalise(&ran.stderr));

@@ -48,7 +48,7 @@ fn settle_is_a_duration_and_only_waits_for_units() {
     env.run(&["enable", "inline", "--settle", "soon"])
         .ends_with(2)
         .golden("settle-no-time");
-    // Without systemd there are no units to watch, however long the time is.
+    // Without systemd there are no units to watch, so even a long time causes no delay.
     let begun = Instant::now();
     env.bake(&[("settle", json!("9999h"))]);
     env.quiet(&["enable", "inline"]).ok();
@@ -95,7 +95,8 @@ fn failed_activation_restores_the_specialisation() {
     env.quiet(&["enable", "hello"]).ok();
     let travel = env.running().join("specialisation/travel");
     let travel = travel.canonicalize().expect("a specialisation");
-    // Once in a specialisation that the program activated, once after an external switch to it.
+    // Fail once after `apply` has pinned the specialisation, and once directly after an external
+    // switch to it.
     for ours in [true, false] {
         let switch = travel.join("bin/switch-to-configuration");
         let mut switch = env.other(switch);
@@ -126,7 +127,7 @@ fn failed_activation_restores_the_specialisation() {
             env.quiet(&["apply", "--specialisation", ""]).ok();
             assert_ne!(env.running(), travel);
         } else {
-            // The pinned specialisation is still known.
+            // `apply` recognises the running specialisation.
             env.quiet(&["apply"]).ok();
             assert_eq!(
                 (env.running(), env.active()),

@@ -194,7 +194,7 @@ fn own_executable_is_rooted_during_transactions() {
     running.end().ok();
     assert!(!is_kept(), "the GC root outlives the transaction");
 
-    // The pending rollback needs this program, until the change is confirmed or rolled back.
+    // The confirmation timer needs this program until the change is confirmed or rolled back.
     for end in ["confirm", "rollback"] {
         run(&["enable", "conflict-a", "--confirm", "600s"]).ok();
         assert!(is_kept(), "{:?}", names(&env, "roots"));
@@ -203,7 +203,7 @@ fn own_executable_is_rooted_during_transactions() {
         run(&["disable", "conflict-a"]);
     }
 
-    // A run that is refused because it comes too late cleans up, but keeps the GC root.
+    // A run that is refused because of a change in the meantime cleans up, but keeps this GC root.
     let mut late = command(&["enable", "hello"]);
     late.env("RUNTIME_MODULE_FAULT", "client.request:before:stop");
     let late = env.start_running(late);

@@ -8,7 +8,6 @@ use regex::Regex;
 use super::progress::Terminal;
 use crate::support::{PROGRAM_IN_SHELL, TestEnv, compare, has};
 
-/// Progress bars and the spinner before them.
 static BAR: LazyLock<Regex> = LazyLock::new(|| Regex::new("[━╸─]{3,}").expect("a rule"));
 static SPINNER: LazyLock<Regex> = LazyLock::new(|| Regex::new("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]").expect("a rule"));
 static COUNT: LazyLock<Regex> =
@@ -112,7 +111,7 @@ fn screens(test: &str, columns: u32) {
     };
     screens.show("list");
     screens.show("status");
-    // With bars: during the build, and at the end.
+    // Keep the screen with bars during the build, and the final screen.
     let terminal = screens.start("enable slow hello");
     terminal.until("waiting");
     // Mask counters and bars: the order of builds depends on hashes.

@@ -75,7 +75,7 @@ fn every_kind_of_reference_is_pinned() {
     within.current_dir(env.fixture_path(""));
     let within = env.start_running(within).end().ok().json();
     assert_eq!(within["drv"], system);
-    // A worktree of the same repository.
+    // A worktree of the same repository gives the same system.
     env.git(
         &env.path("source"),
         &["worktree", "add", "-q", "-b", "other", &at("worktree")],
@@ -97,7 +97,7 @@ fn every_kind_of_reference_is_pinned() {
     env.run(&["enable", "web"]).ok();
     assert_eq!(env.etc("web").as_deref(), Some("dirty\n"));
 
-    // A folder that is not fetched from git, and an archive.
+    // Pin a folder that is not fetched from git, and an archive.
     pinned_alike(&env, &format!("path:{}?dir=tests/minios", at("worktree")));
     let archive = at("source.tar.gz");
     let mut tar = env.other("tar");
@@ -319,7 +319,7 @@ fn reboot_is_detected() {
     let env = TestEnv::new();
     let base = env.running();
     env.run(&["enable", "hello", "inline"]).ok();
-    // After a reboot the base is running, and the state has another boot id.
+    // After a reboot the base is running, and the state has another boot ID.
     env.switch_by_hand(&base);
     let state = env.root("run/runtime-modules/state.json");
     let mut told = env.state();

@@ -23,8 +23,8 @@ enum Kind {
 /// The trace of a run under strace.
 pub(super) struct Trace {
     parents: HashMap<u32, u32>,
-    /// The process ID, the program, and the arguments and environment as strace prints them, in
-    /// order.
+    /// For each exec, in order: the process ID, the program, and the arguments and environment as
+    /// strace prints them.
     execs: Vec<(u32, String, String)>,
 }
 
@@ -79,7 +79,8 @@ impl Trace {
         }
     }
 
-    /// Checks that each program may be started by its parent. Returns how often each was started.
+    /// Checks that each process starts only what it may start. Counts the starts of each role, of
+    /// builds and of the switch program.
     pub(super) fn check(&self, place: &Path) -> HashMap<String, usize> {
         let mut kinds: HashMap<u32, Kind> = HashMap::new();
         let mut counts: HashMap<String, usize> = HashMap::new();

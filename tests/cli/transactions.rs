@@ -101,7 +101,7 @@ fn confirm_zero_disables_the_timer() {
     undone(&env, &before);
 }
 
-/// Waits until the system runs again and nothing is pending.
+/// Waits until `system` is running again and nothing is pending.
 pub(super) fn undone(env: &TestEnv, system: &Path) {
     let begun = Instant::now();
     // The switch program replaces the link in two steps, so it is missing for a moment.
@@ -204,7 +204,7 @@ fn earlier_states_can_be_restored() {
     assert_eq!(env.active(), Vec::<String>::new());
     env.run(&["history"]).ok().golden("history");
     let detailed = env.run(&["history", "-v"]).ok();
-    // A cached system is not evaluated again, and the build times differ.
+    // These phases appear in every run.
     for phase in ["lock ", "evaluate ", "activate "] {
         assert!(detailed.stdout.contains(phase), "{}", detailed.stdout);
     }
@@ -263,8 +263,8 @@ fn switch_inhibitor_is_refused_unless_allowed() {
     env.quiet(&["enable", "inhibitor", "--allow", "inhibitors"])
         .ok()
         .golden("inhibitor-allowed");
-    // Disabling the module evaluates nothing. The dry run checks the built system in the same way
-    // as the activator.
+    // The base is already built, so disabling the module evaluates nothing. The dry run checks the
+    // built system as the activator does.
     env.quiet(&["disable", "inhibitor", "--dry-run"])
         .ok()
         .golden("inhibitor-back-dry-run");

@@ -81,7 +81,7 @@ fn position_is_in_the_users_own_file() {
         .ends_with(3)
         .golden("place-in-the-users-file");
     assert!(ran.stderr.contains("at web.nix:"), "{}", ran.stderr);
-    // An error inside a function of another input that the user's file calls.
+    // Here, a function of another input fails, and the user's file calls this function.
     site.write(
         "web.nix",
         "{ lib, ... }: {\n  environment.etc.x.text = lib.concatStringsSep 5 [ \"a\" \"b\" ];\n}",
@@ -295,7 +295,7 @@ fn unlocked_inputs_are_reported_once() {
     assert_eq!(
         (
             count("lock file"),
-            count("has no flake.lock; locked for this run")
+            count("has no flake.lock; runtime-module locked these inputs")
         ),
         (0, 1),
         "{}",

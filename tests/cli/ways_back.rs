@@ -1,4 +1,4 @@
-//! Recoveries and rollbacks that meet an external switch, a crash at the end, or a refusal. They
+//! Recoveries and rollbacks after an external switch, a crash at the last step, or a refusal. They
 //! must not undo external switches, report unfinished changes as finished, or offer states that
 //! were never active.
 
@@ -12,7 +12,7 @@ use super::failures::{obedient, says};
 use super::transactions::undone;
 use crate::support::TestEnv;
 
-/// The system of an external switch.
+/// The system that an external switch activates.
 const ANOTHER: &str = "/nix/store/another";
 
 /// Starts an external switch that holds NixOS's lock for this many seconds and then replaces the
@@ -53,7 +53,7 @@ fn change_after_waiting_checks_again() {
 
 #[test]
 fn blocked_switch_program_is_stopped() {
-    // NixOS's Perl switch program blocks like this one.
+    // Like NixOS's Perl switch program, this one waits for the lock.
     let env = TestEnv::fixture()
         .edit("activation/switch-to-configuration.sh", |text| {
             text.replacen("\"$flock\" -n 9", "\"$flock\" 9", 1)

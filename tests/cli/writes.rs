@@ -57,8 +57,8 @@ fn ten_thousand_random_truncations() {
         |lab, number, mut lot| {
             let names = writes(lab);
             let name = &names[usize::try_from(number).expect("a number") % names.len()];
-            // If the limit is beyond the end, the file is complete. Then the write fails for lack
-            // of space, or the process is killed.
+            // If the limit is beyond the end, the whole file is written before the write fails for
+            // lack of space, or before the process is killed.
             let bytes = lot.below(2048);
             let end = ["short", "cut"][lot.below(2)];
             assert!(

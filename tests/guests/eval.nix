@@ -21,8 +21,7 @@ let
   system = "x86_64-linux";
   modules = project.nixosModules;
 
-  # A configuration without its own flake, and with a stateVersion if its backend sets none.
-
+  # Makes a machine outside a flake. Its stateVersion yields to that of a backend.
   host =
     parts:
     lib.nixosSystem {

@@ -43,17 +43,18 @@ let
   };
 
   isBackend = lib.hasPrefix "backends.";
-  # A real machine has no shares of a host.
+  # A bare-metal machine has no host, so it has no shares.
   suits = backend: name: !(backend == "backends.baremetal" && name == "mounts.shares");
   names = lib.attrNames exported;
   backends = lib.filter isBackend names;
   others = lib.filter (name: !isBackend name) names;
-  # Packages that nixpkgs lacks: an assertion of each suite requires them.
+  # Sets a placeholder for each suite's package that nixpkgs lacks, because an assertion requires a package.
   packages =
     { pkgs, options, ... }:
     {
-      guests = lib.optionalAttrs (options.guests ? testSuites) {
-        testSuites = lib.mapAttrs (
+      # Some parts declare no option below `guests`.
+      config = lib.optionalAttrs (options ? guests.testSuites) {
+        guests.testSuites = lib.mapAttrs (
           _: suite:
           lib.optionalAttrs (suite ? package && !(suite.package ? default)) { package = pkgs.hello; }
         ) options.guests.testSuites;

@@ -53,7 +53,7 @@
         environment.etc.${unit}.text = unit;
       };
 
-      # The modules that measurements check. The systems below contain them too, written out by hand.
+      # The modules that measurements check. `each` defines a system with each of them, written out by hand.
       checked = {
         jenkins = ./modules/jenkins.nix;
         grafana = ./modules/grafana.nix;
@@ -76,7 +76,7 @@
         box-real-many = many "box-real-many" ./hosts/box-real.nix;
       };
 
-      # The same systems written out by hand, for the nix command.
+      # The systems with the modules in `sets`, written out by hand for the nix command.
       extended =
         name: configuration:
         lib.mapAttrs' (

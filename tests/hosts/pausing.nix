@@ -14,7 +14,7 @@ let
         system = "x86_64-linux";
         builder = "/bin/sh";
         PATH = "/usr/bin:/bin";
-        # The name of the toplevel without its context, which would make it a build dependency.
+        # The path of the derivation, without its string context, which would make the toplevel a build dependency.
         whole = builtins.unsafeDiscardStringContext whole.drvPath;
         args = [
           "-c"

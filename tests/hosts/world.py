@@ -130,7 +130,7 @@ class World:
         return self.bake_from(self.flake(directory), host, root)
 
     def bake_from(self, flake, host, root):
-        """Makes such a scratch root for a host of any flake."""
+        """Makes a scratch root with the /etc/runtime-modules/config.json of a host of any flake."""
         attribute = f'nixosConfigurations."{host}".config.environment.etc."runtime-modules/config.json".text'
         text = self.nix("eval", "--raw", "--option", "eval-cache", "false", f"{flake}#{attribute}")
         folder = root / "etc/runtime-modules"

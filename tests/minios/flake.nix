@@ -7,7 +7,7 @@
   outputs =
     { self, ... }:
     let
-      # The only place that names the platform.
+      # The platform of all hosts.
       system = "x86_64-linux";
       lib = import ./lib;
 

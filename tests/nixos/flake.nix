@@ -82,7 +82,7 @@
         );
         checks-desktop-a = all "checks-desktop-a" (desktopChecks (name: name < "desktop-rt.k"));
         checks-desktop-k = all "checks-desktop-k" (desktopChecks (name: name >= "desktop-rt.k"));
-        # The formatter is written in Haskell, which not every copy of nixpkgs has.
+        # The formatter is written in Haskell, and not every copy of nixpkgs has the Haskell packages.
         formatter = all "formatter" {
           formatter = project.formatter.x86_64-linux;
           inherit (project.checks.x86_64-linux) format;

@@ -14,7 +14,7 @@ let
     services.runtimeModules.enable = true;
     services.runtimeModules.flake = lib.mkDefault flake;
   };
-  # The attributes of a flake that the module reads.
+  # A fake flake with only the attributes that the module reads.
   flake = rec {
     outPath = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-source";
     sourceInfo = { inherit outPath; };

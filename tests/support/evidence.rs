@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 
 use super::REPOSITORY;
 
-/// The evidence of one long run.
+/// The name, start time and commit of one long run, for its results file.
 pub struct Evidence {
     name: &'static str,
     begun: Instant,
-    /// The commit at the start of the run: the checkout may have moved on when the run ends.
+    /// The commit at the start of the run. The checkout may be at another commit at its end.
     commit: String,
 }
 
 impl Evidence {
-    /// Starts the clock of the run called `name`.
+    /// Starts timing the run `name`, and remembers the commit.
     pub fn of(name: &'static str) -> Self {
         Self {
             name,

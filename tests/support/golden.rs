@@ -10,11 +10,11 @@ use regex::Regex;
 const CHANGING: [(&str, &str); 27] = [
     // The compressed size of a download depends on the hashes in it.
     (r"\([\d.]+ kB to download", "(<n> kB to download"),
-    // Phases without time are omitted from this line, which may be wrapped.
+    // Phases that took no time are omitted from this line, which may be wrapped.
     (r"(?m)^total \d.*$(\n +([a-z]+ )?\d.*$)*", "total <times>"),
-    // Plain progress lines of a benchmark, printed only if it takes long.
+    // Plain progress lines of a benchmark, which are printed only if it takes long.
     (r"(?m)^bench: \d+ %, .*\n", ""),
-    // The build features of this machine: `kvm`, for example, is available only to root.
+    // The system features of this machine: `kvm`, for example, depends on access to /dev/kvm.
     (
         r"but I am a '[^']*' with features \{[^}]*\}",
         "but I am a '<system>' with features {<features>}",
@@ -26,7 +26,7 @@ const CHANGING: [(&str, &str); 27] = [
     (r#""boot": "[-0-9a-f]+""#, r#""boot": "<boot>""#),
     // The position of a parse error in a truncated file depends on the length of the hashes before it.
     (r"at line \d+ column \d+", "at line <n> column <n>"),
-    // Transactions and processes.
+    // Transaction names and PIDs.
     (r"\b1\d{12}-\d+\b", "<transaction>"),
     (r"\(process \d+\)", "(process <n>)"),
     // Times, including those in aligned columns.
@@ -64,7 +64,7 @@ const CHANGING: [(&str, &str); 27] = [
         r"(this libnix does not know \(|this libnix is )[\d.]+",
         "$1<version>",
     ),
-    // Trailing white space, which log lines have after they are cut to width.
+    // Trailing whitespace, which log lines can have after they are truncated.
     (r"[ \t]+\n", "\n"),
 ];
 

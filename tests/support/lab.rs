@@ -15,13 +15,13 @@ use super::{Processes, Ran, TestEnv, read_json, strings};
 /// The process that a fault kills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Victim {
-    /// No process: the fault is of another kind.
+    /// No process: the program itself injects the fault.
     Nobody,
     /// The process that reaches the point.
     Itself,
     /// The process with this role, while the process that reached the point is stopped there.
     Role(Role),
-    /// All processes of the run.
+    /// All processes of the run that have a role.
     All,
 }
 
@@ -30,7 +30,7 @@ pub enum Victim {
 pub enum Role {
     /// The process that the test started.
     Client,
-    /// The fork of the client that evaluates.
+    /// The child that the client forks to evaluate.
     Evaluator,
     /// The elevated process that waits for requests and relays progress.
     Relay,
@@ -39,7 +39,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// All roles, each with the prefix of its points' names.
+    /// All roles, each with the prefix of the names of its fault points.
     pub const ALL: [(Self, &'static str); 4] = [
         (Self::Client, "client"),
         (Self::Evaluator, "evaluator"),
@@ -60,7 +60,7 @@ pub struct Point {
 const OVERRIDE: [&str; 3] = ["set", "environment.etc.motd.text", "\"overridden\""];
 const OVERRIDDEN: &str = "overridden";
 
-/// A machine that runs the base, with the systems that a scenario may activate.
+/// A machine that runs the base, and the systems that scenarios may activate.
 pub struct Lab {
     pub env: TestEnv,
     base: PathBuf,
@@ -96,7 +96,7 @@ impl Lab {
         let flake = env.flake();
         let scenarios: [&[&str]; 7] = [
             &["enable", "inline"],
-            // The same without cached results.
+            // Evaluates although the result is cached.
             &["enable", "inline", "--no-cache"],
             // An activation that fails and is rolled back.
             &["enable", "inline", "failing-activation"],
@@ -243,8 +243,8 @@ impl Lab {
         self.env.running()
     }
 
-    /// Checks that runs with this cache succeed, that they build a known system, and that the fault
-    /// left no temporary files in the cache.
+    /// Checks that runs with this cache succeed, that they activate a known system, and that the
+    /// fault left no temporary files in the cache.
     fn is_remembered_or_not(&self, what: &str) {
         self.env.run(&["reset", "--all"]).ok();
         for arguments in [&["enable", "inline"][..], &["cache"]] {
@@ -346,7 +346,7 @@ impl Lab {
         for path in [&running, &self.base] {
             assert!(
                 roots.contains(path),
-                "{what}: {} is not rooted: {roots:?}",
+                "{what}: {} has no GC root: {roots:?}",
                 path.display()
             );
         }
@@ -354,8 +354,9 @@ impl Lab {
 
     /// Checks that the next runs succeed and leave no stray files.
     fn is_usable(&self, what: &str) {
-        // Every eighth time, evaluate and build; a reset alone is quicker. If the base is running, the next fault
-        // starts from the files that this one left.
+        // Evaluate and build only after every eighth fault, because a reset alone is quicker.
+        // Usually skip the reset too if the base is running, so that the next fault starts from the
+        // files that this one left.
         let runs: &[&[&str]] = match self.faults % 8 {
             0 => &[&["enable", "folder"], &["reset", "--all"]],
             4 => &[&["reset", "--all", "--force"]],

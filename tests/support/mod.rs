@@ -41,7 +41,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module");
 /// The program that evaluates and builds.
 pub const FULL_PROGRAM: &str = env!("CARGO_BIN_EXE_runtime-module-nix");
 
-/// [`PROGRAM`], quoted for a shell, because the folder's name may contain a space.
+/// [`PROGRAM`], quoted for a shell, because its path may contain a space.
 pub const PROGRAM_IN_SHELL: &str = concat!("'", env!("CARGO_BIN_EXE_runtime-module"), "'");
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
@@ -98,7 +98,7 @@ impl TestEnv {
         self
     }
 
-    /// Pins `host` of a flake, without progress output.
+    /// Pins and activates `host` of a flake, without progress output.
     pub fn apply(&self, flake: &str, host: &str) -> Ran {
         self.run(&[
             "apply",

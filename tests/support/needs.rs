@@ -1,5 +1,4 @@
-//! Prerequisites of tests. A test that lacks one prints that it is skipped, and the skip is
-//! counted.
+//! Prerequisites of tests. A test that lacks one is reported as skipped.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -31,8 +30,8 @@ pub fn has(test: &str, program: &str) -> bool {
     there
 }
 
-/// Returns the `nix` command that matches our libnix. If there is none, reports the test as
-/// skipped.
+/// Returns the `nix` command that matches our libnix, or else the one in `PATH`. If there is none,
+/// reports the test as skipped.
 pub fn nix(test: &str) -> Option<PathBuf> {
     let ours = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.libnix/bin/nix"));
     if ours.exists() {
@@ -63,9 +62,9 @@ pub fn soak(runs: usize) -> Option<usize> {
 /// an idle machine, so tests multiply them by this number if other tests run at the same time.
 pub fn crowd() -> u32 {
     let loads = fs::read_to_string("/proc/loadavg").expect("/proc/loadavg");
-    let running = loads.split([' ', '/']).nth(3).expect("how many run");
+    let running = loads.split([' ', '/']).nth(3).expect("the fourth field");
     let processors = std::thread::available_parallelism().expect("processors");
     let running: u32 = running.parse().expect("a number");
-    let processors = u32::try_from(processors.get()).expect("not so many");
+    let processors = u32::try_from(processors.get()).expect("fits into u32");
     running.div_ceil(processors).max(1)
 }

@@ -1,4 +1,4 @@
-//! Finds the processes of a test environment by the environment variables that they inherit, even
+//! Finds the processes of a test environment by a path in their environment or command line, even
 //! after they are reparented.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use unix::unistd::Pid;
 /// need.
 const GLANCE: Duration = Duration::from_millis(12);
 
-/// The time for which a process counts as unrelated. Afterwards, its PID may be reused.
+/// The time after which the list of unrelated processes is discarded, because PIDs may be reused.
 const MEMORY: Duration = Duration::from_secs(1);
 
 /// The processes that have a path in their environment or command line.
@@ -23,9 +23,9 @@ pub struct Processes {
     place: PathBuf,
     /// The earliest start time of a process to find, in ticks since boot.
     since: u64,
-    /// The PIDs of unrelated processes, and the time when the list was started. The list avoids
-    /// reads: reading `/proc` of a process that is ending delays its parent in the kernel, and many
-    /// tests do this at the same time.
+    /// The PIDs of unrelated processes, and the time when this list was started. The list saves
+    /// reads of `/proc`: reading the files of an ending process delays its parent in the kernel,
+    /// and many tests poll at the same time.
     others: Mutex<(Instant, BTreeSet<String>)>,
 }
 
@@ -40,7 +40,8 @@ impl Processes {
         }
     }
 
-    /// Restricts the search to `first` and younger processes: inspecting all of them takes longer than a run.
+    /// Restricts the search to `first` and younger processes, because inspecting all processes
+    /// takes longer than a run.
     pub fn since(mut self, first: Pid) -> Self {
         self.since = started(&first.to_string()).unwrap_or(0);
         self
@@ -112,7 +113,8 @@ impl Processes {
             if let Some((pid, _)) = now.iter().find(|(pid, _)| state_of(*pid) == Some('T')) {
                 return Some(*pid);
             }
-            // An ended client has no command line before it is waited for. A confirmation timer keeps running.
+            // A client that has ended has no command line until it is reaped. A confirmation timer
+            // may outlive the run.
             let ended = now
                 .iter()
                 .all(|(_, command)| command.contains(" __expire "));
@@ -167,7 +169,8 @@ impl Processes {
         self.left_but("\0", time);
     }
 
-    /// Fails unless all processes without `text` in their command line end within this time. Returns the others.
+    /// Fails unless all processes without `text` in their command line end within this time.
+    /// Returns those with it.
     pub fn left_but(&self, text: &str, time: Duration) -> Vec<(Pid, String)> {
         let begun = Instant::now();
         let mut before = None;
@@ -190,9 +193,10 @@ impl Processes {
 
 /// Returns a process's name with its command line, and its environment.
 ///
-/// During `execve` and while it ends, a process has no environment for a moment, which can be long
-/// on a busy machine. It would look unrelated or ended, although an ending process still holds its
-/// files and locks. So this function waits until the process has an environment or has ended.
+/// A process has no environment during `execve`, and while it is ending. On a busy machine, this
+/// can take a while. The process would then look unrelated or ended, although an ending process
+/// still holds its files and locks. So this function waits until the process has an environment or
+/// has ended.
 fn told(name: &str) -> (String, String) {
     let read = |file: &str| {
         let bytes = fs::read(format!("/proc/{name}/{file}")).unwrap_or_default();
@@ -214,8 +218,8 @@ fn told(name: &str) -> (String, String) {
     }
 }
 
-/// Returns whether a process is ending but still has open files: Linux frees its memory first
-/// (`kernel/exit.c`).
+/// Returns whether a process is ending but may still have open files: Linux frees the memory of a
+/// process before it closes the files (`kernel/exit.c`).
 fn is_ending(name: &str) -> bool {
     const PF_EXITING: u64 = 0x4;
     let Some(stat) = Stat::of(name) else {

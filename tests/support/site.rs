@@ -1,5 +1,5 @@
-//! A flake with one host that needs nothing outside its own folder, for tests about the location
-//! and the form of a flake.
+//! A flake with one host that needs nothing outside its own folder, for tests of the location and
+//! the form of a flake.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ impl Site {
         )
     }
 
-    /// Creates a flake with other outputs. In them, `mini [ … ]` makes a host.
+    /// Creates a flake with these outputs, in which `mini [ … ]` makes a host.
     pub fn with(env: &TestEnv, folder: &str, outputs: &str) -> Self {
         let site = Self {
             folder: env.path(folder),

@@ -1,4 +1,4 @@
-//! Long runs that inject random faults, one after the other, on several machines in parallel.
+//! Long runs that inject random faults on several machines in parallel, one at a time on each.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -61,7 +61,7 @@ fn on_one_machine(
     while locked().done < runs {
         let number = locked().next();
         let lot = Lot::of(number);
-        // A failed attempt needs a new machine, but does not end the run.
+        // After a failed attempt, continue with a new machine.
         let ended = catch_unwind(AssertUnwindSafe(|| attempt(&mut lab, number, lot)));
         if ended.is_err() {
             lab = Lab::new();
@@ -119,12 +119,12 @@ fn said(why: &(dyn Any + Send)) -> String {
 pub struct Lot(u64);
 
 impl Lot {
-    /// Returns the sequence of one attempt.
+    /// Returns the random numbers of one attempt.
     pub fn of(attempt: u64) -> Self {
         Self(0x9e37_79b9_7f4a_7c15 ^ attempt.wrapping_mul(0xd134_2543_de82_ef95))
     }
 
-    /// Returns a number below `many`.
+    /// Returns the next number, which is below `many`.
     pub fn below(&mut self, many: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

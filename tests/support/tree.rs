@@ -74,7 +74,7 @@ pub fn copy(from: &Path, to: &Path) {
             symlink(fs::read_link(&from).expect("a link"), to).expect("a link");
         } else {
             fs::copy(&from, &to).expect("a file");
-            // The modes of a checkout depend on the umask with which it was made.
+            // The modes of files in a checkout depend on the umask with which it was made.
             let is_executable = entry.metadata().expect("a file").mode() & 0o100 != 0;
             let mode = if is_executable { 0o755 } else { 0o644 };
             fs::set_permissions(&to, Permissions::from_mode(mode)).expect("a file");

@@ -150,7 +150,7 @@ def crash_in_the_middle(s):
 
 
 def transaction_units(s):
-    """Returns our active units, but not timers."""
+    """Returns our active services."""
     listed = s.machine.run("systemctl", "list-units", "--plain", "--no-legend", "--state=active,activating,deactivating").out
     return [name for name in (line.split()[0] for line in listed.splitlines()) if is_ours(name) and name.endswith(".service")]
 
@@ -262,7 +262,8 @@ def external_switch_is_not_disturbed(s):
 def external_switch_just_before_ours_is_kept(s):
     if s.program("__faults").code != 0:
         return "this build injects no faults"
-    # The activator has just checked the lock. The Perl program would wait for the lock silently, and then switch.
+    # The fault stops the activator after it has checked the lock. The Perl program would silently wait for the lock,
+    # and then switch.
     client = s.start("enable", "beacon", env={"RUNTIME_MODULE_FAULT": "activator.switch:before:stop"})
     s.wait("the activator is stopped", lambda: standing(s))
     other = s.machine.start("flock", SWITCH_LOCK, "sleep", "20")
@@ -297,7 +298,7 @@ def unit_that_ignores_sigterm_is_killed(s):
     s.ok("enable", "stubborn")
     assert s.unit("stubborn.service") == "active"
     done = s.program("disable", "stubborn")
-    # systemd marks a unit as failed if it had to kill it. The unit may disappear before it can be listed.
+    # systemd marks a unit that it had to kill as failed, but the unit may disappear before the program lists it.
     assert done.code in (0, 7), done
     s.wait("the unit is gone", lambda: s.unit("stubborn.service") in ("inactive", "failed"))
     assert s.running() == s.base and s.state()["active"] == []
@@ -386,7 +387,7 @@ def an_ordinary_user_enables_through_run0(s):
 
 
 def elevated(s, how):
-    """Enables and disables a module as alice through this program. Requires a refusal once she has no permission."""
+    """Enables and disables a module as alice with `--elevate`. Requires a refusal once she has no permission."""
     if s.shell(f"command -v {how}").code != 0:
         return f"this Debian has no {how}"
     if how == "run0":
@@ -417,7 +418,7 @@ def elevated(s, how):
         s.shell(f"rm -f /etc/sudoers.d/alice {ALICES_RULE}; echo 'deny alice' > /etc/doas.conf")
         done = s.as_alice("enable", "beacon", "--elevate", how)
         assert done.code == 5 and f"error: cannot get root privileges: {how} failed (exit status: 1)\n" in done.err, done
-        assert "hint: run this with sudo, or choose another elevation program with --elevate\n" in done.err, done
+        assert "hint: run the command as root, or choose another elevation program with --elevate\n" in done.err, done
         s.at_base()
     finally:
         s.spoilt()
@@ -440,7 +441,7 @@ def bench_toggle_works_through_sudo(s):
 
 
 def alices_store(s):
-    """Makes the store writable for alice: she evaluates without a daemon."""
+    """Makes the store writable for alice, who evaluates without a daemon."""
     done = s.shell("chown -R alice /nix")
     assert done.code == 0, done
 

@@ -45,7 +45,7 @@ def set_option(on):
         return
     options = [one for one in dict.fromkeys([*own, *shared]) if one != OPTION]
     options += [OPTION] if on else []
-    # With source and target, mount(8) adds no options from elsewhere.
+    # With both source and target, mount(8) adds no options from /etc/fstab.
     command = ["mount", "-t", "cgroup2", "-o", ",".join(["remount", *options]), source, target]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:

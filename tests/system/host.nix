@@ -13,7 +13,7 @@
     ./secrets.nix
   ];
 
-  # Debian's systemd at its place in the toplevel, because NixOS's switch programs call it by these paths.
+  # Puts links to Debian's systemd at the paths in the toplevel at which NixOS's switch programs call it.
   nixpkgs.overlays = [
     (final: _previous: {
       systemd =
@@ -80,6 +80,7 @@
   services.runtimeModules = {
     enable = true;
     flake = self;
+    restoreAtBoot = true;
     # Most tests do not depend on the settle time. Those in settling.py set it.
     settle = "200ms";
     modules =

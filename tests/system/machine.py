@@ -1,5 +1,5 @@
-"""A machine with a real systemd as init, in a container. mmdebstrap creates its Debian once, in the cache. An overlay
-in memory makes every boot a first boot. A reboot keeps the folders in LASTING.
+"""A machine with a real systemd as init, in a container. mmdebstrap creates its Debian system once, in the cache. An
+overlay in memory makes every boot a first boot. A reboot keeps the folders in LASTING.
 
 Nothing but the cache outlives the process.
 """
@@ -237,7 +237,7 @@ class Machine:
         return Done([str(one) for one in arguments], process.returncode, out, err, time.monotonic() - begun)
 
     def ours(self):
-        """Returns the processes of our programs in the container, as process IDs of the host."""
+        """Returns the processes of our programs in the container, as process IDs on the host."""
         space = os.stat(f"/proc/{self.init}/ns/pid").st_ino
         own = [os.stat(f"/proc/{self.init}/root{program}") for program in both(self.program)]
         found = []

@@ -83,8 +83,7 @@ def persistent_override_is_restored_after_a_reboot(s):
     s.at_base()
     s.reboot()
     s.ok("__boot")
-    assert colour(s) is None and overridden(s) == {}
-    s.at_base()
+    assert colour(s) is None and overridden(s) == {} and s.running() == s.base
 
 
 def overrides_and_modules_change_independently(s):

@@ -1,4 +1,4 @@
-# Imitates sops-nix and agenix: activation scripts decrypt secrets into a new generation in a folder of /run, and then
+# Imitates sops-nix and agenix: activation scripts decrypt secrets into a new generation in a folder in /run, and then
 # point a link to it. A changed secret restarts its readers. The encryption here is a letter rotation.
 {
   config,

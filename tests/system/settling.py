@@ -1,5 +1,5 @@
-"""Tests that a change succeeds only if all units that it started, restarted or reloaded are healthy. The tests have the
-form of those in behaviours.py. The units are in units.nix."""
+"""Tests that a change succeeds only if all units that it started, restarted or reloaded are healthy. Each function is a
+test, as in behaviours.py. The units are in units.nix."""
 
 import itertools
 import json
@@ -46,7 +46,8 @@ def fails(s, module, prefix, setting, word, types=TYPES):
         assert setting in log["cause"], log
         assert any(f"the {word} is broken" in line for line in log["lines"]), log
         assert log["more"] == f"journalctl -b -u {unit}", log
-    # A unit that was stopping or restarting may fail after the rollback. systemd cannot start it again.
+    # Wait for units that were still stopping or restarting at the rollback. They may end as failed, but systemd cannot
+    # restart them, because their unit files are gone.
     s.wait("the units are gone", lambda: all(state in ("inactive", "failed") for state, _ in processes(s, expected)))
 
 
@@ -126,7 +127,7 @@ def failure_after_two_seconds_is_found(s):
 
 
 def late_failure_is_missed_without_settle_time(s):
-    # First with the option, then with the configured 200 ms, which may be over when the switch program exits.
+    # Test first with the option, and then with the configured 200 ms, which may be over when the switch program exits.
     for settle in (["--settle", "0"], []):
         done = s.ok("enable", "fails-much-later", *settle, "--json")
         log = s.read(json.loads(done.out)["activation"]["log"])
@@ -140,7 +141,7 @@ def error_names_unit_type_command_and_log(s):
     for part in (
         "failed: by-signal.service (Type=simple): ExecStart=",
         " was killed by SIGSEGV\n",
-        "run `journalctl -b -u by-signal.service` to see its log\n",
+        "run `journalctl -b -u by-signal.service` to see the log of the unit\n",
     ):
         assert part in done.err, done
     s.at_base()

@@ -64,7 +64,7 @@ class System:
         self.shell("rm -rf /run/nixos/*-list; systemctl reset-failed")
         if self.running() != self.base or self.state().get("active"):
             self.program("reset", "--all")
-        return self.running() == self.base and self.state()["pending"] is None and not self.machine.ours()
+        return self.running() == self.base and self.state().get("pending") is None and not self.machine.ours()
 
     # --- the program ---
 
@@ -153,10 +153,10 @@ class System:
         """Requires the state before the first module was enabled."""
         assert self.running() == self.base, f"{self.running()} is running instead of the base {self.base}"
         state = self.state()
-        assert state["pending"] is None and state["active"] == [], f"the state says {state}"
+        assert state["pending"] is None and state["active"] == [], f"unexpected state: {state}"
 
     def is_on(self, *modules):
         """Requires that exactly these modules are enabled, and that nothing is pending."""
         state = self.state()
-        assert state["active"] == list(modules), f"the state says {state}"
-        assert state["pending"] is None and state["current"] == self.running(), f"the state says {state}"
+        assert state["active"] == list(modules), f"unexpected state: {state}"
+        assert state["pending"] is None and state["current"] == self.running(), f"unexpected state: {state}"

@@ -118,7 +118,7 @@ let
   # Sets a variable in the environment of all services of `lasting`.
   changing =
     name: value: builtins.mapAttrs (_: _: { environment.CHANGED = value; }) (each name all { });
-  # ExecReload is run with the new environment.
+  # systemd runs ExecReload with the new environment.
   reload = shell "case $CHANGED in at-once) ;; late) sleep 2 ;; *) exit 0 ;; esac; echo the reload is broken >&2; exit 3";
 in
 {

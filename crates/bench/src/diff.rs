@@ -116,7 +116,7 @@ fn warnings(old: &BenchResult, new: &BenchResult) -> Vec<String> {
             outcome
                 .warnings
                 .iter()
-                .map(|text| format!("{which}: {text}")),
+                .map(|text| format!("{which} result: {text}")),
         );
     }
     warnings

@@ -31,7 +31,7 @@ pub fn draw(outcome: &BenchResult, width: usize) -> String {
         return String::new();
     }
     // Start at zero, so that lengths are proportional to times. If all samples are alike, start
-    // near the smallest one, because their differences would be invisible otherwise.
+    // near the smallest one, because otherwise their differences would be invisible.
     let least = all.iter().copied().fold(f64::INFINITY, f64::min);
     let from = if least > most * 0.7 {
         least - (most - least) * 0.05

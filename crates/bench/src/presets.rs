@@ -1,8 +1,8 @@
 //! Published tables that can be measured again on any host.
 //!
 //! The figures are from the "modular dynamicism" RFD. Its author measured `nix-instantiate --eval
-//! --json --strict` with hyperfine on the author's machine, so only the proportions can be compared
-//! with ours.
+//! --json --strict` with hyperfine on another machine, so only the proportions can be compared with
+//! ours.
 
 use runtime_module_core::choice::Preset;
 
@@ -33,7 +33,7 @@ const fn bare(path: &'static str) -> PresetRow {
     }
 }
 
-/// The value that all others are compared with, in each table.
+/// Attribute path of the first row of each table, with which the other rows are compared.
 const TOPLEVEL: &str = "system.build.toplevel.outPath";
 
 const JENKINS: [PresetRow; 3] = [

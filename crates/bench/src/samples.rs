@@ -69,7 +69,7 @@ pub struct Method {
     /// Maximum duration in seconds. Absent if a number of runs was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<f64>,
-    /// Number of rounds that do not count.
+    /// Number of warm-up rounds, which do not count.
     pub warmup: u64,
     /// Whether the series were interleaved.
     pub interleaved: bool,
@@ -128,7 +128,7 @@ pub struct FlakeRecord {
 pub struct Series {
     /// Name by which `bench diff` finds the series in another file.
     pub name: String,
-    /// Human-readable description of what was forced or done.
+    /// Human-readable description of the value or the command.
     pub about: String,
     /// Summary of the samples in milliseconds.
     pub summary: SampleSummary,
@@ -150,7 +150,7 @@ pub struct Series {
     /// Share of its time that the evaluation spent waiting for a processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited: Option<f64>,
-    /// Average number of processors that other processes used meanwhile.
+    /// Average number of processors that other processes used during the samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<f64>,
     /// Samples of the warm-up in milliseconds, which are not in the summary.

@@ -23,8 +23,8 @@ pub struct SampleSummary {
     pub median: f64,
     pub minimum: f64,
     pub maximum: f64,
-    /// Lower end of the 95 % confidence interval of the median. The smallest sample if there are
-    /// fewer than six.
+    /// Lower end of the 95 % confidence interval of the median. With fewer than six samples, the
+    /// interval extends from the smallest sample to the largest, with less confidence.
     pub median_low: f64,
     /// Upper end of the 95 % confidence interval of the median.
     pub median_high: f64,
@@ -212,13 +212,14 @@ fn mann_whitney(first: &[f64], second: &[f64]) -> (f64, bool) {
     (probability.min(1.0), statistic > half)
 }
 
-/// Returns the two-sided probability of a statistic of at most `extreme`, by counting all orders of
-/// the samples.
+/// Returns the two-sided probability of a statistic of at most `extreme`, by counting all orderings
+/// of the samples.
 fn exact(n: usize, m: usize, extreme: usize) -> f64 {
     let size = n * m + 1;
-    // `ways[i][u]` is the number of orders of `i` samples of the first set, and the samples of the
-    // second set so far, that give the statistic `u`. If the largest sample is in the first set, it
-    // adds nothing. If it is in the second set, it adds `i`.
+    // `ways[i][u]` is the number of orderings that give the statistic `u`, for `i` samples of the
+    // first set and as many samples of the second set as the outer loop has added. If the largest
+    // sample is from the first set, it adds nothing to `u`. If it is from the second set, it adds
+    // `i`.
     let mut ways = vec![vec![0.0_f64; size]; n + 1];
     for row in &mut ways {
         row[0] = 1.0;
@@ -324,7 +325,7 @@ mod tests {
 
     #[test]
     fn mann_whitney_matches_published_tables() {
-        // n = m = 5: of 252 orders, 7 give a statistic of at most 3, and 1 gives 0.
+        // n = m = 5: of 252 orderings, 7 give a statistic of at most 3, and 1 gives 0.
         let a = [1.0, 2.0, 3.0, 4.0, 8.5];
         let b = [6.0, 7.0, 8.0, 9.0, 10.0];
         let (p, above) = mann_whitney(&a, &b);

@@ -91,7 +91,7 @@ impl<'a> Subject<'a> {
         &self.pin.host
     }
 
-    /// Returns the reference as the user gave it.
+    /// Returns the flake reference before locking.
     pub fn url(&self) -> &str {
         &self.pin.url
     }
@@ -135,7 +135,7 @@ impl<'a> Subject<'a> {
                 "cannot finish the benchmark: the flake {} changed during the run; no result was written",
                 self.pin.url
             ))
-            .hint("run it again without editing the flake, or name a commit: git+file:///…?rev=…")
+            .hint("measure again without editing the flake, or name a commit: git+file:///…?rev=…")
             .into())
     }
 

@@ -1,9 +1,9 @@
 //! `bench toggle`: enables and disables modules on this machine, as a user would, and measures each
 //! phase.
 //!
-//! At the end, the benchmark restores the machine, even after an error or an interrupt: the same
-//! toplevel is active, and the same modules are requested, as before. If this fails, the error
-//! names the command that restores the machine.
+//! At the end, even after an error or an interrupt, the benchmark restores the machine: the active
+//! toplevel and the requested modules are the same as before. If this fails, the error names the
+//! command that restores the machine.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -115,7 +115,7 @@ impl<'a> BeforeToggle<'a> {
         let names = &asked.names;
         if session.options.source.is_named() {
             return Err(Failure::Usage
-                .error("cannot toggle another system: bench toggle measures the running system and its own source")
+                .error("cannot toggle another system: bench toggle always uses the running system and its source")
                 .hint("leave out --flake, --host, --override-input and --file")
                 .into());
         }

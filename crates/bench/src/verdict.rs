@@ -22,7 +22,7 @@ pub fn verdict(difference: &SeriesDifference) -> String {
             format!("shows no significant difference ({chance}): {between}")
         }
         DifferenceVerdict::TooFew => format!(
-            "takes {:.3} times the other median; too few runs to show a difference",
+            "has {:.3} times the median of the other; too few runs to show a difference",
             difference.ratio
         ),
     }

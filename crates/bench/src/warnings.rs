@@ -32,7 +32,7 @@ pub fn of(outcome: &BenchResult) -> Vec<String> {
         |one| (one.summary.samples < ENOUGH).then(String::new),
     ));
     let uncertain = format!(
-        "the median may be off by more than {:.0} %: use more --runs, or a less busy machine",
+        "the median may be off by more than {:.0} %: raise --runs or --budget, or use a less busy machine",
         CLOSE * 100.0
     );
     warnings.extend(each(outcome, &uncertain, |one| {
@@ -46,10 +46,10 @@ pub fn of(outcome: &BenchResult) -> Vec<String> {
     ));
     warnings.extend(each(
         outcome,
-        "outliers: another process was probably running",
+        "some samples are outliers, probably because another process was running",
         |one| {
             let far = one.summary.outliers - usize::from(first_is_slow(&times(one)));
-            (far > 0).then(|| format!("{far}"))
+            (far > 0).then(|| format!("{far} of {}", one.summary.samples))
         },
     ));
     warnings.extend(each(
@@ -59,13 +59,13 @@ pub fn of(outcome: &BenchResult) -> Vec<String> {
     ));
     warnings.extend(each(
         outcome,
-        "the garbage collector ran: a larger initial heap would avoid this",
+        "the garbage collector ran: set a larger GC_INITIAL_HEAP_SIZE to avoid this",
         |one| {
             let runs = one
                 .counters
                 .as_ref()
                 .map_or(0, |counters| counters.collections);
-            (runs > 0).then(|| format!("{runs}"))
+            (runs > 0).then(|| format!("{runs}×"))
         },
     ));
     if let Some(governor) = outcome
@@ -90,7 +90,7 @@ fn busy(outcome: &BenchResult) -> Option<String> {
     let (others, waited) = (most(|one| one.others), most(|one| one.waited));
     (others > OTHERS || waited > WAITED).then(|| {
         format!(
-            "the machine was busy: other processes used up to {:.0} % of a processor, and evaluation waited up to {:.0} % of its time for one; another run may give medians that differ by more than {:.0} %",
+            "the machine was busy: other processes used up to {:.0} % of a processor, and evaluation waited for a processor for up to {:.0} % of its time; another run may give medians that differ by more than {:.0} %",
             others * 100.0,
             waited * 100.0,
             CLOSE * 100.0
@@ -98,7 +98,7 @@ fn busy(outcome: &BenchResult) -> Option<String> {
     })
 }
 
-/// Makes one warning for all series that share it, with a remark about each series.
+/// Makes one warning for all series that it applies to, with a remark about each series.
 fn each(
     outcome: &BenchResult,
     what: &str,
@@ -116,7 +116,7 @@ fn each(
         .collect();
     let names = match named.len() {
         0 => return None,
-        all if all == outcome.series.len() && all > 2 => "all".to_string(),
+        all if all == outcome.series.len() && all > 2 => "all series".to_string(),
         _ => named.join(", "),
     };
     Some(format!("{names}: {what}"))

@@ -67,7 +67,7 @@ pub enum OnFailedUnits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
-    /// Activate a system that was made for another host.
+    /// Activate a system that was built for another host.
     WrongHost,
     /// Continue although switch inhibitors would change.
     Inhibitors,
@@ -106,7 +106,7 @@ pub enum Shell {
 pub enum CacheAction {
     #[default]
     List,
-    /// Count the results and their total size.
+    /// Show the number of results and their total size.
     Stats,
     /// Remove all results.
     Clear,

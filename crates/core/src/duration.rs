@@ -1,5 +1,5 @@
-//! Parses durations of options and of the baked configuration: `500ms`, `30s`, `5m`, `1h30m`,
-//! `1.5`.
+//! Parses durations from the command line and from the baked configuration, such as `500ms` and
+//! `1h30m`.
 
 use std::time::Duration;
 

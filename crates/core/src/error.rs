@@ -166,6 +166,15 @@ pub fn describe(error: &anyhow::Error) -> Failed {
     }
 }
 
+/// Returns the beginning of a message that refuses a command, such as `cannot enable web`.
+/// `purpose` describes the command.
+pub fn cannot(purpose: &str) -> String {
+    match purpose.strip_prefix("rollback") {
+        Some(rest) => format!("cannot roll back{rest}"),
+        None => format!("cannot {purpose}"),
+    }
+}
+
 /// Texts that identify an error, and the hint for this error.
 pub type Known = (&'static [&'static str], &'static str);
 

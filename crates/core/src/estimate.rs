@@ -14,12 +14,12 @@ use crate::locations::Locations;
 /// The number of intervals into which an evaluation is divided.
 const POINTS: usize = 50;
 
-/// The course of an evaluation: the number of evaluated files, the total time, and the time at
-/// which each part of the files was reached.
+/// The course of an evaluation: the number of evaluated files, the total time, and the share of
+/// this time that had passed after each fiftieth of the files.
 ///
-/// A NixOS evaluation reads nine tenths of its files in the first half of the time. So the number
-/// of files alone is a bad measure of progress, and the course of the last run maps it to a share
-/// of the time.
+/// A NixOS evaluation reads nine tenths of its files in the first half of the time, so the number
+/// of files alone is a bad measure of progress. The course of the last run maps this number to a
+/// share of the time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The version of the format, always 1.
@@ -27,7 +27,7 @@ pub struct Estimate {
     /// The number of evaluated files.
     pub files: u64,
     pub milliseconds: f64,
-    /// The share of the time that had passed at each fiftieth of the files.
+    /// The share of the total time that had passed after each fiftieth of the files.
     curve: Vec<f64>,
 }
 
@@ -93,8 +93,8 @@ fn file(locations: &Locations, host: &str) -> PathBuf {
     locations.estimates().join(host_file(host))
 }
 
-/// Returns the file name for a host. Host names are untrusted, so the file name contains only their
-/// letters and digits and a checksum.
+/// Returns the file name for a host. Host names are untrusted, so the file name contains only
+/// letters and digits of the host name, and a checksum.
 pub fn host_file(host: &str) -> String {
     let name: String = host
         .chars()

@@ -1,5 +1,5 @@
-//! Injects faults in tests: at each boundary between two steps, and at each byte of each file that
-//! the program writes.
+//! Injects faults in tests: before and after each step in the table below, and at each byte of the
+//! files in the table.
 //!
 //! Each process reads `RUNTIME_MODULE_FAULT` once. Points that the variable does not name behave
 //! normally. A release build cannot inject faults, so the variable has no effect on it.
@@ -54,9 +54,9 @@ macro_rules! points {
     };
 }
 
-// The first part of a name is the process that passes the point: client, evaluator, relay or
-// activator. The activator writes all files, except the request (written by the relay) and the
-// cache (written by the client).
+// The name of a step begins with the process that passes the point: client, evaluator, relay or
+// activator. The exceptions are the `disk` steps, which happen in several processes. The activator
+// writes the files of the `write` points, unless the description names another process.
 points! {
     Plan "client.plan" Step "The client reads the situation and makes a plan."
     Elevate "client.elevate" Step "The client starts the activator, which waits."
@@ -100,8 +100,8 @@ points! {
     WriteState "write.state" Write "The state."
     WriteHistory "write.history" Write "A record of the history."
     WriteOverrides "write.overrides" Write "A record of the history of overrides."
-    WriteWanted "write.wanted" Write "The requested modules, which survive reboots."
-    WriteKeptOverrides "write.kept-overrides" Write "The option overrides, which survive reboots."
+    WriteWanted "write.wanted" Write "The list of requested modules, which survives reboots."
+    WriteKeptOverrides "write.kept-overrides" Write "The option overrides that survive reboots."
     WriteLog "write.log" Write "A remark of this program in the log of a switch."
     WriteOutcome "write.outcome" Write "The outcome."
     CacheResult "cache.result" Write "A result in the cache, by the client."

@@ -1,5 +1,6 @@
-//! Handles Ctrl-C. Before the activation, Ctrl-C stops the run without changing anything. Once the
-//! activation has begun, Ctrl-C only detaches this process.
+//! Handles interrupts: SIGINT (Ctrl-C), SIGTERM and SIGHUP. Before the activation, an interrupt
+//! stops the run without changing anything. Once the activation has begun, an interrupt only
+//! detaches this process.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,8 +74,8 @@ impl Interrupts {
         Ok(interrupts)
     }
 
-    /// Registers an action that a separate thread runs on an interrupt. Dropping the returned guard
-    /// unregisters the action.
+    /// Registers an action that a separate thread runs on an interrupt. After an interrupt, runs
+    /// the action immediately. Dropping the returned guard unregisters the action.
     pub fn on_interrupt(&self, action: impl Fn() + Send + Sync + 'static) -> Guard {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         let action: Action = Arc::new(action);

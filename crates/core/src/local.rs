@@ -1,4 +1,4 @@
-//! Resolves symbolic links in local flake references that Nix does not follow itself.
+//! In local flake references, resolves the symbolic links that Nix itself does not follow.
 //!
 //! Takes a reference and the folder that it is relative to. Returns the reference for libnix. If a
 //! link was followed, also returns the reference to remember, which contains the path of the link.
@@ -83,9 +83,9 @@ pub fn as_git(reference: &str) -> Option<String> {
     ))
 }
 
-/// Returns the folder that NixOS's own tools use for the flake in `/etc/nixos`. If `flake.nix` is a
-/// link, `nixos-rebuild` uses the folder of the link's target. This function follows the link only
-/// if the target is in the same tree. Other links are followed later, and again at each `rebuild`.
+/// Returns the folder of the flake in `/etc/nixos`. If `flake.nix` is a link, `nixos-rebuild` uses
+/// the folder of the link's target. This function follows such a link only within the same tree.
+/// [`resolve`] follows the other links later, and again at each `rebuild`.
 pub fn usual_folder(folder: &Path) -> PathBuf {
     let inside = || {
         let real = folder.join(FLAKE).canonicalize().ok()?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The paths of one machine, or of a directory that replaces the machine in tests.
+/// The paths of one machine, or below a directory that replaces its root directory in tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locations {
     root: PathBuf,

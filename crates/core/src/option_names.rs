@@ -1,8 +1,8 @@
 //! Saves the option names of a configuration, so that shells can complete option paths.
 //!
-//! Each host has one file. The file contains the source and the modules of the evaluation that
-//! wrote it. Completion ignores a file of another source. If only the modules have changed, the
-//! next evaluation of an override rewrites the file.
+//! Each host has one file. In addition to the names, the file contains the source and the modules
+//! of the evaluation that wrote it. Completion ignores the file of another source. If only the
+//! modules have changed, the next evaluation of an override rewrites the file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -116,8 +116,9 @@ impl OptionNames {
         }
     }
 
-    /// Returns the option paths that a word may begin. Paths inside the value of an option are
-    /// included only if the word already goes beyond the path of that option.
+    /// Returns the option paths among which to look for completions of a word: the paths of all
+    /// options, and paths inside the value of an option if the word already continues below that
+    /// option.
     pub fn possible(&self, word: &str) -> Vec<String> {
         let entered = |one: &&Submodules| word.starts_with(&(written(&one.option) + "."));
         let inner = self.submodules.iter().filter(entered);

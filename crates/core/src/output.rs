@@ -36,7 +36,7 @@ pub fn say(result: impl AsRef<[u8]>) -> Result<()> {
         .map_err(|error| {
             Failure::Internal
                 .error(format!("cannot write the result to stdout: {error}"))
-                .hint("the command itself has succeeded; run `runtime-module status` to see which modules are active")
+                .hint("run `runtime-module status` to see which modules are active; only the output was lost")
                 .into()
         })
 }

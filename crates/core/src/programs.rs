@@ -50,8 +50,8 @@ fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
 /// The text before the version in `argv[0]`, if one program was started by the other.
 const CALLED_BY: &str = "runtime-module ";
 
-/// Returns the `argv[0]` with which to start the other program. It contains our version, so the
-/// arguments and the environment can stay unchanged.
+/// Returns the `argv[0]` with which to start the other program. This name contains our version, so
+/// the arguments and the environment need not contain it.
 pub fn caller() -> String {
     format!("{CALLED_BY}{VERSION}")
 }

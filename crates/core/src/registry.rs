@@ -17,7 +17,7 @@ const CLOSE: f64 = 0.75;
 /// The maximum number of suggested names.
 const OFFERED: usize = 3;
 
-/// The place where a module is declared.
+/// The option or flake output that declares a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
@@ -51,12 +51,12 @@ pub struct ModuleRequest {
     /// The file of the module, relative to the flake's source tree; `None` if the module is not a
     /// file in the flake.
     pub file: Option<String>,
-    /// The place where the module is declared; `None` if it is not known yet.
+    /// The option or output that declares the module; `None` if it is not known yet.
     pub origin: Option<Origin>,
 }
 
 impl ModuleRequest {
-    /// Creates a request for a module by name. The place of its declaration is not known yet.
+    /// Creates a request for a module by name. The origin of the module is not known yet.
     pub fn named(name: &str) -> Self {
         Self {
             name: name.into(),

@@ -1,5 +1,5 @@
-//! The roles. A process has a role if another process of this program, systemd or an activation
-//! script has started it.
+//! The roles of processes. A process with a role does not run a user's command. It does work for
+//! another process of this program, for a systemd timer or for an activation script.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -23,7 +23,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts a run.
+    /// Starts handling interrupts and showing progress, and determines all paths.
     pub fn begin(options: Options, environment: Environment) -> Result<Self> {
         let style = Style {
             kind: Kind::decide(options.progress, options.json, environment.dumb_terminal),

@@ -144,7 +144,7 @@ impl LocalStore {
         if !self.is_ours() {
             let link = link
                 .to_str()
-                .context("cannot make a GC root: its path is not UTF-8")?;
+                .context("cannot make a GC root: the path of the link is not UTF-8")?;
             return Daemon::connect(&self.socket)?.add_indirect_root(link);
         }
         let hash = Sha256::digest(link.as_os_str().as_bytes());

@@ -134,8 +134,8 @@ pub fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// Counters of the evaluator. The numbers of thunks, calls, lookups and values are the same in
-/// every run. Times, sizes and the number of garbage collections vary.
+/// Counters of the evaluator. If an evaluation is repeated, the numbers of thunks, calls, lookups
+/// and values stay the same. Times, sizes and the number of garbage collections vary.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
@@ -188,7 +188,7 @@ impl Counters {
         }
     }
 
-    /// Returns whether all exact counters are equal.
+    /// Returns whether all counters that do not vary between runs are equal.
     pub fn agree(&self, other: &Self) -> bool {
         let exact = |c: &Self| {
             (

@@ -1,4 +1,4 @@
-//! `runtime-module-nix`: everything that evaluates and builds, through libnix.
+//! `runtime-module-nix`: the program that evaluates and builds, with libnix.
 //!
 //! `runtime-module` replaces itself with this program, with the same arguments and environment.
 

@@ -1,4 +1,4 @@
-//! Hands a command over to the program that evaluates and builds.
+//! Hands a command over to `runtime-module-nix`, the program that evaluates and builds.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use runtime_module_core::registry::Registered;
 use runtime_module_core::session::Session;
 use runtime_module_core::store::LocalStore;
 
-/// Replaces this process with the other program, with the same arguments and environment. Returns
-/// only on failure.
+/// Replaces this process with `runtime-module-nix`, with the same arguments and environment.
+/// Returns only on failure.
 pub(super) fn hand_over() -> anyhow::Error {
     let program = match programs::full() {
         Ok(program) => program,
@@ -27,7 +27,7 @@ pub(super) fn hand_over() -> anyhow::Error {
         .exec();
     Failure::Internal
         .error(format!("cannot start {}: {error}", program.display()))
-        .hint("install both programs of the package; `status`, `rollback`, `reset`, `confirm` and `recover` work without the missing one")
+        .hint("install both programs from the same package; until then, `status`, `rollback`, `reset`, `confirm` and `recover` still work")
         .into()
 }
 
@@ -48,7 +48,7 @@ impl Stages for Handover<'_> {
         let needs_libnix = intent.options.ask || !intent.options.prefetch.is_empty();
         let is_known = match decide(intent, situation, &options.source, here) {
             Ok(Decision::Do(plan)) => matches!(plan.goal, Goal::Known(_)),
-            // The pipeline reaches the same decision and reports it.
+            // The pipeline makes the same decision and reports the result.
             Ok(Decision::Nothing(_)) | Err(_) => true,
         };
         let is_local = LocalStore::of(options.store.as_deref()).is_ok();
@@ -88,7 +88,7 @@ impl Keeper for OnDisk {
     }
 
     fn real_path(&self, path: &str) -> Result<PathBuf> {
-        // A system that another tool activated can be outside of the store.
+        // A system that another tool activated can be outside the store.
         Ok(self.0.real_path(path).unwrap_or_else(|| path.into()))
     }
 

@@ -1,7 +1,7 @@
 //! `runtime-module`: the program that users run. It does not link libnix.
 //!
-//! It runs commands that need no evaluation, ends and rolls back changes, and contains the roles
-//! that run as root. It hands everything else over to `runtime-module-nix`.
+//! It runs commands that need no evaluation, confirms, finishes and rolls back changes, and
+//! contains the roles that run as root. It hands everything else over to `runtime-module-nix`.
 
 mod commands;
 mod handover;

@@ -1,4 +1,4 @@
-//! Errors of libnix with all their details.
+//! libnix errors with all their details.
 
 use std::fmt;
 
@@ -25,10 +25,10 @@ pub struct Trace {
     pub position: Option<Position>,
 }
 
-/// An error of libnix with all its details.
+/// A libnix error with all its details.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NixError {
-    /// The C++ class, such as `nix::ThrownError`; empty for an error of the interface itself.
+    /// The C++ class, such as `nix::ThrownError`; empty for an error of `nix-ffi` itself.
     pub class: String,
     /// The message without traces.
     pub message: String,
@@ -41,7 +41,7 @@ pub struct NixError {
     pub traces: Vec<Trace>,
     /// The verbosity of the report: 0 is an error, 1 a warning.
     pub level: u8,
-    /// Whether an interrupt of ours caused the error.
+    /// Whether one of our interrupts caused the error.
     pub interrupted: bool,
 }
 

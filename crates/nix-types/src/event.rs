@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::NixError;
 
-/// A report of libnix about its work. Activity numbers are unique across the processes of a
+/// A report from libnix about its work. Activity numbers are unique across the processes of a
 /// machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -17,7 +17,7 @@ pub enum Event {
         /// The line, possibly with terminal escapes.
         text: String,
     },
-    /// An error or warning that was reported instead of raised.
+    /// An error or warning that libnix reported instead of throwing it.
     Error {
         /// The error.
         error: NixError,
@@ -104,7 +104,7 @@ pub enum Progress {
         failed: u64,
     },
     /// The expected total for a kind of activity below this activity, such as bytes to download.
-    /// The total grows while libnix finds goals.
+    /// The total grows while libnix finds more goals.
     Expected { what: ExpectedKind, amount: u64 },
     /// Any other progress, by Nix's number.
     Other { number: i32 },

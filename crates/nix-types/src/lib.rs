@@ -1,7 +1,7 @@
 //! Plain data of libnix: its events, its errors, and the paths that a build needs.
 //!
 //! Both programs use these types, but only one program may link libnix. So the types are in a
-//! separate crate, which links no native library. `nix-ffi` creates their values.
+//! separate crate, which links no native library. `nix-ffi` creates the values.
 
 mod error;
 mod event;

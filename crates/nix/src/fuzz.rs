@@ -37,8 +37,8 @@ pub struct Reader {
     pub file: Option<&'static str>,
     /// Path and content of another file, without which this one would be ignored.
     pub beside: Option<(&'static str, &'static str)>,
-    /// Turns the bytes into the content of the file. Adds checksums, which a fuzzer would never
-    /// guess.
+    /// Turns the bytes into the content of the file. For files with checksums, it adds the
+    /// checksum, which a fuzzer would never guess.
     pub dress: fn(&[u8]) -> Vec<u8>,
     /// Reads the file below the machine's root, or the message.
     pub read: fn(&Path, &[u8]),
@@ -114,7 +114,7 @@ pub const READERS: [Reader; 26] = [
     },
 ];
 
-/// File in which the booted kernel lists its modules.
+/// File that lists the modules of the booted kernel.
 const MODULES_DEP: &str = "run/booted-system/kernel-modules/lib/modules/6.1.0/modules.dep";
 
 const fn file(name: &'static str, file: &'static str, read: fn(&Path, &[u8])) -> Reader {
@@ -198,7 +198,7 @@ fn told(root: &Path, _: &[u8]) {
     }
 }
 
-/// Compares a system with itself, as before a switch.
+/// Compares a system with itself, as the preflight checks compare two systems.
 fn system(root: &Path, _: &[u8]) {
     let locations = locations(root);
     let machine = Machine::look(&locations, Some(&root.join("system")));
@@ -287,7 +287,7 @@ fn to_load(root: &Path, bytes: &[u8]) {
     }
 }
 
-/// Reads the list of module files of the kernel.
+/// Checks that no module in a list of the kernel's module files is reported as missing.
 fn has_files(root: &Path, bytes: &[u8]) {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     for line in text.lines().take(8) {

@@ -1,5 +1,5 @@
-//! The only interface to libnix: opens it once, in the right order, and provides the store and, on
-//! its own thread, an evaluator.
+//! The only interface to libnix: opens it, and provides the store and evaluators. Each evaluator is
+//! bound to one thread.
 //!
 //! No other file uses types of `nix_bindings_*` or calls `nix_ffi`, except for what this file
 //! re-exports.
@@ -24,17 +24,18 @@ pub use nix_ffi::{
     touch_ahead,
 };
 
-/// Stack size for evaluation, because libnix recurses deeply. Nix's own command uses the same size
+/// Stack size for evaluation. libnix recurses deeply, and the `nix` command uses the same size
 /// (NixOS/nix, `src/nix/main.cc`).
 const EVALUATION_STACK: usize = 64 << 20;
 
-/// Time that another process may take to create the database of a new store.
+/// Delay before the second attempt to open a store, in which another process can finish creating
+/// the store's database.
 const NEW_STORE: Duration = Duration::from_millis(100);
 
 /// Default socket of the Nix daemon.
 const DAEMON_SOCKET: &str = "/nix/var/nix/daemon-socket/socket";
 
-/// Settings for libnix, which must be the same in all processes.
+/// The settings with which libnix is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
@@ -62,8 +63,8 @@ pub struct Libnix {
 }
 
 impl Libnix {
-    /// Opens libnix on the main thread, before the process has other threads. `sink` receives all
-    /// events of libnix, from any thread, and must not block.
+    /// Opens libnix. Must be called on the main thread, while no other thread uses libnix. `sink`
+    /// receives all events of libnix, from any thread, and must not block.
     pub fn open(settings: Settings, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Self> {
         let versions = nix_ffi::versions();
         if !versions.agree() {
@@ -85,8 +86,8 @@ impl Libnix {
             if settings.show_trace { "true" } else { "false" },
         )?;
         for (name, value) in &settings.options {
-            // Ignore unknown names here. Settings of evaluation belong to the evaluator, which sets
-            // all settings again and detects unknown names.
+            // Ignore unknown names here: only an evaluator knows the evaluation settings. It sets
+            // all settings again and refuses unknown names.
             nix_ffi::set_setting(None, name, value).map_err(|error| wrong_setting(name, &error))?;
         }
         Ok(Self {
@@ -178,7 +179,7 @@ fn open_store(url: Option<&str>) -> Result<Store> {
             .map_err(|error| refused_store(url, &format!("cannot connect to {socket}: {error}")))?;
     }
     // If the client and the evaluator create the database of a new store at the same time, one of
-    // them fails. So try twice.
+    // them fails, so try twice.
     let again = |_| {
         std::thread::sleep(NEW_STORE);
         Store::open(url)
@@ -200,7 +201,7 @@ pub fn interruptible<T>(interrupts: &Interrupts, work: impl FnOnce() -> T) -> Re
     Ok(done)
 }
 
-/// Returns the socket in the URL of a daemon's store.
+/// Returns the path of the daemon's socket in a `unix://` URL.
 fn socket(url: &str) -> Option<&str> {
     let path = url.strip_prefix("unix://")?.split('?').next()?;
     Some(path).filter(|path| !path.is_empty())
@@ -268,7 +269,7 @@ fn prepare(
     };
     let bool = |value| if value { "true" } else { "false" };
     apply("pure-eval", bool(!settings.impure))?;
-    // libnix itself reads the variable only in its own commands.
+    // libnix reads `NIX_PATH` only in the `nix` commands.
     if let Some(path) = settings.search_path.as_ref().filter(|_| settings.impure) {
         apply("nix-path", &search_path(path))?;
     }
@@ -355,7 +356,7 @@ impl Evaluator {
         nix_ffi::Locked::lock(&self.state, self.flakes, &request).map(Locked)
     }
 
-    /// Fetches a flake and replaces its own inputs with those of a lock.
+    /// Fetches a flake and uses `lock` instead of its own lock file.
     pub fn with_lock(&self, reference: &str, base: &Path, lock: &str) -> Result<Locked, NixError> {
         let request = LockRequest {
             reference,
@@ -429,7 +430,7 @@ impl Evaluator {
         })
     }
 
-    /// Parses a Nix function to find its errors.
+    /// Checks that a Nix function can be parsed.
     pub fn parse(&self, function: &str) -> Result<(), NixError> {
         self.list(&[Beside::Function(function)]).map(drop)
     }
@@ -468,7 +469,7 @@ impl Evaluator {
 
 /// A Nix function that is compiled into the program.
 pub struct Expression {
-    /// Name of the function in positions.
+    /// The file name for libnix, which resolves relative paths in the text from it.
     pub name: &'static str,
     /// Nix source text.
     pub text: &'static str,
@@ -503,7 +504,7 @@ pub enum Beside<'a> {
     Path(&'a str),
     /// The outputs of another flake.
     Flake(&'a Locked),
-    /// A Nix function. It is parsed separately, and its errors are reported immediately.
+    /// A Nix function. It is parsed separately, and its syntax errors are reported immediately.
     Function(&'a str),
 }
 
@@ -511,7 +512,7 @@ pub enum Beside<'a> {
 pub struct Locked(nix_ffi::Locked);
 
 impl Locked {
-    /// Adds attributes to the flake's `self` that its reference cannot contain.
+    /// Adds to the flake's `self` the attributes that a flake reference cannot contain.
     pub fn extend(&mut self, extra: &[(String, String)]) -> Result<(), NixError> {
         extra
             .iter()

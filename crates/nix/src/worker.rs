@@ -1,6 +1,6 @@
 //! Starts and stops evaluators.
 //!
-//! Only this file and `activation/` start processes.
+//! No other file of this crate starts a program. Templates also fork children (`pool/template.rs`).
 
 use std::io::{BufReader, PipeReader, PipeWriter, Read as _, pipe};
 use std::os::fd::OwnedFd;
@@ -88,8 +88,8 @@ impl EvaluatorProcess {
                 .stdin(OwnedFd::from(theirs))
                 .stdout(their_out)
                 .stderr(their_err)
-                // Ctrl-C and hang-ups of the terminal reach only the client, which stops the
-                // evaluator if necessary.
+                // In its own process group, the evaluator receives neither Ctrl-C nor terminal
+                // hang-ups. The client receives them, and stops the evaluator if necessary.
                 .process_group(0)
                 .envs(start.variables())
                 .spawn()

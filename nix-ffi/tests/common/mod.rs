@@ -25,7 +25,7 @@ pub(crate) type Test = (&'static str, fn());
 /// The environment variable with the folder of a run; set once the environment is complete.
 const FOLDER: &str = "NIX_FFI_TEST_DIR";
 
-/// Everything that libnix has reported in this process.
+/// The events that libnix has reported since the last call to `take_events`.
 static EVENTS: Mutex<Vec<Event>> = Mutex::new(Vec::new());
 
 /// Runs the tests whose names contain one of the arguments, or all tests, one after the other.
@@ -143,7 +143,7 @@ fn open() {
     }
 }
 
-/// Returns and clears the reports of libnix.
+/// Returns and clears the recorded events.
 pub(crate) fn take_events() -> Vec<Event> {
     std::mem::take(&mut EVENTS.lock().unwrap())
 }

@@ -1,4 +1,4 @@
-# Adds the built-in modules to services.runtimeModules.modules. Each is a file, which is read only when its module is
+# Adds the built-in modules to services.runtimeModules.modules. The file of a module is not read until the module is
 # enabled.
 {
   config,

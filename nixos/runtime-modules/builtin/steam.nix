@@ -9,7 +9,7 @@
 let
   inherit (import ./tools.nix args "steam") platforms setting unfree;
 
-  # Steam's unfree packages have different names in each release, and removed names throw.
+  # The names of Steam's unfree packages differ between releases, and removed names throw.
   parts = map (path: lib.attrByPath path null pkgs) [
     [ "steam" ]
     [ "steam-unwrapped" ]

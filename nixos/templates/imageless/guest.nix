@@ -7,10 +7,10 @@
 
   environment.systemPackages = [ pkgs.fio ];
 
-  # A folder of the host: start virtiofsd with the tag `src`.
+  # A folder on the host: start virtiofsd there with the tag `src`.
   # guests.shares."/mnt/src".tag = "src";
 
-  # A disk of the guest, formatted when it is empty.
+  # A disk of the guest, formatted if it is empty.
   # guests.storage."/mnt/data" = {
   #   device = "/dev/disk/by-id/virtio-data";
   #   fsType = "xfs";

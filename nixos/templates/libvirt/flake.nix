@@ -1,5 +1,5 @@
 {
-  description = "A guest of libvirt with a disk image";
+  description = "A libvirt guest with a disk image";
 
   inputs = {
     nixpkgs.url = "https://channels.nixos.org/nixos-26.05/nixexprs.tar.xz";

@@ -84,7 +84,7 @@ fn one(host: &Host, lot: &mut Lot) -> bool {
     if host.try_rebuild(&built, &arguments).is_err() {
         return false;
     }
-    // From now on, only the store has the inputs.
+    // From now on, only the store has the original inputs.
     for folder in nodes.iter().map(|node| &node.folder).chain([&built]) {
         if lot.below(2) == 0 {
             let _ = fs::remove_dir_all(folder);
@@ -158,7 +158,8 @@ fn part(host: &Host, whole: &str, before: &[Node], lot: &mut Lot) -> String {
     format!("inputs.part-{whole}.url = \"path:./part-{whole}\";\n")
 }
 
-/// Selects some flakes as inputs. Some of their inputs follow each other, or the flake itself.
+/// Selects some flakes as inputs. Some of their inputs follow other selected flakes, or the new
+/// flake itself.
 fn inputs(before: &[Node], lot: &mut Lot) -> (String, Vec<String>) {
     let chosen: Vec<&Node> = before.iter().filter(|_| lot.below(2) == 0).collect();
     let mut text = String::new();

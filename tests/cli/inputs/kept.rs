@@ -29,7 +29,7 @@ fn overridden_input_is_kept() {
     host.rebuild(&folder, &["--override-input", "site", &private]);
     assert_eq!(host.env.etc("site").as_deref(), Some("private\n"));
     host.keeps_the_base();
-    // An explicit rebuild returns to the input of the lock, and reports the change.
+    // An explicit rebuild returns to the input in flake.lock, and reports the change.
     let rebuilt = host
         .env
         .run(&["rebuild", "--flake", &reference(&folder), "--host", "box"])
@@ -139,7 +139,7 @@ fn two_levels_of_follows_are_kept() {
     let outer = host.flake("outer", &outer);
     host.lock(&outer);
     host.rebuild(&outer, &[]);
-    // The same flake twice, with different inputs.
+    // The flake `near` is used twice, with different inputs.
     assert_eq!(
         host.env.etc("site").as_deref(),
         Some("far near other\nnear leaf\n")
@@ -171,7 +171,7 @@ fn relative_inputs_are_kept() {
     let site = host.env.etc("site").expect("a site");
     assert!(site.starts_with("data\nprivate\n"), "{site}");
     host.keeps_the_base();
-    // A subflake of a flake that is itself a subflake.
+    // Test a subflake of a flake that is itself a subflake.
     let outer = host.flake(
         "outer",
         "{ inputs.inner.url = \"path:./inner\"; outputs = { inner, ... }: { inherit (inner) nixosConfigurations; }; }",

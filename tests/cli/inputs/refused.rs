@@ -21,7 +21,7 @@ fn bake(host: &Host, change: impl FnOnce(&mut Value)) {
     fs::write(&path, baked.to_string()).expect("written");
 }
 
-/// Makes a host whose input differs from the one in its lock file. The host was built with an older
+/// Makes a host whose input differs from the one in its lock file. Simulates a build with an older
 /// NixOS module, which did not record the difference.
 fn built_long_ago(test: &str) -> Option<Host> {
     let host = Host::new(test)?;
@@ -76,7 +76,8 @@ fn allowed_change_of_the_base_is_reported_once() {
         .env
         .run(&["enable", "hello", "--allow", "base-differs"])
         .ok();
-    let note = "allowed by --allow base-differs: cannot enable hello: the base would change";
+    let note =
+        "--allow base-differs overrides a refusal: cannot enable hello: the base would change";
     for text in [note, "input site: flake.lock has "] {
         assert!(allowed.stderr.contains(text), "{}", allowed.stderr);
     }
@@ -88,7 +89,7 @@ fn allowed_change_of_the_base_is_reported_once() {
         "{}",
         status.stdout
     );
-    // The change is allowed only once.
+    // The next change needs no `--allow`.
     host.quiet(&["enable", "empty"]).ok();
     host.quiet(&["reset"]).ok();
     assert_eq!(host.env.running(), base);
@@ -120,7 +121,7 @@ fn base_is_compared_once_for_each_base() {
     let second = host.env.json(&["enable", "empty"]);
     assert!(second["comparison"].is_null(), "{second:#}");
     assert!(second["phases"]["compare"].is_null(), "{second:#}");
-    // After the next boot, the result is in the cache.
+    // After a reboot, the result comes from the cache.
     host.quiet(&["reset"]).ok();
     fs::remove_dir_all(host.env.root("run/runtime-modules")).expect("removed");
     let later = host.env.json(&["enable", "hello", "--dry-run"]);
@@ -163,7 +164,7 @@ fn first_pin_that_moves_the_base_is_refused() {
     host.quiet(&["enable", "hello", "--dry-run"])
         .ok()
         .golden("base-differs-dry-run");
-    // An explicit move is not refused.
+    // An explicit `rebuild` is not refused.
     host.quiet(&["rebuild"]).ok();
     assert_eq!(host.env.etc("site").as_deref(), Some("new\n"));
     host.quiet(&["enable", "hello"]).ok();
@@ -186,7 +187,7 @@ fn failed_comparison_is_refused() {
     let Some(host) = Host::new("failed_comparison_is_refused") else {
         return;
     };
-    // The host alone no longer evaluates, but it does with the module.
+    // The host no longer evaluates alone, but still evaluates with the module.
     let text = "if builtins.pathExists ./broken then throw \"the site is closed\" else \"open\\n\"";
     let folder = host.host(
         "f",

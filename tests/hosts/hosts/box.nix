@@ -48,7 +48,7 @@
       tailscale = ../modules/tailscale.nix;
       prometheus = ../modules/prometheus.nix;
       unfree = ../modules/unfree.nix;
-      # This module does not have its own file, so the host must be evaluated to find it.
+      # This module has no file of its own, so the host must be evaluated to find it.
       inline = {
         module = import ../modules/inline.nix;
         description = "A module without a file";

@@ -7,10 +7,10 @@
 #   2    the activation script failed
 #   4    units failed
 #   11   another switch is running
-#   100  the init of the running system cannot take over this one's units; nothing was changed
+#   100  this system needs another init than the running one; nothing was changed
 #
-# RUNTIME_MODULE_ROOT selects a scratch root instead of the machine. There, and without systemd, a unit is a file below
-# run/minios/units with the content `active` or `failed`; services of the type oneshot do run.
+# RUNTIME_MODULE_ROOT selects a scratch root instead of the machine. There, and on a machine without systemd, a unit is
+# a file below run/minios/units with the content `active` or `failed`. Services of the type oneshot do run.
 out=@out@
 checks=@checks@
 root=${RUNTIME_MODULE_ROOT-}
@@ -47,7 +47,7 @@ export NIXOS_ACTION="$action"
 
 say() { echo "$*" >&2; }
 
-# Finds a program of the machine itself.
+# Prints the path of a program that is installed on the machine.
 machine_program() {
   for folder in $(echo "$caller_path" | tr ':' ' ') /run/current-system/sw/bin /usr/bin /bin; do
     if [ -x "$folder/$1" ]; then
@@ -57,7 +57,7 @@ machine_program() {
   done
 }
 
-# --- units: by systemd if it is running, else in files ---
+# --- units: managed by systemd if it is running, else recorded in files ---
 
 systemctl=
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then
@@ -80,7 +80,7 @@ is_up() {
 values() { sed -n "/^\[Service\]/,/^\[/s/^$2=//p" "$1"; }
 flag() { [ "$(values "$1" "$2" | tail -n 1)" = "$3" ]; }
 
-# Runs the command of a oneshot service with its environment, for at most ten seconds.
+# Runs the commands of a oneshot service with its environment, each for at most ten seconds.
 run_oneshot() {
   (
     # A service must not inherit the lock.
@@ -119,7 +119,7 @@ stop_units() {
     for unit; do rm -f "$records/units/$unit"; done
   fi
 }
-# Failures are found by the units' states afterwards.
+# Failures show later in the states of the units.
 start_units() {
   if [ -n "$systemctl" ]; then
     "$systemctl" start -- "$@" || true
@@ -159,7 +159,7 @@ reload_users() {
 
 mkdir -p "$root/run/nixos" || exit 1
 exec 9>>"$root/run/nixos/switch-to-configuration.lock" || exit 1
-# Debian's busybox has no flock, but its util-linux, which is always installed, has one.
+# Debian's busybox has no flock, but util-linux has one, and Debian always installs util-linux.
 flock=@busybox@/bin/flock
 [ -x "$flock" ] || flock=$(machine_program flock)
 if [ -z "$flock" ]; then

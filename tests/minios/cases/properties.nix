@@ -1,4 +1,4 @@
-# Conditions, priorities and orders of definitions.
+# Conditions, priorities and orderings of definitions.
 { lib }:
 let
   inherit (lib) mkOption types;

@@ -6,7 +6,7 @@ let
   here = toString ./.;
   shorten = file: if file == null then null else lib.removePrefix "${here}/" file;
 
-  # The part of a system that the module needs.
+  # Declares only the options of a system that the module uses.
   stub = {
     options = {
       assertions = mkOption {
@@ -28,7 +28,7 @@ let
     };
   };
   problems = import ./schema.nix { inherit lib; } ../../../nixos/runtime-modules/config.schema.json;
-  # The attributes of a package that the module reads.
+  # A fake package with only the attributes that the module reads.
   program = {
     type = "derivation";
     outPath = fakeSource "runtime-module";
@@ -98,8 +98,8 @@ let
   one = ./parts/adds-one.nix;
   two = ./parts/adds-two.nix;
 
-  # A flake in the form of its `self`. Reading an unrelated output fails.
   fakeSource = name: "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-${name}";
+  # The `self` of a fake flake. Reading an unrelated output fails.
   self =
     let
       outPath = fakeSource "source";
@@ -676,7 +676,7 @@ in
         sourceInfo.outPath = fakeSource name;
         inherit inputs;
       };
-      # An input of b is the flake itself, two inputs lead to c, d is a folder in c's source, and e has no source.
+      # b has the flake itself as an input, the flake and b share c, d is a folder in c's source, and e has no source.
       flake = self // {
         inputs = { inherit b c e; };
       };

@@ -1,4 +1,4 @@
-# The host for tests and the demonstration: it declares every module of `../runtime`, good and bad.
+# The host of most tests: it declares every module in `../runtime`, working and failing.
 { pkgs, self, ... }:
 {
   imports = [
@@ -50,7 +50,7 @@
     enable = true;
     flake = self;
     modules = {
-      # Modules for a demonstration.
+      # Modules that work.
       hello = {
         module = ../runtime/hello.nix;
         description = "A greeting on every start";

@@ -7,14 +7,14 @@
     "loglevel=4"
   ];
 
-  # Always running. Modules that do not concern it must not restart it.
+  # This service is always running. Modules that do not concern it must not restart it.
   systemd.services.heartbeat = {
     description = "Heartbeat";
     wantedBy = [ "multi-user.target" ];
     script = "while sleep 60; do :; done";
   };
 
-  # Runs once at each start.
+  # This service runs once at each start.
   systemd.services.prepare = {
     description = "Machine setup";
     wantedBy = [ "multi-user.target" ];

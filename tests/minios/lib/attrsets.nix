@@ -55,7 +55,7 @@ rec {
   getAttrFromPath =
     path: set: attrByPath path (throw "there is no attribute ${lib.concatStringsSep "." path}") set;
 
-  # The right side wins; only if both values are sets, they are merged.
+  # Merges values that are sets on both sides. Otherwise, the right side wins.
   recursiveUpdate =
     left: right:
     zipAttrsWith

@@ -82,7 +82,7 @@ let
         };
       };
 
-  # One level of the tree: its declarations, its definitions, and definitions without a declaration.
+  # Merges one level of the tree. Returns its options, its values, and its definitions without a declaration.
   mergeTree =
     prefix: declared: defined:
     let

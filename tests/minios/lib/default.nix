@@ -1,7 +1,7 @@
 # The library of minios: a module system with the names and semantics of nixpkgs, and the functions that its modules
 # need. It is a fixture with only what the tests use; the cases in ../cases compare it with nixpkgs.
 #
-# Each file is a function of the whole library, so the files can refer to each other; laziness makes that work.
+# Each file is a function of the whole library. Evaluation is lazy, so the files can refer to each other.
 let
   parts = [
     ./lists.nix

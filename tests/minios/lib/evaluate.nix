@@ -36,7 +36,7 @@ let
           internal = true;
           readOnly = true;
           default = specialArgs;
-          description = "The arguments that were given from outside.";
+          description = "The arguments that the caller of `evalModules` passes to modules.";
         };
       };
       config._module.args = ownArgs;

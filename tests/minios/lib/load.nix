@@ -64,7 +64,7 @@ let
         imports = module.imports or [ ];
         disabledModules = module.disabledModules or [ ];
         options = module.options or { };
-        # The parts are merged, not updated, because the module's own part may still be wrapped in a condition.
+        # `mkMerge` instead of `//`, because the module's own definitions may still be wrapped in a condition.
         config =
           if extra == { } then
             own
@@ -96,7 +96,7 @@ let
       in
       module (args // fromConfig);
 
-  # Normalises an element of `imports`, with its own imports as nodes.
+  # Normalises an element of `imports`. Adds its own imports as `children`.
   load =
     args: fallbackFile: fallbackKey: module:
     let
@@ -144,7 +144,7 @@ let
         ) read.imports;
       };
 
-  # Breadth first, each key once, without modules that the predicate rejects or modules imported only by those.
+  # Collects modules breadth-first, each key once. Skips modules that `keep` rejects, and those that only they import.
   closure =
     keep: nodes:
     genericClosure {

@@ -1,4 +1,4 @@
-# Wrappers of definitions: conditions, several definitions in one, priorities and orders.
+# Wrappers of definitions: conditions, several definitions in one, priorities and orderings.
 #
 # They are plain sets marked by `_type`, without effect until a merge interprets them.
 { ... }:
@@ -90,7 +90,7 @@ rec {
     };
   filterOverrides = defs: (filterOverrides' defs).values;
 
-  # Sorts definitions by their order; equal orders keep their sequence.
+  # Sorts definitions by the number in `mkOrder`. Definitions with equal numbers keep their sequence.
   sortProperties =
     defs:
     let

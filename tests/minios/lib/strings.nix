@@ -10,7 +10,7 @@ let
 
   unreserved = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
 
-  # All bytes that must be escaped in a URL and can be written here, with their codes.
+  # The printable ASCII characters that must be escaped in a URL, with their codes.
   reserved = {
     " " = "%20";
     "!" = "%21";

@@ -1,4 +1,4 @@
-# The name of the machine.
+# The name and the domain of the machine.
 { config, lib, ... }:
 {
   options.networking = {

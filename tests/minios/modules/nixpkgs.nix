@@ -21,7 +21,7 @@ in
   options.nixpkgs = {
     pkgs = lib.mkOption {
       type = lib.types.raw;
-      description = "An existing package set. With it, `nixpkgs.config` has no effect.";
+      description = "An existing package set. With it, `nixpkgs.config` must not be set.";
     };
     config = lib.mkOption {
       type = lib.types.lazyAttrsOf lib.types.anything;

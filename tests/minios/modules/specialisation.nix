@@ -29,7 +29,7 @@ in
       }
     );
     default = { };
-    description = "Specialisations of the system, each in a folder of its name below `specialisation` in the toplevel.";
+    description = "Specialisations of the system. Each is in the folder `specialisation/NAME` of the toplevel.";
   };
 
   config.system.build.specialisations = lib.mapAttrs (

@@ -23,7 +23,7 @@ in
           options = {
             gid = mkOption {
               type = types.ints.unsigned;
-              description = "The group id.";
+              description = "The group ID.";
             };
             members = mkOption {
               type = types.listOf types.str;
@@ -42,11 +42,11 @@ in
           options = {
             uid = mkOption {
               type = types.ints.unsigned;
-              description = "The user id.";
+              description = "The user ID.";
             };
             gid = mkOption {
               type = types.ints.unsigned;
-              description = "The id of the user's primary group.";
+              description = "The ID of the user's primary group.";
             };
             description = mkOption {
               type = types.strMatching "[^:\n]*";

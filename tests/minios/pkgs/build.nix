@@ -8,8 +8,8 @@ let
   bootstrap = import ./bootstrap.nix;
 
   # Checks whether the configuration allows a package. A package without a licence counts as free, and one without known
-  # issues counts as secure. A refusal has the form of nixpkgs' message: the package, the reason, and remedies for
-  # programs other than ours.
+  # issues counts as secure. A refusal has the form of nixpkgs' message: the package, the reason, and remedies, which
+  # runtime-module replaces with hints.
   checkMeta =
     { name, meta }:
     value:

@@ -1,7 +1,7 @@
 # The packages of minios; `final` is the set with all overlays.
 final:
 let
-  # The output of depmod for the kernel's modules, as in a real tree: modules in files, built-in modules, and
+  # A fake kernel with the lists of modules that a real kernel package has: modules in files, built-in modules, and
   # aliases.
   kernel =
     version: more:

@@ -2,7 +2,8 @@
 { lib, ... }:
 let
   numbers = lib.genList (number: number) 100000;
-  # The innermost calls are of a builtin that allocates nothing; ten levels of a hundred thousand never end.
+  # Each of ten levels runs the next one 100,000 times, so evaluation never ends. The innermost predicate is a builtin,
+  # so it allocates nothing.
   spin =
     depth:
     if depth == 0 then

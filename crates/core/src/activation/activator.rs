@@ -1,10 +1,10 @@
 //! The activator, which carries out a request under the lock: switches the system and writes the
 //! state.
 //!
-//! The steps of a change are: lock, compare, create GC roots, save the plan, check for objections,
-//! arm the rollback timer, switch, verify, save the result. The state lists a system as active only
-//! after the switch to it was verified. If this process is killed, the state names the step that
-//! was running.
+//! The steps of a change are: take the lock, check that the plan is still valid, create GC roots,
+//! save the plan, check for objections, arm the rollback timer (only with `--confirm`), switch,
+//! verify, and save the result. The state records a system as active only after the switch to it
+//! was verified. If this process is killed, the state shows which step was running.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::transaction::Work;
 use super::{Activated, Answer, Change, Errand, Machine, Profile, Request, preflight, recovery};
 use crate::choice::Allow;
 use crate::clock::now;
-use crate::error::{Failure, describe};
+use crate::error::{Failure, cannot, describe};
 use crate::fault::{self, Point, step};
 use crate::locations::Locations;
 use crate::record::{
@@ -26,7 +26,7 @@ use crate::record::{
 };
 use crate::store::LocalStore;
 
-/// The upper limit of the space that our own files need, in bytes.
+/// The free space that our own files require, in bytes.
 const OWN_SPACE: u64 = 2 << 20;
 
 /// Runs the activator for the request of a transaction.
@@ -60,7 +60,8 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     let _held = step(Point::Held, || hold(locations, &request.purpose, wait))?;
     recovery::forget_earlier_boot(locations)?;
     let state = State::read(locations)?;
-    // `recover` and `confirm` must work even if the history cannot be read.
+    // Refuse a change early if the history cannot be read. `recover` and `confirm` must work even
+    // then.
     if matches!(request.errand, Errand::Change(_)) {
         read_history(locations)?;
     }
@@ -100,7 +101,7 @@ fn prepare(work: &mut Work<'_>, change: &Change) -> Result<()> {
     step(Point::Compare, || unmoved(work, change))?;
     interrupted(work)?;
 
-    // Protect the new system, the previous system and this program from the garbage collector.
+    // Protect everything that the change needs, including this program, from the garbage collector.
     let store = LocalStore::of(request.store.as_deref())?;
     step(Point::Root, || {
         root(&request.purpose, change, &store, locations)
@@ -158,7 +159,7 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
     Err(Failure::Refused
         .error(format!(
             "{}: the system changed in the meantime: {what}",
-            work.request.purpose
+            cannot(&work.request.purpose)
         ))
         .hint("run `runtime-module status` to see which modules are active, then try again")
         .into())

@@ -41,6 +41,7 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
         .env_remove("XDG_DATA_HOME")
         .env_remove("XDG_STATE_HOME")
         .env_remove("XDG_RUNTIME_DIR")
+        // The option `--as-user` already names the user.
         .env_remove("SUDO_UID")
         .spawn()
         .with_context(|| format!("cannot start the client as {}", user.name))?;

@@ -29,7 +29,7 @@ const COMMANDS: [&str; 10] = [
 const PROCESS_EXIT: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
 const UNIT_FAILED: &str = "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c";
 
-/// The number of log lines to show for each unit.
+/// The option of `journalctl` for the number of log lines to show for each unit.
 const LINES: &str = "--lines=8";
 
 /// Finds the failed command of a unit. Asks systemd first. If systemd does not know the command,
@@ -216,7 +216,7 @@ fn meaning(result: &str, state: Option<&UnitState>) -> String {
         "resources" => "systemd could not set up the unit".to_string(),
         "start-limit-hit" => "the unit was started too often in a short time".to_string(),
         "watchdog" => "the service did not ping the watchdog in time".to_string(),
-        "oom-kill" => "the kernel killed a process because memory ran out".to_string(),
+        "oom-kill" => "a process was killed because memory ran out".to_string(),
         other => format!("systemd reported the result '{other}'"),
     }
 }
@@ -273,7 +273,7 @@ fn main_process(id: &UnitId) -> Option<String> {
     (number != "0").then(|| format!("_PID={number}"))
 }
 
-/// Returns the journal fields that select a user unit: the lines of the unit, the lines of the
+/// Returns three journal filters for the log of a user unit: the unit's own lines, the lines of the
 /// user's manager about the unit, and the user.
 fn of_user(name: &str, uid: u32) -> [String; 3] {
     [

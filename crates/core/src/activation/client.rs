@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Activated, Answer, Errand, Request, elevation, log};
 use crate::choice::Elevate;
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, cannot};
 use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::messages::{greet, receive, send};
@@ -92,7 +92,7 @@ impl Activator {
                 }
                 None => "cannot get root privileges: the activator has exited".to_string(),
             })
-            .hint("run this with sudo, or choose another elevation program with --elevate")
+            .hint("run the command as root, or choose another elevation program with --elevate")
             .into()
     }
 
@@ -102,7 +102,7 @@ impl Activator {
             Failure::Refused
                 .error(format!(
                     "{}: the activator exited before the request was sent; nothing was changed",
-                    request.purpose
+                    cannot(&request.purpose)
                 ))
                 .hint("try again; the activator or the program that elevated it was killed")
         })?;
@@ -115,7 +115,7 @@ impl Activator {
             }
             Answer::Refused { failed } => Err(failed.into()),
             Answer::Line { .. } => Err(Failure::Internal
-                .error("activate: the activator sent a log line instead of a result")
+                .error("cannot activate: the activator sent a log line instead of a result")
                 .into()),
         }
     }
@@ -141,8 +141,8 @@ impl Activator {
 const TO_BEGIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 
 /// Waits for the end of a transaction without a relay, by watching its request, the lock and the
-/// history. A relay that has died may already have started the activator, which may not hold the
-/// lock yet.
+/// history. A free lock alone does not show that the transaction has ended: the relay may have
+/// started an activator that does not hold the lock yet.
 fn wait_for_end(locations: &Locations, transaction: &str) {
     let begun = Instant::now();
     let mut still = Instant::now();
@@ -157,7 +157,7 @@ fn wait_for_end(locations: &Locations, transaction: &str) {
     }
 }
 
-/// Returns the history record of a transaction.
+/// Returns the history record of a transaction, or of the earlier transaction that it ended.
 fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
     let history = read_history(locations).unwrap_or_default();
     let is_it = |entry: &Entry| {
@@ -232,7 +232,7 @@ fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activat
             ..Activated::new(log, revision)
         }),
         Step::Checking => Err(Failure::Refused
-            .error("activate: the activator died before it changed anything")
+            .error("cannot activate: the activator died before it changed anything")
             .hint("run `runtime-module recover` to discard the attempt, then try again")),
         step => Err(stranded(step)),
     }
@@ -240,20 +240,23 @@ fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activat
 
 fn stranded(step: Step) -> Failed {
     Failure::Stranded
-        .error(format!("activate: the activator died: {}", step.words()))
+        .error(format!("cannot activate: the activator died: {}", step.words()))
         .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to activate the new one")
 }
 
 fn not_begun(log: &Path) -> Failed {
     Failure::Refused
-        .error("activate: the activator died before it began; nothing was changed")
-        .hint(format!("try again; see {} for the reason", log.display()))
+        .error("cannot activate: the activator exited before the activation started; nothing was changed")
+        .hint(format!(
+            "try again; {} may contain the reason",
+            log.display()
+        ))
 }
 
 /// Returns the error for a transaction that has ended with an unknown result.
 fn untold() -> Failed {
     Failure::Internal
-        .error("activate: the activator died before it reported the result")
+        .error("cannot activate: the activator died before it reported the result")
         .hint("run `runtime-module status` to see which modules are active")
 }
 

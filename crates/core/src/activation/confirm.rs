@@ -1,8 +1,9 @@
 //! The timer that rolls back to the previous system unless the new one is confirmed in time.
 //!
 //! The timer is a systemd timer, so that none of our processes has to keep running. On a machine
-//! without systemd, the timer is a process in its own session. The timer is armed before the switch
-//! and again at the end of the switch, so that a change is rolled back even if the activator dies.
+//! without systemd, the timer is a process in its own session. The timer is armed before the
+//! switch, so that the change is rolled back even if the activator dies. It is armed again at the
+//! end of the switch, so that the user has the full time to confirm.
 
 use anyhow::Result;
 

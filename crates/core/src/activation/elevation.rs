@@ -34,7 +34,7 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
     if elevate == Elevate::None {
         return Err(Failure::Refused
             .error("activation needs root, but --elevate none forbids elevation")
-            .hint("run this with sudo, or omit --elevate none")
+            .hint("run the command with sudo, or omit --elevate none")
             .into());
     }
     let wanted = |program: Elevate| elevate == Elevate::Auto || elevate == program;
@@ -50,7 +50,7 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
     }
     Err(Failure::Refused
         .error("activation needs root, and none of sudo, run0 or doas is installed")
-        .hint("run this as root, or install sudo, run0 or doas")
+        .hint("run the command as root, or install sudo, run0 or doas")
         .into())
 }
 

@@ -98,7 +98,7 @@ pub(super) struct Tail {
     rest: Vec<u8>,
 }
 
-/// The maximum length of a line in bytes. Longer lines are split.
+/// The maximum length of an incomplete line in bytes. A longer one is returned in parts.
 const LONGEST: usize = 64 << 10;
 
 impl Tail {

@@ -1,4 +1,5 @@
-//! Finds changes that take effect only at the next login: groups and session variables.
+//! Finds changes that take effect only at the next login: new group memberships and changed session
+//! variables.
 //!
 //! Compares the machine before and after a switch. Does not change anything.
 
@@ -28,7 +29,8 @@ impl Sessions {
         }
     }
 
-    /// Returns warnings about everything that has changed since these values were read.
+    /// Returns warnings about the group memberships that were added and the session variables that
+    /// changed since these values were read.
     pub(super) fn compare(&self, locations: &Locations) -> Vec<String> {
         let now = Self::look(locations);
         let mut said = Vec::new();
@@ -39,7 +41,7 @@ impl Sessions {
                 .filter(|group| before.is_none_or(|before| !before.contains(*group)))
                 .map(String::as_str)
                 .collect();
-            // A user who cannot log in, such as a service, has no session that needs a new login.
+            // A user who cannot log in, such as a service user, has no session.
             if !new.is_empty() && has_session(user, locations) {
                 let groups = if new.len() == 1 { "group" } else { "groups" };
                 said.push(format!(

@@ -14,8 +14,8 @@ use unix::unistd::{Uid, User};
 use super::systemd::{ask_as, is_name};
 use super::unit_state::{Job, PROPERTIES, UnitState};
 
-/// The types of units that can start processes or other units. Units of other types matter only if
-/// they failed.
+/// The types of units that are read unless they are inactive. Units of other types are read only if
+/// they have failed or have a job.
 const KINDS: &str = "--type=service,socket,timer,path";
 
 /// The states of units, by manager and name.
@@ -152,7 +152,7 @@ impl Manager {
         Job::read_all(&listed.unwrap_or_default())
     }
 
-    /// Adds the jobs to their units, and the units that only have a job.
+    /// Assigns the jobs to their units. Adds the units that have a job but are not in `units` yet.
     fn add_jobs(&self, units: &mut Vec<UnitState>, jobs: &BTreeMap<String, Job>) {
         let absent: Vec<&str> = jobs
             .keys()

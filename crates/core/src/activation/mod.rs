@@ -59,7 +59,8 @@ pub struct Request {
     pub root: PathBuf,
     /// The name of the transaction: letters, digits and `-`.
     pub transaction: String,
-    /// The description of the request, for the lock and the log, such as `enable hello, web`.
+    /// The description of the request for messages, the lock and the history, such as
+    /// `enable hello, web`.
     pub purpose: String,
     /// Milliseconds to wait for a lock that another process holds.
     pub wait: u64,
@@ -133,9 +134,9 @@ pub struct Change {
 pub enum Answer {
     /// A log line.
     Line { line: String },
-    /// The transaction has ended.
+    /// The result of the request.
     Done { activated: Box<Activated> },
-    /// The transaction was refused before it began.
+    /// The request was refused, or the activator died before it reported a result.
     Refused { failed: Failed },
 }
 
@@ -146,7 +147,8 @@ pub struct Activated {
     pub outcome: Outcome,
     /// A human-readable explanation of the outcome; empty on success.
     pub explanation: String,
-    /// The exit status of the switch program; `None` if a signal killed the program.
+    /// The exit status of the switch program; `None` if the program did not run or a signal killed
+    /// it, or if the status is unknown.
     pub status: Option<i32>,
     /// Units that failed because of the change.
     pub failed_units: Vec<String>,
@@ -285,14 +287,14 @@ impl Activated {
         for unit in &self.failed_units {
             let more = self.log_of(unit).and_then(|log| log.more.clone());
             let more = more.unwrap_or_else(|| format!("journalctl -b -u {unit}"));
-            failed = failed.hint(format!("run `{more}` to see its log"));
+            failed = failed.hint(format!("run `{more}` to see the log of the unit"));
         }
         Some(match kind {
             Failure::RebootNeeded => {
                 failed.hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules")
             }
             Failure::Stranded => failed.hint(format!(
-                "the machine is between two systems; read {}, then run `runtime-module recover`",
+                "read {}, then run `runtime-module recover`; the machine is between two systems",
                 self.log.display()
             )),
             _ => failed.hint(format!("see {} for the full log", self.log.display())),

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::choice::Allow;
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, cannot};
 use crate::facts::Facts;
 use crate::locations::Locations;
 
@@ -166,7 +166,7 @@ impl Findings {
             match allow {
                 Some(name) if allowed.contains(name) => {
                     passed.push(format!(
-                        "allowed by --allow {}: {}",
+                        "--allow {} overrides a refusal: {}",
                         name.name(),
                         refusal.message
                     ));
@@ -230,12 +230,13 @@ impl Machine {
 
 /// Compares the new system with the machine.
 pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
+    let cannot = cannot(purpose);
     let mut findings = Findings::default();
     if to.switchable == Some(false) {
         findings.object(
             None,
             Failure::Refused
-                .error(format!("{purpose}: the system has no switch program (system.switch.enable is false), so it cannot be changed while it runs"))
+                .error(format!("{cannot}: the system has no switch program (system.switch.enable is false), so it cannot be changed while it runs"))
                 .hint("set system.switch.enable = true in the configuration, then run nixos-rebuild boot and reboot"),
         );
     }
@@ -247,7 +248,7 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
         findings.object(
             None,
             Failure::RebootNeeded
-                .error(format!("{purpose}: the new system needs a different init than the running one (interface '{new}' instead of '{old}')"))
+                .error(format!("{cannot}: the new system needs a different init than the running one (interface '{new}' instead of '{old}')"))
                 .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules"),
         );
     }
@@ -258,6 +259,7 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
 }
 
 fn wrong_host(purpose: &str, to: &Profile, machine: &Machine, findings: &mut Findings) {
+    let cannot = cannot(purpose);
     if let (Some(new), Some(here)) = (&to.host, &machine.name)
         && new != here
     {
@@ -265,7 +267,7 @@ fn wrong_host(purpose: &str, to: &Profile, machine: &Machine, findings: &mut Fin
             Some(Allow::WrongHost),
             Failure::Refused
                 .error(format!(
-                    "{purpose}: the new system is for host '{new}', but this machine is '{here}'"
+                    "{cannot}: the new system is for host '{new}', but this machine is '{here}'"
                 ))
                 .hint("name this machine's entry of nixosConfigurations with --host"),
         );
@@ -273,6 +275,7 @@ fn wrong_host(purpose: &str, to: &Profile, machine: &Machine, findings: &mut Fin
 }
 
 fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Findings) {
+    let cannot = cannot(purpose);
     let (Some(new), Some(old)) = (&to.inhibitors, &running.inhibitors) else {
         return;
     };
@@ -288,7 +291,7 @@ fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Find
     let names: Vec<&str> = changed.iter().map(|(name, ..)| name.as_str()).collect();
     let mut refusal = Failure::Refused
         .error(format!(
-            "{purpose}: switch inhibitors would change: {}",
+            "{cannot}: switch inhibitors would change: {}",
             names.join(", ")
         ))
         .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules");
@@ -352,8 +355,8 @@ fn plain(name: &str) -> String {
     name.replace('-', "_")
 }
 
-/// Finds objections to a system in the store, including missing files, which an evaluation cannot
-/// find.
+/// Finds objections to a system in the store. Unlike a check of evaluation results, this check also
+/// detects missing files.
 pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
     let mut findings = compare(purpose, &Profile::of(toplevel), machine);
     if let Err(refusal) = whole(purpose, toplevel) {
@@ -364,10 +367,11 @@ pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
 
 /// Refuses a toplevel that lacks one of the files that every NixOS system has.
 pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
+    let cannot = cannot(purpose);
     if !toplevel.exists() {
         return Err(Failure::Refused
-            .error(format!("{purpose}: {} no longer exists", toplevel.display()))
-            .hint("run `runtime-module recover`, with or without --finish, to activate the other system, or switch with nixos-rebuild"));
+            .error(format!("{cannot}: {} no longer exists", toplevel.display()))
+            .hint("run the command again; after an interrupted change, run `runtime-module recover` to activate the previous system, or `runtime-module recover --finish` to activate the new one"));
     }
     let missing: Vec<&str> = ESSENTIAL
         .into_iter()
@@ -377,7 +381,7 @@ pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
         return Ok(());
     }
     let failed = Failure::Refused.error(format!(
-        "{purpose}: {} is not a complete NixOS system: it has no {}",
+        "{cannot}: {} is not a complete NixOS system: it has no {}",
         toplevel.display(),
         missing.join(", no ")
     ));
@@ -397,6 +401,7 @@ pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
 
 /// Adds an objection if the file system of `place` has less than `needed` bytes of free space.
 pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) {
+    let cannot = cannot(purpose);
     let Ok(found) = unix::sys::statvfs::statvfs(place) else {
         return;
     };
@@ -410,7 +415,7 @@ pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) 
         Some(Allow::Space),
         Failure::Refused
             .error(format!(
-                "{purpose}: there is not enough space in {}: {} are needed, and {} are free",
+                "{cannot}: there is not enough space in {}: {} is needed, but only {} is free",
                 place.display(),
                 crate::progress::bytes(needed),
                 crate::progress::bytes(free)

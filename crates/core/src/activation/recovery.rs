@@ -15,7 +15,7 @@ use super::switch::Verdict;
 use super::transaction::{Ended, Work, entry as record, leaves, on_the_way_back, returned};
 use super::verify::Looked;
 use super::{Activated, Errand, Request};
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, cannot};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::record::{
@@ -24,7 +24,7 @@ use crate::record::{
 };
 use crate::store::LocalStore;
 
-/// The maximum time that an automatic rollback waits for another switch to end.
+/// The maximum time that an automatic rollback waits for another transaction or switch to end.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The delay before the next attempt if another switch got the lock first.
@@ -32,20 +32,21 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Returns the error for a change that must wait until an earlier transaction ends.
 pub fn unended(purpose: &str, pending: &Pending) -> Failed {
+    let cannot = cannot(purpose);
     let before = match pending.purpose.as_str() {
         "" => format!("transaction {}", pending.transaction),
         words => format!("`{words}`"),
     };
     if pending.step == Step::Confirming {
         return Failure::Refused
-            .error(format!("{purpose}: {before} is not confirmed yet"))
+            .error(format!("{cannot}: {before} is not confirmed yet"))
             .hint(
                 "run `runtime-module confirm` to keep it, or `runtime-module rollback` to undo it now",
             );
     }
     Failure::Refused
         .error(format!(
-            "{purpose}: {before} was interrupted: {}",
+            "{cannot}: {before} was interrupted: {}",
             pending.step.words()
         ))
         .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to finish the change")
@@ -56,7 +57,7 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     let purpose = work.request.purpose.clone();
     let Some(pending) = work.state.pending.clone() else {
         return Err(Failure::Refused
-            .error(format!("{purpose}: no change was interrupted"))
+            .error(format!("{}: no change was interrupted", cannot(&purpose)))
             .hint("run `runtime-module status` to see which modules are active")
             .into());
     };
@@ -85,7 +86,10 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     };
     let Some(to) = to else {
         return Err(Failure::Refused
-            .error(format!("{purpose}: the previous system is unknown"))
+            .error(format!(
+                "{}: the previous system is unknown",
+                cannot(&purpose)
+            ))
             .hint("run `runtime-module recover --finish` to finish the change")
             .into());
     };
@@ -197,13 +201,13 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     let waits = work.state.unended(runs.as_deref()).cloned();
     let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
         return Err(Failure::Refused
-            .error("confirm: there is no change to confirm")
+            .error("cannot confirm: there is no change to confirm")
             .hint("run `runtime-module history` to see how the last change ended")
             .into());
     };
     if runs.as_ref() != Some(&pending.to) {
         return Err(Failure::Refused
-            .error("confirm: the unconfirmed change is not running: an external switch activated the previous system")
+            .error("cannot confirm: an external switch activated the previous system, so the change is no longer active")
             .hint("run `runtime-module rollback` to end the change")
             .into());
     }
@@ -213,7 +217,7 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     kept.end(Leaves::Done);
     kept.write(work.locations).map_err(|error| {
         Failure::Refused
-            .error(format!("confirm: cannot save the confirmation: {error:#}"))
+            .error(format!("cannot save the confirmation: {error:#}"))
             .hint("free some space in /run, then confirm again before the change is rolled back")
     })?;
     // The history record keeps the outcome of the change, even if the change had problems. The
@@ -321,10 +325,10 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
 fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     let begun = Instant::now();
     loop {
-        // If the external switch does not end in time, the switch program itself will refuse.
+        // If the external switch does not end in time, our own switch changes nothing, because the
+        // external switch holds the lock.
         let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
-        // The external switch may have activated another system. Rolling back would undo that
-        // switch.
+        // The external switch may have activated another system, which a rollback would replace.
         let runs = running(work.locations);
         if work.state.unended(runs.as_deref()).is_none() {
             return Looked::superseded(runs.as_deref().unwrap_or("nothing"));
@@ -338,8 +342,8 @@ fn undo(work: &mut Work<'_>, from: &str) -> Looked {
     }
 }
 
-/// Ends the pending change if an external switch activates the system `to`. Otherwise, a rollback
-/// of the change would undo that switch.
+/// Ends the pending change when an external switch activates the system `to`, because a later
+/// rollback of the change would undo that switch.
 pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()> {
     // If one of our transactions is running, the switch is part of that transaction.
     if !locations.state().exists() || holder(locations).is_some() {
@@ -350,8 +354,8 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };
-    // The switch program of a killed activator may still be running. This is not an external
-    // switch, so the user must run `recover` to end the change.
+    // A switch to one of the change's own systems may come from the switch program of a killed
+    // activator, which may still be running. The user must run `recover` to end such a change.
     let ours = [Some(pending.to.as_str()), pending.from.as_deref()];
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
         return Ok(());

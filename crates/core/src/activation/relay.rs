@@ -97,7 +97,7 @@ fn relay(
     })?;
     let vehicle = match step(Point::RelayStart, || unit::start(name, &locations)) {
         Ok(vehicle) => vehicle,
-        // The relay withdrew the request before an activator took it, so nothing was begun.
+        // The relay withdrew the request before an activator took it, so nothing was changed.
         Err(error) if withdraw(&locations, name) => return Err(error),
         // An activator has already taken the request. The client can follow the transaction without
         // the relay.

@@ -1,5 +1,6 @@
-//! GC roots for the running system, the previous system, the targets of `reset` and `rollback`, and
-//! our own executable during a transaction. The end of each transaction removes all other GC roots.
+//! GC roots for the running system, the previous system, the targets of `reset` and `rollback`, the
+//! sources of these systems, and the store paths in their option overrides. During a transaction,
+//! our own executable has a GC root too. The end of each transaction removes all other GC roots.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +10,7 @@ use anyhow::Result;
 use super::Change;
 use super::unit::own_executable;
 use crate::clock::now;
-use crate::error::Failure;
+use crate::error::{Failure, cannot};
 use crate::locations::Locations;
 use crate::record::{
     AGE, KEPT, Pin, State, prune_logs, prune_roots, reachable, read_history, replace_root,
@@ -30,7 +31,11 @@ pub(super) fn root(
     ];
     if !store.contains(&change.to) {
         return Err(Failure::Refused
-            .error(format!("{purpose}: {} is not a store path", change.to))
+            .error(format!(
+                "{}: {} is not a store path",
+                cannot(purpose),
+                change.to
+            ))
             .hint("run `runtime-module status` to see which system is running, then try again")
             .into());
     }
@@ -57,7 +62,8 @@ pub(super) fn root(
         {
             return Err(Failure::Refused
                 .error(format!(
-                    "{purpose}: {path} is needed to {what}, but is not in the store"
+                    "{}: {path} is needed to {what}, but is not in the store",
+                    cannot(purpose)
                 ))
                 .hint("try again; the path may have been garbage-collected in the meantime")
                 .into());
@@ -99,8 +105,8 @@ fn keep_in(folder: &Path, path: &str, store: &LocalStore) -> Result<()> {
     Ok(())
 }
 
-/// Removes all GC roots except those of the running system, its base, the targets of `rollback` and
-/// the pending change. Also removes old logs.
+/// Removes all GC roots except those that the running system, its base, the targets of `rollback`
+/// and the pending change need. Also removes old logs.
 pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     let history = read_history(locations)?;
     let mut keep: BTreeSet<String> = BTreeSet::new();
@@ -148,8 +154,8 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
         .pending
         .as_ref()
         .map(|pending| pending.transaction.as_str());
-    // Also keep the logs of transactions that were requested after the oldest kept record. Such a
-    // transaction may be waiting for the lock and have no record yet.
+    // Also keep the logs of transactions that were requested after the oldest of these
+    // transactions. Such a transaction may be waiting for the lock and have no record yet.
     let dropped = match logs.len() {
         KEPT => logs.iter().filter_map(|name| requested_at(name)).min(),
         _ => None,

@@ -2,9 +2,14 @@
 //! status.
 //!
 //! nixpkgs has two switch programs: `switch-to-configuration.pl` (24.05) and
-//! `switch-to-configuration-ng` (24.11 and later). Their exit statuses are: 0 success, 1 refused
-//! before any change, 2 failed activation script, 3 failed daemon-reload (only the Perl script), 4
-//! failed units (which hides an earlier 2), 100 changed init interface, 101 a panic of -ng.
+//! `switch-to-configuration-ng` (24.11 and later). Their exit statuses are:
+//! - 0: The switch succeeded.
+//! - 1: The program refused before any change, or another error occurred.
+//! - 2: An activation script failed.
+//! - 3: The daemon-reload failed (only the Perl program).
+//! - 4: Units failed. This status hides an earlier 2.
+//! - 100: The init interface has changed.
+//! - 101: The program panicked (only -ng).
 
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
@@ -162,8 +167,8 @@ fn gives_up(child: &mut Child, locations: &Locations) -> bool {
     if !switches_elsewhere(locations, process) {
         return false;
     }
-    // A stopped process cannot take the lock between the last check and the kill. Its process ID
-    // stays valid, because only `child` reaps it.
+    // Stop the process first, so that it cannot take the lock between the last check and the kill.
+    // Its process ID stays valid, because only `child` reaps it.
     let _ = killpg(process, Signal::SIGSTOP);
     let stands = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
     let _ = waitid(Id::Pid(process), stands);
@@ -186,8 +191,8 @@ const TOUCHES: [&str; 5] = [
     "the following new units were started: ",
 ];
 
-/// The beginnings of the first lines that switch programs print. One of these lines precedes every
-/// change.
+/// The beginnings of the output lines that announce the first change. A switch program changes
+/// nothing before it prints one of these lines.
 const BEGINS: [&str; 3] = [
     "stopping swap device: ",
     "stopping the following units: ",
@@ -290,8 +295,8 @@ impl Switched {
         !self.begun && (!changed || self.locked)
     }
 
-    /// Returns the verdict. `changed` tells whether the running system has changed since before the
-    /// switch.
+    /// Returns the verdict. `changed` tells whether the running system has changed since the switch
+    /// began.
     pub(super) fn verdict(&self, changed: bool) -> Verdict {
         match self.status {
             Some(0) if !self.script_failed => Verdict::Well,
@@ -305,7 +310,7 @@ impl Switched {
     }
 
     /// Returns a human-readable explanation. `changed` tells whether the running system has changed
-    /// since before the switch.
+    /// since the switch began.
     pub(super) fn explanation(&self, changed: bool) -> String {
         let nothing = self.changed_nothing(changed);
         match self.status {

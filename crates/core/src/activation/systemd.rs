@@ -1,4 +1,4 @@
-//! Calls systemd's programs, with fixed arguments, a clean environment and a time limit.
+//! Calls systemd's programs, with a clean environment and a time limit.
 //!
 //! If possible, these programs use systemd's private socket, so they do not need a message bus. If
 //! systemd is not running or does not answer, the functions return an error or `None`.
@@ -21,7 +21,7 @@ pub(super) fn runs(locations: &Locations) -> bool {
     locations.is_real() && Path::new("/run/systemd/system").is_dir()
 }
 
-/// The interval between checks whether the boot has finished.
+/// The interval at which to check whether the boot has finished.
 const GLANCE: Duration = Duration::from_millis(500);
 
 /// Waits until the boot has started all its units, but at most for `patience`. Without this wait, a
@@ -234,8 +234,8 @@ mod tests {
             );
             (over, asked)
         };
-        // The state `degraded` also means that the boot has finished. Some units failed, but before
-        // the switch.
+        // The state `degraded` also means that the boot has finished. It shows that some units had
+        // failed before the switch.
         for end in ["running", "degraded", "maintenance", "stopping"] {
             let states = [Some("initializing"), None, Some("starting"), Some(end)];
             assert_eq!(waits(60_000, &states), (true, 4), "{end}");

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::manager::{Manager, States, UnitId};
 use super::unit_state::UnitState;
 
-/// The user unit that the switch program starts for each user but does not name in its output.
+/// The user unit that the switch program starts for each logged-in user, but does not name in its
+/// output.
 const USER_ACTIVATION: &str = "nixos-activation.service";
 
-/// The way in which a change reached a unit.
+/// The way in which a change affected a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reached {
     /// The unit was started, restarted or reloaded.
@@ -18,10 +19,10 @@ pub(super) enum Reached {
     Triggered,
 }
 
-/// The units that a change reached.
+/// The units that a change affected.
 pub(super) type Touched = BTreeMap<UnitId, Reached>;
 
-/// The facts about a change, except the state of units after it.
+/// The facts about a change, except the state of the units after the change.
 pub(super) struct Changes<'a> {
     pub(super) before: &'a States,
     /// The units that the switch program names.
@@ -31,12 +32,17 @@ pub(super) struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    /// Returns the units that the change reached. `after` is the state of all units after the
+    /// Returns the units that the change affected. `after` is the state of all units after the
     /// change.
     ///
-    /// A unit may change its state at the same time for another reason. So a unit counts only if
-    /// its file has changed, or if a chain of dependencies connects it with a target or with a unit
-    /// that the switch program names. Targets count because each switch starts them again.
+    /// The switch program names some of these units. Other units may also change for unrelated
+    /// reasons. So another unit counts only if its state has changed and one of these conditions is
+    /// true:
+    /// - Its file is new or was changed.
+    /// - It is a system unit that was inactive, and a target pulls it in. Each switch starts the
+    ///   active targets again.
+    /// - It is a user's `nixos-activation.service`.
+    /// - A unit that counts pulls it in or triggers it, or it depends on a unit that counts.
     pub(super) fn touched(&self, after: &States) -> Touched {
         let mut touched: Touched = after
             .iter()
@@ -85,7 +91,7 @@ impl Changes<'_> {
         with_others || (self.redefined)(unit)
     }
 
-    /// Returns how the change reached a unit through other units, or `None` if it did not.
+    /// Returns how the change affected a unit through other units, or `None` if it did not.
     fn by_others(&self, id: &UnitId, unit: &UnitState, touched: &Touched) -> Option<Reached> {
         let find = |names: &[String]| {
             let reached = names.iter().filter_map(|name| {

@@ -1,4 +1,5 @@
-//! One transaction under the lock: switches, verifies, rolls back if needed, and saves the result.
+//! Carries out a transaction under the lock: switches, verifies, rolls back if necessary, and saves
+//! the result.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -36,8 +37,8 @@ pub(super) struct Work<'a> {
     pub(super) state: State,
     pub(super) store: Option<LocalStore>,
     pub(super) checks: Checks,
-    /// The state of the machine before the first switch. A rollback takes from this state which
-    /// units had already failed.
+    /// The state of the machine before the first switch. A rollback needs it to know which units
+    /// had already failed.
     before: Option<Before>,
     /// Units that failed because of the first switch.
     broken: Vec<UnitId>,

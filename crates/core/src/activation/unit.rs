@@ -16,7 +16,7 @@ use super::systemd;
 use crate::locations::Locations;
 use crate::record::{holder, open_log};
 
-/// The interval between checks whether a unit is still running.
+/// The interval at which to check whether a unit is still running.
 const PULSE: Duration = Duration::from_secs(1);
 
 /// After this many failed checks in a row, the activator counts as running only if the lock is
@@ -73,7 +73,7 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
         "--no-ask-password",
         "--collect",
         "--service-type=exec",
-        "--description=A change of runtime modules",
+        "--description=Change to the runtime modules",
         // If the kernel kills one process because memory ran out, systemd must not stop the whole
         // unit.
         "--property=OOMPolicy=continue",
@@ -86,7 +86,8 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
     systemd::ask("systemd-run", &all).map(drop)
 }
 
-/// Runs our own executable in its own session, without our open files. Its stderr goes to the log.
+/// Runs our own executable without our open files, with the log as its stderr. The new process then
+/// starts its own session.
 pub(super) fn in_session(
     arguments: &[&str],
     transaction: &str,

@@ -146,7 +146,7 @@ impl Folder {
                 // units are skipped.
                 found.files.insert(name.clone(), text);
             }
-            // An alias, such as the default target, wants the target that it links to.
+            // Treat an alias, such as the default target, as a unit that wants the linked target.
             if let Some(real) = alias(&path).filter(|real| *real != name) {
                 found.want(&name, [real]);
             }
@@ -200,8 +200,8 @@ impl Folder {
             .collect()
     }
 
-    /// Returns the roots of the dependency graph: the default target. Without a default target,
-    /// returns all units that want other units.
+    /// Returns the roots of the dependency graph: the default target or, if there is none, all
+    /// units that want other units.
     pub(super) fn roots(&self) -> Box<dyn Iterator<Item = String> + '_> {
         match self.wants.contains_key(DEFAULT) || self.files.contains_key(DEFAULT) {
             true => Box::new(std::iter::once(DEFAULT.to_string())),

@@ -52,7 +52,7 @@ pub(super) struct UnitState {
     /// The value of `Restart=`.
     pub(super) restart: String,
     pub(super) invocation: String,
-    /// The time of the last change of the state, in microseconds of the monotonic clock.
+    /// The time of the last state change, in microseconds of the monotonic clock.
     pub(super) changed_at: u64,
     /// The time at which a timer elapses next, on the same clock.
     pub(super) elapses_at: Option<u64>,
@@ -74,7 +74,7 @@ pub(super) struct Job {
     pub(super) state: String,
 }
 
-/// A problem of a unit.
+/// A problem with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Problem {

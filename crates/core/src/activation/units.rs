@@ -62,7 +62,8 @@ pub fn unit_changes(from: Option<&Path>, to: &Path, locations: &Locations) -> Un
 fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
     let up: BTreeSet<String> = match up {
         Some(up) => up.into_iter().collect(),
-        // If the active units are unknown, assume that all units that the targets want are active.
+        // If the active units are unknown, assume that the default target is active, with all units
+        // of the old system that it wants.
         None => {
             let roots: BTreeSet<String> = old.roots().chain(new.roots()).collect();
             let wanted = old.wanted(&roots, &BTreeSet::new());
@@ -139,9 +140,10 @@ impl Switch<'_> {
         list.insert(name.to_string());
     }
 
-    /// Stops a service and starts it again. Its active sockets are stopped and started too, and
-    /// they then start the service at the next connection. The key `X-NotSocketActivated` prevents
-    /// this, but the programs of 24.05 do not know the key.
+    /// Predicts that a service is stopped and started again. Its active sockets are stopped and
+    /// started too, and they then start the service at the next connection. With the key
+    /// `X-NotSocketActivated`, the service starts immediately instead, but the programs of 24.05 do
+    /// not know the key.
     fn stopped_and_started(&mut self, name: &str, base: &str, unit: &Unit) {
         let mut sockets: Vec<String> = unit.words("Service", "Sockets").map(String::from).collect();
         if sockets.is_empty() {

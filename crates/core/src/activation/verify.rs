@@ -1,9 +1,8 @@
 //! Judges a switch by its exit status, the running system, and the state of the units that the
 //! switch started.
 //!
-//! A unit that had already failed before the switch is reported, but does not count as a failure of
-//! the switch. A unit that failed during the switch without being touched by it causes only a
-//! warning.
+//! Two kinds of failed units cause only a warning: units that had already failed before the switch,
+//! and units that failed during the switch but were not affected by it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,7 +25,7 @@ use crate::record::running;
 #[derive(Clone)]
 pub(super) struct Before {
     pub(super) running: Option<String>,
-    /// The units that were not inactive.
+    /// The units that [`manager::look`] returned.
     units: States,
     /// The units that had failed.
     unwell: BTreeSet<UnitId>,
@@ -292,12 +291,12 @@ fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
         let of = |system: &Path| system.join(inside).canonicalize().ok();
         return switching.from.as_deref().and_then(of) != of(&switching.to);
     }
-    // Transient units are not part of a system, because any process can create them.
+    // Ignore transient units. They are not part of a system: any process can create them.
     if fragment.starts_with("/run") {
         return false;
     }
-    // The file may be in a home directory, for example as a link made by a service of the new
-    // system.
+    // All other unit files are outside the systems, for example a link in a home directory that a
+    // service of the new system made. Check whether the file changed after the switch began.
     let changed = fragment.symlink_metadata();
     changed.is_ok_and(|found| {
         let at = std::os::unix::fs::MetadataExt::ctime(&found);

@@ -23,23 +23,23 @@ const GATHER: Duration = Duration::from_millis(250);
 /// The deadline of a start job, as a multiple of the settle time.
 const JOB_SETTLES: u32 = 10;
 
-/// The maximum number of unit names in the log line.
+/// The maximum number of unit names in each list of the log line.
 const SHOWN: usize = 5;
 
 /// The operations on a machine that a watch needs.
 pub(super) trait Machinery {
-    /// Returns the units that are not inactive.
+    /// Returns the units that are not inactive or that have a job.
     fn look(&mut self) -> States;
     /// Returns the state of these units, including inactive ones.
     fn look_at(&mut self, ids: &[UnitId]) -> States;
-    /// Returns the failed command of a unit, if systemd still knows it.
+    /// Returns the failed command of a unit, if systemd or the journal still has it.
     fn failed_command(&mut self, id: &UnitId) -> Option<FailedCommand>;
     /// Returns whether the journal reports a failure of the unit since the change began.
     fn has_failed(&mut self, id: &UnitId) -> bool;
     /// Returns the time of the monotonic clock in microseconds.
     fn now(&mut self) -> u64;
     fn wait(&mut self, time: Duration);
-    /// Prints a line for the user.
+    /// Writes a line to the log.
     fn say(&mut self, text: &str);
 }
 
@@ -72,9 +72,9 @@ pub(super) struct Unwell {
 /// The result of a watch.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Watched {
-    /// Failed units among those that the change reached.
+    /// Failed units among those that the change affected.
     pub(super) unwell: BTreeMap<UnitId, Unwell>,
-    /// Units that the change reached.
+    /// Units that the change affected.
     pub(super) touched: Touched,
     /// All units at the end of the watch.
     pub(super) after: States,
@@ -214,7 +214,7 @@ impl Watch<'_> {
         let settle = micros(self.settle);
         let latest = watched.begun + settle;
         if unit.is_trigger() && unit.sub != "running" {
-            // Units that this unit triggers now or soon may fail, so watch until then.
+            // Watch until this unit has had time to trigger other units, because those may fail.
             let soon = unit.elapses_at.filter(|at| *at <= latest);
             return Some(soon.unwrap_or(unit.changed_at).min(latest) + micros(PAUSE));
         }
@@ -242,8 +242,8 @@ fn note_running(watched: &mut Watched, now: u64) {
 }
 
 /// Returns whether the start job of a unit is pending and the unit has not been seen running yet.
-/// Excludes services of timers, because they may run for any length of time. Also excludes units
-/// that have already run, because a restart creates a start job too.
+/// Excludes triggered units, because a timer's service may run for any length of time. Also
+/// excludes units that have already run, because a restart creates a start job too.
 fn waits_to_start(id: &UnitId, unit: &UnitState, reached: Reached, watched: &Watched) -> bool {
     reached == Reached::Started && unit.has_start_job() && !watched.running_since.contains_key(id)
 }

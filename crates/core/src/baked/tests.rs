@@ -108,7 +108,7 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
     if schema["minimum"] == 0 {
         values.push(json!(-1));
     }
-    // The test changes one property at a time, so it also covers objects with wrong properties.
+    // Leave out objects with wrong properties: the test changes each of their properties by itself.
     values.retain(|value| !(value.is_object() && types.contains(&"object")));
     values
 }
@@ -128,7 +128,7 @@ fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
             .expect("the required properties");
         for (name, of) in schema["properties"].as_object().expect("properties") {
             let read = of["$comment"].is_null();
-            // `read_json` checks the number of the schema, and has its own tests.
+            // `read_json` checks the schema number, and has its own tests.
             if read && name != "schema" {
                 look(
                     &format!("{prefix}/{name}"),

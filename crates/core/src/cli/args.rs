@@ -359,7 +359,7 @@ pub struct ChangeArgs {
     /// After the change, evaluate and build each of these modules
     #[arg(long, value_name = "NAME", num_args = 1.., conflicts_with = "dry_run", add = modules_off())]
     pub prefetch: Vec<String>,
-    /// Show changes of units and the closure, and ask before activation
+    /// Show changes to units and the closure, then ask before activation
     #[arg(long, conflicts_with = "dry_run")]
     pub ask: bool,
     /// Roll back unless `confirm` is run within this time (0: never)

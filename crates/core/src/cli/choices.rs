@@ -50,7 +50,7 @@ choices!(OnFailedUnits {
 });
 
 choices!(Allow {
-    WrongHost => Allow::WrongHost.name(), "Activate a system of another host";
+    WrongHost => Allow::WrongHost.name(), "Activate a system built for another host";
     Inhibitors => Allow::Inhibitors.name(), "Continue although switch inhibitors would change";
     PreSwitchChecks => Allow::PreSwitchChecks.name(), "Skip all of NixOS's own pre-switch checks";
     Space => Allow::Space.name(), "Continue without enough free space";

@@ -1,5 +1,5 @@
-//! Answers completion requests of a shell. Reads the baked file and the records, but evaluates
-//! nothing.
+//! Answers completion requests from a shell. Reads the baked file, the records, saved option names
+//! and the lock file of the flake, but evaluates nothing.
 //!
 //! Ignores files that it cannot read, because a completion cannot report errors.
 
@@ -176,8 +176,8 @@ struct Known {
 }
 
 impl Known {
-    /// Reads the data. The command line is incomplete, so the environment is the only source for
-    /// another root directory.
+    /// Reads the data. The command line is incomplete, so only the environment can name another
+    /// root directory.
     fn read() -> Self {
         let root = std::env::var_os("RUNTIME_MODULE_ROOT")
             .map_or_else(|| PathBuf::from("/"), PathBuf::from);
@@ -268,7 +268,7 @@ impl Known {
             .collect()
     }
 
-    /// Returns the inputs of the running system's flake, according to its lock file.
+    /// Returns the inputs of the pinned flake, according to its lock file.
     fn inputs(&self) -> Vec<String> {
         let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
         let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin));
@@ -303,7 +303,7 @@ fn previous_word() -> Option<String> {
     word.to_str().map(String::from)
 }
 
-/// Returns the folder of the cache, according to the environment alone.
+/// Returns the cache directory, as determined by the environment alone.
 fn cache_folder() -> PathBuf {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let own = || {

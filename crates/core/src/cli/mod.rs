@@ -48,7 +48,7 @@ pub enum Job {
     Role(Role),
 }
 
-/// Reads the command line and the environment. `version` is what `--version` prints.
+/// Reads the command line and the environment. `--version` prints `version`.
 pub fn read(version: &'static str) -> Result<Invocation, Usage> {
     parse(version).map_err(Usage::of)
 }
@@ -91,7 +91,7 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
     })
 }
 
-/// Prints a message of clap and returns the exit code.
+/// Prints a message from clap and returns the exit code.
 pub fn fail(usage: &Usage) -> ExitCode {
     let wants_json = std::env::args_os().any(|argument| argument == "--json" || argument == "-j");
     if let Some(failed) = usage.own_form(wants_json) {

@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::args::Cli;
 use crate::error::{Failed, Failure};
 
-/// A message of clap: the help, the version, or an error in the arguments.
+/// A message from clap: the help, the version, or an error in the arguments.
 #[derive(Debug)]
 pub struct Usage(clap::Error);
 

@@ -21,7 +21,7 @@ pub fn size(text: &str) -> Result<u64, String> {
     number
         .checked_shl(shift)
         .filter(|bytes| bytes >> shift == number && *bytes > 0)
-        .ok_or_else(|| "must be positive and not too large".into())
+        .ok_or_else(|| "must be positive and less than 2^64 bytes".into())
 }
 
 /// Parses a percentage of at least 0.

@@ -60,7 +60,7 @@ pub struct OptionsBenchmark {
     pub shallow: bool,
 }
 
-/// The arguments of `bench overrides`, which measures a growing record of overrides.
+/// The arguments of `bench overrides`, which measures the cost of a growing number of overrides.
 #[derive(Clone, Debug)]
 pub struct OverridesBenchmark {
     /// The attribute path of the overridden option.

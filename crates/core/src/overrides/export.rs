@@ -36,14 +36,15 @@ pub fn export(state: &OverrideState) -> String {
 
 /// The comment in the exported module that explains definitions without a priority.
 const PLAIN: &str = "#
-# Merged values are plain definitions. If the configuration sets such an option with a stronger priority than 100, for
-# example with lib.mkForce, wrap the value here in lib.mkOverride with the same priority. Otherwise it has no effect.
+# Merged values without lib.mkOverride are plain definitions. If the configuration sets the same option with a stronger
+# priority, for example with lib.mkForce, wrap the value here in lib.mkOverride with that priority. Otherwise, the
+# value here has no effect.
 ";
 
 /// The comment in the exported module that explains store paths.
 const STORE_PATHS: &str = "#
-# Values with builtins.appendContext name store paths, which must be in the store of the machine that evaluates this module.
-# Replace these values by expressions that use pkgs, for example \"${pkgs.hello}\".
+# Values with builtins.appendContext name store paths. These must be in the store of the machine that evaluates this
+# module. Replace these values with expressions that use pkgs, for example \"${pkgs.hello}\".
 ";
 
 /// Returns the priority of a definition. A merge has the priority of the replacing definition at

@@ -79,7 +79,7 @@ mod tests {
                 kept: Vec::new(),
                 survived: Vec::new(),
             }),
-            "roll back overrides to 3"
+            "roll back overrides to generation 3"
         );
         assert_eq!(words(Edit::Reset), "remove all overrides");
     }

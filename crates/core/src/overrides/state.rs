@@ -1,9 +1,9 @@
 //! The result of all edits: the definitions that can still have an effect.
 //!
 //! There is never another definition below the path of a replacing definition. The definition of
-//! the ancestor would win as a whole, so a later change below its path is written into its value.
-//! For this reason, the work for an edit and for an evaluation depends on the number of overridden
-//! options and merges, but not on the number of past generations.
+//! the ancestor would win as a whole, so a later change below its path is written into its value or
+//! becomes a merge at its path. For this reason, the work for an edit and for an evaluation depends
+//! on the number of overridden options and merges, but not on the number of past generations.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,7 +68,7 @@ fn unknown(generations: &[Generation], number: u64) -> Failed {
     };
     Failure::Usage
         .error(format!(
-            "cannot find generation {number}: this boot has the generations {} to {}",
+            "cannot find generation {number}: this boot has generations {} to {}",
             first.number, last.number
         ))
         .hint("run `runtime-module overrides history` to list them")
@@ -344,7 +344,7 @@ impl OverrideState {
                     "cannot unset {shown}: {above} is overridden as a whole"
                 ))
                 .hint(format!(
-                    "set {above} to a value without it, or run `runtime-module unset {}`",
+                    "set {above} to a value without this part, or run `runtime-module unset {}`",
                     for_shell(&above)
                 ));
         }

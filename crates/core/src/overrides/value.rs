@@ -109,7 +109,7 @@ impl Problem {
                     "cannot set {path}: the value contains the control character U+{:04X}{place}",
                     u32::from(*found)
                 ))
-                .hint("remove it; strings may contain line breaks (\\n) and tabs (\\t), but no other control characters"),
+                .hint("remove the control character; strings may contain line breaks (\\n) and tabs (\\t), but no other control characters"),
             Self::Integer(found) => Failure::Usage
                 .error(format!(
                     "cannot set {path}: the integer {found}{place} is too large for Nix"
@@ -119,7 +119,7 @@ impl Problem {
                     i64::MAX,
                     for_shell(&format!("\"{found}\""))
                 )),
-            // Do not show the place, because it would have a hundred names.
+            // Do not show the location of the value, because its path would have a hundred names.
             Self::Depth => Failure::Usage
                 .error(format!(
                     "cannot set {path}: the value is nested more than {DEPTH} levels deep"

@@ -12,7 +12,7 @@ impl Edit {
         match self {
             Edit::Set { definitions } => set_words(definitions),
             Edit::Unset { paths } => format!("unset {}", list(paths.iter())),
-            Edit::Rollback { to, .. } => format!("roll back overrides to {to}"),
+            Edit::Rollback { to, .. } => format!("roll back overrides to generation {to}"),
             Edit::Reset => "remove all overrides".into(),
         }
     }

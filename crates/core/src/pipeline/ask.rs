@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::Keeper;
 use crate::activation::{UnitChanges, unit_changes};
-use crate::error::{Failure, neutral};
+use crate::error::{Failure, cannot, neutral};
 use crate::progress::{for_stderr, store_name};
 use crate::session::Session;
 
@@ -36,7 +36,8 @@ pub fn ask(
     }
     Err(Failure::Refused
         .error(format!(
-            "{purpose}: declined by the user; nothing was changed"
+            "{}: you answered no; nothing was changed",
+            cannot(purpose)
         ))
         .into())
 }

@@ -31,8 +31,8 @@ pub fn wait_for_others(session: &Session, wait: Duration) {
 /// Starts the activator with root privileges. The elevation program may ask for a password.
 pub fn elevate(session: &Session) -> Result<Activator> {
     let activator = fault::step(Point::Elevate, || activator(session));
-    // Ctrl-C at the password prompt also ends the elevation program, so check for an interrupt
-    // before its error.
+    // Ctrl-C at the password prompt also ends the elevation program. Report the interrupt in this
+    // case, not that program's error.
     session.interrupts.check()?;
     activator
 }

@@ -1,4 +1,5 @@
-//! Ends an unfinished transaction for `confirm` and `recover`, without an evaluation.
+//! Ends an unfinished transaction without an evaluation: for `confirm`, for `recover`, and for a
+//! `rollback` of an unconfirmed change.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::activation::{Activated, Errand};
 use crate::baked::Baked;
 use crate::session::Session;
 
-/// The waiting times of `confirm` and `recover`.
+/// The waiting times of a command that ends a transaction.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Waits {
     /// The maximum time to wait for another change to end.
@@ -18,8 +19,8 @@ pub struct Waits {
     pub settle: Option<Duration>,
 }
 
-/// Asks the activator to end the transaction. `purpose` describes the request in the lock and the
-/// log.
+/// Asks the activator to end the transaction. The lock and the log show `purpose` as the
+/// description of the request.
 pub fn end_transaction(
     session: &Session,
     purpose: &str,

@@ -7,7 +7,7 @@ use nix_types::Missing;
 
 use super::system::{BuildOrder, Keeper, Preflight, System};
 use crate::activation::{Findings, Machine, examine};
-use crate::error::Failure;
+use crate::error::{Failure, cannot};
 use crate::options::StopAfter;
 use crate::plan::{EarlierState, Plan};
 use crate::session::Session;
@@ -24,7 +24,7 @@ pub fn known(
         return Err(Failure::Refused
             .error(format!(
                 "{}: the system {toplevel} is no longer in the store",
-                plan.purpose
+                cannot(&plan.purpose)
             ))
             .hint("run `runtime-module apply` to evaluate and build the requested modules again")
             .into());
@@ -64,7 +64,7 @@ pub fn examined(session: &Session, purpose: &str, place: &Path) -> Option<Findin
         .then(|| examine(purpose, place, &machine(session)))
 }
 
-/// Reads the facts of this machine.
+/// Reads the facts about this machine.
 pub fn machine(session: &Session) -> Machine {
     let running = std::fs::canonicalize(session.locations.current_system()).ok();
     Machine::look(&session.locations, running.as_deref())

@@ -31,8 +31,8 @@ pub use errand::{Waits, end_transaction};
 pub use known::{examined, known, machine};
 pub use system::{BaseReport, BuildOrder, CacheReport, Keeper, Preflight, System};
 
-/// The operations that may need libnix. The program without libnix hands the whole command over to
-/// the other program instead.
+/// The operations that may need libnix. If a command does need it, the program without libnix hands
+/// the whole command over to the other program.
 pub trait Stages {
     /// Makes sure that [`Self::make`] can carry out this request. Called before a password prompt.
     fn prepare(&self, intent: &Intent, situation: &Situation) -> Result<()>;

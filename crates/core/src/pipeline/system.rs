@@ -11,8 +11,8 @@ use crate::facts::Facts;
 use crate::record::{ExtraModule, Pin, SystemFile};
 use crate::timings::Counters;
 
-/// A store that contains a new system and can protect this system from the garbage collector until
-/// the activator has created the GC roots.
+/// A store that contains a new system. Some implementations also protect this system from the
+/// garbage collector until the activator has created the GC roots.
 pub trait Keeper {
     fn is_valid(&self, path: &str) -> Result<bool>;
 

@@ -25,8 +25,8 @@ pub enum Action {
 }
 
 impl Action {
-    /// Returns whether the action evaluates the configuration. All other actions return to a known
-    /// system.
+    /// Returns whether the action usually evaluates the configuration. The other actions usually
+    /// return to a known system, but a reset that keeps option overrides evaluates too.
     pub fn evaluates(&self) -> bool {
         !matches!(self, Self::Reset | Self::ResetAll | Self::Rollback(_))
     }
@@ -36,7 +36,7 @@ impl Action {
         matches!(self, Self::Reset | Self::ResetAll)
     }
 
-    /// Describes the request for the lock, the log and messages.
+    /// Returns the description of the request that the lock, the log and messages contain.
     pub fn words(&self) -> String {
         match self {
             Self::Enable(names) => format!("enable {}", names.join(", ")),
@@ -45,7 +45,7 @@ impl Action {
             Self::ResetAll => "reset --all".into(),
             Self::Apply => "apply".into(),
             Self::Rebuild => "rebuild".into(),
-            Self::Rollback(state) => format!("rollback to {}", state.number),
+            Self::Rollback(state) => format!("rollback to state {}", state.number),
             Self::Override(edit) => edit.words(),
         }
     }

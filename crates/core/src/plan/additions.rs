@@ -1,6 +1,6 @@
 //! Extra modules from outside the configuration, and the specialisation of the host.
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, cannot};
 use crate::options::ChangeOptions;
 use crate::record::ExtraModule;
 
@@ -36,10 +36,10 @@ impl Additions {
         {
             return Err(Failure::Usage
                 .error(format!(
-                    "{}: {option} has no effect here: nothing is evaluated",
-                    action.words()
+                    "{}: {option} has no effect on this command",
+                    cannot(&action.words())
                 ))
-                .hint("use it with `apply` or `enable`"));
+                .hint(format!("use {option} with `apply` or `enable`")));
         }
         let now = pinned(situation);
         let of_now = now.as_ref().and_then(|pin| pin.specialisation.clone());

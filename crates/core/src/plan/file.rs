@@ -34,7 +34,7 @@ pub fn agree(options: &Options) -> Result<(), Failed> {
     ] {
         if empty {
             return Err(Failure::Usage
-                .error(format!("{option} '': the name is empty"))
+                .error(format!("cannot use {option} '': the name is empty"))
                 .hint(format!("give {option} a name, or leave it out")));
         }
     }
@@ -93,10 +93,11 @@ pub(super) fn file(
     if !Path::new(&file.path).exists() {
         return Err(Failure::Refused
             .error(format!(
-                "this machine's configuration is {words}, which no longer exists"
+                "cannot evaluate this machine's configuration: the file {} no longer exists",
+                file.path
             ))
             .hint("name the new location with --file, or a flake with --flake")
-            .hint("or run `runtime-module reset` or `rollback`, which need no evaluation")
+            .hint("or run `runtime-module rollback` or `reset --all`, which need no evaluation")
             .into());
     }
     Ok(Some(Pin::of_file(file)))
@@ -167,7 +168,9 @@ fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile
         whole
     } else {
         return Err(Failure::Usage
-            .error(format!("cannot use --file {shown}: no such file"))
+            .error(format!(
+                "cannot use --file {shown}: the file does not exist"
+            ))
             .hint(WHAT)
             .into());
     };

@@ -142,8 +142,8 @@ impl Checked {
     }
 }
 
-/// Checks the arguments and module names of a request before a password prompt. If there is nothing
-/// to do, returns the reason.
+/// Checks the arguments, the module names and the source of a request before a password prompt. If
+/// there is nothing to do, returns the reason.
 pub fn check(
     intent: &Intent,
     situation: &Situation,

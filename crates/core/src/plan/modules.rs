@@ -69,7 +69,8 @@ fn known(names: &[String], situation: &Situation) -> Result<()> {
     Err(unknown_modules(&unknown, &known).into())
 }
 
-/// Returns the modules in the order of evaluation, if this order is known.
+/// Returns the modules in the order of evaluation. If this order is unknown, returns them in the
+/// order of `wanted`.
 pub fn modules(
     wanted: &[String],
     situation: &Situation,

@@ -139,8 +139,7 @@ pub fn source_to_list(
 pub fn pinned(situation: &Situation) -> Option<Pin> {
     let baked = situation.baked.as_ref().and_then(Baked::pin);
     match &situation.state.pin {
-        // After an external switch, the source is the one that is baked into the new system. If no
-        // source is baked in, it is unknown.
+        // No external switch has happened, so the recorded pin is current.
         Some(pin) if !situation.foreign() => Some(pin.clone()),
         // A specialisation of a system that we activated has the same source as that system.
         Some(pin) if situation.varied_base().is_some() => Some(Pin {
@@ -153,6 +152,8 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
                 .collect(),
             ..pin.clone()
         }),
+        // Otherwise, the source is the one that is baked into the running system. If no source is
+        // baked in, the source is unknown.
         before => baked.map(|mut pin| {
             pin.specialisation.clone_from(&situation.specialisation);
             let kept = before.iter().flat_map(|pin| &pin.extras);

@@ -1,4 +1,4 @@
-//! Draws progress bars on a terminal. No other file uses indicatif.
+//! Draws progress bars on a terminal. No other file draws with indicatif.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -167,7 +167,7 @@ impl Reporter {
         })
     }
 
-    /// Creates a reporter that counts events, but does not show anything.
+    /// Creates a reporter that records times and errors, but does not show anything.
     pub fn silent() -> Self {
         Self {
             reports: channel().0,

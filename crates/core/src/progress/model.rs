@@ -62,7 +62,7 @@ pub struct Running {
     pub bytes: (u64, u64),
 }
 
-/// The numbers of finished, expected, running and failed builds, or of fetched bytes.
+/// A count of builds or of bytes, by state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub done: u64,
@@ -503,7 +503,7 @@ mod tests {
             text: "trace: warning: old option,\n         second line".into(),
         };
         assert!(event(&mut model, echo).is_empty());
-        // The second copy of the warning may have colours or not.
+        // The second copy of the warning may or may not have colours.
         model.apply(
             Report::Warnings(vec!["\u{1b}[31mred\u{1b}[0m option".into()]),
             Duration::ZERO,

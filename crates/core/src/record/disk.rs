@@ -21,8 +21,8 @@ pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Res
     make_folder(folder)?;
     let new = beside(path);
     let place = || -> io::Result<()> {
-        // Remove the file of a writer that was killed. We hold the lock, so no other writer is
-        // running.
+        // Remove the file of a writer that was killed. No other writer is running, because we hold
+        // the lock, or because only one process writes this file.
         absent(&new)?;
         let mut file = OpenOptions::new()
             .write(true)
@@ -115,7 +115,7 @@ pub(super) fn no_right(error: io::Error, what: &str) -> anyhow::Error {
     match error.kind() {
         ErrorKind::PermissionDenied => Failure::Refused
             .error(format!("{what}: permission denied"))
-            .hint("run this with sudo; only root may change the system")
+            .hint("run the command with sudo; only root may change the system")
             .into(),
         ErrorKind::ReadOnlyFilesystem => Failure::Refused
             .error(format!("{what}: the file system is read-only"))

@@ -87,7 +87,7 @@ impl RecordFile {
             .error(format!(
                 "cannot read the {name} {path}: {place} is intact, but this version cannot parse it: {error}"
             ))
-            .hint("use the version of runtime-module that wrote it")
+            .hint("use the version of runtime-module that wrote the file")
             .hint(format!("or else: {}", self.way_out()))
     }
 

@@ -33,7 +33,7 @@ pub struct Entry {
     pub modules: Vec<String>,
     /// The toplevel that was running before the transaction.
     pub from: Option<String>,
-    /// The toplevel to activate.
+    /// The toplevel that the transaction activated or was to activate.
     pub to: String,
     /// The toplevel without any runtime module, from the same source as `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,9 +76,9 @@ pub enum Outcome {
     Activated,
     /// The new system is active, but units failed.
     UnitsFailed,
-    /// The switch program refused before it changed anything.
+    /// The transaction was refused or interrupted before it changed anything.
     Unchanged,
-    /// The switch failed, and the previous system was activated again.
+    /// The change failed or was not confirmed in time, and the previous system was activated again.
     Returned,
     /// The switch failed, and the rollback failed too.
     Stranded,

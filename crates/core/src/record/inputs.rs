@@ -1,5 +1,4 @@
-//! The inputs from which the running system was built, and the comparison of this system with its
-//! pin.
+//! The inputs from which the running system was built, and the comparison of a base with a pin.
 
 use std::collections::BTreeMap;
 

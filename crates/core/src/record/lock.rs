@@ -20,7 +20,7 @@ use unix::sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, statfs};
 use unix::unistd::{Pid, getpgid};
 
 use super::disk::{absent, make_folder, no_right};
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, cannot};
 use crate::fault::{self, Point};
 use crate::locations::Locations;
 
@@ -157,7 +157,8 @@ pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -
             let name = name.unwrap_or_else(|_| "a process".into());
             return Err(Failure::Refused
                 .error(format!(
-                    "{purpose}: another switch is running: {} {} holds {}",
+                    "{}: another switch is running: {} {} holds {}",
+                    cannot(purpose),
                     name.trim(),
                     numbered(process),
                     path.display()

@@ -1,9 +1,10 @@
-//! The persistent records: the state of this boot, its history, its overrides, the requested
-//! modules that survive reboots, the lock, and the GC roots.
+//! The persistent records: the state of this boot, its histories of transactions and overrides, the
+//! modules and overrides that survive reboots, the lock, the GC roots, and the logs, requests and
+//! outcomes of transactions.
 //!
 //! Only roles that run as root write these files. All processes may read them, except the lock and
-//! the logs, requests and outcomes of transactions. Files are replaced atomically: a temporary file
-//! is written, synced and renamed.
+//! the logs, requests and outcomes of transactions. JSON files are replaced atomically: a temporary
+//! file is written, synced and renamed.
 
 #[cfg(test)]
 mod cuts;
@@ -74,7 +75,7 @@ pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Opti
                     "cannot read {}: the file has schema {other}, but this version reads {SCHEMA}",
                     path.display()
                 ))
-                .hint("use the version of runtime-module that wrote it")
+                .hint("use the version of runtime-module that wrote the file")
                 .hint(format!("or else: {way_out}"))
                 .into());
         }

@@ -16,9 +16,8 @@ use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::Generation;
 
-/// Appends a generation, unless it is already the last record. After a crash between writing the
-/// state and writing this file, the same generation is recorded again. Removes an incomplete last
-/// record.
+/// Appends a generation, unless it is already the last record: if the state could not be saved,
+/// `recover --finish` records the same generation again. Removes an incomplete last record.
 pub fn append(locations: &Locations, generation: &Generation) -> Result<()> {
     let end = end(locations)?;
     if let Some(last) = &end.last {

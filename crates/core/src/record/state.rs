@@ -1,4 +1,5 @@
-//! The state of this boot: the running system, its source, and the requested modules.
+//! The state of this boot: the running system, its source, the requested modules, the option
+//! overrides, and the pending transaction.
 
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use crate::locations::Locations;
 use crate::overrides::{Definition, Generation, OverrideState};
 use crate::timings::Phases;
 
-/// The schema version of `state.json` and `wanted.json`.
+/// The schema version of `state.json`, `wanted.json` and `overrides.json`.
 pub const SCHEMA: u64 = 1;
 
 /// The content of `state.json`, the only source of truth about this boot.
@@ -104,7 +105,7 @@ pub struct Pin {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemFile {
-    /// The absolute path of the file, or of a folder with a `default.nix`.
+    /// The absolute path of the file.
     pub path: String,
     /// The attribute path of the system in the file; empty if the file itself is the system.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -271,7 +272,7 @@ pub struct Pending {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchecked: bool,
     /// The reason why the switch was not fully successful, if its result is kept anyway. A later
-    /// confirmation reports this reason.
+    /// confirmation records this reason in the history.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub explanation: String,
     /// Units that failed because of the transaction.
@@ -305,7 +306,7 @@ pub enum Step {
     Verifying,
     /// The change is active and waits for a confirmation.
     Confirming,
-    /// The switch failed, and the previous system is being activated again.
+    /// The previous system is being activated again.
     Returning,
     /// The rollback failed too. The machine may be between the two systems.
     Stranded,
@@ -337,12 +338,12 @@ pub enum Leaves {
 }
 
 /// Removes the state and the histories of an earlier boot. Returns whether there were any. The
-/// caller holds the lock, and then removes the GC roots and logs of that boot.
+/// caller must hold the lock, and must then remove the GC roots and logs of that boot.
 pub fn forget_boot(locations: &Locations) -> Result<bool> {
     let Ok(text) = std::fs::read_to_string(locations.state()) else {
         return Ok(false);
     };
-    // Ignore a damaged file here, because another command reports the damage.
+    // Ignore a damaged file here, because `State::read` reports the damage.
     let found: Option<State> = serde_json::from_str(&text).ok();
     let earlier = found.is_some_and(|state| state.boot.is_some() && state.boot != boot());
     if earlier {
@@ -528,7 +529,7 @@ fn overrides_of_any_version<'de, D: serde::Deserializer<'de>>(
     match AnyVersion::deserialize(deserializer)? {
         AnyVersion::Number(0) => Ok(OverrideState::default()),
         AnyVersion::Number(_) => Err(serde::de::Error::custom(
-            "overrides is a number other than 0",
+            "the field `overrides` is a number other than 0",
         )),
         AnyVersion::State(state) => Ok(state),
     }
@@ -631,7 +632,7 @@ mod tests {
         };
         state.write(&locations).expect("written");
         assert_eq!(State::read(&locations).expect("read"), state);
-        // This state was written by a release that did not support files.
+        // This pin was written by a release that did not support files.
         let old = r#"{"url":"/x","locked":"path:/s","source":"/s","host":"box","baked":false}"#;
         let old: Pin = serde_json::from_str(old).expect("a pin");
         assert_eq!((old.file.as_ref(), old.sources().count()), (None, 1));

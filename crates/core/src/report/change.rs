@@ -297,7 +297,8 @@ impl ChangeReport {
         )
     }
 
-    /// Returns the reasons not to activate the system. Some reasons are known only after the build.
+    /// Formats the objections to the activation, and the warnings. Some are known only after a
+    /// build.
     fn objections(&self) -> String {
         let Some(Preflight { built, findings }) = &self.preflight else {
             return String::new();
@@ -324,7 +325,7 @@ impl ChangeReport {
             text += &format!("note: {warning}\n");
         }
         if !built {
-            text += "checked only after the build: completeness, init compatibility, pre-switch checks\n";
+            text += "not checked before the build: completeness, init compatibility, pre-switch checks\n";
         }
         text
     }

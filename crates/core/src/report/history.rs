@@ -37,7 +37,7 @@ pub fn in_words(entries: Vec<Entry>, running: Option<&str>) -> String {
     human(&history, now, Detail::Phases)
 }
 
-/// Returns the report of a history at the time `now`, and that time.
+/// Returns the report on a history as of the time `now`, together with `now`.
 pub fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u64) {
     let reachable: Vec<u64> = EarlierState::all(&entries, now)
         .iter()

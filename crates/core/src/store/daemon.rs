@@ -1,4 +1,5 @@
-//! Asks the Nix daemon to protect paths, if this process may not write the store's own files.
+//! Checks and protects paths through the Nix daemon, if this process may not write the store's own
+//! files.
 //!
 //! Uses version 1.19 of the daemon's protocol. Every daemon since Nix 2.0 understands this version,
 //! and the version has no messages about activities (NixOS/nix, `libstore/worker-protocol.hh`,
@@ -96,7 +97,7 @@ fn number(stream: &mut impl Read) -> Result<u64> {
 fn text(stream: &mut impl Read) -> Result<String> {
     let length = number(stream)?;
     if length > LONGEST {
-        bail!("the daemon sent a string of {length} bytes");
+        bail!("the daemon sent a string of {length} bytes, which is too long");
     }
     let mut bytes = vec![0; usize::try_from(length)?.next_multiple_of(8)];
     stream.read_exact(&mut bytes)?;

@@ -1,5 +1,5 @@
-//! `check`: evaluates every module of a host, or of all hosts, alone and together, to the
-//! toplevel's derivation.
+//! `check`: evaluates the modules of a host, or of all hosts, alone and combined, to the toplevel's
+//! derivation.
 
 use std::path::Path;
 

@@ -16,10 +16,10 @@ and why. Details and hints follow the message; each hint begins with `hint:`. Wi
 `error` with `kind`, `message`, `details` and `hints`. `…` stands for a part that varies.
 
 If libnix cannot be loaded, the dynamic linker prints `error while loading shared libraries: …` with the name of the
-library, and the exit code is 127. `list`, `status`, `history`, `rollback`, `reset`, `confirm` and `recover` do not load
-libnix, so they still work.
+library, and the exit code is 127. `status`, `history`, `confirm` and `recover` do not load libnix, so they still work.
+`list`, `rollback` and `reset` usually work too: they load libnix only if they need it, for example for `list --flake`.
 
-`scripts/docs` writes this page from the program's own tables (`crates/core/src/error/table.rs`).
+`scripts/docs` writes this page from the program's own tables. Most messages are in `crates/core/src/error/table.rs`.
 
 | exit code | kind | meaning |
 |---|---|---|

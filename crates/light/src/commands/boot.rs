@@ -1,5 +1,5 @@
 //! `__boot`, for the boot service: removes the records of an earlier boot. If the configuration
-//! says so, activates the requested modules again.
+//! sets `restoreAtBoot`, activates the requested modules again.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,7 +29,8 @@ pub fn run(run: Run<'_>) -> Result<()> {
         )?;
         forget_earlier_boot(&session.locations)?;
         // Without a state file, no transaction has ended in this boot. A log then belongs to an
-        // earlier boot, or to a later transaction that is waiting for the lock.
+        // earlier boot, or to a transaction that was requested after this command began and that is
+        // waiting for the lock.
         if !session.locations.state().exists() {
             prune_logs(&session.locations, |name| {
                 requested_at(name).is_some_and(|time| u128::from(time) >= begun)

@@ -1,4 +1,5 @@
-//! `list`: lists all modules. Evaluates nothing if the baked configuration lists them.
+//! `list`: lists all modules. Evaluates the source if the machine has no baked configuration, or if
+//! the options select another system.
 
 use anyhow::Result;
 use serde::Serialize;

@@ -119,7 +119,7 @@ fn line(definition: &Definition) -> String {
     neutral(&text) + "\n"
 }
 
-/// All generations (`docs/json.md`).
+/// All generations since boot (`docs/json.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OverrideHistory {

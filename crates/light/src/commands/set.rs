@@ -31,7 +31,7 @@ pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result
         if twice && !request.merge {
             return Err(Failure::Usage
                 .error(format!("cannot set {option}: the option is named twice"))
-                .hint("name each option once, or use --merge to add both values")
+                .hint("name each option once, or use --merge to merge both values")
                 .into());
         }
         definitions.push(definition);
@@ -50,8 +50,8 @@ pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result
 fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definition> {
     let path = parse(option)?;
     let value: Value = match request.nix {
-        // A placeholder for the value of the expression. It is a set, so that options below it can
-        // be set too.
+        // The expression is evaluated later. Until then, an empty set takes the place of its value,
+        // so that the same command can also set options below this one.
         true => Value::Object(serde_json::Map::new()),
         false => serde_json::from_str(text).map_err(|error| not_json(option, text, &error))?,
     };
@@ -73,7 +73,7 @@ fn from_arguments(arguments: &[String]) -> Result<Vec<(String, String)>, Failed>
         return Err(Failure::Usage
             .error(format!("cannot set {option}: no value was given"))
             .hint(format!(
-                "name a value in JSON after the option: `runtime-module set {} VALUE`",
+                "add a value in JSON after the option: `runtime-module set {} VALUE`",
                 for_shell(option)
             )));
     }
@@ -94,7 +94,7 @@ fn batch() -> Result<Vec<(String, String)>> {
     if text.len() as u64 > LONGEST_BATCH {
         return Err(Failure::Usage
             .error("cannot read options and values from stdin: stdin contains more than 16 MiB")
-            .hint("divide them among several runs of `runtime-module set -`")
+            .hint("divide the lines among several runs of `runtime-module set -`")
             .into());
     }
     let lines = text.lines().map(str::trim).enumerate();

@@ -1,4 +1,5 @@
-//! `status`: shows the enabled modules and their source. Evaluates nothing.
+//! `status`: shows the state of the modules and overrides, their source, and an unfinished change.
+//! Evaluates nothing.
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ struct StatusResult {
     modules: Vec<Module>,
     running: Option<String>,
     base: Option<String>,
-    /// The result of comparing the base with the pin; `None` without a pin.
+    /// The result of comparing the base with the pin; `None` without a pin, or if the system is
+    /// defined in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     base_status: Option<BaseStatus>,
     /// Whether an external switch has changed the system since the last transaction.
@@ -91,7 +93,7 @@ fn check_names(session: &Session, situation: &Situation, names: &[String]) -> Re
     }
 }
 
-/// Returns the result of the last transaction. Only `history` reports a damaged history.
+/// Returns the result of the last transaction. Ignores a damaged history, which `history` reports.
 fn last(session: &Session) -> Option<Last> {
     let entry = read_history(&session.locations).ok()?.pop()?;
     Some(Last {
@@ -210,7 +212,7 @@ impl StatusResult {
             ),
             Some(BaseStatus::Differs) => rows.add(
                 "base",
-                "differs from its source, as allowed; run `runtime-module rebuild` to move it to the current source",
+                "differs from its source (allowed by `--allow base-differs`); run `runtime-module rebuild` to move it to the current source",
             ),
             Some(BaseStatus::Same) | None => {}
         }

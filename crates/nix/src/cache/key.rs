@@ -1,8 +1,8 @@
 //! The key of a result: everything that the result of an evaluation depends on.
 //!
 //! The functions here are pure: they read no files and no settings. A wrong hit would be the worst
-//! bug of this program, so each struct is destructured here with all its fields. A new field of a
-//! request does not compile until someone decides what it means for the key.
+//! bug of this program, so each struct is destructured here with all its fields. If a request gets
+//! a new field, this file does not compile until someone decides what the field means for the key.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ use crate::registry::ModuleRequest;
 /// Increment this when the stored fields of a result, or the way they are evaluated, change.
 const SCHEMA: u64 = 1;
 
-/// Nix settings that no evaluation can see. They control only the output and the way builds are
-/// carried out. Whatever their values, a build gives the same output or fails. Evaluation fails if
-/// it needs a build that is not allowed, and no expression can catch the error; a lookup skips
-/// results that need such a build. All other settings belong to the key, even if they look
-/// harmless.
+/// Nix settings that cannot change the result of an evaluation. They affect only messages and the
+/// way builds run: whatever their values, a build gives the same output or fails. If an evaluation
+/// needs a build that `allow-import-from-derivation` forbids, it fails, and no expression can catch
+/// the error. A lookup skips results that needed such a build. All other settings belong to the
+/// key, even if they look harmless.
 const INVISIBLE: [&str; 10] = [
     "allow-import-from-derivation",
     "cores",
@@ -38,7 +38,7 @@ const INVISIBLE: [&str; 10] = [
 /// Everything on which a result depends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ingredients {
-    /// The locked reference: hash of the tree, subdirectory, and the attributes that `self` has.
+    /// The locked reference: the hash of the tree, the subdirectory, and attributes of `self`.
     pub reference: String,
     /// Further attributes of `self`.
     pub extra: Vec<(String, String)>,
@@ -91,7 +91,7 @@ impl Ingredients {
             expressions: _,
             // The target selects which toplevels an entry has. It does not change any of them.
             target: _,
-            // Benchmarks do not keep what they evaluate.
+            // The results of benchmarks are not kept.
             measure: _,
         } = request;
         let Settings {
@@ -201,7 +201,7 @@ pub struct Key {
     /// Digest of all ingredients.
     pub digest: String,
     /// Digest of the ingredients that are known without libnix: the source, the replaced inputs,
-    /// the host, the modules, the specialisation and the option overrides.
+    /// the host, the modules, the extra modules, the specialisation and the option overrides.
     pub subject: String,
     /// A digest of each ingredient, to report which one has changed.
     pub parts: BTreeMap<String, String>,
@@ -254,9 +254,9 @@ pub fn why_not(request: &Request) -> Option<String> {
     None
 }
 
-/// Returns whether a result that was evaluated with this lock may be cached. An input without a
-/// hash may be different next time. A lock may also be different next time if it was changed during
-/// evaluation with data from the network or a registry.
+/// Checks whether a result that was evaluated with this lock may be cached. The error is the reason
+/// why not. An input without a hash may be different next time. A lock may also be different next
+/// time if it was changed during evaluation with data from the network or a registry.
 pub fn may_be_kept(
     lock: &str,
     lock_changed: bool,

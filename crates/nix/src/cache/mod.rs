@@ -2,8 +2,8 @@
 //! it, and every entry is checked before use.
 //!
 //! `key.rs` computes the key of a result from everything that the result depends on. `results.rs`
-//! stores evaluation results by their key. `roots.rs` keeps outputs in the store for a limited
-//! time.
+//! stores evaluation results by their key. `roots.rs` keeps the outputs of results in the store, up
+//! to a size limit.
 
 use std::os::unix::fs::MetadataExt as _;
 

@@ -136,8 +136,8 @@ impl Results {
             .with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Returns why there is no such result: which ingredients differ from the closest result of
-    /// this host.
+    /// Returns the reason why a key has no result: the ingredients that differ from the closest
+    /// result of the same host.
     fn why(&self, key: &Key) -> String {
         let host = key.parts.get("the host");
         let entries = self.entries();
@@ -178,7 +178,7 @@ impl Results {
         self.folder.join("roots")
     }
 
-    /// Returns when each result was last used, by its digest.
+    /// Returns the time at which each result was last used, by the digest of its key.
     pub(super) fn last_uses(&self) -> HashMap<String, SystemTime> {
         let files = self.files();
         let uses = files
@@ -457,7 +457,7 @@ mod tests {
             std::os::unix::fs::symlink("/d", &link).expect("a root");
             fs::write(link.with_extension("bytes"), (4u64 << 30).to_string()).expect("its size");
         }
-        // The first result was made first and used last.
+        // The first result is the oldest, but was used most recently.
         for (key, days) in keys.iter().zip([0, 2, 1]) {
             let file = fs::File::options().append(true).open(results.file(key));
             file.expect("open")

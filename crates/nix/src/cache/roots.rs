@@ -16,8 +16,8 @@ const LIMIT: u64 = 10 << 30;
 
 impl Results {
     /// Keeps the realised output of a result in the store. `beside` is a system that other GC roots
-    /// keep; only paths outside its closure count. Errors are ignored: without a GC root, the
-    /// output may have to be built again.
+    /// keep; only paths outside its closure count towards the limit. Errors are ignored: without a
+    /// GC root, the output may have to be built again.
     pub fn root(&self, store: &Store, key: &Key, output: &str, beside: Option<&str>) {
         let link = self.roots().join(&key.digest);
         if self.rooted(&key.digest).is_some() || fs::create_dir_all(self.roots()).is_err() {
@@ -59,7 +59,8 @@ impl Results {
             .into_iter()
             .filter_map(|digest| {
                 let Some(bytes) = self.rooted(&digest) else {
-                    // The process that made the GC root was killed before it could record the size.
+                    // The process that made the GC root was probably killed before it recorded
+                    // the size.
                     let _ = remove(&self.roots().join(digest));
                     return None;
                 };

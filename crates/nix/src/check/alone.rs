@@ -1,5 +1,4 @@
-//! Evaluates in a separate evaluator that is not a fork of a template, so that it may write and
-//! build.
+//! Evaluates in a separate evaluator. It is not a fork of a template, so it may write and build.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};

@@ -9,7 +9,8 @@ use super::{CheckRow, CheckStatus, Regression};
 use crate::error::Failure;
 use crate::timings::Counters;
 
-/// Report a time above the baseline's time multiplied by this factor. Times alone never fail a run.
+/// The factor by which a time must exceed the baseline's to be reported. Times alone never fail a
+/// run.
 const SLOWER: f64 = 1.5;
 
 /// The results of an earlier run, by host and modules.

@@ -28,8 +28,8 @@ pub(super) fn whole(row: &CheckRow) -> Option<String> {
     (!all.is_empty()).then(|| all.join("\n"))
 }
 
-/// Returns the places to annotate, as file, line and column: the position of the error, otherwise
-/// the positions that the error mentions, otherwise the file of the module.
+/// Returns the positions to annotate, as file, line and column: the position of the error,
+/// otherwise the positions that the error mentions, otherwise the start of the module's file.
 fn places(row: &CheckRow) -> Vec<(String, u32, u32)> {
     let at = |position: &Position| {
         (
@@ -46,7 +46,8 @@ fn places(row: &CheckRow) -> Vec<(String, u32, u32)> {
     }
 }
 
-/// Formats a row as GitHub workflow commands, with an annotation for each warning, note and place.
+/// Formats a row as GitHub workflow commands: an annotation for each warning and note, and the
+/// problems as an annotation at each position.
 pub(super) fn github(row: &CheckRow) -> String {
     let data = |text: &str| {
         text.replace('%', "%25")

@@ -15,7 +15,7 @@ pub(super) fn junit(rows: &[CheckRow], summary: &CheckSummary) -> Result<String>
     let mut report = Report::new("runtime-module check");
     report.set_time(rounded(summary.milliseconds));
     report.add_test_suites(rows.chunk_by(|a, b| a.host == b.host).map(suite));
-    report.to_string().context("write JUnit XML")
+    report.to_string().context("cannot write JUnit XML")
 }
 
 fn suite(rows: &[CheckRow]) -> TestSuite {
@@ -49,14 +49,14 @@ fn status(row: &CheckRow) -> TestCaseStatus {
     status
 }
 
-/// Replaces control characters on each line by visible ones, so that readers of a report notice
+/// Replaces control characters on each line with visible ones, so that readers of a report notice
 /// them.
 fn printable(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(neutral).collect();
     lines.join("\n")
 }
 
-/// Rounds to whole milliseconds, because the format has three decimals.
+/// Rounds to whole milliseconds, because JUnit XML has times with three decimals.
 fn rounded(milliseconds: f64) -> Duration {
     time_of(milliseconds.round())
 }

@@ -82,7 +82,7 @@ pub(super) fn foot(summary: &CheckSummary, notes: &[String]) -> String {
     };
     let hosts = match summary.hosts {
         0 | 1 => String::new(),
-        count => format!(" of {count} hosts"),
+        count => format!(" on {count} hosts"),
     };
     let _ = writeln!(
         text,

@@ -92,8 +92,8 @@ pub struct CheckRow {
     pub position: Option<Position>,
     /// Files of the flake that the error mentions.
     pub files: Vec<String>,
-    /// Positions of these files in the error. Line and column are 0 if the error does not contain
-    /// them.
+    /// The positions in these files that the error mentions. Line and column are 0 if the error
+    /// does not give them.
     #[serde(skip)]
     pub named: Vec<Position>,
     /// The file of the module, relative to the top of the flake. Only set if there is exactly one
@@ -232,8 +232,8 @@ fn within(mut position: Position, source: &str) -> Option<Position> {
     Some(position)
 }
 
-/// Returns whether the error quotes definitions from the flake. If so, its position is only the
-/// place where the problem was detected.
+/// Returns whether the error quotes definitions from the flake. If so, the error's position only
+/// tells where Nix detected the problem.
 fn quotes_definitions(failed: &Failed, source: &str) -> bool {
     let start = format!("- In `{source}/");
     failed.details.iter().any(|line| line.contains(&start))

@@ -35,7 +35,7 @@ pub enum Told {
 pub struct Standing {
     /// Number of checked combinations.
     pub done: usize,
-    /// Number of combinations that are known so far.
+    /// Number of combinations known so far.
     pub known: usize,
     /// Number of running evaluations.
     pub under_way: usize,
@@ -61,7 +61,7 @@ enum Said {
     Template(Say),
     /// A template of the host has ended. The number identifies the template.
     Gone(usize, EvaluationEnd),
-    /// A separate evaluator has listed the modules and evaluated the host.
+    /// A separate evaluator has tried to list the modules, and another one to evaluate the host.
     Host(Result<Vec<Registered>, Failed>, Box<JobOutcome>),
     /// A separate evaluator has finished a job.
     Again(usize, Box<JobOutcome>),
@@ -99,12 +99,12 @@ struct HostCheck {
     name: Option<String>,
     stage: Stage,
     template: Option<Template>,
-    /// Number of templates that were started for this host.
+    /// Number of templates started for this host so far.
     templates: usize,
     /// Whether to start another template after a separate evaluator has fetched missing inputs.
     fetched_first: bool,
     base: Option<Evaluated>,
-    /// Files in which modules are declared, relative to the top of the flake.
+    /// The file of each module, by the module's name, relative to the root of the source tree.
     files: BTreeMap<String, String>,
     queue: VecDeque<usize>,
     running: usize,
@@ -178,8 +178,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Gives a job to every free slot. Queued jobs come before new hosts, so that one host is
-    /// finished before the next begins.
+    /// Gives a job to every free slot. A new host begins only when no job of an earlier host is
+    /// queued.
     fn fill(&mut self) -> Result<()> {
         while self.busy < self.work.limits.workers {
             if let Some(host) = self.hosts.iter().position(|host| !host.queue.is_empty()) {

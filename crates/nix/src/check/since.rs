@@ -48,7 +48,7 @@ pub fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<Str
     if !may_be_a_name(revision) {
         return Err(Failure::Usage
             .error(format!(
-                "cannot use --changed-since {revision}: not a branch, tag or full commit hash"
+                "cannot use --changed-since {revision}: this is not a branch, tag or full commit hash"
             ))
             .hint(format!(
                 "give the full hash, which `git rev-parse '{revision}'` prints"
@@ -143,7 +143,7 @@ fn at(url: &str, revision: &str) -> String {
     let exact = is_exact(revision);
     let stays = |one: &&str| {
         let name = one.split_once('=').map_or(*one, |(name, _)| name);
-        // Servers look up the commit on the given branch, so keep the branch.
+        // Keep the branch for a commit hash, because servers look up the commit on this branch.
         !name.is_empty() && (!WHICH.contains(&name) || name == "ref" && exact && !of_forge)
     };
     let mut parameters: Vec<String> = query.split('&').filter(stays).map(String::from).collect();

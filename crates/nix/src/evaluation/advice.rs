@@ -2,7 +2,7 @@
 //!
 //! Takes messages from libnix, and recognises them by the wording of Nix and nixpkgs. Returns
 //! hints, and the lines of the message that are worth showing. This module evaluates nothing; the
-//! caller passes names that only the host knows.
+//! caller passes the names of the host's options.
 
 use super::{Request, missing_argument, missing_file, packages};
 use crate::error::{Known, known_hint};
@@ -13,7 +13,7 @@ use crate::registry::nearest;
 pub(super) const KNOWN: &[Known] = &[
     (
         &["infinite recursion"],
-        "a value depends on itself: look for a module that reads an option in order to decide what it imports, or to set that same option",
+        "a value depends on itself: look for a module that reads an option to decide what to import, or to set the same option",
     ),
     (
         &[
@@ -82,7 +82,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["called with unexpected argument"],
-        "the function does not take that argument: if it is a module, add ... to its arguments, as in { pkgs, ... }:, otherwise remove the argument from the call",
+        "the function does not take that argument: if it is a module, add ... to its arguments (as in { pkgs, ... }: …); otherwise, remove the argument from the call",
     ),
     (
         &["is not available on the requested hostPlatform"],
@@ -114,11 +114,11 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     (
         &["does not look like a module", "Expected a module"],
-        "a module is a set of options, or a function that returns one: { pkgs, ... }: { … }",
+        "write the module as a set of options, or as a function that returns one: { pkgs, ... }: { … }",
     ),
     (
         &["expected a set but found"],
-        "a set was expected here; a module must be a set of options, or a function that returns one",
+        "write a set here; a module must be a set of options, or a function that returns one",
     ),
 ];
 
@@ -137,7 +137,7 @@ pub(super) fn hints(request: &Request, error: &NixError) -> Vec<String> {
     hints
 }
 
-/// Returns a hint for an error that options of this run cause.
+/// Returns a hint for an error that a command-line option of this run causes.
 fn in_this_run(request: &Request, message: &str) -> Option<String> {
     let measured = request
         .measure
@@ -151,9 +151,11 @@ fn in_this_run(request: &Request, message: &str) -> Option<String> {
         .then(|| "use --allow-ifd to let a dry run build what evaluation needs".into())
 }
 
-/// Returns the lines of a message that are worth showing. Omits two kinds of advice that our hints
-/// replace. The advice of nixpkgs about a refused package is for other programs. Its advice to set
-/// a priority for an option of nixpkgs would silently drop a definition.
+/// Returns the lines of a message that are worth showing. Omits two kinds of advice from nixpkgs,
+/// which our hints replace:
+/// - the advice about a refused package, which is for other programs
+/// - the advice to set a priority for an option of `nixpkgs`, which would silently drop a
+///   definition
 pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
     let refuses = packages::is_refusal(message);
     let of_nixpkgs = message.trim().starts_with("The option `nixpkgs.");
@@ -168,7 +170,7 @@ pub(super) fn worth_showing(message: &str) -> impl Iterator<Item = &str> {
         .map(|(_, line)| line)
 }
 
-/// Returns whether a line of a message that refuses a package is a fact about it, and not advice.
+/// Returns whether a line of a package refusal is a fact about the package, and not advice.
 fn is_fact(line: &str) -> bool {
     ["- ", "hostPlatform.", "package.meta."]
         .iter()
@@ -180,7 +182,7 @@ pub(super) fn names_files(message: &str) -> bool {
     message.contains("\n- In `") || packages::is_refusal(message)
 }
 
-/// Returns the path of a missing option.
+/// Returns the path of the option that a message reports as missing.
 pub(super) fn missing_option(message: &str) -> Option<Vec<String>> {
     let rest = message.trim().strip_prefix("The option `")?;
     let (path, _) = rest.split_once("' does not exist")?;
@@ -208,8 +210,12 @@ pub(super) fn meant(path: &[String], beside: &[String]) -> String {
         format!("did you mean {}?", close.join(" or "))
     } else if !beside.is_empty() && beside.len() <= SHOWN {
         match parents {
-            [] => format!("the top-level options are: {}", beside.join(", ")),
-            parents => format!("{} has: {}", parents.join("."), beside.join(", ")),
+            [] => format!("use one of the top-level options: {}", beside.join(", ")),
+            parents => format!(
+                "use one of the options in {}: {}",
+                parents.join("."),
+                beside.join(", ")
+            ),
         }
     } else {
         "check that the module that declares the option is imported; see `man configuration.nix` for the options of NixOS".into()
@@ -273,7 +279,7 @@ fn wrong_type(message: &str) -> Option<String> {
     })
 }
 
-/// Returns a hint for a missing attribute. The rendered error contains similar names.
+/// Returns a hint for a missing attribute. The rendered error may suggest a similar name.
 fn missing_attribute(error: &NixError) -> Option<String> {
     let name = error
         .message
@@ -322,7 +328,7 @@ mod tests {
         );
         assert_eq!(
             meant(&names(&["a", "zzz"]), &names(&["b", "c"])),
-            "a has: b, c"
+            "use one of the options in a: b, c"
         );
         assert!(meant(&path, &[]).starts_with("check that the module"));
     }

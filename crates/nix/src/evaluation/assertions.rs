@@ -10,8 +10,8 @@ use crate::error::{Failed, more_lines};
 /// Maximum number of lines of a message that are shown without `--show-trace`.
 const SHOWN: usize = 12;
 
-/// Makes the failure. `without` are the messages of the assertions that also fail without runtime
-/// modules.
+/// Makes the failure. `without` contains the messages of the assertions that also fail without
+/// runtime modules.
 pub(super) fn failure(request: &Request, messages: &[String], without: &[String]) -> Failed {
     let count = match messages.len() {
         1 => "an assertion failed".to_string(),
@@ -85,9 +85,10 @@ fn advice(request: &Request, messages: &[String], without: &[String]) -> String 
             "the host's assertions pass without these modules: change the configuration as the message says, {off}"
         );
     }
-    let whose = match own == messages.len() {
-        true => "this assertion also fails without runtime modules",
-        false => "some of these assertions also fail without runtime modules",
+    let whose = match (own, messages.len()) {
+        (1, 1) => "this assertion also fails without runtime modules",
+        (own, all) if own == all => "these assertions also fail without runtime modules",
+        _ => "some of these assertions also fail without runtime modules",
     };
     format!("{whose}: change the configuration as the message says, {again}")
 }

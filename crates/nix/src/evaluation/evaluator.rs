@@ -1,7 +1,7 @@
 //! The evaluator process: answers one request and exits, which returns its memory to the machine.
 //!
-//! It may be killed at any time. Its main thread waits for the client. If the client disconnects,
-//! the process exits, even during the evaluation.
+//! It may be killed at any time. Its main thread waits until the client disconnects. Then the
+//! process exits, even during the evaluation.
 
 use std::convert::Infallible;
 use std::io::{BufReader, Write};
@@ -33,7 +33,7 @@ use crate::worker::give_up_privileges;
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// Runs the evaluator. Its stdin is a socket to the client. With `settings`, libnix is opened
-/// before the request arrives; otherwise the request contains the settings.
+/// before the request arrives; otherwise it is opened with the settings of the request.
 pub fn run(settings: Option<Settings>) -> Result<()> {
     give_up_privileges()?;
     let socket = std::io::stdin()
@@ -77,17 +77,17 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
     let (hand_over, mut asked) = channel::<Request>();
     std::thread::spawn(move || answer(libnix, &mut asked, &answers));
     if let Some(request) = first.map_or_else(|| receive(&mut requests), |first| Ok(Some(first)))? {
-        // The thread ends only with the process.
+        // This cannot fail, because the answering thread waits for the request.
         let _ = hand_over.send(request);
     }
-    // The client sends no further requests, so this call waits until it disconnects.
+    // The client sends no further requests, so this call waits until the client disconnects.
     let _ = receive::<Request>(&mut requests);
     drop(writer);
     Ok(())
 }
 
-/// Evaluates the request, and answers it. Does not return before the process exits, if the
-/// evaluator can be opened.
+/// Evaluates the request, and answers it. If the evaluator can be opened, does not return before
+/// the process exits.
 fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
     let failed = |request: &Request, error: &anyhow::Error| {
         let failed = explain::error(request, error);
@@ -96,10 +96,10 @@ fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
     };
     let lent = &mut *asked;
     let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
-        // Move the reference here, because another thread may borrow a receiver exclusively but not
-        // share it.
+        // Move the exclusive reference into this closure: a `Receiver` is not `Sync`, so two
+        // threads cannot share it.
         let asked = lent;
-        // Without a request the client has disconnected, and the process exits.
+        // If there is no request, the client has disconnected, and the process exits.
         if let Ok(request) = asked.recv() {
             let last = match evaluate(evaluator, &request, answers) {
                 Ok(evaluated) => Answer::Done {
@@ -115,8 +115,8 @@ fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
             }
         }
         // The process stays until the client disconnects, because its temporary GC roots protect
-        // the result. Freeing all values of a whole NixOS would take 30 ms, and would be useless
-        // before the exit.
+        // the result. It does not free the values of the evaluation: for a NixOS system, this would
+        // take 30 ms, and the exit frees them anyway.
         loop {
             std::thread::park();
         }
@@ -128,7 +128,7 @@ fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
     std::mem::forget(libnix);
 }
 
-/// Sends answers to the client.
+/// The queue of answers, and the thread that writes them to the client.
 struct Answers {
     queue: Sender<Answer>,
     writer: Thread,
@@ -253,7 +253,7 @@ fn explained(
     }
     let failed = explain::error(request, &error);
     if let Some(meant) = option_meant(evaluator, outputs, request, &error) {
-        // The most helpful hint comes first.
+        // Put the most helpful hint first.
         let mut failed = failed;
         failed.hints.insert(0, meant);
         return failed.into();

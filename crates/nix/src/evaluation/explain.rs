@@ -19,7 +19,7 @@ const MESSAGE_LINES: usize = 12;
 /// Maximum number of lines of a crashed evaluator's stderr that are shown.
 const CRASH_LINES: usize = 5;
 
-/// A problem with a request, as `system.nix` reports it.
+/// A problem with a request, as one of our own expressions reports it.
 #[derive(Debug, Deserialize)]
 pub(super) struct RequestProblem {
     pub(super) kind: String,
@@ -183,13 +183,13 @@ pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
             .error(format!(
                 "{what}: the file declares no runtime modules (it has no option services.runtimeModules)"
             ))
-            .hint("import nixos/runtime-modules of this project in the file, and declare modules in services.runtimeModules.modules")
+            .hint("import nixos/runtime-modules of the runtime-module repository in the file, and declare modules in services.runtimeModules.modules")
             .hint("or add the file of a module with --module FILE"),
         "no-option" => Failure::Usage
             .error(format!(
                 "{what}: the host declares no runtime modules (it has no option services.runtimeModules), and the flake has no output runtimeModules"
             ))
-            .hint("import this project's nixosModules.default in the host, and declare modules in services.runtimeModules.modules"),
+            .hint("import nixosModules.default of the runtime-module flake in the host, and declare modules in services.runtimeModules.modules"),
         "unknown-modules" => unknown_modules(&problem.names, &problem.known),
         "defined-twice" => failure(format!("{what}: the module '{}' is declared twice", list(&problem.names)))
             .detail(problem.known.iter().map(|file| format!("in {}\n", in_source(file))).collect::<String>())
@@ -306,7 +306,7 @@ pub(super) fn crash(request: &Request, ended: &EvaluatorExit) -> Failed {
         }
         Some(Signal::SIGSEGV | Signal::SIGABRT | Signal::SIGBUS) => {
             failure(format!("{what}: the evaluation overflowed its stack"))
-                .hint("a value or function probably depends on itself: use --option max-call-depth 1000 to get an error that names the place")
+                .hint("a value or function probably depends on itself: use --option max-call-depth 1000 to get an error with the position")
         }
         Some(Signal::SIGKILL) => failure(format!("{what}: the evaluator was killed, probably because memory ran out"))
             .hint("use --low-memory to evaluate in less memory; run `dmesg` to see whether the kernel killed the evaluator"),

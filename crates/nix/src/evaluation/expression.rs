@@ -14,7 +14,7 @@ pub const SYSTEM: Expression = Expression {
     text: SYSTEM_TEXT,
 };
 
-/// Text of the expressions, which is part of the cache key: system.nix, applied to the functions of
+/// Text of the expressions, which is part of the cache key: system.nix, applied to the values of
 /// the other files.
 pub const SYSTEM_TEXT: &str = concat!(
     "(",
@@ -53,7 +53,7 @@ pub(super) fn with_beside(
 }
 
 /// Formats the request for our expression. With `share`, the host's own packages may be used if
-/// they are proved to be the same.
+/// they are provably the same.
 pub fn text(request: &Request, share: bool) -> String {
     asked(request, share).to_string()
 }

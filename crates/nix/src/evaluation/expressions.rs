@@ -40,7 +40,7 @@ pub struct ExpressionValue {
     pub value: Json,
     /// All strings in the value that depend on store paths.
     pub strings: Vec<DependentString>,
-    /// The part that is not data, instead of a value.
+    /// The part that is not data. If set, there is no value.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<NotData>,
 }

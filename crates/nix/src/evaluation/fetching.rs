@@ -25,7 +25,7 @@ const OUT_OF_REACH: [&str; 7] = [
     "program 'git' failed",
 ];
 
-/// The text that libnix puts around the error of a failed download.
+/// The text that libnix puts before the error of a failed download.
 const ARCHIVE: &str = "(Source threw exception: error: ";
 
 /// Returns whether a source could not be fetched.
@@ -139,8 +139,8 @@ impl Input {
     }
 }
 
-/// Adds the inputs of a lock that are in the store, and the inputs that are not. `source` is any
-/// tree in the store.
+/// Adds lists of the locked inputs that are in the store, and of those that are not. `source` is
+/// any tree in the store.
 pub(super) fn with_inputs(failed: Failed, lock: &str, source: &str) -> Failed {
     let Some(store) = Path::new(source).parent() else {
         return failed;

@@ -21,7 +21,7 @@ let
     let
       path = one.path or null;
       declared = one.imports or [ ];
-      # nixos-runtime-modules itself may already have added `path`, which is the older form, to `imports`.
+      # `path` is the older form of `imports`. nixos-runtime-modules itself may already have added it to `imports`.
       imports = declared ++ (if path == null || builtins.elem path declared then [ ] else [ path ]);
       only = builtins.head imports;
       module =

@@ -1,7 +1,7 @@
 //! The initial heap of the evaluator.
 //!
-//! libgc collects when its heap is full, and grows it in small steps. The evaluation of a whole
-//! NixOS is a quarter faster if it starts with a heap that it never fills. Untouched pages cost
+//! libgc collects when its heap is full, and grows it in small steps. The evaluation of a NixOS
+//! system is a quarter faster if it starts with a heap that it never fills. Untouched pages cost
 //! nothing.
 
 use std::fs;
@@ -16,7 +16,7 @@ const LARGEST: u64 = 4 << 30;
 /// The choice of the initial heap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
-    /// The default of libnix: uses less memory and is slightly slower.
+    /// The default of libnix, which uses less memory and is slower.
     Low,
     /// A heap that a normal evaluation never fills, if the machine has enough memory.
     Plenty,

@@ -13,7 +13,7 @@
   path,
 }:
 let
-  # Returns a list of the value at a path, or an empty list if there is no such value.
+  # Returns a list with the value at a path, or an empty list if there is no such value.
   at =
     value: path:
     if path == [ ] then

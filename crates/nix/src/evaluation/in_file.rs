@@ -9,7 +9,7 @@ use crate::error::{Failed, Failure};
 use crate::record::SystemFile;
 use crate::registry::nearest;
 
-/// Makes the failure for a file without a system at the requested place.
+/// Makes the failure for a file without a system at the requested attribute path.
 pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProblem) -> Failed {
     let what = subject(request);
     let kind = problem.names.first().map_or("value", String::as_str);

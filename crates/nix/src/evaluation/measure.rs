@@ -1,5 +1,5 @@
-//! Measures evaluation inside the evaluator process, with the clock started right before and
-//! stopped right after it.
+//! Measures evaluation inside the evaluator process. The clock starts right before the evaluation,
+//! and stops right after it.
 //!
 //! Everything else (locking, reading the kernel's statistics, printing counters) happens outside
 //! the measured time. The overhead of our own expression is measured too, with an empty request.
@@ -24,7 +24,8 @@ const FORCED: Expression = Expression {
     text: include_str!("forced.nix"),
 };
 
-/// The kernel's unit of CPU time in /proc, in milliseconds (USER_HZ is 100 on every Linux).
+/// The kernel's unit of CPU time in /proc, in milliseconds (USER_HZ is 100 on all supported
+/// platforms).
 const TICK: f64 = 10.0;
 
 /// A measurement to take.
@@ -49,7 +50,7 @@ pub struct Forced {
     pub strict: bool,
     /// Attributes of the value that are left out.
     pub without: Vec<Vec<String>>,
-    /// Overrides to add to the host first.
+    /// Overrides to add to the host before the value is forced.
     pub overrides: Option<RepeatedOverrides>,
 }
 
@@ -216,8 +217,8 @@ fn on_processor() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
-/// The kernel's statistics about this thread, this process and the machine. All numbers are in
-/// milliseconds.
+/// The kernel's statistics about this thread, this process and the machine. The plain numbers are
+/// in milliseconds.
 struct Books {
     /// CPU time of the thread.
     ran: Duration,
@@ -287,7 +288,7 @@ fn machine() -> Option<f64> {
         .skip(1)
         .filter_map(|field| field.parse().ok())
         .collect();
-    // user, nice, system, idle, iowait, irq, softirq, steal
+    // The fields are user, nice, system, idle, iowait, irq, softirq and steal.
     let busy = [0, 1, 2, 5, 6, 7]
         .iter()
         .filter_map(|index| fields.get(*index));

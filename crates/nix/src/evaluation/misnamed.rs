@@ -49,7 +49,7 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
     if error.message.contains("forbidden in pure evaluation mode") {
         return Some(
             wrong(error.message.trim().into()).hint(
-                "if an input of the flake has a relative path, that path must be inside the flake's tree: use an absolute path or a URL",
+                "if an input of the flake has a relative path outside the flake's tree, use an absolute path or a URL instead",
             ),
         );
     }
@@ -57,7 +57,7 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
         let parameter = parameter.trim_end().trim_end_matches('\'');
         return Some(
             wrong(format!(
-                "a folder outside of a git tree has no parameter {parameter}"
+                "a folder outside a git tree cannot have the parameter {parameter}"
             ))
             .hint(format!("leave out {parameter}=, or name a git tree")),
         );
@@ -219,7 +219,7 @@ fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
             for_shell(&format!("./{name}{fragment}"))
         )),
         false => failed
-            .hint("start the path of a folder with ./ or /")
+            .hint("if you meant a folder, begin its path with ./ or /")
             .hint("run `nix registry list` to see all entries"),
     })
 }

@@ -28,12 +28,12 @@ pub(super) fn hint(error: &NixError) -> Option<String> {
     let close = nearest(&name, &passed);
     if let Some(meant) = close.first().filter(|_| !recursion) {
         return Some(format!(
-            "{file} takes an argument {name}, which is not available: did you mean {meant}?"
+            "{file} takes the argument `{name}`, which is not available: did you mean {meant}?"
         ));
     }
     let when = if recursion { " before its imports" } else { "" };
     Some(format!(
-        "{file} takes an argument {name}, which is not available{when}: where the host is defined, pass it with specialArgs = {{ inherit {name}; }}"
+        "{file} takes the argument `{name}`, which is not available{when}: in the definition of the host, pass specialArgs = {{ inherit {name}; }}"
     ))
 }
 
@@ -74,7 +74,7 @@ mod tests {
     fn argument_and_module_are_named() {
         let found = hint(&error("attribute 'inputs' missing", "inputs")).expect("a hint");
         assert!(
-            found.starts_with("host.nix takes an argument inputs"),
+            found.starts_with("host.nix takes the argument `inputs`"),
             "{found}"
         );
         assert!(

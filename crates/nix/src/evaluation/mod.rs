@@ -65,13 +65,13 @@ pub struct Request {
     pub host: String,
     /// Modules to extend the host with, in the order of evaluation if that is known.
     pub modules: Vec<ModuleRequest>,
-    /// Modules that are not part of the configuration, in their order, after all others.
+    /// Modules that are not part of the configuration. They follow all others, in this order.
     #[serde(default)]
     pub extras: Vec<ExtraRequest>,
     /// The specialisation to evaluate; `None` for the host itself.
     #[serde(default)]
     pub specialisation: Option<String>,
-    /// The option overrides, in their order, after all modules.
+    /// The option overrides. They follow all modules, in this order.
     #[serde(default)]
     pub overrides: Vec<Definition>,
     /// New overrides, whose options are described and whose values are checked.
@@ -91,7 +91,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Makes a request for the host without extra modules and without a measurement.
+    /// Makes a request for the host alone: without modules, overrides, expressions and a
+    /// measurement.
     pub fn of(settings: Settings, flake: FlakeSource, host: &str, target: Target) -> Self {
         Self {
             settings: flake.settings(settings),
@@ -141,7 +142,7 @@ impl FlakeSource {
             reference: pin.locked.clone(),
             base_directory: here.into(),
             overrides: pin.replaced(),
-            // A damaged graph was dropped when the pin was read.
+            // This cannot fail: a damaged graph was dropped when the pin was read.
             lock: graph_lock(pin).unwrap_or_default(),
             extra: pin.extra.clone(),
             file: pin.file.clone(),
@@ -208,7 +209,7 @@ pub enum Target {
     Source,
 }
 
-/// A message of the evaluator.
+/// A message from the evaluator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
 pub(crate) enum Answer {
@@ -323,7 +324,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Starts an evaluator. In the meantime, the client can open libnix.
+    /// Starts an evaluator process. While it starts, the client can open libnix.
     pub fn start(memory: Memory) -> Result<Self> {
         let start = EvaluatorStart {
             initial_heap: memory.initial_heap(),

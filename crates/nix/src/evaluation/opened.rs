@@ -1,7 +1,7 @@
 //! Opens the source of an evaluation: a locked flake, or a file.
 //!
-//! Takes the source of a request; returns its outputs, which have the same form for both.
-//! Evaluates a file only as far as needed to recognise its content.
+//! Takes the source of a request; returns its outputs, which have the same form for flakes and
+//! files. Evaluates a file only as far as needed to recognise its content.
 
 use anyhow::Result;
 use serde_json::json;
@@ -41,8 +41,8 @@ impl Opened {
         })
     }
 
-    /// Calls the flake's `outputs` function, and adds the values of the extra modules. For a file,
-    /// the outputs contain only its system, under the system's name.
+    /// Calls the flake's `outputs` function, and adds the external values. For a file, the outputs
+    /// contain only its system, under the system's name.
     pub fn outputs(
         &self,
         evaluator: &Evaluator,

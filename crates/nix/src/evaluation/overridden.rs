@@ -27,14 +27,13 @@ pub struct DescribedOption {
     pub read_only: bool,
     pub internal: bool,
     pub visible: bool,
-    /// The priority of the definitions in force. `None` if the path leads into the value of an
-    /// option.
+    /// The priority of the definitions in force at the path; `None` if the path has no definition.
     pub priority: Option<i64>,
     /// The files of the definitions in force.
     pub files: Vec<String>,
 }
 
-/// The kind of place that a path leads to.
+/// The kind of object that a path names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PathKind {
@@ -62,7 +61,7 @@ pub(super) fn describe(value: &Value<'_>, request: &Request) -> Result<Vec<Descr
             return Err(refusal.into());
         }
     }
-    // The module system itself checks the types.
+    // Force the new values, so that the module system checks their types.
     let _: bool = value.get("checkedOverrides")?;
     Ok(described)
 }

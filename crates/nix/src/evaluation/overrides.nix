@@ -21,7 +21,7 @@ let
 
   isOption = value: value._type or null == "option";
 
-  # { a.b.c = value; } for the path a.b.c.
+  # Makes { a.b.c = value; } for the path a.b.c.
   setAt =
     path: value:
     let
@@ -358,9 +358,9 @@ rec {
   # The paths of all options that an override can set, without parts of their values.
   settable = options: map (one: one.path) (settableOptions options);
 
-  # The options inside the values of options that this system uses. `names` are the names of the submodules in the
-  # value, or null if the value itself is a submodule. Unused options are left out, because reading all submodules of
-  # NixOS takes longer than an evaluation.
+  # The options in the submodules of each used option. `names` are the names of the submodules in the option's value, or
+  # null if the value itself is a submodule. Unused options are skipped, because reading all submodules of NixOS takes
+  # longer than an evaluation.
   submodules =
     options:
     builtins.concatMap (
@@ -387,7 +387,7 @@ rec {
         [ tried.value ]
     ) (settableOptions options);
 
-  # Converts the value of an expression to data, or returns the part of it that is not data.
+  # Converts the value of an expression to data, or returns the first part of it that is not data.
   data =
     value:
     let
@@ -402,7 +402,7 @@ rec {
     else
       { inherit refused; };
 
-  # Forces the parts of a value that the given JSON value has too.
+  # Forces the attributes of a value that the given JSON value also has, and all elements of a list.
   force =
     given: value:
     let

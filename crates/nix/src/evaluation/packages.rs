@@ -2,7 +2,7 @@
 //!
 //! Takes libnix's message; returns a hint that keeps the other settings of the configuration.
 
-/// The place to change, if the host defines its packages itself.
+/// The location to change, if the host defines its packages itself.
 const OUTSIDE: &str = "where the host defines its packages (the value of nixpkgs.pkgs)";
 
 /// Returns a hint, if the message is about packages.
@@ -11,7 +11,8 @@ pub(super) fn hint(message: &str) -> Option<String> {
 }
 
 /// Explains an option of `nixpkgs` on a host whose packages are defined outside the module system.
-/// There a definition has no effect, or is silently dropped if another one takes precedence.
+/// On such a host, a definition has no effect, or is silently dropped if another one takes
+/// precedence.
 fn read_only(message: &str) -> Option<String> {
     let rest = message.trim().strip_prefix("The option `nixpkgs.")?;
     let (option, rest) = rest.split_once('\'')?;
@@ -25,7 +26,7 @@ fn read_only(message: &str) -> Option<String> {
             "the packages of this host are read-only, and a module cannot add overlays: add them {OUTSIDE}, as import nixpkgs {{ overlays = [ … ]; }}; overriding either definition would drop an overlay"
         ),
         "config" => format!(
-            "the packages of this host are read-only, and a module cannot configure them: do that {OUTSIDE}, as import nixpkgs {{ config = {{ … }}; }}"
+            "the packages of this host are read-only, so a module cannot configure them: pass the config {OUTSIDE}, for example import nixpkgs {{ config = {{ … }}; }}"
         ),
         "hostPlatform" | "buildPlatform" | "system" | "localSystem" | "crossSystem" | "pkgs" => {
             format!(
@@ -63,7 +64,7 @@ fn refused(message: &str) -> Option<String> {
         problem(name, why)?
     };
     Some(format!(
-        "to use it anyway, set in the module or in the host's configuration: nixpkgs.config.{config}; if the host sets nixpkgs.pkgs, set it in the config {OUTSIDE}"
+        "to use it anyway, add this to the module or to the host's configuration: nixpkgs.config.{config}; if the host sets nixpkgs.pkgs, add it instead to the config {OUTSIDE}"
     ))
 }
 

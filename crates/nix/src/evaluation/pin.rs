@@ -20,7 +20,7 @@ use crate::reference::{directory, in_store, parameter};
 /// Attributes of `self` that a `path:` reference cannot contain.
 const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
 
-/// The hint if a user wants to evaluate in the store of another machine.
+/// The hint if a store is on another machine.
 pub const REMOTE_BUILDERS: &str = "to use other machines, make them remote builders of this machine (nix.buildMachines in the configuration)";
 
 /// Replaced inputs: names and references.
@@ -75,7 +75,7 @@ impl<'a> ToPin<'a> {
     }
 }
 
-/// Resolves the links in the replaced inputs that Nix does not follow.
+/// Follows the links in local references of replaced inputs, because Nix does not follow them.
 fn resolved_overrides(what: &ToPin<'_>) -> Vec<(String, Resolved)> {
     what.input_overrides
         .iter()
@@ -163,9 +163,10 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     }
     if let Some(failed) = fetching::failure(&format!("cannot lock the flake {reference}"), error) {
         return failed
-            .hint(
-                "if `runtime-module status` shows a pinned source, run the command without --flake, which needs no network",
-            )
+            .hint(match what.of {
+                Some(_) => "omit --override-input: the pinned source needs no network",
+                None => "if `runtime-module status` shows a pinned source, omit --flake: the pinned source needs no network",
+            })
             .into();
     }
     if let Some(failed) =
@@ -194,7 +195,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     let may_be_git = reference.starts_with("git") || !reference.contains(':');
     if error.message.contains("does not exist") && may_be_git {
         failed = failed.hint(
-            "track new files with git add -N FILE, and add ?submodules=1 for submodules: a flake in a git tree has no other files",
+            "track new files with `git add -N FILE`: a flake in a git tree contains only tracked files; for submodules, add ?submodules=1 to the flake reference",
         );
     }
     // Nix takes such a reference for the path of a folder.
@@ -293,8 +294,8 @@ pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
         .collect()
 }
 
-/// Returns the inputs of a lock at any depth, except those that follow others: the path of each
-/// from the flake, and a human-readable revision.
+/// Returns the direct and nested inputs of a lock, except those that follow others: the path of
+/// each, such as `a/b`, and a human-readable revision.
 pub fn lock_inputs(lock: &str) -> BTreeMap<String, String> {
     let lock: Value = serde_json::from_str(lock).unwrap_or_default();
     let root = lock.get("root").and_then(Value::as_str).unwrap_or("root");
@@ -303,7 +304,7 @@ pub fn lock_inputs(lock: &str) -> BTreeMap<String, String> {
     found
 }
 
-/// Maximum depth of inputs, because a damaged lock can have cycles.
+/// Maximum depth of nested inputs. A damaged lock can have cycles.
 const DEPTH: usize = 8;
 
 fn below(lock: &Value, node: &str, prefix: &str, found: &mut BTreeMap<String, String>) {
@@ -331,7 +332,7 @@ pub fn revision_of(locked: &str) -> String {
     short_revision(&revision.unwrap_or_default().replace("%2B", "+"))
 }
 
-/// Shortens a revision or hash to its first characters.
+/// Shortens a revision or hash to its first 12 characters.
 pub fn short_revision(revision: &str) -> String {
     let hash = revision.strip_prefix("sha256-").unwrap_or(revision);
     hash.chars().take(12).collect()

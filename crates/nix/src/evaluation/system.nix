@@ -51,9 +51,9 @@ let
       skipValidation = false;
     };
 
-  # Use the same path as in the flake. If the host imports the module too, it is then included only once, and its
-  # definitions have the same position as if it were looked up. If a set imported the path, the module would come after
-  # the imports of the host's own modules, and lists would be merged in another order.
+  # Use the same path as in the flake. If the host also imports the module, the module system then includes it once.
+  # Do not import the path from a set (`{ imports = [ path ]; }`): the module would come after the imports of the host's
+  # own modules, and lists would be merged in another order than for a module from the host's options.
   fromFile = file: source + "/${file}";
 
   direct =
@@ -122,8 +122,8 @@ let
       ++ builtins.concatMap (output: at (outputs.${output} or { }) [ attribute ]) moduleOutputs
     );
 
-  # A specialisation inherits the host's modules unless its configuration forbids this. In that case, only the
-  # specialisation gets the modules.
+  # A specialisation usually inherits the host's modules, so add the requested modules to the host. If
+  # `inheritParentConfig` is false, add them only to the specialisation.
   specialisation = request.specialisation or null;
   variants = config: config.specialisation or { };
   variant = config: (variants config).${specialisation};
@@ -385,10 +385,10 @@ in
   # The paths of the options that can be set, for completion.
   optionPaths = optionOverrides.settable (optionsOf extended);
 
-  # The options inside the values of other options, for completion too.
+  # The options inside the values of other options, also for completion.
   optionsInside = optionOverrides.submodules (optionsOf extended);
 
-  # Forces the values at the paths of the new overrides as far as the new values reach, which checks their types.
+  # Forces the parts of the configuration that the new overrides set, so that the module system checks their types.
   checkedOverrides = builtins.foldl' (
     done: definition:
     builtins.seq (optionOverrides.force definition.value (

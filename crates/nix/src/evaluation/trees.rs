@@ -1,7 +1,7 @@
 //! Classifies files: files of the user, of another flake input, of nixpkgs, or of this project.
 //!
-//! Takes a request and the files that an error names; selects the position that the user can
-//! change. Reads only trees that are already in the store.
+//! Takes a request and the files that an error names; selects the position that the user can most
+//! likely change. Reads files, but fetches nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -142,7 +142,7 @@ fn is_ours(file: &Path) -> bool {
 }
 
 /// Removes the store path of the source tree from a file name. For a single file in the store, only
-/// its name remains.
+/// its name without the hash remains.
 pub(super) fn in_source(file: &str) -> &str {
     const HASH: usize = 32;
     if let Some((_, inside)) = file.split_once("-source/") {

@@ -8,7 +8,7 @@ const NOTE: &str = "the host imports the NixOS module of nixos-runtime-modules i
 nixosModules.default. With the latter, a change starts from the exact source of the running system, `list` needs no \
 evaluation, and modules can be restored after a boot (docs/modules.md)";
 
-/// Prints the note if the evaluation used that module.
+/// Adds the note if the evaluated host uses the NixOS module of nixos-runtime-modules.
 pub fn note(session: &Session, evaluated: &Evaluated) {
     if evaluated.foreign_modules {
         session.reporter.note(NOTE);

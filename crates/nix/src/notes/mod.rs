@@ -1,4 +1,4 @@
-//! Notes to the user about the source of a change.
+//! Notes to the user about a change: its source, its module system and its overrides.
 
 mod foreign_module;
 mod pin;

@@ -1,11 +1,12 @@
-//! Notes about a new or changed pin: its source, its inputs and its base. Changes nothing.
+//! Notes about a new or changed pin (its source, its inputs and its base), and the error for a
+//! pinned source that no longer exists.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 
 use super::relocked;
-use crate::error::Failure;
+use crate::error::{Failure, cannot};
 use crate::evaluation::{Derivation, lock_inputs, lock_text, revision_of, short_revision};
 use crate::input_graph::graph_revision;
 use crate::libnix::{Libnix, LockedFlake, Store};
@@ -93,7 +94,8 @@ pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
     let path = pin.sources().find(gone)?;
     let failed = Failure::Refused
         .error(format!(
-            "{purpose}: the pinned source {path} is no longer in the store, and cannot be evaluated"
+            "{}: the pinned source {path} is no longer in the store",
+            cannot(purpose)
         ))
         .detail(format!(
             "the source was pinned as {} of {}{}",
@@ -108,14 +110,14 @@ pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
     Some(
         failed
             .hint(format!(
-                "run `runtime-module rebuild --flake {url}` to pin its current source"
+                "run `runtime-module rebuild --flake {url}` to pin the flake's current source"
             ))
             .hint("or run `runtime-module reset` or `rollback`, which evaluate nothing")
             .into(),
     )
 }
 
-/// Describes the previous pin, if it differs.
+/// Describes the previous pin, if its host, URL or revision differs.
 fn was(before: &Pin, now: &Pin) -> String {
     if before.host != now.host || before.url != now.url {
         format!(
@@ -156,7 +158,8 @@ fn inputs_of(libnix: &Libnix, pin: &Pin, now: &InputRevisions) -> InputRevisions
     inputs
 }
 
-/// Describes all inputs of a first pin, or the inputs that differ from those of the previous pin.
+/// Describes the direct inputs of a first pin, or the inputs that differ from those of the previous
+/// pin.
 fn changes(before: Option<&InputRevisions>, now: &InputRevisions) -> Vec<String> {
     let Some(before) = before else {
         let direct = now.iter().filter(|(name, _)| !name.contains('/'));
@@ -177,7 +180,7 @@ fn changes(before: Option<&InputRevisions>, now: &InputRevisions) -> Vec<String>
     words
 }
 
-/// Notes that a large folder was copied to the store, with untracked files.
+/// Adds a note if a large folder was copied to the store, including untracked files.
 fn large(session: &Session, libnix: &Libnix, pin: &Pin, url: &str) -> Result<()> {
     let folder = url.strip_prefix("path:");
     let Some(folder) = folder.filter(|path| !path.starts_with("/nix/store/")) else {
@@ -189,7 +192,7 @@ fn large(session: &Session, libnix: &Libnix, pin: &Pin, url: &str) -> Result<()>
     }
     let folder = folder.split('?').next().unwrap_or_default();
     session.reporter.note(format!(
-        "the whole folder {folder} was copied to the store ({}); git+file:{folder} would copy only files that git tracks",
+        "the whole folder {folder} was copied to the store ({}); if it is a git tree, use git+file:{folder} to copy only tracked files",
         bytes(size)
     ));
     Ok(())

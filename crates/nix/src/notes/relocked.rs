@@ -1,11 +1,12 @@
-//! Notes the inputs that `flake.lock` does not contain. They are locked for this run only, and no
-//! file is written.
+//! A note about inputs that `flake.lock` lacks or locks differently. They are locked in memory, and
+//! `flake.lock` is not written.
 
 use crate::evaluation::lock_inputs;
 use crate::libnix::LockedFlake;
 use crate::session::Session;
 
-/// Adds a note, if there are such inputs. Inputs that the user replaced do not count.
+/// Adds a note if `flake.lock` lacks inputs or locks them differently. Ignores inputs that the user
+/// replaced.
 pub fn note(session: &Session, url: &str, locked: &LockedFlake, replaced: &[(String, String)]) {
     let moved = moved(locked, replaced);
     if moved.is_empty() {
@@ -16,7 +17,7 @@ pub fn note(session: &Session, url: &str, locked: &LockedFlake, replaced: &[(Str
         false => "has a flake.lock that does not match its inputs",
     };
     session.reporter.note(format!(
-        "{url} {without}; locked for this run only: {}",
+        "{url} {without}; runtime-module locked these inputs in memory: {}",
         moved.join(", ")
     ));
 }

@@ -135,7 +135,7 @@ impl<'a> BaseCheck<'a> {
         Ok(check)
     }
 
-    /// Finishes the comparison: waits for the second evaluator, or evaluates now.
+    /// Finishes the comparison: waits for the second evaluator, or evaluates the base now.
     pub fn finish(&self) -> Result<()> {
         let Some(subject) = self
             .subject
@@ -150,7 +150,7 @@ impl<'a> BaseCheck<'a> {
             Some(second) => {
                 let outcome = second.wait();
                 session.interrupts.check()?;
-                // Two parallel evaluators may need too much memory, so retry with one.
+                // Two parallel evaluators may need too much memory, so retry a failure with one.
                 match outcome {
                     (Err(_), _) => evaluate_now(session, &subject.request)?,
                     whole => whole,
@@ -212,7 +212,7 @@ impl<'a> BaseCheck<'a> {
                 for line in subject.inputs(libnix) {
                     refusal = refusal.detail(line);
                 }
-                refusal
+                refusal.hint("run `runtime-module rebuild` to move the base to the current source, or run `nixos-rebuild switch` without --override-input")
             }
             BaseVerdict::Failed(failed) => {
                 let refusal = Failure::Refused.error(format!(
@@ -224,16 +224,16 @@ impl<'a> BaseCheck<'a> {
                     .fold(refusal.detail(failed.message.clone()), |refusal, line| {
                         refusal.detail(line.clone())
                     })
+                    .hint("correct the configuration, then run `runtime-module rebuild`")
             }
         };
-        let hint = "run `runtime-module rebuild` to move the base to the current source, or run `nixos-rebuild switch` without --override-input";
-        Some((Allow::BaseDiffers, refusal.hint(hint)))
+        Some((Allow::BaseDiffers, refusal))
     }
 }
 
 impl Drop for BaseCheck<'_> {
     fn drop(&mut self) {
-        // The change failed before the result was needed.
+        // Stop the evaluator if the change failed before the result was needed.
         if let Some(second) = self.second.take()
             && !second.thread.is_finished()
         {
@@ -293,7 +293,7 @@ fn second_evaluator(session: &Session) -> Option<Memory> {
     (processors > 1 && room && chosen != Memory::Low).then_some(chosen)
 }
 
-/// Evaluates without a second evaluator.
+/// Evaluates the base on this thread, while no other evaluation is running.
 fn evaluate_now(session: &Session, request: &Request) -> Result<TimedEvaluation> {
     let waiting = session.evaluator(&request.settings)?;
     session.reporter.begin(Phase::Compare);

@@ -1,7 +1,7 @@
-//! Finds the result of an evaluation in the cache, or keeps it there.
+//! Finds the result of an evaluation in the cache, or stores it there.
 //!
 //! Reports for each run whether there was a hit, and if not, why. A cached result is used only if
-//! its paths are in the store.
+//! the output or the derivation of each target is in the store.
 
 use std::time::Instant;
 
@@ -41,7 +41,7 @@ pub struct CachedSystem {
 }
 
 impl CacheUse {
-    /// Computes the key, if the result may be cached.
+    /// Opens the cache and computes the key, if the result may be cached.
     pub fn new(session: &Session, libnix: &Libnix, request: &Request, pin: &Pin) -> Self {
         let begun = Instant::now();
         let mut cache = Self {
@@ -103,8 +103,8 @@ impl CacheUse {
                 self.report.why = "the result does not include the system without modules".into();
                 None
             }
-            // Count this as a miss. All outputs may exist now, but without them, the evaluation
-            // would be refused.
+            // Count this as a miss: Nix would refuse the evaluation, even if all outputs that it
+            // imports already exist.
             Lookup::Hit(entry) if entry.evaluated.imports_derivations && !self.may_build => {
                 self.report.why = "the evaluation needs builds, which are not allowed now".into();
                 None
@@ -113,7 +113,10 @@ impl CacheUse {
                 let found = in_store(libnix, &entry, &wanted(&entry.evaluated))?;
                 self.report.hit = found.is_some();
                 self.report.why = match found {
-                    Some(_) => format!("it took {}", duration(time_of(entry.milliseconds))),
+                    Some(_) => {
+                        let took = duration(time_of(entry.milliseconds));
+                        format!("the evaluation took {took}")
+                    }
                     None => "its derivation is no longer in the store".into(),
                 };
                 found
@@ -183,15 +186,16 @@ impl CacheUse {
     }
 }
 
-/// Returns the lock that is in use: the lock file, if no input is replaced. The evaluator checks
-/// whether the lock file is up to date.
+/// Returns the lock for the key: that of the request, or the flake's own, or a new lock if inputs
+/// are replaced. After the evaluation, `keep` checks whether the flake's own lock is up to date.
 fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
     let flake = &request.flake;
     if let Some(lock) = &flake.lock {
         return Ok(lock.clone());
     }
     if flake.overrides.is_empty() {
-        // If the tree no longer exists, its hash is sufficient. The hash is also part of the key.
+        // If the tree no longer exists, use an empty lock: the key also contains the tree's hash,
+        // which determines the lock.
         return Ok(lock_text(&libnix.store, pin).unwrap_or_default());
     }
     libnix.with_evaluator(|evaluator| {

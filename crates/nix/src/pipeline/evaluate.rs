@@ -24,7 +24,7 @@ pub(super) struct Derived {
     pub targets: Vec<Derivation>,
     /// Whether every output is already in the store.
     pub realised: bool,
-    /// The evaluator, if it is still running.
+    /// The evaluator, until its exit has been awaited; `None` for a cached result.
     evaluator: Option<Evaluation>,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn evaluation_request(
         describe: plan.overrides.added.clone(),
         ..Request::of(settings, flake, &pin.host, target)
     };
-    // The next command will probably change overrides too. Completion can then offer the options.
+    // The next command will probably change overrides too, so list the options for completion.
     request.list_options = plan.overrides.edit.is_some()
         && pin.file.is_none()
         && !session.options.no_cache
@@ -93,8 +93,8 @@ fn configuration(request: &Request) -> Configuration<'_> {
     }
 }
 
-/// Evaluates the request. Afterwards, this process protects the results from the garbage collector,
-/// and the evaluator's memory is free for the builds.
+/// Evaluates the request. Afterwards, this process protects the results from the garbage collector.
+/// The evaluator exits, which frees its memory for the builds.
 pub(super) fn evaluate(
     making: &Making<'_>,
     request: &Request,
@@ -120,7 +120,7 @@ pub(super) fn evaluate(
     for derivation in &targets {
         store.add_temp_root(&derivation.drv)?;
     }
-    // If the source is a file, nothing has been copied to the store so far.
+    // For a file, `lock` had no store path with which to check the store.
     if let Some(first) = targets.first().filter(|_| pin.file.is_some()) {
         making.check_store(&first.drv)?;
     }
@@ -138,8 +138,8 @@ pub(super) fn evaluate(
     })
 }
 
-/// Returns the derivations to build: the toplevel and, unless it is running already, its base,
-/// which `reset` needs.
+/// Returns the derivations to build: the toplevel and, if the plan has no base yet, the base, which
+/// `reset` needs.
 pub(super) fn targets(plan: &Plan, evaluated: &Evaluated) -> Vec<Derivation> {
     let base = evaluated.base.iter().filter(|_| plan.base.is_none());
     evaluated.toplevel.iter().chain(base).cloned().collect()
@@ -152,7 +152,7 @@ pub(super) fn note_impurity(session: &Session, pin: &Pin) {
     } else if session.options.impure {
         session
             .reporter
-            .note("impure: evaluation sees the environment, the time and files outside the flake");
+            .note("impure: evaluation can read the environment, the current time and files outside the flake");
     }
 }
 

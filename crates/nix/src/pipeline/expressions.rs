@@ -1,7 +1,7 @@
 //! Replaces the Nix expressions of an edit with their values.
 //!
-//! Takes a plan with placeholders; returns a plan with data. The expressions see the configuration
-//! with its modules and with the overrides in force, but without the new ones.
+//! Takes a plan with placeholders; returns a plan with data. The expressions can use the
+//! configuration with its modules and with the overrides in force, but without the new overrides.
 
 use std::collections::BTreeSet;
 
@@ -106,7 +106,7 @@ fn store_paths_of(
     let mut found = BTreeSet::new();
     for (path, context) in &string.context {
         if context.all_outputs {
-            let why = "which is a derivation and not the output of one";
+            let why = "which is a derivation, not one of its outputs";
             return Err(unusable_store_path(option, path, why).into());
         }
         if context.path {

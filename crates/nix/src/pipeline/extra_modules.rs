@@ -13,10 +13,11 @@ use crate::plan::Host;
 use crate::record::ExtraModule;
 use crate::session::Session;
 
-/// The default attribute, as in `nix`.
+/// The attribute if a flake reference names none. The `nix` command has the same default.
 const USUAL: &str = "default";
 
-/// Returns the modules that stay, followed by the new ones.
+/// Returns the extra modules that are kept, followed by the new ones. Protects the sources of all
+/// with temporary GC roots.
 pub fn take_in(
     session: &Session,
     libnix: &Libnix,

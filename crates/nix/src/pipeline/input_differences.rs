@@ -9,8 +9,8 @@ use crate::record::Pin;
 /// The digits of Nix's base-32 encoding.
 const DIGITS: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
-/// Describes each differing input on a line, or the reason why the differences cannot be found.
-/// `baked` has the sources that the running system records.
+/// Describes each differing input on a line of its own, or the reason why the differences cannot be
+/// found. `baked` contains the sources that the running system records.
 pub fn describe_inputs(pin: &Pin, lock: &str, baked: Option<&[String]>) -> Vec<String> {
     let Some(baked) = baked else {
         return vec!["cannot tell which inputs differ: the running system does not record which flake it was built from".into()];

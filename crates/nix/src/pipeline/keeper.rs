@@ -8,7 +8,7 @@ use runtime_module_core::pipeline::Keeper;
 use super::cached::CacheUse;
 use crate::libnix::Libnix;
 
-/// The store with a new system.
+/// The store that contains the system of a plan.
 pub(super) struct OpenStore {
     pub(super) libnix: Libnix,
     /// The cache entry; `None` if nothing had to be evaluated.

@@ -1,7 +1,7 @@
 //! The pipeline that makes a system: lock, find cached, evaluate, query, preflight, realise.
 //!
-//! Each stage is a file or a folder. It takes the previous stage's value and returns its own. A dry
-//! run is a plan that stops before realising.
+//! Each stage takes the previous stage's value and returns its own. A dry run is a plan that stops
+//! before the realise stage.
 
 mod base_check;
 mod cached;
@@ -39,7 +39,7 @@ use lock::lock;
 
 pub use registry::{registry, source_to_read};
 
-/// Makes the system of a plan, as far as the plan goes.
+/// Makes the system of a plan. A dry run builds nothing.
 pub fn make(session: &Session, situation: &Situation, plan: &Plan) -> Result<System> {
     let making = Making {
         session,
@@ -50,8 +50,8 @@ pub fn make(session: &Session, situation: &Situation, plan: &Plan) -> Result<Sys
     making.system()
 }
 
-/// Makes the system for a request. Evaluates its Nix expressions first, and returns a plan with
-/// their values.
+/// Makes the system for a request. First evaluates the Nix expressions of the request, and also
+/// returns the plan with their values.
 pub fn make_for(
     session: &Session,
     intent: &Intent,
@@ -82,7 +82,7 @@ struct Making<'a> {
     plan: &'a Plan,
 }
 
-/// The result of realising.
+/// The result of the preflight and realise stages.
 #[derive(Default)]
 struct RealiseResult {
     /// The store paths that were or would be built and fetched.
@@ -94,7 +94,7 @@ struct RealiseResult {
 }
 
 impl Making<'_> {
-    /// Makes the system, as far as the plan goes.
+    /// Makes the system, or takes a known one.
     fn system(self) -> Result<System> {
         match &self.plan.goal {
             Goal::Known(state) => {
@@ -130,7 +130,7 @@ impl Making<'_> {
         let mut cache = CacheUse::new(session, &self.libnix, &request, &pin);
         let derived = self.find_or_evaluate(&request, &pin, &mut cache)?;
 
-        // Query missing paths. After that, the evaluator is no longer needed.
+        // Query missing paths while the evaluator exits, then wait for its exit.
         let missing = fault::step(Point::Query, || match derived.realised {
             true => Ok(Missing::default()),
             false => query(&self.libnix, &derived.targets, &session.reporter),
@@ -139,7 +139,7 @@ impl Making<'_> {
         session.interrupts.check()?;
         base_check.finish()?;
 
-        // Preflight, then realise. A dry run ends between the two.
+        // Preflight, then realise. A dry run does only the preflight.
         let outputs = self.realise(&derived, missing, &base_check)?;
 
         let evaluated = derived.evaluated;
@@ -192,8 +192,8 @@ impl Making<'_> {
         }
     }
 
-    /// Builds and fetches missing paths. A dry run only collects all objections to the change. Any
-    /// other plan refuses, before the build, a system that cannot be activated.
+    /// Builds and fetches missing paths, after refusing a system that cannot be activated. A dry
+    /// run builds nothing: it collects all objections, and puts the builds in display order.
     fn realise(
         &self,
         derived: &Derived,
@@ -229,7 +229,8 @@ impl Making<'_> {
         })
     }
 
-    /// Adds to the pin the inputs that no lock file lists, and the result of the comparison.
+    /// Adds to the pin the inputs that the flake's own lock does not contain, and the result of the
+    /// base comparison. Protects all sources of the pin with temporary GC roots.
     fn complete_pin(
         &self,
         pin: &mut Pin,

@@ -1,4 +1,4 @@
-//! The checks before the build and before activation.
+//! The checks before the build, and the checks of a dry run.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use crate::libnix::Missing;
 
 impl Making<'_> {
     /// Performs the checks of a dry run: on the built system if it is in the store, otherwise on
-    /// the evaluation.
+    /// the result of the evaluation.
     pub(super) fn preflight(
         &self,
         evaluated: &Evaluated,
@@ -37,7 +37,7 @@ impl Making<'_> {
         preflight
     }
 
-    /// Checks the system if it is in the store.
+    /// Returns the findings about the built system; `None` if it is not in the store.
     fn examined(&self, toplevel: &str) -> Option<Findings> {
         let store = &self.libnix.store;
         let valid = store.is_valid(toplevel).unwrap_or(false);
@@ -45,8 +45,8 @@ impl Making<'_> {
         examined(self.session, &self.plan.purpose, &place)
     }
 
-    /// Refuses a change before the build if its system could not be activated. Overridden
-    /// objections become notes.
+    /// Refuses a change before the build if its system could not be activated. An allowed lack of
+    /// space becomes a note.
     pub(super) fn refuse_before_build(
         &self,
         evaluated: &Evaluated,
@@ -93,7 +93,7 @@ impl Making<'_> {
         }
     }
 
-    /// Adds an objection if the source evaluates to a different base.
+    /// Adds an objection if the source does not evaluate to the base.
     fn object_to_base(&self, base_check: &BaseCheck<'_>, findings: &mut Findings) {
         if let Some((allow, refusal)) = base_check.refusal(&self.libnix) {
             findings.object(Some(allow), refusal);

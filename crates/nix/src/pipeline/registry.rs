@@ -43,13 +43,13 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     Ok(evaluated.registry)
 }
 
-/// Returns the error for a missing pinned source, if one is no longer in the store.
+/// Returns an error if a pinned source is no longer in the store.
 fn gone(session: &Session, pin: &Pin) -> Option<anyhow::Error> {
     let libnix = Libnix::open(session.settings(false, 1), |_: Event| {}).ok()?;
-    notes::gone(&libnix.store, "list", pin)
+    notes::gone(&libnix.store, "list modules", pin)
 }
 
-/// Returns the source to list, pinned for this run.
+/// Returns the source whose modules to list, pinned for this run.
 pub fn source_to_read(session: &Session, situation: &Situation) -> Result<Pin> {
     let source = source_to_list(situation, &session.options.source, &session.here)?;
     match ToPin::of(&source) {

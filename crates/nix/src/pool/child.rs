@@ -1,9 +1,9 @@
 //! The forked child: evaluates one extension on top of everything that its template has evaluated,
 //! reports the result, and exits.
 //!
-//! A child writes nothing: it only evaluates, the databases that it inherited are read-only, and it
-//! opens its own connection to a daemon. If a job needs more, the result requests another
-//! evaluation in an evaluator that is not a fork.
+//! A child writes nothing to the store: libnix only computes store paths, and the inherited
+//! databases are read-only. The child opens its own connection to a daemon. If a job has to write
+//! or build, the result requests another evaluation in an evaluator that is not a fork.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -16,7 +16,7 @@ use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, option_meant,
 use crate::libnix::{Evaluator, ForkError, Libnix, NixError, Outputs, print_to, touch_ahead};
 use crate::timings::milliseconds;
 
-/// Errors that come from the configuration and not from the process that evaluates it.
+/// Classes of errors whose cause is the configuration, and not the process that evaluates it.
 const ITS_OWN: [&str; 10] = [
     "nix::Abort",
     "nix::AssertionError",

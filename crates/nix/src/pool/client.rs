@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use super::{Ask, Say};
 use crate::messages::send;
 
-/// The connection to the client. Reading never waits for more than one line.
+/// The connection to the client, and the bytes that were read but not yet parsed.
 pub(super) struct Client {
     pub(super) socket: UnixStream,
     pub(super) heard: Vec<u8>,

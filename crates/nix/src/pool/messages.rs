@@ -81,7 +81,7 @@ pub struct JobOutcome {
     pub files: Vec<String>,
 }
 
-/// Whether the evaluation used the host's own packages, and the reason if not.
+/// The use of the host's own packages in an evaluation, and the reason if they were not used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sharing {
     pub shared: bool,
@@ -97,7 +97,7 @@ pub enum EvaluationEnd {
     /// The evaluation failed with an error.
     Failed {
         failed: Failed,
-        /// Positions in any file, the closest first.
+        /// Positions in any file, the closest to the error first.
         places: Vec<Position>,
         /// Whether the failure must be confirmed by an evaluator that may write and build.
         again: bool,

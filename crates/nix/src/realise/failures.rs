@@ -62,7 +62,7 @@ pub(super) const KNOWN: &[Known] = &[
             "some substitutes for",
             "unable to download",
         ],
-        "check the network and the binary cache, or use --option fallback true to build it here",
+        "check the network and the binary cache, or use --option fallback true to build locally",
     ),
     (
         &["read-only", "Read-only"],
@@ -78,7 +78,7 @@ fn advise(failed: Failed, text: &str) -> Failed {
     }
 }
 
-/// Makes the failure of a request to the store.
+/// Makes the failure for a failed request to the store.
 pub(super) fn nix_failure(what: &str, error: &NixError) -> Failed {
     if error.interrupted {
         return Failure::Interrupted.error("interrupted; nothing was changed");
@@ -150,8 +150,8 @@ pub(super) fn build_failure(
         failed = failed.detail(format!("also failed: {other}: {}", why(other)));
         failed = quote(failed, other, FEW_LINES);
     }
-    // If a builder runs out of memory or space, only its log may show it. Ignore other texts in the
-    // log, because they are not about the store or the daemon.
+    // If a builder runs out of memory or space, the error may be only in its log. Ignore other
+    // texts in the log, because they are not about the store or the daemon.
     let log = failed.details.join("\n");
     let of_log = known_hint(KNOWN, &log)
         .filter(|_| log.contains("No space left") || log.contains("signal 9"));
@@ -160,7 +160,7 @@ pub(super) fn build_failure(
     failed.hint(format!("run `nix log {derivation}` to see the full log"))
 }
 
-/// Returns the specified hash and the actual one, if they differ.
+/// Returns the lines that give the specified and the actual hash of a mismatch.
 fn hashes<'a>(causes: &[&'a str]) -> Vec<&'a str> {
     let lines = causes.iter().flat_map(|cause| cause.lines());
     let mut found: Vec<&str> = Vec::new();

@@ -1,7 +1,7 @@
 //! Sorts the builds for display: the system first, then its parts, level by level. Sources and
 //! patches (fixed-output derivations) are listed separately.
 //!
-//! Reads the `.drv` files of the store. A file that cannot be read counts as a build without parts.
+//! Reads the `.drv` files in the store. A file that cannot be read counts as a build without parts.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;

@@ -23,8 +23,8 @@ rec {
     description = "unspecified value";
   };
 
-  # Merges sets, and merges functions by their results. Other values must be equal, but lists and derivations must be
-  # single.
+  # Merges sets, and functions by their results. A list or a derivation must have a single definition. Other values
+  # must be equal.
   anything = mkOptionType {
     name = "anything";
     merge =

@@ -46,7 +46,7 @@ rec {
     };
   oneOf = types: builtins.foldl' either (head types) (builtins.tail types);
 
-  # Accepts values of one type too, and converts them to the other.
+  # Also accepts values of `coercedType`, and converts them to `finalType`.
   coercedTo =
     coercedType: coerce: finalType:
     mkOptionType {

@@ -67,7 +67,7 @@ rec {
       merge = lib.mergeEqualOption;
     };
 
-  # The functor of a type around one other type.
+  # The functor of a type with one other type as its parameter.
   aroundType = name: elemType: rebuild: {
     inherit name rebuild;
     payload = elemType;

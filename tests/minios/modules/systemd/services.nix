@@ -129,11 +129,11 @@ in
             restartTriggers = mkOption {
               type = types.listOf types.unspecified;
               default = [ ];
-              description = "Values whose change restarts the service even if its unit stays the same.";
+              description = "Values whose change restarts the service even if nothing else in its unit changes.";
             };
             restartIfChanged = switch true "Whether a switch restarts the service when its unit has changed.";
             reloadIfChanged = switch false "Whether a switch only reloads the service when its unit has changed.";
-            stopIfChanged = switch true "Whether a restart stops the old unit first, and starts the new one later.";
+            stopIfChanged = switch true "Whether a restart stops the old unit before activation instead of after it.";
             unitConfig = section;
             serviceConfig = section;
           };

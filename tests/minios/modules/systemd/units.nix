@@ -37,7 +37,7 @@ in
               description = "The folder with the unit file.";
             };
           };
-          # systemd takes a unit's name from the target of the link, so the file must have that name.
+          # The links in /etc/systemd/system point to this file, so give it the full name of the unit.
           config.unit =
             pkgs.runCommand "unit-${name}"
               {

@@ -17,7 +17,7 @@ fn write(folder: &Path, units: &[(&str, &str)]) {
 }
 
 /// Creates a folder with these units. `multi-user.target` wants the units in `wanted`. An entry
-/// such as `basic.target.wants/a.service` names another folder.
+/// such as `basic.target.wants/a.service` goes into the folder that it names.
 fn folder(units: &[(&str, &str)], wanted: &[&str]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary folder");
     write(dir.path(), units);
@@ -67,7 +67,7 @@ fn dependencies_of_restarted_targets_start() {
             ("by-running.service", SERVICE),
             ("running.service", "[Unit]\nWants=by-running.service\n"),
             ("shell@.service", SERVICE),
-            // systemd ignores this key.
+            // systemd itself ignores this key, so the unit starts as a dependency.
             ("wanted.service", "[Unit]\nX-OnlyManualStart=true\n"),
             ("before-sleep.service", SERVICE),
             ("rescue.service", SERVICE),
@@ -113,7 +113,7 @@ fn dependencies_of_restarted_targets_start() {
         )],
     );
     assert_eq!(started(&new, Some(&[])), set(&["basic.service"]));
-    // If the active units are unknown, assume those that the default target wants.
+    // If the active units are unknown, the default target counts as active.
     symlink("multi-user.target", new.path().join(DEFAULT)).expect("linked");
     let mut found = started(&new, None);
     found.remove("multi-user.target");
@@ -194,7 +194,7 @@ fn unchanged_units_are_left_out() {
         &["same.service"],
     );
     assert_eq!(changes.reload, set(&["same.service"]));
-    // A change of one of these two keys counts like a change of any other key.
+    // A change to one of these two keys counts like a change to any other key.
     for key in ["X-OnlyManualStart", "X-StopOnRemoval"] {
         let new = format!("[Unit]\n{key}=no\n{SERVICE}");
         let changes = switched(
@@ -279,7 +279,7 @@ fn sockets_restart_instead_of_their_service() {
     assert_eq!(changed("", &[], &up), both);
     let both = (set(&[]), set(&["a.service", "a.socket"]));
     assert_eq!(changed("X-NotSocketActivated=true", &up, &up), both);
-    // A service that is restarted without a stop does not affect its sockets.
+    // A service that is restarted in one step does not affect its sockets.
     let at_once = changed("X-StopIfChanged=false", &up, &up);
     assert_eq!(at_once, (set(&[]), set(&["a.service"])));
     let named = ["b.socket", "c.socket"];
@@ -312,7 +312,7 @@ fn drop_ins_and_templates_are_part_of_a_unit() {
             ("plain.service.d/overrides.conf", &other),
             template,
             ("shell@one.service.d/overrides.conf", &other),
-            // This is the same content with different formatting.
+            // This drop-in resets `ExecStart` to the value in the template.
             ("shell@two.service.d/overrides.conf", &first),
         ],
         &up,

@@ -176,7 +176,7 @@ fn restart_between_two_checks_is_found() {
     for (restart, has_failed, problems) in [
         ("on-failure", false, found(Problem::Restarting)),
         ("always", true, found(Problem::Restarting)),
-        // The service exited successfully, and its configuration says that it is restarted.
+        // The service exited successfully, and `Restart=always` restarted it.
         ("always", false, vec![]),
     ] {
         again.restart = restart.into();

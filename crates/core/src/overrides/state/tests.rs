@@ -488,12 +488,12 @@ fn unset_needs_an_overridden_option() {
         (
             "hosts.a",
             "cannot unset hosts.a: hosts is overridden as a whole",
-            "set hosts to a value without it, or run `runtime-module unset hosts`",
+            "set hosts to a value without this part, or run `runtime-module unset hosts`",
         ),
         (
             "extra.b",
             "cannot unset extra.b: extra is overridden as a whole",
-            "set extra to a value without it, or run `runtime-module unset extra`",
+            "set extra to a value without this part, or run `runtime-module unset extra`",
         ),
         (
             "extra.c",
@@ -547,7 +547,7 @@ fn earlier_state_is_restored() {
         assert_eq!(failed.failure, Failure::Usage);
         assert_eq!(
             failed.message,
-            format!("cannot find generation {number}: this boot has the generations 1 to 5")
+            format!("cannot find generation {number}: this boot has generations 1 to 5")
         );
     }
     assert_eq!(

@@ -63,7 +63,7 @@ fn key(change: impl FnOnce(&mut Request)) -> Key {
     ingredients(&request).key()
 }
 
-/// A changed ingredient, and the name that `differences` returns for it.
+/// The name that `differences` returns for an ingredient, and a change to the ingredient.
 type Change = (&'static str, fn(&mut Ingredients));
 
 const CHANGES: [Change; 20] = [

@@ -41,8 +41,8 @@ impl Scheduler<'_> {
     /// each pair.
     pub(super) fn is_mine(&self, index: usize, number: usize) -> bool {
         match self.work.shard {
-            // Each host starts at another shard, because it may have fewer combinations than there
-            // are shards.
+            // Each host starts at a different shard, because it may have fewer combinations than
+            // there are shards.
             Some(shard) if self.divided == Divided::Sets => {
                 (index + number) % shard.count == shard.index
             }
@@ -176,8 +176,8 @@ impl Scheduler<'_> {
         });
     }
 
-    /// Handles a template that failed to start. Starts a separate evaluator if it could succeed,
-    /// because it may fetch and build.
+    /// Handles a template that could not open the flake or evaluate the host. If the template may
+    /// have failed only because it cannot fetch or build, starts separate evaluators, which can.
     pub(super) fn not_ready(
         &mut self,
         index: usize,

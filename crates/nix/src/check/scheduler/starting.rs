@@ -120,7 +120,8 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Evaluates a host in separate evaluators, because no template can evaluate it.
+    /// Lists the modules of a host and evaluates the host in separate evaluators, because its
+    /// template could not.
     pub(super) fn host_alone(&self, index: usize) {
         let registry = self.request(index, &[], Target::Registry);
         let toplevel = self.request(index, &[], Target::Toplevel);

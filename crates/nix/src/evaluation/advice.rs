@@ -93,7 +93,7 @@ pub(super) const KNOWN: &[Known] = &[
         "the disk of the store or of Nix's cache is full (see df): free some space and run the command again; nothing was changed",
     ),
     (
-        &["services.runtimeModules.modules` cannot be used"],
+        &["services.runtimeModules.modules` has invalid entries"],
         "correct that option in the host's configuration",
     ),
     (

@@ -135,7 +135,7 @@ rec {
       hardeningDisable = [ "all" ];
       inherit shellHook;
     };
-    # Builds of QEMU. Its flags would break the host tools of a kernel, so this is a separate shell.
+    # The shell for building QEMU. It is separate because QEMU's build flags would break the host tools of a kernel.
     build-qemu = pkgs.mkShell {
       inputsFrom = [ pkgs.qemu ];
       packages = with pkgs; [

@@ -58,8 +58,8 @@ in
       defaultText = lib.literalExpression ''"/var/lib/libvirt/images/''${config.networking.hostName}.qcow2"'';
       example = "/srv/guests/machine.qcow2";
       description = ''
-        The path of the image on the host. Copy the image there from `system.build.image`, because a store path is
-        read-only.
+        The path on the host at which the domain expects the image. Copy the image there from `system.build.image`: a
+        guest cannot write to an image in the store.
       '';
     };
     disks = mkOption {

@@ -18,10 +18,10 @@ in
       default = null;
       example = "root";
       description = ''
-        Root's password. Everybody can read it in the store.
+        Root's password. Everybody who can read the store can read it.
 
-        If it is null, root has no password, and is logged in automatically on the serial consoles of a guest. Only
-        users who control the guest on its host can reach these consoles.
+        If this option is null, root has no password. In a guest, root is then logged in automatically on the serial
+        consoles. Only users who control the guest on its host can reach these consoles.
       '';
     };
     consoles = mkOption {
@@ -33,8 +33,8 @@ in
       defaultText = lib.literalExpression ''[ "ttyS0" "hvc0" ]'';
       example = [ "ttyS0" ];
       description = ''
-        The serial consoles of a guest. The kernel prints its messages on all of them. The last one is also
-        /dev/console.
+        The serial consoles of a guest. The kernel prints its messages on all of them. The last console in the list is
+        also /dev/console.
       '';
     };
   };

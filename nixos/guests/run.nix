@@ -39,7 +39,7 @@ in
       ReadWritePaths = [ "-${folder}" ];
     };
 
-  # The assertion about an output folder. `option` is its name.
+  # Asserts that an output folder is usable. `option` is the name of the option that contains the folder.
   assertion = option: folder: {
     assertion = pure.outputDirProblem folder == null;
     message =

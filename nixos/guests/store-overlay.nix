@@ -15,13 +15,13 @@ in
     default = false;
     example = true;
     description = ''
-      Whether the guest can build derivations. If so, the store is an overlay in the guest's memory over the host's
-      store, and the guest has Nix.
+      Whether an imageless guest can build derivations. If so, the guest has Nix, and its store is writable: it is an
+      overlay in the guest's memory over the host's store.
 
-      The kernel does not allow the lower layer of an overlay to change while it is mounted. So paths that the host
-      adds later do not appear, and runtime modules cannot be enabled on the running guest from its host.
+      While an overlay is mounted, its lower layer must not change: the kernel leaves the result undefined. So do not
+      enable runtime modules on the running guest from its host, because this adds paths to the host's store.
 
-      The kernel needs overlayfs built in. To use the packages of the system in builds, start the guest with
+      Overlayfs must be built into the guest's kernel. To use the packages of the system in builds, start the guest with
       `regInfo=PATH/registration` on the kernel's command line. PATH is the path of `system.build.guestRegistration`.
     '';
   };
@@ -31,8 +31,9 @@ in
       {
         assertion = !(config.services.runtimeModules.enable or false);
         message =
-          "cannot enable runtime modules on a guest with guests.storeOverlay.enable: paths that the host adds to its "
-          + "store do not appear in the overlay. Disable guests.storeOverlay.enable or services.runtimeModules.enable.";
+          "cannot enable runtime modules on a guest with guests.storeOverlay.enable: the host would add paths to its "
+          + "store, which must not change while the overlay is mounted. Disable guests.storeOverlay.enable or "
+          + "services.runtimeModules.enable.";
       }
     ];
 

@@ -86,8 +86,9 @@ in
       default = "/var/lib/test-suites/${name}/%i";
       example = "/mnt/results/%i/${name}";
       description = ''
-        The folder for the results of a run. `%i` stands for the id of the run. The folder contains the suite's own
-        results, `output.log`, and `result.json` with the exit status.
+        The folder for the results of a run, which is one start of the unit. `%i` stands for the id of the run. The
+        folder contains the suite's own results, the file `output.log` with the output of the suite, and the file
+        `result.json` with the exit status.
       '';
     };
   }

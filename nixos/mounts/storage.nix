@@ -71,8 +71,8 @@ in
             type = types.str;
             example = "/dev/disk/by-id/virtio-data";
             description = ''
-              The block device. A path below /dev/disk/by-id always names the same disk. For a QEMU disk, the path
-              contains the disk's `serial`.
+              The block device. Prefer a path below /dev/disk/by-id, which always names the same disk. For a QEMU disk,
+              this path contains the `serial` of the disk.
             '';
           };
           fsType = mkOption {
@@ -94,11 +94,11 @@ in
               "size=4096"
             ];
             description = ''
-              The arguments of `mkfs.FSTYPE`, which formats the device before it is mounted. If the value is a string,
-              the shell splits it into arguments. If it is null, only `autoFormat` can format the device.
+              The arguments of `mkfs.FSTYPE`, which formats an empty device before it is mounted. If the value is a
+              string, the shell splits it into arguments. If the value is null, only `autoFormat` can format the device.
 
-              Only an empty device is formatted. A device with a file system of this type is mounted as it is. A device
-              that is mounted, or that has a partition table or other data that `blkid` recognises, is refused.
+              A device with a file system of the type `fsType` is mounted as it is. A device that is mounted, or that
+              has a partition table or other data that `blkid` recognises, is refused.
             '';
           };
           autoFormat = mkOption {

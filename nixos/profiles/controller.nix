@@ -24,7 +24,7 @@ in
       type = lib.types.listOf lib.types.str;
       default = [ ];
       example = [ "alice" ];
-      description = "Accounts that may use libvirt and KVM. Each must exist in `users.users`.";
+      description = "Accounts that may use libvirt and KVM. Each must be a normal user in `users.users`.";
     };
   };
 

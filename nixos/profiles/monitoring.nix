@@ -194,16 +194,16 @@ in
       default = "/var/lib/monitoring/runs/%i";
       example = "/mnt/results/%i/monitoring";
       description = ''
-        The folder of a run. `%i` stands for the id of the run, and must be a path component by itself. Each monitor can
-        write only to its own subfolder.
+        The folder for the results of a run. `%i` stands for the id of the run, and must be a path component by itself.
+        Each monitor can write only to its own subfolder and to temporary files.
       '';
     };
     libbpfTools = mkOption {
       type = types.package;
       example = lib.literalExpression "pkgs.callPackage ./libbpf-tools.nix { }";
       description = ''
-        The package with `bin/biolatency` and `bin/blkalgn` from the libbpf-tools of BCC, which nixpkgs does not have. If
-        an overlay adds `pkgs.libbpf-tools`, that is the default.
+        The package with `bin/biolatency` and `bin/blkalgn` from the libbpf-tools of BCC, which nixpkgs does not have.
+        If an overlay adds `pkgs.libbpf-tools`, this package is the default.
       '';
     };
     sysstat = {

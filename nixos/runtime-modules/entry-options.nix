@@ -9,7 +9,8 @@ in
       type = types.raw;
       example = literalExpression "./runtime/gimp.nix";
       description = ''
-        The module: its path, or the module itself. A bare path or the bare module can also replace the whole entry.
+        The module: its path, or the module itself. Instead of a set with attributes, an entry can also be just this
+        value.
       '';
     };
 

@@ -24,11 +24,12 @@ in
       description = ''
         The flake of this configuration: the `self` argument of its outputs function.
 
-        It pins the source that runtime modules extend: exactly the one that the running system was built from. The
-        store keeps that source and those of all inputs while it keeps the system. So evaluating a module needs no
-        network, and enabling it brings in no unrelated changes.
+        Runtime modules then extend exactly the source that the running system was built from. The store keeps this
+        source and the sources of all inputs as long as it keeps the system. So evaluating a module does not fetch the
+        inputs again, and enabling it brings in no unrelated changes.
 
-        If it is null, the program pins the current version of `flakeUrl`, or of the flake that you name.
+        If this option is null, the program pins the current version of `flakeUrl`, or of the flake that you name on the
+        command line.
       '';
     };
 
@@ -37,8 +38,8 @@ in
       default = null;
       example = "git+file:///etc/nixos";
       description = ''
-        The flake reference that `runtime-module rebuild` updates this configuration from. It must not depend on the
-        current directory. If it is null, `rebuild` needs the option `--flake`.
+        The flake reference from which `runtime-module rebuild` updates this configuration. The reference must not
+        depend on the current directory. If this option is null, `rebuild` needs `--flake`.
       '';
     };
 
@@ -47,12 +48,12 @@ in
       default = null;
       example = "/etc/nixos/configuration.nix";
       description = ''
-        The file of this configuration, or a folder with a `default.nix`, if the configuration is not in a flake. Write
-        an absolute path as a string, so that the file is not copied to the store. A plain `configuration.nix` is
-        evaluated with the `<nixpkgs>` of the machine's channels.
+        The file of this configuration, or a folder with a `default.nix`, for a configuration that is not in a flake.
+        Write an absolute path as a string, so that Nix does not copy the file to the store. A plain `configuration.nix`
+        is evaluated with the `<nixpkgs>` of the machine's channels.
 
-        A file is not pinned: each change evaluates its current content. If the configuration is in a flake, set `flake`
-        instead.
+        The program does not pin a file: each change evaluates its current content. If the configuration is in a flake,
+        set the option `flake` instead.
       '';
     };
 
@@ -64,7 +65,7 @@ in
         "laptop"
       ];
       description = ''
-        The attribute path of this configuration in `file`. If it is empty, the file itself is the configuration.
+        The attribute path of this configuration in `file`. If the path is empty, the file itself is the configuration.
       '';
     };
 
@@ -93,10 +94,11 @@ in
         `-` and `+`, and does not start with `-` or `.`.
 
         A list of entries with a `name` is also accepted. Modules always apply in the same order, whatever order they
-        were enabled in: first the entries of lists in list order, then those of sets by name.
+        were enabled in. First come the entries of lists, in the order of the list. Then come the entries of sets,
+        sorted by name.
 
-        Prefer a path as the module: the file is then read only when the module is enabled, and a comment on its first
-        line is the default description.
+        Prefer the path of a file as the module. The file is then read only when the module is enabled, and a comment on
+        its first line is the default description.
       '';
     };
 
@@ -105,8 +107,8 @@ in
       default = false;
       example = true;
       description = ''
-        Whether to add the built-in modules of runtime-module to `modules`: `rt.gimp`, `rt.podman` and the others in
-        the table at the end of this page. A module that is not enabled has no cost.
+        Whether to add the built-in modules of runtime-module, such as `rt.gimp` and `rt.podman`, to `modules`. The
+        table at the end of this page lists them. A module that is not enabled has no cost.
       '';
     };
 
@@ -116,11 +118,11 @@ in
       defaultText = literalExpression "the program from runtime-module's own flake";
       example = literalExpression "inputs.runtime-module.packages.x86_64-linux.runtime-module-nix_2_31";
       description = ''
-        The program, which is linked to the libraries of Nix 2.26 or newer. The flake's NixOS module takes it from the
-        flake's own nixpkgs, so the Nix version of the host's nixpkgs does not matter.
+        The package of the program, which is linked to the libraries of Nix 2.26 or newer. The NixOS module of the flake
+        takes the package from the flake's own nixpkgs, so the Nix version of the host's nixpkgs does not matter.
 
-        If it is null, as in a configuration that imports the module by its path, nothing is installed: no program, no
-        boot service and no activation hook.
+        If this option is null, nothing is installed: no program, no boot service and no activation hook. This is the
+        default for a configuration that imports the module by its path instead of from the flake.
       '';
     };
 
@@ -130,8 +132,9 @@ in
       example = true;
       description = ''
         Whether to enable the requested modules again after a boot. A reboot always starts the system that was built
-        without runtime modules. With this option, the boot service evaluates, builds and activates the modules again
-        once the network is up. Until then, and if that fails, the plain system is running.
+        without runtime modules. With this option, the boot service then waits for the network, and for at most five
+        minutes until the boot is finished. After that, it evaluates, builds and activates the modules again. Until
+        then, the system without runtime modules is running. It also stays if the boot service fails.
       '';
     };
 
@@ -144,11 +147,12 @@ in
       ];
       description = ''
         Modules to evaluate and build in advance, each separately, some minutes after boot and once a day. Enabling one
-        of them then takes only an activation. The results stay in the store while they are useful (see
-        `runtime-module cache`). Each module costs the time and memory of an evaluation, at the lowest priority.
+        of them then only needs an activation. The results stay in the store until `runtime-module cache clear` removes
+        them or they exceed the limits of the cache. Each module costs the time and memory of an evaluation. The service
+        runs at the lowest priority.
 
-        The builds serve all users, but the evaluations serve only root: the cache of another user contains the results
-        of that user's own `runtime-module prefetch`.
+        All users benefit from the builds, but only root benefits from the cached evaluations. Other users can run
+        `runtime-module prefetch` to fill their own caches.
       '';
     };
 
@@ -160,8 +164,8 @@ in
       default = "rollback";
       example = "keep";
       description = ''
-        The action when a change makes units fail that did not fail before. `rollback` activates the previous system
-        again. `keep` keeps the change and reports the failure by the exit code. `--on-failed-units` overrides the
+        The action if a change makes units fail that did not fail before. `rollback` activates the previous system
+        again. `keep` keeps the change and reports the failure by the exit code. `--on-failed-units` overrides this
         option for one run.
       '';
     };
@@ -171,9 +175,9 @@ in
       default = null;
       example = "60s";
       description = ''
-        The time that each change waits for `runtime-module confirm` before the program rolls it back, such as `60s` or
-        `1h30m`. Set it on machines that you reach over a network that a module may break. If it is null, changes need
-        no confirmation.
+        The time that each change waits for `runtime-module confirm`, such as `60s` or `1h30m`. If nobody confirms in
+        this time, the change is rolled back. Set this option on machines that you reach over a network that a module
+        may break. If it is null, changes need no confirmation.
       '';
     };
 
@@ -182,10 +186,10 @@ in
       default = "3s";
       example = "10s";
       description = ''
-        The time during which a change watches services that count as started as soon as their process runs: services
-        of the types `simple`, `exec` and `idle`. If such a service fails within this time, the change fails. If a unit
-        is still starting, the change waits up to ten times as long. `0` disables the watch. `--settle` overrides the
-        option for one run.
+        The settle time: the time during which a change watches services that count as started as soon as their process
+        runs. These are services of the types `simple`, `exec` and `idle`. If such a service fails within this time, the
+        change fails. If a unit is still starting, the change waits up to ten times as long. With `0`, the change checks
+        each service only once, without waiting. `--settle` overrides this option for one run.
       '';
     };
 
@@ -200,8 +204,9 @@ in
       default = "auto";
       example = "run0";
       description = ''
-        The tool with which the program becomes root for the steps that need it. `auto` uses the first of sudo, run0
-        and doas that is installed; `none` uses none of them. `--elevate` overrides the option for one run.
+        The tool with which the program becomes root for the steps that need root. `auto` uses the first of sudo, run0
+        and doas that is installed. With `none`, the program does not try to become root. `--elevate` overrides this
+        option for one run.
       '';
     };
 

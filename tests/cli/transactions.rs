@@ -92,10 +92,10 @@ fn confirm_zero_disables_the_timer() {
         env.quiet(&["enable", "inline", &format!("--confirm={wrong}")])
             .ends_with(2);
     }
-    // A fraction of a second is not zero.
     let waits = env.state()["pending"].clone();
     assert!(waits.is_null(), "{waits}");
     let before = env.running();
+    // A timeout below one second must not be rounded down to zero.
     env.quiet(&["enable", "conflict-a", "--confirm", "500ms"])
         .ok();
     undone(&env, &before);

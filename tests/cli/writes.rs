@@ -1,5 +1,5 @@
-//! Every write of the program fails, finds no space, or is truncated. Afterwards the file must be complete, in its old
-//! or its new version.
+//! Makes each of the program's writes fail, run out of space or be truncated, one at a time. Afterwards, the file must
+//! be complete, in either its old or its new version.
 //!
 //! With `RUNTIME_MODULE_SOAK`, a test truncates ten thousand writes.
 

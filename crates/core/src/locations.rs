@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The paths of one machine, or below a directory that replaces its root directory in tests.
+/// The paths of the program's files on one machine. In tests, they are below a directory that
+/// replaces the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locations {
     root: PathBuf,

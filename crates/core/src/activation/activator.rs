@@ -179,7 +179,7 @@ fn interrupted(work: &Work<'_>) -> Result<()> {
 fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
     let purpose = &work.request.purpose;
     let to = work.real(&change.to);
-    preflight::whole(purpose, &to)?;
+    preflight::whole(purpose, &to, preflight::PLAN_AGAIN)?;
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, purpose, wait)?;
     // Compare again: an external switch may have happened since the first comparison.

@@ -240,7 +240,7 @@ fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activat
 
 fn stranded(step: Step) -> Failed {
     Failure::Stranded
-        .error(format!("cannot activate: the activator died: {}", step.words()))
+        .error(format!("cannot activate: the activator died when {}", step.words()))
         .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to activate the new one")
 }
 

@@ -359,19 +359,23 @@ fn plain(name: &str) -> String {
 /// detects missing files.
 pub fn examine(purpose: &str, toplevel: &Path, machine: &Machine) -> Findings {
     let mut findings = compare(purpose, &Profile::of(toplevel), machine);
-    if let Err(refusal) = whole(purpose, toplevel) {
+    if let Err(refusal) = whole(purpose, toplevel, PLAN_AGAIN) {
         findings.refuse(refusal);
     }
     findings
 }
 
-/// Refuses a toplevel that lacks one of the files that every NixOS system has.
-pub fn whole(purpose: &str, toplevel: &Path) -> Result<(), Failed> {
+/// The hint for a system that was deleted after the plan was made.
+pub const PLAN_AGAIN: &str = "run the command again to make a new plan";
+
+/// Refuses a toplevel that was deleted, with the hint `if_gone`. Also refuses one that lacks one of
+/// the files that every NixOS system has.
+pub fn whole(purpose: &str, toplevel: &Path, if_gone: &str) -> Result<(), Failed> {
     let cannot = cannot(purpose);
     if !toplevel.exists() {
         return Err(Failure::Refused
             .error(format!("{cannot}: {} no longer exists", toplevel.display()))
-            .hint("run the command again; after an interrupted change, run `runtime-module recover` to activate the previous system, or `runtime-module recover --finish` to activate the new one"));
+            .hint(if_gone));
     }
     let missing: Vec<&str> = ESSENTIAL
         .into_iter()

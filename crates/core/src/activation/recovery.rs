@@ -94,7 +94,15 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
             .into());
     };
     work.store = Some(LocalStore::of(pending.store.as_deref())?);
-    super::preflight::whole(&purpose, &work.real(&to))?;
+    let other = match finish {
+        true => {
+            "run `runtime-module recover` to activate the previous system, or switch with nixos-rebuild"
+        }
+        false => {
+            "run `runtime-module recover --finish` to finish the change, or switch with nixos-rebuild"
+        }
+    };
+    super::preflight::whole(&purpose, &work.real(&to), other)?;
     if let Some(store) = &work.store {
         // A failure to create the GC root must not block the recovery.
         let _ = root_ourselves(&to, store, work.locations);

@@ -26,7 +26,7 @@ pub fn known(
                 "{}: the system {toplevel} is no longer in the store",
                 cannot(&plan.purpose)
             ))
-            .hint("run `runtime-module apply` to evaluate and build the requested modules again")
+            .hint("run `runtime-module history` to choose another state, or enable and disable modules to build this one again")
             .into());
     }
     let preflight = match plan.stop_after {

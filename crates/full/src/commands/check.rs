@@ -183,7 +183,9 @@ fn round(standing: &Standing, work: &CheckWork) -> Round {
         what: "check",
         name: match host.as_str() {
             "" => "opening the flake".into(),
-            host => format!("{done} of {known}{more}, {under_way} running for {host}"),
+            host => {
+                format!("{done} of {known} combinations{more}; evaluating {under_way} for {host}")
+            }
         },
         done: *done as u64,
         share: *done as f64 / (*known).max(1) as f64,

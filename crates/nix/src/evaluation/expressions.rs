@@ -147,7 +147,7 @@ impl NotData {
             ))
             .hint("call the function with its arguments, or write a module"),
             "path" => failed(&format!("contains a path{place}, which is not a string")).hint(
-                "write it as a string: \"/a/file\" instead of /a/file, or toString PATH",
+                "write the path as a string, for example \"/a/file\", or convert it with toString",
             ),
             "number" => failed(&format!("contains a number{place} that JSON cannot express"))
                 .hint("use a finite number"),

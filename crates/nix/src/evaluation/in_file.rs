@@ -66,8 +66,8 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProb
             let failed = match problem.known.as_slice() {
                 [] => failed,
                 known => failed.hint(format!(
-                    "name one of the systems in it with {}",
-                    known.iter().take(4).map(|name| format!("--attr {name}")).collect::<Vec<_>>().join(" or ")
+                    "name a system in the file: {}",
+                    known.iter().take(4).map(|name| format!("--attr {name}")).collect::<Vec<_>>().join(", ")
                 )),
             };
             failed.hint("name the result of nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules; without --attr, the file may also be a NixOS module")

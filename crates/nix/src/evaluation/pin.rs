@@ -164,7 +164,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
     if let Some(failed) = fetching::failure(&format!("cannot lock the flake {reference}"), error) {
         return failed
             .hint(match what.of {
-                Some(_) => "omit --override-input: the pinned source needs no network",
+                Some(_) => "omit --override-input to use the inputs that the flake locks",
                 None => "if `runtime-module status` shows a pinned source, omit --flake: the pinned source needs no network",
             })
             .into();

@@ -92,7 +92,7 @@ impl Trees {
         self.own.as_ref().is_some_and(|own| file.starts_with(own))
     }
 
-    /// Returns the path of a file in the user's own tree.
+    /// Returns the path of a file relative to the user's own tree, or `None` if the file is outside it.
     pub(super) fn inside<'a>(&self, file: &'a Path) -> Option<&'a Path> {
         file.strip_prefix(self.own.as_ref()?).ok()
     }

@@ -50,7 +50,9 @@ fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<Ext
     }
     if !is_flake && !name.contains(['#', ':']) {
         return Err(Failure::Usage
-            .error(format!("cannot use --module {name}: no such file"))
+            .error(format!(
+                "cannot use --module {name}: the file does not exist"
+            ))
             .hint("name a module's file or directory, or REF#ATTR for a module of another flake")
             .into());
     }

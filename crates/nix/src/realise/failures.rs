@@ -17,7 +17,7 @@ const FEW_LINES: usize = 4;
 pub(super) const KNOWN: &[Known] = &[
     (
         &["hash mismatch in fixed-output derivation"],
-        "if the downloaded content is correct, replace the specified hash with the one after `got:`; otherwise the file was changed at its source",
+        "check whether the downloaded content is correct; if it is, replace the specified hash with the one after `got:`",
     ),
     (
         &["signal 9 (Killed)"],

@@ -1,4 +1,4 @@
-# One of several types, and a type with a condition.
+# Types that accept one of several types, convert a value, or add a condition.
 { lib }:
 let
   inherit (builtins)

@@ -345,7 +345,7 @@ fn check_shows_progress_below_its_rows() {
             format!("{PROGRAM_IN_SHELL} check hello endless-loop --workers 2 --timeout 5");
         let terminal = Terminal::start(&env, columns, &command);
         terminal.until("box with hello");
-        terminal.until("2 of 3 combinations; evaluating 1 for box");
+        terminal.until("2 of 3; evaluating 1 for box");
         let screen = terminal.screen();
         let lines: Vec<&str> = screen.lines().filter(|line| !line.is_empty()).collect();
         assert!(

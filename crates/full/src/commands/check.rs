@@ -184,7 +184,7 @@ fn round(standing: &Standing, work: &CheckWork) -> Round {
         name: match host.as_str() {
             "" => "opening the flake".into(),
             host => {
-                format!("{done} of {known} combinations{more}; evaluating {under_way} for {host}")
+                format!("{done} of {known}{more}; evaluating {under_way} for {host}")
             }
         },
         done: *done as u64,

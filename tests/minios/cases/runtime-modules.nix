@@ -1,4 +1,5 @@
-# services.runtimeModules: merging and the baked document. The results are the same with both libraries.
+# services.runtimeModules: merging and the baked document. The results are the same with minios' library and with
+# that of nixpkgs.
 { lib }:
 let
   inherit (lib) mkOption types;

@@ -36,7 +36,7 @@ in
           options = {
             text = mkOption {
               type = types.lines;
-              description = "A shell script. `$root` is the prefix of every absolute path.";
+              description = "A shell script. Prefix every absolute path that it changes with `$root`.";
             };
             deps = mkOption {
               type = types.listOf types.str;

@@ -232,7 +232,7 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
             fingerprint: Some(text(view.fingerprint)).filter(|print| !print.is_empty()),
             fragment: text(view.fragment),
             inputs: {
-                // SAFETY: the live view says that `inputs` has `input_count` elements.
+                // SAFETY: while the view is alive, `inputs` points to `input_count` elements.
                 let inputs = unsafe { callback::slice(view.inputs, view.input_count) };
                 let told = |input: &sys::nix_ffi_locked_input| LockedInput {
                     name: text(input.name),
@@ -242,7 +242,7 @@ unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_lo
                 };
                 inputs.iter().map(told).collect()
             },
-            // SAFETY: the live view says that `override_urls` has `override_count` elements.
+            // SAFETY: while the view is alive, `override_urls` points to `override_count` strings.
             overrides: unsafe { callback::texts(view.override_urls, view.override_count) },
             config_names: text(view.config_names).lines().map(String::from).collect(),
         };

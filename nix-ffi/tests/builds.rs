@@ -279,8 +279,8 @@ fn invalid_paths_are_refused() {
     assert_eq!(store.build(&[]), Ok(vec![]));
 }
 
-/// Rust ignores SIGPIPE. A builder that inherited this would not notice when the reader of its
-/// output ends.
+/// Rust ignores SIGPIPE. If a builder inherited that, its processes would get EPIPE instead of being
+/// killed when the reader of a pipe exits.
 fn builders_start_with_clean_signals() {
     let drv = derivation(
         "{ name = \"signals\"; script = \"while read key value; do case $key in SigIgn:|SigBlk:) echo $key $value;; esac; done < /proc/self/status > $out\"; }",

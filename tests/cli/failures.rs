@@ -302,8 +302,8 @@ fn mounted(test: &str, env: &TestEnv, mount: &str, arguments: &str) -> Option<Ra
 
 /// Masks the amount of free space, which depends on the layout of files.
 fn sized(text: &str) -> String {
-    let free = regex::Regex::new(r"[\d.]+ [kM]B are free").expect("a rule");
-    free.replace_all(text, "<n> are free").into_owned()
+    let free = regex::Regex::new(r"[\d.]+ [kM]B is free").expect("a rule");
+    free.replace_all(text, "<n> is free").into_owned()
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl<'a> Subject<'a> {
 fn unpinned(file: &SystemFile) -> anyhow::Error {
     Failure::Refused
         .error(format!(
-            "cannot benchmark {}: a file is not pinned, so the system could change between samples",
+            "cannot benchmark {}: a configuration in a file is not pinned, so it could change between samples",
             file.words()
         ))
         .hint("add a flake.nix next to the file, and name that flake with --flake")

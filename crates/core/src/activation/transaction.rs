@@ -224,7 +224,7 @@ impl<'a> Work<'a> {
             Outcome::Activated => return,
             Outcome::Returned => "; the previous system is active again",
             Outcome::Stranded => ", and rolling back to the previous system failed too",
-            Outcome::UnitsFailed => "; the change stays active",
+            Outcome::UnitsFailed => "; the change is active",
             Outcome::Unchanged | Outcome::Superseded => "",
         };
         self.activated.explanation = format!("{}: {why}{end}", self.request.purpose);

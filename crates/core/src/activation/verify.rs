@@ -182,9 +182,12 @@ impl Before {
         }
         if matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) && runs != Some(expected)
         {
-            let runs = runs.unwrap_or("nothing");
-            looked.why =
-                format!("switch-to-configuration reported success, but {runs} is still running");
+            looked.why = match runs {
+                Some(runs) => {
+                    format!("switch-to-configuration reported success, but {runs} is still running")
+                }
+                None => "switch-to-configuration reported success, but no system is running".into(),
+            };
             // If nothing shows that the switch began, do not roll back.
             looked.verdict = match switched.changed_nothing(changed) {
                 true => Verdict::Refused,

@@ -262,7 +262,7 @@ fn collision(request: &Request, message: &str) -> Option<String> {
             "{one} sets a different value from the rest of the configuration; in its file, {forced}"
         ),
         several => format!(
-            "enable only one of {}, or in one of their files, {forced}",
+            "enable only one of {}; to enable both, change the definition in one of their files: {forced}",
             several.join(", ")
         ),
     })

@@ -1,8 +1,9 @@
 # The modules of a host that uses nixos-runtime-modules' own NixOS module. system.nix takes this function as its
 # argument `foreignModule`.
 #
-# Called with the host. Its option `_allModules` lists the modules in the form in which nixos-runtime-modules enables
-# them. Older releases of it lack this option, and their option `modules` is such a list.
+# The argument is the host. The NixOS module's option `_allModules` lists the modules in the form in which
+# nixos-runtime-modules enables them. Older releases of nixos-runtime-modules lack this option; there, the option
+# `modules` is this list.
 host:
 let
   options = host.options.services.runtimeModules or { };

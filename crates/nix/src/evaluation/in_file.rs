@@ -47,7 +47,8 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProb
             };
             failed
                 .hint("give the location of nixpkgs: NIX_PATH=nixpkgs=FOLDER, or --option nix-path nixpkgs=FOLDER")
-                .hint("if the machine has channels, fetch them with `nix-channel --update` as root; if you use sudo, keep NIX_PATH with sudo --preserve-env=NIX_PATH")
+                .hint("if `sudo nix-channel --list` shows channels, fetch them with `sudo nix-channel --update`")
+                .hint("if NIX_PATH is set and you use sudo, keep it with sudo --preserve-env=NIX_PATH")
         }
         "wants-arguments" => failure(format!(
             "{what}: the function has required arguments: {}",
@@ -56,7 +57,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProb
                 known => some(known),
             }
         ))
-        .hint("give all of them defaults, or name an attribute that is a system"),
+        .hint("give each argument a name and a default, or name an attribute that is a system"),
         "cannot-be-extended" => failure(format!(
             "{what}: the configuration cannot be extended (it has no extendModules)"
         ))

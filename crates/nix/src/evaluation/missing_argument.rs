@@ -10,7 +10,7 @@ use crate::registry::nearest;
 /// Arguments that every NixOS module gets.
 const PASSED: [&str; 6] = ["config", "lib", "modulesPath", "options", "pkgs", "utils"];
 
-/// Returns a hint, if a module argument is missing.
+/// Returns a hint if a module argument is missing, or is used in `imports` before it is available.
 pub(super) fn hint(error: &NixError) -> Option<String> {
     let message = error.message.trim();
     let recursion = message.starts_with("infinite recursion");
@@ -31,9 +31,14 @@ pub(super) fn hint(error: &NixError) -> Option<String> {
             "{file} takes the argument `{name}`, which is not available: did you mean {meant}?"
         ));
     }
-    let when = if recursion { " before its imports" } else { "" };
+    let problem = match recursion {
+        true => format!(
+            "{file} uses the argument `{name}` in its imports, which can use only specialArgs"
+        ),
+        false => format!("{file} takes the argument `{name}`, which is not available"),
+    };
     Some(format!(
-        "{file} takes the argument `{name}`, which is not available{when}: in the definition of the host, pass specialArgs = {{ inherit {name}; }}"
+        "{problem}: in the definition of the host, pass specialArgs = {{ inherit {name}; }}"
     ))
 }
 
@@ -82,7 +87,7 @@ mod tests {
             "{found}"
         );
         let recursion = hint(&error("infinite recursion encountered", "inputs")).expect("a hint");
-        assert!(recursion.contains("before its imports"), "{recursion}");
+        assert!(recursion.contains("in its imports"), "{recursion}");
         let pkgs = hint(&error("infinite recursion encountered", "pkgs")).expect("a hint");
         assert!(
             pkgs.starts_with("the imports of host.nix depend on pkgs"),

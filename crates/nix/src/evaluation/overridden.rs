@@ -143,7 +143,7 @@ impl DescribedOption {
             ))
             .hint(format!("name one of its options: {}", self.some_names())),
             PathKind::List => failed(format!(
-                "cannot set {path}: the path continues inside a list, the value of {option}"
+                "cannot set {path}: the value of {option} is a list, and the path continues inside it"
             ))
             .hint(format!(
                 "set the whole list {option}, or add to it with --merge"
@@ -206,7 +206,7 @@ mod tests {
         for (kind, why) in [
             (PathKind::Unknown, "does not exist"),
             (PathKind::Namespace, "a set of options"),
-            (PathKind::List, "inside a list"),
+            (PathKind::List, "is a list"),
             (PathKind::Opaque, "does not merge"),
         ] {
             let message = refusal(kind, |_| {}).expect("a refusal");

@@ -130,8 +130,8 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
     Ok((pin, locked))
 }
 
-/// Returns the parts of a pin that remain when other inputs are replaced: the remaining
-/// replacements, as the user typed them, and the remaining inputs, as references into the store.
+/// Returns the replaced inputs of a pin that the new replacements leave as they are. The first list
+/// has the replacements as the user typed them. The second has references into the store.
 fn kept(what: &ToPin<'_>) -> (ReplacedInputs, ReplacedInputs) {
     let stays = |(name, _): &&(String, String)| {
         let below = |other: &str| {

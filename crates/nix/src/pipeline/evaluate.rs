@@ -145,7 +145,7 @@ pub(super) fn targets(plan: &Plan, evaluated: &Evaluated) -> Vec<Derivation> {
     evaluated.toplevel.iter().chain(base).cloned().collect()
 }
 
-/// Notes that an evaluation depends on more than its pin.
+/// Prints a note if an evaluation depends on more than its pin.
 pub(super) fn note_impurity(session: &Session, pin: &Pin) {
     if let Some(file) = &pin.file {
         session.reporter.note(as_it_is(file));

@@ -4,6 +4,7 @@
 //! of the evaluation that wrote it. Completion ignores the file of another source. If only the
 //! modules have changed, the next evaluation of an override rewrites the file.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::PathBuf;
 
@@ -119,11 +120,11 @@ impl OptionNames {
     /// Returns the option paths among which to look for completions of a word: the paths of all
     /// options, and paths inside the value of an option if the word already continues below that
     /// option.
-    pub fn possible(&self, word: &str) -> Vec<String> {
+    pub fn possible(&self, word: &str) -> Vec<Cow<'_, str>> {
         let entered = |one: &&Submodules| word.starts_with(&(written(&one.option) + "."));
         let inner = self.submodules.iter().filter(entered);
-        let inner = inner.flat_map(Submodules::paths);
-        self.paths.iter().cloned().chain(inner).collect()
+        let inner = inner.flat_map(Submodules::paths).map(Cow::from);
+        self.paths.iter().map(Cow::from).chain(inner).collect()
     }
 }
 

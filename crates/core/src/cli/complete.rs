@@ -108,14 +108,16 @@ impl ValueCompleter for OptionPaths {
         let overridden = overrides.flat_map(|overrides| &overrides.definitions);
         let overridden: BTreeSet<String> = overridden.map(|one| written(&one.path)).collect();
         let names = known.option_names().unwrap_or_default();
-        let is_option =
-            |word: String| overridden.contains(&word) || names.possible(&word).contains(&word);
+        let is_option = |word: String| {
+            overridden.contains(&word) || names.possible(&word).iter().any(|path| *path == word)
+        };
         if word_of_value || index == 0 && previous_word().is_some_and(is_option) {
             return Vec::new();
         }
         let begun = current.to_string_lossy();
         let possible = names.possible(&begun);
-        let paths = overridden.iter().chain(&possible).map(String::as_str);
+        let overridden = overridden.iter().map(String::as_str);
+        let paths = overridden.chain(possible.iter().map(AsRef::as_ref));
         let found = complete_options::complete(&begun, paths);
         named(found.iter().map(String::as_str))
     }

@@ -216,10 +216,12 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
     if let Err(error) = read {
         return Err(explained(evaluator, &outputs, request, &evaluated, error));
     }
-    if request.list_options {
-        // Completion also works without these names.
-        evaluated.settable.paths = value.get("optionPaths").unwrap_or_default();
-        evaluated.settable.submodules = value.get("optionsInside").unwrap_or_default();
+    // Completion also works without these names, or with a part of them.
+    if request.list_options
+        && let Ok(settable) = value.part("settable")
+    {
+        evaluated.settable.paths = settable.get("paths").unwrap_or_default();
+        evaluated.settable.submodules = settable.get("submodules").unwrap_or_default();
     }
     answers.say(Answer::Phase {
         phase: Phase::Evaluate,

@@ -226,6 +226,30 @@ let
     else
       null;
 
+  # The options in the submodules of a used option, as a list of at most one element.
+  insideOf =
+    one:
+    let
+      submodule = submoduleOf one.option.type or null;
+      inside = {
+        option = one.path;
+        names =
+          if !submodule.named then
+            null
+          else if isAttrs one.option.value then
+            attrNames one.option.value
+          else
+            [ ];
+        options = map (inner: inner.path) (settableOptions (submodule.type.getSubOptions [ ]));
+      };
+      # A definition may throw if the toplevel does not need it.
+      tried = builtins.tryEval (builtins.deepSeq inside inside);
+    in
+    if submodule == null || !isUsed one || !tried.success || tried.value.names == [ ] then
+      [ ]
+    else
+      [ tried.value ];
+
   override = priority: content: {
     _type = "override";
     inherit priority content;
@@ -355,37 +379,19 @@ rec {
   # `options` are evaluated without any merge, so that a merge does not depend on itself.
   merging = options: module (definition: present options definition.path);
 
-  # The paths of all options that an override can set, without parts of their values.
-  settable = options: map (one: one.path) (settableOptions options);
-
-  # The options in the submodules of each used option. `names` are the names of the submodules in the option's value, or
+  # The options that an override can set. `paths` are those of all options, without parts of their values. `submodules`
+  # are the options in the submodules of each used option, with the names of the submodules in the option's value, or
   # null if the value itself is a submodule. Unused options are skipped, because reading all submodules of NixOS takes
   # longer than an evaluation.
-  submodules =
+  settable =
     options:
-    builtins.concatMap (
-      one:
-      let
-        submodule = submoduleOf one.option.type or null;
-        inside = {
-          option = one.path;
-          names =
-            if !submodule.named then
-              null
-            else if isAttrs one.option.value then
-              attrNames one.option.value
-            else
-              [ ];
-          options = settable (submodule.type.getSubOptions [ ]);
-        };
-        # A definition may throw if the toplevel does not need it.
-        tried = builtins.tryEval (builtins.deepSeq inside inside);
-      in
-      if submodule == null || !isUsed one || !tried.success || tried.value.names == [ ] then
-        [ ]
-      else
-        [ tried.value ]
-    ) (settableOptions options);
+    let
+      all = settableOptions options;
+    in
+    {
+      paths = map (one: one.path) all;
+      submodules = builtins.concatMap insideOf all;
+    };
 
   # Converts the value of an expression to data, or returns the first part of it that is not data.
   data =

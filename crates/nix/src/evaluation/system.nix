@@ -382,11 +382,8 @@ in
     request.describe or [ ]
   );
 
-  # The paths of the options that can be set, for completion.
-  optionPaths = optionOverrides.settable (optionsOf extended);
-
-  # The options inside the values of other options, also for completion.
-  optionsInside = optionOverrides.submodules (optionsOf extended);
+  # The options that can be set, for completion.
+  settable = optionOverrides.settable (optionsOf extended);
 
   # Forces the parts of the configuration that the new overrides set, so that the module system checks their types.
   checkedOverrides = builtins.foldl' (

@@ -17,6 +17,9 @@
   # The text of the runner, a function of `lib`, `pkgs` and `cfg`. The runner starts in the result folder, and its
   # arguments are those of the option `arguments`.
   script,
+  # Programs that scripts of the suite name by their paths: a function of `pkgs` that returns a set of paths, each with
+  # its program.
+  links ? _: { },
   # The account that runs the suite.
   user ? "root",
   # Configuration of the machine, a function of `lib`, `pkgs` and `cfg`.
@@ -109,6 +112,9 @@ in
     }
     (lib.mkIf hasPackage {
       environment.systemPackages = lib.optional (lib.isDerivation cfg.package) cfg.package;
+      systemd.tmpfiles.rules = lib.mapAttrsToList (path: program: "L+ ${path} - - - - ${program}") (
+        links pkgs
+      );
       systemd.services."test-suite-${name}@" = {
         description = "${title}, run %i";
         path =

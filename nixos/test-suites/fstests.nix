@@ -128,6 +128,10 @@ import ../guests/suite.nix {
       cd "$results"
       exec xfstests-check "$@"
     '';
+  links = pkgs: {
+    "/bin/bash" = "${pkgs.bashInteractive}/bin/bash";
+    "/bin/true" = "${pkgs.coreutils}/bin/true";
+  };
   machine =
     {
       cfg,
@@ -161,9 +165,6 @@ import ../guests/suite.nix {
       systemd.tmpfiles.rules = [
         "d /mnt/test 0755 root root -"
         "d /mnt/scratch 0755 root root -"
-        # Scripts of the suite name these programs by their paths.
-        "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash"
-        "L+ /bin/true - - - - ${pkgs.coreutils}/bin/true"
         # A failed assertion of XFS is a failed test, and must not stop the machine.
         "w- /sys/fs/xfs/debug/bug_on_assert - - - - 0"
       ];

@@ -60,10 +60,5 @@ import ../guests/suite.nix {
       # kirk succeeds even if tests fail.
       jq --exit-status '.stats | .failed + .broken == 0' "$results/results.json" > /dev/null
     '';
-  machine =
-    { pkgs, ... }:
-    {
-      # Scripts of the tests name this program by its path.
-      systemd.tmpfiles.rules = [ "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash" ];
-    };
+  links = pkgs: { "/bin/bash" = "${pkgs.bashInteractive}/bin/bash"; };
 }

@@ -72,16 +72,11 @@ import ../guests/suite.nix {
         ) "--config ${lib.escapeShellArg (toString cfg.configuration)}"
       } "$@" run
     '';
-  machine =
-    { pkgs, ... }:
-    {
-      # Scripts of the suite name these programs by their paths.
-      systemd.tmpfiles.rules = [
-        "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash"
-        "L+ /bin/kill - - - - ${pkgs.coreutils}/bin/kill"
-        "L+ /usr/bin/awk - - - - ${pkgs.gawk}/bin/awk"
-        "L+ /usr/bin/perl - - - - ${pkgs.perl}/bin/perl"
-        "L+ /usr/bin/time - - - - ${pkgs.time}/bin/time"
-      ];
-    };
+  links = pkgs: {
+    "/bin/bash" = "${pkgs.bashInteractive}/bin/bash";
+    "/bin/kill" = "${pkgs.coreutils}/bin/kill";
+    "/usr/bin/awk" = "${pkgs.gawk}/bin/awk";
+    "/usr/bin/perl" = "${pkgs.perl}/bin/perl";
+    "/usr/bin/time" = "${pkgs.time}/bin/time";
+  };
 }

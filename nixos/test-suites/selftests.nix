@@ -33,16 +33,11 @@ import ../guests/suite.nix {
       cd "$work"
       bash ./run_kselftest.sh "$@"
     '';
-  machine =
-    { pkgs, ... }:
-    {
-      # Scripts of the tests name these programs by their paths.
-      systemd.tmpfiles.rules = [
-        "L+ /bin/bash - - - - ${pkgs.bashInteractive}/bin/bash"
-        "L+ /sbin/modprobe - - - - ${pkgs.kmod}/bin/modprobe"
-        "L+ /usr/bin/perl - - - - ${pkgs.perl}/bin/perl"
-        # Without this program, tests have no timeout.
-        "L+ /usr/bin/timeout - - - - ${pkgs.coreutils}/bin/timeout"
-      ];
-    };
+  links = pkgs: {
+    "/bin/bash" = "${pkgs.bashInteractive}/bin/bash";
+    "/sbin/modprobe" = "${pkgs.kmod}/bin/modprobe";
+    "/usr/bin/perl" = "${pkgs.perl}/bin/perl";
+    # Without this program, tests have no timeout.
+    "/usr/bin/timeout" = "${pkgs.coreutils}/bin/timeout";
+  };
 }

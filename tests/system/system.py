@@ -37,21 +37,27 @@ class System:
             self.spoilt()
         if not self.machine.init:
             self.machine.boot()
-        seeded = self.shell(BOOTED)
-        assert seeded.code == 0, seeded
+        self._seed()
         self.ok("apply", "--flake", self.flake, "--host", "machine")
         self.base = self.running()
-        self.shell("ln -sfn $(readlink /run/current-system) /run/booted-system")
+        self._name_booted()
         self.old = self.failed()
         assert not self.old, f"units of the machine itself fail: {self.old}"
 
     def reboot(self):
         """Boots the machine again, and activates only the base, as NixOS does. The boot service does not run."""
         self.machine.reboot()
-        seeded = self.shell(BOOTED)
-        assert seeded.code == 0, seeded
+        self._seed()
         activated = self.machine.run(f"{self.base}/bin/switch-to-configuration", "test")
         assert activated.code == 0 and self.running() == self.base, activated
+        self._name_booted()
+
+    def _seed(self):
+        seeded = self.shell(BOOTED)
+        assert seeded.code == 0, seeded
+
+    def _name_booted(self):
+        """Makes the running system the booted one."""
         self.shell("ln -sfn $(readlink /run/current-system) /run/booted-system")
 
     def spoilt(self):

@@ -240,8 +240,8 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
                 .hint("set system.switch.enable = true in the configuration, then run nixos-rebuild boot and reboot"),
         );
     }
-    wrong_host(purpose, to, machine, &mut findings);
-    inhibited(purpose, to, &machine.running, &mut findings);
+    wrong_host(&cannot, to, machine, &mut findings);
+    inhibited(&cannot, to, &machine.running, &mut findings);
     if let (Some(new), Some(old)) = (&to.init_interface, &machine.running.init_interface)
         && new != old
     {
@@ -258,8 +258,8 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
     findings
 }
 
-fn wrong_host(purpose: &str, to: &Profile, machine: &Machine, findings: &mut Findings) {
-    let cannot = cannot(purpose);
+/// `cannot` begins the message of an objection.
+fn wrong_host(cannot: &str, to: &Profile, machine: &Machine, findings: &mut Findings) {
     if let (Some(new), Some(here)) = (&to.host, &machine.name)
         && new != here
     {
@@ -274,8 +274,8 @@ fn wrong_host(purpose: &str, to: &Profile, machine: &Machine, findings: &mut Fin
     }
 }
 
-fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Findings) {
-    let cannot = cannot(purpose);
+/// `cannot` begins the message of an objection.
+fn inhibited(cannot: &str, to: &Profile, running: &Profile, findings: &mut Findings) {
     let (Some(new), Some(old)) = (&to.inhibitors, &running.inhibitors) else {
         return;
     };

@@ -9,6 +9,9 @@ use crate::error::{Failed, Failure};
 use crate::record::SystemFile;
 use crate::registry::nearest;
 
+const NAME_A_SYSTEM: &str =
+    "name an attribute that is a system: --attr NAME, or --attr A.B for one inside a set";
+
 /// Makes the failure for a file without a system at the requested attribute path.
 pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProblem) -> Failed {
     let what = subject(request);
@@ -27,7 +30,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProb
             let path = |name: &str| written(&[parents, &[name.to_string()]].concat());
             match nearest(last, &problem.known).first() {
                 Some(name) => failed.hint(format!("did you mean --attr {}?", path(name))),
-                None => failed.hint("name an attribute that is a system: --attr NAME, or --attr A.B for one inside a set"),
+                None => failed.hint(NAME_A_SYSTEM),
             }
         }
         "not-a-set" => Failure::Usage
@@ -36,7 +39,7 @@ pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProb
                 if problem.names.is_empty() { "the value".into() } else { written(&problem.names) },
                 problem.known.first().map_or("value", String::as_str)
             ))
-            .hint("name an attribute that is a system: --attr NAME, or --attr A.B for one inside a set"),
+            .hint(NAME_A_SYSTEM),
         "no-nixpkgs" => {
             let failed = failure(format!(
                 "{what}: a NixOS module needs <nixpkgs>, which was not found"

@@ -3,7 +3,9 @@
 //! A [`Failed`] is an error that the user can act on. It contains the failed action, the reason,
 //! details and hints. `anyhow::Error` carries it to `main`, which prints it once.
 
+mod message;
 mod table;
+mod transaction;
 
 use std::fmt;
 
@@ -11,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use nix_types::Position;
 
-pub use table::{Row, TABLE};
+pub use message::{Message, Purpose, Row};
+pub use table::TABLE;
+pub use transaction::TransactionError;
 
 /// The kinds of failure. Scripts rely on their exit codes (see `docs/errors.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,22 +9,12 @@ use super::Failure::{
     Stranded, UnitsFailed, Usage,
 };
 
-/// A message and its meaning.
-pub struct Row {
-    /// The kind, which determines the exit code.
-    pub kind: Failure,
-    /// The text of the message.
-    pub says: &'static str,
-    /// The meaning.
-    pub means: &'static str,
-    /// The next step.
-    pub next: &'static str,
-}
+use super::Row;
 
-const fn row(kind: Failure, says: &'static str, means: &'static str, next: &'static str) -> Row {
+const fn row(kind: Failure, text: &'static str, means: &'static str, next: &'static str) -> Row {
     Row {
         kind,
-        says,
+        text,
         means,
         next,
     }

@@ -20,7 +20,7 @@ use unix::sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, statfs};
 use unix::unistd::{Pid, getpgid};
 
 use super::disk::{absent, make_folder, no_right};
-use crate::error::{Failed, Failure, cannot};
+use crate::error::{Failed, TransactionError};
 use crate::fault::{self, Point};
 use crate::locations::Locations;
 
@@ -110,9 +110,8 @@ fn held(locations: &Locations) -> Failed {
 }
 
 fn held_by(holder: &str) -> Failed {
-    Failure::Refused
-        .error(format!("another transaction is running: {holder}"))
-        .hint("wait for it to end and try again, or use --wait 60s")
+    let holder = holder.into();
+    TransactionError::LockHeld { holder }.into()
 }
 
 /// Returns the description of the lock's holder, or `None` if the lock is not held.
@@ -155,18 +154,12 @@ pub fn no_foreign_switch(locations: &Locations, purpose: &str, wait: Duration) -
         if begun.elapsed() >= wait {
             let name = fs::read_to_string(format!("/proc/{process}/comm"));
             let name = name.unwrap_or_else(|_| "a process".into());
-            return Err(Failure::Refused
-                .error(format!(
-                    "{}: another switch is running: {} {} holds {}",
-                    cannot(purpose),
-                    name.trim(),
-                    numbered(process),
-                    path.display()
-                ))
-                .hint(
-                    "wait for it to end (it may be nixos-rebuild) and try again, or use --wait 60s",
-                )
-                .into());
+            return Err(TransactionError::SwitchRunning {
+                purpose: purpose.into(),
+                holder: format!("{} {}", name.trim(), numbered(process)),
+                lock: path.display().to_string(),
+            }
+            .into());
         }
         std::thread::sleep(AGAIN);
     }

@@ -1,0 +1,141 @@
+//! The form of an error message. A message and everything that the program says about it are in one
+//! place: the variant of an enum that [`messages!`](crate::messages) declares.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::{Failed, Failure};
+
+/// An enum of error messages. Each variant has the parts of its message that vary as fields.
+pub trait Message: Sized {
+    /// The rows of all variants, in order.
+    const ROWS: &'static [Row];
+
+    /// Returns the error.
+    fn failed(self) -> Failed;
+
+    /// Returns the error with one or more lines of details.
+    fn detail(self, detail: impl AsRef<str>) -> Failed {
+        self.failed().detail(detail)
+    }
+
+    /// Returns the error with a hint that depends on more than the fields of the message.
+    fn hint(self, hint: impl Into<String>) -> Failed {
+        self.failed().hint(hint)
+    }
+}
+
+/// The row of a message in `docs/errors.md`.
+#[derive(Debug)]
+pub struct Row {
+    /// The kind, which determines the exit code.
+    pub kind: Failure,
+    /// The text of the message, with the names of its fields in braces.
+    pub text: &'static str,
+    /// The meaning.
+    pub means: &'static str,
+    /// The next step.
+    pub next: &'static str,
+}
+
+impl Row {
+    /// Returns the text with `…` in place of each field.
+    pub fn pattern(&self) -> String {
+        let mut pattern = String::new();
+        let mut rest = self.text;
+        while let Some((before, field)) = rest.split_once('{') {
+            pattern.push_str(before);
+            pattern.push('…');
+            rest = field.split_once('}').map_or("", |(_, after)| after);
+        }
+        pattern + rest
+    }
+}
+
+/// The purpose of a command in a message that refuses it, such as `enable web` in
+/// `cannot enable web: another transaction is running`.
+#[derive(Clone, Debug)]
+pub struct Purpose(String);
+
+impl<'a, T: Into<Cow<'a, str>>> From<T> for Purpose {
+    /// Makes a purpose from the description of a transaction.
+    fn from(description: T) -> Self {
+        let description = description.into();
+        Self(match description.strip_prefix("rollback") {
+            Some(rest) => format!("roll back{rest}"),
+            None => description.into_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Declares an enum of error messages. A variant gives, in this order:
+///
+/// - `kind`: the [`Failure`];
+/// - `text`: the message, as a format string with the fields of the variant;
+/// - `detail` and `hint`: any number of format strings for the lines below the message;
+/// - `means` and `next`: the paragraph of the message in `docs/errors.md`.
+#[macro_export]
+macro_rules! messages {
+    (
+        $(#[$doc:meta])*
+        pub enum $name:ident {
+            $(
+                $variant:ident $({ $($field:ident: $type:ty),+ $(,)? })? {
+                    kind: $kind:ident,
+                    text: $text:literal,
+                    $(detail: $detail:literal,)*
+                    $(hint: $hint:literal,)*
+                    means: $means:literal,
+                    next: $next:literal,
+                }
+            )+
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub enum $name {
+            $($variant $({ $($field: $type),+ })?),+
+        }
+
+        impl $crate::error::Message for $name {
+            const ROWS: &'static [$crate::error::Row] = &[
+                $($crate::error::Row {
+                    kind: $crate::error::Failure::$kind,
+                    text: $text,
+                    means: $means,
+                    next: $next,
+                }),+
+            ];
+
+            fn failed(self) -> $crate::error::Failed {
+                match self {
+                    $(Self::$variant $({ $($field),+ })? => $crate::error::Failed {
+                        failure: $crate::error::Failure::$kind,
+                        message: format!($text),
+                        details: vec![$(format!($detail)),*],
+                        hints: vec![$(format!($hint)),*],
+                        places: Vec::new(),
+                    }),+
+                }
+            }
+        }
+
+        impl From<$name> for $crate::error::Failed {
+            fn from(message: $name) -> Self {
+                $crate::error::Message::failed(message)
+            }
+        }
+
+        impl From<$name> for ::anyhow::Error {
+            fn from(message: $name) -> Self {
+                $crate::error::Failed::from(message).into()
+            }
+        }
+    };
+}

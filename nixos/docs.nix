@@ -145,8 +145,8 @@ in
 
   ## Built-in modules
 
-  Set `services.runtimeModules.builtinModules.enable` to add these modules. If an option differs between releases of
-  nixpkgs, they set the one that the host's nixpkgs has. So the same modules support every release since 24.05.
+  Set `services.runtimeModules.builtinModules.enable` to add these modules. They support every NixOS release since
+  24.05: if an option was renamed between releases, they set the one that the host's nixpkgs has.
 
   | module | purpose |
   |---|---|

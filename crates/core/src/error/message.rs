@@ -39,13 +39,15 @@ pub struct Row {
 }
 
 impl Row {
-    /// Returns the text with `…` in place of each field.
+    /// Returns the text with `…` in place of each field, or of several fields in a row.
     pub fn pattern(&self) -> String {
         let mut pattern = String::new();
         let mut rest = self.text;
         while let Some((before, field)) = rest.split_once('{') {
             pattern.push_str(before);
-            pattern.push('…');
+            if !pattern.ends_with('…') {
+                pattern.push('…');
+            }
             rest = field.split_once('}').map_or("", |(_, after)| after);
         }
         pattern + rest
@@ -76,26 +78,54 @@ impl fmt::Display for Purpose {
 
 /// Declares an enum of error messages. A variant gives, in this order:
 ///
+/// - its fields in braces, if it has any;
 /// - `kind`: the [`Failure`];
 /// - `text`: the message, as a format string with the fields of the variant;
 /// - `detail` and `hint`: any number of format strings for the lines below the message;
 /// - `means` and `next`: the paragraph of the message in `docs/errors.md`.
 #[macro_export]
 macro_rules! messages {
+    ($(#[$doc:meta])* pub enum $name:ident { $($variants:tt)+ }) => {
+        $crate::messages! { @collect [$(#[$doc])* $name] [] $($variants)+ }
+    };
+
+    // Puts the fields of each variant into parentheses, because a macro cannot distinguish optional
+    // fields in braces from the other braces.
     (
-        $(#[$doc:meta])*
-        pub enum $name:ident {
-            $(
-                $variant:ident $({ $($field:ident: $type:ty),+ $(,)? })? {
-                    kind: $kind:ident,
-                    text: $text:literal,
-                    $(detail: $detail:literal,)*
-                    $(hint: $hint:literal,)*
-                    means: $means:literal,
-                    next: $next:literal,
-                }
-            )+
+        @collect $head:tt [$($collected:tt)*]
+        $variant:ident { kind: $kind:ident, text: $($rest:tt)+ }
+        $($others:tt)*
+    ) => {
+        $crate::messages! {
+            @collect $head
+            [$($collected)* $variant () { kind: $kind, text: $($rest)+ }]
+            $($others)*
         }
+    };
+    (
+        @collect $head:tt [$($collected:tt)*]
+        $variant:ident { $($fields:tt)+ } { $($parts:tt)+ }
+        $($others:tt)*
+    ) => {
+        $crate::messages! {
+            @collect $head
+            [$($collected)* $variant ({ $($fields)+ }) { $($parts)+ }]
+            $($others)*
+        }
+    };
+
+    (
+        @collect [$(#[$doc:meta])* $name:ident]
+        [$(
+            $variant:ident ($({ $($field:ident: $type:ty),+ $(,)? })?) {
+                kind: $kind:ident,
+                text: $text:literal,
+                $(detail: $detail:literal,)*
+                $(hint: $hint:literal,)*
+                means: $means:literal,
+                next: $next:literal,
+            }
+        )+]
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug)]

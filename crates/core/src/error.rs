@@ -4,6 +4,7 @@
 //! details and hints. `anyhow::Error` carries it to `main`, which prints it once.
 
 mod message;
+mod overrides;
 mod table;
 mod transaction;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use nix_types::Position;
 
 pub use message::{Message, Purpose, Row};
+pub use overrides::OverrideError;
 pub use table::TABLE;
 pub use transaction::TransactionError;
 

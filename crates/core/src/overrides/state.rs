@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::fold::{add, can_add, contains, entry, nested, obstacle, remove, remove_replaced};
 use super::{Definition, Edit, Generation, Mode, StorePath, check_path, check_value};
 use crate::attributes::written;
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Message as _, OverrideError};
 use crate::quoting::for_shell;
 use crate::registry::nearest;
 
@@ -36,7 +36,7 @@ const MERGES: usize = 1000;
 /// Returns the overrides after the generation with this number.
 pub fn state_at(generations: &[Generation], number: u64) -> Result<OverrideState, Failed> {
     let Some(last) = generations.iter().position(|one| one.number == number) else {
-        return Err(unknown(generations, number));
+        return Err(unknown(generations, number).into());
     };
     // The results of a rollback and of a reset do not depend on earlier generations.
     let complete = |one: &Generation| matches!(one.edit, Edit::Rollback { .. } | Edit::Reset);
@@ -45,33 +45,26 @@ pub fn state_at(generations: &[Generation], number: u64) -> Result<OverrideState
     for one in &generations[first.unwrap_or(0)..=last] {
         let next = state.generation + 1;
         if one.number != next && !complete(one) {
-            return Err(Failure::Refused
-                .error(format!(
-                    "cannot restore generation {number}: generation {next} is not recorded"
-                ))
-                .hint(
-                    "name a later generation; run `runtime-module overrides history` to list them",
-                ));
+            return Err(OverrideError::EarlierGenerationMissing {
+                number,
+                missing: next,
+            }
+            .into());
         }
         state.advance(&one.edit, one.number)?;
     }
     Ok(state)
 }
 
-fn unknown(generations: &[Generation], number: u64) -> Failed {
-    let (Some(first), Some(last)) = (generations.first(), generations.last()) else {
-        return Failure::Usage
-            .error(format!(
-                "cannot find generation {number}: this boot has no generation of overrides"
-            ))
-            .hint("run `runtime-module set OPTION VALUE` to make one");
-    };
-    Failure::Usage
-        .error(format!(
-            "cannot find generation {number}: this boot has generations {} to {}",
-            first.number, last.number
-        ))
-        .hint("run `runtime-module overrides history` to list them")
+fn unknown(generations: &[Generation], number: u64) -> OverrideError {
+    match (generations.first(), generations.last()) {
+        (Some(first), Some(last)) => OverrideError::UnknownGeneration {
+            number,
+            first: first.number,
+            last: last.number,
+        },
+        _ => OverrideError::NoGeneration { number },
+    }
 }
 
 /// Returns the definitions that stay in force after a reboot. If `kept` is empty, an earlier
@@ -162,12 +155,8 @@ impl OverrideState {
 
     fn set(&mut self, new: Definition) -> Result<(), Failed> {
         if let (Mode::Merge, Some(priority)) = (new.mode, new.priority) {
-            let path = written(&new.path);
-            return Err(Failure::Usage
-                .error(format!(
-                    "cannot merge into {path} at priority {priority}: a merge takes the option's present priority"
-                ))
-                .hint("leave out --priority or --merge"));
+            let option = written(&new.path);
+            return Err(OverrideError::PriorityOfMerge { option, priority }.into());
         }
         let above = |one: &Definition| {
             one.mode == Mode::Replace
@@ -208,15 +197,13 @@ impl OverrideState {
         let next = priority.checked_sub(1).map(|next| next.min(-1));
         next.ok_or_else(|| {
             let other = written(&holder.path);
-            Failure::Usage
-                .error(format!(
-                    "cannot set {}: the override of {other} has the strongest possible priority, {priority}",
-                    written(path)
-                ))
-                .hint(format!(
-                    "run `runtime-module unset {}`, then set {other} again with another priority",
-                    for_shell(&other)
-                ))
+            OverrideError::NoStrongerPriority {
+                option: written(path),
+                quoted: for_shell(&other),
+                other,
+                priority,
+            }
+            .into()
         })
     }
 
@@ -243,15 +230,13 @@ impl OverrideState {
     fn push_merge(&mut self, new: Definition) -> Result<(), Failed> {
         let merges = |one: &&Definition| one.mode == Mode::Merge && one.path == new.path;
         if self.definitions.iter().filter(merges).count() >= MERGES {
-            let path = written(&new.path);
-            return Err(Failure::Usage
-                .error(format!(
-                    "cannot merge into {path}: the option already has {MERGES} merged values"
-                ))
-                .hint(format!(
-                    "set the whole value instead: `runtime-module set {} VALUE`",
-                    for_shell(&path)
-                )));
+            let option = written(&new.path);
+            return Err(OverrideError::TooManyMerges {
+                quoted: for_shell(&option),
+                option,
+                merges: MERGES,
+            }
+            .into());
         }
         self.definitions.push(new);
         Ok(())
@@ -332,75 +317,62 @@ impl OverrideState {
 
     /// Returns the error for a path that has no definition.
     fn not_set(&self, path: &[String]) -> Failed {
-        let shown = written(path);
+        let option = written(path);
         let holds = |one: &&Definition| {
             let part = path.strip_prefix(one.path.as_slice());
             part.is_some_and(|part| one.mode == Mode::Replace || contains(&one.value, part))
         };
         if let Some(one) = self.definitions.iter().find(holds) {
             let above = written(&one.path);
-            return Failure::Usage
-                .error(format!(
-                    "cannot unset {shown}: {above} is overridden as a whole"
-                ))
-                .hint(format!(
-                    "set {above} to a value without this part, or run `runtime-module unset {}`",
-                    for_shell(&above)
-                ));
+            return OverrideError::PartOfOverride {
+                option,
+                quoted: for_shell(&above),
+                above,
+            }
+            .into();
         }
-        let failed = Failure::Usage.error(format!(
-            "cannot unset {shown}: the option is not overridden"
-        ));
         let set: Vec<String> = self
             .definitions
             .iter()
             .map(|one| written(&one.path))
             .collect();
-        let mut close = nearest(&shown, &set);
+        let mut close = nearest(&option, &set);
         close.dedup();
-        match close.as_slice() {
-            [] if set.is_empty() => failed.hint("no option is overridden"),
-            [] => failed.hint("run `runtime-module overrides` to list the overridden options"),
-            close => failed.hint(format!("similar overridden options: {}", close.join(", "))),
-        }
+        OverrideError::NotOverridden { option }.hint(match close.as_slice() {
+            [] if set.is_empty() => "no option is overridden".into(),
+            [] => "run `runtime-module overrides` to list the overridden options".into(),
+            close => format!("similar overridden options: {}", close.join(", ")),
+        })
     }
 }
 
-fn too_weak(path: &[String], own: i64, head: i64) -> Failed {
-    let failed = Failure::Usage.error(format!(
-        "cannot set {} at priority {own}: the present override has priority {head}",
-        written(path)
-    ));
-    match head.checked_sub(1) {
-        Some(next) => failed.hint(format!(
-            "use --priority={next} or a smaller number, or leave out --priority"
-        )),
-        None => failed.hint("unset the option first; no priority is stronger"),
-    }
+fn too_weak(path: &[String], priority: i64, present: i64) -> Failed {
+    let option = written(path);
+    let error = OverrideError::PriorityTooWeak {
+        option,
+        priority,
+        present,
+    };
+    error.hint(match present.checked_sub(1) {
+        Some(next) => format!("use --priority={next} or a smaller number, or leave out --priority"),
+        None => "unset the option first; no priority is stronger".into(),
+    })
 }
 
 /// Refuses a definition that cannot be written into the value of its ancestor.
-fn check_nested(ancestor: &Definition, new: &Definition) -> Result<(), Failed> {
-    let (path, above) = (written(&new.path), written(&ancestor.path));
+fn check_nested(ancestor: &Definition, new: &Definition) -> Result<(), OverrideError> {
+    let (option, above) = (written(&new.path), written(&ancestor.path));
     if let Some(priority) = new.priority {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot set {path} at priority {priority}: {above} is overridden as a whole"
-            ))
-            .hint(format!(
-                "leave out --priority: the value becomes a part of the override of {above}"
-            )));
+        return Err(OverrideError::PriorityOfPart {
+            option,
+            priority,
+            above,
+        });
     }
-    if ancestor.persist != new.persist {
-        let (with, hint) = match ancestor.persist {
-            true => ("with", "add --persist"),
-            false => ("without", "leave out --persist"),
-        };
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot set {path}: {above} is overridden as a whole, {with} --persist"
-            ))
-            .hint(format!("{hint}, or set {above} again")));
+    match (ancestor.persist, new.persist) {
+        (true, false) => return Err(OverrideError::InsidePersistent { option, above }),
+        (false, true) => return Err(OverrideError::InsideTemporary { option, above }),
+        (true, true) | (false, false) => {}
     }
     match obstacle(&ancestor.value, &new.path[ancestor.path.len()..]) {
         Some((depth, found)) => Err(blocked(&new.path, ancestor.path.len() + depth, found)),
@@ -410,21 +382,28 @@ fn check_nested(ancestor: &Definition, new: &Definition) -> Result<(), Failed> {
 
 /// Returns the error for a path that continues below a value without attributes. The first `length`
 /// names are the path of this value.
-fn blocked(path: &[String], length: usize, found: &Value) -> Failed {
-    let (path, above) = (written(path), written(&path[..length]));
+fn blocked(path: &[String], length: usize, found: &Value) -> OverrideError {
+    let (option, above) = (written(path), written(&path[..length]));
+    let quoted = for_shell(&above);
     let kind = match found {
-        Value::Array(_) => "a list, and a path cannot name an element of a list",
-        Value::String(_) => "a string, which has no attributes",
-        Value::Number(_) => "a number, which has no attributes",
-        Value::Bool(_) => "a Boolean, which has no attributes",
-        _ => "null, which has no attributes",
+        Value::Array(_) => {
+            return OverrideError::InsideList {
+                option,
+                above,
+                quoted,
+            };
+        }
+        Value::String(_) => "a string",
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "a Boolean",
+        _ => "null",
     };
-    Failure::Usage
-        .error(format!("cannot set {path}: {above} is set to {kind}"))
-        .hint(format!(
-            "set the whole value: `runtime-module set {} VALUE`",
-            for_shell(&above)
-        ))
+    OverrideError::NoAttributes {
+        option,
+        above,
+        kind,
+        quoted,
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::attributes::written;
-use crate::error::{Failed, Failure};
-use crate::quoting::for_shell;
+use crate::error::{Failed, OverrideError};
 
 /// The maximum size of a value as JSON, in bytes.
 const BYTES: usize = 1 << 20;
@@ -19,35 +18,21 @@ const DEPTH: usize = 100;
 /// Refuses a path that cannot be the path of an option.
 pub fn check_path(path: &[String]) -> Result<(), Failed> {
     let shown = written(path);
-    if path.is_empty() {
-        return Err(Failure::Usage
-            .error("cannot override an option: the path is empty")
-            .hint("name an option, such as services.openssh.settings.PermitRootLogin"));
-    }
-    if path[0] == "_module" {
-        return Err(Failure::Usage
-            .error(format!("cannot override {shown}: _module is not an option"))
-            .hint("set module arguments in the configuration, and activate it with `runtime-module rebuild`"));
-    }
-    if path.iter().any(|name| INTERPRETED.contains(&name.as_str())) {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot override {shown}: the module system interprets _type and _module"
-            ))
-            .hint("use a path without the names _type and _module"));
-    }
-    match path
-        .iter()
-        .find_map(|name| name.chars().find(|c| c.is_control()))
-    {
-        Some(found) => Err(Failure::Usage
-            .error(format!(
-                "cannot override {shown}: the path contains the control character U+{:04X}",
-                u32::from(found)
-            ))
-            .hint("remove the control character from the path")),
-        None => Ok(()),
-    }
+    let interpreted = |name: &String| INTERPRETED.contains(&name.as_str());
+    let mut characters = path.iter().flat_map(|name| name.chars());
+    let error = if path.is_empty() {
+        OverrideError::EmptyPath
+    } else if path[0] == "_module" {
+        OverrideError::ModuleArguments { path: shown }
+    } else if path.iter().any(interpreted) {
+        OverrideError::InterpretedName { path: shown }
+    } else if let Some(found) = characters.find(|c| c.is_control()) {
+        let found = found.into();
+        OverrideError::ControlCharacterInPath { path: shown, found }
+    } else {
+        return Ok(());
+    };
+    Err(error.into())
 }
 
 /// Names that the module system interprets instead of treating them as data.
@@ -61,17 +46,13 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
             true => String::new(),
             false => format!(" at {}", value_place(path, &at)),
         };
-        problem.error(&written(path), &place)
+        problem.error(written(path), place)
     })?;
     let mut counter = Counter(0);
     // Writing can fail only because the value is too large.
     serde_json::to_writer(&mut counter, value).map_err(|_| {
-        let shown = written(path);
-        Failure::Usage
-            .error(format!(
-                "cannot set {shown}: the value is larger than 1 MiB of JSON"
-            ))
-            .hint("put the data in a file and set the option to its path, or change the configuration")
+        let option = written(path);
+        OverrideError::ValueTooLarge { option }.into()
     })
 }
 
@@ -92,39 +73,25 @@ enum Problem {
 }
 
 impl Problem {
-    fn error(&self, path: &str, place: &str) -> Failed {
+    fn error(self, option: String, place: String) -> OverrideError {
         match self {
-            Self::Interpreted("_type") => Failure::Usage
-                .error(format!(
-                    "cannot set {path}: the value contains _type{place}, which the module system would interpret"
-                ))
-                .hint("write the plain value without mkIf, mkForce, mkMerge or similar; use --priority or --merge instead"),
-            Self::Interpreted(_) => Failure::Usage
-                .error(format!(
-                    "cannot set {path}: the value contains _module{place}, which the module system would interpret"
-                ))
-                .hint("remove _module; set module arguments in the configuration"),
-            Self::Control(found) => Failure::Usage
-                .error(format!(
-                    "cannot set {path}: the value contains the control character U+{:04X}{place}",
-                    u32::from(*found)
-                ))
-                .hint("remove the control character; strings may contain line breaks (\\n) and tabs (\\t), but no other control characters"),
-            Self::Integer(found) => Failure::Usage
-                .error(format!(
-                    "cannot set {path}: the integer {found}{place} is too large for Nix"
-                ))
-                .hint(format!(
-                    "use an integer up to {}, or a string if the option accepts one: {}",
-                    i64::MAX,
-                    for_shell(&format!("\"{found}\""))
-                )),
+            Self::Interpreted("_type") => OverrideError::TypeInValue { option, place },
+            Self::Interpreted(_) => OverrideError::ModuleInValue { option, place },
+            Self::Control(found) => OverrideError::ControlCharacterInValue {
+                option,
+                found: found.into(),
+                place,
+            },
+            Self::Integer(integer) => OverrideError::IntegerTooLarge {
+                option,
+                integer,
+                place,
+            },
             // Do not show the location of the value, because its path would have a hundred names.
-            Self::Depth => Failure::Usage
-                .error(format!(
-                    "cannot set {path}: the value is nested more than {DEPTH} levels deep"
-                ))
-                .hint("use a longer option path to set only a part of the value, or change the configuration"),
+            Self::Depth => OverrideError::NestedTooDeeply {
+                option,
+                levels: DEPTH,
+            },
         }
     }
 }
@@ -203,6 +170,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::error::Failure;
 
     fn path(text: &str) -> Vec<String> {
         crate::attributes::parse(text).expect("a path")

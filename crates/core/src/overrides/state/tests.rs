@@ -2,6 +2,7 @@ use serde_json::{Map, json};
 
 use super::super::diff;
 use super::*;
+use crate::error::Failure;
 
 fn path(text: &str) -> Vec<String> {
     crate::attributes::parse(text).expect("a path")

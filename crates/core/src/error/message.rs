@@ -169,3 +169,19 @@ macro_rules! messages {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ellipsis_replaces_fields_in_a_row() {
+        let row = Row {
+            kind: Failure::Usage,
+            text: "cannot set {option}: the character U+{found:04X}{place} is refused",
+            means: "",
+            next: "",
+        };
+        assert_eq!(row.pattern(), "cannot set …: the character U+… is refused");
+    }
+}

@@ -8,7 +8,7 @@ use super::Run;
 use runtime_module_core::attributes::written;
 use runtime_module_core::clock::now;
 use runtime_module_core::command::OverridesCommand;
-use runtime_module_core::error::{Failure, neutral};
+use runtime_module_core::error::{OverrideError, neutral};
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::output::{say, tell};
 use runtime_module_core::overrides::{
@@ -213,10 +213,7 @@ fn rollback(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result
         (Some(number), _) => number,
         (None, Some(before)) => before,
         (None, None) => {
-            return Err(Failure::Refused
-                .error("cannot roll back overrides: no option has been overridden since boot")
-                .hint("run `runtime-module overrides` to list the overridden options")
-                .into());
+            return Err(OverrideError::NothingToRollBack.into());
         }
     };
     let then = match to {

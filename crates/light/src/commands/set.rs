@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Run;
 use runtime_module_core::attributes::{parse, written};
 use runtime_module_core::command::SetRequest;
-use runtime_module_core::error::{Failed, Failure};
+use runtime_module_core::error::{Failed, Message as _, OverrideError};
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::overrides::{Definition, Edit, Mode};
 use runtime_module_core::plan::{Action, Intent};
@@ -29,10 +29,7 @@ pub fn run(run: Run<'_>, request: &SetRequest, options: ChangeOptions) -> Result
         let definition = definition(request, &option, &text)?;
         let twice = definitions.iter().any(|one| one.path == definition.path);
         if twice && !request.merge {
-            return Err(Failure::Usage
-                .error(format!("cannot set {option}: the option is named twice"))
-                .hint("name each option once, or use --merge to merge both values")
-                .into());
+            return Err(OverrideError::NamedTwice { option }.into());
         }
         definitions.push(definition);
         if request.nix {
@@ -70,12 +67,11 @@ fn definition(request: &SetRequest, option: &str, text: &str) -> Result<Definiti
 
 fn from_arguments(arguments: &[String]) -> Result<Vec<(String, String)>, Failed> {
     if let (Some(option), true) = (arguments.last(), arguments.len() % 2 == 1) {
-        return Err(Failure::Usage
-            .error(format!("cannot set {option}: no value was given"))
-            .hint(format!(
-                "add a value in JSON after the option: `runtime-module set {} VALUE`",
-                for_shell(option)
-            )));
+        return Err(OverrideError::NoValue {
+            option: option.clone(),
+            quoted: for_shell(option),
+        }
+        .into());
     }
     let pairs = arguments.chunks_exact(2);
     Ok(pairs
@@ -92,21 +88,21 @@ fn batch() -> Result<Vec<(String, String)>> {
         .read_to_string(&mut text)
         .context("cannot read options and values from stdin")?;
     if text.len() as u64 > LONGEST_BATCH {
-        return Err(Failure::Usage
-            .error("cannot read options and values from stdin: stdin contains more than 16 MiB")
-            .hint("divide the lines among several runs of `runtime-module set -`")
-            .into());
+        return Err(OverrideError::StdinTooLong.into());
     }
+    let pair = |(number, line): (usize, &str)| {
+        split(line).ok_or_else(|| OverrideError::LineWithoutValue {
+            number: number + 1,
+            line: line.into(),
+        })
+    };
     let lines = text.lines().map(str::trim).enumerate();
     let pairs = lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(number, line)| split(line).ok_or_else(|| without_value(number + 1, line)))
+        .map(pair)
         .collect::<Result<Vec<_>, _>>()?;
     if pairs.is_empty() {
-        return Err(Failure::Usage
-            .error("cannot set options: stdin contains no options")
-            .hint("write an option and its value in JSON on each line: services.nginx.enable true")
-            .into());
+        return Err(OverrideError::NothingOnStdin.into());
     }
     Ok(pairs)
 }
@@ -122,33 +118,32 @@ fn split(line: &str) -> Option<(String, String)> {
     Some((path.into(), value.trim_start().into()))
 }
 
-fn without_value(number: usize, line: &str) -> Failed {
-    Failure::Usage
-        .error(format!(
-            "cannot read line {number} of stdin: {line} has no value"
-        ))
-        .hint("write an option and its value in JSON on each line: services.nginx.enable true")
-}
-
 fn not_json(option: &str, text: &str, error: &serde_json::Error) -> Failed {
-    let failed = Failure::Usage.error(format!(
-        "cannot set {option}: the value {text} is not JSON: {error}"
-    ));
-    let kind = error.to_string();
+    let reason = error.to_string();
     let number = text.trim_start_matches(['-', '+']).to_ascii_lowercase();
-    if kind.contains("out of range") || ["nan", "inf", "infinity"].contains(&number.as_str()) {
-        return failed.hint("write a finite number, or quote the value if you mean a string: JSON has neither NaN nor infinite numbers");
-    }
-    let plain = parse(option).map_or_else(|_| option.into(), |path| written(&path));
-    // The user probably meant a bare word as a string.
-    match text.starts_with(['{', '[', '"']) || text.is_empty() {
-        true => failed.hint("write a value such as true, 80, '\"text\"', '[1, 2]' or '{\"a\": 1}'"),
-        false => failed.hint(format!(
+    let hint = if reason.contains("out of range")
+        || ["nan", "inf", "infinity"].contains(&number.as_str())
+    {
+        "write a finite number, or quote the value if you mean a string: JSON has neither NaN nor \
+            infinite numbers"
+            .into()
+    } else if text.starts_with(['{', '[', '"']) || text.is_empty() {
+        "write a value such as true, 80, '\"text\"', '[1, 2]' or '{\"a\": 1}'".into()
+    } else {
+        // The user probably meant a bare word as a string.
+        let plain = parse(option).map_or_else(|_| option.into(), |path| written(&path));
+        format!(
             "if you mean a string, quote it: `runtime-module set {} {}`",
             for_shell(&plain),
             for_shell(&Value::from(text).to_string())
-        )),
-    }
+        )
+    };
+    let error = OverrideError::NotJson {
+        option: option.into(),
+        value: text.into(),
+        reason,
+    };
+    error.hint(hint)
 }
 
 #[cfg(test)]

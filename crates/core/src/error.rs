@@ -5,6 +5,7 @@
 
 mod message;
 mod overrides;
+mod source;
 mod table;
 mod transaction;
 
@@ -16,6 +17,7 @@ use nix_types::Position;
 
 pub use message::{Message, Purpose, Row};
 pub use overrides::OverrideError;
+pub use source::SourceError;
 pub use table::TABLE;
 pub use transaction::TransactionError;
 

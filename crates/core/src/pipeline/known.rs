@@ -7,7 +7,7 @@ use nix_types::Missing;
 
 use super::system::{BuildOrder, Keeper, Preflight, System};
 use crate::activation::{Findings, Machine, examine};
-use crate::error::{Failure, cannot};
+use crate::error::SourceError;
 use crate::options::StopAfter;
 use crate::plan::{EarlierState, Plan};
 use crate::session::Session;
@@ -21,13 +21,11 @@ pub fn known(
 ) -> Result<System> {
     let toplevel = &state.toplevel;
     if !keeper.is_valid(toplevel)? {
-        return Err(Failure::Refused
-            .error(format!(
-                "{}: the system {toplevel} is no longer in the store",
-                cannot(&plan.purpose)
-            ))
-            .hint("run `runtime-module history` to choose another state, or enable and disable modules to build this one again")
-            .into());
+        return Err(SourceError::SystemDeleted {
+            purpose: plan.purpose.as_str().into(),
+            system: toplevel.clone(),
+        }
+        .into());
     }
     let preflight = match plan.stop_after {
         StopAfter::Evaluate => {

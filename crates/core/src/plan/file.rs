@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Situation, pinned};
 use crate::attributes::parse;
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, SourceError};
 use crate::options::{Options, SourceOptions};
 use crate::record::{Pin, SystemFile};
 
@@ -33,16 +33,16 @@ pub fn agree(options: &Options) -> Result<(), Failed> {
         ("--host", source.host.as_deref() == Some("")),
     ] {
         if empty {
-            return Err(Failure::Usage
-                .error(format!("cannot use {option} '': the name is empty"))
-                .hint(format!("give {option} a name, or leave it out")));
+            let option = option.to_string();
+            return Err(SourceError::EmptyName { option }.into());
         }
     }
     let Some(file) = &source.file else {
         return match &source.attribute {
-            Some(attribute) => Err(Failure::Usage
-                .error(format!("cannot use --attr {attribute}: no file is named"))
-                .hint("name the file with --file; to name an entry of a flake's nixosConfigurations, use --host")),
+            Some(attribute) => Err(SourceError::AttributeWithoutFile {
+                attribute: attribute.clone(),
+            }
+            .into()),
             None => Ok(()),
         };
     };
@@ -52,16 +52,14 @@ pub fn agree(options: &Options) -> Result<(), Failed> {
         !source.input_overrides.is_empty(),
         options.accept_flake_config,
     ];
+    let shown = file.display().to_string();
     match OF_FLAKES.iter().zip(said).find(|(_, said)| *said) {
-        Some((option, _)) => Err(Failure::Usage
-            .error(format!(
-                "cannot use --file {}: {option} is only for flakes",
-                file.display()
-            ))
-            .hint(match *option {
-                "--host" => "leave out --host; --attr names a system in the file",
-                _ => "leave out one of the two options",
-            })),
+        Some((&"--host", _)) => Err(SourceError::HostOfFile { file: shown }.into()),
+        Some((option, _)) => Err(SourceError::FlakeOptionWithFile {
+            file: shown,
+            option: option.to_string(),
+        }
+        .into()),
         None => Ok(()),
     }
 }
@@ -80,25 +78,16 @@ pub(super) fn file(
     let Some(file) = remembered(situation, options) else {
         return Ok(None);
     };
-    let words = file.words();
     let said = [options.host.is_some(), !options.input_overrides.is_empty()];
     if let Some((option, _)) = OF_FLAKES[1..].iter().zip(said).find(|(_, said)| *said) {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot use {option}: the option is for flakes, and this machine's configuration is {words}"
-            ))
-            .hint("name another system with --file and --attr, or a flake with --flake")
-            .into());
+        return Err(SourceError::FlakeOptionForRememberedFile {
+            option: option.to_string(),
+            file: file.words(),
+        }
+        .into());
     }
     if !Path::new(&file.path).exists() {
-        return Err(Failure::Refused
-            .error(format!(
-                "cannot evaluate this machine's configuration: the file {} no longer exists",
-                file.path
-            ))
-            .hint("name the new location with --file, or a flake with --flake")
-            .hint("or run `runtime-module rollback` or `reset --all`, which need no evaluation")
-            .into());
+        return Err(SourceError::RememberedFileGone { file: file.path }.into());
     }
     Ok(Some(Pin::of_file(file)))
 }
@@ -143,44 +132,29 @@ fn remembered(situation: &Situation, options: &SourceOptions) -> Option<SystemFi
 
 /// Returns the file that `--file` names.
 fn named(path: &Path, attribute: Option<&str>, here: &Path) -> Result<SystemFile> {
-    const WHAT: &str = "name a Nix file, or a folder with a default.nix or configuration.nix";
-    let shown = path.display();
+    let shown = path.display().to_string();
     let whole = absolute(&here.join(path))?;
     if let Some(folder) = flake_folder(&whole) {
-        return Err(Failure::Usage
-            .error(format!("cannot use --file {shown}: this is a flake"))
-            .hint(format!(
-                "name its folder instead: --flake {}",
-                folder.display()
-            ))
-            .into());
+        return Err(SourceError::FileIsFlake {
+            file: shown,
+            folder: folder.display().to_string(),
+        }
+        .into());
     }
     let file = if whole.is_dir() {
         let mut files = USUAL.iter().map(|name| whole.join(name));
-        files.find(|file| file.exists()).ok_or_else(|| {
-            Failure::Usage
-                .error(format!(
-                    "cannot use --file {shown}: the folder has neither a default.nix nor a configuration.nix"
-                ))
-                .hint(WHAT)
+        let found = files.find(|file| file.exists());
+        found.ok_or_else(|| SourceError::NoFileInFolder {
+            folder: shown.clone(),
         })?
     } else if whole.exists() {
         whole
     } else {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot use --file {shown}: the file does not exist"
-            ))
-            .hint(WHAT)
-            .into());
+        return Err(SourceError::NoSuchFile { file: shown }.into());
     };
-    let path = file.to_str().ok_or_else(|| {
-        Failure::Usage
-            .error(format!(
-                "cannot use --file {shown}: the absolute path is not UTF-8"
-            ))
-            .hint("use a symbolic link with another name")
-    })?;
+    let path = file
+        .to_str()
+        .ok_or(SourceError::FileNotUtf8 { file: shown })?;
     Ok(SystemFile {
         path: path.into(),
         attribute: parse(attribute.unwrap_or_default())?,

@@ -21,7 +21,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use crate::choice::Allow;
-use crate::error::Failure;
+use crate::error::SourceError;
 use crate::options::{SourceOptions, StopAfter};
 use crate::registry::ModuleRequest;
 
@@ -198,7 +198,9 @@ pub fn decide(
         (_, Action::Rollback(state)) => Goal::Known((**state).clone()),
         // The state contains the system without modules, so no evaluation is needed.
         (Some(base), _) if is_base => Goal::Known(EarlierState::base(base, situation)),
-        (None, Action::Reset | Action::ResetAll) if is_base => return Err(unknown_base()),
+        (None, Action::Reset | Action::ResetAll) if is_base => {
+            return Err(SourceError::UnknownBase.into());
+        }
         _ => {
             let source = source(action, situation, options, here)?;
             Goal::Evaluate {
@@ -234,13 +236,6 @@ fn overrides_stay(action: &Action, overrides: &PlannedOverrides) -> Option<Strin
             overrides.after.words()
         )
     })
-}
-
-fn unknown_base() -> anyhow::Error {
-    Failure::Refused
-        .error("cannot reset: the system without modules is unknown")
-        .hint("activate a system with nixos-rebuild, or run `runtime-module apply`")
-        .into()
 }
 
 /// Returns the pinned specialisation.

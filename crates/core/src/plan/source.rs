@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use super::file::file;
 use super::{Action, Situation};
 use crate::baked::Baked;
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Message as _, SourceError};
 use crate::options::SourceOptions;
 use crate::record::Pin;
 
@@ -108,11 +108,8 @@ fn url_to_rebuild(situation: &Situation, pinned: Option<&Pin>) -> Result<String,
     let usual = situation.usual.clone().filter(|_| pinned.is_none());
     let baked = situation.baked.as_ref();
     let url = baked.and_then(|baked| baked.flake_url.clone());
-    url.or(asked).or(usual).ok_or_else(|| {
-        Failure::Refused
-            .error("cannot rebuild: services.runtimeModules.flakeUrl is not set")
-            .hint("set services.runtimeModules.flakeUrl, or name the flake with --flake")
-    })
+    let url = url.or(asked).or(usual);
+    url.ok_or_else(|| SourceError::NoFlakeUrl.into())
 }
 
 /// Returns the reference to pin if there is no pin yet.
@@ -165,13 +162,12 @@ pub fn pinned(situation: &Situation) -> Option<Pin> {
 
 /// Returns the error for an unknown source.
 fn unknown(situation: &Situation) -> Failed {
-    let failed = Failure::Refused.error("cannot tell which flake this system was built from");
     match &situation.plain {
-        Some(file) => failed
+        Some(file) => SourceError::UnknownFlake
             .detail(format!("{file} exists, but has no flake.nix next to it"))
             .hint(format!("evaluate it impurely with --file {file}; the program remembers the file until the next reboot, or permanently with services.runtimeModules.file"))
             .hint(format!("to pin it, add a flake.nix next to it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and name the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
-        None => failed
+        None => SourceError::UnknownFlake
             .hint("name the flake with --flake and its host with --host; the program then pins it")
             .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once"),
     }

@@ -1,14 +1,10 @@
 //! Attribute paths such as `systemd.units."sshd.service".text`.
 
-use crate::error::{Failed, Failure};
+use crate::error::{ArgumentError, Failed};
 
 /// Splits a path into its names. An empty string contains no names.
 pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
-    let wrong = |why: &str| {
-        Failure::Usage
-            .error(format!("cannot parse the path {text}: {why}"))
-            .hint("separate names by dots, and quote a name that contains a dot: 'systemd.units.\"sshd.service\".text'")
-    };
+    let path = text.to_string();
     let mut names = Vec::new();
     let mut rest = text.chars().peekable();
     while rest.peek().is_some() {
@@ -19,7 +15,7 @@ pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
                     Some('"') => break,
                     Some('\\') => name.extend(rest.next()),
                     Some(c) => name.push(c),
-                    None => return Err(wrong("a quote is not closed")),
+                    None => return Err(ArgumentError::UnclosedQuoteInPath { path }.into()),
                 }
             }
         } else {
@@ -27,15 +23,15 @@ pub fn parse(text: &str) -> Result<Vec<String>, Failed> {
                 name.push(c);
             }
             if name.is_empty() {
-                return Err(wrong("a name is empty"));
+                return Err(ArgumentError::EmptyNameInPath { path }.into());
             }
         }
         names.push(name);
         match rest.next() {
             None => break,
             Some('.') if rest.peek().is_some() => {}
-            Some('.') => return Err(wrong("the path ends with a dot")),
-            Some(_) => return Err(wrong("a quoted name must be followed by a dot")),
+            Some('.') => return Err(ArgumentError::DotAtEndOfPath { path }.into()),
+            Some(_) => return Err(ArgumentError::NoDotAfterQuoteInPath { path }.into()),
         }
     }
     Ok(names)

@@ -3,6 +3,7 @@
 //! A [`Failed`] is an error that the user can act on. It contains the failed action, the reason,
 //! details and hints. `anyhow::Error` carries it to `main`, which prints it once.
 
+mod arguments;
 mod message;
 mod overrides;
 mod source;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use nix_types::Position;
 
+pub use arguments::ArgumentError;
 pub use message::{Message, Purpose, Row};
 pub use overrides::OverrideError;
 pub use source::SourceError;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Failed, Failure};
+use crate::error::{ArgumentError, Failed};
 
 /// The number of bytes at the start of a file in which to look for the first comment.
 const HEAD: u64 = 4096;
@@ -131,19 +131,18 @@ fn closeness(a: &str, b: &str) -> f64 {
 
 /// Returns the error for unknown module names, with suggestions.
 pub fn unknown_modules(names: &[String], known: &[String]) -> Failed {
-    let (noun, verb) = if names.len() == 1 {
-        ("module", "is")
-    } else {
-        ("modules", "are")
+    let shown = |name: &String| match name.is_empty() {
+        true => "''".to_string(),
+        false => name.clone(),
     };
-    let shown: Vec<&str> = names
-        .iter()
-        .map(|name| if name.is_empty() { "''" } else { name.as_str() })
-        .collect();
-    let mut failed = Failure::Usage.error(format!(
-        "there {verb} no {noun} called {}",
-        shown.join(", ")
-    ));
+    let mut failed = Failed::from(match names {
+        [name] => ArgumentError::UnknownModule {
+            module: shown(name),
+        },
+        names => ArgumentError::UnknownModules {
+            modules: names.iter().map(shown).collect::<Vec<_>>().join(", "),
+        },
+    });
     for name in names {
         let close = nearest(name, known);
         if !close.is_empty() {

@@ -4,7 +4,7 @@ use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::Cli;
-use crate::error::{Failed, Failure};
+use crate::error::{ArgumentError, Failed, Failure};
 
 /// A message from clap: the help, the version, or an error in the arguments.
 #[derive(Debug)]
@@ -55,9 +55,14 @@ impl Usage {
         let mut lines = text.lines().take_while(|line| !line.is_empty());
         let message = lines.next().unwrap_or_default();
         let message = message.trim_start_matches("error: ").trim_end_matches(':');
-        lines.fold(Failure::Usage.error(message), |failed, line| {
-            failed.detail(line.trim())
-        })
+        let failed = Failed {
+            failure: Failure::Usage,
+            message: message.into(),
+            details: Vec::new(),
+            hints: Vec::new(),
+            places: Vec::new(),
+        };
+        lines.fold(failed, |failed, line| failed.detail(line.trim()))
     }
 }
 
@@ -65,10 +70,6 @@ impl Usage {
 /// argument.
 fn not_text() -> Failed {
     let odd = std::env::args_os().find(|argument| argument.to_str().is_none());
-    let shown = odd.map(|odd| odd.display().to_string()).unwrap_or_default();
-    Failure::Usage
-        .error(format!(
-            "cannot use the argument '{shown}': the argument is not UTF-8"
-        ))
-        .hint("if a directory has such a name, make a symbolic link to it with another name")
+    let argument = odd.map(|odd| odd.display().to_string()).unwrap_or_default();
+    ArgumentError::NotUtf8 { argument }.into()
 }

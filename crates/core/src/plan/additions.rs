@@ -1,6 +1,6 @@
 //! Extra modules from outside the configuration, and the specialisation of the host.
 
-use crate::error::{Failed, Failure, cannot};
+use crate::error::{ArgumentError, Failed};
 use crate::options::ChangeOptions;
 use crate::record::ExtraModule;
 
@@ -34,12 +34,11 @@ impl Additions {
             .iter()
             .find(|(_, asked)| *asked && !action.evaluates())
         {
-            return Err(Failure::Usage
-                .error(format!(
-                    "{}: {option} has no effect on this command",
-                    cannot(&action.words())
-                ))
-                .hint(format!("use {option} with `apply` or `enable`")));
+            return Err(ArgumentError::NoEffect {
+                purpose: action.words().into(),
+                option: option.to_string(),
+            }
+            .into());
         }
         let now = pinned(situation);
         let of_now = now.as_ref().and_then(|pin| pin.specialisation.clone());

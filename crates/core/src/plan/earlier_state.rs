@@ -1,7 +1,7 @@
 //! The earlier states of this boot that `rollback` can restore.
 
 use super::{Situation, pinned};
-use crate::error::{Failed, Failure};
+use crate::error::{ArgumentError, Failed, Message as _};
 use crate::overrides::OverrideState;
 use crate::record::{Entry, Pin, reachable};
 
@@ -62,19 +62,15 @@ impl EarlierState {
         }
         let numbers: Vec<String> = known.iter().map(|past| past.number.to_string()).collect();
         Err(match number {
-            Some(number) => Failure::Usage.error(format!(
-                "cannot roll back to state {number}: this boot has no such state"
-            )),
-            None => Failure::Refused.error("cannot roll back: this boot has no earlier state"),
-        }
-        .hint(if number.is_none() || numbers.is_empty() {
-            "run `runtime-module history` to list the changes of this boot".to_string()
-        } else {
-            format!(
-                "name one of the states in `runtime-module history`: {}",
-                numbers.join(", ")
-            )
-        }))
+            None => ArgumentError::NoEarlierState.into(),
+            Some(number) => ArgumentError::NoSuchState { number }.hint(match numbers.as_slice() {
+                [] => "run `runtime-module history` to list the changes of this boot".into(),
+                numbers => format!(
+                    "name one of the states in `runtime-module history`: {}",
+                    numbers.join(", ")
+                ),
+            }),
+        })
     }
 
     /// Returns all states to which `rollback` can return, the latest first.

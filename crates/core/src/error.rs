@@ -6,6 +6,7 @@
 mod arguments;
 mod message;
 mod overrides;
+mod program;
 mod source;
 mod table;
 mod transaction;
@@ -19,6 +20,7 @@ use nix_types::Position;
 pub use arguments::ArgumentError;
 pub use message::{Message, Purpose, Row};
 pub use overrides::OverrideError;
+pub use program::ProgramError;
 pub use source::SourceError;
 pub use table::TABLE;
 pub use transaction::TransactionError;

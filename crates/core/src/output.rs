@@ -5,7 +5,7 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::error::{Failure, neutral};
+use crate::error::{ProgramError, neutral};
 use crate::progress::{for_stderr, for_stdout};
 use crate::session::Session;
 
@@ -34,10 +34,8 @@ pub fn say(result: impl AsRef<[u8]>) -> Result<()> {
     out.write_all(result.as_ref())
         .and_then(|()| out.flush())
         .map_err(|error| {
-            Failure::Internal
-                .error(format!("cannot write the result to stdout: {error}"))
-                .hint("run `runtime-module status` to see which modules are active; only the output was lost")
-                .into()
+            let reason = error.to_string();
+            ProgramError::ResultNotWritten { reason }.into()
         })
 }
 

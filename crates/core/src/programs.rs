@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, ProgramError};
 
 /// The name of the program that users run. It contains the elevated roles and does not link libnix.
 const LIGHT: &str = "runtime-module";
@@ -65,11 +65,11 @@ pub fn check_caller() -> Result<(), Failed> {
 
 fn check_version(name: &str) -> Result<(), Failed> {
     match name.strip_prefix(CALLED_BY) {
-        Some(version) if version != VERSION => Err(Failure::Internal
-            .error(format!(
-                "cannot use the two programs together: runtime-module is version {version}, but runtime-module-nix is version {VERSION}"
-            ))
-            .hint("install both programs from the same package")),
+        Some(version) if version != VERSION => Err(ProgramError::OtherVersion {
+            light: version.into(),
+            full: VERSION.into(),
+        }
+        .into()),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 
 use crate::complaint::complain;
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, ProgramError};
 use crate::interrupt::{Exit, Interrupts};
 use crate::locations::Locations;
 use crate::options::{Environment, Options};
@@ -83,8 +83,6 @@ pub fn locations(options: &Options, environment: &Environment) -> Result<Locatio
 fn interrupted(why: Exit) -> Failed {
     match why {
         Exit::Interrupted => crate::interrupt::interrupted(),
-        Exit::Detached => Failure::Interrupted
-            .error("detached; activation continues in the background")
-            .hint("run `runtime-module status` to see how it ends"),
+        Exit::Detached => ProgramError::Detached.into(),
     }
 }

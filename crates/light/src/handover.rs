@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 use runtime_module_core::command::LibnixCommand;
-use runtime_module_core::error::Failure;
+use runtime_module_core::error::ProgramError;
 use runtime_module_core::pipeline::{Keeper, Stages, System, known};
 use runtime_module_core::plan::{Decision, Goal, Intent, Plan, Situation, decide};
 use runtime_module_core::programs;
@@ -21,14 +21,13 @@ pub(super) fn hand_over() -> anyhow::Error {
         Ok(program) => program,
         Err(error) => return error,
     };
-    let error = Command::new(&program)
+    let reason = Command::new(&program)
         .arg0(programs::caller())
         .args(std::env::args_os().skip(1))
-        .exec();
-    Failure::Internal
-        .error(format!("cannot start {}: {error}", program.display()))
-        .hint("install both programs from the same package; until then, `status`, `rollback`, `reset`, `confirm` and `recover` still work")
-        .into()
+        .exec()
+        .to_string();
+    let program = program.display().to_string();
+    ProgramError::OtherProgramNotStarted { program, reason }.into()
 }
 
 /// The stages without libnix. They find systems that are already in the store, and hand over

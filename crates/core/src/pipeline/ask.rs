@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 use super::Keeper;
 use crate::activation::{UnitChanges, unit_changes};
-use crate::error::{Failure, cannot, neutral};
+use crate::error::{ArgumentError, ProgramError, neutral};
 use crate::progress::{for_stderr, store_name};
 use crate::session::Session;
 
@@ -34,24 +34,15 @@ pub fn ask(
     if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
         return Ok(());
     }
-    Err(Failure::Refused
-        .error(format!(
-            "{}: you answered no; nothing was changed",
-            cannot(purpose)
-        ))
-        .into())
+    let purpose = purpose.into();
+    Err(ProgramError::AnsweredNo { purpose }.into())
 }
 
 /// Opens the terminal directly, because stdin may be redirected. This is also called before any
 /// work, so that `--ask` fails immediately if there is no terminal.
 pub fn terminal() -> Result<File> {
     let terminal = File::options().read(true).write(true).open("/dev/tty");
-    terminal.map_err(|_| {
-        Failure::Usage
-            .error("cannot use --ask: there is no terminal")
-            .hint("run the command in a terminal, or without --ask")
-            .into()
-    })
+    terminal.map_err(|_| ArgumentError::NoTerminal.into())
 }
 
 fn question(purpose: &str, text: &str) -> Result<String> {

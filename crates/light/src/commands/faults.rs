@@ -2,16 +2,13 @@
 
 use anyhow::Result;
 
-use runtime_module_core::error::Failure;
+use runtime_module_core::error::ProgramError;
 use runtime_module_core::fault;
 use runtime_module_core::output::say;
 
 pub fn run() -> Result<()> {
     if !fault::POSSIBLE {
-        return Err(Failure::Refused
-            .error("cannot list faults: this is a release build")
-            .hint("use a debug build")
-            .into());
+        return Err(ProgramError::NoFaults.into());
     }
     say(fault::table())
 }

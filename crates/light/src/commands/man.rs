@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use runtime_module_core::cli;
-use runtime_module_core::error::Failure;
+use runtime_module_core::error::ProgramError;
 use runtime_module_core::output::say;
 
 pub fn run(page: Option<&str>) -> Result<()> {
@@ -14,10 +14,6 @@ pub fn run(page: Option<&str>) -> Result<()> {
             .collect();
         return say(names);
     };
-    let page = cli::manual_page(name)?.ok_or_else(|| {
-        Failure::Usage.error(format!(
-            "cannot print the manual page {name:?}: there is no such page"
-        ))
-    })?;
-    say(page)
+    let page = name.to_string();
+    say(cli::manual_page(name)?.ok_or(ProgramError::NoManualPage { page })?)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use runtime_module_core::clock::now;
 use runtime_module_core::complaint::Printed;
-use runtime_module_core::error::{Failed, Failure, neutral};
+use runtime_module_core::error::{Failed, ProgramError, neutral};
 use runtime_module_core::output::tell;
 use runtime_module_core::plan::{Situation, is_elsewhere, pinned};
 use runtime_module_core::progress::duration;
@@ -71,11 +71,15 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
         return Ok(());
     }
     // The output is already complete. This error only sets the exit code, for scripts.
-    let verb = if off.len() == 1 { "is" } else { "are" };
-    Err(anyhow::Error::from(
-        Failure::NotActive.error(format!("{} {verb} not active", off.join(", "))),
-    )
-    .context(Printed))
+    let error = match off.as_slice() {
+        [module] => ProgramError::ModuleNotActive {
+            module: module.to_string(),
+        },
+        modules => ProgramError::ModulesNotActive {
+            modules: modules.join(", "),
+        },
+    };
+    Err(anyhow::Error::from(error).context(Printed))
 }
 
 /// Refuses names of modules that the running system does not declare.

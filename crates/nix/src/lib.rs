@@ -5,6 +5,7 @@
 
 pub mod cache;
 pub mod check;
+pub mod error;
 pub mod evaluation;
 pub mod fuzz;
 pub mod libnix;
@@ -17,9 +18,9 @@ pub mod worker;
 
 // Import the modules of the shared crate, so that paths such as `crate::error` work in this crate.
 use runtime_module_core::{
-    activation, attributes, baked, cache_files, choice, clock, complaint, error, estimate, facts,
-    fault, input_graph, interrupt, local, locations, messages, option_names, options, output,
-    overrides, percent, plan, progress, quoting, record, reference, registry, timings,
+    activation, attributes, baked, cache_files, choice, clock, complaint, estimate, facts, fault,
+    input_graph, interrupt, local, locations, messages, option_names, options, output, overrides,
+    percent, plan, progress, quoting, record, reference, registry, timings,
 };
 
 /// Our own version, and that of the libnix that this crate was compiled against.

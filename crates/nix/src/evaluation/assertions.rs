@@ -3,9 +3,9 @@
 //! Takes the messages of the failed assertions with and without the runtime modules; returns the
 //! failure.
 
-use super::{Request, subject};
+use super::{Request, action};
 use crate::attributes::written;
-use crate::error::{Failed, more_lines};
+use crate::error::{EvaluationError, Failed, more_lines};
 
 /// Maximum number of lines of a message that are shown without `--show-trace`.
 const SHOWN: usize = 12;
@@ -13,11 +13,11 @@ const SHOWN: usize = 12;
 /// Makes the failure. `without` contains the messages of the assertions that also fail without
 /// runtime modules.
 pub(super) fn failure(request: &Request, messages: &[String], without: &[String]) -> Failed {
-    let count = match messages.len() {
-        1 => "an assertion failed".to_string(),
-        n => format!("{n} assertions failed"),
-    };
-    let mut failed = super::failure(format!("{}: {count}", subject(request)));
+    let action = action(request);
+    let mut failed = Failed::from(match messages.len() {
+        1 => EvaluationError::AssertionFailed { action },
+        count => EvaluationError::AssertionsFailed { action, count },
+    });
     let mut cut = false;
     for message in messages {
         let lines: Vec<&str> = message.trim().lines().collect();

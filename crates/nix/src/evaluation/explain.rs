@@ -6,9 +6,10 @@ use serde::Deserialize;
 use unix::sys::signal::Signal;
 
 use super::trees::{Trees, in_source};
-use super::{Request, advice, failure, fetching, subject};
+use super::{Request, action, advice, fetching};
 use crate::attributes::{parse, written};
-use crate::error::{Failed, Failure, describe, more_lines};
+use crate::error::{EvaluationAction, EvaluationError, Failed, Message as _, describe, more_lines};
+use crate::interrupt::interrupted;
 use crate::libnix::{NixError, Position};
 use crate::registry::{nearest, unknown_modules};
 use crate::worker::EvaluatorExit;
@@ -35,9 +36,7 @@ pub fn error(request: &Request, error: &anyhow::Error) -> Failed {
         return describe(error);
     }
     match error.downcast_ref::<NixError>() {
-        Some(nix) if nix.interrupted => {
-            Failure::Interrupted.error("interrupted; nothing was changed")
-        }
+        Some(nix) if nix.interrupted => interrupted(),
         Some(nix) => Failed {
             places: places(nix).cloned().collect(),
             ..nix_error(request, nix)
@@ -58,19 +57,16 @@ fn places(error: &NixError) -> impl Iterator<Item = &Position> {
 }
 
 fn nix_error(request: &Request, error: &NixError) -> Failed {
-    let what = subject(request);
-    if let Some(failed) = fetching::failure(&what, error) {
+    let action = action(request);
+    if let Some(failed) = fetching::failure(&action.to_string(), error) {
         return failed;
     }
     if error.message.contains("std::bad_alloc") {
-        return failure(format!("{what}: the evaluator ran out of memory"))
-            .hint("use --low-memory to evaluate in less memory");
+        return EvaluationError::OutOfMemory { action }.into();
     }
     let mut lines = advice::worth_showing(&error.message);
-    let mut failed = failure(format!(
-        "{what}: {}",
-        lines.next().unwrap_or_default().trim()
-    ));
+    let first = lines.next().unwrap_or_default().trim();
+    let mut failed = Failed::from(action.failed(first.into()));
     for line in lines.by_ref().take(MESSAGE_LINES) {
         failed = failed.detail(line);
     }
@@ -141,102 +137,107 @@ fn source_line(file: &str, line: u32) -> Option<String> {
 
 /// Explains why the flake or file cannot be used for the request.
 pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
-    let what = subject(request);
-    let reference = &request.flake.url;
-    let list = |names: &[String]| names.join(", ");
+    let action = action(request);
+    let name = || problem.names.first().cloned().unwrap_or_default();
+    let known = |lead: &str, none: &str| the_known(&problem.known, lead, none);
     match problem.kind.as_str() {
-        "no-configurations" => failure(format!("{what}: the flake {reference} has no output nixosConfigurations"))
-            .detail(the_known(&problem.known, "its outputs", "the flake has no outputs"))
-            .hint("use --flake to name the flake that has your NixOS configuration"),
+        "no-configurations" => {
+            let flake = request.flake.url.clone();
+            EvaluationError::NoConfigurations { action, flake }
+                .detail(known("its outputs", "the flake has no outputs"))
+        }
         "unknown-host" => {
-            let failed = Failure::Usage
-                .error(format!("{what}: the flake {reference} has no host of this name"))
-                .detail(the_known(&problem.known, "its hosts", "the flake has no hosts"));
-            match host_meant(&request.host, &problem.known).as_slice() {
-                [] if problem.known.is_empty() => failed.hint("use --flake to name the flake that has your NixOS configuration"),
-                [] => failed.hint("name one of them with --host"),
-                names => failed.hint(did_you_mean_host(names)),
-            }
+            let flake = request.flake.url.clone();
+            EvaluationError::UnknownHost { action, flake }
+                .detail(known("its hosts", "the flake has no hosts"))
+                .hint(other_host(&request.host, &problem.known))
         }
         "no-such-extra" => {
-            let name = problem.names.first().map_or("", String::as_str);
-            let failed = Failure::Usage.error(format!("{what}: --module {name}: that flake has no such module"));
-            let known = the_known(&problem.known, "its modules", "the flake has neither nixosModules nor runtimeModules");
-            failed.detail(known).hint("after the #, write the full path of an output, or the name of an entry of nixosModules or runtimeModules; the default is `default`")
+            let module = name();
+            EvaluationError::NoSuchExtraModule { action, module }.detail(known(
+                "its modules",
+                "the flake has neither nixosModules nor runtimeModules",
+            ))
         }
         "no-specialisation" => {
-            let name = problem.names.first().map_or("", String::as_str);
-            let failed = Failure::Usage.error(format!("{what}: there is no specialisation '{name}'"));
-            let known = the_known(&problem.known, "available", "the host has no specialisations");
-            failed.detail(known).hint("use --specialisation '' for the host itself")
+            let name = name();
+            EvaluationError::UnknownSpecialisation { action, name }
+                .detail(known("available", "the host has no specialisations"))
         }
-        "not-a-configuration" if !problem.known.is_empty() => Failure::Usage
-            .error(format!("{what}: this is a set of hosts, not a host"))
-            .detail(the_known(&problem.known, "its hosts", ""))
-            .hint(did_you_mean_host(&problem.known)),
-        "not-a-configuration" => failure(format!(
-            "{what}: nixosConfigurations.{} cannot be extended (it has no extendModules)",
-            request.host
-        ))
-        .hint("define the host with nixpkgs.lib.nixosSystem"),
-        "no-option" if request.flake.file.is_some() => Failure::Usage
-            .error(format!(
-                "{what}: the file declares no runtime modules (it has no option services.runtimeModules)"
-            ))
-            .hint("import nixos/runtime-modules of the runtime-module repository in the file, and declare modules in services.runtimeModules.modules")
-            .hint("or add the file of a module with --module FILE"),
-        "no-option" => Failure::Usage
-            .error(format!(
-                "{what}: the host declares no runtime modules (it has no option services.runtimeModules), and the flake has no output runtimeModules"
-            ))
-            .hint("import nixosModules.default of the runtime-module flake in the host, and declare modules in services.runtimeModules.modules"),
+        "not-a-configuration" if !problem.known.is_empty() => {
+            EvaluationError::SetOfHosts { action }
+                .detail(known("its hosts", ""))
+                .hint(did_you_mean_host(&problem.known))
+        }
+        "not-a-configuration" => {
+            let host = request.host.clone();
+            EvaluationError::HostNotExtensible { action, host }.into()
+        }
+        "no-option" if request.flake.file.is_some() => {
+            EvaluationError::NoModulesInFile { action }.into()
+        }
+        "no-option" => EvaluationError::NoModulesInHost { action }.into(),
         "unknown-modules" => unknown_modules(&problem.names, &problem.known),
-        "defined-twice" => failure(format!("{what}: the module '{}' is declared twice", list(&problem.names)))
-            .detail(problem.known.iter().map(|file| format!("in {}\n", in_source(file))).collect::<String>())
-            .hint("rename one of the two modules"),
-        "no-toplevel" => failure(format!("{what}: the configuration has no config.system.build.toplevel"))
-            .hint("check that this is a NixOS configuration"),
-        other => failure(format!("{what}: {other}"))
-            .hint("this is a bug in runtime-module: please report it"),
+        "defined-twice" => {
+            let module = problem.names.join(", ");
+            let files = problem.known.iter();
+            let files: String = files
+                .map(|file| format!("in {}\n", in_source(file)))
+                .collect();
+            EvaluationError::DeclaredTwice { action, module }.detail(files)
+        }
+        "no-toplevel" => EvaluationError::NoToplevel { action }.into(),
+        other => {
+            let problem = other.into();
+            EvaluationError::UnknownProblem { action, problem }.into()
+        }
     }
 }
 
 /// Explains why a value cannot be measured.
 pub(super) fn forced(request: &Request, problem: &RequestProblem) -> Failed {
-    let what = subject(request);
-    let at = written(&problem.names);
+    let action = action(request);
     match problem.kind.as_str() {
         "no-attribute" => {
-            let (last, parents) = match problem.names.split_last() {
-                Some((last, parents)) => (last.as_str(), written(parents)),
-                None => ("", String::new()),
+            let (name, parents) = match problem.names.split_last() {
+                Some((last, parents)) => (last.clone(), written(parents)),
+                None => Default::default(),
             };
-            let failed = Failure::Usage.error(match parents.as_str() {
-                "" => format!("{what}: there is no '{last}'"),
-                parents => format!("{what}: there is no '{last}' in {parents}"),
-            });
-            match nearest(last, &problem.known).as_slice() {
-                [] => failed.detail(format!("available: {}", some(&problem.known))),
-                close => failed.hint(format!("did you mean {}?", close.join(" or "))),
+            let close = nearest(&name, &problem.known).join(" or ");
+            let error = match parents.is_empty() {
+                true => EvaluationError::NoValue { action, name },
+                false => EvaluationError::NoAttribute {
+                    action,
+                    name,
+                    place: parents,
+                },
+            };
+            match close.as_str() {
+                "" => error.detail(format!("available: {}", some(&problem.known))),
+                close => error.hint(format!("did you mean {close}?")),
             }
         }
-        "not-a-set" => {
-            let kind = problem.known.first().map_or("value", String::as_str);
-            let whole = if at.is_empty() {
-                "the value".into()
-            } else {
-                at
-            };
-            Failure::Usage
-                .error(format!(
-                    "{what}: {whole} has no attributes (its type is {kind})"
-                ))
-                .hint("quote a name that contains a dot: 'systemd.units.\"sshd.service\".text'")
+        "not-a-set" => not_a_set(action, problem)
+            .hint("quote a name that contains a dot: 'systemd.units.\"sshd.service\".text'"),
+        "function" => EvaluationError::FunctionForced { action }.into(),
+        other => {
+            let problem = other.into();
+            EvaluationError::UnknownProblem { action, problem }.into()
         }
-        "function" => Failure::Usage
-            .error(format!("{what}: a function cannot be forced deeply"))
-            .hint("use --shallow to force only the top of the value"),
-        other => failure(format!("{what}: {other}")),
+    }
+}
+
+/// Makes the message for a path that continues below a value without attributes.
+pub(super) fn not_a_set(action: EvaluationAction, problem: &RequestProblem) -> EvaluationError {
+    let value = match problem.names.as_slice() {
+        [] => "the value".into(),
+        names => written(names),
+    };
+    let type_name = problem.known.first().cloned();
+    EvaluationError::NotASet {
+        action,
+        value,
+        type_name: type_name.unwrap_or_else(|| "value".into()),
     }
 }
 
@@ -257,6 +258,17 @@ fn host_meant(name: &str, known: &[String]) -> Vec<String> {
             near.map(String::from).collect()
         }
         false => found,
+    }
+}
+
+/// Suggests another host than the unknown one.
+fn other_host(name: &str, known: &[String]) -> String {
+    match host_meant(name, known).as_slice() {
+        [] if known.is_empty() => {
+            "use --flake to name the flake that has your NixOS configuration".into()
+        }
+        [] => "name one of them with --host".into(),
+        names => did_you_mean_host(names),
     }
 }
 
@@ -298,23 +310,21 @@ pub(super) fn some(names: &[String]) -> String {
 
 /// Explains why an evaluator ended without an answer.
 pub(super) fn crash(request: &Request, ended: &EvaluatorExit) -> Failed {
-    let what = subject(request);
-    let failed = match ended.signal() {
+    let action = action(request);
+    let failed = Failed::from(match ended.signal() {
         Some(Signal::SIGABRT) if !ended.stderr.contains("overflowed its stack") => {
-            failure(format!("{what}: the evaluator aborted, probably because memory ran out"))
-                .hint("use --low-memory to evaluate in less memory")
+            EvaluationError::Aborted { action }
         }
         Some(Signal::SIGSEGV | Signal::SIGABRT | Signal::SIGBUS) => {
-            failure(format!("{what}: the evaluation overflowed its stack"))
-                .hint("a value or function probably depends on itself: use --option max-call-depth 1000 to get an error with the position")
+            EvaluationError::StackOverflow { action }
         }
-        Some(Signal::SIGKILL) => failure(format!("{what}: the evaluator was killed, probably because memory ran out"))
-            .hint("use --low-memory to evaluate in less memory; run `dmesg` to see whether the kernel killed the evaluator"),
-        Some(signal) => failure(format!("{what}: the evaluator was killed by {signal}"))
-            .hint("try again; if the error persists, please report it with the output above"),
-        None => failure(format!("{what}: the evaluator exited without an answer, probably because memory ran out"))
-            .hint("use --low-memory to evaluate in less memory"),
-    };
+        Some(Signal::SIGKILL) => EvaluationError::Killed { action },
+        Some(signal) => {
+            let signal = signal.to_string();
+            EvaluationError::KilledBySignal { action, signal }
+        }
+        None => EvaluationError::NoAnswer { action },
+    });
     // The message above replaces Rust's own lines about a stack overflow.
     let told = ended.stderr.lines().filter(|line| {
         !(line.is_empty()

@@ -13,9 +13,9 @@ use serde_json::Value as Json;
 use super::explain::{self, RequestProblem};
 use super::expression::{SYSTEM, text, with_beside};
 use super::opened::Opened;
-use super::{Evaluated, Request, failure};
+use super::{Evaluated, Request};
 use crate::attributes::written;
-use crate::error::{Failed, Failure, one_line};
+use crate::error::{ExpressionError, Failed, Message as _, one_line};
 use crate::libnix::{Beside, Evaluator, NixError, Value};
 use crate::overrides::{Part, value_place};
 
@@ -126,56 +126,42 @@ fn value_of(
 }
 
 impl NotData {
-    fn error(&self, path: &[String]) -> Failed {
+    fn error(&self, path: &[String]) -> ExpressionError {
         let option = written(path);
         let place = match self.at.is_empty() {
             true => String::new(),
             false => format!(" at {}", value_place(path, &self.at)),
         };
-        let failed = |what: &str| {
-            Failure::Usage.error(format!(
-                "cannot set {option}: the value of the expression {what}"
-            ))
-        };
         match self.what.as_str() {
-            "function" if self.at.is_empty() => {
-                failed("is a function, but an override must be plain data")
-                    .hint("call the function with its arguments, or write a module")
-            }
-            "function" => failed(&format!(
-                "contains a function{place}, but an override must be plain data"
-            ))
-            .hint("call the function with its arguments, or write a module"),
-            "path" => failed(&format!("contains a path{place}, which is not a string")).hint(
-                "write the path as a string, for example \"/a/file\", or convert it with toString",
-            ),
-            "number" => failed(&format!("contains a number{place} that JSON cannot express"))
-                .hint("use a finite number"),
-            "depth" => failed("is nested more than 100 levels deep")
-                .hint("write an expression for only the part of the value that the option needs"),
+            "function" if self.at.is_empty() => ExpressionError::IsFunction { option },
+            "function" => ExpressionError::ContainsFunction { option, place },
+            "path" => ExpressionError::ContainsPath { option, place },
+            "number" => ExpressionError::ContainsNumber { option, place },
+            "depth" => ExpressionError::TooDeep { option },
             // The attributes `_type` and `_module`.
-            what => failed(&format!(
-                "contains {what}{place}, which the module system would interpret"
-            ))
-            .hint("write the plain value without mkIf, mkForce, mkMerge or similar; use --priority or --merge instead"),
+            name => ExpressionError::Interpreted {
+                option,
+                name: name.into(),
+                place,
+            },
         }
     }
 }
 
 /// Explains an expression that cannot be parsed.
 fn not_nix(expression: &ValueExpression, error: &NixError) -> Failed {
-    let path = written(&expression.path);
-    let message = one_line(&error.message);
-    let failed = Failure::Usage.error(format!(
-        "cannot set {path}: the expression is not valid: {message}"
-    ));
-    let failed = match error.position.as_ref() {
+    let reason = one_line(&error.message);
+    let hint = match reason.contains("undefined variable") {
+        true => {
+            "use only config, lib, options, pkgs, builtins and names that the expression itself defines"
+        }
+        false => "to write a string, quote it: '\"text\"'",
+    };
+    let option = written(&expression.path);
+    let failed = ExpressionError::NotNix { option, reason }.hint(hint);
+    match error.position.as_ref() {
         Some(at) if at.line > 1 => at_line(failed, &expression.text, at.line - 1, at.column),
         _ => failed,
-    };
-    match message.contains("undefined variable") {
-        true => failed.hint("use only config, lib, options, pkgs, builtins and names that the expression itself defines"),
-        false => failed.hint("to write a string, quote it: '\"text\"'"),
     }
 }
 
@@ -185,13 +171,4 @@ fn at_line(failed: Failed, text: &str, line: u32, column: u32) -> Failed {
         Some(text) => failed.detail(format!("{line:>6} | {text}")),
         None => failed,
     }
-}
-
-/// Makes the error for an expression whose store paths cannot be kept.
-pub fn unusable_store_path(path: &[String], store_path: &str, why: &str) -> Failed {
-    failure(format!(
-        "cannot set {}: the value depends on {store_path}, {why}",
-        written(path)
-    ))
-    .hint("write a module instead, and add it with `runtime-module enable --module FILE`")
 }

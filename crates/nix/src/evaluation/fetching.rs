@@ -11,7 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, LockError};
 use crate::libnix::{NixError, libnix_version};
 
 /// Parts of libnix's messages about unreachable sources.
@@ -33,21 +33,16 @@ pub(super) fn concerns(error: &NixError) -> bool {
     OUT_OF_REACH.iter().any(|text| error.message.contains(text))
 }
 
-/// Makes the failure, if the error is about a source. `what` is the failed action.
-pub(super) fn failure(what: &str, error: &NixError) -> Option<Failed> {
+/// Makes the failure, if the error is about a source. `action` is the failed action.
+pub(super) fn failure(action: &str, error: &NixError) -> Option<Failed> {
     let input = Input::of(error);
     if concerns(error) {
-        let message = match &input {
-            Some(input) => format!(
-                "{what}: {} cannot be fetched: {}",
-                input.shown(),
-                reason(error)
-            ),
-            None => format!("{what}: the source cannot be fetched: {}", reason(error)),
-        };
-        let failed = Failure::Build.error(message).hint(
-            "check that the network is up, the source still exists, and this user may read it",
-        );
+        let source = input.as_ref().map(Input::shown);
+        let failed = Failed::from(LockError::Unfetched {
+            action: action.into(),
+            source: source.unwrap_or_else(|| "the source".into()),
+            reason: reason(error),
+        });
         return Some(match input.and_then(|input| input.name) {
             Some(name) => failed.hint(format!(
                 "use a local copy with --override-input {name} path:FOLDER"
@@ -55,41 +50,40 @@ pub(super) fn failure(what: &str, error: &NixError) -> Option<Failed> {
             None => failed,
         });
     }
-    if let Some(name) = input.and_then(|input| input.name)
+    if let Some(input) = input.and_then(|input| input.name)
         && error.message.contains("does not exist")
     {
-        let reason = reason(error);
+        let (action, reason) = (action.into(), reason(error));
         return Some(
-            Failure::Evaluation
-                .error(format!("{what}: the input {name} cannot be found: {reason}"))
-                .hint(format!("correct the input in flake.nix, or replace it: --override-input {name} path:FOLDER")),
+            LockError::NoInput {
+                action,
+                input,
+                reason,
+            }
+            .into(),
         );
     }
-    lock(what, error)
+    lock(action, error)
 }
 
 /// Makes the failure for an unusable lock file.
-fn lock(what: &str, error: &NixError) -> Option<Failed> {
+fn lock(action: &str, error: &NixError) -> Option<Failed> {
     let message = error.message.trim();
+    let action = action.into();
     if let Some((_, version)) = message.split_once(" has unsupported version ") {
+        let (version, libnix) = (version.into(), libnix_version());
         return Some(
-            Failure::Evaluation
-                .error(format!(
-                    "{what}: flake.lock has version {version}, which this libnix does not support ({})",
-                    libnix_version()
-                ))
-                .hint(format!(
-                    "another release of Nix wrote the file: lock the flake with Nix {}, or use a runtime-module that is linked to the other release",
-                    libnix_version()
-                )),
+            LockError::LockFileVersion {
+                action,
+                version,
+                libnix,
+            }
+            .into(),
         );
     }
     let damaged = message.contains("[json.exception") || message.contains("lock file references");
-    damaged.then(|| {
-        Failure::Evaluation
-            .error(format!("{what}: flake.lock is damaged: {}", json(message)))
-            .hint("restore the file from version control (git checkout flake.lock), or remove it to lock the inputs again")
-    })
+    let reason = json(message).into();
+    damaged.then(|| LockError::DamagedLockFile { action, reason }.into())
 }
 
 /// Removes the error number of the JSON library.

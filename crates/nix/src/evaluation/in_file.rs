@@ -2,10 +2,10 @@
 //!
 //! Takes the request and the problem that `file.nix` found; returns the failure. It reads no files.
 
-use super::explain::{RequestProblem, some};
-use super::{Request, failure, subject};
+use super::explain::{RequestProblem, not_a_set, some};
+use super::{Request, action};
 use crate::attributes::written;
-use crate::error::{Failed, Failure};
+use crate::error::{EvaluationAction, EvaluationError, Failed, Message as _};
 use crate::record::SystemFile;
 use crate::registry::nearest;
 
@@ -14,69 +14,68 @@ const NAME_A_SYSTEM: &str =
 
 /// Makes the failure for a file without a system at the requested attribute path.
 pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProblem) -> Failed {
-    let what = subject(request);
-    let kind = problem.names.first().map_or("value", String::as_str);
+    let action = action(request);
     match problem.kind.as_str() {
-        "no-attribute" => {
-            let (last, parents) = problem.names.split_last().unzip();
-            let (last, parents) = (last.map_or("", String::as_str), parents.unwrap_or_default());
-            let place = SystemFile {
-                attribute: parents.to_vec(),
-                ..file.clone()
-            };
-            let failed = Failure::Usage
-                .error(format!("{what}: there is no '{last}' in {}", place.words()))
-                .detail(format!("available: {}", some(&problem.known)));
-            let path = |name: &str| written(&[parents, &[name.to_string()]].concat());
-            match nearest(last, &problem.known).first() {
-                Some(name) => failed.hint(format!("did you mean --attr {}?", path(name))),
-                None => failed.hint(NAME_A_SYSTEM),
-            }
-        }
-        "not-a-set" => Failure::Usage
-            .error(format!(
-                "{what}: {} has no attributes (its type is {})",
-                if problem.names.is_empty() { "the value".into() } else { written(&problem.names) },
-                problem.known.first().map_or("value", String::as_str)
-            ))
-            .hint(NAME_A_SYSTEM),
-        "no-nixpkgs" => {
-            let failed = failure(format!(
-                "{what}: a NixOS module needs <nixpkgs>, which was not found"
-            ));
-            let failed = match problem.known.as_slice() {
-                [] => failed.detail("the search path is empty: NIX_PATH and the setting nix-path are empty, and there are no channels"),
-                known => failed.detail(format!("searched: {}", known.join(", "))),
-            };
-            failed
-                .hint("give the location of nixpkgs: NIX_PATH=nixpkgs=FOLDER, or --option nix-path nixpkgs=FOLDER")
-                .hint("if `sudo nix-channel --list` shows channels, fetch them with `sudo nix-channel --update`")
-                .hint("if NIX_PATH is set and you use sudo, keep it with sudo --preserve-env=NIX_PATH")
-        }
-        "wants-arguments" => failure(format!(
-            "{what}: the function has required arguments: {}",
-            match problem.known.as_slice() {
+        "no-attribute" => no_attribute(action, file, problem),
+        "not-a-set" => not_a_set(action, problem).hint(NAME_A_SYSTEM),
+        "no-nixpkgs" => EvaluationError::NoNixpkgs { action }.detail(match problem.known.as_slice() {
+            [] => "the search path is empty: NIX_PATH and the setting nix-path are empty, and there are no channels"
+                .into(),
+            known => format!("searched: {}", known.join(", ")),
+        }),
+        "wants-arguments" => {
+            let arguments = match problem.known.as_slice() {
                 [] => "an unnamed argument".into(),
                 known => some(known),
-            }
-        ))
-        .hint("give each argument a name and a default, or name an attribute that is a system"),
-        "cannot-be-extended" => failure(format!(
-            "{what}: the configuration cannot be extended (it has no extendModules)"
-        ))
-        .hint("`import <nixpkgs/nixos> { … }` returns such a configuration: use `import <nixpkgs/nixos/lib/eval-config.nix> { modules = [ … ]; }` instead"),
-        "no-system" => {
-            let failed = failure(format!("{what}: the value is not a system (its type is {kind})"));
-            let failed = match problem.known.as_slice() {
-                [] => failed,
-                known => failed.hint(format!(
-                    "name a system in the file: {}",
-                    known.iter().take(4).map(|name| format!("--attr {name}")).collect::<Vec<_>>().join(", ")
-                )),
             };
-            failed.hint("name the result of nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules; without --attr, the file may also be a NixOS module")
+            EvaluationError::RequiredArguments { action, arguments }.into()
         }
-        other => failure(format!("{what}: {other}"))
-            .hint("this is a bug in runtime-module: please report it"),
+        "cannot-be-extended" => EvaluationError::FileNotExtensible { action }.into(),
+        "no-system" => no_system(action, problem),
+        other => {
+            let problem = other.into();
+            EvaluationError::UnknownProblem { action, problem }.into()
+        }
     }
+}
+
+/// Explains an attribute path that does not exist in the file.
+fn no_attribute(action: EvaluationAction, file: &SystemFile, problem: &RequestProblem) -> Failed {
+    let (last, parents) = problem.names.split_last().unzip();
+    let (name, parents) = (
+        last.cloned().unwrap_or_default(),
+        parents.unwrap_or_default(),
+    );
+    let path = |name: &str| written(&[parents, &[name.to_string()]].concat());
+    let hint = match nearest(&name, &problem.known).first() {
+        Some(name) => format!("did you mean --attr {}?", path(name)),
+        None => NAME_A_SYSTEM.into(),
+    };
+    let place = SystemFile {
+        attribute: parents.to_vec(),
+        ..file.clone()
+    };
+    EvaluationError::NoAttribute {
+        action,
+        name,
+        place: place.words(),
+    }
+    .detail(format!("available: {}", some(&problem.known)))
+    .hint(hint)
+}
+
+/// Explains a value that is not a system, and suggests systems inside it.
+fn no_system(action: EvaluationAction, problem: &RequestProblem) -> Failed {
+    const SHOWN: usize = 4;
+    let type_name = problem.names.first().cloned();
+    let mut failed = Failed::from(EvaluationError::NotASystem {
+        action,
+        type_name: type_name.unwrap_or_else(|| "value".into()),
+    });
+    let systems = problem.known.iter().take(SHOWN);
+    let systems: Vec<String> = systems.map(|name| format!("--attr {name}")).collect();
+    if !systems.is_empty() {
+        failed = failed.hint(format!("name a system in the file: {}", systems.join(", ")));
+    }
+    failed.hint("name the result of nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules; without --attr, the file may also be a NixOS module")
 }

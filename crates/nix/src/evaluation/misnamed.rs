@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use unix::unistd::{User, geteuid};
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, LockError, Message as _};
 use crate::libnix::{NixError, Position, libnix_version};
 use crate::local::{Local, git_tree, is_id};
 use crate::percent::decode;
@@ -24,67 +24,61 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
     if let Some(failed) = unknown_attribute(reference, error) {
         return Some(failed);
     }
-    if error
-        .position
-        .as_ref()
-        .is_some_and(|at| !at.file.is_empty())
-    {
+    let position = error.position.as_ref();
+    if position.is_some_and(|at| !at.file.is_empty()) {
         return None;
     }
     if let Some((_, rest)) = error.message.split_once("cannot find flake 'flake:") {
-        let name = rest.split('\'').next().unwrap_or_default();
-        return unregistered(reference, base).or_else(|| Some(unregistered_input(reference, name)));
+        let (flake, input) = (
+            reference.into(),
+            rest.split('\'').next().unwrap_or_default(),
+        );
+        let input = input.into();
+        return unregistered(reference, base)
+            .or_else(|| Some(LockError::InputNotRegistered { flake, input }.into()));
     }
     if error.message.contains("is not owned by current user") {
         return Some(of_another_user(reference, &error.message));
     }
-    let wrong = |why: String| {
-        Failure::Evaluation.error(format!("cannot lock the flake {reference}: {why}"))
-    };
     let plain = reference.strip_prefix("path:").unwrap_or(reference);
-    if let Some(failed) = tilde(plain, base, &wrong) {
+    if let Some(failed) = tilde(reference, plain, base) {
         return Some(failed);
     }
     let local = Local::parse(reference, base)?;
-    if error.message.contains("forbidden in pure evaluation mode") {
-        return Some(
-            wrong(error.message.trim().into()).hint(
-                "if an input of the flake has a relative path outside the flake's tree, use an absolute path or a URL instead",
-            ),
-        );
+    if let Some(failed) = of_local(reference, error) {
+        return Some(failed);
     }
-    if let Some((_, parameter)) = error.message.split_once("has unsupported parameter '") {
-        let parameter = parameter.trim_end().trim_end_matches('\'');
-        return Some(
-            wrong(format!(
-                "a folder outside a git tree cannot have the parameter {parameter}"
-            ))
-            .hint(format!("leave out {parameter}=, or name a git tree")),
-        );
-    }
-    let path = &local.path;
-    let shown = path.display();
-    let Ok(metadata) = fs::metadata(path) else {
-        return Some(missing(path, &wrong));
+    let Ok(metadata) = fs::metadata(&local.path) else {
+        return Some(missing(reference, &local.path));
     };
-    if metadata.is_file() && !path.ends_with("flake.nix") {
-        return Some(
-            wrong(format!(
-                "{shown} is a file, but a flake is a folder with a flake.nix"
-            ))
-            .hint(format!(
-                "for a configuration that is not in a flake, use --file {}",
-                quoted(path)
-            ))
-            .hint("for a flake, name its folder"),
-        );
+    if metadata.is_file() && !local.path.ends_with("flake.nix") {
+        let is_file = LockError::IsFile {
+            flake: reference.into(),
+            path: local.path.display().to_string(),
+            argument: quoted(&local.path),
+        };
+        return Some(is_file.into());
     }
     let local = in_dir(local);
     let flake = local.path.join("flake.nix");
     if metadata.is_dir() && !flake.exists() {
-        return Some(without_flake(&local, &flake, &wrong));
+        return Some(without_flake(reference, &local, &flake));
     }
     None
+}
+
+/// Explains an error that libnix reports only for local references.
+fn of_local(reference: &str, error: &NixError) -> Option<Failed> {
+    let flake = reference.into();
+    if error.message.contains("forbidden in pure evaluation mode") {
+        let reason = error.message.trim().into();
+        return Some(LockError::Failed { flake, reason }.hint(
+            "if an input of the flake has a relative path outside the flake's tree, use an absolute path or a URL instead",
+        ));
+    }
+    let (_, parameter) = error.message.split_once("has unsupported parameter '")?;
+    let parameter = parameter.trim_end().trim_end_matches('\'').into();
+    Some(LockError::UnknownParameter { flake, parameter }.into())
 }
 
 /// Explains a `git+file:` reference to a folder that is missing, or that is not a git tree.
@@ -93,43 +87,26 @@ pub(super) fn no_git_tree(reference: &str) -> Option<Failed> {
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let path = rest.split(['?', '#']).next().unwrap_or_default();
     let path = PathBuf::from(decode(path));
-    let wrong = |why: String| {
-        Failure::Evaluation.error(format!("cannot lock the flake {reference}: {why}"))
-    };
-    let shown = path.display();
     if path.is_relative() {
         return None;
     }
     if !path.exists() {
-        return Some(missing(&path, &wrong));
+        return Some(missing(reference, &path));
     }
     // A bare repository has the file HEAD and the folder objects in its top folder.
     let is_bare = path.join("HEAD").exists() && path.join("objects").exists();
     if path.join(".git").exists() || is_bare {
         return None;
     }
-    let failed = wrong(format!("{shown} is not a git tree"));
-    Some(match git_tree(&path) {
-        Some(top) => failed.hint(format!(
+    let hint = match git_tree(&path) {
+        Some(top) => format!(
             "name the top of the tree, {}, and the folder in it with ?dir=FOLDER",
             top.display()
-        )),
-        None => failed.hint(format!(
-            "for a folder without git, use --flake {}",
-            quoted(&path)
-        )),
-    })
-}
-
-/// Explains an input that Nix looks up in registries but does not find.
-fn unregistered_input(reference: &str, name: &str) -> Failed {
-    Failure::Evaluation
-        .error(format!(
-            "cannot lock the flake {reference}: an input refers to {name}, which is not in any flake registry"
-        ))
-        .hint(format!(
-            "give the input a URL in flake.nix: inputs.{name}.url = \"…\"; or replace it for this run: --override-input {name} REF"
-        ))
+        ),
+        None => format!("for a folder without git, use --flake {}", quoted(&path)),
+    };
+    let (flake, path) = (reference.into(), path.display().to_string());
+    Some(LockError::NoGitTree { flake, path }.hint(hint))
 }
 
 /// Explains a git tree of another user, which git reads only if it is in `safe.directory`.
@@ -137,14 +114,15 @@ fn of_another_user(reference: &str, message: &str) -> Failed {
     let tree = message.split('\'').nth(1).unwrap_or_default();
     let owner = fs::metadata(tree).ok().map(|data| data.uid());
     let user = owner.and_then(|id| User::from_uid(id.into()).ok().flatten());
-    let name = match (&user, owner) {
-        (Some(user), _) => user.name.clone(),
-        (None, Some(id)) => format!("user {id}"),
-        (None, None) => "another user".into(),
-    };
-    let failed = Failure::Evaluation.error(format!(
-        "cannot lock the flake {reference}: the git tree {tree} belongs to {name}, and git does not read trees of other users"
-    ));
+    let failed = Failed::from(LockError::OthersGitTree {
+        flake: reference.into(),
+        tree: tree.into(),
+        owner: match (&user, owner) {
+            (Some(user), _) => user.name.clone(),
+            (None, Some(id)) => format!("user {id}"),
+            (None, None) => "another user".into(),
+        },
+    });
     let failed = match user {
         Some(user) => failed.hint(format!(
             "run the command as {}; the program becomes root only to activate",
@@ -168,10 +146,11 @@ fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
             rest.split_once('\'')?
         }
     };
-    let failed = Failure::Evaluation.error(format!(
-        "cannot lock the flake {reference}: flake.nix has an attribute '{name}', which libnix {} does not support",
-        libnix_version()
-    ));
+    let failed = Failed::from(LockError::UnknownAttribute {
+        flake: reference.into(),
+        attribute: name.into(),
+        libnix: libnix_version(),
+    });
     let failed = match position(at) {
         Some(place) => super::explain::at(failed, &place),
         None => failed,
@@ -210,23 +189,24 @@ fn position(text: &str) -> Option<Position> {
 fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
     let (name, fragment) = parts(reference);
     is_id(reference).then_some(())?;
-    let failed = Failure::Evaluation.error(format!(
-        "cannot lock the flake {reference}: no flake registry has an entry for {name}"
-    ));
+    let error = LockError::NotRegistered {
+        flake: reference.into(),
+        name: name.into(),
+    };
     Some(match base.join(name).exists() {
-        true => failed.hint(format!(
+        true => error.hint(format!(
             "for a folder, use its path: --flake {}",
             for_shell(&format!("./{name}{fragment}"))
         )),
-        false => failed
+        false => error
             .hint("if you meant a folder, begin its path with ./ or /")
             .hint("run `nix registry list` to see all entries"),
     })
 }
 
-/// Explains a `~` that the shell did not expand.
-fn tilde(reference: &str, base: &Path, wrong: &impl Fn(String) -> Failed) -> Option<Failed> {
-    let rest = reference.strip_prefix('~')?;
+/// Explains a `~` that the shell did not expand. `plain` is the reference without `path:`.
+fn tilde(reference: &str, plain: &str, base: &Path) -> Option<Failed> {
+    let rest = plain.strip_prefix('~')?;
     let (user, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if base.join(format!("~{user}")).exists() {
         return None;
@@ -235,28 +215,35 @@ fn tilde(reference: &str, base: &Path, wrong: &impl Fn(String) -> Failed) -> Opt
         "" => User::from_uid(geteuid()),
         name => User::from_name(name),
     };
-    let failed = wrong("the shell did not expand ~".into());
-    Some(match known.ok().flatten() {
-        Some(found) => failed.hint(format!(
+    let hint = match known.ok().flatten() {
+        Some(found) => format!(
             "write the absolute path: {}",
             for_shell(&format!("{}{rest}", found.dir.display()))
-        )),
-        None => failed.hint("write the absolute path, starting with /"),
-    })
+        ),
+        None => "write the absolute path, starting with /".into(),
+    };
+    let flake = reference.into();
+    Some(LockError::Tilde { flake }.hint(hint))
+}
+
+/// Makes the failure for a dangling link, if the path is a link.
+fn dangling_link(reference: &str, link: &Path, hint: &str) -> Option<Failed> {
+    let target = fs::read_link(link).ok()?;
+    let target = link.parent().unwrap_or(link).join(target);
+    let error = LockError::DanglingLink {
+        flake: reference.into(),
+        path: link.display().to_string(),
+        target: target.display().to_string(),
+    };
+    Some(error.hint(hint))
 }
 
 /// Explains a missing path, or a dangling link.
-fn missing(path: &Path, wrong: &impl Fn(String) -> Failed) -> Failed {
-    let shown = path.display();
-    if let Ok(target) = fs::read_link(path) {
-        let target = path.parent().unwrap_or(path).join(target);
-        return wrong(format!(
-            "{shown} is a link to {}, which does not exist",
-            target.display()
-        ))
-        .hint("correct the link, or name the folder itself");
+fn missing(reference: &str, path: &Path) -> Failed {
+    let hint = "correct the link, or name the folder itself";
+    if let Some(failed) = dangling_link(reference, path, hint) {
+        return failed;
     }
-    let failed = wrong(format!("there is no folder {shown}"));
     // Find the first missing part of the path, and the folders next to it.
     let there = path.ancestors().find(|folder| folder.is_dir());
     let there = there.unwrap_or(Path::new("/"));
@@ -268,63 +255,54 @@ fn missing(path: &Path, wrong: &impl Fn(String) -> Failed) -> Failed {
         .filter_map(|folder| name(folder))
         .collect();
     let close = nearest(&first.unwrap_or_default(), &names);
-    match close.first() {
+    let hint = match close.first() {
         Some(name) => {
             let meant = there.join(name).join(parts.as_path());
-            failed.hint(format!("did you mean {}?", quoted(&meant)))
+            format!("did you mean {}?", quoted(&meant))
         }
-        None => failed.hint("name a folder that has a flake.nix"),
-    }
+        None => "name a folder that has a flake.nix".into(),
+    };
+    let (flake, path) = (reference.into(), path.display().to_string());
+    LockError::NoFolder { flake, path }.hint(hint)
 }
 
 /// Explains a folder without a `flake.nix`. Nix also looks in the parents, but found none there.
-fn without_flake(local: &Local, flake: &Path, wrong: &impl Fn(String) -> Failed) -> Failed {
-    let path = &local.path;
-    let shown = path.display();
+fn without_flake(reference: &str, local: &Local, link: &Path) -> Failed {
+    if let Some(failed) = dangling_link(reference, link, "correct the link") {
+        return failed;
+    }
+    let (flake, path) = (reference.into(), local.path.display().to_string());
+    let mut entries = fs::read_dir(&local.path).into_iter().flatten();
+    let error = match entries.next() {
+        Some(_) => LockError::NoFlakeInFolder { flake, path },
+        None => LockError::EmptyFolder { flake, path },
+    };
+    error.hint(other_folder(local))
+}
+
+/// Suggests another folder, or a configuration that is not in a flake, for a folder without a
+/// `flake.nix`.
+fn other_folder(local: &Local) -> String {
     let fragment = local.fragment.as_ref();
     let fragment = fragment.map_or_else(String::new, |fragment| format!("#{fragment}"));
-    if let Ok(target) = fs::read_link(flake) {
-        let target = path.join(target);
-        return wrong(format!(
-            "{} is a link to {}, which does not exist",
-            flake.display(),
-            target.display()
-        ))
-        .hint("correct the link");
-    }
-    let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    let failed = wrong(match empty {
-        true => format!("the folder {shown} is empty"),
-        false => format!("the folder {shown} has no flake.nix"),
-    });
-    let found: Vec<PathBuf> = folders(path)
-        .into_iter()
+    let subfolders = folders(&local.path);
+    let flakes = subfolders
+        .iter()
         .filter(|folder| folder.join("flake.nix").exists())
-        .take(OFFERED)
-        .collect();
-    if !found.is_empty() {
-        let names: Vec<String> = found
-            .iter()
-            .map(|folder| {
-                format!(
-                    "--flake {}",
-                    for_shell(&format!("{}{fragment}", folder.display()))
-                )
-            })
-            .collect();
-        return failed.hint(format!(
-            "name the flake in a subfolder: {}",
-            names.join(" or ")
-        ));
-    }
-    let plain = ["default.nix", "configuration.nix"];
-    if plain.iter().any(|name| path.join(name).exists()) {
-        return failed.hint(format!(
+        .map(|folder| for_shell(&format!("{}{fragment}", folder.display())))
+        .map(|reference| format!("--flake {reference}"));
+    let flakes: Vec<String> = flakes.take(OFFERED).collect();
+    let mut plain = ["default.nix", "configuration.nix"].iter();
+    if !flakes.is_empty() {
+        format!("name the flake in a subfolder: {}", flakes.join(" or "))
+    } else if plain.any(|name| local.path.join(name).exists()) {
+        format!(
             "for a configuration that is not in a flake, use --file {}",
-            quoted(path)
-        ));
+            quoted(&local.path)
+        )
+    } else {
+        "name the folder that has the flake.nix of your configuration".into()
     }
-    failed.hint("name the folder that has the flake.nix of your configuration")
 }
 
 /// Appends the folder of the parameter `dir=` to the path of the reference.

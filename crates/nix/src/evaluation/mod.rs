@@ -28,7 +28,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Failed, Failure, Known};
+use crate::attributes::written;
+use crate::error::{EvaluationAction, Failed, Known};
 use crate::facts::Facts;
 use crate::input_graph::graph_lock;
 use crate::interrupt::Interrupts;
@@ -46,12 +47,12 @@ pub use answer::read;
 pub use evaluator::{option_meant, run as evaluator_role};
 pub use explain::error as explain_error;
 pub use expression::{SYSTEM, SYSTEM_TEXT, text};
-pub use expressions::{DependentString, ExpressionValue, ValueExpression, unusable_store_path};
+pub use expressions::{DependentString, ExpressionValue, ValueExpression};
 pub use heap::{Memory, available};
 pub use measure::{Forced, Measure, Measured, Pass, RepeatedOverrides};
 pub use opened::Opened;
 pub use overridden::DescribedOption;
-pub use pin::{REMOTE_BUILDERS, ToPin, lock_inputs, lock_text, pin, revision_of, short_revision};
+pub use pin::{ToPin, lock_inputs, lock_text, pin, revision_of, short_revision};
 
 /// A request to the evaluator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -461,38 +462,27 @@ pub fn known_errors() -> &'static [Known] {
     advice::KNOWN
 }
 
-/// Describes the failed action for messages, such as `cannot evaluate host 'box'`.
-fn subject(request: &Request) -> String {
+/// Returns the action of a request, for messages.
+fn action(request: &Request) -> EvaluationAction {
     let modules = request.modules.iter().map(|module| module.name.as_str());
     let extras = request.extras.iter().map(|extra| extra.name.as_str());
     let names: Vec<&str> = modules.chain(extras).collect();
-    let host = match &request.flake.file {
+    let system = match &request.flake.file {
         Some(file) => file.words(),
         None => format!("host '{}'", request.host),
     };
-    let forced = request
-        .measure
-        .as_ref()
-        .and_then(|measure| measure.forced.as_ref());
+    let measure = request.measure.as_ref();
     if request.host.is_empty() && request.flake.file.is_none() {
-        "cannot list the hosts".into()
-    } else if let Some(forced) = forced {
-        format!("cannot measure {}", forced.name(&request.host))
+        EvaluationAction::ListHosts
+    } else if let Some(forced) = measure.and_then(|measure| measure.forced.as_ref()) {
+        EvaluationAction::Measure(forced.name(&request.host))
     } else if let [expression] = request.expressions.as_slice() {
-        format!(
-            "cannot evaluate the expression for {}",
-            crate::attributes::written(&expression.path)
-        )
+        EvaluationAction::Express(written(&expression.path))
     } else if request.target == Target::Registry {
-        format!("cannot list the modules of {host}")
+        EvaluationAction::ListModules(system)
     } else if names.is_empty() {
-        format!("cannot evaluate {host}")
+        EvaluationAction::Evaluate(system)
     } else {
-        format!("cannot evaluate {host} with {}", names.join(", "))
+        EvaluationAction::Evaluate(format!("{system} with {}", names.join(", ")))
     }
-}
-
-/// Makes an evaluation failure.
-fn failure(message: impl Into<String>) -> Failed {
-    Failure::Evaluation.error(message)
 }

@@ -5,9 +5,9 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{SYSTEM, text};
-use super::{Request, advice, failure};
+use super::{Request, advice};
 use crate::attributes::written;
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Message as _, OptionError};
 use crate::libnix::{Evaluator, Outputs, Value};
 use crate::overrides::{Definition, StorePath};
 use crate::quoting::for_shell;
@@ -92,17 +92,12 @@ pub(super) fn lost_option(request: &Request, message: &str) -> Option<Failed> {
     let path = advice::missing_option(message)?;
     let lost = |one: &&Definition| one.path.starts_with(&path) || path.starts_with(&one.path);
     let definition = request.overrides.iter().find(lost)?;
-    let option = written(&definition.path);
-    Some(
-        failure(format!(
-            "cannot evaluate host '{}' with the override of {option}: the configuration no longer has this option",
-            request.host
-        ))
-        .hint(format!(
-            "run `runtime-module unset {}` first, or keep the module that declares the option",
-            for_shell(&option)
-        )),
-    )
+    let (host, option) = (request.host.clone(), written(&definition.path));
+    let hint = format!(
+        "run `runtime-module unset {}` first, or keep the module that declares the option",
+        for_shell(&option)
+    );
+    Some(OptionError::NoLongerDeclared { host, option }.hint(hint))
 }
 
 /// Explains an override whose store path was removed from the store.
@@ -113,59 +108,41 @@ pub(super) fn lost_store_path(request: &Request, message: &str) -> Option<Failed
         let mut required = one.store_paths.iter().map(StorePath::required);
         Some((one, required.find(|path| message.contains(path))?))
     })?;
-    let option = written(&definition.path);
-    Some(
-        failure(format!(
-            "cannot evaluate host '{}' with the override of {option}: {path} is no longer in the store",
-            request.host
-        ))
-        .hint(format!(
-            "set the value again: `runtime-module set --nix {} EXPRESSION`",
-            for_shell(&option)
-        )),
-    )
+    let (host, option) = (request.host.clone(), written(&definition.path));
+    let hint = format!(
+        "set the value again: `runtime-module set --nix {} EXPRESSION`",
+        for_shell(&option)
+    );
+    let path = path.into();
+    Some(OptionError::StorePathGone { host, option, path }.hint(hint))
 }
 
 impl DescribedOption {
     /// Returns the reason why the option cannot be set, if there is one.
     fn refusal(&self, definition: &Definition) -> Option<Failed> {
-        let path = written(&definition.path);
-        let option = written(&self.at);
-        let failed = |message: String| Failure::Usage.error(message);
-        Some(match self.kind {
+        let option = written(&definition.path);
+        let whole = written(&self.at);
+        let error = match self.kind {
             PathKind::Unknown => {
                 let missing = &definition.path[..=self.at.len().min(definition.path.len() - 1)];
-                failed(format!("cannot set {path}: the option does not exist"))
-                    .hint(advice::meant(missing, &self.known))
+                let hint = advice::meant(missing, &self.known);
+                return Some(OptionError::NotFound { option }.hint(hint));
             }
-            PathKind::Namespace => failed(format!(
-                "cannot set {path}: this is a set of options, not an option"
-            ))
-            .hint(format!("name one of its options: {}", self.some_names())),
-            PathKind::List => failed(format!(
-                "cannot set {path}: the value of {option} is a list, and the path continues inside it"
-            ))
-            .hint(format!(
-                "set the whole list {option}, or add to it with --merge"
-            )),
-            PathKind::Opaque => failed(format!(
-                "cannot set {path}: the type of {option} does not merge parts of its value"
-            ))
-            .hint(format!("set the whole option {option}")),
-            PathKind::Option if self.read_only => {
-                failed(format!("cannot set {path}: the option is read-only"))
-                    .hint("set the options from which its value is computed")
+            PathKind::Namespace => {
+                let names = self.some_names();
+                OptionError::SetOfOptions { option, names }
             }
-            PathKind::Option if self.internal => failed(format!(
-                "cannot set {path}: the option is internal to the modules of NixOS"
-            ))
-            .hint("set a documented option instead"),
-            PathKind::Option if !self.visible => failed(format!(
-                "cannot set {path}: the option is hidden from the documentation of NixOS"
-            ))
-            .hint("set the option that replaces it"),
+            PathKind::List => {
+                let list = whole;
+                OptionError::InsideList { option, list }
+            }
+            PathKind::Opaque => OptionError::PartNotMerged { option, whole },
+            PathKind::Option if self.read_only => OptionError::ReadOnly { option },
+            PathKind::Option if self.internal => OptionError::Internal { option },
+            PathKind::Option if !self.visible => OptionError::Hidden { option },
             PathKind::Option => return None,
-        })
+        };
+        Some(error.into())
     }
 
     fn some_names(&self) -> String {

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::explain::at;
 use super::fetching;
 use super::misnamed;
-use crate::error::{Failed, Failure, one_line};
+use crate::error::{Failed, LibnixError, LockError, Message as _, one_line};
 use crate::input_graph::graph_inputs;
+use crate::interrupt::interrupted;
 use crate::libnix::{Libnix, LockedFlake, NixError, Store, daemon_hint};
 use crate::local::{Resolved, resolve};
 use crate::plan::{Host, Source};
@@ -19,9 +20,6 @@ use crate::reference::{directory, in_store, parameter};
 
 /// Attributes of `self` that a `path:` reference cannot contain.
 const EXTRA: [&str; 2] = ["dirtyRev", "dirtyShortRev"];
-
-/// The hint if a store is on another machine.
-pub const REMOTE_BUILDERS: &str = "to use other machines, make them remote builders of this machine (nix.buildMachines in the configuration)";
 
 /// Replaced inputs: names and references.
 type ReplacedInputs = Vec<(String, String)>;
@@ -151,44 +149,43 @@ fn kept(what: &ToPin<'_>) -> (ReplacedInputs, ReplacedInputs) {
     (staying(&of.input_overrides), staying(&replaced))
 }
 
-fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
+/// Explains why a flake cannot be locked.
+fn unresolved(what: &ToPin<'_>, error: &NixError) -> Failed {
     let reference = what.shown;
+    // The reference of a pin names a tree in the store, so the user did not misname it.
+    let is_typed = what.of.is_none();
     if error.interrupted {
-        return Failure::Interrupted
-            .error("interrupted; nothing was changed")
-            .into();
+        return interrupted();
     }
-    if let Some(failed) = misnamed::no_git_tree(reference).filter(|_| what.of.is_none()) {
-        return failed.into();
+    if let Some(failed) = misnamed::no_git_tree(reference).filter(|_| is_typed) {
+        return failed;
     }
-    if let Some(failed) = fetching::failure(&format!("cannot lock the flake {reference}"), error) {
-        return failed
-            .hint(match what.of {
-                Some(_) => "omit --override-input to use the inputs that the flake locks",
-                None => "if `runtime-module status` shows a pinned source, omit --flake: the pinned source needs no network",
-            })
-            .into();
+    if let Some(failed) = fetching::failure(&format!("lock the flake {reference}"), error) {
+        return failed.hint(match is_typed {
+            false => "omit --override-input to use the inputs that the flake locks",
+            true => "if `runtime-module status` shows a pinned source, omit --flake: the pinned source needs no network",
+        });
     }
-    if let Some(failed) =
-        misnamed::failure(reference, what.base, error).filter(|_| what.of.is_none())
-    {
-        return failed.into();
-    }
-    if let Some(failed) = store_failure(reference, error) {
-        return failed.into();
-    }
+    misnamed::failure(reference, what.base, error)
+        .filter(|_| is_typed)
+        .or_else(|| store_failure(reference, error))
+        .unwrap_or_else(|| not_locked(reference, error))
+}
+
+/// Makes the failure for any other error.
+fn not_locked(reference: &str, error: &NixError) -> Failed {
     let mut lines = error.message.trim().lines();
     let first = lines.next().unwrap_or_default().trim();
-    let mut failed =
-        Failure::Evaluation.error(format!("cannot lock the flake {reference}: {first}"));
+    let mut failed = Failed::from(LockError::Failed {
+        flake: reference.into(),
+        reason: first.into(),
+    });
     for line in lines {
         failed = failed.detail(line);
     }
     // An error with a position is in the flake itself.
     if let Some(position) = error.position.as_ref().filter(|at| !at.file.is_empty()) {
-        return at(failed, position)
-            .hint("correct the flake at this position")
-            .into();
+        return at(failed, position).hint("correct the flake at this position");
     }
     // A path without a scheme can be in a git tree, and untracked files are not part of such a
     // flake.
@@ -203,36 +200,29 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> anyhow::Error {
         failed = failed
             .hint("write a space in a URL as %20; a path without a scheme can contain spaces");
     }
-    failed
-        .hint("use a flake reference that Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")
-        .into()
+    failed.hint("use a flake reference that Nix accepts: a folder with a flake.nix, github:OWNER/REPO, git+https://…, path:…")
 }
 
 /// Returns the error if the store, and not the flake, is the cause.
 fn store_failure(reference: &str, error: &NixError) -> Option<Failed> {
     // Locking is the first operation that connects to the store.
-    let cannot_open = || {
-        let said = one_line(&error.message);
-        Failure::Refused.error(format!("cannot open the store: {said}"))
+    let unreachable = LibnixError::StoreUnreachable {
+        reason: one_line(&error.message),
     };
     if error.message.contains("connection to remote store")
         || error.message.contains("SSH connection")
     {
         return Some(
-            cannot_open().hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh), or leave out --store to use the store of this machine"),
+            unreachable.hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh), or leave out --store to use the store of this machine"),
         );
     }
     if error.message.contains("cannot connect to socket") {
-        return Some(cannot_open().hint(daemon_hint()));
+        return Some(unreachable.hint(daemon_hint()));
     }
     // The fetched source is in the store of another machine.
     if error.message.trim().ends_with("-source/' does not exist") {
-        return Some(
-            Failure::Refused
-            .error(format!("cannot lock the flake {reference}: the store is on another machine, so its sources cannot be evaluated here"))
-            .detail(error.message.trim())
-            .hint(REMOTE_BUILDERS),
-        );
+        let flake = reference.into();
+        return Some(LockError::StoreElsewhere { flake }.detail(error.message.trim()));
     }
     None
 }

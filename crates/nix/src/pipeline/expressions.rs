@@ -10,9 +10,9 @@ use anyhow::Result;
 use super::Making;
 use super::evaluate::evaluation_request;
 use super::lock::lock;
-use crate::evaluation::{
-    self, DependentString, ExpressionValue, Request, Target, ValueExpression, unusable_store_path,
-};
+use crate::attributes::written;
+use crate::error::ExpressionError;
+use crate::evaluation::{self, DependentString, ExpressionValue, Request, Target, ValueExpression};
 use crate::libnix::Store;
 use crate::notes;
 use crate::overrides::{Definition, DerivationOutput, Edit, StorePath, check_value};
@@ -106,8 +106,8 @@ fn store_paths_of(
     let mut found = BTreeSet::new();
     for (path, context) in &string.context {
         if context.all_outputs {
-            let why = "which is a derivation, not one of its outputs";
-            return Err(unusable_store_path(option, path, why).into());
+            let (option, path) = (written(option), path.clone());
+            return Err(ExpressionError::OnDerivation { option, path }.into());
         }
         if context.path {
             found.insert(StorePath {
@@ -122,8 +122,8 @@ fn store_paths_of(
         for output in &context.outputs {
             let known = outputs.iter().find(|(name, _)| name == output);
             let Some((_, made)) = known.filter(|(_, made)| !made.is_empty()) else {
-                let why = "whose output path is known only after the build";
-                return Err(unusable_store_path(option, path, why).into());
+                let (option, path) = (written(option), path.clone());
+                return Err(ExpressionError::OnUnknownOutput { option, path }.into());
             };
             found.insert(StorePath {
                 path: made.clone(),
@@ -136,8 +136,8 @@ fn store_paths_of(
     }
     match found.iter().find(|one| !string.text.contains(&one.path)) {
         Some(hidden) => {
-            let why = "but its text does not contain this path";
-            Err(unusable_store_path(option, &hidden.path, why).into())
+            let (option, path) = (written(option), hidden.path.clone());
+            Err(ExpressionError::OnHiddenPath { option, path }.into())
         }
         None => Ok(found),
     }

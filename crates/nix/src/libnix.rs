@@ -15,7 +15,7 @@ use nix_bindings_expr::eval_state::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Failed, Failure, one_line};
+use crate::error::{LibnixError, Message as _, one_line};
 use crate::interrupt::Interrupts;
 
 pub use nix_ffi::{
@@ -68,13 +68,11 @@ impl Libnix {
     pub fn open(settings: Settings, sink: impl Fn(Event) + Send + Sync + 'static) -> Result<Self> {
         let versions = nix_ffi::versions();
         if !versions.agree() {
-            return Err(Failure::Internal
-                .error(format!(
-                    "cannot open libnix: this program was compiled against {}, but {} is loaded",
-                    versions.compiled, versions.running
-                ))
-                .hint("build runtime-module against the installed libnix, because Nix has no stable ABI")
-                .into());
+            return Err(LibnixError::OtherVersion {
+                compiled: versions.compiled.into(),
+                loaded: versions.running.into(),
+            }
+            .into());
         }
         nix_ffi::init_process().context("cannot prepare the process for libnix")?;
         init().context("cannot open libnix")?;
@@ -144,11 +142,11 @@ pub fn libnix_version() -> String {
     nix_ffi::versions().running.into()
 }
 
-fn wrong_setting(name: &str, error: &NixError) -> Failed {
-    Failure::Usage.error(format!(
-        "cannot set --option {name}: {}",
-        error.message.trim()
-    ))
+fn wrong_setting(name: &str, error: &NixError) -> LibnixError {
+    LibnixError::WrongSetting {
+        setting: name.into(),
+        reason: error.message.trim().into(),
+    }
 }
 
 fn set(name: &str, value: &str) -> Result<()> {
@@ -243,13 +241,12 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
     } else {
         RUNNING.into()
     };
-    Failure::Refused
-        .error(format!(
-            "cannot open the store {}: {why}",
-            url.unwrap_or("of this machine")
-        ))
-        .hint(hint)
-        .into()
+    LibnixError::StoreNotOpened {
+        store: url.unwrap_or("of this machine").into(),
+        reason: why.into(),
+    }
+    .hint(hint)
+    .into()
 }
 
 /// Makes the builder of an evaluator, with all settings.
@@ -280,10 +277,8 @@ fn prepare(
         let known = nix_ffi::set_setting(Some((&builder, flakes)), name, value)
             .map_err(|error| wrong_setting(name, &error))?;
         if !known {
-            return Err(Failure::Usage
-                .error(format!("cannot set --option {name}: Nix has no such setting"))
-                .hint("see `man nix.conf` for the settings of the Nix release that this program is linked to")
-                .into());
+            let setting = name.clone();
+            return Err(LibnixError::UnknownSetting { setting }.into());
         }
     }
     Ok((builder, flakes))

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 
 use super::relocked;
-use crate::error::{Failure, cannot};
+use crate::error::PipelineError;
 use crate::evaluation::{Derivation, lock_inputs, lock_text, revision_of, short_revision};
 use crate::input_graph::graph_revision;
 use crate::libnix::{Libnix, LockedFlake, Store};
@@ -92,29 +92,17 @@ pub fn announce_base(
 pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
     let gone = |path: &&str| store.is_valid(path).is_ok_and(|there| !there);
     let path = pin.sources().find(gone)?;
-    let failed = Failure::Refused
-        .error(format!(
-            "{}: the pinned source {path} is no longer in the store",
-            cannot(purpose)
-        ))
-        .detail(format!(
-            "the source was pinned as {} of {}{}",
-            pin.host,
-            pin.url,
-            pin.at_revision()
-        ));
-    let url = match pin.url.contains("/nix/store/") || pin.url.contains(&pin.source) {
+    let reference = match pin.url.contains("/nix/store/") || pin.url.contains(&pin.source) {
         true => "REF".to_string(),
         false => for_shell(&pin.url),
     };
-    Some(
-        failed
-            .hint(format!(
-                "run `runtime-module rebuild --flake {url}` to pin the flake's current source"
-            ))
-            .hint("or run `runtime-module reset` or `rollback`, which evaluate nothing")
-            .into(),
-    )
+    let gone = PipelineError::PinnedSourceGone {
+        purpose: purpose.into(),
+        path: path.into(),
+        pinned: format!("{} of {}{}", pin.host, pin.url, pin.at_revision()),
+        reference,
+    };
+    Some(gone.into())
 }
 
 /// Describes the previous pin, if its host, URL or revision differs.

@@ -15,7 +15,7 @@ use super::Making;
 use super::cached::CacheUse;
 use super::input_differences::describe_inputs;
 use crate::choice::Allow;
-use crate::error::{Failed, Failure, describe};
+use crate::error::{Failed, PipelineError, describe};
 use crate::evaluation::{
     Evaluated, Memory, Request, Target, Waiting, available, evaluate, lock_text,
 };
@@ -198,35 +198,26 @@ impl<'a> BaseCheck<'a> {
     /// Returns the refusal if the pin does not evaluate to the base.
     pub fn refusal(&self, libnix: &Libnix) -> Option<(Allow, Failed)> {
         let subject = self.subject.as_ref()?;
-        let purpose = &subject.purpose;
-        let refusal = match self.verdict.get()? {
+        let purpose = subject.purpose.as_str().into();
+        let (refusal, details) = match self.verdict.get()? {
             BaseVerdict::Settled => return None,
             BaseVerdict::Gives(evaluated) if *evaluated == subject.base => return None,
             BaseVerdict::Gives(evaluated) => {
-                let mut refusal = Failure::Refused
-                    .error(format!(
-                        "cannot {purpose}: the base would change, because the pinned source evaluates to a different system"
-                    ))
-                    .detail(format!("running without modules: {}", subject.base))
-                    .detail(format!("from the pinned source: {evaluated}"));
-                for line in subject.inputs(libnix) {
-                    refusal = refusal.detail(line);
-                }
-                refusal.hint("run `runtime-module rebuild` to move the base to the current source, or run `nixos-rebuild switch` without --override-input")
+                let refusal = PipelineError::BaseDiffers {
+                    purpose,
+                    base: subject.base.clone(),
+                    evaluated: evaluated.clone(),
+                };
+                (refusal, subject.inputs(libnix))
             }
             BaseVerdict::Failed(failed) => {
-                let refusal = Failure::Refused.error(format!(
-                    "cannot {purpose}: the base cannot be compared, because the pinned source cannot be evaluated without modules"
-                ));
-                failed
-                    .details
-                    .iter()
-                    .fold(refusal.detail(failed.message.clone()), |refusal, line| {
-                        refusal.detail(line.clone())
-                    })
-                    .hint("correct the configuration, then run `runtime-module rebuild`")
+                let reason = failed.message.clone();
+                let refusal = PipelineError::BaseNotEvaluated { purpose, reason };
+                (refusal, failed.details.clone())
             }
         };
+        let mut refusal = Failed::from(refusal);
+        refusal.details.extend(details);
         Some((Allow::BaseDiffers, refusal))
     }
 }

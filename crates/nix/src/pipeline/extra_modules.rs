@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use crate::error::Failure;
+use crate::error::PipelineError;
 use crate::evaluation::{ToPin, pin};
 use crate::libnix::{Libnix, interruptible};
 use crate::plan::Additions;
@@ -49,12 +49,8 @@ fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<Ext
         });
     }
     if !is_flake && !name.contains(['#', ':']) {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot use --module {name}: the file does not exist"
-            ))
-            .hint("name a module's file or directory, or REF#ATTR for a module of another flake")
-            .into());
+        let module = name.into();
+        return Err(PipelineError::NoModuleFile { module }.into());
     }
     let what = ToPin {
         reference: name,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::evaluate::as_it_is;
-use crate::error::Failure;
+use crate::error::{Message as _, PipelineError};
 use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::notes;
@@ -32,13 +32,14 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
     let evaluated = evaluation.release()?;
     notes::note_foreign_module(session, &evaluated);
     if evaluated.registry.is_empty() {
-        return Err(Failure::Usage
-            .error(format!("cannot list modules: host '{}' declares no runtime module", pin.host))
-            .hint(match &pin.file {
-                Some(_) => "declare modules in services.runtimeModules.modules",
-                None => "declare modules in services.runtimeModules.modules or in the flake's output runtimeModules",
-            })
-            .into());
+        let hint = match &pin.file {
+            Some(_) => "declare modules in services.runtimeModules.modules",
+            None => {
+                "declare modules in services.runtimeModules.modules or in the flake's output runtimeModules"
+            }
+        };
+        let host = pin.host;
+        return Err(PipelineError::NoModules { host }.hint(hint).into());
     }
     Ok(evaluated.registry)
 }

@@ -5,7 +5,7 @@ mod order;
 
 use anyhow::Result;
 
-use crate::error::Known;
+use crate::error::{BuildError, Known};
 use crate::evaluation::Derivation;
 use crate::interrupt::Interrupts;
 use crate::libnix::{BuildResult, Libnix, Missing, interruptible};
@@ -33,7 +33,7 @@ pub fn query(libnix: &Libnix, derivations: &[Derivation], reporter: &Reporter) -
     let paths = drvs(derivations);
     let missing = reporter
         .phase(Phase::Query, || libnix.store.query_missing(&paths))
-        .map_err(|error| nix_failure("cannot query missing paths", &error))?;
+        .map_err(|error| nix_failure(|reason| BuildError::NotQueried { reason }, &error))?;
     reporter.missing(&missing);
     Ok(missing)
 }
@@ -59,7 +59,8 @@ pub fn realise(
         true => Ok(Vec::new()),
         false => reporter.phase(phase, || libnix.store.build(&paths)),
     })?;
-    let results = results.map_err(|error| nix_failure("cannot build", &error))?;
+    let results =
+        results.map_err(|error| nix_failure(|reason| BuildError::NotStarted { reason }, &error))?;
     let failures: Vec<&BuildResult> = results.iter().filter(|result| !result.success).collect();
     if !failures.is_empty() {
         return Err(build_failure(libnix, &failures, &reporter.errors()).into());
@@ -68,7 +69,7 @@ pub fn realise(
         libnix
             .store
             .add_temp_root(&derivation.out)
-            .map_err(|error| nix_failure("cannot keep the build outputs", &error))?;
+            .map_err(|error| nix_failure(|reason| BuildError::NotKept { reason }, &error))?;
     }
     Ok(Realised {
         outputs: derivations

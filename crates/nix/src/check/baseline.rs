@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::{CheckRow, CheckStatus, Regression};
-use crate::error::Failure;
+use crate::error::CheckError;
 use crate::timings::Counters;
 
 /// The factor by which a time must exceed the baseline's to be reported. Times alone never fail a
@@ -24,26 +24,24 @@ impl Baseline {
     /// Reads the output of `check --format jsonl`. `tolerance` is the percentage by which a counter
     /// may grow.
     pub fn read(file: &Path, tolerance: f64) -> Result<Self> {
-        let shown = file.display();
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            Failure::Usage
-                .error(format!("cannot read the baseline {shown}: {error}"))
-                .hint("make a baseline with `runtime-module check --format jsonl > FILE`")
-        })?;
+        let shown = || file.display().to_string();
+        let text =
+            std::fs::read_to_string(file).map_err(|error| CheckError::BaselineUnreadable {
+                file: shown(),
+                reason: error.to_string(),
+            })?;
         let mut rows = BTreeMap::new();
         for (number, line) in text
             .lines()
             .enumerate()
             .filter(|(_, line)| !line.contains("\"summary\":"))
         {
-            let row: CheckRow = serde_json::from_str(line).map_err(|error| {
-                Failure::Usage
-                    .error(format!(
-                        "cannot read the baseline {shown}: line {}: {error}",
-                        number + 1
-                    ))
-                    .hint("make a new baseline with `runtime-module check --format jsonl > FILE`")
-            })?;
+            let row: CheckRow =
+                serde_json::from_str(line).map_err(|error| CheckError::NotABaseline {
+                    file: shown(),
+                    line: number + 1,
+                    reason: error.to_string(),
+                })?;
             rows.insert((row.host.clone(), row.modules.clone()), row);
         }
         Ok(Self { rows, tolerance })
@@ -98,6 +96,7 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failure;
     use crate::evaluation::Evaluated;
     use crate::pool::{EvaluationEnd, JobOutcome};
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{CheckRow, CheckSummary, formats, junit, people};
 use crate::choice::CheckFormat;
 use crate::complaint::Printed;
-use crate::error::Failure;
+use crate::error::CheckError;
 use crate::output::{document, say};
 use crate::progress::for_stdout;
 use crate::session::Session;
@@ -84,15 +84,13 @@ impl Output {
         if summary.failed == 0 {
             return Ok(());
         }
-        let failed = Failure::Evaluation.error(format!(
-            "check failed for {} of {} combinations",
-            summary.failed, summary.checked
-        ));
-        match self.format {
+        let (failed, checked) = (summary.failed, summary.checked);
+        let error = anyhow::Error::from(CheckError::CombinationsFailed { failed, checked });
+        Err(match self.format {
             // The document already contains everything.
-            CheckFormat::Json => Err(anyhow::Error::from(failed).context(Printed)),
-            _ => Err(failed.into()),
-        }
+            CheckFormat::Json => error.context(Printed),
+            _ => error,
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Failed, Failure};
+use crate::error::{CheckError, Failed};
 use crate::evaluation::Evaluated;
 use crate::facts::Facts;
 use crate::libnix::Position;
@@ -133,6 +133,45 @@ impl CheckRow {
         source: &str,
     ) -> Self {
         let mut row = Self {
+            shared_packages: outcome.sharing.shared,
+            why_not_shared: outcome.sharing.why,
+            milliseconds: outcome.milliseconds,
+            bytes: outcome.bytes,
+            counters: outcome.counters,
+            ..Self::empty(host, modules)
+        };
+        let combination = row.subject();
+        match outcome.ended {
+            EvaluationEnd::Evaluated { evaluated } => row.evaluated(*evaluated, base),
+            EvaluationEnd::Failed {
+                failed,
+                places,
+                builds,
+                ..
+            } => {
+                row.import_from_derivation = builds;
+                row.failed(failed, places, source);
+            }
+            EvaluationEnd::TimedOut => {
+                row.ended(CheckStatus::TimedOut, CheckError::TimedOut { combination })
+            }
+            EvaluationEnd::TooLarge => {
+                row.ended(CheckStatus::TooLarge, CheckError::TooLarge { combination })
+            }
+            EvaluationEnd::Died { why: reason } => {
+                let error = CheckError::Died {
+                    combination,
+                    reason,
+                };
+                row.ended(CheckStatus::Died, error);
+            }
+        }
+        row
+    }
+
+    /// Makes the row of a combination without a result.
+    fn empty(host: &str, modules: &[String]) -> Self {
+        Self {
             schema: 1,
             host: host.into(),
             modules: modules.to_vec(),
@@ -143,11 +182,11 @@ impl CheckRow {
             warnings: Vec::new(),
             import_from_derivation: false,
             forked: true,
-            shared_packages: outcome.sharing.shared,
-            why_not_shared: outcome.sharing.why,
-            milliseconds: outcome.milliseconds,
-            bytes: outcome.bytes,
-            counters: outcome.counters,
+            shared_packages: false,
+            why_not_shared: None,
+            milliseconds: 0.0,
+            bytes: 0,
+            counters: Counters::default(),
             error: None,
             position: None,
             files: Vec::new(),
@@ -156,43 +195,26 @@ impl CheckRow {
             changed: None,
             regressions: Vec::new(),
             notes: Vec::new(),
-        };
-        let why = |text: &str| {
-            Some(Failure::Evaluation.error(format!("cannot check {}: {text}", row.subject())))
-        };
-        match outcome.ended {
-            EvaluationEnd::Evaluated { evaluated } => row.evaluated(*evaluated, base),
-            EvaluationEnd::Failed {
-                failed,
-                places,
-                builds,
-                ..
-            } => {
-                row.status = CheckStatus::Failed;
-                row.import_from_derivation = builds;
-                row.named = named(&failed, source);
-                row.position = places
-                    .into_iter()
-                    .find_map(|place| within(place, source))
-                    .filter(|_| !quotes_definitions(&failed, source));
-                row.files = row.named.iter().map(|place| place.file.clone()).collect();
-                row.files.dedup();
-                row.error = Some(failed);
-            }
-            EvaluationEnd::TimedOut => {
-                row.error = why("evaluation took longer than --timeout allows");
-                row.status = CheckStatus::TimedOut;
-            }
-            EvaluationEnd::TooLarge => {
-                row.error = why("evaluation used more memory than --max-memory allows");
-                row.status = CheckStatus::TooLarge;
-            }
-            EvaluationEnd::Died { why: text } => {
-                row.error = why(&text);
-                row.status = CheckStatus::Died;
-            }
         }
-        row
+    }
+
+    /// Sets the reason for which there is no result.
+    fn ended(&mut self, status: CheckStatus, error: CheckError) {
+        self.status = status;
+        self.error = Some(error.into());
+    }
+
+    /// Sets the error of the evaluation, and the places in the flake that it mentions.
+    fn failed(&mut self, failed: Failed, places: Vec<Position>, source: &str) {
+        self.status = CheckStatus::Failed;
+        self.named = named(&failed, source);
+        self.position = places
+            .into_iter()
+            .find_map(|place| within(place, source))
+            .filter(|_| !quotes_definitions(&failed, source));
+        self.files = self.named.iter().map(|place| place.file.clone()).collect();
+        self.files.dedup();
+        self.error = Some(failed);
     }
 
     fn evaluated(&mut self, evaluated: Evaluated, base: Option<&Evaluated>) {
@@ -293,6 +315,7 @@ pub struct CheckSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Failure;
 
     const SOURCE: &str = "/nix/store/a-source";
 

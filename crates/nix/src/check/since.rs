@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::builder::request;
 use crate::cache::{Ingredients, may_be_kept, why_not, why_not_with};
-use crate::error::Failure;
+use crate::error::CheckError;
 use crate::evaluation::{FlakeSource, SYSTEM_TEXT, ToPin, pin};
 use crate::libnix::{Event, Libnix, LockedFlake};
 use crate::local::as_git;
@@ -37,23 +37,12 @@ pub fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<Str
         ..now.clone()
     };
     if !now.url.starts_with("git") {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot use --changed-since {revision}: {} is not a git repository",
-                now.url
-            ))
-            .hint("name a git repository with --flake git+file:///…")
-            .into());
+        let (revision, flake) = (revision.into(), now.url.clone());
+        return Err(CheckError::NotGit { revision, flake }.into());
     }
     if !may_be_a_name(revision) {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot use --changed-since {revision}: this is not a branch, tag or full commit hash"
-            ))
-            .hint(format!(
-                "give the full hash, which `git rev-parse '{revision}'` prints"
-            ))
-            .into());
+        let revision = revision.into();
+        return Err(CheckError::NotARevision { revision }.into());
     }
     Ok(match differences(session, now, revision)? {
         Ok(differences) if differences.is_empty() => None,

@@ -16,7 +16,7 @@ use unix::unistd::Pid;
 use super::child::own_memory;
 use super::client::Client;
 use super::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, Say};
-use crate::error::Failure;
+use crate::error::CheckError;
 use crate::timings::{Counters, milliseconds};
 
 /// Interval between checks of the limits.
@@ -64,7 +64,7 @@ impl Forking {
                 match ask {
                     Ask::Evaluate(job) => match fork(&job) {
                         Ok(forked) => self.children.push(Child::new(&job, forked)),
-                        Err(error) => client.say(&not_forked(&job, &error.to_string()))?,
+                        Err(error) => client.say(&not_forked(&job, error.to_string()))?,
                     },
                     _ => bail!("a template accepts only one flake and one host"),
                 }
@@ -120,11 +120,11 @@ fn wait_for(ends: &mut [PollFd<'_>], patience: Option<Duration>) -> Result<()> {
 }
 
 /// Makes the reply for a job for which no child could be forked.
-fn not_forked(job: &EvaluationJob, why: &str) -> Say {
+fn not_forked(job: &EvaluationJob, reason: String) -> Say {
     Say::Done {
         id: job.id,
         outcome: Box::new(JobOutcome::of(EvaluationEnd::Failed {
-            failed: Failure::Internal.error(format!("cannot fork an evaluator: {why}")),
+            failed: CheckError::NotForked { reason }.into(),
             places: Vec::new(),
             again: true,
             builds: false,

@@ -3,7 +3,8 @@
 //! Takes the messages from libnix and the logs of builds. Returns a failure with its reason, the
 //! last lines of the log, and a hint.
 
-use crate::error::{Failed, Failure, Known, known_hint};
+use crate::error::{BuildError, Failed, Known, known_hint};
+use crate::interrupt::interrupted;
 use crate::libnix::{BuildResult, Libnix, NixError};
 use crate::progress::store_name;
 
@@ -78,21 +79,22 @@ fn advise(failed: Failed, text: &str) -> Failed {
     }
 }
 
-/// Makes the failure for a failed request to the store.
-pub(super) fn nix_failure(what: &str, error: &NixError) -> Failed {
+/// Makes the failure for a failed request to the store. `error_for` makes the message from the
+/// reason.
+pub(super) fn nix_failure(
+    error_for: impl FnOnce(String) -> BuildError,
+    error: &NixError,
+) -> Failed {
     if error.interrupted {
-        return Failure::Interrupted.error("interrupted; nothing was changed");
+        return interrupted();
     }
-    whole(what, &error.message)
+    whole(error_for, &error.message)
 }
 
-fn whole(what: &str, message: &str) -> Failed {
+fn whole(error_for: impl FnOnce(String) -> BuildError, message: &str) -> Failed {
     let mut lines = message.trim().lines();
     let first = lines.next().unwrap_or_default().trim().to_string();
-    let failed = lines.fold(
-        Failure::Build.error(format!("{what}: {first}")),
-        |failed, line| failed.detail(line),
-    );
+    let failed = lines.fold(Failed::from(error_for(first)), Failed::detail);
     let advised = advise(failed, message);
     match advised.hints.is_empty() {
         true => advised.hint("nothing was changed; use -v to see more messages from libnix"),
@@ -129,14 +131,16 @@ pub(super) fn build_failure(
             .first()
             .map(|result| result.message.trim())
             .unwrap_or_default();
-        return whole("cannot build", message);
+        return whole(|reason| BuildError::NotStarted { reason }, message);
     };
     let why = |derivation: &str| {
         let cause = causes.iter().find(|cause| cause.contains(derivation));
         cause.map_or_else(String::new, |cause| reason(cause, derivation))
     };
-    let name = store_name(derivation);
-    let mut failed = Failure::Build.error(format!("cannot build {name}: {}", why(derivation)));
+    let mut failed = Failed::from(BuildError::Failed {
+        name: store_name(derivation).into(),
+        reason: why(derivation),
+    });
     for line in hashes(&causes) {
         failed = failed.detail(line);
     }

@@ -5,7 +5,7 @@ use anyhow::Result;
 
 use super::{CheckTask, Divided, HostCheck, Scheduler, Stage};
 use crate::check::{CheckRow, CheckStatus, Combinations};
-use crate::error::{Failed, Failure};
+use crate::error::{CheckError, Failed};
 use crate::pool::{EvaluationEnd, JobOutcome};
 use crate::registry::Registered;
 use crate::registry::unknown_modules;
@@ -298,14 +298,16 @@ impl Scheduler<'_> {
 
 /// Makes the error for a flake that cannot be opened.
 fn unopened(ended: EvaluationEnd) -> Failed {
-    let why = match ended {
-        EvaluationEnd::Failed { failed, .. } => return failed,
-        EvaluationEnd::TimedOut => "opening it took longer than --timeout allows".into(),
-        EvaluationEnd::TooLarge => "opening it used more memory than --max-memory allows".into(),
-        EvaluationEnd::Died { why } => why,
-        EvaluationEnd::Evaluated { .. } => "the evaluator exited without a result".into(),
-    };
-    Failure::Evaluation.error(format!("cannot open the flake: {why}"))
+    match ended {
+        EvaluationEnd::Failed { failed, .. } => failed,
+        EvaluationEnd::TimedOut => CheckError::OpeningTimedOut.into(),
+        EvaluationEnd::TooLarge => CheckError::OpeningTooLarge.into(),
+        EvaluationEnd::Died { why: reason } => CheckError::OpeningDied { reason }.into(),
+        EvaluationEnd::Evaluated { .. } => {
+            let reason = "the evaluator exited without a result".into();
+            CheckError::OpeningDied { reason }.into()
+        }
+    }
 }
 
 /// Returns the status of a combination that fails although its modules evaluate alone.

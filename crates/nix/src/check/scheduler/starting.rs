@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::{Said, Scheduler, Stage, Template};
 use crate::check::Limits;
 use crate::check::alone::{alone, watch};
-use crate::error::{Failure, describe};
+use crate::error::{CheckError, describe};
 use crate::evaluation::{Request, Target};
 use crate::libnix::Settings;
 use crate::messages::{greet, receive, send};
@@ -135,8 +135,7 @@ impl Scheduler<'_> {
             let found = match (evaluated, outcome.ended) {
                 (Some(evaluated), _) => Ok(evaluated.registry),
                 (None, EvaluationEnd::Failed { failed, .. }) => Err(failed),
-                (None, _) => Err(Failure::Evaluation
-                    .error("cannot list the modules: the evaluator did not start, or exceeded --timeout or --max-memory")),
+                (None, _) => Err(CheckError::ModulesNotListed.into()),
             };
             let outcome = alone(&work, &toplevel, &interrupts).1;
             let _ = sayings.send((index, Said::Host(found, Box::new(outcome))));

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
+use super::error::BenchError;
 use super::outcome::{About, BenchRun};
 use super::rounds::BenchTask;
 use super::samples::BenchResult;
@@ -13,7 +14,6 @@ use super::subject::{Subject, run_rounds};
 use runtime_module_core::attributes::parse;
 use runtime_module_core::command::CompareBenchmark;
 use runtime_module_core::command::Rules;
-use runtime_module_core::error::Failure;
 use runtime_module_nix::evaluation::{Forced, Measure};
 use runtime_module_nix::session::Session;
 
@@ -103,21 +103,13 @@ fn reference(text: &str, usual: impl Fn() -> Result<String>) -> Result<String> {
         return Ok(text.to_string());
     }
     if text.len() != 40 {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot compare {text}: a commit hash must have all 40 digits"
-            ))
-            .hint("give the full hash, as `git rev-parse` prints it, or a flake reference")
-            .into());
+        let hash = text.into();
+        return Err(BenchError::ShortHash { hash }.into());
     }
     let url = usual()?;
     if url.starts_with("path:") {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot compare commit {text}: {url} is not a git repository"
-            ))
-            .hint("name the git repository with --flake git+file:///…")
-            .into());
+        let (commit, flake) = (text.into(), url);
+        return Err(BenchError::NoGitRepository { commit, flake }.into());
     }
     let url = without_revision(&url);
     let mark = if url.contains('?') { '&' } else { '?' };

@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::error::BenchError;
 use super::exports::read;
 use super::samples::times;
 use super::samples::{BenchResult, Series};
 use super::statistics::SeriesDifference;
-use runtime_module_core::error::Failure;
 
 /// The differences between two results.
 #[derive(Debug, Serialize)]
@@ -57,13 +57,8 @@ pub fn run(old: &Path, new: &Path) -> Result<Differences> {
         .filter_map(|one| Some(changed(one, &find(&new, &one.name)?)))
         .collect();
     if series.is_empty() {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot compare '{}' with '{}': they have no series in common",
-                old.title, new.title
-            ))
-            .hint("compare two runs of the same benchmark")
-            .into());
+        let (old, new) = (old.title, new.title);
+        return Err(BenchError::NoCommonSeries { old, new }.into());
     }
     let only = |a: &BenchResult, b: &BenchResult| -> Vec<String> {
         let names = a.series.iter().map(|one| one.name.clone());

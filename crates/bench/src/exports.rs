@@ -9,23 +9,22 @@ use anyhow::{Context as _, Result};
 
 use runtime_module_core::command::Exports;
 
+use super::error::BenchError;
 use super::samples::{BenchResult, KIND, SCHEMA};
 use super::{csv, svg, table};
-use runtime_module_core::error::{Failed, Failure};
 
 /// Fails unless each file can be written. Existing files stay unchanged, and no new file remains.
 pub fn check(exports: &Exports) -> Result<()> {
     let all = [&exports.json, &exports.markdown, &exports.csv, &exports.svg];
     for path in all.into_iter().flatten() {
-        new_file(path).map_err(|error| unwritable(path, &error))?;
+        new_file(path).map_err(|error| BenchError::Unwritable {
+            path: path.display().to_string(),
+            // The full error would name the temporary file, which the user does not know.
+            reason: error.kind().to_string(),
+        })?;
         if path.is_dir() {
-            return Err(Failure::Usage
-                .error(format!(
-                    "cannot write {}: the path is a directory",
-                    path.display()
-                ))
-                .hint("name a file; nothing was measured")
-                .into());
+            let path = path.display().to_string();
+            return Err(BenchError::ExportIsFolder { path }.into());
         }
     }
     Ok(())
@@ -67,45 +66,29 @@ fn replace(path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Failed {
-    Failure::Usage
-        // The full error would name the temporary file, which the user does not know.
-        .error(format!("cannot write {}: {}", path.display(), error.kind()))
-        .hint("name a file in an existing directory that you can write to; nothing was measured")
-}
-
 /// Reads a result file and checks its kind and schema.
 pub fn read(path: &Path) -> Result<BenchResult> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        Failure::Usage
-            .error(format!("cannot read {}: {error}", path.display()))
-            .hint("make a result file with `runtime-module bench eval --export-json FILE`")
+    let shown = || path.display().to_string();
+    let not_a_result = |reason: String| BenchError::NotAResult {
+        path: shown(),
+        reason,
+    };
+    let text = fs::read_to_string(path).map_err(|error| BenchError::Unreadable {
+        path: shown(),
+        reason: error.to_string(),
     })?;
     let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| no_result(path, &error.to_string()))?;
+        serde_json::from_str(&text).map_err(|error| not_a_result(error.to_string()))?;
     if value["kind"] != KIND {
-        return Err(no_result(path, &format!("the field `kind` is not {KIND}")).into());
+        return Err(not_a_result(format!("the field `kind` is not {KIND}")).into());
     }
     if value["schema"] != SCHEMA {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot read {}: the file has schema {}, but this version reads schema {SCHEMA}",
-                path.display(),
-                value["schema"]
-            ))
-            .hint(
-                "measure again with this version, or read the file with the version that wrote it",
-            )
-            .into());
+        return Err(BenchError::OtherSchema {
+            path: shown(),
+            found: value["schema"].to_string(),
+            schema: SCHEMA,
+        }
+        .into());
     }
-    serde_json::from_value(value).map_err(|error| no_result(path, &error.to_string()).into())
-}
-
-fn no_result(path: &Path, why: &str) -> Failed {
-    Failure::Usage
-        .error(format!(
-            "cannot read {}: the file is not a benchmark result: {why}",
-            path.display()
-        ))
-        .hint("make a result file with `runtime-module bench eval --export-json FILE`")
+    serde_json::from_value(value).map_err(|error| not_a_result(error.to_string()).into())
 }

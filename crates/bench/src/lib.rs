@@ -10,6 +10,7 @@ mod compare;
 mod csv;
 mod diff;
 mod differences;
+pub mod error;
 mod eval;
 mod exports;
 mod machine;

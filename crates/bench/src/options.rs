@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 
 use anyhow::Result;
 
+use super::error::BenchError;
 use super::outcome::{About, BenchRun};
 use super::rounds::BenchTask;
 use super::samples::{BenchResult, Published};
@@ -13,7 +14,6 @@ use runtime_module_core::attributes::parse;
 use runtime_module_core::choice::Preset;
 use runtime_module_core::command::OptionsBenchmark;
 use runtime_module_core::command::Rules;
-use runtime_module_core::error::Failure;
 use runtime_module_nix::evaluation::{Forced, Measure};
 use runtime_module_nix::session::Session;
 
@@ -92,10 +92,7 @@ fn title(subject: &Subject<'_>, asked: &OptionsBenchmark) -> String {
 /// for the value without them comes first.
 fn rows(asked: &OptionsBenchmark) -> Result<Vec<OptionRow>> {
     if asked.of.is_some() && !asked.with.is_empty() {
-        return Err(Failure::Usage
-            .error("cannot combine --with and --of: --with extends a host, but --of names another value")
-            .hint("use only one of the two options")
-            .into());
+        return Err(BenchError::WithAndOf.into());
     }
     let root = asked.of.as_deref().map(parse).transpose()?;
     let forced = |path: &str, without: &[&str]| -> Result<Forced> {

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use anyhow::Result;
 
+use super::error::BenchError;
 use super::outcome::{About, BenchRun};
 use super::rounds::BenchTask;
 use super::samples::BenchResult;
@@ -12,7 +13,6 @@ use super::subject::{Subject, run_rounds};
 use runtime_module_core::attributes::parse;
 use runtime_module_core::command::OverridesBenchmark;
 use runtime_module_core::command::Rules;
-use runtime_module_core::error::Failure;
 use runtime_module_core::progress::grouped;
 use runtime_module_nix::evaluation::{Forced, Measure, RepeatedOverrides};
 use runtime_module_nix::session::Session;
@@ -20,10 +20,9 @@ use runtime_module_nix::session::Session;
 /// Measures one value with each number of overrides.
 pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Result<BenchResult> {
     let path = parse(&asked.path)?;
-    let value = serde_json::from_str(&asked.value).map_err(|error| {
-        Failure::Usage
-            .error(format!("cannot parse --value {}: {error}", asked.value))
-            .hint("give a JSON value; a string needs quotes of its own: '\"like this\"'")
+    let value = serde_json::from_str(&asked.value).map_err(|error| BenchError::ValueNotJson {
+        value: asked.value.clone(),
+        reason: error.to_string(),
     })?;
     let force = match &asked.force {
         Some(force) => parse(force)?,

@@ -10,8 +10,9 @@ use anyhow::Result;
 
 use runtime_module_core::command::{Enough, Rules};
 
+use super::error::BenchError;
 use super::samples::Sample;
-use runtime_module_core::error::{Failed, Failure};
+use runtime_module_core::error::{Failed, Failure, Message as _};
 use runtime_module_core::interrupt::Interrupts;
 use runtime_module_core::progress::{Reporter, Round, duration};
 
@@ -144,10 +145,8 @@ impl Course<'_> {
             tasks.remove(index);
         }
         if tasks.is_empty() {
-            let why = self.rounds.left_out.join("; ");
-            return Err(Failure::Usage
-                .error(format!("cannot measure anything: {why}"))
-                .into());
+            let reasons = self.rounds.left_out.join("; ");
+            return Err(BenchError::NoValues { reasons }.into());
         }
         Ok(())
     }
@@ -205,15 +204,12 @@ fn is_absent(error: &anyhow::Error) -> bool {
 }
 
 fn too_small(budget: Duration, spent: Duration, round: Duration) -> Failed {
-    let failed = Failure::Usage.error(format!(
-        "cannot measure within {}: one round takes {}",
-        duration(budget),
-        duration(round)
-    ));
     let least = duration(spent + round);
-    failed.hint(if spent.is_zero() {
+    let hint = if spent.is_zero() {
         format!("raise --budget to at least {least}, or use --runs 1")
     } else {
         format!("raise --budget to at least {least}, or skip the warm-up with --warmup 0")
-    })
+    };
+    let (budget, round) = (duration(budget), duration(round));
+    BenchError::BudgetTooSmall { budget, round }.hint(hint)
 }

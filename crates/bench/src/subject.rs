@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use super::error::BenchError;
 use super::rounds::{self, BenchTask, Rounds, Taken};
 use super::samples::{FlakeRecord, Sample};
 use runtime_module_core::command::Rules;
-use runtime_module_core::error::Failure;
 use runtime_module_core::plan::{Situation, Source, modules, source_to_list};
 use runtime_module_core::progress::Reporter;
-use runtime_module_core::record::{Pin, SystemFile};
+use runtime_module_core::record::Pin;
 use runtime_module_core::registry::ModuleRequest;
 use runtime_module_core::timings::milliseconds;
 use runtime_module_nix::evaluation::{
@@ -52,7 +52,9 @@ impl<'a> Subject<'a> {
         let (pin, reference) = match ToPin::of(&source) {
             Err(pin) => {
                 if let Some(file) = &pin.file {
-                    return Err(unpinned(file));
+                    // The file and everything that it reads may change between samples.
+                    let file = file.words();
+                    return Err(BenchError::NotPinned { file }.into());
                 }
                 (pin.clone(), None)
             }
@@ -130,13 +132,8 @@ impl<'a> Subject<'a> {
         if evaluation.release()?.source == self.pin.source {
             return Ok(());
         }
-        Err(Failure::Refused
-            .error(format!(
-                "cannot finish the benchmark: the flake {} changed during the run; no result was written",
-                self.pin.url
-            ))
-            .hint("measure again without editing the flake, or name a commit: git+file:///…?rev=…")
-            .into())
+        let flake = self.pin.url.clone();
+        Err(BenchError::FlakeChanged { flake }.into())
     }
 
     fn evaluate(
@@ -170,18 +167,6 @@ impl<'a> Subject<'a> {
             &Reporter::silent(),
         )
     }
-}
-
-/// Returns the error for a configuration in a file. The file and everything that it reads may
-/// change between samples.
-fn unpinned(file: &SystemFile) -> anyhow::Error {
-    Failure::Refused
-        .error(format!(
-            "cannot benchmark {}: a configuration in a file is not pinned, so it could change between samples",
-            file.words()
-        ))
-        .hint("add a flake.nix next to the file, and name that flake with --flake")
-        .into()
 }
 
 /// Runs the tasks of a benchmark, and then checks that the trees of its subjects are unchanged.

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use super::error::BenchError;
 use super::ourselves::ourselves;
 use super::outcome::{About, BenchRun};
 use super::rounds::{self, BenchTask, Taken};
 use super::samples::{BenchResult, Sample};
 use runtime_module_core::command::Rules;
 use runtime_module_core::command::ToggleBenchmark;
-use runtime_module_core::error::{Failed, Failure};
 use runtime_module_core::plan::Situation;
 use runtime_module_core::timings::{Counters, Phase};
 use runtime_module_nix::session::Session;
@@ -34,7 +34,8 @@ pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<B
     let machine = BeforeToggle::look(session, asked)?;
     let run = BenchRun::begin(session, rules);
     session.interrupts.be_patient(PATIENCE);
-    session.say_at_exit(still_on(names));
+    let modules = names.join(" ");
+    session.say_at_exit(BenchError::InterruptedBeforeRestore { modules }.into());
     let count = Cell::new(0);
     let task = BenchTask {
         name: format!("{} and {}", machine.there, machine.back),
@@ -89,15 +90,6 @@ pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<B
     Ok(outcome)
 }
 
-fn still_on(names: &[String]) -> Failed {
-    Failure::Interrupted
-        .error("interrupted before the system was restored")
-        .hint(format!(
-            "run `runtime-module status {}` to see which modules are active",
-            names.join(" ")
-        ))
-}
-
 /// The state of the machine before the benchmark.
 struct BeforeToggle<'a> {
     session: &'a Session,
@@ -114,10 +106,7 @@ impl<'a> BeforeToggle<'a> {
     fn look(session: &'a Session, asked: &'a ToggleBenchmark) -> Result<Self> {
         let names = &asked.names;
         if session.options.source.is_named() {
-            return Err(Failure::Usage
-                .error("cannot toggle another system: bench toggle always uses the running system and its source")
-                .hint("leave out --flake, --host, --override-input and --file")
-                .into());
+            return Err(BenchError::OtherSystemToggled.into());
         }
         let situation = Situation::read(&session.locations)?;
         let wanted = situation.state.wanted.clone();
@@ -126,20 +115,12 @@ impl<'a> BeforeToggle<'a> {
             0 => ("enable", "disable"),
             all if all == names.len() => ("disable", "enable"),
             _ => {
-                return Err(Failure::Refused
-                    .error(format!(
-                        "cannot toggle {}: some of these modules are enabled and some are disabled",
-                        names.join(", ")
-                    ))
-                    .hint("name modules that are all enabled or all disabled")
-                    .into());
+                let modules = names.join(", ");
+                return Err(BenchError::PartlyEnabled { modules }.into());
             }
         };
         if situation.active() != wanted {
-            return Err(Failure::Refused
-                .error("cannot toggle modules: some requested modules are not active, so the running system could not be restored")
-                .hint("run `runtime-module apply` first")
-                .into());
+            return Err(BenchError::InactiveModules.into());
         }
         Ok(Self {
             session,
@@ -207,15 +188,11 @@ impl<'a> BeforeToggle<'a> {
     }
 
     fn not_back(&self, error: &anyhow::Error) -> anyhow::Error {
-        let why = runtime_module_core::error::describe(error);
-        Failure::Stranded
-            .error(format!("cannot restore the system: {}", why.message))
-            .hint(format!(
-                "run `runtime-module {} {}`",
-                self.back,
-                self.names.join(" ")
-            ))
-            .hint("run `runtime-module status` to see which modules are active")
-            .into()
+        BenchError::NotRestored {
+            reason: runtime_module_core::error::describe(error).message,
+            command: self.back.into(),
+            modules: self.names.join(" "),
+        }
+        .into()
     }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use runtime_module_bench::error::BenchError;
 use runtime_module_bench::{self as benchmarks, BenchResult};
 use runtime_module_core::command::{BenchCommand, Benchmark, Measuring};
 use runtime_module_core::complaint::Printed;
-use runtime_module_core::error::{Failure, neutral};
+use runtime_module_core::error::neutral;
 use runtime_module_core::output::{document, say};
 use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::session::Session;
@@ -45,9 +46,7 @@ fn measure(session: &Session, benchmark: &Benchmark, measuring: &Measuring) -> R
         Benchmark::Compare(compare) => benchmarks::compare(session, compare, rules),
     }?;
     if outcome.interrupted && outcome.series.is_empty() {
-        return Err(Failure::Interrupted
-            .error("interrupted; nothing was measured")
-            .into());
+        return Err(BenchError::NothingMeasured.into());
     }
     benchmarks::write_exports(&measuring.exports, &outcome)?;
     show(session, measuring, &outcome)
@@ -76,12 +75,11 @@ fn show(session: &Session, measuring: &Measuring, outcome: &BenchResult) -> Resu
     if !outcome.interrupted {
         return Ok(());
     }
-    let error = Failure::Interrupted
-        .error("interrupted; the result above has only the samples taken until then");
-    if session.options.json {
-        return Err(anyhow::Error::from(error).context(Printed));
-    }
-    Err(error.into())
+    let error = anyhow::Error::from(BenchError::FewerSamples);
+    Err(match session.options.json {
+        true => error.context(Printed),
+        false => error,
+    })
 }
 
 fn diff(session: &Session, old: &Path, new: &Path) -> Result<()> {

@@ -187,6 +187,11 @@ pub fn cannot(purpose: &str) -> String {
     }
 }
 
+/// Returns the rows of all messages of this crate.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    [TransactionError::ROWS].into_iter().flatten()
+}
+
 /// Texts that identify an error, and the hint for this error.
 pub type Known = (&'static [&'static str], &'static str);
 

@@ -3,6 +3,7 @@
 //! `runtime-module` replaces itself with this program, with the same arguments and environment.
 
 mod commands;
+mod error;
 
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use runtime_module_core::cli::{self, Invocation, Job};
 use runtime_module_core::complaint::complain;
 use runtime_module_core::programs::check_caller;
 use runtime_module_core::role::Role;
-use runtime_module_core::{error, fault};
+use runtime_module_core::fault;
 use runtime_module_nix::{VERSION, evaluation, pool};
 
 /// Runs the program.
@@ -33,10 +34,7 @@ fn run(invocation: Invocation) -> Result<()> {
     match invocation.job {
         Job::Role(Role::Evaluator) => evaluation::evaluator_role(None),
         Job::Role(Role::Template) => pool::template_role(),
-        Job::Role(_) => Err(error::Failure::Usage
-            .error("cannot run an elevated role: elevated roles belong to runtime-module")
-            .hint("start runtime-module instead of runtime-module-nix")
-            .into()),
+        Job::Role(_) => Err(error::RoleError::Elevated.into()),
         Job::Command(command) => commands::run(command, invocation.options, invocation.environment),
     }
 }

@@ -8,11 +8,12 @@ use serde_json::json;
 
 use runtime_module_core::choice::CacheAction;
 use runtime_module_core::clock::{now, seconds};
-use runtime_module_core::error::{Failure, neutral};
+use runtime_module_core::error::neutral;
 use runtime_module_core::output::tell;
 use runtime_module_core::progress::{bytes, duration};
 use runtime_module_core::timings::time_of;
 use runtime_module_nix::cache::Results;
+use runtime_module_nix::error::CacheError;
 use runtime_module_nix::session::Session;
 
 /// A cached result (`docs/json.md`).
@@ -32,11 +33,8 @@ struct CachedRow {
 
 /// Runs the requested action.
 pub fn run(session: &Session, action: CacheAction) -> Result<()> {
-    let results = Results::open(&session.locations).map_err(|why| {
-        Failure::Refused
-            .error(format!("cannot use the cache: {why}"))
-            .hint("name another directory with --cache")
-    })?;
+    let results = Results::open(&session.locations);
+    let results = results.map_err(|reason| CacheError::Unusable { reason })?;
     match action {
         CacheAction::List => {
             let rows = rows(&results);

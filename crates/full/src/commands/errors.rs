@@ -1,13 +1,15 @@
-//! `__errors`: prints docs/errors.md from the tables that the program itself uses.
+//! `__errors`: prints docs/errors.md from the declarations of the messages.
 
 use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use runtime_module_core::error::{Failure, Known, Row, TABLE};
+use runtime_module_core::error::{Failure, Known};
 use runtime_module_core::output::say;
 use runtime_module_nix::evaluation::known_errors;
 use runtime_module_nix::realise::known_failures;
+
+use crate::error::rows;
 
 const HEAD: &str = "# Errors
 
@@ -19,7 +21,7 @@ If libnix cannot be loaded, the dynamic linker prints `error while loading share
 library, and the exit code is 127. `status`, `history`, `confirm` and `recover` do not load libnix, so they still work.
 `list`, `rollback` and `reset` usually work too: they load libnix only if they need it, for example for `list --flake`.
 
-`scripts/docs` writes this page from the program's own tables. Most messages are in `crates/core/src/error/table.rs`.
+`scripts/docs` writes this page from the declarations of the messages in the modules `error` of `crates/`.
 
 | exit code | kind | meaning |
 |---|---|---|
@@ -45,15 +47,10 @@ fn page() -> String {
         if kind == Failure::Usage {
             page.push_str("Messages of the command line parser contain the usage and are not listed here.\n\n");
         }
-        for Row {
-            says, means, next, ..
-        } in TABLE.iter().filter(|row| row.kind == kind)
-        {
-            let _ = write!(
-                page,
-                "- `{}`\n  {means} *Next:* {next}\n",
-                says.trim_start_matches("…: ")
-            );
+        for row in rows().filter(|row| row.kind == kind) {
+            let (text, means, next) = (row.pattern(), row.means, row.next);
+            let text = text.trim_start_matches("…: ");
+            let _ = write!(page, "- `{text}`\n  {means} *Next:* {next}\n");
         }
     }
     section(

@@ -24,7 +24,7 @@ const PARSER: [&str; 7] = [
 /// Returns whether a message contains the text of a row.
 fn fits(row: &Row, message: &str) -> bool {
     let mut rest = message;
-    row.says.split('…').all(|part| match rest.find(part) {
+    row.text.split('…').all(|part| match rest.find(part) {
         Some(at) => {
             rest = &rest[at + part.len()..];
             true
@@ -129,13 +129,13 @@ fn every_row_is_used() {
         seen.push_str(&text);
     }
     let said = |row: &&Row| {
-        let mut parts = row.says.split('…').map(str::trim);
+        let mut parts = row.text.split('…').map(str::trim);
         parts.all(|part| seen.contains(part))
     };
     let unsaid: Vec<&str> = TABLE
         .iter()
         .filter(|row| !said(row))
-        .map(|row| row.says)
+        .map(|row| row.text)
         .collect();
     assert!(unsaid.is_empty(), "rows without a message: {unsaid:#?}");
 }

@@ -1,0 +1,25 @@
+//! Messages of this program itself.
+
+use runtime_module_core::error::{Message as _, Row};
+use runtime_module_core::messages;
+
+messages! {
+    /// Reasons why an internal command is refused.
+    pub enum RoleError {
+        Elevated {
+            kind: Usage,
+            text: "cannot run an elevated role: elevated roles belong to runtime-module",
+            hint: "start runtime-module instead of runtime-module-nix",
+            means: "`runtime-module-nix` was started by hand with an internal command of the other program.",
+            next: "Start `runtime-module`, which starts the other program itself.",
+        }
+    }
+}
+
+/// Returns the rows of all messages of the program.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    runtime_module_core::error::rows()
+        .chain(runtime_module_nix::error::rows())
+        .chain(runtime_module_bench::error::rows())
+        .chain(RoleError::ROWS)
+}

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use runtime_module_core::cli::{self, Invocation, Job};
 use runtime_module_core::complaint::complain;
+use runtime_module_core::fault;
 use runtime_module_core::programs::check_caller;
 use runtime_module_core::role::Role;
-use runtime_module_core::fault;
 use runtime_module_nix::{VERSION, evaluation, pool};
 
 /// Runs the program.

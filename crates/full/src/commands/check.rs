@@ -14,8 +14,8 @@ use runtime_module_core::progress::Round;
 use runtime_module_core::record::Pin;
 use runtime_module_core::reference::directory;
 use runtime_module_nix::check::{
-    Baseline, Builder, CheckStatus, CheckSummary, CheckWork, Combinations, Limits, Output,
-    Scheduler, Shard, Standing, Told, since,
+    Baseline, Builder, CheckRow, CheckStatus, CheckSummary, CheckWork, Combinations, Limits,
+    Output, Scheduler, Shard, Standing, Told, since,
 };
 use runtime_module_nix::evaluation::{FlakeSource, available};
 use runtime_module_nix::pipeline::source_to_read;
@@ -33,13 +33,11 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
         .as_deref()
         .map(|file| Baseline::read(file, options.tolerance))
         .transpose()?;
-    let format = if session.options.json {
-        CheckFormat::Json
-    } else {
-        options.format
-    };
     let mut output = Output {
-        format,
+        format: match session.options.json {
+            true => CheckFormat::Json,
+            false => options.format,
+        },
         top: top(&pin),
         rows: Vec::new(),
         notes: Vec::new(),
@@ -65,25 +63,49 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
         .transpose()?;
     let work = work(session, options, &pin, overrides);
     output.begin(session)?;
+    let tests = RowTests { builder, baseline };
+    let summary = schedule(session, &work, &tests, &mut output)?;
+    output.end(session, &summary)
+}
+
+/// The tests of a combination that evaluates.
+struct RowTests<'a> {
+    builder: Option<Builder<'a>>,
+    baseline: Option<Baseline>,
+}
+
+impl RowTests<'_> {
+    /// Tests a row, and adds the results to it.
+    fn apply(&self, row: &mut CheckRow) {
+        let builder = self.builder.as_ref();
+        if let Some(builder) = builder.filter(|_| row.status == CheckStatus::Ok) {
+            builder.build(row);
+        }
+        let baseline = self.baseline.as_ref();
+        if let Some(note) = baseline.and_then(|baseline| baseline.compare(row)) {
+            row.notes.push(note);
+        }
+    }
+}
+
+/// Checks all combinations, and prints the row of each.
+fn schedule(
+    session: &Session,
+    work: &CheckWork,
+    tests: &RowTests<'_>,
+    output: &mut Output,
+) -> Result<CheckSummary> {
     let mut broken = None;
     let mut extra = 0;
-    let mut summary = Scheduler::run(&work, &session.interrupts, |told| {
+    let mut summary = Scheduler::run(work, &session.interrupts, |told| {
         let mut row = match told {
             Told::Row(row) => *row,
             Told::Standing(standing) => {
-                return session.reporter.round(Some(round(&standing, &work)));
+                return session.reporter.round(Some(round(&standing, work)));
             }
         };
         let was_bad = row.is_bad();
-        if let Some(builder) = builder.as_ref().filter(|_| row.status == CheckStatus::Ok) {
-            builder.build(&mut row);
-        }
-        if let Some(note) = baseline
-            .as_ref()
-            .and_then(|baseline| baseline.compare(&mut row))
-        {
-            row.notes.push(note);
-        }
+        tests.apply(&mut row);
         extra += usize::from(row.is_bad() && !was_bad);
         if let Err(error) = output.row(session, row) {
             broken.get_or_insert(error);
@@ -91,8 +113,7 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
     })?;
     session.reporter.round(None);
     summary.failed += extra;
-    broken.map_or(Ok(()), Err)?;
-    output.end(session, &summary)
+    broken.map_or(Ok(summary), Err)
 }
 
 fn work(

@@ -94,6 +94,25 @@ impl Ingredients {
             // The results of benchmarks are not kept.
             measure: _,
         } = request;
+        let mut ingredients = Self {
+            host: host.clone(),
+            modules: in_order(modules),
+            extras: extras
+                .iter()
+                .map(|extra| (extra.name.clone(), extra.path.clone()))
+                .collect(),
+            specialisation: specialisation.clone(),
+            option_overrides: json(&(option_overrides, describe)),
+            expressions: expressions.iter().map(|text| (*text).into()).collect(),
+            ..Self::default()
+        };
+        ingredients.add_settings(settings);
+        ingredients.add_source(flake, lock);
+        ingredients
+    }
+
+    /// Adds the settings of a request.
+    fn add_settings(&mut self, settings: &Settings) {
         let Settings {
             store,
             options,
@@ -108,6 +127,12 @@ impl Ingredients {
             // Affects only the output.
             verbosity: _,
         } = settings;
+        self.store.clone_from(store);
+        self.options = visible(options);
+    }
+
+    /// Adds the source of a request. `lock` is the lock that is in use if the request has none.
+    fn add_source(&mut self, flake: &FlakeSource, lock: &str) {
         let FlakeSource {
             // Only shown to the user.
             url: _,
@@ -120,24 +145,10 @@ impl Ingredients {
             lock: own_lock,
             extra,
         } = flake;
-        Self {
-            reference: reference.clone(),
-            extra: extra.clone(),
-            overrides: overrides.clone(),
-            lock: own_lock.clone().unwrap_or_else(|| lock.to_string()),
-            host: host.clone(),
-            modules: in_order(modules),
-            extras: extras
-                .iter()
-                .map(|extra| (extra.name.clone(), extra.path.clone()))
-                .collect(),
-            specialisation: specialisation.clone(),
-            option_overrides: json(&(option_overrides, describe)),
-            store: store.clone(),
-            options: visible(options),
-            expressions: expressions.iter().map(|text| (*text).into()).collect(),
-            ..Self::default()
-        }
+        self.reference.clone_from(reference);
+        self.extra.clone_from(extra);
+        self.overrides.clone_from(overrides);
+        self.lock = own_lock.clone().unwrap_or_else(|| lock.to_string());
     }
 
     /// Computes the key.

@@ -131,10 +131,7 @@ impl Making<'_> {
         let derived = self.find_or_evaluate(&request, &pin, &mut cache)?;
 
         // Query missing paths while the evaluator exits, then wait for its exit.
-        let missing = fault::step(Point::Query, || match derived.realised {
-            true => Ok(Missing::default()),
-            false => query(&self.libnix, &derived.targets, &session.reporter),
-        })?;
+        let missing = self.query(&derived)?;
         let derived = derived.release()?;
         session.interrupts.check()?;
         base_check.finish()?;
@@ -144,9 +141,7 @@ impl Making<'_> {
 
         let evaluated = derived.evaluated;
         self.complete_pin(&mut pin, &evaluated, &base_check)?;
-        notes::note_foreign_module(session, &evaluated);
-        notes::note_stronger_definitions(session, &plan.overrides, &evaluated);
-        self.announce_base(&evaluated)?;
+        self.announce(&evaluated)?;
         let comparison = base_check.report();
         drop(base_check);
         let toplevel = evaluated.toplevel.clone().unwrap_or_default();
@@ -190,6 +185,14 @@ impl Making<'_> {
             }
             None => evaluate(self, request, pin, cache),
         }
+    }
+
+    /// Queries the paths that must be built or fetched.
+    fn query(&self, derived: &Derived) -> Result<Missing> {
+        fault::step(Point::Query, || match derived.realised {
+            true => Ok(Missing::default()),
+            false => query(&self.libnix, &derived.targets, &self.session.reporter),
+        })
     }
 
     /// Builds and fetches missing paths, after refusing a system that cannot be activated. A dry
@@ -250,8 +253,10 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Prints how the base changes with a new source.
-    fn announce_base(&self, evaluated: &Evaluated) -> Result<()> {
+    /// Prints notes about the evaluated system, and how the base changes with a new source.
+    fn announce(&self, evaluated: &Evaluated) -> Result<()> {
+        notes::note_foreign_module(self.session, evaluated);
+        notes::note_stronger_definitions(self.session, &self.plan.overrides, evaluated);
         let before = self.situation.base();
         if let (None, Some(before), Some(base)) = (&self.plan.base, before, &evaluated.base) {
             notes::announce_base(self.session, &self.libnix, &before, base)?;

@@ -118,45 +118,67 @@ fn serve(client: &mut Client, asking: &Request) -> Result<()> {
         libnix: &libnix,
         evaluator: &evaluator,
         outputs: &outputs,
-        share: false,
+        share: wanted,
         source: &source,
     };
-    let begun = Instant::now();
-    let (registry, mut outcome) = match registry(&ground, &asking).and_then(|(registry, share)| {
-        ground.share = wanted && share;
-        let outcome = match ground.share {
-            true => host_here(&ground, &asking)?,
-            false => host_apart(&ground, &asking, &files, bytes)?,
-        };
-        Ok((registry, outcome))
-    }) {
+    let (registry, mut outcome) = match evaluate_base(&mut ground, &asking, &files, bytes) {
         Ok(found) => found,
         Err(error) => {
-            return client.say(&Say::Failed {
-                ended: Box::new(ended_on(&ground, &asking, Err(error))),
-            });
+            let ended = Box::new(ended_on(&ground, &asking, Err(error)));
+            return client.say(&Say::Failed { ended });
         }
     };
     if matches!(outcome.ended, EvaluationEnd::Failed { .. }) {
-        return client.say(&Say::Failed {
-            ended: Box::new(outcome.ended),
-        });
+        let ended = Box::new(outcome.ended);
+        return client.say(&Say::Failed { ended });
     }
-    outcome.milliseconds = milliseconds(begun.elapsed());
     let counters = counted(&ground)?;
     if ground.share {
         outcome.counters = counters.clone();
     }
-    client.say(&Say::Ready {
+    let outcome = Box::new(outcome);
+    client.say(&Say::Ready { registry, outcome })?;
+    fork_jobs(client, &ground, &asking, counters)
+}
+
+/// Lists the modules of the host, and evaluates it. Children share the host's packages if the
+/// client wants it and the host allows it.
+fn evaluate_base(
+    ground: &mut Ground<'_>,
+    asking: &Request,
+    files: &Files,
+    bytes: Option<u64>,
+) -> Result<(Vec<Registered>, JobOutcome)> {
+    let begun = Instant::now();
+    let (registry, may_share) = registry(ground, asking)?;
+    ground.share &= may_share;
+    let outcome = match ground.share {
+        true => host_here(ground, asking)?,
+        false => host_apart(ground, asking, files, bytes)?,
+    };
+    let milliseconds = milliseconds(begun.elapsed());
+    Ok((
         registry,
-        outcome: Box::new(outcome),
-    })?;
+        JobOutcome {
+            milliseconds,
+            ..outcome
+        },
+    ))
+}
+
+/// Forks a child for each job of the client until it disconnects.
+fn fork_jobs(
+    client: &mut Client,
+    ground: &Ground<'_>,
+    asking: &Request,
+    counters: Counters,
+) -> Result<()> {
     let fork = |job: &EvaluationJob| {
         let asking = Request {
             modules: job.modules.clone(),
             ..asking.clone()
         };
-        fork_child(&[], |pipe| live(&ground, &asking, pipe))
+        fork_child(&[], |pipe| live(ground, &asking, pipe))
     };
     Forking::new(counters).work(client, fork)
 }

@@ -10,13 +10,14 @@ use super::error::BenchError;
 use super::rounds::{self, BenchTask, Rounds, Taken};
 use super::samples::{FlakeRecord, Sample};
 use runtime_module_core::command::Rules;
-use runtime_module_core::plan::{Situation, Source, modules, source_to_list};
+use runtime_module_core::plan::{PlannedSource, Situation, modules, source_to_list};
 use runtime_module_core::progress::Reporter;
-use runtime_module_core::record::Pin;
+use runtime_module_core::record::{Pin, Source};
 use runtime_module_core::registry::ModuleRequest;
 use runtime_module_core::timings::milliseconds;
 use runtime_module_nix::evaluation::{
-    Evaluated, FlakeSource, Measure, Pass, Request, Target, ToPin, evaluate, pin,
+    Evaluated, EvaluationSource, FlakeReference, Measure, Pass, Request, Target, ToPin, evaluate,
+    pin,
 };
 use runtime_module_nix::libnix::{Libnix, interruptible};
 use runtime_module_nix::session::Session;
@@ -27,7 +28,7 @@ pub struct Subject<'a> {
     pin: Pin,
     /// The source that the flake was locked from. It determines whether the baked list of modules
     /// can be used.
-    source: Source,
+    source: PlannedSource,
     situation: Situation,
     /// The reference from which the flake was locked, if its tree can change.
     reference: Option<Changing>,
@@ -50,14 +51,12 @@ impl<'a> Subject<'a> {
         }
         let source = source_to_list(&situation, &options, &session.here)?;
         let (pin, reference) = match ToPin::of(&source) {
-            Err(pin) => {
-                if let Some(file) = &pin.file {
-                    // The file and everything that it reads may change between samples.
-                    let file = file.words();
-                    return Err(BenchError::NotPinned { file }.into());
-                }
-                (pin.clone(), None)
+            // The file and everything that it reads may change between samples.
+            Err(Source::File(file)) => {
+                let file = file.words();
+                return Err(BenchError::NotPinned { file }.into());
             }
+            Err(Source::Flake(pin)) => (Pin::clone(pin), None),
             Ok(to_pin) => {
                 let pinned = locked(session, libnix, &to_pin)?;
                 let changing = to_pin.of.is_none().then(|| Changing {
@@ -144,20 +143,25 @@ impl<'a> Subject<'a> {
         reference: &str,
     ) -> Result<runtime_module_nix::evaluation::Evaluation> {
         let session = self.session;
-        let mut flake = FlakeSource {
+        let mut flake = FlakeReference {
             reference: reference.into(),
-            ..FlakeSource::of(&self.pin, &session.here)
+            ..FlakeReference::of(&self.pin, &session.here)
         };
         if let Some(changing) = &self.reference
             && target == Target::Source
         {
             flake.base_directory.clone_from(&changing.base);
-            flake.overrides.clone_from(&changing.input_overrides);
+            flake.input_overrides.clone_from(&changing.input_overrides);
         }
         let request = Request {
             modules: modules.to_vec(),
             measure,
-            ..Request::of(session.settings(true, 0), flake, &self.pin.host, target)
+            ..Request::of(
+                session.settings(true, 0),
+                EvaluationSource::Flake(flake),
+                &self.pin.host,
+                target,
+            )
         };
         let evaluator = session.evaluator(&request.settings)?;
         evaluate(

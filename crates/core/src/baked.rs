@@ -15,7 +15,7 @@ use crate::duration;
 use crate::input_graph::graph_lock;
 use crate::locations::Locations;
 use crate::percent;
-use crate::record::{InputNode, Pin, SystemFile, read_json};
+use crate::record::{InputNode, Pin, Source, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
 /// The content of the file.
@@ -99,11 +99,15 @@ impl Baked {
         )
     }
 
-    /// Returns the pin of the baked source.
-    pub fn pin(&self) -> Option<Pin> {
-        let Some(flake) = &self.flake else {
-            return self.file.clone().map(Pin::of_file);
-        };
+    /// Returns the baked source.
+    pub fn source(&self) -> Option<Source> {
+        match &self.flake {
+            Some(flake) => Some(Source::Flake(Box::new(self.pin(flake)))),
+            None => self.file.clone().map(Source::File),
+        }
+    }
+
+    fn pin(&self, flake: &BakedFlake) -> Pin {
         let extra = [
             ("dirtyRev", &flake.dirty_rev),
             ("dirtyShortRev", &flake.dirty_short_rev),
@@ -124,16 +128,13 @@ impl Baked {
             graph: flake.input_graph.clone().unwrap_or_default(),
             compared: None,
             baked: true,
-            specialisation: None,
-            extras: Vec::new(),
-            file: None,
         };
         // Without a valid graph, use the inputs of the lock file. If they differ from the real
         // inputs, the comparison of the base detects the difference.
         if graph_lock(&pin).is_err() {
             pin.graph.clear();
         }
-        Some(pin)
+        pin
     }
 
     /// Returns whether the file was baked from the source of this pin, for the same host.

@@ -17,7 +17,7 @@ use crate::fault::Point;
 use crate::locations::Locations;
 
 /// An evaluated configuration.
-pub struct Configuration<'a> {
+pub struct ListedConfiguration<'a> {
     pub host: &'a str,
     /// The locked reference of the source.
     pub source: &'a str,
@@ -92,7 +92,7 @@ impl OptionNames {
     }
 
     /// Returns whether the names of this configuration are already saved.
-    pub fn are_known(locations: &Locations, configuration: &Configuration<'_>) -> bool {
+    pub fn are_known(locations: &Locations, configuration: &ListedConfiguration<'_>) -> bool {
         Self::read(locations, configuration.host, configuration.source)
             .is_some_and(|names| names.modules == configuration.modules)
     }
@@ -101,7 +101,7 @@ impl OptionNames {
     /// fail the command.
     pub fn write(
         locations: &Locations,
-        configuration: &Configuration<'_>,
+        configuration: &ListedConfiguration<'_>,
         settable: SettableOptions,
     ) {
         let names = Self {

@@ -320,7 +320,7 @@ fn has_aliases(root: &Path, bytes: &[u8]) {
 
 fn config(root: &Path, _: &[u8]) {
     if let Ok(Some(baked)) = Baked::read(&locations(root)) {
-        let _ = (baked.pin(), baked.registry());
+        let _ = (baked.source(), baked.registry());
     }
 }
 

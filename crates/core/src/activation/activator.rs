@@ -128,7 +128,7 @@ fn pending(request: &Request, change: &Change) -> Pending {
         from: change.from.clone(),
         to: change.to.clone(),
         base: change.base.clone(),
-        pin: change.pin.clone(),
+        configuration: change.configuration.clone(),
         wanted: change.wanted.clone(),
         overrides: change.overrides.clone(),
         generation: change.generation.clone(),

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::choice::{Allow, OnFailedUnits, SETTLE};
 use crate::error::{Failed, Failure};
 use crate::overrides::{Generation, OverrideState};
-use crate::record::{Entry, Outcome, Pin};
+use crate::record::{Configuration, Entry, Outcome};
 use crate::timings::{Phase, Phases};
 
 pub use activator::run as activator_role;
@@ -106,8 +106,9 @@ pub struct Change {
     pub to: String,
     /// The toplevel without any runtime module.
     pub base: Option<String>,
-    /// The source of `to`.
-    pub pin: Option<Pin>,
+    /// The configuration of `to`.
+    #[serde(rename = "pin")]
+    pub configuration: Option<Configuration>,
     /// Modules that are enabled in `to`.
     pub wanted: Vec<String>,
     /// The option overrides in `to`.

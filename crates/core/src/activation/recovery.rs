@@ -182,7 +182,7 @@ fn write_end(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         },
         to: to.to_string(),
         base,
-        pin: work.state.pin.clone(),
+        configuration: work.state.configuration.clone(),
         overrides: work.state.overrides.clone(),
         failed_units: work.activated.failed_units.clone(),
         way_back: !finish,

@@ -13,8 +13,8 @@ use crate::clock::now;
 use crate::error::{Failure, cannot};
 use crate::locations::Locations;
 use crate::record::{
-    AGE, KEPT, Pin, State, prune_logs, prune_roots, reachable, read_history, replace_root,
-    requested_at,
+    AGE, Configuration, KEPT, State, prune_logs, prune_roots, reachable, read_history,
+    replace_root, requested_at,
 };
 use crate::store::LocalStore;
 
@@ -41,7 +41,7 @@ pub(super) fn root(
     }
     let systems = [Some(&change.to), change.from.as_ref(), change.base.as_ref()];
     let systems = systems.into_iter().flatten().map(String::as_str);
-    let sources = change.pin.iter().flat_map(Pin::sources);
+    let sources = change.configuration.iter().flat_map(Configuration::trees);
     let of_overrides = change.overrides.required_paths();
     let own = Path::new(&change.to).parent().and_then(own_store_path);
     let paths = systems.chain(sources).chain(of_overrides);
@@ -115,20 +115,20 @@ pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
     };
     state.base.iter().for_each(|base| add(&base.toplevel));
     state.current.iter().for_each(|path| add(path));
-    let sources = state.pin.iter().flat_map(Pin::sources);
+    let sources = state.configuration.iter().flat_map(Configuration::trees);
     sources.for_each(&mut add);
     state.overrides.required_paths().for_each(&mut add);
     for entry in reachable(&history, now()) {
         add(&entry.to);
         let others = entry.from.iter().chain(&entry.base).map(String::as_str);
-        let sources = entry.pin.iter().flat_map(Pin::sources);
+        let sources = entry.configuration.iter().flat_map(Configuration::trees);
         others.chain(sources).for_each(&mut add);
         entry.overrides.required_paths().for_each(&mut add);
     }
     if let Some(pending) = &state.pending {
         add(&pending.to);
         let others = pending.from.iter().chain(&pending.base).map(String::as_str);
-        let sources = pending.pin.iter().flat_map(Pin::sources);
+        let sources = pending.configuration.iter().flat_map(Configuration::trees);
         others.chain(sources).for_each(&mut add);
         pending.overrides.required_paths().for_each(&mut add);
         // The rollback timer runs our own executable.

@@ -427,7 +427,7 @@ pub(super) fn entry(
         from: pending.from.clone(),
         to: pending.to.clone(),
         base: pending.base.clone(),
-        pin: pending.pin.clone(),
+        configuration: pending.configuration.clone(),
         outcome,
         explanation: explanation.to_string(),
         phases: pending.phases.clone(),

@@ -19,7 +19,7 @@ use crate::clock::now;
 use crate::error::neutral;
 use crate::locations::Locations;
 use crate::option_names::OptionNames;
-use crate::record::{State, reachable, read_history, running};
+use crate::record::{Pin, Source, State, reachable, read_history, running};
 use crate::reference::directory;
 use crate::registry::description;
 
@@ -230,15 +230,31 @@ impl Known {
 
     /// Returns the options of the pinned source, if an earlier evaluation has saved them.
     fn option_names(&self) -> Option<OptionNames> {
-        let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
-        let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin))?;
+        let pin = self.pin()?;
         OptionNames::read(&self.locations, &pin.host, &pin.locked)
+    }
+
+    /// Returns the pinned flake, or else the baked one.
+    fn pin(&self) -> Option<Pin> {
+        let recorded = self
+            .state
+            .as_ref()
+            .and_then(|state| state.configuration.as_ref());
+        let source = match recorded {
+            Some(configuration) => configuration.source.clone(),
+            None => self.baked.as_ref()?.source()?,
+        };
+        match source {
+            Source::Flake(pin) => Some(*pin),
+            Source::File(_) => None,
+        }
     }
 
     fn hosts(&self) -> Vec<CompletionCandidate> {
         let baked = self.baked.iter().map(|baked| baked.host.as_str());
-        let pin = self.state.iter().filter_map(|state| state.pin.as_ref());
-        let names: BTreeSet<&str> = baked.chain(pin.map(|pin| pin.host.as_str())).collect();
+        let recorded = self.state.iter().flat_map(|state| &state.configuration);
+        let pinned = recorded.filter_map(|configuration| configuration.pin());
+        let names: BTreeSet<&str> = baked.chain(pinned.map(|pin| pin.host.as_str())).collect();
         named(names)
     }
 
@@ -272,9 +288,7 @@ impl Known {
 
     /// Returns the inputs of the pinned flake, according to its lock file.
     fn inputs(&self) -> Vec<String> {
-        let pinned = self.state.as_ref().and_then(|state| state.pin.clone());
-        let pin = pinned.or_else(|| self.baked.as_ref().and_then(Baked::pin));
-        let Some(pin) = pin else {
+        let Some(pin) = self.pin() else {
             return Vec::new();
         };
         let folder = directory(&pin.locked);

@@ -11,20 +11,20 @@ use crate::clock::now;
 use crate::options::ChangeOptions;
 use crate::overrides::Generation;
 use crate::plan::{Plan, Situation};
-use crate::record::Pin;
+use crate::record::Configuration;
 use crate::session::Session;
 
 /// Returns whether the system is already running and there is nothing new to record. With
 /// `--force`, returns false.
 pub fn is_running(system: &System, plan: &Plan, situation: &Situation) -> bool {
-    let pin = situation.state.pin.as_ref();
+    let recorded = situation.state.configuration.as_ref();
     !plan.force
         && plan.from.as_ref() == Some(&system.toplevel)
         && plan.wanted == situation.state.wanted
         && plan.overrides.edit.is_none()
         && !situation.foreign()
-        && system.additions() == pin.map(Pin::beside).unwrap_or_default()
-        && system.file() == pin.and_then(|pin| pin.file.as_ref())
+        && system.additions() == recorded.map(Configuration::additions).unwrap_or_default()
+        && system.file() == recorded.and_then(Configuration::file)
 }
 
 /// Activates the system. With `--ask`, asks the user first.
@@ -71,7 +71,7 @@ fn transaction(
         from: plan.from.clone(),
         to: system.toplevel.clone(),
         base: system.base.clone(),
-        pin: system.pin.clone(),
+        configuration: system.configuration.clone(),
         wanted: plan.wanted.clone(),
         overrides: plan.overrides.after.clone(),
         generation: None,

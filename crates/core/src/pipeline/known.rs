@@ -42,7 +42,7 @@ pub fn known(
         toplevel: toplevel.clone(),
         drv: None,
         base: state.base.clone(),
-        pin: state.pin.clone(),
+        configuration: state.configuration.clone(),
         warnings: Vec::new(),
         facts: None,
         counters: None,

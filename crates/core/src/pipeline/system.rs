@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::activation::Findings;
 use crate::facts::Facts;
-use crate::record::{ExtraModule, Pin, SystemFile};
+use crate::record::{Configuration, ExtraModule, SystemFile};
 use crate::timings::Counters;
 
 /// A store that contains a new system. Some implementations also protect this system from the
@@ -34,7 +34,7 @@ pub struct System {
     pub drv: Option<String>,
     /// The toplevel without any runtime module.
     pub base: Option<String>,
-    pub pin: Option<Pin>,
+    pub configuration: Option<Configuration>,
     /// The warnings of the configuration.
     pub warnings: Vec<String>,
     /// The facts about the system, if it was evaluated.
@@ -58,12 +58,15 @@ pub struct System {
 impl System {
     /// Returns the specialisation and the extra modules.
     pub fn additions(&self) -> (Option<&str>, &[ExtraModule]) {
-        self.pin.as_ref().map(Pin::beside).unwrap_or_default()
+        let configuration = self.configuration.as_ref();
+        configuration
+            .map(Configuration::additions)
+            .unwrap_or_default()
     }
 
     /// Returns the file that defines the system, if the source is not a flake.
     pub fn file(&self) -> Option<&SystemFile> {
-        self.pin.as_ref()?.file.as_ref()
+        self.configuration.as_ref()?.file()
     }
 
     /// Keeps the evaluation result in the cache. This is called last, after everything that the

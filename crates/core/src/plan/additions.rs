@@ -4,7 +4,7 @@ use crate::error::{ArgumentError, Failed};
 use crate::options::ChangeOptions;
 use crate::record::ExtraModule;
 
-use super::{Action, Situation, pinned};
+use super::{Action, Situation, current_configuration};
 
 /// The extra modules and the specialisation for a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,13 +40,13 @@ impl Additions {
             }
             .into());
         }
-        let now = pinned(situation);
-        let of_now = now.as_ref().and_then(|pin| pin.specialisation.clone());
+        let now = current_configuration(situation);
+        let of_now = now.as_ref().and_then(|now| now.specialisation.clone());
         let off: &[String] = match action {
             Action::Disable(names) => names,
             _ => &[],
         };
-        let on = now.map(|pin| pin.extras).unwrap_or_default();
+        let on = now.map(|now| now.extras).unwrap_or_default();
         let kept = on
             .into_iter()
             .filter(|extra| extra.keep && !action.is_reset())
@@ -83,7 +83,9 @@ impl Additions {
 
     /// Returns the extra modules that were added for one change only and that this change removes.
     pub fn gone(&self, situation: &Situation) -> Vec<String> {
-        let on = pinned(situation).map(|pin| pin.extras).unwrap_or_default();
+        let on = current_configuration(situation)
+            .map(|current| current.extras)
+            .unwrap_or_default();
         let gone = on.into_iter().filter(|extra| {
             !extra.keep && !self.new.contains(&extra.name) && !self.kept.contains(extra)
         });

@@ -1,9 +1,9 @@
 //! The earlier states of this boot that `rollback` can restore.
 
-use super::{Situation, pinned};
+use super::{Situation, current_configuration};
 use crate::error::{ArgumentError, Failed, Message as _};
 use crate::overrides::OverrideState;
-use crate::record::{Entry, Pin, reachable};
+use crate::record::{Configuration, Entry, reachable};
 
 /// An earlier state of this boot.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +13,7 @@ pub struct EarlierState {
     pub toplevel: String,
     /// The toplevel without any runtime module, from the same source.
     pub base: Option<String>,
-    pub pin: Option<Pin>,
+    pub configuration: Option<Configuration>,
     /// The modules that were enabled.
     pub wanted: Vec<String>,
     /// The option overrides that were active.
@@ -23,15 +23,15 @@ pub struct EarlierState {
 impl EarlierState {
     /// Creates the state without any runtime module.
     pub fn base(toplevel: &str, situation: &Situation) -> Self {
-        let pin = pinned(situation).map(|pin| Pin {
+        let configuration = current_configuration(situation).map(|current| Configuration {
             extras: Vec::new(),
-            ..pin
+            ..current
         });
         Self {
             number: 0,
             toplevel: toplevel.into(),
             base: Some(toplevel.into()),
-            pin,
+            configuration,
             wanted: Vec::new(),
             overrides: OverrideState::default(),
         }
@@ -90,7 +90,7 @@ impl EarlierState {
                 number: first.revision.saturating_sub(1),
                 toplevel: from.clone(),
                 base: Some(from.clone()),
-                pin: None,
+                configuration: None,
                 wanted: Vec::new(),
                 overrides: OverrideState::default(),
             });
@@ -105,7 +105,7 @@ impl From<&Entry> for EarlierState {
             number: entry.revision,
             toplevel: entry.to.clone(),
             base: entry.base.clone(),
-            pin: entry.pin.clone(),
+            configuration: entry.configuration.clone(),
             wanted: entry.modules.clone(),
             overrides: entry.overrides.clone(),
         }

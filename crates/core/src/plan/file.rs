@@ -8,11 +8,11 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{Situation, pinned};
+use super::{Situation, current_configuration};
 use crate::attributes::parse;
 use crate::error::{Failed, SourceError};
 use crate::options::{Options, SourceOptions};
-use crate::record::{Pin, SystemFile};
+use crate::record::{Source, SystemFile};
 
 /// The files to look for in a folder, in this order.
 const USUAL: [&str; 2] = ["default.nix", "configuration.nix"];
@@ -64,16 +64,14 @@ pub fn agree(options: &Options) -> Result<(), Failed> {
     }
 }
 
-/// Returns a pin that names the file, if the system is defined in a file. The content of the file
-/// is never pinned.
+/// Returns the file that defines the system, unless the system is a host of a flake.
 pub(super) fn file(
     situation: &Situation,
     options: &SourceOptions,
     here: &Path,
-) -> Result<Option<Pin>> {
+) -> Result<Option<SystemFile>> {
     if let Some(path) = &options.file {
-        let file = named(path, options.attribute.as_deref(), here)?;
-        return Ok(Some(Pin::of_file(file)));
+        return named(path, options.attribute.as_deref(), here).map(Some);
     }
     let Some(file) = remembered(situation, options) else {
         return Ok(None);
@@ -89,7 +87,7 @@ pub(super) fn file(
     if !Path::new(&file.path).exists() {
         return Err(SourceError::RememberedFileGone { file: file.path }.into());
     }
-    Ok(Some(Pin::of_file(file)))
+    Ok(Some(file))
 }
 
 /// Returns whether the system is defined in a file.
@@ -122,11 +120,15 @@ fn remembered(situation: &Situation, options: &SourceOptions) -> Option<SystemFi
         .baked
         .as_ref()
         .and_then(|baked| baked.flake_url.as_ref());
-    match pinned(situation) {
-        Some(pin) => pin.file,
+    let configuration = match current_configuration(situation) {
+        Some(current) => Some(current),
         None if url.is_some() => None,
         // An external switch does not change which file contains the configuration.
-        None => situation.state.pin.as_ref()?.file.clone(),
+        None => situation.state.configuration.clone(),
+    };
+    match configuration?.source {
+        Source::File(file) => Some(file),
+        Source::Flake(_) => None,
     }
 }
 

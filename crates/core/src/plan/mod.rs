@@ -33,7 +33,7 @@ pub use intent::Intent;
 pub use modules::modules;
 pub use overrides::PlannedOverrides;
 pub use situation::Situation;
-pub use source::{Host, Source, pinned, source_to_list};
+pub use source::{Host, PlannedSource, current_configuration, source_to_list};
 
 use modules::wanted;
 use notes::notes;
@@ -51,7 +51,7 @@ pub enum Goal {
     Known(EarlierState),
     /// A system to evaluate: the host in this source, extended with these modules in this order.
     Evaluate {
-        source: Source,
+        source: PlannedSource,
         modules: Vec<ModuleRequest>,
         /// The extra modules and the specialisation.
         additions: Additions,
@@ -240,7 +240,7 @@ fn overrides_stay(action: &Action, overrides: &PlannedOverrides) -> Option<Strin
 
 /// Returns the pinned specialisation.
 fn specialisation(situation: &Situation) -> Option<String> {
-    pinned(situation)?.specialisation
+    current_configuration(situation)?.specialisation
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::{Action, Situation, Source, pinned};
+use super::{Action, PlannedSource, Situation, current_configuration};
+use crate::record::Source;
 use crate::registry::{ModuleRequest, unknown_modules};
 
 /// Returns the modules that are requested after the change.
@@ -45,7 +46,8 @@ pub(super) fn wanted(
 
 /// Returns whether an extra module is enabled under this name.
 pub(super) fn is_extra(situation: &Situation, name: &str) -> bool {
-    pinned(situation).is_some_and(|pin| pin.extras.iter().any(|extra| extra.name == name))
+    current_configuration(situation)
+        .is_some_and(|current| current.extras.iter().any(|extra| extra.name == name))
 }
 
 /// Refuses unknown module names. Accepts all names if the list of modules is not known.
@@ -74,11 +76,11 @@ fn known(names: &[String], situation: &Situation) -> Result<()> {
 pub fn modules(
     wanted: &[String],
     situation: &Situation,
-    source: &Source,
+    source: &PlannedSource,
 ) -> Result<Vec<ModuleRequest>> {
     // The baked list of modules applies only to the baked source.
     let baked = match source {
-        Source::Pinned(pin) if pin.inputs.is_empty() && pin.file.is_none() => {
+        PlannedSource::Known(Source::Flake(pin)) if pin.inputs.is_empty() => {
             situation.baked.as_ref().filter(|baked| baked.is_of(pin))
         }
         _ => None,

@@ -9,7 +9,7 @@ use super::{Action, Situation};
 use crate::baked::Baked;
 use crate::error::{Failed, Message as _, SourceError};
 use crate::options::SourceOptions;
-use crate::record::Pin;
+use crate::record::{Configuration, ExtraModule, Pin, Source};
 
 /// The entry of `nixosConfigurations` to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,11 +20,11 @@ pub enum Host {
     Usual(String),
 }
 
-/// The source of the configuration.
+/// The source of the configuration after the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A source that is already pinned, or a file. A file is never pinned.
-    Pinned(Box<Pin>),
+pub enum PlannedSource {
+    /// A flake that is already pinned, or a file.
+    Known(Source),
     /// A reference that this change must lock and pin.
     Reference {
         reference: String,
@@ -45,21 +45,21 @@ pub fn source(
     situation: &Situation,
     options: &SourceOptions,
     here: &Path,
-) -> Result<Source> {
+) -> Result<PlannedSource> {
     let input_overrides = options.input_overrides.clone();
     let baked = situation.baked.as_ref();
-    let pinned = pinned(situation);
+    let current = current_configuration(situation);
     let host = || -> Result<Host> {
         if let Some(host) = &options.host {
             return Ok(Host::Named(host.clone()));
         }
         let known = baked
             .map(|baked| baked.host.clone())
-            .or_else(|| pinned.as_ref().map(|pin| pin.host.clone()));
+            .or_else(|| current.as_ref().map(Configuration::host));
         known.map_or_else(own_name, Ok).map(Host::Usual)
     };
-    let reference = |reference: String, input_overrides| -> Result<Source> {
-        Ok(Source::Reference {
+    let reference = |reference: String, input_overrides| -> Result<PlannedSource> {
+        Ok(PlannedSource::Reference {
             reference,
             base: here.to_path_buf(),
             input_overrides,
@@ -70,12 +70,13 @@ pub fn source(
     if let Some(flake) = &options.flake {
         return reference(flake.clone(), input_overrides);
     }
-    if let Some(pin) = file(situation, options, here)? {
-        return Ok(Source::Pinned(Box::new(pin)));
+    if let Some(file) = file(situation, options, here)? {
+        return Ok(PlannedSource::Known(Source::File(file)));
     }
+    let pinned = current.as_ref().and_then(Configuration::pin);
     if *action == Action::Rebuild {
-        let url = url_to_rebuild(situation, pinned.as_ref())?;
-        let kept = pinned.as_ref().map(|pin| pin.input_overrides.clone());
+        let url = url_to_rebuild(situation, pinned)?;
+        let kept = pinned.map(|pin| pin.input_overrides.clone());
         let kept = kept.unwrap_or_default();
         let replaced = match input_overrides.is_empty() {
             true => kept,
@@ -83,8 +84,8 @@ pub fn source(
         };
         return reference(url, replaced);
     }
-    match pinned.clone() {
-        Some(pin) if !input_overrides.is_empty() => Ok(Source::Reference {
+    match pinned.cloned() {
+        Some(pin) if !input_overrides.is_empty() => Ok(PlannedSource::Reference {
             reference: pin.locked.clone(),
             base: here.to_path_buf(),
             input_overrides,
@@ -95,7 +96,7 @@ pub fn source(
             if let Some(host) = &options.host {
                 pin.host.clone_from(host);
             }
-            Ok(Source::Pinned(Box::new(pin)))
+            Ok(PlannedSource::Known(Source::Flake(Box::new(pin))))
         }
         None => reference(url_without_pin(situation)?, input_overrides),
     }
@@ -116,9 +117,16 @@ fn url_to_rebuild(situation: &Situation, pinned: Option<&Pin>) -> Result<String,
 fn url_without_pin(situation: &Situation) -> Result<String, Failed> {
     let baked = situation.baked.as_ref();
     let url = baked.and_then(|baked| baked.flake_url.clone());
-    let asked = situation.state.pin.as_ref().filter(|pin| !pin.baked);
-    let asked = asked.map(|pin| pin.url.clone());
-    url.or(asked)
+    let asked =
+        situation
+            .state
+            .configuration
+            .as_ref()
+            .map(|configuration| match &configuration.source {
+                Source::Flake(pin) => Some(pin.url.clone()).filter(|_| !pin.baked),
+                Source::File(file) => Some(file.path.clone()),
+            });
+    url.or(asked.flatten())
         .or_else(|| situation.usual.clone())
         .ok_or_else(|| unknown(situation))
 }
@@ -128,34 +136,35 @@ pub fn source_to_list(
     situation: &Situation,
     options: &SourceOptions,
     here: &Path,
-) -> Result<Source> {
+) -> Result<PlannedSource> {
     source(&Action::Apply, situation, options, here)
 }
 
-/// Returns the current pin.
-pub fn pinned(situation: &Situation) -> Option<Pin> {
-    let baked = situation.baked.as_ref().and_then(Baked::pin);
-    match &situation.state.pin {
-        // No external switch has happened, so the recorded pin is current.
-        Some(pin) if !situation.foreign() => Some(pin.clone()),
+/// Returns the configuration of the running system.
+pub fn current_configuration(situation: &Situation) -> Option<Configuration> {
+    let baked = situation.baked.as_ref().and_then(Baked::source);
+    let kept = |extras: &[ExtraModule]| -> Vec<ExtraModule> {
+        let kept = extras.iter().filter(|extra| extra.keep);
+        kept.cloned().collect()
+    };
+    match &situation.state.configuration {
+        // No external switch has happened, so the recorded configuration is current.
+        Some(recorded) if !situation.foreign() => Some(recorded.clone()),
         // A specialisation of a system that we activated has the same source as that system.
-        Some(pin) if situation.varied_base().is_some() => Some(Pin {
+        Some(recorded) if situation.varied_base().is_some() => Some(Configuration {
             specialisation: situation.specialisation.clone(),
-            extras: pin
-                .extras
-                .iter()
-                .filter(|extra| extra.keep)
-                .cloned()
-                .collect(),
-            ..pin.clone()
+            extras: kept(&recorded.extras),
+            source: recorded.source.clone(),
         }),
         // Otherwise, the source is the one that is baked into the running system. If no source is
         // baked in, the source is unknown.
-        before => baked.map(|mut pin| {
-            pin.specialisation.clone_from(&situation.specialisation);
-            let kept = before.iter().flat_map(|pin| &pin.extras);
-            pin.extras = kept.filter(|extra| extra.keep).cloned().collect();
-            pin
+        before => Some(Configuration {
+            source: baked?,
+            specialisation: situation.specialisation.clone(),
+            extras: before
+                .as_ref()
+                .map(|before| kept(&before.extras))
+                .unwrap_or_default(),
         }),
     }
 }

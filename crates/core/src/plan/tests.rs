@@ -1,6 +1,6 @@
 use super::*;
 use crate::cli::options_of;
-use crate::record::{Pin, SCHEMA, State};
+use crate::record::{Pin, SCHEMA, Source, State};
 
 /// Returns the situation of a machine on which this program enabled `hello`.
 fn situation() -> Situation {
@@ -9,11 +9,14 @@ fn situation() -> Situation {
         state: State {
             schema: SCHEMA,
             revision: 1,
-            pin: Some(Pin {
-                url: "/etc/nixos".into(),
-                host: "box".into(),
-                ..Pin::default()
-            }),
+            configuration: Some(
+                Pin {
+                    url: "/etc/nixos".into(),
+                    host: "box".into(),
+                    ..Pin::default()
+                }
+                .into(),
+            ),
             base: Some(crate::record::Base {
                 toplevel: "/base".into(),
             }),
@@ -84,7 +87,7 @@ fn another_flake_has_its_own_base() {
     assert!(matches!(
         plan.goal,
         Goal::Evaluate {
-            source: Source::Reference { .. },
+            source: PlannedSource::Reference { .. },
             ..
         }
     ));
@@ -98,7 +101,7 @@ fn inputs_are_replaced_in_the_pinned_tree() {
     };
     let Goal::Evaluate {
         source:
-            Source::Reference {
+            PlannedSource::Reference {
                 input_overrides,
                 of,
                 ..
@@ -118,7 +121,7 @@ fn inputs_are_replaced_in_the_pinned_tree() {
 #[test]
 fn rebuild_without_a_source_is_refused() {
     let mut situation = situation();
-    situation.state.pin = None;
+    situation.state.configuration = None;
     let intent = Intent::new(Action::Rebuild, Default::default());
     let source = SourceOptions::default();
     let error = decide(&intent, &situation, &source, Path::new("/")).expect_err("refused");
@@ -133,18 +136,15 @@ fn file_is_evaluated_again_for_each_change() {
         path: path.into(),
         attribute: Vec::new(),
     };
-    situation.state.pin = Some(Pin {
-        file: Some(file.clone()),
-        ..Pin::default()
-    });
+    situation.state.configuration = Some(file.clone().into());
     let evaluated = |action: &Action| match plan(action, &situation, &[]) {
         Decision::Do(plan) => {
             assert_eq!(plan.base, None, "the file may have another base now");
             match plan.goal {
                 Goal::Evaluate {
-                    source: Source::Pinned(pin),
+                    source: PlannedSource::Known(Source::File(file)),
                     ..
-                } => pin.file,
+                } => file,
                 goal => panic!("{goal:?}"),
             }
         }
@@ -156,7 +156,7 @@ fn file_is_evaluated_again_for_each_change() {
         Action::Disable(names(&["hello"])),
         Action::Enable(names(&["web"])),
     ] {
-        assert_eq!(evaluated(&action), Some(file.clone()), "{action:?}");
+        assert_eq!(evaluated(&action), file, "{action:?}");
     }
     // Enabling an enabled module does nothing, and a reset does not evaluate.
     assert!(matches!(
@@ -174,7 +174,7 @@ fn file_is_evaluated_again_for_each_change() {
         Decision::Do(plan) => assert!(matches!(
             plan.goal,
             Goal::Evaluate {
-                source: Source::Reference { .. },
+                source: PlannedSource::Reference { .. },
                 ..
             }
         )),

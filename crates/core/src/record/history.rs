@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::framing::{RecordFile, written};
-use super::{Pin, disk};
+use super::{Configuration, disk};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::OverrideState;
@@ -38,9 +38,9 @@ pub struct Entry {
     /// The toplevel without any runtime module, from the same source as `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
-    /// The source of `to`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pin: Option<Pin>,
+    /// The configuration of `to`.
+    #[serde(default, rename = "pin", skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Configuration>,
     /// The option overrides in `to`.
     #[serde(default, skip_serializing_if = "OverrideState::is_empty")]
     pub overrides: OverrideState,

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Pin;
-
 /// The flake or one of its inputs, as used by the evaluation of the running system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,22 +59,6 @@ pub enum BaseStatus {
     Differs,
 }
 
-impl Pin {
-    /// Returns the relation between a base and this pin. Returns `None` if the system comes from a
-    /// file, because a file is not pinned.
-    pub fn base_status(&self, base: Option<&str>) -> Option<BaseStatus> {
-        if self.file.is_some() {
-            return None;
-        }
-        let compared = self.compared.as_ref();
-        Some(match compared.filter(|one| Some(&*one.toplevel) == base) {
-            None => BaseStatus::NeverCompared,
-            Some(one) if one.evaluated == one.toplevel => BaseStatus::Same,
-            Some(_) => BaseStatus::Differs,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,25 +77,5 @@ mod tests {
         assert_eq!(source("/nix/store/abc-source/sub/./x"), tree);
         assert_eq!(source("./sub"), None);
         assert_eq!(source("/elsewhere/abc-source"), None);
-    }
-
-    #[test]
-    fn base_is_compared_by_its_toplevel() {
-        let compared = |evaluated: &str| Pin {
-            compared: Some(ComparedBase {
-                toplevel: "/base".into(),
-                evaluated: evaluated.into(),
-            }),
-            ..Pin::default()
-        };
-        let status = |pin: Pin, base| pin.base_status(Some(base));
-        assert_eq!(status(compared("/base"), "/base"), Some(BaseStatus::Same));
-        assert_eq!(
-            status(compared("/other"), "/base"),
-            Some(BaseStatus::Differs)
-        );
-        let never = Some(BaseStatus::NeverCompared);
-        assert_eq!(status(compared("/base"), "/another"), never);
-        assert_eq!(status(Pin::default(), "/base"), never);
     }
 }

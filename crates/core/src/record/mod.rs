@@ -6,6 +6,7 @@
 //! the logs, requests and outcomes of transactions. JSON files are replaced atomically: a temporary
 //! file is written, synced and renamed.
 
+mod configuration;
 #[cfg(test)]
 mod cuts;
 mod disk;
@@ -13,6 +14,7 @@ mod framing;
 mod handover;
 mod history;
 mod inputs;
+mod kept;
 mod lock;
 mod overrides_log;
 mod roots;
@@ -30,6 +32,7 @@ use crate::error::Failure;
 use crate::fault::Point;
 use crate::locations::Locations;
 
+pub use configuration::{Configuration, ExtraModule, Pin, PinnedInput, Source, SystemFile};
 pub use disk::{create_log, open_log, remark};
 pub use handover::{
     forget_log, forget_outcome, hand_over, is_transaction, leave_outcome, outcome, prune_logs,
@@ -39,6 +42,7 @@ pub use history::{
     AGE, Entry, KEPT, Outcome, append as append_history, reachable, read as read_history,
 };
 pub use inputs::{BaseStatus, ComparedBase, InputNode};
+pub use kept::{KeptOverrides, Wanted};
 pub use lock::{
     hold, holder, named as process_named, no_foreign_switch, not_held,
     process_in as process_locking_in, switches_elsewhere,
@@ -47,10 +51,7 @@ pub use overrides_log::{append as append_override, last as last_override, read a
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
-pub use state::{
-    ExtraModule, KeptOverrides, Leaves, Pending, Pin, PinnedInput, SCHEMA, State, Step, SystemFile,
-    Wanted, forget_boot,
-};
+pub use state::{Leaves, Pending, SCHEMA, State, Step, forget_boot};
 
 /// Reads a JSON file with a schema version. Returns `None` if the file does not exist. If the file
 /// is damaged or has another schema, the error has the hint `way_out`.

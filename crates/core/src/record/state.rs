@@ -6,11 +6,11 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
+use super::configuration::Configuration;
 use super::disk::absent;
 use super::history::Outcome;
-use super::inputs::{ComparedBase, InputNode};
+use super::kept::{KeptOverrides, Wanted};
 use super::{read_json, write_json};
-use crate::attributes::written;
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::{Definition, Generation, OverrideState};
@@ -30,9 +30,10 @@ pub struct State {
     /// The boot ID of the kernel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
-    /// The source of the system that this program activated last; `None` before the first
+    /// The configuration of the system that this program activated last; `None` before the first
     /// activation, or if the source is unknown.
-    pub pin: Option<Pin>,
+    #[serde(rename = "pin")]
+    pub configuration: Option<Configuration>,
     /// The system without any runtime module.
     pub base: Option<Base>,
     /// The toplevel that this program activated last.
@@ -47,175 +48,6 @@ pub struct State {
     pub overrides: OverrideState,
     /// A transaction that has begun but not ended.
     pub pending: Option<Pending>,
-}
-
-/// A source that does not change until a command pins another one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pin {
-    /// The flake reference that the user requested, for display only.
-    pub url: String,
-    /// A locked `path:` reference to the same tree in the store.
-    pub locked: String,
-    /// The store path of the tree.
-    pub source: String,
-    /// The name of the entry in `nixosConfigurations`.
-    pub host: String,
-    /// The commit hash, for display only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rev: Option<String>,
-    /// The time of the tree's last change in seconds since 1970, for display only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_modified: Option<u64>,
-    /// The attributes of the flake's `self` that a `path:` reference cannot express: `dirtyRev` and
-    /// `dirtyShortRev`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub extra: Vec<(String, String)>,
-    /// The replaced inputs as the user named them: names and references. The JSON name was chosen
-    /// before option overrides existed.
-    #[serde(default, rename = "overrides", skip_serializing_if = "Vec::is_empty")]
-    pub input_overrides: Vec<(String, String)>,
-    /// The inputs that are not in the tree's own lock: the replaced inputs, or all inputs if the
-    /// lock is missing or outdated.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub inputs: Vec<PinnedInput>,
-    /// The flake, followed by all inputs with which the running system was built. Empty if the
-    /// tree's own lock names the same inputs.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub graph: Vec<InputNode>,
-    /// The comparison of a base with the result of this pin; `None` before the first comparison.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compared: Option<ComparedBase>,
-    /// Whether this is the flake that the NixOS module baked in.
-    #[serde(default)]
-    pub baked: bool,
-    /// The chosen specialisation; `None` for the host itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub specialisation: Option<String>,
-    /// The active modules that are not part of the configuration, in order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub extras: Vec<ExtraModule>,
-    /// The file that is used instead of a flake. It is not pinned: each evaluation reads its
-    /// current content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<SystemFile>,
-}
-
-/// A system that is defined in a file instead of a flake.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SystemFile {
-    /// The absolute path of the file.
-    pub path: String,
-    /// The attribute path of the system in the file; empty if the file itself is the system.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attribute: Vec<String>,
-}
-
-impl SystemFile {
-    /// Returns the name of the system: its attribute path, or the name of its file.
-    pub fn name(&self) -> String {
-        if self.attribute.is_empty() {
-            let name = Path::new(&self.path).file_name().unwrap_or_default();
-            name.to_string_lossy().into_owned()
-        } else {
-            written(&self.attribute)
-        }
-    }
-
-    /// Describes the system for messages.
-    pub fn words(&self) -> String {
-        let path = &self.path;
-        match self.attribute.as_slice() {
-            [] => format!("the file {path}"),
-            names => format!("{} of the file {path}", written(names)),
-        }
-    }
-}
-
-/// A module that is not part of the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ExtraModule {
-    /// The module, as the user named it.
-    pub name: String,
-    /// The store path of the file or folder, or of the flake's tree.
-    pub source: String,
-    /// The flake that contains the module, with the attribute of the module as its `host`. `None`
-    /// for a file or folder.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub flake: Option<Box<Pin>>,
-    /// Whether the module stays enabled until a reset. Otherwise, it is enabled for one change
-    /// only.
-    #[serde(default)]
-    pub keep: bool,
-}
-
-impl Pin {
-    /// Formats the commit as ` at REV`, or returns an empty string if there is no commit hash.
-    pub fn at_revision(&self) -> String {
-        let revision = self.rev.as_ref();
-        revision.map_or_else(String::new, |revision| {
-            format!(" at {}", revision.chars().take(12).collect::<String>())
-        })
-    }
-
-    /// Creates the value that takes the place of a pin if the system is defined in a file.
-    pub fn of_file(file: SystemFile) -> Self {
-        Self {
-            url: file.path.clone(),
-            host: file.name(),
-            file: Some(file),
-            ..Self::default()
-        }
-    }
-
-    /// Returns the names of the inputs to replace in the lock at each evaluation of the pin, with
-    /// their references.
-    pub fn replaced(&self) -> Vec<(String, String)> {
-        let pair = |input: &PinnedInput| (input.name.clone(), input.locked.clone());
-        self.inputs.iter().map(pair).collect()
-    }
-
-    /// Returns the parts of the pin that are not in the source: the specialisation and the extra
-    /// modules.
-    pub fn beside(&self) -> (Option<&str>, &[ExtraModule]) {
-        (self.specialisation.as_deref(), &self.extras)
-    }
-
-    /// Returns the store paths of all trees that the pin needs.
-    pub fn sources(&self) -> impl Iterator<Item = &str> {
-        let inputs = self.inputs.iter().map(|input| input.source.as_str());
-        let store = self.source.rsplit_once('/').map_or("", |(store, _)| store);
-        let graph = self.graph.iter().filter_map(|node| node.source(store));
-        let inputs = inputs.chain(graph);
-        // A file is not in the store.
-        let tree = self.file.is_none().then_some(self.source.as_str());
-        let own = tree.into_iter().chain(inputs);
-        let extras = self.extras.iter().flat_map(ExtraModule::sources);
-        own.chain(extras)
-    }
-}
-
-impl ExtraModule {
-    /// Returns the store paths of the trees that the module needs.
-    fn sources(&self) -> impl Iterator<Item = &str> {
-        let inputs = self.flake.iter().flat_map(|pin| &pin.inputs);
-        let inputs = inputs.map(|input| input.source.as_str());
-        std::iter::once(self.source.as_str()).chain(inputs)
-    }
-}
-
-/// A pinned input.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PinnedInput {
-    /// The name of the input as seen from the flake: `a`, or `a/b` for an input of an input.
-    pub name: String,
-    /// A locked `path:` reference to the tree of the input in the store.
-    pub locked: String,
-    /// The store path of the tree.
-    pub source: String,
 }
 
 /// The system without any runtime module.
@@ -245,9 +77,9 @@ pub struct Pending {
     /// The toplevel without any runtime module, from the same source as `to`.
     #[serde(default)]
     pub base: Option<String>,
-    /// The source of `to`.
-    #[serde(default)]
-    pub pin: Option<Pin>,
+    /// The configuration of `to`.
+    #[serde(default, rename = "pin")]
+    pub configuration: Option<Configuration>,
     /// Modules that are enabled in `to`.
     #[serde(default)]
     pub wanted: Vec<String>,
@@ -502,7 +334,7 @@ impl State {
                 self.wanted.clone_from(&pending.wanted);
                 self.active = pending.wanted;
                 self.overrides = pending.overrides;
-                self.pin = pending.pin;
+                self.configuration = pending.configuration;
                 if let Some(toplevel) = pending.base {
                     self.base = Some(Base { toplevel });
                 }
@@ -544,258 +376,5 @@ fn overrides_are_left_out(locations: &Locations) -> bool {
         .any(|word| word == "runtime-modules.overrides=0")
 }
 
-/// The option overrides that survive reboots.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct KeptOverrides {
-    /// Always [`SCHEMA`].
-    pub schema: u64,
-    pub definitions: Vec<Definition>,
-}
-
-impl KeptOverrides {
-    /// Selects the overrides that survive a reboot.
-    pub fn of(overrides: &OverrideState) -> Self {
-        Self {
-            schema: SCHEMA,
-            definitions: overrides.kept(),
-        }
-    }
-
-    /// Replaces the file. Only the activator may call this, while it holds the lock.
-    pub fn write(&self, locations: &Locations) -> Result<()> {
-        write_json(&locations.kept_overrides(), self, Point::WriteKeptOverrides)
-    }
-}
-
-/// The content of `wanted.json`: the requested modules, which survive reboots.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
-    /// Always [`SCHEMA`].
-    pub schema: u64,
-    /// The requested modules.
-    pub modules: Vec<String>,
-}
-
-impl Wanted {
-    /// Replaces the file. Only the activator may call this, while it holds the lock.
-    pub fn write(&self, locations: &Locations) -> Result<()> {
-        write_json(&locations.wanted(), self, Point::WriteWanted)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn place() -> (tempfile::TempDir, Locations) {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let locations = Locations::new(dir.path(), dir.path().join("cache"));
-        (dir, locations)
-    }
-
-    #[test]
-    fn written_state_is_read_back() {
-        let (_dir, locations) = place();
-        let state = State {
-            schema: SCHEMA,
-            revision: 7,
-            wanted: vec!["hello".into()],
-            pending: Some(Pending {
-                transaction: "t".into(),
-                step: Step::Switching,
-                to: "/nix/store/x".into(),
-                ..Pending::default()
-            }),
-            ..State::default()
-        };
-        state.write(&locations).expect("written");
-        assert_eq!(State::read(&locations).expect("read"), state);
-    }
-
-    #[test]
-    fn state_can_name_a_file_instead_of_a_flake() {
-        let (_dir, locations) = place();
-        let file = SystemFile {
-            path: "/etc/nixos/default.nix".into(),
-            attribute: vec!["nodes".into(), "a.b".into()],
-        };
-        assert_eq!(file.name(), "nodes.\"a.b\"");
-        let pin = Pin {
-            file: Some(file),
-            ..Pin::default()
-        };
-        assert_eq!(pin.sources().count(), 0);
-        let state = State {
-            schema: SCHEMA,
-            pin: Some(pin),
-            ..State::default()
-        };
-        state.write(&locations).expect("written");
-        assert_eq!(State::read(&locations).expect("read"), state);
-        // This pin was written by a release that did not support files.
-        let old = r#"{"url":"/x","locked":"path:/s","source":"/s","host":"box","baked":false}"#;
-        let old: Pin = serde_json::from_str(old).expect("a pin");
-        assert_eq!((old.file.as_ref(), old.sources().count()), (None, 1));
-    }
-
-    #[test]
-    fn missing_state_file_means_empty_state() {
-        let (_dir, locations) = place();
-        let state = State::read(&locations).expect("read");
-        assert_eq!((state.schema, state.revision), (SCHEMA, 0));
-    }
-
-    #[test]
-    fn truncated_state_file_is_an_error() {
-        let (_dir, locations) = place();
-        State {
-            schema: SCHEMA,
-            ..State::default()
-        }
-        .write(&locations)
-        .expect("written");
-        let whole = std::fs::read(locations.state()).expect("read");
-        for length in 0..whole.len() - 2 {
-            std::fs::write(locations.state(), &whole[..length]).expect("cut");
-            assert!(State::read(&locations).is_err(), "cut at {length}");
-        }
-    }
-
-    #[test]
-    fn newer_schema_is_refused() {
-        let (_dir, locations) = place();
-        write_json(
-            &locations.state(),
-            &serde_json::json!({"schema": 2}),
-            Point::WriteState,
-        )
-        .expect("written");
-        let error = State::read(&locations).expect_err("refused");
-        assert!(format!("{error:#}").ends_with("the file has schema 2, but this version reads 1"));
-    }
-
-    /// Returns a state in which nothing is recorded.
-    fn fresh() -> State {
-        State {
-            schema: SCHEMA,
-            ..State::default()
-        }
-    }
-
-    fn change(from: &str, to: &str, base: &str, wanted: &[&str]) -> Pending {
-        Pending {
-            transaction: "t".into(),
-            from: Some(from.into()),
-            to: to.into(),
-            base: Some(base.into()),
-            wanted: wanted.iter().map(ToString::to_string).collect(),
-            ..Pending::default()
-        }
-    }
-
-    #[test]
-    fn base_is_recorded_when_first_change_begins() {
-        let mut state = fresh();
-        state.begin(change("/a", "/b", "/a", &["hello"]));
-        // If the activator is killed after the switch, the running system must not be taken for the
-        // base.
-        assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
-        state.end(Leaves::Done);
-        assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
-        assert_eq!((state.revision, state.active.len()), (1, 1));
-    }
-
-    #[test]
-    fn stranded_change_keeps_base_and_stays_pending() {
-        let mut state = fresh();
-        state.begin(change("/a", "/b", "/a", &["hello"]));
-        state.end(Leaves::Stranded);
-        assert!(!state.foreign(Some("/b")));
-        assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
-        let step = state.pending.as_ref().map(|pending| pending.step);
-        assert_eq!(step, Some(Step::Stranded));
-        state.end(Leaves::Done);
-        assert_eq!((state.pending, state.active.len()), (None, 1));
-    }
-
-    #[test]
-    fn failed_change_keeps_modules_and_request() {
-        let mut state = fresh();
-        state.begin(change("/a", "/b", "/a", &["hello"]));
-        state.end(Leaves::Done);
-        let before = state.clone();
-        state.begin(change("/b", "/c", "/a", &["hello", "web"]));
-        state.end(Leaves::AsBefore);
-        assert_eq!(
-            state,
-            State {
-                revision: 2,
-                ..before
-            }
-        );
-    }
-
-    #[test]
-    fn external_switch_makes_a_new_base() {
-        let mut state = fresh();
-        state.begin(change("/a", "/b", "/a", &["hello"]));
-        state.end(Leaves::Done);
-        assert!(state.foreign(Some("/n")));
-        state.begin(change("/n", "/m", "/n", &["hello"]));
-        assert_eq!(state.base_of(Some("/m")).as_deref(), Some("/n"));
-    }
-
-    #[test]
-    fn switch_to_base_ends_unconfirmed_change() {
-        let mut state = fresh();
-        state.begin(change("/base", "/a", "/base", &["hello"]));
-        state.end(Leaves::Done);
-        state.begin(change("/a", "/b", "/base", &["hello", "web"]));
-        for (running, unended) in [("/a", true), ("/b", true), ("/base", false), ("/n", false)] {
-            assert_eq!(state.unended(Some(running)).is_some(), unended, "{running}");
-        }
-        // The next change starts from the base, and its base stays the same.
-        state.begin(change("/base", "/c", "/base", &["web"]));
-        assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/base"));
-        assert!(state.unended(Some("/a")).is_none());
-    }
-
-    #[test]
-    fn failed_change_after_external_switch_keeps_base() {
-        let mut state = fresh();
-        state.begin(change("/a", "/b", "/a", &["hello"]));
-        state.end(Leaves::Done);
-        let before = state.clone();
-        state.begin(change("/b-travel", "/c", "/a-travel", &["hello", "web"]));
-        assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/b-travel"));
-        state.end(Leaves::AsBefore);
-        assert_eq!(
-            (&state.base, &state.current),
-            (&before.base, &before.current)
-        );
-        assert!(state.foreign(Some("/b-travel")) && !state.foreign(Some("/b")));
-    }
-
-    #[test]
-    fn state_of_earlier_boot_is_ignored() {
-        let (_dir, locations) = place();
-        let state = State {
-            boot: Some("another".into()),
-            revision: 9,
-            ..fresh()
-        };
-        state.write(&locations).expect("written");
-        assert_eq!(State::read(&locations).expect("read").revision, 0);
-    }
-
-    #[test]
-    fn requested_modules_survive_a_reboot() {
-        let (_dir, locations) = place();
-        let wanted = Wanted {
-            schema: SCHEMA,
-            modules: vec!["hello".into()],
-        };
-        wanted.write(&locations).expect("written");
-        assert_eq!(State::read(&locations).expect("read").wanted, ["hello"]);
-    }
-}
+mod tests;

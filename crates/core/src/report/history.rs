@@ -89,7 +89,10 @@ pub fn human(history: &History, now: u64, detail: Detail) -> String {
             (false, false) => '-',
         };
         let took = entry.phases.total().unwrap_or(0.0);
-        let extras = entry.pin.iter().flat_map(|pin| &pin.extras);
+        let extras = entry
+            .configuration
+            .iter()
+            .flat_map(|configuration| &configuration.extras);
         let names = entry.modules.iter().chain(extras.map(|extra| &extra.name));
         let modules = match names.cloned().collect::<Vec<_>>().as_slice() {
             [] => "no module".to_string(),

@@ -11,13 +11,13 @@ use runtime_module_core::overrides::Definition;
 use runtime_module_core::percent;
 use runtime_module_core::plan::Situation;
 use runtime_module_core::progress::Round;
-use runtime_module_core::record::Pin;
+use runtime_module_core::record::{Configuration, Source};
 use runtime_module_core::reference::directory;
 use runtime_module_nix::check::{
     Baseline, Builder, CheckRow, CheckStatus, CheckSummary, CheckWork, Combinations, Limits,
     Output, Scheduler, Shard, Standing, Told, since,
 };
-use runtime_module_nix::evaluation::{FlakeSource, available};
+use runtime_module_nix::evaluation::{EvaluationSource, available};
 use runtime_module_nix::pipeline::source_to_read;
 use runtime_module_nix::session::{Session, memory};
 
@@ -27,7 +27,7 @@ const USUAL: u64 = 1 << 30;
 
 pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
-    let pin = source_to_read(session, &situation)?;
+    let source = source_to_read(session, &situation)?;
     let baseline = options
         .baseline
         .as_deref()
@@ -38,12 +38,12 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
             true => CheckFormat::Json,
             false => options.format,
         },
-        top: top(&pin),
+        top: top(&source),
         rows: Vec::new(),
         notes: Vec::new(),
     };
     if let Some(revision) = &options.changed_since {
-        let reason = since(session, &pin, revision)?;
+        let reason = since(session, &source, revision)?;
         let nothing = || format!("nothing that affects evaluation has changed since {revision}");
         output.note(session, reason.clone().unwrap_or_else(nothing));
         if reason.is_none() {
@@ -59,9 +59,9 @@ pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
     }
     let builder = options
         .build
-        .then(|| Builder::new(session, &pin, &overrides))
+        .then(|| Builder::new(session, &source, &overrides))
         .transpose()?;
-    let work = work(session, options, &pin, overrides);
+    let work = work(session, options, source.clone(), overrides);
     output.begin(session)?;
     let tests = RowTests { builder, baseline };
     let summary = schedule(session, &work, &tests, &mut output)?;
@@ -119,7 +119,7 @@ fn schedule(
 fn work(
     session: &Session,
     options: &CheckOptions,
-    pin: &Pin,
+    source: Source,
     overrides: Vec<Definition>,
 ) -> CheckWork {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -128,15 +128,15 @@ fn work(
         (bytes.saturating_sub(USUAL) / USUAL) as usize
     });
     let workers = options.workers.unwrap_or(processors.min(fitting)).max(1);
-    let flake = FlakeSource::of(pin, &session.here);
+    let evaluation_source = EvaluationSource::of(&source, &session.here);
     CheckWork {
-        settings: flake.settings(session.settings(false, 0)),
-        flake,
-        source: match &pin.file {
-            Some(file) => folder(&file.path),
-            None => pin.source.clone(),
+        settings: evaluation_source.settings(session.settings(false, 0)),
+        source: evaluation_source,
+        tree: match &source {
+            Source::File(file) => folder(&file.path),
+            Source::Flake(pin) => pin.source.clone(),
         },
-        host: (!options.all_hosts).then(|| pin.host.clone()),
+        host: (!options.all_hosts).then(|| Configuration::from(source).host()),
         names: options.names.clone(),
         overrides,
         combinations: match options.combinations {
@@ -176,15 +176,17 @@ fn folder(file: &str) -> String {
 }
 
 /// Returns the URI of `flake.nix`, or of the file in its place, relative to the top of the tree.
-fn top(pin: &Pin) -> String {
-    if let Some(file) = &pin.file {
-        let name = Path::new(&file.path).file_name().unwrap_or_default();
-        return percent::encode(&name.to_string_lossy());
-    }
-    // The directory in a pin is already percent-encoded.
-    match directory(&pin.locked) {
-        "" => "flake.nix".into(),
-        directory => format!("{directory}/flake.nix"),
+fn top(source: &Source) -> String {
+    match source {
+        Source::File(file) => {
+            let name = Path::new(&file.path).file_name().unwrap_or_default();
+            percent::encode(&name.to_string_lossy())
+        }
+        // The directory in a pin is already percent-encoded.
+        Source::Flake(pin) => match directory(&pin.locked) {
+            "" => "flake.nix".into(),
+            directory => format!("{directory}/flake.nix"),
+        },
     }
 }
 

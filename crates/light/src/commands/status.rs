@@ -10,9 +10,11 @@ use runtime_module_core::clock::now;
 use runtime_module_core::complaint::Printed;
 use runtime_module_core::error::{Failed, ProgramError, neutral};
 use runtime_module_core::output::tell;
-use runtime_module_core::plan::{Situation, is_elsewhere, pinned};
+use runtime_module_core::plan::{Situation, current_configuration, is_elsewhere};
 use runtime_module_core::progress::duration;
-use runtime_module_core::record::{BaseStatus, Outcome, Pending, Pin, Step, read_history};
+use runtime_module_core::record::{
+    BaseStatus, Configuration, Outcome, Pending, Source, Step, read_history,
+};
 use runtime_module_core::registry::unknown_modules;
 use runtime_module_core::report::Overridden;
 use runtime_module_core::session::Session;
@@ -26,13 +28,14 @@ struct StatusResult {
     modules: Vec<Module>,
     running: Option<String>,
     base: Option<String>,
-    /// The result of comparing the base with the pin; `None` without a pin, or if the system is
+    /// The result of comparing the base with the source; `None` without a source, or if the system is
     /// defined in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     base_status: Option<BaseStatus>,
     /// Whether an external switch has changed the system since the last transaction.
     foreign: bool,
-    pin: Option<Pin>,
+    #[serde(rename = "pin")]
+    configuration: Option<Configuration>,
     pending: Option<Pending>,
     /// The option overrides in force.
     overrides: Overridden,
@@ -119,18 +122,18 @@ impl StatusResult {
             wanted: situation.state.wanted.contains(name),
             active: situation.active().contains(name),
         });
-        let (pin, base) = (pinned(situation), situation.base());
+        let (configuration, base) = (current_configuration(situation), situation.base());
         Self {
             schema: 1,
             revision: situation.state.revision,
             modules: modules.collect(),
             running: situation.running.clone(),
-            base_status: pin
+            base_status: configuration
                 .as_ref()
-                .and_then(|pin| pin.base_status(base.as_deref())),
+                .and_then(|configuration| configuration.base_status(base.as_deref())),
             base,
             foreign: situation.foreign(),
-            pin,
+            configuration,
             pending: situation.state.pending.clone(),
             overrides: Overridden::of(situation.overrides()),
             under_way: situation.under_way.clone(),
@@ -144,8 +147,8 @@ impl StatusResult {
         self.add_overrides(&mut rows);
         self.add_transaction(&mut rows);
         self.add_base(&mut rows);
-        if let Some(pin) = &self.pin {
-            add_source(pin, &mut rows);
+        if let Some(configuration) = &self.configuration {
+            add_source(configuration, &mut rows);
         }
         if let Some(running) = &self.running {
             rows.add("running", running);
@@ -243,31 +246,31 @@ fn add_pending(pending: &Pending, rows: &mut Rows) {
     );
 }
 
-fn add_source(pin: &Pin, rows: &mut Rows) {
-    let rev = pin.at_revision();
-    let variant = pin.specialisation.as_ref();
+fn add_source(configuration: &Configuration, rows: &mut Rows) {
+    let variant = configuration.specialisation.as_ref();
     let variant = variant.map_or_else(String::new, |name| format!(", specialisation {name}"));
-    match &pin.file {
-        Some(file) => {
+    match &configuration.source {
+        Source::Flake(pin) => {
+            let (host, url, revision) = (&pin.host, &pin.url, pin.at_revision());
+            rows.add("source", &format!("{host} of {url}{revision}{variant}"));
+        }
+        Source::File(file) => {
             rows.add("source", &format!("{}{variant}", file.words()));
             rows.add(
                 "",
                 "evaluated again for each change: evaluation is impure, and nothing is pinned",
             );
         }
-        None => rows.add(
-            "source",
-            &format!("{} of {}{rev}{variant}", pin.host, pin.url),
-        ),
     }
-    for extra in &pin.extras {
+    for extra in &configuration.extras {
         let until = match extra.keep {
             true => "until `reset`",
             false => "until the next change",
         };
         rows.add("  extra", &format!("{} {until}", extra.name));
     }
-    for (input, url) in &pin.input_overrides {
+    let replaced = configuration.pin().into_iter();
+    for (input, url) in replaced.flat_map(|pin| &pin.input_overrides) {
         rows.add("  input", &format!("{input} is {url}"));
     }
 }

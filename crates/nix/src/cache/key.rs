@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::evaluation::{FlakeSource, Request};
+use crate::evaluation::{EvaluationSource, FlakeReference, Request};
 use crate::libnix::Settings;
 use crate::registry::ModuleRequest;
 
@@ -78,7 +78,7 @@ impl Ingredients {
     pub fn new(request: &Request, lock: &str, expressions: &[&str]) -> Self {
         let Request {
             settings,
-            flake,
+            source,
             host,
             modules,
             extras,
@@ -107,7 +107,9 @@ impl Ingredients {
             ..Self::default()
         };
         ingredients.add_settings(settings);
-        ingredients.add_source(flake, lock);
+        if let EvaluationSource::Flake(flake) = source {
+            ingredients.add_source(flake, lock);
+        }
         ingredients
     }
 
@@ -132,22 +134,20 @@ impl Ingredients {
     }
 
     /// Adds the source of a request. `lock` is the lock that is in use if the request has none.
-    fn add_source(&mut self, flake: &FlakeSource, lock: &str) {
-        let FlakeSource {
+    fn add_source(&mut self, flake: &FlakeReference, lock: &str) {
+        let FlakeReference {
             // Only shown to the user.
             url: _,
             reference,
             // The reference is absolute: see `why_not`.
             base_directory: _,
-            // Results from a file are not kept: see `why_not`.
-            file: _,
-            overrides,
+            input_overrides,
             lock: own_lock,
             extra,
         } = flake;
         self.reference.clone_from(reference);
         self.extra.clone_from(extra);
-        self.overrides.clone_from(overrides);
+        self.overrides.clone_from(input_overrides);
         self.lock = own_lock.clone().unwrap_or_else(|| lock.to_string());
     }
 
@@ -249,17 +249,16 @@ pub fn why_not_with(settings: &[(String, String)]) -> Option<String> {
 /// Returns why the result of a request cannot be cached, if there is a reason. See also
 /// [`why_not_with`].
 pub fn why_not(request: &Request) -> Option<String> {
-    if request.flake.file.is_some() {
+    let Some(flake) = request.source.flake() else {
         return Some("the source is a file, which may change".into());
-    }
+    };
     if request.extras.iter().any(|extra| extra.path.is_none()) {
         return Some("a module comes from another flake".into());
     }
-    if !request.flake.reference.starts_with("path:/") {
+    if !flake.reference.starts_with("path:/") {
         return Some("the source is not a tree in the store".into());
     }
-    if !query(&request.flake.reference).any(|(name, value)| name == "narHash" && !value.is_empty())
-    {
+    if !query(&flake.reference).any(|(name, value)| name == "narHash" && !value.is_empty()) {
         return Some("the source is not locked".into());
     }
     None

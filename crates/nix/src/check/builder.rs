@@ -4,43 +4,48 @@ use anyhow::Result;
 
 use super::{CheckRow, CheckStatus};
 use crate::error::describe;
-use crate::evaluation::{FlakeSource, Request, Target, evaluate};
+use crate::evaluation::{EvaluationSource, Request, Target, evaluate};
 use crate::libnix::{Event, Libnix};
 use crate::overrides::Definition;
 use crate::realise::{query, realise};
-use crate::record::Pin;
+use crate::record::Source;
 use crate::registry::ModuleRequest;
 use crate::session::Session;
 
 /// Makes the request to evaluate a combination of modules.
-pub(super) fn request(session: &Session, pin: &Pin, host: &str, modules: &[String]) -> Request {
-    let flake = FlakeSource::of(pin, &session.here);
+pub(super) fn request(
+    session: &Session,
+    source: &Source,
+    host: &str,
+    modules: &[String],
+) -> Request {
+    let source = EvaluationSource::of(source, &session.here);
     Request {
         modules: modules
             .iter()
             .map(|name| ModuleRequest::named(name))
             .collect(),
-        ..Request::of(session.settings(true, 0), flake, host, Target::Toplevel)
+        ..Request::of(session.settings(true, 0), source, host, Target::Toplevel)
     }
 }
 
 /// A builder of combinations that evaluate successfully.
 pub struct Builder<'a> {
     session: &'a Session,
-    pin: &'a Pin,
+    source: &'a Source,
     overrides: Vec<Definition>,
     libnix: Libnix,
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(session: &'a Session, pin: &'a Pin, overrides: &[Definition]) -> Result<Self> {
+    pub fn new(session: &'a Session, source: &'a Source, overrides: &[Definition]) -> Result<Self> {
         let reporter = session.reporter.clone();
         let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
             reporter.libnix(event)
         })?;
         Ok(Self {
             session,
-            pin,
+            source,
             overrides: overrides.to_vec(),
             libnix,
         })
@@ -51,7 +56,7 @@ impl<'a> Builder<'a> {
     pub fn build(&self, row: &mut CheckRow) {
         let Self {
             session,
-            pin,
+            source,
             overrides,
             libnix,
         } = self;
@@ -59,7 +64,7 @@ impl<'a> Builder<'a> {
         let make = || -> Result<()> {
             let request = Request {
                 overrides: overrides.clone(),
-                ..request(session, pin, &row.host, &row.modules)
+                ..request(session, source, &row.host, &row.modules)
             };
             let evaluation = evaluate(
                 session.evaluator(&request.settings)?,

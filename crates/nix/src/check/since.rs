@@ -7,15 +7,15 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::builder::request;
+use super::builder;
 use crate::cache::{Ingredients, may_be_kept, why_not, why_not_with};
 use crate::error::CheckError;
-use crate::evaluation::{FlakeSource, SYSTEM_TEXT, ToPin, pin};
+use crate::evaluation::{FlakeReference, Request, SYSTEM_TEXT, ToPin, pin};
 use crate::libnix::{Event, Libnix, LockedFlake};
 use crate::local::as_git;
 use crate::percent;
 use crate::plan::Host;
-use crate::record::Pin;
+use crate::record::{Pin, Source};
 use crate::session::Session;
 
 /// Parameters of a reference that select a tree of a repository.
@@ -31,10 +31,21 @@ const WHICH: [&str; 7] = [
 
 /// Returns why everything must be checked, or `None` if nothing has changed. Without an evaluation
 /// it is unknown which modules a change affects, because any module may read any file.
-pub fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<String>> {
+pub fn reason(session: &Session, now: &Source, revision: &str) -> Result<Option<String>> {
+    let unknown = |why: String| {
+        format!("cannot tell what has changed since {revision}: {why}; checking everything")
+    };
+    let now = match now {
+        Source::Flake(pin) => pin,
+        Source::File(_) => {
+            return Ok(Some(unknown(
+                "the source is a file, which may change".into(),
+            )));
+        }
+    };
     let now = &Pin {
         url: as_git(&now.url).unwrap_or_else(|| now.url.clone()),
-        ..now.clone()
+        ..Pin::clone(now)
     };
     if !now.url.starts_with("git") {
         let (revision, flake) = (revision.into(), now.url.clone());
@@ -50,10 +61,14 @@ pub fn reason(session: &Session, now: &Pin, revision: &str) -> Result<Option<Str
             "changed since {revision}: {}; this may affect every module",
             differences.join(", ")
         )),
-        Err(why) => Some(format!(
-            "cannot tell what has changed since {revision}: {why}; checking everything"
-        )),
+        Err(why) => Some(unknown(why)),
     })
+}
+
+/// Returns the request for the host of a pin, without modules.
+fn request(session: &Session, pin: &Pin) -> Request {
+    let source = Source::Flake(Box::new(pin.clone()));
+    builder::request(session, &source, &pin.host, &[])
 }
 
 /// Returns the parts of the cache key that differ at the commit, or why they are unknown.
@@ -63,7 +78,7 @@ fn differences(
     revision: &str,
 ) -> Result<Result<Vec<String>, String>> {
     let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
-    let settings = libnix.settings_in_force(&request(session, now, &now.host, &[]).settings)?;
+    let settings = libnix.settings_in_force(&request(session, now).settings)?;
     if let Some(why) = why_not_with(&settings) {
         return Ok(Err(why));
     }
@@ -89,7 +104,7 @@ fn differences(
     let asked = [(now, &lock_now), (&before, &locked.lock)];
     let mut keys = Vec::new();
     for (pin, lock) in asked {
-        let request = request(session, pin, &pin.host, &[]);
+        let request = request(session, pin);
         if let Some(why) = why_not(&request) {
             return Ok(Err(why));
         }
@@ -107,7 +122,7 @@ fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, 
     if !pin.inputs.is_empty() {
         return Ok(may_be_kept("", true, &[]).map(|()| String::new()));
     }
-    let flake = FlakeSource::of(pin, &session.here);
+    let flake = FlakeReference::of(pin, &session.here);
     if let Some(lock) = flake.lock {
         return Ok(Ok(lock));
     }

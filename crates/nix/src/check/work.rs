@@ -1,6 +1,6 @@
 //! The combinations to check, and the limits.
 
-use crate::evaluation::{FlakeSource, Memory};
+use crate::evaluation::{EvaluationSource, Memory};
 use crate::libnix::Settings;
 use crate::overrides::Definition;
 
@@ -40,9 +40,9 @@ pub struct Limits {
 pub struct CheckWork {
     /// Settings for libnix.
     pub settings: Settings,
-    pub flake: FlakeSource,
-    /// Store path of the flake's tree.
-    pub source: String,
+    pub source: EvaluationSource,
+    /// The store path of the flake's tree, or the folder of the file.
+    pub tree: String,
     /// The host; `None` for all hosts.
     pub host: Option<String>,
     /// The modules; empty for all modules.

@@ -3,7 +3,7 @@
 //! Takes the messages of the failed assertions with and without the runtime modules; returns the
 //! failure.
 
-use super::{Request, action};
+use super::{EvaluationSource, Request, action};
 use crate::attributes::written;
 use crate::error::{EvaluationError, Failed, more_lines};
 
@@ -72,9 +72,11 @@ fn advice(request: &Request, messages: &[String], without: &[String]) -> String 
     if let Some(advice) = of_override(request, own) {
         return advice;
     }
-    let again = match request.flake.file {
-        Some(_) => "then try again",
-        None => "then run `runtime-module rebuild`, or name the flake with --flake",
+    let again = match request.source {
+        EvaluationSource::File(_) => "then try again",
+        EvaluationSource::Flake(_) => {
+            "then run `runtime-module rebuild`, or name the flake with --flake"
+        }
     };
     if names.is_empty() {
         return format!("change the configuration as the message says, {again}");

@@ -175,7 +175,7 @@ fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
 fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Result<Evaluated> {
     let begun = Instant::now();
     let opened = step(Point::EvaluatorLock, || {
-        Opened::open(evaluator, &request.flake)
+        Opened::open(evaluator, &request.source)
     })?;
     let told = opened.told(evaluator)?;
     let lock = milliseconds(begun.elapsed());

@@ -139,15 +139,22 @@ fn source_line(file: &str, line: u32) -> Option<String> {
 pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
     let action = action(request);
     let name = || problem.names.first().cloned().unwrap_or_default();
+    let flake = || {
+        request
+            .source
+            .flake()
+            .map(|flake| flake.url.clone())
+            .unwrap_or_default()
+    };
     let known = |lead: &str, none: &str| the_known(&problem.known, lead, none);
     match problem.kind.as_str() {
         "no-configurations" => {
-            let flake = request.flake.url.clone();
+            let flake = flake();
             EvaluationError::NoConfigurations { action, flake }
                 .detail(known("its outputs", "the flake has no outputs"))
         }
         "unknown-host" => {
-            let flake = request.flake.url.clone();
+            let flake = flake();
             EvaluationError::UnknownHost { action, flake }
                 .detail(known("its hosts", "the flake has no hosts"))
                 .hint(other_host(&request.host, &problem.known))
@@ -173,7 +180,7 @@ pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
             let host = request.host.clone();
             EvaluationError::HostNotExtensible { action, host }.into()
         }
-        "no-option" if request.flake.file.is_some() => {
+        "no-option" if request.source.flake().is_none() => {
             EvaluationError::NoModulesInFile { action }.into()
         }
         "no-option" => EvaluationError::NoModulesInHost { action }.into(),

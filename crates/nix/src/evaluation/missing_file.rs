@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Request;
 use super::trees::Trees;
+use super::{FlakeReference, Request};
 use crate::local::{Local, as_git, git_tree};
 use crate::percent::decode;
 use crate::quoting::for_shell;
@@ -20,9 +20,9 @@ pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
         return Some("--module copies only the named file: if it imports others, name its folder, which needs a default.nix".into());
     }
     missing.then_some(())?;
-    if request.flake.file.is_some() {
+    let Some(flake) = request.source.flake() else {
         return Some("check the spelling of the name, and that this user may read the file".into());
-    }
+    };
     let named = quoted_path(message);
     let trees = Trees::of(request);
     if let Some((name, file)) = named.as_deref().and_then(|file| trees.input(file)) {
@@ -34,13 +34,13 @@ pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
     let file = named.as_deref().and_then(|file| trees.inside(file));
     if let (Some(file), Some(own)) = (file, trees.own()) {
         if let Some(module) = submodule(own, file) {
-            return Some(in_submodule(request, &module));
+            return Some(in_submodule(&flake.url, &request.host, &module));
         }
-        if let Some(known) = in_work_tree(&request.flake.url, file) {
+        if let Some(known) = in_work_tree(&flake.url, file) {
             return Some(known);
         }
     }
-    Some(match is_git(request) {
+    Some(match is_git(flake) {
         true => "check the spelling of the name; if the file exists but git does not track it, run `git add -N FILE` in the flake's folder".into(),
         false => "check the spelling of the name, and that the file is inside the flake's folder".into(),
     })
@@ -68,11 +68,10 @@ fn submodule(tree: &Path, file: &Path) -> Option<String> {
     })
 }
 
-fn in_submodule(request: &Request, module: &str) -> String {
-    let url = request.flake.url.as_str();
+fn in_submodule(url: &str, host: &str, module: &str) -> String {
     let with = |url: &str| {
         let sign = if url.contains('?') { '&' } else { '?' };
-        for_shell(&format!("{url}{sign}submodules=1#{}", request.host))
+        for_shell(&format!("{url}{sign}submodules=1#{host}"))
     };
     let url = as_git(url).unwrap_or_else(|| url.into());
     let reference = match url.starts_with("git") {
@@ -113,8 +112,7 @@ fn in_work_tree(url: &str, file: &Path) -> Option<String> {
 }
 
 /// Returns whether the flake is in a git tree, according to its reference and its pin.
-fn is_git(request: &Request) -> bool {
-    let flake = &request.flake;
+fn is_git(flake: &FlakeReference) -> bool {
     flake.url.starts_with("git")
         || flake.reference.contains("&rev=")
         || !flake.extra.is_empty()

@@ -42,7 +42,7 @@ pub use opened::Opened;
 pub use overridden::DescribedOption;
 pub use pin::{ToPin, lock_inputs, lock_text, pin, revision_of, short_revision};
 pub use process::{Evaluation, Waiting, evaluate};
-pub use request::{ExtraRequest, FlakeSource, Request, Target};
+pub use request::{EvaluationSource, ExtraRequest, FlakeReference, Request, Target};
 
 use request::action;
 

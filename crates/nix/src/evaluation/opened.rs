@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::explain::RequestProblem;
-use super::{FlakeSource, Request, in_file};
+use super::{EvaluationSource, FlakeReference, Request, in_file};
 use crate::libnix::{Argument, Beside, Evaluator, Expression, Locked, LockedFlake, Outputs, Value};
 use crate::record::SystemFile;
 
@@ -26,10 +26,10 @@ pub enum Opened {
 
 impl Opened {
     /// Opens a source.
-    pub fn open(evaluator: &Evaluator, source: &FlakeSource) -> Result<Self> {
-        Ok(match &source.file {
-            Some(file) => Self::File(file.clone()),
-            None => Self::Flake(Box::new(lock(evaluator, source)?)),
+    pub fn open(evaluator: &Evaluator, source: &EvaluationSource) -> Result<Self> {
+        Ok(match source {
+            EvaluationSource::Flake(flake) => Self::Flake(Box::new(lock(evaluator, flake)?)),
+            EvaluationSource::File(file) => Self::File(file.clone()),
         })
     }
 
@@ -79,10 +79,14 @@ fn read<'a>(evaluator: &'a Evaluator, file: &SystemFile) -> Result<Value<'a>> {
 }
 
 /// Locks a flake, with the extra attributes of `self`.
-pub fn lock(evaluator: &Evaluator, flake: &FlakeSource) -> Result<Locked> {
+pub fn lock(evaluator: &Evaluator, flake: &FlakeReference) -> Result<Locked> {
     let mut locked = match &flake.lock {
         Some(lock) => evaluator.with_lock(&flake.reference, &flake.base_directory, lock)?,
-        None => evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?,
+        None => evaluator.lock(
+            &flake.reference,
+            &flake.base_directory,
+            &flake.input_overrides,
+        )?,
     };
     locked.extend(&flake.extra)?;
     Ok(locked)

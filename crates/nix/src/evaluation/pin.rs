@@ -14,8 +14,8 @@ use crate::input_graph::graph_inputs;
 use crate::interrupt::interrupted;
 use crate::libnix::{Libnix, LockedFlake, NixError, Store, daemon_hint};
 use crate::local::{Resolved, resolve};
-use crate::plan::{Host, Source};
-use crate::record::{Pin, PinnedInput};
+use crate::plan::{Host, PlannedSource};
+use crate::record::{Pin, PinnedInput, Source};
 use crate::reference::{directory, in_store, parameter};
 
 /// Attributes of `self` that a `path:` reference cannot contain.
@@ -42,11 +42,11 @@ pub struct ToPin<'a> {
 }
 
 impl<'a> ToPin<'a> {
-    /// Returns the flake that a source refers to, or the pin of a source that is already pinned.
-    pub fn of(source: &'a Source) -> Result<Self, &'a Pin> {
+    /// Returns the flake to pin, or the source if there is nothing to pin.
+    pub fn of(source: &'a PlannedSource) -> Result<Self, &'a Source> {
         match source {
-            Source::Pinned(pin) => Err(pin),
-            Source::Reference {
+            PlannedSource::Known(source) => Err(source),
+            PlannedSource::Reference {
                 reference,
                 base,
                 input_overrides,
@@ -259,9 +259,6 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
         graph: Vec::new(),
         compared: None,
         baked: false,
-        specialisation: None,
-        extras: Vec::new(),
-        file: None,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::error::EvaluationAction;
 use crate::input_graph::graph_lock;
 use crate::libnix::Settings;
 use crate::overrides::Definition;
-use crate::record::{ExtraModule, Pin, SystemFile};
+use crate::record::{ExtraModule, Pin, Source, SystemFile};
 use crate::registry::ModuleRequest;
 
 /// A request to the evaluator.
@@ -19,8 +19,7 @@ use crate::registry::ModuleRequest;
 pub struct Request {
     /// Settings to open libnix with.
     pub settings: Settings,
-    /// The source to evaluate.
-    pub flake: FlakeSource,
+    pub source: EvaluationSource,
     /// Entry of `nixosConfigurations`.
     pub host: String,
     /// Modules to extend the host with, in the order of evaluation if that is known.
@@ -53,10 +52,10 @@ pub struct Request {
 impl Request {
     /// Makes a request for the host alone: without modules, overrides, expressions and a
     /// measurement.
-    pub fn of(settings: Settings, flake: FlakeSource, host: &str, target: Target) -> Self {
+    pub fn of(settings: Settings, source: EvaluationSource, host: &str, target: Target) -> Self {
         Self {
-            settings: flake.settings(settings),
-            flake,
+            settings: source.settings(settings),
+            source,
             host: host.into(),
             modules: Vec::new(),
             extras: Vec::new(),
@@ -71,10 +70,18 @@ impl Request {
     }
 }
 
-/// The flake, or the file, to evaluate.
+/// The source to evaluate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvaluationSource {
+    Flake(FlakeReference),
+    File(SystemFile),
+}
+
+/// A reference to a flake, with everything that libnix needs to lock it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct FlakeSource {
+pub struct FlakeReference {
     /// The requested reference, for messages.
     pub url: String,
     /// The reference for libnix.
@@ -83,37 +90,51 @@ pub struct FlakeSource {
     #[serde(serialize_with = "as_text")]
     pub base_directory: PathBuf,
     /// Replaced inputs: name and reference.
-    pub overrides: Vec<(String, String)>,
+    pub input_overrides: Vec<(String, String)>,
     /// Text of the lock to use instead of the flake's own; `None` for the flake's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
     /// Additional attributes of `self`; see [`crate::record::Pin::extra`].
     pub extra: Vec<(String, String)>,
-    /// The file, if the source is not a flake. If set, the other fields have no effect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub file: Option<SystemFile>,
 }
 
-impl FlakeSource {
-    /// Makes the source of a pin. `here` is the current directory.
-    pub fn of(pin: &Pin, here: &Path) -> Self {
-        Self {
-            url: pin.url.clone(),
-            reference: pin.locked.clone(),
-            base_directory: here.into(),
-            overrides: pin.replaced(),
-            // This cannot fail: a damaged graph was dropped when the pin was read.
-            lock: graph_lock(pin).unwrap_or_default(),
-            extra: pin.extra.clone(),
-            file: pin.file.clone(),
+impl EvaluationSource {
+    /// Makes the source of an evaluation. `here` is the current directory.
+    pub fn of(source: &Source, here: &Path) -> Self {
+        match source {
+            Source::Flake(pin) => Self::Flake(FlakeReference::of(pin, here)),
+            Source::File(file) => Self::File(file.clone()),
+        }
+    }
+
+    /// Returns the flake, unless the source is a file.
+    pub fn flake(&self) -> Option<&FlakeReference> {
+        match self {
+            Self::Flake(flake) => Some(flake),
+            Self::File(_) => None,
         }
     }
 
     /// Returns the settings to evaluate this source with. The evaluation of a file is impure.
     pub fn settings(&self, settings: Settings) -> Settings {
         Settings {
-            impure: settings.impure || self.file.is_some(),
+            impure: settings.impure || self.flake().is_none(),
             ..settings
+        }
+    }
+}
+
+impl FlakeReference {
+    /// Makes the reference of a pin. `here` is the current directory.
+    pub fn of(pin: &Pin, here: &Path) -> Self {
+        Self {
+            url: pin.url.clone(),
+            reference: pin.locked.clone(),
+            base_directory: here.into(),
+            input_overrides: pin.replaced(),
+            // This cannot fail: a damaged graph was dropped when the pin was read.
+            lock: graph_lock(pin).unwrap_or_default(),
+            extra: pin.extra.clone(),
         }
     }
 }
@@ -133,7 +154,7 @@ pub struct ExtraRequest {
     /// Store path of the file or folder; `None` for a module of another flake.
     pub path: Option<String>,
     /// The other flake.
-    pub flake: Option<FlakeSource>,
+    pub flake: Option<FlakeReference>,
     /// The output of that flake.
     pub attribute: Option<String>,
 }
@@ -145,7 +166,7 @@ impl ExtraRequest {
         Self {
             name: extra.name.clone(),
             path: flake.is_none().then(|| extra.source.clone()),
-            flake: flake.map(|pin| FlakeSource::of(pin, here)),
+            flake: flake.map(|pin| FlakeReference::of(pin, here)),
             attribute: flake.map(|pin| pin.host.clone()),
         }
     }
@@ -174,12 +195,12 @@ pub(super) fn action(request: &Request) -> EvaluationAction {
     let modules = request.modules.iter().map(|module| module.name.as_str());
     let extras = request.extras.iter().map(|extra| extra.name.as_str());
     let names: Vec<&str> = modules.chain(extras).collect();
-    let system = match &request.flake.file {
-        Some(file) => file.words(),
-        None => format!("host '{}'", request.host),
+    let system = match &request.source {
+        EvaluationSource::File(file) => file.words(),
+        EvaluationSource::Flake(_) => format!("host '{}'", request.host),
     };
     let measure = request.measure.as_ref();
-    if request.host.is_empty() && request.flake.file.is_none() {
+    if request.host.is_empty() && request.source.flake().is_some() {
         EvaluationAction::ListHosts
     } else if let Some(forced) = measure.and_then(|measure| measure.forced.as_ref()) {
         EvaluationAction::Measure(forced.name(&request.host))

@@ -5,10 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Request;
 use super::fetching::input_trees;
+use super::{EvaluationSource, Request};
 use crate::libnix::Position;
 use crate::percent::decode;
+use crate::reference::directory;
 
 /// Length of the hash and dash in the name of a store path.
 const HASHED: usize = 33;
@@ -25,9 +26,10 @@ pub(super) struct Trees {
 
 impl Trees {
     pub(super) fn of(request: &Request) -> Self {
-        let own = match &request.flake.file {
-            Some(file) => Path::new(&file.path).parent().map(Path::to_path_buf),
-            None => in_reference(&request.flake.reference),
+        let flake = request.source.flake();
+        let own = match &request.source {
+            EvaluationSource::Flake(flake) => in_reference(&flake.reference),
+            EvaluationSource::File(file) => Path::new(&file.path).parent().map(Path::to_path_buf),
         };
         let added = request
             .extras
@@ -36,13 +38,11 @@ impl Trees {
                 Some(flake) => in_reference(&flake.reference),
                 None => extra.path.as_ref().map(PathBuf::from),
             });
-        let replaced = request
-            .flake
-            .overrides
-            .iter()
-            .filter_map(|(name, reference)| Some((name.clone(), in_reference(reference)?)));
+        let replaced = flake.iter().flat_map(|flake| &flake.input_overrides);
+        let replaced =
+            replaced.filter_map(|(name, reference)| Some((name.clone(), in_reference(reference)?)));
         let locked = own.as_deref().map(|own| {
-            let folder = crate::reference::directory(&request.flake.reference);
+            let folder = flake.map_or("", |flake| directory(&flake.reference));
             input_trees(own, &own.join(folder).join("flake.lock"))
         });
         Self {

@@ -12,7 +12,7 @@ use crate::input_graph::graph_revision;
 use crate::libnix::{Libnix, LockedFlake, Store};
 use crate::progress::bytes;
 use crate::quoting::for_shell;
-use crate::record::Pin;
+use crate::record::{Configuration, Pin, Source};
 use crate::session::Session;
 
 /// Size above which a note reports a copied folder.
@@ -25,16 +25,23 @@ type InputRevisions = BTreeMap<String, String>;
 pub fn announce(
     session: &Session,
     libnix: &Libnix,
-    before: Option<&Pin>,
+    before: Option<&Source>,
     now: &Pin,
     locked: &LockedFlake,
 ) -> Result<()> {
     let inputs = lock_inputs(&locked.lock);
-    let earlier = before.map(|pin| inputs_of(libnix, pin, &inputs));
+    let earlier = before.map(|before| match before {
+        Source::Flake(pin) => inputs_of(libnix, pin, &inputs),
+        Source::File(_) => InputRevisions::new(),
+    });
     let changes = changes(earlier.as_ref(), &inputs);
-    let same = before.is_some_and(|before| before.locked == now.locked && before.host == now.host);
+    let same = matches!(before, Some(Source::Flake(before)) if before.locked == now.locked && before.host == now.host);
     if !same {
-        let was = before.map_or_else(String::new, |before| was(before, now));
+        let was = match before {
+            Some(Source::Flake(before)) => was(before, now),
+            Some(Source::File(file)) => format!(" (was {})", file.words()),
+            None => String::new(),
+        };
         session.reporter.note(format!(
             "pinned {} of {}{}{was}",
             now.host,
@@ -89,9 +96,10 @@ pub fn announce_base(
 }
 
 /// Makes the error for a missing pinned tree, which is the true cause of a failed evaluation.
-pub fn gone(store: &Store, purpose: &str, pin: &Pin) -> Option<anyhow::Error> {
+pub fn gone(store: &Store, purpose: &str, configuration: &Configuration) -> Option<anyhow::Error> {
     let gone = |path: &&str| store.is_valid(path).is_ok_and(|there| !there);
-    let path = pin.sources().find(gone)?;
+    let pin = configuration.pin()?;
+    let path = configuration.trees().find(gone)?;
     let reference = match pin.url.contains("/nix/store/") || pin.url.contains(&pin.source) {
         true => "REF".to_string(),
         false => for_shell(&pin.url),

@@ -22,7 +22,7 @@ use crate::evaluation::{
 use crate::interrupt::Interrupts;
 use crate::libnix::Libnix;
 use crate::progress::Reporter;
-use crate::record::{ComparedBase, Pin};
+use crate::record::{ComparedBase, Pin, Source};
 use crate::session::{Session, memory};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::Stopper;
@@ -77,18 +77,13 @@ enum BaseVerdict {
 impl<'a> BaseCheck<'a> {
     /// Begins the comparison unless this pin and base were compared before. `request` is the
     /// request of the change.
-    pub fn begin(making: &Making<'a>, pin: &Pin, request: &Request) -> Result<Self> {
+    pub fn begin(making: &Making<'a>, source: &Source, request: &Request) -> Result<Self> {
         let Making {
             session,
             libnix,
             situation,
             plan,
         } = making;
-        let compared = pin.compared.as_ref();
-        let base = plan
-            .expected
-            .as_ref()
-            .filter(|base| pin.file.is_none() && compared.is_none_or(|one| one.toplevel != **base));
         let mut check = Self {
             session,
             subject: None,
@@ -96,10 +91,18 @@ impl<'a> BaseCheck<'a> {
             verdict: OnceCell::new(),
             took: Cell::new(None),
         };
-        let Some(base) = base else {
+        let (Some(base), Source::Flake(pin)) = (&plan.expected, source) else {
             let _ = check.verdict.set(BaseVerdict::Settled);
             return Ok(check);
         };
+        if pin
+            .compared
+            .as_ref()
+            .is_some_and(|one| one.toplevel == *base)
+        {
+            let _ = check.verdict.set(BaseVerdict::Settled);
+            return Ok(check);
+        }
         let request = Request {
             modules: Vec::new(),
             extras: Vec::new(),
@@ -108,7 +111,7 @@ impl<'a> BaseCheck<'a> {
             target: Target::Toplevel,
             ..request.clone()
         };
-        let mut cache = CacheUse::new(session, libnix, &request, pin);
+        let mut cache = CacheUse::new(session, libnix, &request, source);
         let found = cache.find(libnix, false, |found| {
             found.toplevel.iter().cloned().collect()
         })?;
@@ -126,7 +129,7 @@ impl<'a> BaseCheck<'a> {
             purpose: plan.purpose.clone(),
             base: base.clone(),
             request,
-            pin: pin.clone(),
+            pin: Pin::clone(pin),
             cache: RefCell::new(cache),
             baked_inputs: baked
                 .filter(|_| pin.baked)
@@ -237,7 +240,7 @@ impl ComparedSource {
     /// Stores the result in the cache and returns it.
     fn keep(&self, evaluated: &Evaluated, took: Duration) -> BaseVerdict {
         let mut cache = self.cache.borrow_mut();
-        cache.keep(&self.request, &self.pin, evaluated, milliseconds(took));
+        cache.keep(&self.request, evaluated, milliseconds(took));
         let toplevel = evaluated.toplevel.clone().unwrap_or_default();
         BaseVerdict::Gives(toplevel.out)
     }

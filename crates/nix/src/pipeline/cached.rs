@@ -15,7 +15,7 @@ use crate::cache::{
 use crate::evaluation::{Derivation, Evaluated, Request, SYSTEM_TEXT, lock_text};
 use crate::libnix::{Libnix, libnix_version};
 use crate::progress::duration;
-use crate::record::Pin;
+use crate::record::{Pin, Source};
 use crate::session::Session;
 use crate::timings::{milliseconds, time_of};
 
@@ -23,6 +23,8 @@ use crate::timings::{milliseconds, time_of};
 pub struct CacheUse {
     /// `None` if the cache cannot be used; `report` has the reason.
     place: Option<(Results, Key)>,
+    /// The store path of the flake's tree from which the key was computed.
+    tree: String,
     /// The lock from which the key was computed.
     lock: String,
     /// Whether evaluation may build.
@@ -42,19 +44,21 @@ pub struct CachedSystem {
 
 impl CacheUse {
     /// Opens the cache and computes the key, if the result may be cached.
-    pub fn new(session: &Session, libnix: &Libnix, request: &Request, pin: &Pin) -> Self {
+    pub fn new(session: &Session, libnix: &Libnix, request: &Request, source: &Source) -> Self {
         let begun = Instant::now();
         let mut cache = Self {
             place: None,
+            tree: String::new(),
             lock: String::new(),
             may_build: true,
             report: CacheReport::default(),
         };
-        let off = session.options.no_cache.then(|| "--no-cache".to_string());
-        match off
-            .or_else(|| why_not(request))
-            .map_or_else(|| cache.open(session, libnix, request, pin), Err)
-        {
+        let place = match source {
+            _ if session.options.no_cache => Err("--no-cache".into()),
+            Source::Flake(pin) => cache.open(session, libnix, request, pin),
+            Source::File(_) => Err("the source is a file, which may change".into()),
+        };
+        match place {
             Ok(place) => cache.place = Some(place),
             Err(why) => cache.report.why = why,
         }
@@ -69,12 +73,16 @@ impl CacheUse {
         request: &Request,
         pin: &Pin,
     ) -> Result<(Results, Key), String> {
+        if let Some(why) = why_not(request) {
+            return Err(why);
+        }
         let results = Results::open(&session.locations)?;
         let brief = |error: anyhow::Error| format!("{error:#}");
         let settings = libnix.settings_in_force(&request.settings).map_err(brief)?;
         if let Some(why) = why_not_with(&settings) {
             return Err(why);
         }
+        self.tree.clone_from(&pin.source);
         self.lock = lock(libnix, request, pin).map_err(brief)?;
         let mut ingredients = Ingredients::new(request, &self.lock, &[SYSTEM_TEXT]);
         self.may_build = !settings
@@ -131,20 +139,19 @@ impl CacheUse {
     }
 
     /// Stores an evaluated result, if it may be cached.
-    pub fn keep(&mut self, request: &Request, pin: &Pin, evaluated: &Evaluated, milliseconds: f64) {
-        let Some((results, key)) = &self.place else {
+    pub fn keep(&mut self, request: &Request, evaluated: &Evaluated, milliseconds: f64) {
+        let (Some((results, key)), Some(flake)) = (&self.place, request.source.flake()) else {
             return;
         };
         // Compare the source and lock that the evaluator used with those of the key.
-        let flake = &request.flake;
         let kept = may_be_kept(
             &evaluated.lock,
             evaluated.lock_changed && flake.lock.is_none(),
-            &flake.overrides,
+            &flake.input_overrides,
         )
         .and_then(|()| {
-            let same = evaluated.source == pin.source
-                && (flake.overrides.is_empty() || evaluated.lock == self.lock);
+            let same = evaluated.source == self.tree
+                && (flake.input_overrides.is_empty() || evaluated.lock == self.lock);
             if same {
                 Ok(())
             } else {
@@ -189,17 +196,21 @@ impl CacheUse {
 /// Returns the lock for the key: that of the request, or the flake's own, or a new lock if inputs
 /// are replaced. After the evaluation, `keep` checks whether the flake's own lock is up to date.
 fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
-    let flake = &request.flake;
-    if let Some(lock) = &flake.lock {
+    let flake = request.source.flake();
+    if let Some(lock) = flake.and_then(|flake| flake.lock.as_ref()) {
         return Ok(lock.clone());
     }
-    if flake.overrides.is_empty() {
+    let Some(flake) = flake.filter(|flake| !flake.input_overrides.is_empty()) else {
         // If the tree no longer exists, use an empty lock: the key also contains the tree's hash,
         // which determines the lock.
         return Ok(lock_text(&libnix.store, pin).unwrap_or_default());
-    }
+    };
     libnix.with_evaluator(|evaluator| {
-        let locked = evaluator.lock(&flake.reference, &flake.base_directory, &flake.overrides)?;
+        let locked = evaluator.lock(
+            &flake.reference,
+            &flake.base_directory,
+            &flake.input_overrides,
+        )?;
         Ok(evaluator.read_locked(&locked)?.lock)
     })
 }

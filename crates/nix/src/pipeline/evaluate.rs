@@ -6,13 +6,13 @@ use super::Making;
 use super::cached::{CacheUse, CachedSystem};
 use crate::estimate::Estimate;
 use crate::evaluation::{
-    self, Derivation, Evaluated, Evaluation, ExtraRequest, FlakeSource, Request, Target,
+    self, Derivation, Evaluated, Evaluation, EvaluationSource, ExtraRequest, Request, Target,
 };
 use crate::fault::{self, Point};
 use crate::notes;
-use crate::option_names::{Configuration, OptionNames};
+use crate::option_names::{ListedConfiguration, OptionNames};
 use crate::plan::Plan;
-use crate::record::{Pin, SystemFile};
+use crate::record::{Configuration, Source, SystemFile};
 use crate::registry::ModuleRequest;
 use crate::session::{Session, evaluation_settings};
 use crate::timings::{Phase, time_of};
@@ -52,14 +52,14 @@ impl Derived {
 /// Makes the request for an evaluator.
 pub(super) fn evaluation_request(
     session: &Session,
-    pin: &Pin,
+    configuration: &Configuration,
     modules: &[ModuleRequest],
     plan: &Plan,
 ) -> Request {
     let may_build = plan.allow_import_from_derivation;
     let settings = evaluation_settings(&session.options, &session.environment, may_build);
-    let flake = FlakeSource::of(pin, &session.here);
-    let extras = pin.extras.iter();
+    let source = EvaluationSource::of(&configuration.source, &session.here);
+    let extras = configuration.extras.iter();
     let target = match plan.builds_base() {
         true => Target::ToplevelAndBase,
         false => Target::Toplevel,
@@ -69,28 +69,29 @@ pub(super) fn evaluation_request(
         extras: extras
             .map(|extra| ExtraRequest::of(extra, &session.here))
             .collect(),
-        specialisation: pin.specialisation.clone(),
+        specialisation: configuration.specialisation.clone(),
         overrides: plan.overrides.after.definitions.clone(),
         describe: plan.overrides.added.clone(),
-        ..Request::of(settings, flake, &pin.host, target)
+        ..Request::of(settings, source, &configuration.host(), target)
     };
     // The next command will probably change overrides too, so list the options for completion.
     request.list_options = plan.overrides.edit.is_some()
-        && pin.file.is_none()
         && !session.options.no_cache
-        && !OptionNames::are_known(&session.locations, &configuration(&request));
+        && listed(&request)
+            .is_some_and(|listed| !OptionNames::are_known(&session.locations, &listed));
     request
 }
 
 /// Describes the configuration that a request evaluates, to find the names of its options.
-fn configuration(request: &Request) -> Configuration<'_> {
+/// Returns `None` for a file, whose options can change at any time.
+fn listed(request: &Request) -> Option<ListedConfiguration<'_>> {
     let modules = request.modules.iter().map(|module| module.name.clone());
     let extras = request.extras.iter().map(|extra| extra.name.clone());
-    Configuration {
+    Some(ListedConfiguration {
         host: &request.host,
-        source: &request.flake.reference,
+        source: &request.source.flake()?.reference,
         modules: modules.chain(extras).collect(),
-    }
+    })
 }
 
 /// Evaluates the request. Afterwards, this process protects the results from the garbage collector.
@@ -98,30 +99,31 @@ fn configuration(request: &Request) -> Configuration<'_> {
 pub(super) fn evaluate(
     making: &Making<'_>,
     request: &Request,
-    pin: &Pin,
+    configuration: &Configuration,
     cache: &mut CacheUse,
 ) -> Result<Derived> {
     let (session, store) = (making.session, &making.libnix.store);
     let evaluator = session.evaluator(&request.settings)?;
-    if let Some(estimate) = Estimate::read(&session.locations, &pin.host) {
+    if let Some(estimate) = Estimate::read(&session.locations, &request.host) {
         session.reporter.estimate(estimate);
     }
     let evaluation = fault::step(Point::Evaluate, || {
         evaluation::evaluate(evaluator, request, &session.interrupts, &session.reporter)
     });
-    let mut evaluation = evaluation
-        .map_err(|error| notes::gone(store, &making.plan.purpose, pin).unwrap_or(error))?;
-    keep_estimate(session, &pin.host);
+    let mut evaluation = evaluation.map_err(|error| {
+        notes::gone(store, &making.plan.purpose, configuration).unwrap_or(error)
+    })?;
+    keep_estimate(session, &request.host);
     let settable = std::mem::take(&mut evaluation.evaluated.settable);
-    if !settable.is_empty() {
-        OptionNames::write(&session.locations, &configuration(request), settable);
+    if let Some(listed) = listed(request).filter(|_| !settable.is_empty()) {
+        OptionNames::write(&session.locations, &listed, settable);
     }
     let targets = targets(making.plan, &evaluation.evaluated);
     for derivation in &targets {
         store.add_temp_root(&derivation.drv)?;
     }
     // For a file, `lock` had no store path with which to check the store.
-    if let Some(first) = targets.first().filter(|_| pin.file.is_some()) {
+    if let Some(first) = targets.first().filter(|_| configuration.pin().is_none()) {
         making.check_store(&first.drv)?;
     }
     for input in &evaluation.evaluated.inputs {
@@ -129,7 +131,7 @@ pub(super) fn evaluate(
     }
     evaluation.let_go();
     let took = session.reporter.phases().get(Phase::Evaluate);
-    cache.keep(request, pin, &evaluation.evaluated, took.unwrap_or(0.0));
+    cache.keep(request, &evaluation.evaluated, took.unwrap_or(0.0));
     Ok(Derived {
         evaluated: evaluation.evaluated.clone(),
         targets,
@@ -145,9 +147,9 @@ pub(super) fn targets(plan: &Plan, evaluated: &Evaluated) -> Vec<Derivation> {
     evaluated.toplevel.iter().chain(base).cloned().collect()
 }
 
-/// Prints a note if an evaluation depends on more than its pin.
-pub(super) fn note_impurity(session: &Session, pin: &Pin) {
-    if let Some(file) = &pin.file {
+/// Prints a note if an evaluation depends on more than its pinned source.
+pub(super) fn note_impurity(session: &Session, source: &Source) {
+    if let Source::File(file) = source {
         session.reporter.note(as_it_is(file));
     } else if session.options.impure {
         session

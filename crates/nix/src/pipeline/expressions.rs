@@ -16,7 +16,7 @@ use crate::evaluation::{self, DependentString, ExpressionValue, Request, Target,
 use crate::libnix::Store;
 use crate::notes;
 use crate::overrides::{Definition, DerivationOutput, Edit, StorePath, check_value};
-use crate::plan::{Action, Goal, Intent, Plan, PlannedOverrides, Source};
+use crate::plan::{Action, Goal, Intent, Plan, PlannedOverrides, PlannedSource};
 
 /// Evaluates the expressions of an intent. Returns the plan with their values, and with the source
 /// locked.
@@ -33,7 +33,7 @@ pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> 
     else {
         return Ok(plan.clone());
     };
-    let pin = lock(making, source, additions)?;
+    let configuration = lock(making, source, additions)?;
     let expressions = definitions.iter().zip(&intent.expressions);
     let expressions = expressions.map(|(definition, text)| ValueExpression {
         path: definition.path.clone(),
@@ -45,12 +45,14 @@ pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> 
         expressions: expressions.collect(),
         target: Target::Expressions,
         list_options: false,
-        ..evaluation_request(session, &pin, modules, plan)
+        ..evaluation_request(session, &configuration, modules, plan)
     };
     let evaluator = session.evaluator(&request.settings)?;
     let evaluation =
         evaluation::evaluate(evaluator, &request, &session.interrupts, &session.reporter).map_err(
-            |error| notes::gone(&making.libnix.store, &plan.purpose, &pin).unwrap_or(error),
+            |error| {
+                notes::gone(&making.libnix.store, &plan.purpose, &configuration).unwrap_or(error)
+            },
         )?;
     let store = &making.libnix.store;
     let values = evaluation.evaluated.expressions.iter();
@@ -64,7 +66,7 @@ pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> 
     Ok(Plan {
         overrides: PlannedOverrides::decide(&edit, making.situation)?,
         goal: Goal::Evaluate {
-            source: Source::Pinned(Box::new(pin)),
+            source: PlannedSource::Known(configuration.source),
             modules: modules.clone(),
             additions: additions.clone(),
         },

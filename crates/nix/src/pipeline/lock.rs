@@ -3,36 +3,42 @@
 use anyhow::Result;
 
 use super::{Making, extra_modules};
-use crate::evaluation::{FlakeSource, Opened, ToPin, pin};
+use crate::evaluation::{EvaluationSource, Opened, ToPin, pin};
 use crate::fault::{self, Point};
 use crate::libnix::interruptible;
 use crate::notes;
-use crate::plan::{Additions, Source, pinned};
-use crate::record::Pin;
+use crate::plan::{Additions, PlannedSource, current_configuration};
+use crate::record::{Configuration, Source};
 use crate::timings::Phase;
 
-/// Returns the pin of the source with its additions. Locks the parts that are not locked yet.
-pub(super) fn lock(making: &Making<'_>, source: &Source, additions: &Additions) -> Result<Pin> {
-    let mut pin = pin_of(making, source)?;
-    if pin.file.is_none() {
+/// Returns the source with its additions. Locks the parts that are not locked yet.
+pub(super) fn lock(
+    making: &Making<'_>,
+    source: &PlannedSource,
+    additions: &Additions,
+) -> Result<Configuration> {
+    let source = lock_source(making, source)?;
+    if let Source::Flake(pin) = &source {
         making.check_store(&pin.source)?;
     }
-    pin.specialisation.clone_from(&additions.specialisation);
-    pin.extras = extra_modules::take_in(making.session, &making.libnix, additions)?;
-    Ok(pin)
+    Ok(Configuration {
+        source,
+        specialisation: additions.specialisation.clone(),
+        extras: extra_modules::take_in(making.session, &making.libnix, additions)?,
+    })
 }
 
-fn pin_of(making: &Making<'_>, source: &Source) -> Result<Pin> {
+fn lock_source(making: &Making<'_>, source: &PlannedSource) -> Result<Source> {
     let Making {
         session, libnix, ..
     } = making;
     let to_pin = match ToPin::of(source) {
         Ok(to_pin) => to_pin,
-        Err(pin) => {
+        Err(known) => {
             if session.options.accept_flake_config {
-                accept(making, pin)?;
+                accept(making, known)?;
             }
-            return Ok(pin.clone());
+            return Ok(known.clone());
         }
     };
     let (pin, locked) = interruptible(&session.interrupts, || {
@@ -41,16 +47,17 @@ fn pin_of(making: &Making<'_>, source: &Source) -> Result<Pin> {
         })
     })??;
     libnix.store.add_temp_root(&pin.source)?;
-    let before = pinned(making.situation);
-    notes::announce_pin(session, libnix, before.as_ref(), &pin, &locked)?;
-    Ok(pin)
+    let before = current_configuration(making.situation);
+    let before = before.as_ref().map(|before| &before.source);
+    notes::announce_pin(session, libnix, before, &pin, &locked)?;
+    Ok(Source::Flake(Box::new(pin)))
 }
 
 /// Opens a pinned flake only to apply its `nixConfig` settings, which also affect builds and
 /// downloads in this process.
-fn accept(making: &Making<'_>, pin: &Pin) -> Result<()> {
-    let flake = FlakeSource::of(pin, &making.session.here);
+fn accept(making: &Making<'_>, source: &Source) -> Result<()> {
+    let source = EvaluationSource::of(source, &making.session.here);
     making
         .libnix
-        .with_evaluator(|evaluator| Opened::open(evaluator, &flake).map(drop))
+        .with_evaluator(|evaluator| Opened::open(evaluator, &source).map(drop))
 }

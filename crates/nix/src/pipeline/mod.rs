@@ -25,10 +25,10 @@ use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing};
 use crate::notes;
 use crate::options::StopAfter;
-use crate::plan::{Additions, Goal, Intent, Plan, Situation, Source};
+use crate::plan::{Additions, Goal, Intent, Plan, PlannedSource, Situation};
 use crate::progress::Reporter;
 use crate::realise::{build_order, query, realise};
-use crate::record::{ComparedBase, Pin};
+use crate::record::{ComparedBase, Configuration, Source};
 use crate::registry::ModuleRequest;
 use crate::session::Session;
 use base_check::BaseCheck;
@@ -112,23 +112,23 @@ impl Making<'_> {
     /// Locks, evaluates and realises a system.
     fn evaluated(
         self,
-        source: &Source,
+        source: &PlannedSource,
         modules: &[ModuleRequest],
         additions: &Additions,
     ) -> Result<System> {
         let (session, plan) = (self.session, self.plan);
 
         // Lock.
-        let mut pin = lock(&self, source, additions)?;
-        evaluate::note_impurity(session, &pin);
-        let request = evaluation_request(session, &pin, modules, plan);
+        let mut configuration = lock(&self, source, additions)?;
+        evaluate::note_impurity(session, &configuration.source);
+        let request = evaluation_request(session, &configuration, modules, plan);
 
         // If possible, the comparison of the base runs in parallel with the following stages.
-        let base_check = BaseCheck::begin(&self, &pin, &request)?;
+        let base_check = BaseCheck::begin(&self, &configuration.source, &request)?;
 
         // Find cached, or evaluate.
-        let mut cache = CacheUse::new(session, &self.libnix, &request, &pin);
-        let derived = self.find_or_evaluate(&request, &pin, &mut cache)?;
+        let mut cache = CacheUse::new(session, &self.libnix, &request, &configuration.source);
+        let derived = self.find_or_evaluate(&request, &configuration, &mut cache)?;
 
         // Query missing paths while the evaluator exits, then wait for its exit.
         let missing = self.query(&derived)?;
@@ -140,7 +140,7 @@ impl Making<'_> {
         let outputs = self.realise(&derived, missing, &base_check)?;
 
         let evaluated = derived.evaluated;
-        self.complete_pin(&mut pin, &evaluated, &base_check)?;
+        self.complete(&mut configuration, &evaluated, &base_check)?;
         self.announce(&evaluated)?;
         let comparison = base_check.report();
         drop(base_check);
@@ -151,7 +151,7 @@ impl Making<'_> {
             toplevel: toplevel.out,
             drv: Some(toplevel.drv),
             base: plan.base.clone().or(own_base),
-            pin: Some(pin),
+            configuration: Some(configuration),
             warnings: evaluated.warnings,
             facts: Some(evaluated.facts),
             counters: Some(evaluated.counters).filter(|_| !report.hit),
@@ -171,7 +171,7 @@ impl Making<'_> {
     fn find_or_evaluate(
         &self,
         request: &Request,
-        pin: &Pin,
+        configuration: &Configuration,
         cache: &mut CacheUse,
     ) -> Result<Derived> {
         let plan = self.plan;
@@ -183,7 +183,7 @@ impl Making<'_> {
                 self.session.reporter.warnings(&found.evaluated.warnings);
                 Ok(Derived::from(found))
             }
-            None => evaluate(self, request, pin, cache),
+            None => evaluate(self, request, configuration, cache),
         }
     }
 
@@ -232,24 +232,26 @@ impl Making<'_> {
         })
     }
 
-    /// Adds to the pin the inputs that the flake's own lock does not contain, and the result of the
-    /// base comparison. Protects all sources of the pin with temporary GC roots.
-    fn complete_pin(
+    /// Adds to a pin the inputs that the flake's own lock does not contain, and the result of the
+    /// base comparison. Protects all trees of the configuration with temporary GC roots.
+    fn complete(
         &self,
-        pin: &mut Pin,
+        configuration: &mut Configuration,
         evaluated: &Evaluated,
         base_check: &BaseCheck<'_>,
     ) -> Result<()> {
-        pin.inputs.clone_from(&evaluated.inputs);
-        for source in pin.sources() {
-            self.libnix.store.add_temp_root(source)?;
-        }
         let base = evaluated.base.as_ref().filter(|_| self.plan.base.is_none());
         let moved = base.map(|base| ComparedBase {
             toplevel: base.out.clone(),
             evaluated: base.out.clone(),
         });
-        pin.compared = base_check.compared().or(moved).or(pin.compared.take());
+        if let Source::Flake(pin) = &mut configuration.source {
+            pin.inputs.clone_from(&evaluated.inputs);
+            pin.compared = base_check.compared().or(moved).or(pin.compared.take());
+        }
+        for tree in configuration.trees() {
+            self.libnix.store.add_temp_root(tree)?;
+        }
         Ok(())
     }
 

@@ -4,22 +4,22 @@ use anyhow::Result;
 
 use super::evaluate::as_it_is;
 use crate::error::{Message as _, PipelineError};
-use crate::evaluation::{FlakeSource, Request, Target, ToPin, evaluate, pin};
+use crate::evaluation::{EvaluationSource, Request, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::notes;
 use crate::plan::{Situation, source_to_list};
-use crate::record::Pin;
+use crate::record::{Configuration, Source};
 use crate::registry::Registered;
 use crate::session::Session;
 
 /// Evaluates a configuration and returns all its modules.
 pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Registered>> {
-    let pin = source_to_read(session, situation)?;
-    let flake = FlakeSource::of(&pin, &session.here);
+    let configuration = Configuration::from(source_to_read(session, situation)?);
+    let host = configuration.host();
     let request = Request::of(
         session.settings(true, 1),
-        flake,
-        &pin.host,
+        EvaluationSource::of(&configuration.source, &session.here),
+        &host,
         Target::Registry,
     );
     let evaluation = evaluate(
@@ -28,43 +28,42 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
         &session.interrupts,
         &session.reporter,
     )
-    .map_err(|error| gone(session, &pin).unwrap_or(error))?;
+    .map_err(|error| gone(session, &configuration).unwrap_or(error))?;
     let evaluated = evaluation.release()?;
     notes::note_foreign_module(session, &evaluated);
     if evaluated.registry.is_empty() {
-        let hint = match &pin.file {
-            Some(_) => "declare modules in services.runtimeModules.modules",
-            None => {
+        let hint = match &configuration.source {
+            Source::File(_) => "declare modules in services.runtimeModules.modules",
+            Source::Flake(_) => {
                 "declare modules in services.runtimeModules.modules or in the flake's output runtimeModules"
             }
         };
-        let host = pin.host;
         return Err(PipelineError::NoModules { host }.hint(hint).into());
     }
     Ok(evaluated.registry)
 }
 
 /// Returns an error if a pinned source is no longer in the store.
-fn gone(session: &Session, pin: &Pin) -> Option<anyhow::Error> {
+fn gone(session: &Session, configuration: &Configuration) -> Option<anyhow::Error> {
     let libnix = Libnix::open(session.settings(false, 1), |_: Event| {}).ok()?;
-    notes::gone(&libnix.store, "list modules", pin)
+    notes::gone(&libnix.store, "list modules", configuration)
 }
 
 /// Returns the source whose modules to list, pinned for this run.
-pub fn source_to_read(session: &Session, situation: &Situation) -> Result<Pin> {
+pub fn source_to_read(session: &Session, situation: &Situation) -> Result<Source> {
     let source = source_to_list(situation, &session.options.source, &session.here)?;
     match ToPin::of(&source) {
-        Err(pin) => {
-            if let Some(file) = &pin.file {
+        Err(known) => {
+            if let Source::File(file) = known {
                 session.reporter.note(as_it_is(file));
             }
-            Ok(pin.clone())
+            Ok(known.clone())
         }
         Ok(to_pin) => {
             let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
             let (pin, locked) = pin(&libnix, &to_pin)?;
             notes::note_relocked(session, &pin.url, &locked, &pin.input_overrides);
-            Ok(pin)
+            Ok(Source::Flake(Box::new(pin)))
         }
     }
 }

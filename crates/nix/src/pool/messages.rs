@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Failed;
-use crate::evaluation::{Evaluated, FlakeSource};
+use crate::evaluation::{Evaluated, EvaluationSource};
 use crate::libnix::{Position, Settings};
 use crate::overrides::Definition;
 use crate::registry::ModuleRequest;
@@ -17,7 +17,7 @@ pub enum Ask {
     /// Open a flake.
     Open {
         settings: Settings,
-        flake: Box<FlakeSource>,
+        source: Box<EvaluationSource>,
         /// Option overrides to apply in every evaluation.
         overrides: Vec<Definition>,
     },

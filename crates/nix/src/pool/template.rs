@@ -59,7 +59,7 @@ pub fn run() -> Result<()> {
     send(&mut client.socket, &Greeting::ours())?;
     let Some(Ask::Open {
         settings,
-        flake,
+        source,
         overrides,
     }) = client.wait()?
     else {
@@ -67,7 +67,7 @@ pub fn run() -> Result<()> {
     };
     let asking = Request {
         overrides,
-        ..Request::of(settings, *flake, "", Target::Toplevel)
+        ..Request::of(settings, *source, "", Target::Toplevel)
     };
     // The stack of the first thread can grow up to the current limit, even if the limit was lower
     // at the start.
@@ -93,7 +93,7 @@ fn serve(client: &mut Client, asking: &Request) -> Result<()> {
     };
     let libnix = Libnix::open(settings.clone(), files.listen())?;
     let evaluator = libnix.evaluator_here()?;
-    let opened = Opened::open(&evaluator, &asking.flake)?;
+    let opened = Opened::open(&evaluator, &asking.source)?;
     let source = opened.store_path(&evaluator)?;
     let outputs = opened.outputs(&evaluator, asking, &[])?;
     let names = evaluator.apply(&SYSTEM, &outputs, &text(asking, false))?;

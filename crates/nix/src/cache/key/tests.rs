@@ -26,15 +26,14 @@ fn extra(path: &str) -> ExtraRequest {
 fn request() -> Request {
     Request {
         settings: Settings::default(),
-        flake: FlakeSource {
+        source: EvaluationSource::Flake(FlakeReference {
             url: "/etc/nixos".into(),
             reference: "path:/nix/store/a-source?dir=host&narHash=sha256-a".into(),
             base_directory: PathBuf::from("/"),
-            overrides: vec![("nixpkgs".into(), "path:/nix/store/n?narHash=b".into())],
+            input_overrides: vec![("nixpkgs".into(), "path:/nix/store/n?narHash=b".into())],
             lock: None,
             extra: vec![("dirtyRev".into(), "1-dirty".into())],
-            file: None,
-        },
+        }),
         host: "box".into(),
         modules: vec![module("a", Some("a.nix")), module("b", Some("b.nix"))],
         target: Target::Toplevel,
@@ -45,6 +44,13 @@ fn request() -> Request {
         list_options: false,
         expressions: Vec::new(),
         measure: None,
+    }
+}
+
+fn flake(request: &mut Request) -> &mut FlakeReference {
+    match &mut request.source {
+        EvaluationSource::Flake(flake) => flake,
+        EvaluationSource::File(_) => panic!("expected a flake"),
     }
 }
 
@@ -149,9 +155,9 @@ fn key_depends_on_visible_parts_of_request() {
                 .options
                 .push(("system".into(), "i686-linux".into()))
         },
-        |r| r.flake.reference.push('x'),
-        |r| r.flake.overrides[0].1.push('x'),
-        |r| r.flake.extra[0].1.push('x'),
+        |r| flake(r).reference.push('x'),
+        |r| flake(r).input_overrides[0].1.push('x'),
+        |r| flake(r).extra[0].1.push('x'),
         |r| r.host.push('x'),
         |r| r.modules.swap(0, 1),
         |r| drop(r.modules.pop()),
@@ -176,8 +182,8 @@ fn key_ignores_parts_invisible_to_evaluation() {
         |r| r.settings.verbosity = 9,
         |r| r.settings.allow_import_from_derivation = true,
         |r| r.settings.options.push(("cores".into(), "3".into())),
-        |r| r.flake.url.push('x'),
-        |r| r.flake.base_directory.push("x"),
+        |r| flake(r).url.push('x'),
+        |r| flake(r).base_directory.push("x"),
         |r| r.target = Target::ToplevelAndBase,
     ];
     for (index, change) in changes.into_iter().enumerate() {
@@ -201,8 +207,8 @@ fn unlocked_request_is_not_cached() {
         why_not(&request)
     };
     assert_eq!(why(|_| ()), None);
-    assert!(why(|r| r.flake.reference = "path:/nix/store/a-source".into()).is_some());
-    assert!(why(|r| r.flake.reference = "git+file:///etc/nixos?narHash=x".into()).is_some());
+    assert!(why(|r| flake(r).reference = "path:/nix/store/a-source".into()).is_some());
+    assert!(why(|r| flake(r).reference = "git+file:///etc/nixos?narHash=x".into()).is_some());
     let of_a_flake = |r: &mut Request| {
         r.extras.push(ExtraRequest {
             path: None,

@@ -96,14 +96,14 @@ impl Scheduler<'_> {
             &[],
             outcome,
             self.hosts[index].base.as_ref(),
-            &self.work.source,
+            &self.work.tree,
         );
         row.forked = false;
         if !forked {
             self.drop_template(index);
         }
         let within = |module: &Registered| {
-            let file = module.file.as_ref()?.strip_prefix(&self.work.source)?;
+            let file = module.file.as_ref()?.strip_prefix(&self.work.tree)?;
             Some((
                 module.name.clone(),
                 file.trim_start_matches('/').to_string(),
@@ -208,7 +208,7 @@ impl Scheduler<'_> {
         self.hosts[index].stage = Stage::Done;
         let outcome = JobOutcome::of(ended);
         let name = self.hosts[index].name.clone().unwrap_or_default();
-        vec![CheckRow::new(&name, &[], outcome, None, &self.work.source)]
+        vec![CheckRow::new(&name, &[], outcome, None, &self.work.tree)]
     }
 
     pub(super) fn done(
@@ -251,7 +251,7 @@ impl Scheduler<'_> {
             &task.modules,
             outcome,
             host.base.as_ref(),
-            &self.work.source,
+            &self.work.tree,
         );
         row.forked = forked;
         row.import_from_derivation |= task.builds;

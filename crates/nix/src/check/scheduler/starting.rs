@@ -27,7 +27,7 @@ impl Scheduler<'_> {
         let mut requests = process.sender()?;
         let open = Ask::Open {
             settings: self.work.settings.clone(),
-            flake: Box::new(self.work.flake.clone()),
+            source: Box::new(self.work.source.clone()),
             overrides: self.work.overrides.clone(),
         };
         // If the template has already ended, the listener below notices it.
@@ -116,7 +116,7 @@ impl Scheduler<'_> {
         Request {
             modules: requests(modules),
             overrides: self.work.overrides.clone(),
-            ..Request::of(settings, self.work.flake.clone(), host, target)
+            ..Request::of(settings, self.work.source.clone(), host, target)
         }
     }
 

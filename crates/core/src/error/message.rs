@@ -14,6 +14,11 @@ pub trait Message: Sized {
     /// Returns the error.
     fn failed(self) -> Failed;
 
+    /// Returns only the text of the message, for a message that becomes a part of another one.
+    fn text(self) -> String {
+        self.failed().message
+    }
+
     /// Returns the error with one or more lines of details.
     fn detail(self, detail: impl AsRef<str>) -> Failed {
         self.failed().detail(detail)

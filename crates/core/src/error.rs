@@ -8,6 +8,7 @@ mod message;
 mod overrides;
 mod program;
 mod source;
+mod record;
 mod table;
 mod transaction;
 
@@ -22,6 +23,7 @@ pub use message::{Message, Purpose, Row};
 pub use overrides::OverrideError;
 pub use program::ProgramError;
 pub use source::SourceError;
+pub use record::RecordError;
 pub use table::TABLE;
 pub use transaction::TransactionError;
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::error::Failure;
+use crate::error::RecordError;
 use crate::fault::{self, Point};
 
 /// Replaces a file: writes a new file, syncs it and renames it. If this fails, the old file stays
@@ -40,7 +40,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8], mode: u32, point: Point) -> Res
     };
     place().map_err(|error| {
         let _ = absent(&new);
-        no_right(error, &format!("cannot write {}", path.display()))
+        write_error(error, format!("cannot write {}", path.display()))
     })
 }
 
@@ -63,7 +63,7 @@ pub(super) fn append(path: &Path, whole: u64, bytes: &[u8], point: Point) -> Res
         fault::write(point, &mut file, bytes)?;
         file.sync_all()
     };
-    add().map_err(|error| no_right(error, &format!("cannot append to {}", path.display())))
+    add().map_err(|error| write_error(error, format!("cannot append to {}", path.display())))
 }
 
 /// Creates a log that only its owner may read. Creates the log's folder if necessary.
@@ -75,7 +75,7 @@ pub fn create_log(path: &Path) -> Result<File> {
         .mode(0o600)
         .custom_flags(unix::libc::O_NOFOLLOW)
         .open(path)
-        .map_err(|error| no_right(error, &format!("cannot create the log {}", path.display())))
+        .map_err(|error| write_error(error, format!("cannot create the log {}", path.display())))
 }
 
 /// Opens an existing log for appending.
@@ -94,12 +94,9 @@ pub fn remark(log: &mut File, text: &str) -> io::Result<()> {
 
 /// Creates a folder that all users may read, and its parents.
 pub(super) fn make_folder(folder: &Path) -> Result<()> {
-    let what = || format!("cannot create the directory {}", folder.display());
+    let action = format!("cannot create the directory {}", folder.display());
     if fs::symlink_metadata(folder).is_ok_and(|found| found.is_symlink()) {
-        return Err(Failure::Refused
-            .error(format!("{}: the path is a symbolic link", what()))
-            .hint("remove the link; runtime-module does not follow links when it writes as root")
-            .into());
+        return Err(RecordError::SymbolicLink { action }.into());
     }
     // Set the mode explicitly, because the umask of root is unknown.
     fs::DirBuilder::new()
@@ -107,29 +104,20 @@ pub(super) fn make_folder(folder: &Path) -> Result<()> {
         .mode(0o755)
         .create(folder)
         .and_then(|()| fs::set_permissions(folder, Permissions::from_mode(0o755)))
-        .map_err(|error| no_right(error, &what()))
+        .map_err(|error| write_error(error, action))
 }
 
-/// Converts an error of a write operation. Adds a hint if the cause is known.
-pub(super) fn no_right(error: io::Error, what: &str) -> anyhow::Error {
+/// Converts the error of a write operation. `action` describes the operation, such as
+/// `cannot write PATH`.
+pub(super) fn write_error(error: io::Error, action: String) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::PermissionDenied => Failure::Refused
-            .error(format!("{what}: permission denied"))
-            .hint("run the command with sudo; only root may change the system")
-            .into(),
-        ErrorKind::ReadOnlyFilesystem => Failure::Refused
-            .error(format!("{what}: the file system is read-only"))
-            .hint("make the file system writable: the machine may be in rescue mode, or its disk may be failing")
-            .into(),
-        ErrorKind::StorageFull => Failure::Refused
-            .error(format!("{what}: no space is left"))
-            .hint("free some space and try again; nothing was lost")
-            .into(),
-        _ if error.raw_os_error() == Some(unix::libc::EIO) => Failure::Refused
-            .error(format!("{what}: the disk reports an error"))
-            .hint("run `dmesg` to see the kernel's messages; nothing was lost")
-            .into(),
-        _ => anyhow::Error::from(error).context(what.to_string()),
+        ErrorKind::PermissionDenied => RecordError::PermissionDenied { action }.into(),
+        ErrorKind::ReadOnlyFilesystem => RecordError::ReadOnly { action }.into(),
+        ErrorKind::StorageFull => RecordError::NoSpaceLeft { action }.into(),
+        _ if error.raw_os_error() == Some(unix::libc::EIO) => {
+            RecordError::DiskFailed { action }.into()
+        }
+        _ => anyhow::Error::from(error).context(action),
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use serde::de::DeserializeOwned;
 
-use crate::error::{Failed, Failure};
+use crate::error::RecordError;
 
 /// An append-only file.
 pub(super) struct RecordFile {
@@ -39,7 +39,7 @@ impl RecordFile {
     }
 
     /// Splits the text of the file into records.
-    pub fn records<'a>(&self, text: &'a str) -> Result<Records<'a>, Failed> {
+    pub fn records<'a>(&self, text: &'a str) -> Result<Records<'a>, RecordError> {
         let mut found = Records {
             json: Vec::new(),
             length: 0,
@@ -51,7 +51,8 @@ impl RecordFile {
                 break;
             };
             let line_number = found.json.len() + 1;
-            let json = record(whole).ok_or_else(|| self.damaged(&format!("line {line_number}")))?;
+            let place = || format!("line {line_number}");
+            let json = record(whole).ok_or_else(|| self.damaged(place()))?;
             found.json.push(json);
             found.length += line.len() as u64;
         }
@@ -62,7 +63,7 @@ impl RecordFile {
     pub fn parse<T: DeserializeOwned>(&self, records: &[&str]) -> Result<Vec<T>> {
         let parse = |(index, json): (usize, &&str)| {
             let place = || format!("line {}", index + 1);
-            serde_json::from_str(json).map_err(|error| self.not_ours(&place(), &error).into())
+            serde_json::from_str(json).map_err(|error| self.unknown(place(), &error).into())
         };
         records.iter().enumerate().map(parse).collect()
     }
@@ -73,31 +74,22 @@ impl RecordFile {
     }
 
     /// Returns the error for a damaged record.
-    pub fn damaged(&self, place: &str) -> Failed {
-        let (name, path) = (self.name, self.path.display());
-        Failure::Refused
-            .error(format!("cannot read the {name} {path}: {place} is damaged"))
-            .hint(self.way_out())
+    pub fn damaged(&self, place: String) -> RecordError {
+        RecordError::DamagedRecord {
+            history: self.name,
+            path: self.path.display().to_string(),
+            place,
+        }
     }
 
     /// Returns the error for an intact record that this version cannot parse.
-    pub fn not_ours(&self, place: &str, error: &serde_json::Error) -> Failed {
-        let (name, path) = (self.name, self.path.display());
-        Failure::Refused
-            .error(format!(
-                "cannot read the {name} {path}: {place} is intact, but this version cannot parse it: {error}"
-            ))
-            .hint("use the version of runtime-module that wrote the file")
-            .hint(format!("or else: {}", self.way_out()))
-    }
-
-    /// Returns the hint for a file that cannot be used.
-    pub fn way_out(&self) -> String {
-        format!(
-            "move the file away: {}; only the {} is lost",
-            self.path.display(),
-            self.name
-        )
+    pub fn unknown(&self, place: String, error: &serde_json::Error) -> RecordError {
+        RecordError::UnknownRecord {
+            history: self.name,
+            path: self.path.display().to_string(),
+            place,
+            reason: error.to_string(),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use unix::sys::stat::{major, minor};
 use unix::sys::statfs::{BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC, statfs};
 use unix::unistd::{Pid, getpgid};
 
-use super::disk::{absent, make_folder, no_right};
+use super::disk::{absent, make_folder, write_error};
 use crate::error::{Failed, TransactionError};
 use crate::fault::{self, Point};
 use crate::locations::Locations;
@@ -37,7 +37,7 @@ pub fn hold(locations: &Locations, purpose: &str, wait: Duration) -> Result<Held
     make_folder(&locations.run())?;
     let path = locations.lock();
     let mut file = open(&path)
-        .map_err(|error| no_right(error, &format!("cannot open the lock {}", path.display())))?;
+        .map_err(|error| write_error(error, format!("cannot open the lock {}", path.display())))?;
     let begun = Instant::now();
     let file = loop {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {

@@ -28,7 +28,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::Failure;
+use crate::error::RecordError;
 use crate::fault::Point;
 use crate::locations::Locations;
 
@@ -54,37 +54,40 @@ pub use state::Base;
 pub use state::{Leaves, Pending, SCHEMA, State, Step, forget_boot};
 
 /// Reads a JSON file with a schema version. Returns `None` if the file does not exist. If the file
-/// is damaged or has another schema, the error has the hint `way_out`.
-pub fn read_json<T: DeserializeOwned>(path: &Path, way_out: &str) -> Result<Option<T>> {
+/// is damaged or has another schema, the error has the hint `remedy`.
+pub fn read_json<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<Option<T>> {
     let text = match fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
-    let damaged = |why: String| {
-        Failure::Refused
-            .error(format!("cannot read {}: {why}", path.display()))
-            .hint(way_out)
+    parse_json(&text, path.display().to_string(), remedy.into()).map(Some)
+}
+
+fn parse_json<T: DeserializeOwned>(text: &[u8], path: String, remedy: String) -> Result<T> {
+    let damaged = |path, remedy, error: serde_json::Error| RecordError::Damaged {
+        path,
+        reason: error.to_string(),
+        remedy,
     };
-    let value: serde_json::Value = serde_json::from_slice(&text)
-        .map_err(|error| damaged(format!("the file is damaged: {error}")))?;
-    match value.get("schema").and_then(serde_json::Value::as_u64) {
-        Some(SCHEMA) => {}
-        Some(other) => {
-            return Err(Failure::Refused
-                .error(format!(
-                    "cannot read {}: the file has schema {other}, but this version reads {SCHEMA}",
-                    path.display()
-                ))
-                .hint("use the version of runtime-module that wrote the file")
-                .hint(format!("or else: {way_out}"))
-                .into());
+    let value: serde_json::Value = match serde_json::from_slice(text) {
+        Ok(value) => value,
+        Err(error) => return Err(damaged(path, remedy, error).into()),
+    };
+    let found = match value.get("schema").and_then(serde_json::Value::as_u64) {
+        Some(found) => found,
+        None => return Err(RecordError::NoSchema { path, remedy }.into()),
+    };
+    if found != SCHEMA {
+        return Err(RecordError::OtherSchema {
+            path,
+            found,
+            supported: SCHEMA,
+            remedy,
         }
-        None => return Err(damaged("the field `schema` is missing".into()).into()),
+        .into());
     }
-    serde_json::from_value(value)
-        .map(Some)
-        .map_err(|error| damaged(format!("the file is damaged: {error}")).into())
+    serde_json::from_value(value).map_err(|error| damaged(path, remedy, error).into())
 }
 
 /// Atomically replaces a file that all users may read.

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 
 use super::disk;
 use super::framing::{RecordFile, record, written};
-use crate::error::Failure;
+use crate::error::RecordError;
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::Generation;
@@ -25,16 +25,12 @@ pub fn append(locations: &Locations, generation: &Generation) -> Result<()> {
             return Ok(());
         }
         if last.number >= generation.number {
-            let file = file(locations);
-            return Err(Failure::Refused
-                .error(format!(
-                    "cannot record generation {}: the last one in {} is {}",
-                    generation.number,
-                    file.path.display(),
-                    last.number
-                ))
-                .hint(file.way_out())
-                .into());
+            return Err(RecordError::GenerationNotNext {
+                path: locations.overrides_log().display().to_string(),
+                generation: generation.number,
+                last: last.number,
+            }
+            .into());
         }
     }
     let json = serde_json::to_string(generation).context("cannot write JSON")?;
@@ -89,10 +85,10 @@ fn end(locations: &Locations) -> Result<LogEnd> {
     if length == 0 {
         return Ok(LogEnd { last: None, length });
     }
-    let place = "the last record";
+    let place = || "the last record".to_string();
     let line = std::str::from_utf8(&line).ok();
-    let json = line.and_then(record).ok_or_else(|| file.damaged(place))?;
-    let last = serde_json::from_str(json).map_err(|error| file.not_ours(place, &error))?;
+    let json = line.and_then(record).ok_or_else(|| file.damaged(place()))?;
+    let last = serde_json::from_str(json).map_err(|error| file.unknown(place(), &error))?;
     Ok(LogEnd {
         last: Some(last),
         length,

@@ -2,6 +2,7 @@ use std::cell::Cell;
 use std::fs;
 
 use super::*;
+use crate::error::Failure;
 use crate::overrides::Edit;
 
 fn generation(number: u64) -> Generation {

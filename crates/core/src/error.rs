@@ -9,6 +9,7 @@ mod overrides;
 mod program;
 mod source;
 mod record;
+mod store;
 mod table;
 mod transaction;
 
@@ -24,6 +25,7 @@ pub use overrides::OverrideError;
 pub use program::ProgramError;
 pub use source::SourceError;
 pub use record::RecordError;
+pub use store::StoreError;
 pub use table::TABLE;
 pub use transaction::TransactionError;
 

@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 use unix::unistd::{AccessFlags, access};
 
-use crate::error::{Failed, Failure};
+use crate::error::StoreError;
 use crate::percent;
 
 use collector::Lock;
@@ -63,7 +63,7 @@ pub struct Protection {
 impl LocalStore {
     /// Finds the store for a URL: `auto`, `daemon`, `local`, a `unix://` socket, or the root
     /// directory of a store. `None` means the store of this machine. Refuses all other URLs.
-    pub fn of(url: Option<&str>) -> Result<Self, Failed> {
+    pub fn of(url: Option<&str>) -> Result<Self, StoreError> {
         let url = url.unwrap_or("auto");
         let (name, query) = url.split_once('?').unwrap_or((url, ""));
         let parameter = |key: &str| {
@@ -75,7 +75,7 @@ impl LocalStore {
             "auto" | "daemon" | "local" => parameter("root"),
             _ if name.starts_with("unix://") => None,
             _ if name.starts_with('/') => Some(PathBuf::from(name)),
-            _ => return Err(elsewhere(url)),
+            _ => return Err(StoreError::RootsElsewhere { store: url.into() }),
         };
         let below = |path: &str| match &root {
             Some(root) => root.join(path.trim_start_matches('/')),
@@ -193,17 +193,10 @@ pub fn replace_link(link: &Path, target: &Path) -> std::io::Result<()> {
     fs::rename(&new, link).inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
-fn elsewhere(url: &str) -> Failed {
-    Failure::Refused
-        .error(format!(
-            "cannot use the store {url} as root: its GC roots are not on this machine"
-        ))
-        .hint("omit --store to use the store of this machine")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Failure, Message as _};
 
     const PATH: &str = "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-nixos-system-box";
 
@@ -229,8 +222,8 @@ mod tests {
             );
         }
         for url in ["ssh-ng://host", "https://cache.example.org", "file:///x"] {
-            let failed = LocalStore::of(Some(url)).expect_err("not on this machine");
-            assert_eq!(failed.failure, Failure::Refused);
+            let error = LocalStore::of(Some(url)).expect_err("not on this machine");
+            assert_eq!(error.failed().failure, Failure::Refused);
         }
     }
 

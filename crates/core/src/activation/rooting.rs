@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::Change;
 use super::unit::own_executable;
 use crate::clock::now;
-use crate::error::{Failure, cannot};
+use crate::error::StoreError;
 use crate::locations::Locations;
 use crate::record::{
     AGE, Configuration, KEPT, State, prune_logs, prune_roots, reachable, read_history,
@@ -30,14 +30,11 @@ pub(super) fn root(
         (change.base.as_ref(), "reset later"),
     ];
     if !store.contains(&change.to) {
-        return Err(Failure::Refused
-            .error(format!(
-                "{}: {} is not a store path",
-                cannot(purpose),
-                change.to
-            ))
-            .hint("run `runtime-module status` to see which system is running, then try again")
-            .into());
+        return Err(StoreError::NotStorePath {
+            purpose: purpose.into(),
+            path: change.to.clone(),
+        }
+        .into());
     }
     let systems = [Some(&change.to), change.from.as_ref(), change.base.as_ref()];
     let systems = systems.into_iter().flatten().map(String::as_str);
@@ -55,18 +52,17 @@ pub(super) fn root(
     // Check the paths only after `protect`: later collections see the GC roots, and a running
     // collection has accepted these paths.
     let _protection = store.protect(paths)?;
-    for (path, what) in needed {
+    for (path, task) in needed {
         if let Some(path) = path
             && !store.is_valid(path)?
             && change.from.as_ref() != Some(path)
         {
-            return Err(Failure::Refused
-                .error(format!(
-                    "{}: {path} is needed to {what}, but is not in the store",
-                    cannot(purpose)
-                ))
-                .hint("try again; the path may have been garbage-collected in the meantime")
-                .into());
+            return Err(StoreError::NotInStore {
+                purpose: purpose.into(),
+                path: path.clone(),
+                task,
+            }
+            .into());
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use unix::errno::Errno;
 use unix::fcntl::{Flock, FlockArg};
 
-use crate::error::Failure;
+use crate::error::StoreError;
 
 /// The time limit for reaching a collector that holds the lock but does not listen, because it is
 /// starting or exiting.
@@ -52,10 +52,7 @@ impl Lock {
                 return Ok(Self { _held: None });
             }
             if begun.elapsed() >= patience {
-                return Err(Failure::Refused
-                    .error("cannot protect the system from the garbage collector: the collector is running but does not answer")
-                    .hint("wait until the garbage collection has ended, then try again")
-                    .into());
+                return Err(StoreError::CollectorSilent.into());
             }
             std::thread::sleep(AGAIN);
         }

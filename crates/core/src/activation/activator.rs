@@ -18,7 +18,7 @@ use super::transaction::Work;
 use super::{Activated, Answer, Change, Errand, Machine, Profile, Request, preflight, recovery};
 use crate::choice::Allow;
 use crate::clock::now;
-use crate::error::{Failure, cannot, describe};
+use crate::error::{PreflightError, describe};
 use crate::fault::{self, Point, step};
 use crate::locations::Locations;
 use crate::record::{
@@ -145,24 +145,20 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
     if state.revision == change.revision && runs == change.from {
         return Ok(());
     }
-    let what = if state.revision == change.revision {
-        format!(
-            "the running system is now {}",
-            runs.as_deref().unwrap_or("unknown")
-        )
+    let purpose = (&work.request.purpose).into();
+    let error = if state.revision == change.revision {
+        PreflightError::RunningSystemReplaced {
+            purpose,
+            system: runs.unwrap_or_else(|| "unknown".into()),
+        }
     } else {
-        format!(
-            "the plan was made for state {}, but the state is now {}",
-            change.revision, state.revision
-        )
+        PreflightError::StateReplaced {
+            purpose,
+            planned: change.revision,
+            current: state.revision,
+        }
     };
-    Err(Failure::Refused
-        .error(format!(
-            "{}: the system changed in the meantime: {what}",
-            cannot(&work.request.purpose)
-        ))
-        .hint("run `runtime-module status` to see which modules are active, then try again")
-        .into())
+    Err(error.into())
 }
 
 /// Refuses the change if an earlier transaction has not ended.

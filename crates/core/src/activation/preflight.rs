@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::choice::Allow;
-use crate::error::{Failed, Failure, cannot};
+use crate::error::{Failed, Message as _, PreflightError};
 use crate::facts::Facts;
 use crate::locations::Locations;
+use crate::progress::bytes;
 
 /// The files that a toplevel must contain before it can be activated.
 const ESSENTIAL: [&str; 6] = [
@@ -192,7 +193,8 @@ impl Findings {
     }
 
     /// Adds an objection, with the `--allow` value that overrides it.
-    pub fn object(&mut self, allow: Option<Allow>, refusal: Failed) {
+    pub fn object(&mut self, allow: Option<Allow>, refusal: impl Into<Failed>) {
+        let refusal = refusal.into();
         self.objections.push(Objection { allow, refusal });
     }
 }
@@ -230,27 +232,22 @@ impl Machine {
 
 /// Compares the new system with the machine.
 pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
-    let cannot = cannot(purpose);
     let mut findings = Findings::default();
     if to.switchable == Some(false) {
-        findings.object(
-            None,
-            Failure::Refused
-                .error(format!("{cannot}: the system has no switch program (system.switch.enable is false), so it cannot be changed while it runs"))
-                .hint("set system.switch.enable = true in the configuration, then run nixos-rebuild boot and reboot"),
-        );
+        let purpose = purpose.into();
+        findings.object(None, PreflightError::NotSwitchable { purpose });
     }
-    wrong_host(&cannot, to, machine, &mut findings);
-    inhibited(&cannot, to, &machine.running, &mut findings);
+    wrong_host(purpose, to, machine, &mut findings);
+    inhibited(purpose, to, &machine.running, &mut findings);
     if let (Some(new), Some(old)) = (&to.init_interface, &machine.running.init_interface)
         && new != old
     {
-        findings.object(
-            None,
-            Failure::RebootNeeded
-                .error(format!("{cannot}: the new system needs a different init than the running one (interface '{new}' instead of '{old}')"))
-                .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules"),
-        );
+        let error = PreflightError::InitDiffers {
+            purpose: purpose.into(),
+            new: new.clone(),
+            old: old.clone(),
+        };
+        findings.object(None, error);
     }
     if let Some(booted) = &machine.booted {
         at_boot(to, booted, &mut findings);
@@ -258,24 +255,20 @@ pub fn compare(purpose: &str, to: &Profile, machine: &Machine) -> Findings {
     findings
 }
 
-/// `cannot` begins the message of an objection.
-fn wrong_host(cannot: &str, to: &Profile, machine: &Machine, findings: &mut Findings) {
+fn wrong_host(purpose: &str, to: &Profile, machine: &Machine, findings: &mut Findings) {
     if let (Some(new), Some(here)) = (&to.host, &machine.name)
         && new != here
     {
-        findings.object(
-            Some(Allow::WrongHost),
-            Failure::Refused
-                .error(format!(
-                    "{cannot}: the new system is for host '{new}', but this machine is '{here}'"
-                ))
-                .hint("name this machine's entry of nixosConfigurations with --host"),
-        );
+        let error = PreflightError::WrongHost {
+            purpose: purpose.into(),
+            host: new.clone(),
+            machine: here.clone(),
+        };
+        findings.object(Some(Allow::WrongHost), error);
     }
 }
 
-/// `cannot` begins the message of an objection.
-fn inhibited(cannot: &str, to: &Profile, running: &Profile, findings: &mut Findings) {
+fn inhibited(purpose: &str, to: &Profile, running: &Profile, findings: &mut Findings) {
     let (Some(new), Some(old)) = (&to.inhibitors, &running.inhibitors) else {
         return;
     };
@@ -289,12 +282,10 @@ fn inhibited(cannot: &str, to: &Profile, running: &Profile, findings: &mut Findi
         return;
     }
     let names: Vec<&str> = changed.iter().map(|(name, ..)| name.as_str()).collect();
-    let mut refusal = Failure::Refused
-        .error(format!(
-            "{cannot}: switch inhibitors would change: {}",
-            names.join(", ")
-        ))
-        .hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules");
+    let mut refusal = Failed::from(PreflightError::InhibitorsChanged {
+        purpose: purpose.into(),
+        names: names.join(", "),
+    });
     for (name, old, new) in changed {
         refusal = refusal.detail(format!("{name}: '{old}' would become '{new}'"));
     }
@@ -371,11 +362,9 @@ pub const PLAN_AGAIN: &str = "run the command again to make a new plan";
 /// Refuses a toplevel that was deleted, with the hint `if_gone`. Also refuses one that lacks one of
 /// the files that every NixOS system has.
 pub fn whole(purpose: &str, toplevel: &Path, if_gone: &str) -> Result<(), Failed> {
-    let cannot = cannot(purpose);
+    let (purpose, system) = (purpose.into(), toplevel.display().to_string());
     if !toplevel.exists() {
-        return Err(Failure::Refused
-            .error(format!("{cannot}: {} no longer exists", toplevel.display()))
-            .hint(if_gone));
+        return Err(PreflightError::Deleted { purpose, system }.hint(if_gone));
     }
     let missing: Vec<&str> = ESSENTIAL
         .into_iter()
@@ -384,28 +373,28 @@ pub fn whole(purpose: &str, toplevel: &Path, if_gone: &str) -> Result<(), Failed
     if missing.is_empty() {
         return Ok(());
     }
-    let failed = Failure::Refused.error(format!(
-        "{cannot}: {} is not a complete NixOS system: it has no {}",
-        toplevel.display(),
-        missing.join(", no ")
-    ));
-    Err(if missing == ["bin/switch-to-configuration"] {
-        failed.hint("set system.switch.enable = true: without a switch program the system cannot be changed while it runs")
-    } else if ["activate", "bin/switch-to-configuration"]
-        .iter()
-        .all(|name| missing.contains(name))
-    {
-        failed.hint("check config.system.build.toplevel: a NixOS system contains activate and bin/switch-to-configuration")
+    let error = PreflightError::Incomplete {
+        purpose,
+        system,
+        missing: missing.join(", no "),
+    };
+    Err(error.hint(hint_for_missing(&missing)))
+}
+
+fn hint_for_missing(files: &[&str]) -> &'static str {
+    if files == ["bin/switch-to-configuration"] {
+        "set system.switch.enable = true: \
+         without a switch program the system cannot be changed while it runs"
+    } else if files.contains(&"activate") && files.contains(&"bin/switch-to-configuration") {
+        "check config.system.build.toplevel: \
+         a NixOS system contains activate and bin/switch-to-configuration"
     } else {
-        failed.hint(
-            "run `nix-store --verify --check-contents --repair` to find and restore lost files",
-        )
-    })
+        "run `nix-store --verify --check-contents --repair` to find and restore lost files"
+    }
 }
 
 /// Adds an objection if the file system of `place` has less than `needed` bytes of free space.
 pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) {
-    let cannot = cannot(purpose);
     let Ok(found) = unix::sys::statvfs::statvfs(place) else {
         return;
     };
@@ -415,15 +404,11 @@ pub fn space(purpose: &str, place: &Path, needed: u64, findings: &mut Findings) 
     if free >= needed {
         return;
     }
-    findings.object(
-        Some(Allow::Space),
-        Failure::Refused
-            .error(format!(
-                "{cannot}: there is not enough space in {}: {} is needed, but only {} is free",
-                place.display(),
-                crate::progress::bytes(needed),
-                crate::progress::bytes(free)
-            ))
-            .hint("free some space; for the store, run `nix-collect-garbage`"),
-    );
+    let error = PreflightError::NotEnoughSpace {
+        purpose: purpose.into(),
+        folder: place.display().to_string(),
+        needed: bytes(needed),
+        free: bytes(free),
+    };
+    findings.object(Some(Allow::Space), error);
 }

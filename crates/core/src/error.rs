@@ -4,6 +4,7 @@
 //! details and hints. `anyhow::Error` carries it to `main`, which prints it once.
 
 mod arguments;
+mod elevation;
 mod message;
 mod overrides;
 mod program;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use nix_types::Position;
 
 pub use arguments::ArgumentError;
+pub use elevation::ElevationError;
 pub use message::{Message, Purpose, Row};
 pub use overrides::OverrideError;
 pub use program::ProgramError;

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::exit;
 
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, TransactionError};
 
 /// The time that the run may take to end after an interrupt. After this time, the process exits.
 const GRACE: Duration = Duration::from_millis(900);
@@ -136,7 +136,7 @@ impl Interrupts {
 
 /// Returns the error for an interrupt before the activation.
 pub fn interrupted() -> Failed {
-    Failure::Interrupted.error("interrupted; nothing was changed")
+    TransactionError::Interrupted.into()
 }
 
 impl Inner {

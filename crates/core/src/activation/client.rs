@@ -6,7 +6,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 
 use super::{Activated, Answer, Errand, Request, elevation, log};
 use crate::choice::Elevate;
-use crate::error::{Failed, Failure, cannot};
+use crate::error::{ElevationError, TransactionError};
 use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::messages::{greet, receive, send};
@@ -84,27 +84,18 @@ impl Activator {
 
     fn denied(&mut self) -> anyhow::Error {
         let status = self.child.as_mut().and_then(|child| child.wait().ok());
-        Failure::Refused
-            .error(match status {
-                Some(status) => {
-                    let program = &self.program;
-                    format!("cannot get root privileges: {program} failed ({status})")
-                }
-                None => "cannot get root privileges: the activator has exited".to_string(),
-            })
-            .hint("run the command as root, or choose another elevation program with --elevate")
-            .into()
+        let error = status.map_or(ElevationError::ActivatorExited, |status| {
+            let program = self.program.clone();
+            ElevationError::ProgramFailed { program, status }
+        });
+        error.into()
     }
 
     /// Sends the request, and prints the log until the transaction ends.
     pub fn activate(mut self, request: &Request, reporter: &Reporter) -> Result<Activated> {
         step(Point::Ask, || send(&mut self.to, request)).map_err(|_| {
-            Failure::Refused
-                .error(format!(
-                    "{}: the activator exited before the request was sent; nothing was changed",
-                    cannot(&request.purpose)
-                ))
-                .hint("try again; the activator or the program that elevated it was killed")
+            let purpose = (&request.purpose).into();
+            TransactionError::RequestNotSent { purpose }
         })?;
         reporter.begin(Phase::Activate);
         let answer = step(Point::Follow, || self.follow(request, reporter))?;
@@ -114,9 +105,7 @@ impl Activator {
                 Ok(*activated)
             }
             Answer::Refused { failed } => Err(failed.into()),
-            Answer::Line { .. } => Err(Failure::Internal
-                .error("cannot activate: the activator sent a log line instead of a result")
-                .into()),
+            Answer::Line { .. } => Err(TransactionError::LineInsteadOfResult.into()),
         }
     }
 
@@ -184,19 +173,28 @@ pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
         Ok(activated) => Answer::Done {
             activated: Box::new(activated),
         },
-        Err(failed) => Answer::Refused { failed },
+        Err(error) => Answer::Refused {
+            failed: error.into(),
+        },
     }
 }
 
 /// Finds the result of a request that has no history record.
-fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activated, Failed> {
+fn unrecorded(
+    request: &Request,
+    state: &State,
+    log: PathBuf,
+) -> Result<Activated, TransactionError> {
     let pending = state.pending.as_ref();
+    let not_started = || TransactionError::NotStarted {
+        log: log.display().to_string(),
+    };
     match &request.errand {
         Errand::Change(change) => {
             let is_it = |pending: &&Pending| pending.transaction == request.transaction;
             match pending.filter(is_it) {
                 Some(pending) => interrupted(pending, state.revision, log),
-                None if state.revision == change.revision => Err(not_begun(&log)),
+                None if state.revision == change.revision => Err(not_started()),
                 None if state.current.as_ref() == Some(&change.to)
                     && state.wanted == change.wanted
                     && state.overrides == change.overrides =>
@@ -207,20 +205,24 @@ fn unrecorded(request: &Request, state: &State, log: PathBuf) -> Result<Activate
                         ..Activated::new(log, state.revision)
                     })
                 }
-                None => Err(untold()),
+                None => Err(TransactionError::ResultLost),
             }
         }
         Errand::Recover { .. } => Err(match pending.map(|pending| pending.step) {
-            Some(Step::Checking | Step::Confirming) => not_begun(&log),
-            Some(step) => stranded(step),
-            None => untold(),
+            Some(Step::Checking | Step::Confirming) => not_started(),
+            Some(step) => TransactionError::DiedDuringChange { step: step.words() },
+            None => TransactionError::ResultLost,
         }),
-        Errand::Confirm => Err(pending.map_or_else(untold, |_| not_begun(&log))),
+        Errand::Confirm => Err(pending.map_or(TransactionError::ResultLost, |_| not_started())),
     }
 }
 
 /// Returns the result of a change that the state lists as pending.
-fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activated, Failed> {
+fn interrupted(
+    pending: &Pending,
+    revision: u64,
+    log: PathBuf,
+) -> Result<Activated, TransactionError> {
     match pending.step {
         // The change is active and waits for confirmation. Only the outcome was not delivered.
         Step::Confirming => Ok(Activated {
@@ -231,33 +233,9 @@ fn interrupted(pending: &Pending, revision: u64, log: PathBuf) -> Result<Activat
             milliseconds: pending.phases.get(Phase::Activate).unwrap_or(0.0),
             ..Activated::new(log, revision)
         }),
-        Step::Checking => Err(Failure::Refused
-            .error("cannot activate: the activator died before it changed anything")
-            .hint("run `runtime-module recover` to discard the attempt, then try again")),
-        step => Err(stranded(step)),
+        Step::Checking => Err(TransactionError::DiedDuringChecks),
+        step => Err(TransactionError::DiedDuringChange { step: step.words() }),
     }
-}
-
-fn stranded(step: Step) -> Failed {
-    Failure::Stranded
-        .error(format!("cannot activate: the activator died when {}", step.words()))
-        .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to activate the new one")
-}
-
-fn not_begun(log: &Path) -> Failed {
-    Failure::Refused
-        .error("cannot activate: the activator exited before the activation started; nothing was changed")
-        .hint(format!(
-            "try again; {} may contain the reason",
-            log.display()
-        ))
-}
-
-/// Returns the error for a transaction that has ended with an unknown result.
-fn untold() -> Failed {
-    Failure::Internal
-        .error("cannot activate: the activator died before it reported the result")
-        .hint("run `runtime-module status` to see which modules are active")
 }
 
 impl Drop for Activator {

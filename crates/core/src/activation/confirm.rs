@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::systemd;
 use super::unit::{in_session, own_executable};
-use crate::error::Failure;
+use crate::error::TransactionError;
 use crate::locations::Locations;
 
 /// The point at which the timer is armed.
@@ -75,12 +75,8 @@ pub(super) fn arm(
     ];
     let arguments: Vec<&str> = arguments.into_iter().chain(armed.argument()).collect();
     let said = systemd::ask("systemd-run", &arguments);
-    said.map(drop).map_err(|why| {
-        Failure::Refused
-            .error(format!("cannot arm the rollback timer: {why}"))
-            .hint("run the command without --confirm; the change is then not rolled back automatically")
-            .into()
-    })
+    said.map(drop)
+        .map_err(|reason| TransactionError::TimerNotArmed { reason }.into())
 }
 
 /// Disarms these timers. A timer that is not armed is not an error.

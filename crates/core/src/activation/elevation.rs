@@ -9,7 +9,7 @@ use unix::unistd::geteuid;
 
 use super::environment::clean;
 use crate::choice::Elevate;
-use crate::error::Failure;
+use crate::error::ElevationError;
 use crate::locations::Locations;
 use crate::programs;
 
@@ -32,10 +32,7 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
         return Ok(("the activator", child));
     }
     if elevate == Elevate::None {
-        return Err(Failure::Refused
-            .error("activation needs root, but --elevate none forbids elevation")
-            .hint("run the command with sudo, or omit --elevate none")
-            .into());
+        return Err(ElevationError::Forbidden.into());
     }
     let wanted = |program: Elevate| elevate == Elevate::Auto || elevate == program;
     for (_, program) in PROGRAMS.iter().filter(|(program, _)| wanted(*program)) {
@@ -48,10 +45,7 @@ pub(super) fn start(elevate: Elevate, locations: &Locations) -> Result<(&'static
             }
         }
     }
-    Err(Failure::Refused
-        .error("activation needs root, and none of sudo, run0 or doas is installed")
-        .hint("run the command as root, or install sudo, run0 or doas")
-        .into())
+    Err(ElevationError::NoProgram.into())
 }
 
 fn spawn(command: &mut Command) -> std::io::Result<Child> {

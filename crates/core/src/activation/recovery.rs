@@ -15,7 +15,7 @@ use super::switch::Verdict;
 use super::transaction::{Ended, Work, entry as record, leaves, on_the_way_back, returned};
 use super::verify::Looked;
 use super::{Activated, Errand, Request};
-use crate::error::{Failed, Failure, cannot};
+use crate::error::{Failed, Message as _, TransactionError};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::record::{
@@ -32,34 +32,28 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Returns the error for a change that must wait until an earlier transaction ends.
 pub fn unended(purpose: &str, pending: &Pending) -> Failed {
-    let cannot = cannot(purpose);
-    let before = match pending.purpose.as_str() {
+    let purpose = purpose.into();
+    let change = match pending.purpose.as_str() {
         "" => format!("transaction {}", pending.transaction),
         words => format!("`{words}`"),
     };
-    if pending.step == Step::Confirming {
-        return Failure::Refused
-            .error(format!("{cannot}: {before} is not confirmed yet"))
-            .hint(
-                "run `runtime-module confirm` to keep it, or `runtime-module rollback` to undo it now",
-            );
-    }
-    Failure::Refused
-        .error(format!(
-            "{cannot}: {before} was interrupted: {}",
-            pending.step.words()
-        ))
-        .hint("run `runtime-module recover` to activate the previous system again, or `runtime-module recover --finish` to finish the change")
+    let error = match pending.step {
+        Step::Confirming => TransactionError::NotConfirmedYet { purpose, change },
+        step => TransactionError::ChangeInterrupted {
+            purpose,
+            change,
+            step: step.words(),
+        },
+    };
+    error.into()
 }
 
 /// Ends an interrupted transaction. Activates the previous system or, with `finish`, the new one.
 pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     let purpose = work.request.purpose.clone();
     let Some(pending) = work.state.pending.clone() else {
-        return Err(Failure::Refused
-            .error(format!("{}: no change was interrupted", cannot(&purpose)))
-            .hint("run `runtime-module status` to see which modules are active")
-            .into());
+        let purpose = purpose.into();
+        return Err(TransactionError::NothingToRecover { purpose }.into());
     };
     // Wait first, because a running external switch may be about to activate another system.
     let wait = Duration::from_millis(work.request.wait);
@@ -85,13 +79,8 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
         pending.from.clone()
     };
     let Some(to) = to else {
-        return Err(Failure::Refused
-            .error(format!(
-                "{}: the previous system is unknown",
-                cannot(&purpose)
-            ))
-            .hint("run `runtime-module recover --finish` to finish the change")
-            .into());
+        let purpose = purpose.into();
+        return Err(TransactionError::PreviousUnknown { purpose }.into());
     };
     work.store = Some(LocalStore::of(pending.store.as_deref())?);
     let other = match finish {
@@ -123,15 +112,13 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     }
     let point = if finish { Point::Switch } else { Point::Return };
     let looked = work.switch_to(to, point);
+    let (purpose, reason) = (work.request.purpose.clone(), looked.why);
     if looked.verdict == Verdict::Refused && pending.step == Step::Confirming {
         // The switch changed nothing, so the change is still unconfirmed and its timer is still
         // running.
         work.advance(Step::Confirming);
         work.activated.outcome = Outcome::Unchanged;
-        work.activated.explanation = format!(
-            "{}: {}; the change is still not confirmed",
-            work.request.purpose, looked.why
-        );
+        work.activated.explanation = TransactionError::StillNotConfirmed { purpose, reason }.text();
         work.timed();
         return;
     }
@@ -139,13 +126,8 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     work.activated.outcome = outcome;
     work.activated.explanation = match outcome {
         Outcome::Activated => String::new(),
-        Outcome::UnitsFailed | Outcome::Superseded => {
-            format!("{}: {}", work.request.purpose, looked.why)
-        }
-        _ => format!(
-            "{}: {}; the machine is still between two systems",
-            work.request.purpose, looked.why
-        ),
+        Outcome::UnitsFailed | Outcome::Superseded => format!("{purpose}: {reason}"),
+        _ => TransactionError::StillBetweenSystems { purpose, reason }.text(),
     };
     match outcome {
         Outcome::Stranded => work.advance(Step::Stranded),
@@ -208,25 +190,18 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     let runs = running(work.locations);
     let waits = work.state.unended(runs.as_deref()).cloned();
     let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
-        return Err(Failure::Refused
-            .error("cannot confirm: there is no change to confirm")
-            .hint("run `runtime-module history` to see how the last change ended")
-            .into());
+        return Err(TransactionError::NothingToConfirm.into());
     };
     if runs.as_ref() != Some(&pending.to) {
-        return Err(Failure::Refused
-            .error("cannot confirm: an external switch activated the previous system, so the change is no longer active")
-            .hint("run `runtime-module rollback` to end the change")
-            .into());
+        return Err(TransactionError::NoLongerActive.into());
     }
     // A confirmation must be saved to be valid. If saving fails, the timer stays armed and rolls
     // the change back.
     let mut kept = work.state.clone();
     kept.end(Leaves::Done);
     kept.write(work.locations).map_err(|error| {
-        Failure::Refused
-            .error(format!("cannot save the confirmation: {error:#}"))
-            .hint("free some space in /run, then confirm again before the change is rolled back")
+        let reason = format!("{error:#}");
+        TransactionError::ConfirmationNotSaved { reason }
     })?;
     // The history record keeps the outcome of the change, even if the change had problems. The
     // result of `confirm` itself is a success.
@@ -247,11 +222,7 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
 /// because users can set it. After an error, systemd retries.
 pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot run the transaction '{name}': the name is not valid"
-            ))
-            .into());
+        return Err(TransactionError::InvalidName { name: name.into() }.into());
     }
     let _ = unix::unistd::setsid();
     let _deaf = deaf()?;
@@ -302,13 +273,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
         // Nothing was changed, so restore the step that was recorded before the attempt.
         work.advance(pending.step);
         log.close();
-        return Err(Failure::Refused
-            .error(format!(
-                "cannot roll back the unconfirmed change: {}",
-                looked.why
-            ))
-            .hint("wait for the next automatic attempt")
-            .into());
+        return Err(TransactionError::RollbackRefused { reason: looked.why }.into());
     }
     let outcome = returned(looked.verdict);
     let why = match looked.verdict {
@@ -320,10 +285,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
     log.close();
     let waits = State::read(locations)?.pending;
     if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == *name) {
-        return Err(Failure::Refused
-            .error("rolled back the unconfirmed change, but cannot save the result")
-            .hint("free some space in /run, then wait for the next automatic attempt")
-            .into());
+        return Err(TransactionError::RollbackNotSaved.into());
     }
     Ok(())
 }

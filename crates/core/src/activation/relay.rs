@@ -15,7 +15,7 @@ use signal_hook::iterator::Signals;
 use super::client::aftermath;
 use super::log::{GLANCE, Tail};
 use super::{Answer, Request, unit};
-use crate::error::{Failure, describe};
+use crate::error::{TransactionError, describe};
 use crate::fault::{self, Point, step};
 use crate::locations::Locations;
 use crate::messages::{Greeting, receive, send};
@@ -83,9 +83,7 @@ fn relay(
 ) -> Result<Option<Answer>> {
     let name = &request.transaction;
     if !is_transaction(name) || !request.root.is_absolute() {
-        return Err(Failure::Internal
-            .error("activate: the request is malformed")
-            .into());
+        return Err(TransactionError::MalformedRequest.into());
     }
     let locations = Locations::new(&request.root, request.root.clone());
     if request.wait == 0 {

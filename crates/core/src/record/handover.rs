@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::disk;
-use crate::error::Failure;
+use crate::error::TransactionError;
 use crate::fault::Point;
 use crate::locations::Locations;
 
@@ -39,11 +39,7 @@ pub fn hand_over<T: Serialize>(locations: &Locations, name: &str, request: &T) -
 /// Reads and removes the request. A second call with the same name fails.
 pub fn take_over<T: DeserializeOwned>(locations: &Locations, name: &str) -> Result<T> {
     if !is_transaction(name) {
-        return Err(Failure::Usage
-            .error(format!(
-                "cannot run the transaction '{name}': the name is not valid"
-            ))
-            .into());
+        return Err(TransactionError::InvalidName { name: name.into() }.into());
     }
     let path = locations.request(name);
     let taken = path.with_extension("taken");

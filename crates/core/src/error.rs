@@ -12,6 +12,7 @@ mod source;
 mod preflight;
 mod record;
 mod store;
+mod switch;
 mod table;
 mod transaction;
 
@@ -30,6 +31,7 @@ pub use source::SourceError;
 pub use preflight::PreflightError;
 pub use record::RecordError;
 pub use store::StoreError;
+pub use switch::SwitchError;
 pub use table::TABLE;
 pub use transaction::TransactionError;
 

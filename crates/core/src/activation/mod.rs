@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::choice::{Allow, OnFailedUnits, SETTLE};
-use crate::error::{Failed, Failure};
+use crate::error::{Failed, Failure, Message as _, SwitchError};
 use crate::overrides::{Generation, OverrideState};
 use crate::record::{Configuration, Entry, Outcome};
 use crate::timings::{Phase, Phases};
@@ -292,7 +292,8 @@ impl Activated {
         }
         Some(match kind {
             Failure::RebootNeeded => {
-                failed.hint("run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, import it in the host first, because the booted system contains no runtime modules")
+                failed.hints.extend(SwitchError::InitChanged.failed().hints);
+                failed
             }
             Failure::Stranded => failed.hint(format!(
                 "read {}, then run `runtime-module recover`; the machine is between two systems",

@@ -23,6 +23,7 @@ use unix::unistd::Pid;
 use super::environment::PATH;
 use super::log::{GLANCE, Log, Tail};
 use super::systemd::is_name;
+use crate::error::{Message as _, SwitchError};
 use crate::locations::Locations;
 use crate::record::switches_elsewhere;
 
@@ -309,31 +310,31 @@ impl Switched {
         }
     }
 
+    /// Returns the message if the switch changed nothing, or if only units failed.
+    fn error(&self, changed: bool) -> Option<SwitchError> {
+        let nothing = self.changed_nothing(changed);
+        match self.status {
+            Some(0) if !self.script_failed => None,
+            _ if self.locked && nothing => Some(SwitchError::LockHeld),
+            Some(1) if nothing => Some(SwitchError::Refused),
+            Some(4) if !self.script_failed => {
+                Some(SwitchError::failed_units(self.failed_units.len()))
+            }
+            Some(INIT_INTERFACE_CHANGED) => Some(SwitchError::InitChanged),
+            Some(status) if nothing => Some(SwitchError::Exited { status }),
+            None if nothing => Some(SwitchError::NotStarted),
+            _ => None,
+        }
+    }
+
     /// Returns a human-readable explanation. `changed` tells whether the running system has changed
     /// since the switch began.
     pub(super) fn explanation(&self, changed: bool) -> String {
-        let nothing = self.changed_nothing(changed);
+        if let Some(error) = self.error(changed) {
+            return error.text();
+        }
         match self.status {
             Some(0) if !self.script_failed => String::new(),
-            _ if self.locked && nothing => {
-                "another switch is running: it holds the lock of switch-to-configuration".into()
-            }
-            Some(1) if nothing => "the switch program refused before it changed anything".into(),
-            Some(4) if !self.script_failed => match self.failed_units.len() {
-                0 => "some units failed".into(),
-                1 => "a unit failed".into(),
-                n => format!("{n} units failed"),
-            },
-            Some(INIT_INTERFACE_CHANGED) => {
-                "not activated: the new system needs a different init than the running one".into()
-            }
-            Some(status) if nothing => {
-                format!("the switch program exited with status {status} before it changed anything")
-            }
-            None if nothing => {
-                "the switch program could not start, or was killed before it changed anything"
-                    .into()
-            }
             Some(0 | 2 | 4) => "an activation script failed".into(),
             Some(3) => "systemd could not be reloaded".into(),
             Some(101) => "the switch program crashed".into(),

@@ -16,6 +16,7 @@ use super::verify::{Before, Looked, Switching};
 use super::{Activated, Change, Errand, Request, causes};
 use crate::choice::OnFailedUnits;
 use crate::clock::now;
+use crate::error::{Message as _, TransactionError};
 use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::overrides::Generation;
@@ -220,14 +221,16 @@ impl<'a> Work<'a> {
     /// Sets the outcome and its explanation.
     pub(super) fn explain(&mut self, outcome: Outcome, why: &str) {
         self.activated.outcome = outcome;
-        let end = match outcome {
+        let (purpose, reason) = (self.request.purpose.clone(), why.to_string());
+        self.activated.explanation = match outcome {
             Outcome::Activated => return,
-            Outcome::Returned => "; the previous system is active again",
-            Outcome::Stranded => ", and rolling back to the previous system failed too",
-            Outcome::UnitsFailed => "; the change is active",
-            Outcome::Unchanged | Outcome::Superseded => "",
+            Outcome::Returned => TransactionError::RolledBack { purpose, reason }.text(),
+            Outcome::Stranded => TransactionError::RollbackFailed { purpose, reason }.text(),
+            Outcome::UnitsFailed => {
+                TransactionError::ActiveWithFailedUnits { purpose, reason }.text()
+            }
+            Outcome::Unchanged | Outcome::Superseded => format!("{purpose}: {reason}"),
         };
-        self.activated.explanation = format!("{}: {why}{end}", self.request.purpose);
     }
 
     /// Saves the progress. If saving fails, only adds a warning, because stopping would leave the

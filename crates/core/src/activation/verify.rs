@@ -18,6 +18,7 @@ use super::systemd;
 use super::touched::Changes;
 use super::unit_state::{Problem, UnitState};
 use super::watch::{FailedCommand, Machinery, Unwell, Watch, Watched};
+use crate::error::{Message as _, SwitchError};
 use crate::locations::Locations;
 use crate::record::running;
 
@@ -78,9 +79,8 @@ impl Looked {
 
     /// Returns the verdict if an external switch activated the system `to` in the meantime.
     pub(super) fn superseded(to: &str) -> Self {
-        let why =
-            format!("another switch activated {to} in the meantime; that system is left active");
-        Self::new(Verdict::Superseded, why)
+        let error = SwitchError::Superseded { system: to.into() };
+        Self::new(Verdict::Superseded, error.text())
     }
 
     /// Returns the verdict for a running system that cannot be checked.
@@ -182,12 +182,11 @@ impl Before {
         }
         if matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) && runs != Some(expected)
         {
-            looked.why = match runs {
-                Some(runs) => {
-                    format!("switch-to-configuration reported success, but {runs} is still running")
-                }
-                None => "switch-to-configuration reported success, but no system is running".into(),
-            };
+            let system = runs.map(String::from);
+            let error = system.map_or(SwitchError::NothingRunning, |system| {
+                SwitchError::StillRunning { system }
+            });
+            looked.why = error.text();
             // If nothing shows that the switch began, do not roll back.
             looked.verdict = match switched.changed_nothing(changed) {
                 true => Verdict::Refused,
@@ -236,12 +235,12 @@ impl Before {
             "failed during the change, but not because of it",
             &untouched,
         );
-        let failed = looked.failed.len();
-        (looked.verdict, looked.why) = match failed {
-            0 if nameless => (Verdict::UnitsFailed, "some units failed".into()),
-            0 => (Verdict::Well, String::new()),
-            1 => (Verdict::UnitsFailed, "a unit failed".into()),
-            _ => (Verdict::UnitsFailed, format!("{failed} units failed")),
+        (looked.verdict, looked.why) = match looked.failed.len() {
+            0 if !nameless => (Verdict::Well, String::new()),
+            failed => (
+                Verdict::UnitsFailed,
+                SwitchError::failed_units(failed).text(),
+            ),
         };
     }
 

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod elevation;
+mod fault;
 mod message;
 mod overrides;
 mod program;
@@ -24,6 +25,7 @@ use nix_types::Position;
 
 pub use arguments::ArgumentError;
 pub use elevation::ElevationError;
+pub use fault::FaultError;
 pub use message::{Message, Purpose, Row};
 pub use overrides::OverrideError;
 pub use program::ProgramError;

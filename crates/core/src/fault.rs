@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::Result;
 use unix::sys::signal::{Signal, raise};
 
-use crate::error::Failure;
+use crate::error::FaultError;
 
 /// Whether this build can inject faults.
 pub const POSSIBLE: bool = cfg!(debug_assertions);
@@ -161,11 +161,7 @@ pub fn arm(faults: Option<&str>) -> Result<()> {
 }
 
 fn parse(text: &str) -> Result<Armed> {
-    let wrong = || {
-        Failure::Usage
-            .error(format!("cannot use RUNTIME_MODULE_FAULT={text}: the value is not a fault"))
-            .hint("use POINT[@N]:before|after[:kill|:stop|:eio|:enospc|:short=N|:cut=N]; run `runtime-module __faults` to list the points")
-    };
+    let wrong = || FaultError::NotAFault { value: text.into() };
     let mut parts = text.split(':');
     let place = parts.next().unwrap_or_default();
     let (name, passing) = match place.split_once('@') {

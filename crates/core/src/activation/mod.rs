@@ -9,7 +9,9 @@ mod client;
 mod confirm;
 mod elevation;
 mod environment;
+mod failed_command;
 mod findings;
+mod journal;
 mod log;
 mod login;
 mod manager;
@@ -42,6 +44,7 @@ use crate::timings::{Phase, Phases};
 pub use activator::run as activator_role;
 pub use become_user::{become_user, drop_rights};
 pub use client::Activator;
+pub use failed_command::FailedCommand;
 pub use findings::Findings;
 pub use preflight::{compare, examine, space};
 pub use profile::{Machine, Profile};
@@ -51,7 +54,6 @@ pub use switch::read_output as read_switch_output;
 pub use systemd::wait_for_boot;
 pub use unit_state::Problem;
 pub use units::{UnitChanges, unit_changes};
-pub use watch::FailedCommand;
 
 /// A request to the activator, which the relay stores in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use unix::time::{ClockId, clock_gettime};
 
-use super::causes;
+use super::failed_command::{self, FailedCommand};
+use super::journal;
 use super::log::Log;
 use super::manager::{self, States, UnitId};
 use super::switch::{Switched, Verdict};
 use super::systemd;
 use super::touched::Changes;
 use super::unit_state::{Problem, UnitState};
-use super::watch::{FailedCommand, Machinery, Unwell, Watch, Watched};
+use super::watch::{Machinery, Unwell, Watch, Watched};
 use crate::error::{Message as _, SwitchError};
 use crate::locations::Locations;
 use crate::record::running;
@@ -322,11 +323,11 @@ impl Machinery for Here<'_> {
     }
 
     fn failed_command(&mut self, id: &UnitId) -> Option<FailedCommand> {
-        causes::failed_command(id, self.since)
+        failed_command::find(id, self.since)
     }
 
     fn has_failed(&mut self, id: &UnitId) -> bool {
-        causes::has_failed(id, self.since)
+        journal::has_failed(id, self.since)
     }
 
     fn now(&mut self) -> u64 {

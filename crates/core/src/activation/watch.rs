@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::failed_command::FailedCommand;
 use super::manager::{States, UnitId};
 use super::touched::{Changes, Reached, Touched};
 use super::unit_state::{Problem, UnitState};
@@ -41,22 +42,6 @@ pub(super) trait Machinery {
     fn wait(&mut self, time: Duration);
     /// Writes a line to the log.
     fn say(&mut self, text: &str);
-}
-
-/// A failed command of a unit.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct FailedCommand {
-    /// The setting that contains the command, for example `ExecStartPre`.
-    pub setting: String,
-    /// The command line, or empty if unknown.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub line: String,
-    /// The exit status; `None` if a signal killed the command.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<i32>,
-    /// The signal that killed the command.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signal: Option<String>,
 }
 
 /// A unit that has failed, or has not finished starting in time.

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::commit::{Ended, entry as record};
 use super::confirm::{Armed, disarm};
 use super::log::Log;
 use super::relay::deaf;
 use super::rooting::{release, root_ourselves};
 use super::switch::Verdict;
-use super::transaction::{Ended, Work, entry as record, leaves, on_the_way_back, returned};
+use super::transaction::Work;
 use super::verify::Looked;
-use super::{Activated, Errand, Request};
+use super::{Activated, Errand, Request, outcome};
 use crate::error::{Failed, Message as _, TransactionError};
 use crate::fault::Point;
 use crate::locations::Locations;
@@ -122,7 +123,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         work.timed();
         return;
     }
-    let outcome = outcome(looked.verdict);
+    let outcome = outcome::of_recovery(looked.verdict);
     work.activated.outcome = outcome;
     work.activated.explanation = match outcome {
         Outcome::Activated => String::new(),
@@ -132,16 +133,6 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
     match outcome {
         Outcome::Stranded => work.advance(Step::Stranded),
         _ => write_end(work, pending, to, finish),
-    }
-}
-
-/// Returns the outcome of a recovery, given the verdict on its switch.
-fn outcome(verdict: Verdict) -> Outcome {
-    match verdict {
-        Verdict::Well => Outcome::Activated,
-        Verdict::UnitsFailed => Outcome::UnitsFailed,
-        Verdict::Superseded => Outcome::Superseded,
-        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
     }
 }
 
@@ -275,13 +266,16 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
         log.close();
         return Err(TransactionError::RollbackRefused { reason: looked.why }.into());
     }
-    let outcome = returned(looked.verdict);
+    let outcome = outcome::of_rollback(looked.verdict);
     let why = match looked.verdict {
         Verdict::Well => "not confirmed in time".to_string(),
-        _ => format!("not confirmed in time; {}", on_the_way_back(&looked)),
+        _ => format!(
+            "not confirmed in time; {}",
+            outcome::rollback_warning(&looked)
+        ),
     };
     work.explain(outcome, &why);
-    work.settle(leaves(outcome), outcome);
+    work.settle(outcome::leaves(outcome), outcome);
     log.close();
     let waits = State::read(locations)?.pending;
     if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == *name) {

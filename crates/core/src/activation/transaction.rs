@@ -1,5 +1,4 @@
-//! Carries out a transaction under the lock: switches, verifies, rolls back if necessary, and saves
-//! the result.
+//! Carries out a transaction under the lock: switches, verifies, and rolls back if necessary.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,22 +9,16 @@ use super::confirm::{Armed, arm, disarm};
 use super::log::Log;
 use super::login::Sessions;
 use super::manager::UnitId;
-use super::rooting::release;
 use super::switch::{Checks, Switch, Switched, Verdict};
 use super::verify::{Before, Looked, Switching};
-use super::{Activated, Change, Errand, Request, causes};
+use super::{Activated, Change, Errand, Request, causes, outcome};
 use crate::choice::OnFailedUnits;
 use crate::clock::now;
-use crate::error::{Message as _, TransactionError};
 use crate::fault::{Point, step};
 use crate::locations::Locations;
-use crate::overrides::Generation;
-use crate::record::{
-    Entry, KeptOverrides, Leaves, Outcome, Pending, SCHEMA, State, Step, Wanted, append_history,
-    append_override,
-};
+use crate::record::{Leaves, Outcome, State, Step};
 use crate::store::LocalStore;
-use crate::timings::{Phase, milliseconds};
+use crate::timings::{Phase, Phases, milliseconds};
 
 /// The maximum number of failed units that are described in detail.
 const SHOWN: usize = 32;
@@ -86,7 +79,7 @@ impl<'a> Work<'a> {
         self.warn("NIXOS_NO_CHECK=1: NixOS's pre-switch checks are skipped".into());
     }
 
-    fn note(&mut self, result: Result<()>) {
+    pub(super) fn note(&mut self, result: Result<()>) {
         if let Err(error) = result {
             self.warn(format!("{error:#}"));
         }
@@ -124,7 +117,7 @@ impl<'a> Work<'a> {
             (Outcome::Activated | Outcome::UnitsFailed, Some(seconds)) => {
                 self.wait_for_confirmation(seconds);
             }
-            _ => self.settle(leaves(outcome), outcome),
+            _ => self.settle(outcome::leaves(outcome), outcome),
         }
     }
 
@@ -213,24 +206,15 @@ impl<'a> Work<'a> {
         self.log.say("activating the previous system again");
         let looked = self.switch_to(from, Point::Return);
         if looked.verdict != Verdict::Well {
-            self.warn(on_the_way_back(&looked));
+            self.warn(outcome::rollback_warning(&looked));
         }
-        returned(looked.verdict)
+        outcome::of_rollback(looked.verdict)
     }
 
     /// Sets the outcome and its explanation.
     pub(super) fn explain(&mut self, outcome: Outcome, why: &str) {
         self.activated.outcome = outcome;
-        let (purpose, reason) = (self.request.purpose.clone(), why.to_string());
-        self.activated.explanation = match outcome {
-            Outcome::Activated => return,
-            Outcome::Returned => TransactionError::RolledBack { purpose, reason }.text(),
-            Outcome::Stranded => TransactionError::RollbackFailed { purpose, reason }.text(),
-            Outcome::UnitsFailed => {
-                TransactionError::ActiveWithFailedUnits { purpose, reason }.text()
-            }
-            Outcome::Unchanged | Outcome::Superseded => format!("{purpose}: {reason}"),
-        };
+        self.activated.explanation = outcome::explanation(outcome, &self.request.purpose, why);
     }
 
     /// Saves the progress. If saving fails, only adds a warning, because stopping would leave the
@@ -281,159 +265,12 @@ impl<'a> Work<'a> {
         self.activated.milliseconds = milliseconds(self.begun.elapsed());
     }
 
-    fn phases_to_now(&self) -> crate::timings::Phases {
+    pub(super) fn phases_to_now(&self) -> Phases {
         let pending = self.state.pending.as_ref();
         let mut phases = pending
             .map(|pending| pending.phases.clone())
             .unwrap_or_default();
         phases.append(Phase::Activate, self.begun.elapsed());
         phases
-    }
-
-    /// Ends the transaction and saves the result. Writes the state first, because it is
-    /// authoritative.
-    pub(super) fn settle(&mut self, leaves: Leaves, outcome: Outcome) {
-        let phases = self.phases_to_now();
-        if let Some(pending) = self.state.pending.clone() {
-            self.state.end(leaves);
-            let entry = Entry {
-                phases,
-                failed_units: self.activated.failed_units.clone(),
-                ended_by: Some(self.request.transaction.clone())
-                    .filter(|name| *name != pending.transaction),
-                ..entry(
-                    &pending,
-                    outcome,
-                    &self.activated.explanation,
-                    self.state.revision,
-                )
-            };
-            let ended = Ended {
-                transaction: &pending.transaction,
-                entry: &entry,
-                generation: pending.generation.as_ref(),
-            };
-            self.write_down(&ended, leaves);
-        }
-        self.activated.outcome = outcome;
-        self.activated.revision = self.state.revision;
-        self.timed();
-    }
-
-    /// Saves the state, the history, the requested modules and the option overrides. Also disarms
-    /// the timers of the transaction and removes unneeded GC roots. If a step fails, only adds a
-    /// warning, because the system is already running.
-    pub(super) fn write_down(&mut self, ended: &Ended<'_>, leaves: Leaves) {
-        let locations = self.locations;
-        let Ended {
-            transaction,
-            entry,
-            generation,
-        } = *ended;
-        match step(Point::Commit, || self.state.write(locations)) {
-            // Disarm the timer only now. Before the end is saved, the timer must still be able to
-            // end the transaction.
-            Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
-            Err(error) => {
-                let finish = match leaves {
-                    Leaves::Done => " --finish",
-                    Leaves::AsBefore | Leaves::Stranded => "",
-                };
-                self.warn(format!(
-                    "cannot save the state of the running system: {error:#}; free some space, then run `runtime-module recover{finish}`"
-                ));
-            }
-        }
-        let added = step(Point::History, || append_history(locations, entry));
-        self.note(added);
-        if leaves == Leaves::Done {
-            let wanted = Wanted {
-                schema: SCHEMA,
-                modules: self.state.wanted.clone(),
-            };
-            let written = step(Point::Wanted, || wanted.write(locations));
-            self.note(written);
-            let recorded = step(Point::Overrides, || {
-                record_overrides(locations, &self.state, generation)
-            });
-            self.note(recorded);
-        }
-        let released = step(Point::Release, || release(locations, &self.state));
-        self.note(released);
-    }
-}
-
-/// A transaction that has ended.
-#[derive(Clone, Copy)]
-pub(super) struct Ended<'a> {
-    pub(super) transaction: &'a str,
-    pub(super) entry: &'a Entry,
-    /// The generation of option overrides that the transaction made.
-    pub(super) generation: Option<&'a Generation>,
-}
-
-/// Appends a new generation to the history of option overrides, and saves the overrides that
-/// survive reboots. The state already contains all overrides.
-fn record_overrides(
-    locations: &Locations,
-    state: &State,
-    generation: Option<&Generation>,
-) -> Result<()> {
-    let Some(generation) = generation else {
-        return Ok(());
-    };
-    append_override(locations, generation)?;
-    KeptOverrides::of(&state.overrides).write(locations)
-}
-
-/// Returns the outcome of a rollback, given the verdict on its switch.
-pub(super) fn returned(verdict: Verdict) -> Outcome {
-    match verdict {
-        Verdict::Well | Verdict::UnitsFailed => Outcome::Returned,
-        Verdict::Refused | Verdict::Failed => Outcome::Stranded,
-        Verdict::Superseded => Outcome::Superseded,
-    }
-}
-
-/// Returns a warning about the problems of a rollback.
-pub(super) fn on_the_way_back(looked: &Looked) -> String {
-    let units = match looked.names() {
-        units if units.is_empty() => String::new(),
-        units => format!(": {}", units.join(", ")),
-    };
-    format!("while rolling back: {}{units}", looked.why)
-}
-
-/// Returns how an outcome changes the state.
-pub(super) fn leaves(outcome: Outcome) -> Leaves {
-    match outcome {
-        Outcome::Activated | Outcome::UnitsFailed => Leaves::Done,
-        Outcome::Unchanged | Outcome::Returned | Outcome::Superseded => Leaves::AsBefore,
-        Outcome::Stranded => Leaves::Stranded,
-    }
-}
-
-/// Returns the history record of a transaction.
-pub(super) fn entry(
-    pending: &Pending,
-    outcome: Outcome,
-    explanation: &str,
-    revision: u64,
-) -> Entry {
-    Entry {
-        revision,
-        transaction: pending.transaction.clone(),
-        purpose: pending.purpose.clone(),
-        time: now(),
-        modules: pending.wanted.clone(),
-        overrides: pending.overrides.clone(),
-        from: pending.from.clone(),
-        to: pending.to.clone(),
-        base: pending.base.clone(),
-        configuration: pending.configuration.clone(),
-        outcome,
-        explanation: explanation.to_string(),
-        phases: pending.phases.clone(),
-        ..Entry::default()
     }
 }

@@ -1,0 +1,138 @@
+//! Saves the result of a transaction: the state, the history, the requested modules and the option
+//! overrides. Then disarms the timers of the transaction and removes unneeded GC roots.
+
+use anyhow::Result;
+
+use super::confirm::{Armed, disarm};
+use super::rooting::release;
+use super::transaction::Work;
+use crate::clock::now;
+use crate::fault::{Point, step};
+use crate::locations::Locations;
+use crate::overrides::Generation;
+use crate::record::{
+    Entry, KeptOverrides, Leaves, Outcome, Pending, SCHEMA, State, Wanted, append_history,
+    append_override,
+};
+
+/// A transaction that has ended.
+#[derive(Clone, Copy)]
+pub(super) struct Ended<'a> {
+    pub(super) transaction: &'a str,
+    pub(super) entry: &'a Entry,
+    /// The generation of option overrides that the transaction made.
+    pub(super) generation: Option<&'a Generation>,
+}
+
+impl Work<'_> {
+    /// Ends the transaction and saves the result. Writes the state first, because it is
+    /// authoritative.
+    pub(super) fn settle(&mut self, leaves: Leaves, outcome: Outcome) {
+        let phases = self.phases_to_now();
+        if let Some(pending) = self.state.pending.clone() {
+            self.state.end(leaves);
+            let entry = Entry {
+                phases,
+                failed_units: self.activated.failed_units.clone(),
+                ended_by: Some(self.request.transaction.clone())
+                    .filter(|name| *name != pending.transaction),
+                ..entry(
+                    &pending,
+                    outcome,
+                    &self.activated.explanation,
+                    self.state.revision,
+                )
+            };
+            let ended = Ended {
+                transaction: &pending.transaction,
+                entry: &entry,
+                generation: pending.generation.as_ref(),
+            };
+            self.write_down(&ended, leaves);
+        }
+        self.activated.outcome = outcome;
+        self.activated.revision = self.state.revision;
+        self.timed();
+    }
+
+    /// Saves the state, the history, the requested modules and the option overrides. Also disarms
+    /// the timers of the transaction and removes unneeded GC roots. If a step fails, only adds a
+    /// warning, because the system is already running.
+    pub(super) fn write_down(&mut self, ended: &Ended<'_>, leaves: Leaves) {
+        let locations = self.locations;
+        let Ended {
+            transaction,
+            entry,
+            generation,
+        } = *ended;
+        match step(Point::Commit, || self.state.write(locations)) {
+            // Disarm the timer only now. Before the end is saved, the timer must still be able to
+            // end the transaction.
+            Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
+            Err(error) => {
+                let finish = match leaves {
+                    Leaves::Done => " --finish",
+                    Leaves::AsBefore | Leaves::Stranded => "",
+                };
+                self.warn(format!(
+                    "cannot save the state of the running system: {error:#}; free some space, then run `runtime-module recover{finish}`"
+                ));
+            }
+        }
+        let added = step(Point::History, || append_history(locations, entry));
+        self.note(added);
+        if leaves == Leaves::Done {
+            let wanted = Wanted {
+                schema: SCHEMA,
+                modules: self.state.wanted.clone(),
+            };
+            let written = step(Point::Wanted, || wanted.write(locations));
+            self.note(written);
+            let recorded = step(Point::Overrides, || {
+                record_overrides(locations, &self.state, generation)
+            });
+            self.note(recorded);
+        }
+        let released = step(Point::Release, || release(locations, &self.state));
+        self.note(released);
+    }
+}
+
+/// Appends a new generation to the history of option overrides, and saves the overrides that
+/// survive reboots. The state already contains all overrides.
+fn record_overrides(
+    locations: &Locations,
+    state: &State,
+    generation: Option<&Generation>,
+) -> Result<()> {
+    let Some(generation) = generation else {
+        return Ok(());
+    };
+    append_override(locations, generation)?;
+    KeptOverrides::of(&state.overrides).write(locations)
+}
+
+/// Returns the history record of a transaction.
+pub(super) fn entry(
+    pending: &Pending,
+    outcome: Outcome,
+    explanation: &str,
+    revision: u64,
+) -> Entry {
+    Entry {
+        revision,
+        transaction: pending.transaction.clone(),
+        purpose: pending.purpose.clone(),
+        time: now(),
+        modules: pending.wanted.clone(),
+        overrides: pending.overrides.clone(),
+        from: pending.from.clone(),
+        to: pending.to.clone(),
+        base: pending.base.clone(),
+        configuration: pending.configuration.clone(),
+        outcome,
+        explanation: explanation.to_string(),
+        phases: pending.phases.clone(),
+        ..Entry::default()
+    }
+}

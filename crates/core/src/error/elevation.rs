@@ -32,7 +32,7 @@ messages! {
             kind: Refused,
             text: "cannot get root privileges: the activator has exited",
             hint: "run the command as root, or choose another elevation program with --elevate",
-            means: "The program called itself as root, but this process ended before it could answer.",
+            means: "The process that runs as root ended before this process could connect to it.",
             next: "Run the command as root, or choose another elevation program with `--elevate`.",
         }
     }

@@ -201,7 +201,15 @@ pub fn cannot(purpose: &str) -> String {
 
 /// Returns the rows of all messages of this crate.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    [TransactionError::ROWS].into_iter().flatten()
+    [
+        ArgumentError::ROWS,
+        OverrideError::ROWS,
+        ProgramError::ROWS,
+        SourceError::ROWS,
+        TransactionError::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Texts that identify an error, and the hint for this error.

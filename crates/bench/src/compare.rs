@@ -15,10 +15,10 @@ use runtime_module_core::attributes::parse;
 use runtime_module_core::command::CompareBenchmark;
 use runtime_module_core::command::Rules;
 use runtime_module_nix::evaluation::{Forced, Measure};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// Measures both sources and compares their times.
-pub fn run(session: &Session, asked: &CompareBenchmark, rules: Rules) -> Result<BenchResult> {
+pub fn run(session: &NixSession, asked: &CompareBenchmark, rules: Rules) -> Result<BenchResult> {
     let forced = match &asked.path {
         Some(path) => Some(Forced {
             path: parse(path)?,

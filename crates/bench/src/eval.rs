@@ -13,10 +13,10 @@ use super::statistics::SeriesDifference;
 use super::subject::{Subject, run_rounds};
 use runtime_module_core::command::Rules;
 use runtime_module_nix::evaluation::Measure;
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// Measures the host alone, with all given modules together, and with each of them separately.
-pub fn run(session: &Session, names: &[String], rules: Rules) -> Result<BenchResult> {
+pub fn run(session: &NixSession, names: &[String], rules: Rules) -> Result<BenchResult> {
     let libnix = super::open(session)?;
     let subject = Subject::lock(session, &libnix, None)?;
     let names = if names.is_empty() {
@@ -134,7 +134,7 @@ fn series(sets: &[(String, Vec<String>)]) -> Vec<(String, String)> {
 /// Measures a lookup in the result cache instead of an evaluation. The first run stores the result.
 /// If the result is not cached, returns no sample and puts the reason into `why_not`.
 fn recall(
-    session: &Session,
+    session: &NixSession,
     names: &[String],
     why_not: &RefCell<Option<String>>,
 ) -> Result<Vec<Taken>> {

@@ -46,10 +46,10 @@ pub use toggle::run as toggle;
 use anyhow::Result;
 
 use runtime_module_nix::libnix::{Event, Libnix};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// Opens libnix once for this process. Until libnix is closed, the garbage collector keeps the
 /// flakes that the benchmark has locked.
-fn open(session: &Session) -> Result<Libnix> {
+fn open(session: &NixSession) -> Result<Libnix> {
     Libnix::open(session.settings(false, 1), |_: Event| {})
 }

@@ -15,7 +15,7 @@ use runtime_module_core::choice::Preset;
 use runtime_module_core::command::OptionsBenchmark;
 use runtime_module_core::command::Rules;
 use runtime_module_nix::evaluation::{Forced, Measure};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// A row of the table, with the value to measure.
 struct OptionRow {
@@ -26,7 +26,7 @@ struct OptionRow {
 }
 
 /// Measures each requested option.
-pub fn run(session: &Session, asked: &OptionsBenchmark, rules: Rules) -> Result<BenchResult> {
+pub fn run(session: &NixSession, asked: &OptionsBenchmark, rules: Rules) -> Result<BenchResult> {
     let rows = rows(asked)?;
     let libnix = super::open(session)?;
     let subject = Subject::lock(session, &libnix, None)?;

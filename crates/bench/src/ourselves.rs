@@ -8,12 +8,12 @@ use serde_json::Value;
 
 use runtime_module_core::error::Failed;
 use runtime_module_core::options::Options;
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 use runtime_module_nix::worker::run_ourselves;
 
 /// Runs a command to its end with the global options of this run.
 pub fn ourselves(
-    session: &Session,
+    session: &NixSession,
     command: &str,
     names: &[String],
     more: &[&str],

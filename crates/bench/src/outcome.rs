@@ -10,11 +10,11 @@ use super::samples::{
 use super::statistics::SampleSummary;
 use super::warnings;
 use runtime_module_core::command::{Enough, Rules};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// A benchmark that has started.
 pub struct BenchRun<'a> {
-    session: &'a Session,
+    session: &'a NixSession,
     rules: Rules,
     begun: Instant,
     started: u64,
@@ -43,7 +43,7 @@ pub struct About {
 
 impl<'a> BenchRun<'a> {
     /// Starts the clock and describes the machine.
-    pub fn begin(session: &'a Session, rules: Rules) -> Self {
+    pub fn begin(session: &'a NixSession, rules: Rules) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             session,

@@ -15,10 +15,10 @@ use runtime_module_core::command::OverridesBenchmark;
 use runtime_module_core::command::Rules;
 use runtime_module_core::progress::grouped;
 use runtime_module_nix::evaluation::{Forced, Measure, RepeatedOverrides};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// Measures one value with each number of overrides.
-pub fn run(session: &Session, asked: &OverridesBenchmark, rules: Rules) -> Result<BenchResult> {
+pub fn run(session: &NixSession, asked: &OverridesBenchmark, rules: Rules) -> Result<BenchResult> {
     let path = parse(&asked.path)?;
     let value = serde_json::from_str(&asked.value).map_err(|error| BenchError::ValueNotJson {
         value: asked.value.clone(),

@@ -16,15 +16,15 @@ use runtime_module_core::record::{Pin, Source};
 use runtime_module_core::registry::ModuleRequest;
 use runtime_module_core::timings::milliseconds;
 use runtime_module_nix::evaluation::{
-    Evaluated, EvaluationSource, FlakeReference, Measure, Pass, Request, Target, ToPin, evaluate,
-    pin,
+    Evaluated, EvaluationRequest, EvaluationSource, FlakeReference, Measure, Pass, Target, ToPin,
+    evaluate, pin,
 };
 use runtime_module_nix::libnix::{Libnix, interruptible};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// A locked flake.
 pub struct Subject<'a> {
-    session: &'a Session,
+    session: &'a NixSession,
     pin: Pin,
     /// The source that the flake was locked from. It determines whether the baked list of modules
     /// can be used.
@@ -43,7 +43,7 @@ struct Changing {
 
 impl<'a> Subject<'a> {
     /// Locks the configuration that the other commands would use, or the one that `flake` names.
-    pub fn lock(session: &'a Session, libnix: &Libnix, flake: Option<&str>) -> Result<Self> {
+    pub fn lock(session: &'a NixSession, libnix: &Libnix, flake: Option<&str>) -> Result<Self> {
         let situation = Situation::read(&session.locations)?;
         let mut options = session.options.source.clone();
         if let Some(flake) = flake {
@@ -153,10 +153,10 @@ impl<'a> Subject<'a> {
             flake.base_directory.clone_from(&changing.base);
             flake.input_overrides.clone_from(&changing.input_overrides);
         }
-        let request = Request {
+        let request = EvaluationRequest {
             modules: modules.to_vec(),
             measure,
-            ..Request::of(
+            ..EvaluationRequest::of(
                 session.settings(true, 0),
                 EvaluationSource::Flake(flake),
                 &self.pin.host,
@@ -175,7 +175,7 @@ impl<'a> Subject<'a> {
 
 /// Runs the tasks of a benchmark, and then checks that the trees of its subjects are unchanged.
 pub fn run_rounds(
-    session: &Session,
+    session: &NixSession,
     tasks: Vec<BenchTask<'_>>,
     rules: Rules,
     subjects: &[&Subject<'_>],
@@ -189,7 +189,7 @@ pub fn run_rounds(
     Ok(rounds)
 }
 
-fn locked(session: &Session, libnix: &Libnix, to_pin: &ToPin<'_>) -> Result<Pin> {
+fn locked(session: &NixSession, libnix: &Libnix, to_pin: &ToPin<'_>) -> Result<Pin> {
     let pinned = interruptible(&session.interrupts, || pin(libnix, to_pin));
     Ok(pinned??.0)
 }

@@ -20,7 +20,7 @@ use runtime_module_core::command::Rules;
 use runtime_module_core::command::ToggleBenchmark;
 use runtime_module_core::plan::Situation;
 use runtime_module_core::timings::{Counters, Phase};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// Time limit for a running toggle after an interrupt, and for the attempts to restore the machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Toggles the modules in rounds, then restores the machine.
-pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<BenchResult> {
+pub fn run(session: &NixSession, asked: &ToggleBenchmark, rules: Rules) -> Result<BenchResult> {
     let names = &asked.names;
     let machine = BeforeToggle::look(session, asked)?;
     let run = BenchRun::begin(session, rules);
@@ -92,7 +92,7 @@ pub fn run(session: &Session, asked: &ToggleBenchmark, rules: Rules) -> Result<B
 
 /// The state of the machine before the benchmark.
 struct BeforeToggle<'a> {
-    session: &'a Session,
+    session: &'a NixSession,
     names: &'a [String],
     cached: bool,
     running: Option<String>,
@@ -103,7 +103,7 @@ struct BeforeToggle<'a> {
 }
 
 impl<'a> BeforeToggle<'a> {
-    fn look(session: &'a Session, asked: &'a ToggleBenchmark) -> Result<Self> {
+    fn look(session: &'a NixSession, asked: &'a ToggleBenchmark) -> Result<Self> {
         let names = &asked.names;
         if session.options.source.is_named() {
             return Err(BenchError::OtherSystemToggled.into());

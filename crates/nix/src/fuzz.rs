@@ -69,10 +69,10 @@ pub const READERS: [Reader; 26] = [
     },
     message("greeting", |_, bytes| messages::<Greeting>(bytes)),
     message("evaluator-request", |_, bytes| {
-        messages::<evaluation::Request>(bytes)
+        messages::<evaluation::EvaluationRequest>(bytes)
     }),
     message("evaluator-answer", |_, bytes| {
-        messages::<evaluation::Answer>(bytes)
+        messages::<evaluation::EvaluatorMessage>(bytes)
     }),
     message("activator-request", |_, bytes| {
         messages::<activation::Request>(bytes)

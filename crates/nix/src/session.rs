@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::Deref;
 
 use anyhow::Result;
-use runtime_module_core::session::Session as SharedSession;
+use runtime_module_core::session::Session;
 
 use crate::evaluation::{Memory, Waiting};
 use crate::libnix::{Settings, start_git};
@@ -14,22 +14,22 @@ use crate::options::{ChangeOptions, Environment, Options, StopAfter};
 const TALKATIVE: u8 = 4;
 
 /// The context of a command that may evaluate.
-pub struct Session {
-    shared: SharedSession,
+pub struct NixSession {
+    shared: Session,
     /// An evaluator that was forked before this process had threads, and the settings with which it
     /// has opened libnix, if it has done so.
     evaluator: Cell<Option<(Waiting, Option<Settings>)>>,
 }
 
-impl Deref for Session {
-    type Target = SharedSession;
+impl Deref for NixSession {
+    type Target = Session;
 
-    fn deref(&self) -> &SharedSession {
+    fn deref(&self) -> &Session {
         &self.shared
     }
 }
 
-impl Session {
+impl NixSession {
     /// Begins a run. Forks an evaluator in advance if the command will probably evaluate something.
     pub fn begin(
         options: Options,
@@ -52,7 +52,7 @@ impl Session {
             })
             .transpose()?;
         Ok(Self {
-            shared: SharedSession::begin(options, environment)?,
+            shared: Session::begin(options, environment)?,
             evaluator: Cell::new(evaluator),
         })
     }

@@ -13,7 +13,7 @@ use runtime_module_core::complaint::Printed;
 use runtime_module_core::error::neutral;
 use runtime_module_core::output::{document, say};
 use runtime_module_core::progress::{for_stderr, for_stdout};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// Widths of a table and of a plot if the output is not a terminal.
 const COLUMNS: (usize, usize) = (240, 100);
@@ -22,7 +22,7 @@ const COLUMNS: (usize, usize) = (240, 100);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs a benchmark, or compares two results.
-pub fn run(session: &Session, command: &BenchCommand) -> Result<()> {
+pub fn run(session: &NixSession, command: &BenchCommand) -> Result<()> {
     match command {
         BenchCommand::Measure {
             benchmark,
@@ -34,7 +34,7 @@ pub fn run(session: &Session, command: &BenchCommand) -> Result<()> {
 
 /// Runs a benchmark, and writes and prints its result. Checks first that all result files can be
 /// written.
-fn measure(session: &Session, benchmark: &Benchmark, measuring: &Measuring) -> Result<()> {
+fn measure(session: &NixSession, benchmark: &Benchmark, measuring: &Measuring) -> Result<()> {
     benchmarks::check_exports(&measuring.exports)?;
     session.interrupts.be_patient(PATIENCE);
     let rules = measuring.rules;
@@ -53,7 +53,7 @@ fn measure(session: &Session, benchmark: &Benchmark, measuring: &Measuring) -> R
 }
 
 /// Prints the result. Then returns an error if the run was interrupted.
-fn show(session: &Session, measuring: &Measuring, outcome: &BenchResult) -> Result<()> {
+fn show(session: &NixSession, measuring: &Measuring, outcome: &BenchResult) -> Result<()> {
     session.interrupts.settle();
     session.reporter.finish();
     let text = if session.options.json {
@@ -82,7 +82,7 @@ fn show(session: &Session, measuring: &Measuring, outcome: &BenchResult) -> Resu
     })
 }
 
-fn diff(session: &Session, old: &Path, new: &Path) -> Result<()> {
+fn diff(session: &NixSession, old: &Path, new: &Path) -> Result<()> {
     let differences = benchmarks::diff(old, new)?;
     session.reporter.finish();
     if session.options.json {

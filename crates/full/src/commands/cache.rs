@@ -14,7 +14,7 @@ use runtime_module_core::progress::{bytes, duration};
 use runtime_module_core::timings::time_of;
 use runtime_module_nix::cache::Results;
 use runtime_module_nix::error::CacheError;
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// A cached result (`docs/json.md`).
 #[derive(Debug, Serialize)]
@@ -32,7 +32,7 @@ struct CachedRow {
 }
 
 /// Runs the requested action.
-pub fn run(session: &Session, action: CacheAction) -> Result<()> {
+pub fn run(session: &NixSession, action: CacheAction) -> Result<()> {
     let results = Results::open(&session.locations);
     let results = results.map_err(|reason| CacheError::Unusable { reason })?;
     match action {

@@ -19,13 +19,13 @@ use runtime_module_nix::check::{
 };
 use runtime_module_nix::evaluation::{EvaluationSource, available};
 use runtime_module_nix::pipeline::source_to_read;
-use runtime_module_nix::session::{Session, memory};
+use runtime_module_nix::session::{NixSession, memory};
 
 /// Unshared memory of a typical NixOS evaluation. More workers than fit into memory would only
 /// swap.
 const USUAL: u64 = 1 << 30;
 
-pub fn run(session: &Session, options: &CheckOptions) -> Result<()> {
+pub fn run(session: &NixSession, options: &CheckOptions) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let source = source_to_read(session, &situation)?;
     let baseline = options
@@ -90,7 +90,7 @@ impl RowTests<'_> {
 
 /// Checks all combinations, and prints the row of each.
 fn schedule(
-    session: &Session,
+    session: &NixSession,
     work: &CheckWork,
     tests: &RowTests<'_>,
     output: &mut Output,
@@ -117,7 +117,7 @@ fn schedule(
 }
 
 fn work(
-    session: &Session,
+    session: &NixSession,
     options: &CheckOptions,
     source: Source,
     overrides: Vec<Definition>,

@@ -14,12 +14,12 @@ use runtime_module_core::plan::{Intent, Plan, Situation, agree};
 use runtime_module_core::registry::Registered;
 use runtime_module_light::Run;
 use runtime_module_nix::pipeline::{make_for, registry};
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// Runs a command.
 pub fn run(command: Command, options: Options, environment: Environment) -> Result<()> {
     agree(&options)?;
-    let session = Session::begin(options, environment, command.evaluation_options())?;
+    let session = NixSession::begin(options, environment, command.evaluation_options())?;
     let run = Run {
         session: &session,
         stages: &LibnixStages(&session),
@@ -31,7 +31,7 @@ pub fn run(command: Command, options: Options, environment: Environment) -> Resu
 }
 
 /// The stages that use libnix.
-struct LibnixStages<'a>(&'a Session);
+struct LibnixStages<'a>(&'a NixSession);
 
 impl Stages for LibnixStages<'_> {
     fn prepare(&self, _: &Intent, _: &Situation) -> Result<()> {

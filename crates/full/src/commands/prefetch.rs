@@ -11,11 +11,11 @@ use runtime_module_core::output::say;
 use runtime_module_core::plan::{Action, Decision, Intent, Situation, decide, is_file};
 use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::pipeline::make;
-use runtime_module_nix::session::Session;
+use runtime_module_nix::session::NixSession;
 
 /// Prefetches each named module separately, each together with the requested modules. If one fails,
 /// continues with the others, and returns the first error at the end.
-pub fn run(session: &Session, names: &[String]) -> Result<()> {
+pub fn run(session: &NixSession, names: &[String]) -> Result<()> {
     let mut done = Vec::new();
     let mut failed = None;
     for name in names {
@@ -46,7 +46,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
 }
 
 /// Describes the result. Evaluations of a file are not cached.
-fn ready(session: &Session) -> Result<&'static str> {
+fn ready(session: &NixSession) -> Result<&'static str> {
     let situation = Situation::read(&session.locations)?;
     Ok(match is_file(&situation, &session.options.source) {
         true => "can be enabled after another evaluation",
@@ -55,7 +55,7 @@ fn ready(session: &Session) -> Result<&'static str> {
 }
 
 /// Prefetches modules after a successful change. Failures are printed, but do not fail the change.
-pub fn afterwards(session: &Session, names: &[String]) {
+pub fn afterwards(session: &NixSession, names: &[String]) {
     for name in names {
         if let Err(error) = one(session, name) {
             tell(name, &error);
@@ -69,7 +69,7 @@ fn tell(name: &str, error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "{}", for_stderr(&text));
 }
 
-fn one(session: &Session, name: &str) -> Result<()> {
+fn one(session: &NixSession, name: &str) -> Result<()> {
     let situation = Situation::read(&session.locations)?;
     let options = ChangeOptions {
         stop_after: StopAfter::Realise,

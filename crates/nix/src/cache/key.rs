@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::evaluation::{EvaluationSource, FlakeReference, Request};
+use crate::evaluation::{EvaluationRequest, EvaluationSource, FlakeReference};
 use crate::libnix::Settings;
 use crate::registry::ModuleRequest;
 
@@ -75,8 +75,8 @@ pub struct Ingredients {
 
 impl Ingredients {
     /// Collects the ingredients that a request contains. The caller sets the others.
-    pub fn new(request: &Request, lock: &str, expressions: &[&str]) -> Self {
-        let Request {
+    pub fn new(request: &EvaluationRequest, lock: &str, expressions: &[&str]) -> Self {
+        let EvaluationRequest {
             settings,
             source,
             host,
@@ -248,7 +248,7 @@ pub fn why_not_with(settings: &[(String, String)]) -> Option<String> {
 
 /// Returns why the result of a request cannot be cached, if there is a reason. See also
 /// [`why_not_with`].
-pub fn why_not(request: &Request) -> Option<String> {
+pub fn why_not(request: &EvaluationRequest) -> Option<String> {
     let Some(flake) = request.source.flake() else {
         return Some("the source is a file, which may change".into());
     };

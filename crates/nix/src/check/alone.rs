@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{CheckWork, Limits};
 use crate::error::describe;
-use crate::evaluation::{Evaluated, Request, Waiting, evaluate};
+use crate::evaluation::{Evaluated, EvaluationRequest, Waiting, evaluate};
 use crate::interrupt::Interrupts;
 use crate::pool::{EvaluationEnd, JobOutcome, own_memory};
 use crate::progress::Reporter;
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// succeeded, and the outcome.
 pub(super) fn alone(
     work: &CheckWork,
-    request: &Request,
+    request: &EvaluationRequest,
     interrupts: &Interrupts,
 ) -> (Option<Evaluated>, JobOutcome) {
     let begun = Instant::now();

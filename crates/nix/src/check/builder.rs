@@ -4,41 +4,45 @@ use anyhow::Result;
 
 use super::{CheckRow, CheckStatus};
 use crate::error::describe;
-use crate::evaluation::{EvaluationSource, Request, Target, evaluate};
+use crate::evaluation::{EvaluationRequest, EvaluationSource, Target, evaluate};
 use crate::libnix::{Event, Libnix};
 use crate::overrides::Definition;
 use crate::realise::{query, realise};
 use crate::record::Source;
 use crate::registry::ModuleRequest;
-use crate::session::Session;
+use crate::session::NixSession;
 
 /// Makes the request to evaluate a combination of modules.
 pub(super) fn request(
-    session: &Session,
+    session: &NixSession,
     source: &Source,
     host: &str,
     modules: &[String],
-) -> Request {
+) -> EvaluationRequest {
     let source = EvaluationSource::of(source, &session.here);
-    Request {
+    EvaluationRequest {
         modules: modules
             .iter()
             .map(|name| ModuleRequest::named(name))
             .collect(),
-        ..Request::of(session.settings(true, 0), source, host, Target::Toplevel)
+        ..EvaluationRequest::of(session.settings(true, 0), source, host, Target::Toplevel)
     }
 }
 
 /// A builder of combinations that evaluate successfully.
 pub struct Builder<'a> {
-    session: &'a Session,
+    session: &'a NixSession,
     source: &'a Source,
     overrides: Vec<Definition>,
     libnix: Libnix,
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(session: &'a Session, source: &'a Source, overrides: &[Definition]) -> Result<Self> {
+    pub fn new(
+        session: &'a NixSession,
+        source: &'a Source,
+        overrides: &[Definition],
+    ) -> Result<Self> {
         let reporter = session.reporter.clone();
         let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {
             reporter.libnix(event)
@@ -62,7 +66,7 @@ impl<'a> Builder<'a> {
         } = self;
         let silent = crate::progress::Reporter::silent();
         let make = || -> Result<()> {
-            let request = Request {
+            let request = EvaluationRequest {
                 overrides: overrides.clone(),
                 ..request(session, source, &row.host, &row.modules)
             };

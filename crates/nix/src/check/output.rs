@@ -11,7 +11,7 @@ use crate::complaint::Printed;
 use crate::error::CheckError;
 use crate::output::{document, say};
 use crate::progress::for_stdout;
-use crate::session::Session;
+use crate::session::NixSession;
 
 /// The printer of rows.
 pub struct Output {
@@ -24,7 +24,7 @@ pub struct Output {
 }
 
 impl Output {
-    pub fn begin(&self, session: &Session) -> Result<()> {
+    pub fn begin(&self, session: &NixSession) -> Result<()> {
         match self.format {
             CheckFormat::Table => say_beside(session, people::head()),
             _ => Ok(()),
@@ -32,14 +32,14 @@ impl Output {
     }
 
     /// Prints a note immediately, or keeps it for the end of a JSON document.
-    pub fn note(&mut self, session: &Session, note: String) {
+    pub fn note(&mut self, session: &NixSession, note: String) {
         match self.format {
             CheckFormat::Json => self.notes.push(note),
             _ => session.reporter.note(note),
         }
     }
 
-    pub fn row(&mut self, session: &Session, row: CheckRow) -> Result<()> {
+    pub fn row(&mut self, session: &NixSession, row: CheckRow) -> Result<()> {
         match self.format {
             CheckFormat::Table => say_beside(session, for_stdout(&people::row(&row)))?,
             CheckFormat::Jsonl => say_beside(
@@ -54,7 +54,7 @@ impl Output {
         Ok(())
     }
 
-    pub fn end(mut self, session: &Session, summary: &CheckSummary) -> Result<()> {
+    pub fn end(mut self, session: &NixSession, summary: &CheckSummary) -> Result<()> {
         session.interrupts.settle();
         // In these formats, stdout is machine-readable and does not contain the notes.
         if let CheckFormat::Jsonl | CheckFormat::Junit | CheckFormat::Sarif = self.format {
@@ -96,7 +96,7 @@ impl Output {
 
 /// Prints a part of the result while the check runs. If bars are drawn on the same terminal, the
 /// renderer prints the part.
-fn say_beside(session: &Session, text: String) -> Result<()> {
+fn say_beside(session: &NixSession, text: String) -> Result<()> {
     if session.reporter.draws() && std::io::stdout().is_terminal() {
         session.reporter.row(text);
         return Ok(());

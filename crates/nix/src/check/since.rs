@@ -10,13 +10,13 @@ use serde_json::Value;
 use super::builder;
 use crate::cache::{Ingredients, may_be_kept, why_not, why_not_with};
 use crate::error::CheckError;
-use crate::evaluation::{FlakeReference, Request, SYSTEM_TEXT, ToPin, pin};
+use crate::evaluation::{EvaluationRequest, FlakeReference, SYSTEM_TEXT, ToPin, pin};
 use crate::libnix::{Event, Libnix, LockedFlake};
 use crate::local::as_git;
 use crate::percent;
 use crate::plan::Host;
 use crate::record::{Pin, Source};
-use crate::session::Session;
+use crate::session::NixSession;
 
 /// Parameters of a reference that select a tree of a repository.
 const WHICH: [&str; 7] = [
@@ -31,7 +31,7 @@ const WHICH: [&str; 7] = [
 
 /// Returns why everything must be checked, or `None` if nothing has changed. Without an evaluation
 /// it is unknown which modules a change affects, because any module may read any file.
-pub fn reason(session: &Session, now: &Source, revision: &str) -> Result<Option<String>> {
+pub fn reason(session: &NixSession, now: &Source, revision: &str) -> Result<Option<String>> {
     let unknown = |why: String| {
         format!("cannot tell what has changed since {revision}: {why}; checking everything")
     };
@@ -66,14 +66,14 @@ pub fn reason(session: &Session, now: &Source, revision: &str) -> Result<Option<
 }
 
 /// Returns the request for the host of a pin, without modules.
-fn request(session: &Session, pin: &Pin) -> Request {
+fn request(session: &NixSession, pin: &Pin) -> EvaluationRequest {
     let source = Source::Flake(Box::new(pin.clone()));
     builder::request(session, &source, &pin.host, &[])
 }
 
 /// Returns the parts of the cache key that differ at the commit, or why they are unknown.
 fn differences(
-    session: &Session,
+    session: &NixSession,
     now: &Pin,
     revision: &str,
 ) -> Result<Result<Vec<String>, String>> {
@@ -115,7 +115,7 @@ fn differences(
 }
 
 /// Returns the lock that evaluation uses for a pin, or the reason why this lock is not sufficient.
-fn lock(session: &Session, libnix: &Libnix, pin: &Pin) -> Result<Result<String, String>> {
+fn lock(session: &NixSession, libnix: &Libnix, pin: &Pin) -> Result<Result<String, String>> {
     if !pin.input_overrides.is_empty() {
         return Ok(Err("inputs are replaced".into()));
     }

@@ -4,7 +4,7 @@
 //! hints, and the lines of the message that are worth showing. This module evaluates nothing; the
 //! caller passes the names of the host's options.
 
-use super::{Request, missing_argument, missing_file, packages};
+use super::{EvaluationRequest, missing_argument, missing_file, packages};
 use crate::error::{Known, known_hint};
 use crate::libnix::NixError;
 use crate::registry::nearest;
@@ -123,7 +123,7 @@ pub(super) const KNOWN: &[Known] = &[
 ];
 
 /// Returns the hints for an error.
-pub(super) fn hints(request: &Request, error: &NixError) -> Vec<String> {
+pub(super) fn hints(request: &EvaluationRequest, error: &NixError) -> Vec<String> {
     let message = error.message.trim();
     let special = missing_argument::hint(error)
         .or_else(|| packages::hint(message))
@@ -138,7 +138,7 @@ pub(super) fn hints(request: &Request, error: &NixError) -> Vec<String> {
 }
 
 /// Returns a hint for an error that a command-line option of this run causes.
-fn in_this_run(request: &Request, message: &str) -> Option<String> {
+fn in_this_run(request: &EvaluationRequest, message: &str) -> Option<String> {
     let measured = request
         .measure
         .as_ref()
@@ -239,7 +239,7 @@ fn option_path(text: &str) -> Vec<String> {
 }
 
 /// Returns a hint that names the modules with the conflicting definitions.
-fn collision(request: &Request, message: &str) -> Option<String> {
+fn collision(request: &EvaluationRequest, message: &str) -> Option<String> {
     message
         .contains("conflicting definition values")
         .then_some(())?;

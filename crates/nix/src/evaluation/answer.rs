@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::explain::RequestProblem;
-use super::{Evaluated, Request, Target, assertions, explain, overridden};
+use super::{Evaluated, EvaluationRequest, Target, assertions, explain, overridden};
 use crate::facts::Facts;
 use crate::fault::{Point, step};
 use crate::libnix::Value;
@@ -11,7 +11,7 @@ use crate::libnix::Value;
 /// Forces and reads the requested parts of a result, the most urgent parts first.
 pub fn read(
     value: &Value<'_>,
-    request: &Request,
+    request: &EvaluationRequest,
     evaluated: &mut Evaluated,
     warn: impl FnOnce(&[String]),
 ) -> Result<()> {

@@ -3,7 +3,7 @@
 //! Takes the messages of the failed assertions with and without the runtime modules; returns the
 //! failure.
 
-use super::{EvaluationSource, Request, action};
+use super::{EvaluationRequest, EvaluationSource, action};
 use crate::attributes::written;
 use crate::error::{EvaluationError, Failed, more_lines};
 
@@ -12,7 +12,11 @@ const SHOWN: usize = 12;
 
 /// Makes the failure. `without` contains the messages of the assertions that also fail without
 /// runtime modules.
-pub(super) fn failure(request: &Request, messages: &[String], without: &[String]) -> Failed {
+pub(super) fn failure(
+    request: &EvaluationRequest,
+    messages: &[String],
+    without: &[String],
+) -> Failed {
     let action = action(request);
     let mut failed = Failed::from(match messages.len() {
         1 => EvaluationError::AssertionFailed { action },
@@ -46,7 +50,7 @@ pub(super) fn failure(request: &Request, messages: &[String], without: &[String]
 
 /// Returns the advice if new overrides must be the cause, because everything else was activated
 /// before.
-fn of_override(request: &Request, own: usize) -> Option<String> {
+fn of_override(request: &EvaluationRequest, own: usize) -> Option<String> {
     let options: Vec<String> = request
         .describe
         .iter()
@@ -60,7 +64,7 @@ fn of_override(request: &Request, own: usize) -> Option<String> {
     })
 }
 
-fn advice(request: &Request, messages: &[String], without: &[String]) -> String {
+fn advice(request: &EvaluationRequest, messages: &[String], without: &[String]) -> String {
     let own = messages
         .iter()
         .filter(|message| without.contains(message))

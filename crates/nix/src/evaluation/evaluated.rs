@@ -14,7 +14,7 @@ use crate::timings::{Counters, Phase};
 /// A message from the evaluator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
-pub(crate) enum Answer {
+pub(crate) enum EvaluatorMessage {
     /// An event of libnix.
     Libnix { event: Event },
     /// The end of a phase, and its duration.

@@ -21,7 +21,8 @@ use super::expression::{SYSTEM, asked, text, with_beside};
 use super::opened::Opened;
 use super::pin::pinned_inputs;
 use super::{
-    Answer, Evaluated, Request, Target, advice, explain, expressions, fetching, heap, overridden,
+    Evaluated, EvaluationRequest, EvaluatorMessage, Target, advice, explain, expressions, fetching,
+    heap, overridden,
 };
 use crate::fault::{Point, step};
 use crate::libnix::{Evaluator, Libnix, NixError, Outputs, Settings, interrupt, touch_ahead};
@@ -46,7 +47,7 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
     let mut first = None;
     let settings = match settings {
         Some(settings) => settings,
-        None => match receive::<Request>(&mut requests)? {
+        None => match receive::<EvaluationRequest>(&mut requests)? {
             Some(request) => first.insert(request).settings.clone(),
             None => return Ok(()),
         },
@@ -57,7 +58,7 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
     let libnix = step(Point::EvaluatorOpen, || {
         Libnix::open(settings, move |event| {
             // If this fails, the client is gone, and this process will exit too.
-            let _ = events.send(Answer::Libnix { event });
+            let _ = events.send(EvaluatorMessage::Libnix { event });
         })
     })?;
     if std::thread::available_parallelism().is_ok_and(|count| count.get() > 1) {
@@ -74,25 +75,25 @@ pub fn run(settings: Option<Settings>) -> Result<()> {
         queue,
         writer: writer.thread().clone(),
     };
-    let (hand_over, mut asked) = channel::<Request>();
+    let (hand_over, mut asked) = channel::<EvaluationRequest>();
     std::thread::spawn(move || answer(libnix, &mut asked, &answers));
     if let Some(request) = first.map_or_else(|| receive(&mut requests), |first| Ok(Some(first)))? {
         // This cannot fail, because the answering thread waits for the request.
         let _ = hand_over.send(request);
     }
     // The client sends no further requests, so this call waits until the client disconnects.
-    let _ = receive::<Request>(&mut requests);
+    let _ = receive::<EvaluationRequest>(&mut requests);
     drop(writer);
     Ok(())
 }
 
 /// Evaluates the request, and answers it. If the evaluator can be opened, does not return before
 /// the process exits.
-fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
-    let failed = |request: &Request, error: &anyhow::Error| {
+fn answer(libnix: Libnix, asked: &mut Receiver<EvaluationRequest>, answers: &Answers) {
+    let failed = |request: &EvaluationRequest, error: &anyhow::Error| {
         let failed = explain::error(request, error);
         let places = failed.places.clone();
-        Answer::Failed { failed, places }
+        EvaluatorMessage::Failed { failed, places }
     };
     let lent = &mut *asked;
     let opened = libnix.with_evaluator::<Infallible>(|evaluator| {
@@ -102,7 +103,7 @@ fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
         // If there is no request, the client has disconnected, and the process exits.
         if let Ok(request) = asked.recv() {
             let last = match evaluate(evaluator, &request, answers) {
-                Ok(evaluated) => Answer::Done {
+                Ok(evaluated) => EvaluatorMessage::Done {
                     evaluated: Box::new(evaluated),
                 },
                 Err(error) => failed(&request, &error),
@@ -130,13 +131,13 @@ fn answer(libnix: Libnix, asked: &mut Receiver<Request>, answers: &Answers) {
 
 /// The queue of answers, and the thread that writes them to the client.
 struct Answers {
-    queue: Sender<Answer>,
+    queue: Sender<EvaluatorMessage>,
     writer: Thread,
 }
 
 impl Answers {
     /// Sends an answer immediately, together with all earlier answers.
-    fn say(&self, answer: Answer) {
+    fn say(&self, answer: EvaluatorMessage) {
         // If this fails, the client is gone, and this process will exit too.
         let _ = self.queue.send(answer);
         self.writer.unpark();
@@ -146,7 +147,7 @@ impl Answers {
 /// Writes the answers of the other threads, so that these threads do not wait for the client.
 /// Events of libnix are collected for a moment and written together, because waking a thread for
 /// each of several thousand files would take 5 % of the evaluation time.
-fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
+fn forward(outbox: &Receiver<EvaluatorMessage>, socket: UnixStream) {
     let mut socket = std::io::BufWriter::new(socket);
     loop {
         std::thread::park_timeout(MOMENT);
@@ -172,14 +173,18 @@ fn forward(outbox: &Receiver<Answer>, socket: UnixStream) {
     }
 }
 
-fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Result<Evaluated> {
+fn evaluate(
+    evaluator: &Evaluator,
+    request: &EvaluationRequest,
+    answers: &Answers,
+) -> Result<Evaluated> {
     let begun = Instant::now();
     let opened = step(Point::EvaluatorLock, || {
         Opened::open(evaluator, &request.source)
     })?;
     let told = opened.told(evaluator)?;
     let lock = milliseconds(begun.elapsed());
-    answers.say(Answer::Phase {
+    answers.say(EvaluatorMessage::Phase {
         phase: Phase::Lock,
         milliseconds: lock,
     });
@@ -209,7 +214,7 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
         ..Evaluated::default()
     };
     let read = read(&value, request, &mut evaluated, |warnings| {
-        answers.say(Answer::Warnings {
+        answers.say(EvaluatorMessage::Warnings {
             warnings: warnings.to_vec(),
         });
     });
@@ -223,7 +228,7 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
         evaluated.settable.paths = settable.get("paths").unwrap_or_default();
         evaluated.settable.submodules = settable.get("submodules").unwrap_or_default();
     }
-    answers.say(Answer::Phase {
+    answers.say(EvaluatorMessage::Phase {
         phase: Phase::Evaluate,
         milliseconds: milliseconds(begun.elapsed()),
     });
@@ -238,7 +243,7 @@ fn evaluate(evaluator: &Evaluator, request: &Request, answers: &Answers) -> Resu
 fn explained(
     evaluator: &Evaluator,
     outputs: &Outputs,
-    request: &Request,
+    request: &EvaluationRequest,
     locked: &Evaluated,
     error: anyhow::Error,
 ) -> anyhow::Error {
@@ -270,12 +275,12 @@ fn explained(
 pub fn option_meant(
     evaluator: &Evaluator,
     outputs: &Outputs,
-    request: &Request,
+    request: &EvaluationRequest,
     error: &anyhow::Error,
 ) -> Option<String> {
     let path = advice::missing_option(&error.downcast_ref::<NixError>()?.message)
         .filter(|path| *path != ["imports"])?;
-    let bare = Request {
+    let bare = EvaluationRequest {
         modules: Vec::new(),
         extras: Vec::new(),
         overrides: Vec::new(),
@@ -293,6 +298,10 @@ pub fn option_meant(
 }
 
 /// Returns the outputs, together with a value for each extra module.
-fn with_extras(evaluator: &Evaluator, opened: &Opened, request: &Request) -> Result<Outputs> {
+fn with_extras(
+    evaluator: &Evaluator,
+    opened: &Opened,
+    request: &EvaluationRequest,
+) -> Result<Outputs> {
     with_beside(evaluator, opened, request, Vec::new())
 }

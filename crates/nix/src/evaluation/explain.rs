@@ -6,7 +6,7 @@ use serde::Deserialize;
 use unix::sys::signal::Signal;
 
 use super::trees::{Trees, in_source};
-use super::{Request, action, advice, fetching};
+use super::{EvaluationRequest, action, advice, fetching};
 use crate::attributes::{parse, written};
 use crate::error::{EvaluationAction, EvaluationError, Failed, Message as _, describe, more_lines};
 use crate::interrupt::interrupted;
@@ -31,7 +31,7 @@ pub(super) struct RequestProblem {
 }
 
 /// Explains an error of the evaluator, or of our code around it.
-pub fn error(request: &Request, error: &anyhow::Error) -> Failed {
+pub fn error(request: &EvaluationRequest, error: &anyhow::Error) -> Failed {
     if error.downcast_ref::<Failed>().is_some() {
         return describe(error);
     }
@@ -56,7 +56,7 @@ fn places(error: &NixError) -> impl Iterator<Item = &Position> {
     all.filter(|position| !position.file.is_empty())
 }
 
-fn nix_error(request: &Request, error: &NixError) -> Failed {
+fn nix_error(request: &EvaluationRequest, error: &NixError) -> Failed {
     let action = action(request);
     if let Some(failed) = fetching::failure(&action.to_string(), error) {
         return failed;
@@ -136,7 +136,7 @@ fn source_line(file: &str, line: u32) -> Option<String> {
 }
 
 /// Explains why the flake or file cannot be used for the request.
-pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
+pub(super) fn problem(request: &EvaluationRequest, problem: &RequestProblem) -> Failed {
     let action = action(request);
     let name = || problem.names.first().cloned().unwrap_or_default();
     let flake = || {
@@ -202,7 +202,7 @@ pub(super) fn problem(request: &Request, problem: &RequestProblem) -> Failed {
 }
 
 /// Explains why a value cannot be measured.
-pub(super) fn forced(request: &Request, problem: &RequestProblem) -> Failed {
+pub(super) fn forced(request: &EvaluationRequest, problem: &RequestProblem) -> Failed {
     let action = action(request);
     match problem.kind.as_str() {
         "no-attribute" => {
@@ -316,7 +316,7 @@ pub(super) fn some(names: &[String]) -> String {
 }
 
 /// Explains why an evaluator ended without an answer.
-pub(super) fn crash(request: &Request, ended: &EvaluatorExit) -> Failed {
+pub(super) fn crash(request: &EvaluationRequest, ended: &EvaluatorExit) -> Failed {
     let action = action(request);
     let failed = Failed::from(match ended.signal() {
         Some(Signal::SIGABRT) if !ended.stderr.contains("overflowed its stack") => {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::opened::{Opened, lock};
-use super::{ExtraRequest, Request, Target};
+use super::{EvaluationRequest, ExtraRequest, Target};
 use crate::attributes::parse;
 use crate::libnix::{self, Beside, Evaluator, Expression, Outputs};
 
@@ -32,7 +32,7 @@ pub const SYSTEM_TEXT: &str = concat!(
 pub(super) fn with_beside(
     evaluator: &Evaluator,
     opened: &Opened,
-    request: &Request,
+    request: &EvaluationRequest,
     others: Vec<Beside<'_>>,
 ) -> Result<Outputs> {
     let extras = &request.extras;
@@ -54,11 +54,11 @@ pub(super) fn with_beside(
 
 /// Formats the request for our expression. With `share`, the host's own packages may be used if
 /// they are provably the same.
-pub fn text(request: &Request, share: bool) -> String {
+pub fn text(request: &EvaluationRequest, share: bool) -> String {
     asked(request, share).to_string()
 }
 
-pub(super) fn asked(request: &Request, share: bool) -> serde_json::Value {
+pub(super) fn asked(request: &EvaluationRequest, share: bool) -> serde_json::Value {
     let host = &request.host;
     json!({
         "host": host,

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::explain::{self, RequestProblem};
 use super::expression::{SYSTEM, text, with_beside};
 use super::opened::Opened;
-use super::{Evaluated, Request};
+use super::{Evaluated, EvaluationRequest};
 use crate::attributes::written;
 use crate::error::{ExpressionError, Failed, Message as _, one_line};
 use crate::libnix::{Beside, Evaluator, NixError, Value};
@@ -76,7 +76,7 @@ struct NotData {
 pub(super) fn evaluate(
     evaluator: &Evaluator,
     opened: &Opened,
-    request: &Request,
+    request: &EvaluationRequest,
 ) -> Result<Evaluated> {
     let functions = request
         .expressions
@@ -106,14 +106,14 @@ pub(super) fn evaluate(
 }
 
 fn value_of(
-    request: &Request,
+    request: &EvaluationRequest,
     values: &Value<'_>,
     index: usize,
     expression: &ValueExpression,
 ) -> Result<ExpressionValue> {
     let value = values.get::<ExpressionValue>(&index.to_string());
     let value = value.map_err(|error| {
-        let alone = Request {
+        let alone = EvaluationRequest {
             expressions: vec![expression.clone()],
             ..request.clone()
         };

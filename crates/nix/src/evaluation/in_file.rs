@@ -3,7 +3,7 @@
 //! Takes the request and the problem that `file.nix` found; returns the failure. It reads no files.
 
 use super::explain::{RequestProblem, not_a_set, some};
-use super::{Request, action};
+use super::{EvaluationRequest, action};
 use crate::attributes::written;
 use crate::error::{EvaluationAction, EvaluationError, Failed, Message as _};
 use crate::record::SystemFile;
@@ -13,7 +13,11 @@ const NAME_A_SYSTEM: &str =
     "name an attribute that is a system: --attr NAME, or --attr A.B for one inside a set";
 
 /// Makes the failure for a file without a system at the requested attribute path.
-pub(super) fn failed(request: &Request, file: &SystemFile, problem: &RequestProblem) -> Failed {
+pub(super) fn failed(
+    request: &EvaluationRequest,
+    file: &SystemFile,
+    problem: &RequestProblem,
+) -> Failed {
     let action = action(request);
     match problem.kind.as_str() {
         "no-attribute" => no_attribute(action, file, problem),

@@ -13,7 +13,7 @@ use serde_json::json;
 use unix::time::{ClockId, clock_gettime};
 
 use super::explain::{self, RequestProblem};
-use super::{Evaluated, Opened, Request, answer, expression, heap};
+use super::{Evaluated, EvaluationRequest, Opened, answer, expression, heap};
 use crate::attributes::written;
 use crate::libnix::{self, Argument, Evaluator, Expression, Value};
 use crate::timings::{Counters, milliseconds};
@@ -134,7 +134,7 @@ impl Measured {
 pub(super) fn measure(
     evaluator: &Evaluator,
     opened: &Opened,
-    request: &Request,
+    request: &EvaluationRequest,
     measure: &Measure,
 ) -> Result<Evaluated> {
     let mut measured = Measured::default();
@@ -161,7 +161,11 @@ pub(super) fn measure(
 
 /// Prepares the evaluation for enabling modules. The flake's outputs are called again for each
 /// pass.
-fn system<'a>(evaluator: &'a Evaluator, opened: &Opened, request: &Request) -> Result<Value<'a>> {
+fn system<'a>(
+    evaluator: &'a Evaluator,
+    opened: &Opened,
+    request: &EvaluationRequest,
+) -> Result<Value<'a>> {
     let outputs = opened.outputs(evaluator, request, &[])?;
     let text = expression::text(request, false);
     Ok(evaluator.apply(&expression::SYSTEM, &outputs, &text)?)
@@ -171,7 +175,7 @@ fn system<'a>(evaluator: &'a Evaluator, opened: &Opened, request: &Request) -> R
 fn force(
     evaluator: &Evaluator,
     opened: &Opened,
-    request: &Request,
+    request: &EvaluationRequest,
     forced: &Forced,
 ) -> Result<String> {
     let outputs;

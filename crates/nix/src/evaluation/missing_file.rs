@@ -6,13 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use super::trees::Trees;
-use super::{FlakeReference, Request};
+use super::{EvaluationRequest, FlakeReference};
 use crate::local::{Local, as_git, git_tree};
 use crate::percent::decode;
 use crate::quoting::for_shell;
 
 /// Returns a hint, if a file is missing.
-pub(super) fn hint(request: &Request, message: &str) -> Option<String> {
+pub(super) fn hint(request: &EvaluationRequest, message: &str) -> Option<String> {
     let missing = message.starts_with("path '") && message.contains("does not exist");
     let missing = missing || message.contains("No such file");
     let alone = request.extras.iter().any(|extra| extra.path.is_some());

@@ -30,7 +30,7 @@ mod trees;
 use crate::error::Known;
 
 pub use answer::read;
-pub(crate) use evaluated::Answer;
+pub(crate) use evaluated::EvaluatorMessage;
 pub use evaluated::{Derivation, Evaluated};
 pub use evaluator::{option_meant, run as evaluator_role};
 pub use explain::error as explain_error;
@@ -42,7 +42,7 @@ pub use opened::Opened;
 pub use overridden::DescribedOption;
 pub use pin::{ToPin, lock_inputs, lock_text, pin, revision_of, short_revision};
 pub use process::{Evaluation, Waiting, evaluate};
-pub use request::{EvaluationSource, ExtraRequest, FlakeReference, Request, Target};
+pub use request::{EvaluationRequest, EvaluationSource, ExtraRequest, FlakeReference, Target};
 
 use request::action;
 

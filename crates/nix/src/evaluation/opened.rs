@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::explain::RequestProblem;
-use super::{EvaluationSource, FlakeReference, Request, in_file};
+use super::{EvaluationRequest, EvaluationSource, FlakeReference, in_file};
 use crate::libnix::{Argument, Beside, Evaluator, Expression, Locked, LockedFlake, Outputs, Value};
 use crate::record::SystemFile;
 
@@ -46,7 +46,7 @@ impl Opened {
     pub fn outputs(
         &self,
         evaluator: &Evaluator,
-        request: &Request,
+        request: &EvaluationRequest,
         beside: &[Beside<'_>],
     ) -> Result<Outputs> {
         let file = match self {

@@ -5,7 +5,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::expression::{SYSTEM, text};
-use super::{Request, advice};
+use super::{EvaluationRequest, advice};
 use crate::attributes::written;
 use crate::error::{Failed, Message as _, OptionError};
 use crate::libnix::{Evaluator, Outputs, Value};
@@ -51,7 +51,10 @@ pub enum PathKind {
 }
 
 /// Describes the options of the new overrides, and refuses those that cannot be set.
-pub(super) fn describe(value: &Value<'_>, request: &Request) -> Result<Vec<DescribedOption>> {
+pub(super) fn describe(
+    value: &Value<'_>,
+    request: &EvaluationRequest,
+) -> Result<Vec<DescribedOption>> {
     if request.describe.is_empty() {
         return Ok(Vec::new());
     }
@@ -72,9 +75,9 @@ pub(super) fn describe(value: &Value<'_>, request: &Request) -> Result<Vec<Descr
 pub(super) fn refusal_after_failure(
     evaluator: &Evaluator,
     outputs: &Outputs,
-    request: &Request,
+    request: &EvaluationRequest,
 ) -> Option<Failed> {
-    let bare = Request {
+    let bare = EvaluationRequest {
         overrides: Vec::new(),
         ..request.clone()
     };
@@ -88,7 +91,7 @@ pub(super) fn refusal_after_failure(
 }
 
 /// Explains an earlier override of an option that the configuration no longer declares.
-pub(super) fn lost_option(request: &Request, message: &str) -> Option<Failed> {
+pub(super) fn lost_option(request: &EvaluationRequest, message: &str) -> Option<Failed> {
     let path = advice::missing_option(message)?;
     let lost = |one: &&Definition| one.path.starts_with(&path) || path.starts_with(&one.path);
     let definition = request.overrides.iter().find(lost)?;
@@ -101,7 +104,7 @@ pub(super) fn lost_option(request: &Request, message: &str) -> Option<Failed> {
 }
 
 /// Explains an override whose store path was removed from the store.
-pub(super) fn lost_store_path(request: &Request, message: &str) -> Option<Failed> {
+pub(super) fn lost_store_path(request: &EvaluationRequest, message: &str) -> Option<Failed> {
     let gone = message.contains("does not exist") || message.contains("is not valid");
     let mut all = request.overrides.iter().filter(|_| gone);
     let (definition, path) = all.find_map(|one| {

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::{Answer, Evaluated, Memory, Request, evaluator, explain};
+use super::{Evaluated, EvaluationRequest, EvaluatorMessage, Memory, evaluator, explain};
 use crate::error::Failed;
 use crate::interrupt::Interrupts;
 use crate::libnix::{Activity, Event, Settings};
@@ -92,7 +92,7 @@ impl Waiting {
 /// Evaluates in a separate process.
 pub fn evaluate(
     evaluator: Waiting,
-    request: &Request,
+    request: &EvaluationRequest,
     interrupts: &Interrupts,
     reporter: &Reporter,
 ) -> Result<Evaluation> {
@@ -126,7 +126,7 @@ pub fn evaluate(
 /// exits without an answer.
 fn converse(
     process: &mut EvaluatorProcess,
-    request: &Request,
+    request: &EvaluationRequest,
     reporter: &Reporter,
 ) -> Result<Option<Result<Evaluated, Failed>>> {
     if greet(&mut process.messages)?.is_none() {
@@ -142,12 +142,12 @@ fn converse(
     let mut imports_derivations = false;
     loop {
         match receive(&mut process.messages) {
-            Ok(Some(Answer::Libnix { event })) => {
+            Ok(Some(EvaluatorMessage::Libnix { event })) => {
                 imports_derivations |= evaluating && realises(&event);
                 reporter.libnix(event);
             }
-            Ok(Some(Answer::Warnings { warnings })) => reporter.warnings(&warnings),
-            Ok(Some(Answer::Phase {
+            Ok(Some(EvaluatorMessage::Warnings { warnings })) => reporter.warnings(&warnings),
+            Ok(Some(EvaluatorMessage::Phase {
                 phase,
                 milliseconds,
             })) => {
@@ -157,13 +157,13 @@ fn converse(
                     reporter.begin(Phase::Evaluate);
                 }
             }
-            Ok(Some(Answer::Done { evaluated })) => {
+            Ok(Some(EvaluatorMessage::Done { evaluated })) => {
                 return Ok(Some(Ok(Evaluated {
                     imports_derivations,
                     ..*evaluated
                 })));
             }
-            Ok(Some(Answer::Failed { failed, places })) => {
+            Ok(Some(EvaluatorMessage::Failed { failed, places })) => {
                 return Ok(Some(Err(Failed { places, ..failed })));
             }
             Ok(None) => return Ok(None),

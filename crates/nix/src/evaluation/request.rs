@@ -16,7 +16,7 @@ use crate::registry::ModuleRequest;
 /// A request to the evaluator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request {
+pub struct EvaluationRequest {
     /// Settings to open libnix with.
     pub settings: Settings,
     pub source: EvaluationSource,
@@ -49,7 +49,7 @@ pub struct Request {
     pub measure: Option<Measure>,
 }
 
-impl Request {
+impl EvaluationRequest {
     /// Makes a request for the host alone: without modules, overrides, expressions and a
     /// measurement.
     pub fn of(settings: Settings, source: EvaluationSource, host: &str, target: Target) -> Self {
@@ -184,14 +184,14 @@ pub enum Target {
     ToplevelAndBase,
     /// A single value: [`Measure::forced`].
     Value,
-    /// The values of [`Request::expressions`].
+    /// The values of [`EvaluationRequest::expressions`].
     Expressions,
     /// Only the store path of the locked flake.
     Source,
 }
 
 /// Returns the action of a request, for messages.
-pub(super) fn action(request: &Request) -> EvaluationAction {
+pub(super) fn action(request: &EvaluationRequest) -> EvaluationAction {
     let modules = request.modules.iter().map(|module| module.name.as_str());
     let extras = request.extras.iter().map(|extra| extra.name.as_str());
     let names: Vec<&str> = modules.chain(extras).collect();

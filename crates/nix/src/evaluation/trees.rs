@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::fetching::input_trees;
-use super::{EvaluationSource, Request};
+use super::{EvaluationRequest, EvaluationSource};
 use crate::libnix::Position;
 use crate::percent::decode;
 use crate::reference::directory;
@@ -25,7 +25,7 @@ pub(super) struct Trees {
 }
 
 impl Trees {
-    pub(super) fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &EvaluationRequest) -> Self {
         let flake = request.source.flake();
         let own = match &request.source {
             EvaluationSource::Flake(flake) => in_reference(&flake.reference),

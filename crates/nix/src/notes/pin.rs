@@ -13,7 +13,7 @@ use crate::libnix::{Libnix, LockedFlake, Store};
 use crate::progress::bytes;
 use crate::quoting::for_shell;
 use crate::record::{Configuration, Pin, Source};
-use crate::session::Session;
+use crate::session::NixSession;
 
 /// Size above which a note reports a copied folder.
 const LARGE: u64 = 100 << 20;
@@ -23,7 +23,7 @@ type InputRevisions = BTreeMap<String, String>;
 
 /// Notes the pinned source, and the differences from the previous pin.
 pub fn announce(
-    session: &Session,
+    session: &NixSession,
     libnix: &Libnix,
     before: Option<&Source>,
     now: &Pin,
@@ -70,7 +70,7 @@ pub fn announce(
 
 /// Notes whether the new pin evaluates to a different base.
 pub fn announce_base(
-    session: &Session,
+    session: &NixSession,
     libnix: &Libnix,
     before: &str,
     now: &Derivation,
@@ -177,7 +177,7 @@ fn changes(before: Option<&InputRevisions>, now: &InputRevisions) -> Vec<String>
 }
 
 /// Adds a note if a large folder was copied to the store, including untracked files.
-fn large(session: &Session, libnix: &Libnix, pin: &Pin, url: &str) -> Result<()> {
+fn large(session: &NixSession, libnix: &Libnix, pin: &Pin, url: &str) -> Result<()> {
     let folder = url.strip_prefix("path:");
     let Some(folder) = folder.filter(|path| !path.starts_with("/nix/store/")) else {
         return Ok(());

@@ -3,11 +3,11 @@
 
 use crate::evaluation::lock_inputs;
 use crate::libnix::LockedFlake;
-use crate::session::Session;
+use crate::session::NixSession;
 
 /// Adds a note if `flake.lock` lacks inputs or locks them differently. Ignores inputs that the user
 /// replaced.
-pub fn note(session: &Session, url: &str, locked: &LockedFlake, replaced: &[(String, String)]) {
+pub fn note(session: &NixSession, url: &str, locked: &LockedFlake, replaced: &[(String, String)]) {
     let moved = moved(locked, replaced);
     if moved.is_empty() {
         return;

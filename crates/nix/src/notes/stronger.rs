@@ -3,10 +3,10 @@
 use crate::attributes::written;
 use crate::evaluation::Evaluated;
 use crate::plan::PlannedOverrides;
-use crate::session::Session;
+use crate::session::NixSession;
 
 /// Adds a note for each override without effect.
-pub fn note(session: &Session, overrides: &PlannedOverrides, evaluated: &Evaluated) {
+pub fn note(session: &NixSession, overrides: &PlannedOverrides, evaluated: &Evaluated) {
     for (added, option) in overrides.added.iter().zip(&evaluated.described) {
         let mut now = overrides.after.definitions.iter();
         let priority = now

@@ -17,13 +17,13 @@ use super::input_differences::describe_inputs;
 use crate::choice::Allow;
 use crate::error::{Failed, PipelineError, describe};
 use crate::evaluation::{
-    Evaluated, Memory, Request, Target, Waiting, available, evaluate, lock_text,
+    Evaluated, EvaluationRequest, Memory, Target, Waiting, available, evaluate, lock_text,
 };
 use crate::interrupt::Interrupts;
 use crate::libnix::Libnix;
 use crate::progress::Reporter;
 use crate::record::{ComparedBase, Pin, Source};
-use crate::session::{Session, memory};
+use crate::session::{NixSession, memory};
 use crate::timings::{Phase, milliseconds};
 use crate::worker::Stopper;
 
@@ -35,7 +35,7 @@ type TimedEvaluation = (Result<Evaluated>, Duration);
 
 /// The comparison of one base with its pin.
 pub struct BaseCheck<'a> {
-    session: &'a Session,
+    session: &'a NixSession,
     /// The base to compare; `None` if there is nothing to compare.
     subject: Option<ComparedSource>,
     /// The running second evaluator.
@@ -49,7 +49,7 @@ pub struct BaseCheck<'a> {
 struct ComparedSource {
     purpose: String,
     base: String,
-    request: Request,
+    request: EvaluationRequest,
     pin: Pin,
     cache: RefCell<CacheUse>,
     /// The sources of the inputs that the running system was built with, if the system records
@@ -77,7 +77,11 @@ enum BaseVerdict {
 impl<'a> BaseCheck<'a> {
     /// Begins the comparison unless this pin and base were compared before. `request` is the
     /// request of the change.
-    pub fn begin(making: &Making<'a>, source: &Source, request: &Request) -> Result<Self> {
+    pub fn begin(
+        making: &Making<'a>,
+        source: &Source,
+        request: &EvaluationRequest,
+    ) -> Result<Self> {
         let Making {
             session,
             libnix,
@@ -103,7 +107,7 @@ impl<'a> BaseCheck<'a> {
             let _ = check.verdict.set(BaseVerdict::Settled);
             return Ok(check);
         }
-        let request = Request {
+        let request = EvaluationRequest {
             modules: Vec::new(),
             extras: Vec::new(),
             overrides: Vec::new(),
@@ -259,7 +263,7 @@ impl ComparedSource {
 }
 
 impl SecondEvaluator {
-    fn start(session: &Session, memory: Memory, request: &Request) -> Result<Self> {
+    fn start(session: &NixSession, memory: Memory, request: &EvaluationRequest) -> Result<Self> {
         let waiting = Waiting::start(memory)?;
         let stopper = waiting.stopper();
         let (request, interrupts) = (request.clone(), session.interrupts.clone());
@@ -280,7 +284,7 @@ impl SecondEvaluator {
 
 /// Returns the memory mode of a second evaluator. Returns `None` if processors or memory do not
 /// suffice, or if the evaluator should use little memory.
-fn second_evaluator(session: &Session) -> Option<Memory> {
+fn second_evaluator(session: &NixSession) -> Option<Memory> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let chosen = memory(&session.options, &session.environment);
     let room = available().is_some_and(|bytes| bytes >= SPARE_MEMORY);
@@ -288,7 +292,7 @@ fn second_evaluator(session: &Session) -> Option<Memory> {
 }
 
 /// Evaluates the base on this thread, while no other evaluation is running.
-fn evaluate_now(session: &Session, request: &Request) -> Result<TimedEvaluation> {
+fn evaluate_now(session: &NixSession, request: &EvaluationRequest) -> Result<TimedEvaluation> {
     let waiting = session.evaluator(&request.settings)?;
     session.reporter.begin(Phase::Compare);
     Ok(timed(
@@ -301,7 +305,7 @@ fn evaluate_now(session: &Session, request: &Request) -> Result<TimedEvaluation>
 
 fn timed(
     waiting: Waiting,
-    request: &Request,
+    request: &EvaluationRequest,
     interrupts: &Interrupts,
     reporter: &Reporter,
 ) -> TimedEvaluation {

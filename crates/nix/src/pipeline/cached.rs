@@ -12,11 +12,11 @@ use crate::cache::{
     CachedResult, Ingredients, Key, Lookup, Results, may_be_kept, this_program, visible, why_not,
     why_not_with,
 };
-use crate::evaluation::{Derivation, Evaluated, Request, SYSTEM_TEXT, lock_text};
+use crate::evaluation::{Derivation, Evaluated, EvaluationRequest, SYSTEM_TEXT, lock_text};
 use crate::libnix::{Libnix, libnix_version};
 use crate::progress::duration;
 use crate::record::{Pin, Source};
-use crate::session::Session;
+use crate::session::NixSession;
 use crate::timings::{milliseconds, time_of};
 
 /// The use of the cache by one evaluation.
@@ -44,7 +44,12 @@ pub struct CachedSystem {
 
 impl CacheUse {
     /// Opens the cache and computes the key, if the result may be cached.
-    pub fn new(session: &Session, libnix: &Libnix, request: &Request, source: &Source) -> Self {
+    pub fn new(
+        session: &NixSession,
+        libnix: &Libnix,
+        request: &EvaluationRequest,
+        source: &Source,
+    ) -> Self {
         let begun = Instant::now();
         let mut cache = Self {
             place: None,
@@ -68,9 +73,9 @@ impl CacheUse {
 
     fn open(
         &mut self,
-        session: &Session,
+        session: &NixSession,
         libnix: &Libnix,
-        request: &Request,
+        request: &EvaluationRequest,
         pin: &Pin,
     ) -> Result<(Results, Key), String> {
         if let Some(why) = why_not(request) {
@@ -139,7 +144,7 @@ impl CacheUse {
     }
 
     /// Stores an evaluated result, if it may be cached.
-    pub fn keep(&mut self, request: &Request, evaluated: &Evaluated, milliseconds: f64) {
+    pub fn keep(&mut self, request: &EvaluationRequest, evaluated: &Evaluated, milliseconds: f64) {
         let (Some((results, key)), Some(flake)) = (&self.place, request.source.flake()) else {
             return;
         };
@@ -195,7 +200,7 @@ impl CacheUse {
 
 /// Returns the lock for the key: that of the request, or the flake's own, or a new lock if inputs
 /// are replaced. After the evaluation, `keep` checks whether the flake's own lock is up to date.
-fn lock(libnix: &Libnix, request: &Request, pin: &Pin) -> Result<String> {
+fn lock(libnix: &Libnix, request: &EvaluationRequest, pin: &Pin) -> Result<String> {
     let flake = request.source.flake();
     if let Some(lock) = flake.and_then(|flake| flake.lock.as_ref()) {
         return Ok(lock.clone());

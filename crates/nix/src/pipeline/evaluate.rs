@@ -6,7 +6,8 @@ use super::Making;
 use super::cached::{CacheUse, CachedSystem};
 use crate::estimate::Estimate;
 use crate::evaluation::{
-    self, Derivation, Evaluated, Evaluation, EvaluationSource, ExtraRequest, Request, Target,
+    self, Derivation, Evaluated, Evaluation, EvaluationRequest, EvaluationSource, ExtraRequest,
+    Target,
 };
 use crate::fault::{self, Point};
 use crate::notes;
@@ -14,7 +15,7 @@ use crate::option_names::{ListedConfiguration, OptionNames};
 use crate::plan::Plan;
 use crate::record::{Configuration, Source, SystemFile};
 use crate::registry::ModuleRequest;
-use crate::session::{Session, evaluation_settings};
+use crate::session::{NixSession, evaluation_settings};
 use crate::timings::{Phase, time_of};
 
 /// An evaluation, new or from the cache.
@@ -51,11 +52,11 @@ impl Derived {
 
 /// Makes the request for an evaluator.
 pub(super) fn evaluation_request(
-    session: &Session,
+    session: &NixSession,
     configuration: &Configuration,
     modules: &[ModuleRequest],
     plan: &Plan,
-) -> Request {
+) -> EvaluationRequest {
     let may_build = plan.allow_import_from_derivation;
     let settings = evaluation_settings(&session.options, &session.environment, may_build);
     let source = EvaluationSource::of(&configuration.source, &session.here);
@@ -64,7 +65,7 @@ pub(super) fn evaluation_request(
         true => Target::ToplevelAndBase,
         false => Target::Toplevel,
     };
-    let mut request = Request {
+    let mut request = EvaluationRequest {
         modules: modules.to_vec(),
         extras: extras
             .map(|extra| ExtraRequest::of(extra, &session.here))
@@ -72,7 +73,7 @@ pub(super) fn evaluation_request(
         specialisation: configuration.specialisation.clone(),
         overrides: plan.overrides.after.definitions.clone(),
         describe: plan.overrides.added.clone(),
-        ..Request::of(settings, source, &configuration.host(), target)
+        ..EvaluationRequest::of(settings, source, &configuration.host(), target)
     };
     // The next command will probably change overrides too, so list the options for completion.
     request.list_options = plan.overrides.edit.is_some()
@@ -84,7 +85,7 @@ pub(super) fn evaluation_request(
 
 /// Describes the configuration that a request evaluates, to find the names of its options.
 /// Returns `None` for a file, whose options can change at any time.
-fn listed(request: &Request) -> Option<ListedConfiguration<'_>> {
+fn listed(request: &EvaluationRequest) -> Option<ListedConfiguration<'_>> {
     let modules = request.modules.iter().map(|module| module.name.clone());
     let extras = request.extras.iter().map(|extra| extra.name.clone());
     Some(ListedConfiguration {
@@ -98,7 +99,7 @@ fn listed(request: &Request) -> Option<ListedConfiguration<'_>> {
 /// The evaluator exits, which frees its memory for the builds.
 pub(super) fn evaluate(
     making: &Making<'_>,
-    request: &Request,
+    request: &EvaluationRequest,
     configuration: &Configuration,
     cache: &mut CacheUse,
 ) -> Result<Derived> {
@@ -148,7 +149,7 @@ pub(super) fn targets(plan: &Plan, evaluated: &Evaluated) -> Vec<Derivation> {
 }
 
 /// Prints a note if an evaluation depends on more than its pinned source.
-pub(super) fn note_impurity(session: &Session, source: &Source) {
+pub(super) fn note_impurity(session: &NixSession, source: &Source) {
     if let Source::File(file) = source {
         session.reporter.note(as_it_is(file));
     } else if session.options.impure {
@@ -167,7 +168,7 @@ pub fn as_it_is(file: &SystemFile) -> String {
 }
 
 /// Stores the duration of the evaluation, for the next progress bar.
-fn keep_estimate(session: &Session, host: &str) {
+fn keep_estimate(session: &NixSession, host: &str) {
     let files = session.reporter.files();
     if let Some(total) = session.reporter.phases().get(Phase::Evaluate)
         && !files.is_empty()

@@ -12,7 +12,9 @@ use super::evaluate::evaluation_request;
 use super::lock::lock;
 use crate::attributes::written;
 use crate::error::ExpressionError;
-use crate::evaluation::{self, DependentString, ExpressionValue, Request, Target, ValueExpression};
+use crate::evaluation::{
+    self, DependentString, EvaluationRequest, ExpressionValue, Target, ValueExpression,
+};
 use crate::libnix::Store;
 use crate::notes;
 use crate::overrides::{Definition, DerivationOutput, Edit, StorePath, check_value};
@@ -39,7 +41,7 @@ pub(super) fn with_values(making: &Making<'_>, intent: &Intent) -> Result<Plan> 
         path: definition.path.clone(),
         text: text.clone(),
     });
-    let request = Request {
+    let request = EvaluationRequest {
         overrides: making.situation.overrides().definitions.clone(),
         describe: Vec::new(),
         expressions: expressions.collect(),

@@ -11,7 +11,7 @@ use crate::libnix::{Libnix, interruptible};
 use crate::plan::Additions;
 use crate::plan::Host;
 use crate::record::ExtraModule;
-use crate::session::Session;
+use crate::session::NixSession;
 
 /// The attribute if a flake reference names none. The `nix` command has the same default.
 const USUAL: &str = "default";
@@ -19,7 +19,7 @@ const USUAL: &str = "default";
 /// Returns the extra modules that are kept, followed by the new ones. Protects the sources of all
 /// with temporary GC roots.
 pub fn take_in(
-    session: &Session,
+    session: &NixSession,
     libnix: &Libnix,
     additions: &Additions,
 ) -> Result<Vec<ExtraModule>> {
@@ -37,7 +37,7 @@ pub fn take_in(
     Ok(extras)
 }
 
-fn one(session: &Session, libnix: &Libnix, name: &str, keep: bool) -> Result<ExtraModule> {
+fn one(session: &NixSession, libnix: &Libnix, name: &str, keep: bool) -> Result<ExtraModule> {
     let file = session.here.join(name);
     let is_flake = file.join("flake.nix").exists();
     if file.exists() && !is_flake {

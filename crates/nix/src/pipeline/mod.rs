@@ -20,7 +20,7 @@ use std::time::Instant;
 use anyhow::Result;
 use runtime_module_core::pipeline::{BuildOrder, Preflight, System, known};
 
-use crate::evaluation::{Evaluated, Request};
+use crate::evaluation::{Evaluated, EvaluationRequest};
 use crate::fault::{self, Point};
 use crate::libnix::{Event, Libnix, Missing};
 use crate::notes;
@@ -30,7 +30,7 @@ use crate::progress::Reporter;
 use crate::realise::{build_order, query, realise};
 use crate::record::{ComparedBase, Configuration, Source};
 use crate::registry::ModuleRequest;
-use crate::session::Session;
+use crate::session::NixSession;
 use base_check::BaseCheck;
 use cached::CacheUse;
 use evaluate::{Derived, evaluate, evaluation_request};
@@ -40,7 +40,7 @@ use lock::lock;
 pub use registry::{registry, source_to_read};
 
 /// Makes the system of a plan. A dry run builds nothing.
-pub fn make(session: &Session, situation: &Situation, plan: &Plan) -> Result<System> {
+pub fn make(session: &NixSession, situation: &Situation, plan: &Plan) -> Result<System> {
     let making = Making {
         session,
         libnix: open(session)?,
@@ -53,7 +53,7 @@ pub fn make(session: &Session, situation: &Situation, plan: &Plan) -> Result<Sys
 /// Makes the system for a request. First evaluates the Nix expressions of the request, and also
 /// returns the plan with their values.
 pub fn make_for(
-    session: &Session,
+    session: &NixSession,
     intent: &Intent,
     situation: &Situation,
     plan: Box<Plan>,
@@ -76,7 +76,7 @@ pub fn make_for(
 
 /// The inputs for making a system.
 struct Making<'a> {
-    session: &'a Session,
+    session: &'a NixSession,
     libnix: Libnix,
     situation: &'a Situation,
     plan: &'a Plan,
@@ -170,7 +170,7 @@ impl Making<'_> {
 
     fn find_or_evaluate(
         &self,
-        request: &Request,
+        request: &EvaluationRequest,
         configuration: &Configuration,
         cache: &mut CacheUse,
     ) -> Result<Derived> {
@@ -267,7 +267,7 @@ impl Making<'_> {
     }
 }
 
-fn open(session: &Session) -> Result<Libnix> {
+fn open(session: &NixSession) -> Result<Libnix> {
     let begun = Instant::now();
     let reporter: Reporter = session.reporter.clone();
     let libnix = Libnix::open(session.settings(false, 1), move |event: Event| {

@@ -4,19 +4,19 @@ use anyhow::Result;
 
 use super::evaluate::as_it_is;
 use crate::error::{Message as _, PipelineError};
-use crate::evaluation::{EvaluationSource, Request, Target, ToPin, evaluate, pin};
+use crate::evaluation::{EvaluationRequest, EvaluationSource, Target, ToPin, evaluate, pin};
 use crate::libnix::{Event, Libnix};
 use crate::notes;
 use crate::plan::{Situation, source_to_list};
 use crate::record::{Configuration, Source};
 use crate::registry::Registered;
-use crate::session::Session;
+use crate::session::NixSession;
 
 /// Evaluates a configuration and returns all its modules.
-pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Registered>> {
+pub fn registry(session: &NixSession, situation: &Situation) -> Result<Vec<Registered>> {
     let configuration = Configuration::from(source_to_read(session, situation)?);
     let host = configuration.host();
-    let request = Request::of(
+    let request = EvaluationRequest::of(
         session.settings(true, 1),
         EvaluationSource::of(&configuration.source, &session.here),
         &host,
@@ -44,13 +44,13 @@ pub fn registry(session: &Session, situation: &Situation) -> Result<Vec<Register
 }
 
 /// Returns an error if a pinned source is no longer in the store.
-fn gone(session: &Session, configuration: &Configuration) -> Option<anyhow::Error> {
+fn gone(session: &NixSession, configuration: &Configuration) -> Option<anyhow::Error> {
     let libnix = Libnix::open(session.settings(false, 1), |_: Event| {}).ok()?;
     notes::gone(&libnix.store, "list modules", configuration)
 }
 
 /// Returns the source whose modules to list, pinned for this run.
-pub fn source_to_read(session: &Session, situation: &Situation) -> Result<Source> {
+pub fn source_to_read(session: &NixSession, situation: &Situation) -> Result<Source> {
     let source = source_to_list(situation, &session.options.source, &session.here)?;
     match ToPin::of(&source) {
         Err(known) => {

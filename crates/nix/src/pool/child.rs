@@ -12,7 +12,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{EvaluationEnd, JobOutcome, Sharing};
-use crate::evaluation::{Evaluated, Request, SYSTEM, explain_error, option_meant, read, text};
+use crate::evaluation::{
+    Evaluated, EvaluationRequest, SYSTEM, explain_error, option_meant, read, text,
+};
 use crate::libnix::{Evaluator, ForkError, Libnix, NixError, Outputs, print_to, touch_ahead};
 use crate::timings::milliseconds;
 
@@ -42,7 +44,7 @@ pub(super) struct Ground<'a> {
 }
 
 /// Runs a child that evaluates the host with modules.
-pub(super) fn live(ground: &Ground<'_>, request: &Request, pipe: File) {
+pub(super) fn live(ground: &Ground<'_>, request: &EvaluationRequest, pipe: File) {
     speak(ground, request, pipe, Vec::new);
 }
 
@@ -50,7 +52,7 @@ pub(super) fn live(ground: &Ground<'_>, request: &Request, pipe: File) {
 /// child runs at that time, so a second thread may prepare the heap on another processor.
 pub(super) fn evaluate_host(
     ground: &Ground<'_>,
-    request: &Request,
+    request: &EvaluationRequest,
     pipe: File,
     files: impl FnOnce() -> Vec<String>,
 ) {
@@ -63,7 +65,7 @@ pub(super) fn evaluate_host(
 
 fn speak(
     ground: &Ground<'_>,
-    request: &Request,
+    request: &EvaluationRequest,
     mut pipe: File,
     files: impl FnOnce() -> Vec<String>,
 ) {
@@ -87,7 +89,7 @@ fn speak(
     }
 }
 
-fn evaluate(ground: &Ground<'_>, request: &Request) -> (Result<Evaluated>, Sharing) {
+fn evaluate(ground: &Ground<'_>, request: &EvaluationRequest) -> (Result<Evaluated>, Sharing) {
     let first = attempt(ground, request, ground.share);
     let undecided = |error: &anyhow::Error| {
         is(error, "nix::InfiniteRecursionError")
@@ -101,7 +103,11 @@ fn evaluate(ground: &Ground<'_>, request: &Request) -> (Result<Evaluated>, Shari
     }
 }
 
-fn attempt(ground: &Ground<'_>, request: &Request, share: bool) -> (Result<Evaluated>, Sharing) {
+fn attempt(
+    ground: &Ground<'_>,
+    request: &EvaluationRequest,
+    share: bool,
+) -> (Result<Evaluated>, Sharing) {
     let mut sharing = Sharing::default();
     let mut run = || -> Result<Evaluated> {
         let value = ground
@@ -127,7 +133,7 @@ fn is(error: &anyhow::Error, class: &str) -> bool {
 /// Turns a result into a report, and suggests an option if the requested option does not exist.
 pub(super) fn ended_on(
     ground: &Ground<'_>,
-    request: &Request,
+    request: &EvaluationRequest,
     result: Result<Evaluated>,
 ) -> EvaluationEnd {
     let hint = result
@@ -142,7 +148,7 @@ pub(super) fn ended_on(
 }
 
 /// Turns a result into a report.
-pub(super) fn ended(request: &Request, result: Result<Evaluated>) -> EvaluationEnd {
+pub(super) fn ended(request: &EvaluationRequest, result: Result<Evaluated>) -> EvaluationEnd {
     let error = match result {
         Ok(evaluated) => {
             return EvaluationEnd::Evaluated {

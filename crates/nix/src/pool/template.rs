@@ -24,7 +24,7 @@ use super::child::{Ground, ended, ended_on, evaluate_host, live, own_memory};
 use super::client::Client;
 use super::forking::{Child, Forking};
 use super::{Ask, EvaluationEnd, EvaluationJob, JobOutcome, Say};
-use crate::evaluation::{Evaluated, Opened, Request, SYSTEM, Target, read, text};
+use crate::evaluation::{Evaluated, EvaluationRequest, Opened, SYSTEM, Target, read, text};
 use nix_types::evaluated_file;
 
 use crate::libnix::{
@@ -65,9 +65,9 @@ pub fn run() -> Result<()> {
     else {
         return Ok(());
     };
-    let asking = Request {
+    let asking = EvaluationRequest {
         overrides,
-        ..Request::of(settings, *source, "", Target::Toplevel)
+        ..EvaluationRequest::of(settings, *source, "", Target::Toplevel)
     };
     // The stack of the first thread can grow up to the current limit, even if the limit was lower
     // at the start.
@@ -84,7 +84,7 @@ pub fn run() -> Result<()> {
 }
 
 /// Serves the client. `asking` is a request without a host and modules.
-fn serve(client: &mut Client, asking: &Request) -> Result<()> {
+fn serve(client: &mut Client, asking: &EvaluationRequest) -> Result<()> {
     // Failing operations return their errors, so other messages from libnix are not needed.
     let files = Files::default();
     let settings = &Settings {
@@ -109,7 +109,7 @@ fn serve(client: &mut Client, asking: &Request) -> Result<()> {
         return Ok(());
     };
 
-    let asking = Request {
+    let asking = EvaluationRequest {
         settings: settings.clone(),
         host,
         ..asking.clone()
@@ -145,7 +145,7 @@ fn serve(client: &mut Client, asking: &Request) -> Result<()> {
 /// client wants it and the host allows it.
 fn evaluate_base(
     ground: &mut Ground<'_>,
-    asking: &Request,
+    asking: &EvaluationRequest,
     files: &Files,
     bytes: Option<u64>,
 ) -> Result<(Vec<Registered>, JobOutcome)> {
@@ -170,11 +170,11 @@ fn evaluate_base(
 fn fork_jobs(
     client: &mut Client,
     ground: &Ground<'_>,
-    asking: &Request,
+    asking: &EvaluationRequest,
     counters: Counters,
 ) -> Result<()> {
     let fork = |job: &EvaluationJob| {
-        let asking = Request {
+        let asking = EvaluationRequest {
             modules: job.modules.clone(),
             ..asking.clone()
         };
@@ -184,8 +184,8 @@ fn fork_jobs(
 }
 
 /// Returns the modules of the host, and whether children may use its packages.
-fn registry(ground: &Ground<'_>, asking: &Request) -> Result<(Vec<Registered>, bool)> {
-    let asking = Request {
+fn registry(ground: &Ground<'_>, asking: &EvaluationRequest) -> Result<(Vec<Registered>, bool)> {
+    let asking = EvaluationRequest {
         target: Target::Registry,
         ..asking.clone()
     };
@@ -198,7 +198,7 @@ fn registry(ground: &Ground<'_>, asking: &Request) -> Result<(Vec<Registered>, b
 }
 
 /// Evaluates the host in this process, so that children can reuse the result.
-fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<JobOutcome> {
+fn host_here(ground: &Ground<'_>, asking: &EvaluationRequest) -> Result<JobOutcome> {
     let value = ground
         .evaluator
         .apply(&SYSTEM, ground.outputs, &text(asking, false))?;
@@ -216,7 +216,7 @@ fn host_here(ground: &Ground<'_>, asking: &Request) -> Result<JobOutcome> {
 /// to other children.
 fn host_apart(
     ground: &Ground<'_>,
-    asking: &Request,
+    asking: &EvaluationRequest,
     files: &Files,
     bytes: Option<u64>,
 ) -> Result<JobOutcome> {

@@ -138,7 +138,7 @@ pub(super) fn build_failure(
         cause.map_or_else(String::new, |cause| reason(cause, derivation))
     };
     let mut failed = Failed::from(BuildError::Failed {
-        name: store_name(derivation).into(),
+        name: store_name(derivation),
         reason: why(derivation),
     });
     for line in hashes(&causes) {

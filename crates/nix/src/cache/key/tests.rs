@@ -23,8 +23,8 @@ fn extra(path: &str) -> ExtraRequest {
     }
 }
 
-fn request() -> Request {
-    Request {
+fn request() -> EvaluationRequest {
+    EvaluationRequest {
         settings: Settings::default(),
         source: EvaluationSource::Flake(FlakeReference {
             url: "/etc/nixos".into(),
@@ -47,14 +47,14 @@ fn request() -> Request {
     }
 }
 
-fn flake(request: &mut Request) -> &mut FlakeReference {
+fn flake(request: &mut EvaluationRequest) -> &mut FlakeReference {
     match &mut request.source {
         EvaluationSource::Flake(flake) => flake,
         EvaluationSource::File(_) => panic!("expected a flake"),
     }
 }
 
-fn ingredients(request: &Request) -> Ingredients {
+fn ingredients(request: &EvaluationRequest) -> Ingredients {
     Ingredients {
         settings: vec![("system".into(), "x86_64-linux".into())],
         nix: "2.26.3".into(),
@@ -63,7 +63,7 @@ fn ingredients(request: &Request) -> Ingredients {
     }
 }
 
-fn key(change: impl FnOnce(&mut Request)) -> Key {
+fn key(change: impl FnOnce(&mut EvaluationRequest)) -> Key {
     let mut request = request();
     change(&mut request);
     ingredients(&request).key()
@@ -148,7 +148,7 @@ fn text_moved_between_ingredients_changes_key() {
 #[test]
 fn key_depends_on_visible_parts_of_request() {
     let before = key(|_| ());
-    let changes: [fn(&mut Request); 15] = [
+    let changes: [fn(&mut EvaluationRequest); 15] = [
         |r| r.settings.store = Some("daemon".into()),
         |r| {
             r.settings
@@ -177,7 +177,7 @@ fn key_depends_on_visible_parts_of_request() {
 #[test]
 fn key_ignores_parts_invisible_to_evaluation() {
     let before = key(|_| ());
-    let changes: [fn(&mut Request); 7] = [
+    let changes: [fn(&mut EvaluationRequest); 7] = [
         |r| r.settings.show_trace = true,
         |r| r.settings.verbosity = 9,
         |r| r.settings.allow_import_from_derivation = true,
@@ -201,7 +201,7 @@ fn order_of_looked_up_modules_does_not_matter() {
 
 #[test]
 fn unlocked_request_is_not_cached() {
-    let why = |change: fn(&mut Request)| {
+    let why = |change: fn(&mut EvaluationRequest)| {
         let mut request = request();
         change(&mut request);
         why_not(&request)
@@ -209,7 +209,7 @@ fn unlocked_request_is_not_cached() {
     assert_eq!(why(|_| ()), None);
     assert!(why(|r| flake(r).reference = "path:/nix/store/a-source".into()).is_some());
     assert!(why(|r| flake(r).reference = "git+file:///etc/nixos?narHash=x".into()).is_some());
-    let of_a_flake = |r: &mut Request| {
+    let of_a_flake = |r: &mut EvaluationRequest| {
         r.extras.push(ExtraRequest {
             path: None,
             ..extra("")

@@ -9,7 +9,7 @@ use super::{Said, Scheduler, Stage, Template};
 use crate::check::Limits;
 use crate::check::alone::{alone, watch};
 use crate::error::{CheckError, describe};
-use crate::evaluation::{Request, Target};
+use crate::evaluation::{EvaluationRequest, Target};
 use crate::libnix::Settings;
 use crate::messages::{greet, receive, send};
 use crate::pool::{Ask, EvaluationEnd, EvaluationJob, Say};
@@ -107,16 +107,16 @@ impl Scheduler<'_> {
         });
     }
 
-    fn request(&self, index: usize, modules: &[String], target: Target) -> Request {
+    fn request(&self, index: usize, modules: &[String], target: Target) -> EvaluationRequest {
         let settings = Settings {
             allow_import_from_derivation: true,
             ..self.work.settings.clone()
         };
         let host = self.hosts[index].name.as_deref().unwrap_or_default();
-        Request {
+        EvaluationRequest {
             modules: requests(modules),
             overrides: self.work.overrides.clone(),
-            ..Request::of(settings, self.work.source.clone(), host, target)
+            ..EvaluationRequest::of(settings, self.work.source.clone(), host, target)
         }
     }
 

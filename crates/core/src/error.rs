@@ -203,9 +203,15 @@ pub fn cannot(purpose: &str) -> String {
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     [
         ArgumentError::ROWS,
+        ElevationError::ROWS,
+        FaultError::ROWS,
         OverrideError::ROWS,
+        PreflightError::ROWS,
         ProgramError::ROWS,
+        RecordError::ROWS,
         SourceError::ROWS,
+        StoreError::ROWS,
+        SwitchError::ROWS,
         TransactionError::ROWS,
     ]
     .into_iter()

@@ -14,7 +14,6 @@ mod record;
 mod source;
 mod store;
 mod switch;
-mod table;
 mod transaction;
 
 use std::fmt;
@@ -34,7 +33,6 @@ pub use record::RecordError;
 pub use source::SourceError;
 pub use store::StoreError;
 pub use switch::SwitchError;
-pub use table::TABLE;
 pub use transaction::TransactionError;
 
 /// The kinds of failure. Scripts rely on their exit codes (see `docs/errors.md`).

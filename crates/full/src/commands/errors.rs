@@ -75,16 +75,36 @@ fn section(page: &mut String, title: &str, known: &[Known]) {
 }
 
 #[cfg(test)]
-mod whole;
-
-#[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_text_has_one_row_per_kind() {
+        let mut seen = BTreeSet::new();
+        for row in rows() {
+            let name = (row.kind.code(), row.pattern());
+            assert!(seen.insert(name), "two rows with {}", row.pattern());
+        }
+    }
+
+    #[test]
+    fn known_errors_have_texts_and_hints() {
+        let mut texts: BTreeSet<&str> = BTreeSet::new();
+        for (known, hint) in known_errors().iter().chain(known_failures()) {
+            assert!(!known.is_empty() && !hint.is_empty());
+            texts.extend(known.iter().copied());
+        }
+        assert!(texts.len() > 30, "{texts:?}");
+    }
+
     #[test]
     fn errors_page_is_up_to_date() {
-        let page =
+        let written =
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md"));
         assert!(
-            page.is_ok_and(|page| page == super::page()),
+            written.is_ok_and(|written| written == page()),
             "docs/errors.md is outdated: run scripts/docs"
         );
     }

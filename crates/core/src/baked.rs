@@ -92,7 +92,7 @@ pub struct BakedModule {
 
 impl Baked {
     /// Reads the file. Returns `None` on a machine without the NixOS module.
-    pub fn read(locations: &Locations) -> Result<Option<Self>> {
+    pub(crate) fn read(locations: &Locations) -> Result<Option<Self>> {
         read_json(
             &locations.baked(),
             "switch to a working configuration with nixos-rebuild, which writes this file again",

@@ -15,6 +15,7 @@ pub mod error;
 pub mod estimate;
 pub mod facts;
 pub mod fault;
+pub mod host;
 pub mod input_graph;
 pub mod interrupt;
 pub mod local;

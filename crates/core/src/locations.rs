@@ -125,6 +125,16 @@ impl Locations {
         self.at("run/booted-system")
     }
 
+    /// Returns the path of the profile that contains the system of the next boot.
+    pub fn system_profile(&self) -> PathBuf {
+        self.at("nix/var/nix/profiles/system")
+    }
+
+    /// Returns the path of the directory in which NixOS's own tools look for a configuration.
+    pub fn nixos_folder(&self) -> PathBuf {
+        self.at("etc/nixos")
+    }
+
     /// Returns the path of the lock of NixOS's own switch program.
     pub fn switch_lock(&self) -> PathBuf {
         self.at("run/nixos/switch-to-configuration.lock")

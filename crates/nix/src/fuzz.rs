@@ -14,17 +14,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::activation::{Machine, Profile, compare, unit_changes};
-use crate::baked::Baked;
+use crate::activation::{compare, unit_changes};
 use crate::cache::Results;
 use crate::estimate::Estimate;
+use crate::host::{LocalHost, Machine, Profile};
 use crate::locations::Locations;
 use crate::messages::{Greeting, receive};
 use crate::overrides::{diff, export, state_at};
-use crate::record::{
-    State, holder, last_override, outcome, process_locking_in, process_named, read_history,
-    read_overrides,
-};
+use crate::record::{outcome, process_locking_in, process_named};
 use crate::{activation, evaluation, facts, pool};
 use runtime_module_core::report::history_in_words;
 
@@ -142,7 +139,7 @@ fn locations(root: &Path) -> Locations {
 }
 
 fn state(root: &Path, _: &[u8]) {
-    if let Ok(state) = State::read(&locations(root)) {
+    if let Ok(state) = LocalHost::new(&locations(root)).state() {
         same(&state);
         for running in [None, Some("/nix/store/a"), state.current.as_deref()] {
             let _ = state.base_of(running);
@@ -151,7 +148,9 @@ fn state(root: &Path, _: &[u8]) {
 }
 
 fn history(root: &Path, _: &[u8]) {
-    let entries = read_history(&locations(root)).unwrap_or_default();
+    let entries = LocalHost::new(&locations(root))
+        .history()
+        .unwrap_or_default();
     for entry in &entries {
         let json = serde_json::to_string(entry).expect("a record that was read can be written");
         assert!(!json.contains('\n'), "a record is a line");
@@ -165,8 +164,8 @@ fn history(root: &Path, _: &[u8]) {
 /// Reads the history of overrides, and restores each of its generations.
 fn overrides(root: &Path, _: &[u8]) {
     let (all, last) = (
-        read_overrides(&locations(root)),
-        last_override(&locations(root)),
+        LocalHost::new(&locations(root)).generations(),
+        LocalHost::new(&locations(root)).last_generation(),
     );
     let Ok(all) = all else {
         return;
@@ -201,7 +200,7 @@ fn told(root: &Path, _: &[u8]) {
 /// Compares a system with itself, as the preflight checks compare two systems.
 fn system(root: &Path, _: &[u8]) {
     let locations = locations(root);
-    let machine = Machine::look(&locations, Some(&root.join("system")));
+    let machine = Machine::with_running(&locations, Some(&root.join("system")));
     let findings = compare("enable hello", &Profile::of(&root.join("system")), &machine);
     // A system does not differ from itself.
     assert!(findings.objections.is_empty(), "{findings:?}");
@@ -221,7 +220,7 @@ fn units(root: &Path, _: &[u8]) {
 /// Reads the description of the lock's holder.
 fn who_holds(root: &Path, bytes: &[u8]) {
     // There is no lock in this directory, so nobody holds it, even if the file names a holder.
-    assert_eq!(holder(&locations(root)), None);
+    assert_eq!(LocalHost::new(&locations(root)).lock_holder(), None);
     let Ok(words) = std::str::from_utf8(bytes) else {
         return;
     };
@@ -257,7 +256,7 @@ fn locks(bytes: &[u8]) {
 
 /// Returns the warning about kernel modules that a system loads and the booted machine lacks.
 fn missed(root: &Path, to: &Profile) -> Option<String> {
-    let machine = Machine::look(&locations(root), None);
+    let machine = Machine::with_running(&locations(root), None);
     compare("enable hello", to, &machine).warnings.pop()
 }
 
@@ -319,7 +318,7 @@ fn has_aliases(root: &Path, bytes: &[u8]) {
 }
 
 fn config(root: &Path, _: &[u8]) {
-    if let Ok(Some(baked)) = Baked::read(&locations(root)) {
+    if let Ok(Some(baked)) = LocalHost::new(&locations(root)).baked() {
         let _ = (baked.source(), baked.registry());
     }
 }

@@ -18,7 +18,7 @@ pub mod worker;
 
 // Import the modules of the shared crate, so that paths such as `crate::error` work in this crate.
 use runtime_module_core::{
-    activation, attributes, baked, cache_files, choice, clock, complaint, estimate, facts, fault,
+    activation, attributes, cache_files, choice, clock, complaint, estimate, facts, fault, host,
     input_graph, interrupt, local, locations, messages, option_names, options, output, overrides,
     percent, plan, progress, quoting, record, reference, registry, timings,
 };

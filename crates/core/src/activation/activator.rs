@@ -15,15 +15,14 @@ use super::log::Log;
 use super::relay::deaf;
 use super::rooting::{release, root};
 use super::transaction::Work;
-use super::{Activated, Answer, Change, Errand, Machine, Profile, Request, preflight, recovery};
+use super::{Activated, Answer, Change, Errand, Request, preflight, recovery};
 use crate::choice::Allow;
 use crate::clock::now;
 use crate::error::{PreflightError, describe};
 use crate::fault::{self, Point, step};
+use crate::host::{LocalHost, Machine, Profile};
 use crate::locations::Locations;
-use crate::record::{
-    Pending, State, Step, hold, leave_outcome, no_foreign_switch, read_history, running, take_over,
-};
+use crate::record::{Pending, Step, hold, leave_outcome, no_foreign_switch, take_over};
 use crate::store::LocalStore;
 
 /// The free space that our own files require, in bytes.
@@ -59,11 +58,11 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     let wait = Duration::from_millis(request.wait);
     let _held = step(Point::Held, || hold(locations, &request.purpose, wait))?;
     recovery::forget_earlier_boot(locations)?;
-    let state = State::read(locations)?;
+    let state = LocalHost::new(locations).state()?;
     // Refuse a change early if the history cannot be read. `recover` and `confirm` must work even
     // then.
     if matches!(request.errand, Errand::Change(_)) {
-        read_history(locations)?;
+        LocalHost::new(locations).history()?;
     }
     let work = Work::new(request, locations, log, state);
     match &request.errand {
@@ -141,7 +140,7 @@ fn pending(request: &Request, change: &Change) -> Pending {
 
 /// Refuses a plan that was made for another state or another running system.
 fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
-    let (state, runs) = (&work.state, running(work.locations));
+    let (state, runs) = (&work.state, LocalHost::new(work.locations).running());
     if state.revision == change.revision && runs == change.from {
         return Ok(());
     }
@@ -163,7 +162,7 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
 
 /// Refuses the change if an earlier transaction has not ended.
 fn interrupted(work: &Work<'_>) -> Result<()> {
-    let runs = running(work.locations);
+    let runs = LocalHost::new(work.locations).running();
     match work.state.unended(runs.as_deref()) {
         Some(pending) => Err(recovery::unended(&work.request.purpose, pending).into()),
         None => Ok(()),
@@ -181,7 +180,7 @@ fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
     // Compare again: an external switch may have happened since the first comparison.
     unmoved(work, change)?;
     let from = change.from.as_ref().map(|from| work.real(from));
-    let machine = Machine::look(work.locations, from.as_deref());
+    let machine = Machine::with_running(work.locations, from.as_deref());
     let mut findings = preflight::compare(purpose, &Profile::of(&to), &machine);
     preflight::space(purpose, &work.locations.run(), OWN_SPACE, &mut findings);
     for passed in findings.pass(&change.allow)? {

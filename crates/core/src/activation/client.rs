@@ -16,10 +16,11 @@ use super::{Activated, Answer, Errand, Request, elevation, log};
 use crate::choice::Elevate;
 use crate::error::{ElevationError, TransactionError};
 use crate::fault::{Point, step};
+use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::messages::{greet, receive, send};
 use crate::progress::Reporter;
-use crate::record::{Entry, Pending, State, Step, holder, read_history};
+use crate::record::{Entry, Pending, State, Step};
 use crate::timings::Phase;
 
 /// The maximum time to wait for the elevation program to exit. Its clean-up, for example of a PAM
@@ -137,7 +138,7 @@ fn wait_for_end(locations: &Locations, transaction: &str) {
     let mut still = Instant::now();
     while recorded(locations, transaction).is_none() {
         let asked_for = locations.request(transaction).exists() && begun.elapsed() < TO_BEGIN[0];
-        if asked_for || holder(locations).is_some() {
+        if asked_for || LocalHost::new(locations).lock_holder().is_some() {
             still = Instant::now();
         } else if still.elapsed() >= TO_BEGIN[1] {
             return;
@@ -148,7 +149,7 @@ fn wait_for_end(locations: &Locations, transaction: &str) {
 
 /// Returns the history record of a transaction, or of the earlier transaction that it ended.
 fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
-    let history = read_history(locations).unwrap_or_default();
+    let history = LocalHost::new(locations).history().unwrap_or_default();
     let is_it = |entry: &Entry| {
         entry.transaction == transaction || entry.ended_by.as_deref() == Some(transaction)
     };
@@ -167,7 +168,11 @@ pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
             explanation: entry.explanation,
             ..Activated::new(log, entry.revision)
         }),
-        None => unrecorded(request, &State::read(locations).unwrap_or_default(), log),
+        None => unrecorded(
+            request,
+            &LocalHost::new(locations).state().unwrap_or_default(),
+            log,
+        ),
     };
     match became {
         Ok(activated) => Answer::Done {

@@ -9,9 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use super::findings::Findings;
-use super::profile::{Machine, Profile};
 use crate::choice::Allow;
 use crate::error::{Failed, Message as _, PreflightError};
+use crate::host::{Machine, Profile};
 use crate::progress::bytes;
 
 /// The files that a toplevel must contain before it can be activated.

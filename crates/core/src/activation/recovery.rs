@@ -18,10 +18,11 @@ use super::verify::Looked;
 use super::{Activated, Errand, Request, outcome};
 use crate::error::{Failed, Message as _, TransactionError};
 use crate::fault::Point;
+use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::record::{
     Entry, Leaves, Outcome, Pending, State, Step, append_history, create_log, forget_boot, hold,
-    holder, is_transaction, no_foreign_switch, running,
+    is_transaction, no_foreign_switch,
 };
 use crate::store::LocalStore;
 
@@ -59,7 +60,7 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
     // Wait first, because a running external switch may be about to activate another system.
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, &purpose, wait)?;
-    let runs = running(work.locations);
+    let runs = LocalHost::new(work.locations).running();
     if work.state.unended(runs.as_deref()).is_none() {
         // An external switch has activated another system, so there is nothing to roll back.
         work.activated.explanation =
@@ -178,7 +179,7 @@ fn write_end(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
 
 /// Confirms the pending change.
 pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
-    let runs = running(work.locations);
+    let runs = LocalHost::new(work.locations).running();
     let waits = work.state.unended(runs.as_deref()).cloned();
     let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
         return Err(TransactionError::NothingToConfirm.into());
@@ -219,8 +220,8 @@ pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) ->
     let _deaf = deaf()?;
     std::thread::sleep(wait);
     let _held = hold(locations, "roll back the unconfirmed change", PATIENCE)?;
-    let state = State::read(locations)?;
-    let runs = running(locations);
+    let state = LocalHost::new(locations).state()?;
+    let runs = LocalHost::new(locations).running();
     let Some(pending) = state.unended(runs.as_deref()).cloned() else {
         return Ok(());
     };
@@ -277,7 +278,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
     work.explain(outcome, &why);
     work.settle(outcome::leaves(outcome), outcome);
     log.close();
-    let waits = State::read(locations)?.pending;
+    let waits = LocalHost::new(locations).state()?.pending;
     if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == *name) {
         return Err(TransactionError::RollbackNotSaved.into());
     }
@@ -293,7 +294,7 @@ fn undo(work: &mut Work<'_>, from: &str) -> Looked {
         // external switch holds the lock.
         let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
         // The external switch may have activated another system, which a rollback would replace.
-        let runs = running(work.locations);
+        let runs = LocalHost::new(work.locations).running();
         if work.state.unended(runs.as_deref()).is_none() {
             return Looked::superseded(runs.as_deref().unwrap_or("nothing"));
         }
@@ -310,11 +311,11 @@ fn undo(work: &mut Work<'_>, from: &str) -> Looked {
 /// rollback of the change would undo that switch.
 pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()> {
     // If one of our transactions is running, the switch is part of that transaction.
-    if !locations.state().exists() || holder(locations).is_some() {
+    if !locations.state().exists() || LocalHost::new(locations).lock_holder().is_some() {
         return Ok(());
     }
     let _held = hold(locations, "record an external switch", Duration::ZERO)?;
-    let mut state = State::read(locations)?;
+    let mut state = LocalHost::new(locations).state()?;
     let Some(pending) = state.pending.clone() else {
         return Ok(());
     };
@@ -343,7 +344,7 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
 /// the lock.
 pub fn forget_earlier_boot(locations: &Locations) -> Result<()> {
     if forget_boot(locations)? {
-        release(locations, &State::read(locations)?)?;
+        release(locations, &LocalHost::new(locations).state()?)?;
     }
     Ok(())
 }

@@ -11,10 +11,10 @@ use super::Change;
 use super::unit::own_executable;
 use crate::clock::now;
 use crate::error::StoreError;
+use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::record::{
-    AGE, Configuration, KEPT, State, prune_logs, prune_roots, reachable, read_history,
-    replace_root, requested_at,
+    AGE, Configuration, KEPT, State, prune_logs, prune_roots, reachable, replace_root, requested_at,
 };
 use crate::store::LocalStore;
 
@@ -104,7 +104,7 @@ fn keep_in(folder: &Path, path: &str, store: &LocalStore) -> Result<()> {
 /// Removes all GC roots except those that the running system, its base, the targets of `rollback`
 /// and the pending change need. Also removes old logs.
 pub(super) fn release(locations: &Locations, state: &State) -> Result<()> {
-    let history = read_history(locations)?;
+    let history = LocalHost::new(locations).history()?;
     let mut keep: BTreeSet<String> = BTreeSet::new();
     let mut add = |path: &str| {
         keep.insert(root_name(path));

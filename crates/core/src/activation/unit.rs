@@ -13,8 +13,9 @@ use anyhow::{Context as _, Result};
 
 use super::environment::clean;
 use super::systemd;
+use crate::host::LocalHost;
 use crate::locations::Locations;
-use crate::record::{holder, open_log};
+use crate::record::open_log;
 
 /// The interval at which to check whether a unit is still running.
 const PULSE: Duration = Duration::from_secs(1);
@@ -42,7 +43,9 @@ impl Vehicle {
                 let up = systemd::is_up(name);
                 *asked = Instant::now();
                 *silences = up.map_or(*silences + 1, |_| 0);
-                up.unwrap_or_else(|| *silences < SILENCES || holder(locations).is_some())
+                up.unwrap_or_else(|| {
+                    *silences < SILENCES || LocalHost::new(locations).lock_holder().is_some()
+                })
             }
             Self::Session(child) => !matches!(child.try_wait(), Ok(Some(_))),
         }

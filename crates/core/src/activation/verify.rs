@@ -20,8 +20,8 @@ use super::touched::Changes;
 use super::unit_state::{Problem, UnitState};
 use super::watch::{Machinery, Unwell, Watch, Watched};
 use crate::error::{Message as _, SwitchError};
+use crate::host::LocalHost;
 use crate::locations::Locations;
-use crate::record::running;
 
 /// The state of the machine before the switch.
 #[derive(Clone)]
@@ -109,7 +109,7 @@ impl Before {
         };
         let unwell = units.iter().filter(|(_, unit)| is_unwell(unit));
         Self {
-            running: running(locations),
+            running: LocalHost::new(locations).running(),
             unwell: unwell.map(|(id, _)| id.clone()).collect(),
             units,
             systemd,
@@ -133,7 +133,7 @@ impl Before {
         log: &mut Log,
         locations: &Locations,
     ) -> Looked {
-        let runs = running(locations);
+        let runs = LocalHost::new(locations).running();
         let early = self.judge_system(switching.switched, switching.expected, runs.as_deref());
         if !self.systemd || !matches!(early.verdict, Verdict::Well | Verdict::UnitsFailed) {
             return self.judge(switching, runs, &Watched::default());
@@ -141,7 +141,7 @@ impl Before {
         let watched = self.watch(switching, log);
         // Read the running system again: an external switch may have happened while the units were
         // watched.
-        let looked = self.judge(switching, running(locations), &watched);
+        let looked = self.judge(switching, LocalHost::new(locations).running(), &watched);
         Looked {
             systemd: true,
             ..looked

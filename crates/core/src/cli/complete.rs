@@ -17,9 +17,10 @@ use crate::attributes::written;
 use crate::baked::Baked;
 use crate::clock::now;
 use crate::error::neutral;
+use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::option_names::OptionNames;
-use crate::record::{Pin, Source, State, reachable, read_history, running};
+use crate::record::{Pin, Source, State, reachable};
 use crate::reference::directory;
 use crate::registry::description;
 
@@ -185,9 +186,9 @@ impl Known {
             .map_or_else(|| PathBuf::from("/"), PathBuf::from);
         let locations = Locations::new(root, cache_folder());
         Self {
-            baked: Baked::read(&locations).ok().flatten(),
-            state: State::read(&locations).ok(),
-            running: running(&locations),
+            baked: LocalHost::new(&locations).baked().ok().flatten(),
+            state: LocalHost::new(&locations).state().ok(),
+            running: LocalHost::new(&locations).running(),
             locations,
         }
     }
@@ -274,7 +275,9 @@ impl Known {
     }
 
     fn past(&self) -> Vec<CompletionCandidate> {
-        let history = read_history(&self.locations).unwrap_or_default();
+        let history = LocalHost::new(&self.locations)
+            .history()
+            .unwrap_or_default();
         reachable(&history, now())
             .enumerate()
             .filter(|(_, entry)| Some(&entry.to) != self.running.as_ref())

@@ -8,9 +8,10 @@ use super::elevation::{request, settle, whole_milliseconds};
 use super::system::System;
 use crate::activation::{Activated, Activator, Change, Errand};
 use crate::clock::now;
+use crate::host::Situation;
 use crate::options::ChangeOptions;
 use crate::overrides::Generation;
-use crate::plan::{Plan, Situation};
+use crate::plan::Plan;
 use crate::record::Configuration;
 use crate::session::Session;
 

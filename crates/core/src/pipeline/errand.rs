@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::elevation::{elevate, request, settle, wait_for_others, whole_milliseconds};
 use crate::activation::{Activated, Errand};
-use crate::baked::Baked;
+use crate::host::LocalHost;
 use crate::session::Session;
 
 /// The waiting times of a command that ends a transaction.
@@ -31,7 +31,7 @@ pub fn end_transaction(
     let activator = elevate(session)?;
     let mut request = request(session, purpose, errand);
     request.wait = whole_milliseconds(waits.others);
-    let baked = Baked::read(&session.locations)?;
+    let baked = LocalHost::new(&session.locations).baked()?;
     request.settle = settle(waits.settle, baked.as_ref());
     session.interrupts.detach()?;
     activator.activate(&request, &session.reporter)

@@ -6,8 +6,9 @@ use anyhow::Result;
 use nix_types::Missing;
 
 use super::system::{BuildOrder, Keeper, Preflight, System};
-use crate::activation::{Findings, Machine, examine};
+use crate::activation::{Findings, examine};
 use crate::error::SourceError;
+use crate::host::LocalHost;
 use crate::options::StopAfter;
 use crate::plan::{EarlierState, Plan};
 use crate::session::Session;
@@ -57,13 +58,11 @@ pub fn known(
 
 /// Checks a built system before its activation. Returns `None` if `place` does not exist.
 pub fn examined(session: &Session, purpose: &str, place: &Path) -> Option<Findings> {
-    place
-        .exists()
-        .then(|| examine(purpose, place, &machine(session)))
-}
-
-/// Reads the facts about this machine.
-pub fn machine(session: &Session) -> Machine {
-    let running = std::fs::canonicalize(session.locations.current_system()).ok();
-    Machine::look(&session.locations, running.as_deref())
+    place.exists().then(|| {
+        examine(
+            purpose,
+            place,
+            &LocalHost::new(&session.locations).machine(),
+        )
+    })
 }

@@ -18,8 +18,9 @@ use crate::activation::unended;
 use crate::command::LibnixCommand;
 use crate::error::Failed;
 use crate::fault::{self, Point};
+use crate::host::{LocalHost, Situation};
 use crate::options::StopAfter;
-use crate::plan::{Action, Decision, Intent, Plan, Situation, check, decide};
+use crate::plan::{Action, Decision, Intent, Plan, check, decide};
 use crate::registry::Registered;
 use crate::report::ChangeReport;
 use crate::session::Session;
@@ -28,7 +29,7 @@ use elevation::elevate;
 
 pub use elevation::wait_for_others;
 pub use errand::{Waits, end_transaction};
-pub use known::{examined, known, machine};
+pub use known::{examined, known};
 pub use system::{BaseReport, BuildOrder, CacheReport, Keeper, Preflight, System};
 
 /// The operations that may need libnix. If a command does need it, the program without libnix hands
@@ -73,7 +74,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
         ask::terminal()?;
     }
     wait_for_others(session, options.wait);
-    let mut situation = Situation::read(&session.locations)?;
+    let mut situation = LocalHost::new(&session.locations).situation()?;
     check_prefetched(session, &situation, &options.prefetch)?;
 
     // If an earlier change has not ended, refuse this change before any work. A dry run only
@@ -92,7 +93,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
     let activator = activates.then(|| elevate(session)).transpose()?;
     if activates {
         // Read the situation again, because it may have changed while the user typed a password.
-        situation = Situation::read(&session.locations)?;
+        situation = LocalHost::new(&session.locations).situation()?;
     }
     let decided = fault::step(Point::Plan, || {
         decide(intent, &situation, &session.options.source, &session.here)

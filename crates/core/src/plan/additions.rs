@@ -1,10 +1,11 @@
 //! Extra modules from outside the configuration, and the specialisation of the host.
 
 use crate::error::{ArgumentError, Failed};
+use crate::host::Situation;
 use crate::options::ChangeOptions;
 use crate::record::ExtraModule;
 
-use super::{Action, Situation, current_configuration};
+use super::{Action, current_configuration};
 
 /// The extra modules and the specialisation for a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

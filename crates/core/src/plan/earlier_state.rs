@@ -1,7 +1,8 @@
 //! The earlier states of this boot that `rollback` can restore.
 
-use super::{Situation, current_configuration};
+use super::current_configuration;
 use crate::error::{ArgumentError, Failed, Message as _};
+use crate::host::Situation;
 use crate::overrides::OverrideState;
 use crate::record::{Configuration, Entry, reachable};
 

@@ -8,9 +8,10 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use super::{Situation, current_configuration};
+use super::current_configuration;
 use crate::attributes::parse;
 use crate::error::{Failed, SourceError};
+use crate::host::Situation;
 use crate::options::{Options, SourceOptions};
 use crate::record::{Source, SystemFile};
 

@@ -13,7 +13,6 @@ mod modules;
 mod notes;
 mod nothing;
 mod overrides;
-mod situation;
 mod source;
 
 use std::path::Path;
@@ -22,6 +21,7 @@ use anyhow::Result;
 
 use crate::choice::Allow;
 use crate::error::SourceError;
+use crate::host::Situation;
 use crate::options::{SourceOptions, StopAfter};
 use crate::registry::ModuleRequest;
 
@@ -32,7 +32,6 @@ pub use file::{agree, is_another_file, is_elsewhere, is_file};
 pub use intent::Intent;
 pub use modules::modules;
 pub use overrides::PlannedOverrides;
-pub use situation::Situation;
 pub use source::{Host, PlannedSource, current_configuration, source_to_list};
 
 use modules::wanted;
@@ -42,10 +41,6 @@ use source::source;
 
 /// The system to activate.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a goal is part of a plan, which is on the heap"
-)]
 pub enum Goal {
     /// A system from an earlier evaluation, with its own base and source.
     Known(EarlierState),

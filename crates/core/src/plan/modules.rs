@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::{Action, PlannedSource, Situation, current_configuration};
+use super::{Action, PlannedSource, current_configuration};
+use crate::host::Situation;
 use crate::record::Source;
 use crate::registry::{ModuleRequest, unknown_modules};
 

@@ -1,7 +1,8 @@
 //! Detects requests that would change nothing.
 
 use super::modules::is_extra;
-use super::{Action, Additions, Situation, is_file, specialisation};
+use super::{Action, Additions, is_file, specialisation};
+use crate::host::Situation;
 use crate::options::SourceOptions;
 use crate::overrides::Edit;
 

@@ -1,7 +1,8 @@
 //! Determines the option overrides after a change.
 
-use super::{Action, EarlierState, Situation};
+use super::{Action, EarlierState};
 use crate::error::Failed;
+use crate::host::Situation;
 use crate::overrides::{Definition, Edit, OverrideState};
 
 /// The option overrides after a change.

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::Action;
 use super::file::file;
-use super::{Action, Situation};
 use crate::baked::Baked;
 use crate::error::{Failed, Message as _, SourceError};
+use crate::host::Situation;
 use crate::options::SourceOptions;
 use crate::record::{Configuration, ExtraModule, Pin, Source};
 

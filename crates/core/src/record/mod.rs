@@ -38,16 +38,17 @@ pub use handover::{
     forget_log, forget_outcome, hand_over, is_transaction, leave_outcome, outcome, prune_logs,
     requested_at, take_over, withdraw,
 };
-pub use history::{
-    AGE, Entry, KEPT, Outcome, append as append_history, reachable, read as read_history,
-};
+pub(crate) use history::read as read_history;
+pub use history::{AGE, Entry, KEPT, Outcome, append as append_history, reachable};
 pub use inputs::{BaseStatus, ComparedBase, InputNode};
 pub use kept::{KeptOverrides, Wanted};
+pub(crate) use lock::holder;
 pub use lock::{
-    hold, holder, named as process_named, no_foreign_switch, not_held,
-    process_in as process_locking_in, switches_elsewhere,
+    hold, named as process_named, no_foreign_switch, not_held, process_in as process_locking_in,
+    switches_elsewhere,
 };
-pub use overrides_log::{append as append_override, last as last_override, read as read_overrides};
+pub use overrides_log::append as append_override;
+pub(crate) use overrides_log::{last as last_override, read as read_overrides};
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
@@ -99,7 +100,7 @@ fn write_json<T: Serialize>(path: &Path, value: &T, point: Point) -> Result<()> 
 
 /// Returns the toplevel of the running system, from `/run/current-system`. Returns `None` if this
 /// link does not exist.
-pub fn running(locations: &Locations) -> Option<String> {
+pub(crate) fn running(locations: &Locations) -> Option<String> {
     fs::read_link(locations.current_system())
         .ok()
         .map(|path| path.to_string_lossy().into_owned())

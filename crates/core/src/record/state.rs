@@ -211,7 +211,7 @@ fn is_foreign(file: &Path) -> bool {
 impl State {
     /// Reads the state. If this boot has no state yet, no module is active, and the requested
     /// modules are those of the last boot.
-    pub fn read(locations: &Locations) -> Result<Self> {
+    pub(crate) fn read(locations: &Locations) -> Result<Self> {
         let way_out =
             |file: &Path, then: &str| format!("move the file away: {}; {then}", file.display());
         let file = locations.state();

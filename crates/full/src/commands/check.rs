@@ -7,9 +7,9 @@ use anyhow::Result;
 
 use runtime_module_core::choice::{CheckCombinations, CheckFormat};
 use runtime_module_core::command::CheckOptions;
+use runtime_module_core::host::LocalHost;
 use runtime_module_core::overrides::Definition;
 use runtime_module_core::percent;
-use runtime_module_core::plan::Situation;
 use runtime_module_core::progress::Round;
 use runtime_module_core::record::{Configuration, Source};
 use runtime_module_core::reference::directory;
@@ -26,7 +26,7 @@ use runtime_module_nix::session::{NixSession, memory};
 const USUAL: u64 = 1 << 30;
 
 pub fn run(session: &NixSession, options: &CheckOptions) -> Result<()> {
-    let situation = Situation::read(&session.locations)?;
+    let situation = LocalHost::new(&session.locations).situation()?;
     let source = source_to_read(session, &situation)?;
     let baseline = options
         .baseline

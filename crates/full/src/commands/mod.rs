@@ -8,9 +8,10 @@ mod prefetch;
 
 use anyhow::Result;
 use runtime_module_core::command::{Command, LibnixCommand};
+use runtime_module_core::host::Situation;
 use runtime_module_core::options::{Environment, Options};
 use runtime_module_core::pipeline::{Stages, System};
-use runtime_module_core::plan::{Intent, Plan, Situation, agree};
+use runtime_module_core::plan::{Intent, Plan, agree};
 use runtime_module_core::registry::Registered;
 use runtime_module_light::Run;
 use runtime_module_nix::pipeline::{make_for, registry};

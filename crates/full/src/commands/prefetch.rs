@@ -6,9 +6,10 @@ use std::io::Write as _;
 use anyhow::Result;
 
 use runtime_module_core::error::{Failed, describe, neutral};
+use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::{ChangeOptions, StopAfter};
 use runtime_module_core::output::say;
-use runtime_module_core::plan::{Action, Decision, Intent, Situation, decide, is_file};
+use runtime_module_core::plan::{Action, Decision, Intent, decide, is_file};
 use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::pipeline::make;
 use runtime_module_nix::session::NixSession;
@@ -47,7 +48,7 @@ pub fn run(session: &NixSession, names: &[String]) -> Result<()> {
 
 /// Describes the result. Evaluations of a file are not cached.
 fn ready(session: &NixSession) -> Result<&'static str> {
-    let situation = Situation::read(&session.locations)?;
+    let situation = LocalHost::new(&session.locations).situation()?;
     Ok(match is_file(&situation, &session.options.source) {
         true => "can be enabled after another evaluation",
         false => "can be enabled immediately",
@@ -70,7 +71,7 @@ fn tell(name: &str, error: &anyhow::Error) {
 }
 
 fn one(session: &NixSession, name: &str) -> Result<()> {
-    let situation = Situation::read(&session.locations)?;
+    let situation = LocalHost::new(&session.locations).situation()?;
     let options = ChangeOptions {
         stop_after: StopAfter::Realise,
         force: true,

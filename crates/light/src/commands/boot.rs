@@ -7,8 +7,9 @@ use anyhow::Result;
 
 use super::Run;
 use runtime_module_core::activation::{forget_earlier_boot, wait_for_boot};
+use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;
-use runtime_module_core::plan::{Action, Situation};
+use runtime_module_core::plan::Action;
 use runtime_module_core::record::{hold, prune_logs, requested_at};
 
 /// Time limit for the rest of the boot. A boot that hangs must not prevent the modules from being
@@ -37,7 +38,7 @@ pub fn run(run: Run<'_>) -> Result<()> {
             })?;
         }
     }
-    let situation = Situation::read(&session.locations)?;
+    let situation = LocalHost::new(&session.locations).situation()?;
     let restore = situation
         .baked
         .as_ref()

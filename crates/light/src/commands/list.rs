@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::Run;
 use runtime_module_core::error::neutral;
+use runtime_module_core::host::LocalHost;
 use runtime_module_core::output::tell;
-use runtime_module_core::plan::{Situation, is_elsewhere};
+use runtime_module_core::plan::is_elsewhere;
 use runtime_module_core::registry::{Origin, description};
 
 /// The result (`docs/json.md`).
@@ -31,7 +32,7 @@ struct ModuleRow {
 
 pub fn run(run: Run<'_>) -> Result<()> {
     let session = run.session;
-    let situation = Situation::read(&session.locations)?;
+    let situation = LocalHost::new(&session.locations).situation()?;
     let options = &session.options.source;
     let baked = situation.baked.as_ref();
     let registry = match baked.filter(|_| !is_elsewhere(&situation, options)) {

@@ -25,10 +25,10 @@ use anyhow::Result;
 use runtime_module_core::activation::Errand;
 use runtime_module_core::command::Command;
 use runtime_module_core::fault::{self, Point};
+use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::pipeline::{self, Stages, Waits, end_transaction};
-use runtime_module_core::plan::{Action, Intent, Situation};
-use runtime_module_core::record::last_override;
+use runtime_module_core::plan::{Action, Intent};
 use runtime_module_core::report::EndReport;
 use runtime_module_core::session::Session;
 
@@ -93,7 +93,7 @@ impl Run<'_> {
         let Self { session, stages } = self;
         if let Action::Override(_) = intent.action {
             // Check first: a new generation cannot be added to a damaged record.
-            last_override(&session.locations)?;
+            LocalHost::new(&session.locations).last_generation()?;
         }
         let changed = pipeline::change(session, intent, stages)?;
         let printed = fault::step(Point::Report, || changed.report.print(session));
@@ -117,6 +117,6 @@ fn end(
     waits: Waits,
 ) -> Result<()> {
     let activation = end_transaction(session, purpose, errand, waits)?;
-    let situation = Situation::read(&session.locations)?;
+    let situation = LocalHost::new(&session.locations).situation()?;
     EndReport::new(command, situation.active().to_vec(), activation).print(session)
 }

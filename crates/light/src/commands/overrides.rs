@@ -9,6 +9,7 @@ use runtime_module_core::attributes::written;
 use runtime_module_core::clock::now;
 use runtime_module_core::command::OverridesCommand;
 use runtime_module_core::error::{OverrideError, neutral};
+use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::output::{say, tell};
 use runtime_module_core::overrides::{
@@ -16,7 +17,6 @@ use runtime_module_core::overrides::{
 };
 use runtime_module_core::plan::Action;
 use runtime_module_core::progress::duration;
-use runtime_module_core::record::{State, read_overrides};
 use runtime_module_core::session::Session;
 
 /// Runs a subcommand.
@@ -33,7 +33,7 @@ pub fn run(run: Run<'_>, command: OverridesCommand) -> Result<()> {
         } => rollback(run, generation, options),
         OverridesCommand::Reset(options) => run.change(Action::Override(Edit::Reset), options),
         OverridesCommand::Export => {
-            let state = State::read(&session.locations)?;
+            let state = LocalHost::new(&session.locations).state()?;
             session.reporter.finish();
             say(export(&state.overrides))
         }
@@ -70,7 +70,7 @@ impl From<Definition> for ListedOverride {
 }
 
 fn list(session: &Session) -> Result<()> {
-    let state = State::read(&session.locations)?.overrides;
+    let state = LocalHost::new(&session.locations).state()?.overrides;
     let in_force = |one: &Definition| {
         let mut here = state.definitions.iter().filter(|other| other.persist);
         here.any(|other| (&other.path, &other.value) == (&one.path, &one.value))
@@ -132,8 +132,11 @@ struct OverrideHistory {
 fn history(session: &Session) -> Result<()> {
     let history = OverrideHistory {
         schema: 1,
-        current: State::read(&session.locations)?.overrides.generation,
-        generations: read_overrides(&session.locations)?,
+        current: LocalHost::new(&session.locations)
+            .state()?
+            .overrides
+            .generation,
+        generations: LocalHost::new(&session.locations).generations()?,
     };
     let now = now();
     tell(session, &history, |history| {
@@ -158,7 +161,7 @@ fn history(session: &Session) -> Result<()> {
 }
 
 fn show(session: &Session, number: u64) -> Result<()> {
-    let generations = read_overrides(&session.locations)?;
+    let generations = LocalHost::new(&session.locations).generations()?;
     let after = state_at(&generations, number)?;
     let generation = generations.iter().find(|one| one.number == number);
     let document = json!({
@@ -180,7 +183,7 @@ fn show(session: &Session, number: u64) -> Result<()> {
 }
 
 fn compare(session: &Session, before: u64, after: u64) -> Result<()> {
-    let generations = read_overrides(&session.locations)?;
+    let generations = LocalHost::new(&session.locations).generations()?;
     let first = state_at(&generations, before)?;
     let differences = diff(&first, &state_at(&generations, after)?);
     let document = json!({ "schema": 1, "differences": differences });
@@ -207,8 +210,8 @@ fn difference(difference: &Difference) -> String {
 
 fn rollback(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<()> {
     let session = run.session;
-    let now = State::read(&session.locations)?.overrides;
-    let generations = read_overrides(&session.locations)?;
+    let now = LocalHost::new(&session.locations).state()?.overrides;
+    let generations = LocalHost::new(&session.locations).generations()?;
     let to = match (number, now.generation.checked_sub(1)) {
         (Some(number), _) => number,
         (None, Some(before)) => before,

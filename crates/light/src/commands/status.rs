@@ -9,12 +9,11 @@ use serde::Serialize;
 use runtime_module_core::clock::now;
 use runtime_module_core::complaint::Printed;
 use runtime_module_core::error::{Failed, ProgramError, neutral};
+use runtime_module_core::host::{LocalHost, Situation};
 use runtime_module_core::output::tell;
-use runtime_module_core::plan::{Situation, current_configuration, is_elsewhere};
+use runtime_module_core::plan::{current_configuration, is_elsewhere};
 use runtime_module_core::progress::duration;
-use runtime_module_core::record::{
-    BaseStatus, Configuration, Outcome, Pending, Source, Step, read_history,
-};
+use runtime_module_core::record::{BaseStatus, Configuration, Outcome, Pending, Source, Step};
 use runtime_module_core::registry::unknown_modules;
 use runtime_module_core::report::Overridden;
 use runtime_module_core::session::Session;
@@ -64,7 +63,7 @@ struct Module {
 
 /// Shows the state of the requested modules, or of the named ones.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
-    let situation = Situation::read(&session.locations)?;
+    let situation = LocalHost::new(&session.locations).situation()?;
     check_names(session, &situation, names)?;
     let status = StatusResult::of(session, &situation, names);
     let off = status.modules.iter().filter(|module| !module.active);
@@ -102,7 +101,7 @@ fn check_names(session: &Session, situation: &Situation, names: &[String]) -> Re
 
 /// Returns the result of the last transaction. Ignores a damaged history, which `history` reports.
 fn last(session: &Session) -> Option<Last> {
-    let entry = read_history(&session.locations).ok()?.pop()?;
+    let entry = LocalHost::new(&session.locations).history().ok()?.pop()?;
     Some(Last {
         transaction: entry.transaction,
         purpose: entry.purpose,

@@ -22,10 +22,11 @@ use runtime_module_core::pipeline::{BuildOrder, Preflight, System, known};
 
 use crate::evaluation::{Evaluated, EvaluationRequest};
 use crate::fault::{self, Point};
+use crate::host::Situation;
 use crate::libnix::{Event, Libnix, Missing};
 use crate::notes;
 use crate::options::StopAfter;
-use crate::plan::{Additions, Goal, Intent, Plan, PlannedSource, Situation};
+use crate::plan::{Additions, Goal, Intent, Plan, PlannedSource};
 use crate::progress::Reporter;
 use crate::realise::{build_order, query, realise};
 use crate::record::{ComparedBase, Configuration, Source};

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use anyhow::Result;
-use runtime_module_core::pipeline::{Preflight, examined, machine};
+use runtime_module_core::pipeline::{Preflight, examined};
 
 use super::Making;
 use super::base_check::BaseCheck;
-use crate::activation::{Findings, Profile, compare, space};
+use crate::activation::{Findings, compare, space};
 use crate::choice::Allow;
 use crate::evaluation::Evaluated;
+use crate::host::{LocalHost, Profile};
 use crate::libnix::Missing;
 
 impl Making<'_> {
@@ -79,7 +80,11 @@ impl Making<'_> {
     /// Finds objections to activating a system that is not built yet.
     fn findings(&self, evaluated: &Evaluated, missing: &Missing) -> Findings {
         let to = Profile::expected(&evaluated.facts);
-        let mut findings = compare(&self.plan.purpose, &to, &machine(self.session));
+        let mut findings = compare(
+            &self.plan.purpose,
+            &to,
+            &LocalHost::new(&self.session.locations).machine(),
+        );
         self.check_space(evaluated, missing, &mut findings);
         findings
     }

@@ -1,28 +1,27 @@
-//! Reads the facts that the checks before a switch compare: those of a system, from the store or from
-//! the results of an evaluation, and those of the machine.
+//! The facts about a system that the checks before a switch compare, from the store or from the
+//! results of an evaluation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::facts::Facts;
-use crate::locations::Locations;
 
 /// The facts about a system that the checks compare. `None` means unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
-    pub(super) host: Option<String>,
+    pub host: Option<String>,
     /// The switch inhibitors, by name: values that must not change while the machine is running.
-    pub(super) inhibitors: Option<BTreeMap<String, String>>,
+    pub inhibitors: Option<BTreeMap<String, String>>,
     /// The version of the interface between the units and init.
-    pub(super) init_interface: Option<String>,
+    pub init_interface: Option<String>,
     /// The parts that take effect only at boot, by human-readable name.
-    pub(super) boot: BTreeMap<&'static str, String>,
+    pub boot: BTreeMap<&'static str, String>,
     /// The kernel modules that the system loads.
-    pub(super) kernel_modules: BTreeSet<String>,
-    /// Whether the system has a switch program. If the system is built, [`whole`](super::preflight::whole) checks this
-    /// instead.
-    pub(super) switchable: Option<bool>,
+    pub kernel_modules: BTreeSet<String>,
+    /// Whether the system has a switch program. If the system is built, the preflight checks its
+    /// files instead.
+    pub switchable: Option<bool>,
 }
 
 impl Profile {
@@ -119,35 +118,4 @@ fn module_names(text: &str) -> BTreeSet<String> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(String::from)
         .collect()
-}
-
-/// The machine on which a system is to be activated.
-pub struct Machine {
-    pub running: Profile,
-    /// The booted system; `None` if it is unknown.
-    pub(super) booted: Option<PathBuf>,
-    pub(super) name: Option<String>,
-}
-
-impl Machine {
-    /// Reads the facts of the machine. `running` is the running system's path after following
-    /// links.
-    pub fn look(locations: &Locations, running: Option<&Path>) -> Self {
-        let running = running.map(Profile::of).unwrap_or_default();
-        let file = fs::read_to_string(locations.root().join("etc/hostname")).ok();
-        let own = || {
-            let name = unix::unistd::gethostname().ok()?;
-            Some(name.to_string_lossy().into_owned())
-        };
-        let name = running
-            .host
-            .clone()
-            .or_else(|| file.map(|text| text.trim().to_string()))
-            .or_else(|| own().filter(|_| locations.is_real()));
-        Self {
-            name: name.filter(|name| !name.is_empty()),
-            booted: fs::canonicalize(locations.booted_system()).ok(),
-            running,
-        }
-    }
 }

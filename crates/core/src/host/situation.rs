@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::LocalHost;
 use crate::baked::Baked;
 use crate::local::usual_folder;
 use crate::locations::Locations;
 use crate::overrides::OverrideState;
-use crate::record::{State, Step, holder, last_override, running};
+use crate::record::{State, Step};
 
 /// The situation of the machine.
 #[derive(Clone, Debug)]
@@ -31,20 +32,21 @@ pub struct Situation {
 
 impl Situation {
     /// Reads the situation.
-    pub fn read(locations: &Locations) -> Result<Self> {
-        let mut state = State::read(locations)?;
+    pub(super) fn read(host: LocalHost<'_>) -> Result<Self> {
+        let locations = host.locations;
+        let mut state = host.state()?;
         // If the user moved the state file away, the last generation is known only from the history
         // of overrides.
-        if let Ok(Some(last)) = last_override(locations) {
+        if let Ok(Some(last)) = host.last_generation() {
             state.overrides.generation = state.overrides.generation.max(last.number);
         }
-        let running = running(locations);
+        let running = host.running();
         Ok(Self {
-            baked: Baked::read(locations)?,
+            baked: host.baked()?,
             specialisation: specialisation(locations, &state, running.as_deref()),
             state,
             running,
-            under_way: holder(locations),
+            under_way: host.lock_holder(),
             usual: usual(locations, "flake.nix").map(|file| flake_folder(&file)),
             plain: usual(locations, "configuration.nix"),
         })
@@ -95,13 +97,13 @@ impl Situation {
 
     /// Returns the toplevel of this specialisation of the base. Returns `None` if the base has no
     /// such specialisation, for example because it is a specialisation itself.
-    pub(super) fn base_variant(&self, name: &str) -> Option<String> {
+    pub fn base_variant(&self, name: &str) -> Option<String> {
         variant_of(&self.base()?, name)
     }
 
     /// Returns the base after an external switch to a specialisation of our system. Such a
     /// specialisation contains our modules, so its base is the same specialisation of our base.
-    pub(super) fn varied_base(&self) -> Option<String> {
+    pub fn varied_base(&self) -> Option<String> {
         let name = self.specialisation.as_ref().filter(|_| self.foreign())?;
         let ours = variant_of(self.state.current.as_deref()?, name);
         if ours != self.running {
@@ -125,9 +127,9 @@ fn specialisation(locations: &Locations, state: &State, running: Option<&str>) -
         state.current.as_deref(),
         state.base.as_ref().map(|base| base.toplevel.as_str()),
     ];
-    let theirs = ["nix/var/nix/profiles/system", "run/booted-system"];
+    let theirs = [locations.system_profile(), locations.booted_system()];
     let known = ours.into_iter().flatten().map(PathBuf::from);
-    let known = known.chain(theirs.map(|path| locations.root().join(path)));
+    let known = known.chain(theirs);
     for folder in known.map(|system| system.join("specialisation")) {
         let entries = folder.read_dir().into_iter().flatten().flatten();
         let found = entries
@@ -143,7 +145,7 @@ fn specialisation(locations: &Locations, state: &State, running: Option<&str>) -
 /// Returns the path of a file in `/etc/nixos`, the default folder of NixOS's own tools, if the file
 /// exists.
 fn usual(locations: &Locations, name: &str) -> Option<String> {
-    let file = locations.root().join("etc/nixos").join(name);
+    let file = locations.nixos_folder().join(name);
     file.exists().then(|| file.to_string_lossy().into_owned())
 }
 

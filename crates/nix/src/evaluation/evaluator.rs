@@ -25,8 +25,11 @@ use super::{
     heap, overridden,
 };
 use crate::fault::{Point, step};
-use crate::libnix::{Evaluator, Libnix, NixError, Outputs, Settings, interrupt, touch_ahead};
+use crate::libnix::{
+    Evaluator, Libnix, NixError, Outputs, Settings, Value, interrupt, touch_ahead,
+};
 use crate::messages::{Greeting, receive, send};
+use crate::option_names::SettableOptions;
 use crate::timings::{Phase, milliseconds};
 use crate::worker::give_up_privileges;
 
@@ -221,12 +224,8 @@ fn evaluate(
     if let Err(error) = read {
         return Err(explained(evaluator, &outputs, request, &evaluated, error));
     }
-    // Completion also works without these names, or with a part of them.
-    if request.list_options
-        && let Ok(settable) = value.part("settable")
-    {
-        evaluated.settable.paths = settable.get("paths").unwrap_or_default();
-        evaluated.settable.submodules = settable.get("submodules").unwrap_or_default();
+    if request.list_options {
+        evaluated.settable = settable(&value);
     }
     answers.say(EvaluatorMessage::Phase {
         phase: Phase::Evaluate,
@@ -235,6 +234,17 @@ fn evaluate(
     evaluator.print_counters()?;
     evaluated.counters.peak_bytes = heap::peak();
     Ok(evaluated)
+}
+
+/// Lists the options that can be set. Completion also works without them, or with a part of them.
+fn settable(value: &Value<'_>) -> SettableOptions {
+    let Ok(settable) = value.part("settable") else {
+        return SettableOptions::default();
+    };
+    SettableOptions {
+        paths: settable.get("paths").unwrap_or_default(),
+        submodules: settable.get("submodules").unwrap_or_default(),
+    }
 }
 
 /// Explains an error with details that only the evaluator or the store knows: why an override

@@ -140,11 +140,8 @@ pub(super) fn problem(request: &EvaluationRequest, problem: &RequestProblem) -> 
     let action = action(request);
     let name = || problem.names.first().cloned().unwrap_or_default();
     let flake = || {
-        request
-            .source
-            .flake()
-            .map(|flake| flake.url.clone())
-            .unwrap_or_default()
+        let flake = request.source.flake();
+        flake.map_or_else(String::new, |flake| flake.url.clone())
     };
     let known = |lead: &str, none: &str| the_known(&problem.known, lead, none);
     match problem.kind.as_str() {
@@ -171,15 +168,7 @@ pub(super) fn problem(request: &EvaluationRequest, problem: &RequestProblem) -> 
             EvaluationError::UnknownSpecialisation { action, name }
                 .detail(known("available", "the host has no specialisations"))
         }
-        "not-a-configuration" if !problem.known.is_empty() => {
-            EvaluationError::SetOfHosts { action }
-                .detail(known("its hosts", ""))
-                .hint(did_you_mean_host(&problem.known))
-        }
-        "not-a-configuration" => {
-            let host = request.host.clone();
-            EvaluationError::HostNotExtensible { action, host }.into()
-        }
+        "not-a-configuration" => not_a_configuration(action, &request.host, &problem.known),
         "no-option" if request.source.flake().is_none() => {
             EvaluationError::NoModulesInFile { action }.into()
         }
@@ -187,11 +176,11 @@ pub(super) fn problem(request: &EvaluationRequest, problem: &RequestProblem) -> 
         "unknown-modules" => unknown_modules(&problem.names, &problem.known),
         "defined-twice" => {
             let module = problem.names.join(", ");
-            let files = problem.known.iter();
-            let files: String = files
-                .map(|file| format!("in {}\n", in_source(file)))
+            let lines = problem.known.iter();
+            let lines: Vec<String> = lines
+                .map(|file| format!("in {}", in_source(file)))
                 .collect();
-            EvaluationError::DeclaredTwice { action, module }.detail(files)
+            EvaluationError::DeclaredTwice { action, module }.detail(lines.join("\n"))
         }
         "no-toplevel" => EvaluationError::NoToplevel { action }.into(),
         other => {
@@ -199,6 +188,18 @@ pub(super) fn problem(request: &EvaluationRequest, problem: &RequestProblem) -> 
             EvaluationError::UnknownProblem { action, problem }.into()
         }
     }
+}
+
+/// Explains an entry of `nixosConfigurations` that is not a host: a set of hosts, or a value that
+/// cannot be extended.
+fn not_a_configuration(action: EvaluationAction, host: &str, hosts: &[String]) -> Failed {
+    if hosts.is_empty() {
+        let host = host.into();
+        return EvaluationError::HostNotExtensible { action, host }.into();
+    }
+    EvaluationError::SetOfHosts { action }
+        .detail(the_known(hosts, "its hosts", ""))
+        .hint(did_you_mean_host(hosts))
 }
 
 /// Explains why a value cannot be measured.

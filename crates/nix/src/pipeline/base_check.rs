@@ -95,18 +95,10 @@ impl<'a> BaseCheck<'a> {
             verdict: OnceCell::new(),
             took: Cell::new(None),
         };
-        let (Some(base), Source::Flake(pin)) = (&plan.expected, source) else {
+        let Some((base, pin)) = uncompared(plan.expected.as_deref(), source) else {
             let _ = check.verdict.set(BaseVerdict::Settled);
             return Ok(check);
         };
-        if pin
-            .compared
-            .as_ref()
-            .is_some_and(|one| one.toplevel == *base)
-        {
-            let _ = check.verdict.set(BaseVerdict::Settled);
-            return Ok(check);
-        }
         let request = EvaluationRequest {
             modules: Vec::new(),
             extras: Vec::new(),
@@ -131,7 +123,7 @@ impl<'a> BaseCheck<'a> {
             .and_then(|baked| baked.flake.as_ref());
         check.subject = Some(ComparedSource {
             purpose: plan.purpose.clone(),
-            base: base.clone(),
+            base: base.into(),
             request,
             pin: Pin::clone(pin),
             cache: RefCell::new(cache),
@@ -280,6 +272,17 @@ impl SecondEvaluator {
             (Err(error), Duration::ZERO)
         })
     }
+}
+
+/// Returns the base and the pin to compare it with. Returns `None` if there is no base or no pin, or
+/// if the two were compared before.
+fn uncompared<'a>(base: Option<&'a str>, source: &'a Source) -> Option<(&'a str, &'a Pin)> {
+    let (Some(base), Source::Flake(pin)) = (base, source) else {
+        return None;
+    };
+    let compared = pin.compared.as_ref();
+    let is_compared = compared.is_some_and(|one| one.toplevel == base);
+    (!is_compared).then_some((base, pin))
 }
 
 /// Returns the memory mode of a second evaluator. Returns `None` if processors or memory do not

@@ -16,14 +16,14 @@ pub(crate) fn state_ptr(state: &EvalState) -> *mut sys::EvalState {
 
 /// A value of an evaluator, evaluated or not. The collector frees it only after this handle is
 /// dropped. It is neither `Send` nor `Sync`, because only the evaluator's own thread may use it.
-pub struct Value {
+pub struct NixValue {
     raw: NonNull<sys::nix_value>,
     /// The evaluator that made the value. Another evaluator would map the value's symbols to other
     /// names.
     owner: EvalStateWeak,
 }
 
-impl Value {
+impl NixValue {
     /// Takes ownership of the value that a call into the shim returns, if any.
     fn from_call_if_any(
         state: &EvalState,
@@ -123,7 +123,7 @@ impl Value {
     }
 }
 
-impl Drop for Value {
+impl Drop for NixValue {
     fn drop(&mut self) {
         // SAFETY: every constructor takes ownership of one reference, which is released only here.
         unsafe { sys::nix_ffi_value_free(self.raw.as_ptr()) };
@@ -140,8 +140,8 @@ pub fn apply(
     state: &EvalState,
     text: &str,
     name: &str,
-    arguments: &[&Value],
-) -> Result<Value, NixError> {
+    arguments: &[&NixValue],
+) -> Result<NixValue, NixError> {
     let c_text = c_string(text)?;
     let c_name = c_string(name)?;
     let mut raw = arguments
@@ -150,7 +150,7 @@ pub fn apply(
         .collect::<Result<Vec<_>, _>>()?;
     // SAFETY: everything is borrowed for the call; `raw` has `raw.len()` elements, which `for_call`
     // checked.
-    Value::from_call(state, |context| unsafe {
+    NixValue::from_call(state, |context| unsafe {
         sys::nix_ffi_apply(
             context,
             state_ptr(state),

@@ -9,7 +9,7 @@ use nix_bindings_expr::eval_state::EvalState;
 use nix_types::NixError;
 
 use crate::context::{Context, c_string, path_string};
-use crate::eval::{Value, state_ptr};
+use crate::eval::{NixValue, state_ptr};
 use crate::settings::FlakeSettings;
 use crate::{callback, sys};
 
@@ -160,8 +160,8 @@ impl Locked {
         Ok(told)
     }
 
-    /// Adds a string attribute to the locked reference. The flake sees it as an attribute of
-    /// `self`.
+    /// Adds a string attribute that a flake reference cannot contain, such as `dirtyRev`, to the
+    /// locked reference. The flake sees it as an attribute of `self`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), NixError> {
         let c_name = c_string(name)?;
         let c_value = c_string(value)?;
@@ -177,20 +177,27 @@ impl Locked {
         })
     }
 
+    /// Adds string attributes to the locked reference, like [`Self::set`].
+    pub fn extend(&mut self, attributes: &[(String, String)]) -> Result<(), NixError> {
+        attributes
+            .iter()
+            .try_for_each(|(name, value)| self.set(name, value))
+    }
+
     /// Returns the root of the flake's source tree as a path value, like the flake's own paths.
-    pub fn source(&self, state: &EvalState) -> Result<Value, NixError> {
+    pub fn source(&self, state: &EvalState) -> Result<NixValue, NixError> {
         // SAFETY: evaluator and flake are borrowed for the call; the returned path is an
         // independent value.
-        Value::from_call(state, |context| unsafe {
+        NixValue::from_call(state, |context| unsafe {
             sys::nix_ffi_source(context, state_ptr(state), self.raw.as_ptr())
         })
     }
 
     /// Returns the flake's outputs, like `builtins.getFlake`.
-    pub fn outputs(&self, state: &EvalState) -> Result<Value, NixError> {
+    pub fn outputs(&self, state: &EvalState) -> Result<NixValue, NixError> {
         // SAFETY: evaluator and flake are borrowed for the call; the outputs do not refer to the
         // flake's C++ object.
-        Value::from_call(state, |context| unsafe {
+        NixValue::from_call(state, |context| unsafe {
             sys::nix_ffi_outputs(context, state_ptr(state), self.raw.as_ptr())
         })
     }

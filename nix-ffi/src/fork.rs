@@ -131,7 +131,7 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
 ///
 /// A write through an inherited database then fails in the child and does not change the file. The
 /// first use of an inherited connection to the daemon fails, libnix drops the connection, and the
-/// next connection belongs to the child ([`crate::Store::reconnect`]).
+/// next connection belongs to the child ([`crate::NixStore::reconnect`]).
 fn renounce(keep: &[i32]) -> io::Result<()> {
     let mut open: Vec<(i32, std::path::PathBuf)> = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {

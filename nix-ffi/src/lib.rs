@@ -22,7 +22,7 @@ mod store;
 #[rustfmt::skip]
 mod sys;
 
-pub use eval::{Value, apply, enable_counters, print_counters};
+pub use eval::{NixValue, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
 pub use fork::{ForkError, Forked, fork, fork_child, print_to, threads};
 pub use git::start_git;
@@ -33,4 +33,4 @@ pub use process::{Versions, init_process, interrupt, interrupted, reset_interrup
 pub use settings::{
     FlakeSettings, get_setting, list_settings, load_builder, set_read_only, set_setting,
 };
-pub use store::{BuildResult, Store};
+pub use store::{BuildResult, NixStore};

@@ -11,18 +11,18 @@ use crate::context::{Context, c_string, path_string};
 use crate::{callback, sys};
 
 /// A Nix store. Cheap to clone; clones share the opened store.
-pub struct Store(Bindings);
+pub struct NixStore(Bindings);
 
 // SAFETY: several threads may use a `nix::Store` at the same time (`store-api.hh`: the worker and
 // substitution threads of one build share it), as nix-bindings states for its `StoreRef`. The
 // handle of nix-bindings is not `Sync` only because it contains an error context. Our calls do not
 // use that context: each call has its own.
-unsafe impl Sync for Store {}
+unsafe impl Sync for NixStore {}
 // SAFETY: the store and the handle's error context are not bound to a thread, so any thread may
 // drop the handle.
-unsafe impl Send for Store {}
+unsafe impl Send for NixStore {}
 
-impl Clone for Store {
+impl Clone for NixStore {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
@@ -43,7 +43,7 @@ pub struct BuildResult {
     pub outputs: Vec<(String, String)>,
 }
 
-impl Store {
+impl NixStore {
     /// Opens a store by its URL, or the one in Nix's settings.
     pub fn open(url: Option<&str>) -> anyhow::Result<Self> {
         Bindings::open(url, []).map(Self)

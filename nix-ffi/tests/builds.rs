@@ -587,7 +587,7 @@ fn store_serves_many_threads() {
 fn unusable_store_is_an_error() {
     for url in ["no-such-scheme://x", "unix:///no/such/socket"] {
         // The connection to a daemon is opened on first use.
-        if let Ok(store) = nix_ffi::Store::open(Some(url)) {
+        if let Ok(store) = nix_ffi::NixStore::open(Some(url)) {
             let path = "/nix/store/00000000000000000000000000000000-x";
             assert!(store.is_valid(path).is_err(), "{url}");
         }

@@ -7,7 +7,7 @@ mod common;
 use std::process::ExitCode;
 
 use common::{evaluate, evaluate_with, fresh_folder, on_a_thread, write};
-use nix_ffi::{Value, apply};
+use nix_ffi::{NixValue, apply};
 
 fn main() -> ExitCode {
     common::main(&[
@@ -98,7 +98,7 @@ fn every_kind_of_value_becomes_json() {
 
 fn apply_takes_arguments_in_order() {
     evaluate(|e| {
-        let text = |text| Value::string(&e.state, text).unwrap();
+        let text = |text| NixValue::string(&e.state, text).unwrap();
         let applied = apply(
             &e.state,
             "a: b: c: a + \"-\" + b + \"-\" + c",
@@ -114,7 +114,7 @@ fn apply_is_lazy() {
         let argument = e.value("throw \"the argument\"");
         // The text itself is evaluated immediately, but the application is not.
         assert!(argument.is_err());
-        let text = Value::string(&e.state, "x").unwrap();
+        let text = NixValue::string(&e.state, "x").unwrap();
         let applied = apply(
             &e.state,
             "x: throw \"the body with ${x}\"",
@@ -223,7 +223,7 @@ fn strings_are_passed_unchanged() {
             "''\\\"\n\t\r",
             &"x".repeat(1 << 20),
         ] {
-            let value = Value::string(&e.state, text).unwrap();
+            let value = NixValue::string(&e.state, text).unwrap();
             assert_eq!(common::string(&value.force_json(&e.state).unwrap()), text);
         }
     });
@@ -233,7 +233,7 @@ fn nul_bytes_are_errors() {
     evaluate(|e| {
         let set = e.value("{ }").unwrap();
         for error in [
-            Value::string(&e.state, "a\0b").map(drop).unwrap_err(),
+            NixValue::string(&e.state, "a\0b").map(drop).unwrap_err(),
             set.select(&e.state, "a\0b").map(drop).unwrap_err(),
             e.value("1\0").map(drop).unwrap_err(),
             apply(&e.state, "1", "a\0", &[]).map(drop).unwrap_err(),
@@ -263,7 +263,7 @@ fn values_outlive_collections() {
 
 fn values_outlive_another_evaluator() {
     evaluate(|e| {
-        let value = Value::string(&e.state, "x").unwrap();
+        let value = NixValue::string(&e.state, "x").unwrap();
         // Another evaluator starts and ends on its own thread while `value` exists.
         on_a_thread(|| {
             evaluate(|inner| {
@@ -277,7 +277,7 @@ fn values_outlive_another_evaluator() {
 fn foreign_value_is_refused() {
     evaluate(|e| {
         let value = e.value("{ a = 1; }").unwrap();
-        let list = Value::list(&e.state, &[&value]).unwrap();
+        let list = NixValue::list(&e.state, &[&value]).unwrap();
         let other =
             nix_bindings_expr::eval_state::EvalStateBuilder::new(common::store().bindings())
                 .unwrap();
@@ -288,7 +288,7 @@ fn foreign_value_is_refused() {
             apply(&state, "x: x", "f.nix", &[&value])
                 .map(drop)
                 .unwrap_err(),
-            Value::list(&state, &[&value]).map(drop).unwrap_err(),
+            NixValue::list(&state, &[&value]).map(drop).unwrap_err(),
             list.force_json(&state).map(drop).unwrap_err(),
         ] {
             assert_eq!(
@@ -304,14 +304,14 @@ fn foreign_value_is_refused() {
 
 fn lists_hold_their_values_lazily() {
     evaluate(|e| {
-        let json = |values: &[&Value]| {
-            let list = Value::list(&e.state, values).unwrap();
+        let json = |values: &[&NixValue]| {
+            let list = NixValue::list(&e.state, values).unwrap();
             list.force_json(&e.state)
         };
         assert_eq!(json(&[]).unwrap(), "[]");
         let (one, text) = (
             e.value("1").unwrap(),
-            Value::string(&e.state, "two").unwrap(),
+            NixValue::string(&e.state, "two").unwrap(),
         );
         // Nix stores lists of up to two elements in the value itself, and longer ones elsewhere.
         assert_eq!(json(&[&one]).unwrap(), "[1]");
@@ -320,8 +320,8 @@ fn lists_hold_their_values_lazily() {
             json(&[&one, &text, &one, &one]).unwrap(),
             r#"[1,"two",1,1]"#
         );
-        let inner = Value::list(&e.state, &[&one, &text]).unwrap();
-        let outer = Value::list(&e.state, &[&inner, &inner]).unwrap();
+        let inner = NixValue::list(&e.state, &[&one, &text]).unwrap();
+        let outer = NixValue::list(&e.state, &[&inner, &inner]).unwrap();
         // A list keeps its elements alive.
         drop((inner, one, text));
         let text = "list: map (one: builtins.length one) list ++ builtins.elemAt list 1";
@@ -329,7 +329,7 @@ fn lists_hold_their_values_lazily() {
         assert_eq!(applied.force_json(&e.state).unwrap(), r#"[2,2,1,"two"]"#);
         // Elements are forced only when they are used.
         let bad = apply(&e.state, "x: throw \"bad\"", "f.nix", &[&outer]).unwrap();
-        let list = Value::list(&e.state, &[&bad, &outer]).unwrap();
+        let list = NixValue::list(&e.state, &[&bad, &outer]).unwrap();
         let length = apply(&e.state, "builtins.length", "f.nix", &[&list]).unwrap();
         assert_eq!(length.force_json(&e.state).unwrap(), "2");
         let error = list.force_json(&e.state).unwrap_err();
@@ -351,15 +351,15 @@ fn store_path_can_be_read_purely() {
     let source = common::store().add_file("a-source", &folder).unwrap();
     // Pure evaluation can read only store paths that it was given.
     evaluate_with(&[("pure-eval", "true")], |e| {
-        let text = Value::string(&e.state, &source).unwrap();
-        let read = |value: &Value| {
+        let text = NixValue::string(&e.state, &source).unwrap();
+        let read = |value: &NixValue| {
             apply(&e.state, "path: import path", "f.nix", &[value])
                 .unwrap()
                 .force_json(&e.state)
         };
         let error = read(&text).unwrap_err();
         assert!(error.message.contains("forbidden in pure"), "{error:?}");
-        let path = Value::store_path(&e.state, &source).unwrap();
+        let path = NixValue::store_path(&e.state, &source).unwrap();
         assert_eq!(read(&path).unwrap(), r#"{"a":2}"#);
         let kind = apply(&e.state, "builtins.typeOf", "f.nix", &[&path]).unwrap();
         assert_eq!(kind.force_json(&e.state).unwrap(), "\"path\"");
@@ -377,7 +377,7 @@ fn store_path_can_be_read_purely() {
 
 fn invalid_store_paths_are_refused() {
     evaluate(|e| {
-        let error = |path: &str| Value::store_path(&e.state, path).map(drop).unwrap_err();
+        let error = |path: &str| NixValue::store_path(&e.state, path).map(drop).unwrap_err();
         for wrong in ["", "/", "relative", "/etc/passwd", "~/x"] {
             let error = error(wrong);
             assert!(
@@ -389,7 +389,7 @@ fn invalid_store_paths_are_refused() {
         assert!(error("a\0b").message.contains("NUL"));
         // A missing path is reported when it is read.
         let absent = common::folder().join("store/00000000000000000000000000000000-x");
-        let path = Value::store_path(&e.state, absent.to_str().unwrap()).unwrap();
+        let path = NixValue::store_path(&e.state, absent.to_str().unwrap()).unwrap();
         let read = apply(&e.state, "path: import path", "f.nix", &[&path]).unwrap();
         let error = read.force_json(&e.state).unwrap_err();
         assert!(
@@ -405,7 +405,7 @@ fn error_at(text: &str, line: u32, column: u32) -> nix_ffi::NixError {
     let file = fresh_folder("errors").join("error.nix");
     write(&file, text);
     let error = evaluate_with(&[("pure-eval", "false")], |e| {
-        let path = Value::string(&e.state, file.to_str().unwrap()).unwrap();
+        let path = NixValue::string(&e.state, file.to_str().unwrap()).unwrap();
         apply(&e.state, "import", "import.nix", &[&path])
             .unwrap()
             .force_json(&e.state)
@@ -553,7 +553,7 @@ fn error_does_not_leak_into_the_next() {
         let whole = e.error("{ }.a");
         assert!(!whole.traces.is_empty() || whole.position.is_some());
         // An error from this crate does not contain parts of an earlier Nix error.
-        let ours = Value::string(&e.state, "\0").map(drop).unwrap_err();
+        let ours = NixValue::string(&e.state, "\0").map(drop).unwrap_err();
         assert_eq!(
             (ours.class.as_str(), ours.position, ours.traces.len()),
             ("", None, 0)
@@ -570,7 +570,7 @@ fn import_from_derivation_is_refused() {
     evaluate_with(&options, |e| {
         let drv = e.derivation("{ name = \"ifd\"; script = \"echo 1 > $out\"; }");
         let text = "drv: import (builtins.outputOf (import drv) \"out\")";
-        let path = Value::string(&e.state, &drv).unwrap();
+        let path = NixValue::string(&e.state, &drv).unwrap();
         assert!(
             apply(&e.state, text, "ifd.nix", &[&path])
                 .unwrap()

@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use common::{Evaluator, evaluate, fresh_folder, store, string, write};
+use common::{TestEvaluator, evaluate, fresh_folder, store, string, write};
 use nix_ffi::{LockRequest, Locked, LockedFlake, NixError, apply};
 
 fn main() -> ExitCode {
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
     ])
 }
 
-struct Request<'a> {
+struct LockCase<'a> {
     reference: &'a str,
     base: &'a Path,
     overrides: &'a [(&'a str, &'a str)],
@@ -81,7 +81,7 @@ struct Request<'a> {
     allow_unlocked: bool,
 }
 
-impl<'a> Request<'a> {
+impl<'a> LockCase<'a> {
     fn of(reference: &'a str) -> Self {
         Self {
             reference,
@@ -92,7 +92,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn lock(&self, e: &Evaluator) -> Result<Locked, NixError> {
+    fn lock(&self, e: &TestEvaluator) -> Result<Locked, NixError> {
         let overrides: Vec<_> = self
             .overrides
             .iter()
@@ -118,7 +118,7 @@ impl<'a> Request<'a> {
     }
 }
 
-fn output(e: &Evaluator, locked: &Locked, function: &str) -> Result<String, NixError> {
+fn output(e: &TestEvaluator, locked: &Locked, function: &str) -> Result<String, NixError> {
     let outputs = locked.outputs(&e.state)?;
     apply(&e.state, function, "output.nix", &[&outputs])?.force_json(&e.state)
 }
@@ -168,7 +168,7 @@ fn path_flake_is_locked() {
     let folder = flake("simple", SIMPLE);
     let reference = format!("path:{}", folder.display());
     evaluate(|e| {
-        let locked = Request::of(&reference).lock(e).unwrap();
+        let locked = LockCase::of(&reference).lock(e).unwrap();
         let told = locked.read(&e.state).unwrap();
         assert_eq!(told.original_url, reference);
         assert_eq!(told.resolved_url, reference);
@@ -206,7 +206,7 @@ fn path_flake_is_locked() {
 fn clean_git_flake_has_a_fingerprint() {
     let folder = repository("clean", SIMPLE);
     let revision = git(&folder, &["rev-parse", "HEAD"]);
-    let told = Request::of(&format!("git+file://{}", folder.display())).told();
+    let told = LockCase::of(&format!("git+file://{}", folder.display())).told();
     assert!(
         told.locked_url.contains(&format!("rev={revision}")),
         "{told:?}"
@@ -221,14 +221,14 @@ fn clean_git_flake_has_a_fingerprint() {
     // Another evaluator returns the same fingerprint. Changed trees below are in other
     // repositories, because libnix caches a working tree until the process ends.
     assert_eq!(
-        Request::of(&format!("git+file://{}", folder.display()))
+        LockCase::of(&format!("git+file://{}", folder.display()))
             .told()
             .fingerprint,
         Some(print.clone())
     );
     let twin = repository("twin", SIMPLE);
     assert_eq!(
-        Request::of(&format!("git+file://{}", twin.display()))
+        LockCase::of(&format!("git+file://{}", twin.display()))
             .told()
             .fingerprint,
         Some(print.clone())
@@ -239,7 +239,7 @@ fn clean_git_flake_has_a_fingerprint() {
         &["commit", "--quiet", "--allow-empty", "--message=two"],
     );
     assert_ne!(
-        Request::of(&format!("git+file://{}", later.display()))
+        LockCase::of(&format!("git+file://{}", later.display()))
             .told()
             .fingerprint,
         Some(print)
@@ -248,7 +248,7 @@ fn clean_git_flake_has_a_fingerprint() {
 
 fn dirty_git_flake_has_a_dirty_revision() {
     let clean = repository("dirty-0", SIMPLE);
-    let clean = Request::of(&format!("git+file://{}", clean.display())).told();
+    let clean = LockCase::of(&format!("git+file://{}", clean.display())).told();
     let revision = attribute(&clean, "rev").unwrap();
     let dirty = |name: &str, value: &str| {
         let folder = repository(name, SIMPLE);
@@ -257,7 +257,7 @@ fn dirty_git_flake_has_a_dirty_revision() {
     };
     let reference = dirty("dirty-1", "43");
     evaluate(|e| {
-        let locked = Request::of(&reference).lock(e).unwrap();
+        let locked = LockCase::of(&reference).lock(e).unwrap();
         let told = locked.read(&e.state).unwrap();
         assert_eq!(attribute(&told, "rev"), None);
         assert_eq!(
@@ -273,11 +273,11 @@ fn dirty_git_flake_has_a_dirty_revision() {
             format!("[43,\"{revision}-dirty\"]")
         );
         assert_ne!(
-            Request::of(&dirty("dirty-2", "44")).told().fingerprint,
+            LockCase::of(&dirty("dirty-2", "44")).told().fingerprint,
             told.fingerprint
         );
         assert_eq!(
-            Request::of(&dirty("dirty-3", "43")).told().fingerprint,
+            LockCase::of(&dirty("dirty-3", "43")).told().fingerprint,
             told.fingerprint
         );
     });
@@ -297,7 +297,7 @@ fn untracked_files_are_missing() {
         evaluate(|e| {
             output(
                 e,
-                &Request::of(&reference).lock(e).unwrap(),
+                &LockCase::of(&reference).lock(e).unwrap(),
                 "flake: flake.value",
             )
         })
@@ -315,7 +315,7 @@ fn flake_in_a_subfolder_is_locked() {
     write(&folder.join("sub/dir/flake.nix"), SIMPLE);
     write(&folder.join("beside"), "x");
     let reference = format!("path:{}?dir=sub/dir", folder.display());
-    let told = Request::of(&reference).told();
+    let told = LockCase::of(&reference).told();
     assert_eq!(told.directory, "sub/dir");
     assert!(Path::new(&told.source).join("beside").exists(), "{told:?}");
 }
@@ -323,15 +323,15 @@ fn flake_in_a_subfolder_is_locked() {
 fn relative_reference_uses_the_base() {
     let folder = flake("relative", SIMPLE);
     for reference in [".", "./.", "path:./."] {
-        let request = Request {
+        let request = LockCase {
             base: &folder,
-            ..Request::of(reference)
+            ..LockCase::of(reference)
         };
         assert_eq!(request.told().description, "a simple one", "{reference}");
     }
-    let request = Request {
+    let request = LockCase {
         base: folder.parent().unwrap(),
-        ..Request::of("./relative")
+        ..LockCase::of("./relative")
     };
     assert_eq!(
         request.told().original_url,
@@ -346,7 +346,7 @@ fn relative_path_input_is_locked() {
     );
     write(&folder.join("sub/flake.nix"), SIMPLE);
     evaluate(|e| {
-        let locked = Request::of(&format!("path:{}", folder.display()))
+        let locked = LockCase::of(&format!("path:{}", folder.display()))
             .lock(e)
             .unwrap();
         let told = locked.read(&e.state).unwrap();
@@ -370,7 +370,7 @@ fn input_is_locked_in_memory() {
     let revision = git(&used, &["rev-parse", "HEAD"]);
     let folder = user_of("user", &format!("git+file://{}", used.display()));
     evaluate(|e| {
-        let locked = Request::of(&format!("path:{}", folder.display()))
+        let locked = LockCase::of(&format!("path:{}", folder.display()))
             .lock(e)
             .unwrap();
         let told = locked.read(&e.state).unwrap();
@@ -390,13 +390,13 @@ fn matching_lock_file_is_used() {
     let revision = git(&used, &["rev-parse", "HEAD"]);
     let folder = user_of("fits", &format!("git+file://{}", used.display()));
     let reference = format!("path:{}", folder.display());
-    let first = Request::of(&reference).told();
+    let first = LockCase::of(&reference).told();
     write(&folder.join("flake.lock"), &first.lock);
     git(
         &used,
         &["commit", "--quiet", "--allow-empty", "--message=two"],
     );
-    let told = Request::of(&reference).told();
+    let told = LockCase::of(&reference).told();
     // The lock file is used although there is a newer commit.
     assert!(told.lock.contains(&revision), "{told:?}");
     assert_eq!(
@@ -406,15 +406,15 @@ fn matching_lock_file_is_used() {
     // The formatting of the lock file does not matter.
     let lock: serde_json::Value = serde_json::from_str(&first.lock).unwrap();
     write(&folder.join("flake.lock"), &lock.to_string());
-    assert!(!Request::of(&reference).told().lock_changed);
+    assert!(!LockCase::of(&reference).told().lock_changed);
     // A lock file for another input is stale.
     write(
         &folder.join("flake.lock"),
         &first.lock.replace("\"used\"", "\"other\""),
     );
-    assert!(Request::of(&reference).told().lock_changed);
+    assert!(LockCase::of(&reference).told().lock_changed);
     write(&folder.join("flake.lock"), "no json");
-    let error = Request::of(&reference).error();
+    let error = LockCase::of(&reference).error();
     assert!(!error.message.is_empty(), "{error:?}");
 }
 
@@ -425,11 +425,11 @@ fn overridden_input_is_used() {
     let to = format!("git+file://{}", other.display());
     evaluate(|e| {
         let reference = format!("path:{}", folder.display());
-        let plain = Request::of(&reference).lock(e).unwrap();
+        let plain = LockCase::of(&reference).lock(e).unwrap();
         assert_eq!(output(e, &plain, "flake: flake.value").unwrap(), "42");
-        let request = Request {
+        let request = LockCase {
             overrides: &[("used", &to)],
-            ..Request::of(&reference)
+            ..LockCase::of(&reference)
         };
         let locked = request.lock(e).unwrap();
         let told = locked.read(&e.state).unwrap();
@@ -454,7 +454,7 @@ fn given_lock_is_used_unchanged() {
         "{ inputs.n.url = \"path:/nowhere\"; outputs = { self, n, m }: { word = \"up \"; value = n.value + m.value; }; }",
     );
     let locked = |folder: &Path| {
-        let told = Request::of(&format!("path:{}", folder.display())).told();
+        let told = LockCase::of(&format!("path:{}", folder.display())).told();
         let hash = attribute(&told, "narHash").unwrap();
         serde_json::json!({ "type": "path", "path": told.source, "narHash": hash })
     };
@@ -466,10 +466,10 @@ fn given_lock_is_used_unchanged() {
     }})
     .to_string();
     let reference = format!("path:{}", folder.display());
-    let request = Request {
+    let request = LockCase {
         own_lock: Some(&lock),
         allow_unlocked: false,
-        ..Request::of(&reference)
+        ..LockCase::of(&reference)
     };
     evaluate(|e| {
         let locked = request.lock(e).unwrap();
@@ -490,9 +490,9 @@ fn malformed_given_lock_does_no_harm() {
         r#"{"version":7,"root":"x","nodes":{}}"#,
         r#"{"version":9}"#,
     ] {
-        let request = Request {
+        let request = LockCase {
             own_lock: Some(lock),
-            ..Request::of(&reference)
+            ..LockCase::of(&reference)
         };
         // Some releases read these texts as a lock without inputs, and others fail. No release may
         // crash.
@@ -504,9 +504,9 @@ fn invalid_override_is_refused_or_ignored() {
     let folder = flake("nothing-to-override", SIMPLE);
     let reference = format!("path:{}", folder.display());
     for name in ["", "/"] {
-        let request = Request {
+        let request = LockCase {
             overrides: &[(name, "path:/x")],
-            ..Request::of(&reference)
+            ..LockCase::of(&reference)
         };
         let error = request.error();
         assert_eq!(
@@ -515,14 +515,14 @@ fn invalid_override_is_refused_or_ignored() {
         );
     }
     // Nix only warns about inputs that do not exist.
-    let request = Request {
+    let request = LockCase {
         overrides: &[("none/at/all", "path:/x")],
-        ..Request::of(&reference)
+        ..LockCase::of(&reference)
     };
     assert_eq!(request.told().description, "a simple one");
-    let request = Request {
+    let request = LockCase {
         overrides: &[("a\0b", "path:/x")],
-        ..Request::of(&reference)
+        ..LockCase::of(&reference)
     };
     assert!(request.error().message.contains("NUL"));
 }
@@ -532,13 +532,13 @@ fn unlocked_inputs_can_be_refused() {
     write(&used.join("flake.nix"), &SIMPLE.replace("40 + 2", "1"));
     let folder = user_of("unlocked", &format!("git+file://{}", used.display()));
     let reference = format!("path:{}", folder.display());
-    let request = Request::of(&reference);
+    let request = LockCase::of(&reference);
     assert_eq!(request.told().fingerprint, None);
     // Nix refuses to write such a lock to a file, but allows it in memory. The request can forbid
     // that, too.
-    let strict = Request {
+    let strict = LockCase {
         allow_unlocked: false,
-        ..Request::of(&reference)
+        ..LockCase::of(&reference)
     };
     let error = strict.error();
     assert!(error.message.contains("unlocked"), "{error:?}");
@@ -549,7 +549,7 @@ fn nixconfig_names_are_listed() {
         "configured",
         "{ nixConfig = { extra-substituters = [ \"https://x\" ]; allow-dirty = true; }; outputs = { self }: { }; }",
     );
-    let told = Request::of(&format!("path:{}", folder.display())).told();
+    let told = LockCase::of(&format!("path:{}", folder.display())).told();
     assert_eq!(told.config_names, ["allow-dirty", "extra-substituters"]);
     // The settings are listed, but not applied.
     assert!(
@@ -563,7 +563,7 @@ fn nixconfig_names_are_listed() {
 fn attributes_can_be_added() {
     let folder = flake("extended", SIMPLE);
     evaluate(|e| {
-        let mut locked = Request::of(&format!("path:{}", folder.display()))
+        let mut locked = LockCase::of(&format!("path:{}", folder.display()))
             .lock(e)
             .unwrap();
         locked.set("dirtyRev", "abc-dirty").unwrap();
@@ -580,9 +580,9 @@ fn attributes_can_be_added() {
 
 fn get_flake_accepts_a_locked_reference() {
     let folder = flake("got", SIMPLE);
-    let told = Request::of(&format!("path:{}", folder.display())).told();
+    let told = LockCase::of(&format!("path:{}", folder.display())).told();
     evaluate(|e| {
-        let url = nix_ffi::Value::string(&e.state, &told.locked_url).unwrap();
+        let url = nix_ffi::NixValue::string(&e.state, &told.locked_url).unwrap();
         let got = apply(
             &e.state,
             "url: (builtins.getFlake url).value",
@@ -591,7 +591,7 @@ fn get_flake_accepts_a_locked_reference() {
         )
         .unwrap();
         assert_eq!(got.force_json(&e.state).unwrap(), "42");
-        let url = nix_ffi::Value::string(&e.state, &told.original_url).unwrap();
+        let url = nix_ffi::NixValue::string(&e.state, &told.original_url).unwrap();
         let error = apply(
             &e.state,
             "url: (builtins.getFlake url).value",
@@ -624,9 +624,9 @@ fn missing_flakes_are_errors() {
         ("no-such-scheme:x".to_owned(), "no-such-scheme"),
         ("".to_owned(), "flake.nix"),
     ] {
-        let request = Request {
+        let request = LockCase {
             base: &empty,
-            ..Request::of(&reference)
+            ..LockCase::of(&reference)
         };
         let error = request.error();
         assert!(
@@ -639,10 +639,10 @@ fn missing_flakes_are_errors() {
 
 fn odd_base_directories_are_errors() {
     for reference in [".", "", "./x", "path:.", "path:"] {
-        let request = Request {
+        let request = LockCase {
             base: Path::new("/no/such/folder"),
             overrides: &[("a", "")],
-            ..Request::of(reference)
+            ..LockCase::of(reference)
         };
         assert!(!request.error().message.is_empty(), "{reference}");
     }
@@ -650,9 +650,9 @@ fn odd_base_directories_are_errors() {
 
 fn relative_base_directory_is_refused() {
     for base in ["", "relative"] {
-        let request = Request {
+        let request = LockCase {
             base: Path::new(base),
-            ..Request::of(".")
+            ..LockCase::of(".")
         };
         let message = request.error().message;
         assert!(message.contains("is not absolute"), "{base}: {message}");
@@ -676,7 +676,7 @@ fn broken_flakes_are_errors() {
         ),
     ] {
         let folder = flake(name, text);
-        let error = Request::of(&format!("path:{}", folder.display())).error();
+        let error = LockCase::of(&format!("path:{}", folder.display())).error();
         let whole = error.rendered.replace('\n', " ");
         assert!(whole.contains(part), "{name}: {whole}");
     }
@@ -688,7 +688,7 @@ fn errors_in_outputs_have_positions() {
         "{\n  outputs = { self }: {\n    value = 1 + { };\n  };\n}\n",
     );
     evaluate(|e| {
-        let locked = Request::of(&format!("path:{}", folder.display()))
+        let locked = LockCase::of(&format!("path:{}", folder.display()))
             .lock(e)
             .unwrap();
         let source = locked.read(&e.state).unwrap().source;

@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use common::{evaluate, evaluate_with, fresh_folder, on_a_thread, store, take_events, write};
-use nix_ffi::{Activity, Event, NixError, Value, apply, interrupt, interrupted, reset_interrupt};
+use nix_ffi::{
+    Activity, Event, NixError, NixValue, apply, interrupt, interrupted, reset_interrupt,
+};
 
 /// The maximum time until an interrupt takes effect.
 const AT_ONCE: Duration = Duration::from_secs(1);
@@ -142,7 +144,7 @@ fn error_during_an_interrupt_is_safe() {
     let file = fresh_folder("interrupts").join("error.nix");
     write(&file, "x: builtins.seq x (1 + \"a\")\n");
     evaluate_with(&[("pure-eval", "false")], |e| {
-        let path = Value::string(&e.state, file.to_str().unwrap()).unwrap();
+        let path = NixValue::string(&e.state, file.to_str().unwrap()).unwrap();
         let text = "path: let f = import path; in { once = f 1; again = f 2; }";
         let calls = apply(&e.state, text, "calls.nix", &[&path]).unwrap();
         let error = |name| calls.select(&e.state, name).map(drop).unwrap_err();

@@ -8,7 +8,7 @@ mod common;
 use std::process::ExitCode;
 
 use common::{evaluate, store};
-use nix_ffi::{LockRequest, Locked, Value, apply, get_setting, set_setting};
+use nix_ffi::{LockRequest, Locked, NixValue, apply, get_setting, set_setting};
 
 /// The number of repetitions.
 const TIMES: usize = 100;
@@ -101,7 +101,7 @@ fn failing_store_calls_leak_nothing() {
 fn values_and_views_leak_nothing() {
     evaluate(|e| {
         for _ in 0..TIMES {
-            let text = Value::string(&e.state, "text").unwrap();
+            let text = NixValue::string(&e.state, "text").unwrap();
             let applied = apply(&e.state, "x: { a = [ x ]; }", "f.nix", &[&text]).unwrap();
             let a = applied.select(&e.state, "a").unwrap().unwrap();
             assert_eq!(a.force_json(&e.state).unwrap(), "[\"text\"]");

@@ -19,9 +19,9 @@ use crate::error::{LibnixError, Message as _, one_line};
 use crate::interrupt::Interrupts;
 
 pub use nix_ffi::{
-    Activity, BuildResult, Event, ExpectedKind, ForkError, Forked, LockRequest, LockedFlake,
-    Missing, NixError, Position, Progress, Store, fork, fork_child, interrupt, print_to, start_git,
-    touch_ahead,
+    Activity, BuildResult, Event, ExpectedKind, ForkError, Forked, LockRequest, Locked,
+    LockedFlake, Missing, NixError, NixStore as Store, Position, Progress, fork, fork_child,
+    interrupt, print_to, start_git, touch_ahead,
 };
 
 /// Stack size for evaluation. libnix recurses deeply, and the `nix` command uses the same size
@@ -348,7 +348,7 @@ impl Evaluator {
             allow_unlocked: true,
             use_registries: true,
         };
-        nix_ffi::Locked::lock(&self.state, self.flakes, &request).map(Locked)
+        Locked::lock(&self.state, self.flakes, &request)
     }
 
     /// Fetches a flake and uses `lock` instead of its own lock file.
@@ -361,12 +361,12 @@ impl Evaluator {
             allow_unlocked: true,
             use_registries: true,
         };
-        nix_ffi::Locked::lock(&self.state, self.flakes, &request).map(Locked)
+        Locked::lock(&self.state, self.flakes, &request)
     }
 
     /// Describes a locked flake.
     pub fn read_locked(&self, locked: &Locked) -> Result<LockedFlake, NixError> {
-        locked.0.read(&self.state)
+        locked.read(&self.state)
     }
 
     /// Returns the flake's outputs and source, with external values. Forced parts stay forced
@@ -377,8 +377,8 @@ impl Evaluator {
         beside: &[Beside<'_>],
     ) -> Result<Outputs, NixError> {
         Ok(Outputs {
-            outputs: locked.0.outputs(&self.state)?,
-            source: locked.0.source(&self.state)?,
+            outputs: locked.outputs(&self.state)?,
+            source: locked.source(&self.state)?,
             beside: self.list(beside)?,
         })
     }
@@ -388,20 +388,20 @@ impl Evaluator {
         Ok(Outputs {
             outputs: part.value,
             // Without a flake, there is no source tree to look up files in.
-            source: nix_ffi::Value::string(&self.state, "")?,
+            source: nix_ffi::NixValue::string(&self.state, "")?,
             beside: self.list(beside)?,
         })
     }
 
-    fn list(&self, beside: &[Beside<'_>]) -> Result<nix_ffi::Value, NixError> {
+    fn list(&self, beside: &[Beside<'_>]) -> Result<nix_ffi::NixValue, NixError> {
         let values = beside.iter().map(|one| match one {
-            Beside::Path(path) => nix_ffi::Value::store_path(&self.state, path),
-            Beside::Flake(other) => other.0.outputs(&self.state),
+            Beside::Path(path) => nix_ffi::NixValue::store_path(&self.state, path),
+            Beside::Flake(other) => other.outputs(&self.state),
             Beside::Function(text) => nix_ffi::apply(&self.state, text, "expression.nix", &[]),
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
-        let values: Vec<&nix_ffi::Value> = values.iter().collect();
-        nix_ffi::Value::list(&self.state, &values)
+        let values: Vec<&nix_ffi::NixValue> = values.iter().collect();
+        nix_ffi::NixValue::list(&self.state, &values)
     }
 
     /// Applies one of our functions to a flake's outputs, its source, the external values and
@@ -412,7 +412,7 @@ impl Evaluator {
         flake: &Outputs,
         request: &str,
     ) -> Result<Value<'_>, NixError> {
-        let text = nix_ffi::Value::string(&self.state, request)?;
+        let text = nix_ffi::NixValue::string(&self.state, request)?;
         let value = nix_ffi::apply(
             &self.state,
             function.text,
@@ -437,13 +437,13 @@ impl Evaluator {
         subject: Argument<'_>,
         request: &str,
     ) -> Result<Value<'_>, NixError> {
-        let nothing = nix_ffi::Value::string(&self.state, "")?;
+        let nothing = nix_ffi::NixValue::string(&self.state, "")?;
         let (outputs, part) = match &subject {
             Argument::Outputs(flake) => (&flake.outputs, &nothing),
             Argument::Part(part) => (&nothing, &part.value),
             Argument::Nothing => (&nothing, &nothing),
         };
-        let text = nix_ffi::Value::string(&self.state, request)?;
+        let text = nix_ffi::NixValue::string(&self.state, request)?;
         let value = nix_ffi::apply(
             &self.state,
             function.text,
@@ -487,10 +487,10 @@ pub fn system() -> Result<String, NixError> {
 
 /// The outputs and source of a flake or file, and external values.
 pub struct Outputs {
-    outputs: nix_ffi::Value,
-    source: nix_ffi::Value,
+    outputs: nix_ffi::NixValue,
+    source: nix_ffi::NixValue,
     /// List of external values: store paths, outputs of other flakes, and functions.
-    beside: nix_ffi::Value,
+    beside: nix_ffi::NixValue,
 }
 
 /// A value that does not come from the flake.
@@ -503,21 +503,9 @@ pub enum Beside<'a> {
     Function(&'a str),
 }
 
-/// A locked flake.
-pub struct Locked(nix_ffi::Locked);
-
-impl Locked {
-    /// Adds to the flake's `self` the attributes that a flake reference cannot contain.
-    pub fn extend(&mut self, extra: &[(String, String)]) -> Result<(), NixError> {
-        extra
-            .iter()
-            .try_for_each(|(name, value)| self.0.set(name, value))
-    }
-}
-
 /// A value of an evaluator.
 pub struct Value<'a> {
-    value: nix_ffi::Value,
+    value: nix_ffi::NixValue,
     evaluator: &'a Evaluator,
 }
 

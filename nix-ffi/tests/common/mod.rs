@@ -17,7 +17,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use nix_bindings_expr::eval_state::{EvalState, EvalStateBuilder, gc_register_my_thread, init};
-use nix_ffi::{Event, FlakeSettings, NixError, Store, Value};
+use nix_ffi::{Event, FlakeSettings, NixError, NixStore, NixValue};
 
 /// The name and the function of a test.
 pub(crate) type Test = (&'static str, fn());
@@ -149,8 +149,8 @@ pub(crate) fn take_events() -> Vec<Event> {
 }
 
 /// Returns the store of this run, which is opened only once.
-pub(crate) fn store() -> Store {
-    static STORE: OnceLock<Store> = OnceLock::new();
+pub(crate) fn store() -> NixStore {
+    static STORE: OnceLock<NixStore> = OnceLock::new();
     let open = || {
         let root = folder();
         let at = |name| root.join(name).display().to_string();
@@ -160,13 +160,13 @@ pub(crate) fn store() -> Store {
             at("var"),
             at("log")
         );
-        Store::open(Some(&url)).unwrap()
+        NixStore::open(Some(&url)).unwrap()
     };
     STORE.get_or_init(open).clone()
 }
 
 /// An evaluator, used on its own thread.
-pub(crate) struct Evaluator {
+pub(crate) struct TestEvaluator {
     pub(crate) state: EvalState,
     pub(crate) flakes: FlakeSettings,
 }
@@ -174,7 +174,7 @@ pub(crate) struct Evaluator {
 /// Runs `work` with a new evaluator with these `options`, on a new thread.
 pub(crate) fn evaluate_with<T: Send>(
     options: &[(&str, &str)],
-    work: impl FnOnce(&Evaluator) -> T + Send,
+    work: impl FnOnce(&TestEvaluator) -> T + Send,
 ) -> T {
     let store = store();
     let run = || {
@@ -195,7 +195,7 @@ pub(crate) fn evaluate_with<T: Send>(
         let state = builder.build().unwrap();
         // Up to Nix 2.34, the evaluator keeps a reference to the builder.
         std::mem::forget(builder);
-        work(&Evaluator { state, flakes })
+        work(&TestEvaluator { state, flakes })
     };
     on_a_thread(run)
 }
@@ -214,13 +214,13 @@ pub(crate) fn on_a_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Runs `work` with a new pure evaluator.
-pub(crate) fn evaluate<T: Send>(work: impl FnOnce(&Evaluator) -> T + Send) -> T {
+pub(crate) fn evaluate<T: Send>(work: impl FnOnce(&TestEvaluator) -> T + Send) -> T {
     evaluate_with(&[("pure-eval", "true")], work)
 }
 
-impl Evaluator {
+impl TestEvaluator {
     /// Evaluates an expression.
-    pub(crate) fn value(&self, text: &str) -> Result<Value, NixError> {
+    pub(crate) fn value(&self, text: &str) -> Result<NixValue, NixError> {
         nix_ffi::apply(&self.state, text, "test.nix", &[])
     }
 

@@ -18,15 +18,14 @@ namespace nix_ffi {
  */
 void keep_error(nix_c_context & context) noexcept;
 
+/** Removes an error from `context`. The C API resets only the code, and leaves the rest of an earlier error. */
+void clear_error(nix_c_context & context) noexcept;
+
 /** Calls `body`; on any exception, stores it in `context` and returns `otherwise`. */
 template<class R, class F>
 R guarded(nix_c_context * context, R otherwise, F && body) noexcept
 {
-    // The C API resets only the code, so the other fields may still describe an earlier error.
-    context->last_err_code = NIX_OK;
-    context->last_err.reset();
-    context->info.reset();
-    context->name.clear();
+    clear_error(*context);
     try {
         return body();
     } catch (...) {

@@ -51,6 +51,14 @@ void keep_error(nix_c_context & context) noexcept
     }
 }
 
+void clear_error(nix_c_context & context) noexcept
+{
+    context.last_err_code = NIX_OK;
+    context.last_err.reset();
+    context.info.reset();
+    context.name.clear();
+}
+
 static std::string plain(const std::string & text)
 {
     return nix::filterANSIEscapes(text, true);
@@ -91,7 +99,7 @@ void read_error(
 
 using namespace nix_ffi;
 
-extern "C" void nix_ffi_error_read(const nix_c_context * context, nix_ffi_error_callback callback, void * user) noexcept
+extern "C" void nix_ffi_error_take(nix_c_context * context, nix_ffi_error_callback callback, void * user) noexcept
 {
     if (context->last_err_code == NIX_OK)
         return;
@@ -109,4 +117,5 @@ extern "C" void nix_ffi_error_read(const nix_c_context * context, nix_ffi_error_
         error.position.file = view("");
         callback(user, &error);
     }
+    clear_error(*context);
 }

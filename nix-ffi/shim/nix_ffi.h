@@ -7,9 +7,9 @@
  * Conventions, unless an argument says otherwise:
  * - Pointers are borrowed for the call. Views (`nix_ffi_*_view`, `nix_ffi_str`) passed to a callback live until it
  *   returns.
- * - A function that can fail takes an error context from `nix_c_context_create`. The context must not be null, and each
- *   thread needs its own. A function that fails stores the error there (`nix_err_code` is not `NIX_OK`) and returns
- *   null, false or 0. No function throws.
+ * - A function that can fail takes an error context from `nix_c_context_create`. The context must not be null, and no
+ *   other call may use it at the same time. Later calls may reuse it. A function that fails stores the error there
+ *   (`nix_err_code` is not `NIX_OK`) and returns null, false or 0. No function throws.
  * - If a function returns a new object, the caller must free the object.
  * - Callbacks must not unwind, block or call back into Nix.
  */
@@ -69,8 +69,11 @@ typedef struct {
 
 typedef void (*nix_ffi_error_callback)(void * user, const nix_ffi_error_view * error);
 
-/** Passes the error in `context` to `callback`; does nothing if there is none. */
-void nix_ffi_error_read(const nix_c_context * context, nix_ffi_error_callback callback, void * user) NIX_FFI_NOEXCEPT;
+/**
+ * Passes the error in `context` to `callback`, and clears the context, so that it keeps nothing of the error alive. Does
+ * nothing if there is no error.
+ */
+void nix_ffi_error_take(nix_c_context * context, nix_ffi_error_callback callback, void * user) NIX_FFI_NOEXCEPT;
 
 /* --- process --- */
 

@@ -1,48 +1,88 @@
 //! The error context that every call into the shim takes, and the error that the call may store in
 //! it.
+//!
+//! Each state (a store, a builder, an evaluator, a locked flake) owns a [`Context`], which all its
+//! calls reuse. Functions that belong to no state share the context of the process, [`PROCESS`].
 
 use std::ffi::{CString, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::{Mutex, PoisonError};
 
 use nix_types::{NixError, Position, Trace};
 
 use crate::{callback, sys};
 
-/// An owned `nix_c_context`.
-pub(crate) struct Context(NonNull<sys::nix_c_context>);
+/// The context of functions that belong to no state.
+pub(crate) static PROCESS: Context = Context::new();
+
+/// The error context of one state. It is created by the first call, and later calls reuse it.
+///
+/// Two threads must never use one `nix_c_context` at the same time. So a call takes the context out
+/// of this slot, owns it until the shim has returned and the error is read, and then puts it back.
+/// The lock is held only for taking and for putting back, so calls of other threads with the same
+/// state do not wait for this one: they find an empty slot and create a context for themselves.
+pub(crate) struct Context(Mutex<Option<RawContext>>);
 
 impl Context {
-    pub(crate) fn new() -> Self {
-        // SAFETY: takes no arguments; `Context` owns the result and frees it.
-        let raw = unsafe { sys::nix_c_context_create() };
-        Self(NonNull::new(raw).expect("a context of a few hundred bytes can be allocated"))
+    /// Makes an empty slot.
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(None))
     }
 
-    /// Calls the shim with a new context. Resumes a callback's panic, and returns the error that
-    /// the shim stored.
-    pub(crate) fn call<T>(call: impl FnOnce(*mut sys::nix_c_context) -> T) -> Result<T, NixError> {
-        let context = Self::new();
+    /// Calls the shim. Resumes a callback's panic, and returns the error that the shim stored.
+    pub(crate) fn call<T>(
+        &self,
+        call: impl FnOnce(*mut sys::nix_c_context) -> T,
+    ) -> Result<T, NixError> {
+        let mut context = self.swap(None).unwrap_or_else(RawContext::new);
         let result = call(context.0.as_ptr());
         callback::resume();
-        match context.error() {
+        let error = context.take_error();
+        self.swap(Some(context));
+        match error {
             None => Ok(result),
             Some(error) => Err(error),
         }
     }
 
-    fn error(&self) -> Option<NixError> {
-        // SAFETY: `self` owns the context, which is live and only read here.
+    /// Puts `context` into the slot, and returns the previous content.
+    fn swap(&self, context: Option<RawContext>) -> Option<RawContext> {
+        // Nothing can panic while the lock is held, so poison has no meaning here.
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *slot, context)
+    }
+}
+
+/// An owned `nix_c_context`.
+struct RawContext(NonNull<sys::nix_c_context>);
+
+// SAFETY: a context is an ordinary C++ object that is bound to no thread (`nix_api_util.cc`:
+// `new nix_c_context()`), and only its owner uses it. Between two calls it is empty, because
+// `take_error` clears it. So a thread that takes over a context never releases an object that
+// belongs to another thread's evaluator, such as the source of a position.
+unsafe impl Send for RawContext {}
+
+impl RawContext {
+    fn new() -> Self {
+        // SAFETY: takes no arguments; `RawContext` owns the new object, and its `Drop` frees it.
+        let raw = unsafe { sys::nix_c_context_create() };
+        Self(NonNull::new(raw).expect("a context of a few hundred bytes can be allocated"))
+    }
+
+    /// Moves the error of the last call out of the context; `None` if the call succeeded.
+    fn take_error(&mut self) -> Option<NixError> {
+        // SAFETY: `self` owns the live context, and this call only reads its error code.
         let code = unsafe { sys::nix_err_code(self.0.as_ptr()) };
         if code == sys::nix_err_NIX_OK {
             return None;
         }
         let mut error = None;
         let user: *mut Option<NixError> = &raw mut error;
-        // SAFETY: the context is live; `user` points at the `Option<NixError>` that `keep_error`
-        // expects, and outlives the call.
-        unsafe { sys::nix_ffi_error_read(self.0.as_ptr(), Some(keep_error), user.cast()) };
+        // SAFETY: `&mut self` excludes other users of the live context; `user` points at the
+        // `Option<NixError>` that `keep_error` expects, and outlives the call.
+        unsafe { sys::nix_ffi_error_take(self.0.as_ptr(), Some(keep_error), user.cast()) };
         callback::resume();
         // The error code above says that there is an error, so the shim has called back.
         let mut error = error
@@ -53,7 +93,7 @@ impl Context {
     }
 }
 
-impl Drop for Context {
+impl Drop for RawContext {
     fn drop(&mut self) {
         // SAFETY: `nix_c_context_create` made the context, and only this value refers to it.
         unsafe { sys::nix_c_context_free(self.0.as_ptr()) };
@@ -62,8 +102,8 @@ impl Drop for Context {
 
 unsafe extern "C" fn keep_error(user: *mut c_void, view: *const sys::nix_ffi_error_view) {
     callback::run(|| {
-        // SAFETY: `Context::error` passes a pointer to its `Option<NixError>`, which outlives the
-        // call.
+        // SAFETY: `RawContext::take_error` passes a pointer to its `Option<NixError>`, which
+        // outlives the call.
         let slot = unsafe { &mut *user.cast::<Option<NixError>>() };
         // SAFETY: the shim passes a view that lives until this callback returns.
         *slot = Some(unsafe { copy_error(view) });
@@ -125,4 +165,30 @@ pub(crate) fn c_string(text: &str) -> Result<CString, NixError> {
 pub(crate) fn path_string(path: &Path) -> Result<CString, NixError> {
     CString::new(path.as_os_str().as_bytes())
         .map_err(|_| NixError::ours(format!("the path contains a NUL byte: {}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_call_reuses_the_context() {
+        let context = Context::new();
+        let first = context.call(|raw| raw as usize).expect("no error");
+        let second = context.call(|raw| raw as usize).expect("no error");
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn overlapping_calls_have_different_contexts() {
+        let context = Context::new();
+        let outer = context.call(|outer| {
+            let inner = context.call(|inner| inner as usize).expect("no error");
+            assert_ne!(outer as usize, inner);
+            outer as usize
+        });
+        // The call that ends last leaves its context for the next one.
+        let next = context.call(|raw| raw as usize);
+        assert_eq!(outer, next);
+    }
 }

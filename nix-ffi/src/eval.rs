@@ -5,12 +5,37 @@ use std::ptr::NonNull;
 use nix_bindings_expr::eval_state::{EvalState, EvalStateWeak};
 use nix_types::NixError;
 
+use crate::builder::FlakeSettings;
 use crate::context::{Context, c_string};
 use crate::{callback, sys};
 
-/// Returns the pointer to the evaluator in a handle of nix-bindings.
-pub(crate) fn state_ptr(state: &EvalState) -> *mut sys::EvalState {
-    // SAFETY: the pointer is used only for one call, while `state` is borrowed.
+/// An evaluator, which only the thread that built it may use. It is neither `Send` nor `Sync`.
+pub struct NixEvaluator {
+    state: EvalState,
+    /// The settings of the flakes that this evaluator locks.
+    pub(crate) flakes: FlakeSettings,
+    /// Reused by all calls with this evaluator.
+    pub(crate) context: Context,
+}
+
+impl NixEvaluator {
+    pub(crate) fn new(state: EvalState, flakes: FlakeSettings) -> Self {
+        Self {
+            state,
+            flakes,
+            context: Context::new(),
+        }
+    }
+
+    /// Returns the pointer for one call, during which `self` is borrowed.
+    pub(crate) fn as_ptr(&self) -> *mut sys::EvalState {
+        state_ptr(&self.state)
+    }
+}
+
+fn state_ptr(state: &EvalState) -> *mut sys::EvalState {
+    // SAFETY: reads the pointer from a live handle. The callers use it for one comparison or one
+    // call, while they borrow the handle.
     unsafe { state.raw_ptr() }.cast()
 }
 
@@ -26,29 +51,29 @@ pub struct NixValue {
 impl NixValue {
     /// Takes ownership of the value that a call into the shim returns, if any.
     fn from_call_if_any(
-        state: &EvalState,
+        evaluator: &NixEvaluator,
         call: impl FnOnce(*mut sys::nix_c_context) -> *mut sys::nix_value,
     ) -> Result<Option<Self>, NixError> {
-        Ok(NonNull::new(Context::call(call)?).map(|raw| Self {
+        Ok(NonNull::new(evaluator.context.call(call)?).map(|raw| Self {
             raw,
-            owner: state.weak_ref(),
+            owner: evaluator.state.weak_ref(),
         }))
     }
 
     /// Takes ownership of the value that a call into the shim returns.
     pub(crate) fn from_call(
-        state: &EvalState,
+        evaluator: &NixEvaluator,
         call: impl FnOnce(*mut sys::nix_c_context) -> *mut sys::nix_value,
     ) -> Result<Self, NixError> {
-        Self::from_call_if_any(state, call)?
+        Self::from_call_if_any(evaluator, call)?
             .ok_or_else(|| NixError::ours("libnix returned neither a value nor an error"))
     }
 
-    /// Returns the pointer for a call with `state`, which must be the evaluator that made the
+    /// Returns the pointer for a call with `evaluator`, which must be the evaluator that made the
     /// value.
-    fn for_call(&self, state: &EvalState) -> Result<*mut sys::nix_value, NixError> {
+    fn for_call(&self, evaluator: &NixEvaluator) -> Result<*mut sys::nix_value, NixError> {
         match self.owner.upgrade() {
-            Some(owner) if state_ptr(&owner) == state_ptr(state) => Ok(self.raw.as_ptr()),
+            Some(owner) if state_ptr(&owner) == evaluator.as_ptr() => Ok(self.raw.as_ptr()),
             _ => Err(NixError::ours(
                 "a value was used with an evaluator other than its own",
             )),
@@ -56,62 +81,62 @@ impl NixValue {
     }
 
     /// Creates a string without context. Nix has no strings with NUL bytes.
-    pub fn string(state: &EvalState, text: &str) -> Result<Self, NixError> {
+    pub fn string(evaluator: &NixEvaluator, text: &str) -> Result<Self, NixError> {
         let c_text = c_string(text)?;
         // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies
         // the string.
-        Self::from_call(state, |context| unsafe {
-            sys::nix_ffi_value_string(context, state_ptr(state), c_text.as_ptr())
+        Self::from_call(evaluator, |context| unsafe {
+            sys::nix_ffi_value_string(context, evaluator.as_ptr(), c_text.as_ptr())
         })
     }
 
     /// Creates a path value from a store path, which pure evaluation may read from now on.
-    pub fn store_path(state: &EvalState, path: &str) -> Result<Self, NixError> {
+    pub fn store_path(evaluator: &NixEvaluator, path: &str) -> Result<Self, NixError> {
         let c_path = c_string(path)?;
         // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies
         // the path.
-        Self::from_call(state, |context| unsafe {
-            sys::nix_ffi_value_store_path(context, state_ptr(state), c_path.as_ptr())
+        Self::from_call(evaluator, |context| unsafe {
+            sys::nix_ffi_value_store_path(context, evaluator.as_ptr(), c_path.as_ptr())
         })
     }
 
     /// Creates a list of these values.
-    pub fn list(state: &EvalState, values: &[&Self]) -> Result<Self, NixError> {
+    pub fn list(evaluator: &NixEvaluator, values: &[&Self]) -> Result<Self, NixError> {
         let mut raw = values
             .iter()
-            .map(|value| value.for_call(state))
+            .map(|value| value.for_call(evaluator))
             .collect::<Result<Vec<_>, _>>()?;
         // SAFETY: everything is borrowed for the call; `raw` has `raw.len()` elements, all values
         // of this evaluator. The list keeps its own references to the values, in memory that the
         // collector scans.
-        Self::from_call(state, |context| unsafe {
-            sys::nix_ffi_value_list(context, state_ptr(state), raw.as_mut_ptr(), raw.len())
+        Self::from_call(evaluator, |context| unsafe {
+            sys::nix_ffi_value_list(context, evaluator.as_ptr(), raw.as_mut_ptr(), raw.len())
         })
     }
 
     /// Forces this value, an attribute set, and its attribute `name`. Returns `None` if it has no
     /// such attribute.
-    pub fn select(&self, state: &EvalState, name: &str) -> Result<Option<Self>, NixError> {
+    pub fn select(&self, evaluator: &NixEvaluator, name: &str) -> Result<Option<Self>, NixError> {
         let c_name = c_string(name)?;
-        let value = self.for_call(state)?;
+        let value = self.for_call(evaluator)?;
         // SAFETY: evaluator, value and name are borrowed for the call, and `for_call` checked that
         // they belong together.
-        Self::from_call_if_any(state, |context| unsafe {
-            sys::nix_ffi_select(context, state_ptr(state), value, c_name.as_ptr())
+        Self::from_call_if_any(evaluator, |context| unsafe {
+            sys::nix_ffi_select(context, evaluator.as_ptr(), value, c_name.as_ptr())
         })
     }
 
     /// Forces this value deeply and converts it to JSON text.
-    pub fn force_json(&self, state: &EvalState) -> Result<String, NixError> {
+    pub fn force_json(&self, evaluator: &NixEvaluator) -> Result<String, NixError> {
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
-        let value = self.for_call(state)?;
+        let value = self.for_call(evaluator)?;
         // SAFETY: evaluator and value are borrowed for the call and belong together; `user` is the
         // Vec of `push_text`.
-        Context::call(|context| unsafe {
+        evaluator.context.call(|context| unsafe {
             sys::nix_ffi_force_json(
                 context,
-                state_ptr(state),
+                evaluator.as_ptr(),
                 value,
                 Some(callback::push_text),
                 user.cast(),
@@ -137,7 +162,7 @@ impl Drop for NixValue {
 /// of both. Positions in `text` have no file. `name` is a relative path that is used only as the
 /// base of relative paths in `text`.
 pub fn apply(
-    state: &EvalState,
+    evaluator: &NixEvaluator,
     text: &str,
     name: &str,
     arguments: &[&NixValue],
@@ -146,14 +171,14 @@ pub fn apply(
     let c_name = c_string(name)?;
     let mut raw = arguments
         .iter()
-        .map(|value| value.for_call(state))
+        .map(|value| value.for_call(evaluator))
         .collect::<Result<Vec<_>, _>>()?;
     // SAFETY: everything is borrowed for the call; `raw` has `raw.len()` elements, which `for_call`
     // checked.
-    NixValue::from_call(state, |context| unsafe {
+    NixValue::from_call(evaluator, |context| unsafe {
         sys::nix_ffi_apply(
             context,
-            state_ptr(state),
+            evaluator.as_ptr(),
             c_text.as_ptr(),
             c_name.as_ptr(),
             raw.as_mut_ptr(),
@@ -171,7 +196,9 @@ pub fn enable_counters() {
 
 /// Writes the evaluator's counters as JSON to the file that `NIX_SHOW_STATS_PATH` names. libnix
 /// offers no other way to read them.
-pub fn print_counters(state: &EvalState) -> Result<(), NixError> {
+pub fn print_counters(evaluator: &NixEvaluator) -> Result<(), NixError> {
     // SAFETY: the evaluator is borrowed for the call, which only reads its counters.
-    Context::call(|context| unsafe { sys::nix_ffi_counters_print(context, state_ptr(state)) })
+    evaluator
+        .context
+        .call(|context| unsafe { sys::nix_ffi_counters_print(context, evaluator.as_ptr()) })
 }

@@ -5,12 +5,10 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::ptr::NonNull;
 
-use nix_bindings_expr::eval_state::EvalState;
 use nix_types::NixError;
 
 use crate::context::{Context, c_string, path_string};
-use crate::eval::{NixValue, state_ptr};
-use crate::settings::FlakeSettings;
+use crate::eval::{NixEvaluator, NixValue};
 use crate::{callback, sys};
 
 /// The flake to lock, and the options for locking it.
@@ -87,6 +85,8 @@ pub struct LockedInput {
 /// A flake with its locked inputs, in the evaluator that locked it.
 pub struct Locked {
     raw: NonNull<sys::nix_ffi_locked>,
+    /// Reused by the calls that need no evaluator.
+    context: Context,
     /// Keeps the flake on the evaluator's thread: it is neither `Send` nor `Sync`.
     _thread: PhantomData<*const ()>,
 }
@@ -94,11 +94,7 @@ pub struct Locked {
 impl Locked {
     /// Fetches a flake and locks its inputs. Writes to the store and to Nix's caches, but not to
     /// `flake.lock`.
-    pub fn lock(
-        state: &EvalState,
-        flakes: FlakeSettings,
-        request: &LockRequest<'_>,
-    ) -> Result<Self, NixError> {
+    pub fn lock(evaluator: &NixEvaluator, request: &LockRequest<'_>) -> Result<Self, NixError> {
         // With an empty base, libnix would resolve a relative reference from `/` and copy the whole
         // file system.
         if !request.base_directory.is_absolute() {
@@ -126,11 +122,11 @@ impl Locked {
         };
         // SAFETY: evaluator, settings and request live for the call; both arrays have
         // `override_count` elements.
-        let raw = Context::call(|context| unsafe {
+        let raw = evaluator.context.call(|context| unsafe {
             sys::nix_ffi_lock(
                 context,
-                state_ptr(state),
-                flakes.as_ptr(),
+                evaluator.as_ptr(),
+                evaluator.flakes.as_ptr(),
                 &raw const raw_request,
             )
         })?;
@@ -138,20 +134,21 @@ impl Locked {
             raw: NonNull::new(raw).ok_or_else(|| {
                 NixError::ours("libnix returned neither a locked flake nor an error")
             })?,
+            context: Context::new(),
             _thread: PhantomData,
         })
     }
 
     /// Returns the data of the locked flake. Afterwards its source is in the store.
-    pub fn read(&self, state: &EvalState) -> Result<LockedFlake, NixError> {
+    pub fn read(&self, evaluator: &NixEvaluator) -> Result<LockedFlake, NixError> {
         let mut told = LockedFlake::default();
         let user: *mut LockedFlake = &raw mut told;
         // SAFETY: evaluator and flake live for the call; `user` is the `LockedFlake` of
         // `keep_locked`, and outlives the call.
-        Context::call(|context| unsafe {
+        evaluator.context.call(|context| unsafe {
             sys::nix_ffi_locked_read(
                 context,
-                state_ptr(state),
+                evaluator.as_ptr(),
                 self.raw.as_ptr(),
                 Some(keep_locked),
                 user.cast(),
@@ -167,7 +164,7 @@ impl Locked {
         let c_value = c_string(value)?;
         // SAFETY: both C strings live for the call, and `&mut self` excludes other users of the
         // flake.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_locked_set(
                 context,
                 self.raw.as_ptr(),
@@ -185,20 +182,20 @@ impl Locked {
     }
 
     /// Returns the root of the flake's source tree as a path value, like the flake's own paths.
-    pub fn source(&self, state: &EvalState) -> Result<NixValue, NixError> {
+    pub fn source(&self, evaluator: &NixEvaluator) -> Result<NixValue, NixError> {
         // SAFETY: evaluator and flake are borrowed for the call; the returned path is an
         // independent value.
-        NixValue::from_call(state, |context| unsafe {
-            sys::nix_ffi_source(context, state_ptr(state), self.raw.as_ptr())
+        NixValue::from_call(evaluator, |context| unsafe {
+            sys::nix_ffi_source(context, evaluator.as_ptr(), self.raw.as_ptr())
         })
     }
 
     /// Returns the flake's outputs, like `builtins.getFlake`.
-    pub fn outputs(&self, state: &EvalState) -> Result<NixValue, NixError> {
+    pub fn outputs(&self, evaluator: &NixEvaluator) -> Result<NixValue, NixError> {
         // SAFETY: evaluator and flake are borrowed for the call; the outputs do not refer to the
         // flake's C++ object.
-        NixValue::from_call(state, |context| unsafe {
-            sys::nix_ffi_outputs(context, state_ptr(state), self.raw.as_ptr())
+        NixValue::from_call(evaluator, |context| unsafe {
+            sys::nix_ffi_outputs(context, evaluator.as_ptr(), self.raw.as_ptr())
         })
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! This is the only crate of the workspace with `unsafe` code. No raw pointer is public.
 
+mod builder;
 mod callback;
 mod context;
 mod eval;
@@ -22,7 +23,8 @@ mod store;
 #[rustfmt::skip]
 mod sys;
 
-pub use eval::{NixValue, apply, enable_counters, print_counters};
+pub use builder::EvaluatorBuilder;
+pub use eval::{NixEvaluator, NixValue, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
 pub use fork::{ForkError, Forked, fork, fork_child, print_to, threads};
 pub use git::start_git;
@@ -30,7 +32,5 @@ pub use heap::touch_ahead;
 pub use logger::{install_logger, set_verbosity};
 pub use nix_types::{Activity, Event, ExpectedKind, Missing, NixError, Position, Progress, Trace};
 pub use process::{Versions, init_process, interrupt, interrupted, reset_interrupt, versions};
-pub use settings::{
-    FlakeSettings, get_setting, list_settings, load_builder, set_read_only, set_setting,
-};
+pub use settings::{get_setting, set_read_only, set_setting};
 pub use store::{BuildResult, NixStore};

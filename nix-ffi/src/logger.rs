@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix_types::{Activity, Event, ExpectedKind, NixError, Progress};
 
-use crate::context::{Context, copy_error};
+use crate::context::{PROCESS, copy_error};
 use crate::{callback, sys};
 
 /// The numbers of `nix::ActivityType` and `nix::ResultType` (`logging.hh`), which are the same from
@@ -48,7 +48,7 @@ pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<()
     };
     // SAFETY: the shim copies the table; `user` is leaked and `Sync`; the functions have the
     // generated types.
-    Context::call(|context| unsafe { sys::nix_ffi_logger_install(context, &raw const table) })
+    PROCESS.call(|context| unsafe { sys::nix_ffi_logger_install(context, &raw const table) })
 }
 
 /// Sets the maximum verbosity (0 error … 3 info, 4 talkative … 7 vomit) of messages. Activities are

@@ -3,7 +3,7 @@
 use nix_types::NixError;
 use std::ffi::CStr;
 
-use crate::context::Context;
+use crate::context::PROCESS;
 use crate::sys;
 
 /// Prepares this process for libnix: umask, signals, open files.
@@ -11,7 +11,7 @@ use crate::sys;
 /// Call it on the main thread, before there is any other thread and before a store is opened.
 pub fn init_process() -> Result<(), NixError> {
     // SAFETY: the context is the only argument, and is live for the call.
-    Context::call(|context| unsafe { sys::nix_ffi_process_init(context) })
+    PROCESS.call(|context| unsafe { sys::nix_ffi_process_init(context) })
 }
 
 /// Makes every thread inside libnix stop at its next check, with an error whose `interrupted` is
@@ -24,7 +24,7 @@ pub fn init_process() -> Result<(), NixError> {
 /// Takes locks, so do not call it in a signal handler.
 pub fn interrupt() -> Result<(), NixError> {
     // SAFETY: the context is live.
-    Context::call(|context| unsafe { sys::nix_ffi_interrupt(context) })
+    PROCESS.call(|context| unsafe { sys::nix_ffi_interrupt(context) })
 }
 
 /// Returns whether an interrupt is pending.

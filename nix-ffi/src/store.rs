@@ -11,12 +11,17 @@ use crate::context::{Context, c_string, path_string};
 use crate::{callback, sys};
 
 /// A Nix store. Cheap to clone; clones share the opened store.
-pub struct NixStore(Bindings);
+pub struct NixStore {
+    bindings: Bindings,
+    /// Reused by all calls with this handle. A clone has its own.
+    context: Context,
+}
 
 // SAFETY: several threads may use a `nix::Store` at the same time (`store-api.hh`: the worker and
 // substitution threads of one build share it), as nix-bindings states for its `StoreRef`. The
-// handle of nix-bindings is not `Sync` only because it contains an error context. Our calls do not
-// use that context: each call has its own.
+// handle of nix-bindings is not `Sync` only because it contains an error context, which we never
+// use: cloning the handle makes a new one. Our own context is `Sync`, because each call takes it
+// out of its slot.
 unsafe impl Sync for NixStore {}
 // SAFETY: the store and the handle's error context are not bound to a thread, so any thread may
 // drop the handle.
@@ -24,7 +29,10 @@ unsafe impl Send for NixStore {}
 
 impl Clone for NixStore {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self {
+            bindings: self.bindings.clone(),
+            context: Context::new(),
+        }
     }
 }
 
@@ -46,18 +54,20 @@ pub struct BuildResult {
 impl NixStore {
     /// Opens a store by its URL, or the one in Nix's settings.
     pub fn open(url: Option<&str>) -> anyhow::Result<Self> {
-        Bindings::open(url, []).map(Self)
+        Ok(Self {
+            bindings: Bindings::open(url, [])?,
+            context: Context::new(),
+        })
     }
 
     /// Returns nix-bindings' handle, which makes evaluators.
-    #[must_use]
-    pub fn bindings(&self) -> Bindings {
-        self.0.clone()
+    pub(crate) fn bindings(&self) -> Bindings {
+        self.bindings.clone()
     }
 
     fn as_ptr(&self) -> *mut sys::Store {
         // SAFETY: the pointer is used only for one call, while `self` is borrowed.
-        unsafe { self.0.raw_ptr() }.cast()
+        unsafe { self.bindings.raw_ptr() }.cast()
     }
 
     /// Drops the connection that a fork inherited and closed, so that the next call opens a new
@@ -77,7 +87,7 @@ impl NixStore {
         let user: *mut Missing = &raw mut missing;
         // SAFETY: store and path array live for the call; `user` is the `Missing` of
         // `keep_missing`, and outlives the call.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_query_missing(
                 context,
                 self.as_ptr(),
@@ -99,7 +109,7 @@ impl NixStore {
         let user: *mut Vec<BuildResult> = &raw mut results;
         // SAFETY: store and path array live for the call; `user` is the Vec of `keep_result`, and
         // outlives the call.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_build(
                 context,
                 self.as_ptr(),
@@ -149,7 +159,7 @@ impl NixStore {
         let c_path = c_string(path)?;
         // SAFETY: store and path are borrowed for the call, which only reads the path's
         // information.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_nar_size(context, self.as_ptr(), c_path.as_ptr())
         })
     }
@@ -163,7 +173,7 @@ impl NixStore {
         let user: *mut Vec<String> = &raw mut texts;
         // SAFETY: store and both C strings live for the call; `user` is the Vec of `push_text`, and
         // outlives the call.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_add_file(
                 context,
                 self.as_ptr(),
@@ -182,7 +192,7 @@ impl NixStore {
     pub fn is_valid(&self, path: &str) -> Result<bool, NixError> {
         let c_path = c_string(path)?;
         // SAFETY: store and path are borrowed for the call, which only looks the path up.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_is_valid(context, self.as_ptr(), c_path.as_ptr())
         })
     }
@@ -191,7 +201,7 @@ impl NixStore {
     pub fn add_temp_root(&self, path: &str) -> Result<(), NixError> {
         let c_path = c_string(path)?;
         // SAFETY: store and path are borrowed for the call; the shim copies the path.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_add_temp_root(context, self.as_ptr(), c_path.as_ptr());
         })
     }
@@ -202,7 +212,7 @@ impl NixStore {
         let c_path = c_string(path)?;
         let c_link = path_string(link)?;
         // SAFETY: store and both C strings are borrowed for the call; the shim copies the strings.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_add_root(context, self.as_ptr(), c_path.as_ptr(), c_link.as_ptr());
         })
     }
@@ -218,7 +228,7 @@ impl NixStore {
         let (mut paths, mut bytes) = (0, 0);
         // SAFETY: store and path live for the call, and the two numbers that the call writes
         // outlive it.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_closure_size(
                 context,
                 self.as_ptr(),
@@ -238,7 +248,7 @@ impl NixStore {
             .as_ref()
             .map_or(std::ptr::null(), |other| other.as_ptr());
         // SAFETY: store and paths live for the call; the shim allows null for the second path.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             sys::nix_ffi_closure_size_beyond(context, self.as_ptr(), c_path.as_ptr(), other)
         })
     }
@@ -261,7 +271,7 @@ impl NixStore {
         let user: *mut Vec<String> = &raw mut texts;
         // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the
         // Vec of `push_text`.
-        Context::call(|context| unsafe {
+        self.context.call(|context| unsafe {
             function(
                 context,
                 self.as_ptr(),

@@ -176,9 +176,9 @@ fn keep_going_reports_every_failure() {
     let one = derivation("{ name = \"one\"; script = \"exit 1\"; }");
     let two = derivation("{ name = \"two\"; script = \"exit 2\"; }");
     let good = derivation("{ name = \"good\"; script = \"echo 1 > $out\"; }");
-    assert_eq!(set_setting(None, "keep-going", "true"), Ok(true));
+    assert_eq!(set_setting("keep-going", "true"), Ok(true));
     let results = store().build(&[&one, &two, &good]).unwrap();
-    assert_eq!(set_setting(None, "keep-going", "false"), Ok(true));
+    assert_eq!(set_setting("keep-going", "false"), Ok(true));
     let of = |drv: &str| results.iter().find(|result| result.path == drv).unwrap();
     assert!(of(&one).message.contains("exit code 1"), "{results:?}");
     assert!(of(&two).message.contains("exit code 2"), "{results:?}");
@@ -187,7 +187,7 @@ fn keep_going_reports_every_failure() {
 }
 
 fn goal_that_never_ran_has_no_result() {
-    assert_eq!(set_setting(None, "max-jobs", "1"), Ok(true));
+    assert_eq!(set_setting("max-jobs", "1"), Ok(true));
     let drvs: Vec<_> = (0..4)
         .map(|n| derivation(&format!("{{ name = \"never-{n}\"; script = \"exit 1\"; }}")))
         .collect();
@@ -210,11 +210,11 @@ fn missing_output_fails_the_build() {
 }
 
 fn timeout_fails_the_build() {
-    assert_eq!(set_setting(None, "timeout", "1"), Ok(true));
+    assert_eq!(set_setting("timeout", "1"), Ok(true));
     let result = build(&derivation(
         "{ name = \"slow\"; script = \"while :; do :; done\"; }",
     ));
-    assert_eq!(set_setting(None, "timeout", "60"), Ok(true));
+    assert_eq!(set_setting("timeout", "60"), Ok(true));
     assert_eq!(
         (result.success, result.status.as_str()),
         (false, "TimedOut"),

@@ -7,7 +7,7 @@ mod common;
 use std::process::ExitCode;
 
 use common::{evaluate, evaluate_with, fresh_folder, on_a_thread, write};
-use nix_ffi::{NixValue, apply};
+use nix_ffi::{EvaluatorBuilder, NixValue, apply};
 
 fn main() -> ExitCode {
     common::main(&[
@@ -278,9 +278,7 @@ fn foreign_value_is_refused() {
     evaluate(|e| {
         let value = e.value("{ a = 1; }").unwrap();
         let list = NixValue::list(&e.state, &[&value]).unwrap();
-        let other =
-            nix_bindings_expr::eval_state::EvalStateBuilder::new(common::store().bindings())
-                .unwrap();
+        let other = EvaluatorBuilder::new(&common::store()).unwrap();
         let state = other.build().unwrap();
         for error in [
             value.select(&state, "a").map(drop).unwrap_err(),
@@ -297,7 +295,6 @@ fn foreign_value_is_refused() {
             );
         }
         drop(state);
-        drop(other);
         assert_eq!(value.force_json(&e.state).unwrap(), r#"{"a":1}"#);
     });
 }
@@ -520,9 +517,9 @@ fn functions_have_no_json() {
 fn traces_are_ordered() {
     let text = "let\n  f = x: builtins.addErrorContext \"while doing ${x}\" (1 + x);\n  g = x: f x;\nin g \"it\"\n";
     // Nix records calls only if `show-trace` is set.
-    assert_eq!(nix_ffi::set_setting(None, "show-trace", "true"), Ok(true));
+    assert_eq!(nix_ffi::set_setting("show-trace", "true"), Ok(true));
     let error = error_at(text, 2, 59);
-    assert_eq!(nix_ffi::set_setting(None, "show-trace", "false"), Ok(true));
+    assert_eq!(nix_ffi::set_setting("show-trace", "false"), Ok(true));
     let hints: Vec<_> = error
         .traces
         .iter()

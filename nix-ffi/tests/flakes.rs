@@ -106,7 +106,7 @@ impl<'a> LockCase<'a> {
             allow_unlocked: self.allow_unlocked,
             use_registries: false,
         };
-        Locked::lock(&e.state, e.flakes, &request)
+        Locked::lock(&e.state, &request)
     }
 
     fn told(&self) -> LockedFlake {

@@ -187,7 +187,7 @@ fn failed_build_reports_an_error() {
 }
 
 fn many_threads_can_report() {
-    nix_ffi::set_setting(None, "max-jobs", "4").unwrap();
+    nix_ffi::set_setting("max-jobs", "4").unwrap();
     let drvs: Vec<String> = evaluate(|e| {
         (0..4)
             .map(|n| e.derivation(&format!("{{ name = \"many-{n}\"; script = \"for i in 1 2 3 4 5 6 7 8 9; do echo line $i; done; echo 1 > $out\"; }}")))

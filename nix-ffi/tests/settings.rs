@@ -41,10 +41,10 @@ fn versions_agree() {
 }
 
 fn known_setting_is_set() {
-    assert_eq!(set_setting(None, "max-jobs", "3"), Ok(true));
+    assert_eq!(set_setting("max-jobs", "3"), Ok(true));
     assert_eq!(get_setting("max-jobs").unwrap().as_deref(), Some("3"));
     assert_eq!(
-        set_setting(None, "extra-system-features", "one-of-ours"),
+        set_setting("extra-system-features", "one-of-ours"),
         Ok(true)
     );
     assert!(
@@ -56,15 +56,15 @@ fn known_setting_is_set() {
 }
 
 fn unknown_setting_is_reported() {
-    assert_eq!(set_setting(None, "no-such-setting", "1"), Ok(false));
+    assert_eq!(set_setting("no-such-setting", "1"), Ok(false));
     assert_eq!(get_setting("no-such-setting"), Ok(None));
     // Evaluation settings belong to an evaluator, not to the process.
-    assert_eq!(set_setting(None, "pure-eval", "true"), Ok(false));
+    assert_eq!(set_setting("pure-eval", "true"), Ok(false));
 }
 
 fn bad_value_is_an_error() {
     let before = get_setting("cores").unwrap();
-    let error = set_setting(None, "cores", "many").unwrap_err();
+    let error = set_setting("cores", "many").unwrap_err();
     assert_eq!(error.class, "nix::UsageError");
     assert!(
         error
@@ -75,14 +75,14 @@ fn bad_value_is_an_error() {
     assert!(error.rendered.starts_with("error: "), "{error:?}");
     assert!(!error.interrupted);
     assert_eq!(get_setting("cores").unwrap(), before);
-    let error = set_setting(None, "sandbox", "perhaps").unwrap_err();
+    let error = set_setting("sandbox", "perhaps").unwrap_err();
     assert!(error.message.contains("'perhaps'"), "{error:?}");
 }
 
 fn nul_bytes_are_errors() {
     for error in [
-        set_setting(None, "co\0res", "1").unwrap_err(),
-        set_setting(None, "cores", "1\0").unwrap_err(),
+        set_setting("co\0res", "1").unwrap_err(),
+        set_setting("cores", "1\0").unwrap_err(),
         get_setting("\0").unwrap_err(),
     ] {
         assert!(error.message.contains("NUL"), "{error:?}");

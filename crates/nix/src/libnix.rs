@@ -4,15 +4,13 @@
 //! No other file uses types of `nix_bindings_*` or calls `nix_ffi`, except for what this file
 //! re-exports.
 
-use std::mem::forget;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use nix_bindings_expr::eval_state::{
-    EvalState, EvalStateBuilder, ThreadRegistrationGuard, gc_register_my_thread, init,
-};
+use nix_bindings_expr::eval_state::{ThreadRegistrationGuard, gc_register_my_thread, init};
+use nix_ffi::{EvaluatorBuilder, NixEvaluator};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{LibnixError, Message as _, one_line};
@@ -86,7 +84,7 @@ impl Libnix {
         for (name, value) in &settings.options {
             // Ignore unknown names here: only an evaluator knows the evaluation settings. It sets
             // all settings again and refuses unknown names.
-            nix_ffi::set_setting(None, name, value).map_err(|error| wrong_setting(name, &error))?;
+            nix_ffi::set_setting(name, value).map_err(|error| wrong_setting(name, &error))?;
         }
         Ok(Self {
             store: open_store(settings.store.as_deref())?,
@@ -96,8 +94,10 @@ impl Libnix {
 
     /// Returns all Nix settings that an evaluator with these settings would use: names and values.
     pub fn settings_in_force(&self, settings: &Settings) -> Result<Vec<(String, String)>> {
-        let (builder, flakes) = prepare(&self.store, settings)?;
-        nix_ffi::list_settings(&builder, flakes).context("cannot list the Nix settings")
+        let builder = prepare(&self.store, settings)?;
+        builder
+            .list_settings()
+            .context("cannot list the Nix settings")
     }
 
     /// Opens an evaluator on the current thread, for a process without other threads. The caller
@@ -150,7 +150,7 @@ fn wrong_setting(name: &str, error: &NixError) -> LibnixError {
 }
 
 fn set(name: &str, value: &str) -> Result<()> {
-    nix_ffi::set_setting(None, name, value)
+    nix_ffi::set_setting(name, value)
         .with_context(|| format!("cannot set the Nix setting {name}"))
         .map(drop)
 }
@@ -250,18 +250,11 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
 }
 
 /// Makes the builder of an evaluator, with all settings.
-fn prepare(
-    store: &Store,
-    settings: &Settings,
-) -> Result<(EvalStateBuilder, nix_ffi::FlakeSettings)> {
-    let builder = EvalStateBuilder::new(store.bindings())
-        .context("cannot create an evaluator")?
-        .load_ambient_settings(false);
-    nix_ffi::load_builder(&builder).context("cannot read the Nix settings of evaluation")?;
-    let flakes =
-        nix_ffi::FlakeSettings::load().context("cannot read the Nix settings of flakes")?;
+fn prepare(store: &Store, settings: &Settings) -> Result<EvaluatorBuilder> {
+    let builder = EvaluatorBuilder::new(store)?;
     let apply = |name: &str, value: &str| {
-        nix_ffi::set_setting(Some((&builder, flakes)), name, value)
+        builder
+            .set_setting(name, value)
             .with_context(|| format!("cannot set the Nix setting {name}"))
     };
     let bool = |value| if value { "true" } else { "false" };
@@ -274,14 +267,15 @@ fn prepare(
         apply("allow-import-from-derivation", "false")?;
     }
     for (name, value) in &settings.options {
-        let known = nix_ffi::set_setting(Some((&builder, flakes)), name, value)
+        let known = builder
+            .set_setting(name, value)
             .map_err(|error| wrong_setting(name, &error))?;
         if !known {
             let setting = name.clone();
             return Err(LibnixError::UnknownSetting { setting }.into());
         }
     }
-    Ok((builder, flakes))
+    Ok(builder)
 }
 
 /// Converts `NIX_PATH`, whose entries are separated by colons, to the format of the setting
@@ -307,9 +301,8 @@ fn search_path(path: &str) -> String {
 
 /// An evaluator, bound to the thread that opened it.
 pub struct Evaluator {
-    state: EvalState,
-    flakes: nix_ffi::FlakeSettings,
-    /// Dropped last, because the collector must know the thread as long as the state exists.
+    nix: NixEvaluator,
+    /// Dropped last, because the collector must know the thread as long as the evaluator exists.
     _thread: ThreadRegistrationGuard,
 }
 
@@ -317,18 +310,10 @@ impl Evaluator {
     fn open(store: &Store, settings: &Settings) -> Result<Self> {
         let thread = gc_register_my_thread()
             .context("cannot register the evaluation thread with the garbage collector")?;
-        let (builder, flakes) = prepare(store, settings)?;
-        flakes
-            .register(&builder)
-            .context("cannot enable flakes in the evaluator")?;
+        let builder = prepare(store, settings)?;
         nix_ffi::enable_counters();
-        let state = builder.build().context("cannot create an evaluator");
-        // Up to Nix 2.34 the evaluator keeps a reference to its builder, so the builder must never
-        // be dropped.
-        forget(builder);
         Ok(Self {
-            state: state?,
-            flakes,
+            nix: builder.build()?,
             _thread: thread,
         })
     }
@@ -348,7 +333,7 @@ impl Evaluator {
             allow_unlocked: true,
             use_registries: true,
         };
-        Locked::lock(&self.state, self.flakes, &request)
+        Locked::lock(&self.nix, &request)
     }
 
     /// Fetches a flake and uses `lock` instead of its own lock file.
@@ -361,12 +346,12 @@ impl Evaluator {
             allow_unlocked: true,
             use_registries: true,
         };
-        Locked::lock(&self.state, self.flakes, &request)
+        Locked::lock(&self.nix, &request)
     }
 
     /// Describes a locked flake.
     pub fn read_locked(&self, locked: &Locked) -> Result<LockedFlake, NixError> {
-        locked.read(&self.state)
+        locked.read(&self.nix)
     }
 
     /// Returns the flake's outputs and source, with external values. Forced parts stay forced
@@ -377,8 +362,8 @@ impl Evaluator {
         beside: &[Beside<'_>],
     ) -> Result<Outputs, NixError> {
         Ok(Outputs {
-            outputs: locked.outputs(&self.state)?,
-            source: locked.source(&self.state)?,
+            outputs: locked.outputs(&self.nix)?,
+            source: locked.source(&self.nix)?,
             beside: self.list(beside)?,
         })
     }
@@ -388,20 +373,20 @@ impl Evaluator {
         Ok(Outputs {
             outputs: part.value,
             // Without a flake, there is no source tree to look up files in.
-            source: nix_ffi::NixValue::string(&self.state, "")?,
+            source: nix_ffi::NixValue::string(&self.nix, "")?,
             beside: self.list(beside)?,
         })
     }
 
     fn list(&self, beside: &[Beside<'_>]) -> Result<nix_ffi::NixValue, NixError> {
         let values = beside.iter().map(|one| match one {
-            Beside::Path(path) => nix_ffi::NixValue::store_path(&self.state, path),
-            Beside::Flake(other) => other.outputs(&self.state),
-            Beside::Function(text) => nix_ffi::apply(&self.state, text, "expression.nix", &[]),
+            Beside::Path(path) => nix_ffi::NixValue::store_path(&self.nix, path),
+            Beside::Flake(other) => other.outputs(&self.nix),
+            Beside::Function(text) => nix_ffi::apply(&self.nix, text, "expression.nix", &[]),
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
         let values: Vec<&nix_ffi::NixValue> = values.iter().collect();
-        nix_ffi::NixValue::list(&self.state, &values)
+        nix_ffi::NixValue::list(&self.nix, &values)
     }
 
     /// Applies one of our functions to a flake's outputs, its source, the external values and
@@ -412,9 +397,9 @@ impl Evaluator {
         flake: &Outputs,
         request: &str,
     ) -> Result<Value<'_>, NixError> {
-        let text = nix_ffi::NixValue::string(&self.state, request)?;
+        let text = nix_ffi::NixValue::string(&self.nix, request)?;
         let value = nix_ffi::apply(
-            &self.state,
+            &self.nix,
             function.text,
             function.name,
             &[&flake.outputs, &flake.source, &flake.beside, &text],
@@ -437,15 +422,15 @@ impl Evaluator {
         subject: Argument<'_>,
         request: &str,
     ) -> Result<Value<'_>, NixError> {
-        let nothing = nix_ffi::NixValue::string(&self.state, "")?;
+        let nothing = nix_ffi::NixValue::string(&self.nix, "")?;
         let (outputs, part) = match &subject {
             Argument::Outputs(flake) => (&flake.outputs, &nothing),
             Argument::Part(part) => (&nothing, &part.value),
             Argument::Nothing => (&nothing, &nothing),
         };
-        let text = nix_ffi::NixValue::string(&self.state, request)?;
+        let text = nix_ffi::NixValue::string(&self.nix, request)?;
         let value = nix_ffi::apply(
-            &self.state,
+            &self.nix,
             function.text,
             function.name,
             &[outputs, part, &text],
@@ -458,7 +443,7 @@ impl Evaluator {
 
     /// Prints the counters to the file that `NIX_SHOW_STATS_PATH` names.
     pub fn print_counters(&self) -> Result<(), NixError> {
-        nix_ffi::print_counters(&self.state)
+        nix_ffi::print_counters(&self.nix)
     }
 }
 
@@ -512,7 +497,7 @@ pub struct Value<'a> {
 impl<'a> Value<'a> {
     /// Returns the attribute `name`, forced to weak head normal form.
     pub fn part(&self, name: &str) -> Result<Value<'a>> {
-        let value = self.value.select(&self.evaluator.state, name)?;
+        let value = self.value.select(&self.evaluator.nix, name)?;
         Ok(Value {
             value: value.with_context(|| format!("our own expression has no attribute {name}"))?,
             evaluator: self.evaluator,
@@ -521,13 +506,13 @@ impl<'a> Value<'a> {
 
     /// Forces the value deeply by converting it to JSON, and discards the JSON.
     pub fn force(&self) -> Result<(), NixError> {
-        self.value.force_json(&self.evaluator.state).map(drop)
+        self.value.force_json(&self.evaluator.nix).map(drop)
     }
 
     /// Forces the attribute `name` deeply and parses it.
     pub fn get<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
         let value = self.part(name)?.value;
-        let json = value.force_json(&self.evaluator.state)?;
+        let json = value.force_json(&self.evaluator.nix)?;
         serde_json::from_str(&json)
             .with_context(|| format!("cannot read the attribute {name} of our own expression"))
     }

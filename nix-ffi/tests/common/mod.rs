@@ -16,8 +16,8 @@ use std::process::{Command, ExitCode};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
-use nix_bindings_expr::eval_state::{EvalState, EvalStateBuilder, gc_register_my_thread, init};
-use nix_ffi::{Event, FlakeSettings, NixError, NixStore, NixValue};
+use nix_bindings_expr::eval_state::{gc_register_my_thread, init};
+use nix_ffi::{EvaluatorBuilder, Event, NixError, NixEvaluator, NixStore, NixValue};
 
 /// The name and the function of a test.
 pub(crate) type Test = (&'static str, fn());
@@ -139,7 +139,7 @@ fn open() {
         ("timeout", "60"),
     ];
     for (name, value) in settings {
-        assert_eq!(nix_ffi::set_setting(None, name, value), Ok(true), "{name}");
+        assert_eq!(nix_ffi::set_setting(name, value), Ok(true), "{name}");
     }
 }
 
@@ -167,8 +167,7 @@ pub(crate) fn store() -> NixStore {
 
 /// An evaluator, used on its own thread.
 pub(crate) struct TestEvaluator {
-    pub(crate) state: EvalState,
-    pub(crate) flakes: FlakeSettings,
+    pub(crate) state: NixEvaluator,
 }
 
 /// Runs `work` with a new evaluator with these `options`, on a new thread.
@@ -179,23 +178,12 @@ pub(crate) fn evaluate_with<T: Send>(
     let store = store();
     let run = || {
         let _guard = gc_register_my_thread().unwrap();
-        let builder = EvalStateBuilder::new(store.bindings())
-            .unwrap()
-            .load_ambient_settings(false);
-        nix_ffi::load_builder(&builder).unwrap();
-        let flakes = FlakeSettings::load().unwrap();
+        let builder = EvaluatorBuilder::new(&store).unwrap();
         for (name, value) in options {
-            assert_eq!(
-                nix_ffi::set_setting(Some((&builder, flakes)), name, value),
-                Ok(true),
-                "{name}"
-            );
+            assert_eq!(builder.set_setting(name, value), Ok(true), "{name}");
         }
-        flakes.register(&builder).unwrap();
         let state = builder.build().unwrap();
-        // Up to Nix 2.34, the evaluator keeps a reference to the builder.
-        std::mem::forget(builder);
-        work(&TestEvaluator { state, flakes })
+        work(&TestEvaluator { state })
     };
     on_a_thread(run)
 }

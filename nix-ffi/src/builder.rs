@@ -1,0 +1,131 @@
+//! The builder of an evaluator, with the settings of evaluation and of flakes.
+
+use std::mem::forget;
+use std::ptr::NonNull;
+
+use anyhow::Context as _;
+use nix_bindings_expr::eval_state::EvalStateBuilder;
+use nix_types::NixError;
+
+use crate::context::{Context, c_string};
+use crate::eval::NixEvaluator;
+use crate::store::NixStore;
+use crate::{callback, sys};
+
+/// The flake settings. Evaluators keep references to them, so they are never freed.
+#[derive(Clone, Copy)]
+pub(crate) struct FlakeSettings(NonNull<sys::nix_ffi_flake_settings>);
+
+impl FlakeSettings {
+    /// Loads the settings from `nix.conf` and the environment. Each call allocates new settings.
+    fn load(context: &Context) -> Result<Self, NixError> {
+        // SAFETY: the context is the only argument; the new settings are leaked on purpose, so the
+        // pointer never dangles.
+        let raw = context.call(|context| unsafe { sys::nix_ffi_flake_settings_new(context) })?;
+        NonNull::new(raw)
+            .map(Self)
+            .ok_or_else(|| NixError::ours("libnix returned neither flake settings nor an error"))
+    }
+
+    pub(crate) fn as_ptr(self) -> *mut sys::nix_ffi_flake_settings {
+        self.0.as_ptr()
+    }
+}
+
+/// The builder of an evaluator. It contains the settings of evaluation and of flakes.
+pub struct EvaluatorBuilder {
+    bindings: EvalStateBuilder,
+    flakes: FlakeSettings,
+    context: Context,
+}
+
+impl EvaluatorBuilder {
+    /// Makes a builder with the settings from `nix.conf` and `NIX_CONFIG`.
+    pub fn new(store: &NixStore) -> anyhow::Result<Self> {
+        // The settings are loaded below. nix-bindings would load them last, and so override the
+        // settings that the caller sets.
+        let bindings = EvalStateBuilder::new(store.bindings())
+            .context("cannot create an evaluator")?
+            .load_ambient_settings(false);
+        let context = Context::new();
+        // SAFETY: the builder is owned by this function and lives for the call; libnix only writes
+        // its settings.
+        context
+            .call(|context| unsafe {
+                sys::nix_eval_state_builder_load(context, bindings.raw_ptr().cast())
+            })
+            .context("cannot read the Nix settings of evaluation")?;
+        let flakes =
+            FlakeSettings::load(&context).context("cannot read the Nix settings of flakes")?;
+        Ok(Self {
+            bindings,
+            flakes,
+            context,
+        })
+    }
+
+    /// Sets a Nix setting wherever it exists: in the process, in this builder and in its flake
+    /// settings. Returns `false` if there is no such setting.
+    pub fn set_setting(&self, name: &str, value: &str) -> Result<bool, NixError> {
+        let c_name = c_string(name)?;
+        let c_value = c_string(value)?;
+        // SAFETY: `self` owns the builder and is borrowed for the call; the flake settings are
+        // never freed; the shim copies both C strings.
+        self.context.call(|context| unsafe {
+            sys::nix_ffi_setting_set(
+                context,
+                self.bindings.raw_ptr().cast(),
+                self.flakes.as_ptr(),
+                c_name.as_ptr(),
+                c_value.as_ptr(),
+            )
+        })
+    }
+
+    /// Returns the sorted names and values of all settings in effect: those of the process, of the
+    /// builder and of flakes.
+    pub fn list_settings(&self) -> Result<Vec<(String, String)>, NixError> {
+        let mut texts: Vec<String> = Vec::new();
+        let user: *mut Vec<String> = &raw mut texts;
+        // SAFETY: `self` owns the builder, and the flake settings are never freed; `user` is the
+        // Vec of `push_text`, which nothing else uses until the settings are listed.
+        self.context.call(|context| unsafe {
+            sys::nix_ffi_settings_list(
+                context,
+                self.bindings.raw_ptr().cast(),
+                self.flakes.as_ptr(),
+                Some(callback::push_text),
+                user.cast(),
+            );
+        })?;
+        let mut texts = texts.into_iter();
+        let mut settings = Vec::new();
+        while let (Some(name), Some(value)) = (texts.next(), texts.next()) {
+            settings.push((name, value));
+        }
+        settings.sort();
+        settings.dedup();
+        Ok(settings)
+    }
+
+    /// Builds the evaluator, with the builtins for flakes such as `builtins.getFlake`. The
+    /// evaluator belongs to the current thread, which must be registered with the collector.
+    pub fn build(self) -> anyhow::Result<NixEvaluator> {
+        // SAFETY: `self` owns the builder; the evaluator keeps a reference to the flake settings,
+        // which are never freed.
+        self.context
+            .call(|context| unsafe {
+                sys::nix_ffi_flake_settings_register(
+                    context,
+                    self.flakes.as_ptr(),
+                    self.bindings.raw_ptr().cast(),
+                );
+            })
+            .context("cannot enable flakes in the evaluator")?;
+        let state = self.bindings.build().context("cannot create an evaluator");
+        // Up to Nix 2.34 the evaluator keeps a reference to its builder, so the builder must never
+        // be dropped.
+        forget(self.bindings);
+        Ok(NixEvaluator::new(state?, self.flakes))
+    }
+}

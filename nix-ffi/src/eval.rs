@@ -7,6 +7,7 @@ use nix_types::NixError;
 
 use crate::builder::FlakeSettings;
 use crate::context::{Context, c_string};
+use crate::store_path::StorePath;
 use crate::{callback, sys};
 
 /// An evaluator, which only the thread that built it may use. It is neither `Send` nor `Sync`.
@@ -91,8 +92,8 @@ impl NixValue {
     }
 
     /// Creates a path value from a store path, which pure evaluation may read from now on.
-    pub fn store_path(evaluator: &NixEvaluator, path: &str) -> Result<Self, NixError> {
-        let c_path = c_string(path)?;
+    pub fn store_path(evaluator: &NixEvaluator, path: &StorePath) -> Result<Self, NixError> {
+        let c_path = c_string(path.as_str())?;
         // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies
         // the path.
         Self::from_call(evaluator, |context| unsafe {

@@ -9,6 +9,7 @@ use nix_types::NixError;
 
 use crate::context::{Context, c_string, path_string};
 use crate::eval::{NixEvaluator, NixValue};
+use crate::store_path::{InvalidStorePath, StorePath};
 use crate::{callback, sys};
 
 /// The flake to lock, and the options for locking it.
@@ -42,8 +43,9 @@ pub struct LockedFlake {
     /// The attributes of the locked reference (`rev`, `narHash`, `lastModified`, `dirtyRev` …) as a
     /// JSON object.
     pub attributes: String,
-    /// The store path of the source tree.
-    pub source: String,
+    /// The store path of the source tree; `None` only in the default value, which describes no
+    /// flake.
+    pub source: Option<StorePath>,
     /// The folder of `flake.nix` in the tree; empty for the root of the tree.
     pub directory: String,
     /// The description; empty if the flake has none.
@@ -70,14 +72,14 @@ pub struct LockedFlake {
 }
 
 /// A fetched input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockedInput {
     /// The path from the flake's inputs to this input: `a`, or `a/b` for input `b` of input `a`.
     pub name: String,
     /// The attributes of the input's locked reference, as a JSON object.
     pub attributes: String,
     /// The store path of the source tree.
-    pub source: String,
+    pub source: StorePath,
     /// The referenced folder in the tree; empty for the root of the tree.
     pub directory: String,
 }
@@ -141,9 +143,9 @@ impl Locked {
 
     /// Returns the data of the locked flake. Afterwards its source is in the store.
     pub fn read(&self, evaluator: &NixEvaluator) -> Result<LockedFlake, NixError> {
-        let mut told = LockedFlake::default();
-        let user: *mut LockedFlake = &raw mut told;
-        // SAFETY: evaluator and flake live for the call; `user` is the `LockedFlake` of
+        let mut told: Option<LockedResult> = None;
+        let user: *mut Option<LockedResult> = &raw mut told;
+        // SAFETY: evaluator and flake are borrowed for the call; `user` is the `Option<LockedResult>` of
         // `keep_locked`, and outlives the call.
         evaluator.context.call(|context| unsafe {
             sys::nix_ffi_locked_read(
@@ -154,7 +156,10 @@ impl Locked {
                 user.cast(),
             );
         })?;
-        Ok(told)
+        let told = told.ok_or_else(|| {
+            NixError::ours("libnix returned neither the data of a locked flake nor an error")
+        })?;
+        Ok(told?)
     }
 
     /// Adds a string attribute that a flake reference cannot contain, such as `dirtyRev`, to the
@@ -211,44 +216,57 @@ fn c_strings<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Vec<CString>
     texts.map(|text| c_string(text)).collect()
 }
 
+/// The data of a flake, unless libnix passed an invalid store path.
+type LockedResult = Result<LockedFlake, InvalidStorePath>;
+
 unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_locked_view) {
     callback::run(|| {
-        // SAFETY: `Locked::read` passes a pointer to its `LockedFlake`, which outlives the call.
-        let told = unsafe { &mut *user.cast::<LockedFlake>() };
-        // SAFETY: the shim passes a view that lives until this callback returns, and does not
-        // modify it.
-        let view = unsafe { &*view };
-        let text = |text| {
-            // SAFETY: every string comes from the live view or from its array of inputs.
-            unsafe { callback::text(text) }
-        };
-        *told = LockedFlake {
-            original_url: text(view.original_url),
-            resolved_url: text(view.resolved_url),
-            locked_url: text(view.locked_url),
-            attributes: text(view.attributes),
-            source: text(view.source),
-            directory: text(view.directory),
-            description: text(view.description),
-            lock: text(view.lock),
-            lock_file: text(view.lock_file),
-            lock_changed: view.lock_changed,
-            fingerprint: Some(text(view.fingerprint)).filter(|print| !print.is_empty()),
-            fragment: text(view.fragment),
-            inputs: {
-                // SAFETY: while the view is alive, `inputs` points to `input_count` elements.
-                let inputs = unsafe { callback::slice(view.inputs, view.input_count) };
-                let told = |input: &sys::nix_ffi_locked_input| LockedInput {
-                    name: text(input.name),
-                    attributes: text(input.attributes),
-                    source: text(input.source),
-                    directory: text(input.directory),
-                };
-                inputs.iter().map(told).collect()
-            },
-            // SAFETY: while the view is alive, `override_urls` points to `override_count` strings.
-            overrides: unsafe { callback::texts(view.override_urls, view.override_count) },
-            config_names: text(view.config_names).lines().map(String::from).collect(),
-        };
+        // SAFETY: `Locked::read` passes a pointer to its `Option<LockedResult>`, which outlives the call.
+        let told = unsafe { &mut *user.cast::<Option<LockedResult>>() };
+        // SAFETY: the shim passes a view of one flake that lives until this callback returns.
+        *told = Some(unsafe { copy_locked(view) });
     });
+}
+
+/// Copies the data of a flake from C.
+///
+/// # Safety
+///
+/// `view` must be a view that C passed to a callback that has not returned yet.
+unsafe fn copy_locked(view: *const sys::nix_ffi_locked_view) -> LockedResult {
+    // SAFETY: the caller passes a view that is live while this function runs, and that the shim
+    // does not modify meanwhile.
+    let view = unsafe { &*view };
+    let text = |text| {
+        // SAFETY: every string comes from the live view or from its array of inputs.
+        unsafe { callback::text(text) }
+    };
+    // SAFETY: while the view is alive, `inputs` points to `input_count` elements.
+    let inputs = unsafe { callback::slice(view.inputs, view.input_count) };
+    let copy_input = |input: &sys::nix_ffi_locked_input| {
+        Ok(LockedInput {
+            name: text(input.name),
+            attributes: text(input.attributes),
+            source: StorePath::parse(&text(input.source))?,
+            directory: text(input.directory),
+        })
+    };
+    Ok(LockedFlake {
+        original_url: text(view.original_url),
+        resolved_url: text(view.resolved_url),
+        locked_url: text(view.locked_url),
+        attributes: text(view.attributes),
+        source: Some(StorePath::parse(&text(view.source))?),
+        directory: text(view.directory),
+        description: text(view.description),
+        lock: text(view.lock),
+        lock_file: text(view.lock_file),
+        lock_changed: view.lock_changed,
+        fingerprint: Some(text(view.fingerprint)).filter(|print| !print.is_empty()),
+        fragment: text(view.fragment),
+        inputs: inputs.iter().map(copy_input).collect::<Result<_, _>>()?,
+        // SAFETY: while the view is alive, `override_urls` points to `override_count` strings.
+        overrides: unsafe { callback::texts(view.override_urls, view.override_count) },
+        config_names: text(view.config_names).lines().map(String::from).collect(),
+    })
 }

@@ -20,6 +20,7 @@ mod logger;
 mod process;
 mod settings;
 mod store;
+mod store_path;
 #[rustfmt::skip]
 mod sys;
 
@@ -30,7 +31,8 @@ pub use fork::{ForkError, Forked, fork, fork_child, print_to, threads};
 pub use git::start_git;
 pub use heap::touch_ahead;
 pub use logger::{install_logger, set_verbosity};
-pub use nix_types::{Activity, Event, ExpectedKind, Missing, NixError, Position, Progress, Trace};
+pub use nix_types::{Activity, Event, ExpectedKind, NixError, Position, Progress, Trace};
 pub use process::{Versions, init_process, interrupt, interrupted, reset_interrupt, versions};
 pub use settings::{get_setting, set_read_only, set_setting};
-pub use store::{BuildResult, NixStore};
+pub use store::{BuildResult, MissingPaths, NixStore};
+pub use store_path::{InvalidStorePath, StorePath};

@@ -5,9 +5,10 @@ use std::ffi::{CString, c_char, c_void};
 use std::path::{Path, PathBuf};
 
 use nix_bindings_store::store::Store as Bindings;
-use nix_types::{Missing, NixError};
+use nix_types::NixError;
 
 use crate::context::{Context, c_string, path_string};
+use crate::store_path::{InvalidStorePath, StorePath};
 use crate::{callback, sys};
 
 /// A Nix store. Cheap to clone; clones share the opened store.
@@ -40,7 +41,7 @@ impl Clone for NixStore {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildResult {
     /// The derivation, or the plain path.
-    pub path: String,
+    pub path: StorePath,
     /// Whether all outputs exist now.
     pub success: bool,
     /// `Success`, or Nix's name for the failure, such as `PermanentFailure` or `DependencyFailed`.
@@ -48,7 +49,22 @@ pub struct BuildResult {
     /// Nix's message; empty on success.
     pub message: String,
     /// The names and store paths of the outputs; empty on failure.
-    pub outputs: Vec<(String, String)>,
+    pub outputs: Vec<(String, StorePath)>,
+}
+
+/// The paths that a build needs and that are not in the store yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MissingPaths {
+    /// Derivations to build.
+    pub build: Vec<StorePath>,
+    /// Paths to fetch from substituters.
+    pub fetch: Vec<StorePath>,
+    /// Paths that no substituter has and no derivation builds.
+    pub unknown: Vec<StorePath>,
+    /// The bytes to download for `fetch`.
+    pub download_bytes: u64,
+    /// The unpacked size of `fetch`.
+    pub unpacked_bytes: u64,
 }
 
 impl NixStore {
@@ -73,20 +89,24 @@ impl NixStore {
     /// Drops the connection that a fork inherited and closed, so that the next call opens a new
     /// one. `beside` is any store path. The function looks up a path next to it that no other call
     /// looks up, so that no cache can answer.
-    pub fn reconnect(&self, beside: &str) {
-        let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
+    pub fn reconnect(&self, beside: &StorePath) {
+        let folder = beside
+            .as_str()
+            .rsplit_once('/')
+            .map_or("", |(folder, _)| folder);
+        let none = StorePath::parse(&format!("{folder}/00000000000000000000000000000000-none"));
         // With a daemon this call fails, as intended; with other stores it has no effect.
-        let _ = self.is_valid(&format!("{folder}/00000000000000000000000000000000-none"));
+        let _ = none.map(|none| self.is_valid(&none));
     }
 
     /// Returns the paths that must be built or fetched to realise derivations with all outputs, or
     /// plain paths. May use the network.
-    pub fn query_missing(&self, paths: &[&str]) -> Result<Missing, NixError> {
+    pub fn query_missing(&self, paths: &[StorePath]) -> Result<MissingPaths, NixError> {
         let paths = Paths::new(paths)?;
-        let mut missing = Missing::default();
-        let user: *mut Missing = &raw mut missing;
-        // SAFETY: store and path array live for the call; `user` is the `Missing` of
-        // `keep_missing`, and outlives the call.
+        let mut missing: Result<MissingPaths, InvalidStorePath> = Ok(MissingPaths::default());
+        let user: *mut Result<MissingPaths, InvalidStorePath> = &raw mut missing;
+        // SAFETY: the array has `paths.pointers.len()` strings, which `paths` owns until after the
+        // call; `user` is the `Result` of `keep_missing`, and outlives the call.
         self.context.call(|context| unsafe {
             sys::nix_ffi_query_missing(
                 context,
@@ -97,18 +117,18 @@ impl NixStore {
                 user.cast(),
             );
         })?;
-        Ok(missing)
+        Ok(missing?)
     }
 
     /// Builds or fetches all outputs of derivations, or plain paths. A goal that never ran because
     /// another goal failed has no result. Returns an error only if building was not possible at
     /// all.
-    pub fn build(&self, paths: &[&str]) -> Result<Vec<BuildResult>, NixError> {
+    pub fn build(&self, paths: &[StorePath]) -> Result<Vec<BuildResult>, NixError> {
         let paths = Paths::new(paths)?;
-        let mut results: Vec<BuildResult> = Vec::new();
-        let user: *mut Vec<BuildResult> = &raw mut results;
-        // SAFETY: store and path array live for the call; `user` is the Vec of `keep_result`, and
-        // outlives the call.
+        let mut results: Vec<Result<BuildResult, InvalidStorePath>> = Vec::new();
+        let user: *mut Vec<Result<BuildResult, InvalidStorePath>> = &raw mut results;
+        // SAFETY: the array has `paths.pointers.len()` strings, which `paths` owns until after the
+        // call; `user` is the Vec of `keep_result`, to which the shim appends only during the call.
         self.context.call(|context| unsafe {
             sys::nix_ffi_build(
                 context,
@@ -119,29 +139,33 @@ impl NixStore {
                 user.cast(),
             );
         })?;
-        Ok(results)
+        Ok(results.into_iter().collect::<Result<_, _>>()?)
     }
 
     /// Returns the log of a finished or failed build; `None` if there is none.
-    pub fn build_log(&self, derivation: &str) -> Result<Option<String>, NixError> {
+    pub fn build_log(&self, derivation: &StorePath) -> Result<Option<String>, NixError> {
         Ok(self.texts_of(derivation, sys::nix_ffi_build_log)?.pop())
     }
 
     /// Returns the names and store paths of those outputs of a derivation that are known without
     /// building it.
-    pub fn derivation_outputs(&self, derivation: &str) -> Result<Vec<(String, String)>, NixError> {
+    pub fn derivation_outputs(
+        &self,
+        derivation: &StorePath,
+    ) -> Result<Vec<(String, StorePath)>, NixError> {
         let mut texts = self
             .texts_of(derivation, sys::nix_ffi_derivation_outputs)?
             .into_iter();
         let mut outputs = Vec::new();
         while let (Some(name), Some(path)) = (texts.next(), texts.next()) {
-            outputs.push((name, path));
+            outputs.push((name, StorePath::parse(&path)?));
         }
         Ok(outputs)
     }
 
     /// Returns the location on disk of a store path, or of a path below a store path. In a chroot
-    /// store, the location differs from the path.
+    /// store, the location differs from the path. The argument is a text, because a path below a
+    /// store path is not a [`StorePath`].
     pub fn real_path(&self, path: &str) -> Result<PathBuf, NixError> {
         self.texts_of(path, sys::nix_ffi_real_path)?
             .pop()
@@ -150,13 +174,14 @@ impl NixStore {
     }
 
     /// Returns the derivation that built a path; `None` if it is unknown.
-    pub fn deriver(&self, path: &str) -> Result<Option<String>, NixError> {
-        Ok(self.texts_of(path, sys::nix_ffi_deriver)?.pop())
+    pub fn deriver(&self, path: &StorePath) -> Result<Option<StorePath>, NixError> {
+        let deriver = self.texts_of(path, sys::nix_ffi_deriver)?.pop();
+        Ok(deriver.map(|path| StorePath::parse(&path)).transpose()?)
     }
 
     /// Returns the NAR size of a path in bytes.
-    pub fn nar_size(&self, path: &str) -> Result<u64, NixError> {
-        let c_path = c_string(path)?;
+    pub fn nar_size(&self, path: &StorePath) -> Result<u64, NixError> {
+        let c_path = c_string(path.as_str())?;
         // SAFETY: store and path are borrowed for the call, which only reads the path's
         // information.
         self.context.call(|context| unsafe {
@@ -166,7 +191,7 @@ impl NixStore {
 
     /// Copies a local file or folder into the store under this name. Returns its store path, which
     /// depends on the name and the content.
-    pub fn add_file(&self, name: &str, file: &Path) -> Result<String, NixError> {
+    pub fn add_file(&self, name: &str, file: &Path) -> Result<StorePath, NixError> {
         let c_name = c_string(name)?;
         let c_file = path_string(file)?;
         let mut texts: Vec<String> = Vec::new();
@@ -183,14 +208,15 @@ impl NixStore {
                 user.cast(),
             );
         })?;
-        texts
+        let added = texts
             .pop()
-            .ok_or_else(|| NixError::ours("libnix returned neither a store path nor an error"))
+            .ok_or_else(|| NixError::ours("libnix returned neither a store path nor an error"))?;
+        Ok(StorePath::parse(&added)?)
     }
 
     /// Returns whether a store path is valid.
-    pub fn is_valid(&self, path: &str) -> Result<bool, NixError> {
-        let c_path = c_string(path)?;
+    pub fn is_valid(&self, path: &StorePath) -> Result<bool, NixError> {
+        let c_path = c_string(path.as_str())?;
         // SAFETY: store and path are borrowed for the call, which only looks the path up.
         self.context.call(|context| unsafe {
             sys::nix_ffi_is_valid(context, self.as_ptr(), c_path.as_ptr())
@@ -198,8 +224,8 @@ impl NixStore {
     }
 
     /// Protects a store path from garbage collection while this process lives.
-    pub fn add_temp_root(&self, path: &str) -> Result<(), NixError> {
-        let c_path = c_string(path)?;
+    pub fn add_temp_root(&self, path: &StorePath) -> Result<(), NixError> {
+        let c_path = c_string(path.as_str())?;
         // SAFETY: store and path are borrowed for the call; the shim copies the path.
         self.context.call(|context| unsafe {
             sys::nix_ffi_add_temp_root(context, self.as_ptr(), c_path.as_ptr());
@@ -208,8 +234,8 @@ impl NixStore {
 
     /// Creates a symbolic link to a valid store path at the absolute path `link`, and registers it
     /// as an indirect GC root. The root protects the store path while the link exists.
-    pub fn add_root(&self, path: &str, link: &Path) -> Result<(), NixError> {
-        let c_path = c_string(path)?;
+    pub fn add_root(&self, path: &StorePath, link: &Path) -> Result<(), NixError> {
+        let c_path = c_string(path.as_str())?;
         let c_link = path_string(link)?;
         // SAFETY: store and both C strings are borrowed for the call; the shim copies the strings.
         self.context.call(|context| unsafe {
@@ -218,13 +244,14 @@ impl NixStore {
     }
 
     /// Returns the closure of a path, including the path itself.
-    pub fn closure(&self, path: &str) -> Result<Vec<String>, NixError> {
-        self.texts_of(path, sys::nix_ffi_closure)
+    pub fn closure(&self, path: &StorePath) -> Result<Vec<StorePath>, NixError> {
+        let members = self.texts_of(path, sys::nix_ffi_closure)?;
+        Ok(parse_all(&members)?)
     }
 
     /// Returns the number of paths in a path's closure, and their NAR size in bytes.
-    pub fn closure_size(&self, path: &str) -> Result<(u64, u64), NixError> {
-        let c_path = c_string(path)?;
+    pub fn closure_size(&self, path: &StorePath) -> Result<(u64, u64), NixError> {
+        let c_path = c_string(path.as_str())?;
         let (mut paths, mut bytes) = (0, 0);
         // SAFETY: store and path live for the call, and the two numbers that the call writes
         // outlive it.
@@ -241,9 +268,13 @@ impl NixStore {
     }
 
     /// Returns the NAR size of the part of a path's closure that is not in another path's closure.
-    pub fn closure_size_beyond(&self, path: &str, other: Option<&str>) -> Result<u64, NixError> {
-        let c_path = c_string(path)?;
-        let c_other = other.map(c_string).transpose()?;
+    pub fn closure_size_beyond(
+        &self,
+        path: &StorePath,
+        other: Option<&StorePath>,
+    ) -> Result<u64, NixError> {
+        let c_path = c_string(path.as_str())?;
+        let c_other = other.map(|other| c_string(other.as_str())).transpose()?;
         let other = c_other
             .as_ref()
             .map_or(std::ptr::null(), |other| other.as_ptr());
@@ -253,11 +284,10 @@ impl NixStore {
         })
     }
 
-    /// Calls a function about one store path, and returns the strings that it passes to
-    /// `push_text`.
+    /// Calls a function about one path, and returns the strings that it passes to `push_text`.
     fn texts_of(
         &self,
-        path: &str,
+        path: impl AsRef<str>,
         function: unsafe extern "C" fn(
             *mut sys::nix_c_context,
             *mut sys::Store,
@@ -266,7 +296,7 @@ impl NixStore {
             *mut c_void,
         ),
     ) -> Result<Vec<String>, NixError> {
-        let c_path = c_string(path)?;
+        let c_path = c_string(path.as_ref())?;
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
         // SAFETY: `function` is one of the shim's; store and path live for the call; `user` is the
@@ -291,10 +321,10 @@ struct Paths {
 }
 
 impl Paths {
-    fn new(paths: &[&str]) -> Result<Self, NixError> {
+    fn new(paths: &[StorePath]) -> Result<Self, NixError> {
         let owned: Vec<CString> = paths
             .iter()
-            .map(|path| c_string(path))
+            .map(|path| c_string(path.as_str()))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             pointers: owned.iter().map(|path| path.as_ptr()).collect(),
@@ -303,44 +333,60 @@ impl Paths {
     }
 }
 
+fn parse_all(paths: &[String]) -> Result<Vec<StorePath>, InvalidStorePath> {
+    paths.iter().map(|path| StorePath::parse(path)).collect()
+}
+
 unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_missing_view) {
     callback::run(|| {
-        // SAFETY: `query_missing` passes a pointer to its `Missing`, which outlives the call.
-        let missing = unsafe { &mut *user.cast::<Missing>() };
+        // SAFETY: `query_missing` passes a pointer to its `Result`, which outlives the call.
+        let missing = unsafe { &mut *user.cast::<Result<MissingPaths, InvalidStorePath>>() };
         // SAFETY: the shim passes a view of missing paths that lives until this callback returns.
         let view = unsafe { &*view };
-        *missing = Missing {
-            // SAFETY: the live view says that `build` has `build_count` strings.
-            build: unsafe { callback::texts(view.build, view.build_count) },
-            // SAFETY: the live view says that `fetch` has `fetch_count` strings.
-            fetch: unsafe { callback::texts(view.fetch, view.fetch_count) },
-            // SAFETY: the live view says that `unknown` has `unknown_count` strings.
-            unknown: unsafe { callback::texts(view.unknown, view.unknown_count) },
-            download_bytes: view.download_bytes,
-            unpacked_bytes: view.unpacked_bytes,
+        // SAFETY: the live view says that `build` has `build_count` strings.
+        let build = unsafe { callback::texts(view.build, view.build_count) };
+        // SAFETY: the live view says that `fetch` has `fetch_count` strings.
+        let fetch = unsafe { callback::texts(view.fetch, view.fetch_count) };
+        // SAFETY: the live view says that `unknown` has `unknown_count` strings.
+        let unknown = unsafe { callback::texts(view.unknown, view.unknown_count) };
+        let copy = || {
+            Ok(MissingPaths {
+                build: parse_all(&build)?,
+                fetch: parse_all(&fetch)?,
+                unknown: parse_all(&unknown)?,
+                download_bytes: view.download_bytes,
+                unpacked_bytes: view.unpacked_bytes,
+            })
         };
+        *missing = copy();
     });
 }
 
 unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_build_view) {
     callback::run(|| {
-        // SAFETY: `build` passes a pointer to its `Vec<BuildResult>`, which outlives the call.
-        let results = unsafe { &mut *user.cast::<Vec<BuildResult>>() };
+        // SAFETY: `build` passes a pointer to its Vec of results, which outlives the call.
+        let results = unsafe { &mut *user.cast::<Vec<Result<BuildResult, InvalidStorePath>>>() };
         // SAFETY: the shim passes a view of one result that lives until this callback returns.
         let view = unsafe { &*view };
         // SAFETY: the live view says that `output_names` has `output_count` strings.
         let names = unsafe { callback::texts(view.output_names, view.output_count) };
         // SAFETY: `output_paths` has as many strings as `output_names`, in the same live view.
         let outputs = unsafe { callback::texts(view.output_paths, view.output_count) };
-        results.push(BuildResult {
-            // SAFETY: the path belongs to the live view.
-            path: unsafe { callback::text(view.path) },
-            success: view.success,
-            // SAFETY: the status belongs to the live view.
-            status: unsafe { callback::text(view.status) },
-            // SAFETY: the message belongs to the live view.
-            message: unsafe { callback::text(view.message) },
-            outputs: names.into_iter().zip(outputs).collect(),
-        });
+        // SAFETY: the path belongs to the live view.
+        let path = unsafe { callback::text(view.path) };
+        // SAFETY: the status belongs to the live view.
+        let status = unsafe { callback::text(view.status) };
+        // SAFETY: the message belongs to the live view.
+        let message = unsafe { callback::text(view.message) };
+        let copy = || {
+            Ok(BuildResult {
+                path: StorePath::parse(&path)?,
+                success: view.success,
+                status,
+                message,
+                outputs: names.into_iter().zip(parse_all(&outputs)?).collect(),
+            })
+        };
+        results.push(copy());
     });
 }

@@ -8,8 +8,8 @@ mod common;
 use std::path::Path;
 use std::process::ExitCode;
 
-use common::{evaluate, folder, fresh_folder, store, write};
-use nix_ffi::{BuildResult, set_setting};
+use common::{absent_path, evaluate, folder, fresh_folder, path, store, write};
+use nix_ffi::{BuildResult, StorePath, set_setting};
 
 fn main() -> ExitCode {
     common::main(&[
@@ -66,16 +66,21 @@ fn main() -> ExitCode {
     ])
 }
 
-fn derivation(attributes: &str) -> String {
+fn derivation(attributes: &str) -> StorePath {
     evaluate(|e| e.derivation(attributes))
 }
 
-fn build(drv: &str) -> BuildResult {
-    let mut results = store().build(&[drv]).unwrap();
+fn build(drv: &StorePath) -> BuildResult {
+    let mut results = store().build(std::slice::from_ref(drv)).unwrap();
     assert_eq!(results.len(), 1, "{results:?}");
     let result = results.remove(0);
-    assert_eq!(result.path, drv);
+    assert_eq!(result.path, *drv);
     result
+}
+
+/// Returns a store path with the same hash and another name.
+fn renamed(path: &StorePath, from: &str, to: &str) -> StorePath {
+    common::path(&path.as_str().replace(from, to))
 }
 
 fn successful_build_has_outputs_and_log() {
@@ -114,7 +119,8 @@ fn all_outputs_are_listed() {
         .map(|(name, _)| name.as_str())
         .collect();
     assert_eq!(names, ["dev", "out"]);
-    assert!(result.outputs[0].1.ends_with("-two-dev"), "{result:?}");
+    let dev = result.outputs[0].1.as_str();
+    assert!(dev.ends_with("-two-dev"), "{result:?}");
 }
 
 fn plain_path_is_realised() {
@@ -122,8 +128,7 @@ fn plain_path_is_realised() {
     let out = build(&drv).outputs.remove(0).1;
     let result = build(&out);
     assert!(result.success && result.outputs.is_empty(), "{result:?}");
-    let absent = out.replace("-plain", "-absent");
-    let result = build(&absent);
+    let result = build(&renamed(&out, "-plain", "-absent"));
     assert_eq!(
         (result.success, result.status.as_str()),
         (false, "NoSubstituters"),
@@ -177,9 +182,11 @@ fn keep_going_reports_every_failure() {
     let two = derivation("{ name = \"two\"; script = \"exit 2\"; }");
     let good = derivation("{ name = \"good\"; script = \"echo 1 > $out\"; }");
     assert_eq!(set_setting("keep-going", "true"), Ok(true));
-    let results = store().build(&[&one, &two, &good]).unwrap();
+    let results = store()
+        .build(&[one.clone(), two.clone(), good.clone()])
+        .unwrap();
     assert_eq!(set_setting("keep-going", "false"), Ok(true));
-    let of = |drv: &str| results.iter().find(|result| result.path == drv).unwrap();
+    let of = |drv: &StorePath| results.iter().find(|result| result.path == *drv).unwrap();
     assert!(of(&one).message.contains("exit code 1"), "{results:?}");
     assert!(of(&two).message.contains("exit code 2"), "{results:?}");
     assert!(of(&good).success, "{results:?}");
@@ -191,9 +198,7 @@ fn goal_that_never_ran_has_no_result() {
     let drvs: Vec<_> = (0..4)
         .map(|n| derivation(&format!("{{ name = \"never-{n}\"; script = \"exit 1\"; }}")))
         .collect();
-    let results = store()
-        .build(&drvs.iter().map(String::as_str).collect::<Vec<_>>())
-        .unwrap();
+    let results = store().build(&drvs).unwrap();
     // The first failure ends the call; any of the goals can be first.
     assert_eq!(results.len(), 1, "{results:?}");
     assert_eq!(results[0].status, "PermanentFailure");
@@ -224,46 +229,44 @@ fn timeout_fails_the_build() {
 
 fn invalid_paths_are_refused() {
     let store = store();
-    let absent = folder()
-        .join("store/00000000000000000000000000000000-x")
-        .display()
-        .to_string();
+    let absent = absent_path("x");
     assert_eq!(store.is_valid(&absent), Ok(false));
-    for wrong in [
-        "",
-        "/",
-        "/etc/passwd",
-        "relative",
-        "/nix/store/00000000000000000000000000000000-x",
-        &folder().join("store/short").display().to_string(),
-    ] {
-        let errors = [
-            store.build(&[wrong]).map(drop).unwrap_err(),
-            store.query_missing(&[wrong]).map(drop).unwrap_err(),
-            store.build_log(wrong).map(drop).unwrap_err(),
-            store.derivation_outputs(wrong).map(drop).unwrap_err(),
-            store.is_valid(wrong).map(drop).unwrap_err(),
-            store.add_temp_root(wrong).unwrap_err(),
-            store.add_root(wrong, Path::new("/tmp/never")).unwrap_err(),
-            store.closure_size(wrong).map(drop).unwrap_err(),
-            store.real_path(wrong).map(drop).unwrap_err(),
-            store.deriver(wrong).map(drop).unwrap_err(),
-            store.nar_size(wrong).map(drop).unwrap_err(),
-            store.closure(wrong).map(drop).unwrap_err(),
-            store
-                .closure_size_beyond(wrong, None)
-                .map(drop)
-                .unwrap_err(),
-        ];
-        for error in errors {
-            assert!(
-                error.class == "nix::BadStorePath"
-                    || error.message.contains("is not in the Nix store"),
-                "{wrong}: {error:?}"
-            );
-        }
+    // The path of another store.
+    let foreign = path("/nix/store/00000000000000000000000000000000-x");
+    let both = std::slice::from_ref(&foreign);
+    let mut errors = vec![
+        store.build(both).map(drop).unwrap_err(),
+        store.query_missing(both).map(drop).unwrap_err(),
+        store.build_log(&foreign).map(drop).unwrap_err(),
+        store.derivation_outputs(&foreign).map(drop).unwrap_err(),
+        store.is_valid(&foreign).map(drop).unwrap_err(),
+        store.add_temp_root(&foreign).unwrap_err(),
+        store
+            .add_root(&foreign, Path::new("/tmp/never"))
+            .unwrap_err(),
+        store.closure_size(&foreign).map(drop).unwrap_err(),
+        store.deriver(&foreign).map(drop).unwrap_err(),
+        store.nar_size(&foreign).map(drop).unwrap_err(),
+        store.closure(&foreign).map(drop).unwrap_err(),
+        store
+            .closure_size_beyond(&foreign, None)
+            .map(drop)
+            .unwrap_err(),
+    ];
+    // These are not store paths, but a real path may be below a store path.
+    for wrong in ["", "/", "/etc/passwd", "relative", foreign.as_str()] {
+        errors.push(store.real_path(wrong).unwrap_err());
     }
-    assert!(store.is_valid("a\0b").unwrap_err().message.contains("NUL"));
+    let short = folder().join("store/short");
+    errors.push(store.real_path(short.to_str().unwrap()).unwrap_err());
+    for error in errors {
+        assert!(
+            error.class == "nix::BadStorePath" || error.message.contains("is not in the Nix store"),
+            "{error:?}"
+        );
+    }
+    let error = store.real_path("a\0b").unwrap_err();
+    assert!(error.message.contains("NUL"), "{error:?}");
     for error in [
         store.closure_size(&absent).map(drop).unwrap_err(),
         store
@@ -275,7 +278,7 @@ fn invalid_paths_are_refused() {
     ] {
         assert_eq!(error.class, "nix::InvalidPath", "{error:?}");
     }
-    assert!(store.derivation_outputs(&format!("{absent}.drv")).is_err());
+    assert!(store.derivation_outputs(&absent_path("x.drv")).is_err());
     assert_eq!(store.build(&[]), Ok(vec![]));
 }
 
@@ -309,28 +312,26 @@ fn missing_paths_are_listed() {
         "{ name = \"wanted\"; script = \"echo $needs > $out\"; needs = sh { name = \"needed\"; script = \"echo 1 > $out\"; }; }",
     );
     let store = store();
-    let missing = store.query_missing(&[&drv]).unwrap();
+    let wanted = std::slice::from_ref(&drv);
+    let missing = store.query_missing(wanted).unwrap();
     assert_eq!(missing.build.len(), 2, "{missing:?}");
     assert!(missing.build.contains(&drv));
     assert!(
         missing
             .build
             .iter()
-            .any(|path| path.ends_with("-needed.drv")),
+            .any(|path| path.as_str().ends_with("-needed.drv")),
         "{missing:?}"
     );
     assert!(missing.fetch.is_empty() && missing.unknown.is_empty());
     assert_eq!((missing.download_bytes, missing.unpacked_bytes), (0, 0));
     build(&drv);
     assert_eq!(
-        store.query_missing(&[&drv]),
-        Ok(nix_ffi::Missing::default())
+        store.query_missing(wanted),
+        Ok(nix_ffi::MissingPaths::default())
     );
-    let absent = folder()
-        .join("store/00000000000000000000000000000000-x")
-        .display()
-        .to_string();
-    assert_eq!(store.query_missing(&[&absent]).unwrap().unknown, [absent]);
+    let absent = [absent_path("x")];
+    assert_eq!(store.query_missing(&absent).unwrap().unknown, absent);
 }
 
 fn root_is_a_registered_link() {
@@ -344,7 +345,7 @@ fn root_is_a_registered_link() {
     let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"a root \xe4");
     let link = fresh_folder("roots").join("new").join(name);
     store().add_root(&out, &link).unwrap();
-    assert_eq!(std::fs::read_link(&link).unwrap(), Path::new(&out));
+    assert_eq!(std::fs::read_link(&link).unwrap(), Path::new(out.as_str()));
     let registered = || {
         std::fs::read_dir(folder().join("var/gcroots/auto"))
             .unwrap()
@@ -361,7 +362,10 @@ fn root_is_a_registered_link() {
     .remove(0)
     .1;
     store().add_root(&other, &link).unwrap();
-    assert_eq!(std::fs::read_link(&link).unwrap(), Path::new(&other));
+    assert_eq!(
+        std::fs::read_link(&link).unwrap(),
+        Path::new(other.as_str())
+    );
     assert_eq!(registered(), 1);
 }
 
@@ -393,7 +397,7 @@ fn invalid_roots_are_refused() {
             .message
             .contains("forbidden")
     );
-    let absent = out.replace("-unrooted", "-absent");
+    let absent = renamed(&out, "-unrooted", "-absent");
     let link = file.with_file_name("absent");
     assert_eq!(
         store.add_root(&absent, &link).unwrap_err().class,
@@ -414,7 +418,11 @@ fn temporary_root_is_registered() {
         .join("var/temproots")
         .join(std::process::id().to_string());
     let roots = std::fs::read_to_string(file).unwrap();
-    let base = Path::new(&out).file_name().unwrap().to_str().unwrap();
+    let base = Path::new(out.as_str())
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap();
     assert!(
         roots.split('\0').any(|root| root.ends_with(base)),
         "{roots:?}"
@@ -426,7 +434,7 @@ fn closure_and_its_size_are_returned() {
         "{ name = \"top\"; script = \"echo $below > $out\"; below = sh { name = \"below\"; script = \"printf 0123456789 > $out\"; }; }",
     );
     let out = build(&drv).outputs.remove(0).1;
-    let below = std::fs::read_to_string(&out).unwrap().trim().to_owned();
+    let below = path(std::fs::read_to_string(&out).unwrap().trim());
     // The NAR of one file: 112 bytes of framing, and the content padded to eight bytes.
     assert_eq!(store().closure_size(&below), Ok((1, 112 + 16)));
     let mut closure = store().closure(&out).unwrap();
@@ -464,7 +472,6 @@ fn deriver_of_a_path() {
     write(&file, "text");
     let added = store().add_file("file", &file).unwrap();
     assert_eq!(store().deriver(&added), Ok(None));
-    assert!(store().deriver("a\0b").unwrap_err().message.contains("NUL"));
 }
 
 fn nar_size_of_a_path() {
@@ -479,13 +486,6 @@ fn nar_size_of_a_path() {
     let text = std::fs::metadata(&above).unwrap().len();
     assert_eq!(store().nar_size(&above), Ok(112 + text.next_multiple_of(8)));
     assert_eq!(store().closure_size(&above).unwrap().0, 2);
-    assert!(
-        store()
-            .nar_size("a\0b")
-            .unwrap_err()
-            .message
-            .contains("NUL")
-    );
 }
 
 fn files_and_folders_are_added() {
@@ -497,28 +497,22 @@ fn files_and_folders_are_added() {
     std::fs::write(folder.join(odd), "odd").unwrap();
     std::os::unix::fs::symlink("deep/er/file", folder.join("link")).unwrap();
     let added = store.add_file("tree", &folder).unwrap();
-    assert!(added.ends_with("-tree"), "{added}");
+    assert!(added.as_str().ends_with("-tree"), "{added}");
     assert_eq!(store.is_valid(&added), Ok(true));
-    let added = Path::new(&added);
-    let read = |name: &Path| std::fs::read_to_string(added.join(name)).unwrap();
+    let tree = Path::new(added.as_str());
+    let read = |name: &Path| std::fs::read_to_string(tree.join(name)).unwrap();
     assert_eq!(read(Path::new("deep/er/file")), "text");
     assert_eq!(read(Path::new(odd)), "odd");
     assert_eq!(
-        std::fs::read_link(added.join("link")).unwrap(),
+        std::fs::read_link(tree.join("link")).unwrap(),
         Path::new("deep/er/file")
     );
     // The store path depends only on the content and the name.
-    assert_eq!(
-        Ok(added.display().to_string()),
-        store.add_file("tree", &folder)
-    );
+    assert_eq!(store.add_file("tree", &folder).as_ref(), Ok(&added));
     let other = store.add_file("other", &folder).unwrap();
-    assert_ne!(other, added.display().to_string());
+    assert_ne!(other, added);
     std::fs::write(folder.join("deep/er/file"), "another text").unwrap();
-    assert_ne!(
-        store.add_file("tree", &folder).unwrap(),
-        added.display().to_string()
-    );
+    assert_ne!(store.add_file("tree", &folder).unwrap(), added);
     assert_eq!(read(Path::new("deep/er/file")), "text");
     let file = folder.join(odd);
     let alone = store.add_file("file", &file).unwrap();
@@ -571,13 +565,14 @@ fn store_serves_many_threads() {
         })
         .collect();
     let store = store();
+    let foreign = path("/nix/store/00000000000000000000000000000000-x");
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for out in outs.iter().cycle().take(100) {
                     assert_eq!(store.is_valid(out), Ok(true));
                     assert_eq!(store.closure_size(out).unwrap().0, 1);
-                    assert!(store.is_valid("/wrong").is_err());
+                    assert!(store.is_valid(&foreign).is_err());
                 }
             });
         }
@@ -588,8 +583,8 @@ fn unusable_store_is_an_error() {
     for url in ["no-such-scheme://x", "unix:///no/such/socket"] {
         // The connection to a daemon is opened on first use.
         if let Ok(store) = nix_ffi::NixStore::open(Some(url)) {
-            let path = "/nix/store/00000000000000000000000000000000-x";
-            assert!(store.is_valid(path).is_err(), "{url}");
+            let path = path("/nix/store/00000000000000000000000000000000-x");
+            assert!(store.is_valid(&path).is_err(), "{url}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use common::{TestEvaluator, evaluate, fresh_folder, store, string, write};
-use nix_ffi::{LockRequest, Locked, LockedFlake, NixError, apply};
+use nix_ffi::{LockRequest, Locked, LockedFlake, NixError, StorePath, apply};
 
 fn main() -> ExitCode {
     common::main(&[
@@ -156,6 +156,10 @@ fn repository(name: &str, text: &str) -> PathBuf {
     folder
 }
 
+fn source(told: &LockedFlake) -> &StorePath {
+    told.source.as_ref().unwrap()
+}
+
 fn attribute(told: &LockedFlake, name: &str) -> Option<String> {
     let attributes: serde_json::Value = serde_json::from_str(&told.attributes).unwrap();
     attributes
@@ -184,10 +188,10 @@ fn path_flake_is_locked() {
             ("", "a simple one")
         );
         assert_eq!(
-            std::fs::read_to_string(Path::new(&told.source).join("flake.nix")).unwrap(),
+            std::fs::read_to_string(Path::new(source(&told).as_str()).join("flake.nix")).unwrap(),
             SIMPLE
         );
-        assert_eq!(store().is_valid(&told.source), Ok(true));
+        assert_eq!(store().is_valid(source(&told)), Ok(true));
         // Nix has no fingerprint for a tree without a revision.
         assert_eq!(told.fingerprint, None);
         assert_eq!((told.lock_file.as_str(), told.lock_changed), ("", false));
@@ -317,7 +321,10 @@ fn flake_in_a_subfolder_is_locked() {
     let reference = format!("path:{}?dir=sub/dir", folder.display());
     let told = LockCase::of(&reference).told();
     assert_eq!(told.directory, "sub/dir");
-    assert!(Path::new(&told.source).join("beside").exists(), "{told:?}");
+    assert!(
+        Path::new(source(&told).as_str()).join("beside").exists(),
+        "{told:?}"
+    );
 }
 
 fn relative_reference_uses_the_base() {
@@ -456,7 +463,7 @@ fn given_lock_is_used_unchanged() {
     let locked = |folder: &Path| {
         let told = LockCase::of(&format!("path:{}", folder.display())).told();
         let hash = attribute(&told, "narHash").unwrap();
-        serde_json::json!({ "type": "path", "path": told.source, "narHash": hash })
+        serde_json::json!({ "type": "path", "path": source(&told).as_str(), "narHash": hash })
     };
     let (n, m) = (locked(&n), locked(&m));
     let lock = serde_json::json!({ "version": 7, "root": "root", "nodes": {
@@ -691,7 +698,8 @@ fn errors_in_outputs_have_positions() {
         let locked = LockCase::of(&format!("path:{}", folder.display()))
             .lock(e)
             .unwrap();
-        let source = locked.read(&e.state).unwrap().source;
+        let told = locked.read(&e.state).unwrap();
+        let source = source(&told).as_str();
         let error = output(e, &locked, "flake: flake.value").unwrap_err();
         let position = error
             .position
@@ -699,14 +707,14 @@ fn errors_in_outputs_have_positions() {
             .unwrap_or_else(|| panic!("{error:?}"));
         assert_eq!(position.line, 3);
         assert!(position.file.ends_with("/flake.nix"), "{error:?}");
-        assert!(position.file.starts_with(&source), "{error:?}");
+        assert!(position.file.starts_with(source), "{error:?}");
         // Our own selecting expression is not in a file.
         assert!(
             error
                 .traces
                 .iter()
                 .filter_map(|trace| trace.position.as_ref())
-                .all(|p| p.file.is_empty() || p.file.starts_with(&source)),
+                .all(|p| p.file.is_empty() || p.file.starts_with(source)),
             "{error:?}"
         );
         let json = string(&output(e, &locked, "flake: flake.outPath").unwrap());

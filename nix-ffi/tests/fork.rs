@@ -7,7 +7,7 @@ mod common;
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
-use common::{evaluate, folder, store, string};
+use common::{evaluate, folder, path, store, string};
 use nix_ffi::{ForkError, fork_child, threads};
 use unix::sys::wait::{WaitStatus, waitpid};
 
@@ -86,7 +86,7 @@ fn child_cannot_write_to_the_store() {
     let make = |name: &str| {
         evaluate(|evaluator| evaluator.json(&format!("builtins.toFile \"{name}\" \"x\"")))
     };
-    let before = string(&make("before").unwrap());
+    let before = path(&string(&make("before").unwrap()));
     let database = folder().join("var/db/db.sqlite");
     let bytes = || {
         (
@@ -105,6 +105,6 @@ fn child_cannot_write_to_the_store() {
     });
     assert_eq!(text, "true true");
     assert!(was == bytes(), "the database has changed");
-    let later = string(&make("later").unwrap());
+    let later = path(&string(&make("later").unwrap()));
     assert_eq!(store().is_valid(&later), Ok(true));
 }

@@ -96,7 +96,7 @@ const ENDLESS: &str = "script = \"while :; do :; done\"";
 
 fn build_is_interrupted() {
     let drv = evaluate(|e| e.derivation(&format!("{{ name = \"endless\"; {ENDLESS}; }}")));
-    let (error, took) = interrupted_error(a_build_runs, || store().build(&[&drv]));
+    let (error, took) = interrupted_error(a_build_runs, || store().build(&[drv.clone()]));
     assert!(took < AT_ONCE, "{took:?}");
     assert_eq!(
         (error.class.as_str(), error.message.as_str()),
@@ -163,7 +163,7 @@ fn error_during_an_interrupt_is_safe() {
 
 fn builds_work_after_an_interrupt() {
     let drv = evaluate(|e| e.derivation("{ name = \"after\"; script = \"echo 1 > $out\"; }"));
-    assert!(store().build(&[&drv]).unwrap()[0].success);
+    assert!(store().build(&[drv.clone()]).unwrap()[0].success);
 }
 
 /// Interrupts during many short calls must not hit a thread that has just left libnix.
@@ -184,7 +184,7 @@ fn concurrent_interrupts_are_safe() {
                 inner.spawn(|| {
                     for _ in 0..500 {
                         // The call may be interrupted or not.
-                        let _ = store.query_missing(&[&drv]);
+                        let _ = store.query_missing(&[drv.clone()]);
                     }
                 });
             }

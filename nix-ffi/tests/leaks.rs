@@ -8,7 +8,7 @@ mod common;
 use std::process::ExitCode;
 
 use common::{evaluate, store};
-use nix_ffi::{LockRequest, Locked, NixValue, apply, get_setting, set_setting};
+use nix_ffi::{LockRequest, Locked, NixValue, StorePath, apply, get_setting, set_setting};
 
 /// The number of repetitions.
 const TIMES: usize = 100;
@@ -84,15 +84,20 @@ fn failing_locks_leak_nothing() {
 }
 
 fn failing_store_calls_leak_nothing() {
-    let store = store();
+    let (store, wrong) = (store(), foreign_path());
     for _ in 0..TIMES {
-        assert!(store.is_valid("/wrong").is_err());
-        assert!(store.closure_size("/wrong").is_err());
-        assert!(store.build(&["/wrong"]).is_err());
-        assert!(store.query_missing(&["/wrong"]).is_err());
+        assert!(store.is_valid(&wrong).is_err());
+        assert!(store.closure_size(&wrong).is_err());
+        assert!(store.build(std::slice::from_ref(&wrong)).is_err());
+        assert!(store.query_missing(std::slice::from_ref(&wrong)).is_err());
         assert!(store.real_path("/wrong").is_err());
-        assert!(store.add_root("/wrong", "/x".as_ref()).is_err());
+        assert!(store.add_root(&wrong, "/x".as_ref()).is_err());
     }
+}
+
+/// Returns the path of another store, which this store refuses.
+fn foreign_path() -> StorePath {
+    common::path("/nix/store/00000000000000000000000000000000-x")
 }
 
 fn values_and_views_leak_nothing() {
@@ -113,10 +118,10 @@ fn memory_does_not_grow() {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap();
         text.split(' ').nth(1).unwrap().parse().unwrap()
     };
-    let store = store();
+    let (store, wrong) = (store(), foreign_path());
     let rounds = |count: usize| {
         for _ in 0..count {
-            assert!(store.is_valid("/wrong").is_err());
+            assert!(store.is_valid(&wrong).is_err());
             assert!(set_setting("cores", "many").is_err());
         }
     };

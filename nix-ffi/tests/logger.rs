@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{evaluate, evaluate_with, fresh_folder, store, take_events, write};
-use nix_ffi::{Activity, Event, Progress};
+use nix_ffi::{Activity, Event, Progress, StorePath};
 
 fn main() -> ExitCode {
     common::main(&[
@@ -29,10 +29,10 @@ fn main() -> ExitCode {
     ])
 }
 
-fn built(attributes: &str) -> (String, Vec<Event>) {
+fn built(attributes: &str) -> (StorePath, Vec<Event>) {
     let drv = evaluate(|e| e.derivation(attributes));
     take_events();
-    let results = store().build(&[&drv]).unwrap();
+    let results = store().build(&[drv.clone()]).unwrap();
     assert_eq!(results.len(), 1);
     (drv, take_events())
 }
@@ -51,7 +51,7 @@ fn build_reports_activities_lines_and_phases() {
             text,
             ..
         } => {
-            assert_eq!((derivation, machine.as_str()), (&drv, ""));
+            assert_eq!((derivation.as_str(), machine.as_str()), (drv.as_str(), ""));
             assert_eq!(text, &format!("building '{drv}'"));
             Some(*id)
         }
@@ -168,7 +168,7 @@ fn failed_build_reports_an_error() {
         e.derivation("{ name = \"waits\"; script = \"\"; on = sh { name = \"reports\"; script = \"exit 3\"; }; }")
     });
     take_events();
-    let results = store().build(&[&drv]).unwrap();
+    let results = store().build(&[drv.clone()]).unwrap();
     assert_eq!(
         (results.len(), results[0].status.as_str()),
         (1, "DependencyFailed")
@@ -188,7 +188,7 @@ fn failed_build_reports_an_error() {
 
 fn many_threads_can_report() {
     nix_ffi::set_setting("max-jobs", "4").unwrap();
-    let drvs: Vec<String> = evaluate(|e| {
+    let drvs: Vec<StorePath> = evaluate(|e| {
         (0..4)
             .map(|n| e.derivation(&format!("{{ name = \"many-{n}\"; script = \"for i in 1 2 3 4 5 6 7 8 9; do echo line $i; done; echo 1 > $out\"; }}")))
             .collect()
@@ -196,7 +196,7 @@ fn many_threads_can_report() {
     take_events();
     std::thread::scope(|scope| {
         for drv in &drvs {
-            scope.spawn(|| assert!(store().build(&[drv]).unwrap()[0].success));
+            scope.spawn(|| assert!(store().build(&[drv.clone()]).unwrap()[0].success));
         }
         for _ in 0..2 {
             scope.spawn(|| evaluate(|e| drop(e.json("builtins.trace \"t\" 1").unwrap())));
@@ -247,7 +247,7 @@ fn panic_in_the_sink_is_dropped() {
     .unwrap();
     let drv =
         evaluate(|e| e.derivation("{ name = \"panics\"; script = \"echo line; echo 1 > $out\"; }"));
-    let results = store().build(&[&drv]).unwrap();
+    let results = store().build(&[drv.clone()]).unwrap();
     let _ = std::panic::take_hook();
     assert!(results[0].success);
     assert!(CALLS.load(Ordering::SeqCst) > 3);

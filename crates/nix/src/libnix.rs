@@ -16,10 +16,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::{LibnixError, Message as _, one_line};
 use crate::interrupt::Interrupts;
 
+mod store;
+
+pub use nix_types::Missing;
+pub use store::Store;
+
 pub use nix_ffi::{
     Activity, BuildResult, Event, ExpectedKind, ForkError, Forked, LockRequest, Locked,
-    LockedFlake, Missing, NixError, NixStore as Store, Position, Progress, fork, fork_child,
-    interrupt, print_to, start_git, touch_ahead,
+    LockedFlake, NixError, Position, Progress, StorePath, fork, fork_child, interrupt, print_to,
+    start_git, touch_ahead,
 };
 
 /// Stack size for evaluation. libnix recurses deeply, and the `nix` command uses the same size
@@ -251,7 +256,7 @@ fn refused_store(url: Option<&str>, why: &str) -> anyhow::Error {
 
 /// Makes the builder of an evaluator, with all settings.
 fn prepare(store: &Store, settings: &Settings) -> Result<EvaluatorBuilder> {
-    let builder = EvaluatorBuilder::new(store)?;
+    let builder = EvaluatorBuilder::new(store.nix())?;
     let apply = |name: &str, value: &str| {
         builder
             .set_setting(name, value)
@@ -380,7 +385,9 @@ impl Evaluator {
 
     fn list(&self, beside: &[Beside<'_>]) -> Result<nix_ffi::NixValue, NixError> {
         let values = beside.iter().map(|one| match one {
-            Beside::Path(path) => nix_ffi::NixValue::store_path(&self.nix, path),
+            Beside::Path(path) => {
+                nix_ffi::NixValue::store_path(&self.nix, &StorePath::parse(path)?)
+            }
             Beside::Flake(other) => other.outputs(&self.nix),
             Beside::Function(text) => nix_ffi::apply(&self.nix, text, "expression.nix", &[]),
         });

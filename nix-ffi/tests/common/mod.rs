@@ -17,7 +17,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use nix_bindings_expr::eval_state::{gc_register_my_thread, init};
-use nix_ffi::{EvaluatorBuilder, Event, NixError, NixEvaluator, NixStore, NixValue};
+use nix_ffi::{EvaluatorBuilder, Event, NixError, NixEvaluator, NixStore, NixValue, StorePath};
 
 /// The name and the function of a test.
 pub(crate) type Test = (&'static str, fn());
@@ -224,14 +224,25 @@ impl TestEvaluator {
 
     /// Instantiates a derivation with these attributes, of which `script` is a shell script.
     /// Returns its store path.
-    pub(crate) fn derivation(&self, attributes: &str) -> String {
+    pub(crate) fn derivation(&self, attributes: &str) -> StorePath {
         let text = format!(
             "with {{ sh = args: derivation ({{ system = \"{}-linux\"; builder = \"/bin/sh\"; args = [ \"-ec\" args.script ]; }} \
              // removeAttrs args [ \"script\" ]); }}; (sh ({attributes})).drvPath",
             std::env::consts::ARCH
         );
-        string(&self.json(&text).unwrap())
+        path(&string(&self.json(&text).unwrap()))
     }
+}
+
+/// Parses a store path.
+pub(crate) fn path(text: &str) -> StorePath {
+    StorePath::parse(text).unwrap()
+}
+
+/// Returns the store path of a path in the store of this run that does not exist.
+pub(crate) fn absent_path(name: &str) -> StorePath {
+    let base = format!("store/00000000000000000000000000000000-{name}");
+    path(folder().join(base).to_str().unwrap())
 }
 
 /// Returns the content of a JSON string.

@@ -193,7 +193,7 @@ fn evaluate(
     });
     if request.target == Target::Source {
         return Ok(Evaluated {
-            source: told.source,
+            source: told.source.map(String::from).unwrap_or_default(),
             ..Evaluated::default()
         });
     }
@@ -211,7 +211,7 @@ fn evaluate(
     let value = evaluator.apply(&SYSTEM, &outputs, &text(request, false))?;
     let mut evaluated = Evaluated {
         inputs: pinned_inputs(&told)?,
-        source: told.source,
+        source: told.source.map(String::from).unwrap_or_default(),
         lock: told.lock,
         lock_changed: told.lock_changed,
         ..Evaluated::default()

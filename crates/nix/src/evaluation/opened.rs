@@ -63,7 +63,10 @@ impl Opened {
     /// Returns a path in the store, which need not exist.
     pub fn store_path(&self, evaluator: &Evaluator) -> Result<String> {
         match self {
-            Self::Flake(_) => Ok(self.told(evaluator)?.source),
+            Self::Flake(_) => {
+                let source = self.told(evaluator)?.source;
+                Ok(source.map(String::from).unwrap_or_default())
+            }
             Self::File(file) => read(evaluator, file)?.get("storePath"),
         }
     }

@@ -236,17 +236,21 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
             .and_then(Value::as_str)
             .map(String::from)
     };
+    let source = locked
+        .source
+        .as_ref()
+        .context("read the source of the locked flake")?;
     Ok(Pin {
         url: locked.original_url.clone(),
         // If the lock had to be changed, the tree differs from its revision. Nix does not show a
         // revision in this case either.
         locked: in_store(
-            &locked.source,
+            source.as_str(),
             &locked.directory,
             &attributes,
             !locked.lock_changed,
         ),
-        source: locked.source.clone(),
+        source: source.to_string(),
         host: host.into(),
         rev: text("rev").or_else(|| text("dirtyRev")),
         last_modified: attributes.get("lastModified").and_then(Value::as_u64),
@@ -274,8 +278,8 @@ pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
             })?;
             Ok(PinnedInput {
                 name: input.name.clone(),
-                locked: in_store(&input.source, &input.directory, &attributes, true),
-                source: input.source.clone(),
+                locked: in_store(input.source.as_str(), &input.directory, &attributes, true),
+                source: input.source.to_string(),
             })
         })
         .collect()
@@ -338,12 +342,14 @@ pub fn lock_text(store: &Store, pin: &Pin) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::libnix::StorePath;
 
     #[test]
     fn dirty_tree_is_pinned_with_its_self_attributes() {
+        let source = format!("/nix/store/{}-source", "0".repeat(32));
         let locked = LockedFlake {
             original_url: "git+file:///etc/nixos?dir=host".into(),
-            source: "/nix/store/aaaa-source".into(),
+            source: StorePath::parse(&source).ok(),
             directory: "host".into(),
             attributes: r#"{"type":"git","dirtyRev":"12-dirty","dirtyShortRev":"1-dirty","lastModified":5,"narHash":"sha256-a+b/c="}"#.into(),
             ..LockedFlake::default()
@@ -351,7 +357,7 @@ mod tests {
         let pin = from_locked(&locked, "box").expect("a pin");
         assert_eq!(
             pin.locked,
-            "path:/nix/store/aaaa-source?dir=host&lastModified=5&narHash=sha256-a%2Bb/c%3D"
+            format!("path:{source}?dir=host&lastModified=5&narHash=sha256-a%2Bb/c%3D")
         );
         assert_eq!(pin.extra.len(), 2);
         assert_eq!(pin.rev.as_deref(), Some("12-dirty"));

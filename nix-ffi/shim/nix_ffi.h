@@ -349,6 +349,13 @@ void nix_ffi_query_missing(
     nix_ffi_missing_callback callback,
     void * user) NIX_FFI_NOEXCEPT;
 
+/**
+ * Makes the store drop a connection to the daemon that a fork inherited and that is closed, so that the next call opens
+ * a new one. Sends the settings again, which fails on a closed connection: this error is expected. Does nothing for a
+ * store without a daemon.
+ */
+void nix_ffi_reconnect(nix_c_context * context, Store * store) NIX_FFI_NOEXCEPT;
+
 /** The result of one goal of a build. */
 typedef struct {
     /** The derivation, or the plain path. */

@@ -36,6 +36,13 @@ static std::vector<nix_ffi_str> printed(Texts & texts, nix::Store & store, const
     return out;
 }
 
+extern "C" void nix_ffi_reconnect(nix_c_context * context, Store * store) noexcept
+{
+    // A connection on which a request fails is not used again (`RemoteStore::ConnectionHandle`). This request concerns
+    // no path, so no cache can answer it.
+    guarded(context, [&] { store->ptr->setOptions(); });
+}
+
 extern "C" void nix_ffi_query_missing(
     nix_c_context * context,
     Store * store,

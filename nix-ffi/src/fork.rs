@@ -129,9 +129,10 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
 /// are reopened read-only under the same descriptors, and sockets become /dev/null. Descriptors in
 /// `keep` stay as they are.
 ///
-/// A write through an inherited database then fails in the child and does not change the file. The
-/// first use of an inherited connection to the daemon fails, libnix drops the connection, and the
-/// next connection belongs to the child ([`crate::NixStore::reconnect`]).
+/// A write through an inherited database then fails in the child and does not change the file. A
+/// request over an inherited connection to the daemon fails, and libnix drops that connection:
+/// [`crate::NixStore::reconnect`] makes such a request, so that the next connection belongs to the
+/// child.
 fn renounce(keep: &[i32]) -> io::Result<()> {
     let mut open: Vec<(i32, std::path::PathBuf)> = Vec::new();
     for entry in std::fs::read_dir("/proc/self/fd")? {

@@ -86,17 +86,15 @@ impl NixStore {
         unsafe { self.bindings.raw_ptr() }.cast()
     }
 
-    /// Drops the connection that a fork inherited and closed, so that the next call opens a new
-    /// one. `beside` is any store path. The function looks up a path next to it that no other call
-    /// looks up, so that no cache can answer.
-    pub fn reconnect(&self, beside: &StorePath) {
-        let folder = beside
-            .as_str()
-            .rsplit_once('/')
-            .map_or("", |(folder, _)| folder);
-        let none = StorePath::parse(&format!("{folder}/00000000000000000000000000000000-none"));
-        // With a daemon this call fails, as intended; with other stores it has no effect.
-        let _ = none.map(|none| self.is_valid(&none));
+    /// Drops the connection to the daemon that a fork inherited and closed, so that the next call
+    /// opens a new one. Does nothing for a store without a daemon.
+    pub fn reconnect(&self) {
+        // SAFETY: the store is borrowed for the call, which sends the settings over its connection.
+        let sent = self
+            .context
+            .call(|context| unsafe { sys::nix_ffi_reconnect(context, self.as_ptr()) });
+        // On a closed connection this request fails, as intended: then libnix drops the connection.
+        drop(sent);
     }
 
     /// Returns the paths that must be built or fetched to realise derivations with all outputs, or

@@ -5,10 +5,12 @@
 mod common;
 
 use std::io::{Read as _, Write as _};
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
-use common::{evaluate, folder, path, store, string};
-use nix_ffi::{ForkError, fork_child, threads};
+use common::{absent_path, evaluate, folder, path, store, string};
+use nix_ffi::{ForkError, NixStore, fork_child, threads};
 use unix::sys::wait::{WaitStatus, waitpid};
 
 fn main() -> ExitCode {
@@ -28,6 +30,10 @@ fn main() -> ExitCode {
         (
             "child_cannot_write_to_the_store",
             child_cannot_write_to_the_store,
+        ),
+        (
+            "child_opens_its_own_daemon_connection",
+            child_opens_its_own_daemon_connection,
         ),
         (
             "child_is_killed_first_if_memory_runs_out",
@@ -96,7 +102,7 @@ fn child_cannot_write_to_the_store() {
     };
     let was = bytes();
     let (text, _) = child(|| {
-        store().reconnect(&before);
+        store().reconnect();
         format!(
             "{} {}",
             store().is_valid(&before).unwrap(),
@@ -107,4 +113,68 @@ fn child_cannot_write_to_the_store() {
     assert!(was == bytes(), "the database has changed");
     let later = path(&string(&make("later").unwrap()));
     assert_eq!(store().is_valid(&later), Ok(true));
+}
+
+/// A daemon for the store of this run, which is killed at the end of the test.
+struct DaemonProcess(Child);
+
+impl Drop for DaemonProcess {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// Starts a daemon, and opens the store through it. Returns `None` without the command `nix`.
+fn daemon() -> Option<(DaemonProcess, NixStore)> {
+    let nix = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.libnix/bin/nix");
+    if !nix.exists() {
+        return None;
+    }
+    let at = |name: &str| folder().join(name);
+    let socket = at("socket");
+    let process = Command::new(nix)
+        .args(["daemon", "--extra-experimental-features", "nix-command"])
+        .env("NIX_STORE_DIR", at("store"))
+        .env("NIX_STATE_DIR", at("var"))
+        .env("NIX_LOG_DIR", at("log"))
+        .env("NIX_DAEMON_SOCKET_PATH", &socket)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let process = DaemonProcess(process);
+    let begun = Instant::now();
+    while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no daemon");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let url = format!(
+        "unix://{}?store={}&state={}&log={}",
+        socket.display(),
+        at("store").display(),
+        at("var").display(),
+        at("log").display()
+    );
+    Some((process, NixStore::open(Some(&url)).unwrap()))
+}
+
+/// A request over an inherited connection fails. After `reconnect`, requests succeed.
+fn child_opens_its_own_daemon_connection() {
+    let Some((_process, store)) = daemon() else {
+        println!("skipped: no nix command is installed (run scripts/libnix --with-nix)");
+        return;
+    };
+    // The connection that the children inherit. Each request is about another path, because the
+    // store caches answers.
+    assert_eq!(store.is_valid(&absent_path("parent")), Ok(false));
+    let answer = |name: &str| format!("{:?}", store.is_valid(&absent_path(name)).ok());
+    let (text, _) = child(|| answer("first") + &answer("second"));
+    assert_eq!(text, "NoneSome(false)");
+    let (text, _) = child(|| {
+        store.reconnect();
+        answer("first") + &answer("second")
+    });
+    assert_eq!(text, "Some(false)Some(false)");
+    assert_eq!(answer("after"), "Some(false)");
 }

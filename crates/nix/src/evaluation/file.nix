@@ -153,7 +153,4 @@ in
       }
     else
       found.value;
-
-  # Any path in the store. It need not exist.
-  storePath = "${builtins.storeDir}/00000000000000000000000000000000-none";
 }

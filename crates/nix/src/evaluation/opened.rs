@@ -59,17 +59,6 @@ impl Opened {
         }
         Ok(evaluator.outputs_of(value.part("outputs")?, beside)?)
     }
-
-    /// Returns a path in the store, which need not exist.
-    pub fn store_path(&self, evaluator: &Evaluator) -> Result<String> {
-        match self {
-            Self::Flake(_) => {
-                let source = self.told(evaluator)?.source;
-                Ok(source.map(String::from).unwrap_or_default())
-            }
-            Self::File(file) => read(evaluator, file)?.get("storePath"),
-        }
-    }
 }
 
 fn read<'a>(evaluator: &'a Evaluator, file: &SystemFile) -> Result<Value<'a>> {

@@ -22,12 +22,9 @@ impl Store {
         &self.0
     }
 
-    /// Prepares the store for use in a forked process ([`NixStore::reconnect`]). `beside` is any
-    /// store path.
-    pub fn reconnect(&self, beside: &str) {
-        if let Ok(beside) = StorePath::parse(beside) {
-            self.0.reconnect(&beside);
-        }
+    /// Drops a connection to the daemon that a forked process inherited.
+    pub fn reconnect(&self) {
+        self.0.reconnect();
     }
 
     /// Returns the paths that must be built or fetched to realise derivations with all outputs, or

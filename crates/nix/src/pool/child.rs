@@ -39,8 +39,6 @@ pub(super) struct Ground<'a> {
     pub(super) outputs: &'a Outputs,
     /// Whether children may share the host's packages.
     pub(super) share: bool,
-    /// The store path of the source, with which a child opens its own connection to the store.
-    pub(super) source: &'a str,
 }
 
 /// Runs a child that evaluates the host with modules.
@@ -69,7 +67,7 @@ fn speak(
     mut pipe: File,
     files: impl FnOnce() -> Vec<String>,
 ) {
-    ground.libnix.store.reconnect(ground.source);
+    ground.libnix.store.reconnect();
     let begun = Instant::now();
     let (result, sharing) = evaluate(ground, request);
     let ended = ended_on(ground, request, result);

@@ -94,7 +94,6 @@ fn serve(client: &mut Client, asking: &EvaluationRequest) -> Result<()> {
     let libnix = Libnix::open(settings.clone(), files.listen())?;
     let evaluator = libnix.evaluator_here()?;
     let opened = Opened::open(&evaluator, &asking.source)?;
-    let source = opened.store_path(&evaluator)?;
     let outputs = opened.outputs(&evaluator, asking, &[])?;
     let names = evaluator.apply(&SYSTEM, &outputs, &text(asking, false))?;
     client.say(&Say::Opened {
@@ -119,7 +118,6 @@ fn serve(client: &mut Client, asking: &EvaluationRequest) -> Result<()> {
         evaluator: &evaluator,
         outputs: &outputs,
         share: wanted,
-        source: &source,
     };
     let (registry, mut outcome) = match evaluate_base(&mut ground, &asking, &files, bytes) {
         Ok(found) => found,

@@ -41,6 +41,9 @@ pub struct EvaluatorBuilder {
 
 impl EvaluatorBuilder {
     /// Makes a builder with the settings from `nix.conf` and `NIX_CONFIG`.
+    #[doc(alias = "nix_eval_state_builder_new")]
+    #[doc(alias = "nix_eval_state_builder_load")]
+    #[doc(alias = "nix::loadConfFile")]
     pub fn new(store: &NixStore) -> anyhow::Result<Self> {
         // The settings are loaded below. nix-bindings would load them last, and so override the
         // settings that the caller sets.
@@ -66,6 +69,8 @@ impl EvaluatorBuilder {
 
     /// Sets a Nix setting wherever it exists: in the process, in this builder and in its flake
     /// settings. Returns `false` if there is no such setting.
+    #[doc(alias = "nix::GlobalConfig::set")]
+    #[doc(alias = "nix::Config::set")]
     pub fn set_setting(&self, name: &str, value: &str) -> Result<bool, NixError> {
         let c_name = c_string(name)?;
         let c_value = c_string(value)?;
@@ -84,6 +89,8 @@ impl EvaluatorBuilder {
 
     /// Returns the sorted names and values of all settings in effect: those of the process, of the
     /// builder and of flakes.
+    #[doc(alias = "nix::GlobalConfig::getSettings")]
+    #[doc(alias = "nix::Config::getSettings")]
     pub fn list_settings(&self) -> Result<Vec<(String, String)>, NixError> {
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
@@ -110,6 +117,9 @@ impl EvaluatorBuilder {
 
     /// Builds the evaluator, with the builtins for flakes such as `builtins.getFlake`. The
     /// evaluator belongs to the current thread, which must be registered with the collector.
+    #[doc(alias = "nix_eval_state_build")]
+    #[doc(alias = "nix::flake::Settings::configureEvalSettings")]
+    #[doc(alias = "nix::flake::initLib")]
     pub fn build(self) -> anyhow::Result<NixEvaluator> {
         // SAFETY: `self` owns the builder; the evaluator keeps a reference to the flake settings,
         // which are never freed.

@@ -82,6 +82,7 @@ impl NixValue {
     }
 
     /// Creates a string without context. Nix has no strings with NUL bytes.
+    #[doc(alias = "nix_init_string")]
     pub fn string(evaluator: &NixEvaluator, text: &str) -> Result<Self, NixError> {
         let c_text = c_string(text)?;
         // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies
@@ -92,6 +93,8 @@ impl NixValue {
     }
 
     /// Creates a path value from a store path, which pure evaluation may read from now on.
+    #[doc(alias = "nix::EvalState::allowPath")]
+    #[doc(alias = "nix::Value::mkPath")]
     pub fn store_path(evaluator: &NixEvaluator, path: &StorePath) -> Result<Self, NixError> {
         let c_path = c_string(path.as_str())?;
         // SAFETY: evaluator and C string are borrowed until the call returns, and the shim copies
@@ -102,6 +105,8 @@ impl NixValue {
     }
 
     /// Creates a list of these values.
+    #[doc(alias = "nix::EvalState::buildList")]
+    #[doc(alias = "nix::Value::mkList")]
     pub fn list(evaluator: &NixEvaluator, values: &[&Self]) -> Result<Self, NixError> {
         let mut raw = values
             .iter()
@@ -117,6 +122,8 @@ impl NixValue {
 
     /// Forces this value, an attribute set, and its attribute `name`. Returns `None` if it has no
     /// such attribute.
+    #[doc(alias = "nix::EvalState::forceAttrs")]
+    #[doc(alias = "nix_get_attr_byname")]
     pub fn select(&self, evaluator: &NixEvaluator, name: &str) -> Result<Option<Self>, NixError> {
         let c_name = c_string(name)?;
         let value = self.for_call(evaluator)?;
@@ -128,6 +135,7 @@ impl NixValue {
     }
 
     /// Forces this value deeply and converts it to JSON text.
+    #[doc(alias = "nix::printValueAsJSON")]
     pub fn force_json(&self, evaluator: &NixEvaluator) -> Result<String, NixError> {
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
@@ -162,6 +170,9 @@ impl Drop for NixValue {
 /// `text` is either one of our expressions or a complete expression from the user, never a mixture
 /// of both. Positions in `text` have no file. `name` is a relative path that is used only as the
 /// base of relative paths in `text`.
+#[doc(alias = "nix::EvalState::parseExprFromString")]
+#[doc(alias = "nix::EvalState::eval")]
+#[doc(alias = "nix::Value::mkApp")]
 pub fn apply(
     evaluator: &NixEvaluator,
     text: &str,
@@ -190,6 +201,7 @@ pub fn apply(
 
 /// Enables the counters, which Nix 2.32 and newer disable by default. Call it before the evaluator
 /// is built.
+#[doc(alias = "nix::Counter::enabled")]
 pub fn enable_counters() {
     // SAFETY: writes a static flag that evaluators read only while they are built.
     unsafe { sys::nix_ffi_counters_enable() }
@@ -197,6 +209,7 @@ pub fn enable_counters() {
 
 /// Writes the evaluator's counters as JSON to the file that `NIX_SHOW_STATS_PATH` names. libnix
 /// offers no other way to read them.
+#[doc(alias = "nix::EvalState::printStatistics")]
 pub fn print_counters(evaluator: &NixEvaluator) -> Result<(), NixError> {
     // SAFETY: the evaluator is borrowed for the call, which only reads its counters.
     evaluator

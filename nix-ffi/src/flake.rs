@@ -96,6 +96,9 @@ pub struct Locked {
 impl Locked {
     /// Fetches a flake and locks its inputs. Writes to the store and to Nix's caches, but not to
     /// `flake.lock`.
+    #[doc(alias = "nix::flake::lockFlake")]
+    #[doc(alias = "nix::flake::getFlake")]
+    #[doc(alias = "nix::parseFlakeRefWithFragment")]
     pub fn lock(evaluator: &NixEvaluator, request: &LockRequest<'_>) -> Result<Self, NixError> {
         // With an empty base, libnix would resolve a relative reference from `/` and copy the whole
         // file system.
@@ -142,6 +145,8 @@ impl Locked {
     }
 
     /// Returns the data of the locked flake. Afterwards its source is in the store.
+    #[doc(alias = "nix::flake::LockedFlake")]
+    #[doc(alias = "nix::flake::LockedFlake::getFingerprint")]
     pub fn read(&self, evaluator: &NixEvaluator) -> Result<LockedFlake, NixError> {
         let mut told: Option<LockedResult> = None;
         let user: *mut Option<LockedResult> = &raw mut told;
@@ -164,6 +169,7 @@ impl Locked {
 
     /// Adds a string attribute that a flake reference cannot contain, such as `dirtyRev`, to the
     /// locked reference. The flake sees it as an attribute of `self`.
+    #[doc(alias = "nix::fetchers::Input::attrs")]
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), NixError> {
         let c_name = c_string(name)?;
         let c_value = c_string(value)?;
@@ -180,6 +186,7 @@ impl Locked {
     }
 
     /// Adds string attributes to the locked reference, like [`Self::set`].
+    #[doc(alias = "nix::fetchers::Input::attrs")]
     pub fn extend(&mut self, attributes: &[(String, String)]) -> Result<(), NixError> {
         attributes
             .iter()
@@ -187,6 +194,7 @@ impl Locked {
     }
 
     /// Returns the root of the flake's source tree as a path value, like the flake's own paths.
+    #[doc(alias = "nix::flake::Flake::path")]
     pub fn source(&self, evaluator: &NixEvaluator) -> Result<NixValue, NixError> {
         // SAFETY: evaluator and flake are borrowed for the call; the returned path is an
         // independent value.
@@ -196,6 +204,7 @@ impl Locked {
     }
 
     /// Returns the flake's outputs, like `builtins.getFlake`.
+    #[doc(alias = "nix::flake::callFlake")]
     pub fn outputs(&self, evaluator: &NixEvaluator) -> Result<NixValue, NixError> {
         // SAFETY: evaluator and flake are borrowed for the call; the outputs do not refer to the
         // flake's C++ object.

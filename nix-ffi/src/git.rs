@@ -22,6 +22,7 @@ const CERTIFICATES: [&str; 2] = ["NIX_SSL_CERT_FILE", "SSL_CERT_FILE"];
 ///
 /// Works only while the process has one thread, because it changes environment variables for a
 /// moment.
+#[doc(alias = "git_libgit2_init")]
 pub fn start_git() -> bool {
     const INIT: &CStr = c"git_libgit2_init";
     if threads().unwrap_or(0) != 1 {

@@ -33,6 +33,9 @@ const LATER: Duration = Duration::from_millis(20);
 
 /// Starts the thread if the initial heap is so large that the collector never runs. Call it after
 /// libnix is initialised.
+#[doc(alias = "GC_get_heap_size")]
+#[doc(alias = "GC_get_free_bytes")]
+#[doc(alias = "GC_is_heap_ptr")]
 pub fn touch_ahead() -> io::Result<()> {
     // SAFETY: reads a counter of the collector.
     let size = unsafe { sys::nix_ffi_heap_size() };

@@ -34,6 +34,8 @@ type Sink = Box<dyn Fn(Event) + Send + Sync>;
 
 /// Replaces Nix's logger with `sink`. Many threads call `sink` at the same time, and it must
 /// neither block nor call Nix. A second call replaces the first sink.
+#[doc(alias = "nix::logger")]
+#[doc(alias = "nix::Logger")]
 pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<(), NixError> {
     // Leaked on purpose: threads of libnix may log until the process ends.
     let sink: Box<Sink> = Box::new(Box::new(sink));
@@ -53,6 +55,7 @@ pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<()
 
 /// Sets the maximum verbosity (0 error … 3 info, 4 talkative … 7 vomit) of messages. Activities are
 /// always reported.
+#[doc(alias = "nix::verbosity")]
 pub fn set_verbosity(level: u8) {
     // SAFETY: writes a global number.
     unsafe { sys::nix_ffi_verbosity_set(i32::from(level)) }

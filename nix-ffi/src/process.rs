@@ -9,6 +9,7 @@ use crate::sys;
 /// Prepares this process for libnix: umask, signals, open files.
 ///
 /// Call it on the main thread, before there is any other thread and before a store is opened.
+#[doc(alias = "nix::unix::saveSignalMask")]
 pub fn init_process() -> Result<(), NixError> {
     // SAFETY: the context is the only argument, and is live for the call.
     PROCESS.call(|context| unsafe { sys::nix_ffi_process_init(context) })
@@ -22,12 +23,14 @@ pub fn init_process() -> Result<(), NixError> {
 /// evaluator again after an interrupt.
 ///
 /// Takes locks, so do not call it in a signal handler.
+#[doc(alias = "nix::unix::triggerInterrupt")]
 pub fn interrupt() -> Result<(), NixError> {
     // SAFETY: the context is live.
     PROCESS.call(|context| unsafe { sys::nix_ffi_interrupt(context) })
 }
 
 /// Returns whether an interrupt is pending.
+#[doc(alias = "nix::getInterrupted")]
 #[must_use]
 pub fn interrupted() -> bool {
     // SAFETY: only reads an atomic.
@@ -35,6 +38,7 @@ pub fn interrupted() -> bool {
 }
 
 /// Clears a pending interrupt.
+#[doc(alias = "nix::setInterrupted")]
 pub fn reset_interrupt() {
     // SAFETY: only writes an atomic.
     unsafe { sys::nix_ffi_interrupt_reset() }
@@ -59,6 +63,7 @@ impl Versions {
 }
 
 /// Returns the libnix versions.
+#[doc(alias = "nix_version_get")]
 #[must_use]
 pub fn versions() -> Versions {
     // SAFETY: returns a static, NUL-terminated string of the shim.

@@ -10,6 +10,7 @@ use crate::{callback, sys};
 /// Sets a Nix setting of the process. Returns `false` if the process has no such setting: those of
 /// evaluation and of flakes belong to an evaluator
 /// ([`EvaluatorBuilder::set_setting`](crate::EvaluatorBuilder::set_setting)).
+#[doc(alias = "nix::GlobalConfig::set")]
 pub fn set_setting(name: &str, value: &str) -> Result<bool, NixError> {
     let c_name = c_string(name)?;
     let c_value = c_string(value)?;
@@ -28,12 +29,14 @@ pub fn set_setting(name: &str, value: &str) -> Result<bool, NixError> {
 
 /// Makes evaluation compute store paths without writing them. This affects all evaluators of the
 /// process that are prepared afterwards.
+#[doc(alias = "nix::Settings::readOnlyMode")]
 pub fn set_read_only() {
     // SAFETY: writes a flag of the process before any evaluator or other thread reads it.
     unsafe { sys::nix_ffi_read_only() }
 }
 
 /// Returns the value of a setting of the process; `None` if there is no such setting.
+#[doc(alias = "nix::GlobalConfig::getSettings")]
 pub fn get_setting(name: &str) -> Result<Option<String>, NixError> {
     let c_name = c_string(name)?;
     let mut texts: Vec<String> = Vec::new();

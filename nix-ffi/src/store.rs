@@ -69,6 +69,7 @@ pub struct MissingPaths {
 
 impl NixStore {
     /// Opens a store by its URL, or the one in Nix's settings.
+    #[doc(alias = "nix_store_open")]
     pub fn open(url: Option<&str>) -> anyhow::Result<Self> {
         Ok(Self {
             bindings: Bindings::open(url, [])?,
@@ -88,6 +89,7 @@ impl NixStore {
 
     /// Drops the connection to the daemon that a fork inherited and closed, so that the next call
     /// opens a new one. Does nothing for a store without a daemon.
+    #[doc(alias = "nix::Store::setOptions")]
     pub fn reconnect(&self) {
         // SAFETY: the store is borrowed for the call, which sends the settings over its connection.
         let sent = self
@@ -99,6 +101,7 @@ impl NixStore {
 
     /// Returns the paths that must be built or fetched to realise derivations with all outputs, or
     /// plain paths. May use the network.
+    #[doc(alias = "nix::Store::queryMissing")]
     pub fn query_missing(&self, paths: &[StorePath]) -> Result<MissingPaths, NixError> {
         let paths = Paths::new(paths)?;
         let mut missing: Result<MissingPaths, InvalidStorePath> = Ok(MissingPaths::default());
@@ -121,6 +124,7 @@ impl NixStore {
     /// Builds or fetches all outputs of derivations, or plain paths. A goal that never ran because
     /// another goal failed has no result. Returns an error only if building was not possible at
     /// all.
+    #[doc(alias = "nix::Store::buildPathsWithResults")]
     pub fn build(&self, paths: &[StorePath]) -> Result<Vec<BuildResult>, NixError> {
         let paths = Paths::new(paths)?;
         let mut results: Vec<Result<BuildResult, InvalidStorePath>> = Vec::new();
@@ -141,12 +145,14 @@ impl NixStore {
     }
 
     /// Returns the log of a finished or failed build; `None` if there is none.
+    #[doc(alias = "nix::LogStore::getBuildLog")]
     pub fn build_log(&self, derivation: &StorePath) -> Result<Option<String>, NixError> {
         Ok(self.texts_of(derivation, sys::nix_ffi_build_log)?.pop())
     }
 
     /// Returns the names and store paths of those outputs of a derivation that are known without
     /// building it.
+    #[doc(alias = "nix::Store::queryPartialDerivationOutputMap")]
     pub fn derivation_outputs(
         &self,
         derivation: &StorePath,
@@ -164,6 +170,7 @@ impl NixStore {
     /// Returns the location on disk of a store path, or of a path below a store path. In a chroot
     /// store, the location differs from the path. The argument is a text, because a path below a
     /// store path is not a [`StorePath`].
+    #[doc(alias = "nix::Store::toRealPath")]
     pub fn real_path(&self, path: &str) -> Result<PathBuf, NixError> {
         self.texts_of(path, sys::nix_ffi_real_path)?
             .pop()
@@ -172,12 +179,14 @@ impl NixStore {
     }
 
     /// Returns the derivation that built a path; `None` if it is unknown.
+    #[doc(alias = "nix::Store::queryPathInfo")]
     pub fn deriver(&self, path: &StorePath) -> Result<Option<StorePath>, NixError> {
         let deriver = self.texts_of(path, sys::nix_ffi_deriver)?.pop();
         Ok(deriver.map(|path| StorePath::parse(&path)).transpose()?)
     }
 
     /// Returns the NAR size of a path in bytes.
+    #[doc(alias = "nix::Store::queryPathInfo")]
     pub fn nar_size(&self, path: &StorePath) -> Result<u64, NixError> {
         let c_path = c_string(path.as_str())?;
         // SAFETY: store and path are borrowed for the call, which only reads the path's
@@ -189,6 +198,8 @@ impl NixStore {
 
     /// Copies a local file or folder into the store under this name. Returns its store path, which
     /// depends on the name and the content.
+    #[doc(alias = "nix::Store::addToStoreFromDump")]
+    #[doc(alias = "nix::dumpPath")]
     pub fn add_file(&self, name: &str, file: &Path) -> Result<StorePath, NixError> {
         let c_name = c_string(name)?;
         let c_file = path_string(file)?;
@@ -213,6 +224,7 @@ impl NixStore {
     }
 
     /// Returns whether a store path is valid.
+    #[doc(alias = "nix::Store::isValidPath")]
     pub fn is_valid(&self, path: &StorePath) -> Result<bool, NixError> {
         let c_path = c_string(path.as_str())?;
         // SAFETY: store and path are borrowed for the call, which only looks the path up.
@@ -222,6 +234,7 @@ impl NixStore {
     }
 
     /// Protects a store path from garbage collection while this process lives.
+    #[doc(alias = "nix::Store::addTempRoot")]
     pub fn add_temp_root(&self, path: &StorePath) -> Result<(), NixError> {
         let c_path = c_string(path.as_str())?;
         // SAFETY: store and path are borrowed for the call; the shim copies the path.
@@ -232,6 +245,7 @@ impl NixStore {
 
     /// Creates a symbolic link to a valid store path at the absolute path `link`, and registers it
     /// as an indirect GC root. The root protects the store path while the link exists.
+    #[doc(alias = "nix::LocalFSStore::addPermRoot")]
     pub fn add_root(&self, path: &StorePath, link: &Path) -> Result<(), NixError> {
         let c_path = c_string(path.as_str())?;
         let c_link = path_string(link)?;
@@ -242,12 +256,14 @@ impl NixStore {
     }
 
     /// Returns the closure of a path, including the path itself.
+    #[doc(alias = "nix::Store::computeFSClosure")]
     pub fn closure(&self, path: &StorePath) -> Result<Vec<StorePath>, NixError> {
         let members = self.texts_of(path, sys::nix_ffi_closure)?;
         Ok(parse_all(&members)?)
     }
 
     /// Returns the number of paths in a path's closure, and their NAR size in bytes.
+    #[doc(alias = "nix::Store::computeFSClosure")]
     pub fn closure_size(&self, path: &StorePath) -> Result<(u64, u64), NixError> {
         let c_path = c_string(path.as_str())?;
         let (mut paths, mut bytes) = (0, 0);
@@ -266,6 +282,7 @@ impl NixStore {
     }
 
     /// Returns the NAR size of the part of a path's closure that is not in another path's closure.
+    #[doc(alias = "nix::Store::computeFSClosure")]
     pub fn closure_size_beyond(
         &self,
         path: &StorePath,

@@ -125,8 +125,8 @@ impl Locked {
             allow_unlocked: request.allow_unlocked,
             use_registries: request.use_registries,
         };
-        // SAFETY: evaluator, settings and request live for the call; both arrays have
-        // `override_count` elements.
+        // SAFETY: the evaluator is borrowed, and owns its flake settings; the strings of the request
+        // live until this function returns; both arrays have `override_count` elements.
         let raw = evaluator.context.call(|context| unsafe {
             sys::nix_ffi_lock(
                 context,
@@ -150,8 +150,8 @@ impl Locked {
     pub fn read(&self, evaluator: &NixEvaluator) -> Result<LockedFlake, NixError> {
         let mut told: Option<LockedResult> = None;
         let user: *mut Option<LockedResult> = &raw mut told;
-        // SAFETY: evaluator and flake are borrowed for the call; `user` is the `Option<LockedResult>` of
-        // `keep_locked`, and outlives the call.
+        // SAFETY: evaluator and flake are borrowed for the call; `user` is the
+        // `Option<LockedResult>` of `keep_locked`, and outlives the call.
         evaluator.context.call(|context| unsafe {
             sys::nix_ffi_locked_read(
                 context,
@@ -230,7 +230,8 @@ type LockedResult = Result<LockedFlake, InvalidStorePath>;
 
 unsafe extern "C" fn keep_locked(user: *mut c_void, view: *const sys::nix_ffi_locked_view) {
     callback::run(|| {
-        // SAFETY: `Locked::read` passes a pointer to its `Option<LockedResult>`, which outlives the call.
+        // SAFETY: `Locked::read` passes a pointer to its `Option<LockedResult>`, which outlives the
+        // call.
         let told = unsafe { &mut *user.cast::<Option<LockedResult>>() };
         // SAFETY: the shim passes a view of one flake that lives until this callback returns.
         *told = Some(unsafe { copy_locked(view) });

@@ -37,7 +37,7 @@ const LATER: Duration = Duration::from_millis(20);
 #[doc(alias = "GC_get_free_bytes")]
 #[doc(alias = "GC_is_heap_ptr")]
 pub fn touch_ahead() -> io::Result<()> {
-    // SAFETY: reads a counter of the collector.
+    // SAFETY: takes no arguments, and reads the size of the heap from the collector.
     let size = unsafe { sys::nix_ffi_heap_size() };
     if size < LARGE {
         return Ok(());
@@ -73,7 +73,8 @@ fn touch(start: usize, size: usize) {
     let (mut ready, mut before) = (0, 0);
     let mut moved = Instant::now();
     while ready + STEP <= size {
-        // SAFETY: reads a counter of the collector, which may be out of date.
+        // SAFETY: callable from this thread, which the collector does not know: it only computes the
+        // used size from two counters, which may be out of date.
         let used = unsafe { sys::nix_ffi_heap_used() };
         if used != before {
             (before, moved) = (used, Instant::now());

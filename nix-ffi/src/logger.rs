@@ -57,7 +57,7 @@ pub fn install_logger(sink: impl Fn(Event) + Send + Sync + 'static) -> Result<()
 /// always reported.
 #[doc(alias = "nix::verbosity")]
 pub fn set_verbosity(level: u8) {
-    // SAFETY: writes a global number.
+    // SAFETY: writes the number `nix::verbosity`, which libnix only compares with levels.
     unsafe { sys::nix_ffi_verbosity_set(i32::from(level)) }
 }
 

@@ -11,7 +11,8 @@ use crate::sys;
 /// Call it on the main thread, before there is any other thread and before a store is opened.
 #[doc(alias = "nix::unix::saveSignalMask")]
 pub fn init_process() -> Result<(), NixError> {
-    // SAFETY: the context is the only argument, and is live for the call.
+    // SAFETY: sets signal handlers and limits of the process; the handlers are empty functions of the
+    // shim, which is never unloaded.
     PROCESS.call(|context| unsafe { sys::nix_ffi_process_init(context) })
 }
 
@@ -25,7 +26,8 @@ pub fn init_process() -> Result<(), NixError> {
 /// Takes locks, so do not call it in a signal handler.
 #[doc(alias = "nix::unix::triggerInterrupt")]
 pub fn interrupt() -> Result<(), NixError> {
-    // SAFETY: the context is live.
+    // SAFETY: the shim locks a mutex while interrupt callbacks run, so any of our threads may call
+    // it, and each callback outlives its run.
     PROCESS.call(|context| unsafe { sys::nix_ffi_interrupt(context) })
 }
 
@@ -33,14 +35,14 @@ pub fn interrupt() -> Result<(), NixError> {
 #[doc(alias = "nix::getInterrupted")]
 #[must_use]
 pub fn interrupted() -> bool {
-    // SAFETY: only reads an atomic.
+    // SAFETY: takes no arguments, and only reads the atomic flag of interrupts.
     unsafe { sys::nix_ffi_interrupted() }
 }
 
 /// Clears a pending interrupt.
 #[doc(alias = "nix::setInterrupted")]
 pub fn reset_interrupt() {
-    // SAFETY: only writes an atomic.
+    // SAFETY: takes no arguments, and only clears the atomic flag of interrupts.
     unsafe { sys::nix_ffi_interrupt_reset() }
 }
 
@@ -66,16 +68,16 @@ impl Versions {
 #[doc(alias = "nix_version_get")]
 #[must_use]
 pub fn versions() -> Versions {
-    // SAFETY: returns a static, NUL-terminated string of the shim.
+    // SAFETY: takes no arguments, and returns the shim's literal `NIX_FFI_VERSION`.
     let compiled = unsafe { sys::nix_ffi_compiled_version() };
-    // SAFETY: returns a static, NUL-terminated string of libnix.
+    // SAFETY: takes no arguments, and returns libnix's literal `PACKAGE_VERSION`.
     let running = unsafe { sys::nix_version_get() };
     Versions {
-        // SAFETY: `compiled` is the shim's static string.
+        // SAFETY: `compiled` is a string literal in the shim, which is never unloaded.
         compiled: unsafe { CStr::from_ptr(compiled) }
             .to_str()
             .unwrap_or("unknown"),
-        // SAFETY: `running` is libnix's static string.
+        // SAFETY: `running` is a string literal in libnix, which is never unloaded.
         running: unsafe { CStr::from_ptr(running) }
             .to_str()
             .unwrap_or("unknown"),

@@ -9,6 +9,7 @@
 //! This is the only crate of the workspace with `unsafe` code. No raw pointer is public.
 
 mod builder;
+mod builds;
 mod callback;
 mod context;
 mod eval;
@@ -25,6 +26,7 @@ mod store_path;
 mod sys;
 
 pub use builder::EvaluatorBuilder;
+pub use builds::{BuildResult, MissingPaths};
 pub use eval::{NixEvaluator, NixValue, apply, enable_counters, print_counters};
 pub use flake::{LockRequest, Locked, LockedFlake};
 pub use fork::{ForkError, Forked, fork, fork_child, print_to, threads};
@@ -34,5 +36,5 @@ pub use logger::{install_logger, set_verbosity};
 pub use nix_types::{Activity, Event, ExpectedKind, NixError, Position, Progress, Trace};
 pub use process::{Versions, init_process, interrupt, interrupted, reset_interrupt, versions};
 pub use settings::{get_setting, set_read_only, set_setting};
-pub use store::{BuildResult, MissingPaths, NixStore};
+pub use store::NixStore;
 pub use store_path::{InvalidStorePath, StorePath};

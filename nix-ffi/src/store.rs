@@ -1,21 +1,21 @@
-//! Store operations: missing paths, builds, logs, outputs and derivers, real paths, GC roots,
-//! closures, sizes, and added files.
+//! Store operations: validity, derivers, real paths, GC roots, closures, sizes, and added files.
+//! `builds.rs` builds and fetches.
 
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::path::{Path, PathBuf};
 
 use nix_bindings_store::store::Store as Bindings;
 use nix_types::NixError;
 
 use crate::context::{Context, c_string, path_string};
-use crate::store_path::{InvalidStorePath, StorePath};
+use crate::store_path::StorePath;
 use crate::{callback, sys};
 
 /// A Nix store. Cheap to clone; clones share the opened store.
 pub struct NixStore {
     bindings: Bindings,
     /// Reused by all calls with this handle. A clone has its own.
-    context: Context,
+    pub(crate) context: Context,
 }
 
 // SAFETY: several threads may use a `nix::Store` at the same time (`store-api.hh`: the worker and
@@ -37,36 +37,6 @@ impl Clone for NixStore {
     }
 }
 
-/// The result of one goal of a build.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BuildResult {
-    /// The derivation, or the plain path.
-    pub path: StorePath,
-    /// Whether all outputs exist now.
-    pub success: bool,
-    /// `Success`, or Nix's name for the failure, such as `PermanentFailure` or `DependencyFailed`.
-    pub status: String,
-    /// Nix's message; empty on success.
-    pub message: String,
-    /// The names and store paths of the outputs; empty on failure.
-    pub outputs: Vec<(String, StorePath)>,
-}
-
-/// The paths that a build needs and that are not in the store yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MissingPaths {
-    /// Derivations to build.
-    pub build: Vec<StorePath>,
-    /// Paths to fetch from substituters.
-    pub fetch: Vec<StorePath>,
-    /// Paths that no substituter has and no derivation builds.
-    pub unknown: Vec<StorePath>,
-    /// The bytes to download for `fetch`.
-    pub download_bytes: u64,
-    /// The unpacked size of `fetch`.
-    pub unpacked_bytes: u64,
-}
-
 impl NixStore {
     /// Opens a store by its URL, or the one in Nix's settings.
     #[doc(alias = "nix_store_open")]
@@ -82,8 +52,9 @@ impl NixStore {
         self.bindings.clone()
     }
 
-    fn as_ptr(&self) -> *mut sys::Store {
-        // SAFETY: the pointer is used only for one call, while `self` is borrowed.
+    pub(crate) fn as_ptr(&self) -> *mut sys::Store {
+        // SAFETY: reads the pointer from a live handle. The callers use it for one call, while they
+        // borrow `self`.
         unsafe { self.bindings.raw_ptr() }.cast()
     }
 
@@ -97,74 +68,6 @@ impl NixStore {
             .call(|context| unsafe { sys::nix_ffi_reconnect(context, self.as_ptr()) });
         // On a closed connection this request fails, as intended: then libnix drops the connection.
         drop(sent);
-    }
-
-    /// Returns the paths that must be built or fetched to realise derivations with all outputs, or
-    /// plain paths. May use the network.
-    #[doc(alias = "nix::Store::queryMissing")]
-    pub fn query_missing(&self, paths: &[StorePath]) -> Result<MissingPaths, NixError> {
-        let paths = Paths::new(paths)?;
-        let mut missing: Result<MissingPaths, InvalidStorePath> = Ok(MissingPaths::default());
-        let user: *mut Result<MissingPaths, InvalidStorePath> = &raw mut missing;
-        // SAFETY: the array has `paths.pointers.len()` strings, which `paths` owns until after the
-        // call; `user` is the `Result` of `keep_missing`, and outlives the call.
-        self.context.call(|context| unsafe {
-            sys::nix_ffi_query_missing(
-                context,
-                self.as_ptr(),
-                paths.pointers.as_ptr(),
-                paths.pointers.len(),
-                Some(keep_missing),
-                user.cast(),
-            );
-        })?;
-        Ok(missing?)
-    }
-
-    /// Builds or fetches all outputs of derivations, or plain paths. A goal that never ran because
-    /// another goal failed has no result. Returns an error only if building was not possible at
-    /// all.
-    #[doc(alias = "nix::Store::buildPathsWithResults")]
-    pub fn build(&self, paths: &[StorePath]) -> Result<Vec<BuildResult>, NixError> {
-        let paths = Paths::new(paths)?;
-        let mut results: Vec<Result<BuildResult, InvalidStorePath>> = Vec::new();
-        let user: *mut Vec<Result<BuildResult, InvalidStorePath>> = &raw mut results;
-        // SAFETY: the array has `paths.pointers.len()` strings, which `paths` owns until after the
-        // call; `user` is the Vec of `keep_result`, to which the shim appends only during the call.
-        self.context.call(|context| unsafe {
-            sys::nix_ffi_build(
-                context,
-                self.as_ptr(),
-                paths.pointers.as_ptr(),
-                paths.pointers.len(),
-                Some(keep_result),
-                user.cast(),
-            );
-        })?;
-        Ok(results.into_iter().collect::<Result<_, _>>()?)
-    }
-
-    /// Returns the log of a finished or failed build; `None` if there is none.
-    #[doc(alias = "nix::LogStore::getBuildLog")]
-    pub fn build_log(&self, derivation: &StorePath) -> Result<Option<String>, NixError> {
-        Ok(self.texts_of(derivation, sys::nix_ffi_build_log)?.pop())
-    }
-
-    /// Returns the names and store paths of those outputs of a derivation that are known without
-    /// building it.
-    #[doc(alias = "nix::Store::queryPartialDerivationOutputMap")]
-    pub fn derivation_outputs(
-        &self,
-        derivation: &StorePath,
-    ) -> Result<Vec<(String, StorePath)>, NixError> {
-        let mut texts = self
-            .texts_of(derivation, sys::nix_ffi_derivation_outputs)?
-            .into_iter();
-        let mut outputs = Vec::new();
-        while let (Some(name), Some(path)) = (texts.next(), texts.next()) {
-            outputs.push((name, StorePath::parse(&path)?));
-        }
-        Ok(outputs)
     }
 
     /// Returns the location on disk of a store path, or of a path below a store path. In a chroot
@@ -205,8 +108,8 @@ impl NixStore {
         let c_file = path_string(file)?;
         let mut texts: Vec<String> = Vec::new();
         let user: *mut Vec<String> = &raw mut texts;
-        // SAFETY: store and both C strings live for the call; `user` is the Vec of `push_text`, and
-        // outlives the call.
+        // SAFETY: the shim copies the name, and reads the file by its path only during the call;
+        // `user` is the Vec of `push_text`, to which the shim appends one store path.
         self.context.call(|context| unsafe {
             sys::nix_ffi_add_file(
                 context,
@@ -259,7 +162,7 @@ impl NixStore {
     #[doc(alias = "nix::Store::computeFSClosure")]
     pub fn closure(&self, path: &StorePath) -> Result<Vec<StorePath>, NixError> {
         let members = self.texts_of(path, sys::nix_ffi_closure)?;
-        Ok(parse_all(&members)?)
+        Ok(StorePath::parse_all(&members)?)
     }
 
     /// Returns the number of paths in a path's closure, and their NAR size in bytes.
@@ -300,7 +203,7 @@ impl NixStore {
     }
 
     /// Calls a function about one path, and returns the strings that it passes to `push_text`.
-    fn texts_of(
+    pub(crate) fn texts_of(
         &self,
         path: impl AsRef<str>,
         function: unsafe extern "C" fn(
@@ -327,81 +230,4 @@ impl NixStore {
         })?;
         Ok(texts)
     }
-}
-
-/// C strings, and the array of pointers to them that is passed to C.
-struct Paths {
-    pointers: Vec<*const c_char>,
-    _owned: Vec<CString>,
-}
-
-impl Paths {
-    fn new(paths: &[StorePath]) -> Result<Self, NixError> {
-        let owned: Vec<CString> = paths
-            .iter()
-            .map(|path| c_string(path.as_str()))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            pointers: owned.iter().map(|path| path.as_ptr()).collect(),
-            _owned: owned,
-        })
-    }
-}
-
-fn parse_all(paths: &[String]) -> Result<Vec<StorePath>, InvalidStorePath> {
-    paths.iter().map(|path| StorePath::parse(path)).collect()
-}
-
-unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_missing_view) {
-    callback::run(|| {
-        // SAFETY: `query_missing` passes a pointer to its `Result`, which outlives the call.
-        let missing = unsafe { &mut *user.cast::<Result<MissingPaths, InvalidStorePath>>() };
-        // SAFETY: the shim passes a view of missing paths that lives until this callback returns.
-        let view = unsafe { &*view };
-        // SAFETY: the live view says that `build` has `build_count` strings.
-        let build = unsafe { callback::texts(view.build, view.build_count) };
-        // SAFETY: the live view says that `fetch` has `fetch_count` strings.
-        let fetch = unsafe { callback::texts(view.fetch, view.fetch_count) };
-        // SAFETY: the live view says that `unknown` has `unknown_count` strings.
-        let unknown = unsafe { callback::texts(view.unknown, view.unknown_count) };
-        let copy = || {
-            Ok(MissingPaths {
-                build: parse_all(&build)?,
-                fetch: parse_all(&fetch)?,
-                unknown: parse_all(&unknown)?,
-                download_bytes: view.download_bytes,
-                unpacked_bytes: view.unpacked_bytes,
-            })
-        };
-        *missing = copy();
-    });
-}
-
-unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_build_view) {
-    callback::run(|| {
-        // SAFETY: `build` passes a pointer to its Vec of results, which outlives the call.
-        let results = unsafe { &mut *user.cast::<Vec<Result<BuildResult, InvalidStorePath>>>() };
-        // SAFETY: the shim passes a view of one result that lives until this callback returns.
-        let view = unsafe { &*view };
-        // SAFETY: the live view says that `output_names` has `output_count` strings.
-        let names = unsafe { callback::texts(view.output_names, view.output_count) };
-        // SAFETY: `output_paths` has as many strings as `output_names`, in the same live view.
-        let outputs = unsafe { callback::texts(view.output_paths, view.output_count) };
-        // SAFETY: the path belongs to the live view.
-        let path = unsafe { callback::text(view.path) };
-        // SAFETY: the status belongs to the live view.
-        let status = unsafe { callback::text(view.status) };
-        // SAFETY: the message belongs to the live view.
-        let message = unsafe { callback::text(view.message) };
-        let copy = || {
-            Ok(BuildResult {
-                path: StorePath::parse(&path)?,
-                success: view.success,
-                status,
-                message,
-                outputs: names.into_iter().zip(parse_all(&outputs)?).collect(),
-            })
-        };
-        results.push(copy());
-    });
 }

@@ -39,6 +39,14 @@ impl StorePath {
         }
     }
 
+    /// Parses several store paths.
+    pub fn parse_all(texts: &[impl AsRef<str>]) -> Result<Vec<Self>, InvalidStorePath> {
+        texts
+            .iter()
+            .map(|text| Self::parse(text.as_ref()))
+            .collect()
+    }
+
     /// Returns the whole path.
     #[must_use]
     pub fn as_str(&self) -> &str {

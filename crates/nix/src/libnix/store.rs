@@ -30,7 +30,7 @@ impl Store {
     /// Returns the paths that must be built or fetched to realise derivations with all outputs, or
     /// plain paths. May use the network.
     pub fn query_missing(&self, paths: &[&str]) -> Result<Missing, NixError> {
-        let missing = self.0.query_missing(&parse_all(paths)?)?;
+        let missing = self.0.query_missing(&StorePath::parse_all(paths)?)?;
         Ok(Missing {
             build: texts(missing.build),
             fetch: texts(missing.fetch),
@@ -44,7 +44,7 @@ impl Store {
     /// another goal failed has no result. Returns an error only if building was not possible at
     /// all.
     pub fn build(&self, paths: &[&str]) -> Result<Vec<BuildResult>, NixError> {
-        self.0.build(&parse_all(paths)?)
+        self.0.build(&StorePath::parse_all(paths)?)
     }
 
     /// Returns the log of a finished or failed build; `None` if there is none.
@@ -112,11 +112,6 @@ impl Store {
         self.0
             .closure_size_beyond(&StorePath::parse(path)?, other.as_ref())
     }
-}
-
-fn parse_all(paths: &[&str]) -> Result<Vec<StorePath>, NixError> {
-    let paths = paths.iter().map(|path| StorePath::parse(path));
-    Ok(paths.collect::<Result<_, _>>()?)
 }
 
 fn texts(paths: Vec<StorePath>) -> Vec<String> {

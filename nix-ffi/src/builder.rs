@@ -53,11 +53,10 @@ impl EvaluatorBuilder {
         let context = Context::new();
         // SAFETY: the builder is owned by this function and lives for the call; libnix only writes
         // its settings.
-        context
-            .call(|context| unsafe {
-                sys::nix_eval_state_builder_load(context, bindings.raw_ptr().cast())
-            })
-            .context("cannot read the Nix settings of evaluation")?;
+        let loaded = context.call(|context| unsafe {
+            sys::nix_eval_state_builder_load(context, bindings.raw_ptr().cast())
+        });
+        loaded.context("cannot read the Nix settings of evaluation")?;
         let flakes =
             FlakeSettings::load(&context).context("cannot read the Nix settings of flakes")?;
         Ok(Self {
@@ -123,15 +122,14 @@ impl EvaluatorBuilder {
     pub fn build(self) -> anyhow::Result<NixEvaluator> {
         // SAFETY: `self` owns the builder; the evaluator keeps a reference to the flake settings,
         // which are never freed.
-        self.context
-            .call(|context| unsafe {
-                sys::nix_ffi_flake_settings_register(
-                    context,
-                    self.flakes.as_ptr(),
-                    self.bindings.raw_ptr().cast(),
-                );
-            })
-            .context("cannot enable flakes in the evaluator")?;
+        let registered = self.context.call(|context| unsafe {
+            sys::nix_ffi_flake_settings_register(
+                context,
+                self.flakes.as_ptr(),
+                self.bindings.raw_ptr().cast(),
+            );
+        });
+        registered.context("cannot enable flakes in the evaluator")?;
         let state = self.bindings.build().context("cannot create an evaluator");
         // Up to Nix 2.34 the evaluator keeps a reference to its builder, so the builder must never
         // be dropped.

@@ -133,24 +133,33 @@ unsafe extern "C" fn keep_missing(user: *mut c_void, view: *const sys::nix_ffi_m
         // SAFETY: `query_missing` passes a pointer to its `Result`, which outlives the call.
         let missing = unsafe { &mut *user.cast::<Result<MissingPaths, InvalidStorePath>>() };
         // SAFETY: the shim passes a view of missing paths that lives until this callback returns.
-        let view = unsafe { &*view };
-        // SAFETY: the live view says that `build` has `build_count` strings.
-        let build = unsafe { callback::texts(view.build, view.build_count) };
-        // SAFETY: the live view says that `fetch` has `fetch_count` strings.
-        let fetch = unsafe { callback::texts(view.fetch, view.fetch_count) };
-        // SAFETY: the live view says that `unknown` has `unknown_count` strings.
-        let unknown = unsafe { callback::texts(view.unknown, view.unknown_count) };
-        let copy = || {
-            Ok(MissingPaths {
-                build: StorePath::parse_all(&build)?,
-                fetch: StorePath::parse_all(&fetch)?,
-                unknown: StorePath::parse_all(&unknown)?,
-                download_bytes: view.download_bytes,
-                unpacked_bytes: view.unpacked_bytes,
-            })
-        };
-        *missing = copy();
+        *missing = unsafe { copy_missing(view) };
     });
+}
+
+/// Copies missing paths from C.
+///
+/// # Safety
+///
+/// `view` must be a view that C passed to a callback that has not returned yet.
+unsafe fn copy_missing(
+    view: *const sys::nix_ffi_missing_view,
+) -> Result<MissingPaths, InvalidStorePath> {
+    // SAFETY: the caller passes a view of missing paths that is live while this function runs.
+    let view = unsafe { &*view };
+    // SAFETY: the live view says that `build` has `build_count` strings.
+    let build = unsafe { callback::texts(view.build, view.build_count) };
+    // SAFETY: the live view says that `fetch` has `fetch_count` strings.
+    let fetch = unsafe { callback::texts(view.fetch, view.fetch_count) };
+    // SAFETY: the live view says that `unknown` has `unknown_count` strings.
+    let unknown = unsafe { callback::texts(view.unknown, view.unknown_count) };
+    Ok(MissingPaths {
+        build: StorePath::parse_all(&build)?,
+        fetch: StorePath::parse_all(&fetch)?,
+        unknown: StorePath::parse_all(&unknown)?,
+        download_bytes: view.download_bytes,
+        unpacked_bytes: view.unpacked_bytes,
+    })
 }
 
 unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_build_view) {
@@ -158,29 +167,36 @@ unsafe extern "C" fn keep_result(user: *mut c_void, view: *const sys::nix_ffi_bu
         // SAFETY: `build` passes a pointer to its Vec of results, which outlives the call.
         let results = unsafe { &mut *user.cast::<Vec<Result<BuildResult, InvalidStorePath>>>() };
         // SAFETY: the shim passes a view of one result that lives until this callback returns.
-        let view = unsafe { &*view };
-        // SAFETY: the live view says that `output_names` has `output_count` strings.
-        let names = unsafe { callback::texts(view.output_names, view.output_count) };
-        // SAFETY: `output_paths` has as many strings as `output_names`, in the same live view.
-        let outputs = unsafe { callback::texts(view.output_paths, view.output_count) };
-        // SAFETY: the path belongs to the live view.
-        let path = unsafe { callback::text(view.path) };
-        // SAFETY: the status belongs to the live view.
-        let status = unsafe { callback::text(view.status) };
-        // SAFETY: the message belongs to the live view.
-        let message = unsafe { callback::text(view.message) };
-        let copy = || {
-            Ok(BuildResult {
-                path: StorePath::parse(&path)?,
-                success: view.success,
-                status,
-                message,
-                outputs: names
-                    .into_iter()
-                    .zip(StorePath::parse_all(&outputs)?)
-                    .collect(),
-            })
-        };
-        results.push(copy());
+        results.push(unsafe { copy_result(view) });
     });
+}
+
+/// Copies the result of a goal from C.
+///
+/// # Safety
+///
+/// `view` must be a view that C passed to a callback that has not returned yet.
+unsafe fn copy_result(
+    view: *const sys::nix_ffi_build_view,
+) -> Result<BuildResult, InvalidStorePath> {
+    // SAFETY: the caller passes a view of one result that is live while this function runs.
+    let view = unsafe { &*view };
+    // SAFETY: the path belongs to the live view.
+    let path = unsafe { callback::text(view.path) };
+    // SAFETY: the live view says that `output_names` has `output_count` strings.
+    let names = unsafe { callback::texts(view.output_names, view.output_count) };
+    // SAFETY: `output_paths` has as many strings as `output_names`, in the same live view.
+    let outputs = unsafe { callback::texts(view.output_paths, view.output_count) };
+    Ok(BuildResult {
+        path: StorePath::parse(&path)?,
+        success: view.success,
+        // SAFETY: the status belongs to the live view.
+        status: unsafe { callback::text(view.status) },
+        // SAFETY: the message belongs to the live view.
+        message: unsafe { callback::text(view.message) },
+        outputs: names
+            .into_iter()
+            .zip(StorePath::parse_all(&outputs)?)
+            .collect(),
+    })
 }

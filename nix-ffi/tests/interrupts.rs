@@ -96,7 +96,8 @@ const ENDLESS: &str = "script = \"while :; do :; done\"";
 
 fn build_is_interrupted() {
     let drv = evaluate(|e| e.derivation(&format!("{{ name = \"endless\"; {ENDLESS}; }}")));
-    let (error, took) = interrupted_error(a_build_runs, || store().build(&[drv.clone()]));
+    let (error, took) =
+        interrupted_error(a_build_runs, || store().build(std::slice::from_ref(&drv)));
     assert!(took < AT_ONCE, "{took:?}");
     assert_eq!(
         (error.class.as_str(), error.message.as_str()),
@@ -163,7 +164,7 @@ fn error_during_an_interrupt_is_safe() {
 
 fn builds_work_after_an_interrupt() {
     let drv = evaluate(|e| e.derivation("{ name = \"after\"; script = \"echo 1 > $out\"; }"));
-    assert!(store().build(&[drv.clone()]).unwrap()[0].success);
+    assert!(store().build(std::slice::from_ref(&drv)).unwrap()[0].success);
 }
 
 /// Interrupts during many short calls must not hit a thread that has just left libnix.
@@ -184,7 +185,7 @@ fn concurrent_interrupts_are_safe() {
                 inner.spawn(|| {
                     for _ in 0..500 {
                         // The call may be interrupted or not.
-                        let _ = store.query_missing(&[drv.clone()]);
+                        let _ = store.query_missing(std::slice::from_ref(&drv));
                     }
                 });
             }

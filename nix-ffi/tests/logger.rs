@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 fn built(attributes: &str) -> (StorePath, Vec<Event>) {
     let drv = evaluate(|e| e.derivation(attributes));
     take_events();
-    let results = store().build(&[drv.clone()]).unwrap();
+    let results = store().build(std::slice::from_ref(&drv)).unwrap();
     assert_eq!(results.len(), 1);
     (drv, take_events())
 }
@@ -168,7 +168,7 @@ fn failed_build_reports_an_error() {
         e.derivation("{ name = \"waits\"; script = \"\"; on = sh { name = \"reports\"; script = \"exit 3\"; }; }")
     });
     take_events();
-    let results = store().build(&[drv.clone()]).unwrap();
+    let results = store().build(std::slice::from_ref(&drv)).unwrap();
     assert_eq!(
         (results.len(), results[0].status.as_str()),
         (1, "DependencyFailed")
@@ -196,7 +196,7 @@ fn many_threads_can_report() {
     take_events();
     std::thread::scope(|scope| {
         for drv in &drvs {
-            scope.spawn(|| assert!(store().build(&[drv.clone()]).unwrap()[0].success));
+            scope.spawn(|| assert!(store().build(std::slice::from_ref(drv)).unwrap()[0].success));
         }
         for _ in 0..2 {
             scope.spawn(|| evaluate(|e| drop(e.json("builtins.trace \"t\" 1").unwrap())));
@@ -247,7 +247,7 @@ fn panic_in_the_sink_is_dropped() {
     .unwrap();
     let drv =
         evaluate(|e| e.derivation("{ name = \"panics\"; script = \"echo line; echo 1 > $out\"; }"));
-    let results = store().build(&[drv.clone()]).unwrap();
+    let results = store().build(std::slice::from_ref(&drv)).unwrap();
     let _ = std::panic::take_hook();
     assert!(results[0].success);
     assert!(CALLS.load(Ordering::SeqCst) > 3);

@@ -1,6 +1,11 @@
-//! Golden files: complete texts that must not change unnoticed. `UPDATE_GOLDEN=1` rewrites them.
+//! Golden files: complete texts that must not change unnoticed. `UPDATE_GOLDEN=1` rewrites them. Single errors share
+//! the file `errors.txt`; each other text has its own file.
 
+mod errors;
+
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -98,21 +103,41 @@ fn is_build(line: &str) -> bool {
         .is_some_and(|rest| rest != "<time>")
 }
 
-/// Compares `text` with the golden file `name`.
-pub fn compare(name: &str, text: &str) {
-    let path = PathBuf::from(format!(
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(format!(
         "{}/tests/golden/{name}.txt",
         env!("CARGO_MANIFEST_DIR")
-    ));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::write(&path, text).expect("the golden file written");
-        return;
+    ))
+}
+
+fn is_updating() -> bool {
+    std::env::var_os("UPDATE_GOLDEN").is_some()
+}
+
+/// Writes a golden text to its own file or into `sections`, and removes it from the other place.
+fn place(name: &str, text: &str, sections: &mut BTreeMap<String, String>) {
+    if errors::belongs(text) {
+        sections.insert(name.to_string(), text.to_string());
+        match fs::remove_file(path(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => panic!("{name}: {error}"),
+            _ => {}
+        }
+    } else {
+        sections.remove(name);
+        fs::write(path(name), text).expect("the golden file written");
     }
-    let golden = fs::read_to_string(&path).unwrap_or_default();
+}
+
+/// Compares `text` with the golden text `name`.
+pub fn compare(name: &str, text: &str) {
+    if is_updating() {
+        return errors::edit(|sections| place(name, text, sections));
+    }
+    let golden = fs::read_to_string(path(name)).ok();
+    let golden = golden.or_else(|| errors::section(name)).unwrap_or_default();
     assert!(
         golden == text,
-        "{}\n{}(UPDATE_GOLDEN=1 accepts the new text)",
-        path.display(),
+        "golden text {name}\n{}(UPDATE_GOLDEN=1 accepts the new text)",
         difference(&golden, text)
     );
 }

@@ -34,18 +34,25 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
         return again_in_a_folder();
     };
     assert!(Path::new(&folder).is_dir());
+    let has = |option: &str| std::env::args().any(|argument| argument == option);
     let wanted: Vec<String> = std::env::args()
         .skip(1)
         .filter(|a| !a.starts_with('-'))
         .collect();
-    if std::env::args().any(|argument| argument == "--list") {
-        tests.iter().for_each(|(name, _)| println!("{name}: test"));
+    if has("--list") {
+        // cargo-nextest also asks for the ignored tests, and skips them. There are none.
+        let listed = tests.iter().filter(|_| !has("--ignored"));
+        listed.for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
+    let is_wanted = |name: &str| match has("--exact") {
+        true => wanted.iter().any(|one| one == name),
+        false => wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())),
+    };
     open();
     let (mut passed, mut failed) = (0, 0);
     for (name, test) in tests {
-        if !wanted.is_empty() && !wanted.iter().any(|part| name.contains(part.as_str())) {
+        if !is_wanted(name) {
             continue;
         }
         print!("test {name} ... ");

@@ -1,6 +1,6 @@
 //! Messages of `bench`.
 
-use runtime_module_core::error::{Message as _, Row};
+use runtime_module_core::error::{Message as _, MessageRow};
 use runtime_module_core::messages;
 
 messages! {
@@ -157,6 +157,6 @@ messages! {
 }
 
 /// Returns the rows of all messages of this crate.
-pub fn rows() -> impl Iterator<Item = &'static Row> {
+pub fn rows() -> impl Iterator<Item = &'static MessageRow> {
     BenchError::ROWS.iter()
 }

@@ -9,7 +9,7 @@ use super::samples::{
 };
 use super::statistics::SampleSummary;
 use super::warnings;
-use runtime_module_core::command::{Enough, Rules};
+use runtime_module_core::command::{Rules, StopCondition};
 use runtime_module_nix::session::NixSession;
 
 /// A benchmark that has started.
@@ -94,9 +94,9 @@ impl<'a> BenchRun<'a> {
     }
 
     fn method(&self, about: &About, series: usize) -> Method {
-        let (runs, budget) = match self.rules.enough {
-            Enough::Runs(runs) => (Some(runs), None),
-            Enough::Budget(budget) => (None, Some(budget.as_secs_f64())),
+        let (runs, budget) = match self.rules.stop {
+            StopCondition::Runs(runs) => (Some(runs), None),
+            StopCondition::Budget(budget) => (None, Some(budget.as_secs_f64())),
         };
         Method {
             runs,

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use runtime_module_core::command::{Enough, Rules};
+use runtime_module_core::command::{Rules, StopCondition};
 
 use super::error::BenchError;
 use super::samples::Sample;
 use runtime_module_core::error::{Failed, Failure, Message as _};
 use runtime_module_core::interrupt::Interrupts;
-use runtime_module_core::progress::{Reporter, Round, duration};
+use runtime_module_core::progress::{Reporter, TaskProgress, duration};
 
 /// A task that runs once in each round.
 pub struct BenchTask<'a> {
@@ -152,9 +152,9 @@ impl Course<'_> {
     }
 
     fn is_enough(&self, count: u64, longest: Duration) -> Result<bool> {
-        match self.rules.enough {
-            Enough::Runs(runs) => Ok(count >= runs),
-            Enough::Budget(budget) => {
+        match self.rules.stop {
+            StopCondition::Runs(runs) => Ok(count >= runs),
+            StopCondition::Budget(budget) => {
                 let spent = self.begun.elapsed();
                 let over = spent + longest > budget;
                 if over && count == 0 && self.rules.warmup > 0 {
@@ -171,12 +171,12 @@ impl Course<'_> {
     /// Reports the progress and the estimated remaining time.
     fn tell(&self, name: &str, tasks: usize) {
         let elapsed = self.begun.elapsed().as_secs_f64();
-        let (share, left) = match self.rules.enough {
-            Enough::Budget(budget) => {
+        let (share, left) = match self.rules.stop {
+            StopCondition::Budget(budget) => {
                 let budget = budget.as_secs_f64();
                 (elapsed / budget.max(1e-9), Some(budget - elapsed))
             }
-            Enough::Runs(runs) => {
+            StopCondition::Runs(runs) => {
                 let all = (self.rules.warmup + runs).max(1) * tasks as u64;
                 let done = self.done as f64;
                 let left = elapsed / done * (all as f64 - done);
@@ -186,7 +186,7 @@ impl Course<'_> {
                 )
             }
         };
-        self.reporter.round(Some(Round {
+        self.reporter.round(Some(TaskProgress {
             what: "bench",
             name: name.to_string(),
             done: self.done,

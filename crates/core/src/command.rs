@@ -9,8 +9,8 @@ use crate::choice::{CacheAction, CheckCombinations, CheckFormat, Shell};
 use crate::options::ChangeOptions;
 
 pub use bench::{
-    BenchCommand, Benchmark, CompareBenchmark, Enough, Exports, Measuring, OptionsBenchmark,
-    OverridesBenchmark, Rules, ToggleBenchmark,
+    BenchCommand, Benchmark, CompareBenchmark, Exports, Measuring, OptionsBenchmark,
+    OverridesBenchmark, Rules, StopCondition, ToggleBenchmark,
 };
 
 /// A command with its arguments.

@@ -8,9 +8,9 @@ use crate::progress::for_stderr;
 /// A marker in an error chain: the JSON document on stdout already contains the error, so only the
 /// exit code must be set.
 #[derive(Debug)]
-pub struct Printed;
+pub struct AlreadyPrinted;
 
-impl std::fmt::Display for Printed {
+impl std::fmt::Display for AlreadyPrinted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("printed")
     }
@@ -19,7 +19,7 @@ impl std::fmt::Display for Printed {
 /// Prints an error unless it was already printed. Returns its exit code.
 pub fn complain(error: &anyhow::Error, json: bool) -> u8 {
     let failed = describe(error);
-    if error.is::<Printed>() {
+    if error.is::<AlreadyPrinted>() {
         return failed.failure.code();
     }
     if json {

@@ -25,7 +25,7 @@ use nix_types::Position;
 pub use arguments::ArgumentError;
 pub use elevation::ElevationError;
 pub use fault::FaultError;
-pub use message::{Message, Purpose, Row};
+pub use message::{Message, MessageRow, Purpose};
 pub use overrides::OverrideError;
 pub use preflight::PreflightError;
 pub use program::ProgramError;
@@ -198,7 +198,7 @@ pub fn cannot(purpose: &str) -> String {
 }
 
 /// Returns the rows of all messages of this crate.
-pub fn rows() -> impl Iterator<Item = &'static Row> {
+pub fn rows() -> impl Iterator<Item = &'static MessageRow> {
     [
         ArgumentError::ROWS,
         ElevationError::ROWS,
@@ -217,10 +217,10 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
 }
 
 /// Texts that identify an error, and the hint for this error.
-pub type Known = (&'static [&'static str], &'static str);
+pub type KnownError = (&'static [&'static str], &'static str);
 
 /// Returns the hint for an error message, if the table contains one.
-pub fn known_hint(table: &[Known], text: &str) -> Option<&'static str> {
+pub fn known_hint(table: &[KnownError], text: &str) -> Option<&'static str> {
     let said = |texts: &[&str]| texts.iter().any(|one| text.contains(one));
     let found = table.iter().find(|(texts, _)| said(texts));
     found.map(|(_, hint)| *hint)

@@ -33,7 +33,7 @@ pub const POSSIBLE: bool = cfg!(debug_assertions);
 
 /// The kind of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PointKind {
     /// A step of the program.
     Step,
     /// A write of bytes to a file.
@@ -49,8 +49,8 @@ macro_rules! points {
         }
 
         /// Every point with its name, kind and description.
-        pub const POINTS: &[(Point, &str, Kind, &str)] =
-            &[$((Point::$variant, $name, Kind::$kind, $what),)*];
+        pub const POINTS: &[(Point, &str, PointKind, &str)] =
+            &[$((Point::$variant, $name, PointKind::$kind, $what),)*];
     };
 }
 
@@ -138,7 +138,7 @@ enum Fault {
 }
 
 #[derive(Debug)]
-struct Armed {
+struct ArmedFault {
     point: Point,
     side: Side,
     /// The number of the pass at which the fault happens; `None` for every pass.
@@ -147,7 +147,7 @@ struct Armed {
     passed: AtomicU32,
 }
 
-static ARMED: OnceLock<Vec<Armed>> = OnceLock::new();
+static ARMED: OnceLock<Vec<ArmedFault>> = OnceLock::new();
 
 /// Configures the faults of this process, unless they are already configured.
 pub fn arm(faults: Option<&str>) -> Result<()> {
@@ -160,7 +160,7 @@ pub fn arm(faults: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn parse(text: &str) -> Result<Armed> {
+fn parse(text: &str) -> Result<ArmedFault> {
     let wrong = || FaultError::NotAFault { value: text.into() };
     let mut parts = text.split(':');
     let place = parts.next().unwrap_or_default();
@@ -184,14 +184,16 @@ fn parse(text: &str) -> Result<Armed> {
         "eio" => Fault::Io,
         "enospc" => Fault::NoSpace,
         other => match (other.split_once('='), kind) {
-            (Some(("short", bytes)), Kind::Write) => {
+            (Some(("short", bytes)), PointKind::Write) => {
                 Fault::Short(bytes.parse().map_err(|_| wrong())?)
             }
-            (Some(("cut", bytes)), Kind::Write) => Fault::Cut(bytes.parse().map_err(|_| wrong())?),
+            (Some(("cut", bytes)), PointKind::Write) => {
+                Fault::Cut(bytes.parse().map_err(|_| wrong())?)
+            }
             _ => return Err(wrong().into()),
         },
     };
-    Ok(Armed {
+    Ok(ArmedFault {
         point: *point,
         // An interrupted write happens in the middle of the point, so `before` and `after` do not
         // apply.
@@ -258,8 +260,9 @@ fn due(point: Point, side: Side, kind: impl Fn(Fault) -> bool) -> Vec<Fault> {
     if !POSSIBLE {
         return Vec::new();
     }
-    let here = |armed: &&Armed| armed.point == point && armed.side == side && kind(armed.fault);
-    let now = |armed: &Armed| {
+    let here =
+        |armed: &&ArmedFault| armed.point == point && armed.side == side && kind(armed.fault);
+    let now = |armed: &ArmedFault| {
         let passing = armed.passed.fetch_add(1, Ordering::SeqCst) + 1;
         let due = armed.passing.is_none_or(|wanted| wanted == passing);
         due.then_some(armed.fault)
@@ -292,8 +295,8 @@ pub fn table() -> String {
         .iter()
         .map(|(point, _, kind, what)| {
             let kind = match kind {
-                Kind::Step => "step",
-                Kind::Write => "write",
+                PointKind::Step => "step",
+                PointKind::Write => "write",
             };
             format!("{}\t{kind}\t{what}\n", point.name())
         })
@@ -307,10 +310,10 @@ pub mod within {
     use std::cell::RefCell;
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-    use super::{Armed, parse};
+    use super::{ArmedFault, parse};
 
     thread_local! {
-        static HERE: RefCell<Option<Vec<Armed>>> = const { RefCell::new(None) };
+        static HERE: RefCell<Option<Vec<ArmedFault>>> = const { RefCell::new(None) };
     }
 
     struct Killed;
@@ -329,7 +332,7 @@ pub mod within {
         }
     }
 
-    pub(super) fn armed<T>(look: impl FnOnce(&[Armed]) -> T) -> Option<T> {
+    pub(super) fn armed<T>(look: impl FnOnce(&[ArmedFault]) -> T) -> Option<T> {
         HERE.with_borrow(|armed| armed.as_deref().map(look))
     }
 

@@ -16,8 +16,8 @@ const MOST: usize = 10_000;
 
 /// The shortest path to an input: the names that lead from the flake to the input, and the input's
 /// parent node.
-struct Reached {
-    way: Vec<String>,
+struct InputPath {
+    names: Vec<String>,
     parent: usize,
 }
 
@@ -40,10 +40,10 @@ pub fn graph_inputs(pin: &Pin) -> Result<Vec<(String, String)>> {
     let mut inputs = Vec::new();
     for (index, reached) in &graph.reached {
         let (tree, below) = graph.place(*index)?;
-        if tree != pin.source && !reached.way.is_empty() {
+        if tree != pin.source && !reached.names.is_empty() {
             let attributes = graph.absolute(*index, tree, below)?;
             inputs.push((
-                reached.way.join("/"),
+                reached.names.join("/"),
                 in_store(tree, below, &attributes, true),
             ));
         }
@@ -69,7 +69,7 @@ struct Graph<'a> {
     /// The store directory.
     store: &'a str,
     /// The shortest path to each node, including the flake itself.
-    reached: BTreeMap<usize, Reached>,
+    reached: BTreeMap<usize, InputPath>,
 }
 
 impl<'a> Graph<'a> {
@@ -122,14 +122,14 @@ impl<'a> Graph<'a> {
 
     /// Returns the inputs of a node. If the shortest path to an input leads through this node, the
     /// input is written as its key, otherwise as the path that it follows.
-    fn inputs(&self, index: usize, reached: &Reached) -> Value {
+    fn inputs(&self, index: usize, reached: &InputPath) -> Value {
         let edge = |(name, child): (&String, &usize)| {
-            let way = &self.reached[child].way;
-            let first = way.split_last() == Some((name, reached.way.as_slice()));
+            let names = &self.reached[child].names;
+            let first = names.split_last() == Some((name, reached.names.as_slice()));
             let edge = if first {
                 json!(key(*child))
             } else {
-                json!(way)
+                json!(names)
             };
             (name.clone(), edge)
         };
@@ -138,7 +138,7 @@ impl<'a> Graph<'a> {
 
     /// Returns the locked reference of a node. If the reference is relative, also returns the path
     /// to the node that it is relative to.
-    fn locked(&self, index: usize, reached: &Reached) -> Result<(Value, Option<&[String]>)> {
+    fn locked(&self, index: usize, reached: &InputPath) -> Result<(Value, Option<&[String]>)> {
         let (tree, below) = self.place(index)?;
         let is_part = |parent: &usize| {
             let (child, parent) = (&self.nodes[index], &self.nodes[*parent]);
@@ -152,13 +152,13 @@ impl<'a> Graph<'a> {
                 let rest = rest.and_then(|rest| rest.strip_prefix('/'));
                 if let Some(rest) = rest.filter(|_| is_part(&parent)) {
                     let locked = json!({ "type": "path", "path": rest });
-                    return Ok((locked, Some(&self.reached[&parent].way)));
+                    return Ok((locked, Some(&self.reached[&parent].names)));
                 }
             }
             if !self.nodes[index].flake {
                 bail!(
                     "the input {} is part of another tree",
-                    reached.way.join("/")
+                    reached.names.join("/")
                 );
             }
         }
@@ -205,9 +205,9 @@ fn key(index: usize) -> String {
 }
 
 /// Finds the shortest path from the first node to each node.
-fn reach(nodes: &[InputNode]) -> Result<BTreeMap<usize, Reached>> {
-    let start = Reached {
-        way: Vec::new(),
+fn reach(nodes: &[InputNode]) -> Result<BTreeMap<usize, InputPath>> {
+    let start = InputPath {
+        names: Vec::new(),
         parent: 0,
     };
     let mut reached = BTreeMap::from([(0, start)]);
@@ -218,9 +218,9 @@ fn reach(nodes: &[InputNode]) -> Result<BTreeMap<usize, Reached>> {
                 bail!("there is no input number {child}");
             }
             if !reached.contains_key(child) {
-                let mut way = reached[&parent].way.clone();
-                way.push(name.clone());
-                reached.insert(*child, Reached { way, parent });
+                let mut names = reached[&parent].names.clone();
+                names.push(name.clone());
+                reached.insert(*child, InputPath { names, parent });
                 queue.push_back(*child);
             }
         }

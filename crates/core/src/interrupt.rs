@@ -16,7 +16,7 @@ use crate::error::{Failed, Failure, TransactionError};
 /// The time that the run may take to end after an interrupt. After this time, the process exits.
 const GRACE: Duration = Duration::from_millis(900);
 
-type Action = Arc<dyn Fn() + Send + Sync>;
+type InterruptAction = Arc<dyn Fn() + Send + Sync>;
 type AtExit = Box<dyn Fn(Exit) + Send>;
 
 /// The reason why a run exits early.
@@ -49,7 +49,7 @@ pub struct Interrupts(Arc<Inner>);
 struct Inner {
     stage: AtomicU8,
     next: AtomicU64,
-    actions: Mutex<Vec<(u64, Action)>>,
+    actions: Mutex<Vec<(u64, InterruptAction)>>,
     /// The time in milliseconds that the run may take to end, if it needs more than [`GRACE`].
     patience: AtomicU64,
     /// The action that restores the terminal and prints a message before an early exit.
@@ -76,15 +76,15 @@ impl Interrupts {
 
     /// Registers an action that a separate thread runs on an interrupt. After an interrupt, runs
     /// the action immediately. Dropping the returned guard unregisters the action.
-    pub fn on_interrupt(&self, action: impl Fn() + Send + Sync + 'static) -> Guard {
+    pub fn on_interrupt(&self, action: impl Fn() + Send + Sync + 'static) -> ActionGuard {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let action: Action = Arc::new(action);
+        let action: InterruptAction = Arc::new(action);
         lock(&self.0.actions).push((id, action.clone()));
         if self.0.is(stage::INTERRUPTED) {
             // The interrupt came before this action was registered, so run it now.
             action();
         }
-        Guard {
+        ActionGuard {
             inner: self.0.clone(),
             id,
         }
@@ -159,7 +159,7 @@ impl Inner {
                 std::thread::sleep(GRACE.max(patience));
                 inner.exit(stage::INTERRUPTED, Exit::Interrupted);
             });
-            let actions: Vec<Action> = lock(&self.actions)
+            let actions: Vec<InterruptAction> = lock(&self.actions)
                 .iter()
                 .map(|(_, action)| action.clone())
                 .collect();
@@ -194,12 +194,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// A guard that unregisters an action when it is dropped.
-pub struct Guard {
+pub struct ActionGuard {
     inner: Arc<Inner>,
     id: u64,
 }
 
-impl Drop for Guard {
+impl Drop for ActionGuard {
     fn drop(&mut self) {
         lock(&self.inner.actions).retain(|(id, _)| *id != self.id);
     }

@@ -14,7 +14,7 @@ const FLAKE: &str = "flake.nix";
 
 /// A parsed reference to a local folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Local {
+pub struct LocalReference {
     /// A `path:` reference, or a plain path, which may be in a git tree.
     scheme: Scheme,
     /// The absolute path. `.` and `..` were removed lexically, as in Nix.
@@ -33,7 +33,7 @@ enum Scheme {
 
 /// A reference that libnix can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
+pub struct ResolvedReference {
     /// The reference for libnix.
     pub reference: String,
     /// The reference to remember, so that the next `rebuild` follows the link again; `None` if
@@ -42,22 +42,22 @@ pub struct Resolved {
 }
 
 /// Follows the links in a local reference. Returns other references unchanged.
-pub fn resolve(reference: &str, base: &Path) -> Resolved {
-    let followed = Local::parse(reference, base).and_then(|local| {
+pub fn resolve(reference: &str, base: &Path) -> ResolvedReference {
+    let followed = LocalReference::parse(reference, base).and_then(|local| {
         let real = local.follow()?;
-        Some(Resolved {
+        Some(ResolvedReference {
             reference: real.written()?,
-            remembered: Local {
+            remembered: LocalReference {
                 fragment: None,
                 ..local
             }
             .written(),
         })
     });
-    followed.unwrap_or_else(|| Resolved::of(reference))
+    followed.unwrap_or_else(|| ResolvedReference::of(reference))
 }
 
-impl Resolved {
+impl ResolvedReference {
     /// Wraps a reference that stays unchanged.
     pub fn of(reference: &str) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Resolved {
 
 /// Converts a reference to a `git+file:` URL if it is the path of a folder in a git tree.
 pub fn as_git(reference: &str) -> Option<String> {
-    let local = Local::parse(reference, Path::new("/"))?;
+    let local = LocalReference::parse(reference, Path::new("/"))?;
     let local = local.follow().unwrap_or(local);
     let top = git_tree(&local.path).filter(|_| local.scheme == Scheme::Plain)?;
     let inside = local.path.strip_prefix(top).ok()?.to_str()?;
@@ -96,7 +96,7 @@ pub fn usual_folder(folder: &Path) -> PathBuf {
     inside().unwrap_or_else(|| folder.into())
 }
 
-impl Local {
+impl LocalReference {
     /// Returns the parameters of the reference.
     pub fn query(&self) -> impl Iterator<Item = &str> {
         self.query.iter().map(String::as_str)

@@ -9,7 +9,7 @@ use crate::error::{Failed, ProgramError};
 use crate::interrupt::{Exit, Interrupts};
 use crate::locations::Locations;
 use crate::options::{Environment, Options};
-use crate::progress::{Kind, Reporter, Style};
+use crate::progress::{RendererKind, Reporter, Style};
 
 /// The data that every command needs.
 pub struct Session {
@@ -26,7 +26,7 @@ impl Session {
     /// Starts handling interrupts and showing progress, and determines all paths.
     pub fn begin(options: Options, environment: Environment) -> Result<Self> {
         let style = Style {
-            kind: Kind::decide(options.progress, options.json, environment.dumb_terminal),
+            kind: RendererKind::decide(options.progress, options.json, environment.dumb_terminal),
             build_logs: options.print_build_logs,
             verbosity: 1 + options.verbose,
             colour: !environment.no_color,

@@ -1,6 +1,6 @@
 //! Messages of this program itself.
 
-use runtime_module_core::error::{Message as _, Row};
+use runtime_module_core::error::{Message as _, MessageRow};
 use runtime_module_core::messages;
 
 messages! {
@@ -17,7 +17,7 @@ messages! {
 }
 
 /// Returns the rows of all messages of the program.
-pub fn rows() -> impl Iterator<Item = &'static Row> {
+pub fn rows() -> impl Iterator<Item = &'static MessageRow> {
     runtime_module_core::error::rows()
         .chain(runtime_module_nix::error::rows())
         .chain(runtime_module_bench::error::rows())

@@ -8,7 +8,7 @@ mod error;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use runtime_module_core::cli::{self, Invocation, Job};
+use runtime_module_core::cli::{self, Invocation, Task};
 use runtime_module_core::complaint::complain;
 use runtime_module_core::fault;
 use runtime_module_core::programs::check_caller;
@@ -31,10 +31,12 @@ pub fn main() -> ExitCode {
 fn run(invocation: Invocation) -> Result<()> {
     check_caller()?;
     fault::arm(invocation.environment.fault.as_deref())?;
-    match invocation.job {
-        Job::Role(Role::Evaluator) => evaluation::evaluator_role(None),
-        Job::Role(Role::Template) => pool::template_role(),
-        Job::Role(_) => Err(error::RoleError::Elevated.into()),
-        Job::Command(command) => commands::run(command, invocation.options, invocation.environment),
+    match invocation.task {
+        Task::Role(Role::Evaluator) => evaluation::evaluator_role(None),
+        Task::Role(Role::Template) => pool::template_role(),
+        Task::Role(_) => Err(error::RoleError::Elevated.into()),
+        Task::Command(command) => {
+            commands::run(command, invocation.options, invocation.environment)
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use handover::{Handover, hand_over};
-use runtime_module_core::cli::{self, Invocation, Job};
+use runtime_module_core::cli::{self, Invocation, Task};
 use runtime_module_core::command::Command;
 use runtime_module_core::complaint::complain;
 use runtime_module_core::locations::Locations;
@@ -44,15 +44,15 @@ fn run(invocation: Invocation) -> Result<u8> {
         options,
         environment,
         as_user,
-        job,
+        task,
     } = invocation;
     fault::arm(environment.fault.as_deref())?;
     if let Some(user) = as_user {
         activation::drop_rights(user)?;
     }
-    match job {
-        Job::Role(role) => run_role(&role, options).map(|()| 0),
-        Job::Command(command) => match caller(&environment) {
+    match task {
+        Task::Role(role) => run_role(&role, options).map(|()| 0),
+        Task::Command(command) => match caller(&environment) {
             Some(user) => activation::become_user(user, std::env::args_os().skip(1).collect()),
             None => run_command(command, options, environment).map(|()| 0),
         },

@@ -27,7 +27,7 @@ pub use pipeline::PipelineError;
 const REMOTE_BUILDERS: &str = "to use other machines, make them remote builders of this machine (nix.buildMachines in the configuration)";
 
 /// Returns the rows of all messages of this crate.
-pub fn rows() -> impl Iterator<Item = &'static Row> {
+pub fn rows() -> impl Iterator<Item = &'static MessageRow> {
     [
         EvaluationError::ROWS,
         OptionError::ROWS,

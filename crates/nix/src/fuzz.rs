@@ -75,7 +75,7 @@ pub const READERS: [Reader; 26] = [
         messages::<activation::Request>(bytes)
     }),
     message("activator-answer", |_, bytes| {
-        messages::<activation::Answer>(bytes)
+        messages::<activation::ActivationMessage>(bytes)
     }),
     file("outcome", "run/runtime-modules/log/1-1.outcome", told),
     message("switch-output", |_, bytes| {
@@ -191,9 +191,9 @@ fn record(json: &[u8]) -> Vec<u8> {
 }
 
 fn told(root: &Path, _: &[u8]) {
-    if let Ok(Some(told)) = outcome::<activation::Answer>(&locations(root), "1-1") {
+    if let Ok(Some(told)) = outcome::<activation::ActivationMessage>(&locations(root), "1-1") {
         let sent = serde_json::to_vec(&told).expect("an answer that was read can be written");
-        messages::<activation::Answer>(&[&sent[..], b"\n"].concat());
+        messages::<activation::ActivationMessage>(&[&sent[..], b"\n"].concat());
     }
 }
 

@@ -5,7 +5,7 @@ mod order;
 
 use anyhow::Result;
 
-use crate::error::{BuildError, Known};
+use crate::error::{BuildError, KnownError};
 use crate::evaluation::Derivation;
 use crate::interrupt::Interrupts;
 use crate::libnix::{BuildResult, Libnix, Missing, interruptible};
@@ -24,7 +24,7 @@ pub struct Realised {
 }
 
 /// Returns the texts of frequent build failures, with hints.
-pub fn known_failures() -> &'static [Known] {
+pub fn known_failures() -> &'static [KnownError] {
     failures::KNOWN
 }
 

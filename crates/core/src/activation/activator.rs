@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::confirm::{Armed, arm};
+use super::confirm::{TimerPhase, arm};
 use super::log::Log;
 use super::relay::deaf;
 use super::rooting::{release, root};
-use super::transaction::Work;
-use super::{Activated, Answer, Change, Errand, Request, preflight, recovery};
+use super::transaction::RunningTransaction;
+use super::{Activated, ActivationMessage, Change, Errand, Request, preflight, recovery};
 use crate::choice::Allow;
 use crate::clock::now;
 use crate::error::{PreflightError, describe};
@@ -38,10 +38,10 @@ pub fn run(locations: &Locations, name: &str) -> Result<()> {
     fault::arm(request.fault.as_deref())?;
     let mut log = Log::open(locations.log(name))?;
     let answer = match carry_out(&request, locations, &mut log) {
-        Ok(activated) => Answer::Done {
+        Ok(activated) => ActivationMessage::Done {
             activated: Box::new(activated),
         },
-        Err(error) => Answer::Refused {
+        Err(error) => ActivationMessage::Refused {
             failed: describe(&error),
         },
     };
@@ -64,7 +64,7 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
     if matches!(request.errand, Errand::Change(_)) {
         LocalHost::new(locations).history()?;
     }
-    let work = Work::new(request, locations, log, state);
+    let work = RunningTransaction::new(request, locations, log, state);
     match &request.errand {
         Errand::Change(change) => begin(work, change),
         Errand::Recover { finish } => recovery::recover(work, *finish),
@@ -74,7 +74,7 @@ fn carry_out(request: &Request, locations: &Locations, log: &mut Log) -> Result<
 
 /// Carries out a change. If a step before the switch fails, restores the state and removes the new
 /// GC roots.
-fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
+fn begin(mut work: RunningTransaction<'_>, change: &Change) -> Result<Activated> {
     let before = work.state.clone();
     if let Err(error) = prepare(&mut work, change) {
         // The state on disk may already name this transaction. If restoring the state fails, the
@@ -95,7 +95,7 @@ fn begin(mut work: Work<'_>, change: &Change) -> Result<Activated> {
 }
 
 /// Carries out the steps before the switch.
-fn prepare(work: &mut Work<'_>, change: &Change) -> Result<()> {
+fn prepare(work: &mut RunningTransaction<'_>, change: &Change) -> Result<()> {
     let (request, locations) = (work.request, work.locations);
     step(Point::Compare, || unmoved(work, change))?;
     interrupted(work)?;
@@ -114,7 +114,9 @@ fn prepare(work: &mut Work<'_>, change: &Change) -> Result<()> {
     step(Point::Preflight, || objections(work, change))?;
     if let Some(seconds) = change.confirm {
         let name = &request.transaction;
-        step(Point::Arm, || arm(name, Armed::Before, seconds, locations))?;
+        step(Point::Arm, || {
+            arm(name, TimerPhase::Before, seconds, locations)
+        })?;
     }
     Ok(())
 }
@@ -139,7 +141,7 @@ fn pending(request: &Request, change: &Change) -> Pending {
 }
 
 /// Refuses a plan that was made for another state or another running system.
-fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
+fn unmoved(work: &RunningTransaction<'_>, change: &Change) -> Result<()> {
     let (state, runs) = (&work.state, LocalHost::new(work.locations).running());
     if state.revision == change.revision && runs == change.from {
         return Ok(());
@@ -161,7 +163,7 @@ fn unmoved(work: &Work<'_>, change: &Change) -> Result<()> {
 }
 
 /// Refuses the change if an earlier transaction has not ended.
-fn interrupted(work: &Work<'_>) -> Result<()> {
+fn interrupted(work: &RunningTransaction<'_>) -> Result<()> {
     let runs = LocalHost::new(work.locations).running();
     match work.state.unended(runs.as_deref()) {
         Some(pending) => Err(recovery::unended(&work.request.purpose, pending).into()),
@@ -171,7 +173,7 @@ fn interrupted(work: &Work<'_>) -> Result<()> {
 
 /// Refuses the change if there are objections, unless the user overrides them. Each overridden
 /// objection becomes a warning.
-fn objections(work: &mut Work<'_>, change: &Change) -> Result<()> {
+fn objections(work: &mut RunningTransaction<'_>, change: &Change) -> Result<()> {
     let purpose = &work.request.purpose;
     let to = work.real(&change.to);
     preflight::whole(purpose, &to, preflight::PLAN_AGAIN)?;

@@ -4,11 +4,11 @@
 use super::UnitLog;
 use super::journal;
 use super::manager::UnitId;
-use super::unit_state::{Problem, UnitState};
-use super::watch::Unwell;
+use super::unit_state::{UnitProblem, UnitState};
+use super::watch::UnhealthyUnit;
 
 /// Describes a failed unit, with its last log lines since `since`.
-pub(super) fn describe(id: &UnitId, unwell: &Unwell, since: u64) -> UnitLog {
+pub(super) fn describe(id: &UnitId, unwell: &UnhealthyUnit, since: u64) -> UnitLog {
     let text = |value: &String| Some(value.clone()).filter(|value| !value.is_empty());
     let state = unwell.state.as_ref();
     UnitLog {
@@ -32,7 +32,7 @@ fn result(state: &UnitState) -> Option<String> {
 }
 
 /// Returns the cause, phrased to follow the name of the unit.
-fn cause(unwell: &Unwell) -> Option<String> {
+fn cause(unwell: &UnhealthyUnit) -> Option<String> {
     let state = unwell.state.as_ref();
     let command = unwell.command.as_ref();
     let why = match state.and_then(result).as_deref() {
@@ -48,16 +48,16 @@ fn cause(unwell: &Unwell) -> Option<String> {
         }
     };
     match unwell.problem {
-        Problem::Failed => why,
-        Problem::Restarting => Some(match why {
+        UnitProblem::Failed => why,
+        UnitProblem::Restarting => Some(match why {
             Some(why) => format!("{why}; systemd is restarting the unit"),
             None => "the unit failed, and systemd is restarting it".to_string(),
         }),
-        Problem::ReloadFailed => Some(match why {
+        UnitProblem::ReloadFailed => Some(match why {
             Some(why) => format!("the reload failed: {why}"),
             None => "the reload failed".to_string(),
         }),
-        Problem::Starting => {
+        UnitProblem::Starting => {
             let job = state.and_then(|state| state.job.as_ref());
             Some(match job.map(|job| job.state.as_str()) {
                 Some("waiting") => "its start job is still waiting for another job".to_string(),
@@ -92,24 +92,24 @@ mod tests {
             result: "protocol".into(),
             ..UnitState::default()
         };
-        let unwell = |problem, state: Option<&UnitState>| Unwell {
+        let unwell = |problem, state: Option<&UnitState>| UnhealthyUnit {
             problem,
             state: state.cloned(),
             command: None,
         };
         let said = |problem| cause(&unwell(problem, Some(&state)));
         let protocol = "the process exited before it reported its start (Type=notify)";
-        assert_eq!(said(Problem::Failed).as_deref(), Some(protocol));
+        assert_eq!(said(UnitProblem::Failed).as_deref(), Some(protocol));
         assert_eq!(
-            said(Problem::Restarting),
+            said(UnitProblem::Restarting),
             Some(format!("{protocol}; systemd is restarting the unit"))
         );
         assert_eq!(
-            said(Problem::Starting).as_deref(),
+            said(UnitProblem::Starting).as_deref(),
             Some("its start job has not finished")
         );
-        assert_eq!(cause(&unwell(Problem::Failed, None)), None);
-        let mut late = unwell(Problem::Failed, Some(&state));
+        assert_eq!(cause(&unwell(UnitProblem::Failed, None)), None);
+        let mut late = unwell(UnitProblem::Failed, Some(&state));
         late.state = Some(UnitState {
             result: "timeout".into(),
             ..UnitState::default()

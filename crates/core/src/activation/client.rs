@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-use super::{Activated, Answer, Errand, Request, elevation, log};
+use super::{Activated, ActivationMessage, Errand, Request, elevation, log};
 use crate::choice::Elevate;
 use crate::error::{ElevationError, TransactionError};
 use crate::fault::{Point, step};
@@ -101,19 +101,19 @@ impl Activator {
         reporter.begin(Phase::Activate);
         let answer = step(Point::Follow, || self.follow(request, reporter))?;
         match answer {
-            Answer::Done { activated } => {
+            ActivationMessage::Done { activated } => {
                 reporter.end_after(Phase::Activate, activated.milliseconds);
                 Ok(*activated)
             }
-            Answer::Refused { failed } => Err(failed.into()),
-            Answer::Line { .. } => Err(TransactionError::LineInsteadOfResult.into()),
+            ActivationMessage::Refused { failed } => Err(failed.into()),
+            ActivationMessage::Line { .. } => Err(TransactionError::LineInsteadOfResult.into()),
         }
     }
 
-    fn follow(&mut self, request: &Request, reporter: &Reporter) -> Result<Answer> {
+    fn follow(&mut self, request: &Request, reporter: &Reporter) -> Result<ActivationMessage> {
         loop {
             match receive(&mut self.from) {
-                Ok(Some(Answer::Line { line })) => reporter.switch_line(&line),
+                Ok(Some(ActivationMessage::Line { line })) => reporter.switch_line(&line),
                 Ok(Some(answer)) => return Ok(answer),
                 // The relay has died, but the activation continues. The client can wait for the end
                 // of the activation.
@@ -158,7 +158,7 @@ fn recorded(locations: &Locations, transaction: &str) -> Option<Entry> {
 
 /// Finds the result of a request in the history or the state, after the activator exited without an
 /// outcome.
-pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
+pub(super) fn aftermath(locations: &Locations, request: &Request) -> ActivationMessage {
     let transaction = &request.transaction;
     let log = locations.log(transaction);
     let became = match recorded(locations, transaction) {
@@ -175,10 +175,10 @@ pub(super) fn aftermath(locations: &Locations, request: &Request) -> Answer {
         ),
     };
     match became {
-        Ok(activated) => Answer::Done {
+        Ok(activated) => ActivationMessage::Done {
             activated: Box::new(activated),
         },
-        Err(error) => Answer::Refused {
+        Err(error) => ActivationMessage::Refused {
             failed: error.into(),
         },
     }

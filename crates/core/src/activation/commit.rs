@@ -3,34 +3,34 @@
 
 use anyhow::Result;
 
-use super::confirm::{Armed, disarm};
+use super::confirm::{TimerPhase, disarm};
 use super::rooting::release;
-use super::transaction::Work;
+use super::transaction::RunningTransaction;
 use crate::clock::now;
 use crate::fault::{Point, step};
 use crate::locations::Locations;
 use crate::overrides::Generation;
 use crate::record::{
-    Entry, KeptOverrides, Leaves, Outcome, Pending, SCHEMA, State, Wanted, append_history,
+    Entry, KeptOverrides, Outcome, Pending, SCHEMA, State, StateEffect, Wanted, append_history,
     append_override,
 };
 
 /// A transaction that has ended.
 #[derive(Clone, Copy)]
-pub(super) struct Ended<'a> {
+pub(super) struct EndedTransaction<'a> {
     pub(super) transaction: &'a str,
     pub(super) entry: &'a Entry,
     /// The generation of option overrides that the transaction made.
     pub(super) generation: Option<&'a Generation>,
 }
 
-impl Work<'_> {
+impl RunningTransaction<'_> {
     /// Ends the transaction and saves the result. Writes the state first, because it is
     /// authoritative.
-    pub(super) fn settle(&mut self, leaves: Leaves, outcome: Outcome) {
+    pub(super) fn settle(&mut self, effect: StateEffect, outcome: Outcome) {
         let phases = self.phases_to_now();
         if let Some(pending) = self.state.pending.clone() {
-            self.state.end(leaves);
+            self.state.end(effect);
             let entry = Entry {
                 phases,
                 failed_units: self.activated.failed_units.clone(),
@@ -43,12 +43,12 @@ impl Work<'_> {
                     self.state.revision,
                 )
             };
-            let ended = Ended {
+            let ended = EndedTransaction {
                 transaction: &pending.transaction,
                 entry: &entry,
                 generation: pending.generation.as_ref(),
             };
-            self.write_down(&ended, leaves);
+            self.write_down(&ended, effect);
         }
         self.activated.outcome = outcome;
         self.activated.revision = self.state.revision;
@@ -58,9 +58,9 @@ impl Work<'_> {
     /// Saves the state, the history, the requested modules and the option overrides. Also disarms
     /// the timers of the transaction and removes unneeded GC roots. If a step fails, only adds a
     /// warning, because the system is already running.
-    pub(super) fn write_down(&mut self, ended: &Ended<'_>, leaves: Leaves) {
+    pub(super) fn write_down(&mut self, ended: &EndedTransaction<'_>, effect: StateEffect) {
         let locations = self.locations;
-        let Ended {
+        let EndedTransaction {
             transaction,
             entry,
             generation,
@@ -68,11 +68,15 @@ impl Work<'_> {
         match step(Point::Commit, || self.state.write(locations)) {
             // Disarm the timer only now. Before the end is saved, the timer must still be able to
             // end the transaction.
-            Ok(()) => disarm(transaction, &[Armed::Before, Armed::After], locations),
+            Ok(()) => disarm(
+                transaction,
+                &[TimerPhase::Before, TimerPhase::After],
+                locations,
+            ),
             Err(error) => {
-                let finish = match leaves {
-                    Leaves::Done => " --finish",
-                    Leaves::AsBefore | Leaves::Stranded => "",
+                let finish = match effect {
+                    StateEffect::Done => " --finish",
+                    StateEffect::AsBefore | StateEffect::Stranded => "",
                 };
                 self.warn(format!(
                     "cannot save the state of the running system: {error:#}; free some space, then run `runtime-module recover{finish}`"
@@ -81,7 +85,7 @@ impl Work<'_> {
         }
         let added = step(Point::History, || append_history(locations, entry));
         self.note(added);
-        if leaves == Leaves::Done {
+        if effect == StateEffect::Done {
             let wanted = Wanted {
                 schema: SCHEMA,
                 modules: self.state.wanted.clone(),

@@ -14,24 +14,24 @@ use crate::locations::Locations;
 
 /// The point at which the timer is armed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Armed {
+pub(super) enum TimerPhase {
     /// Before the switch.
     Before,
     /// At the end of the switch.
     After,
 }
 
-impl Armed {
+impl TimerPhase {
     /// Returns the argument that tells the timer's process when the timer was armed.
     fn argument(self) -> Option<&'static str> {
         (self == Self::After).then_some("--after")
     }
 }
 
-fn timer(transaction: &str, armed: Armed) -> String {
+fn timer(transaction: &str, armed: TimerPhase) -> String {
     let which = match armed {
-        Armed::Before => "before",
-        Armed::After => "after",
+        TimerPhase::Before => "before",
+        TimerPhase::After => "after",
     };
     format!("runtime-module-confirm-{transaction}-{which}")
 }
@@ -39,7 +39,7 @@ fn timer(transaction: &str, armed: Armed) -> String {
 /// Arms the timer, which rolls back the transaction after `seconds`.
 pub(super) fn arm(
     transaction: &str,
-    armed: Armed,
+    armed: TimerPhase,
     seconds: u64,
     locations: &Locations,
 ) -> Result<()> {
@@ -80,7 +80,7 @@ pub(super) fn arm(
 }
 
 /// Disarms these timers. A timer that is not armed is not an error.
-pub(super) fn disarm(transaction: &str, which: &[Armed], locations: &Locations) {
+pub(super) fn disarm(transaction: &str, which: &[TimerPhase], locations: &Locations) {
     if !systemd::runs(locations) {
         // Without systemd, the timer is a process, which keeps running. When its time is over, it
         // finds nothing to roll back and exits.

@@ -12,7 +12,7 @@ use std::thread::ScopedJoinHandle;
 use unix::unistd::{Uid, User};
 
 use super::systemd::{ask_as, is_name};
-use super::unit_state::{Job, PROPERTIES, UnitState};
+use super::unit_state::{PROPERTIES, UnitJob, UnitState};
 
 /// The types of units that are read unless they are inactive. Units of other types are read only if
 /// they have failed or have a job.
@@ -147,13 +147,13 @@ impl Manager {
     }
 
     /// Returns the waiting and running jobs, or none if the manager does not answer.
-    fn jobs(&self) -> BTreeMap<String, Job> {
+    fn jobs(&self) -> BTreeMap<String, UnitJob> {
         let listed = self.systemctl(&["list-jobs", "--plain", "--no-legend", "--full"]);
-        Job::read_all(&listed.unwrap_or_default())
+        UnitJob::read_all(&listed.unwrap_or_default())
     }
 
     /// Assigns the jobs to their units. Adds the units that have a job but are not in `units` yet.
-    fn add_jobs(&self, units: &mut Vec<UnitState>, jobs: &BTreeMap<String, Job>) {
+    fn add_jobs(&self, units: &mut Vec<UnitState>, jobs: &BTreeMap<String, UnitJob>) {
         let absent: Vec<&str> = jobs
             .keys()
             .filter(|name| units.iter().all(|unit| unit.name != **name))

@@ -52,7 +52,7 @@ pub use recovery::{expire, forget_earlier_boot, switched_elsewhere, unended};
 pub use relay::run as relay_role;
 pub use switch::read_output as read_switch_output;
 pub use systemd::wait_for_boot;
-pub use unit_state::Problem;
+pub use unit_state::UnitProblem;
 pub use units::{UnitChanges, unit_changes};
 
 /// A request to the activator, which the relay stores in a file.
@@ -138,7 +138,7 @@ pub struct Change {
 /// A message from the activator.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "kebab-case")]
-pub enum Answer {
+pub enum ActivationMessage {
     /// A log line.
     Line { line: String },
     /// The result of the request.
@@ -192,7 +192,7 @@ pub struct UnitLog {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub service_type: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Problem>,
+    pub problem: Option<UnitProblem>,
     /// The cause, phrased to follow the name of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,

@@ -1,9 +1,9 @@
 //! Determines the outcome of a switch, its effect on the state, and its explanation.
 
 use super::switch::Verdict;
-use super::verify::Looked;
+use super::verify::Verification;
 use crate::error::{Message as _, TransactionError};
-use crate::record::{Leaves, Outcome};
+use crate::record::{Outcome, StateEffect};
 
 /// Returns the outcome of a rollback, given the verdict on its switch.
 pub(super) fn of_rollback(verdict: Verdict) -> Outcome {
@@ -25,11 +25,11 @@ pub(super) fn of_recovery(verdict: Verdict) -> Outcome {
 }
 
 /// Returns how an outcome changes the state.
-pub(super) fn leaves(outcome: Outcome) -> Leaves {
+pub(super) fn state_effect(outcome: Outcome) -> StateEffect {
     match outcome {
-        Outcome::Activated | Outcome::UnitsFailed => Leaves::Done,
-        Outcome::Unchanged | Outcome::Returned | Outcome::Superseded => Leaves::AsBefore,
-        Outcome::Stranded => Leaves::Stranded,
+        Outcome::Activated | Outcome::UnitsFailed => StateEffect::Done,
+        Outcome::Unchanged | Outcome::Returned | Outcome::Superseded => StateEffect::AsBefore,
+        Outcome::Stranded => StateEffect::Stranded,
     }
 }
 
@@ -55,12 +55,12 @@ fn error(outcome: Outcome, purpose: &str, reason: &str) -> Option<TransactionErr
 }
 
 /// Returns a warning about the problems of a rollback.
-pub(super) fn rollback_warning(looked: &Looked) -> String {
-    let units = match looked.names() {
+pub(super) fn rollback_warning(verification: &Verification) -> String {
+    let units = match verification.names() {
         units if units.is_empty() => String::new(),
         units => format!(": {}", units.join(", ")),
     };
-    format!("while rolling back: {}{units}", looked.why)
+    format!("while rolling back: {}{units}", verification.why)
 }
 
 #[cfg(test)]

@@ -7,22 +7,22 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::commit::{Ended, entry as record};
-use super::confirm::{Armed, disarm};
+use super::commit::{EndedTransaction, entry as record};
+use super::confirm::{TimerPhase, disarm};
 use super::log::Log;
 use super::relay::deaf;
 use super::rooting::{release, root_ourselves};
 use super::switch::Verdict;
-use super::transaction::Work;
-use super::verify::Looked;
+use super::transaction::RunningTransaction;
+use super::verify::Verification;
 use super::{Activated, Errand, Request, outcome};
 use crate::error::{Failed, Message as _, TransactionError};
 use crate::fault::Point;
 use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::record::{
-    Entry, Leaves, Outcome, Pending, State, Step, append_history, create_log, forget_boot, hold,
-    is_transaction, no_foreign_switch,
+    Entry, Outcome, Pending, State, StateEffect, Step, append_history, create_log, forget_boot,
+    hold, is_transaction, no_foreign_switch,
 };
 use crate::store::LocalStore;
 
@@ -51,7 +51,7 @@ pub fn unended(purpose: &str, pending: &Pending) -> Failed {
 }
 
 /// Ends an interrupted transaction. Activates the previous system or, with `finish`, the new one.
-pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
+pub(super) fn recover(mut work: RunningTransaction<'_>, finish: bool) -> Result<Activated> {
     let purpose = work.request.purpose.clone();
     let Some(pending) = work.state.pending.clone() else {
         let purpose = purpose.into();
@@ -65,13 +65,13 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
         // An external switch has activated another system, so there is nothing to roll back.
         work.activated.explanation =
             format!("{purpose}: an external switch had already ended the change");
-        work.settle(Leaves::AsBefore, Outcome::Superseded);
+        work.settle(StateEffect::AsBefore, Outcome::Superseded);
         work.activated.outcome = Outcome::Activated;
         return Ok(work.activated);
     }
     if pending.step == Step::Checking && !finish {
         work.activated.explanation = format!("{purpose}: nothing had been changed");
-        work.settle(Leaves::AsBefore, Outcome::Unchanged);
+        work.settle(StateEffect::AsBefore, Outcome::Unchanged);
         work.activated.outcome = Outcome::Activated;
         return Ok(work.activated);
     }
@@ -103,7 +103,7 @@ pub(super) fn recover(mut work: Work<'_>, finish: bool) -> Result<Activated> {
 }
 
 /// Switches to `to`, which ends the pending transaction.
-fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
+fn end_by(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, finish: bool) {
     work.advance(if finish {
         Step::Switching
     } else {
@@ -113,9 +113,9 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         work.leave_checks_out();
     }
     let point = if finish { Point::Switch } else { Point::Return };
-    let looked = work.switch_to(to, point);
-    let (purpose, reason) = (work.request.purpose.clone(), looked.why);
-    if looked.verdict == Verdict::Refused && pending.step == Step::Confirming {
+    let verification = work.switch_to(to, point);
+    let (purpose, reason) = (work.request.purpose.clone(), verification.why);
+    if verification.verdict == Verdict::Refused && pending.step == Step::Confirming {
         // The switch changed nothing, so the change is still unconfirmed and its timer is still
         // running.
         work.advance(Step::Confirming);
@@ -124,7 +124,7 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
         work.timed();
         return;
     }
-    let outcome = outcome::of_recovery(looked.verdict);
+    let outcome = outcome::of_recovery(verification.verdict);
     work.activated.outcome = outcome;
     work.activated.explanation = match outcome {
         Outcome::Activated => String::new(),
@@ -138,13 +138,13 @@ fn end_by(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
 }
 
 /// Records that the pending transaction ended with the system `to`.
-fn write_end(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
+fn write_end(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, finish: bool) {
     let outcome = work.activated.outcome;
-    let leaves = match finish && outcome != Outcome::Superseded {
-        true => Leaves::Done,
-        false => Leaves::AsBefore,
+    let effect = match finish && outcome != Outcome::Superseded {
+        true => StateEffect::Done,
+        false => StateEffect::AsBefore,
     };
-    work.state.end(leaves);
+    work.state.end(effect);
     let base = work.state.base_of(Some(to));
     let entry = Entry {
         transaction: work.request.transaction.clone(),
@@ -167,18 +167,18 @@ fn write_end(work: &mut Work<'_>, pending: &Pending, to: &str, finish: bool) {
             work.state.revision,
         )
     };
-    let ended = Ended {
+    let ended = EndedTransaction {
         transaction: &pending.transaction,
         entry: &entry,
         generation: pending.generation.as_ref(),
     };
-    work.write_down(&ended, leaves);
+    work.write_down(&ended, effect);
     work.activated.revision = work.state.revision;
     work.timed();
 }
 
 /// Confirms the pending change.
-pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
+pub(super) fn confirm(mut work: RunningTransaction<'_>) -> Result<Activated> {
     let runs = LocalHost::new(work.locations).running();
     let waits = work.state.unended(runs.as_deref()).cloned();
     let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
@@ -190,7 +190,7 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     // A confirmation must be saved to be valid. If saving fails, the timer stays armed and rolls
     // the change back.
     let mut kept = work.state.clone();
-    kept.end(Leaves::Done);
+    kept.end(StateEffect::Done);
     kept.write(work.locations).map_err(|error| {
         let reason = format!("{error:#}");
         TransactionError::ConfirmationNotSaved { reason }
@@ -200,7 +200,7 @@ pub(super) fn confirm(mut work: Work<'_>) -> Result<Activated> {
     let outcome = pending.outcome();
     work.activated.explanation = pending.explanation;
     work.activated.failed_units = pending.failed_units;
-    work.settle(Leaves::Done, outcome);
+    work.settle(StateEffect::Done, outcome);
     let (log, revision) = (work.activated.log, work.activated.revision);
     Ok(Activated {
         warnings: work.activated.warnings,
@@ -253,30 +253,33 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
     // If the disk has no space for a log, roll back without a log.
     let there = path.exists() || create_log(&path).is_ok();
     let mut log = Log::open(if there { path } else { "/dev/null".into() })?;
-    let mut work = Work::new(&request, locations, &mut log, state);
+    let mut work = RunningTransaction::new(&request, locations, &mut log, state);
     work.store = Some(LocalStore::of(pending.store.as_deref())?);
     work.log
         .say("not confirmed in time: activating the previous system again");
     if pending.unchecked {
         work.leave_checks_out();
     }
-    let looked = undo(&mut work, from);
-    if looked.verdict == Verdict::Refused {
+    let verification = undo(&mut work, from);
+    if verification.verdict == Verdict::Refused {
         // Nothing was changed, so restore the step that was recorded before the attempt.
         work.advance(pending.step);
         log.close();
-        return Err(TransactionError::RollbackRefused { reason: looked.why }.into());
+        return Err(TransactionError::RollbackRefused {
+            reason: verification.why,
+        }
+        .into());
     }
-    let outcome = outcome::of_rollback(looked.verdict);
-    let why = match looked.verdict {
+    let outcome = outcome::of_rollback(verification.verdict);
+    let why = match verification.verdict {
         Verdict::Well => "not confirmed in time".to_string(),
         _ => format!(
             "not confirmed in time; {}",
-            outcome::rollback_warning(&looked)
+            outcome::rollback_warning(&verification)
         ),
     };
     work.explain(outcome, &why);
-    work.settle(outcome::leaves(outcome), outcome);
+    work.settle(outcome::state_effect(outcome), outcome);
     log.close();
     let waits = LocalHost::new(locations).state()?.pending;
     if outcome != Outcome::Stranded && waits.is_some_and(|pending| pending.transaction == *name) {
@@ -287,7 +290,7 @@ fn return_from(locations: &Locations, state: State, pending: &Pending, from: &st
 
 /// Activates the previous system as soon as no external switch is running. Tries again if another
 /// switch takes the lock first.
-fn undo(work: &mut Work<'_>, from: &str) -> Looked {
+fn undo(work: &mut RunningTransaction<'_>, from: &str) -> Verification {
     let begun = Instant::now();
     loop {
         // If the external switch does not end in time, our own switch changes nothing, because the
@@ -296,12 +299,12 @@ fn undo(work: &mut Work<'_>, from: &str) -> Looked {
         // The external switch may have activated another system, which a rollback would replace.
         let runs = LocalHost::new(work.locations).running();
         if work.state.unended(runs.as_deref()).is_none() {
-            return Looked::superseded(runs.as_deref().unwrap_or("nothing"));
+            return Verification::superseded(runs.as_deref().unwrap_or("nothing"));
         }
         work.advance(Step::Returning);
-        let looked = work.switch_to(from, Point::Return);
-        if !looked.locked_out || begun.elapsed() >= PATIENCE {
-            return looked;
+        let verification = work.switch_to(from, Point::Return);
+        if !verification.locked_out || begun.elapsed() >= PATIENCE {
+            return verification;
         }
         std::thread::sleep(AGAIN);
     }
@@ -325,11 +328,11 @@ pub fn switched_elsewhere(locations: &Locations, to: Option<&Path>) -> Result<()
     if to.is_some_and(|to| ours.iter().flatten().any(|path| Path::new(path) == to)) {
         return Ok(());
     }
-    state.end(Leaves::AsBefore);
+    state.end(StateEffect::AsBefore);
     state.write(locations)?;
     disarm(
         &pending.transaction,
-        &[Armed::Before, Armed::After],
+        &[TimerPhase::Before, TimerPhase::After],
         locations,
     );
     let why = "an external switch ended the change";

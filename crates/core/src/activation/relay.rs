@@ -14,7 +14,7 @@ use signal_hook::iterator::Signals;
 
 use super::client::aftermath;
 use super::log::{GLANCE, Tail};
-use super::{Answer, Request, unit};
+use super::{ActivationMessage, Request, unit};
 use crate::error::{TransactionError, describe};
 use crate::fault::{self, Point, step};
 use crate::locations::Locations;
@@ -50,12 +50,12 @@ pub(super) fn serve(mut from: impl BufRead + Send + 'static, mut to: impl Write)
     let _deaf = deaf()?;
     let gone = hung_up(from);
     let answer = match relay(&request, &gone, |line| {
-        send(&mut to, &Answer::Line { line })
+        send(&mut to, &ActivationMessage::Line { line })
     }) {
         Ok(Some(answer)) => answer,
         // The client has disconnected.
         Ok(None) => return Ok(()),
-        Err(error) => Answer::Refused {
+        Err(error) => ActivationMessage::Refused {
             failed: describe(&error),
         },
     };
@@ -80,7 +80,7 @@ fn relay(
     request: &Request,
     gone: &AtomicBool,
     say: impl FnMut(String) -> Result<()>,
-) -> Result<Option<Answer>> {
+) -> Result<Option<ActivationMessage>> {
     let name = &request.transaction;
     if !is_transaction(name) || !request.root.is_absolute() {
         return Err(TransactionError::MalformedRequest.into());
@@ -93,8 +93,8 @@ fn relay(
     step(Point::RelayRequest, || hand_over(&locations, name, request)).inspect_err(|_| {
         withdraw(&locations, name);
     })?;
-    let vehicle = match step(Point::RelayStart, || unit::start(name, &locations)) {
-        Ok(vehicle) => vehicle,
+    let activator = match step(Point::RelayStart, || unit::start(name, &locations)) {
+        Ok(activator) => activator,
         // The relay withdrew the request before an activator took it, so nothing was changed.
         Err(error) if withdraw(&locations, name) => return Err(error),
         // An activator has already taken the request. The client can follow the transaction without
@@ -102,7 +102,7 @@ fn relay(
         Err(_) => return Ok(None),
     };
     let followed = step(Point::RelayFollow, || {
-        follow(request, vehicle, &locations, gone, say)
+        follow(request, activator, &locations, gone, say)
     });
     // The activation has begun and continues without the relay, so an error must not look like a
     // refusal.
@@ -112,24 +112,24 @@ fn relay(
 /// Forwards the log until the outcome exists or the activator has exited.
 fn follow(
     request: &Request,
-    mut vehicle: unit::Vehicle,
+    mut activator: unit::ActivatorProcess,
     locations: &Locations,
     gone: &AtomicBool,
     mut say: impl FnMut(String) -> Result<()>,
-) -> Result<Option<Answer>> {
+) -> Result<Option<ActivationMessage>> {
     let name = &request.transaction;
     let mut tail = Tail::open(&locations.log(name))?;
     loop {
         // Check in this order, because an activator writes its outcome before it exits.
-        let up = vehicle.is_up(locations);
-        let answer = outcome::<Answer>(locations, name)?;
+        let up = activator.is_up(locations);
+        let answer = outcome::<ActivationMessage>(locations, name)?;
         for line in tail.lines(answer.is_some() || !up) {
             if say(line).is_err() {
                 return Ok(None);
             }
         }
         if let Some(answer) = answer {
-            if matches!(answer, Answer::Refused { .. }) {
+            if matches!(answer, ActivationMessage::Refused { .. }) {
                 forget_log(locations, name);
             }
             forget_outcome(locations, name);

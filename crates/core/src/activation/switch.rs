@@ -35,7 +35,7 @@ const LAST_LINES: usize = 12;
 
 /// The result of a switch program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Switched {
+pub(super) struct SwitchResult {
     /// The exit status; `None` if a signal killed the switch program.
     pub(super) status: Option<i32>,
     /// The last lines of the output.
@@ -79,13 +79,13 @@ pub(super) enum Checks {
 }
 
 /// A switch program that is ready to run.
-pub(super) struct Switch<'a> {
+pub(super) struct SwitchProgram<'a> {
     command: Command,
     tail: Tail,
     locations: &'a Locations,
 }
 
-impl<'a> Switch<'a> {
+impl<'a> SwitchProgram<'a> {
     /// Prepares the switch program of `toplevel`, which must be a path on disk without links. The
     /// output goes to the log file instead of a pipe, so that the switch continues if the reader
     /// dies.
@@ -131,12 +131,12 @@ impl<'a> Switch<'a> {
     }
 
     /// Runs the switch program until it exits. Returns an error if it could not be started.
-    pub(super) fn run(mut self) -> Result<Switched> {
+    pub(super) fn run(mut self) -> Result<SwitchResult> {
         let mut child = self
             .command
             .spawn()
             .context("cannot start the switch program")?;
-        let mut reading = Reading::default();
+        let mut reading = SwitchOutput::default();
         loop {
             // If polling fails, wait for the exit: this process must not end before the switch
             // program does.
@@ -202,7 +202,7 @@ const BEGINS: [&str; 3] = [
 
 /// The facts parsed from the output of a switch program.
 #[derive(Clone, Default)]
-struct Reading {
+struct SwitchOutput {
     last_lines: Vec<String>,
     script_failed: bool,
     locked: bool,
@@ -211,7 +211,7 @@ struct Reading {
     begun: bool,
 }
 
-impl Reading {
+impl SwitchOutput {
     fn line(&mut self, line: &str) {
         self.script_failed |= line.contains("Failed to run activate script")
             || (line.contains("Activation script snippet") && line.contains("failed"));
@@ -234,13 +234,13 @@ impl Reading {
     }
 
     /// Returns the result of a switch that was ended because another switch held NixOS's lock.
-    fn locked_out(mut self) -> Switched {
+    fn locked_out(mut self) -> SwitchResult {
         self.locked = true;
         self.end(ExitStatus::from_raw(Signal::SIGKILL as i32))
     }
 
-    fn end(self, status: ExitStatus) -> Switched {
-        Switched {
+    fn end(self, status: ExitStatus) -> SwitchResult {
+        SwitchResult {
             status: status.code(),
             last_lines: self.last_lines,
             script_failed: self.script_failed,
@@ -254,7 +254,7 @@ impl Reading {
 
 /// Parses the output of a switch program, and computes all values that depend on it, for fuzzing.
 pub fn read_output(bytes: &[u8]) {
-    let mut reading = Reading::default();
+    let mut reading = SwitchOutput::default();
     for line in String::from_utf8_lossy(bytes).lines() {
         reading.line(line);
     }
@@ -274,7 +274,7 @@ pub fn read_output(bytes: &[u8]) {
     }
 }
 
-impl Switched {
+impl SwitchResult {
     /// Returns the result of a switch that failed to start, or whose effect is unknown. `begun` is
     /// true if the switch may have changed something.
     pub(super) fn failed(error: &anyhow::Error, begun: bool) -> Self {
@@ -348,8 +348,8 @@ impl Switched {
 mod tests {
     use super::*;
 
-    fn switched(status: Option<i32>) -> Switched {
-        Switched {
+    fn switched(status: Option<i32>) -> SwitchResult {
+        SwitchResult {
             status,
             last_lines: Vec::new(),
             script_failed: false,
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn switch_that_ends_before_it_begins_changes_nothing() {
         for status in [Some(1), Some(2), Some(11), Some(101), Some(255), None] {
-            let mut reading = Reading::default();
+            let mut reading = SwitchOutput::default();
             reading.line("Failed to connect to bus: No such file or directory");
             let mut ended = switched(status);
             ended.begun = reading.begun;
@@ -391,12 +391,12 @@ mod tests {
 
     #[test]
     fn failed_units_do_not_hide_a_failed_script() {
-        let mut reading = Reading::default();
+        let mut reading = SwitchOutput::default();
         reading.line("Activation script snippet 'users' failed (1)");
         reading.line("warning: the following units failed: a.service, b.service");
         assert!(reading.script_failed);
         assert_eq!(reading.failed_units, ["a.service", "b.service"]);
-        let hidden = Switched {
+        let hidden = SwitchResult {
             script_failed: true,
             ..switched(Some(4))
         };

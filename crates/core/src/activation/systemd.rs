@@ -36,7 +36,7 @@ pub fn wait_for_boot(locations: &Locations, patience: Duration, go_on: impl Fn()
         || wait_while_booting(patience, GLANCE, go_on, || {
             let asked = answer("systemctl", &["is-system-running"]).ok()?;
             // Ignore the exit status, because the output contains the same information.
-            Some(asked.said)
+            Some(asked.stdout)
         })
 }
 
@@ -73,19 +73,19 @@ pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
 }
 
 /// The output of a systemd program.
-struct Answer {
+struct SystemdOutput {
     /// Whether the exit status was 0.
-    well: bool,
-    said: String,
-    complained: String,
+    success: bool,
+    stdout: String,
+    stderr: String,
 }
 
-impl Answer {
+impl SystemdOutput {
     fn into_result(self, program: &str) -> Result<String, String> {
-        if self.well {
-            return Ok(self.said);
+        if self.success {
+            return Ok(self.stdout);
         }
-        let why = self.complained.lines().next();
+        let why = self.stderr.lines().next();
         Err(format!(
             "{program}: {}",
             why.unwrap_or("failed without a message")
@@ -94,7 +94,7 @@ impl Answer {
 }
 
 /// Runs a systemd program until it exits.
-fn answer(program: &str, arguments: &[&str]) -> Result<Answer, String> {
+fn answer(program: &str, arguments: &[&str]) -> Result<SystemdOutput, String> {
     answer_to(program, arguments, |_| {})
 }
 
@@ -112,7 +112,7 @@ fn answer_to(
     program: &str,
     arguments: &[&str],
     prepare: impl FnOnce(&mut Command),
-) -> Result<Answer, String> {
+) -> Result<SystemdOutput, String> {
     let mut command = Command::new(program);
     command.env_clear();
     prepare(&mut command);
@@ -131,12 +131,10 @@ fn answer_to(
     // still holds.
     let (sender, reading) = channel();
     std::thread::spawn(move || {
-        let (mut said, mut complained) = (String::new(), String::new());
-        let _ = out.as_mut().map(|pipe| pipe.read_to_string(&mut said));
-        let _ = err
-            .as_mut()
-            .map(|pipe| pipe.read_to_string(&mut complained));
-        let _ = sender.send((said, complained));
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        let _ = out.as_mut().map(|pipe| pipe.read_to_string(&mut stdout));
+        let _ = err.as_mut().map(|pipe| pipe.read_to_string(&mut stderr));
+        let _ = sender.send((stdout, stderr));
     });
     let begun = Instant::now();
     let status = loop {
@@ -155,13 +153,13 @@ fn answer_to(
     };
     // The program has exited, but one of its child processes may keep the pipes open.
     let rest = PATIENCE.saturating_sub(begun.elapsed());
-    let (said, complained) = reading.recv_timeout(rest).map_err(|_| {
+    let (stdout, stderr) = reading.recv_timeout(rest).map_err(|_| {
         format!("{program} exited, but one of its child processes keeps its output open")
     })?;
-    Ok(Answer {
-        well: status.success(),
-        said,
-        complained,
+    Ok(SystemdOutput {
+        success: status.success(),
+        stdout,
+        stderr,
     })
 }
 
@@ -255,7 +253,10 @@ mod tests {
     fn output_of_a_failed_program_is_returned() {
         let heard =
             answer("sh", &["-c", "echo starting; echo why >&2; exit 1"]).expect("an answer");
-        assert_eq!((heard.well, heard.said.as_str()), (false, "starting\n"));
+        assert_eq!(
+            (heard.success, heard.stdout.as_str()),
+            (false, "starting\n")
+        );
         let said = ask("sh", &["-c", "echo starting; echo why >&2; exit 1"]).expect_err("none");
         assert_eq!(said, "sh: why");
     }

@@ -12,7 +12,7 @@ const USER_ACTIVATION: &str = "nixos-activation.service";
 
 /// The way in which a change affected a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reached {
+pub(super) enum UnitEffect {
     /// The unit was started, restarted or reloaded.
     Started,
     /// The change started a timer, path or socket, which then triggered the unit.
@@ -20,7 +20,7 @@ pub(super) enum Reached {
 }
 
 /// The units that a change affected.
-pub(super) type Touched = BTreeMap<UnitId, Reached>;
+pub(super) type Touched = BTreeMap<UnitId, UnitEffect>;
 
 /// The facts about a change, except the state of the units after the change.
 pub(super) struct Changes<'a> {
@@ -47,10 +47,10 @@ impl Changes<'_> {
         let mut touched: Touched = after
             .iter()
             .filter(|(id, unit)| self.is_direct(id, unit))
-            .map(|(id, _)| (id.clone(), Reached::Started))
+            .map(|(id, _)| (id.clone(), UnitEffect::Started))
             .collect();
         loop {
-            let more: Vec<(UnitId, Reached)> = after
+            let more: Vec<(UnitId, UnitEffect)> = after
                 .iter()
                 .filter(|(id, unit)| !touched.contains_key(id) && self.has_changed(id, unit))
                 .filter_map(|(id, unit)| Some((id.clone(), self.by_others(id, unit, &touched)?)))
@@ -92,7 +92,7 @@ impl Changes<'_> {
     }
 
     /// Returns how the change affected a unit through other units, or `None` if it did not.
-    fn by_others(&self, id: &UnitId, unit: &UnitState, touched: &Touched) -> Option<Reached> {
+    fn by_others(&self, id: &UnitId, unit: &UnitState, touched: &Touched) -> Option<UnitEffect> {
         let find = |names: &[String]| {
             let reached = names.iter().filter_map(|name| {
                 let manager = id.manager.clone();
@@ -100,12 +100,12 @@ impl Changes<'_> {
                 touched.get(&UnitId { manager, name }).copied()
             });
             // Prefer `Started` to `Triggered`.
-            reached.min_by_key(|reached| *reached == Reached::Triggered)
+            reached.min_by_key(|reached| *reached == UnitEffect::Triggered)
         };
         let pulled = self.was_down(id).then(|| find(&unit.pulled_by)).flatten();
         pulled
             .or_else(|| find(&unit.leans_on))
-            .or_else(|| find(&unit.triggered_by).map(|_| Reached::Triggered))
+            .or_else(|| find(&unit.triggered_by).map(|_| UnitEffect::Triggered))
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
         before: &[UnitState],
         after: &[UnitState],
         named: &[&str],
-    ) -> Vec<(String, Reached)> {
+    ) -> Vec<(String, UnitEffect)> {
         let before = states(before);
         let changes = Changes {
             before: &before,
@@ -145,7 +145,7 @@ mod tests {
         names.collect()
     }
 
-    fn names(touched: Vec<(String, Reached)>) -> Vec<String> {
+    fn names(touched: Vec<(String, UnitEffect)>) -> Vec<String> {
         touched.into_iter().map(|(name, _)| name).collect()
     }
 
@@ -180,7 +180,7 @@ mod tests {
         third.leans_on = vec!["b.service".into()];
         let after = [unit("a.service", 2), second, third];
         let found = touched(&[unit("c.service", 1)], &after, &["a.service"]);
-        assert!(found.iter().all(|(_, how)| *how == Reached::Started));
+        assert!(found.iter().all(|(_, how)| *how == UnitEffect::Started));
         assert_eq!(names(found), ["a.service", "b.service", "c.service"]);
     }
 
@@ -191,7 +191,7 @@ mod tests {
         let timer = unit("a.timer", 2);
         let after = [service, timer.clone()];
         let found = touched(&[], &after, &["a.timer"]);
-        assert_eq!(found[0], ("a.service".into(), Reached::Triggered));
+        assert_eq!(found[0], ("a.service".into(), UnitEffect::Triggered));
         // The timer was already active, so the change did not start it.
         assert!(touched(&[timer], &after[..1], &[]).is_empty());
     }

@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::confirm::{Armed, arm, disarm};
+use super::confirm::{TimerPhase, arm, disarm};
 use super::log::Log;
 use super::login::Sessions;
 use super::manager::UnitId;
-use super::switch::{Checks, Switch, Switched, Verdict};
-use super::verify::{Before, Looked, Switching};
+use super::switch::{Checks, SwitchProgram, SwitchResult, Verdict};
+use super::verify::{BeforeSwitch, Switching, Verification};
 use super::{Activated, Change, Errand, Request, causes, outcome};
 use crate::choice::OnFailedUnits;
 use crate::clock::now;
 use crate::fault::{Point, step};
 use crate::locations::Locations;
-use crate::record::{Leaves, Outcome, State, Step};
+use crate::record::{Outcome, State, StateEffect, Step};
 use crate::store::LocalStore;
 use crate::timings::{Phase, Phases, milliseconds};
 
@@ -24,7 +24,7 @@ use crate::timings::{Phase, Phases, milliseconds};
 const SHOWN: usize = 32;
 
 /// The data of a running transaction.
-pub(super) struct Work<'a> {
+pub(super) struct RunningTransaction<'a> {
     pub(super) request: &'a Request,
     pub(super) locations: &'a Locations,
     pub(super) log: &'a mut Log,
@@ -33,7 +33,7 @@ pub(super) struct Work<'a> {
     pub(super) checks: Checks,
     /// The state of the machine before the first switch. A rollback needs it to know which units
     /// had already failed.
-    before: Option<Before>,
+    before: Option<BeforeSwitch>,
     /// Units that failed because of the first switch.
     broken: Vec<UnitId>,
     /// The result so far.
@@ -41,7 +41,7 @@ pub(super) struct Work<'a> {
     begun: Instant,
 }
 
-impl<'a> Work<'a> {
+impl<'a> RunningTransaction<'a> {
     pub(super) fn new(
         request: &'a Request,
         locations: &'a Locations,
@@ -97,8 +97,8 @@ impl<'a> Work<'a> {
     pub(super) fn change(&mut self, change: &Change) {
         self.advance(Step::Switching);
         let sessions = Sessions::look(self.locations);
-        let looked = self.switch_to(&change.to, Point::Switch);
-        let outcome = match looked.verdict {
+        let verification = self.switch_to(&change.to, Point::Switch);
+        let outcome = match verification.verdict {
             Verdict::Well => Outcome::Activated,
             Verdict::Refused => Outcome::Unchanged,
             Verdict::Superseded => Outcome::Superseded,
@@ -109,7 +109,7 @@ impl<'a> Work<'a> {
             }
             Verdict::UnitsFailed | Verdict::Failed => self.go_back(change.from.as_deref()),
         };
-        self.explain(outcome, &looked.why);
+        self.explain(outcome, &verification.why);
         self.activated
             .warnings
             .extend(sessions.compare(self.locations));
@@ -117,25 +117,26 @@ impl<'a> Work<'a> {
             (Outcome::Activated | Outcome::UnitsFailed, Some(seconds)) => {
                 self.wait_for_confirmation(seconds);
             }
-            _ => self.settle(outcome::leaves(outcome), outcome),
+            _ => self.settle(outcome::state_effect(outcome), outcome),
         }
     }
 
     /// Records the requested modules without a switch, because the system is already running.
     pub(super) fn same(&mut self) {
-        self.settle(Leaves::Done, Outcome::Activated);
+        self.settle(StateEffect::Done, Outcome::Activated);
     }
 
     /// Runs the switch program of a system and verifies the result.
-    pub(super) fn switch_to(&mut self, to: &str, point: Point) -> Looked {
+    pub(super) fn switch_to(&mut self, to: &str, point: Point) -> Verification {
         let before = self.before(point);
         let since = now();
-        let switched = step(point, || -> Result<Switched> {
-            let switch = Switch::prepare(&self.real(to), self.checks, self.log, self.locations);
-            let switched = switch.and_then(Switch::run);
-            Ok(switched.unwrap_or_else(|error| Switched::failed(&error, false)))
+        let switched = step(point, || -> Result<SwitchResult> {
+            let switch =
+                SwitchProgram::prepare(&self.real(to), self.checks, self.log, self.locations);
+            let switched = switch.and_then(SwitchProgram::run);
+            Ok(switched.unwrap_or_else(|error| SwitchResult::failed(&error, false)))
         });
-        let switched = switched.unwrap_or_else(|error| Switched::failed(&error, true));
+        let switched = switched.unwrap_or_else(|error| SwitchResult::failed(&error, true));
         if point == Point::Switch {
             self.advance(Step::Verifying);
         }
@@ -149,23 +150,25 @@ impl<'a> Work<'a> {
             since,
             settle: self.settle_time(point),
         };
-        let looked = step(Point::Verify, || -> Result<Looked> {
+        let verification = step(Point::Verify, || -> Result<Verification> {
             Ok(before.compare(&switching, self.log, self.locations))
         });
-        let looked = looked.unwrap_or_else(|error| Looked::failed(&error));
-        self.broken.extend(looked.failed.keys().cloned());
+        let verification = verification.unwrap_or_else(|error| Verification::failed(&error));
+        self.broken.extend(verification.failed.keys().cloned());
         // After an automatic rollback, report the failure of the first switch. It is more useful
         // than the result of the rollback.
         if point == Point::Switch || matches!(self.request.errand, Errand::Recover { .. }) {
             self.activated.status = switched.status;
-            self.activated.failed_units = looked.names();
-            if looked.verdict != Verdict::Well {
+            self.activated.failed_units = verification.names();
+            if verification.verdict != Verdict::Well {
                 self.activated.last_lines.clone_from(&switched.last_lines);
             }
-            self.describe(&looked, since);
+            self.describe(&verification, since);
         }
-        self.activated.warnings.extend(looked.warnings.clone());
-        looked
+        self.activated
+            .warnings
+            .extend(verification.warnings.clone());
+        verification
     }
 
     /// Returns how long to watch units after a switch. A rollback does not wait, because its units
@@ -179,8 +182,8 @@ impl<'a> Work<'a> {
 
     /// Reads the state before a switch. In a rollback, units that the first switch broke do not
     /// count as units that had failed before.
-    fn before(&mut self, point: Point) -> Before {
-        let now = Before::look(self.locations);
+    fn before(&mut self, point: Point) -> BeforeSwitch {
+        let now = BeforeSwitch::look(self.locations);
         match &self.before {
             Some(first) if point == Point::Return => now.with_unwell(first),
             _ => self.before.insert(now).clone(),
@@ -189,8 +192,8 @@ impl<'a> Work<'a> {
 
     /// Describes the failed units. Adds nothing if their state was not read from systemd, because
     /// their causes are then unknown.
-    fn describe(&mut self, looked: &Looked, since: u64) {
-        let known = looked.failed.iter().filter(|_| looked.systemd);
+    fn describe(&mut self, verification: &Verification, since: u64) {
+        let known = verification.failed.iter().filter(|_| verification.systemd);
         let logs = known
             .take(SHOWN)
             .map(|(id, unwell)| causes::describe(id, unwell, since));
@@ -204,11 +207,11 @@ impl<'a> Work<'a> {
         };
         self.advance(Step::Returning);
         self.log.say("activating the previous system again");
-        let looked = self.switch_to(from, Point::Return);
-        if looked.verdict != Verdict::Well {
-            self.warn(outcome::rollback_warning(&looked));
+        let verification = self.switch_to(from, Point::Return);
+        if verification.verdict != Verdict::Well {
+            self.warn(outcome::rollback_warning(&verification));
         }
-        outcome::of_rollback(looked.verdict)
+        outcome::of_rollback(verification.verdict)
     }
 
     /// Sets the outcome and its explanation.
@@ -230,7 +233,7 @@ impl<'a> Work<'a> {
         let name = &self.request.transaction;
         let until = now() + seconds;
         let armed = step(Point::Arm, || {
-            arm(name, Armed::After, seconds, self.locations)
+            arm(name, TimerPhase::After, seconds, self.locations)
         });
         let armed_again = armed.is_ok();
         self.note(armed);
@@ -254,7 +257,7 @@ impl<'a> Work<'a> {
         // Disarm the first timer only after the state is saved, because the saved state determines
         // which timer applies.
         if armed_again && written.is_ok() {
-            disarm(name, &[Armed::Before], self.locations);
+            disarm(name, &[TimerPhase::Before], self.locations);
         }
         self.note(written);
         self.timed();

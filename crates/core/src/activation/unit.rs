@@ -25,14 +25,14 @@ const PULSE: Duration = Duration::from_secs(1);
 const SILENCES: u32 = 3;
 
 /// The unit or child process in which the activator runs.
-pub(super) enum Vehicle {
+pub(super) enum ActivatorProcess {
     /// The name of a unit, the time of the last check, and the number of failed checks in a row.
     Unit(String, Instant, u32),
     /// A child process in its own session.
     Session(Child),
 }
 
-impl Vehicle {
+impl ActivatorProcess {
     /// Returns whether the activator is still running. If systemd repeatedly does not answer, the
     /// activator counts as running only while the lock is held. Otherwise, a manager that never
     /// answers would block the relay forever.
@@ -53,17 +53,17 @@ impl Vehicle {
 }
 
 /// Starts the activator for the request that is stored under this name.
-pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Vehicle> {
+pub(super) fn start(transaction: &str, locations: &Locations) -> Result<ActivatorProcess> {
     if systemd::runs(locations) {
         let unit = format!("runtime-module-{transaction}.service");
         let started = in_unit(&unit, &["__transact", transaction]);
         // A slow manager may report an error and start the unit later. If the request no longer
         // exists, an activator has already taken it, so do not start another one.
         if started.is_ok() || !locations.request(transaction).exists() {
-            return Ok(Vehicle::Unit(unit, Instant::now(), 0));
+            return Ok(ActivatorProcess::Unit(unit, Instant::now(), 0));
         }
     }
-    in_session(&["__transact", transaction], transaction, locations).map(Vehicle::Session)
+    in_session(&["__transact", transaction], transaction, locations).map(ActivatorProcess::Session)
 }
 
 /// Runs our own executable in a transient unit with this name.

@@ -27,7 +27,7 @@ const IGNORED: [&str; 13] = [
 pub(super) struct Unit(BTreeMap<(String, String), Vec<String>>);
 
 /// The difference between two versions of a unit.
-pub(super) enum Difference {
+pub(super) enum UnitDifference {
     /// No relevant difference.
     None,
     /// Only the keys that trigger a reload differ.
@@ -88,9 +88,9 @@ impl Unit {
     }
 
     /// Compares the unit with its new version.
-    pub(super) fn change(&self, after: &Self) -> Difference {
+    pub(super) fn change(&self, after: &Self) -> UnitDifference {
         let keys: BTreeSet<_> = self.0.keys().chain(after.0.keys()).collect();
-        let mut difference = Difference::None;
+        let mut difference = UnitDifference::None;
         for place in keys {
             let (old, new) = (self.0.get(place), after.0.get(place));
             if old == new {
@@ -98,13 +98,13 @@ impl Unit {
             }
             match (place.0.as_str(), place.1.as_str()) {
                 ("Unit", "X-Reload-Triggers") if new.is_some() => {
-                    difference = Difference::Triggers;
+                    difference = UnitDifference::Triggers;
                 }
                 ("Mount", "Options") if old.is_some() && new.is_some() => {
-                    difference = Difference::Triggers;
+                    difference = UnitDifference::Triggers;
                 }
                 ("Unit", key) if IGNORED.contains(&key) => {}
-                _ => return Difference::Content,
+                _ => return UnitDifference::Content,
             }
         }
         difference

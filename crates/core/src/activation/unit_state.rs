@@ -62,12 +62,12 @@ pub(super) struct UnitState {
     pub(super) pulled_by: Vec<String>,
     /// The units whose restart also restarts this unit.
     pub(super) leans_on: Vec<String>,
-    pub(super) job: Option<Job>,
+    pub(super) job: Option<UnitJob>,
 }
 
 /// A queued or running job of a systemd manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Job {
+pub(super) struct UnitJob {
     /// The type of the job: `start`, `restart`, `stop`, …
     pub(super) kind: String,
     /// The state of the job: `waiting` or `running`.
@@ -77,7 +77,7 @@ pub(super) struct Job {
 /// A problem with a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Problem {
+pub enum UnitProblem {
     /// The unit failed, and systemd does not restart it.
     Failed,
     /// The unit failed, and systemd is restarting it.
@@ -88,7 +88,7 @@ pub enum Problem {
     Starting,
 }
 
-impl Job {
+impl UnitJob {
     /// Parses the output of `systemctl list-jobs`. Returns the jobs by unit name.
     pub(super) fn read_all(text: &str) -> BTreeMap<String, Self> {
         let job = |line: &str| {
@@ -168,18 +168,18 @@ impl UnitState {
     }
 
     /// Returns the problem that this state alone shows.
-    pub(super) fn problem(&self) -> Option<Problem> {
+    pub(super) fn problem(&self) -> Option<UnitProblem> {
         if self.is_restarting() {
-            return self.has_failed_result().then_some(Problem::Restarting);
+            return self.has_failed_result().then_some(UnitProblem::Restarting);
         }
         match self.active.as_str() {
-            "failed" => Some(Problem::Failed),
+            "failed" => Some(UnitProblem::Failed),
             // The main process has died, and a clean-up command is still running.
             "deactivating" if self.job.is_none() && self.has_failed_result() => {
-                Some(Problem::Failed)
+                Some(UnitProblem::Failed)
             }
             "active" if !matches!(self.reload_result.as_str(), "" | "success") => {
-                Some(Problem::ReloadFailed)
+                Some(UnitProblem::ReloadFailed)
             }
             _ => None,
         }
@@ -198,7 +198,7 @@ impl UnitState {
     }
 
     pub(super) fn has_start_job(&self) -> bool {
-        self.job.as_ref().is_some_and(Job::starts)
+        self.job.as_ref().is_some_and(UnitJob::starts)
     }
 
     /// Returns whether the state or the process differs from `before`, or a start is queued.
@@ -285,7 +285,7 @@ SubState=waiting
         assert_eq!(units[0].name, "a.service");
         assert_eq!(units[0].changed_at, 791_791_542);
         assert_eq!(units[0].pulled_by, ["multi-user.target", "other.target"]);
-        assert_eq!(units[0].problem(), Some(Problem::Restarting));
+        assert_eq!(units[0].problem(), Some(UnitProblem::Restarting));
         assert_eq!(units[1].elapses_at, Some(4_644_731_330));
         assert_eq!(units[1].problem(), None);
     }
@@ -300,7 +300,10 @@ SubState=waiting
         };
         for sub in ["auto-restart", "auto-restart-queued"] {
             assert_eq!(state(sub, "success").problem(), None);
-            assert_eq!(state(sub, "signal").problem(), Some(Problem::Restarting));
+            assert_eq!(
+                state(sub, "signal").problem(),
+                Some(UnitProblem::Restarting)
+            );
         }
         assert_eq!(state("start-pre", "success").problem(), None);
     }
@@ -312,7 +315,7 @@ SubState=waiting
             reload_result: "exit-code".into(),
             ..UnitState::default()
         };
-        assert_eq!(unit.problem(), Some(Problem::ReloadFailed));
+        assert_eq!(unit.problem(), Some(UnitProblem::ReloadFailed));
         unit.active = "inactive".into();
         assert_eq!(unit.problem(), None);
     }
@@ -342,8 +345,9 @@ SubState=waiting
 
     #[test]
     fn jobs_are_mapped_by_unit_name() {
-        let jobs =
-            Job::read_all("734 a.service start running\n 784 b.service stop  waiting\nNo jobs.\n");
+        let jobs = UnitJob::read_all(
+            "734 a.service start running\n 784 b.service stop  waiting\nNo jobs.\n",
+        );
         assert_eq!(jobs.len(), 2);
         assert!(jobs["a.service"].starts() && !jobs["b.service"].starts());
         assert_eq!(jobs["b.service"].state, "waiting");

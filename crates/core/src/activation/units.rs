@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::systemd;
-use super::unit_files::{Difference, Folder, Unit, template_of};
+use super::unit_files::{Folder, Unit, UnitDifference, template_of};
 use crate::locations::Locations;
 
 /// Targets that may still be active after a suspend. They are not started again.
@@ -70,7 +70,7 @@ fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
             roots.into_iter().chain(wanted).collect()
         }
     };
-    let mut switch = Switch {
+    let mut switch = UnitComparison {
         old,
         new,
         up: &up,
@@ -84,14 +84,14 @@ fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
 }
 
 /// A switch between two folders of units.
-struct Switch<'a> {
+struct UnitComparison<'a> {
     old: &'a Folder,
     new: &'a Folder,
     up: &'a BTreeSet<String>,
     changes: UnitChanges,
 }
 
-impl Switch<'_> {
+impl UnitComparison<'_> {
     /// Decides what happens to an active unit.
     fn decide(&mut self, name: &str) {
         // An instance has its own unit file, or uses the file of its template.
@@ -108,11 +108,11 @@ impl Switch<'_> {
             None => {}
             Some(_) if name.ends_with(".target") => {}
             Some(after) => match before.change(&after) {
-                Difference::None => {}
-                Difference::Triggers => {
+                UnitDifference::None => {}
+                UnitDifference::Triggers => {
                     self.changes.reload.insert(name.to_string());
                 }
-                Difference::Content => self.changed(name, base, &after),
+                UnitDifference::Content => self.changed(name, base, &after),
             },
         }
     }

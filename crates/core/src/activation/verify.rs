@@ -14,18 +14,18 @@ use super::failed_command::{self, FailedCommand};
 use super::journal;
 use super::log::Log;
 use super::manager::{self, States, UnitId};
-use super::switch::{Switched, Verdict};
+use super::switch::{SwitchResult, Verdict};
 use super::systemd;
 use super::touched::Changes;
-use super::unit_state::{Problem, UnitState};
-use super::watch::{Machinery, Unwell, Watch, Watched};
+use super::unit_state::{UnitProblem, UnitState};
+use super::watch::{UnhealthyUnit, Watch, WatchResult, WatchedMachine};
 use crate::error::{Message as _, SwitchError};
 use crate::host::LocalHost;
 use crate::locations::Locations;
 
 /// The state of the machine before the switch.
 #[derive(Clone)]
-pub(super) struct Before {
+pub(super) struct BeforeSwitch {
     pub(super) running: Option<String>,
     /// The units that [`manager::look`] returned.
     units: States,
@@ -36,7 +36,7 @@ pub(super) struct Before {
 
 /// A switch whose program has ended.
 pub(super) struct Switching<'a> {
-    pub(super) switched: &'a Switched,
+    pub(super) switched: &'a SwitchResult,
     /// The system that should be running.
     pub(super) expected: &'a str,
     /// The expected system and the one before it, as paths on disk.
@@ -52,12 +52,12 @@ pub(super) struct Switching<'a> {
 
 /// The verdict on a switch, with its reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Looked {
+pub(super) struct Verification {
     pub(super) verdict: Verdict,
     /// The reason for the verdict, if the switch was not successful, in human-readable form.
     pub(super) why: String,
     /// Units that failed because of the switch.
-    pub(super) failed: BTreeMap<UnitId, Unwell>,
+    pub(super) failed: BTreeMap<UnitId, UnhealthyUnit>,
     /// Remarks that do not change the verdict.
     pub(super) warnings: Vec<String>,
     /// Whether another switch held the lock, so that this switch did not begin.
@@ -66,7 +66,7 @@ pub(super) struct Looked {
     pub(super) systemd: bool,
 }
 
-impl Looked {
+impl Verification {
     fn new(verdict: Verdict, why: String) -> Self {
         Self {
             verdict,
@@ -98,7 +98,7 @@ impl Looked {
     }
 }
 
-impl Before {
+impl BeforeSwitch {
     /// Reads the state before the switch.
     pub(super) fn look(locations: &Locations) -> Self {
         let systemd = systemd::runs(locations);
@@ -132,23 +132,23 @@ impl Before {
         switching: &Switching<'_>,
         log: &mut Log,
         locations: &Locations,
-    ) -> Looked {
+    ) -> Verification {
         let runs = LocalHost::new(locations).running();
         let early = self.judge_system(switching.switched, switching.expected, runs.as_deref());
         if !self.systemd || !matches!(early.verdict, Verdict::Well | Verdict::UnitsFailed) {
-            return self.judge(switching, runs, &Watched::default());
+            return self.judge(switching, runs, &WatchResult::default());
         }
         let watched = self.watch(switching, log);
         // Read the running system again: an external switch may have happened while the units were
         // watched.
-        let looked = self.judge(switching, LocalHost::new(locations).running(), &watched);
-        Looked {
+        let verification = self.judge(switching, LocalHost::new(locations).running(), &watched);
+        Verification {
             systemd: true,
-            ..looked
+            ..verification
         }
     }
 
-    fn watch(&self, switching: &Switching<'_>, log: &mut Log) -> Watched {
+    fn watch(&self, switching: &Switching<'_>, log: &mut Log) -> WatchResult {
         let named = switching.switched.touched.iter();
         let redefined = |unit: &UnitState| is_redefined(unit, switching);
         let watch = Watch {
@@ -163,51 +163,67 @@ impl Before {
             unwell_before: &self.unwell,
             settle: switching.settle,
         };
-        watch.run(&mut Here {
+        watch.run(&mut LocalMachine {
             log,
             since: switching.since,
         })
     }
 
     /// Judges by the exit status and the running system.
-    fn judge_system(&self, switched: &Switched, expected: &str, runs: Option<&str>) -> Looked {
+    fn judge_system(
+        &self,
+        switched: &SwitchResult,
+        expected: &str,
+        runs: Option<&str>,
+    ) -> Verification {
         let changed = runs != self.running.as_deref();
-        let mut looked = Looked {
+        let mut verification = Verification {
             locked_out: switched.locked && !switched.begun,
-            ..Looked::new(switched.verdict(changed), switched.explanation(changed))
+            ..Verification::new(switched.verdict(changed), switched.explanation(changed))
         };
         if let Some(third) = runs.filter(|runs| changed && *runs != expected)
-            && looked.verdict != Verdict::Refused
+            && verification.verdict != Verdict::Refused
         {
-            return Looked::superseded(third);
+            return Verification::superseded(third);
         }
-        if matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) && runs != Some(expected)
+        if matches!(verification.verdict, Verdict::Well | Verdict::UnitsFailed)
+            && runs != Some(expected)
         {
             let system = runs.map(String::from);
             let error = system.map_or(SwitchError::NothingRunning, |system| {
                 SwitchError::StillRunning { system }
             });
-            looked.why = error.text();
+            verification.why = error.text();
             // If nothing shows that the switch began, do not roll back.
-            looked.verdict = match switched.changed_nothing(changed) {
+            verification.verdict = match switched.changed_nothing(changed) {
                 true => Verdict::Refused,
                 false => Verdict::Failed,
             };
         }
-        looked
+        verification
     }
 
-    fn judge(&self, switching: &Switching<'_>, runs: Option<String>, watched: &Watched) -> Looked {
+    fn judge(
+        &self,
+        switching: &Switching<'_>,
+        runs: Option<String>,
+        watched: &WatchResult,
+    ) -> Verification {
         let switched = switching.switched;
-        let mut looked = self.judge_system(switched, switching.expected, runs.as_deref());
-        if matches!(looked.verdict, Verdict::Well | Verdict::UnitsFailed) {
-            self.judge_units(switched, watched, &mut looked);
+        let mut verification = self.judge_system(switched, switching.expected, runs.as_deref());
+        if matches!(verification.verdict, Verdict::Well | Verdict::UnitsFailed) {
+            self.judge_units(switched, watched, &mut verification);
         }
-        looked
+        verification
     }
 
-    fn judge_units(&self, switched: &Switched, watched: &Watched, looked: &mut Looked) {
-        looked.failed.clone_from(&watched.unwell);
+    fn judge_units(
+        &self,
+        switched: &SwitchResult,
+        watched: &WatchResult,
+        verification: &mut Verification,
+    ) {
+        verification.failed.clone_from(&watched.unwell);
         for name in &switched.failed_units {
             let id = UnitId::of_system(name);
             // NixOS's switch programs list all failed units, even if they are unrelated to the
@@ -215,28 +231,32 @@ impl Before {
             let unrelated = watched.after.contains_key(&id) && !watched.touched.contains_key(&id);
             if !self.unwell.contains(&id) && !unrelated {
                 let state = watched.after.get(&id).cloned();
-                let unwell = || Unwell {
-                    problem: Problem::Failed,
+                let unwell = || UnhealthyUnit {
+                    problem: UnitProblem::Failed,
                     state,
                     command: None,
                 };
-                looked.failed.entry(id).or_insert_with(unwell);
+                verification.failed.entry(id).or_insert_with(unwell);
             }
         }
         let as_before = self.still_unwell(switched, watched);
-        let untouched = self.failed_meanwhile(watched, looked);
+        let untouched = self.failed_meanwhile(watched, verification);
         // Exit status 4 without unit names means that some unit failed, unless a unit that had
         // failed before explains the status.
         let explained = !switched.failed_units.is_empty()
             || as_before.iter().any(|id| watched.touched.contains_key(id));
-        let nameless = looked.verdict == Verdict::UnitsFailed && !explained;
-        warn(looked, "already failing before the change", &as_before);
+        let nameless = verification.verdict == Verdict::UnitsFailed && !explained;
         warn(
-            looked,
+            verification,
+            "already failing before the change",
+            &as_before,
+        );
+        warn(
+            verification,
             "failed during the change, but not because of it",
             &untouched,
         );
-        (looked.verdict, looked.why) = match looked.failed.len() {
+        (verification.verdict, verification.why) = match verification.failed.len() {
             0 if !nameless => (Verdict::Well, String::new()),
             failed => (
                 Verdict::UnitsFailed,
@@ -247,12 +267,12 @@ impl Before {
 
     /// Returns the units that had failed before the switch and are still failed. A unit whose last
     /// reload failed is still running, so it is included only if the switch touched it.
-    fn still_unwell(&self, switched: &Switched, watched: &Watched) -> BTreeSet<UnitId> {
+    fn still_unwell(&self, switched: &SwitchResult, watched: &WatchResult) -> BTreeSet<UnitId> {
         let reported = |id: &UnitId| switched.failed_units.contains(&id.name);
         let still = |id: &UnitId| {
             let unit = watched.after.get(id);
             match unit.and_then(UnitState::problem) {
-                Some(Problem::ReloadFailed) => watched.touched.contains_key(id),
+                Some(UnitProblem::ReloadFailed) => watched.touched.contains_key(id),
                 _ => unit.is_some_and(is_unwell) || reported(id),
             }
         };
@@ -260,13 +280,19 @@ impl Before {
     }
 
     /// Returns the units that failed during the switch although the switch did not touch them.
-    fn failed_meanwhile(&self, watched: &Watched, looked: &Looked) -> BTreeSet<UnitId> {
+    fn failed_meanwhile(
+        &self,
+        watched: &WatchResult,
+        verification: &Verification,
+    ) -> BTreeSet<UnitId> {
         let failed = watched.after.iter().filter(|(id, unit)| {
-            matches!(unit.problem(), Some(Problem::Failed | Problem::Restarting))
-                && unit.load != "not-found"
+            matches!(
+                unit.problem(),
+                Some(UnitProblem::Failed | UnitProblem::Restarting)
+            ) && unit.load != "not-found"
                 && !self.unwell.contains(*id)
                 && !watched.touched.contains_key(*id)
-                && !looked.failed.contains_key(*id)
+                && !verification.failed.contains_key(*id)
         });
         failed.map(|(id, _)| id.clone()).collect()
     }
@@ -278,10 +304,10 @@ fn is_unwell(unit: &UnitState) -> bool {
     unit.is_restarting() || unit.problem().is_some()
 }
 
-fn warn(looked: &mut Looked, what: &str, units: &BTreeSet<UnitId>) {
+fn warn(verification: &mut Verification, what: &str, units: &BTreeSet<UnitId>) {
     if !units.is_empty() {
         let names: Vec<String> = units.iter().map(ToString::to_string).collect();
-        looked
+        verification
             .warnings
             .push(format!("{what}: {}", names.join(", ")));
     }
@@ -308,12 +334,12 @@ fn is_redefined(unit: &UnitState, switching: &Switching<'_>) -> bool {
 }
 
 /// The machine on which this process runs.
-struct Here<'a> {
+struct LocalMachine<'a> {
     log: &'a mut Log,
     since: u64,
 }
 
-impl Machinery for Here<'_> {
+impl WatchedMachine for LocalMachine<'_> {
     fn look(&mut self) -> States {
         manager::look()
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use super::failed_command::FailedCommand;
 use super::manager::{States, UnitId};
-use super::touched::{Changes, Reached, Touched};
-use super::unit_state::{Problem, UnitState};
+use super::touched::{Changes, Touched, UnitEffect};
+use super::unit_state::{UnitProblem, UnitState};
 use crate::progress::duration;
 
 /// The interval between two reads of the state of watched units.
@@ -28,7 +28,7 @@ const JOB_SETTLES: u32 = 10;
 const SHOWN: usize = 5;
 
 /// The operations on a machine that a watch needs.
-pub(super) trait Machinery {
+pub(super) trait WatchedMachine {
     /// Returns the units that are not inactive or that have a job.
     fn look(&mut self) -> States;
     /// Returns the state of these units, including inactive ones.
@@ -46,8 +46,8 @@ pub(super) trait Machinery {
 
 /// A unit that has failed, or has not finished starting in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unwell {
-    pub(super) problem: Problem,
+pub(super) struct UnhealthyUnit {
+    pub(super) problem: UnitProblem,
     /// The state in which the failure was found; `None` if only the switch program reported the
     /// failure.
     pub(super) state: Option<UnitState>,
@@ -56,9 +56,9 @@ pub(super) struct Unwell {
 
 /// The result of a watch.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Watched {
+pub(super) struct WatchResult {
     /// Failed units among those that the change affected.
-    pub(super) unwell: BTreeMap<UnitId, Unwell>,
+    pub(super) unwell: BTreeMap<UnitId, UnhealthyUnit>,
     /// Units that the change affected.
     pub(super) touched: Touched,
     /// All units at the end of the watch.
@@ -82,11 +82,11 @@ pub(super) struct Watch<'a> {
 
 impl Watch<'_> {
     /// Watches until a unit has failed, or until each unit has started or reached its deadline.
-    pub(super) fn run(&self, machine: &mut impl Machinery) -> Watched {
-        let mut watched = Watched {
+    pub(super) fn run(&self, machine: &mut impl WatchedMachine) -> WatchResult {
+        let mut watched = WatchResult {
             begun: machine.now(),
             after: machine.look(),
-            ..Watched::default()
+            ..WatchResult::default()
         };
         let mut waited = false;
         loop {
@@ -129,7 +129,7 @@ impl Watch<'_> {
 
     /// Adds failed units to `watched`. Never removes a unit, because systemd may already be
     /// retrying a failed unit.
-    fn find(&self, watched: &mut Watched, machine: &mut impl Machinery) {
+    fn find(&self, watched: &mut WatchResult, machine: &mut impl WatchedMachine) {
         for (id, reached) in &watched.touched {
             let Some(unit) = watched.after.get(id) else {
                 continue;
@@ -143,12 +143,12 @@ impl Watch<'_> {
                 .or_else(|| {
                     let is_stuck = waits_to_start(id, unit, *reached, watched)
                         && self.start_is_overdue(watched.begun, machine.now());
-                    is_stuck.then_some(Problem::Starting)
+                    is_stuck.then_some(UnitProblem::Starting)
                 });
             if let Some(problem) = problem {
                 let command = machine.failed_command(id);
                 let state = Some(unit.clone());
-                let unwell = Unwell {
+                let unwell = UnhealthyUnit {
                     problem,
                     state,
                     command,
@@ -163,11 +163,11 @@ impl Watch<'_> {
         &self,
         id: &UnitId,
         unit: &UnitState,
-        machine: &mut impl Machinery,
-    ) -> Option<Problem> {
+        machine: &mut impl WatchedMachine,
+    ) -> Option<UnitProblem> {
         let failed = unit.restarted_since(self.changes.before.get(id))
             && (unit.restarts_after_failure_only() || machine.has_failed(id));
-        failed.then_some(Problem::Restarting)
+        failed.then_some(UnitProblem::Restarting)
     }
 
     /// Returns whether a start job that began before the watch should have ended by now.
@@ -176,7 +176,7 @@ impl Watch<'_> {
     }
 
     /// Returns the units to watch, each with its deadline.
-    fn deadlines(&self, watched: &Watched) -> BTreeMap<UnitId, u64> {
+    fn deadlines(&self, watched: &WatchResult) -> BTreeMap<UnitId, u64> {
         let touched = watched.touched.iter();
         touched
             .filter_map(|(id, reached)| Some((id.clone(), self.deadline(id, *reached, watched)?)))
@@ -185,7 +185,7 @@ impl Watch<'_> {
 
     /// Returns the deadline for watching a unit. It is at most eleven settle times after the start
     /// of the watch, even if the unit restarts repeatedly.
-    fn deadline(&self, id: &UnitId, reached: Reached, watched: &Watched) -> Option<u64> {
+    fn deadline(&self, id: &UnitId, reached: UnitEffect, watched: &WatchResult) -> Option<u64> {
         let unit = watched.after.get(id)?;
         if self.unwell_before.contains(id) {
             return None;
@@ -203,7 +203,7 @@ impl Watch<'_> {
             let soon = unit.elapses_at.filter(|at| *at <= latest);
             return Some(soon.unwrap_or(unit.changed_at).min(latest) + micros(PAUSE));
         }
-        let is_triggered = reached == Reached::Triggered && unit.active == "activating";
+        let is_triggered = reached == UnitEffect::Triggered && unit.active == "activating";
         if !unit.is_trigger() && !unit.counts_as_started_at_once() && !is_triggered {
             return None;
         }
@@ -214,7 +214,7 @@ impl Watch<'_> {
 }
 
 /// Records the time at which each touched unit was first seen running.
-fn note_running(watched: &mut Watched, now: u64) {
+fn note_running(watched: &mut WatchResult, now: u64) {
     for id in watched.touched.keys() {
         if let Some(unit) = watched.after.get(id)
             && unit.active == "active"
@@ -229,8 +229,15 @@ fn note_running(watched: &mut Watched, now: u64) {
 /// Returns whether the start job of a unit is pending and the unit has not been seen running yet.
 /// Excludes triggered units, because a timer's service may run for any length of time. Also
 /// excludes units that have already run, because a restart creates a start job too.
-fn waits_to_start(id: &UnitId, unit: &UnitState, reached: Reached, watched: &Watched) -> bool {
-    reached == Reached::Started && unit.has_start_job() && !watched.running_since.contains_key(id)
+fn waits_to_start(
+    id: &UnitId,
+    unit: &UnitState,
+    reached: UnitEffect,
+    watched: &WatchResult,
+) -> bool {
+    reached == UnitEffect::Started
+        && unit.has_start_job()
+        && !watched.running_since.contains_key(id)
 }
 
 fn is_trigger(states: &States, id: &UnitId) -> bool {

@@ -36,13 +36,13 @@ pub fn complete() {
 
 /// Completes the names of all modules.
 pub(super) fn modules() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| Known::read().modules(|_| true))
+    ArgValueCandidates::new(|| CompletionData::read().modules(|_| true))
 }
 
 /// Completes the names of inactive modules.
 pub(super) fn modules_off() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let known = Known::read();
+        let known = CompletionData::read();
         let on = known.on();
         known.modules(|name| !on.contains(name))
     })
@@ -51,7 +51,7 @@ pub(super) fn modules_off() -> ArgValueCandidates {
 /// Completes the names of requested modules.
 pub(super) fn modules_on() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let known = Known::read();
+        let known = CompletionData::read();
         let wanted = known.wanted();
         let mut on = known.modules(|name| wanted.contains(name));
         // Some requested modules may not be in the registry of the running system, for example if
@@ -66,23 +66,23 @@ pub(super) fn modules_on() -> ArgValueCandidates {
 
 /// Completes the names of hosts that are known without an evaluation.
 pub(super) fn hosts() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| Known::read().hosts())
+    ArgValueCandidates::new(|| CompletionData::read().hosts())
 }
 
 /// Completes the specialisations of the running system and of its base.
 pub(super) fn specialisations() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| Known::read().specialisations())
+    ArgValueCandidates::new(|| CompletionData::read().specialisations())
 }
 
 /// Completes the numbers of the states to which `rollback` can return.
 pub(super) fn past() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| Known::read().past())
+    ArgValueCandidates::new(|| CompletionData::read().past())
 }
 
 /// Completes the paths of overridden options.
 pub(super) fn overridden() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let state = Known::read().state.unwrap_or_default();
+        let state = CompletionData::read().state.unwrap_or_default();
         let paths = state.overrides.definitions.iter();
         let paths: BTreeSet<String> = paths.map(|one| neutral(&written(&one.path))).collect();
         named(paths.iter().map(String::as_str))
@@ -104,7 +104,7 @@ impl ValueCompleter for OptionPaths {
     fn complete_at(&self, index: usize, current: &OsStr) -> Vec<CompletionCandidate> {
         // clap reports the same index for the first two words.
         let word_of_value = index > 0 && index.is_multiple_of(2);
-        let known = Known::read();
+        let known = CompletionData::read();
         let overrides = known.state.iter().map(|state| &state.overrides);
         let overridden = overrides.flat_map(|overrides| &overrides.definitions);
         let overridden: BTreeSet<String> = overridden.map(|one| written(&one.path)).collect();
@@ -130,7 +130,7 @@ pub(super) fn stores() -> ArgValueCandidates {
         [
             ("auto", "Default store of this machine"),
             ("daemon", "Store of the Nix daemon"),
-            ("local", "Local store without the daemon"),
+            ("local", "LocalReference store without the daemon"),
         ]
         .map(|(name, help)| CompletionCandidate::new(name).help(Some(help.into())))
         .into()
@@ -164,21 +164,21 @@ impl ValueCompleter for Inputs {
             return PathCompleter::dir().complete(current);
         }
         let begun = current.to_string_lossy();
-        let mut names = Known::read().inputs();
+        let mut names = CompletionData::read().inputs();
         names.retain(|name| name.starts_with(&*begun));
         names.into_iter().map(CompletionCandidate::new).collect()
     }
 }
 
 /// The data about this machine that completions need.
-struct Known {
+struct CompletionData {
     locations: Locations,
     baked: Option<Baked>,
     state: Option<State>,
     running: Option<String>,
 }
 
-impl Known {
+impl CompletionData {
     /// Reads the data. The command line is incomplete, so only the environment can name another
     /// root directory.
     fn read() -> Self {

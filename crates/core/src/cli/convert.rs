@@ -6,9 +6,9 @@ use super::bench::{
 };
 use super::check::CheckArgs;
 use crate::command::{
-    BenchCommand, Benchmark, CheckOptions, Command, CompareBenchmark, Enough, Exports,
-    LibnixCommand, Measuring, OptionsBenchmark, OverridesBenchmark, OverridesCommand, Rules,
-    SetRequest, ToggleBenchmark,
+    BenchCommand, Benchmark, CheckOptions, Command, CompareBenchmark, Exports, LibnixCommand,
+    Measuring, OptionsBenchmark, OverridesBenchmark, OverridesCommand, Rules, SetRequest,
+    StopCondition, ToggleBenchmark,
 };
 use crate::options::{ChangeOptions, Options, SourceOptions, StopAfter};
 
@@ -217,9 +217,9 @@ impl From<MeasuringArgs> for Measuring {
         Self {
             rules: Rules {
                 warmup: args.warmup,
-                enough: match args.budget {
-                    Some(budget) => Enough::Budget(budget),
-                    None => Enough::Runs(args.runs),
+                stop: match args.budget {
+                    Some(budget) => StopCondition::Budget(budget),
+                    None => StopCondition::Runs(args.runs),
                 },
             },
             exports: Exports {

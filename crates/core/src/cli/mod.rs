@@ -38,12 +38,12 @@ pub struct Invocation {
     pub environment: Environment,
     /// The user to become before anything else, if root started this process for that user.
     pub as_user: Option<u32>,
-    pub job: Job,
+    pub task: Task,
 }
 
 /// A command of the user, or a role that does work for another process.
 #[derive(Debug)]
-pub enum Job {
+pub enum Task {
     Command(Command),
     Role(Role),
 }
@@ -64,7 +64,7 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
             },
             environment: environment::read(),
             as_user: None,
-            job: Job::Role(role),
+            task: Task::Role(role),
         });
     }
     // If the other program started this process, `argv[0]` contains a version instead of the name.
@@ -87,7 +87,7 @@ fn parse(version: &'static str) -> Result<Invocation, clap::Error> {
         as_user: cli.global.as_user,
         options: cli.global.into(),
         environment: environment::read(),
-        job: Job::Command(command),
+        task: Task::Command(command),
     })
 }
 

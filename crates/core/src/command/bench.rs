@@ -88,7 +88,7 @@ pub struct CompareBenchmark {
 
 /// The condition that ends a benchmark.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Enough {
+pub enum StopCondition {
     /// Stop after this many rounds.
     Runs(u64),
     /// Stop before a round that would exceed this time, which includes the warm-up.
@@ -100,7 +100,7 @@ pub enum Enough {
 pub struct Rules {
     /// The number of warm-up rounds, which are not part of the result.
     pub warmup: u64,
-    pub enough: Enough,
+    pub stop: StopCondition,
 }
 
 /// The result files to write.

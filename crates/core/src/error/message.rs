@@ -9,7 +9,7 @@ use super::{Failed, Failure};
 /// An enum of error messages. Each variant has the parts of its message that vary as fields.
 pub trait Message: Sized {
     /// The rows of all variants, in order.
-    const ROWS: &'static [Row];
+    const ROWS: &'static [MessageRow];
 
     /// Returns the error.
     fn failed(self) -> Failed;
@@ -32,7 +32,7 @@ pub trait Message: Sized {
 
 /// The row of a message in `docs/errors.md`.
 #[derive(Debug)]
-pub struct Row {
+pub struct MessageRow {
     /// The kind, which determines the exit code.
     pub kind: Failure,
     /// The text of the message, with the names of its fields in braces.
@@ -43,7 +43,7 @@ pub struct Row {
     pub next: &'static str,
 }
 
-impl Row {
+impl MessageRow {
     /// Returns the text with `…` in place of each field, or of several fields in a row.
     pub fn pattern(&self) -> String {
         let mut pattern = String::new();
@@ -139,8 +139,8 @@ macro_rules! messages {
         }
 
         impl $crate::error::Message for $name {
-            const ROWS: &'static [$crate::error::Row] = &[
-                $($crate::error::Row {
+            const ROWS: &'static [$crate::error::MessageRow] = &[
+                $($crate::error::MessageRow {
                     kind: $crate::error::Failure::$kind,
                     text: $text,
                     means: $means,
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn ellipsis_replaces_fields_in_a_row() {
-        let row = Row {
+        let row = MessageRow {
             kind: Failure::Usage,
             text: "cannot set {option}: the character U+{found:04X}{place} is refused",
             means: "",

@@ -11,7 +11,7 @@ use super::{Definition, OverrideState};
 /// A path whose override is different in the two generations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Difference {
+pub struct OverrideDifference {
     pub path: Vec<String>,
     /// The value in the first generation; `None` if there was no override. Several definitions are
     /// combined into one value.
@@ -24,7 +24,7 @@ pub struct Difference {
 
 /// Returns the differences, sorted by path. If both generations override an option with attribute
 /// sets, compares the attributes.
-pub fn diff(before: &OverrideState, after: &OverrideState) -> Vec<Difference> {
+pub fn diff(before: &OverrideState, after: &OverrideState) -> Vec<OverrideDifference> {
     let paths: BTreeSet<&Vec<String>> = [before, after]
         .iter()
         .flat_map(|state| state.definitions.iter().map(|one| &one.path))
@@ -44,7 +44,7 @@ pub fn diff(before: &OverrideState, after: &OverrideState) -> Vec<Difference> {
         // configuration.
         let first_mode = |all: &[&Definition]| all.first().map(|one| one.mode);
         if found.len() == known && first_mode(&old) != first_mode(&new) {
-            found.push(Difference {
+            found.push(OverrideDifference {
                 path: path.clone(),
                 before: old_value,
                 after: new_value,
@@ -74,7 +74,7 @@ fn compare(
     path: &mut Vec<String>,
     before: Option<&Value>,
     after: Option<&Value>,
-    found: &mut Vec<Difference>,
+    found: &mut Vec<OverrideDifference>,
 ) {
     match (before, after) {
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
@@ -86,7 +86,7 @@ fn compare(
             }
         }
         _ if before == after => {}
-        _ => found.push(Difference {
+        _ => found.push(OverrideDifference {
             path: path.clone(),
             before: before.cloned(),
             after: after.cloned(),

@@ -18,7 +18,7 @@ mod value;
 mod words;
 
 pub use definition::{Definition, DerivationOutput, Mode, StorePath};
-pub use diff::{Difference, diff};
+pub use diff::{OverrideDifference, diff};
 pub use edit::Edit;
 pub use export::export;
 pub use generation::Generation;

@@ -48,7 +48,7 @@ pub fn check_value(path: &[String], value: &Value) -> Result<(), Failed> {
         };
         problem.error(written(path), place)
     })?;
-    let mut counter = Counter(0);
+    let mut counter = ByteCounter(0);
     // Writing can fail only because the value is too large.
     serde_json::to_writer(&mut counter, value).map_err(|_| {
         let option = written(path);
@@ -65,14 +65,14 @@ pub enum Part {
 }
 
 /// The reason why a part of a value is refused.
-enum Problem {
+enum ValueProblem {
     Interpreted(&'static str),
     Control(char),
     Integer(u64),
     Depth,
 }
 
-impl Problem {
+impl ValueProblem {
     fn error(self, option: String, place: String) -> OverrideError {
         match self {
             Self::Interpreted("_type") => OverrideError::TypeInValue { option, place },
@@ -97,9 +97,9 @@ impl Problem {
 }
 
 /// Checks a part of a value. After an error, `at` is the path to the refused part.
-fn check_part(value: &Value, at: &mut Vec<Part>) -> Result<(), Problem> {
+fn check_part(value: &Value, at: &mut Vec<Part>) -> Result<(), ValueProblem> {
     match value {
-        Value::Array(_) | Value::Object(_) if at.len() == DEPTH => Err(Problem::Depth),
+        Value::Array(_) | Value::Object(_) if at.len() == DEPTH => Err(ValueProblem::Depth),
         Value::Array(elements) => elements
             .iter()
             .enumerate()
@@ -111,7 +111,7 @@ fn check_part(value: &Value, at: &mut Vec<Part>) -> Result<(), Problem> {
             }),
         Value::Object(attributes) => attributes.iter().try_for_each(|(name, value)| {
             if let Some(found) = INTERPRETED.iter().find(|one| **one == name) {
-                return Err(Problem::Interpreted(found));
+                return Err(ValueProblem::Interpreted(found));
             }
             check_text(name)?;
             at.push(Part::Name(name.clone()));
@@ -121,17 +121,17 @@ fn check_part(value: &Value, at: &mut Vec<Part>) -> Result<(), Problem> {
         }),
         Value::String(text) => check_text(text),
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (None, Some(found)) => Err(Problem::Integer(found)),
+            (None, Some(found)) => Err(ValueProblem::Integer(found)),
             _ => Ok(()),
         },
         Value::Null | Value::Bool(_) => Ok(()),
     }
 }
 
-fn check_text(text: &str) -> Result<(), Problem> {
+fn check_text(text: &str) -> Result<(), ValueProblem> {
     let refused = |c: &char| c.is_control() && *c != '\n' && *c != '\t';
     match text.chars().find(refused) {
-        Some(found) => Err(Problem::Control(found)),
+        Some(found) => Err(ValueProblem::Control(found)),
         None => Ok(()),
     }
 }
@@ -149,9 +149,9 @@ pub fn value_place(path: &[String], at: &[Part]) -> String {
 }
 
 /// A writer that counts bytes, and fails after more than [`BYTES`].
-struct Counter(usize);
+struct ByteCounter(usize);
 
-impl Write for Counter {
+impl Write for ByteCounter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0 += bytes.len();
         match self.0 > BYTES {

@@ -59,14 +59,14 @@ pub trait Stages {
 }
 
 /// The result of a request, and the system that was made for it.
-pub struct Changed {
+pub struct ChangeResult {
     pub report: ChangeReport,
     /// The system whose evaluation result should be kept in the cache; `None` if nothing was built.
     pub system: Option<System>,
 }
 
 /// Carries out a request, up to the last stage of its plan.
-pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result<Changed> {
+pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result<ChangeResult> {
     let Intent {
         action, options, ..
     } = intent;
@@ -87,7 +87,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
     // Find mistakes in the request before a password prompt.
     let nothing = check(intent, &situation, &session.options.source, &session.here)?;
     if let Some(why) = nothing {
-        return Ok(Changed::nothing(action, &situation, why));
+        return Ok(ChangeResult::nothing(action, &situation, why));
     }
     stages.prepare(intent, &situation)?;
     let activator = activates.then(|| elevate(session)).transpose()?;
@@ -99,7 +99,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
         decide(intent, &situation, &session.options.source, &session.here)
     })?;
     let plan = match decided {
-        Decision::Nothing(why) => return Ok(Changed::nothing(action, &situation, why)),
+        Decision::Nothing(why) => return Ok(ChangeResult::nothing(action, &situation, why)),
         Decision::Do(plan) => plan,
     };
     for note in &plan.notes {
@@ -121,10 +121,10 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
         }
     }
     let system = Some(system).filter(|_| plan.stop_after >= StopAfter::Realise);
-    Ok(Changed { report, system })
+    Ok(ChangeResult { report, system })
 }
 
-impl Changed {
+impl ChangeResult {
     fn nothing(action: &Action, situation: &Situation, why: String) -> Self {
         Self {
             report: ChangeReport::nothing(action, situation, why),

@@ -101,7 +101,7 @@ impl Plan {
 }
 
 /// The results of the checks that do not need the source of the request.
-struct Checked {
+struct CheckedRequest {
     additions: Additions,
     wanted: Vec<String>,
     overrides: PlannedOverrides,
@@ -112,7 +112,7 @@ struct Checked {
     nothing: Option<String>,
 }
 
-impl Checked {
+impl CheckedRequest {
     fn of(intent: &Intent, situation: &Situation, options: &SourceOptions) -> Result<Self> {
         let Intent {
             action,
@@ -145,7 +145,7 @@ pub fn check(
     options: &SourceOptions,
     here: &Path,
 ) -> Result<Option<String>> {
-    let nothing = Checked::of(intent, situation, options)?.nothing;
+    let nothing = CheckedRequest::of(intent, situation, options)?.nothing;
     if nothing.is_none() && intent.action.evaluates() {
         source(&intent.action, situation, options, here)?;
     }
@@ -164,13 +164,13 @@ pub fn decide(
         options: change,
         expressions: _,
     } = intent;
-    let Checked {
+    let CheckedRequest {
         additions,
         wanted,
         overrides,
         in_file,
         nothing,
-    } = Checked::of(intent, situation, options)?;
+    } = CheckedRequest::of(intent, situation, options)?;
     if let Some(why) = nothing {
         return Ok(Decision::Nothing(why));
     }

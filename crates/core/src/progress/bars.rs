@@ -8,7 +8,7 @@ use console::{measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::model::{Model, Running};
-use super::{Notice, Renderer, Round, Style, WATCHING, bytes, duration, for_stderr};
+use super::{Notice, Renderer, Style, TaskProgress, WATCHING, bytes, duration, for_stderr};
 use crate::timings::{Phase, time_of};
 
 /// The maximum number of running builds and fetches to show. The others are only counted.
@@ -45,7 +45,7 @@ impl Bars {
     }
 
     /// Draws the line for a benchmark or a check.
-    fn draw_bench(&mut self, round: Option<&Round>) {
+    fn draw_bench(&mut self, round: Option<&TaskProgress>) {
         let Some(round) = round else {
             if let Some(bar) = self.bench.take() {
                 bar.finish_and_clear();
@@ -291,7 +291,7 @@ fn phase_message(phase: Phase, model: &Model, elapsed: Duration) -> String {
 }
 
 /// Formats a line with the remaining time first, because a long name may not fit on the line.
-fn round_message(round: &Round, style: Style) -> String {
+fn round_message(round: &TaskProgress, style: Style) -> String {
     let left = round
         .left
         .map_or_else(String::new, |left| format!("{} left, ", duration(left)));
@@ -318,7 +318,7 @@ fn running_line(running: &Running, now: Duration, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Kind;
+    use super::super::RendererKind;
     use super::*;
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn running_build_is_one_line_with_last_output() {
         let style = Style {
-            kind: Kind::Bars,
+            kind: RendererKind::Bars,
             build_logs: false,
             verbosity: 1,
             colour: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::model::Model;
-use super::{Notice, Renderer, Round, bytes, duration, for_stderr};
+use super::{Notice, Renderer, TaskProgress, bytes, duration, for_stderr};
 use crate::timings::{Phase, milliseconds};
 
 /// The maximum time without output during a phase, a benchmark or a check.
@@ -123,7 +123,7 @@ fn still(phase: Phase, model: &Model, elapsed: Duration) -> String {
 }
 
 /// Returns a line that tells the user that a long benchmark or check is still running.
-fn still_measuring(round: &Round) -> String {
+fn still_measuring(round: &TaskProgress) -> String {
     let left = round
         .left
         .map_or_else(String::new, |left| format!(", {} left", duration(left)));

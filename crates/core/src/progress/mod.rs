@@ -45,7 +45,7 @@ enum Report {
     Switch(String),
     Note(String),
     /// The progress of a benchmark or a check, or `None` when the command has ended.
-    Round(Option<Round>),
+    Round(Option<TaskProgress>),
     /// A line of the result, sent as soon as it is available.
     Row(String),
     /// A request to clear the terminal, because another program will write to it.
@@ -55,7 +55,7 @@ enum Report {
 
 /// The progress of a benchmark or a check.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Round {
+pub struct TaskProgress {
     /// The name of the command: `bench` or `check`.
     pub what: &'static str,
     /// The name of the current task.
@@ -71,7 +71,7 @@ pub struct Round {
 /// The style of progress output. It is chosen once, at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
-    pub kind: Kind,
+    pub kind: RendererKind,
     /// Whether to print complete build logs.
     pub build_logs: bool,
     /// The highest verbosity of libnix messages to show.
@@ -84,7 +84,7 @@ pub struct Style {
 
 /// The kind of progress output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RendererKind {
     /// Bars on a terminal.
     Bars,
     /// One line for each step.
@@ -95,7 +95,7 @@ pub enum Kind {
     Off,
 }
 
-impl Kind {
+impl RendererKind {
     /// Chooses the kind of output from the options and the type of stderr.
     pub fn decide(asked: ProgressStyle, json: bool, dumb_terminal: bool) -> Self {
         match asked {
@@ -129,14 +129,14 @@ trait Renderer: Send {
 #[derive(Clone)]
 pub struct Reporter {
     reports: Sender<Report>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedData>,
     started: Instant,
     draws: bool,
 }
 
 /// Data that stages can read from the reporter.
 #[derive(Default)]
-struct Shared {
+struct SharedData {
     phases: Mutex<Phases>,
     /// Errors that libnix reported without raising them. They are the real causes of failed builds.
     errors: Mutex<Vec<String>>,
@@ -150,10 +150,10 @@ impl Reporter {
     pub fn start(style: Style) -> Result<Self> {
         let (reports, inbox) = channel();
         let renderer: Box<dyn Renderer> = match style.kind {
-            Kind::Bars => Box::new(bars::Bars::new(style)),
-            Kind::Lines => Box::new(lines::Lines::new()),
-            Kind::Events => Box::new(lines::Events::default()),
-            Kind::Off => Box::new(lines::Warnings::new()),
+            RendererKind::Bars => Box::new(bars::Bars::new(style)),
+            RendererKind::Lines => Box::new(lines::Lines::new()),
+            RendererKind::Events => Box::new(lines::Events::default()),
+            RendererKind::Off => Box::new(lines::Warnings::new()),
         };
         std::thread::Builder::new()
             .name("progress".into())
@@ -163,7 +163,7 @@ impl Reporter {
             reports,
             shared: Arc::default(),
             started: Instant::now(),
-            draws: style.kind == Kind::Bars,
+            draws: style.kind == RendererKind::Bars,
         })
     }
 
@@ -258,7 +258,7 @@ impl Reporter {
     }
 
     /// Reports the progress or the end of a benchmark or a check.
-    pub fn round(&self, round: Option<Round>) {
+    pub fn round(&self, round: Option<TaskProgress>) {
         self.say(Report::Round(round));
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Report, Round, store_name};
+use super::{Report, TaskProgress, store_name};
 use crate::error::{neutral, one_line};
 use crate::estimate::Estimate;
 use crate::timings::Phase;
@@ -95,7 +95,7 @@ pub struct Model {
     /// libnix's description of the last fetch of a source, shown during locking.
     pub fetching: String,
     /// The progress of the running benchmark or check.
-    pub round: Option<Round>,
+    pub round: Option<TaskProgress>,
     warned: Vec<String>,
     /// The messages about settings that a daemon ignores.
     restricted: Vec<String>,
@@ -190,7 +190,7 @@ impl Model {
                 vec![Notice::Switch(self.switch_line.clone())]
             }
             Report::Round(round) => {
-                self.round = round.map(|round| Round {
+                self.round = round.map(|round| TaskProgress {
                     name: clean(&round.name),
                     ..round
                 });

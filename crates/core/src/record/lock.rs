@@ -25,7 +25,7 @@ use crate::fault::{self, Point};
 use crate::locations::Locations;
 
 /// The lock. It is held until this value is dropped.
-pub struct Held {
+pub struct LockGuard {
     _file: Flock<File>,
 }
 
@@ -33,7 +33,7 @@ pub struct Held {
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// Takes the lock for `purpose`. If this takes longer than `wait`, fails and names the holder.
-pub fn hold(locations: &Locations, purpose: &str, wait: Duration) -> Result<Held> {
+pub fn hold(locations: &Locations, purpose: &str, wait: Duration) -> Result<LockGuard> {
     make_folder(&locations.run())?;
     let path = locations.lock();
     let mut file = open(&path)
@@ -55,7 +55,7 @@ pub fn hold(locations: &Locations, purpose: &str, wait: Duration) -> Result<Held
     // Ignore errors: if the disk is full, the lock is still held, and the kernel still knows its
     // holder.
     let _ = name_us(locations, purpose);
-    Ok(Held { _file: file })
+    Ok(LockGuard { _file: file })
 }
 
 /// Opens the lock file. Corrects its mode, because an earlier release made the file readable by all
@@ -247,7 +247,7 @@ mod tests {
         (dir, locations)
     }
 
-    fn take(locations: &Locations, purpose: &str) -> Result<Held> {
+    fn take(locations: &Locations, purpose: &str) -> Result<LockGuard> {
         hold(locations, purpose, Duration::ZERO)
     }
 

@@ -52,7 +52,7 @@ pub(crate) use overrides_log::{last as last_override, read as read_overrides};
 pub use roots::{prune as prune_roots, replace as replace_root};
 #[cfg(test)]
 pub use state::Base;
-pub use state::{Leaves, Pending, SCHEMA, State, Step, forget_boot};
+pub use state::{Pending, SCHEMA, State, StateEffect, Step, forget_boot};
 
 /// Reads a JSON file with a schema version. Returns `None` if the file does not exist. If the file
 /// is damaged or has another schema, the error has the hint `remedy`.

@@ -160,7 +160,7 @@ impl Step {
 
 /// The effect of an ended transaction on the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leaves {
+pub enum StateEffect {
     /// The new system is active.
     Done,
     /// The previous system is active.
@@ -326,10 +326,10 @@ impl State {
     }
 
     /// Ends the transaction.
-    pub fn end(&mut self, leaves: Leaves) {
+    pub fn end(&mut self, effect: StateEffect) {
         self.revision += 1;
-        match (leaves, self.pending.take()) {
-            (Leaves::Done, Some(pending)) => {
+        match (effect, self.pending.take()) {
+            (StateEffect::Done, Some(pending)) => {
                 self.current = Some(pending.to);
                 self.wanted.clone_from(&pending.wanted);
                 self.active = pending.wanted;
@@ -339,11 +339,11 @@ impl State {
                     self.base = Some(Base { toplevel });
                 }
             }
-            (Leaves::Stranded, Some(mut pending)) => {
+            (StateEffect::Stranded, Some(mut pending)) => {
                 pending.step = Step::Stranded;
                 self.pending = Some(pending);
             }
-            (Leaves::AsBefore, _) | (_, None) => {}
+            (StateEffect::AsBefore, _) | (_, None) => {}
         }
     }
 }

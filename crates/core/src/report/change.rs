@@ -7,12 +7,12 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::missing::MissingReport;
-use super::overridden::Overridden;
+use super::overridden::OverriddenOptions;
 use super::times::Times;
 use crate::activation::Activated;
 use crate::choice::ProgressStyle;
 use crate::clock::now;
-use crate::complaint::Printed;
+use crate::complaint::AlreadyPrinted;
 use crate::error::{Failed, neutral};
 use crate::facts::Facts;
 use crate::host::Situation;
@@ -42,7 +42,7 @@ pub struct ChangeReport {
     extra_modules: Vec<String>,
     /// The option overrides that are in force after the change, or would be in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    overrides: Option<Overridden>,
+    overrides: Option<OverriddenOptions>,
     /// The specialisation; `None` for the host itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     specialisation: Option<String>,
@@ -216,7 +216,9 @@ impl ChangeReport {
         }
         match self.error {
             // The printed document already contains the error.
-            Some(error) if session.options.json => Err(anyhow::Error::from(error).context(Printed)),
+            Some(error) if session.options.json => {
+                Err(anyhow::Error::from(error).context(AlreadyPrinted))
+            }
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
@@ -356,8 +358,8 @@ impl ChangeReport {
     }
 }
 
-fn some_overrides(overrides: &OverrideState) -> Option<Overridden> {
-    (!overrides.is_empty()).then(|| Overridden::of(overrides))
+fn some_overrides(overrides: &OverrideState) -> Option<OverriddenOptions> {
+    (!overrides.is_empty()).then(|| OverriddenOptions::of(overrides))
 }
 
 /// Makes each line safe to print, even if names in it contain control characters.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use crate::activation::Activated;
-use crate::complaint::Printed;
+use crate::complaint::AlreadyPrinted;
 use crate::error::{Failed, neutral};
 use crate::output::{document, note, say};
 use crate::progress::for_stdout;
@@ -50,7 +50,9 @@ impl EndReport {
         };
         say(text)?;
         match self.error {
-            Some(error) if session.options.json => Err(anyhow::Error::from(error).context(Printed)),
+            Some(error) if session.options.json => {
+                Err(anyhow::Error::from(error).context(AlreadyPrinted))
+            }
             Some(error) => Err(error.into()),
             None => Ok(()),
         }

@@ -17,12 +17,12 @@ use crate::timings::{Phase, Phases, time_of};
 #[serde(rename_all = "camelCase")]
 pub struct History {
     schema: u64,
-    transactions: Vec<Row>,
+    transactions: Vec<HistoryRow>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Row {
+struct HistoryRow {
     #[serde(flatten)]
     entry: Entry,
     /// Whether this is the last transaction that activated the running system.
@@ -46,11 +46,14 @@ pub fn told(entries: Vec<Entry>, running: Option<&str>, now: u64) -> (History, u
     let last = entries
         .iter()
         .rposition(|entry| entry.ran() && Some(entry.to.as_str()) == running);
-    let rows = entries.into_iter().enumerate().map(|(index, entry)| Row {
-        running: last == Some(index),
-        reachable: entry.ran() && reachable.contains(&entry.revision),
-        entry,
-    });
+    let rows = entries
+        .into_iter()
+        .enumerate()
+        .map(|(index, entry)| HistoryRow {
+            running: last == Some(index),
+            reachable: entry.ran() && reachable.contains(&entry.revision),
+            entry,
+        });
     let history = History {
         schema: 1,
         transactions: rows.collect(),
@@ -71,7 +74,7 @@ pub fn human(history: &History, now: u64, detail: Detail) -> String {
     if history.transactions.is_empty() {
         return "nothing has changed since boot\n".into();
     }
-    let width = |text: fn(&Row) -> &str| {
+    let width = |text: fn(&HistoryRow) -> &str| {
         let lengths = history
             .transactions
             .iter()

@@ -13,4 +13,4 @@ pub use history::{
     Detail as HistoryDetail, History, human as history_for_people, in_words as history_in_words,
     told as describe_history,
 };
-pub use overridden::Overridden;
+pub use overridden::OverriddenOptions;

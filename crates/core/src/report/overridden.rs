@@ -8,14 +8,14 @@ use crate::overrides::OverrideState;
 /// The option overrides in force.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Overridden {
+pub struct OverriddenOptions {
     /// The number of the last generation.
     pub generation: u64,
     /// The paths of the overridden options.
     pub options: Vec<String>,
 }
 
-impl Overridden {
+impl OverriddenOptions {
     pub fn of(overrides: &OverrideState) -> Self {
         let paths = overrides.definitions.iter();
         let mut options: Vec<String> = paths.map(|one| written(&one.path)).collect();

@@ -9,7 +9,7 @@ use anyhow::Result;
 use runtime_module_bench::error::BenchError;
 use runtime_module_bench::{self as benchmarks, BenchResult};
 use runtime_module_core::command::{BenchCommand, Benchmark, Measuring};
-use runtime_module_core::complaint::Printed;
+use runtime_module_core::complaint::AlreadyPrinted;
 use runtime_module_core::error::neutral;
 use runtime_module_core::output::{document, say};
 use runtime_module_core::progress::{for_stderr, for_stdout};
@@ -77,7 +77,7 @@ fn show(session: &NixSession, measuring: &Measuring, outcome: &BenchResult) -> R
     }
     let error = anyhow::Error::from(BenchError::FewerSamples);
     Err(match session.options.json {
-        true => error.context(Printed),
+        true => error.context(AlreadyPrinted),
         false => error,
     })
 }

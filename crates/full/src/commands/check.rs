@@ -10,7 +10,7 @@ use runtime_module_core::command::CheckOptions;
 use runtime_module_core::host::LocalHost;
 use runtime_module_core::overrides::Definition;
 use runtime_module_core::percent;
-use runtime_module_core::progress::Round;
+use runtime_module_core::progress::TaskProgress;
 use runtime_module_core::record::{Configuration, Source};
 use runtime_module_core::reference::directory;
 use runtime_module_nix::check::{
@@ -191,7 +191,7 @@ fn top(source: &Source) -> String {
 }
 
 /// Describes the progress of the check for the progress bar.
-fn round(standing: &Standing, work: &CheckWork) -> Round {
+fn round(standing: &Standing, work: &CheckWork) -> TaskProgress {
     let more = match work.combinations {
         Combinations::Pairs => ", then pairs",
         Combinations::Together => "",
@@ -202,7 +202,7 @@ fn round(standing: &Standing, work: &CheckWork) -> Round {
         under_way,
         host,
     } = standing;
-    Round {
+    TaskProgress {
         what: "check",
         name: match host.as_str() {
             "" => "opening the flake".into(),

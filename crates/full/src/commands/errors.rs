@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use runtime_module_core::error::{Failure, Known};
+use runtime_module_core::error::{Failure, KnownError};
 use runtime_module_core::output::say;
 use runtime_module_nix::evaluation::known_errors;
 use runtime_module_nix::realise::known_failures;
@@ -66,7 +66,7 @@ fn page() -> String {
     page
 }
 
-fn section(page: &mut String, title: &str, known: &[Known]) {
+fn section(page: &mut String, title: &str, known: &[KnownError]) {
     let _ = write!(page, "\n## {title}\n\n");
     for (texts, hint) in known {
         let texts: Vec<String> = texts.iter().map(|text| format!("`` {text} ``")).collect();

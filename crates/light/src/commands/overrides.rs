@@ -13,7 +13,7 @@ use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::output::{say, tell};
 use runtime_module_core::overrides::{
-    Definition, Difference, Edit, Generation, Mode, OverrideState, diff, export, state_at,
+    Definition, Edit, Generation, Mode, OverrideDifference, OverrideState, diff, export, state_at,
 };
 use runtime_module_core::plan::Action;
 use runtime_module_core::progress::duration;
@@ -193,13 +193,13 @@ fn compare(session: &Session, before: u64, after: u64) -> Result<()> {
     })
 }
 
-fn difference(difference: &Difference) -> String {
+fn difference(difference: &OverrideDifference) -> String {
     let text = |value: &Option<Value>| {
         value
             .as_ref()
             .map_or_else(|| "not overridden".into(), Value::to_string)
     };
-    let Difference {
+    let OverrideDifference {
         path,
         before,
         after,

@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use runtime_module_core::clock::now;
-use runtime_module_core::complaint::Printed;
+use runtime_module_core::complaint::AlreadyPrinted;
 use runtime_module_core::error::{Failed, ProgramError, neutral};
 use runtime_module_core::host::{LocalHost, Situation};
 use runtime_module_core::output::tell;
@@ -15,7 +15,7 @@ use runtime_module_core::plan::{current_configuration, is_elsewhere};
 use runtime_module_core::progress::duration;
 use runtime_module_core::record::{BaseStatus, Configuration, Outcome, Pending, Source, Step};
 use runtime_module_core::registry::unknown_modules;
-use runtime_module_core::report::Overridden;
+use runtime_module_core::report::OverriddenOptions;
 use runtime_module_core::session::Session;
 
 /// The result (`docs/json.md`).
@@ -37,7 +37,7 @@ struct StatusResult {
     configuration: Option<Configuration>,
     pending: Option<Pending>,
     /// The option overrides in force.
-    overrides: Overridden,
+    overrides: OverriddenOptions,
     /// The running transaction.
     under_way: Option<String>,
     /// The last transaction that has ended.
@@ -81,7 +81,7 @@ pub fn run(session: &Session, names: &[String]) -> Result<()> {
             modules: modules.join(", "),
         },
     };
-    Err(anyhow::Error::from(error).context(Printed))
+    Err(anyhow::Error::from(error).context(AlreadyPrinted))
 }
 
 /// Refuses names of modules that the running system does not declare.
@@ -134,7 +134,7 @@ impl StatusResult {
             foreign: situation.foreign(),
             configuration,
             pending: situation.state.pending.clone(),
-            overrides: Overridden::of(situation.overrides()),
+            overrides: OverriddenOptions::of(situation.overrides()),
             under_way: situation.under_way.clone(),
             last: last(session),
         }
@@ -170,7 +170,7 @@ impl StatusResult {
     }
 
     fn add_overrides(&self, rows: &mut Rows) {
-        let Overridden {
+        let OverriddenOptions {
             generation,
             options,
         } = &self.overrides;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{CheckRow, CheckSummary, formats, junit, people};
 use crate::choice::CheckFormat;
-use crate::complaint::Printed;
+use crate::complaint::AlreadyPrinted;
 use crate::error::CheckError;
 use crate::output::{document, say};
 use crate::progress::for_stdout;
@@ -88,7 +88,7 @@ impl Output {
         let error = anyhow::Error::from(CheckError::CombinationsFailed { failed, checked });
         Err(match self.format {
             // The document already contains everything.
-            CheckFormat::Json => error.context(Printed),
+            CheckFormat::Json => error.context(AlreadyPrinted),
             _ => error,
         })
     }

@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use super::{CheckRow, CheckSummary, CheckWork};
 use crate::error::Failed;
 use crate::evaluation::Evaluated;
-use crate::interrupt::{Guard, Interrupts};
+use crate::interrupt::{ActionGuard, Interrupts};
 use crate::pool::{EvaluationEnd, JobOutcome, Say};
 use crate::registry::Registered;
 use crate::timings::milliseconds;
@@ -118,7 +118,7 @@ struct HostCheck {
 
 struct Template {
     requests: UnixStream,
-    _guard: Guard,
+    _guard: ActionGuard,
 }
 
 impl<'a> Scheduler<'a> {

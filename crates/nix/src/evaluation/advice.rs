@@ -5,12 +5,12 @@
 //! caller passes the names of the host's options.
 
 use super::{EvaluationRequest, missing_argument, missing_file, packages};
-use crate::error::{Known, known_hint};
+use crate::error::{KnownError, known_hint};
 use crate::libnix::NixError;
 use crate::registry::nearest;
 
 /// Known errors, recognised by a text, and the hint for each.
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[KnownError] = &[
     (
         &["infinite recursion"],
         "a value depends on itself: look for a module that reads an option to decide what to import, or to set the same option",

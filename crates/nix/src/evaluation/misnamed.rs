@@ -11,7 +11,7 @@ use unix::unistd::{User, geteuid};
 
 use crate::error::{Failed, LockError, Message as _};
 use crate::libnix::{NixError, Position, libnix_version};
-use crate::local::{Local, git_tree, is_id};
+use crate::local::{LocalReference, git_tree, is_id};
 use crate::percent::decode;
 use crate::quoting::for_shell;
 use crate::registry::nearest;
@@ -44,7 +44,7 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
     if let Some(failed) = tilde(reference, plain, base) {
         return Some(failed);
     }
-    let local = Local::parse(reference, base)?;
+    let local = LocalReference::parse(reference, base)?;
     if let Some(failed) = of_local(reference, error) {
         return Some(failed);
     }
@@ -267,7 +267,7 @@ fn missing(reference: &str, path: &Path) -> Failed {
 }
 
 /// Explains a folder without a `flake.nix`. Nix also looks in the parents, but found none there.
-fn without_flake(reference: &str, local: &Local, link: &Path) -> Failed {
+fn without_flake(reference: &str, local: &LocalReference, link: &Path) -> Failed {
     if let Some(failed) = dangling_link(reference, link, "correct the link") {
         return failed;
     }
@@ -282,7 +282,7 @@ fn without_flake(reference: &str, local: &Local, link: &Path) -> Failed {
 
 /// Suggests another folder, or a configuration that is not in a flake, for a folder without a
 /// `flake.nix`.
-fn other_folder(local: &Local) -> String {
+fn other_folder(local: &LocalReference) -> String {
     let fragment = local.fragment.as_ref();
     let fragment = fragment.map_or_else(String::new, |fragment| format!("#{fragment}"));
     let subfolders = folders(&local.path);
@@ -306,7 +306,7 @@ fn other_folder(local: &Local) -> String {
 }
 
 /// Appends the folder of the parameter `dir=` to the path of the reference.
-fn in_dir(mut local: Local) -> Local {
+fn in_dir(mut local: LocalReference) -> LocalReference {
     let dir = local.query().find_map(|part| part.strip_prefix("dir="));
     if let Some(dir) = dir.map(decode) {
         local.path.push(dir);

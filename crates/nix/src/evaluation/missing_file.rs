@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::trees::Trees;
 use super::{EvaluationRequest, FlakeReference};
-use crate::local::{Local, as_git, git_tree};
+use crate::local::{LocalReference, as_git, git_tree};
 use crate::percent::decode;
 use crate::quoting::for_shell;
 
@@ -91,7 +91,7 @@ fn in_work_tree(url: &str, file: &Path) -> Option<String> {
     let top = match plain {
         Some(path) => PathBuf::from(decode(path)),
         None => {
-            let local = Local::parse(url, Path::new("/"))?;
+            let local = LocalReference::parse(url, Path::new("/"))?;
             git_tree(&local.path)?.to_path_buf()
         }
     };

@@ -27,7 +27,7 @@ mod process;
 mod request;
 mod trees;
 
-use crate::error::Known;
+use crate::error::KnownError;
 
 pub use answer::read;
 pub(crate) use evaluated::EvaluatorMessage;
@@ -47,6 +47,6 @@ pub use request::{EvaluationRequest, EvaluationSource, ExtraRequest, FlakeRefere
 use request::action;
 
 /// Returns the known errors of Nix and nixpkgs, with hints.
-pub fn known_errors() -> &'static [Known] {
+pub fn known_errors() -> &'static [KnownError] {
     advice::KNOWN
 }

@@ -13,7 +13,7 @@ use crate::error::{Failed, LibnixError, LockError, Message as _, one_line};
 use crate::input_graph::graph_inputs;
 use crate::interrupt::interrupted;
 use crate::libnix::{Libnix, LockedFlake, NixError, Store, daemon_hint};
-use crate::local::{Resolved, resolve};
+use crate::local::{ResolvedReference, resolve};
 use crate::plan::{Host, PlannedSource};
 use crate::record::{Pin, PinnedInput, Source};
 use crate::reference::{directory, in_store, parameter};
@@ -65,16 +65,16 @@ impl<'a> ToPin<'a> {
 
     /// Resolves the links that Nix does not follow. The reference of a pin names a tree in the
     /// store, so it contains no links.
-    fn resolved(&self) -> Resolved {
+    fn resolved(&self) -> ResolvedReference {
         match self.of {
-            Some(_) => Resolved::of(self.reference),
+            Some(_) => ResolvedReference::of(self.reference),
             None => resolve(self.reference, self.base),
         }
     }
 }
 
 /// Follows the links in local references of replaced inputs, because Nix does not follow them.
-fn resolved_overrides(what: &ToPin<'_>) -> Vec<(String, Resolved)> {
+fn resolved_overrides(what: &ToPin<'_>) -> Vec<(String, ResolvedReference)> {
     what.input_overrides
         .iter()
         .map(|(name, reference)| (name.clone(), resolve(reference, what.base)))

@@ -3,7 +3,7 @@
 //! Takes the messages from libnix and the logs of builds. Returns a failure with its reason, the
 //! last lines of the log, and a hint.
 
-use crate::error::{BuildError, Failed, Known, known_hint};
+use crate::error::{BuildError, Failed, KnownError, known_hint};
 use crate::interrupt::interrupted;
 use crate::libnix::{BuildResult, Libnix, NixError};
 use crate::progress::store_name;
@@ -15,7 +15,7 @@ const LOG_LINES: usize = 15;
 const FEW_LINES: usize = 4;
 
 /// Texts of known failures, with hints.
-pub(super) const KNOWN: &[Known] = &[
+pub(super) const KNOWN: &[KnownError] = &[
     (
         &["hash mismatch in fixed-output derivation"],
         "check whether the downloaded content is correct; if it is, replace the specified hash with the one after `got:`",

@@ -1,8 +1,8 @@
 use super::*;
 
-fn unit(name: &str, problem: Option<Problem>) -> (UnitId, UnitState) {
+fn unit(name: &str, problem: Option<UnitProblem>) -> (UnitId, UnitState) {
     let active = match problem {
-        Some(Problem::Failed) => "failed",
+        Some(UnitProblem::Failed) => "failed",
         _ => "active",
     };
     let state = UnitState {
@@ -13,8 +13,8 @@ fn unit(name: &str, problem: Option<Problem>) -> (UnitId, UnitState) {
     (UnitId::of_system(name), state)
 }
 
-fn before(failed: &[&str]) -> Before {
-    Before {
+fn before(failed: &[&str]) -> BeforeSwitch {
+    BeforeSwitch {
         running: Some("/old".into()),
         units: States::new(),
         unwell: failed.iter().map(|name| UnitId::of_system(name)).collect(),
@@ -22,8 +22,8 @@ fn before(failed: &[&str]) -> Before {
     }
 }
 
-fn switched(status: i32, failed: &[&str], touched: &[&str]) -> Switched {
-    Switched {
+fn switched(status: i32, failed: &[&str], touched: &[&str]) -> SwitchResult {
+    SwitchResult {
         status: Some(status),
         last_lines: Vec::new(),
         script_failed: false,
@@ -35,7 +35,7 @@ fn switched(status: i32, failed: &[&str], touched: &[&str]) -> Switched {
 }
 
 /// Judges a switch after which the units in `now` have failed and the running system is `runs`.
-fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Looked {
+fn judge(before: &BeforeSwitch, switched: &SwitchResult, now: &[&str], runs: &str) -> Verification {
     let switching = Switching {
         switched,
         expected: "/new",
@@ -45,17 +45,17 @@ fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Look
         since: 0,
         settle: Duration::ZERO,
     };
-    let mut watched = Watched {
+    let mut watched = WatchResult {
         after: now
             .iter()
-            .map(|name| unit(name, Some(Problem::Failed)))
+            .map(|name| unit(name, Some(UnitProblem::Failed)))
             .collect(),
-        ..Watched::default()
+        ..WatchResult::default()
     };
     for name in &switched.touched {
         let id = UnitId::of_system(name);
-        let unwell = Unwell {
-            problem: Problem::Failed,
+        let unwell = UnhealthyUnit {
+            problem: UnitProblem::Failed,
             state: watched.after.get(&id).cloned(),
             command: None,
         };
@@ -64,7 +64,7 @@ fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Look
         }
         watched
             .touched
-            .insert(id, crate::activation::touched::Reached::Started);
+            .insert(id, crate::activation::touched::UnitEffect::Started);
     }
     before.judge(&switching, Some(runs.into()), &watched)
 }
@@ -72,15 +72,15 @@ fn judge(before: &Before, switched: &Switched, now: &[&str], runs: &str) -> Look
 #[test]
 fn unit_that_failed_before_is_only_listed() {
     for (status, reported) in [(4, &["old.service"][..]), (0, &[])] {
-        let looked = judge(
+        let verification = judge(
             &before(&["old.service"]),
             &switched(status, reported, &[]),
             &["old.service"],
             "/new",
         );
-        assert_eq!(looked.verdict, Verdict::Well);
+        assert_eq!(verification.verdict, Verdict::Well);
         assert_eq!(
-            looked.warnings,
+            verification.warnings,
             ["already failing before the change: old.service"]
         );
     }
@@ -89,20 +89,20 @@ fn unit_that_failed_before_is_only_listed() {
 #[test]
 fn newly_failed_unit_counts_even_if_not_reported() {
     let one = switched(4, &["old.service", "new.service"], &[]);
-    let looked = judge(&before(&["old.service"]), &one, &[], "/new");
+    let verification = judge(&before(&["old.service"]), &one, &[], "/new");
     assert_eq!(
-        (looked.verdict, looked.names()),
+        (verification.verdict, verification.names()),
         (Verdict::UnitsFailed, vec!["new.service".into()])
     );
     let late = switched(0, &[], &["late.service"]);
     let now = ["late.service", "other.service"];
-    let looked = judge(&before(&[]), &late, &now, "/new");
+    let verification = judge(&before(&[]), &late, &now, "/new");
     assert_eq!(
-        (looked.verdict, looked.names()),
+        (verification.verdict, verification.names()),
         (Verdict::UnitsFailed, vec!["late.service".into()])
     );
     assert_eq!(
-        looked.warnings,
+        verification.warnings,
         ["failed during the change, but not because of it: other.service"]
     );
 }
@@ -111,13 +111,13 @@ fn newly_failed_unit_counts_even_if_not_reported() {
 fn reported_unit_counts_only_if_touched() {
     let reported = ["new.service", "other.service"];
     let one = switched(4, &reported, &["new.service"]);
-    let looked = judge(&before(&[]), &one, &reported, "/new");
-    assert_eq!(looked.names(), ["new.service"]);
+    let verification = judge(&before(&[]), &one, &reported, "/new");
+    assert_eq!(verification.names(), ["new.service"]);
     let one = switched(4, &["other.service"], &[]);
-    let looked = judge(&before(&[]), &one, &["other.service"], "/new");
-    assert_eq!(looked.verdict, Verdict::Well);
+    let verification = judge(&before(&[]), &one, &["other.service"], "/new");
+    assert_eq!(verification.verdict, Verdict::Well);
     assert_eq!(
-        looked.warnings,
+        verification.warnings,
         ["failed during the change, but not because of it: other.service"]
     );
 }
@@ -126,23 +126,23 @@ fn reported_unit_counts_only_if_touched() {
 fn unit_broken_by_change_counts_on_rollback() {
     let first = before(&["old.service"]);
     let way_back = before(&["old.service", "broken.service"]).with_unwell(&first);
-    let looked = judge(
+    let verification = judge(
         &way_back,
         &switched(0, &[], &["broken.service"]),
         &["old.service", "broken.service"],
         "/new",
     );
     assert_eq!(
-        (looked.verdict, looked.names()),
+        (verification.verdict, verification.names()),
         (Verdict::UnitsFailed, vec!["broken.service".into()])
     );
 }
 
 #[test]
 fn status_4_without_names_means_failed_units() {
-    let looked = judge(&before(&[]), &switched(4, &[], &[]), &[], "/new");
+    let verification = judge(&before(&[]), &switched(4, &[], &[]), &[], "/new");
     assert_eq!(
-        (looked.verdict, looked.why.as_str()),
+        (verification.verdict, verification.why.as_str()),
         (Verdict::UnitsFailed, "some units failed")
     );
     // A unit that had failed before explains the exit status only if the switch touched it.
@@ -150,24 +150,24 @@ fn status_4_without_names_means_failed_units() {
         (&["old.service"][..], Verdict::Well),
         (&[], Verdict::UnitsFailed),
     ] {
-        let looked = judge(
+        let verification = judge(
             &before(&["old.service"]),
             &switched(4, &[], touched),
             &["old.service"],
             "/new",
         );
-        assert_eq!(looked.verdict, verdict);
+        assert_eq!(verification.verdict, verdict);
     }
 }
 
 #[test]
 fn unexpected_running_system_is_a_failure() {
-    let looked = judge(&before(&[]), &switched(0, &[], &[]), &[], "/old");
-    assert_eq!(looked.verdict, Verdict::Failed);
+    let verification = judge(&before(&[]), &switched(0, &[], &[]), &[], "/old");
+    assert_eq!(verification.verdict, Verdict::Failed);
     assert!(
-        looked.why.ends_with("but /old is still running"),
+        verification.why.ends_with("but /old is still running"),
         "{}",
-        looked.why
+        verification.why
     );
     let third = judge(&before(&[]), &switched(3, &[], &[]), &[], "/third");
     assert_eq!(third.verdict, Verdict::Superseded);

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use super::super::unit_state::Job;
+use super::super::unit_state::UnitJob;
 use super::*;
 
 /// A fake machine whose clock advances only during waits, and whose units change at given times.
@@ -22,7 +22,7 @@ impl Scripted {
     }
 }
 
-impl Machinery for Scripted {
+impl WatchedMachine for Scripted {
     fn look(&mut self) -> States {
         self.looks.push_back(self.clock);
         let mut states = self.states();
@@ -67,8 +67,8 @@ fn service(kind: &str, active: &str) -> UnitState {
     }
 }
 
-fn job() -> Option<Job> {
-    Some(Job {
+fn job() -> Option<UnitJob> {
+    Some(UnitJob {
         kind: "start".into(),
         state: "running".into(),
     })
@@ -76,7 +76,7 @@ fn job() -> Option<Job> {
 
 /// Watches for a settle time of three seconds, after a switch whose output names `a.service`.
 /// Returns the duration in milliseconds, and the problems that were found.
-fn watch(machine: &mut Scripted) -> (u64, Vec<(String, Problem)>) {
+fn watch(machine: &mut Scripted) -> (u64, Vec<(String, UnitProblem)>) {
     watch_with(machine, &States::new(), 3000, &[])
 }
 
@@ -85,7 +85,7 @@ fn watch_with(
     before: &States,
     settle: u64,
     unwell: &[&str],
-) -> (u64, Vec<(String, Problem)>) {
+) -> (u64, Vec<(String, UnitProblem)>) {
     let unwell_before = unwell.iter().map(|name| UnitId::of_system(name)).collect();
     let watch = Watch {
         changes: Changes {
@@ -104,7 +104,7 @@ fn watch_with(
     (machine.clock / 1000, problems.collect())
 }
 
-fn found(problem: Problem) -> Vec<(String, Problem)> {
+fn found(problem: UnitProblem) -> Vec<(String, UnitProblem)> {
     vec![("a.service".into(), problem)]
 }
 
@@ -151,7 +151,7 @@ fn late_failure_is_found_and_ends_the_watch() {
         ..Scripted::default()
     };
     let (time, problems) = watch(&mut machine);
-    assert_eq!(problems, found(Problem::Failed));
+    assert_eq!(problems, found(UnitProblem::Failed));
     assert!((2000..2500).contains(&time), "{time}");
 }
 
@@ -174,8 +174,8 @@ fn restart_between_two_checks_is_found() {
     let mut again = service("simple", "active");
     again.restarts = 1;
     for (restart, has_failed, problems) in [
-        ("on-failure", false, found(Problem::Restarting)),
-        ("always", true, found(Problem::Restarting)),
+        ("on-failure", false, found(UnitProblem::Restarting)),
+        ("always", true, found(UnitProblem::Restarting)),
         // The service exited successfully, and `Restart=always` restarted it.
         ("always", false, vec![]),
     ] {
@@ -256,7 +256,7 @@ fn start_job_gets_ten_settle_times() {
         ..Scripted::default()
     };
     let (time, problems) = watch(&mut machine);
-    assert_eq!(problems, found(Problem::Starting));
+    assert_eq!(problems, found(UnitProblem::Starting));
     assert!((30_000..31_000).contains(&time), "{time}");
     assert_eq!(
         machine.said,
@@ -295,7 +295,7 @@ fn failure_of_a_timers_service_is_found() {
         ..Scripted::default()
     };
     let (time, problems) = watch(&mut machine);
-    assert_eq!(problems, [("b.service".into(), Problem::Failed)]);
+    assert_eq!(problems, [("b.service".into(), UnitProblem::Failed)]);
     assert!(time < 2000, "{time}");
 }
 
@@ -335,5 +335,5 @@ fn zero_settle_time_means_one_check() {
         ..Scripted::default()
     };
     let (time, problems) = watch_with(&mut machine, &States::new(), 0, &[]);
-    assert_eq!((time, problems), (0, found(Problem::Failed)));
+    assert_eq!((time, problems), (0, found(UnitProblem::Failed)));
 }

@@ -106,7 +106,7 @@ fn base_is_recorded_when_first_change_begins() {
     // If the activator is killed after the switch, the running system must not be taken for the
     // base.
     assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
-    state.end(Leaves::Done);
+    state.end(StateEffect::Done);
     assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
     assert_eq!((state.revision, state.active.len()), (1, 1));
 }
@@ -115,12 +115,12 @@ fn base_is_recorded_when_first_change_begins() {
 fn stranded_change_keeps_base_and_stays_pending() {
     let mut state = fresh();
     state.begin(change("/a", "/b", "/a", &["hello"]));
-    state.end(Leaves::Stranded);
+    state.end(StateEffect::Stranded);
     assert!(!state.foreign(Some("/b")));
     assert_eq!(state.base_of(Some("/b")).as_deref(), Some("/a"));
     let step = state.pending.as_ref().map(|pending| pending.step);
     assert_eq!(step, Some(Step::Stranded));
-    state.end(Leaves::Done);
+    state.end(StateEffect::Done);
     assert_eq!((state.pending, state.active.len()), (None, 1));
 }
 
@@ -128,10 +128,10 @@ fn stranded_change_keeps_base_and_stays_pending() {
 fn failed_change_keeps_modules_and_request() {
     let mut state = fresh();
     state.begin(change("/a", "/b", "/a", &["hello"]));
-    state.end(Leaves::Done);
+    state.end(StateEffect::Done);
     let before = state.clone();
     state.begin(change("/b", "/c", "/a", &["hello", "web"]));
-    state.end(Leaves::AsBefore);
+    state.end(StateEffect::AsBefore);
     assert_eq!(
         state,
         State {
@@ -145,7 +145,7 @@ fn failed_change_keeps_modules_and_request() {
 fn external_switch_makes_a_new_base() {
     let mut state = fresh();
     state.begin(change("/a", "/b", "/a", &["hello"]));
-    state.end(Leaves::Done);
+    state.end(StateEffect::Done);
     assert!(state.foreign(Some("/n")));
     state.begin(change("/n", "/m", "/n", &["hello"]));
     assert_eq!(state.base_of(Some("/m")).as_deref(), Some("/n"));
@@ -155,7 +155,7 @@ fn external_switch_makes_a_new_base() {
 fn switch_to_base_ends_unconfirmed_change() {
     let mut state = fresh();
     state.begin(change("/base", "/a", "/base", &["hello"]));
-    state.end(Leaves::Done);
+    state.end(StateEffect::Done);
     state.begin(change("/a", "/b", "/base", &["hello", "web"]));
     for (running, unended) in [("/a", true), ("/b", true), ("/base", false), ("/n", false)] {
         assert_eq!(state.unended(Some(running)).is_some(), unended, "{running}");
@@ -170,11 +170,11 @@ fn switch_to_base_ends_unconfirmed_change() {
 fn failed_change_after_external_switch_keeps_base() {
     let mut state = fresh();
     state.begin(change("/a", "/b", "/a", &["hello"]));
-    state.end(Leaves::Done);
+    state.end(StateEffect::Done);
     let before = state.clone();
     state.begin(change("/b-travel", "/c", "/a-travel", &["hello", "web"]));
     assert_eq!(state.base_of(Some("/c")).as_deref(), Some("/b-travel"));
-    state.end(Leaves::AsBefore);
+    state.end(StateEffect::AsBefore);
     assert_eq!(
         (&state.base, &state.current),
         (&before.base, &before.current)

@@ -121,7 +121,7 @@ impl Failure {
     }
 
     /// Returns an error of this kind.
-    pub fn error(self, message: impl Into<String>) -> Failed {
+    pub(crate) fn error(self, message: impl Into<String>) -> Failed {
         Failed {
             failure: self,
             message: message.into(),
@@ -185,15 +185,6 @@ pub fn describe(error: &anyhow::Error) -> Failed {
             ..failed.clone()
         },
         None => Failure::Internal.error(message),
-    }
-}
-
-/// Returns the beginning of a message that refuses a command, such as `cannot enable web`.
-/// `purpose` describes the command.
-pub fn cannot(purpose: &str) -> String {
-    match purpose.strip_prefix("rollback") {
-        Some(rest) => format!("cannot roll back{rest}"),
-        None => format!("cannot {purpose}"),
     }
 }
 

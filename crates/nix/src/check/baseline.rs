@@ -96,7 +96,7 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Failure;
+    use crate::error::EvaluationError;
     use crate::evaluation::Evaluated;
     use crate::pool::{EvaluationEnd, JobOutcome};
 
@@ -134,7 +134,7 @@ mod tests {
     fn repaired_or_failed_row_is_not_compared() {
         let died = || EvaluationEnd::Died { why: "x".into() };
         let failed = EvaluationEnd::Failed {
-            failed: Failure::Evaluation.error("x"),
+            failed: EvaluationError::HostsFail { reason: "x".into() }.into(),
             places: Vec::new(),
             again: false,
             builds: false,

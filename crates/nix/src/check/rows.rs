@@ -315,7 +315,7 @@ pub struct CheckSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Failure;
+    use crate::error::EvaluationError;
 
     const SOURCE: &str = "/nix/store/a-source";
 
@@ -325,6 +325,10 @@ mod tests {
             line,
             column,
         }
+    }
+
+    fn failure() -> Failed {
+        EvaluationError::HostsFail { reason: "x".into() }.into()
     }
 
     /// Makes a row for a failure.
@@ -340,8 +344,7 @@ mod tests {
 
     #[test]
     fn error_names_only_files_of_the_flake() {
-        let failed = Failure::Evaluation
-            .error("x")
+        let failed = failure()
             .detail(
                 "- In `/nix/store/a-source/modules/a.nix': 1\n- In `/nix/store/b-source/b.nix': 2",
             )
@@ -362,7 +365,7 @@ mod tests {
 
     #[test]
     fn position_is_the_closest_one_in_the_flake() {
-        let mut failed = Failure::Evaluation.error("x");
+        let mut failed = failure();
         failed.places = vec![
             position("/nix/store/b-source/lib/modules.nix", 1, 1),
             position("/nix/store/a-source-of-another/a.nix", 2, 2),

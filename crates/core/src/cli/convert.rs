@@ -1,6 +1,8 @@
 //! Turns clap's types into plain data.
 
-use super::args::{ChangeArgs, CommandArgs, EditArgs, GlobalArgs, OverridesArgs};
+use super::args::{
+    ChangeArgs, CommandArgs, EditArgs, GlobalArgs, OverridesArgs, RecoverArgs, SetArgs,
+};
 use super::bench::{
     BenchArgs, CompareArgs, MeasuringArgs, OptionsArgs, OverridesBenchArgs, ToggleArgs,
 };
@@ -100,16 +102,7 @@ impl CommandArgs {
                 all: args.all,
                 options: args.change.into(),
             },
-            Self::Set(args) => Command::Set {
-                request: SetRequest {
-                    pairs: args.pairs,
-                    merge: args.merge,
-                    priority: args.priority,
-                    persist: args.persist,
-                    nix: args.nix,
-                },
-                options: args.edit.into(),
-            },
+            Self::Set(args) => args.into(),
             Self::Unset(args) => Command::Unset {
                 paths: args.options,
                 options: args.edit.into(),
@@ -123,11 +116,7 @@ impl CommandArgs {
                 number: args.number,
                 options: args.change.into(),
             },
-            Self::Recover(args) => Command::Recover {
-                finish: args.finish,
-                settle: args.settle,
-                wait: args.patience.wait,
-            },
+            Self::Recover(args) => args.into(),
             Self::Confirm(args) => Command::Confirm { wait: args.wait },
             Self::History => Command::History,
             Self::List => Command::List,
@@ -149,6 +138,31 @@ impl CommandArgs {
             Self::Errors => Command::WithLibnix(LibnixCommand::Errors),
             Self::Help { .. } => return None,
         })
+    }
+}
+
+impl From<SetArgs> for Command {
+    fn from(args: SetArgs) -> Self {
+        Self::Set {
+            request: SetRequest {
+                pairs: args.pairs,
+                merge: args.merge,
+                priority: args.priority,
+                persist: args.persist,
+                nix: args.nix,
+            },
+            options: args.edit.into(),
+        }
+    }
+}
+
+impl From<RecoverArgs> for Command {
+    fn from(args: RecoverArgs) -> Self {
+        Self::Recover {
+            finish: args.finish,
+            settle: args.settle,
+            wait: args.patience.wait,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod action;
 mod additions;
+mod configuration;
 mod earlier_state;
 mod file;
 mod intent;
@@ -27,13 +28,15 @@ use crate::registry::ModuleRequest;
 
 pub use action::Action;
 pub use additions::Additions;
+pub use configuration::current_configuration;
 pub use earlier_state::EarlierState;
 pub use file::{agree, is_another_file, is_elsewhere, is_file};
 pub use intent::Intent;
 pub use modules::modules;
 pub use overrides::PlannedOverrides;
-pub use source::{Host, PlannedSource, current_configuration, source_to_list};
+pub use source::{Host, PlannedSource, source_to_list};
 
+use configuration::specialisation;
 use modules::wanted;
 use notes::notes;
 use nothing::nothing;
@@ -105,9 +108,11 @@ struct CheckedRequest {
     additions: Additions,
     wanted: Vec<String>,
     overrides: PlannedOverrides,
-    /// Whether the system is defined in a file. The file may have changed, and may now declare
-    /// other modules.
-    in_file: bool,
+    /// Whether the source is another one, or may have changed since the running system was made. A
+    /// file may have changed, and may now declare other modules.
+    moves_source: bool,
+    /// Whether the specialisation is another one.
+    moves_specialisation: bool,
     /// The reason why there is nothing to do; `None` if there is something to do.
     nothing: Option<String>,
 }
@@ -128,12 +133,54 @@ impl CheckedRequest {
             false => nothing(action, situation, options, &wanted, &additions),
         };
         Ok(Self {
+            moves_source: *action == Action::Rebuild || options.is_named() || in_file,
+            moves_specialisation: additions.specialisation != specialisation(situation),
             additions,
             wanted,
             overrides,
-            in_file,
             nothing,
         })
+    }
+
+    /// Returns whether the system without any runtime module may be another one after the change.
+    fn moves_base(&self) -> bool {
+        self.moves_source || self.moves_specialisation
+    }
+
+    /// Returns the toplevel to which the source should evaluate without any runtime module.
+    fn expected_base(&self, situation: &Situation) -> Option<String> {
+        match &self.additions.specialisation {
+            _ if self.moves_source => None,
+            Some(name) if self.moves_specialisation => situation.base_variant(name),
+            None if self.moves_specialisation => None,
+            _ => situation.base(),
+        }
+    }
+
+    /// Returns the system to activate if the state already contains it, so that no evaluation is
+    /// needed.
+    fn known_goal(&self, action: &Action, situation: &Situation) -> Result<Option<Goal>> {
+        let is_base = self.overrides.after.is_empty()
+            && (action.is_reset()
+                || (self.wanted.is_empty() && !self.moves_base() && !self.additions.has_modules()));
+        match (situation.base(), action) {
+            (_, Action::Rollback(state)) => Ok(Some(Goal::Known((**state).clone()))),
+            (Some(base), _) if is_base => {
+                Ok(Some(Goal::Known(EarlierState::base(&base, situation))))
+            }
+            (None, Action::Reset | Action::ResetAll) if is_base => {
+                Err(SourceError::UnknownBase.into())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the notes to print for the user before the change.
+    fn notes(&self, action: &Action, situation: &Situation) -> Vec<String> {
+        let mut notes = notes(situation, &self.wanted);
+        notes.extend(overrides_stay(action, &self.overrides));
+        notes.extend(self.additions.removal_note(action, situation));
+        notes
     }
 }
 
@@ -164,44 +211,22 @@ pub fn decide(
         options: change,
         expressions: _,
     } = intent;
-    let CheckedRequest {
-        additions,
-        wanted,
-        overrides,
-        in_file,
-        nothing,
-    } = CheckedRequest::of(intent, situation, options)?;
-    if let Some(why) = nothing {
+    let request = CheckedRequest::of(intent, situation, options)?;
+    if let Some(why) = request.nothing {
         return Ok(Decision::Nothing(why));
     }
-    let moved_source = *action == Action::Rebuild || options.is_named() || in_file;
-    let varied = additions.specialisation != specialisation(situation);
-    let mut notes = notes(situation, &wanted);
-    notes.extend(overrides_stay(action, &overrides));
-    notes.extend(additions.removal_note(action, situation));
-    let base = situation.base();
-    let expected = match &additions.specialisation {
-        _ if moved_source => None,
-        Some(name) if varied => situation.base_variant(name),
-        None if varied => None,
-        _ => base.clone(),
-    };
-    let moved = moved_source || varied;
-    let is_base = overrides.after.is_empty()
-        && (action.is_reset() || (wanted.is_empty() && !moved && !additions.has_modules()));
-    let goal = match (&base, action) {
-        (_, Action::Rollback(state)) => Goal::Known((**state).clone()),
-        // The state contains the system without modules, so no evaluation is needed.
-        (Some(base), _) if is_base => Goal::Known(EarlierState::base(base, situation)),
-        (None, Action::Reset | Action::ResetAll) if is_base => {
-            return Err(SourceError::UnknownBase.into());
-        }
-        _ => {
+    let notes = request.notes(action, situation);
+    let expected = request.expected_base(situation);
+    // If the source or the specialisation changes, the base may change too.
+    let base = situation.base().filter(|_| !request.moves_base());
+    let goal = match request.known_goal(action, situation)? {
+        Some(goal) => goal,
+        None => {
             let source = source(action, situation, options, here)?;
             Goal::Evaluate {
-                modules: modules(&wanted, situation, &source)?,
+                modules: modules(&request.wanted, situation, &source)?,
                 source,
-                additions,
+                additions: request.additions,
             }
         }
     };
@@ -210,11 +235,10 @@ pub fn decide(
         notes,
         goal,
         stop_after: change.stop_after,
-        wanted,
-        overrides,
+        wanted: request.wanted,
+        overrides: request.overrides,
         from: situation.running.clone(),
-        // If the source or the specialisation changes, the base may change too.
-        base: base.filter(|_| !moved),
+        base,
         expected,
         force: change.force,
         allow: change.allow.clone(),
@@ -231,11 +255,6 @@ fn overrides_stay(action: &Action, overrides: &PlannedOverrides) -> Option<Strin
             overrides.after.words()
         )
     })
-}
-
-/// Returns the pinned specialisation.
-fn specialisation(situation: &Situation) -> Option<String> {
-    current_configuration(situation)?.specialisation
 }
 
 #[cfg(test)]

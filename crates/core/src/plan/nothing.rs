@@ -1,7 +1,8 @@
 //! Detects requests that would change nothing.
 
+use super::configuration::specialisation;
 use super::modules::is_extra;
-use super::{Action, Additions, is_file, specialisation};
+use super::{Action, Additions, is_file};
 use crate::host::Situation;
 use crate::options::SourceOptions;
 use crate::overrides::Edit;
@@ -14,42 +15,23 @@ pub(super) fn nothing(
     wanted: &[String],
     additions: &Additions,
 ) -> Option<String> {
-    let same = situation.active() == wanted
-        && wanted == situation.state.wanted
-        && situation.overrides_are_active();
-    let are = |names: &[String]| if names.len() == 1 { "is" } else { "are" };
+    if may_change_anyway(action, situation, options, additions) {
+        return None;
+    }
+    let state = &situation.state;
+    let same =
+        situation.active() == wanted && wanted == state.wanted && situation.overrides_are_active();
     match action {
-        _ if options.is_named() || situation.state.pending.is_some() => None,
-        _ if !additions.new.is_empty() || additions.specialisation != specialisation(situation) => {
-            None
+        Action::Enable(names) if same => Some(already(names, "enabled")),
+        Action::Disable(names) if !names.iter().any(|name| state.wanted.contains(name)) => {
+            Some(already(names, "disabled"))
         }
-        Action::Disable(names) if names.iter().any(|name| is_extra(situation, name)) => None,
-        Action::Apply if is_file(situation, options) => None,
-        Action::Apply if !additions.gone(situation).is_empty() => None,
-        Action::Enable(names) if same => Some(format!(
-            "{} {} already enabled",
-            names.join(", "),
-            are(names)
-        )),
-        Action::Disable(names)
-            if !names
-                .iter()
-                .any(|name| situation.state.wanted.contains(name)) =>
-        {
-            Some(format!(
-                "{} {} already disabled",
-                names.join(", "),
-                are(names)
-            ))
-        }
-        Action::Reset if situation.state.wanted.is_empty() && !situation.overrides().is_empty() => {
-            Some(
-                "no module is enabled; run `runtime-module reset --all` to remove option overrides"
-                    .into(),
-            )
-        }
+        Action::Reset if state.wanted.is_empty() && !situation.overrides().is_empty() => Some(
+            "no module is enabled; run `runtime-module reset --all` to remove option overrides"
+                .into(),
+        ),
         Action::Reset | Action::ResetAll
-            if situation.state.wanted.is_empty()
+            if state.wanted.is_empty()
                 && situation.overrides().holds_nothing()
                 && situation.running == situation.base() =>
         {
@@ -58,14 +40,35 @@ pub(super) fn nothing(
         Action::Override(Edit::Reset) if situation.overrides().holds_nothing() => {
             Some("no option is overridden".into())
         }
-        Action::Apply if same && !wanted.is_empty() => Some(format!(
-            "{} {} already enabled",
-            wanted.join(", "),
-            are(wanted)
-        )),
+        Action::Apply if same && !wanted.is_empty() => Some(already(wanted, "enabled")),
         Action::Apply if same && situation.running.is_some() => {
             Some("no module is requested or active".into())
         }
         _ => None,
     }
+}
+
+/// Returns whether a request may change something although the requested modules stay the same:
+/// its source, its specialisation or its extra modules may be others, or an earlier transaction has
+/// not ended.
+fn may_change_anyway(
+    action: &Action,
+    situation: &Situation,
+    options: &SourceOptions,
+    additions: &Additions,
+) -> bool {
+    options.is_named()
+        || situation.state.pending.is_some()
+        || !additions.new.is_empty()
+        || additions.specialisation != specialisation(situation)
+        || match action {
+            Action::Disable(names) => names.iter().any(|name| is_extra(situation, name)),
+            Action::Apply => is_file(situation, options) || !additions.gone(situation).is_empty(),
+            _ => false,
+        }
+}
+
+fn already(names: &[String], state: &str) -> String {
+    let are = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {are} already {state}", names.join(", "))
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 
 use super::Action;
+use super::configuration::current_configuration;
 use super::file::file;
-use crate::baked::Baked;
 use crate::error::{Failed, Message as _, SourceError};
 use crate::host::Situation;
 use crate::options::SourceOptions;
-use crate::record::{Configuration, ExtraModule, Pin, Source};
+use crate::record::{Configuration, Pin, Source};
 
 /// The entry of `nixosConfigurations` to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,23 +48,13 @@ pub fn source(
     here: &Path,
 ) -> Result<PlannedSource> {
     let input_overrides = options.input_overrides.clone();
-    let baked = situation.baked.as_ref();
     let current = current_configuration(situation);
-    let host = || -> Result<Host> {
-        if let Some(host) = &options.host {
-            return Ok(Host::Named(host.clone()));
-        }
-        let known = baked
-            .map(|baked| baked.host.clone())
-            .or_else(|| current.as_ref().map(Configuration::host));
-        known.map_or_else(own_name, Ok).map(Host::Usual)
-    };
     let reference = |reference: String, input_overrides| -> Result<PlannedSource> {
         Ok(PlannedSource::Reference {
             reference,
             base: here.to_path_buf(),
             input_overrides,
-            host: host()?,
+            host: host(situation, options, current.as_ref())?,
             of: None,
         })
     };
@@ -86,20 +76,41 @@ pub fn source(
         return reference(url, replaced);
     }
     match pinned.cloned() {
-        Some(pin) if !input_overrides.is_empty() => Ok(PlannedSource::Reference {
-            reference: pin.locked.clone(),
-            base: here.to_path_buf(),
-            input_overrides,
-            host: Host::Named(options.host.clone().unwrap_or_else(|| pin.host.clone())),
-            of: Some(Box::new(pin)),
-        }),
-        Some(mut pin) => {
-            if let Some(host) = &options.host {
-                pin.host.clone_from(host);
-            }
-            Ok(PlannedSource::Known(Source::Flake(Box::new(pin))))
-        }
+        Some(pin) => Ok(pinned_source(pin, options, here)),
         None => reference(url_without_pin(situation)?, input_overrides),
+    }
+}
+
+/// Returns the entry of `nixosConfigurations` in a source that is not pinned yet.
+fn host(
+    situation: &Situation,
+    options: &SourceOptions,
+    current: Option<&Configuration>,
+) -> Result<Host> {
+    if let Some(host) = &options.host {
+        return Ok(Host::Named(host.clone()));
+    }
+    let baked = situation.baked.as_ref();
+    let known = baked
+        .map(|baked| baked.host.clone())
+        .or_else(|| current.map(Configuration::host));
+    known.map_or_else(own_name, Ok).map(Host::Usual)
+}
+
+/// Returns the pinned source, with the host and the inputs that the options replace.
+fn pinned_source(mut pin: Pin, options: &SourceOptions, here: &Path) -> PlannedSource {
+    if options.input_overrides.is_empty() {
+        if let Some(host) = &options.host {
+            pin.host.clone_from(host);
+        }
+        return PlannedSource::Known(Source::Flake(Box::new(pin)));
+    }
+    PlannedSource::Reference {
+        reference: pin.locked.clone(),
+        base: here.to_path_buf(),
+        input_overrides: options.input_overrides.clone(),
+        host: Host::Named(options.host.clone().unwrap_or_else(|| pin.host.clone())),
+        of: Some(Box::new(pin)),
     }
 }
 
@@ -139,35 +150,6 @@ pub fn source_to_list(
     here: &Path,
 ) -> Result<PlannedSource> {
     source(&Action::Apply, situation, options, here)
-}
-
-/// Returns the configuration of the running system.
-pub fn current_configuration(situation: &Situation) -> Option<Configuration> {
-    let baked = situation.baked.as_ref().and_then(Baked::source);
-    let kept = |extras: &[ExtraModule]| -> Vec<ExtraModule> {
-        let kept = extras.iter().filter(|extra| extra.keep);
-        kept.cloned().collect()
-    };
-    match &situation.state.configuration {
-        // No external switch has happened, so the recorded configuration is current.
-        Some(recorded) if !situation.foreign() => Some(recorded.clone()),
-        // A specialisation of a system that we activated has the same source as that system.
-        Some(recorded) if situation.varied_base().is_some() => Some(Configuration {
-            specialisation: situation.specialisation.clone(),
-            extras: kept(&recorded.extras),
-            source: recorded.source.clone(),
-        }),
-        // Otherwise, the source is the one that is baked into the running system. If no source is
-        // baked in, the source is unknown.
-        before => Some(Configuration {
-            source: baked?,
-            specialisation: situation.specialisation.clone(),
-            extras: before
-                .as_ref()
-                .map(|before| kept(&before.extras))
-                .unwrap_or_default(),
-        }),
-    }
 }
 
 /// Returns the error for an unknown source.

@@ -23,13 +23,13 @@ pub struct Definition {
     pub persist: bool,
     /// The store paths in the value, if the value comes from a Nix expression.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub store_paths: Vec<StorePath>,
+    pub store_paths: Vec<ValueStorePath>,
 }
 
 impl Definition {
     /// Adds the store paths of another value. Removes store paths that the value no longer
     /// contains.
-    pub(super) fn add_store_paths(&mut self, others: Vec<StorePath>) {
+    pub(super) fn add_store_paths(&mut self, others: Vec<ValueStorePath>) {
         for one in others {
             if !self.store_paths.contains(&one) {
                 self.store_paths.push(one);
@@ -44,14 +44,14 @@ impl Definition {
 /// path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct StorePath {
+pub struct ValueStorePath {
     pub path: String,
     /// The derivation output that has this path; `None` for a source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<DerivationOutput>,
 }
 
-impl StorePath {
+impl ValueStorePath {
     /// Returns the path that must stay in the store: either the source itself, or the derivation
     /// that can build the output again.
     pub fn required(&self) -> &str {

@@ -17,7 +17,7 @@ mod state;
 mod value;
 mod words;
 
-pub use definition::{Definition, DerivationOutput, Mode, StorePath};
+pub use definition::{Definition, DerivationOutput, Mode, ValueStorePath};
 pub use diff::{OverrideDifference, diff};
 pub use edit::Edit;
 pub use export::export;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fold::{add, can_add, contains, entry, nested, obstacle, remove, remove_replaced};
-use super::{Definition, Edit, Generation, Mode, StorePath, check_path, check_value};
+use super::{Definition, Edit, Generation, Mode, ValueStorePath, check_path, check_value};
 use crate::attributes::written;
 use crate::error::{Failed, Message as _, OverrideError};
 use crate::quoting::for_shell;
@@ -93,13 +93,13 @@ impl OverrideState {
     pub fn required_paths(&self) -> impl Iterator<Item = &str> {
         let all = self.definitions.iter().chain(&self.kept);
         all.flat_map(|one| &one.store_paths)
-            .map(StorePath::required)
+            .map(ValueStorePath::required)
     }
 
     /// Returns the store paths that the definitions need after a reboot.
     pub fn required_after_reboot(&self) -> impl Iterator<Item = &str> {
         let kept = self.kept.iter().flat_map(|one| &one.store_paths);
-        kept.map(StorePath::required)
+        kept.map(ValueStorePath::required)
     }
 
     /// Returns the definitions after a reboot, even if an earlier version wrote the record without

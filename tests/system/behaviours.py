@@ -457,7 +457,7 @@ def only_confirm_needs_systemd_run(s):
         done = s.ends(5, "enable", "beacon", "--confirm", "60s", "--progress", "off")
         assert done.err == (
             "error: cannot arm the rollback timer: systemd-run: no such luck\n"
-            "hint: run the command without --confirm; the change is then not rolled back automatically\n"
+            "hint: check systemd with `systemctl status`, or omit --confirm; without it, the change is not rolled back automatically\n"
         ), done
         s.at_base()
     finally:

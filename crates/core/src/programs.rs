@@ -99,6 +99,6 @@ mod tests {
         check_version(&caller()).expect("our own version");
         check_version("/run/current-system/sw/bin/runtime-module-nix").expect("by hand");
         let failed = check_version("runtime-module 9.9.9").expect_err("another version");
-        assert!(failed.message.contains("version 9.9.9"), "{failed}");
+        assert!(failed.message.contains("9.9.9"), "{failed}");
     }
 }

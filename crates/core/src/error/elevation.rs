@@ -9,31 +9,34 @@ messages! {
     pub enum ElevationError {
         Forbidden {
             kind: Refused,
-            text: "activation needs root, but --elevate none forbids elevation",
-            hint: "run the command with sudo, or omit --elevate none",
-            means: "Changing the system needs root.",
-            next: "Run the command with sudo, or omit `--elevate none`.",
+            text: "cannot get root privileges: elevation is disabled (--elevate none)",
+            hint: "run the command with sudo, or use --elevate auto",
+            means: "Only root can change the system. `--elevate`, `RUNTIME_MODULE_ELEVATE` or the configuration \
+                disables elevation.",
+            next: "Run the command with sudo, or use `--elevate auto`.",
         }
         NoProgram {
             kind: Refused,
-            text: "activation needs root, and none of sudo, run0 or doas is installed",
-            hint: "run the command as root, or install sudo, run0 or doas",
-            means: "The program found no way to become root.",
-            next: "Run the command as root.",
+            text: "cannot get root privileges: no usable elevation program was found (sudo, run0 or doas)",
+            hint: "run the command as root, or install one of these programs and use --elevate auto",
+            means: "None of sudo, run0 and doas is in `PATH`, or the one that `--elevate` selects is not.",
+            next: "Run the command as root, or install one of these programs. `--elevate auto` uses the first one \
+                that is installed.",
         }
         ProgramFailed { program: String, status: ExitStatus } {
             kind: Refused,
             text: "cannot get root privileges: {program} failed ({status})",
             hint: "run the command as root, or choose another elevation program with --elevate",
             means: "sudo, run0 or doas refused, failed or was interrupted.",
-            next: "Try again with the right password, or ask the administrator of this machine for permission.",
+            next: "Check the password and the permissions of this user, then try again. Alternatively, run the \
+                command as root, or choose another program with `--elevate`.",
         }
         ActivatorExited {
             kind: Refused,
-            text: "cannot get root privileges: the activator has exited",
-            hint: "run the command as root, or choose another elevation program with --elevate",
-            means: "The process that runs as root ended before this process could connect to it.",
-            next: "Run the command as root, or choose another elevation program with `--elevate`.",
+            text: "cannot connect to the activator: the activator exited before it answered",
+            hint: "try again; the activator was probably killed",
+            means: "The activator, which runs as root, ended before the client could connect to it.",
+            next: "Try again. If the error persists, please report it.",
         }
     }
 }

@@ -7,10 +7,10 @@ messages! {
     pub enum FaultError {
         NotAFault { value: String } {
             kind: Usage,
-            text: "cannot use RUNTIME_MODULE_FAULT={value}: the value is not a fault",
+            text: "cannot use RUNTIME_MODULE_FAULT={value}: the value does not describe a fault",
             hint: "use POINT[@N]:before|after[:kill|:stop|:eio|:enospc|:short=N|:cut=N]; \
                 run `runtime-module __faults` to list the points",
-            means: "The variable is for tests. Its value does not name a fault.",
+            means: "Tests use the variable to inject faults. Its value is not in the format that the hint shows.",
             next: "Unset the variable, or run `runtime-module __faults` of a debug build to list the points.",
         }
     }

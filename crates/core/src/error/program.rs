@@ -9,19 +9,20 @@ messages! {
     pub enum ProgramError {
         NoManualPage { page: String } {
             kind: Usage,
-            text: "cannot print the manual page {page:?}: there is no such page",
-            means: "`__man`, which is for packaging, has no page of this name.",
+            text: "cannot print the manual page '{page}': the page does not exist",
+            hint: "run `runtime-module __man` to list the pages",
+            means: "`__man`, which is for packaging, has no page with this name.",
             next: "Run `runtime-module __man` to list the pages.",
         }
         AnsweredNo { purpose: Purpose } {
             kind: Refused,
-            text: "cannot {purpose}: you answered no; nothing was changed",
+            text: "did not {purpose}: the answer was no; nothing was changed",
             means: "The answer to the question of `--ask` was not `y` or `yes`.",
             next: "Run the command again if you want the change.",
         }
         NoFaults {
             kind: Refused,
-            text: "cannot list faults: this is a release build",
+            text: "cannot list faults: a release build has no faults",
             hint: "use a debug build",
             means: "Only debug builds can inject faults.",
             next: "Use a debug build.",
@@ -29,20 +30,20 @@ messages! {
         ModuleNotActive { module: String } {
             kind: NotActive,
             text: "{module} is not active",
-            means: "`status NAME`: the named module is not active. This exit code is for scripts.",
-            next: "Run `runtime-module enable NAME`.",
+            means: "This is the result of `status NAME`, not a failure. Its exit code is for scripts.",
+            next: "To enable the module, run `runtime-module enable NAME`.",
         }
         ModulesNotActive { modules: String } {
             kind: NotActive,
             text: "{modules} are not active",
-            means: "`status NAME…`: several of the named modules are not active. This exit code is for scripts.",
-            next: "Run `runtime-module enable NAME…`.",
+            means: "This is the result of `status NAME…`, not a failure. Its exit code is for scripts.",
+            next: "To enable the modules, run `runtime-module enable NAME…`.",
         }
         Detached {
             kind: Interrupted,
             text: "detached; activation continues in the background",
             hint: "run `runtime-module status` to see how it ends",
-            means: "The user pressed Ctrl-C during activation, which ends only the client.",
+            means: "Ctrl-C during activation ends only the client. The activator, which runs as root, continues.",
             next: "Run `runtime-module status` to see how it ends.",
         }
         OtherProgramNotStarted { program: String, reason: String } {
@@ -50,23 +51,22 @@ messages! {
             text: "cannot start {program}: {reason}",
             hint: "install both programs from the same package; until then, `status`, `rollback`, `reset`, `confirm` \
                 and `recover` still work",
-            means: "The other program in the package, `runtime-module-nix`, is missing or cannot be run.",
+            means: "The program `runtime-module-nix`, which evaluates and builds, is missing or cannot be run.",
             next: "Install both programs from the same package. `status`, `rollback`, `reset`, `confirm` and `recover` \
                 work without it.",
         }
         OtherVersion { light: String, full: String } {
             kind: Internal,
-            text: "cannot use the two programs together: runtime-module is version {light}, but runtime-module-nix is \
-                version {full}",
+            text: "cannot use runtime-module with runtime-module-nix: their versions are {light} and {full}",
             hint: "install both programs from the same package",
-            means: "The two programs come from different packages.",
+            means: "`runtime-module` starts `runtime-module-nix`, and both must be from the same release.",
             next: "Install both programs from the same package.",
         }
         ResultNotWritten { reason: String } {
             kind: Internal,
             text: "cannot write the result to stdout: {reason}",
             hint: "run `runtime-module status` to see which modules are active; only the output was lost",
-            means: "The file or pipe is full or closed. Only the output was lost: a change that the command made stays \
+            means: "The file is full, or the reader of the pipe has exited. A change that the command made stays \
                 active.",
             next: "Run `runtime-module status` to see which modules are active.",
         }

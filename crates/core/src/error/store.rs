@@ -10,32 +10,33 @@ messages! {
         NotInStore { purpose: Purpose, path: String, task: &'static str } {
             kind: Refused,
             text: "cannot {purpose}: {path} is needed to {task}, but is not in the store",
-            hint: "try again; the path may have been garbage-collected in the meantime",
-            means: "The garbage collector may have deleted this system in the meantime.",
-            next: "Run the command again.",
+            hint: "try again; the garbage collector may have deleted the path in the meantime",
+            means: "The path was probably deleted after the plan was made.",
+            next: "Run the command again, which makes a new plan.",
         }
         NotStorePath { purpose: Purpose, path: String } {
             kind: Refused,
             text: "cannot {purpose}: {path} is not a store path",
             hint: "run `runtime-module status` to see which system is running, then try again",
-            means: "The activator switches only to systems in the store. \
-                The request, or a state file, names something else.",
+            means: "The activator activates only systems in the store. The request, or a state file, contains another \
+                path.",
             next: "Run `runtime-module status` to see which system is running, then try again.",
         }
         RootsElsewhere { store: String } {
             kind: Refused,
-            text: "cannot use the store {store} as root: its GC roots are not on this machine",
+            text: "cannot activate systems from the store {store}: its GC roots are not on this machine",
             hint: "omit --store to use the store of this machine",
-            means: "The activator protects systems by GC roots, which must be on the same machine as the system.",
+            means: "GC roots protect the running system from the garbage collector, so they must be on the same \
+                machine.",
             next: "Omit `--store` to use the store of this machine.",
         }
         CollectorSilent {
             kind: Refused,
-            text: "cannot protect the system from the garbage collector: \
-                the collector is running but does not answer",
+            text: "cannot protect the system from garbage collection: the garbage collector is running, but does not \
+                answer",
             hint: "wait until the garbage collection has ended, then try again",
-            means: "A garbage collection holds its lock, but did not accept new GC roots for ten minutes.",
-            next: "Wait until the collection has ended, then try again.",
+            means: "The garbage collector holds its lock, but has not accepted new GC roots for ten minutes.",
+            next: "Wait until the garbage collection has ended, then try again.",
         }
     }
 }

@@ -8,26 +8,26 @@ messages! {
     pub enum SwitchError {
         Refused {
             kind: Refused,
-            text: "the switch program refused before it changed anything",
-            means: "The switch program refused. The running system is unchanged.",
-            next: "Read the lines above and the log named in the message, then try again.",
+            text: "the switch program refused to switch, and changed nothing",
+            means: "The switch program exited with status 1 before it began, for example because a pre-switch check \
+                failed.",
+            next: "Read the lines above and the log that the message names, then try again.",
         }
         Exited { status: i32 } {
             kind: Refused,
             text: "the switch program exited with status {status} before it changed anything",
-            means: "The switch program ended with an error before it began. The running system is unchanged.",
-            next: "Read the lines above and the log named in the message, then try again.",
+            means: "The switch program failed before it began. The running system is unchanged.",
+            next: "Read the lines above and the log that the message names, then try again.",
         }
         NotStarted {
             kind: Refused,
             text: "the switch program could not start, or was killed before it changed anything",
-            means: "The switch program could not start, or was killed before it began. \
-                The running system is unchanged.",
-            next: "Read the lines above and the log named in the message, then try again.",
+            means: "The running system is unchanged.",
+            next: "Read the lines above and the log that the message names, then try again.",
         }
         LockHeld {
             kind: Refused,
-            text: "another switch is running: it holds the lock of switch-to-configuration",
+            text: "another switch is running and holds the lock of switch-to-configuration",
             means: "Another program, such as nixos-rebuild, is switching the system.",
             next: "Wait until it ends, or use `--wait 60s`.",
         }
@@ -35,30 +35,32 @@ messages! {
             kind: Refused,
             text: "switch-to-configuration reported success, but {system} is still running",
             means: "The switch program exited without an error, but did not activate the new system.",
-            next: "Read the log named in the message. The fault is in `bin/switch-to-configuration` of the new \
+            next: "Read the log that the message names. The cause is in `bin/switch-to-configuration` of the new \
                 system.",
         }
         NothingRunning {
             kind: Refused,
             text: "switch-to-configuration reported success, but no system is running",
             means: "The switch program exited without an error, but the link `/run/current-system` does not exist.",
-            next: "Read the log named in the message. The fault is in `bin/switch-to-configuration` of the new \
+            next: "Read the log that the message names. The cause is in `bin/switch-to-configuration` of the new \
                 system.",
         }
         Superseded { system: String } {
             kind: Refused,
-            text: "another switch activated {system} in the meantime; that system is left active",
-            means: "An external switch activated a third system while this change was running. \
-                The program does not undo that.",
-            next: "Check which system is running, then try again.",
+            text: "an external switch activated {system} in the meantime, and that system stays active",
+            means: "Another program, such as nixos-rebuild, activated a third system during this change. The program \
+                does not undo an external switch.",
+            next: "Run `runtime-module status` to see which system is running, then try again.",
         }
         InitChanged {
             kind: RebootNeeded,
             text: "not activated: the new system needs a different init than the running one",
-            hint: "run `nixos-rebuild boot` and reboot; if a runtime module needs the reboot, \
-                import it in the host first, because the booted system contains no runtime modules",
-            means: "The interface between the units and systemd has changed. Nothing was activated.",
-            next: "Run `nixos-rebuild boot` and reboot.",
+            hint: "run `nixos-rebuild boot` and reboot; if a runtime module causes the change, import the module in \
+                the host first, because the booted system has no runtime modules",
+            means: "The interface between the units and systemd has changed, so systemd must be restarted. Nothing \
+                was activated.",
+            next: "Run `nixos-rebuild boot` and reboot. If a runtime module causes the change, import the module in \
+                the host first, because the booted system has no runtime modules.",
         }
         SomeUnitsFailed {
             kind: UnitsFailed,

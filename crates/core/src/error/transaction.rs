@@ -10,22 +10,22 @@ messages! {
         LockHeld { holder: String } {
             kind: Refused,
             text: "another transaction is running: {holder}",
-            hint: "wait for it to end and try again, or use --wait 60s",
-            means: "Another run of runtime-module holds the lock. The message names this run.",
-            next: "Wait until it ends, or use `--wait 60s`.",
+            hint: "wait until that transaction ends and try again, or use --wait 60s",
+            means: "Another run of runtime-module holds the lock. The message describes this run.",
+            next: "Wait until that transaction ends, or use `--wait 60s`.",
         }
         SwitchRunning { purpose: Purpose, holder: String, lock: String } {
             kind: Refused,
             text: "cannot {purpose}: another switch is running: {holder} holds {lock}",
-            hint: "wait for it to end (it may be nixos-rebuild) and try again, or use --wait 60s",
+            hint: "wait until that switch ends and try again, or use --wait 60s",
             means: "Another program, such as nixos-rebuild, is switching the system.",
-            next: "Wait until it ends, or use `--wait 60s`.",
+            next: "Wait until that switch ends, or use `--wait 60s`.",
         }
         NotConfirmedYet { purpose: Purpose, change: String } {
             kind: Refused,
             text: "cannot {purpose}: {change} is not confirmed yet",
             hint: "run `runtime-module confirm` to keep it, or `runtime-module rollback` to undo it now",
-            means: "A change is active, and is rolled back automatically unless it is confirmed.",
+            means: "An earlier change is active, but the program rolls it back unless it is confirmed.",
             next: "Run `runtime-module confirm` to keep it, or `runtime-module rollback` to undo it now.",
         }
         ChangeInterrupted { purpose: Purpose, change: String, step: &'static str } {
@@ -33,98 +33,100 @@ messages! {
             text: "cannot {purpose}: {change} was interrupted: {step}",
             hint: "run `runtime-module recover` to activate the previous system again, \
                 or `runtime-module recover --finish` to finish the change",
-            means: "A transaction was interrupted. It must be ended before another one can begin.",
-            next: "Run `runtime-module recover` to activate the previous system, or `runtime-module recover --finish` \
-                to finish the change.",
+            means: "An earlier change was interrupted, and must be ended before another change can begin.",
+            next: "Run `runtime-module recover` to activate the previous system again, or `runtime-module recover \
+                --finish` to finish the change.",
         }
         NothingToRecover { purpose: Purpose } {
             kind: Refused,
             text: "cannot {purpose}: no change was interrupted",
             hint: "run `runtime-module status` to see which modules are active",
-            means: "There is nothing to recover.",
+            means: "`recover` ends an interrupted change, but no change was interrupted.",
             next: "Run `runtime-module status` to see which modules are active.",
         }
         PreviousUnknown { purpose: Purpose } {
             kind: Refused,
             text: "cannot {purpose}: the previous system is unknown",
             hint: "run `runtime-module recover --finish` to finish the change",
-            means: "There is no system to return to.",
+            means: "The interrupted change did not record a system to return to.",
             next: "Run `runtime-module recover --finish` to finish the change.",
         }
         NothingToConfirm {
             kind: Refused,
             text: "cannot confirm: there is no change to confirm",
             hint: "run `runtime-module history` to see how the last change ended",
-            means: "The change has already been confirmed or rolled back.",
-            next: "Run `runtime-module history` to see which of the two happened.",
+            means: "The change has already been confirmed or rolled back, or was made without `--confirm`.",
+            next: "Run `runtime-module history` to see how the last change ended.",
         }
         NoLongerActive {
             kind: Refused,
             text: "cannot confirm: an external switch activated the previous system, \
                 so the change is no longer active",
             hint: "run `runtime-module rollback` to end the change",
-            means: "The system from before the change is running again, but this program did not activate it.",
+            means: "The system from before the change is running again, but the change is still recorded as \
+                unconfirmed.",
             next: "Run `runtime-module rollback` to end the change, then enable the modules again if you want them.",
         }
         ConfirmationNotSaved { reason: String } {
             kind: Refused,
             text: "cannot save the confirmation: {reason}",
-            hint: "free some space in /run, then confirm again before the change is rolled back",
-            means: "A confirmation that is not saved does not count, so the rollback timer stays armed.",
-            next: "Free some space in /run, then confirm again before the deadline.",
+            hint: "free some space in /run, then run `runtime-module confirm` again before the change is rolled back",
+            means: "An unsaved confirmation does not count, so the rollback timer stays armed.",
+            next: "Free some space in /run, then run `runtime-module confirm` again before the change is rolled back.",
         }
         TimerNotArmed { reason: String } {
             kind: Refused,
             text: "cannot arm the rollback timer: {reason}",
-            hint: "run the command without --confirm; the change is then not rolled back automatically",
-            means: "`--confirm` needs a timer, and systemd did not accept one.",
-            next: "Run the command without `--confirm`, or check systemd.",
+            hint: "check systemd with `systemctl status`, or omit --confirm; without it, the change is not rolled \
+                back automatically",
+            means: "`--confirm` needs a systemd timer, and systemd did not start one.",
+            next: "Check systemd with `systemctl status`, or omit `--confirm`.",
         }
         RollbackRefused { reason: String } {
             kind: Refused,
             text: "cannot roll back the unconfirmed change: {reason}",
-            hint: "wait for the next automatic attempt",
-            means: "The switch program of the previous system refused before it changed anything, \
-                so the change is still active.",
-            next: "The program retries automatically; run `runtime-module rollback` to see why it is refused.",
+            hint: "wait for the next automatic attempt, or run `runtime-module rollback` to see the cause",
+            means: "The switch program of the previous system refused to switch, so the change is still active.",
+            next: "The program retries automatically. Run `runtime-module rollback` to see the cause.",
         }
         RollbackNotSaved {
             kind: Refused,
-            text: "rolled back the unconfirmed change, but cannot save the result",
+            text: "the unconfirmed change was rolled back, but the result could not be saved",
             hint: "free some space in /run, then wait for the next automatic attempt",
-            means: "The previous system is running again, but /run is full or broken.",
-            next: "Free some space in /run; the program retries automatically.",
+            means: "The previous system is running again, but `/run` is full or cannot be written.",
+            next: "Free some space in `/run`. The program retries automatically.",
         }
         InvalidName { name: String } {
             kind: Usage,
             text: "cannot run the transaction '{name}': the name is not valid",
-            means: "An internal command was started by hand with an invalid name.",
+            hint: "do not start internal commands by hand",
+            means: "The name of a transaction does not have the expected format.",
             next: "Do not start internal commands by hand.",
         }
         RequestNotSent { purpose: Purpose } {
             kind: Refused,
             text: "cannot {purpose}: the activator exited before the request was sent; nothing was changed",
-            hint: "try again; the activator or the program that elevated it was killed",
-            means: "The activator was killed during evaluation or build.",
+            hint: "try again; the activator, or the program that started it as root, was killed",
+            means: "The activator waits during evaluation and build, and was killed in this time.",
             next: "Try again.",
         }
         NotStarted { log: String } {
             kind: Refused,
-            text: "cannot activate: the activator exited before the activation started; nothing was changed",
+            text: "cannot complete the command: the activator exited before it changed anything",
             hint: "try again; {log} may contain the reason",
             means: "The activator was killed or could not start.",
-            next: "Try again. The log named in the message may contain the reason.",
+            next: "Try again. The log that the message names may contain the reason.",
         }
         DiedDuringChecks {
             kind: Refused,
             text: "cannot activate: the activator died before it changed anything",
             hint: "run `runtime-module recover` to discard the attempt, then try again",
-            means: "The activator was killed during its checks.",
-            next: "Run `runtime-module recover`, then try again.",
+            means: "The activator was killed during its checks. The attempt is still recorded as running.",
+            next: "Run `runtime-module recover` to discard the attempt, then try again.",
         }
         DiedDuringChange { step: &'static str } {
             kind: Stranded,
-            text: "cannot activate: the activator died when {step}",
+            text: "cannot complete the change: the activator died ({step})",
             hint: "run `runtime-module recover` to activate the previous system again, \
                 or `runtime-module recover --finish` to activate the new one",
             means: "The activator was killed during the switch, the verification or the rollback, \
@@ -134,53 +136,55 @@ messages! {
         }
         ResultLost {
             kind: Internal,
-            text: "cannot activate: the activator died before it reported the result",
+            text: "cannot determine the result: the activator died before it reported the result",
             hint: "run `runtime-module status` to see which modules are active",
             means: "The activator was killed at the very end. The change has ended, and only its record is missing.",
             next: "Run `runtime-module status` to see which modules are active.",
         }
         LineInsteadOfResult {
             kind: Internal,
-            text: "cannot activate: the activator sent a log line instead of a result",
+            text: "cannot read the result: the activator sent a log line instead",
+            hint: "run `runtime-module status` to see which modules are active, and please report this bug",
             means: "The client and the activator disagree about their protocol.",
-            next: "Please report it.",
+            next: "Run `runtime-module status` to see which modules are active, and please report this bug.",
         }
         MalformedRequest {
             kind: Internal,
-            text: "activate: the request is malformed",
-            means: "Another program sent a request to the activator.",
-            next: "If runtime-module itself sent it, please report it.",
+            text: "cannot activate: the request is malformed",
+            means: "The activator received a request with an invalid name or path. Another program may have sent it.",
+            next: "If runtime-module sent the request, please report this bug.",
         }
         RolledBack { purpose: String, reason: String } {
             kind: Returned,
             text: "{purpose}: {reason}; the previous system is active again",
-            means: "The switch failed, or the change made units fail. The previous system was activated again.",
+            means: "The switch failed, or the change made units fail, so the program activated the previous system \
+                again.",
             next: "Read the lines above, which name the script or unit. Run `journalctl -u UNIT` to see the log of a \
                 unit. To keep the new system despite failed units, use `--on-failed-units keep`.",
         }
         ActiveWithFailedUnits { purpose: String, reason: String } {
             kind: UnitsFailed,
             text: "{purpose}: {reason}; the change is active",
-            means: "Units failed, and the action for failed units is `keep`.",
+            means: "Units failed, and `--on-failed-units` or the configuration is set to `keep`.",
             next: "Run `systemctl status UNIT` to see why, or `runtime-module rollback` to undo the change.",
         }
         RollbackFailed { purpose: String, reason: String } {
             kind: Stranded,
             text: "{purpose}: {reason}, and rolling back to the previous system failed too",
-            means: "The switch failed, and so did the rollback.",
-            next: "Run `runtime-module recover`. The lines above name the script or unit that failed.",
+            means: "The switch failed, and the previous system could not be activated again either.",
+            next: "Read the lines above, which name the script or unit that failed. Then run `runtime-module recover`.",
         }
         StillBetweenSystems { purpose: String, reason: String } {
             kind: Stranded,
             text: "{purpose}: {reason}; the machine is still between two systems",
-            means: "The interrupted change could not be ended.",
-            next: "Read the log named in the message, remove the cause, then run `runtime-module recover` again.",
+            means: "`recover` could not activate the requested system completely.",
+            next: "Read the log that the message names, remove the cause, then run `runtime-module recover` again.",
         }
         StillNotConfirmed { purpose: String, reason: String } {
             kind: Refused,
             text: "{purpose}: {reason}; the change is still not confirmed",
-            means: "The switch program refused before it changed anything. The change is still active, and is rolled \
-                back automatically unless it is confirmed.",
+            means: "The switch program refused to switch, so the change is still active. The program rolls it back \
+                automatically unless it is confirmed.",
             next: "Run `runtime-module confirm` to keep the change, or remove the cause and run \
                 `runtime-module rollback` again.",
         }
@@ -188,7 +192,7 @@ messages! {
             kind: Interrupted,
             text: "interrupted; nothing was changed",
             means: "The user pressed Ctrl-C before anything was activated.",
-            next: "Nothing.",
+            next: "No action is needed.",
         }
     }
 }

@@ -354,7 +354,7 @@ fn too_weak(path: &[String], priority: i64, present: i64) -> Failed {
         present,
     };
     error.hint(match present.checked_sub(1) {
-        Some(next) => format!("use --priority={next} or a smaller number, or leave out --priority"),
+        Some(next) => format!("use --priority={next} or a smaller number, or omit --priority"),
         None => "unset the option first; no priority is stronger".into(),
     })
 }

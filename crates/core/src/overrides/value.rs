@@ -240,7 +240,7 @@ mod tests {
             assert!(
                 failed
                     .message
-                    .ends_with("the value is larger than 1 MiB of JSON"),
+                    .ends_with("the value is larger than 1 MiB in JSON"),
                 "{failed}"
             );
         }
@@ -289,14 +289,17 @@ mod tests {
         check_path(&path("services.nginx.virtualHosts.\"a.b ü\".root")).expect("a path");
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         for (path, said) in [
-            (names(&[]), "cannot override an option: the path is empty"),
+            (
+                names(&[]),
+                "cannot override an option: the path of the option is empty",
+            ),
             (
                 names(&["_module", "args"]),
-                "cannot override _module.args: _module is not an option",
+                "cannot override _module.args: _module is reserved for the module system",
             ),
             (
                 names(&["a", "_type"]),
-                "cannot override a._type: the module system interprets _type and _module",
+                "cannot override a._type: the path contains _type or _module, which the module system would interpret",
             ),
             (
                 names(&["a", "b\n"]),

@@ -67,7 +67,7 @@ impl EarlierState {
             Some(number) => ArgumentError::NoSuchState { number }.hint(match numbers.as_slice() {
                 [] => "run `runtime-module history` to list the changes of this boot".into(),
                 numbers => format!(
-                    "name one of the states in `runtime-module history`: {}",
+                    "choose one of the states in `runtime-module history`: {}",
                     numbers.join(", ")
                 ),
             }),

@@ -212,8 +212,7 @@ impl State {
     /// Reads the state. If this boot has no state yet, no module is active, and the requested
     /// modules are those of the last boot.
     pub(crate) fn read(locations: &Locations) -> Result<Self> {
-        let way_out =
-            |file: &Path, then: &str| format!("move the file away: {}; {then}", file.display());
+        let way_out = |file: &Path, then: &str| format!("move {} aside; {then}", file.display());
         let file = locations.state();
         let lost = "the running system then becomes the base, with no module enabled";
         let boot = boot();
@@ -256,7 +255,7 @@ impl State {
     fn kept_overrides(locations: &Locations) -> Result<Vec<Definition>> {
         let file = locations.kept_overrides();
         let way_out = format!(
-            "move the file away: {}; then no option is overridden after a boot",
+            "move {} aside; then no option is overridden after a boot",
             file.display()
         );
         let kept: Option<KeptOverrides> = read_json(&file, &way_out)?;

@@ -118,11 +118,11 @@ fn explicit_priority_must_be_the_strongest() {
         let (message, hints) = refused(&before, &edit);
         assert_eq!(
             message,
-            format!("cannot set a at priority {own}: the present override has priority -1")
+            format!("cannot set a at priority {own}: the existing override has priority -1")
         );
         assert_eq!(
             hints,
-            ["use --priority=-2 or a smaller number, or leave out --priority"]
+            ["use --priority=-2 or a smaller number, or omit --priority"]
         );
     }
     let strongest = Definition {
@@ -239,7 +239,7 @@ fn ancestor_keeps_its_priority_and_persistence() {
         message,
         "cannot set a.b at priority -5: a is overridden as a whole"
     );
-    assert!(hints[0].starts_with("leave out --priority"), "{hints:?}");
+    assert!(hints[0].starts_with("omit --priority"), "{hints:?}");
     let persistent = Definition {
         persist: true,
         ..replace("a.b", json!(1))
@@ -247,15 +247,15 @@ fn ancestor_keeps_its_priority_and_persistence() {
     let (message, hints) = refused(&before, &set(&[persistent]));
     assert_eq!(
         message,
-        "cannot set a.b: a is overridden as a whole, without --persist"
+        "cannot set a.b with --persist: a is overridden as a whole without --persist"
     );
-    assert_eq!(hints, ["leave out --persist, or set a again"]);
+    assert_eq!(hints, ["omit --persist, or set a again with it"]);
     let kept = state(&[Definition {
         persist: true,
         ..replace("a", json!({}))
     }]);
     let (_, hints) = refused(&kept, &set(&[replace("a.b", json!(1))]));
-    assert_eq!(hints, ["add --persist, or set a again"]);
+    assert_eq!(hints, ["add --persist, or set a again without it"]);
 }
 
 #[test]
@@ -548,7 +548,9 @@ fn earlier_state_is_restored() {
         assert_eq!(failed.failure, Failure::Usage);
         assert_eq!(
             failed.message,
-            format!("cannot find generation {number}: this boot has generations 1 to 5")
+            format!(
+                "cannot find generation {number}: no such generation is recorded (first: 1, last: 5)"
+            )
         );
     }
     assert_eq!(
@@ -563,7 +565,7 @@ fn earlier_state_is_restored() {
     assert_eq!(failed.failure, Failure::Refused);
     assert_eq!(
         failed.message,
-        "cannot restore generation 3: generation 2 is not recorded"
+        "cannot reconstruct generation 3: generation 2 is missing from the history"
     );
 }
 

@@ -76,12 +76,18 @@ fn misleading_references_are_explained() {
             "path:~/nix-config".to_string(),
             "the shell did not expand ~",
         ),
-        (format!("git+file://{path}"), "site is not a git tree"),
-        (format!("git+file://{path}/nowhere"), "there is no folder"),
+        (
+            format!("git+file://{path}"),
+            "site is not the top folder of a git repository",
+        ),
+        (
+            format!("git+file://{path}/nowhere"),
+            "nowhere does not exist",
+        ),
         (format!("{path}?dir=nowhere#box"), "site/nowhere"),
         (
             format!("{path}?ref=main#box"),
-            "cannot have the parameter ref",
+            "the parameter ref is not supported",
         ),
     ] {
         let ran = env.quiet(&["list", "--flake", &reference]).ends_with(3);
@@ -93,7 +99,7 @@ fn misleading_references_are_explained() {
     for (text, words) in [
         (
             "{ outputs = { self, nixpkgs }: { }; }",
-            "an input refers to nixpkgs, which is not in any flake registry",
+            "an input refers to nixpkgs, which no flake registry contains",
         ),
         (
             "{ inputs.other.url = \"path:../other\"; outputs = { self, other }: { }; }",

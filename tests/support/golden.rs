@@ -66,7 +66,7 @@ const CHANGING: [(&str, &str); 27] = [
     // Versions.
     (r"runtime-module \d+\.\d+\.\d+", "runtime-module <version>"),
     (
-        r"(this libnix does not know \(|this libnix is )[\d.]+",
+        r"(libnix |libnix is |lock the flake with Nix )\d+(?:\.\d+)+",
         "$1<version>",
     ),
     // Trailing whitespace, which log lines can have after they are truncated.

@@ -24,7 +24,7 @@ pub use option::OptionError;
 pub use pipeline::PipelineError;
 
 /// The hint if a store is on another machine.
-const REMOTE_BUILDERS: &str = "to use other machines, make them remote builders of this machine (nix.buildMachines in the configuration)";
+const REMOTE_BUILDERS: &str = "to build on other machines, configure them as remote builders of this machine (nix.buildMachines)";
 
 /// Returns the rows of all messages of this crate.
 pub fn rows() -> impl Iterator<Item = &'static MessageRow> {

@@ -13,21 +13,21 @@ messages! {
         }
         NotStarted { reason: String } {
             kind: Build,
-            text: "cannot build: {reason}",
+            text: "cannot start the build: {reason}",
             means: "The store could not start the build.",
             next: "Hints for common build failures are below. Nothing was changed.",
         }
         NotQueried { reason: String } {
             kind: Build,
-            text: "cannot query missing paths: {reason}",
-            means: "The store does not respond.",
+            text: "cannot query the store for missing paths: {reason}",
+            means: "The store does not respond, or the request failed.",
             next: "Check that the Nix daemon is running: `systemctl status nix-daemon`.",
         }
         NotKept { reason: String } {
             kind: Build,
-            text: "cannot keep the build outputs: {reason}",
-            means: "The outputs could not be protected from the garbage collector.",
-            next: "Run the command again.",
+            text: "cannot protect the build outputs from garbage collection: {reason}",
+            means: "The build succeeded, but the store did not accept temporary GC roots for its outputs.",
+            next: "Run the command again. Finished builds are usually still in the store.",
         }
     }
 }

@@ -8,9 +8,9 @@ messages! {
         Unusable { reason: String } {
             kind: Refused,
             text: "cannot use the cache: {reason}",
-            hint: "name another directory with --cache",
-            means: "The directory of the cache cannot be used.",
-            next: "Name another directory with `--cache`.",
+            hint: "correct the permissions of the directory, or choose another directory with --cache",
+            means: "The directory cannot be created, or other users can write to it.",
+            next: "Correct the permissions of the directory, or choose another directory with `--cache`.",
         }
     }
 }

@@ -8,67 +8,70 @@ messages! {
         NotGit { revision: String, flake: String } {
             kind: Usage,
             text: "cannot use --changed-since {revision}: {flake} is not a git repository",
-            hint: "name a git repository with --flake git+file:///…",
-            means: "Only git can list the changes since a commit.",
-            next: "Name a flake in a git repository, or check all modules.",
+            hint: "specify a git repository: --flake git+file:///…",
+            means: "Only git records which files changed since a commit.",
+            next: "Specify a flake in a git repository, or omit `--changed-since` to check all modules.",
         }
         NotARevision { revision: String } {
             kind: Usage,
-            text: "cannot use --changed-since {revision}: this is not a branch, tag or full commit hash",
-            hint: "give the full hash, which `git rev-parse '{revision}'` prints",
+            text: "cannot use --changed-since {revision}: {revision} is not a branch, tag or full commit hash",
+            hint: "use the full hash that `git rev-parse '{revision}'` prints",
             means: "Nix finds branches, tags and full commit hashes. Only git itself resolves `HEAD~1` and \
                 abbreviated hashes.",
-            next: "Give the full hash that `git rev-parse` prints.",
+            next: "Use the full hash that `git rev-parse` prints.",
         }
         BaselineUnreadable { file: String, reason: String } {
             kind: Usage,
             text: "cannot read the baseline {file}: {reason}",
-            hint: "make a baseline with `runtime-module check --format jsonl > FILE`",
-            means: "The file of `--baseline` does not exist, or you cannot read it.",
-            next: "Make a baseline with `runtime-module check --format jsonl > FILE`.",
+            hint: "create a baseline with `runtime-module check --format jsonl > FILE`",
+            means: "The file of `--baseline` does not exist or cannot be read.",
+            next: "Create a baseline with `runtime-module check --format jsonl > FILE`.",
         }
         NotABaseline { file: String, line: usize, reason: String } {
             kind: Usage,
-            text: "cannot read the baseline {file}: line {line}: {reason}",
-            hint: "make a new baseline with `runtime-module check --format jsonl > FILE`",
+            text: "cannot parse line {line} of the baseline {file}: {reason}",
+            hint: "create a new baseline with `runtime-module check --format jsonl > FILE`",
             means: "The file of `--baseline` is not a baseline, or another release wrote it.",
-            next: "Make a new baseline with `runtime-module check --format jsonl > FILE`.",
+            next: "Create a new baseline with `runtime-module check --format jsonl > FILE`.",
         }
         ModulesNotListed {
             kind: Evaluation,
-            text: "cannot list the modules: the evaluator did not start, or exceeded --timeout or --max-memory",
-            means: "`check` could not list the modules within its limits, or could not start a process.",
-            next: "Raise `--timeout` or `--max-memory`.",
+            text: "cannot list the modules: the evaluator exited early, or exceeded --timeout or --max-memory",
+            hint: "raise --timeout or --max-memory; if neither is set, use --low-memory",
+            means: "`check` must list the modules of a host before it can check them.",
+            next: "Raise `--timeout` or `--max-memory`. If neither is set, use `--low-memory`.",
         }
         OpeningTimedOut {
             kind: Evaluation,
-            text: "cannot open the flake: opening it took longer than --timeout allows",
-            means: "`check` could not list the hosts within its time limit.",
-            next: "Raise `--timeout`, or check which of the flake's outputs is so expensive to evaluate.",
+            text: "cannot list the hosts: evaluation took longer than --timeout allows",
+            hint: "raise --timeout",
+            means: "`check` must open the source and list its hosts before it can check them.",
+            next: "Raise `--timeout`, or find out which output of the flake is so expensive to evaluate.",
         }
         OpeningTooLarge {
             kind: Evaluation,
-            text: "cannot open the flake: opening it used more memory than --max-memory allows",
-            means: "`check` could not list the hosts within its memory limit.",
-            next: "Raise `--max-memory`, or check which of the flake's outputs is so expensive to evaluate.",
+            text: "cannot list the hosts: evaluation used more memory than --max-memory allows",
+            hint: "raise --max-memory",
+            means: "`check` must open the source and list its hosts before it can check them.",
+            next: "Raise `--max-memory`, or find out which output of the flake is so expensive to evaluate.",
         }
         OpeningDied { reason: String } {
             kind: Evaluation,
-            text: "cannot open the flake: {reason}",
-            means: "`check` could not list the hosts, because the evaluator exited or was killed.",
+            text: "cannot list the hosts: {reason}",
+            means: "The evaluator that opens the source exited or was killed.",
             next: "Raise `--max-memory` if memory ran out. If the error persists, please report it.",
         }
         TimedOut { combination: String } {
             kind: Evaluation,
             text: "cannot check {combination}: evaluation took longer than --timeout allows",
-            means: "The evaluation of a combination exceeded its time limit.",
-            next: "Raise `--timeout`.",
+            means: "Each evaluation has its own time limit.",
+            next: "Raise `--timeout`, or find out what is so expensive to evaluate.",
         }
         TooLarge { combination: String } {
             kind: Evaluation,
             text: "cannot check {combination}: evaluation used more memory than --max-memory allows",
-            means: "The evaluation of a combination exceeded its memory limit.",
-            next: "Raise `--max-memory`.",
+            means: "Each evaluation has its own memory limit.",
+            next: "Raise `--max-memory`, or find out what is so expensive to evaluate.",
         }
         Died { combination: String, reason: String } {
             kind: Evaluation,
@@ -79,13 +82,13 @@ messages! {
         CombinationsFailed { failed: usize, checked: usize } {
             kind: Evaluation,
             text: "check failed for {failed} of {checked} combinations",
-            means: "At least one combination failed. The failed combinations are shown above.",
-            next: "Read the message of each failed combination.",
+            means: "The failed combinations are shown above, each with its message.",
+            next: "Correct the cause that each message describes.",
         }
         NotForked { reason: String } {
             kind: Internal,
             text: "cannot fork an evaluator: {reason}",
-            means: "`check` could not fork a process, so it started a separate evaluator instead.",
+            means: "`check` then starts a separate evaluator, so this message is usually not shown.",
             next: "If you see this message, please report it.",
         }
     }

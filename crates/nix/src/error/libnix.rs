@@ -9,32 +9,33 @@ messages! {
             kind: Usage,
             text: "cannot set --option {setting}: Nix has no such setting",
             hint: "see `man nix.conf` for the settings of the Nix release that this program is linked to",
-            means: "This release of libnix has no Nix setting of this name.",
-            next: "See `man nix.conf` of the same release.",
+            means: "The Nix release that this program is linked to has no setting with this name.",
+            next: "See `man nix.conf` of the same Nix release.",
         }
         WrongSetting { setting: String, reason: String } {
             kind: Usage,
             text: "cannot set --option {setting}: {reason}",
+            hint: "see `man nix.conf` for the values that the setting accepts",
             means: "The value does not have the type of the setting.",
-            next: "Give a value as described in `man nix.conf`.",
+            next: "Use a value that `man nix.conf` describes.",
         }
         StoreUnreachable { reason: String } {
             kind: Refused,
             text: "cannot open the store: {reason}",
-            means: "The program could not connect to the store.",
-            next: "Follow the hint.",
+            means: "Nix could not connect to its daemon, or to a remote store, while it locked the flake.",
+            next: "Follow the hint, which depends on the store.",
         }
         StoreNotOpened { store: String, reason: String } {
             kind: Refused,
             text: "cannot open the store {store}: {reason}",
             means: "The daemon is not running, the kind of store is unknown, or a newer Nix made the store.",
-            next: "Follow the hint, or name another store with `--store`.",
+            next: "Follow the hint, or use another store with `--store`.",
         }
         OtherVersion { compiled: String, loaded: String } {
             kind: Internal,
-            text: "cannot open libnix: this program was compiled against {compiled}, but {loaded} is loaded",
-            hint: "build runtime-module against the installed libnix, because Nix has no stable ABI",
-            means: "Nix has no stable ABI.",
+            text: "cannot use libnix: this program was built against libnix {compiled}, but libnix {loaded} is loaded",
+            hint: "build runtime-module against the installed libnix",
+            means: "Nix has no stable ABI, so both versions must be the same.",
             next: "Build runtime-module against the installed libnix.",
         }
     }

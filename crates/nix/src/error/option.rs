@@ -8,48 +8,49 @@ messages! {
         NotFound { option: String } {
             kind: Usage,
             text: "cannot set {option}: the option does not exist",
-            means: "The configuration with the requested modules has no option of this name.",
+            means: "Neither the host nor a requested module declares an option with this name.",
             next: "Use the name that the hint suggests.",
         }
         SetOfOptions { option: String, names: String } {
             kind: Usage,
-            text: "cannot set {option}: this is a set of options, not an option",
-            hint: "name one of its options: {names}",
+            text: "cannot set {option}: the path leads to a set of options, not to an option",
+            hint: "use one of its options: {names}",
             means: "The path is too short.",
-            next: "Name an option below it.",
+            next: "Append the name of an option to the path.",
         }
         InsideList { option: String, list: String } {
             kind: Usage,
-            text: "cannot set {option}: the value of {list} is a list, and the path continues inside it",
+            text: "cannot set {option}: {list} is a list, and a path cannot name an element of a list",
             hint: "set the whole list {list}, or add to it with --merge",
-            means: "A path cannot name an element of a list.",
+            means: "The path continues inside a list, and a list can be overridden only as a whole.",
             next: "Set the whole list, or add to it with `--merge`.",
         }
         PartNotMerged { option: String, whole: String } {
             kind: Usage,
             text: "cannot set {option}: the type of {whole} does not merge parts of its value",
             hint: "set the whole option {whole}",
-            means: "The module system would not merge a definition of a part of this value.",
+            means: "The path continues inside the value of an option, but the module system would not merge a \
+                definition for only this part.",
             next: "Set the whole option.",
         }
         ReadOnly { option: String } {
             kind: Usage,
             text: "cannot set {option}: the option is read-only",
-            hint: "set the options from which its value is computed",
-            means: "NixOS computes the value of this option.",
-            next: "Set the options from which its value is computed.",
+            hint: "set the options from which the value is computed",
+            means: "NixOS, or a module, computes the value of this option.",
+            next: "Set the options from which the value is computed.",
         }
         Internal { option: String } {
             kind: Usage,
-            text: "cannot set {option}: the option is internal to the modules of NixOS",
+            text: "cannot set {option}: the option is internal",
             hint: "set a documented option instead",
-            means: "The meaning of an internal option can change with each release.",
+            means: "The meaning of an internal option can change with each release of NixOS.",
             next: "Set a documented option instead.",
         }
         Hidden { option: String } {
             kind: Usage,
-            text: "cannot set {option}: the option is hidden from the documentation of NixOS",
-            hint: "set the option that replaces it",
+            text: "cannot set {option}: the option is hidden from the documentation",
+            hint: "set the option that replaces it, if there is one",
             means: "A hidden option is usually the old name of another option, kept for old configurations.",
             next: "Set the option that replaces it, if there is one.",
         }
@@ -59,7 +60,7 @@ messages! {
                 the configuration no longer has this option",
             means: "The module that declares the option is no longer enabled, or the new source no longer declares \
                 the option.",
-            next: "Run `runtime-module unset OPTION`, or keep the module.",
+            next: "Run `runtime-module unset OPTION`, or keep the module that declares the option.",
         }
         StorePathGone { host: String, option: String, path: String } {
             kind: Evaluation,

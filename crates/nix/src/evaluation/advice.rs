@@ -58,11 +58,11 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["was not found in the Nix search path"],
-        "add the folder to NIX_PATH, or name it with --option nix-path NAME=FOLDER",
+        "add the folder to NIX_PATH, or use --option nix-path NAME=FOLDER",
     ),
     (
         &["attribute 'currentSystem'"],
-        "builtins.currentSystem is not available in pure evaluation: use pkgs.stdenv.hostPlatform.system, name the system, or use --impure for this run, which disables caching",
+        "builtins.currentSystem is not available in pure evaluation: use pkgs.stdenv.hostPlatform.system, write the system, such as \"x86_64-linux\", or use --impure for this run, which disables caching",
     ),
     (
         &["attribute 'currentTime'"],
@@ -98,11 +98,11 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["is already declared in"],
-        "two files declare the same option, so they cannot be used together: leave one module disabled; to replace a module of NixOS, name it in disabledModules",
+        "two files declare the same option, so they cannot be used together: leave one module disabled; to replace a module of NixOS, add it to disabledModules",
     ),
     (
         &["would be a parent of the following options"],
-        "the module declares an option with the name of a set of options: choose another name; to replace a module of NixOS, name it in disabledModules",
+        "the module declares an option with the name of a set of options: choose another name; to replace a module of NixOS, add it to disabledModules",
     ),
     (
         &["The option `imports' does not exist"],

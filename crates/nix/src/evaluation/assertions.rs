@@ -79,7 +79,7 @@ fn advice(request: &EvaluationRequest, messages: &[String], without: &[String]) 
     let again = match request.source {
         EvaluationSource::File(_) => "then try again",
         EvaluationSource::Flake(_) => {
-            "then run `runtime-module rebuild`, or name the flake with --flake"
+            "then run `runtime-module rebuild`, or specify the flake with --flake"
         }
     };
     if names.is_empty() {

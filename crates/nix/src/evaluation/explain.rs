@@ -273,9 +273,9 @@ fn host_meant(name: &str, known: &[String]) -> Vec<String> {
 fn other_host(name: &str, known: &[String]) -> String {
     match host_meant(name, known).as_slice() {
         [] if known.is_empty() => {
-            "use --flake to name the flake that has your NixOS configuration".into()
+            "use --flake to specify the flake that has your NixOS configuration".into()
         }
-        [] => "name one of them with --host".into(),
+        [] => "select one of them with --host".into(),
         names => did_you_mean_host(names),
     }
 }

@@ -10,7 +10,7 @@ use crate::record::SystemFile;
 use crate::registry::nearest;
 
 const NAME_A_SYSTEM: &str =
-    "name an attribute that is a system: --attr NAME, or --attr A.B for one inside a set";
+    "select an attribute that is a system: --attr NAME, or --attr A.B for one inside a set";
 
 /// Makes the failure for a file without a system at the requested attribute path.
 pub(super) fn failed(
@@ -79,7 +79,10 @@ fn no_system(action: EvaluationAction, problem: &RequestProblem) -> Failed {
     let systems = problem.known.iter().take(SHOWN);
     let systems: Vec<String> = systems.map(|name| format!("--attr {name}")).collect();
     if !systems.is_empty() {
-        failed = failed.hint(format!("name a system in the file: {}", systems.join(", ")));
+        failed = failed.hint(format!(
+            "select a system in the file: {}",
+            systems.join(", ")
+        ));
     }
-    failed.hint("name the result of nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules; without --attr, the file may also be a NixOS module")
+    failed.hint("select the result of nixosSystem, <nixpkgs/nixos/lib/eval-config.nix> or lib.evalModules; without --attr, the file may also be a NixOS module")
 }

@@ -100,10 +100,13 @@ pub(super) fn no_git_tree(reference: &str) -> Option<Failed> {
     }
     let hint = match git_tree(&path) {
         Some(top) => format!(
-            "name the top of the tree, {}, and the folder in it with ?dir=FOLDER",
+            "specify the top folder of the repository, {}, and the folder inside it with ?dir=FOLDER",
             top.display()
         ),
-        None => format!("for a folder without git, use --flake {}", quoted(&path)),
+        None => format!(
+            "for a folder outside a git repository, use --flake {}",
+            quoted(&path)
+        ),
     };
     let (flake, path) = (reference.into(), path.display().to_string());
     Some(LockError::NoGitTree { flake, path }.hint(hint))
@@ -131,7 +134,7 @@ fn of_another_user(reference: &str, message: &str) -> Failed {
         None => failed,
     };
     failed.hint(format!(
-        "if you trust the tree, run `git config --global --add safe.directory {}`",
+        "if you trust the repository, run `git config --global --add safe.directory {}`",
         for_shell(tree)
     ))
 }
@@ -199,7 +202,7 @@ fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
             for_shell(&format!("./{name}{fragment}"))
         )),
         false => error
-            .hint("if you meant a folder, begin its path with ./ or /")
+            .hint("if you meant a folder, begin the path with ./ or /")
             .hint("run `nix registry list` to see all entries"),
     })
 }
@@ -240,7 +243,7 @@ fn dangling_link(reference: &str, link: &Path, hint: &str) -> Option<Failed> {
 
 /// Explains a missing path, or a dangling link.
 fn missing(reference: &str, path: &Path) -> Failed {
-    let hint = "correct the link, or name the folder itself";
+    let hint = "correct the symbolic link, or specify the folder itself";
     if let Some(failed) = dangling_link(reference, path, hint) {
         return failed;
     }
@@ -260,7 +263,7 @@ fn missing(reference: &str, path: &Path) -> Failed {
             let meant = there.join(name).join(parts.as_path());
             format!("did you mean {}?", quoted(&meant))
         }
-        None => "name a folder that has a flake.nix".into(),
+        None => "specify a folder that has a flake.nix".into(),
     };
     let (flake, path) = (reference.into(), path.display().to_string());
     LockError::NoFolder { flake, path }.hint(hint)
@@ -268,7 +271,7 @@ fn missing(reference: &str, path: &Path) -> Failed {
 
 /// Explains a folder without a `flake.nix`. Nix also looks in the parents, but found none there.
 fn without_flake(reference: &str, local: &LocalReference, link: &Path) -> Failed {
-    if let Some(failed) = dangling_link(reference, link, "correct the link") {
+    if let Some(failed) = dangling_link(reference, link, "correct the symbolic link") {
         return failed;
     }
     let (flake, path) = (reference.into(), local.path.display().to_string());
@@ -294,14 +297,14 @@ fn other_folder(local: &LocalReference) -> String {
     let flakes: Vec<String> = flakes.take(OFFERED).collect();
     let mut plain = ["default.nix", "configuration.nix"].iter();
     if !flakes.is_empty() {
-        format!("name the flake in a subfolder: {}", flakes.join(" or "))
+        format!("specify the flake in a subfolder: {}", flakes.join(" or "))
     } else if plain.any(|name| local.path.join(name).exists()) {
         format!(
             "for a configuration that is not in a flake, use --file {}",
             quoted(&local.path)
         )
     } else {
-        "name the folder that has the flake.nix of your configuration".into()
+        "specify the folder that has the flake.nix of your configuration".into()
     }
 }
 

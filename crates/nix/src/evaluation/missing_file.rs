@@ -17,7 +17,7 @@ pub(super) fn hint(request: &EvaluationRequest, message: &str) -> Option<String>
     let missing = missing || message.contains("No such file");
     let alone = request.extras.iter().any(|extra| extra.path.is_some());
     if alone && (missing || message.contains("is forbidden in pure evaluation")) {
-        return Some("--module copies only the named file: if it imports others, name its folder, which needs a default.nix".into());
+        return Some("if the file imports other files, specify its folder, which needs a default.nix; --module copies only the specified path".into());
     }
     missing.then_some(())?;
     let Some(flake) = request.source.flake() else {

@@ -192,7 +192,7 @@ fn not_locked(reference: &str, error: &NixError) -> Failed {
     let may_be_git = reference.starts_with("git") || !reference.contains(':');
     if error.message.contains("does not exist") && may_be_git {
         failed = failed.hint(
-            "track new files with `git add -N FILE`: a flake in a git tree contains only tracked files; for submodules, add ?submodules=1 to the flake reference",
+            "track new files with `git add -N FILE`: a flake in a git repository contains only tracked files; for submodules, add ?submodules=1 to the flake reference",
         );
     }
     // Nix takes such a reference for the path of a folder.
@@ -213,7 +213,7 @@ fn store_failure(reference: &str, error: &NixError) -> Option<Failed> {
         || error.message.contains("SSH connection")
     {
         return Some(
-            unreachable.hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh), or leave out --store to use the store of this machine"),
+            unreachable.hint("check that `ssh HOST nix-daemon --version` works (NIX_SSHOPTS holds options for ssh), or omit --store to use the store of this machine"),
         );
     }
     if error.message.contains("cannot connect to socket") {

@@ -19,7 +19,7 @@ const NEW_STORE: Duration = Duration::from_millis(100);
 const DAEMON_SOCKET: &str = "/nix/var/nix/daemon-socket/socket";
 
 /// The hint if a store does not answer.
-const RUNNING: &str = "check that the Nix daemon is running (systemctl status nix-daemon), or name another store with --store";
+const RUNNING: &str = "check that the Nix daemon is running (systemctl status nix-daemon), or use another store with --store";
 
 /// Opens the store `url`, or the default store of this machine.
 pub(super) fn open_store(url: Option<&str>) -> Result<Store> {
@@ -68,7 +68,7 @@ pub fn daemon_hint() -> &'static str {
     match Path::new("/nix/store").exists() {
         true => RUNNING,
         false => {
-            "this machine has no Nix (there is no /nix/store): install Nix, or name another store with --store"
+            "this machine has no Nix (there is no /nix/store): install Nix, or use another store with --store"
         }
     }
 }

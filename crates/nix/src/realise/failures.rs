@@ -67,7 +67,7 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["read-only", "Read-only"],
-        "make the store writable, start the Nix daemon, or name another store with --store",
+        "make the store writable, start the Nix daemon, or use another store with --store",
     ),
 ];
 

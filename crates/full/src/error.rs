@@ -8,10 +8,10 @@ messages! {
     pub enum RoleError {
         Elevated {
             kind: Usage,
-            text: "cannot run an elevated role: elevated roles belong to runtime-module",
-            hint: "start runtime-module instead of runtime-module-nix",
+            text: "cannot run this internal command: only runtime-module provides it",
+            hint: "run runtime-module instead of runtime-module-nix",
             means: "`runtime-module-nix` was started by hand with an internal command of the other program.",
-            next: "Start `runtime-module`, which starts the other program itself.",
+            next: "Run `runtime-module`, which starts the other program itself.",
         }
     }
 }

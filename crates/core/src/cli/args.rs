@@ -1,5 +1,8 @@
 //! The command line as clap's types, without any logic. `convert.rs` turns these types into plain
 //! data.
+//!
+//! This file is one exhaustive table of the commands and their options, so it may be longer than
+//! other files.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -23,13 +23,13 @@ pub struct Definition {
     pub persist: bool,
     /// The store paths in the value, if the value comes from a Nix expression.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub store_paths: Vec<ValueStorePath>,
+    pub store_paths: Vec<StringDependency>,
 }
 
 impl Definition {
     /// Adds the store paths of another value. Removes store paths that the value no longer
     /// contains.
-    pub(super) fn add_store_paths(&mut self, others: Vec<ValueStorePath>) {
+    pub(super) fn add_store_paths(&mut self, others: Vec<StringDependency>) {
         for one in others {
             if !self.store_paths.contains(&one) {
                 self.store_paths.push(one);
@@ -44,14 +44,14 @@ impl Definition {
 /// path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ValueStorePath {
+pub struct StringDependency {
     pub path: String,
     /// The derivation output that has this path; `None` for a source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<DerivationOutput>,
 }
 
-impl ValueStorePath {
+impl StringDependency {
     /// Returns the path that must stay in the store: either the source itself, or the derivation
     /// that can build the output again.
     pub fn required(&self) -> &str {

@@ -83,7 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::overrides::{DerivationOutput, Edit, ValueStorePath};
+    use crate::overrides::{DerivationOutput, Edit, StringDependency};
 
     fn set(path: &str, value: serde_json::Value, mode: Mode) -> Definition {
         Definition {
@@ -104,11 +104,11 @@ mod tests {
 
     #[test]
     fn store_paths_are_exported_with_their_context() {
-        let source = ValueStorePath {
+        let source = StringDependency {
             path: "/nix/store/s-source".into(),
             made_by: None,
         };
-        let package = ValueStorePath {
+        let package = StringDependency {
             path: "/nix/store/h-hello".into(),
             made_by: Some(DerivationOutput {
                 drv: "/nix/store/d-hello.drv".into(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use super::ValueStorePath;
+use super::StringDependency;
 
 /// The reserved words of the Nix language.
 const KEYWORDS: [&str; 10] = [
@@ -11,7 +11,7 @@ const KEYWORDS: [&str; 10] = [
 
 /// Formats a value as an expression that can be an argument or an element of a list. Indents all
 /// lines after the first by `indent` spaces. Strings depend on the store paths that they contain.
-pub(super) fn expression(value: &Value, paths: &[ValueStorePath], indent: usize) -> String {
+pub(super) fn expression(value: &Value, paths: &[StringDependency], indent: usize) -> String {
     let (outer, inner) = (" ".repeat(indent), " ".repeat(indent + 2));
     match value {
         Value::Null => "null".into(),
@@ -40,7 +40,7 @@ pub(super) fn expression(value: &Value, paths: &[ValueStorePath], indent: usize)
 }
 
 /// Formats a string that depends on a store path.
-fn dependent(text: &str, path: &ValueStorePath, outer: &str) -> String {
+fn dependent(text: &str, path: &StringDependency, outer: &str) -> String {
     let context = match &path.made_by {
         Some(made) => format!(
             "{}.outputs = [ {} ];",

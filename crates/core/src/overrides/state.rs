@@ -6,10 +6,10 @@
 //! on the number of overridden options and merges, but not on the number of past generations.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::fold::{add, can_add, contains, entry, nested, obstacle, remove, remove_replaced};
-use super::{Definition, Edit, Generation, Mode, ValueStorePath, check_path, check_value};
+use super::fold::{add, can_add, contains, entry, nested, remove, remove_replaced};
+use super::nesting::check_nested;
+use super::{Definition, Edit, Mode, StringDependency, check_path, check_value};
 use crate::attributes::written;
 use crate::error::{Failed, Message as _, OverrideError};
 use crate::quoting::for_shell;
@@ -32,40 +32,6 @@ pub struct OverrideState {
 /// The maximum number of merges at one path, not counting merges that became part of a replacing
 /// value.
 const MERGES: usize = 1000;
-
-/// Returns the overrides after the generation with this number.
-pub fn state_at(generations: &[Generation], number: u64) -> Result<OverrideState, Failed> {
-    let Some(last) = generations.iter().position(|one| one.number == number) else {
-        return Err(unknown(generations, number).into());
-    };
-    // The results of a rollback and of a reset do not depend on earlier generations.
-    let complete = |one: &Generation| matches!(one.edit, Edit::Rollback { .. } | Edit::Reset);
-    let first = generations[..=last].iter().rposition(complete);
-    let mut state = OverrideState::default();
-    for one in &generations[first.unwrap_or(0)..=last] {
-        let next = state.generation + 1;
-        if one.number != next && !complete(one) {
-            return Err(OverrideError::EarlierGenerationMissing {
-                number,
-                missing: next,
-            }
-            .into());
-        }
-        state.advance(&one.edit, one.number)?;
-    }
-    Ok(state)
-}
-
-fn unknown(generations: &[Generation], number: u64) -> OverrideError {
-    match (generations.first(), generations.last()) {
-        (Some(first), Some(last)) => OverrideError::UnknownGeneration {
-            number,
-            first: first.number,
-            last: last.number,
-        },
-        _ => OverrideError::NoGeneration { number },
-    }
-}
 
 /// Returns the definitions that stay in force after a reboot. If `kept` is empty, an earlier
 /// version may have written the record. In this case, returns the persistent definitions among
@@ -93,13 +59,13 @@ impl OverrideState {
     pub fn required_paths(&self) -> impl Iterator<Item = &str> {
         let all = self.definitions.iter().chain(&self.kept);
         all.flat_map(|one| &one.store_paths)
-            .map(ValueStorePath::required)
+            .map(StringDependency::required)
     }
 
     /// Returns the store paths that the definitions need after a reboot.
     pub fn required_after_reboot(&self) -> impl Iterator<Item = &str> {
         let kept = self.kept.iter().flat_map(|one| &one.store_paths);
-        kept.map(ValueStorePath::required)
+        kept.map(StringDependency::required)
     }
 
     /// Returns the definitions after a reboot, even if an earlier version wrote the record without
@@ -109,7 +75,7 @@ impl OverrideState {
     }
 
     /// Applies an edit. If this fails, the state is incomplete and must not be used.
-    fn advance(&mut self, edit: &Edit, number: u64) -> Result<(), Failed> {
+    pub(super) fn advance(&mut self, edit: &Edit, number: u64) -> Result<(), Failed> {
         let mut kept = Self {
             definitions: self.kept(),
             ..Self::default()
@@ -357,53 +323,6 @@ fn too_weak(path: &[String], priority: i64, present: i64) -> Failed {
         Some(next) => format!("use --priority={next} or a smaller number, or omit --priority"),
         None => "unset the option first; no priority is stronger".into(),
     })
-}
-
-/// Refuses a definition that cannot be written into the value of its ancestor.
-fn check_nested(ancestor: &Definition, new: &Definition) -> Result<(), OverrideError> {
-    let (option, above) = (written(&new.path), written(&ancestor.path));
-    if let Some(priority) = new.priority {
-        return Err(OverrideError::PriorityOfPart {
-            option,
-            priority,
-            above,
-        });
-    }
-    match (ancestor.persist, new.persist) {
-        (true, false) => return Err(OverrideError::InsidePersistent { option, above }),
-        (false, true) => return Err(OverrideError::InsideTemporary { option, above }),
-        (true, true) | (false, false) => {}
-    }
-    match obstacle(&ancestor.value, &new.path[ancestor.path.len()..]) {
-        Some((depth, found)) => Err(blocked(&new.path, ancestor.path.len() + depth, found)),
-        None => Ok(()),
-    }
-}
-
-/// Returns the error for a path that continues below a value without attributes. The first `length`
-/// names are the path of this value.
-fn blocked(path: &[String], length: usize, found: &Value) -> OverrideError {
-    let (option, above) = (written(path), written(&path[..length]));
-    let quoted = for_shell(&above);
-    let kind = match found {
-        Value::Array(_) => {
-            return OverrideError::InsideList {
-                option,
-                above,
-                quoted,
-            };
-        }
-        Value::String(_) => "a string",
-        Value::Number(_) => "a number",
-        Value::Bool(_) => "a Boolean",
-        _ => "null",
-    };
-    OverrideError::NoAttributes {
-        option,
-        above,
-        kind,
-        quoted,
-    }
 }
 
 #[cfg(test)]

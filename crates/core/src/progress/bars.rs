@@ -7,8 +7,11 @@ use std::time::Duration;
 use console::{measure_text_width, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::model::{Model, Running};
-use super::{Notice, Renderer, Style, TaskProgress, WATCHING, bytes, duration, for_stderr};
+use super::format::{bytes, duration, for_stderr};
+use super::model::{Model, Notice, Running};
+use super::renderer::Renderer;
+use super::report::{TaskProgress, WATCHING};
+use super::style::Style;
 use crate::timings::{Phase, time_of};
 
 /// The maximum number of running builds and fetches to show. The others are only counted.
@@ -318,7 +321,7 @@ fn running_line(running: &Running, now: Duration, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RendererKind;
+    use super::super::style::RendererKind;
     use super::*;
 
     #[test]

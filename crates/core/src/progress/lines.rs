@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::model::Model;
-use super::{Notice, Renderer, TaskProgress, bytes, duration, for_stderr};
+use super::format::{bytes, duration, for_stderr};
+use super::model::{Model, Notice};
+use super::renderer::Renderer;
+use super::report::TaskProgress;
 use crate::timings::{Phase, milliseconds};
 
 /// The maximum time without output during a phase, a benchmark or a check.

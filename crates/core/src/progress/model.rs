@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Report, TaskProgress, store_name};
+use super::format::store_name;
+use super::report::{Report, TaskProgress};
 use crate::error::{neutral, one_line};
 use crate::estimate::Estimate;
 use crate::timings::Phase;

@@ -9,7 +9,7 @@ use super::{EvaluationRequest, advice};
 use crate::attributes::written;
 use crate::error::{Failed, Message as _, OptionError};
 use crate::libnix::{Evaluator, Outputs, Value};
-use crate::overrides::{Definition, ValueStorePath};
+use crate::overrides::{Definition, StringDependency};
 use crate::quoting::for_shell;
 
 /// The option that a path belongs to, as `overrides.nix` describes it.
@@ -108,7 +108,7 @@ pub(super) fn lost_store_path(request: &EvaluationRequest, message: &str) -> Opt
     let gone = message.contains("does not exist") || message.contains("is not valid");
     let mut all = request.overrides.iter().filter(|_| gone);
     let (definition, path) = all.find_map(|one| {
-        let mut required = one.store_paths.iter().map(ValueStorePath::required);
+        let mut required = one.store_paths.iter().map(StringDependency::required);
         Some((one, required.find(|path| message.contains(path))?))
     })?;
     let (host, option) = (request.host.clone(), written(&definition.path));

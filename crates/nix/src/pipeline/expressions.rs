@@ -17,7 +17,7 @@ use crate::evaluation::{
 };
 use crate::libnix::Store;
 use crate::notes;
-use crate::overrides::{Definition, DerivationOutput, Edit, ValueStorePath, check_value};
+use crate::overrides::{Definition, DerivationOutput, Edit, StringDependency, check_value};
 use crate::plan::{Action, Goal, Intent, Plan, PlannedOverrides, PlannedSource};
 
 /// Evaluates the expressions of an intent. Returns the plan with their values, and with the source
@@ -84,7 +84,7 @@ fn with_value(
     found: &ExpressionValue,
 ) -> Result<Definition> {
     check_value(&definition.path, &found.value)?;
-    let mut store_paths: Vec<ValueStorePath> = Vec::new();
+    let mut store_paths: Vec<StringDependency> = Vec::new();
     for string in &found.strings {
         for one in store_paths_of(store, &definition.path, string)? {
             if !store_paths.contains(&one) {
@@ -106,7 +106,7 @@ fn store_paths_of(
     store: &Store,
     option: &[String],
     string: &DependentString,
-) -> Result<BTreeSet<ValueStorePath>> {
+) -> Result<BTreeSet<StringDependency>> {
     let mut found = BTreeSet::new();
     for (path, context) in &string.context {
         if context.all_outputs {
@@ -114,7 +114,7 @@ fn store_paths_of(
             return Err(ExpressionError::OnDerivation { option, path }.into());
         }
         if context.path {
-            found.insert(ValueStorePath {
+            found.insert(StringDependency {
                 path: path.clone(),
                 made_by: None,
             });
@@ -129,7 +129,7 @@ fn store_paths_of(
                 let (option, path) = (written(option), path.clone());
                 return Err(ExpressionError::OnUnknownOutput { option, path }.into());
             };
-            found.insert(ValueStorePath {
+            found.insert(StringDependency {
                 path: made.clone(),
                 made_by: Some(DerivationOutput {
                     drv: path.clone(),

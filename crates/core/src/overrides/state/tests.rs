@@ -1,8 +1,9 @@
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::super::diff;
 use super::*;
 use crate::error::Failure;
+use crate::overrides::{Generation, state_at};
 
 fn path(text: &str) -> Vec<String> {
     crate::attributes::parse(text).expect("a path")

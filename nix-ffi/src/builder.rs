@@ -1,7 +1,6 @@
 //! The builder of an evaluator, with the settings of evaluation and of flakes.
 
 use std::mem::forget;
-use std::ptr::NonNull;
 
 use anyhow::Context as _;
 use nix_bindings_expr::eval_state::EvalStateBuilder;
@@ -9,28 +8,9 @@ use nix_types::NixError;
 
 use crate::context::{Context, c_string};
 use crate::eval::NixEvaluator;
+use crate::flake_settings::FlakeSettings;
 use crate::store::NixStore;
 use crate::{callback, sys};
-
-/// The flake settings. Evaluators keep references to them, so they are never freed.
-#[derive(Clone, Copy)]
-pub(crate) struct FlakeSettings(NonNull<sys::nix_ffi_flake_settings>);
-
-impl FlakeSettings {
-    /// Loads the settings from `nix.conf` and the environment. Each call allocates new settings.
-    fn load(context: &Context) -> Result<Self, NixError> {
-        // SAFETY: the context is the only argument; the new settings are leaked on purpose, so the
-        // pointer never dangles.
-        let raw = context.call(|context| unsafe { sys::nix_ffi_flake_settings_new(context) })?;
-        NonNull::new(raw)
-            .map(Self)
-            .ok_or_else(|| NixError::ours("libnix returned neither flake settings nor an error"))
-    }
-
-    pub(crate) fn as_ptr(self) -> *mut sys::nix_ffi_flake_settings {
-        self.0.as_ptr()
-    }
-}
 
 /// The builder of an evaluator. It contains the settings of evaluation and of flakes.
 pub struct EvaluatorBuilder {

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use nix_types::{NixError, Position, Trace};
 
+use crate::interrupt_flag::interrupted;
 use crate::{callback, sys};
 
 /// The context of functions that belong to no state.
@@ -88,7 +89,7 @@ impl RawContext {
         let mut error = error
             .unwrap_or_else(|| NixError::ours("libnix reported an error without a description"));
         // An interrupt can also cause other errors, such as a broken connection to the daemon.
-        error.interrupted = error.class == "nix::Interrupted" || crate::interrupted();
+        error.interrupted = error.class == "nix::Interrupted" || interrupted();
         Some(error)
     }
 }

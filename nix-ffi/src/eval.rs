@@ -5,8 +5,8 @@ use std::ptr::NonNull;
 use nix_bindings_expr::eval_state::{EvalState, EvalStateWeak};
 use nix_types::NixError;
 
-use crate::builder::FlakeSettings;
 use crate::context::{Context, c_string};
+use crate::flake_settings::FlakeSettings;
 use crate::store_path::StorePath;
 use crate::{callback, sys};
 

@@ -31,21 +31,6 @@ pub fn interrupt() -> Result<(), NixError> {
     PROCESS.call(|context| unsafe { sys::nix_ffi_interrupt(context) })
 }
 
-/// Returns whether an interrupt is pending.
-#[doc(alias = "nix::getInterrupted")]
-#[must_use]
-pub fn interrupted() -> bool {
-    // SAFETY: takes no arguments, and only reads the atomic flag of interrupts.
-    unsafe { sys::nix_ffi_interrupted() }
-}
-
-/// Clears a pending interrupt.
-#[doc(alias = "nix::setInterrupted")]
-pub fn reset_interrupt() {
-    // SAFETY: takes no arguments, and only clears the atomic flag of interrupts.
-    unsafe { sys::nix_ffi_interrupt_reset() }
-}
-
 /// The libnix version that this crate was compiled against, and the loaded one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Versions {

@@ -6,6 +6,7 @@ mod cache;
 mod check;
 mod evaluation;
 mod expression;
+mod hints;
 mod libnix;
 mod lock;
 mod option;
@@ -22,9 +23,6 @@ pub use libnix::LibnixError;
 pub use lock::LockError;
 pub use option::OptionError;
 pub use pipeline::PipelineError;
-
-/// The hint if a store is on another machine.
-const REMOTE_BUILDERS: &str = "to build on other machines, configure them as remote builders of this machine (nix.buildMachines)";
 
 /// Returns the rows of all messages of this crate.
 pub fn rows() -> impl Iterator<Item = &'static MessageRow> {

@@ -18,7 +18,7 @@ use thread::on_evaluation_thread;
 
 pub use evaluator::{Argument, Beside, Evaluator, Expression, Outputs, Value};
 pub use open_store::daemon_hint;
-pub use settings::{Settings, system};
+pub use settings::{Settings, libnix_version, system};
 pub use store::Store;
 pub use thread::{evaluation_stack, interruptible};
 
@@ -84,9 +84,4 @@ impl Libnix {
 /// libnix is opened.
 pub fn compute_only() {
     nix_ffi::set_read_only();
-}
-
-/// Returns the version of the loaded libnix.
-pub fn libnix_version() -> String {
-    nix_ffi::versions().running.into()
 }

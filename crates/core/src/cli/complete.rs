@@ -7,12 +7,11 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
 use clap_complete::engine::{
     ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
 };
 
-use super::{Cli, complete_options};
+use super::complete_options;
 use crate::attributes::written;
 use crate::baked::Baked;
 use crate::clock::now;
@@ -26,13 +25,6 @@ use crate::registry::description;
 
 /// The environment variable that a shell sets to request completions.
 pub const COMPLETE: &str = "RUNTIME_MODULE_COMPLETE";
-
-/// Answers a completion request and exits. Returns if there is no request.
-pub fn complete() {
-    clap_complete::CompleteEnv::with_factory(Cli::command)
-        .var(COMPLETE)
-        .complete();
-}
 
 /// Completes the names of all modules.
 pub(super) fn modules() -> ArgValueCandidates {

@@ -26,8 +26,8 @@ use crate::error::Failure;
 use crate::options::{Environment, Options};
 use crate::role::Role;
 use args::{Cli, CommandArgs};
+use complete::COMPLETE;
 
-pub use complete::complete;
 pub use generate::{completions, manual_page, manual_pages};
 pub use usage::Usage;
 
@@ -46,6 +46,13 @@ pub struct Invocation {
 pub enum Task {
     Command(Command),
     Role(Role),
+}
+
+/// Answers a completion request and exits. Returns if there is no request.
+pub fn complete() {
+    clap_complete::CompleteEnv::with_factory(Cli::command)
+        .var(COMPLETE)
+        .complete();
 }
 
 /// Reads the command line and the environment. `--version` prints `version`.

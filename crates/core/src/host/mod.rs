@@ -27,11 +27,6 @@ impl<'a> LocalHost<'a> {
         Self { locations }
     }
 
-    /// Reads everything about the machine that a plan depends on.
-    pub fn situation(self) -> Result<Situation> {
-        Situation::read(self)
-    }
-
     /// Reads the configuration that the NixOS module baked in. Returns `None` on a machine without
     /// that module.
     pub fn baked(self) -> Result<Option<Baked>> {

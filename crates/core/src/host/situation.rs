@@ -30,28 +30,30 @@ pub struct Situation {
     pub specialisation: Option<String>,
 }
 
-impl Situation {
-    /// Reads the situation.
-    pub(super) fn read(host: LocalHost<'_>) -> Result<Self> {
-        let locations = host.locations;
-        let mut state = host.state()?;
+impl LocalHost<'_> {
+    /// Reads everything about the machine that a plan depends on.
+    pub fn situation(self) -> Result<Situation> {
+        let locations = self.locations;
+        let mut state = self.state()?;
         // If the user moved the state file away, the last generation is known only from the history
         // of overrides.
-        if let Ok(Some(last)) = host.last_generation() {
+        if let Ok(Some(last)) = self.last_generation() {
             state.overrides.generation = state.overrides.generation.max(last.number);
         }
-        let running = host.running();
-        Ok(Self {
-            baked: host.baked()?,
+        let running = self.running();
+        Ok(Situation {
+            baked: self.baked()?,
             specialisation: specialisation(locations, &state, running.as_deref()),
             state,
             running,
-            under_way: host.lock_holder(),
+            under_way: self.lock_holder(),
             usual: usual(locations, "flake.nix").map(|file| flake_folder(&file)),
             plain: usual(locations, "configuration.nix"),
         })
     }
+}
 
+impl Situation {
     /// Returns whether an external switch has happened since our last switch, so that another
     /// system is running.
     pub fn foreign(&self) -> bool {

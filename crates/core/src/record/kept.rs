@@ -3,8 +3,7 @@
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
-use super::state::SCHEMA;
-use super::write_json;
+use super::json::{SCHEMA, write_json};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::{Definition, OverrideState};

@@ -9,15 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::configuration::Configuration;
 use super::disk::absent;
 use super::history::Outcome;
+use super::json::{SCHEMA, read_json, write_json};
 use super::kept::{KeptOverrides, Wanted};
-use super::{read_json, write_json};
 use crate::fault::Point;
 use crate::locations::Locations;
 use crate::overrides::{Definition, Generation, OverrideState};
 use crate::timings::Phases;
-
-/// The schema version of `state.json`, `wanted.json` and `overrides.json`.
-pub const SCHEMA: u64 = 1;
 
 /// The content of `state.json`, the only source of truth about this boot.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::Run;
+use super::run::Run;
 use runtime_module_core::error::neutral;
 use runtime_module_core::host::LocalHost;
 use runtime_module_core::output::tell;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Run;
+use super::run::Run;
 use runtime_module_core::attributes::written;
 use runtime_module_core::clock::now;
 use runtime_module_core::command::OverridesCommand;

@@ -1,6 +1,6 @@
 //! Messages about locking and fetching a flake.
 
-use super::REMOTE_BUILDERS;
+use super::hints::REMOTE_BUILDERS;
 use crate::messages;
 
 messages! {

@@ -1,6 +1,6 @@
 //! Messages of the stages that make a system.
 
-use super::REMOTE_BUILDERS;
+use super::hints::REMOTE_BUILDERS;
 use crate::error::Purpose;
 use crate::messages;
 

@@ -4,73 +4,21 @@
 //! data, and the store paths in it. Each expression is parsed separately and is never part of one
 //! of our expressions.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use super::explain::{self, RequestProblem};
 use super::expression::{SYSTEM, text, with_beside};
+use super::expression_value::{ExpressionValue, NotData, ValueExpression};
 use super::opened::Opened;
 use super::{Evaluated, EvaluationRequest};
 use crate::attributes::written;
 use crate::error::{ExpressionError, Failed, Message as _, one_line};
 use crate::libnix::{Beside, Evaluator, NixError, Value};
-use crate::overrides::{Part, value_place};
+use crate::overrides::value_place;
 
 /// The head of a function. An expression follows as its body, on a separate line, and no text in
 /// the expression can end the body.
 const ARGUMENTS: &str = "{ config, lib, options, pkgs }:\n";
-
-/// A Nix expression for the value of an option.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ValueExpression {
-    /// The path of the option, for messages.
-    pub path: Vec<String>,
-    /// The expression.
-    pub text: String,
-}
-
-/// The value of an expression.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ExpressionValue {
-    /// The value as data. A package becomes its store path.
-    pub value: Json,
-    /// All strings in the value that depend on store paths.
-    pub strings: Vec<DependentString>,
-    /// The part that is not data. If set, there is no value.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refused: Option<NotData>,
-}
-
-/// A string that depends on store paths.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DependentString {
-    pub text: String,
-    /// The store paths, as `builtins.getContext` describes them.
-    pub context: BTreeMap<String, StringContext>,
-}
-
-/// The dependency of a string on a store path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct StringContext {
-    /// Whether the string depends on the path itself.
-    pub path: bool,
-    /// Whether the string depends on a derivation and all of its outputs.
-    pub all_outputs: bool,
-    /// The outputs of a derivation on which the string depends.
-    pub outputs: Vec<String>,
-}
-
-/// The part of a value that is not data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct NotData {
-    what: String,
-    at: Vec<Part>,
-}
 
 /// Evaluates the expressions of a request.
 pub(super) fn evaluate(

@@ -2,8 +2,8 @@
 //! value.
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
 
+use super::described_option::{DescribedOption, PathKind};
 use super::expression::{SYSTEM, text};
 use super::{EvaluationRequest, advice};
 use crate::attributes::written;
@@ -11,44 +11,6 @@ use crate::error::{Failed, Message as _, OptionError};
 use crate::libnix::{Evaluator, Outputs, Value};
 use crate::overrides::{Definition, StringDependency};
 use crate::quoting::for_shell;
-
-/// The option that a path belongs to, as `overrides.nix` describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DescribedOption {
-    pub kind: PathKind,
-    /// The path of the option, or the part of the path that exists.
-    pub at: Vec<String>,
-    /// The names of the options and sets at `at`, for suggestions.
-    pub known: Vec<String>,
-    /// The description of the option's type.
-    #[serde(rename = "type")]
-    pub type_description: Option<String>,
-    pub read_only: bool,
-    pub internal: bool,
-    pub visible: bool,
-    /// The priority of the definitions in force at the path; `None` if the path has no definition.
-    pub priority: Option<i64>,
-    /// The files of the definitions in force.
-    pub files: Vec<String>,
-}
-
-/// The kind of object that a path names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PathKind {
-    /// An option, or a part of its value.
-    #[default]
-    Option,
-    /// A set of options.
-    Namespace,
-    /// Neither an option nor a set of options.
-    Unknown,
-    /// An element of a list.
-    List,
-    /// A part of a value whose type does not merge definitions.
-    Opaque,
-}
 
 /// Describes the options of the new overrides, and refuses those that cannot be set.
 pub(super) fn describe(

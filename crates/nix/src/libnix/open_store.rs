@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::settings::set;
-use super::{Store, libnix_version};
+use super::Store;
+use super::settings::{libnix_version, set};
 use crate::error::{LibnixError, Message as _, one_line};
 
 /// Delay before the second attempt to open a store, in which another process can finish creating

@@ -115,6 +115,11 @@ fn search_path(path: &str) -> String {
     entries.join(" ")
 }
 
+/// Returns the version of the loaded libnix.
+pub fn libnix_version() -> String {
+    nix_ffi::versions().running.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use runtime_module_core::pipeline::BaseReport;
 
-use super::Making;
 use super::cached::CacheUse;
 use super::input_differences::describe_inputs;
+use super::making::Making;
 use crate::choice::Allow;
 use crate::error::{Failed, PipelineError, describe};
 use crate::evaluation::{

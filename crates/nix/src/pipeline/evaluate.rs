@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::Making;
 use super::cached::{CacheUse, CachedSystem};
+use super::making::Making;
 use crate::estimate::Estimate;
 use crate::evaluation::{
     self, Derivation, Evaluated, Evaluation, EvaluationRequest, EvaluationSource, ExtraRequest,

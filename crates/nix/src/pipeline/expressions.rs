@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use super::Making;
 use super::evaluate::evaluation_request;
 use super::lock::lock;
+use super::making::Making;
 use crate::attributes::written;
 use crate::error::ExpressionError;
 use crate::evaluation::{

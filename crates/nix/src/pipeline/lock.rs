@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Making, extra_modules};
+use super::extra_modules;
+use super::making::Making;
 use crate::evaluation::{EvaluationSource, Opened, ToPin, pin};
 use crate::fault::{self, Point};
 use crate::libnix::interruptible;

@@ -11,6 +11,7 @@ mod extra_modules;
 mod input_differences;
 mod keeper;
 mod lock;
+mod making;
 mod preflight;
 mod registry;
 mod store_place;
@@ -37,6 +38,7 @@ use cached::CacheUse;
 use evaluate::{Derived, evaluate, evaluation_request};
 use keeper::OpenStore;
 use lock::lock;
+use making::Making;
 
 pub use registry::{registry, source_to_read};
 
@@ -73,14 +75,6 @@ pub fn make_for(
     making.plan = &complete;
     let system = making.system()?;
     Ok((complete, system))
-}
-
-/// The inputs for making a system.
-struct Making<'a> {
-    session: &'a NixSession,
-    libnix: Libnix,
-    situation: &'a Situation,
-    plan: &'a Plan,
 }
 
 /// The result of the preflight and realise stages.

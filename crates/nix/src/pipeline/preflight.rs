@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use runtime_module_core::pipeline::{Preflight, examined};
 
-use super::Making;
 use super::base_check::BaseCheck;
+use super::making::Making;
 use crate::activation::{Findings, compare, space};
 use crate::choice::Allow;
 use crate::evaluation::Evaluated;

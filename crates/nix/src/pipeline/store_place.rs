@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Making;
+use super::making::Making;
 use crate::error::PipelineError;
 use crate::options::StopAfter;
 

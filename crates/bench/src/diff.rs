@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::error::BenchError;
@@ -13,34 +14,41 @@ use super::samples::{BenchResult, Series};
 use super::statistics::SeriesDifference;
 
 /// The differences between two results.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Differences {
     schema: u64,
+    /// Always `diff`.
+    #[schemars(extend("const" = "diff"))]
     bench: String,
     /// Reasons to doubt the comparison.
     pub warnings: Vec<String>,
     /// Series that are in both results.
+    #[schemars(length(min = 1))]
     pub series: Vec<ChangedSeries>,
-    /// Series that are only in the old result.
+    /// The series that only the old result has.
     pub only_old: Vec<String>,
+    /// The series that only the new result has.
     pub only_new: Vec<String>,
 }
 
 /// A series that is in both results.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedSeries {
+    /// The name of the series.
     pub name: String,
     /// Median of the old result in milliseconds.
     pub old: f64,
     /// Median of the new result in milliseconds.
     pub new: f64,
+    /// The difference between the samples.
     pub difference: SeriesDifference,
-    /// Change in the number of thunks, which is exact even on a busy machine.
+    /// The change in the number of thunks, which is exact even on a busy machine; absent if one of
+    /// the two results has no counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thunks: Option<i64>,
-    /// Change in the number of function calls.
+    /// The change in the number of function calls; absent if one of the two results has no counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function_calls: Option<i64>,
 }

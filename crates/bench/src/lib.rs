@@ -32,7 +32,7 @@ mod verdict;
 mod warnings;
 
 pub use compare::run as compare;
-pub use diff::run as diff;
+pub use diff::{Differences, run as diff};
 pub use differences::differences;
 pub use eval::run as eval;
 pub use exports::{check as check_exports, write as write_exports};

@@ -4,16 +4,18 @@
 
 use std::fs;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A description of the machine and its load.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineRecord {
     /// Model name of the processor.
     pub processor: String,
     /// Number of processors.
     pub processors: usize,
+    /// The size of the memory.
     pub memory_bytes: u64,
     /// Release of the kernel.
     pub kernel: String,

@@ -3,6 +3,7 @@
 //! `--export-json` writes this format, `bench diff` reads it, and `docs/bench.schema.json`
 //! describes it.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::machine::MachineRecord;
@@ -16,14 +17,16 @@ pub const SCHEMA: u64 = 1;
 pub const KIND: &str = "runtime-module-bench";
 
 /// A complete result.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BenchResult {
     /// Always `SCHEMA`.
     pub schema: u64,
-    /// Always `KIND`.
+    /// The kind of the document.
+    #[schemars(extend("const" = KIND))]
     pub kind: String,
-    /// Name of the benchmark: `eval`, `toggle`, `options`, `overrides` or `compare`.
+    /// The benchmark.
+    #[schemars(extend("enum" = ["eval", "toggle", "options", "overrides", "compare"]))]
     pub bench: String,
     /// Human-readable title.
     pub title: String,
@@ -33,13 +36,17 @@ pub struct BenchResult {
     pub started: u64,
     /// Duration in seconds.
     pub seconds: f64,
+    /// The method of the measurement.
     pub method: Method,
+    /// The configuration that was measured.
     pub subject: SubjectRecord,
+    /// The machine.
     pub machine: MachineRecord,
     /// CPU time of our own expression in milliseconds, which is part of each measured time. Absent
     /// for `toggle`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overhead: Option<SampleSummary>,
+    /// The samples of each measured value or command.
     pub series: Vec<Series>,
     /// Cost of each module compared with the base.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,7 +67,7 @@ impl BenchResult {
 }
 
 /// The method by which a benchmark was measured.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Method {
     /// Requested number of runs. Absent if a budget was given.
@@ -77,16 +84,19 @@ pub struct Method {
     pub own_process: bool,
     /// Whether each value was forced deeply and printed as JSON.
     pub strict: bool,
-    /// `warm` if a warm-up had read the files before, otherwise `unknown`.
+    /// Whether the kernel had cached the files: `warm` after a warm-up, otherwise `unknown`.
+    #[schemars(extend("enum" = ["warm", "unknown"]))]
     pub page_cache: String,
-    /// Use of Nix's evaluation cache: always `off`.
+    /// Nix's own evaluation cache.
+    #[schemars(extend("const" = "off"))]
     pub evaluation_cache: String,
-    /// Use of our own result cache: `off`, `on`, or only for some series.
+    /// This program's result cache.
+    #[schemars(extend("enum" = ["off", "on", "only where a series says so"]))]
     pub result_cache: String,
 }
 
 /// The configuration that was measured.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubjectRecord {
     /// One flake, or two if they are compared.
@@ -108,7 +118,7 @@ pub struct SubjectRecord {
 }
 
 /// A flake that was measured.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FlakeRecord {
     /// The requested flake reference.
@@ -119,11 +129,12 @@ pub struct FlakeRecord {
     pub rev: Option<String>,
     /// Whether the tree had uncommitted changes.
     pub dirty: bool,
+    /// The host.
     pub host: String,
 }
 
 /// All samples of one measured value or command.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Series {
     /// Name by which `bench diff` finds the series in another file.
@@ -156,20 +167,22 @@ pub struct Series {
     /// Samples of the warm-up in milliseconds, which are not in the summary.
     pub warmup: Vec<f64>,
     /// The samples, in the order in which they were taken.
+    #[schemars(length(min = 1))]
     pub samples: Vec<Sample>,
 }
 
 /// A figure that someone else published.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Published {
+    /// The published time.
     pub milliseconds: f64,
     /// Ratio to the first row of its table.
     pub ratio: f64,
 }
 
 /// A single measurement.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sample {
     /// Number of the round, counted from 0.
@@ -192,16 +205,19 @@ pub struct Sample {
     /// CPU time of other processes in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<f64>,
+    /// The counters of the sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counters: Option<Counters>,
 }
 
 /// The cost of a module.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
+    /// The module.
     pub module: String,
     /// Median with the module minus the median of the base.
+    #[schemars(schema_with = "signed")]
     pub milliseconds: f64,
     /// Whether the difference is significant.
     pub verdict: super::statistics::DifferenceVerdict,
@@ -209,6 +225,11 @@ pub struct Cost {
     pub thunks: i64,
     /// Number of additional function calls, which is exact.
     pub function_calls: i64,
+}
+
+/// Returns the schema of a number that may be negative.
+fn signed(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "number" })
 }
 
 /// Returns the times of a series in milliseconds.

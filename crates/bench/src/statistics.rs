@@ -3,6 +3,7 @@
 //!
 //! Takes numbers and returns numbers. Uses no clock, file or terminal.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A sample is an outlier if its distance from the median exceeds this many median absolute
@@ -13,15 +14,20 @@ const FAR: f64 = 1.4826 * 10.0;
 const LEVEL: f64 = 0.05;
 
 /// A summary of samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SampleSummary {
+    /// The number of samples.
     pub samples: usize,
+    /// The mean.
     pub mean: f64,
     /// Sample standard deviation; 0 for a single sample.
     pub deviation: f64,
+    /// The median.
     pub median: f64,
+    /// The smallest sample.
     pub minimum: f64,
+    /// The largest sample.
     pub maximum: f64,
     /// Lower end of the 95 % confidence interval of the median. With fewer than six samples, the
     /// interval extends from the smallest sample to the largest, with less confidence.
@@ -133,7 +139,7 @@ pub fn outliers(samples: &[f64]) -> Vec<usize> {
 }
 
 /// The difference between two sets of samples.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeriesDifference {
     /// The second median as a multiple of the first.
@@ -144,12 +150,14 @@ pub struct SeriesDifference {
     pub ratio_high: f64,
     /// Probability that chance alone makes the sets differ at least as much (two-sided Mann-Whitney
     /// test).
+    #[schemars(range(min = 0, max = 1))]
     pub probability: f64,
+    /// The conclusion.
     pub verdict: DifferenceVerdict,
 }
 
 /// The conclusion of a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DifferenceVerdict {
     /// The second set takes longer.

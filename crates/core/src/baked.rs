@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::choice::{Elevate, OnFailedUnits, SETTLE};
@@ -18,20 +19,26 @@ use crate::percent;
 use crate::record::{InputNode, Pin, Source, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
+/// The times that `confirm` accepts, in the schema.
+const TIME: &str = "^([1-9][0-9]{0,3}(ms|s|m|h))+$";
+
+/// The times that `settle` accepts, in the schema.
+const TIME_OR_ZERO: &str = "^(0|([1-9][0-9]{0,3}(ms|s|m|h))+)$";
+
 /// The content of the file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Baked {
-    /// The source of the running system; `None` if the option `flake` is not set.
+    /// The source that the running system was built from; null if the option `flake` is not set.
     pub flake: Option<BakedFlake>,
-    /// The reference from which newer versions of the source are fetched.
+    /// The flake reference that `rebuild` updates the source from.
     pub flake_url: Option<String>,
-    /// The file that contains the configuration, if the configuration is not in a flake.
+    /// The file that contains the configuration; null if the configuration is in a flake.
     #[serde(default)]
     pub file: Option<SystemFile>,
-    /// The entry of `nixosConfigurations`.
+    /// The name of this configuration among the flake's nixosConfigurations.
     pub host: String,
-    /// All modules, in the order in which they are evaluated.
+    /// The declared modules, in the order in which they apply.
     pub modules: Vec<BakedModule>,
     /// Whether the requested modules are enabled again after a boot.
     #[serde(default)]
@@ -39,11 +46,15 @@ pub struct Baked {
     /// The response to units that fail because of a change.
     #[serde(default)]
     pub on_failed_units: OnFailedUnits,
-    /// The time limit for confirming a change; `None` if a change needs no confirmation.
+    /// The time that a change waits for its confirmation, such as `60s` or `1h30m`; null if changes
+    /// need no confirmation.
     #[serde(default, deserialize_with = "confirmation")]
+    #[schemars(with = "Option<String>", regex(pattern = TIME))]
     pub confirm: Option<Duration>,
-    /// The time to watch services that systemd considers started as soon as their process runs.
+    /// The time during which a change watches services that count as started at once, such as `3s`;
+    /// `0` disables the watch.
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
+    #[schemars(with = "String", regex(pattern = TIME_OR_ZERO), extend("default" = "3s"))]
     pub settle: Duration,
     /// The way to become root.
     #[serde(default)]
@@ -51,38 +62,78 @@ pub struct Baked {
 }
 
 /// The source of the running system.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = UnreadFields::add)]
 pub struct BakedFlake {
     /// The store path of the source tree.
     pub source: String,
     /// The locked `path:` reference to the source tree.
     pub url: String,
+    /// The commit hash of a clean tree.
     pub rev: Option<String>,
     /// The time of the last change, in seconds since 1970.
     pub last_modified: Option<u64>,
-    /// The commit that the tree is based on, if the tree is dirty.
+    /// The hash of the commit that a dirty tree is based on.
     pub dirty_rev: Option<String>,
-    /// The short form of `dirty_rev`.
+    /// The short form of `dirtyRev`.
     pub dirty_short_rev: Option<String>,
-    /// The store paths of the trees of all inputs.
+    /// The store paths of the sources of all inputs, which the store keeps as long as the system.
     #[serde(default)]
     pub inputs: Vec<String>,
-    /// The flake and its inputs, if the inputs differ from those in the flake's lock file.
+    /// The flake and the inputs that the system was built with, the flake first; null if flake.lock
+    /// names the same inputs.
     #[serde(default)]
     pub input_graph: Option<Vec<InputNode>>,
 }
 
+/// Fields of a source that only people and other programs read.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only its schema is used")]
+struct UnreadFields {
+    /// The folder of flake.nix in the tree; empty if it is the root of the tree.
+    dir: String,
+    /// The NAR hash of the tree.
+    nar_hash: Option<String>,
+    /// The number of commits up to the revision.
+    rev_count: Option<u64>,
+    /// The content of flake.lock.
+    lock: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+impl UnreadFields {
+    /// Adds these fields to the schema of a source, each with a comment.
+    fn add(source: &mut Schema) {
+        let unread = schema_for!(Self);
+        let fields = unread.get("properties").and_then(|all| all.as_object());
+        let known = source
+            .get_mut("properties")
+            .and_then(|all| all.as_object_mut());
+        if let (Some(fields), Some(known)) = (fields, known) {
+            for (name, field) in fields {
+                let mut field = field.clone();
+                field["$comment"] = "runtime-module does not read this field.".into();
+                known.insert(name.clone(), field);
+            }
+        }
+    }
+}
+
 /// A runtime module.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BakedModule {
+    /// The module's name.
     pub name: String,
+    /// The description; if it is null, the first line of the comment at the beginning of the
+    /// module's file is shown.
     pub description: Option<String>,
-    /// The file of the module, relative to the source tree.
+    /// The module's file, relative to the source; null if it is not a single file of the source.
     pub file: Option<String>,
+    /// Whether the host's option or the flake's output `runtimeModules` declares the module.
     pub origin: Origin,
-    /// The files that declare the module.
+    /// The files that declare the module; those in the source are relative to it.
     #[serde(default)]
     pub declared: Vec<String>,
     /// Whether `check` skips the module.

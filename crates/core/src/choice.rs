@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The default settle time, which is the time to watch services that systemd considers started as
@@ -26,7 +27,7 @@ pub enum ProgressStyle {
 }
 
 /// A way to become root.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Elevate {
     /// The first available of sudo, run0 and doas, if necessary.
@@ -53,7 +54,7 @@ impl Elevate {
 }
 
 /// The response to units that fail because of a change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailedUnits {
     /// Activate the previous system again.
@@ -64,7 +65,7 @@ pub enum OnFailedUnits {
 }
 
 /// A safety check that can be overridden.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allow {
     /// Activate a system that was built for another host.
@@ -90,6 +91,19 @@ impl Allow {
             Self::BaseDiffers => "base-differs",
         }
     }
+}
+
+/// A JSON Schema of documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaName {
+    /// The documents of `--json`.
+    Output,
+    /// The lines of `--progress events`.
+    Event,
+    /// The results of benchmarks.
+    Bench,
+    /// `/etc/runtime-modules/config.json`.
+    Config,
 }
 
 /// A shell for which the program can generate completions.

@@ -5,7 +5,7 @@ mod bench;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::choice::{CacheAction, CheckCombinations, CheckFormat, Shell};
+use crate::choice::{CacheAction, CheckCombinations, CheckFormat, SchemaName, Shell};
 use crate::options::ChangeOptions;
 
 pub use bench::{
@@ -74,6 +74,7 @@ pub enum LibnixCommand {
     Check(Box<CheckOptions>),
     Bench(Box<BenchCommand>),
     Errors,
+    Schema(SchemaName),
 }
 
 impl Command {

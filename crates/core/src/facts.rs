@@ -1,10 +1,11 @@
 //! The facts about a system that its configuration defines.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The facts that activation needs before the build. A field is `None` if the configuration does
+/// The facts that activation needs before the build. A field is null if the configuration does
 /// not define the fact.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Facts {
     /// The value of `networking.hostName`.

@@ -18,6 +18,7 @@ pub mod fault;
 pub mod host;
 pub mod input_graph;
 pub mod interrupt;
+pub mod json_schema;
 pub mod local;
 pub mod locations;
 pub mod messages;

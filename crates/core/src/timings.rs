@@ -2,18 +2,21 @@
 
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The phases of a run, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Lock and fetch the flake and its inputs.
     Lock,
     /// Evaluate the extended configuration to its `.drv`.
     Evaluate,
-    /// Evaluate the system without modules and compare it with the running base. This may happen at
-    /// the same time as `Evaluate`.
+    /// Evaluate the system without modules and compare it with the running base, perhaps at the same
+    /// time as `evaluate`.
     Compare,
     /// Query which paths are missing in the store.
     Query,
@@ -51,25 +54,32 @@ impl Phase {
 }
 
 /// The duration of each phase in milliseconds. A phase that did not run is absent.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Phases {
-    /// Time to open libnix, including its settings and the store. Shown only in JSON, because users
-    /// cannot influence it.
+    // Shown only in JSON, because users cannot influence it.
+    /// Time to open libnix, including its settings and the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     open: Option<f64>,
+    /// Time to lock and fetch the flake and its inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lock: Option<f64>,
+    /// Time to evaluate the extended configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     evaluate: Option<f64>,
+    /// Time to evaluate the base, perhaps at the same time as `evaluate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     compare: Option<f64>,
+    /// Time to query which paths are missing in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     query: Option<f64>,
+    /// Time to download paths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fetch: Option<f64>,
+    /// Time to build derivations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     build: Option<f64>,
+    /// Time to activate the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     activate: Option<f64>,
     /// Time from the start of the run to the end of its last phase.
@@ -136,14 +146,16 @@ pub fn milliseconds(time: Duration) -> f64 {
 
 /// Counters of the evaluator. If an evaluation is repeated, the numbers of thunks, calls, lookups
 /// and values stay the same. Times, sizes and the number of garbage collections vary.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counters {
     /// The number of created thunks.
     pub thunks: u64,
+    /// The number of function calls.
     pub function_calls: u64,
     /// The number of calls of built-in functions.
     pub primop_calls: u64,
+    /// The number of attribute lookups.
     pub lookups: u64,
     /// The number of allocated values.
     pub values: u64,
@@ -159,7 +171,7 @@ pub struct Counters {
     pub peak_bytes: u64,
     /// The number of evaluated files.
     pub files: u64,
-    /// The initial size of the evaluator's heap in bytes; 0 for libnix's default size.
+    /// The initial size of the evaluator's heap in bytes; 0: libnix's default size.
     pub initial_heap_bytes: u64,
 }
 

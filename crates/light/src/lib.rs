@@ -21,7 +21,7 @@ use runtime_module_core::role::Role;
 use runtime_module_core::session::Session;
 use runtime_module_core::{activation, fault};
 
-pub use commands::Run;
+pub use commands::{Run, documents};
 
 /// Runs the program.
 pub fn main() -> ExitCode {

@@ -19,9 +19,9 @@ let
     at: schema: value:
     if schema ? "$ref" then
       check at (definition schema."$ref") value
-    else if schema ? anyOf then
+    else if schema ? anyOf || schema ? oneOf then
       let
-        tries = map (one: check at one value) schema.anyOf;
+        tries = map (one: check at one value) (schema.anyOf or schema.oneOf);
       in
       if lib.any (problems: problems == [ ]) tries then [ ] else lib.last tries
     else

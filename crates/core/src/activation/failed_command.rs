@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -9,14 +10,14 @@ use super::journal;
 use super::manager::UnitId;
 
 /// A failed command of a unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedCommand {
     /// The setting that contains the command, for example `ExecStartPre`.
     pub setting: String,
-    /// The command line, or empty if unknown.
+    /// The command line; absent: unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub line: String,
-    /// The exit status; `None` if a signal killed the command.
+    /// The exit status; absent: a signal killed the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<i32>,
     /// The signal that killed the command.

@@ -1,22 +1,24 @@
 //! The results of the checks before a switch: objections, which the user may override with `--allow`,
 //! and warnings.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::choice::Allow;
 use crate::error::Failed;
 
 /// An objection to a switch.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Objection {
-    /// The `--allow` value that overrides the objection; `None` if it cannot be overridden.
+    /// The value of `--allow` that overrides the objection; null: it cannot be overridden.
     pub allow: Option<Allow>,
+    /// The error of the refusal.
     pub refusal: Failed,
 }
 
 /// The result of the checks.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Findings {
     /// Objections to the switch.

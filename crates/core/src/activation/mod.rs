@@ -34,6 +34,7 @@ mod watch;
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::choice::{Allow, OnFailedUnits, SETTLE};
@@ -148,14 +149,15 @@ pub enum ActivationMessage {
 }
 
 /// The result of an activation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Activated {
+    /// The outcome of the switch.
     pub outcome: Outcome,
     /// A human-readable explanation of the outcome; empty on success.
     pub explanation: String,
-    /// The exit status of the switch program; `None` if the program did not run or a signal killed
-    /// it, or if the status is unknown.
+    /// The exit status of the switch program; null: it did not run, was killed by a signal, or its
+    /// status is unknown.
     pub status: Option<i32>,
     /// Units that failed because of the change.
     pub failed_units: Vec<String>,
@@ -166,7 +168,7 @@ pub struct Activated {
     pub last_lines: Vec<String>,
     /// Problems that do not change the outcome.
     pub warnings: Vec<String>,
-    /// The deadline for the confirmation in seconds since 1970; `None` if the change needs no
+    /// The deadline for the confirmation in seconds since 1970; absent: the change needs no
     /// confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_until: Option<u64>,
@@ -179,26 +181,29 @@ pub struct Activated {
 }
 
 /// The description of a failed unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UnitLog {
+    /// The unit's name.
     pub unit: String,
     /// The last lines of the unit in the journal.
     pub lines: Vec<String>,
-    /// The user whose manager controls the unit; `None` for the system manager.
+    /// The user whose manager controls the unit; absent: the system manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The `Type=` of the service.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub service_type: Option<String>,
+    /// The problem of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<UnitProblem>,
-    /// The cause, phrased to follow the name of the unit.
+    /// The cause, phrased to follow the name of the unit; absent if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
     /// The result as systemd reports it, for example `exit-code`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
+    /// The command that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<FailedCommand>,
     /// The command that shows the full log of the unit.

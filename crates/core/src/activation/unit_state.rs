@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The properties that a [`UnitState`] needs. An older systemd omits properties that it does not
@@ -75,7 +76,7 @@ pub(super) struct UnitJob {
 }
 
 /// A problem with a unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnitProblem {
     /// The unit failed, and systemd does not restart it.

@@ -21,8 +21,9 @@ fn followed<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
         let name = name.strip_prefix("#/$defs/").expect("a definition");
         return &root["$defs"][name];
     }
+    let not_null = |one: &&Value| one["type"] != "null";
     match schema["anyOf"].as_array() {
-        Some(choices) => followed(root, choices.last().expect("a choice")),
+        Some(choices) => followed(root, choices.iter().find(not_null).expect("a choice")),
         None => schema,
     }
 }
@@ -36,7 +37,17 @@ fn types(schema: &Value) -> Vec<&str> {
 }
 
 fn may_be_null(schema: &Value) -> bool {
-    types(schema).contains(&"null") || schema["anyOf"][0]["type"] == "null"
+    let mut choices = schema["anyOf"].as_array().into_iter().flatten();
+    types(schema).contains(&"null") || choices.any(|one| one["type"] == "null")
+}
+
+/// Returns the values of an enum. Each value with a description is an alternative of its own.
+fn choices(schema: &Value) -> Vec<Value> {
+    let several = schema["oneOf"].as_array().into_iter().flatten();
+    let one = schema["const"].clone();
+    let listed = schema["enum"].as_array().cloned().unwrap_or_default();
+    let own = listed.into_iter().chain((!one.is_null()).then_some(one));
+    own.chain(several.flat_map(choices)).collect()
 }
 
 /// Returns values that a schema allows: each choice, or a value of each type.
@@ -44,10 +55,8 @@ fn allowed(root: &Value, schema: &Value) -> Vec<Value> {
     let null = may_be_null(schema).then_some(Value::Null);
     let schema = followed(root, schema);
     let mut values: Vec<Value> = null.into_iter().collect();
-    if let Some(choices) = schema["enum"].as_array() {
-        values.extend(choices.iter().cloned());
-    } else if !schema["const"].is_null() {
-        values.push(schema["const"].clone());
+    if !choices(schema).is_empty() {
+        values.extend(choices(schema));
     } else if let Some(pattern) = schema["pattern"].as_str() {
         values.extend(["1s", "60s", "5m", "9999h"].map(Value::from));
         if pattern.contains("ms") {
@@ -90,7 +99,7 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
     if !null {
         values.push(Value::Null);
     }
-    if !schema["enum"].is_null() {
+    if !choices(schema).is_empty() {
         values.extend([json!("odd"), json!("Keep"), json!(1)]);
     }
     if schema["pattern"].is_string() {
@@ -118,10 +127,10 @@ fn forbidden(root: &Value, schema: &Value) -> Vec<Value> {
 fn each_property(root: &Value, look: &mut dyn FnMut(&str, &Value, bool)) {
     for (prefix, schema) in [
         ("", root),
-        ("/file", &root["$defs"]["file"]),
-        ("/flake", &root["$defs"]["flake"]),
-        ("/flake/inputGraph/0", &root["$defs"]["input"]),
-        ("/modules/0", &root["$defs"]["module"]),
+        ("/file", &root["$defs"]["SystemFile"]),
+        ("/flake", &root["$defs"]["BakedFlake"]),
+        ("/flake/inputGraph/0", &root["$defs"]["InputNode"]),
+        ("/modules/0", &root["$defs"]["BakedModule"]),
     ] {
         let required = schema["required"]
             .as_array()

@@ -15,7 +15,7 @@ use super::complete::{
     flakes, hosts, inputs, modules, modules_off, modules_on, options, overridden, past, paths,
     specialisations, stores,
 };
-use crate::choice::{Allow, CacheAction, Elevate, OnFailedUnits, ProgressStyle, Shell};
+use crate::choice::{Allow, CacheAction, Elevate, OnFailedUnits, ProgressStyle, SchemaName, Shell};
 use crate::duration;
 
 /// Turn parts of a NixOS configuration on and off on a running machine
@@ -216,6 +216,12 @@ pub enum CommandArgs {
     /// Print docs/errors.md
     #[command(name = "__errors", hide = true)]
     Errors,
+    /// Print a JSON Schema
+    #[command(name = "__schema", hide = true)]
+    Schema {
+        /// Kind of documents
+        name: SchemaName,
+    },
 }
 
 /// Arguments of `enable`.

@@ -5,7 +5,7 @@ use clap::builder::PossibleValue;
 
 use crate::choice::{
     Allow, CacheAction, CheckCombinations, CheckFormat, Elevate, OnFailedUnits, Preset,
-    ProgressStyle, Shell,
+    ProgressStyle, SchemaName, Shell,
 };
 
 /// Implements `ValueEnum` for the listed variants. Users cannot choose any other variant.
@@ -55,6 +55,13 @@ choices!(Allow {
     PreSwitchChecks => Allow::PreSwitchChecks.name(), "Skip all of NixOS's own pre-switch checks";
     Space => Allow::Space.name(), "Continue without enough free space";
     BaseDiffers => Allow::BaseDiffers.name(), "Continue although the pinned source evaluates to a different base";
+});
+
+choices!(SchemaName {
+    Output => "output", "The documents of --json";
+    Event => "event", "The lines of --progress events";
+    Bench => "bench", "The results of benchmarks";
+    Config => "config", "/etc/runtime-modules/config.json";
 });
 
 choices!(Shell {

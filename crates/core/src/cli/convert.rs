@@ -136,6 +136,7 @@ impl CommandArgs {
             Self::Boot => Command::Boot,
             Self::Faults => Command::Faults,
             Self::Errors => Command::WithLibnix(LibnixCommand::Errors),
+            Self::Schema { name } => Command::WithLibnix(LibnixCommand::Schema(name)),
             Self::Help { .. } => return None,
         })
     }

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use nix_types::Position;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of failure. Scripts rely on their exit codes (see `docs/errors.md`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
     /// A bug in the program, or an unexpected error.
@@ -103,8 +104,9 @@ impl Failure {
 }
 
 /// An error that the user can act on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Failed {
+    /// The kind of the error. docs/errors.md has the exit code of each kind.
     #[serde(rename = "kind")]
     pub failure: Failure,
     /// The failed action, its object and the reason. A single line in lower case without a full

@@ -1,18 +1,21 @@
 //! A definition of an option's value.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A definition that an override adds to the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Definition {
     /// The path of the option, or of a part of its value.
     pub path: Vec<String>,
+    /// The value, as JSON.
     pub value: Value,
+    /// Whether the value replaces or extends the other definitions.
     #[serde(default)]
     pub mode: Mode,
-    /// The priority of a replacing definition. A smaller number is stronger. `None` for a merge,
+    /// The priority of a replacing definition; a smaller number is stronger. Absent for a merge,
     /// which takes the option's present priority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i64>,
@@ -42,11 +45,12 @@ impl Definition {
 
 /// A store path in the strings of a value. When Nix evaluates these strings, they depend on the
 /// path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StringDependency {
+    /// The store path in the value.
     pub path: String,
-    /// The derivation output that has this path; `None` for a source.
+    /// The derivation output that has this path; absent for a source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<DerivationOutput>,
 }
@@ -60,7 +64,7 @@ impl StringDependency {
 }
 
 /// An output of a derivation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct DerivationOutput {
     /// The store path of the derivation.
     pub drv: String,
@@ -79,7 +83,7 @@ fn names(value: &Value, text: &str) -> bool {
 }
 
 /// The relation of a definition to the other definitions of its option.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// The definition has a stronger priority than all others, so it replaces them.

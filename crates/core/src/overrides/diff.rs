@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,15 +10,16 @@ use super::fold::add;
 use super::{Definition, OverrideState};
 
 /// A path whose override is different in the two generations.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverrideDifference {
+    /// The names of the attribute path.
     pub path: Vec<String>,
-    /// The value in the first generation; `None` if there was no override. Several definitions are
+    /// The value in the first generation; absent if there was no override. Several definitions are
     /// combined into one value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
-    /// The value in the second generation; `None` if there was no override.
+    /// The value in the second generation; absent if there was no override.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
 }

@@ -1,11 +1,12 @@
 //! One generation of overrides: an edit, its time, and the user who made it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Edit;
 
 /// A record in the history of overrides.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Generation {
     /// The number of the generation. The first generation of a boot is 1.
@@ -19,6 +20,7 @@ pub struct Generation {
     pub message: Option<String>,
     /// The name of the transaction that applied the edit.
     pub transaction: String,
+    /// The change.
     pub edit: Edit,
 }
 

@@ -5,6 +5,7 @@
 //! becomes a merge at its path. For this reason, the work for an edit and for an evaluation depends
 //! on the number of overridden options and merges, but not on the number of past generations.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fold::{add, can_add, contains, entry, nested, remove, remove_replaced};
@@ -16,7 +17,7 @@ use crate::quoting::for_shell;
 use crate::registry::nearest;
 
 /// The overrides after a generation.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverrideState {
     /// The number of the last generation; 0 before the first generation.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use nix_types::Missing;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::activation::Findings;
@@ -86,7 +87,7 @@ pub struct BuildOrder {
 }
 
 /// The result of the checks before activation.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Preflight {
     /// Whether the system is in the store, so that the checks ran on the built system. If not, a
     /// real run may find more objections.
@@ -96,8 +97,8 @@ pub struct Preflight {
     pub findings: Findings,
 }
 
-/// The comparison of the base, as in the JSON report (`docs/json.md`).
-#[derive(Clone, Debug, Serialize)]
+/// The comparison of the base.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BaseReport {
     /// Whether the pinned source evaluates to the base.
@@ -108,8 +109,8 @@ pub struct BaseReport {
     pub milliseconds: f64,
 }
 
-/// The use of the cache in this run, for the report (`docs/json.md`).
-#[derive(Clone, Debug, Default, Serialize)]
+/// The lookup in the result cache.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheReport {
     /// Whether the result came from the cache.

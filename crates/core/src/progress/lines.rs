@@ -3,13 +3,12 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
+use super::event::ProgressEvent;
 use super::format::{bytes, duration, for_stderr};
 use super::model::{Model, Notice};
 use super::renderer::Renderer;
 use super::report::TaskProgress;
-use crate::timings::{Phase, milliseconds};
+use crate::timings::Phase;
 
 /// The maximum time without output during a phase, a benchmark or a check.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -141,79 +140,25 @@ fn still_measuring(round: &TaskProgress) -> String {
 /// task, and prints numbers at most ten times a second.
 #[derive(Default)]
 pub(super) struct Events {
-    last: Value,
+    last: Option<ProgressEvent>,
 }
 
 impl Renderer for Events {
     fn notice(&mut self, notice: &Notice, _model: &Model) {
-        let mut event = match notice {
-            Notice::Begun(phase) => json!({"event": "phase-begin", "phase": phase}),
-            Notice::Ended(phase, time) => {
-                json!({"event": "phase-end", "phase": phase, "milliseconds": milliseconds(*time)})
-            }
-            Notice::BuildStarted(name, None) => json!({"event": "build", "name": name}),
-            Notice::BuildStarted(name, machine) => {
-                json!({"event": "build", "name": name, "machine": machine})
-            }
-            Notice::FetchStarted(name) => json!({"event": "fetch", "name": name}),
-            Notice::BuildLine(name, line) => {
-                json!({"event": "build-line", "name": name, "line": line})
-            }
-            Notice::BuildPhase(name, phase) => {
-                json!({"event": "build-phase", "name": name, "phase": phase})
-            }
-            Notice::Missing {
-                build,
-                fetch,
-                download,
-            } => {
-                json!({"event": "missing", "build": build, "fetch": fetch, "downloadBytes": download})
-            }
-            Notice::Warning(text) => json!({"event": "warning", "text": text}),
-            Notice::Note(text) => json!({"event": "note", "text": text}),
-            Notice::Message(text) => json!({"event": "message", "text": text}),
-            Notice::Switch(line) => json!({"event": "switch-line", "line": line}),
-            // Only a renderer that draws bars receives rows.
-            Notice::Row(_) => return,
-        };
-        event["schema"] = json!(1);
-        say(&event.to_string());
+        if let Some(event) = ProgressEvent::of(notice) {
+            say(&event.line());
+        }
     }
 
     fn draw(&mut self, model: &Model, now: Duration) {
-        let event = if let Some(round) = &model.round {
-            json!({
-                "schema": 1,
-                "event": round.what,
-                "name": round.name,
-                "done": round.done,
-                "share": (round.share * 1e3).round() / 1e3,
-                "left": round.left.map(milliseconds),
-            })
-        } else if let Some((phase, _)) = model.phase {
-            phase_event(phase, model, now)
-        } else {
-            return;
-        };
-        if event != self.last {
-            say(&event.to_string());
+        let event = ProgressEvent::progress(model, now);
+        if let Some(new) = event.as_ref().filter(|_| event != self.last) {
+            say(&new.line());
             self.last = event;
         }
     }
 
     fn clear(&mut self) {}
-}
-
-fn phase_event(phase: Phase, model: &Model, now: Duration) -> Value {
-    json!({
-        "schema": 1,
-        "event": "progress",
-        "phase": phase,
-        "share": model.share(now).map(|share| (share * 1e3).round() / 1e3),
-        "files": model.files,
-        "builds": {"done": model.built.done, "expected": model.built.expected, "running": model.built.running},
-        "bytes": {"done": model.fetched.done, "expected": model.fetched.expected},
-    })
 }
 
 /// A renderer that prints only warnings and build logs.

@@ -5,6 +5,7 @@
 
 mod bars;
 mod drawing;
+mod event;
 mod fold;
 mod format;
 mod lines;
@@ -14,6 +15,7 @@ mod report;
 mod reporter;
 mod style;
 
+pub use event::ProgressEvent;
 pub use format::{bytes, duration, for_stderr, for_stdout, grouped, store_name};
 pub use report::{TaskProgress, WATCHING};
 pub use reporter::Reporter;

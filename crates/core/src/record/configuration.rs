@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inputs::{BaseStatus, ComparedBase, InputNode};
 use crate::attributes::written;
 
 /// The configuration from which a system was built.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "RecordedConfiguration", into = "RecordedConfiguration")]
 pub struct Configuration {
     pub source: Source,
@@ -28,7 +29,7 @@ pub enum Source {
 }
 
 /// A flake that does not change until a command pins another one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
     /// The flake reference that the user requested, for display only.
@@ -49,8 +50,8 @@ pub struct Pin {
     /// `dirtyShortRev`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<(String, String)>,
-    /// The replaced inputs as the user named them: names and references. The JSON name was chosen
-    /// before option overrides existed.
+    // The JSON name was chosen before option overrides existed.
+    /// The replaced inputs as the user named them: names and references.
     #[serde(default, rename = "overrides", skip_serializing_if = "Vec::is_empty")]
     pub input_overrides: Vec<(String, String)>,
     /// The inputs that are not in the tree's own lock: the replaced inputs, or all inputs if the
@@ -61,7 +62,8 @@ pub struct Pin {
     /// tree's own lock names the same inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub graph: Vec<InputNode>,
-    /// The comparison of a base with the result of this pin; `None` before the first comparison.
+    /// The comparison of a base with the result of this pin; absent before the first
+    /// comparison.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compared: Option<ComparedBase>,
     /// Whether this is the flake that the NixOS module baked in.
@@ -70,7 +72,7 @@ pub struct Pin {
 }
 
 /// A pinned input.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PinnedInput {
     /// The name of the input as seen from the flake: `a`, or `a/b` for an input of an input.
@@ -82,7 +84,7 @@ pub struct PinnedInput {
 }
 
 /// A system that is defined in a file instead of a flake.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemFile {
     /// The absolute path of the file.
@@ -93,14 +95,14 @@ pub struct SystemFile {
 }
 
 /// A module that is not part of the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExtraModule {
     /// The module, as the user named it.
     pub name: String,
     /// The store path of the file or folder, or of the flake's tree.
     pub source: String,
-    /// The flake that contains the module, with the attribute of the module as its `host`. `None`
+    /// The flake that contains the module, with the attribute of the module as its `host`; absent
     /// for a file or folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flake: Option<Box<Pin>>,
@@ -238,16 +240,22 @@ impl ExtraModule {
     }
 }
 
-/// The JSON form of a configuration. Records and `--json` have had this form since before files
-/// were supported, so a system in a file has the fields of a pin too, most of them empty.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+// Records and `--json` have had this form since before files were supported.
+/// The configuration from which a system was built: a pinned flake, or a system in a file. The
+/// latter has the fields of a pin too, most of them empty.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Configuration")]
 struct RecordedConfiguration {
     #[serde(flatten)]
     pin: Pin,
+    /// The chosen specialisation; absent for the host itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     specialisation: Option<String>,
+    /// The active modules that are not part of the source, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     extras: Vec<ExtraModule>,
+    /// The system in a file. It is not pinned: each evaluation reads the current content of the
+    /// file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file: Option<SystemFile>,
 }

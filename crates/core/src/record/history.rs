@@ -3,6 +3,7 @@
 //! `framing.rs` describes the format of a record.
 
 use anyhow::{Context as _, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::framing::{RecordFile, written};
@@ -13,7 +14,7 @@ use crate::overrides::OverrideState;
 use crate::timings::Phases;
 
 /// A transaction that has ended.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
     /// The revision of the state after the transaction.
@@ -48,6 +49,7 @@ pub struct Entry {
     /// that was running before the transaction.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub way_back: bool,
+    /// The outcome of the transaction.
     pub outcome: Outcome,
     /// The human-readable reason for the outcome; empty if the transaction succeeded.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -68,7 +70,7 @@ impl Entry {
 }
 
 /// The outcome of a transaction.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The new system is active.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The flake or one of its inputs, as used by the evaluation of the running system.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InputNode {
     /// The folder of the input. A path that begins with `.` is relative to the folder of the flake.
@@ -39,16 +40,17 @@ impl InputNode {
 }
 
 /// The result of comparing a base with the toplevel to which a pin evaluates without modules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComparedBase {
+    /// The store path of the base.
     pub toplevel: String,
-    /// The toplevel to which the pin evaluates.
+    /// The store path of the toplevel to which the pin evaluates without modules.
     pub evaluated: String,
 }
 
 /// The relation between a base and its pin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaseStatus {
     /// The base and the pin were never compared.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::configuration::Configuration;
@@ -57,7 +58,7 @@ pub struct Base {
 
 /// A transaction that has begun but not ended. Contains everything that another process needs to
 /// end it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pending {
     /// The name of the transaction.
@@ -86,7 +87,7 @@ pub struct Pending {
     /// The new generation of option overrides, if the transaction makes one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
-    /// The store of both systems; `None` for the machine's own store.
+    /// The URL of the store of both systems; absent for the machine's own store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
     /// The deadline for the confirmation in seconds since 1970. After the deadline, the change is
@@ -123,7 +124,7 @@ impl Pending {
 }
 
 /// The step of a transaction. A transaction can be interrupted at each step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// The checks before the switch are running. Nothing has changed.

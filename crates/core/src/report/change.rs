@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::missing::MissingReport;
@@ -27,37 +28,44 @@ use crate::timings::{Counters, Phases};
 /// The maximum number of builds and downloads that are listed by name.
 const SHOWN: usize = 10;
 
-/// The report of a command that changes the system, such as `enable`, `set` or `rollback`
-/// (`docs/json.md`).
-#[derive(Debug, Serialize)]
+/// The report of a command that changes the system, such as `enable`, `set` or `rollback`.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeReport {
     schema: u64,
+    /// The name of the command.
     command: String,
+    /// The result of the command.
     change: ChangeOutcome,
     /// The modules that are enabled after the change, or would be in a dry run.
     modules: Vec<String>,
-    /// The extra modules that are enabled.
+    /// The extra modules that are enabled, as they were given to `--module`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     extra_modules: Vec<String>,
     /// The option overrides that are in force after the change, or would be in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     overrides: Option<OverriddenOptions>,
-    /// The specialisation; `None` for the host itself.
+    /// The specialisation of the host; absent for the host itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     specialisation: Option<String>,
+    /// The store path of the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     toplevel: Option<String>,
+    /// The system's derivation, if it was evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     drv: Option<String>,
+    /// The store path of the system without runtime modules.
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<String>,
+    /// The warnings of the configuration.
     warnings: Vec<String>,
+    /// The paths that were, or would be, built and fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<MissingReport>,
     /// The order in which to show builds.
     #[serde(skip)]
     order: BuildOrder,
+    /// The values that activation needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     facts: Option<Facts>,
     /// The result of the checks before activation, only in a dry run.
@@ -66,14 +74,19 @@ pub struct ChangeReport {
     /// The comparison of the pinned source with the base, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     comparison: Option<BaseReport>,
+    /// The result of the switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     activation: Option<Activated>,
+    /// The lookup in the result cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<CacheReport>,
+    /// The evaluator's counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     counters: Option<Counters>,
+    /// The duration of each phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     phases: Option<Phases>,
+    /// The error of a change that failed or is incomplete.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failed>,
     /// The reason why there was nothing to do, or a remark about the result.
@@ -82,7 +95,7 @@ pub struct ChangeReport {
 }
 
 /// The result of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum ChangeOutcome {
     /// Nothing had to be done.

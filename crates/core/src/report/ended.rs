@@ -1,6 +1,7 @@
 //! The report of `recover`, of `confirm`, and of a `rollback` of an unconfirmed change.
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::activation::Activated;
@@ -11,15 +12,18 @@ use crate::progress::for_stdout;
 use crate::record::Outcome;
 use crate::session::Session;
 
-/// The report of a command that ends a change (`docs/json.md`).
-#[derive(Debug, Serialize)]
+/// The report of a command that ends a change.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndReport {
     schema: u64,
+    /// The name of the command.
     command: &'static str,
-    /// The active modules.
+    /// The modules that are now enabled.
     modules: Vec<String>,
+    /// The result of the switch.
     activation: Activated,
+    /// The error, if the command failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failed>,
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::now;
@@ -12,15 +13,16 @@ use crate::progress::duration;
 use crate::record::Entry;
 use crate::timings::{Phase, Phases, time_of};
 
-/// The result of `history` (`docs/json.md`).
-#[derive(Debug, Serialize)]
+/// The document of `history`.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
     schema: u64,
+    /// The transactions; the oldest comes first.
     transactions: Vec<HistoryRow>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct HistoryRow {
     #[serde(flatten)]

@@ -1,17 +1,22 @@
 //! The part of a report about outputs that must be built or fetched.
 
 use nix_types::Missing;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::progress::store_name;
 
 /// The outputs that must be built or fetched.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct MissingReport {
+    /// The derivations to build.
     pub(super) build: Vec<String>,
+    /// The store paths to fetch.
     pub(super) fetch: Vec<String>,
+    /// The bytes to download.
     pub(super) download_bytes: u64,
+    /// The bytes on disk after unpacking.
     pub(super) unpacked_bytes: u64,
 }
 

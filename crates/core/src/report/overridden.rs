@@ -1,12 +1,13 @@
 //! The part of a report about overridden options.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::attributes::written;
 use crate::overrides::OverrideState;
 
 /// The option overrides in force.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverriddenOptions {
     /// The number of the last generation.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -16,19 +17,44 @@ use runtime_module_nix::cache::Results;
 use runtime_module_nix::error::CacheError;
 use runtime_module_nix::session::NixSession;
 
-/// A cached result (`docs/json.md`).
-#[derive(Debug, Serialize)]
+/// A cached result.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CachedRow {
+    /// The cache key.
     key: String,
+    /// The host.
     host: String,
+    /// The modules that the host was extended with.
     modules: Vec<String>,
+    /// The time at which it was cached, in seconds since 1970.
     made: u64,
+    /// The time at which it was last used, in seconds since 1970.
     used: u64,
+    /// The duration of its evaluation.
     milliseconds: f64,
+    /// The store path of the system; null: none was evaluated.
     toplevel: Option<String>,
+    /// Whether a GC root keeps its output in the store.
     rooted: bool,
+    /// The size of the store paths that this GC root keeps beyond the system that was running then.
     kept_bytes: u64,
+}
+
+/// The document of `cache list`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CacheList {
+    schema: u64,
+    /// The results; the most recently used one comes first.
+    results: Vec<CachedRow>,
+}
+
+/// The document of `cache clear`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CacheCleared {
+    schema: u64,
+    /// The number of removed results.
+    removed: usize,
 }
 
 /// Runs the requested action.
@@ -37,15 +63,19 @@ pub fn run(session: &NixSession, action: CacheAction) -> Result<()> {
     let results = results.map_err(|reason| CacheError::Unusable { reason })?;
     match action {
         CacheAction::List => {
-            let rows = rows(&results);
-            let document = json!({ "schema": 1, "results": rows });
-            tell(session, &document, |_| list(&rows))
+            let document = CacheList {
+                schema: 1,
+                results: rows(&results),
+            };
+            tell(session, &json!(document), |_| list(&document.results))
         }
-        CacheAction::Stats => tell(session, &Stats::of(&results), Stats::human),
+        CacheAction::Stats => tell(session, &CacheStats::of(&results), CacheStats::human),
         CacheAction::Clear => {
-            let count = results.clear()?;
-            let document = json!({ "schema": 1, "removed": count });
-            tell(session, &document, |_| format!("{count} removed\n"))
+            let removed = results.clear()?;
+            let document = CacheCleared { schema: 1, removed };
+            tell(session, &json!(document), |_| {
+                format!("{removed} removed\n")
+            })
         }
     }
 }
@@ -93,18 +123,22 @@ fn list(rows: &[CachedRow]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// Statistics of the cache (`docs/json.md`).
-#[derive(Serialize)]
+/// The document of `cache stats`.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Stats {
+pub struct CacheStats {
     schema: u8,
+    /// The number of results.
     results: usize,
+    /// The size of the results.
     bytes: u64,
+    /// The number of results whose output a GC root keeps in the store.
     rooted: usize,
+    /// The size of the store paths that these GC roots keep.
     kept_bytes: u64,
 }
 
-impl Stats {
+impl CacheStats {
     fn of(results: &Results) -> Self {
         let rows = rows(results);
         Self {

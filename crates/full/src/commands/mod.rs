@@ -5,6 +5,7 @@ mod cache;
 mod check;
 mod errors;
 mod prefetch;
+mod schema;
 
 use anyhow::Result;
 use runtime_module_core::command::{Command, LibnixCommand};
@@ -59,6 +60,7 @@ impl Stages for LibnixStages<'_> {
             LibnixCommand::Check(options) => check::run(self.0, &options),
             LibnixCommand::Bench(bench) => bench::run(self.0, &bench),
             LibnixCommand::Errors => errors::run(),
+            LibnixCommand::Schema(name) => schema::run(name),
         }
     }
 

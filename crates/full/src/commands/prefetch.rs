@@ -4,6 +4,9 @@
 use std::io::Write as _;
 
 use anyhow::Result;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
 
 use runtime_module_core::error::{Failed, describe, neutral};
 use runtime_module_core::host::LocalHost;
@@ -13,6 +16,14 @@ use runtime_module_core::plan::{Action, Decision, Intent, decide, is_file};
 use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::pipeline::make;
 use runtime_module_nix::session::NixSession;
+
+/// The document of `prefetch`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Prefetched {
+    schema: u64,
+    /// Modules that can now be enabled without building.
+    prefetched: Vec<String>,
+}
 
 /// Prefetches each named module separately, each together with the requested modules. If one fails,
 /// continues with the others, and returns the first error at the end.
@@ -37,7 +48,13 @@ pub fn run(session: &NixSession, names: &[String]) -> Result<()> {
     session.interrupts.settle();
     session.reporter.finish();
     let text = match session.options.json {
-        true => serde_json::json!({ "schema": 1, "prefetched": done }).to_string() + "\n",
+        true => {
+            let document = Prefetched {
+                schema: 1,
+                prefetched: done,
+            };
+            json!(document).to_string() + "\n"
+        }
         false => {
             let names = neutral(&done.join(", "));
             for_stdout(&format!("{names} {}\n", ready(session)?))

@@ -2,6 +2,7 @@
 //! the options select another system.
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::run::Run;
@@ -11,22 +12,30 @@ use runtime_module_core::output::tell;
 use runtime_module_core::plan::is_elsewhere;
 use runtime_module_core::registry::{Origin, description};
 
-/// The result (`docs/json.md`).
-#[derive(Debug, Serialize)]
+/// The document of `list`.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct List {
+pub struct ModuleList {
     schema: u64,
+    /// The modules, in the order of evaluation.
     modules: Vec<ModuleRow>,
 }
 
-#[derive(Debug, Serialize)]
+/// A module.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct ModuleRow {
+    /// The module's name.
     name: String,
+    /// The module's purpose; null: none is declared.
     description: Option<String>,
+    /// Whether the module is requested.
     wanted: bool,
+    /// Whether the module is active.
     active: bool,
+    /// The location of its declaration.
     origin: Origin,
+    /// The module's file; null: it is not a single file.
     file: Option<String>,
 }
 
@@ -50,14 +59,14 @@ pub fn run(run: Run<'_>) -> Result<()> {
             file: module.file.clone(),
         })
         .collect();
-    let list = List {
+    let list = ModuleList {
         schema: 1,
         modules: rows,
     };
     tell(session, &list, human)
 }
 
-fn human(list: &List) -> String {
+fn human(list: &ModuleList) -> String {
     let width = list
         .modules
         .iter()

@@ -28,6 +28,15 @@ use runtime_module_core::pipeline::Waits;
 
 pub use run::Run;
 
+/// The documents of `--json` of these commands.
+pub mod documents {
+    pub use super::list::ModuleList;
+    pub use super::overrides::{
+        OverrideDifferences, OverrideHistory, OverrideList, OverridesAfter,
+    };
+    pub use super::status::StatusResult;
+}
+
 impl Run<'_> {
     /// Runs a command.
     pub fn command(self, command: Command) -> Result<()> {

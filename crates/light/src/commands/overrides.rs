@@ -1,6 +1,7 @@
 //! `overrides`: lists, shows, compares, rolls back, removes or exports option overrides.
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -40,21 +41,26 @@ pub fn run(run: Run<'_>, command: OverridesCommand) -> Result<()> {
     }
 }
 
-/// The overrides in force (`docs/json.md`).
-#[derive(Debug, Serialize)]
+/// The document of `overrides` and `overrides list`.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct OverrideList {
+pub struct OverrideList {
     schema: u64,
+    /// The number of the last generation.
     generation: u64,
+    /// The overrides in force, in the order of evaluation.
     overrides: Vec<ListedOverride>,
-    /// Persistent overrides that a temporary one hides until the next boot.
+    /// The persistent overrides that a temporary one hides until the next boot; absent if there are
+    /// none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     after_reboot: Vec<ListedOverride>,
 }
 
-#[derive(Debug, Serialize)]
+/// An option override.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct ListedOverride {
+pub struct ListedOverride {
+    /// The path, as in Nix.
     option: String,
     #[serde(flatten)]
     definition: Definition,
@@ -119,13 +125,14 @@ fn line(definition: &Definition) -> String {
     neutral(&text) + "\n"
 }
 
-/// All generations since boot (`docs/json.md`).
-#[derive(Debug, Serialize)]
+/// The document of `overrides history`.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct OverrideHistory {
+pub struct OverrideHistory {
     schema: u64,
     /// The number of the generation in force.
     current: u64,
+    /// The generations of this boot, the oldest first.
     generations: Vec<Generation>,
 }
 
@@ -160,21 +167,31 @@ fn history(session: &Session) -> Result<()> {
     })
 }
 
+/// The document of `overrides show`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OverridesAfter {
+    schema: u64,
+    /// The generation.
+    generation: Generation,
+    /// The overrides after the generation.
+    definitions: Vec<Definition>,
+}
+
 fn show(session: &Session, number: u64) -> Result<()> {
     let generations = LocalHost::new(&session.locations).generations()?;
     let after = state_at(&generations, number)?;
-    let generation = generations.iter().find(|one| one.number == number);
-    let document = json!({
-        "schema": 1,
-        "generation": generation,
-        "definitions": after.definitions,
-    });
-    tell(session, &document, |_| {
-        let head = generation.map_or_else(
-            || "before the first override\n".into(),
-            |one| neutral(&format!("{}: {}", one.number, one.words())) + "\n",
-        );
-        let lines = after
+    let mut generations = generations.into_iter();
+    let document = OverridesAfter {
+        schema: 1,
+        generation: generations
+            .find(|one| one.number == number)
+            .expect("state_at finds it"),
+        definitions: after.definitions,
+    };
+    tell(session, &json!(document), |_| {
+        let (number, words) = (document.generation.number, document.generation.words());
+        let head = neutral(&format!("{number}: {words}")) + "\n";
+        let lines = document
             .definitions
             .iter()
             .map(|one| format!("  {}", line(one)));
@@ -182,14 +199,28 @@ fn show(session: &Session, number: u64) -> Result<()> {
     })
 }
 
+/// The document of `overrides diff`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OverrideDifferences {
+    schema: u64,
+    /// The paths whose overrides differ.
+    differences: Vec<OverrideDifference>,
+}
+
 fn compare(session: &Session, before: u64, after: u64) -> Result<()> {
     let generations = LocalHost::new(&session.locations).generations()?;
     let first = state_at(&generations, before)?;
     let differences = diff(&first, &state_at(&generations, after)?);
-    let document = json!({ "schema": 1, "differences": differences });
-    tell(session, &document, |_| match differences.is_empty() {
-        true => format!("generations {before} and {after} have the same overrides\n"),
-        false => differences.iter().map(difference).collect(),
+    let document = OverrideDifferences {
+        schema: 1,
+        differences,
+    };
+    tell(session, &json!(document), |_| {
+        let differences = &document.differences;
+        match differences.is_empty() {
+            true => format!("generations {before} and {after} have the same overrides\n"),
+            false => differences.iter().map(difference).collect(),
+        }
     })
 }
 

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use runtime_module_core::clock::now;
@@ -18,46 +19,61 @@ use runtime_module_core::registry::unknown_modules;
 use runtime_module_core::report::OverriddenOptions;
 use runtime_module_core::session::Session;
 
-/// The result (`docs/json.md`).
-#[derive(Debug, Serialize)]
+/// The document of `status`.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct StatusResult {
+pub struct StatusResult {
     schema: u64,
+    /// The number of the state.
     revision: u64,
+    /// The requested modules, or those that are named on the command line.
     modules: Vec<Module>,
+    /// The store path of the running system.
     running: Option<String>,
+    /// The store path of the system without runtime modules.
     base: Option<String>,
-    /// The result of comparing the base with the source; `None` without a source, or if the system is
-    /// defined in a file.
+    /// The result of comparing the base with the source; absent without a source, or if the system
+    /// is defined in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     base_status: Option<BaseStatus>,
     /// Whether an external switch has changed the system since the last transaction.
     foreign: bool,
+    /// The configuration from which all evaluations start.
     #[serde(rename = "pin")]
     configuration: Option<Configuration>,
+    /// An unfinished transaction.
     pending: Option<Pending>,
     /// The option overrides in force.
     overrides: OverriddenOptions,
-    /// The running transaction.
+    /// The holder of the lock.
     under_way: Option<String>,
-    /// The last transaction that has ended.
+    /// The last finished transaction.
     last: Option<Last>,
 }
 
-#[derive(Debug, Serialize)]
+/// A finished transaction.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Last {
+    /// The transaction's name.
     transaction: String,
+    /// The request.
     purpose: String,
+    /// The outcome of the transaction.
     outcome: Outcome,
+    /// An explanation for the user.
     explanation: String,
 }
 
-#[derive(Debug, Serialize)]
+/// A module that is requested or named on the command line.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Module {
+    /// The module's name.
     name: String,
+    /// Whether the module is requested.
     wanted: bool,
+    /// Whether the module is active.
     active: bool,
 }
 

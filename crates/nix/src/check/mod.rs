@@ -23,7 +23,7 @@ mod work;
 
 pub use baseline::Baseline;
 pub use builder::Builder;
-pub use output::Output;
+pub use output::{CheckDocument, CheckEnd, Output};
 pub use rows::{CheckRow, CheckStatus, CheckSummary, Regression};
 pub use scheduler::{Scheduler, Standing, Told};
 pub use since::reason as since;

@@ -3,6 +3,8 @@
 use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, Result};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{CheckRow, CheckSummary, formats, junit, people};
@@ -12,6 +14,26 @@ use crate::error::CheckError;
 use crate::output::{document, say};
 use crate::progress::for_stdout;
 use crate::session::NixSession;
+
+/// The document of `check`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CheckDocument<'a> {
+    schema: u64,
+    /// The results, sorted by host and modules.
+    results: &'a [CheckRow],
+    /// A summary of all rows.
+    summary: &'a CheckSummary,
+    /// Remarks that are not failures.
+    notes: &'a [String],
+}
+
+/// The last line of `check --format jsonl`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CheckEnd<'a> {
+    schema: u64,
+    /// A summary of all rows.
+    summary: &'a CheckSummary,
+}
 
 /// The printer of rows.
 pub struct Output {
@@ -70,10 +92,13 @@ impl Output {
         let Self { rows, notes, .. } = &self;
         let text = match self.format {
             CheckFormat::Table => for_stdout(&people::foot(summary, notes)),
-            CheckFormat::Jsonl => json!({ "schema": 1, "summary": summary }).to_string() + "\n",
-            CheckFormat::Json => document(
-                &json!({ "schema": 1, "results": rows, "summary": summary, "notes": notes }),
-            )?,
+            CheckFormat::Jsonl => json!(CheckEnd { schema: 1, summary }).to_string() + "\n",
+            CheckFormat::Json => document(&json!(CheckDocument {
+                schema: 1,
+                results: rows,
+                summary,
+                notes,
+            }))?,
             CheckFormat::Junit => junit::junit(rows, summary)?,
             // Each note was already printed as an annotation.
             CheckFormat::Github => people::foot(summary, &[]),

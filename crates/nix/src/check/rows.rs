@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{CheckError, Failed};
@@ -12,7 +13,7 @@ use crate::pool::{EvaluationEnd, JobOutcome};
 use crate::timings::Counters;
 
 /// The status of a checked combination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckStatus {
     /// The combination evaluates.
@@ -46,24 +47,28 @@ impl CheckStatus {
 }
 
 /// A counter that grew.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Regression {
     /// Name of the counter.
     pub counter: String,
+    /// The value in the baseline.
     pub before: u64,
+    /// The value now.
     pub now: u64,
 }
 
-/// The report about one combination (`docs/json.md`).
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// The result of checking one combination of modules.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckRow {
     /// Always 1.
     pub schema: u64,
+    /// The host.
     pub host: String,
     /// The modules of the combination; empty for the host alone.
     pub modules: Vec<String>,
+    /// The result.
     pub status: CheckStatus,
     /// Derivation of the toplevel.
     pub drv: Option<String>,
@@ -86,9 +91,11 @@ pub struct CheckRow {
     pub milliseconds: f64,
     /// Bytes of unshared memory.
     pub bytes: u64,
+    /// The evaluator's counters.
     pub counters: Counters,
+    /// The error; null: none.
     pub error: Option<Failed>,
-    /// Position of the error in a file of the flake.
+    /// The location in the flake that is nearest to the error.
     pub position: Option<Position>,
     /// Files of the flake that the error mentions.
     pub files: Vec<String>,
@@ -100,7 +107,7 @@ pub struct CheckRow {
     /// module and it has a file.
     #[serde(skip)]
     pub declared: Option<String>,
-    /// Whether the derivation differs from that of the baseline.
+    /// Whether the derivation differs from that of the baseline; null: no baseline.
     pub changed: Option<bool>,
     /// Counters that grew by more than the tolerance since the baseline.
     pub regressions: Vec<Regression>,
@@ -297,7 +304,7 @@ fn place(quote: Option<char>, text: &str) -> (String, u32, u32) {
 }
 
 /// A summary of the run.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckSummary {
     /// Number of hosts.

@@ -3,6 +3,8 @@
 //! terminal is never wrapped.
 
 use console::measure_text_width;
+use textwrap::core::Word;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, wrap};
 
 /// The minimum width of a terminal on which lines are wrapped.
 const NARROWEST: usize = 24;
@@ -41,31 +43,42 @@ fn is_excerpt(line: &str) -> bool {
 }
 
 fn fold_line(line: &str, columns: usize) -> String {
-    let hang = hang(line, columns);
+    let indent = " ".repeat(hang(line, columns));
+    let room = columns.saturating_sub(indent.len());
+    let options = Options::new(columns)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_separator(WordSeparator::Custom(words))
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
     let mut folded = String::new();
-    let mut width = 0;
     let mut rest = line;
-    while !rest.is_empty() {
-        let blank = rest.len() - rest.trim_start_matches(' ').len();
-        let (spaces, after) = rest.split_at(blank);
-        let (word, after) = after.split_at(word(after));
-        rest = after;
-        let wide = measure_text_width(word);
-        // Do not start a new line for a word that is too long for any line, so that users can copy
-        // the word.
-        let breaks = width + blank + wide > columns && width > hang && hang + wide <= columns;
-        if breaks {
-            folded.push('\n');
-            folded.push_str(&" ".repeat(hang));
-            width = hang;
+    for part in wrap(line, options) {
+        let part = part.trim_start_matches(' ');
+        let after = rest.trim_start_matches(' ');
+        // For a word that is too long for any line, textwrap starts a new line. Leave such a word
+        // where it was, so that its column and the word before it stay together.
+        if rest.len() == line.len() || measure_text_width(part) > room {
+            folded.push_str(&" ".repeat(rest.len() - after.len()));
         } else {
-            folded.push_str(spaces);
-            width += blank;
+            folded.push('\n');
+            folded.push_str(&indent);
         }
-        folded.push_str(word);
-        width += wide;
+        folded.push_str(part);
+        rest = &after[part.len()..];
     }
     folded
+}
+
+/// Separates the words of a line. Each has the spaces after it.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    let mut rest = line;
+    Box::new(std::iter::from_fn(move || {
+        let after = rest[word(rest)..].trim_start_matches(' ');
+        let (one, after) = rest.split_at(rest.len() - after.len());
+        rest = after;
+        (!one.is_empty()).then(|| Word::from(one))
+    }))
 }
 
 /// Returns the length of the first word. A number and the unit after it count as one word.

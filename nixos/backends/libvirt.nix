@@ -44,7 +44,7 @@ in
       ];
       default = "bios";
       example = "uefi";
-      description = "The firmware of the domain. It also decides how the image is partitioned.";
+      description = "The firmware of the domain. It also determines how the image is partitioned.";
     };
     diskSize = mkOption {
       type = types.ints.positive;

@@ -85,7 +85,7 @@ in
     };
 
     # Every switch runs this hook, and the program recognises its own switches. Without a state file there is nothing
-    # to report. A failure must not keep the system from booting.
+    # to report. A failure must not prevent the system from booting.
     system.activationScripts.runtimeModules = {
       deps = [ "etc" ];
       text = ''

@@ -40,7 +40,7 @@ in
       type = types.bool;
       default = false;
       example = true;
-      description = "Whether checks of all modules skip this one.";
+      description = "Whether checks of all modules, such as `runtime-module check` without names, skip this module.";
     };
   };
 }

@@ -28,8 +28,8 @@ in
         source and the sources of all inputs as long as it keeps the system. So evaluating a module does not fetch the
         inputs again, and enabling it brings in no unrelated changes.
 
-        If this option is null, the program pins the current version of `flakeUrl`, or of the flake that you name on the
-        command line.
+        If this option is null, the program pins the current version of the flake that `--flake` or the option
+        `flakeUrl` names, or of the flake in `/etc/nixos`.
       '';
     };
 
@@ -39,7 +39,11 @@ in
       example = "git+file:///etc/nixos";
       description = ''
         The flake reference from which `runtime-module rebuild` updates this configuration. The reference must not
-        depend on the current directory. If this option is null, `rebuild` needs `--flake`.
+        depend on the current directory.
+
+        If this option is null, `rebuild` uses the reference of the flake that was pinned before, or the flake in
+        `/etc/nixos` if no flake is pinned. If the option `flake` is set and no other flake was pinned since the last
+        boot, `rebuild` needs `--flake`.
       '';
     };
 
@@ -74,7 +78,7 @@ in
       default = config.networking.hostName;
       defaultText = literalExpression "config.networking.hostName";
       example = "laptop";
-      description = "The name of this configuration among the flake's `nixosConfigurations`, as `--host` takes it.";
+      description = "The name of this configuration in the flake's `nixosConfigurations`, in the form that `--host` accepts.";
     };
 
     modules = mkOption {
@@ -93,9 +97,9 @@ in
         The modules that can be enabled and disabled, by name. A name consists of at most 64 letters, digits, `.`, `_`,
         `-` and `+`, and does not start with `-` or `.`.
 
-        A list of entries with a `name` is also accepted. Modules always apply in the same order, whatever order they
-        were enabled in. First come the entries of lists, in the order of the list. Then come the entries of sets,
-        sorted by name.
+        A list of entries with a `name` is also accepted. Modules always apply in the same order, regardless of the
+        order in which they were enabled. First come the entries of lists, in the order of the list. Then come the
+        entries of sets, sorted by name.
 
         Prefer the path of a file as the module. The file is then read only when the module is enabled, and a comment on
         its first line is the default description.
@@ -118,8 +122,9 @@ in
       defaultText = literalExpression "the program from runtime-module's own flake";
       example = literalExpression "inputs.runtime-module.packages.x86_64-linux.runtime-module-nix_2_31";
       description = ''
-        The package of the program, which is linked to the libraries of Nix 2.26 or newer. The NixOS module of the flake
-        takes the package from the flake's own nixpkgs, so the Nix version of the host's nixpkgs does not matter.
+        The package of the program, which is linked to the libraries of Nix 2.26 or newer. The NixOS module of
+        runtime-module's flake takes the package from that flake's own nixpkgs, so the Nix version of the host's nixpkgs
+        does not matter.
 
         If this option is null, nothing is installed: no program, no boot service and no activation hook. This is the
         default for a configuration that imports the module by its path instead of from the flake.
@@ -132,9 +137,9 @@ in
       example = true;
       description = ''
         Whether to enable the requested modules again after a boot. A reboot always starts the system that was built
-        without runtime modules. With this option, the boot service then waits for the network, and for at most five
-        minutes until the boot is finished. After that, it evaluates, builds and activates the modules again. Until
-        then, the system without runtime modules is running. It also stays if the boot service fails.
+        without runtime modules. With this option, the boot service then waits for the network, and up to five minutes
+        for the boot to finish. After that, it evaluates, builds and activates the modules again. Until then, the system
+        without runtime modules is running. That system also keeps running if the boot service fails.
       '';
     };
 

@@ -46,8 +46,8 @@ impl EvaluatorBuilder {
         })
     }
 
-    /// Sets a Nix setting wherever it exists: in the process, in this builder and in its flake
-    /// settings. Returns `false` if there is no such setting.
+    /// Sets a Nix setting in the process, in this builder and in its flake settings, if it exists
+    /// there. Returns `false` if it exists in none of them.
     #[doc(alias = "nix::GlobalConfig::set")]
     #[doc(alias = "nix::Config::set")]
     pub fn set_setting(&self, name: &str, value: &str) -> Result<bool, NixError> {

@@ -50,7 +50,7 @@ impl Context {
 
     /// Puts `context` into the slot, and returns the previous content.
     fn swap(&self, context: Option<RawContext>) -> Option<RawContext> {
-        // Nothing can panic while the lock is held, so poison has no meaning here.
+        // Nothing can panic while the lock is held, so the lock is never poisoned.
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *slot, context)
     }
@@ -188,7 +188,7 @@ mod tests {
             assert_ne!(outer as usize, inner);
             outer as usize
         });
-        // The call that ends last leaves its context for the next one.
+        // The slot keeps the context of the call that ends last.
         let next = context.call(|raw| raw as usize);
         assert_eq!(outer, next);
     }

@@ -1,4 +1,4 @@
-//! Nix values. If forcing a value fails, the error is structured.
+//! Evaluators and Nix values. Errors of evaluation are structured.
 
 use std::ptr::NonNull;
 

@@ -1,5 +1,5 @@
-//! Forks of this process: they start with libnix loaded, or with everything that this process has
-//! evaluated.
+//! Forks of this process, which start with libnix already loaded. A fork of an evaluator also starts
+//! with everything that the evaluator has evaluated.
 //!
 //! A fork copies one thread and every lock, so this process is not forked if it has other threads.
 //! A child of [`fork_child`] starts its work only after its inherited databases are read-only and
@@ -32,7 +32,7 @@ pub struct Forked {
     pub output: File,
 }
 
-/// The reason why there was no fork.
+/// The reason why this process was not forked.
 #[derive(Debug)]
 pub enum ForkError {
     /// This process has this many threads. Locks that the other threads hold would stay locked in
@@ -73,8 +73,8 @@ fn split() -> Result<ForkResult, ForkError> {
 }
 
 /// Forks this process. Returns the child's process ID in the parent, and `None` in the child. The
-/// child sets these environment variables and continues like a newly started program. It need not
-/// load libnix, which takes most of the time that a new process needs to start.
+/// child sets these environment variables and continues like a newly started program. It does not
+/// load libnix again, because that takes most of the time that a new process needs to start.
 pub fn fork(variables: &[(&str, String)]) -> Result<Option<Pid>, ForkError> {
     match split()? {
         ForkResult::Parent { child } => Ok(Some(child)),
@@ -125,7 +125,7 @@ pub fn fork_child(keep: &[i32], work: impl FnOnce(File)) -> Result<Forked, ForkE
     }
 }
 
-/// Replaces everything that this process shares with its parent and must not use. SQLite databases
+/// Replaces the descriptors that this process shares with its parent and must not use. SQLite databases
 /// are reopened read-only under the same descriptors, and sockets become /dev/null. Descriptors in
 /// `keep` stay as they are.
 ///

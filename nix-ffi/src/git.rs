@@ -20,8 +20,8 @@ const CERTIFICATES: [&str; 2] = ["NIX_SSL_CERT_FILE", "SSL_CERT_FILE"];
 /// 2.35). If a later release used an HTTPS connection of libgit2, that connection would be refused,
 /// not accepted unchecked.
 ///
-/// Works only while the process has one thread, because it changes environment variables for a
-/// moment.
+/// Works only while the process has one thread, because it temporarily changes environment
+/// variables.
 #[doc(alias = "git_libgit2_init")]
 pub fn start_git() -> bool {
     const INIT: &CStr = c"git_libgit2_init";
@@ -42,8 +42,8 @@ pub fn start_git() -> bool {
         // SAFETY: the process has one thread, so no other one reads the environment.
         unsafe { env::set_var(name, "/dev/null") };
     }
-    // libgit2 counts its initialisations. This one is never undone, so when libnix initialises
-    // libgit2, nothing is left to do.
+    // libgit2 counts its initialisations. This one is never undone, so the later initialisation by
+    // libnix does nothing.
     let started = init() > 0;
     for (name, value) in before {
         match value {

@@ -1,5 +1,5 @@
-//! The form of an error message. A message and everything that the program says about it are in one
-//! place: the variant of an enum that [`messages!`](crate::messages) declares.
+//! The declaration of error messages. A variant of an enum that [`messages!`](crate::messages)
+//! declares contains a message, its hints and its entry in `docs/errors.md`.
 
 use std::borrow::Cow;
 use std::fmt;

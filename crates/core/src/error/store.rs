@@ -1,5 +1,5 @@
-//! Messages of the roles that run as root about the store: store paths, GC roots and the garbage
-//! collector.
+//! Messages about the store (store paths, GC roots and the garbage collector) from the processes that
+//! run as root.
 
 use crate::error::Purpose;
 use crate::messages;

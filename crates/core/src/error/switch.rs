@@ -1,5 +1,5 @@
-//! Messages about the results of a switch. Each is also the reason in the messages about the outcome
-//! of a transaction. If it is a message of its own, the purpose of the change precedes it.
+//! Messages about the results of a switch. A message about the outcome of a transaction contains one
+//! of these as its reason. If one is printed alone, the purpose of the change precedes it.
 
 use crate::messages;
 

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use super::Profile;
 use crate::locations::Locations;
 
-/// The machine on which a system is to be activated.
+/// The facts about a machine on which a system is to be activated.
 pub struct Machine {
+    /// The facts about the running system; all unknown if no system is running.
     pub running: Profile,
     /// The booted system; `None` if it is unknown.
     pub booted: Option<PathBuf>,
+    /// The host name; `None` if it is unknown.
     pub name: Option<String>,
 }
 

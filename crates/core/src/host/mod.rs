@@ -1,5 +1,5 @@
-//! The machine that is changed. All questions about its state, its histories, its locks and its
-//! running system are answered here, so that one place changes if the machine is not this one.
+//! The machine on which this program runs: its state, histories, locks and running system. All
+//! other modules read these through [`LocalHost`], so that a remote machine can take its place.
 
 mod machine;
 mod profile;

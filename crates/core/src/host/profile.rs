@@ -7,20 +7,21 @@ use std::path::{Path, PathBuf};
 
 use crate::facts::Facts;
 
-/// The facts about a system that the checks compare. `None` means unknown.
+/// The facts about a system that the checks compare. A field with `None` is unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
+    /// The host name.
     pub host: Option<String>,
     /// The switch inhibitors, by name: values that must not change while the machine is running.
     pub inhibitors: Option<BTreeMap<String, String>>,
-    /// The version of the interface between the units and init.
+    /// The version of the interface between the system and init.
     pub init_interface: Option<String>,
     /// The parts that take effect only at boot, by human-readable name.
     pub boot: BTreeMap<&'static str, String>,
     /// The kernel modules that the system loads.
     pub kernel_modules: BTreeSet<String>,
-    /// Whether the system has a switch program. If the system is built, the preflight checks its
-    /// files instead.
+    /// Whether the system will have a switch program. `None` for a built system, because the
+    /// preflight checks its files instead.
     pub switchable: Option<bool>,
 }
 

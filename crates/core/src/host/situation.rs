@@ -14,19 +14,19 @@ use crate::record::{State, Step};
 /// The situation of the machine.
 #[derive(Clone, Debug)]
 pub struct Situation {
-    /// The configuration that the NixOS module baked in.
+    /// The configuration that the NixOS module baked in; `None` on a machine without that module.
     pub baked: Option<Baked>,
     /// The recorded state.
     pub state: State,
-    /// The toplevel of the running system.
+    /// The toplevel of the running system; `None` if it is unknown.
     pub running: Option<String>,
-    /// A description of the running transaction; `None` if the lock is not held.
+    /// A description of the process that holds the lock; `None` if the lock is not held.
     pub under_way: Option<String>,
     /// The folder of the flake that NixOS's own tools use, if `/etc/nixos` contains a flake.
     pub usual: Option<String>,
     /// The path of `/etc/nixos/configuration.nix`, if this file exists.
     pub plain: Option<String>,
-    /// The running specialisation, if it belongs to a known system.
+    /// The name of the running specialisation, if it belongs to a known system.
     pub specialisation: Option<String>,
 }
 
@@ -54,8 +54,7 @@ impl LocalHost<'_> {
 }
 
 impl Situation {
-    /// Returns whether an external switch has happened since our last switch, so that another
-    /// system is running.
+    /// Returns whether an external switch has activated another system since our last switch.
     pub fn foreign(&self) -> bool {
         self.state.foreign(self.running.as_deref())
     }
@@ -70,7 +69,7 @@ impl Situation {
             {
                 &pending.wanted
             }
-            // It is unknown which modules are active.
+            // The machine may be between two systems, so the active modules are unknown.
             Some(pending) if pending.step == Step::Stranded => &[],
             _ if self.state.current.is_some() && self.state.current == self.running => {
                 &self.state.active

@@ -11,7 +11,8 @@ use super::{Locked, LockedFlake, NixError, Settings, Store, StorePath};
 /// An evaluator, bound to the thread that opened it.
 pub struct Evaluator {
     nix: NixEvaluator,
-    /// Dropped last, because the collector must know the thread as long as the evaluator exists.
+    /// Must be dropped last: the thread must stay registered with the collector as long as the
+    /// evaluator exists.
     _thread: ThreadRegistrationGuard,
 }
 
@@ -63,8 +64,8 @@ impl Evaluator {
         locked.read(&self.nix)
     }
 
-    /// Returns the flake's outputs and source, with external values. Forced parts stay forced
-    /// as long as the result lives.
+    /// Returns the flake's outputs and source, with external values. While the result lives, its
+    /// forced parts are not evaluated again.
     pub fn outputs_with(
         &self,
         locked: &Locked,

@@ -11,8 +11,8 @@ use super::Store;
 use super::settings::{libnix_version, set};
 use crate::error::{LibnixError, Message as _, one_line};
 
-/// Delay before the second attempt to open a store, in which another process can finish creating
-/// the store's database.
+/// The delay before the second attempt to open a store. In this time, another process can finish
+/// creating the store's database.
 const NEW_STORE: Duration = Duration::from_millis(100);
 
 /// Default socket of the Nix daemon.

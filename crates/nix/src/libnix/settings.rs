@@ -1,4 +1,4 @@
-//! Nix settings: those of a session, and their application to the process and to evaluators.
+//! The Nix settings of a session. Applies them to the process and to evaluators.
 
 use anyhow::{Context as _, Result};
 use nix_ffi::EvaluatorBuilder;

@@ -1,5 +1,5 @@
-//! The open store, whose paths are text here. `nix_ffi` checks the syntax of store paths, so this
-//! file converts them in both directions.
+//! The open store. The rest of the program uses store paths as text, but `nix_ffi` uses a checked
+//! type, so this file converts paths in both directions.
 
 use std::path::{Path, PathBuf};
 

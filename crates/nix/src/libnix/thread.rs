@@ -1,4 +1,5 @@
-//! Runs work on libnix: on a thread that can evaluate, or on the current one, until an interrupt.
+//! Runs work that uses libnix: on a thread with enough stack for evaluation, or on the current thread
+//! until an interrupt.
 
 use anyhow::{Context as _, Result, anyhow};
 

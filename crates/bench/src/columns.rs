@@ -46,15 +46,16 @@ pub fn filled(series: &[Series], width: usize) -> Vec<&'static Column> {
         .collect()
 }
 
-/// Formats the mean and the standard deviation in the same unit.
+/// Formats the mean and the standard deviation, in the same unit if the mean is below a minute.
 fn spread(one: &Series) -> String {
     let (mean, deviation) = (one.summary.mean, one.summary.deviation);
-    let (number, unit) = time(mean)
-        .split_once(' ')
-        .map_or((String::new(), ""), |(number, unit)| {
-            (number.to_string(), if unit == "s" { "s" } else { "ms" })
-        });
-    let scale = if unit == "s" { 1e3 } else { 1.0 };
+    let text = time(mean);
+    let (number, scale, unit) = match text.split_once(' ') {
+        Some((number, "ms")) => (number, 1.0, "ms"),
+        Some((number, "s")) => (number, 1e3, "s"),
+        // A time of a minute or more has two units.
+        _ => return format!("{text} ± {}", time(deviation)),
+    };
     let digits = number.split_once('.').map_or(0, |(_, digits)| digits.len());
     format!("{number} ± {:.digits$} {unit}", deviation / scale)
 }

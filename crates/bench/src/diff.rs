@@ -110,7 +110,7 @@ fn warnings(old: &BenchResult, new: &BenchResult) -> Vec<String> {
     }
     if old.subject.version != new.subject.version {
         warnings.push(format!(
-            "the results are from different versions: {} and {}",
+            "the results are from different versions of runtime-module: {} and {}",
             old.subject.version, new.subject.version
         ));
     }

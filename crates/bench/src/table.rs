@@ -36,8 +36,8 @@ fn how(outcome: &BenchResult) -> String {
         parts.push("interleaved".into());
     }
     parts.push(match outcome.bench.as_str() {
-        "toggle" => "each run a complete command".into(),
-        _ => "each run in a new evaluator".into(),
+        "toggle" => "each run is a complete command".into(),
+        _ => "each run uses a new evaluator".into(),
     });
     if let Some(overhead) = &outcome.overhead {
         parts.push(format!("{} own overhead", time(overhead.median)));

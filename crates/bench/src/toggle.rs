@@ -84,7 +84,7 @@ pub fn run(session: &NixSession, asked: &ToggleBenchmark, rules: Rules) -> Resul
             .iter()
             .all(|one| !one.name.ends_with("build"))
     {
-        let first = "everything was built during the warm-up; use --warmup 0 to include builds in the first run";
+        let first = "no run includes a build, because everything was built before or during the warm-up; use --warmup 0 to include builds in the first run";
         outcome.warnings.push(first.into());
     }
     Ok(outcome)

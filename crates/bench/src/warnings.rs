@@ -23,7 +23,10 @@ const ENOUGH: usize = 6;
 pub fn of(outcome: &BenchResult) -> Vec<String> {
     let mut warnings = Vec::new();
     if outcome.interrupted {
-        warnings.push("interrupted: the result has only the samples taken until then".into());
+        warnings.push(
+            "the benchmark was interrupted: the result has only the samples taken until then"
+                .into(),
+        );
     }
     warnings.extend(busy(outcome));
     warnings.extend(each(

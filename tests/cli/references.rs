@@ -102,6 +102,10 @@ fn misleading_references_are_explained() {
             "an input refers to nixpkgs, which no flake registry contains",
         ),
         (
+            "{ inputs.a.url = \"flake:zzz\"; outputs = { self, a }: { }; }",
+            "or replace it for this run: --override-input a REF",
+        ),
+        (
             "{ inputs.other.url = \"path:../other\"; outputs = { self, other }: { }; }",
             "outside the flake's tree",
         ),

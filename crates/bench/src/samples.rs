@@ -91,7 +91,7 @@ pub struct Method {
     #[schemars(extend("const" = "off"))]
     pub evaluation_cache: String,
     /// This program's result cache.
-    #[schemars(extend("enum" = ["off", "on", "only where a series says so"]))]
+    #[schemars(extend("enum" = ["off", "on", "only for series named `…, cached`"]))]
     pub result_cache: String,
 }
 

@@ -111,10 +111,10 @@ messages! {
             means: "Nix looks up a name without a path or URL in its flake registries.",
             next: "For a folder, begin the path with `./` or `/`. Run `nix registry list` to see all entries.",
         }
-        InputNotRegistered { flake: String, input: String } {
+        InputNotRegistered { flake: String, entry: String, input: String, option: String } {
             kind: Evaluation,
-            text: "cannot lock the flake {flake}: an input refers to {input}, which no flake registry contains",
-            hint: "give the input a URL in flake.nix: inputs.{input}.url = \"…\"; \
+            text: "cannot lock the flake {flake}: an input refers to {entry}, which no flake registry contains",
+            hint: "give the input a URL in flake.nix: {option}.url = \"…\"; \
                 or replace it for this run: --override-input {input} REF",
             means: "`flake.nix` gives the input no URL, or only a name that no flake registry has.",
             next: "Give the input a URL in `flake.nix`, or replace it for this run with `--override-input`.",

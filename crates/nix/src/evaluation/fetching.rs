@@ -66,6 +66,11 @@ pub(super) fn failure(action: &str, error: &NixError) -> Option<Failed> {
     lock(action, error)
 }
 
+/// Returns the name of the input that the trace of an error names, such as `a` or `a/b`.
+pub(super) fn input_name(error: &NixError) -> Option<String> {
+    Input::of(error)?.name
+}
+
 /// Makes the failure for an unusable lock file.
 fn lock(action: &str, error: &NixError) -> Option<Failed> {
     let message = error.message.trim();

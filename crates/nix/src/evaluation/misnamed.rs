@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use unix::unistd::{User, geteuid};
 
+use super::fetching;
 use crate::error::{Failed, LockError, Message as _};
 use crate::libnix::{NixError, Position, libnix_version};
 use crate::local::{LocalReference, git_tree, is_id};
@@ -29,13 +30,9 @@ pub(super) fn failure(reference: &str, base: &Path, error: &NixError) -> Option<
         return None;
     }
     if let Some((_, rest)) = error.message.split_once("cannot find flake 'flake:") {
-        let (flake, input) = (
-            reference.into(),
-            rest.split('\'').next().unwrap_or_default(),
-        );
-        let input = input.into();
+        let entry = rest.split('\'').next().unwrap_or_default();
         return unregistered(reference, base)
-            .or_else(|| Some(LockError::InputNotRegistered { flake, input }.into()));
+            .or_else(|| Some(unregistered_input(reference, entry, error)));
     }
     if error.message.contains("is not owned by current user") {
         return Some(of_another_user(reference, &error.message));
@@ -205,6 +202,19 @@ fn unregistered(reference: &str, base: &Path) -> Option<Failed> {
             .hint("if you meant a folder, begin the path with ./ or /")
             .hint("run `nix registry list` to see all entries"),
     })
+}
+
+/// Explains an input whose reference Nix looks up in registries under the name `entry`. The name of
+/// the input may differ.
+fn unregistered_input(reference: &str, entry: &str, error: &NixError) -> Failed {
+    let input = fetching::input_name(error).unwrap_or_else(|| entry.into());
+    LockError::InputNotRegistered {
+        flake: reference.into(),
+        entry: entry.into(),
+        option: format!("inputs.{}", input.replace('/', ".inputs.")),
+        input,
+    }
+    .into()
 }
 
 /// Explains a `~` that the shell did not expand. `plain` is the reference without `path:`.

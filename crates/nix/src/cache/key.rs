@@ -188,8 +188,8 @@ impl Ingredients {
             ("the option overrides", digest(&[option_overrides])),
             ("the store", digest(&[json(store)])),
             ("Nix settings", digest(&[json(options), json(settings)])),
-            ("the release of Nix", digest(&[nix])),
-            ("our expressions", digest(&[json(expressions)])),
+            ("the version of Nix", digest(&[nix])),
+            ("the built-in Nix expressions", digest(&[json(expressions)])),
             (
                 "this program",
                 digest(&[program.clone(), SCHEMA.to_string()]),

@@ -13,7 +13,7 @@ use crate::registry::nearest;
 pub(super) const KNOWN: &[KnownError] = &[
     (
         &["infinite recursion"],
-        "a value depends on itself: look for a module that reads an option to decide what to import, or to set the same option",
+        "look for a value that depends on itself: a module may read an option to compute its imports, or to set the same option",
     ),
     (
         &[
@@ -21,31 +21,31 @@ pub(super) const KNOWN: &[KnownError] = &[
             "cannot convert the built-in function",
             "cannot convert the partially applied built-in function",
         ],
-        "a function was given instead of a value: call it with its arguments",
+        "call the function with its arguments: Nix expected a value, but found a function",
     ),
     (
         &["max-call-depth", "stack overflow"],
-        "a function probably recurses endlessly; if the depth is intended, raise the limit of 10000 with --option max-call-depth NUMBER",
+        "look for a function that calls itself without end; if the depth is intended, raise the limit of 10000 with --option max-call-depth NUMBER",
     ),
     (
         &["allow-import-from-derivation"],
-        "evaluation needs the output of a build, which a Nix setting forbids: allow it with --option allow-import-from-derivation true",
+        "use --option allow-import-from-derivation true to let evaluation build what it imports",
     ),
     (
         &["defined multiple times while it's expected to be unique"],
-        "the option accepts only one definition: leave one of the modules disabled, or remove one definition; a definition with lib.mkDefault is ignored if there is another",
+        "leave one of the modules disabled, or remove all but one definition; a definition with lib.mkDefault does not count if there is an ordinary one",
     ),
     (
         &["is read-only, but it's set multiple times"],
-        "NixOS or the host already sets this read-only option: remove the definition from the module",
+        "remove the definition from the module: NixOS or the host already sets this read-only option",
     ),
     (
         &["is used but not defined"],
-        "the option has no value: set it in the module or in the host, or enable the option that would set it",
+        "set the option in the module or in the host, or enable the option that would set it",
     ),
     (
         &["access to absolute path"],
-        "pure evaluation reads only the flake and its inputs: add the file to the flake, make its folder an input, or allow it for this run with --impure, which disables caching",
+        "add the file to the flake, make its folder an input, or allow access to it for this run with --impure, which disables caching",
     ),
     (
         &[
@@ -54,7 +54,7 @@ pub(super) const KNOWN: &[KnownError] = &[
             "is forbidden in pure",
             "on unlocked flake reference",
         ],
-        "pin the source with a hash or a revision, make it an input of the flake, or allow it for this run with --impure, which disables caching",
+        "pin the source with a commit hash or a content hash, make it an input of the flake, or allow it for this run with --impure, which disables caching",
     ),
     (
         &["was not found in the Nix search path"],
@@ -62,11 +62,11 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["attribute 'currentSystem'"],
-        "builtins.currentSystem is not available in pure evaluation: use pkgs.stdenv.hostPlatform.system, write the system, such as \"x86_64-linux\", or use --impure for this run, which disables caching",
+        "use pkgs.stdenv.hostPlatform.system or a fixed system instead of builtins.currentSystem, or use --impure for this run, which disables caching",
     ),
     (
         &["attribute 'currentTime'"],
-        "builtins.currentTime is not available in pure evaluation: use --impure for this run, which disables caching",
+        "remove builtins.currentTime, which pure evaluation does not provide, or use --impure for this run, which disables caching",
     ),
     (
         &["hash mismatch in file downloaded"],
@@ -78,39 +78,39 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["called without required argument"],
-        "the call omits a required argument: pass it, or give it a default in the function",
+        "pass the missing argument in the call, or give it a default in the function",
     ),
     (
         &["called with unexpected argument"],
-        "the function does not take that argument: if it is a module, add ... to its arguments (as in { pkgs, ... }: …); otherwise, remove the argument from the call",
+        "if the function is a module, add ... to its arguments, as in { pkgs, ... }: …; otherwise, remove the argument from the call",
     ),
     (
         &["is not available on the requested hostPlatform"],
-        "nixpkgs does not offer the package for this kind of machine: choose another package",
+        "choose another package: nixpkgs does not offer this one for this platform",
     ),
     (
         &["No space left on device", "disk is full"],
-        "the disk of the store or of Nix's cache is full (see df): free some space and run the command again; nothing was changed",
+        "free some space on the disk of the store or of Nix's cache (see `df`), and run the command again; nothing was changed",
     ),
     (
         &["services.runtimeModules.modules` has invalid entries"],
-        "correct that option in the host's configuration",
+        "correct services.runtimeModules.modules in the host's configuration",
     ),
     (
         &["is already declared in"],
-        "two files declare the same option, so they cannot be used together: leave one module disabled; to replace a module of NixOS, add it to disabledModules",
+        "leave one of the modules disabled: only one file can declare an option; to replace a module of NixOS, add it to disabledModules",
     ),
     (
         &["would be a parent of the following options"],
-        "the module declares an option with the name of a set of options: choose another name; to replace a module of NixOS, add it to disabledModules",
+        "choose another name for the option: NixOS uses this one for a set of options; to replace a module of NixOS, add it to disabledModules",
     ),
     (
         &["The option `imports' does not exist"],
-        "imports must be at the top level of a module, not under lib.mkIf: import the file unconditionally, and put its settings under lib.mkIf",
+        "move imports to the top level of the module, and put the settings of the imported file, not its import, under lib.mkIf",
     ),
     (
         &["expected a list but found a set: { _type = \"if\""],
-        "lib.mkIf was used where a plain list is expected; in imports, import the file unconditionally, and put its settings under lib.mkIf",
+        "replace lib.mkIf with a plain list; in imports, import the file unconditionally, and put its settings under lib.mkIf",
     ),
     (
         &["does not look like a module", "Expected a module"],
@@ -144,11 +144,12 @@ fn in_this_run(request: &EvaluationRequest, message: &str) -> Option<String> {
         .as_ref()
         .is_some_and(|measure| measure.forced.is_some());
     if measured && message.contains("cannot convert") && message.contains("function") {
-        return Some("a function inside the value cannot be forced deeply: leave an attribute out with --without PATH, or force only the top with --shallow".into());
+        return Some("leave out the attribute that contains a function with --without PATH, or force only the top of the value with --shallow".into());
     }
     let forbidden = !request.settings.allow_import_from_derivation;
-    (forbidden && message.contains("allow-import-from-derivation"))
-        .then(|| "use --allow-ifd to let a dry run build what evaluation needs".into())
+    (forbidden && message.contains("allow-import-from-derivation")).then(|| {
+        "use --allow-ifd to let a dry run build the derivations that evaluation needs".into()
+    })
 }
 
 /// Returns the lines of a message that are worth showing. Omits two kinds of advice from nixpkgs,
@@ -189,8 +190,8 @@ pub(super) fn missing_option(message: &str) -> Option<Vec<String>> {
     Some(option_path(path))
 }
 
-/// Suggests options with a similar name, or lists a few options. `beside` contains the names next
-/// to the missing option.
+/// Suggests options with a similar name, or lists a few options. `beside` contains the names of the
+/// options in the same set.
 pub(super) fn meant(path: &[String], beside: &[String]) -> String {
     const SHOWN: usize = 20;
     let (last, parents) = path
@@ -259,7 +260,7 @@ fn collision(request: &EvaluationRequest, message: &str) -> Option<String> {
     Some(match guilty.as_slice() {
         [] => forced.to_string(),
         [one] => format!(
-            "{one} sets a different value from the rest of the configuration; in its file, {forced}"
+            "in the file of {one}, whose value differs from the rest of the configuration, {forced}"
         ),
         several => format!(
             "enable only one of {}; to enable both, change the definition in one of their files: {forced}",
@@ -295,7 +296,7 @@ fn missing_attribute(error: &NixError) -> Option<String> {
     }
     let of_packages = error.rendered.contains(&format!("pkgs.{name}"));
     of_packages.then(|| {
-        format!("this nixpkgs has no package {name}: look for another name at search.nixos.org/packages, or update nixpkgs and run `runtime-module rebuild`")
+        format!("look for another name of the package {name} at search.nixos.org/packages, or update nixpkgs and run `runtime-module rebuild`")
     })
 }
 

@@ -50,7 +50,7 @@ pub(super) fn failure(
 
 /// Returns the advice if new overrides must be the cause, because everything else was activated
 /// before.
-fn of_override(request: &EvaluationRequest, own: usize) -> Option<String> {
+fn of_override(request: &EvaluationRequest, own: usize, says: &str) -> Option<String> {
     let options: Vec<String> = request
         .describe
         .iter()
@@ -58,7 +58,7 @@ fn of_override(request: &EvaluationRequest, own: usize) -> Option<String> {
         .collect();
     (own == 0 && !options.is_empty()).then(|| {
         format!(
-            "change the configuration as the message says, or set {} to another value",
+            "change the configuration as the {says}, or set {} to another value",
             options.join(" or ")
         )
     })
@@ -73,7 +73,11 @@ fn advice(request: &EvaluationRequest, messages: &[String], without: &[String]) 
     let names: Vec<&str> = modules
         .chain(request.extras.iter().map(|extra| extra.name.as_str()))
         .collect();
-    if let Some(advice) = of_override(request, own) {
+    let says = match messages.len() {
+        1 => "message says",
+        _ => "messages say",
+    };
+    if let Some(advice) = of_override(request, own, says) {
         return advice;
     }
     let again = match request.source {
@@ -83,12 +87,12 @@ fn advice(request: &EvaluationRequest, messages: &[String], without: &[String]) 
         }
     };
     if names.is_empty() {
-        return format!("change the configuration as the message says, {again}");
+        return format!("change the configuration as the {says}, {again}");
     }
     let off = format!("or leave {} disabled", names.join(" or "));
     if own == 0 {
         return format!(
-            "the host's assertions pass without these modules: change the configuration as the message says, {off}"
+            "the host's assertions pass without these modules: change the configuration as the {says}, {off}"
         );
     }
     let whose = match (own, messages.len()) {
@@ -96,5 +100,5 @@ fn advice(request: &EvaluationRequest, messages: &[String], without: &[String]) 
         (own, all) if own == all => "these assertions also fail without runtime modules",
         _ => "some of these assertions also fail without runtime modules",
     };
-    format!("{whose}: change the configuration as the message says, {again}")
+    format!("{whose}: change the configuration as the {says}, {again}")
 }

@@ -59,7 +59,7 @@ pub(super) fn lost_option(request: &EvaluationRequest, message: &str) -> Option<
     let definition = request.overrides.iter().find(lost)?;
     let (host, option) = (request.host.clone(), written(&definition.path));
     let hint = format!(
-        "run `runtime-module unset {}` first, or keep the module that declares the option",
+        "run `runtime-module unset {}` first, or do not disable the module that declares the option",
         for_shell(&option)
     );
     Some(OptionError::NoLongerDeclared { host, option }.hint(hint))

@@ -100,7 +100,7 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
             .map_err(|error| unresolved(what, &error))?;
         evaluator
             .read_locked(&locked)
-            .context("read the locked flake")
+            .context("cannot read the locked flake")
     })?;
     let asked = locked
         .overrides
@@ -163,7 +163,7 @@ fn unresolved(what: &ToPin<'_>, error: &NixError) -> Failed {
     if let Some(failed) = fetching::failure(&format!("lock the flake {reference}"), error) {
         return failed.hint(match is_typed {
             false => "omit --override-input to use the inputs that the flake locks",
-            true => "if `runtime-module status` shows a pinned source, omit --flake: the pinned source needs no network",
+            true => "if `runtime-module status` shows a pinned source, use a command other than `rebuild` and omit --flake: the pinned source needs no network",
         });
     }
     misnamed::failure(reference, what.base, error)
@@ -229,7 +229,7 @@ fn store_failure(reference: &str, error: &NixError) -> Option<Failed> {
 
 fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
     let attributes: Value =
-        serde_json::from_str(&locked.attributes).context("read the locked reference")?;
+        serde_json::from_str(&locked.attributes).context("cannot read the locked reference")?;
     let text = |name: &str| {
         attributes
             .get(name)
@@ -239,7 +239,7 @@ fn from_locked(locked: &LockedFlake, host: &str) -> Result<Pin> {
     let source = locked
         .source
         .as_ref()
-        .context("read the source of the locked flake")?;
+        .context("cannot read the source of the locked flake")?;
     Ok(Pin {
         url: locked.original_url.clone(),
         // If the lock had to be changed, the tree differs from its revision. Nix does not show a
@@ -274,7 +274,10 @@ pub(super) fn pinned_inputs(locked: &LockedFlake) -> Result<Vec<PinnedInput>> {
     fetched
         .map(|input| {
             let attributes = serde_json::from_str(&input.attributes).with_context(|| {
-                format!("read the locked reference of the input {}", input.name)
+                format!(
+                    "cannot read the locked reference of the input {}",
+                    input.name
+                )
             })?;
             Ok(PinnedInput {
                 name: input.name.clone(),
@@ -334,7 +337,7 @@ pub fn short_revision(revision: &str) -> String {
 pub fn lock_text(store: &Store, pin: &Pin) -> Result<String> {
     let tree = store.real_path(&pin.source)?;
     tree.metadata()
-        .with_context(|| format!("look at {}", tree.display()))?;
+        .with_context(|| format!("cannot inspect {}", tree.display()))?;
     let file = tree.join(directory(&pin.locked)).join("flake.lock");
     Ok(std::fs::read_to_string(file).unwrap_or_default())
 }

@@ -16,7 +16,7 @@ pub fn note(session: &NixSession, overrides: &PlannedOverrides, evaluated: &Eval
             && theirs < ours
         {
             session.reporter.note(format!(
-                "{} keeps its value: the definition in {} has priority {theirs}, which is stronger than {ours}",
+                "the override of {} has no effect: the definition in {} has priority {theirs}, which is stronger than {ours}",
                 written(&added.path),
                 option.files.join(", ")
             ));

@@ -100,8 +100,10 @@ const CHANGES: [Change; 20] = [
         i.options.push(("cores".into(), String::new()))
     }),
     ("Nix settings", |i| i.settings[0].1.push('x')),
-    ("the release of Nix", |i| i.nix.push('x')),
-    ("our expressions", |i| i.expressions[0].push(' ')),
+    ("the version of Nix", |i| i.nix.push('x')),
+    ("the built-in Nix expressions", |i| {
+        i.expressions[0].push(' ')
+    }),
     ("this program", |i| i.program.push('x')),
 ];
 

@@ -432,7 +432,7 @@ fn client_waits_after_losing_its_relay() {
     let told = ran
         .stderr
         .lines()
-        .filter(|line| line.contains("lost contact"));
+        .filter(|line| line.contains("lost the connection"));
     let told: String = told.map(|line| format!("{line}\n")).collect();
     compare("lost-sight", &told);
     assert_eq!(env.active(), ["inline"]);

@@ -229,7 +229,7 @@ fn download_without_space_is_refused() {
     assert_ne!(ran.code, 0, "{}", ran.text());
     assert!(
         ran.stderr
-            .contains("--allow space overrides a refusal: cannot enable web: ")
+            .contains("overridden by --allow space: cannot enable web: ")
             && ran.stderr.contains(" has too little free space: "),
         "{}",
         ran.text()

@@ -273,7 +273,7 @@ fn activation_continues_after_relay_is_killed() {
     let mut running = start(&env, "web");
     running.until("waiting at the gate");
     kill(env.processes().wait_for("__activate"), Signal::SIGKILL).expect("killed");
-    running.until("lost contact with the activation");
+    running.until("lost the connection to the activator");
     env.open_gate();
     running.end().ok();
     assert_eq!(env.active(), ["web"]);

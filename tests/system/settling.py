@@ -222,7 +222,7 @@ def unit_that_failed_before_is_only_listed(s):
     s.shell(f"systemd-run --quiet --unit=old-loop {' '.join(loop)} sleep infinity || true")
     try:
         done = s.ok("enable", "beacon")
-        assert "note: already failing before the change: old-loop.service" in done.err, done
+        assert "note: these units had already failed before the change: old-loop.service" in done.err, done
         s.is_on("beacon")
     finally:
         s.shell("systemctl stop old-loop.service; systemctl reset-failed")
@@ -237,8 +237,8 @@ def unrelated_failure_does_not_count(s):
         s.shell(f"systemd-run --quiet --unit={bystander} --property=Type=simple sh -c 'sleep 2; exit 1'")
         done = s.ok("enable", module, "--settle", settle)
         assert bystander in s.failed(), done
-        if "already failing before" not in done.err:
-            assert f"failed during the change, but not because of it: {bystander}" in done.err, done
+        if "had already failed before" not in done.err:
+            assert f"these units failed during the change, but not because of it: {bystander}" in done.err, done
         s.shell("systemctl reset-failed")
     s.is_on("beacon", "slow")
 

@@ -78,7 +78,7 @@ pub fn greet(from: &mut impl BufRead) -> Result<Option<Greeting>> {
     };
     if greeting.protocol != PROTOCOL || greeting.version != VERSION {
         bail!(
-            "cannot talk to another process of this program: it is version {} (protocol {}), but this one is version {VERSION} (protocol {PROTOCOL}); if the program was just upgraded, try again",
+            "cannot talk to another process of this program: that process has version {} (protocol {}), but this one has version {VERSION} (protocol {PROTOCOL}); if the program was just upgraded, try again",
             greeting.version,
             greeting.protocol
         );
@@ -111,7 +111,10 @@ mod tests {
             format!(r#"{{"protocol":{PROTOCOL},"version":"9.9.9","user":0}}"#),
         ] {
             let error = greet(&mut format!("{other}\n").as_bytes()).expect_err("refused");
-            assert!(error.to_string().contains("it is version "), "{error}");
+            assert!(
+                error.to_string().contains("that process has version "),
+                "{error}"
+            );
         }
     }
 }

@@ -118,7 +118,7 @@ pub struct Environment {
     pub no_color: bool,
     /// The value of `NIX_PATH`: the search path for `<nixpkgs>` in impure evaluation.
     pub nix_path: Option<String>,
-    /// The value of `SUDO_UID`: the user who called sudo.
+    /// The value of `SUDO_UID`: the user who ran sudo.
     pub sudo_uid: Option<u32>,
     /// Whether the terminal cannot move its cursor: `TERM` is unset or `dumb`.
     pub dumb_terminal: bool,

@@ -76,8 +76,7 @@ fn allowed_change_of_the_base_is_reported_once() {
         .env
         .run(&["enable", "hello", "--allow", "base-differs"])
         .ok();
-    let note =
-        "--allow base-differs overrides a refusal: cannot enable hello: the base would change";
+    let note = "overridden by --allow base-differs: cannot enable hello: the base would change";
     for text in [note, "input site: flake.lock has "] {
         assert!(allowed.stderr.contains(text), "{}", allowed.stderr);
     }

@@ -13,16 +13,16 @@ use super::relay;
 use crate::error::Failure;
 use crate::programs;
 
-/// Runs the client as the user who called sudo, because the files and the cache belong to this
+/// Runs the client as the user who ran sudo, because the files and the cache belong to this
 /// user.
 ///
 /// This process becomes the relay and holds the other end of the client's stdin. Returns the
 /// client's exit code.
 pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
     let user = User::from_uid(Uid::from_raw(uid))
-        .context("cannot look up the user who called sudo")?
+        .context("cannot look up the user who ran sudo")?
         .with_context(|| {
-            format!("cannot look up the user who called sudo: there is no user {uid}")
+            format!("cannot look up the user who ran sudo: no user has the ID {uid}")
         })?;
     // Ctrl-C in the terminal must end only the client. The activation continues.
     let _deaf = relay::deaf()?;
@@ -61,9 +61,9 @@ pub fn become_user(uid: u32, arguments: Vec<OsString>) -> Result<u8> {
 /// Drops root privileges. The whole process becomes the user, with all groups of this user.
 pub fn drop_rights(uid: u32) -> Result<()> {
     let user = User::from_uid(Uid::from_raw(uid))
-        .context("cannot look up a user")?
-        .with_context(|| format!("cannot look up a user: there is no user {uid}"))?;
-    let name = CString::new(user.name.as_str()).context("cannot use the user name")?;
+        .with_context(|| format!("cannot become user {uid}"))?
+        .with_context(|| format!("cannot become user {uid}: no user has this ID"))?;
+    let name = CString::new(user.name.as_str()).context("cannot use the name of the user")?;
     let drop = || -> unix::Result<()> {
         initgroups(&name, user.gid)?;
         setgid(user.gid)?;

@@ -71,7 +71,7 @@ fn cause(unwell: &UnhealthyUnit) -> Option<String> {
 fn meaning(result: &str, state: Option<&UnitState>) -> String {
     let of_type = state.map_or("", |state| state.service_type.as_str());
     match result {
-        "protocol" => format!("the process exited before it reported its start (Type={of_type})"),
+        "protocol" => format!("the process exited before it was ready (Type={of_type})"),
         "resources" => "systemd could not set up the unit".to_string(),
         "start-limit-hit" => "the unit was started too often in a short time".to_string(),
         "watchdog" => "the service did not ping the watchdog in time".to_string(),
@@ -98,7 +98,7 @@ mod tests {
             command: None,
         };
         let said = |problem| cause(&unwell(problem, Some(&state)));
-        let protocol = "the process exited before it reported its start (Type=notify)";
+        let protocol = "the process exited before it was ready (Type=notify)";
         assert_eq!(said(UnitProblem::Failed).as_deref(), Some(protocol));
         assert_eq!(
             said(UnitProblem::Restarting),

@@ -121,7 +121,7 @@ impl Activator {
             }
         }
         let locations = Locations::new(&request.root, request.root.clone());
-        reporter.note("lost contact with the activation, which continues; waiting for it to end");
+        reporter.note("lost the connection to the activator; waiting for the activation to end");
         wait_for_end(&locations, &request.transaction);
         Ok(aftermath(&locations, request))
     }

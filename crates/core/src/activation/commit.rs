@@ -79,7 +79,7 @@ impl RunningTransaction<'_> {
                     StateEffect::AsBefore | StateEffect::Stranded => "",
                 };
                 self.warn(format!(
-                    "cannot save the state of the running system: {error:#}; free some space, then run `runtime-module recover{finish}`"
+                    "cannot save the state of the running system: {error:#}; fix this problem, then run `runtime-module recover{finish}`"
                 ));
             }
         }

@@ -5,7 +5,7 @@
 //! switch, so that the change is rolled back even if the activator dies. It is armed again at the
 //! end of the switch, so that the user has the full time to confirm.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::systemd;
 use super::unit::{in_session, own_executable};
@@ -47,7 +47,8 @@ pub(super) fn arm(
         let seconds = seconds.to_string();
         let arguments = ["__expire", transaction, &seconds];
         let arguments: Vec<&str> = arguments.into_iter().chain(armed.argument()).collect();
-        in_session(&arguments, transaction, locations)?;
+        in_session(&arguments, transaction, locations)
+            .context("cannot start the timer of the automatic rollback")?;
         return Ok(());
     }
     let own = own_executable()?;

@@ -36,7 +36,7 @@ impl Findings {
             match allow {
                 Some(name) if allowed.contains(name) => {
                     passed.push(format!(
-                        "--allow {} overrides a refusal: {}",
+                        "overridden by --allow {}: {}",
                         name.name(),
                         refusal.message
                     ));

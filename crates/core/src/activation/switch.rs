@@ -336,7 +336,7 @@ impl SwitchResult {
         match self.status {
             Some(0) if !self.script_failed => String::new(),
             Some(0 | 2 | 4) => "an activation script failed".into(),
-            Some(3) => "systemd could not be reloaded".into(),
+            Some(3) => "the switch program could not reload systemd".into(),
             Some(101) => "the switch program crashed".into(),
             Some(status) => format!("the switch program failed with status {status}"),
             None => "the switch program was killed".into(),

@@ -76,7 +76,7 @@ impl<'a> RunningTransaction<'a> {
         if let Some(pending) = &mut self.state.pending {
             pending.unchecked = true;
         }
-        self.warn("NIXOS_NO_CHECK=1: NixOS's pre-switch checks are skipped".into());
+        self.warn("skipping NixOS's pre-switch checks (NIXOS_NO_CHECK=1)".into());
     }
 
     pub(super) fn note(&mut self, result: Result<()>) {

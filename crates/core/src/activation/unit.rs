@@ -63,7 +63,9 @@ pub(super) fn start(transaction: &str, locations: &Locations) -> Result<Activato
             return Ok(ActivatorProcess::Unit(unit, Instant::now(), 0));
         }
     }
-    in_session(&["__transact", transaction], transaction, locations).map(ActivatorProcess::Session)
+    let child = in_session(&["__transact", transaction], transaction, locations)
+        .context("cannot start the activator")?;
+    Ok(ActivatorProcess::Session(child))
 }
 
 /// Runs our own executable in a transient unit with this name.
@@ -76,7 +78,7 @@ fn in_unit(unit: &str, arguments: &[&str]) -> Result<(), String> {
         "--no-ask-password",
         "--collect",
         "--service-type=exec",
-        "--description=Change to the runtime modules",
+        "--description=Activate a change of the runtime modules",
         // If the kernel kills one process because memory ran out, systemd must not stop the whole
         // unit.
         "--property=OOMPolicy=continue",
@@ -102,13 +104,13 @@ pub(super) fn in_session(
         command.arg("--root").arg(locations.root());
     }
     let log = open_log(&locations.log(transaction))?;
-    command
+    let child = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::from(OwnedFd::from(log)))
         .current_dir("/")
-        .spawn()
-        .context("cannot start the activator")
+        .spawn()?;
+    Ok(child)
 }
 
 pub(super) fn own_executable() -> Result<PathBuf> {

@@ -248,12 +248,12 @@ impl BeforeSwitch {
         let nameless = verification.verdict == Verdict::UnitsFailed && !explained;
         warn(
             verification,
-            "already failing before the change",
+            "these units had already failed before the change",
             &as_before,
         );
         warn(
             verification,
-            "failed during the change, but not because of it",
+            "these units failed during the change, but not because of it",
             &untouched,
         );
         (verification.verdict, verification.why) = match verification.failed.len() {

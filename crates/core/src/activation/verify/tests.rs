@@ -81,7 +81,7 @@ fn unit_that_failed_before_is_only_listed() {
         assert_eq!(verification.verdict, Verdict::Well);
         assert_eq!(
             verification.warnings,
-            ["already failing before the change: old.service"]
+            ["these units had already failed before the change: old.service"]
         );
     }
 }
@@ -103,7 +103,7 @@ fn newly_failed_unit_counts_even_if_not_reported() {
     );
     assert_eq!(
         verification.warnings,
-        ["failed during the change, but not because of it: other.service"]
+        ["these units failed during the change, but not because of it: other.service"]
     );
 }
 
@@ -118,7 +118,7 @@ fn reported_unit_counts_only_if_touched() {
     assert_eq!(verification.verdict, Verdict::Well);
     assert_eq!(
         verification.warnings,
-        ["failed during the change, but not because of it: other.service"]
+        ["these units failed during the change, but not because of it: other.service"]
     );
 }
 

@@ -480,7 +480,7 @@ fn external_switch_keeps_requested_modules() {
     let list = env.run(&["list"]).ok().stdout;
     assert!(
         list.lines()
-            .any(|line| line.starts_with("hello ") && line.contains("off, wanted")),
+            .any(|line| line.starts_with("hello ") && line.contains("enabled but not active")),
         "{list}"
     );
     env.run(&["apply"]).ok().golden("apply-after-a-switch");

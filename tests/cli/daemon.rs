@@ -302,7 +302,11 @@ fn ordinary_user_builds_through_roots_daemon() {
     run(&["apply", "--flake", &flake, "--host", "box"]).ok();
     let outputs = env.outputs();
     let ran = run(&["enable", "web", "--dry-run"]).ok();
-    assert!(ran.stdout.contains("would be on: web"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("would be active: web"),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(outputs, env.outputs(), "a dry run built something");
     let ran = run(&["enable", "web"]).ok();
     assert!(

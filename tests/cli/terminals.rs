@@ -41,7 +41,7 @@ fn terminals_without_cursor_get_plain_lines() {
         ] {
             let text = typescript(&env, arguments, variables);
             assert!(text.contains("evaluate"), "{name}: {text:?}");
-            assert!(text.contains("would be on: web"), "{name}: {text:?}");
+            assert!(text.contains("would be active: web"), "{name}: {text:?}");
             assert!(!text.contains('\u{1b}'), "{name}: {text:?}");
         }
     }

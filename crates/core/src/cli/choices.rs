@@ -37,10 +37,10 @@ choices!(ProgressStyle {
 });
 
 choices!(Elevate {
-    Auto => Elevate::Auto.name(), "The first available of sudo, run0 and doas, if necessary";
-    Sudo => Elevate::Sudo.name(), "Sudo";
-    Run0 => Elevate::Run0.name(), "Run0";
-    Doas => Elevate::Doas.name(), "Doas";
+    Auto => Elevate::Auto.name(), "Use the first available of sudo, run0 and doas, if necessary";
+    Sudo => Elevate::Sudo.name(), "Use sudo";
+    Run0 => Elevate::Run0.name(), "Use run0";
+    Doas => Elevate::Doas.name(), "Use doas";
     None => Elevate::None.name(), "Never become root";
 });
 

@@ -305,11 +305,12 @@ impl OverrideState {
             .collect();
         let mut close = nearest(&option, &set);
         close.dedup();
-        OverrideError::NotOverridden { option }.hint(match close.as_slice() {
-            [] if set.is_empty() => "no option is overridden".into(),
-            [] => "run `runtime-module overrides` to list the overridden options".into(),
-            close => format!("similar overridden options: {}", close.join(", ")),
-        })
+        let error = OverrideError::NotOverridden { option };
+        match close.as_slice() {
+            [] if set.is_empty() => error.detail("no option is overridden"),
+            [] => error.hint("run `runtime-module overrides` to list the overridden options"),
+            close => error.hint(format!("did you mean {}?", close.join(" or "))),
+        }
     }
 }
 

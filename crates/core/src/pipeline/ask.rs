@@ -102,11 +102,12 @@ fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
             .map(String::as_str)
             .filter(|v| !v.is_empty())
             .collect();
-        if known.is_empty() {
-            "there".to_string()
-        } else {
-            known.join(", ")
-        }
+        known.join(", ")
+    };
+    // Stands for the version of paths without a version.
+    let or_present = |words: String| match words.as_str() {
+        "" => "present".to_string(),
+        _ => words,
     };
     let lines: Vec<String> = names
         .iter()
@@ -115,7 +116,10 @@ fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
                 (true, _) => format!("  + {name} {}", words(new)),
                 (_, true) => format!("  - {name} {}", words(old)),
                 _ if old == new => format!("  ~ {name} {}", words(new)),
-                _ => format!("  ~ {name} {} -> {}", words(old), words(new)),
+                _ => {
+                    let (old, new) = (or_present(words(old)), or_present(words(new)));
+                    format!("  ~ {name} {old} -> {new}")
+                }
             },
         )
         .collect();
@@ -125,7 +129,7 @@ fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
         after.len()
     );
     for line in lines.iter().take(SHOWN) {
-        text += &line.replace(" there", "");
+        text += line.trim_end();
         text.push('\n');
     }
     if lines.len() > SHOWN {
@@ -158,11 +162,11 @@ mod tests {
                 .map(|(n, name)| format!("/nix/store/{n:032}-{name}"))
                 .collect()
         };
-        let before = set(&["base", "git-2.44.1", "gone-1"]);
-        let after = set(&["base", "git-2.45.0", "unit-web.service", "vim-9"]);
+        let before = set(&["base", "git-2.44.1", "gone-1", "tool"]);
+        let after = set(&["base", "git-2.45.0", "tool-1", "unit-web.service", "vim-9"]);
         assert_eq!(
             difference(&before, &after),
-            "closure: 3 paths before, 4 after\n  ~ git 2.44.1 -> 2.45.0\n  - gone 1\n  + unit-web.service\n  + vim 9\n"
+            "closure: 4 paths before, 5 after\n  ~ git 2.44.1 -> 2.45.0\n  - gone 1\n  ~ tool present -> 1\n  + unit-web.service\n  + vim 9\n"
         );
     }
 }

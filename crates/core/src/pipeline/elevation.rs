@@ -21,7 +21,9 @@ pub fn wait_for_others(session: &Session, wait: Duration) {
         && session.interrupts.check().is_ok()
     {
         if !told {
-            session.reporter.note(format!("waiting for {holder}"));
+            session
+                .reporter
+                .note(format!("waiting for the running change: {holder}"));
             told = true;
         }
         std::thread::sleep(Duration::from_millis(50));

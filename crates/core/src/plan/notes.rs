@@ -14,15 +14,15 @@ pub(super) fn notes(situation: &Situation, wanted: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
     if situation.foreign() {
         let what = match &situation.specialisation {
-            Some(name) => format!(
-                "specialisation {name} was activated by an external switch; it is now the base"
-            ),
-            None => "the system was changed by an external switch; it is now the base".into(),
+            Some(name) => {
+                format!("an external switch activated specialisation {name}, which is now the base")
+            }
+            None => "an external switch activated another system, which is now the base".into(),
         };
         notes.push(if again.is_empty() {
             what
         } else {
-            format!("{what}, and {again} will be enabled again")
+            format!("{what}; {again} will be enabled again")
         });
     } else if situation.state.revision == 0 && !again.is_empty() {
         // Modules are requested although this boot has no state yet, so the machine was rebooted.

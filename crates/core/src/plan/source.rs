@@ -157,11 +157,11 @@ fn unknown(situation: &Situation) -> Failed {
     match &situation.plain {
         Some(file) => SourceError::UnknownFlake
             .detail(format!("{file} exists, but has no flake.nix next to it"))
-            .hint(format!("evaluate it impurely with --file {file}; the program remembers the file until the next reboot, or permanently with services.runtimeModules.file"))
-            .hint(format!("to pin it, add a flake.nix next to it with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and specify the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
+            .hint(format!("use --file {file} to evaluate the file impurely; set services.runtimeModules.file to make this permanent"))
+            .hint(format!("to pin the configuration, add a flake.nix next to the file with nixosConfigurations.{} = nixpkgs.lib.nixosSystem {{ modules = [ ./configuration.nix ]; }}, and specify the folder with --flake", own_name().unwrap_or_else(|_| "HOST".into()))),
         None => SourceError::UnknownFlake
             .hint("specify the flake with --flake and its host with --host; the program then pins it")
-            .hint("or set services.runtimeModules.flake = self in the configuration, and switch to it once"),
+            .hint("or set services.runtimeModules.flake = self in the configuration, then switch to it with nixos-rebuild"),
     }
 }
 

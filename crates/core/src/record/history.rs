@@ -97,7 +97,7 @@ impl Outcome {
             Self::Unchanged => "refused, nothing changed",
             Self::Returned => "failed, previous system active again",
             Self::Stranded => "failed, and the rollback failed too",
-            Self::Superseded => "superseded by another switch",
+            Self::Superseded => "superseded by an external switch",
         }
     }
 }

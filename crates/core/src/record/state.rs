@@ -223,7 +223,7 @@ impl State {
             return Ok(state);
         }
         let file = locations.wanted();
-        let lost = "then no module is requested";
+        let lost = "no module is then requested";
         let wanted: Option<Wanted> = read_json(&file, &way_out(&file, lost))?;
         let kept = Self::kept_overrides(locations);
         let left_out = overrides_are_left_out(locations);
@@ -253,7 +253,7 @@ impl State {
     fn kept_overrides(locations: &Locations) -> Result<Vec<Definition>> {
         let file = locations.kept_overrides();
         let way_out = format!(
-            "move {} aside; then no option is overridden after a boot",
+            "move {} aside; the persistent option overrides are then lost",
             file.display()
         );
         let kept: Option<KeptOverrides> = read_json(&file, &way_out)?;

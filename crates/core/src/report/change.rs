@@ -271,7 +271,7 @@ impl ChangeReport {
             .map(String::as_str)
             .collect();
         let mut modules = if all.is_empty() {
-            "no modules".to_string()
+            "none".to_string()
         } else {
             all.join(", ")
         };
@@ -281,11 +281,17 @@ impl ChangeReport {
         match self.change {
             ChangeOutcome::None => format!("{}\n", self.words),
             ChangeOutcome::Same => {
-                format!("nothing changed: {modules} on; this system is already running\n")
+                format!(
+                    "nothing changed: this system is already running; active modules: {modules}\n"
+                )
             }
             ChangeOutcome::WouldActivate => self.would(&modules),
             ChangeOutcome::Activated => {
-                format!("{modules} on{}\n{}", self.overridden(), self.unconfirmed())
+                format!(
+                    "active modules: {modules}{}\n{}",
+                    self.overridden(),
+                    self.unconfirmed()
+                )
             }
             ChangeOutcome::Failed => String::new(),
         }
@@ -293,7 +299,9 @@ impl ChangeReport {
 
     fn overridden(&self) -> String {
         let options = self.overrides.as_ref().map(|one| one.options.join(", "));
-        options.map_or_else(String::new, |options| format!("; overridden: {options}"))
+        options.map_or_else(String::new, |options| {
+            format!("; overridden options: {options}")
+        })
     }
 
     /// Returns a line that explains how to confirm the change. If no confirmation is needed,
@@ -347,7 +355,7 @@ impl ChangeReport {
     }
 
     fn would(&self, modules: &str) -> String {
-        let mut text = format!("would be on: {modules}{}\n", self.overridden());
+        let mut text = format!("would be active: {modules}{}\n", self.overridden());
         if let Some(toplevel) = &self.toplevel {
             text += &format!("system: {toplevel}\n");
         }
@@ -355,7 +363,7 @@ impl ChangeReport {
             text += &names("to build", &self.order.builds, "");
             text += &match self.order.sources.len() {
                 0 => String::new(),
-                n => format!("sources and patches to get: {n}\n"),
+                n => format!("sources and patches to download: {n}\n"),
             };
             let size = format!(
                 " ({} to download, {} unpacked)",

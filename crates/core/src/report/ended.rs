@@ -63,13 +63,13 @@ impl EndReport {
     }
 
     fn human(&self) -> String {
-        let on = match self.modules.as_slice() {
-            [] => "no modules on".to_string(),
-            modules => format!("{} on", modules.join(", ")),
+        let active = match self.modules.as_slice() {
+            [] => "active modules: none".to_string(),
+            modules => format!("active modules: {}", modules.join(", ")),
         };
         let why = match self.activation.outcome {
-            Outcome::Activated if self.activation.explanation.is_empty() => on,
-            _ => format!("{}; {on}", self.activation.explanation),
+            Outcome::Activated if self.activation.explanation.is_empty() => active,
+            _ => format!("{}; {active}", self.activation.explanation),
         };
         neutral(&why) + "\n"
     }

@@ -73,8 +73,9 @@ pub fn run(session: &NixSession, action: CacheAction) -> Result<()> {
         CacheAction::Clear => {
             let removed = results.clear()?;
             let document = CacheCleared { schema: 1, removed };
-            tell(session, &json!(document), |_| {
-                format!("{removed} removed\n")
+            tell(session, &json!(document), |_| match removed {
+                1 => "1 result removed\n".into(),
+                count => format!("{count} results removed\n"),
             })
         }
     }

@@ -55,7 +55,10 @@ pub fn run(session: &NixSession, options: &CheckOptions) -> Result<()> {
         false => Vec::new(),
     };
     if options.overrides && overrides.is_empty() {
-        output.note(session, "no option is overridden".into());
+        output.note(
+            session,
+            "no option is overridden, so --overrides has no effect".into(),
+        );
     }
     let builder = options
         .build

@@ -78,7 +78,7 @@ fn human(list: &ModuleList) -> String {
     for row in &list.modules {
         let mark = match (row.active, row.wanted) {
             (true, _) => "on ",
-            (false, true) => "off, wanted",
+            (false, true) => "enabled but not active",
             (false, false) => "off",
         };
         let description = row.description.as_deref().unwrap_or_default();

@@ -120,7 +120,7 @@ fn line(definition: &Definition) -> String {
     };
     let mut facts = vec![format!("generation {generation}")];
     facts.extend(priority.map(|priority| format!("priority {priority}")));
-    facts.extend(persist.then(|| "kept across reboots".to_string()));
+    facts.extend(persist.then(|| "persistent".to_string()));
     let text = format!("{} {sign} {value}  ({})", written(path), facts.join(", "));
     neutral(&text) + "\n"
 }

@@ -45,7 +45,7 @@ pub struct StatusResult {
     pending: Option<Pending>,
     /// The option overrides in force.
     overrides: OverriddenOptions,
-    /// The holder of the lock.
+    /// The process that holds the lock; null if the lock is not held.
     under_way: Option<String>,
     /// The last finished transaction.
     last: Option<Last>,
@@ -173,7 +173,7 @@ impl StatusResult {
 
     fn add_modules(&self, rows: &mut Rows) {
         if self.modules.is_empty() {
-            rows.add("modules", "none on");
+            rows.add("modules", "none active");
         }
         for module in &self.modules {
             let state = match (module.active, module.wanted) {
@@ -201,7 +201,8 @@ impl StatusResult {
         rows.add("overridden", &format!("{options} ({state})"));
     }
 
-    /// Adds the transaction if it is running or unfinished, or did not activate its system.
+    /// Adds the holder of the lock, an unfinished transaction, or a last transaction that did not
+    /// activate its system.
     fn add_transaction(&self, rows: &mut Rows) {
         if let Some(holder) = &self.under_way {
             rows.add("under way", holder);

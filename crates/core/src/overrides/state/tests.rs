@@ -480,7 +480,7 @@ fn unset_needs_an_overridden_option() {
         (
             "services.web.prot",
             "cannot unset services.web.prot: the option is not overridden",
-            "similar overridden options: services.web.port",
+            "did you mean services.web.port?",
         ),
         (
             "zzz",
@@ -500,7 +500,7 @@ fn unset_needs_an_overridden_option() {
         (
             "extra.c",
             "cannot unset extra.c: the option is not overridden",
-            "similar overridden options: extra",
+            "did you mean extra?",
         ),
     ] {
         assert_eq!(
@@ -509,7 +509,7 @@ fn unset_needs_an_overridden_option() {
         );
     }
     let (_, hints) = refused(&OverrideState::default(), &unset(&["a"]));
-    assert_eq!(hints, ["no option is overridden"]);
+    assert!(hints.is_empty(), "{hints:?}");
 }
 
 fn generation(number: u64, edit: Edit) -> Generation {

@@ -71,17 +71,17 @@ pub fn of(outcome: &BenchResult) -> Vec<String> {
             (runs > 0).then(|| format!("{runs}×"))
         },
     ));
-    if let Some(governor) = outcome
-        .machine
-        .governor
-        .as_deref()
-        .filter(|it| *it != "performance")
-    {
-        warnings.push(format!(
-            "the CPU governor is '{governor}', so the clock speed may change"
-        ));
-    }
+    warnings.extend(slow_governor(outcome));
     warnings
+}
+
+/// Warns if the CPU governor may change the clock speed during a run.
+fn slow_governor(outcome: &BenchResult) -> Option<String> {
+    let governor = outcome.machine.governor.as_deref();
+    let governor = governor.filter(|name| *name != "performance")?;
+    Some(format!(
+        "the CPU governor is '{governor}', so the clock speed may change"
+    ))
 }
 
 /// Warns if other processes used the machine, because another run could then give different times.

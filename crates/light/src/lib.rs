@@ -5,6 +5,7 @@
 
 mod commands;
 mod handover;
+mod run;
 
 use std::process::ExitCode;
 
@@ -21,7 +22,8 @@ use runtime_module_core::role::Role;
 use runtime_module_core::session::Session;
 use runtime_module_core::{activation, fault};
 
-pub use commands::{Run, documents};
+pub use commands::documents;
+pub use run::Run;
 
 /// Runs the program.
 pub fn main() -> ExitCode {

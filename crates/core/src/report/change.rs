@@ -7,7 +7,7 @@ use anyhow::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::missing::MissingReport;
+use super::missing::{MissingReport, names};
 use super::overridden::OverriddenOptions;
 use super::times::Times;
 use crate::activation::Activated;
@@ -21,12 +21,9 @@ use crate::output::{document, note, say};
 use crate::overrides::OverrideState;
 use crate::pipeline::{BaseReport, BuildOrder, CacheReport, Preflight, System};
 use crate::plan::{Action, Plan};
-use crate::progress::{bytes, duration, for_stderr, for_stdout, store_name};
+use crate::progress::{bytes, duration, for_stderr, for_stdout};
 use crate::session::Session;
 use crate::timings::{Counters, Phases};
-
-/// The maximum number of builds and downloads that are listed by name.
-const SHOWN: usize = 10;
 
 /// The report of a command that changes the system, such as `enable`, `set` or `rollback`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -386,33 +383,4 @@ fn some_overrides(overrides: &OverrideState) -> Option<OverriddenOptions> {
 /// Makes each line safe to print, even if names in it contain control characters.
 fn neutral_lines(text: &str) -> String {
     text.lines().map(|line| neutral(line) + "\n").collect()
-}
-
-fn names(what: &str, paths: &[String], size: &str) -> String {
-    if paths.is_empty() {
-        return String::new();
-    }
-    let mut text = format!("{what}: {}{size}\n", paths.len());
-    for path in paths.iter().take(SHOWN) {
-        text += &format!("  {}\n", store_name(path));
-    }
-    if paths.len() > SHOWN {
-        text += &format!("  and {} more\n", paths.len() - SHOWN);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_lists_end_with_a_count() {
-        let paths: Vec<String> = (0..12).map(|n| format!("/nix/store/x-p{n}.drv")).collect();
-        let text = names("to build", &paths, "");
-        assert!(
-            text.starts_with("to build: 12\n  p0\n") && text.ends_with("  and 2 more\n"),
-            "{text}"
-        );
-    }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::run::Run;
+use crate::run::Run;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::plan::Action;
 

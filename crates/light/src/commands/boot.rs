@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 
-use super::run::Run;
+use crate::run::Run;
 use runtime_module_core::activation::{forget_earlier_boot, wait_for_boot};
 use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;

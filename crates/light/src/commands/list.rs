@@ -5,7 +5,7 @@ use anyhow::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::run::Run;
+use crate::run::Run;
 use runtime_module_core::error::neutral;
 use runtime_module_core::host::LocalHost;
 use runtime_module_core::output::tell;

@@ -16,17 +16,15 @@ mod rebuild;
 mod recover;
 mod reset;
 mod rollback;
-mod run;
 mod set;
 mod status;
 mod unset;
 
 use anyhow::Result;
 
+use crate::run::Run;
 use runtime_module_core::command::Command;
 use runtime_module_core::pipeline::Waits;
-
-pub use run::Run;
 
 /// The documents of `--json` of these commands.
 pub mod documents {

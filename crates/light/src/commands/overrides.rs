@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::run::Run;
+use crate::run::Run;
 use runtime_module_core::attributes::written;
 use runtime_module_core::clock::now;
 use runtime_module_core::command::OverridesCommand;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::run::end;
+use crate::run::end;
 use runtime_module_core::activation::Errand;
 use runtime_module_core::pipeline::Waits;
 use runtime_module_core::session::Session;

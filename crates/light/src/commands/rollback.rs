@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use super::run::{Run, end};
+use crate::run::{Run, end};
 use runtime_module_core::activation::Errand;
 use runtime_module_core::clock::now;
 use runtime_module_core::host::LocalHost;

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-use super::run::Run;
+use crate::run::Run;
 use runtime_module_core::attributes::{parse, written};
 use runtime_module_core::command::SetRequest;
 use runtime_module_core::error::{Failed, Message as _, OverrideError};

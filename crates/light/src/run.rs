@@ -20,13 +20,13 @@ pub struct Run<'a> {
 
 impl Run<'_> {
     /// Carries out an action that needs no Nix expressions from the user.
-    pub(super) fn change(self, action: Action, options: ChangeOptions) -> Result<()> {
+    pub(crate) fn change(self, action: Action, options: ChangeOptions) -> Result<()> {
         self.carry_out(&Intent::new(action, options))
     }
 
     /// Runs the pipeline for a change, prints the result, and prefetches the modules that
     /// `--prefetch` names.
-    pub(super) fn carry_out(self, intent: &Intent) -> Result<()> {
+    pub(crate) fn carry_out(self, intent: &Intent) -> Result<()> {
         let Self { session, stages } = self;
         if let Action::Override(_) = intent.action {
             // Check first: a new generation cannot be added to a damaged record.
@@ -46,7 +46,7 @@ impl Run<'_> {
 
 /// Ends an unfinished transaction, and prints the result. `purpose` describes the command in the
 /// lock and the log.
-pub(super) fn end(
+pub(crate) fn end(
     session: &Session,
     command: &'static str,
     purpose: &str,

@@ -1,4 +1,4 @@
-//! The commands that use libnix only through [`Stages`], one file for each. `crates/full` has the
+//! The commands that use libnix only through `Stages`, one file for each. `crates/full` has the
 //! others.
 
 mod apply;

@@ -1,4 +1,4 @@
-//! The declaration of error messages. A variant of an enum that [`messages!`](crate::messages)
+//! The declaration of error messages. A variant of an enum that [`messages!`](crate::messages!)
 //! declares contains a message, its hints and its entry in `docs/errors.md`.
 
 use std::borrow::Cow;

@@ -122,7 +122,7 @@ pub(super) fn stores() -> ArgValueCandidates {
         [
             ("auto", "Default store of this machine"),
             ("daemon", "Store of the Nix daemon"),
-            ("local", "LocalReference store without the daemon"),
+            ("local", "Local store without the daemon"),
         ]
         .map(|(name, help)| CompletionCandidate::new(name).help(Some(help.into())))
         .into()

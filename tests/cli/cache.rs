@@ -359,7 +359,10 @@ fn collected_derivation_is_evaluated_again() {
     let document = dry(&env, &["web"]);
     assert_eq!(
         (hit(&document), why(&document).as_str()),
-        (false, "its derivation is no longer in the store")
+        (
+            false,
+            "neither the cached system nor its derivation is in the store any more"
+        )
     );
     assert_eq!(document["drv"], first["drv"]);
 

@@ -423,7 +423,7 @@ fn files_without_a_system_are_refused() {
         .ends_with(system);
     assert!(
         gone.stderr.contains("gone.nix' does not exist")
-            && gone.stderr.contains("hint: check the spelling of the name")
+            && gone.stderr.contains("hint: check the spelling of the path")
             && !gone.stderr.contains("git"),
         "{}",
         gone.stderr

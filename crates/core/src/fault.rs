@@ -95,7 +95,7 @@ points! {
 
     DiskSync "disk.sync" Step "A new file is synced to the disk."
     DiskRename "disk.rename" Step "A new file replaces the old one."
-    WriteRequest "write.request" Write "The request, by the relay."
+    WriteRequest "write.request" Write "The request, written by the relay."
     WriteLock "write.lock" Write "The description of the lock's holder."
     WriteState "write.state" Write "The state."
     WriteHistory "write.history" Write "A record of the history."
@@ -104,10 +104,10 @@ points! {
     WriteKeptOverrides "write.kept-overrides" Write "The option overrides that survive reboots."
     WriteLog "write.log" Write "A remark of this program in the log of a switch."
     WriteOutcome "write.outcome" Write "The outcome."
-    CacheResult "cache.result" Write "A result in the cache, by the client."
-    CacheRoot "cache.root" Write "The size of a GC root in the cache, by the client."
-    CacheEstimate "cache.estimate" Write "An estimate in the cache, by the client."
-    CacheOptions "cache.options" Write "The options for completion in the cache, by the client."
+    CacheResult "cache.result" Write "A cached result, written by the client."
+    CacheRoot "cache.root" Write "The cached size of a GC root, written by the client."
+    CacheEstimate "cache.estimate" Write "A cached estimate, written by the client."
+    CacheOptions "cache.options" Write "The cached options for completion, written by the client."
 }
 
 impl Point {

@@ -186,7 +186,7 @@ pub enum CommandArgs {
     Cache(CacheArgs),
     /// Check that all modules evaluate, alone and together (for CI)
     Check(CheckArgs),
-    /// Measure evaluation, toggles and single options
+    /// Measure evaluation, toggles and individual options
     #[command(subcommand)]
     Bench(Box<BenchArgs>),
     /// Print the help of a command

@@ -16,7 +16,7 @@ pub enum BenchArgs {
     Eval(EvalArgs),
     /// Measure each phase of a toggle, then restore the system (needs root)
     Toggle(ToggleArgs),
-    /// Measure single options, units or any attribute of the flake
+    /// Measure individual options, units or any attribute of the flake
     Options(OptionsArgs),
     /// Measure the cost of option overrides as their number grows
     Overrides(OverridesBenchArgs),

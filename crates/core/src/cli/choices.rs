@@ -95,5 +95,5 @@ choices!(Preset {
     Jenkins => "jenkins", "The unit and settings of Jenkins";
     Grafana => "grafana", "The unit and settings of Grafana";
     Gotosocial => "gotosocial", "The unit and settings of GoToSocial";
-    Generated => "generated", "sysctl, fileSystems and sshd options, each next to its generated file";
+    Generated => "generated", "sysctl, fileSystems and sshd: the settings, and the files generated from them";
 });

@@ -146,12 +146,12 @@ impl Step {
     /// Describes what the transaction was doing when it was interrupted.
     pub fn words(self) -> &'static str {
         match self {
-            Self::Checking => "nothing was changed yet",
+            Self::Checking => "nothing had been changed yet",
             Self::Switching => "the switch program was running",
-            Self::Verifying => "the new system was not verified yet",
-            Self::Confirming => "the change was not confirmed yet",
+            Self::Verifying => "the new system had not been verified yet",
+            Self::Confirming => "the change had not been confirmed yet",
             Self::Returning => "the rollback was running",
-            Self::Stranded => "neither the switch nor the rollback succeeded",
+            Self::Stranded => "neither the switch nor the rollback had succeeded",
         }
     }
 }

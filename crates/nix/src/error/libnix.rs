@@ -8,9 +8,10 @@ messages! {
         UnknownSetting { setting: String } {
             kind: Usage,
             text: "cannot set --option {setting}: Nix has no such setting",
-            hint: "see `man nix.conf` for the settings of the Nix release that this program is linked to",
+            hint: "check the spelling; this program supports the settings of the Nix release that it is linked to, which \
+                may differ from those in `man nix.conf`",
             means: "The Nix release that this program is linked to has no setting with this name.",
-            next: "See `man nix.conf` of the same Nix release.",
+            next: "Check the spelling, or see `man nix.conf` of the same Nix release.",
         }
         WrongSetting { setting: String, reason: String } {
             kind: Usage,

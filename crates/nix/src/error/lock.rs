@@ -36,11 +36,11 @@ messages! {
         LockFileVersion { action: String, version: String, libnix: String } {
             kind: Evaluation,
             text: "cannot {action}: flake.lock has version {version}, which libnix {libnix} does not support",
-            hint: "lock the flake with Nix {libnix}, or use a runtime-module that is linked to the Nix release that \
-                wrote the file",
+            hint: "lock the flake with Nix {libnix}, or use a build of runtime-module that is linked to the Nix release \
+                that wrote the file",
             means: "Another release of Nix wrote the lock file.",
-            next: "Lock the flake with the release that the message names, or use a runtime-module that is linked to \
-                the other release.",
+            next: "Lock the flake with the release that the message names, or use a build of runtime-module that is \
+                linked to the other release.",
         }
         NoFolder { flake: String, path: String } {
             kind: Evaluation,
@@ -124,8 +124,8 @@ messages! {
             text: "cannot lock the flake {flake}: flake.nix has the attribute '{attribute}', which libnix {libnix} \
                 does not support",
             means: "The attribute is misspelled, or only a newer Nix supports it.",
-            next: "Check the spelling. If it is correct, use a runtime-module that is linked to a newer Nix, or remove \
-                the attribute.",
+            next: "Check the spelling. If it is correct, use a build of runtime-module that is linked to a newer Nix, or \
+                remove the attribute.",
         }
         StoreElsewhere { flake: String } {
             kind: Refused,

@@ -27,10 +27,10 @@ messages! {
         }
         PartNotMerged { option: String, whole: String } {
             kind: Usage,
-            text: "cannot set {option}: the type of {whole} does not merge parts of its value",
+            text: "cannot set {option}: {whole} can be set only as a whole",
             hint: "set the whole option {whole}",
-            means: "The path continues inside the value of an option, but the module system would not merge a \
-                definition for only this part.",
+            means: "The path continues inside the value of an option, but the type of this option does not merge \
+                definitions of parts of the value.",
             next: "Set the whole option.",
         }
         ReadOnly { option: String } {

@@ -37,8 +37,8 @@ messages! {
             text: "cannot {purpose}: the base would change, because the pinned source evaluates to a different system",
             detail: "base of the running system: {base}",
             detail: "base from the pinned source: {evaluated}",
-            hint: "run `runtime-module rebuild` to move the base to the current source, \
-                or run `nixos-rebuild switch` without --override-input",
+            hint: "run `runtime-module rebuild` to move the base to the current source; \
+                if the system was built with --override-input, you can also run `nixos-rebuild switch` without it",
             means: "The base is the system without modules. The pinned source does not evaluate to the running base: \
                 the system was built with other inputs or impurely, or the flake has changed. The change would \
                 replace more than its modules.",

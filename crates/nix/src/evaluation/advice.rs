@@ -114,22 +114,25 @@ pub(super) const KNOWN: &[KnownError] = &[
     ),
     (
         &["does not look like a module", "Expected a module"],
-        "write the module as a set of options, or as a function that returns one: { pkgs, ... }: { … }",
+        "write the module as an attribute set, or as a function that returns one: { pkgs, ... }: { … }",
     ),
     (
         &["expected a set but found"],
-        "write a set here; a module must be a set of options, or a function that returns one",
+        "write an attribute set here; a module must be an attribute set, or a function that returns one",
     ),
 ];
 
 /// Returns the hints for an error.
 pub(super) fn hints(request: &EvaluationRequest, error: &NixError) -> Vec<String> {
     let message = error.message.trim();
-    let special = missing_argument::hint(error)
-        .or_else(|| packages::hint(message))
-        .or_else(|| in_this_run(request, message));
-    let known = special.or_else(|| known_hint(KNOWN, message).map(String::from));
-    let mut hints: Vec<String> = known.into_iter().collect();
+    let mut hints: Vec<String> = missing_argument::hint(error).into_iter().collect();
+    if hints.is_empty() {
+        hints = packages::hints(message);
+    }
+    if hints.is_empty() {
+        let known = || known_hint(KNOWN, message).map(String::from);
+        hints.extend(in_this_run(request, message).or_else(known));
+    }
     hints.extend(collision(request, message));
     hints.extend(wrong_type(message));
     hints.extend(missing_attribute(error));

@@ -87,7 +87,7 @@ let
   # `import <nixpkgs/nixos>` returns a configuration that cannot be extended.
   isClosed = value: builtins.isAttrs value && value ? config && value ? options && value ? pkgs;
 
-  # Whether the file is a NixOS module: a set of options, or a function that returns one. An
+  # Whether the file is a NixOS module: an attribute set, or a function that returns one. An
   # attribute of the file cannot be a module, because modules are imported by the path of their file.
   isModule =
     request.attribute == [ ]

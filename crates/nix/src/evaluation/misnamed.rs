@@ -125,7 +125,7 @@ fn of_another_user(reference: &str, message: &str) -> Failed {
     });
     let failed = match user {
         Some(user) => failed.hint(format!(
-            "run the command as {}; the program becomes root only to activate",
+            "run the command as {}; only activation runs as root",
             user.name
         )),
         None => failed,
@@ -157,9 +157,9 @@ fn unknown_attribute(reference: &str, error: &NixError) -> Option<Failed> {
     };
     let failed = failed.hint(match NEWER.iter().find(|(known, _)| *known == name) {
         Some((_, release)) => format!(
-            "Nix {release} and newer support the attribute: use a runtime-module that is linked to such a release, or remove the attribute"
+            "Nix {release} and newer support the attribute: use a build of runtime-module that is linked to such a release, or remove the attribute"
         ),
-        None => "check the spelling; if it is correct, use a runtime-module that is linked to a newer Nix".into(),
+        None => "check the spelling; if it is correct, use a build of runtime-module that is linked to a newer Nix".into(),
     });
     Some(match name {
         "submodules" => failed.hint(

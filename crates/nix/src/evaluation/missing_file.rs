@@ -21,7 +21,7 @@ pub(super) fn hint(request: &EvaluationRequest, message: &str) -> Option<String>
     }
     missing.then_some(())?;
     let Some(flake) = request.source.flake() else {
-        return Some("check the spelling of the name, and that this user may read the file".into());
+        return Some("check the spelling of the path".into());
     };
     let named = quoted_path(message);
     let trees = Trees::of(request);
@@ -41,8 +41,8 @@ pub(super) fn hint(request: &EvaluationRequest, message: &str) -> Option<String>
         }
     }
     Some(match is_git(flake) {
-        true => "check the spelling of the name; if the file exists but git does not track it, run `git add -N FILE` in the flake's folder".into(),
-        false => "check the spelling of the name, and that the file is inside the flake's folder".into(),
+        true => "check the spelling of the path; if the file exists but git does not track it, run `git add -N FILE` in the flake's folder".into(),
+        false => "check the spelling of the path, and that the file is inside the flake's folder".into(),
     })
 }
 
@@ -98,7 +98,7 @@ fn in_work_tree(url: &str, file: &Path) -> Option<String> {
     if !top.join(file).exists() {
         return top.exists().then(|| {
             format!(
-                "there is no {} in {}: check the spelling of the name",
+                "there is no {} in {}: check the spelling of the path",
                 file.display(),
                 top.display()
             )

@@ -1,13 +1,16 @@
 //! Explains nixpkgs' errors about packages.
 //!
-//! Takes libnix's message; returns a hint that keeps the other settings of the configuration.
+//! Takes libnix's message; returns hints that keep the other settings of the configuration.
 
 /// The location to change, if the host defines its packages itself.
 const OUTSIDE: &str = "where the host defines its packages (the value of nixpkgs.pkgs)";
 
-/// Returns a hint, if the message is about packages.
-pub(super) fn hint(message: &str) -> Option<String> {
-    read_only(message).or_else(|| refused(message))
+/// Returns hints, if the message is about packages.
+pub(super) fn hints(message: &str) -> Vec<String> {
+    match read_only(message) {
+        Some(hint) => vec![hint],
+        None => refused(message).unwrap_or_default(),
+    }
 }
 
 /// Explains an option of `nixpkgs` on a host whose packages are defined outside the module system.
@@ -23,7 +26,7 @@ fn read_only(message: &str) -> Option<String> {
     let option = option.split('.').next().unwrap_or(option);
     Some(match option {
         "overlays" => format!(
-            "the packages of this host are read-only, and a module cannot add overlays: add them {OUTSIDE}, as import nixpkgs {{ overlays = [ … ]; }}; overriding either definition would drop an overlay"
+            "the packages of this host are read-only, so a module cannot add overlays: add them {OUTSIDE}, for example import nixpkgs {{ overlays = [ … ]; }}; do not use lib.mkForce, which would drop the other overlays"
         ),
         "config" => format!(
             "the packages of this host are read-only, so a module cannot configure them: pass the config {OUTSIDE}, for example import nixpkgs {{ config = {{ … }}; }}"
@@ -45,35 +48,49 @@ pub(super) fn is_refusal(message: &str) -> bool {
 const REFUSES: &str = "Refusing to evaluate package '";
 
 /// Explains a package that nixpkgs refuses, with the setting that allows it.
-fn refused(message: &str) -> Option<String> {
+fn refused(message: &str) -> Option<Vec<String>> {
     let (name, why) = match message.split_once(REFUSES) {
         Some((_, rest)) => rest.split_once('\'')?,
         None => message.split_once("Package ‘")?.1.split_once('’')?,
     };
-    let config = if why.contains("has an unfree license") {
+    let (setting, remarks) = if why.contains("has an unfree license") {
         predicate("allowUnfree", name)
     } else if why.contains("contains elements not built from source") {
         predicate("allowNonSource", name)
     } else if why.contains("is marked as insecure") {
-        format!(
-            "permittedInsecurePackages = [ \"{name}\" ]; if the configuration already has such a list, add the name to it, because only one list may take effect"
+        (
+            format!("permittedInsecurePackages = [ \"{name}\" ]"),
+            vec!["if the configuration already has such a list, add the name to it, because one list can replace the other".into()],
         )
     } else if why.contains("is marked as broken") {
-        "allowBroken = true, which allows all broken packages".into()
+        (
+            "allowBroken = true".into(),
+            vec!["this setting allows all broken packages".into()],
+        )
     } else {
-        problem(name, why)?
+        (problem(name, why)?, Vec::new())
     };
-    Some(format!(
-        "to use it anyway, add this to the module or to the host's configuration: nixpkgs.config.{config}; if the host sets nixpkgs.pkgs, add it instead to the config {OUTSIDE}"
-    ))
+    let mut hints = vec![format!(
+        "to use it anyway, add this to the module or the host's configuration: nixpkgs.config.{setting};"
+    )];
+    hints.extend(remarks);
+    hints.push("if the host sets nixpkgs.pkgs, put the setting in the config of that nixpkgs instead: import nixpkgs { config = { … }; }".into());
+    Some(hints)
 }
 
-/// Returns the setting that allows a package by its name.
-fn predicate(setting: &str, name: &str) -> String {
-    format!(
-        "{setting}Predicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]; to allow all such packages, set nixpkgs.config.{setting} = true; if the configuration already has such a predicate, add the name to it, because only one predicate takes effect",
+/// Returns the setting that allows a package by its name, and remarks about this setting.
+fn predicate(setting: &str, name: &str) -> (String, Vec<String>) {
+    let definition = format!(
+        "{setting}Predicate = pkg: builtins.elem (lib.getName pkg) [ \"{}\" ]",
         without_version(name)
-    )
+    );
+    let remarks = vec![
+        format!(
+            "if {setting}Predicate is already set, add the name to it: only one predicate takes effect"
+        ),
+        format!("to allow all such packages, set nixpkgs.config.{setting} = true"),
+    ];
+    (definition, remarks)
 }
 
 /// Returns the setting that accepts a problem of a package, such as
@@ -133,8 +150,8 @@ mod tests {
             ),
         ] {
             assert!(is_refusal(message));
-            let hint = refused(message).expect("a hint");
-            assert!(hint.contains(setting), "{hint}");
+            let hints = refused(message).expect("hints");
+            assert!(hints[0].contains(setting), "{hints:?}");
         }
         assert_eq!(
             refused(

@@ -130,7 +130,8 @@ impl CacheUse {
                         let took = duration(time_of(entry.milliseconds));
                         format!("the evaluation took {took}")
                     }
-                    None => "its derivation is no longer in the store".into(),
+                    None => "neither the cached system nor its derivation is in the store any more"
+                        .into(),
                 };
                 found
             }

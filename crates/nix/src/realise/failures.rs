@@ -46,7 +46,7 @@ pub(super) const KNOWN: &[KnownError] = &[
             "database or disk is full",
             "disk is full",
         ],
-        "free some space in the store (nix-collect-garbage) and run the command again; finished builds are kept",
+        "run nix-collect-garbage to free space in the store, then run the command again; this may also delete the builds that have finished",
     ),
     (
         &[

@@ -31,16 +31,8 @@ let
       utils = { };
       modulesPath = ./guest-docs;
       lib = {
-        # The `lib` of tests/minios does not have these functions.
+        # The `lib` of tests/minios has no `getName`.
         getName = package: package.name;
-        mkEnableOption =
-          name:
-          lib.mkOption {
-            type = lib.types.bool;
-            default = false;
-            example = true;
-            description = "Whether to enable ${name}.";
-          };
       }
       // lib;
     };

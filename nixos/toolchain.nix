@@ -109,7 +109,8 @@ rec {
   # Variables of the shell that builds kernels.
   environment = {
     RUST_LIB_SRC = "${pkgs.rustPlatform.rustLibSrc}";
-    # stdenv derives gcc's -frandom-seed from the path of the output, which in a shell is a folder of the user.
+    # By default, stdenv derives gcc's -frandom-seed from the output path. In a shell, this path is in the user's own
+    # folder, so builds would differ between users.
     NIX_OUTPATH_USED_AS_RANDOM_SEED = "kernel-shell";
   };
   shellHook = builtins.readFile ./toolchain/shell-hook.sh;

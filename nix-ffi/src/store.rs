@@ -126,7 +126,8 @@ impl NixStore {
         Ok(StorePath::parse(&added)?)
     }
 
-    /// Returns whether a store path is valid.
+    /// Returns whether the store contains this path, that is, whether its database lists the path
+    /// as valid.
     #[doc(alias = "nix::Store::isValidPath")]
     pub fn is_valid(&self, path: &StorePath) -> Result<bool, NixError> {
         let c_path = c_string(path.as_str())?;

@@ -128,7 +128,7 @@ enum Flaw {
     Dash,
     /// The hash has this many digits.
     HashLength(usize),
-    /// The hash has a character that is not a digit.
+    /// The hash has a character that is not a Nix base-32 digit.
     HashDigit(char),
     /// The name has this many characters.
     NameLength(usize),

@@ -5,7 +5,7 @@ export KBUILD_BUILD_HOST=${KBUILD_BUILD_HOST-nix}
 export KBUILD_BUILD_VERSION=${KBUILD_BUILD_VERSION-1}
 export KBUILD_BUILD_TIMESTAMP=${KBUILD_BUILD_TIMESTAMP-Thu Jan  1 00:00:01 UTC 1970}
 
-# Nix adds the folder of the output to the linker's options. In a shell this is a folder of the user.
+# Nix adds the folder of the output to the linker's options. In a shell, this path is in the user's own folder.
 if [ -n "${out-}" ]; then
   NIX_LDFLAGS=" ${NIX_LDFLAGS-} "
   NIX_LDFLAGS=${NIX_LDFLAGS// -rpath $out\/lib / }

@@ -93,7 +93,7 @@ fn recovery_is_killed_before_and_after_each_step() {
     assert_eq!(passed.len(), ways.len());
 }
 
-/// Returns the roles that can exist while a process of another role is at the point.
+/// Returns the other roles whose processes can be running when the point is reached.
 fn others(point: &Point) -> Vec<(Role, &'static str)> {
     let there = match point.name.split('.').next().unwrap_or_default() {
         "client" => &["evaluator", "relay", "activator"][..],

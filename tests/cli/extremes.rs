@@ -44,7 +44,7 @@ fn names_that_are_not_utf8_work() {
 #[test]
 fn escape_sequences_in_module_names_are_masked() {
     const NAME: &str = r#"${builtins.fromJSON ''"a\u001b[2Jb\u0007"''}"#;
-    // The host's option refuses the name.
+    // The option `services.runtimeModules.modules` rejects this name.
     let env = TestEnv::fixture().edit("hosts/box.nix", |text| {
         text.replace("users = ../", &format!("{NAME} = ../"))
     });

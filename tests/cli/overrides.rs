@@ -383,8 +383,8 @@ impl TestEnv {
 fn expression_sees_configuration_and_stores_its_value() {
     let env = TestEnv::new();
     env.set_motd("now\n").ok();
-    // The expression uses the configuration with its overrides and the arguments of a module, and
-    // ends with a comment.
+    // The expression reads an overridden option and the module arguments config, lib and options.
+    // It ends with a comment.
     env.set_nix(
         "environment.etc.said.text",
         "let old = config.environment.etc.motd.text; in\nlib.concatStrings [ old config.networking.hostName \" \" (if options ? networking then \"yes\" else \"no\") ] # end",

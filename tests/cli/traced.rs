@@ -135,7 +135,7 @@ impl Trace {
         counts
     }
 
-    /// Returns the kind that this process had before, or that of its nearest known ancestor.
+    /// Returns the last known kind of this process, or else of its nearest known ancestor.
     fn kind_of(&self, process: u32, kinds: &HashMap<u32, Kind>) -> Option<Kind> {
         let mut at = process;
         loop {

@@ -28,9 +28,9 @@ struct Tally {
     wrong: Vec<String>,
 }
 
-/// Makes random attempts on several machines in parallel until `runs` of them count. Each attempt gets its number and
-/// its own random numbers. Writes the tables, the failures, and the count (under the key `what`) as evidence. Fails if
-/// any attempt failed.
+/// Calls `attempt` on several machines in parallel until `runs` attempts have returned keys or failed. Each call gets
+/// the number of the attempt and a random generator seeded with it. Writes the tables, the failures and the number of
+/// counted attempts (under the key `what`) as evidence. Panics if any attempt failed.
 pub fn by_lot(
     evidence: &Evidence,
     what: &'static str,

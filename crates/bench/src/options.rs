@@ -1,5 +1,5 @@
-//! `bench options`: measures single options, and compares them with each other and with the whole
-//! system.
+//! `bench options`: measures individual options, and compares them with each other and with the
+//! whole system.
 
 use std::cell::{Cell, RefCell};
 

@@ -1,5 +1,5 @@
-//! `bench overrides`: measures how the cost of an append-only record of overrides depends on the
-//! number of its definitions.
+//! `bench overrides`: measures how evaluation time grows with the number of overriding definitions
+//! of one option.
 
 use std::cell::RefCell;
 

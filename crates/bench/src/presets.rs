@@ -6,7 +6,7 @@
 
 use runtime_module_core::choice::Preset;
 
-/// A row of a table.
+/// A value that a preset measures, with its published time if there is one.
 #[derive(Clone, Copy, Debug)]
 pub struct PresetRow {
     /// Attribute path of the value to force.

@@ -31,7 +31,7 @@ enum Scheme {
     Path,
 }
 
-/// A reference that libnix can read.
+/// A flake reference after its symbolic links were followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedReference {
     /// The reference for libnix.

@@ -56,7 +56,7 @@ impl SourceOptions {
     }
 }
 
-/// The last stage of a plan.
+/// The stage after which a change stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StopAfter {
     /// A dry run: evaluates, and shows what must be built and fetched.

@@ -66,7 +66,7 @@ in
       };
       grafana.settings = {
         server.http_port = 3000;
-        # A derivation generated from other settings, like Grafana's.
+        # As in the Grafana module of nixpkgs, this is a derivation generated from other settings.
         paths.provisioning = file "provisioning" {
           provisioning.port = cfg.grafana.settings.server.http_port;
         };

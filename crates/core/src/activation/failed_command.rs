@@ -14,10 +14,10 @@ use super::manager::UnitId;
 pub struct FailedCommand {
     /// The setting that contains the command, for example `ExecStartPre`.
     pub setting: String,
-    /// The command line; absent: unknown.
+    /// The command line; absent if it is unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub line: String,
-    /// The exit status; absent: a signal killed the command.
+    /// The exit status; absent if a signal killed the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<i32>,
     /// The signal that killed the command.

@@ -11,7 +11,8 @@ use crate::error::Failed;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Objection {
-    /// The value of `--allow` that overrides the objection; null: it cannot be overridden.
+    /// The value of `--allow` that overrides the objection; null if the objection cannot be
+    /// overridden.
     pub allow: Option<Allow>,
     /// The error of the refusal.
     pub refusal: Failed,

@@ -156,8 +156,8 @@ pub struct Activated {
     pub outcome: Outcome,
     /// A human-readable explanation of the outcome; empty on success.
     pub explanation: String,
-    /// The exit status of the switch program; null: it did not run, was killed by a signal, or its
-    /// status is unknown.
+    /// The exit status of the switch program; null if the program did not run, if a signal killed
+    /// it, or if its status is unknown.
     pub status: Option<i32>,
     /// Units that failed because of the change.
     pub failed_units: Vec<String>,
@@ -168,7 +168,7 @@ pub struct Activated {
     pub last_lines: Vec<String>,
     /// Problems that do not change the outcome.
     pub warnings: Vec<String>,
-    /// The deadline for the confirmation in seconds since 1970; absent: the change needs no
+    /// The deadline for the confirmation in seconds since 1970; absent if the change needs no
     /// confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm_until: Option<u64>,
@@ -188,7 +188,7 @@ pub struct UnitLog {
     pub unit: String,
     /// The last lines of the unit in the journal.
     pub lines: Vec<String>,
-    /// The user whose manager controls the unit; absent: the system manager.
+    /// The user whose manager controls the unit; absent if the system manager controls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The `Type=` of the service.

@@ -169,7 +169,7 @@ impl BeforeSwitch {
         })
     }
 
-    /// Judges by the exit status and the running system.
+    /// Judges a switch by its exit status and by the system that is running afterwards.
     fn judge_system(
         &self,
         switched: &SwitchResult,

@@ -1,4 +1,5 @@
-//! Checks whether a definition can be written into the value of a definition above its path.
+//! Checks whether a definition can be written into the value of a definition for a parent path,
+//! such as `a.b` into the value of `a`.
 
 use serde_json::Value;
 

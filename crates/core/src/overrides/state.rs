@@ -209,7 +209,8 @@ impl OverrideState {
         Ok(())
     }
 
-    /// Writes a definition into the value of the replacing definition at an ancestor of its path.
+    /// Adds a definition to an existing override of an enclosing option, by changing the value of
+    /// that override.
     fn nest(&mut self, index: usize, new: Definition) -> Result<(), Failed> {
         let ancestor = &self.definitions[index];
         check_nested(ancestor, &new)?;

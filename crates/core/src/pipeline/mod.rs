@@ -61,7 +61,8 @@ pub trait Stages {
 /// The result of a request, and the system that was made for it.
 pub struct ChangeResult {
     pub report: ChangeReport,
-    /// The system whose evaluation result should be kept in the cache; `None` if nothing was built.
+    /// The system whose evaluation result should be kept in the cache; `None` if no system was
+    /// realised, for example in a dry run.
     pub system: Option<System>,
 }
 

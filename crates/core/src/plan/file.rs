@@ -96,13 +96,14 @@ pub fn is_file(situation: &Situation, options: &SourceOptions) -> bool {
     options.file.is_some() || remembered(situation, options).is_some()
 }
 
-/// Returns whether the options select a system other than the running system.
+/// Returns whether the options name a flake, a host or a file, or the remembered file is not that
+/// of the running system. If so, the baked list of modules does not apply.
 pub fn is_elsewhere(situation: &Situation, options: &SourceOptions) -> bool {
     options.flake.is_some() || options.host.is_some() || is_another_file(situation, options)
 }
 
-/// Returns whether the options select a file other than the file of the running system. The baked
-/// list of modules does not apply to another file.
+/// Returns whether the options name a file, or the remembered file is not that of the running
+/// system. If so, the baked list of modules does not apply.
 pub fn is_another_file(situation: &Situation, options: &SourceOptions) -> bool {
     let baked = situation
         .baked

@@ -34,7 +34,7 @@ pub enum ProgressEvent {
     Progress {
         /// The phase.
         phase: Phase,
-        /// The finished share, from 0 to 1; null: the total is unknown.
+        /// The finished share, from 0 to 1; null if the total is unknown.
         #[schemars(range(min = 0, max = 1))]
         share: Option<f64>,
         /// The number of files evaluated so far.
@@ -109,7 +109,7 @@ pub enum ProgressEvent {
         /// The finished share, from 0 to 1.
         #[schemars(range(min = 0, max = 1))]
         share: f64,
-        /// Estimated remaining milliseconds; null: unknown.
+        /// Estimated remaining milliseconds; null if there is no estimate.
         left: Option<f64>,
     },
     /// Progress of `bench`.
@@ -121,7 +121,7 @@ pub enum ProgressEvent {
         /// The finished share, from 0 to 1.
         #[schemars(range(min = 0, max = 1))]
         share: f64,
-        /// Estimated remaining milliseconds; null: unknown.
+        /// Estimated remaining milliseconds; null if there is no estimate.
         left: Option<f64>,
     },
 }

@@ -33,7 +33,7 @@ struct CachedRow {
     used: u64,
     /// The duration of its evaluation.
     milliseconds: f64,
-    /// The store path of the system; null: none was evaluated.
+    /// The store path of the system; null if no system was evaluated.
     toplevel: Option<String>,
     /// Whether a GC root keeps its output in the store.
     rooted: bool,

@@ -27,7 +27,7 @@ pub struct ModuleList {
 struct ModuleRow {
     /// The module's name.
     name: String,
-    /// The module's purpose; null: none is declared.
+    /// The purpose that the module declares; null if it declares none.
     description: Option<String>,
     /// Whether the module is requested.
     wanted: bool,
@@ -35,7 +35,7 @@ struct ModuleRow {
     active: bool,
     /// The location of its declaration.
     origin: Origin,
-    /// The module's file; null: it is not a single file.
+    /// The module's file; null if the module is not a single file.
     file: Option<String>,
 }
 

@@ -100,7 +100,6 @@ mod tests {
     use crate::evaluation::Evaluated;
     use crate::pool::{EvaluationEnd, JobOutcome};
 
-    /// Makes a row for an evaluation with this end, number of thunks and duration.
     fn row(ended: EvaluationEnd, thunks: u64, milliseconds: f64) -> CheckRow {
         let outcome = JobOutcome {
             milliseconds,

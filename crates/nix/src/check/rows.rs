@@ -83,9 +83,10 @@ pub struct CheckRow {
     pub import_from_derivation: bool,
     /// Whether the combination was evaluated in a fork of the evaluated host.
     pub forked: bool,
-    /// Whether the evaluation used the host's own packages.
+    /// Whether the combination reused the `pkgs` of the evaluated host instead of evaluating
+    /// nixpkgs again.
     pub shared_packages: bool,
-    /// Why packages were not shared, if sharing was requested.
+    /// The reason why `pkgs` was not reused, if reuse was requested.
     pub why_not_shared: Option<String>,
     /// Duration of the evaluation.
     pub milliseconds: f64,
@@ -93,7 +94,7 @@ pub struct CheckRow {
     pub bytes: u64,
     /// The evaluator's counters.
     pub counters: Counters,
-    /// The error; null: none.
+    /// The error; null if there is none.
     pub error: Option<Failed>,
     /// The location in the flake that is nearest to the error.
     pub position: Option<Position>,
@@ -107,7 +108,7 @@ pub struct CheckRow {
     /// module and it has a file.
     #[serde(skip)]
     pub declared: Option<String>,
-    /// Whether the derivation differs from that of the baseline; null: no baseline.
+    /// Whether the derivation differs from that of the baseline; null if there is no baseline.
     pub changed: Option<bool>,
     /// Counters that grew by more than the tolerance since the baseline.
     pub regressions: Vec<Regression>,

@@ -5,7 +5,7 @@ use crate::error::Purpose;
 use crate::messages;
 
 messages! {
-    /// Reasons why the system of a change is not made.
+    /// Reasons why the system for a request cannot be made.
     pub enum PipelineError {
         NoModules { host: String } {
             kind: Usage,

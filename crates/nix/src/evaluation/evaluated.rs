@@ -41,7 +41,8 @@ pub struct Evaluated {
     pub base: Option<Derivation>,
     /// All modules, if requested.
     pub registry: Vec<Registered>,
-    /// Whether modules come from the NixOS module of nixos-runtime-modules.
+    /// Whether the host declares its modules with another project, nixos-runtime-modules, instead
+    /// of our NixOS module.
     pub foreign_modules: bool,
     /// The options of the new overrides, in their order.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -31,7 +31,7 @@ let
     )
     ++ map outputEntry (builtins.attrNames (outputs.runtimeModules or { }));
 
-  # A host may have the module of nixos-runtime-modules instead of ours.
+  # A host may declare its modules with another project, nixos-runtime-modules, instead of our NixOS module.
   foreign = foreignModule base;
 
   # An entry of the flake's output is a module, or a set with a module and a description.
@@ -402,7 +402,7 @@ in
     }) (request.expressions or 0)
   );
 
-  # Whether modules come from the module of nixos-runtime-modules.
+  # Whether the host declares its modules with another project, nixos-runtime-modules, instead of our NixOS module.
   foreignModules = (lookUp || !request.toplevel) && foreign.present;
 
   failedAssertions = failedIn config;

@@ -89,7 +89,7 @@ struct RealiseResult {
 }
 
 impl Making<'_> {
-    /// Makes the system, or takes a known one.
+    /// Evaluates and realises the system, or reuses a known one.
     fn system(self) -> Result<System> {
         match &self.plan.goal {
             Goal::Known(state) => {

@@ -24,9 +24,9 @@ in
       description = ''
         The flake of this configuration: the `self` argument of its outputs function.
 
-        Runtime modules then extend exactly the source that the running system was built from. The store keeps this
-        source and the sources of all inputs as long as it keeps the system. So evaluating a module does not fetch the
-        inputs again, and enabling it brings in no unrelated changes.
+        If this option is set, runtime modules extend exactly the source that the running system was built from. The
+        store keeps this source and the sources of all inputs as long as it keeps the system. So evaluating a module
+        does not fetch the inputs again, and enabling a module brings in no unrelated changes.
 
         If this option is null, the program pins the current version of the flake that `--flake` or the option
         `flakeUrl` names, or of the flake in `/etc/nixos`.
@@ -169,9 +169,9 @@ in
       default = "rollback";
       example = "keep";
       description = ''
-        The action if a change makes units fail that did not fail before. `rollback` activates the previous system
-        again. `keep` keeps the change and reports the failure by the exit code. `--on-failed-units` overrides this
-        option for one run.
+        The action to take if units fail because of a change. `rollback` activates the previous system again. `keep`
+        keeps the change and reports the failure in the exit code. `--on-failed-units` overrides this option for one
+        run.
       '';
     };
 

@@ -1,4 +1,4 @@
-//! Becomes the user who called the program through sudo.
+//! Runs the client as the user who called the program through sudo.
 
 use std::ffi::{CString, OsString};
 use std::io::BufReader;

@@ -62,7 +62,8 @@ pub(super) fn arm(
         "--description=Roll back to the previous system unless the new one is confirmed",
         "--timer-property=AccuracySec=100ms",
         "--property=OOMPolicy=continue",
-        // If the rollback is killed or has no space for its files, systemd retries for an hour.
+        // If the rollback is killed or has no space for its files, systemd starts it again after
+        // ten seconds, at most 360 times in an hour.
         "--property=Restart=on-failure",
         "--property=RestartSec=10s",
         "--property=StartLimitIntervalSec=1h",

@@ -14,11 +14,11 @@ pub struct Objection {
     /// The value of `--allow` that overrides the objection; null if the objection cannot be
     /// overridden.
     pub allow: Option<Allow>,
-    /// The error of the refusal.
+    /// The error that is reported unless the objection is overridden.
     pub refusal: Failed,
 }
 
-/// The result of the checks.
+/// The result of the checks before a switch.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Findings {

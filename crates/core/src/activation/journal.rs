@@ -11,13 +11,14 @@ const UNIT_FAILED: &str = "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c";
 /// The option of `journalctl` for the number of log lines to show for each unit.
 const LINES: &str = "--lines=8";
 
-/// Returns whether the journal contains a failure of the unit since `since`.
+/// Returns whether the journal reports a failure of the unit after the time `since`.
 pub(super) fn has_failed(id: &UnitId, since: u64) -> bool {
     let found = messages(id, UNIT_FAILED, &["--output=cat", "--lines=1"], since);
     found.is_some_and(|text| !text.is_empty())
 }
 
-/// Returns the last messages about exits of the unit's processes since `since`, in JSON.
+/// Returns the last messages about exits of the unit's processes after the time `since`, as JSON
+/// lines.
 pub(super) fn exits(id: &UnitId, since: u64) -> Option<String> {
     messages(id, PROCESS_EXIT, &["--output=json", "--lines=4"], since)
 }

@@ -164,7 +164,7 @@ pub struct Activated {
     /// The cause of each failure, with the last lines of the unit from the journal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unit_logs: Vec<UnitLog>,
-    /// The last output lines of the switch program, if it failed.
+    /// The last output lines of the switch program, unless the switch succeeded.
     pub last_lines: Vec<String>,
     /// Problems that do not change the outcome.
     pub warnings: Vec<String>,
@@ -176,7 +176,7 @@ pub struct Activated {
     pub log: PathBuf,
     /// The revision of the state after the activation.
     pub revision: u64,
-    /// The duration in milliseconds.
+    /// The duration of the activation in milliseconds.
     pub milliseconds: f64,
 }
 

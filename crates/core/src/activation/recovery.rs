@@ -137,7 +137,7 @@ fn end_by(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, finish
     }
 }
 
-/// Records that the pending transaction ended with the system `to`.
+/// Records that a switch to the system `to` ended the pending transaction.
 fn write_end(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, finish: bool) {
     let outcome = work.activated.outcome;
     let effect = match finish && outcome != Outcome::Superseded {
@@ -210,8 +210,8 @@ pub(super) fn confirm(mut work: RunningTransaction<'_>) -> Result<Activated> {
 }
 
 /// Rolls back a transaction that was not confirmed in time. The timer passes the name of the
-/// transaction, and `again` if it was armed at the end of the switch. Does not read the wall clock,
-/// because users can set it. After an error, systemd retries.
+/// transaction. `again` is true if the timer was armed at the end of the switch. Does not read the
+/// wall clock, because users can set it. After an error, systemd retries.
 pub fn expire(locations: &Locations, name: &str, wait: Duration, again: bool) -> Result<()> {
     if !is_transaction(name) {
         return Err(TransactionError::InvalidName { name: name.into() }.into());

@@ -72,9 +72,9 @@ pub(super) enum Verdict {
 /// The pre-switch checks of NixOS that the switch program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Checks {
-    /// All checks.
+    /// Run all checks.
     All,
-    /// No checks, at the user's request.
+    /// Skip all checks, because the user overrode them.
     None,
 }
 

@@ -93,7 +93,7 @@ impl SystemdOutput {
     }
 }
 
-/// Runs a systemd program until it exits.
+/// Runs a systemd program and returns its output, even if the program fails.
 fn answer(program: &str, arguments: &[&str]) -> Result<SystemdOutput, String> {
     answer_to(program, arguments, |_| {})
 }
@@ -127,8 +127,8 @@ fn answer_to(
         .map_err(|error| format!("{program}: {error}"))?;
     let mut out = child.stdout.take();
     let mut err = child.stderr.take();
-    // Read on a separate thread. A full pipe then cannot block the program, and the time limit
-    // still holds.
+    // Read on a separate thread, so that a large output cannot block the program and a silent
+    // program cannot block this thread beyond the time limit.
     let (sender, reading) = channel();
     std::thread::spawn(move || {
         let (mut stdout, mut stderr) = (String::new(), String::new());

@@ -10,7 +10,7 @@ use super::unit_state::UnitState;
 /// output.
 const USER_ACTIVATION: &str = "nixos-activation.service";
 
-/// The way in which a change affected a unit.
+/// The effect of a change on a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UnitEffect {
     /// The unit was started, restarted or reloaded.
@@ -42,7 +42,8 @@ impl Changes<'_> {
     /// - It is a system unit that was inactive, and a target pulls it in. Each switch starts the
     ///   active targets again.
     /// - It is a user's `nixos-activation.service`.
-    /// - A unit that counts pulls it in or triggers it, or it depends on a unit that counts.
+    /// - It was inactive, and a unit that counts pulls it in.
+    /// - A unit that counts triggers it, or it depends on a unit that counts.
     pub(super) fn touched(&self, after: &States) -> Touched {
         let mut touched: Touched = after
             .iter()

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 /// The keys of the section `Unit` whose changes are ignored, as in nixpkgs' switch program
-/// (`compare_units`).
+/// (`compare_units`). Only the removal of `X-Reload-Triggers` is ignored: a new value triggers a
+/// reload.
 const IGNORED: [&str; 13] = [
     "X-Reload-Triggers",
     "Description",

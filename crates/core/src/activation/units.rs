@@ -83,7 +83,7 @@ fn compare(old: &Folder, new: &Folder, up: Option<Vec<String>>) -> UnitChanges {
     switch.changes
 }
 
-/// A switch between two folders of units.
+/// A comparison of the unit folders of two systems.
 struct UnitComparison<'a> {
     old: &'a Folder,
     new: &'a Folder,
@@ -92,7 +92,7 @@ struct UnitComparison<'a> {
 }
 
 impl UnitComparison<'_> {
-    /// Decides what happens to an active unit.
+    /// Predicts the effect of the switch on an active unit.
     fn decide(&mut self, name: &str) {
         // An instance has its own unit file, or uses the file of its template.
         let own = self.old.has(name) || self.new.has(name);

@@ -19,7 +19,7 @@ pub struct Definition {
     /// which takes the option's present priority.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i64>,
-    /// The generation that made the definition, or that changed it last.
+    /// The number of the generation that added or last changed the definition.
     pub generation: u64,
     /// Whether the definition survives a reboot.
     #[serde(default)]
@@ -43,8 +43,7 @@ impl Definition {
     }
 }
 
-/// A store path in the strings of a value. When Nix evaluates these strings, they depend on the
-/// path.
+/// A store path in the strings of a value. A string that contains the path depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StringDependency {

@@ -13,7 +13,7 @@ use super::{Definition, OverrideState};
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OverrideDifference {
-    /// The names of the attribute path.
+    /// The attribute path, as a list of names.
     pub path: Vec<String>,
     /// The value in the first generation; absent if there was no override. Several definitions are
     /// combined into one value.

@@ -9,22 +9,24 @@ use super::Definition;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Edit {
-    /// Adds definitions in order. Their generation is 0, and a replacing definition may have no
-    /// priority: `OverrideState::apply` sets both.
+    /// Adds definitions in order. Here, their generation is 0, and a replacing definition may have
+    /// no priority, because both are set when the edit is applied.
     Set {
         /// The new definitions.
         definitions: Vec<Definition>,
     },
     /// Removes all definitions at these paths and below them.
     Unset {
-        /// The paths, each with the names of an attribute path.
+        /// The attribute paths, each as a list of names.
         paths: Vec<Vec<String>>,
     },
-    /// Restores the definitions of an earlier generation.
+    /// Replaces all definitions, usually with those of an earlier generation. If overrides survived
+    /// the last reboot, the first edit of a boot has this kind too.
     Rollback {
-        /// The number of the generation.
+        /// The number of the earlier generation. Generation 0 contains the overrides that survived
+        /// the last reboot.
         to: u64,
-        /// All definitions of that generation.
+        /// All definitions after the edit.
         definitions: Vec<Definition>,
         /// The definitions that survive a reboot; absent if there are none.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -11,7 +11,7 @@ use super::Edit;
 pub struct Generation {
     /// The number of the generation. The first generation of a boot is 1.
     pub number: u64,
-    /// The time in seconds since 1970.
+    /// The time of the edit in seconds since 1970.
     pub time: u64,
     /// The user who called the program.
     pub user: String,
@@ -20,7 +20,7 @@ pub struct Generation {
     pub message: Option<String>,
     /// The name of the transaction that applied the edit.
     pub transaction: String,
-    /// The change.
+    /// The change to the overrides.
     pub edit: Edit,
 }
 

@@ -10,7 +10,7 @@ const KEYWORDS: [&str; 10] = [
 ];
 
 /// Formats a value as an expression that can be an argument or an element of a list. Indents all
-/// lines after the first by `indent` spaces. Strings depend on the store paths that they contain.
+/// lines after the first by `indent` spaces. A string depends on each of `paths` that it contains.
 pub(super) fn expression(value: &Value, paths: &[StringDependency], indent: usize) -> String {
     let (outer, inner) = (" ".repeat(indent), " ".repeat(indent + 2));
     match value {

@@ -90,7 +90,7 @@ fn transaction(
     }
 }
 
-/// Returns the new generation of option overrides if the plan changes the overrides.
+/// Returns the new generation of option overrides if the plan has an edit to record.
 fn generation(plan: &Plan, options: &ChangeOptions, transaction: &str) -> Option<Generation> {
     let edit = plan.overrides.edit.clone()?;
     let user = User::from_uid(getuid()).ok().flatten();

@@ -104,7 +104,7 @@ fn difference(before: &BTreeSet<String>, after: &BTreeSet<String>) -> String {
             .collect();
         known.join(", ")
     };
-    // Stands for the version of paths without a version.
+    // A path without a version is shown as `present`.
     let or_present = |words: String| match words.as_str() {
         "" => "present".to_string(),
         _ => words,

@@ -13,7 +13,7 @@ use crate::options::StopAfter;
 use crate::plan::{EarlierState, Plan};
 use crate::session::Session;
 
-/// Finds the system in the store.
+/// Returns the system of an earlier state. Fails if the system is no longer in the store.
 pub fn known(
     session: &Session,
     plan: &Plan,

@@ -1,9 +1,9 @@
 //! Carries out a request. The steps are: check the request, become root, plan, make the system,
 //! activate the system, record the result.
 //!
-//! Each program makes systems in its own way (trait [`Stages`]). `crates/nix` locks, evaluates and
-//! realises (in its own `pipeline/mod.rs`). `crates/light` only finds systems that are already in
-//! the store. A dry run is a plan that ends before the activation.
+//! Each program has its own implementation of [`Stages`], which makes the system. `crates/nix`
+//! locks, evaluates and realises (in its own `pipeline/mod.rs`). `crates/light` only finds systems
+//! that are already in the store. A dry run is a plan that ends before the activation.
 
 mod activate;
 mod ask;
@@ -47,7 +47,8 @@ pub trait Stages {
         plan: Box<Plan>,
     ) -> Result<(Box<Plan>, System)>;
 
-    /// Returns the modules of a configuration whose system has no baked list of modules.
+    /// Returns the modules that the selected source declares. Called only if no baked list of
+    /// modules applies to this source.
     fn registry(&self, situation: &Situation) -> Result<Vec<Registered>>;
 
     /// Runs a command that needs libnix.

@@ -97,7 +97,7 @@ pub struct Preflight {
     pub findings: Findings,
 }
 
-/// The comparison of the base.
+/// The comparison of the base with the result of the pinned source.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BaseReport {

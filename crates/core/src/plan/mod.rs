@@ -108,10 +108,10 @@ struct CheckedRequest {
     additions: Additions,
     wanted: Vec<String>,
     overrides: PlannedOverrides,
-    /// Whether the source is another one, or may have changed since the running system was made. A
-    /// file may have changed, and may now declare other modules.
+    /// Whether the source is different, or may have changed since the running system was evaluated.
+    /// A file is never pinned, so it may have changed.
     moves_source: bool,
-    /// Whether the specialisation is another one.
+    /// Whether the change selects a different specialisation.
     moves_specialisation: bool,
     /// The reason why there is nothing to do; `None` if there is something to do.
     nothing: Option<String>,
@@ -142,7 +142,7 @@ impl CheckedRequest {
         })
     }
 
-    /// Returns whether the system without any runtime module may be another one after the change.
+    /// Returns whether the change may also change the system without any runtime module.
     fn moves_base(&self) -> bool {
         self.moves_source || self.moves_specialisation
     }
@@ -157,8 +157,7 @@ impl CheckedRequest {
         }
     }
 
-    /// Returns the system to activate if the state already contains it, so that no evaluation is
-    /// needed.
+    /// Returns the system to activate if it is known without an evaluation.
     fn known_goal(&self, action: &Action, situation: &Situation) -> Result<Option<Goal>> {
         let is_base = self.overrides.after.is_empty()
             && (action.is_reset()

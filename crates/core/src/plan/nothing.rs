@@ -48,8 +48,8 @@ pub(super) fn nothing(
     }
 }
 
-/// Returns whether a request may change something although the requested modules stay the same:
-/// its source, its specialisation or its extra modules may be others, or an earlier transaction has
+/// Returns whether a request may change something although the requested modules stay the same: its
+/// source, its specialisation or its extra modules may be different, or an earlier transaction has
 /// not ended.
 fn may_change_anyway(
     action: &Action,

@@ -9,9 +9,10 @@ use crate::overrides::{Definition, Edit, OverrideState};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlannedOverrides {
     pub after: OverrideState,
-    /// The edit to record; `None` if the overrides stay the same.
+    /// The edit to record, if there is one. After a reboot, the first change records the overrides
+    /// that survived, even if it does not change them.
     pub edit: Option<Edit>,
-    /// The definitions that the change adds.
+    /// The definitions that `set` adds.
     pub added: Vec<Definition>,
 }
 

@@ -20,28 +20,28 @@ use crate::timings::{Phase, milliseconds};
 pub enum ProgressEvent {
     /// A phase starts.
     PhaseBegin {
-        /// The phase.
+        /// The phase that starts.
         phase: Phase,
     },
     /// A phase ends.
     PhaseEnd {
-        /// The phase.
+        /// The phase that ends.
         phase: Phase,
         /// The duration of the phase.
         milliseconds: f64,
     },
     /// Progress within a phase.
     Progress {
-        /// The phase.
+        /// The current phase.
         phase: Phase,
         /// The finished share, from 0 to 1; null if the total is unknown.
         #[schemars(range(min = 0, max = 1))]
         share: Option<f64>,
         /// The number of files evaluated so far.
         files: u64,
-        /// Numbers of builds.
+        /// The numbers of finished, expected and running builds.
         builds: BuildCounts,
-        /// Downloaded bytes.
+        /// The numbers of downloaded and expected bytes.
         bytes: ByteCounts,
     },
     /// The numbers of paths that are missing from the store.
@@ -50,7 +50,7 @@ pub enum ProgressEvent {
         build: usize,
         /// The number of paths to fetch.
         fetch: usize,
-        /// Bytes to download.
+        /// The number of bytes to download.
         download_bytes: u64,
     },
     /// A build starts.
@@ -77,27 +77,27 @@ pub enum ProgressEvent {
     BuildLine {
         /// The derivation's name.
         name: String,
-        /// The line.
+        /// The line of the log.
         line: String,
     },
     /// A line of the switch program's output, or the units that are watched after the switch.
     SwitchLine {
-        /// The line.
+        /// The line of the output, or the list of watched units.
         line: String,
     },
     /// A warning.
     Warning {
-        /// The text.
+        /// The text of the warning.
         text: String,
     },
     /// A note.
     Note {
-        /// The text.
+        /// The text of the note.
         text: String,
     },
-    /// A message.
+    /// A message from libnix.
     Message {
-        /// The text.
+        /// The text of the message.
         text: String,
     },
     /// Progress of `check`.
@@ -131,7 +131,7 @@ pub enum ProgressEvent {
 pub struct BuildCounts {
     /// The number of finished builds.
     done: u64,
-    /// The total.
+    /// The total number of builds, including finished ones.
     expected: u64,
     /// The number of running builds.
     running: u64,
@@ -142,13 +142,12 @@ pub struct BuildCounts {
 pub struct ByteCounts {
     /// The bytes downloaded so far.
     done: u64,
-    /// The total.
+    /// The total number of bytes to download.
     expected: u64,
 }
 
 impl ProgressEvent {
-    /// Returns the event of a notice. Rows have none: only a renderer that draws bars receives
-    /// them.
+    /// Returns the event for a notice. Returns `None` for a row, because only bars show rows.
     pub(super) fn of(notice: &Notice) -> Option<Self> {
         Some(match notice.clone() {
             Notice::Begun(phase) => Self::PhaseBegin { phase },

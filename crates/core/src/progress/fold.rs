@@ -70,7 +70,7 @@ fn fold_line(line: &str, columns: usize) -> String {
     folded
 }
 
-/// Separates the words of a line. Each has the spaces after it.
+/// Splits a line into words, each with the spaces after it.
 fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     let mut rest = line;
     Box::new(std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Formats numbers, durations and names for people, and wraps texts for the terminal.
+//! Formats numbers, durations and names as human-readable text, and wraps texts for the terminal.
 
 use std::time::Duration;
 

@@ -84,9 +84,9 @@ pub struct Model {
     pub files: u64,
     /// The course of the last evaluation.
     pub estimate: Option<Estimate>,
-    /// Running builds.
+    /// The running builds, by libnix's number for the activity.
     pub builds: BTreeMap<u64, Running>,
-    /// Running fetches.
+    /// The running fetches, by libnix's number for the activity.
     pub fetches: BTreeMap<u64, Running>,
     /// The numbers of finished and expected builds.
     pub built: Tally,

@@ -19,10 +19,10 @@ use crate::percent;
 use crate::record::{InputNode, Pin, Source, SystemFile, read_json};
 use crate::registry::{Origin, Registered};
 
-/// The times that `confirm` accepts, in the schema.
+/// The pattern in the schema for the values of `confirm`.
 const TIME: &str = "^([1-9][0-9]{0,3}(ms|s|m|h))+$";
 
-/// The times that `settle` accepts, in the schema.
+/// The pattern in the schema for the values of `settle`.
 const TIME_OR_ZERO: &str = "^(0|([1-9][0-9]{0,3}(ms|s|m|h))+)$";
 
 /// The content of the file.
@@ -31,7 +31,7 @@ const TIME_OR_ZERO: &str = "^(0|([1-9][0-9]{0,3}(ms|s|m|h))+)$";
 pub struct Baked {
     /// The source that the running system was built from; null if the option `flake` is not set.
     pub flake: Option<BakedFlake>,
-    /// The flake reference that `rebuild` updates the source from.
+    /// The flake reference from which `rebuild` fetches the newest source.
     pub flake_url: Option<String>,
     /// The file that contains the configuration; null if the configuration is in a flake.
     #[serde(default)]
@@ -56,7 +56,7 @@ pub struct Baked {
     #[serde(default = "default_settle", deserialize_with = "settle_time")]
     #[schemars(with = "String", regex(pattern = TIME_OR_ZERO), extend("default" = "3s"))]
     pub settle: Duration,
-    /// The way to become root.
+    /// The program that gives root privileges for an activation.
     #[serde(default)]
     pub elevation: Elevate,
 }
@@ -78,7 +78,7 @@ pub struct BakedFlake {
     pub dirty_rev: Option<String>,
     /// The short form of `dirtyRev`.
     pub dirty_short_rev: Option<String>,
-    /// The store paths of the sources of all inputs, which the store keeps as long as the system.
+    /// The store paths of all input sources. They stay in the store as long as the system does.
     #[serde(default)]
     pub inputs: Vec<String>,
     /// The flake and the inputs that the system was built with, the flake first; null if flake.lock
@@ -87,7 +87,7 @@ pub struct BakedFlake {
     pub input_graph: Option<Vec<InputNode>>,
 }
 
-/// Fields of a source that only people and other programs read.
+/// Fields of a source that this program does not read.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -131,7 +131,8 @@ pub struct BakedModule {
     pub description: Option<String>,
     /// The module's file, relative to the source; null if it is not a single file of the source.
     pub file: Option<String>,
-    /// Whether the host's option or the flake's output `runtimeModules` declares the module.
+    /// Whether the module is declared in the host's option or in the flake's output
+    /// `runtimeModules`.
     pub origin: Origin,
     /// The files that declare the module; those in the source are relative to it.
     #[serde(default)]

@@ -13,7 +13,7 @@ pub const SETTLE: Duration = Duration::from_secs(3);
 /// A style of progress output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProgressStyle {
-    /// Bars on a terminal, otherwise plain lines.
+    /// Bars on a terminal, otherwise plain lines. With `--json`, the same as [`Self::Off`].
     #[default]
     Auto,
     /// Progress bars.
@@ -26,7 +26,7 @@ pub enum ProgressStyle {
     Off,
 }
 
-/// A way to become root.
+/// The program that gives root privileges for an activation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Elevate {
@@ -93,7 +93,7 @@ impl Allow {
     }
 }
 
-/// A JSON Schema of documents.
+/// A JSON Schema that the program can print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SchemaName {
     /// The documents of `--json`.

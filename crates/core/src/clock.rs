@@ -1,4 +1,4 @@
-//! Unix time in whole seconds. All files that the program writes use this format.
+//! Unix time in whole seconds, as in the program's records.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -24,7 +24,7 @@ impl std::fmt::Display for AlreadyPrinted {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FailureDocument {
     schema: u64,
-    /// The error.
+    /// The error that ended the command.
     error: Failed,
 }
 

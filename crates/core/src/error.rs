@@ -46,7 +46,7 @@ pub fn describe(error: &anyhow::Error) -> Failed {
     }
 }
 
-/// Returns the rows of all messages of this crate.
+/// Returns the rows of this crate's messages in `docs/errors.md`.
 pub fn rows() -> impl Iterator<Item = &'static MessageRow> {
     [
         ArgumentError::ROWS,

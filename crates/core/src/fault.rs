@@ -31,7 +31,7 @@ use crate::error::FaultError;
 /// Whether this build can inject faults.
 pub const POSSIBLE: bool = cfg!(debug_assertions);
 
-/// The kind of a point.
+/// The kind of a [`Point`]. Only a point that writes can be interrupted in the middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointKind {
     /// A step of the program.

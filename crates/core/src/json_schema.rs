@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-/// Who writes the documents that a schema describes.
+/// The program that writes the documents of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writer {
     /// This program. A field that does not apply is absent.
@@ -81,16 +81,16 @@ fn add_field(schema: &mut Map<String, Value>, name: &str, field: &Value) {
     }
 }
 
-/// Makes a schema say exactly what the documents are, in the words of JSON.
+/// Adapts a generated schema to the real documents, and removes details of Rust.
 fn tidy(schema: &mut Value, writer: Writer) {
     let Value::Object(schema) = schema else {
         return;
     };
-    // Formats are names of Rust types.
+    // schemars uses names of Rust types as formats, such as `uint64`.
     if let Some(format) = schema.remove("format")
         && format == "double"
     {
-        // All numbers are times, sizes or ratios. A type that allows negative numbers has no format.
+        // Numbers of this format are times, sizes or ratios, which are never negative.
         schema.entry("minimum").or_insert_with(|| 0.into());
     }
     if let Some(Value::String(text)) = schema.get_mut("description") {
@@ -123,7 +123,7 @@ fn tidy(schema: &mut Value, writer: Writer) {
     }
 }
 
-/// Forbids null in fields that are absent instead: those that are not required.
+/// Forbids null in optional fields, because these fields are absent instead of null.
 fn remove_absent_nulls(schema: &mut Map<String, Value>) {
     let required = schema.get("required").cloned().unwrap_or_default();
     let required = required.as_array().cloned().unwrap_or_default();
@@ -182,7 +182,7 @@ mod tests {
         /// A part.
         #[serde(skip_serializing_if = "Option::is_none")]
         part: Option<Part>,
-        /// Null: none.
+        /// Another part.
         other: Option<Part>,
     }
 

@@ -22,6 +22,6 @@ pub enum Role {
         /// Whether the timer was armed at the end of the switch.
         after_switch: bool,
     },
-    /// Records that an external switch to this toplevel is running.
+    /// Ends the pending change, because an external switch to this toplevel is running.
     SwitchedElsewhere { toplevel: Option<PathBuf> },
 }

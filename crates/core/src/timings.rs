@@ -171,7 +171,7 @@ pub struct Counters {
     pub peak_bytes: u64,
     /// The number of evaluated files.
     pub files: u64,
-    /// The initial size of the evaluator's heap in bytes; 0: libnix's default size.
+    /// The initial size of the evaluator's heap in bytes. 0 means libnix's default size.
     pub initial_heap_bytes: u64,
 }
 

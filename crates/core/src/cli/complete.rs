@@ -66,7 +66,7 @@ pub(super) fn specialisations() -> ArgValueCandidates {
     ArgValueCandidates::new(|| CompletionData::read().specialisations())
 }
 
-/// Completes the numbers of the states to which `rollback` can return.
+/// Completes the numbers of the recorded states to which `rollback` can return.
 pub(super) fn past() -> ArgValueCandidates {
     ArgValueCandidates::new(|| CompletionData::read().past())
 }

@@ -1,7 +1,7 @@
 //! The command lines of roles. They come from our own processes, systemd and an activation script.
 //!
-//! This parser does not use clap, so that a process that runs as root does not hold the description
-//! of all commands in memory.
+//! This parser does not build clap's commands, so that a process that runs as root does not hold
+//! the description of all commands in memory.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

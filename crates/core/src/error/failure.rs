@@ -109,7 +109,7 @@ pub struct Failed {
     /// The kind of the error. docs/errors.md has the exit code of each kind.
     #[serde(rename = "kind")]
     pub failure: Failure,
-    /// The failed action, its object and the reason. A single line in lower case without a full
+    /// The failed action, its object and the reason, on one line, in lower case and without a full
     /// stop.
     pub message: String,
     /// Details, such as source positions and the last lines of a log.

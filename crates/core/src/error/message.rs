@@ -14,7 +14,7 @@ pub trait Message: Sized {
     /// Returns the error.
     fn failed(self) -> Failed;
 
-    /// Returns only the text of the message, for a message that becomes a part of another one.
+    /// Returns the text of the message, for use in another message.
     fn text(self) -> String {
         self.failed().message
     }
@@ -37,9 +37,9 @@ pub struct MessageRow {
     pub kind: Failure,
     /// The text of the message, with the names of its fields in braces.
     pub text: &'static str,
-    /// The meaning.
+    /// The explanation of the message.
     pub means: &'static str,
-    /// The next step.
+    /// The advice for the user.
     pub next: &'static str,
 }
 

@@ -11,7 +11,7 @@ use crate::locations::Locations;
 use crate::overrides::OverrideState;
 use crate::record::{State, Step};
 
-/// The situation of the machine.
+/// The facts about the machine that a plan depends on.
 #[derive(Clone, Debug)]
 pub struct Situation {
     /// The configuration that the NixOS module baked in; `None` on a machine without that module.

@@ -28,7 +28,7 @@ pub enum Source {
     File(SystemFile),
 }
 
-/// A flake that does not change until a command pins another one.
+/// A pinned flake. It stays the same until a command pins another flake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
@@ -241,8 +241,8 @@ impl ExtraModule {
 }
 
 // Records and `--json` have had this form since before files were supported.
-/// The configuration from which a system was built: a pinned flake, or a system in a file. The
-/// latter has the fields of a pin too, most of them empty.
+/// The configuration from which a system was built: a pinned flake, or a system in a file. A system
+/// in a file has the fields of a pin too, but most of them are empty.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Configuration")]
 struct RecordedConfiguration {

@@ -19,7 +19,7 @@ pub struct InputNode {
     /// The commit hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev: Option<String>,
-    /// The number of commits.
+    /// The number of commits up to this commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rev_count: Option<u64>,
     /// The time of the last change in seconds since 1970.

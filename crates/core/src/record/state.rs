@@ -56,8 +56,8 @@ pub struct Base {
     pub toplevel: String,
 }
 
-/// A transaction that has begun but not ended. Contains everything that another process needs to
-/// end it.
+/// A transaction that has begun but not ended. The record contains everything that another process
+/// needs to end the transaction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pending {
@@ -143,7 +143,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// Describes what the transaction was doing when it was interrupted.
+    /// Describes the progress of a transaction that was interrupted in this step.
     pub fn words(self) -> &'static str {
         match self {
             Self::Checking => "nothing had been changed yet",
@@ -161,7 +161,8 @@ impl Step {
 pub enum StateEffect {
     /// The new system is active.
     Done,
-    /// The previous system is active.
+    /// The new system is not active: the previous system is, or one that an external switch
+    /// activated.
     AsBefore,
     /// The running system is unknown, so the transaction stays pending.
     Stranded,

@@ -96,7 +96,7 @@ fn run_command(command: Command, options: Options, environment: Environment) -> 
     result
 }
 
-/// Returns whether a command certainly needs libnix.
+/// Returns whether to hand a command over immediately, because it usually needs libnix.
 fn evaluates(command: &Command) -> bool {
     match command {
         Command::Enable { .. }

@@ -12,11 +12,10 @@ use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::plan::Action;
 use runtime_module_core::record::{hold, prune_logs, requested_at};
 
-/// Time limit for the rest of the boot. A boot that hangs must not prevent the modules from being
-/// restored.
+/// The time limit for the rest of the boot. A boot that hangs must not prevent the modules from
+/// being restored.
 const BOOT: Duration = Duration::from_secs(5 * 60);
 
-/// Cleans up and restores the modules.
 pub fn run(run: Run<'_>) -> Result<()> {
     let session = run.session;
     let begun = SystemTime::now()

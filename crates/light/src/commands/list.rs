@@ -33,7 +33,7 @@ struct ModuleRow {
     wanted: bool,
     /// Whether the module is active.
     active: bool,
-    /// The location of its declaration.
+    /// The option or flake output that declares the module.
     origin: Origin,
     /// The module's file; null if the module is not a single file.
     file: Option<String>,

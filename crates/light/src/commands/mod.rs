@@ -26,7 +26,7 @@ use crate::run::Run;
 use runtime_module_core::command::Command;
 use runtime_module_core::pipeline::Waits;
 
-/// The documents of `--json` of these commands.
+/// The types of the `--json` documents that these commands print.
 pub mod documents {
     pub use super::list::ModuleList;
     pub use super::overrides::{

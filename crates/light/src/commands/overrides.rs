@@ -60,7 +60,7 @@ pub struct OverrideList {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedOverride {
-    /// The path, as in Nix.
+    /// The path of the option, in Nix syntax.
     option: String,
     #[serde(flatten)]
     definition: Definition,
@@ -171,7 +171,7 @@ fn history(session: &Session) -> Result<()> {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct OverridesAfter {
     schema: u64,
-    /// The generation.
+    /// The requested generation.
     generation: Generation,
     /// The overrides after the generation.
     definitions: Vec<Definition>,

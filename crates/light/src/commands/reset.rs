@@ -6,7 +6,7 @@ use crate::run::Run;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::plan::Action;
 
-/// With `all`, also removes option overrides.
+/// Disables all modules. With `all`, also removes option overrides.
 pub fn run(run: Run<'_>, all: bool, options: ChangeOptions) -> Result<()> {
     let action = match all {
         true => Action::ResetAll,

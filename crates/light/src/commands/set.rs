@@ -14,7 +14,7 @@ use runtime_module_core::overrides::{Definition, Edit, Mode};
 use runtime_module_core::plan::{Action, Intent};
 use runtime_module_core::quoting::for_shell;
 
-/// Maximum size of stdin in bytes.
+/// The maximum size of stdin in bytes.
 const LONGEST_BATCH: u64 = 16 << 20;
 
 /// Sets all options in one generation.

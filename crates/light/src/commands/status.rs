@@ -45,7 +45,7 @@ pub struct StatusResult {
     pending: Option<Pending>,
     /// The option overrides in force.
     overrides: OverriddenOptions,
-    /// The process that holds the lock; null if the lock is not held.
+    /// A description of the process that holds the lock; null if the lock is not held.
     under_way: Option<String>,
     /// The last finished transaction.
     last: Option<Last>,
@@ -57,11 +57,11 @@ pub struct StatusResult {
 struct Last {
     /// The transaction's name.
     transaction: String,
-    /// The request.
+    /// The description of the request.
     purpose: String,
     /// The outcome of the transaction.
     outcome: Outcome,
-    /// An explanation for the user.
+    /// The human-readable reason for the outcome; empty if the transaction succeeded.
     explanation: String,
 }
 

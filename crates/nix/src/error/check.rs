@@ -57,7 +57,7 @@ messages! {
         }
         OpeningDied { reason: String } {
             kind: Evaluation,
-            text: "cannot list the hosts: {reason}",
+            text: "cannot open the source: {reason}",
             means: "The evaluator that opens the source exited or was killed.",
             next: "Raise `--max-memory` if memory ran out. If the error persists, please report it.",
         }

@@ -218,10 +218,14 @@ fn path_cannot_lead_below_a_plain_value() {
                 message,
                 format!("cannot set {at}: {above} is set to {kind}")
             );
+            let whole = match kind.starts_with("a list") {
+                true => "list",
+                false => "value",
+            };
             assert_eq!(
                 hints,
                 [format!(
-                    "set the whole value: `runtime-module set {above} VALUE`"
+                    "set the whole {whole}: `runtime-module set {above} VALUE`"
                 )]
             );
         }
@@ -489,7 +493,7 @@ fn unset_needs_an_overridden_option() {
         ),
         (
             "hosts.a",
-            "cannot unset hosts.a: hosts is overridden as a whole",
+            "cannot unset hosts.a: the option is a part of the override of hosts",
             "set hosts to a value without this part, or run `runtime-module unset hosts`",
         ),
         (

@@ -86,7 +86,7 @@ fn recorded_generation_is_not_recorded_twice() {
         let error = append(&locations, &late).expect_err("refused");
         let said = message(&error);
         assert!(said.starts_with("cannot record generation "), "{said}");
-        assert!(said.ends_with(" is 2"), "{said}");
+        assert!(said.ends_with(" already ends with generation 2"), "{said}");
     }
     assert_eq!(read(&locations).expect("read").len(), 2);
 }

@@ -77,7 +77,9 @@ fn newer_schema_is_refused() {
     )
     .expect("written");
     let error = State::read(&locations).expect_err("refused");
-    assert!(format!("{error:#}").ends_with("the file has schema 2, but this version reads 1"));
+    assert!(
+        format!("{error:#}").ends_with("the file has schema 2, but this version reads schema 1")
+    );
 }
 
 /// Returns a state in which nothing is recorded.

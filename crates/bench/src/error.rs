@@ -4,7 +4,7 @@ use runtime_module_core::error::{Message as _, MessageRow};
 use runtime_module_core::messages;
 
 messages! {
-    /// Reasons why nothing can be measured or compared, and interrupted benchmarks.
+    /// Errors of `bench`: requests that cannot be measured or compared, and interrupted benchmarks.
     pub enum BenchError {
         WithAndOf {
             kind: Usage,

@@ -33,7 +33,8 @@ pub struct About {
     pub modules: Vec<String>,
     /// Whether values are forced deeply.
     pub strict: bool,
-    /// Use of our result cache; `None` if the benchmark does not use it.
+    /// Whether the benchmark used this program's result cache, in the words of the result file;
+    /// `None` if it did not.
     pub result_cache: Option<&'static str>,
     /// Whether each sample has its own evaluator process.
     pub own_process: bool,

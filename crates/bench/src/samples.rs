@@ -20,12 +20,12 @@ pub const KIND: &str = "runtime-module-bench";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BenchResult {
-    /// Always `SCHEMA`.
+    /// Always 1.
     pub schema: u64,
     /// The kind of the document.
     #[schemars(extend("const" = KIND))]
     pub kind: String,
-    /// The benchmark.
+    /// The subcommand of `bench`, such as `eval`.
     #[schemars(extend("enum" = ["eval", "toggle", "options", "overrides", "compare"]))]
     pub bench: String,
     /// Human-readable title.
@@ -40,7 +40,7 @@ pub struct BenchResult {
     pub method: Method,
     /// The configuration that was measured.
     pub subject: SubjectRecord,
-    /// The machine.
+    /// The machine on which the benchmark ran.
     pub machine: MachineRecord,
     /// CPU time of our own expression in milliseconds, which is part of each measured time. Absent
     /// for `toggle`.
@@ -87,10 +87,10 @@ pub struct Method {
     /// Whether the kernel had cached the files: `warm` after a warm-up, otherwise `unknown`.
     #[schemars(extend("enum" = ["warm", "unknown"]))]
     pub page_cache: String,
-    /// Nix's own evaluation cache.
+    /// The state of Nix's own evaluation cache: always `off`.
     #[schemars(extend("const" = "off"))]
     pub evaluation_cache: String,
-    /// This program's result cache.
+    /// The state of this program's result cache during the benchmark.
     #[schemars(extend("enum" = ["off", "on", "only for series named `…, cached`"]))]
     pub result_cache: String,
 }
@@ -129,7 +129,7 @@ pub struct FlakeRecord {
     pub rev: Option<String>,
     /// Whether the tree had uncommitted changes.
     pub dirty: bool,
-    /// The host.
+    /// The name of the host.
     pub host: String,
 }
 
@@ -214,7 +214,7 @@ pub struct Sample {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
-    /// The module.
+    /// The name of the module.
     pub module: String,
     /// Median with the module minus the median of the base.
     #[schemars(schema_with = "signed")]

@@ -152,7 +152,7 @@ pub struct SeriesDifference {
     /// test).
     #[schemars(range(min = 0, max = 1))]
     pub probability: f64,
-    /// The conclusion.
+    /// Whether the second set is slower or faster, or why this cannot be told.
     pub verdict: DifferenceVerdict,
 }
 

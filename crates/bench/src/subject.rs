@@ -23,7 +23,7 @@ use runtime_module_nix::evaluation::{
 use runtime_module_nix::libnix::{Libnix, interruptible};
 use runtime_module_nix::session::NixSession;
 
-/// A locked flake.
+/// A flake that was locked for a benchmark, with the state of this machine.
 pub struct Subject<'a> {
     session: &'a NixSession,
     pin: Pin,

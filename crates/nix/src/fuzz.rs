@@ -184,7 +184,7 @@ fn overrides(root: &Path, _: &[u8]) {
     }
 }
 
-/// Makes the line of a record.
+/// Makes a line with one record: the length and checksum of the JSON text, then the text.
 fn record(json: &[u8]) -> Vec<u8> {
     let head = format!("{} {:08x} ", json.len(), crc32fast::hash(json));
     [head.as_bytes(), json, b"\n"].concat()

@@ -31,7 +31,7 @@ pub const VERSION: &str = concat!(
     ")"
 );
 
-/// Prints the error of a forked role, if there is one, and returns its exit code.
+/// Returns the exit code of a forked process. If its work failed, prints the error.
 fn end_of_role(ended: anyhow::Result<()>) -> u8 {
     ended.map_or_else(|error| complaint::complain(&error, false), |()| 0)
 }

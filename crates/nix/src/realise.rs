@@ -14,7 +14,7 @@ use crate::timings::Phase;
 use failures::{build_failure, nix_failure};
 pub use order::build_order;
 
-/// The result of this stage.
+/// The result of the realise stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Realised {
     /// Store paths of the outputs, in the order of the derivations.

@@ -21,9 +21,9 @@ use runtime_module_nix::session::NixSession;
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct CachedRow {
-    /// The cache key.
+    /// The digest of the cache key.
     key: String,
-    /// The host.
+    /// The name of the host.
     host: String,
     /// The modules that the host was extended with.
     modules: Vec<String>,
@@ -31,17 +31,18 @@ struct CachedRow {
     made: u64,
     /// The time at which it was last used, in seconds since 1970.
     used: u64,
-    /// The duration of its evaluation.
+    /// The duration of its evaluation in milliseconds.
     milliseconds: f64,
     /// The store path of the system; null if no system was evaluated.
     toplevel: Option<String>,
     /// Whether a GC root keeps its output in the store.
     rooted: bool,
-    /// The size of the store paths that this GC root keeps beyond the system that was running then.
+    /// The size in bytes of the store paths that this GC root keeps, without those of the system
+    /// that was running when the root was made.
     kept_bytes: u64,
 }
 
-/// The document of `cache list`.
+/// The JSON document that `cache list` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CacheList {
     schema: u64,
@@ -49,7 +50,7 @@ pub struct CacheList {
     results: Vec<CachedRow>,
 }
 
-/// The document of `cache clear`.
+/// The JSON document that `cache clear` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CacheCleared {
     schema: u64,
@@ -124,18 +125,18 @@ fn list(rows: &[CachedRow]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The document of `cache stats`.
+/// The JSON document that `cache stats` prints.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CacheStats {
     schema: u8,
     /// The number of results.
     results: usize,
-    /// The size of the results.
+    /// The size of the result files in bytes.
     bytes: u64,
     /// The number of results whose output a GC root keeps in the store.
     rooted: usize,
-    /// The size of the store paths that these GC roots keep.
+    /// The size in bytes of the store paths that these GC roots keep.
     kept_bytes: u64,
 }
 

@@ -71,14 +71,14 @@ pub fn run(session: &NixSession, options: &CheckOptions) -> Result<()> {
     output.end(session, &summary)
 }
 
-/// The tests of a combination that evaluates.
+/// The optional steps after an evaluation: a build, and a comparison with the baseline.
 struct RowTests<'a> {
     builder: Option<Builder<'a>>,
     baseline: Option<Baseline>,
 }
 
 impl RowTests<'_> {
-    /// Tests a row, and adds the results to it.
+    /// Performs the steps for a row, and adds the results to it.
     fn apply(&self, row: &mut CheckRow) {
         let builder = self.builder.as_ref();
         if let Some(builder) = builder.filter(|_| row.status == CheckStatus::Ok) {

@@ -17,7 +17,7 @@ use runtime_module_core::progress::{for_stderr, for_stdout};
 use runtime_module_nix::pipeline::make;
 use runtime_module_nix::session::NixSession;
 
-/// The document of `prefetch`.
+/// The JSON document that `prefetch` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Prefetched {
     schema: u64,
@@ -63,7 +63,8 @@ pub fn run(session: &NixSession, names: &[String]) -> Result<()> {
     say(text)
 }
 
-/// Describes the result. Evaluations of a file are not cached.
+/// Describes what enabling a prefetched module still requires. The evaluation of a file is not
+/// cached, so it must be repeated.
 fn ready(session: &NixSession) -> Result<&'static str> {
     let situation = LocalHost::new(&session.locations).situation()?;
     Ok(match is_file(&situation, &session.options.source) {

@@ -101,14 +101,14 @@ mod tests {
         }
     }
 
-    /// Requires a description, in the words of JSON, for each field of a schema.
+    /// Checks that each field of a schema has a description that does not mention Rust's `None`.
     fn check_fields(schema: &Value, place: &str) {
         let described = |field: &Value| {
             let text = field["description"].as_str().unwrap_or_default();
             !text.is_empty() && !text.contains("`None`")
         };
         for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-            // The tag of an enum says what the variant is.
+            // The tag of an enum needs no description, because its constant names the variant.
             let tag = field["const"].is_string();
             assert!(tag || described(field), "{place}: {name}: {field}");
         }

@@ -322,7 +322,7 @@ fn in_order(modules: &[ModuleRequest]) -> Vec<ModuleRequest> {
     modules
 }
 
-/// Returns the settings that evaluation can see.
+/// Returns the settings that can change the result of an evaluation.
 pub fn visible(settings: &[(String, String)]) -> Vec<(String, String)> {
     settings
         .iter()

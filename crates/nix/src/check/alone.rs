@@ -1,4 +1,5 @@
-//! Evaluates in a separate evaluator. It is not a fork of a template, so it may write and build.
+//! Evaluates a request in a separate evaluator process. This process is not a fork of a template,
+//! so it may write to the store and build.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -15,8 +16,8 @@ use crate::worker::Stopper;
 /// Interval between checks of the limits.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Evaluates in a separate process within the limits. Returns the result if the evaluation
-/// succeeded, and the outcome.
+/// Evaluates the request in a separate process, within the limits of the check. Returns the
+/// evaluated system if there is one, and the outcome with its measurements.
 pub(super) fn alone(
     work: &CheckWork,
     request: &EvaluationRequest,

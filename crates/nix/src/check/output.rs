@@ -15,7 +15,7 @@ use crate::output::{document, say};
 use crate::progress::for_stdout;
 use crate::session::NixSession;
 
-/// The document of `check`.
+/// The JSON document that `check` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckDocument<'a> {
     schema: u64,

@@ -64,13 +64,13 @@ pub struct Regression {
 pub struct CheckRow {
     /// Always 1.
     pub schema: u64,
-    /// The host.
+    /// The name of the host.
     pub host: String,
     /// The modules of the combination; empty for the host alone.
     pub modules: Vec<String>,
-    /// The result.
+    /// Whether the combination evaluates and, if requested, builds; otherwise the reason.
     pub status: CheckStatus,
-    /// Derivation of the toplevel.
+    /// The `.drv` file of the toplevel; null if the combination does not evaluate.
     pub drv: Option<String>,
     /// Whether the host alone has the same derivation.
     pub same_as_host: bool,
@@ -79,7 +79,7 @@ pub struct CheckRow {
     pub needs_reboot: Vec<String>,
     /// Warnings that the host alone does not give.
     pub warnings: Vec<String>,
-    /// Whether evaluation needs a build.
+    /// Whether the evaluation needs the output of a derivation (import from derivation).
     pub import_from_derivation: bool,
     /// Whether the combination was evaluated in a fork of the evaluated host.
     pub forked: bool,
@@ -123,7 +123,7 @@ impl CheckRow {
         self.status != CheckStatus::Ok || !self.regressions.is_empty()
     }
 
-    /// Describes the combination.
+    /// Names the combination in messages, for example `box with web`.
     pub fn subject(&self) -> String {
         match self.modules.is_empty() {
             true => format!("{} alone", self.host),

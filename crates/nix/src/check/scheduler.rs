@@ -237,8 +237,8 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Queues the combinations of each host whose modules are done, and drops templates that are no
-    /// longer needed.
+    /// Moves each host without unfinished jobs to its next stage. After the single modules, queues
+    /// their combinations. After the combinations, drops the template.
     fn advance(&mut self) {
         for index in 0..self.hosts.len() {
             let host = &self.hosts[index];
@@ -256,9 +256,10 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Queues all modules together, and the pairs. Pairs depend on which modules evaluate alone, so
-    /// modules of other shards must be evaluated here first. The combination of all modules needs
-    /// these evaluations only if it fails, so they are delayed until then.
+    /// Queues the combination of all modules, and the pairs. A pair is checked only if both of its
+    /// modules evaluate alone, so modules of other shards must be evaluated here first. The
+    /// combination of all modules needs these evaluations only if it fails, so they are delayed
+    /// until then.
     fn together(&mut self, index: usize) {
         let pairs = self.pairs(index);
         if !pairs.is_empty() && self.learn(index) {

@@ -18,7 +18,7 @@ use crate::plan::Host;
 use crate::record::{Pin, Source};
 use crate::session::NixSession;
 
-/// Parameters of a reference that select a tree of a repository.
+/// Parameters of a flake reference that select a branch or commit, or describe its tree.
 const WHICH: [&str; 7] = [
     "dirtyRev",
     "dirtyShortRev",

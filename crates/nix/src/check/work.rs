@@ -47,12 +47,13 @@ pub struct CheckWork {
     pub host: Option<String>,
     /// The modules; empty for all modules.
     pub names: Vec<String>,
-    /// Option overrides to check with.
+    /// Option overrides that are in force during all evaluations of the check.
     pub overrides: Vec<Definition>,
     pub combinations: Combinations,
     pub shard: Option<Shard>,
     pub limits: Limits,
-    /// Whether to share the host's packages if that is proved to be correct.
+    /// Whether evaluations may reuse the `pkgs` of the evaluated host if theirs would provably be
+    /// the same.
     pub share: bool,
     /// Initial heap of the garbage collector.
     pub memory: Memory,

@@ -140,7 +140,7 @@ pub(super) fn hints(request: &EvaluationRequest, error: &NixError) -> Vec<String
     hints
 }
 
-/// Returns a hint for an error that a command-line option of this run causes.
+/// Returns a hint for an error that another command-line option would avoid.
 fn in_this_run(request: &EvaluationRequest, message: &str) -> Option<String> {
     let measured = request
         .measure

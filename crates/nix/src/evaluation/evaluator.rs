@@ -307,7 +307,7 @@ pub fn option_meant(
     Some(advice::meant(&path, &beside.unwrap_or_default()))
 }
 
-/// Returns the outputs, together with a value for each extra module.
+/// Returns the outputs of the source, with an external value for each extra module.
 fn with_extras(
     evaluator: &Evaluator,
     opened: &Opened,

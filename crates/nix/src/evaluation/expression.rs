@@ -28,7 +28,8 @@ pub const SYSTEM_TEXT: &str = concat!(
     ")"
 );
 
-/// Returns the outputs, together with a value for each extra module, and further external values.
+/// Returns the outputs of the source, with external values: one for each extra module (its path, or
+/// the outputs of its flake), followed by `others`.
 pub(super) fn with_beside(
     evaluator: &Evaluator,
     opened: &Opened,

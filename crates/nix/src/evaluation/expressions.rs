@@ -86,7 +86,7 @@ impl NotData {
             "path" => ExpressionError::ContainsPath { option, place },
             "number" => ExpressionError::ContainsNumber { option, place },
             "depth" => ExpressionError::TooDeep { option },
-            // The attributes `_type` and `_module`.
+            // Here, `name` is `_type` or `_module`.
             name => ExpressionError::Interpreted {
                 option,
                 name: name.into(),

@@ -99,7 +99,7 @@ fn json(message: &str) -> &str {
     }
 }
 
-/// Returns the reason on one line, without the text around it.
+/// Returns the first line of the reason, without libnix's text around a failed download.
 fn reason(error: &NixError) -> String {
     let message = error.message.trim();
     let inner = message.split_once(ARCHIVE).map_or(message, |(_, inner)| {

@@ -6,14 +6,14 @@
 #   system or a NixOS module.
 # - `host`: the name for the system
 #
-# Only for impure evaluation.
+# Pure evaluation cannot read the file, so this function needs impure evaluation.
 _: _: requestText:
 let
   request = builtins.fromJSON requestText;
   path = /. + request.path;
   content = import path;
 
-  # Like Nix, call a function from a file if its arguments have names and defaults.
+  # Whether a function takes an attribute set whose attributes all have defaults. Nix calls such functions in files.
   callable =
     function:
     builtins.length (builtins.split "<attrspat" (builtins.toXML function)) > 1

@@ -3,8 +3,8 @@
 # Called with:
 # - `outputs`: the outputs of the flake, if the value is not part of a host
 # - `host`: an evaluated configuration, if the value is part of it
-# - `requestText`: the request as JSON text (`Forced` in evaluation/measure.rs, or null for an empty request, and the
-#   system)
+# - `requestText`: the request as JSON text, with `system` and `forced` (`Forced` in evaluation/measurement.rs, or null
+#   to measure the overhead)
 #
 # The caller reads each attribute of the result separately, and measures `value`.
 outputs: host: requestText:

@@ -56,8 +56,8 @@ pub(super) fn measure(
     Ok(evaluated)
 }
 
-/// Prepares the evaluation for enabling modules. The flake's outputs are called again for each
-/// pass.
+/// Applies our expression to the request without forcing anything. Each call makes new outputs of
+/// the source, so that no pass reuses the values of an earlier one.
 fn system<'a>(
     evaluator: &'a Evaluator,
     opened: &Opened,

@@ -255,7 +255,7 @@ let
     inherit priority content;
   };
 
-  # The priority of the definitions that an option has without the merge.
+  # The priority of the definitions of the option at a path; 100, the normal priority, if the path is not an option.
   present =
     options: path:
     let

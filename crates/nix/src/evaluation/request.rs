@@ -190,7 +190,7 @@ pub enum Target {
     Source,
 }
 
-/// Returns the action of a request, for messages.
+/// Returns the action that an error message about the request names.
 pub(super) fn action(request: &EvaluationRequest) -> EvaluationAction {
     let modules = request.modules.iter().map(|module| module.name.as_str());
     let extras = request.extras.iter().map(|extra| extra.name.as_str());

@@ -64,8 +64,8 @@ impl Evaluator {
         locked.read(&self.nix)
     }
 
-    /// Returns the flake's outputs and source, with external values. While the result lives, its
-    /// forced parts are not evaluated again.
+    /// Returns the flake's outputs and source, with external values. Parts of the result that were
+    /// forced once are not evaluated again.
     pub fn outputs_with(
         &self,
         locked: &Locked,
@@ -157,7 +157,7 @@ impl Evaluator {
     }
 }
 
-/// A Nix function that is compiled into the program.
+/// A Nix function whose text is embedded in the program.
 pub struct Expression {
     /// The file name for libnix, which resolves relative paths in the text from it.
     pub name: &'static str,
@@ -193,7 +193,7 @@ pub enum Beside<'a> {
     Function(&'a str),
 }
 
-/// A value of an evaluator.
+/// A Nix value, with the evaluator that made it.
 pub struct Value<'a> {
     value: NixValue,
     evaluator: &'a Evaluator,
@@ -214,7 +214,7 @@ impl<'a> Value<'a> {
         self.value.force_json(&self.evaluator.nix).map(drop)
     }
 
-    /// Forces the attribute `name` deeply and parses it.
+    /// Forces the attribute `name` deeply, and deserialises its JSON.
     pub fn get<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T> {
         let value = self.part(name)?.value;
         let json = value.force_json(&self.evaluator.nix)?;

@@ -85,7 +85,8 @@ impl Store {
         self.0.add_file(name, file).map(String::from)
     }
 
-    /// Returns whether a store path is valid.
+    /// Returns whether the store contains a path, that is, whether its database lists the path as
+    /// valid.
     pub fn is_valid(&self, path: &str) -> Result<bool, NixError> {
         self.0.is_valid(&StorePath::parse(path)?)
     }

@@ -21,7 +21,7 @@ const LARGE: u64 = 100 << 20;
 /// Names and locked revisions of inputs.
 type InputRevisions = BTreeMap<String, String>;
 
-/// Notes the pinned source, and the differences from the previous pin.
+/// Prints notes about the pinned source, and about its differences from the previous pin.
 pub fn announce(
     session: &NixSession,
     libnix: &Libnix,
@@ -68,7 +68,7 @@ pub fn announce(
     large(session, libnix, now, &locked.original_url)
 }
 
-/// Notes whether the new pin evaluates to a different base.
+/// Prints whether the new pin evaluates to a different base.
 pub fn announce_base(
     session: &NixSession,
     libnix: &Libnix,

@@ -1,11 +1,12 @@
-//! Notes the new overrides that have no effect because the configuration has a stronger definition.
+//! Notes about new overrides that have no effect because the configuration has a definition with a
+//! stronger priority.
 
 use crate::attributes::written;
 use crate::evaluation::Evaluated;
 use crate::plan::PlannedOverrides;
 use crate::session::NixSession;
 
-/// Adds a note for each override without effect.
+/// Prints a note for each new override that has no effect.
 pub fn note(session: &NixSession, overrides: &PlannedOverrides, evaluated: &Evaluated) {
     for (added, option) in overrides.added.iter().zip(&evaluated.described) {
         let mut now = overrides.after.definitions.iter();

@@ -19,7 +19,7 @@ use crate::record::{Pin, Source};
 use crate::session::NixSession;
 use crate::timings::{milliseconds, time_of};
 
-/// The use of the cache by one evaluation.
+/// The cache entry of one evaluation: the data of its key, and a report about the lookup.
 pub struct CacheUse {
     /// `None` if the cache cannot be used; `report` has the reason.
     place: Option<(Results, Key)>,

@@ -18,7 +18,7 @@ use crate::registry::ModuleRequest;
 use crate::session::{NixSession, evaluation_settings};
 use crate::timings::{Phase, time_of};
 
-/// An evaluation, new or from the cache.
+/// The result of an evaluation, from an evaluator or from the cache.
 pub(super) struct Derived {
     pub evaluated: Evaluated,
     /// The derivations to realise.

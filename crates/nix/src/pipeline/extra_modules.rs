@@ -13,7 +13,8 @@ use crate::plan::Host;
 use crate::record::ExtraModule;
 use crate::session::NixSession;
 
-/// The attribute if a flake reference names none. The `nix` command has the same default.
+/// The attribute of a flake that contains the module, if the reference names no attribute. The
+/// `nix` command has the same default.
 const USUAL: &str = "default";
 
 /// Returns the extra modules that are kept, followed by the new ones. Protects the sources of all

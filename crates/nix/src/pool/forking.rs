@@ -45,7 +45,7 @@ pub(super) struct Forking {
 }
 
 impl Forking {
-    /// Takes the counters that the template had before the first fork.
+    /// Starts without children. `counters` are those of the template before the first fork.
     pub(super) fn new(counters: Counters) -> Self {
         Self {
             counters,

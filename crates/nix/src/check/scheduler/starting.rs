@@ -62,7 +62,7 @@ impl Scheduler<'_> {
         Ok(())
     }
 
-    /// Asks the template to evaluate its host once the flake is open.
+    /// Asks a template that has opened the flake to evaluate its host.
     pub(super) fn ask_base(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         let ask = Ask::Base {

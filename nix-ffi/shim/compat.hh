@@ -90,7 +90,7 @@ nix::Value & cpp_value(CValue * value)
         return value->value;
 }
 
-/** Since 2.30, Nix returns the missing paths. Older releases write them through references. */
+/** The missing paths. Since 2.30, Nix returns a similar struct. Older releases write the paths through references. */
 struct Missing
 {
     nix::StorePathSet build, fetch, unknown;

@@ -231,7 +231,7 @@ fn invalid_paths_are_refused() {
     let store = store();
     let absent = absent_path("x");
     assert_eq!(store.is_valid(&absent), Ok(false));
-    // The path of another store.
+    // A path in another store.
     let foreign = path("/nix/store/00000000000000000000000000000000-x");
     let both = std::slice::from_ref(&foreign);
     let mut errors = vec![

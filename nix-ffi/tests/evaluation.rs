@@ -374,7 +374,7 @@ fn store_path_can_be_read_purely() {
 
 fn invalid_store_paths_are_refused() {
     evaluate(|e| {
-        // The path of another store.
+        // A path in another store.
         let foreign = path("/nix/store/00000000000000000000000000000000-x");
         let error = NixValue::store_path(&e.state, &foreign)
             .map(drop)

@@ -114,8 +114,8 @@ fn ten_thousand_random_crashes() {
     });
 }
 
-/// The number of crashes without effect in each case: no process reached the point, or the victim
-/// did not exist there.
+/// Counts the crashes without effect in each case. A crash has no effect if no process reaches the
+/// point, or if the victim does not exist at that time.
 type Nobody = Mutex<BTreeMap<String, usize>>;
 
 /// The number of attempts before a crash without effect is skipped. One attempt is not enough,

@@ -12,12 +12,12 @@ static BAR: LazyLock<Regex> = LazyLock::new(|| Regex::new("[━╸─]{3,}").exp
 static SPINNER: LazyLock<Regex> = LazyLock::new(|| Regex::new("[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]").expect("a rule"));
 static COUNT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r" *\d+( %| of \d+ built)").expect("a rule"));
-/// The figures of a benchmark.
+/// Matches the figures of a benchmark.
 static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r" *[+-]?\b\d[\d.,]*(?: ?(?:ms|s|%)\b| ?%)?(?: ±| \(too few runs to tell\))?")
         .expect("a rule")
 });
-/// Texts whose wrapping depends on the figures in them.
+/// Matches texts that wrap differently depending on the figures in them.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?s)((?:\n|  hello  ))[+-]?[ \d][^\n]*?(?:runs,|thunks,).*?(own overhead|calls)")
         .expect("a rule")

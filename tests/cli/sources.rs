@@ -298,7 +298,7 @@ fn moved_pin_lists_changed_inputs() {
     let rebuilt = env.run(&["rebuild"]).ok();
     told("moved-rebuild", &rebuilt.stderr, &revisions);
     assert!(motd(&env).starts_with("Good morning."), "{}", motd(&env));
-    // Nothing has changed since then.
+    // Nothing has changed since the last rebuild.
     let again = env.run(&["rebuild"]).ok();
     told("moved-not", &again.stderr, &revisions);
     // Override only the input.

@@ -594,7 +594,7 @@ def no_processes_or_units_are_left_behind(s):
     assert loaded == "0\n", loaded
 
 
-# In the order of execution.
+# All behaviours, in the order in which they run.
 ALL = [one for name, one in list(globals().items()) if callable(one) and name not in {
     "kill_client", "unit_of", "crash_in_the_middle", "transaction_units", "is_ours", "prepare_ssh",
     "elevated", "alices_store", "standing", "switch_is_free",

@@ -243,5 +243,5 @@ def unrelated_failure_does_not_count(s):
     s.is_on("beacon", "slow")
 
 
-# In the order of execution.
+# All behaviours, in the order in which they run.
 ALL = [one for name, one in list(globals().items()) if callable(one) and name not in {"named", "refused", "processes", "fails"}]

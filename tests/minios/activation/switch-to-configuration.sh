@@ -119,7 +119,7 @@ stop_units() {
     for unit; do rm -f "$records/units/$unit"; done
   fi
 }
-# Failures show later in the states of the units.
+# Starts units. Ignores failures, because the states of the units show them later.
 start_units() {
   if [ -n "$systemctl" ]; then
     "$systemctl" start -- "$@" || true

@@ -57,7 +57,7 @@ let
     inherit version;
     nix-expr-c = { };
   };
-  # Like nixpkgs: some releases exist, and others were removed.
+  # Contains some releases of Nix, and throws for removed ones, as nixpkgs does.
   nixpkgs = of {
     nixComponents_2_28 = throw "nixComponents_2_28 has been removed";
     nixComponents_2_30 = components "2.30";
@@ -101,7 +101,7 @@ in
     _: template: builtins.pathExists (template.path + "/flake.nix")
   ) flake.templates;
   lib = lib.attrNames flake.lib;
-  # The flake's input and that of the lock file are the same reference.
+  # Whether flake.lock locks the reference in flake.nix, with a hash and a revision.
   lock =
     let
       lock = builtins.fromJSON (builtins.readFile ../../../flake.lock);

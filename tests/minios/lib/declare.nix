@@ -125,7 +125,7 @@ let
     {
       options = mapAttrs (_: level: level.options) levels;
       config = mapAttrs (_: level: level.config) levels;
-      # [{ loc, file, value }]
+      # The definitions without a declaration, as a list of { loc, file, value }.
       unmatched =
         concatMap (level: level.unmatched) (builtins.attrValues levels)
         ++ builtins.concatLists (

@@ -49,7 +49,7 @@ rec {
           + "Definition values:${lib.showDefs (builtins.filter (def: !type.check def.value) defsFinal)}"
         );
 
-    # For container types: no value if there is no definition, instead of an error.
+    # For container types: a set with the value, or an empty set if there is no definition.
     optionalValue = if isDefined then { value = mergedValue; } else { };
   };
 

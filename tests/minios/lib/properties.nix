@@ -51,8 +51,8 @@ rec {
   mkBefore = mkOrder 500;
   mkAfter = mkOrder 1500;
 
-  # For `config` as a whole: moves the wrappers inwards onto each attribute, so that names are known before conditions
-  # are evaluated. So `config = mkIf config.a.enable { … }` can read the configuration that it is part of.
+  # Moves the wrappers of a module's whole `config` inwards onto each attribute, so that the names are known before the
+  # conditions are evaluated. So `config = mkIf config.a.enable { … }` can read the configuration that it is part of.
   pushDownProperties =
     config:
     if kind config == "merge" then
@@ -64,7 +64,7 @@ rec {
     else
       [ config ];
 
-  # For a single definition: expands `mkMerge` and drops false `mkIf`. Returns the list of remaining definitions.
+  # Expands `mkMerge` in a definition, and drops parts under a false `mkIf`. Returns the list of remaining definitions.
   dischargeProperties =
     value:
     if kind value == "merge" then

@@ -116,7 +116,7 @@ rec {
   shellHook = builtins.readFile ./toolchain/shell-hook.sh;
 
   shells = {
-    # Builds of the kernel: gcc, clang and Rust.
+    # The shell for building a kernel with gcc, clang and Rust.
     build-kernel = pkgs.mkShell {
       packages =
         kernel
@@ -149,14 +149,14 @@ rec {
         ]))
       ];
     };
-    # Control of systemd, for the machine or for a user.
+    # The shell for controlling systemd, of the machine or of a user.
     systemd = pkgs.mkShellNoCC {
       packages = with pkgs; [
         openssh
         systemd
       ];
     };
-    # Copies of closures to other machines.
+    # The shell for copying closures to other machines.
     transfer = pkgs.mkShellNoCC {
       packages = with pkgs; [
         nix

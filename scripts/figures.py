@@ -29,7 +29,8 @@ README = [
      "check of 24 modules, two workers / 24 nix eval, two at a time"),
 ]
 
-# Old and new texts. Evidence measured before scripts/bench and scripts/profile changed these texts has the old ones.
+# Old texts in the names of figures, with their replacements. Evidence from earlier versions of scripts/bench and
+# scripts/profile has the old texts.
 RENAMED = [
     ("nix as it comes", "default nix"),
     ("loading libnix, once in each run of ours", "loading libnix, once per run"),

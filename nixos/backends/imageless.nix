@@ -80,7 +80,7 @@ in
     })
 
     (mkIf isGuest {
-      # A guest starts without state each time.
+      # A guest keeps no state between starts, so its stateVersion can follow nixpkgs.
       system.stateVersion = mkDefault lib.trivial.release;
       # A switch in the guest has no boot loader to install.
       system.build.installBootLoader = mkDefault "${pkgs.coreutils}/bin/true";
@@ -88,7 +88,7 @@ in
         tag: mountPoint: lib.nameValuePair mountPoint (mkDefault (sharedFromHost tag))
       ) pure.guestTags;
       boot.initrd.systemd.emergencyAccess = mkDefault true;
-      # The initrd mounts the root file system with its final options.
+      # The initrd mounts the root file system with its final options, so it need not be mounted again.
       systemd.services.systemd-remount-fs.enable = mkDefault false;
       networking.firewall.enable = mkDefault false;
       nix.enable = mkDefault false;

@@ -5,7 +5,7 @@ rec {
   # The oldest nixpkgs whose options the modules use.
   oldestRelease = "24.05";
 
-  # Values that occur more than once in a list, each once, in the order of the list.
+  # The duplicate values of a list: each one once, in the order of the list.
   duplicates =
     values:
     lib.foldl' (

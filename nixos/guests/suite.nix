@@ -2,7 +2,7 @@
 # folder for each run.
 {
   name,
-  # The title in descriptions.
+  # The name of the suite in messages and descriptions.
   title,
   # A function of `pkgs` that returns the default package, or null if nixpkgs does not have the suite.
   package ? null,
@@ -14,8 +14,8 @@
   assertions ? _: [ ],
   # Packages in the runner's PATH, a function of `pkgs` and `cfg`.
   path ? _: [ ],
-  # The text of the runner, a function of `lib`, `pkgs` and `cfg`. The runner starts in the result folder, and its
-  # arguments are those of the option `arguments`.
+  # The shell script that runs the suite, a function of `lib`, `pkgs` and `cfg`. It starts in the result folder, and
+  # gets the arguments in the option `arguments`.
   script,
   # Programs that scripts of the suite name by their paths: a function of `pkgs` that returns a set of paths, each with
   # its program.

@@ -12,7 +12,7 @@ let
   inherit (lib) mkOption types;
   run = import ../guests/run.nix { inherit lib pkgs; };
 
-  # All options that nixos-flake also has.
+  # The options that linux-kdevops/nixos-flake has too. Their old paths still work.
   aliases = map (lib.splitString ".") [
     "enable"
     "outputDir"

@@ -47,7 +47,7 @@ import ../guests/suite.nix {
   script =
     { cfg, lib, ... }:
     ''
-      # The tests of 4.1 are also those of later versions.
+      # The tests of NFS 4.1 also run with later minor versions.
       cd ${cfg.package}/nfs${if cfg.version == "4.0" then "4.0" else "4.1"}
       rm -f "$results/results.json"
       python3 ./testserver.py --maketree --rundeps --json="$results/results.json" \

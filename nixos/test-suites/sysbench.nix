@@ -1,5 +1,5 @@
-# sysbench: load of databases on a file system. nixpkgs' sysbench has only the driver for MariaDB. PostgreSQL is for
-# other programs, which bring their own driver.
+# sysbench: database load on a file system. nixpkgs builds sysbench only with the MySQL driver, so the suite uses
+# MariaDB. The PostgreSQL server is for other programs, which have their own driver.
 import ../guests/suite.nix {
   name = "sysbench";
   title = "sysbench";

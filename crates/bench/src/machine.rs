@@ -15,7 +15,7 @@ pub struct MachineRecord {
     pub processor: String,
     /// Number of processors.
     pub processors: usize,
-    /// The size of the memory.
+    /// The size of the memory in bytes.
     pub memory_bytes: u64,
     /// Release of the kernel.
     pub kernel: String,

@@ -88,8 +88,9 @@ fn title(subject: &Subject<'_>, asked: &OptionsBenchmark) -> String {
     format!("options of {of}{with}, {}", subject.url())
 }
 
-/// Lists the rows. Each path has a row for its complete value. If attributes are excluded, a row
-/// for the value without them comes first.
+/// Lists the rows of the requested paths, then those of the presets. Each requested path has a row
+/// for its complete value. If attributes are excluded, a row for the value without them comes
+/// first.
 fn rows(asked: &OptionsBenchmark) -> Result<Vec<OptionRow>> {
     if asked.of.is_some() && !asked.with.is_empty() {
         return Err(BenchError::WithAndOf.into());

@@ -252,8 +252,8 @@ fn read(file: &Path) -> Option<CachedResult> {
         .filter(|entry| entry.schema == SCHEMA)
 }
 
-/// Returns the first directory on this path that can be changed by a user other than `user` and
-/// root.
+/// Returns the first directory on this path that a user other than `user` and root can change, or
+/// that cannot be inspected.
 fn stranger(folder: &Path, user: u32) -> Option<PathBuf> {
     let foreign = |path: &Path, top: bool| {
         let Ok(found) = fs::metadata(path) else {

@@ -156,7 +156,7 @@ fn at(url: &str, revision: &str) -> String {
     format!("{tree}?{}", parameters.join("&"))
 }
 
-/// Returns whether the locked commit is the requested one.
+/// Returns whether the flake was locked at the requested commit, branch or tag.
 fn is_at(locked: &LockedFlake, revision: &str) -> Result<bool> {
     let attributes: Value =
         serde_json::from_str(&locked.attributes).context("cannot parse the locked reference")?;

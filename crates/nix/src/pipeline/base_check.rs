@@ -184,7 +184,8 @@ impl<'a> BaseCheck<'a> {
         }
     }
 
-    /// Returns the result for the report; `None` if nothing was compared.
+    /// Returns the result for the report; `None` if nothing was compared, or if the pin does not
+    /// evaluate.
     pub fn report(&self) -> Option<BaseReport> {
         let compared = self.compared()?;
         Some(BaseReport {

@@ -70,7 +70,7 @@ fn one(session: &NixSession, libnix: &Libnix, name: &str, keep: bool) -> Result<
     })
 }
 
-/// Copies a file to the store, where every user can read it.
+/// Copies a file or folder to the store, where every user can read it.
 fn add(libnix: &Libnix, name: &str, file: &Path) -> Result<String> {
     let real = file
         .canonicalize()

@@ -13,7 +13,7 @@ use crate::record::{Configuration, Source};
 use crate::registry::Registered;
 use crate::session::NixSession;
 
-/// Evaluates a configuration and returns all its modules.
+/// Evaluates a configuration and returns all its modules. Fails if it has none.
 pub fn registry(session: &NixSession, situation: &Situation) -> Result<Vec<Registered>> {
     let configuration = Configuration::from(source_to_read(session, situation)?);
     let host = configuration.host();

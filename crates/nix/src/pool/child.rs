@@ -128,7 +128,8 @@ fn is(error: &anyhow::Error, class: &str) -> bool {
         .is_some_and(|error| error.class == class)
 }
 
-/// Turns a result into a report, and suggests an option if the requested option does not exist.
+/// Turns a result into a report. If the configuration sets an option that does not exist, suggests
+/// a similar one.
 pub(super) fn ended_on(
     ground: &Ground<'_>,
     request: &EvaluationRequest,

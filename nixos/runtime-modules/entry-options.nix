@@ -9,8 +9,7 @@ in
       type = types.raw;
       example = literalExpression "./runtime/gimp.nix";
       description = ''
-        The module: its path, or the module itself. Instead of a set with attributes, an entry can also be just this
-        value.
+        The module itself, or its path. An entry can also be just this value, instead of a set with attributes.
       '';
     };
 

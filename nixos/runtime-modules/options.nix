@@ -41,8 +41,8 @@ in
         The flake reference from which `runtime-module rebuild` updates this configuration. The reference must not
         depend on the current directory.
 
-        If this option is null, `rebuild` uses the reference of the flake that was pinned before, or the flake in
-        `/etc/nixos` if no flake is pinned. If the option `flake` is set and no other flake was pinned since the last
+        If this option is null, `rebuild` uses the reference of the flake that was pinned before. If no flake is pinned,
+        it uses the flake in `/etc/nixos`. If the option `flake` is set and no other flake was pinned since the last
         boot, `rebuild` needs `--flake`.
       '';
     };
@@ -52,7 +52,7 @@ in
       default = null;
       example = "/etc/nixos/configuration.nix";
       description = ''
-        The file of this configuration, or a folder with a `default.nix`, for a configuration that is not in a flake.
+        The file of a configuration that is not in a flake, or a folder with a `default.nix` or `configuration.nix`.
         Write an absolute path as a string, so that Nix does not copy the file to the store. A plain `configuration.nix`
         is evaluated with the `<nixpkgs>` of the machine's channels.
 
@@ -98,11 +98,11 @@ in
         `-` and `+`, and does not start with `-` or `.`.
 
         A list of entries with a `name` is also accepted. Modules always apply in the same order, regardless of the
-        order in which they were enabled. First come the entries of lists, in the order of the list. Then come the
-        entries of sets, sorted by name.
+        order in which they were enabled: first the entries of lists, in the order of the list, and then the entries of
+        sets, sorted by name.
 
-        Prefer the path of a file as the module. The file is then read only when the module is enabled, and a comment on
-        its first line is the default description.
+        Prefer the path of a file to a module that is written as a Nix value. A file is read only when its module is
+        enabled, and a comment at the beginning of the file is the source of the default description.
       '';
     };
 
@@ -137,9 +137,9 @@ in
       example = true;
       description = ''
         Whether to enable the requested modules again after a boot. A reboot always starts the system that was built
-        without runtime modules. With this option, the boot service then waits for the network, and up to five minutes
-        for the boot to finish. After that, it evaluates, builds and activates the modules again. Until then, the system
-        without runtime modules is running. That system also keeps running if the boot service fails.
+        without runtime modules. With this option, the boot service waits for the network, and up to five minutes for
+        the boot to finish. After that, it evaluates, builds and activates the modules again. The system without runtime
+        modules keeps running until the activation, or if the boot service fails.
       '';
     };
 
@@ -151,10 +151,10 @@ in
         "rt.podman"
       ];
       description = ''
-        Modules to evaluate and build in advance, each separately, some minutes after boot and once a day. Enabling one
-        of them then only needs an activation. The results stay in the store until `runtime-module cache clear` removes
-        them or they exceed the limits of the cache. Each module costs the time and memory of an evaluation. The service
-        runs at the lowest priority.
+        Modules to evaluate and build in advance, five to ten minutes after boot and once a day. Enabling one of these
+        modules then only needs an activation. Each module is evaluated separately and costs the time and memory of an
+        evaluation. The service runs at the lowest priority. The results stay in the store until `runtime-module cache
+        clear` removes them or they exceed the limits of the cache.
 
         All users benefit from the builds, but only root benefits from the cached evaluations. Other users can run
         `runtime-module prefetch` to fill their own caches.
@@ -182,7 +182,7 @@ in
       description = ''
         The time that each change waits for `runtime-module confirm`, such as `60s` or `1h30m`. If nobody confirms in
         this time, the change is rolled back. Set this option on machines that you reach over a network that a module
-        may break. If it is null, changes need no confirmation.
+        may break. If this option is null, changes need no confirmation.
       '';
     };
 
@@ -191,10 +191,10 @@ in
       default = "3s";
       example = "10s";
       description = ''
-        The settle time: the time during which a change watches services that count as started as soon as their process
-        runs. These are services of the types `simple`, `exec` and `idle`. If such a service fails within this time, the
-        change fails. If a unit is still starting, the change waits up to ten times as long. With `0`, the change checks
-        each service only once, without waiting. `--settle` overrides this option for one run.
+        The settle time, during which a change watches services of the types `simple`, `exec` and `idle`. systemd
+        considers such a service started as soon as its process runs. If such a service fails within the settle time,
+        the change fails. If a unit is still starting, the change waits up to ten times as long. With `0`, the change
+        checks each service only once, without waiting. `--settle` overrides this option for one run.
       '';
     };
 
@@ -209,9 +209,9 @@ in
       default = "auto";
       example = "run0";
       description = ''
-        The tool with which the program becomes root for the steps that need root. `auto` uses the first of sudo, run0
-        and doas that is installed. With `none`, the program does not try to become root. `--elevate` overrides this
-        option for one run.
+        The tool that the program uses to become root for the steps that need root. `auto` selects the first of sudo,
+        run0 and doas that is installed. With `none`, the program does not try to become root. `--elevate` overrides
+        this option for one run.
       '';
     };
 

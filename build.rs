@@ -1,6 +1,12 @@
 //! Passes the version of libnix, and its location at run time, to everything that links libnix: the
 //! program that evaluates, and the tests. All crates that link libnix share this script.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "build scripts write files and start programs"
+)]
+
 fn main() {
     if let Ok(dir) = std::env::var("DEP_NIX_FFI_LIBDIR") {
         let path = format!("-Wl,-rpath,{dir}");

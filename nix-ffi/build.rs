@@ -1,6 +1,12 @@
 //! Finds libnix, compiles the shim against it, generates the bindings, and tells dependent packages
 //! (`DEP_NIX_FFI_*`) the version and location of libnix.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "build scripts write files and start programs"
+)]
+
 use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,10 @@
 //! Tests of the built program on the fixture `tests/minios`. Each test has its own store and root.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare files and start programs"
+)]
 #![expect(
     clippy::panic,
     reason = "tests and their helpers report failures by panicking"

@@ -1,5 +1,11 @@
 //! Checks that every Nix file of the project is formatted. With `FORMAT=1` it formats them instead.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare files and start programs"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

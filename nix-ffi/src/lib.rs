@@ -15,7 +15,15 @@ mod context;
 mod eval;
 mod flake;
 mod flake_settings;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a fork opens its databases again, for reading"
+)]
 mod fork;
+#[expect(
+    clippy::disallowed_methods,
+    reason = "libgit2 reads its settings from the environment"
+)]
 mod git;
 mod heap;
 mod interrupt_flag;

@@ -1,6 +1,11 @@
 //! Store operations: builds and their results, logs, missing paths, GC roots, closures, real paths,
 //! derivers, sizes, and added files.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare files and start programs"
+)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

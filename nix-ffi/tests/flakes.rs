@@ -1,5 +1,10 @@
 //! Flakes: locking them, their data, and their outputs.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare files and start programs"
+)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

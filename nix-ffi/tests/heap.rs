@@ -1,5 +1,11 @@
 //! The collector's heap.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare files and start programs"
+)]
+
 mod common;
 
 use std::fs;

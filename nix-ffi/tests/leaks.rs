@@ -1,6 +1,11 @@
 //! Tests that repeated calls, most of which fail, leak nothing. `scripts/check-ffi` runs them under
 //! valgrind.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests prepare files and start programs"
+)]
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

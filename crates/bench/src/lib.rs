@@ -5,6 +5,15 @@
 //! `warnings.rs` names reasons to doubt the result. This crate does not print results: `table.rs`
 //! and `plot.rs` only make the text.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "tests prepare files and processes"
+    )
+)]
+
 mod columns;
 mod compare;
 mod csv;

@@ -2,6 +2,15 @@
 //!
 //! `runtime-module` replaces itself with this program, with the same arguments and environment.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "tests prepare files and processes"
+    )
+)]
+
 mod commands;
 mod error;
 

@@ -3,7 +3,17 @@
 //! It runs commands that need no evaluation, confirms, finishes and rolls back changes, and
 //! contains the roles that run as root. It hands everything else over to `runtime-module-nix`.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "tests prepare files and processes"
+    )
+)]
+
 mod commands;
+#[expect(clippy::disallowed_types, reason = "starts the other program")]
 mod handover;
 mod run;
 

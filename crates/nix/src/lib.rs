@@ -3,6 +3,19 @@
 //!
 //! `runtime-module-nix` is the only program that links this crate.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        reason = "tests prepare files and processes"
+    )
+)]
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "writes the cached results and their GC roots"
+)]
 pub mod cache;
 pub mod check;
 pub mod error;
@@ -14,6 +27,7 @@ pub mod pipeline;
 pub mod pool;
 pub mod realise;
 pub mod session;
+#[expect(clippy::disallowed_types, reason = "starts evaluators")]
 pub mod worker;
 
 // Import the modules of the shared crate, so that paths such as `crate::error` work in this crate.

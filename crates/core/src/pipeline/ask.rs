@@ -40,6 +40,10 @@ pub fn ask(
 
 /// Opens the terminal directly, because stdin may be redirected. This is also called before any
 /// work, so that `--ask` fails immediately if there is no terminal.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a terminal is opened for reading and writing"
+)]
 pub fn terminal() -> Result<File> {
     let terminal = File::options().read(true).write(true).open("/dev/tty");
     terminal.map_err(|_| ArgumentError::NoTerminal.into())

@@ -36,9 +36,8 @@ impl EvaluatorBuilder {
         let loaded = context.call(|context| unsafe {
             sys::nix_eval_state_builder_load(context, bindings.raw_ptr().cast())
         });
-        loaded.context("cannot read the Nix settings of evaluation")?;
-        let flakes =
-            FlakeSettings::load(&context).context("cannot read the Nix settings of flakes")?;
+        loaded.context("cannot load Nix's evaluation settings")?;
+        let flakes = FlakeSettings::load(&context).context("cannot load Nix's flake settings")?;
         Ok(Self {
             bindings,
             flakes,

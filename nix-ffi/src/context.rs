@@ -85,7 +85,7 @@ impl RawContext {
         // `Option<NixError>` that `keep_error` expects, and outlives the call.
         unsafe { sys::nix_ffi_error_take(self.0.as_ptr(), Some(keep_error), user.cast()) };
         callback::resume();
-        // The error code above says that there is an error, so the shim has called back.
+        // The shim calls back for every error code, so this fallback should never be used.
         let mut error = error
             .unwrap_or_else(|| NixError::ours("libnix reported an error without a description"));
         // An interrupt can also cause other errors, such as a broken connection to the daemon.

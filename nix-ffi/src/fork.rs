@@ -188,8 +188,8 @@ fn replace(file: OwnedFd, number: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Redirects the standard output of this process, a child, to a pipe. libnix prints its counters
-/// only to a file, so `NIX_SHOW_STATS_PATH` names `/dev/stdout`.
+/// Redirects the stdout of this child process to a pipe. The client sets `NIX_SHOW_STATS_PATH`, which
+/// names the file for libnix's counters, to `/dev/stdout`, so that the counters go to the pipe.
 pub fn print_to(pipe: &File) -> Result<(), NixError> {
     unix::unistd::dup2_stdout(pipe).map_err(|error| NixError::ours(error.desc()))
 }

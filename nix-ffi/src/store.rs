@@ -1,5 +1,5 @@
 //! Store operations: validity, derivers, real paths, GC roots, closures, sizes, and added files.
-//! `builds.rs` builds and fetches.
+//! Builds and fetches are in `builds.rs`.
 
 use std::ffi::{c_char, c_void};
 use std::path::{Path, PathBuf};

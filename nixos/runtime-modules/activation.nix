@@ -84,8 +84,8 @@ in
       };
     };
 
-    # Every switch runs this hook, and the program recognises its own switches. Without a state file there is nothing
-    # to report. A failure must not prevent the system from booting.
+    # Tells the program about external switches. Every switch runs this hook, and the program ignores its own switches.
+    # Without a state file, no change can be pending. A failure must not prevent the system from booting.
     system.activationScripts.runtimeModules = {
       deps = [ "etc" ];
       text = ''

@@ -122,9 +122,9 @@ in
       defaultText = literalExpression "the program from runtime-module's own flake";
       example = literalExpression "inputs.runtime-module.packages.x86_64-linux.runtime-module-nix_2_31";
       description = ''
-        The package of the program, which is linked to the libraries of Nix 2.26 or newer. The NixOS module of
-        runtime-module's flake takes the package from that flake's own nixpkgs, so the Nix version of the host's nixpkgs
-        does not matter.
+        The runtime-module package to install. It must be linked against libnix 2.26 or newer; the flake provides packages
+        for Nix 2.28 to 2.35. If you import the NixOS module from the flake, the package is built with the flake's own
+        nixpkgs, so the Nix version of the host's nixpkgs does not matter.
 
         If this option is null, nothing is installed: no program, no boot service and no activation hook. This is the
         default for a configuration that imports the module by its path instead of from the flake.

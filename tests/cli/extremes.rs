@@ -24,7 +24,7 @@ fn names_that_are_not_utf8_work() {
         .ends_with(2)
         .json();
     assert_eq!(document["error"]["kind"], "usage", "{document}");
-    // A file with such a name in the flake, and a folder with such a name around the flake.
+    // A file in the flake, and a folder around the flake, whose names are not valid UTF-8.
     let place = env.path("").join(odd(b"pl\xffce"));
     crate::support::copy(&env.path("source"), &place);
     fs::write(

@@ -169,7 +169,7 @@ fn programs_of_different_versions_refuse_each_other() {
     assert!(env.active().is_empty());
 }
 
-/// The time for which the collector runs while changes are made.
+/// The minimum time to make changes while the garbage collector runs.
 const COLLECTING: Duration = Duration::from_secs(8);
 
 #[test]

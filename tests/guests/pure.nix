@@ -44,8 +44,8 @@ let
     network = "default";
   };
 
-  # The exported modules, with their attribute names and files. The attribute set `testSuites` is the folder
-  # `test-suites`.
+  # The exported modules, with their attribute names and files. The modules of the attribute set
+  # `testSuites` are in the folder `test-suites`.
   exported = import ../../nixos {
     self = {
       outPath = "/none";

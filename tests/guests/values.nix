@@ -191,7 +191,7 @@ in
         "bios"
         "uefi"
       ];
-  # All suites on a machine with monitors.
+  # A machine with all test suites and with guests.monitoring.
   suites = {
     units = lib.filter (name: lib.hasPrefix "test-suite-" name || lib.hasPrefix "monitor-" name) (
       lib.attrNames suites.systemd.services

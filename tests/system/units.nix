@@ -58,7 +58,6 @@ let
     serviceConfig = config // (extra.serviceConfig or { });
   };
 
-  # A module with these services.
   module = description: services: {
     inherit description;
     module = {

@@ -81,7 +81,7 @@ fn about(subject: &Subject<'_>, names: &[String], sets: &[(String, Vec<String>)]
         modules: names.to_vec(),
         strict: true,
         own_process: true,
-        result_cache: Some("only for series named `…, cached`"),
+        result_cache: Some("cached-series-only"),
         series: series(sets),
     }
 }

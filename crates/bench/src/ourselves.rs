@@ -24,8 +24,9 @@ pub fn ourselves(
     arguments.extend(more.iter().map(|word| (*word).to_string()));
     arguments.extend(passed_on(&session.options));
     let done = run_ourselves(&arguments)?;
-    let document: Value = serde_json::from_slice(&done.stdout)
-        .with_context(|| format!("cannot read the output of `{command}`"))?;
+    let document: Value = serde_json::from_slice(&done.stdout).with_context(|| {
+        format!("cannot parse the output of `runtime-module {command}` as JSON")
+    })?;
     match serde_json::from_value::<Failed>(document["error"].clone()) {
         Ok(failed) => Err(failed.into()),
         Err(_) => Ok(document),

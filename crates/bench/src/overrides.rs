@@ -68,7 +68,7 @@ fn about(asked: &OverridesBenchmark, subject: &Subject<'_>) -> About {
     About {
         bench: "overrides",
         title: format!(
-            "{forced} of host '{}' by the number of overrides of {}, {}",
+            "evaluation of {forced} on host '{}', by number of overrides of {}, {}",
             subject.host(),
             asked.path,
             subject.url()

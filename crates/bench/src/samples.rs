@@ -36,7 +36,7 @@ pub struct BenchResult {
     pub started: u64,
     /// Duration in seconds.
     pub seconds: f64,
-    /// The method of the measurement.
+    /// How the samples were taken: number of runs, warm-up, interleaving and caches.
     pub method: Method,
     /// The configuration that was measured.
     pub subject: SubjectRecord,
@@ -90,8 +90,9 @@ pub struct Method {
     /// The state of Nix's own evaluation cache: always `off`.
     #[schemars(extend("const" = "off"))]
     pub evaluation_cache: String,
-    /// The state of this program's result cache during the benchmark.
-    #[schemars(extend("enum" = ["off", "on", "only for series named `…, cached`"]))]
+    /// The state of this program's result cache during the benchmark. With `cached-series-only`, only
+    /// the series whose names end with `, cached` used the cache.
+    #[schemars(extend("enum" = ["off", "on", "cached-series-only"]))]
     pub result_cache: String,
 }
 

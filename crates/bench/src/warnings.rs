@@ -93,7 +93,7 @@ fn busy(outcome: &BenchResult) -> Option<String> {
     let (others, waited) = (most(|one| one.others), most(|one| one.waited));
     (others > OTHERS || waited > WAITED).then(|| {
         format!(
-            "the machine was busy: other processes used up to {:.0} % of a processor, and evaluation waited for a processor for up to {:.0} % of its time; another run may give medians that differ by more than {:.0} %",
+            "the machine was busy: other processes used up to {:.0} % of a CPU, and the evaluator spent up to {:.0} % of its time waiting for one; medians may differ by more than {:.0} % between runs",
             others * 100.0,
             waited * 100.0,
             CLOSE * 100.0

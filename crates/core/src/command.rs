@@ -95,7 +95,7 @@ impl Command {
 /// The overrides to set, and the options of `set`.
 #[derive(Clone, Debug)]
 pub struct SetRequest {
-    /// Paths and values alternately, or a single `-` to read them from stdin.
+    /// Alternating option paths and values, or a single `-` to read them from stdin.
     pub pairs: Vec<String>,
     /// Whether to add to the present values instead of replacing them.
     pub merge: bool,

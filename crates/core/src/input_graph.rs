@@ -64,7 +64,7 @@ pub fn graph_revision<'a>(pin: &'a Pin, name: &str) -> Option<&'a str> {
 /// A graph of inputs, with data derived from it.
 struct Graph<'a> {
     nodes: &'a [InputNode],
-    /// The absolute path of each node.
+    /// The absolute path of each node's source in the store.
     paths: Vec<String>,
     /// The store directory.
     store: &'a str,

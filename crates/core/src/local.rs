@@ -336,7 +336,8 @@ mod tests {
     fn other_references_stay_unchanged() {
         let dir = tree();
         let base = dir.path().canonicalize().expect("a folder");
-        // Nix follows a link inside the tree itself, so the reference stays unchanged.
+        // Nix itself follows a link that stays inside the tree, so the program does not change the
+        // reference.
         fs::create_dir(base.join("tree")).expect("a folder");
         fs::create_dir(base.join("tree/nix")).expect("a folder");
         fs::write(base.join("tree/nix/flake.nix"), "{ }").expect("a flake");

@@ -81,8 +81,8 @@ impl NixSession {
     }
 }
 
-/// Makes the settings for libnix. `verbosity` is the highest level of messages that libnix creates,
-/// but `-v` can raise it, and it is at least 1.
+/// Makes the settings for libnix. libnix creates messages up to the level `verbosity`, or up to 1
+/// plus the number of `-v` if that is higher.
 fn settings(
     options: &Options,
     environment: &Environment,

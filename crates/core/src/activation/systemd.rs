@@ -72,7 +72,7 @@ pub(super) fn ask(program: &str, arguments: &[&str]) -> Result<String, String> {
     answer(program, arguments)?.into_result(program)
 }
 
-/// The output of a systemd program.
+/// The exit status and the output of `systemctl` or a similar program.
 struct SystemdOutput {
     /// Whether the exit status was 0.
     success: bool,

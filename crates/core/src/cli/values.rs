@@ -15,9 +15,10 @@ pub fn size(text: &str) -> Result<u64, String> {
             return Err("must be a number of bytes, or a number with K, M or G, such as 2G".into());
         }
     };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "must begin with a whole number".to_string())?;
+    let number: u64 = number.parse().map_err(|_| {
+        "must be a whole number less than 2^64, optionally followed by K, M or G, such as 1536M"
+            .to_string()
+    })?;
     number
         .checked_shl(shift)
         .filter(|bytes| bytes >> shift == number && *bytes > 0)

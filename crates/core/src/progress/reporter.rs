@@ -108,7 +108,8 @@ impl Reporter {
         self.say(Report::Warnings(warnings.to_vec()));
     }
 
-    /// Reports the course of the last evaluation.
+    /// Passes on the timing of the last evaluation, from which the progress bar estimates the
+    /// remaining time.
     pub fn estimate(&self, estimate: Estimate) {
         self.say(Report::Estimate(estimate));
     }

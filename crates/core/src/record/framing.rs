@@ -20,7 +20,7 @@ pub(super) struct RecordFile {
     pub name: &'static str,
 }
 
-/// The records in a file.
+/// The intact records of a file, and the position at which they end.
 pub(super) struct Records<'a> {
     /// The JSON of each record, the oldest first.
     pub json: Vec<&'a str>,

@@ -346,7 +346,7 @@ impl ChangeReport {
             text += &format!("note: {warning}\n");
         }
         if !built {
-            text += "not checked before the build: completeness, init compatibility, pre-switch checks\n";
+            text += "checked only after the build: completeness, init compatibility, pre-switch checks\n";
         }
         text
     }

@@ -158,7 +158,7 @@ impl CacheStats {
         } = self;
         let (bytes, kept) = (bytes(self.bytes), bytes(self.kept_bytes));
         format!(
-            "{results} results, {bytes}\n{rooted} of them built and kept in the store, using {kept} beyond the running system\n"
+            "{results} results in {bytes}\n{rooted} of them are built and kept in the store; they take {kept} in addition to the running system\n"
         )
     }
 }

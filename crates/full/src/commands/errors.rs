@@ -45,7 +45,7 @@ fn page() -> String {
     for kind in Failure::ALL {
         let _ = write!(page, "\n## {}: {}\n\n", kind.code(), kind.means());
         if kind == Failure::Usage {
-            page.push_str("Messages of the command line parser contain the usage and are not listed here.\n\n");
+            page.push_str("Errors from the command-line parser show how the command is used, and are not listed here.\n\n");
         }
         for row in rows().filter(|row| row.kind == kind) {
             let (text, means, next) = (row.pattern(), row.means, row.next);

@@ -28,7 +28,7 @@ fn schema(name: SchemaName) -> Value {
         SchemaName::Output => output(),
         SchemaName::Event => SchemaBuilder::new(Writer::Program).only::<ProgressEvent>(
             "A line of --progress events",
-            "Fields and events can be added within a schema version. docs/events.md describes them.",
+            "Readers must ignore unknown fields and events, because new ones can be added within a schema version. docs/events.md describes the events.",
         ),
         SchemaName::Bench => SchemaBuilder::new(Writer::Program).only::<BenchResult>(
             "A result of `runtime-module bench`, as written by --export-json and --json",

@@ -24,7 +24,7 @@ use runtime_module_core::session::Session;
 #[serde(rename_all = "camelCase")]
 pub struct StatusResult {
     schema: u64,
-    /// The number of the state.
+    /// The number of transaction outcomes recorded so far.
     revision: u64,
     /// The requested modules, or those that are named on the command line.
     modules: Vec<Module>,

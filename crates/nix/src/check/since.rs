@@ -114,7 +114,8 @@ fn differences(
     Ok(Ok(other.into_iter().map(String::from).collect()))
 }
 
-/// Returns the lock that evaluation uses for a pin, or the reason why this lock is not sufficient.
+/// Returns the lock that evaluation uses for a pin, or the reason why no lock identifies all
+/// inputs.
 fn lock(session: &NixSession, libnix: &Libnix, pin: &Pin) -> Result<Result<String, String>> {
     if !pin.input_overrides.is_empty() {
         return Ok(Err("inputs are replaced".into()));

@@ -57,7 +57,8 @@ messages! {
         }
         OpeningDied { reason: String } {
             kind: Evaluation,
-            text: "cannot open the source: {reason}",
+            text: "cannot list the hosts of the source: {reason}",
+            hint: "if memory ran out, raise --max-memory; if the error persists, please report it",
             means: "The evaluator that opens the source exited or was killed.",
             next: "Raise `--max-memory` if memory ran out. If the error persists, please report it.",
         }

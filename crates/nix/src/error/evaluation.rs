@@ -117,8 +117,8 @@ messages! {
         FunctionForced { action: EvaluationAction } {
             kind: Usage,
             text: "cannot {action}: the value is a function, which cannot be forced deeply",
-            hint: "measure the result of a call instead, or use `bench options --shallow` to force only the top of \
-                the value",
+            hint: "measure the result of a call instead, or use `bench options --shallow` to force the value only \
+                to weak head normal form",
             means: "Benchmarks force a value deeply, as JSON, and a function has no JSON form.",
             next: "Measure the result of a call instead, or use `bench options --shallow`.",
         }

@@ -14,8 +14,8 @@ pub const SYSTEM: Expression = Expression {
     text: SYSTEM_TEXT,
 };
 
-/// Text of the expressions, which is part of the cache key: system.nix, applied to the values of
-/// the other files.
+/// The text of the whole expression: system.nix applied to the values of the other files. It is
+/// part of the cache key.
 pub const SYSTEM_TEXT: &str = concat!(
     "(",
     include_str!("system.nix"),

@@ -191,8 +191,8 @@ let
     whole: if specialisation == null then whole.config else (variant whole.config).configuration;
   config = meant extended;
 
-  # The options of the requested configuration. nixpkgs does not expose the options of a specialisation that inherits
-  # nothing.
+  # The options of the requested configuration. nixpkgs does not expose the options of a specialisation with
+  # inheritParentConfig = false, so the options of the host are used instead.
   optionsOf =
     whole:
     if specialisation == null then

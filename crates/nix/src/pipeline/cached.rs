@@ -119,7 +119,9 @@ impl CacheUse {
             // Count this as a miss: Nix would refuse the evaluation, even if all outputs that it
             // imports already exist.
             Lookup::Hit(entry) if entry.evaluated.imports_derivations && !self.may_build => {
-                self.report.why = "the evaluation needs builds, which are not allowed now".into();
+                self.report.why =
+                    "the evaluation uses import from derivation, which this run does not allow"
+                        .into();
                 None
             }
             Lookup::Hit(entry) => {

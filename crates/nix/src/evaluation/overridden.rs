@@ -149,7 +149,7 @@ mod tests {
             (PathKind::Unknown, "does not exist"),
             (PathKind::Namespace, "a set of options"),
             (PathKind::List, "is a list"),
-            (PathKind::Opaque, "does not merge"),
+            (PathKind::Opaque, "only as a whole"),
         ] {
             let message = refusal(kind, |_| {}).expect("a refusal");
             assert!(message.contains(why), "{message}");

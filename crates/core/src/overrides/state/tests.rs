@@ -498,7 +498,7 @@ fn unset_needs_an_overridden_option() {
         ),
         (
             "extra.b",
-            "cannot unset extra.b: extra is overridden as a whole",
+            "cannot unset extra.b: the option is a part of the override of extra",
             "set extra to a value without this part, or run `runtime-module unset extra`",
         ),
         (

@@ -208,11 +208,11 @@ fn download_without_space_is_refused() {
     };
     run(&["apply", "--flake", &flake, "--host", "box"]).ok();
     let shown = |ran: &Ran| {
-        let free = regex::Regex::new(r"only \S+ \S+ is free").expect("a rule");
+        let free = regex::Regex::new(r"only \S+ \S+ is available").expect("a rule");
         let text = text(&env, ran);
         let told = text.lines().filter(|line| !line.starts_with("  "));
         let lines: Vec<_> = told
-            .map(|line| free.replace(line, "only <n> is free"))
+            .map(|line| free.replace(line, "only <n> is available"))
             .collect();
         lines.join("\n") + "\n"
     };

@@ -62,7 +62,7 @@ fn probe(name: &str) -> pkg_config::Library {
         .probe(name);
     found.unwrap_or_else(|error| {
         panic!(
-            "cannot find libnix: pkg-config has no {name} from release {} up to {} (excluded)\n{error}\n\
+            "cannot find libnix: pkg-config has no {name} of a supported release (at least {}, but older than {})\n{error}\n\
              run scripts/libnix (Debian) or enter `nix develop` (a machine with Nix), then build again",
             NIX_RELEASES.start, NIX_RELEASES.end
         )

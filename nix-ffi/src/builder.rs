@@ -13,6 +13,7 @@ use crate::store::NixStore;
 use crate::{callback, sys};
 
 /// The builder of an evaluator. It contains the settings of evaluation and of flakes.
+#[doc(alias = "nix_eval_state_builder")]
 pub struct EvaluatorBuilder {
     bindings: EvalStateBuilder,
     flakes: FlakeSettings,

@@ -11,6 +11,7 @@ use crate::{callback, sys};
 
 /// The result of one goal of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "nix::BuildResult")]
 pub struct BuildResult {
     /// The derivation, or the plain path.
     pub path: StorePath,
@@ -26,6 +27,7 @@ pub struct BuildResult {
 
 /// The paths that a build needs and that are not in the store yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[doc(alias = "nix::MissingPaths")]
 pub struct MissingPaths {
     /// Derivations to build.
     pub build: Vec<StorePath>,
@@ -192,7 +194,7 @@ unsafe fn copy_result(
         success: view.success,
         // SAFETY: the status belongs to the live view.
         status: unsafe { callback::text(view.status) },
-        // SAFETY: the message belongs to the live view.
+        // SAFETY: the view of this build is live, and it owns the text of the error.
         message: unsafe { callback::text(view.message) },
         outputs: names
             .into_iter()

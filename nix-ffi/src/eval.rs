@@ -11,6 +11,8 @@ use crate::store_path::StorePath;
 use crate::{callback, sys};
 
 /// An evaluator, which only the thread that built it may use. It is neither `Send` nor `Sync`.
+#[doc(alias = "EvalState")]
+#[doc(alias = "nix::EvalState")]
 pub struct NixEvaluator {
     state: EvalState,
     /// The settings of the flakes that this evaluator locks.
@@ -42,6 +44,8 @@ fn state_ptr(state: &EvalState) -> *mut sys::EvalState {
 
 /// A value of an evaluator, evaluated or not. The collector frees it only after this handle is
 /// dropped. It is neither `Send` nor `Sync`, because only the evaluator's own thread may use it.
+#[doc(alias = "nix_value")]
+#[doc(alias = "nix::Value")]
 pub struct NixValue {
     raw: NonNull<sys::nix_value>,
     /// The evaluator that made the value. Another evaluator would map the value's symbols to other

@@ -14,6 +14,7 @@ use crate::{callback, sys};
 
 /// The flake to lock, and the options for locking it.
 #[derive(Clone, Debug)]
+#[doc(alias = "nix::flake::LockFlags")]
 pub struct LockRequest<'a> {
     /// The flake reference as the user wrote it.
     pub reference: &'a str,
@@ -21,7 +22,7 @@ pub struct LockRequest<'a> {
     pub base_directory: &'a Path,
     /// Overridden inputs: the name (`nixpkgs`, or `a/b` for input `b` of input `a`) and the new
     /// reference.
-    pub overrides: &'a [(String, String)],
+    pub input_overrides: &'a [(String, String)],
     /// The text of a lock file to use instead of the flake's own. It is used unchanged, and nothing
     /// is locked again.
     pub lock: Option<&'a str>,
@@ -33,6 +34,7 @@ pub struct LockRequest<'a> {
 
 /// The data of a locked flake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[doc(alias = "nix::flake::LockedFlake")]
 pub struct LockedFlake {
     /// The original reference.
     pub original_url: String,
@@ -66,13 +68,14 @@ pub struct LockedFlake {
     /// tree of the flake or of another input.
     pub inputs: Vec<LockedInput>,
     /// The overriding references of the request in their absolute form, in the same order.
-    pub overrides: Vec<String>,
+    pub input_overrides: Vec<String>,
     /// The names of the settings in the flake's `nixConfig`.
     pub config_names: Vec<String>,
 }
 
 /// A fetched input.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[doc(alias = "nix::flake::LockedNode")]
 pub struct LockedInput {
     /// The path from the flake's inputs to this input: `a`, or `a/b` for input `b` of input `a`.
     pub name: String,
@@ -85,6 +88,7 @@ pub struct LockedInput {
 }
 
 /// A flake with its locked inputs, in the evaluator that locked it.
+#[doc(alias = "nix_locked_flake")]
 pub struct Locked {
     raw: NonNull<sys::nix_ffi_locked>,
     /// Reused by the calls that need no evaluator.
@@ -110,8 +114,8 @@ impl Locked {
         }
         let reference = c_string(request.reference)?;
         let base = path_string(request.base_directory)?;
-        let names = c_strings(request.overrides.iter().map(|(name, _)| name))?;
-        let references = c_strings(request.overrides.iter().map(|(_, url)| url))?;
+        let names = c_strings(request.input_overrides.iter().map(|(name, _)| name))?;
+        let references = c_strings(request.input_overrides.iter().map(|(_, url)| url))?;
         let name_pointers: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
         let reference_pointers: Vec<_> = references.iter().map(|url| url.as_ptr()).collect();
         let lock = request.lock.map(c_string).transpose()?;
@@ -276,7 +280,7 @@ unsafe fn copy_locked(view: *const sys::nix_ffi_locked_view) -> LockedResult {
         fragment: text(view.fragment),
         inputs: inputs.iter().map(copy_input).collect::<Result<_, _>>()?,
         // SAFETY: while the view is alive, `override_urls` points to `override_count` strings.
-        overrides: unsafe { callback::texts(view.override_urls, view.override_count) },
+        input_overrides: unsafe { callback::texts(view.override_urls, view.override_count) },
         config_names: text(view.config_names).lines().map(String::from).collect(),
     })
 }

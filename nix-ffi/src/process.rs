@@ -26,8 +26,8 @@ pub fn init_process() -> Result<(), NixError> {
 /// Takes locks, so do not call it in a signal handler.
 #[doc(alias = "nix::unix::triggerInterrupt")]
 pub fn interrupt() -> Result<(), NixError> {
-    // SAFETY: the shim locks a mutex while interrupt callbacks run, so any of our threads may call
-    // it, and each callback outlives its run.
+    // SAFETY: any of our threads may call this. The shim holds a mutex while interrupt callbacks run
+    // and while one of our callbacks is removed, so none of them is destroyed while it runs.
     PROCESS.call(|context| unsafe { sys::nix_ffi_interrupt(context) })
 }
 

@@ -12,6 +12,8 @@ use crate::store_path::StorePath;
 use crate::{callback, sys};
 
 /// A Nix store. Cheap to clone; clones share the opened store.
+#[doc(alias = "Store")]
+#[doc(alias = "nix::Store")]
 pub struct NixStore {
     bindings: Bindings,
     /// Reused by all calls with this handle. A clone has its own.

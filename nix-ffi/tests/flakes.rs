@@ -106,7 +106,7 @@ impl<'a> LockCase<'a> {
         let request = LockRequest {
             reference: self.reference,
             base_directory: self.base,
-            overrides: &overrides,
+            input_overrides: &overrides,
             lock: self.own_lock,
             allow_unlocked: self.allow_unlocked,
             use_registries: false,

@@ -77,7 +77,7 @@ fn failing_locks_leak_nothing() {
                 let request = LockRequest {
                     reference,
                     base_directory: &common::fresh_folder("base"),
-                    overrides: &[("a".into(), "path:/b".into())],
+                    input_overrides: &[("a".into(), "path:/b".into())],
                     lock: None,
                     allow_unlocked: true,
                     use_registries: false,

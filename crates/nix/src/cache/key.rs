@@ -43,7 +43,7 @@ pub struct Ingredients {
     /// Further attributes of `self`.
     pub extra: Vec<(String, String)>,
     /// Replaced inputs: names and locked references.
-    pub overrides: Vec<(String, String)>,
+    pub input_overrides: Vec<(String, String)>,
     /// The text of the lock that is in use.
     pub lock: String,
     /// Name in `nixosConfigurations`.
@@ -147,7 +147,7 @@ impl Ingredients {
         } = flake;
         self.reference.clone_from(reference);
         self.extra.clone_from(extra);
-        self.overrides.clone_from(input_overrides);
+        self.input_overrides.clone_from(input_overrides);
         self.lock = own_lock.clone().unwrap_or_else(|| lock.to_string());
     }
 
@@ -156,7 +156,7 @@ impl Ingredients {
         let Self {
             reference,
             extra,
-            overrides,
+            input_overrides,
             lock,
             host,
             modules,
@@ -171,7 +171,7 @@ impl Ingredients {
             program,
         } = self;
         let subject = digest(&[
-            digest(&[reference, &json(extra), &json(overrides), host]),
+            digest(&[reference, &json(extra), &json(input_overrides), host]),
             json(modules),
             json(extras),
             json(specialisation),
@@ -179,7 +179,7 @@ impl Ingredients {
         ]);
         let parts: BTreeMap<String, String> = [
             ("the source", digest(&[reference, &json(extra)])),
-            ("replaced inputs", digest(&[json(overrides)])),
+            ("replaced inputs", digest(&[json(input_overrides)])),
             ("the lock", digest(&[lock])),
             ("the host", digest(&[host])),
             ("the modules", digest(&[json(modules)])),
@@ -270,9 +270,9 @@ pub fn why_not(request: &EvaluationRequest) -> Option<String> {
 pub fn may_be_kept(
     lock: &str,
     lock_changed: bool,
-    overrides: &[(String, String)],
+    input_overrides: &[(String, String)],
 ) -> Result<(), String> {
-    if lock_changed && overrides.is_empty() {
+    if lock_changed && input_overrides.is_empty() {
         return Err("flake.lock is not up to date: inputs were locked during evaluation".into());
     }
     let Ok(lock) = serde_json::from_str::<Value>(lock) else {

@@ -86,7 +86,7 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
     let (kept, pinned) = kept(what);
     let asked_for = what.resolved();
     let replacing = resolved_overrides(what);
-    let overrides: ReplacedInputs = pinned
+    let input_overrides: ReplacedInputs = pinned
         .into_iter()
         .chain(
             replacing
@@ -96,15 +96,15 @@ pub fn pin(libnix: &Libnix, what: &ToPin<'_>) -> Result<(Pin, LockedFlake)> {
         .collect();
     let mut locked = libnix.with_evaluator(|evaluator| {
         let locked = evaluator
-            .lock(&asked_for.reference, what.base, &overrides)
+            .lock(&asked_for.reference, what.base, &input_overrides)
             .map_err(|error| unresolved(what, &error))?;
         evaluator
             .read_locked(&locked)
             .context("cannot read the locked flake")
     })?;
     let asked = locked
-        .overrides
-        .split_off(overrides.len() - replacing.len());
+        .input_overrides
+        .split_off(input_overrides.len() - replacing.len());
     let host = match what.host {
         Host::Named(name) => name,
         Host::Usual(_) if !locked.fragment.is_empty() => &locked.fragment,

@@ -33,12 +33,12 @@ impl Evaluator {
         &self,
         reference: &str,
         base: &Path,
-        overrides: &[(String, String)],
+        input_overrides: &[(String, String)],
     ) -> Result<Locked, NixError> {
         let request = LockRequest {
             reference,
             base_directory: base,
-            overrides,
+            input_overrides,
             lock: None,
             allow_unlocked: true,
             use_registries: true,
@@ -51,7 +51,7 @@ impl Evaluator {
         let request = LockRequest {
             reference,
             base_directory: base,
-            overrides: &[],
+            input_overrides: &[],
             lock: Some(lock),
             allow_unlocked: true,
             use_registries: true,

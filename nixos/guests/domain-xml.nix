@@ -160,7 +160,8 @@ in
         + ". Add the tag to guests.shares, or correct it.";
     }) (lib.attrNames shares)
     ++ map (tag: {
-      # If there are no shares, a domain other than ours may start the machine.
+      # If guests.libvirt.shares is empty, do not check: the user may start the guest with a domain and shares of their
+      # own.
       assertion = shares == { } || shares ? ${tag};
       message =
         "cannot start the guest: guests.shares mounts the tag ${builtins.toJSON tag}, but the domain does not have it. "

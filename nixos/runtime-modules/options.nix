@@ -138,8 +138,8 @@ in
       description = ''
         Whether to enable the requested modules again after a boot. A reboot always starts the system that was built
         without runtime modules. With this option, the boot service waits for the network, and up to five minutes for
-        the boot to finish. After that, it evaluates, builds and activates the modules again. The system without runtime
-        modules keeps running until the activation, or if the boot service fails.
+        the boot to finish. After that, it evaluates, builds and activates the modules again. Until then, the
+        system without runtime modules runs. It also stays active if the boot service fails.
       '';
     };
 

@@ -1,4 +1,4 @@
-//! Frequent mistakes of users: each message names the cause in the user's file, and its hint works when typed.
+//! Common user mistakes: each message names the cause in the user's file, and its hint works when typed.
 
 use std::fs;
 

@@ -116,7 +116,7 @@ impl TestEnv {
         self.edit(&format!("runtime/{name}.nix"), |_| text.to_string())
     }
 
-    /// Replaces the module `slow` by one whose build waits until the file `gate` exists (see [`Self::open_gate`]).
+    /// Replaces the module `slow` with one whose build waits until the file `gate` exists (see [`Self::open_gate`]).
     pub fn gated(self) -> Self {
         let gate = self.path("gate").display().to_string();
         let text = format!(

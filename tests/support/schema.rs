@@ -49,8 +49,8 @@ fn forbid_more(schema: &mut Value) {
 static OUTPUT: LazyLock<Strict> = LazyLock::new(|| Strict::read("output"));
 static EVENT: LazyLock<Strict> = LazyLock::new(|| Strict::read("event"));
 
-/// Checks a document on stdout. Skips benchmark results, except for `bench diff`, because this
-/// schema does not describe them.
+/// Checks a document on stdout against `output.schema.json`. Skips benchmark results, except those
+/// of `bench diff`, because that schema does not describe them.
 pub fn document(value: &Value, arguments: &str) {
     let bench = arguments.split(' ').any(|word| word == "bench");
     if !bench || value["bench"] == "diff" || value.get("error").is_some() {

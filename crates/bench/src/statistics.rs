@@ -152,7 +152,8 @@ pub struct SeriesDifference {
     /// test).
     #[schemars(range(min = 0, max = 1))]
     pub probability: f64,
-    /// Whether the second set is slower or faster, or why this cannot be told.
+    /// Whether the second set is slower or faster, or why the comparison is
+    /// inconclusive.
     pub verdict: DifferenceVerdict,
 }
 

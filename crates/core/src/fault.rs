@@ -62,7 +62,7 @@ points! {
     Elevate "client.elevate" Step "The client starts the activator, which waits."
     Lock "client.lock" Step "The client locks the flake."
     Evaluate "client.evaluate" Step "The client runs the evaluator."
-    Query "client.query" Step "The client queries which paths are missing in the store."
+    Query "client.query" Step "The client queries which paths are missing from the store."
     Realise "client.realise" Step "The client builds and fetches the missing paths."
     Ask "client.request" Step "The client sends the request to the activator."
     Follow "client.follow" Step "The client waits for the outcome."

@@ -38,8 +38,9 @@ fn own() -> Result<PathBuf> {
     std::env::current_exe().context("cannot find our own executable")
 }
 
-/// Returns `../FOLDER/NAME`, which is the location in an installed package. If this file does not
-/// exist, returns the file in the same folder, which is the location in cargo's build directory.
+/// Returns `../FOLDER/NAME` relative to the folder of `own`, which is the location in an installed
+/// package. If this file does not exist, returns `NAME` in the folder of `own`, which is the
+/// location in cargo's build directory.
 fn beside(own: &Path, folder: &str, name: &str) -> PathBuf {
     let here = own.parent().unwrap_or(Path::new("/"));
     let installed = here.parent().map(|up| up.join(folder).join(name));

@@ -18,7 +18,7 @@ pub enum Phase {
     /// Evaluate the system without modules and compare it with the running base, perhaps at the same
     /// time as `evaluate`.
     Compare,
-    /// Query which paths are missing in the store.
+    /// Query which paths are missing from the store.
     Query,
     /// Download paths from substituters.
     Fetch,
@@ -70,7 +70,7 @@ pub struct Phases {
     /// Time to evaluate the base, perhaps at the same time as `evaluate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     compare: Option<f64>,
-    /// Time to query which paths are missing in the store.
+    /// Time to query which paths are missing from the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     query: Option<f64>,
     /// Time to download paths.

@@ -29,7 +29,8 @@ const SHOWN: usize = 5;
 
 /// The operations on a machine that a watch needs.
 pub(super) trait WatchedMachine {
-    /// Returns the units that are not inactive or that have a job.
+    /// Returns all units that have a job or have failed, and those services, sockets, timers and
+    /// paths that are not inactive.
     fn look(&mut self) -> States;
     /// Returns the state of these units, including inactive ones.
     fn look_at(&mut self, ids: &[UnitId]) -> States;

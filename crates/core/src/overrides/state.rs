@@ -56,7 +56,7 @@ impl OverrideState {
         Ok(next)
     }
 
-    /// Returns the store paths that the definitions need before and after a reboot.
+    /// Returns the store paths that the definitions need now or after a reboot.
     pub fn required_paths(&self) -> impl Iterator<Item = &str> {
         let all = self.definitions.iter().chain(&self.kept);
         all.flat_map(|one| &one.store_paths)

@@ -15,7 +15,8 @@ use crate::session::Session;
 /// The maximum number of lines about the closure.
 const SHOWN: usize = 15;
 
-/// Asks the user. Fails, without changing anything, if the answer is not yes.
+/// Shows the affected units and the changed closure, and asks the user to confirm the change. Fails
+/// without changing anything if the answer is not yes.
 pub fn ask(
     session: &Session,
     purpose: &str,

@@ -1,4 +1,5 @@
-//! Messages about builds, and about the requests to the store around them.
+//! Messages about builds, and about related requests to the store: queries before a build, and GC
+//! roots after it.
 
 use crate::messages;
 

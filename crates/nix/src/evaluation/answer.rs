@@ -28,9 +28,10 @@ pub fn read(
     warn(&evaluated.warnings);
     let failed: Vec<String> = value.get("failedAssertions")?;
     if !failed.is_empty() {
-        // If the host alone cannot be evaluated, it is unknown which of its own assertions fail.
         let bare =
             request.modules.is_empty() && request.extras.is_empty() && request.overrides.is_empty();
+        // If evaluating the host alone fails, `failedWithout` is not available. Then no assertion
+        // counts as the host's own.
         let without = match bare {
             true => failed.clone(),
             false => value.get("failedWithout").unwrap_or_default(),

@@ -10,7 +10,7 @@ use crate::error::{EvaluationError, Failed, more_lines};
 /// Maximum number of lines of a message that are shown without `--show-trace`.
 const SHOWN: usize = 12;
 
-/// Makes the failure. `without` contains the messages of the assertions that also fail without
+/// Returns the error for failed assertions. `without` contains the messages of the assertions that also fail without
 /// runtime modules.
 pub(super) fn failure(
     request: &EvaluationRequest,

@@ -71,7 +71,7 @@ pub(super) fn input_name(error: &NixError) -> Option<String> {
     Input::of(error)?.name
 }
 
-/// Makes the failure for an unusable lock file.
+/// Returns the error for an unusable lock file.
 fn lock(action: &str, error: &NixError) -> Option<Failed> {
     let message = error.message.trim();
     let action = action.into();

@@ -12,7 +12,7 @@ use crate::registry::nearest;
 const NAME_A_SYSTEM: &str =
     "select an attribute that is a system: --attr NAME, or --attr A.B for one inside a set";
 
-/// Makes the failure for a file without a system at the requested attribute path.
+/// Returns the error for a file that has no system at the requested attribute path.
 pub(super) fn failed(
     request: &EvaluationRequest,
     file: &SystemFile,

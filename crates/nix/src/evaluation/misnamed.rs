@@ -239,7 +239,7 @@ fn tilde(reference: &str, plain: &str, base: &Path) -> Option<Failed> {
     Some(LockError::Tilde { flake }.hint(hint))
 }
 
-/// Makes the failure for a dangling link, if the path is a link.
+/// Returns the error for a dangling link, if the path is a link.
 fn dangling_link(reference: &str, link: &Path, hint: &str) -> Option<Failed> {
     let target = fs::read_link(link).ok()?;
     let target = link.parent().unwrap_or(link).join(target);

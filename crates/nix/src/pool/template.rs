@@ -69,8 +69,8 @@ pub fn run() -> Result<()> {
         overrides,
         ..EvaluationRequest::of(settings, *source, "", Target::Toplevel)
     };
-    // The stack of the first thread can grow up to the current limit, even if the limit was lower
-    // at the start.
+    // The main thread's stack can grow up to the current limit, even if the limit was lower when the
+    // process started.
     let (_, most) = getrlimit(Resource::RLIMIT_STACK).context("cannot read the stack limit")?;
     setrlimit(Resource::RLIMIT_STACK, evaluation_stack().min(most), most)
         .context("cannot raise the stack limit")?;

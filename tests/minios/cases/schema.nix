@@ -21,9 +21,11 @@ let
       check at (definition schema."$ref") value
     else if schema ? anyOf || schema ? oneOf then
       let
-        tries = map (one: check at one value) (schema.anyOf or schema.oneOf);
+        choices = schema.anyOf or schema.oneOf;
+        # Reports the problems that an invalid value has as something other than null.
+        meant = lib.filter (one: (one.type or null) != "null") choices;
       in
-      if lib.any (problems: problems == [ ]) tries then [ ] else lib.last tries
+      if lib.any (one: check at one value == [ ]) choices then [ ] else check at (lib.last meant) value
     else
       lib.optional (
         schema ? type && !lib.any (type: types.${type} value) (lib.toList schema.type)

@@ -87,7 +87,7 @@ impl NixStore {
         Ok(results.into_iter().collect::<Result<_, _>>()?)
     }
 
-    /// Returns the log of a finished or failed build; `None` if there is none.
+    /// Returns the log of a finished or failed build; `None` if no log was kept.
     #[doc(alias = "nix::LogStore::getBuildLog")]
     pub fn build_log(&self, derivation: &StorePath) -> Result<Option<String>, NixError> {
         Ok(self.texts_of(derivation, sys::nix_ffi_build_log)?.pop())

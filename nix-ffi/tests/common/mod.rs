@@ -40,7 +40,7 @@ pub(crate) fn main(tests: &[Test]) -> ExitCode {
         .filter(|a| !a.starts_with('-'))
         .collect();
     if has("--list") {
-        // cargo-nextest also asks for the ignored tests, and skips them. There are none.
+        // cargo-nextest also asks for the ignored tests, and skips them. No test is ignored.
         let listed = tests.iter().filter(|_| !has("--ignored"));
         listed.for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

@@ -28,7 +28,7 @@ pub enum Edit {
         to: u64,
         /// All definitions after the edit.
         definitions: Vec<Definition>,
-        /// The definitions that survive a reboot; absent if there are none.
+        /// The definitions that survive a reboot; absent if no definition survives one.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         kept: Vec<Definition>,
         /// The definitions of generation 0, which survived the last reboot. Only the first record

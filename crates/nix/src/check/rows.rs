@@ -94,7 +94,7 @@ pub struct CheckRow {
     pub bytes: u64,
     /// The evaluator's counters.
     pub counters: Counters,
-    /// The error; null if there is none.
+    /// The error; null if no error occurred.
     pub error: Option<Failed>,
     /// The location in the flake that is nearest to the error.
     pub position: Option<Position>,

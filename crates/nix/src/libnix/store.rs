@@ -47,7 +47,7 @@ impl Store {
         self.0.build(&StorePath::parse_all(paths)?)
     }
 
-    /// Returns the log of a finished or failed build; `None` if there is none.
+    /// Returns the log of a finished or failed build; `None` if no log was kept.
     pub fn build_log(&self, derivation: &str) -> Result<Option<String>, NixError> {
         self.0.build_log(&StorePath::parse(derivation)?)
     }

@@ -10,7 +10,7 @@ use super::error::BenchError;
 use super::rounds::{self, BenchTask, Rounds, Taken};
 use super::samples::{FlakeRecord, Sample};
 use runtime_module_core::command::Rules;
-use runtime_module_core::host::{LocalHost, Situation};
+use runtime_module_core::host::Situation;
 use runtime_module_core::plan::{PlannedSource, modules, source_to_list};
 use runtime_module_core::progress::Reporter;
 use runtime_module_core::record::{Pin, Source};
@@ -45,7 +45,7 @@ struct Changing {
 impl<'a> Subject<'a> {
     /// Locks the configuration that the other commands would use, or the one that `flake` names.
     pub fn lock(session: &'a NixSession, libnix: &Libnix, flake: Option<&str>) -> Result<Self> {
-        let situation = LocalHost::new(&session.locations).situation()?;
+        let situation = session.host().situation()?;
         let mut options = session.options.source.clone();
         if let Some(flake) = flake {
             options.flake = Some(flake.to_string());

@@ -18,7 +18,6 @@ use super::rounds::{self, BenchTask, Taken};
 use super::samples::{BenchResult, Sample};
 use runtime_module_core::command::Rules;
 use runtime_module_core::command::ToggleBenchmark;
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::timings::{Counters, Phase};
 use runtime_module_nix::session::NixSession;
 
@@ -108,7 +107,7 @@ impl<'a> BeforeToggle<'a> {
         if session.options.source.is_named() {
             return Err(BenchError::OtherSystemToggled.into());
         }
-        let situation = LocalHost::new(&session.locations).situation()?;
+        let situation = session.host().situation()?;
         let wanted = situation.state.wanted.clone();
         let on = names.iter().filter(|name| wanted.contains(name)).count();
         let (there, back) = match on {
@@ -164,7 +163,7 @@ impl<'a> BeforeToggle<'a> {
     fn bring_back(&self) -> Result<()> {
         let begun = Instant::now();
         loop {
-            let now = LocalHost::new(&self.session.locations).situation()?;
+            let now = self.session.host().situation()?;
             if now.under_way.is_none() && now.state.pending.is_none() {
                 if now.running == self.running && now.state.wanted == self.wanted {
                     return Ok(());
@@ -172,7 +171,7 @@ impl<'a> BeforeToggle<'a> {
                 if let Err(error) = self.carry_out(self.back) {
                     return Err(self.not_back(&error));
                 }
-                let now = LocalHost::new(&self.session.locations).situation()?;
+                let now = self.session.host().situation()?;
                 if now.running == self.running {
                     return Ok(());
                 }

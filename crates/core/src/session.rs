@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::complaint::complain;
 use crate::error::{Failed, ProgramError};
+use crate::host::LocalHost;
 use crate::interrupt::{Exit, Interrupts};
 use crate::locations::Locations;
 use crate::options::{Environment, Options};
@@ -48,6 +49,11 @@ impl Session {
             interrupts,
             reporter,
         })
+    }
+
+    /// Returns the machine that the command reads and changes.
+    pub fn host(&self) -> LocalHost<'_> {
+        LocalHost::new(&self.locations)
     }
 
     /// Replaces the message that is printed on an early exit.

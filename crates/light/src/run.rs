@@ -4,7 +4,6 @@ use anyhow::Result;
 
 use runtime_module_core::activation::Errand;
 use runtime_module_core::fault::{self, Point};
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::pipeline::{self, Stages, Waits, end_transaction};
 use runtime_module_core::plan::{Action, Intent};
@@ -30,7 +29,7 @@ impl Run<'_> {
         let Self { session, stages } = self;
         if let Action::Override(_) = intent.action {
             // Check first: a new generation cannot be added to a damaged record.
-            LocalHost::new(&session.locations).last_generation()?;
+            session.host().last_generation()?;
         }
         let changed = pipeline::change(session, intent, stages)?;
         let printed = fault::step(Point::Report, || changed.report.print(session));
@@ -54,6 +53,6 @@ pub(crate) fn end(
     waits: Waits,
 ) -> Result<()> {
     let activation = end_transaction(session, purpose, errand, waits)?;
-    let situation = LocalHost::new(&session.locations).situation()?;
+    let situation = session.host().situation()?;
     EndReport::new(command, situation.active().to_vec(), activation).print(session)
 }

@@ -142,7 +142,7 @@ fn pending(request: &Request, change: &Change) -> Pending {
 
 /// Refuses a plan that was made for another state or another running system.
 fn unmoved(work: &RunningTransaction<'_>, change: &Change) -> Result<()> {
-    let (state, runs) = (&work.state, LocalHost::new(work.locations).running());
+    let (state, runs) = (&work.state, work.host().running());
     if state.revision == change.revision && runs == change.from {
         return Ok(());
     }
@@ -164,7 +164,7 @@ fn unmoved(work: &RunningTransaction<'_>, change: &Change) -> Result<()> {
 
 /// Refuses the change if an earlier transaction has not ended.
 fn interrupted(work: &RunningTransaction<'_>) -> Result<()> {
-    let runs = LocalHost::new(work.locations).running();
+    let runs = work.host().running();
     match work.state.unended(runs.as_deref()) {
         Some(pending) => Err(recovery::unended(&work.request.purpose, pending).into()),
         None => Ok(()),

@@ -15,6 +15,7 @@ use super::{Activated, Change, Errand, Request, causes, outcome};
 use crate::choice::OnFailedUnits;
 use crate::clock::now;
 use crate::fault::{Point, step};
+use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::record::{Outcome, State, StateEffect, Step};
 use crate::store::LocalStore;
@@ -60,6 +61,11 @@ impl<'a> RunningTransaction<'a> {
             broken: Vec::new(),
             begun: Instant::now(),
         }
+    }
+
+    /// Returns the machine that the transaction changes.
+    pub(super) fn host(&self) -> LocalHost<'a> {
+        LocalHost::new(self.locations)
     }
 
     /// Adds a warning, which does not change the outcome.

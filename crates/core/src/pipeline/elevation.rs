@@ -8,7 +8,6 @@ use crate::activation::{Activator, Errand, Request};
 use crate::baked::Baked;
 use crate::choice::SETTLE;
 use crate::fault::{self, Point};
-use crate::host::LocalHost;
 use crate::session::Session;
 
 /// Waits for a running change, so that the plan is based on the result of that change. If the
@@ -17,7 +16,7 @@ pub fn wait_for_others(session: &Session, wait: Duration) {
     let begun = Instant::now();
     let mut told = false;
     while begun.elapsed() < wait
-        && let Some(holder) = LocalHost::new(&session.locations).lock_holder()
+        && let Some(holder) = session.host().lock_holder()
         && session.interrupts.check().is_ok()
     {
         if !told {
@@ -43,7 +42,7 @@ fn activator(session: &Session) -> Result<Activator> {
     if session.options.activator_on_stdin {
         return Activator::on_stdin();
     }
-    let baked = LocalHost::new(&session.locations).baked()?;
+    let baked = session.host().baked()?;
     let usual = baked.map(|baked| baked.elevation).unwrap_or_default();
     Activator::start(session.options.elevate.unwrap_or(usual), &session.locations)
 }

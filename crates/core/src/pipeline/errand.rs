@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use super::elevation::{elevate, request, settle, wait_for_others, whole_milliseconds};
 use crate::activation::{Activated, Errand};
-use crate::host::LocalHost;
 use crate::session::Session;
 
 /// The waiting times of a command that ends a transaction.
@@ -31,7 +30,7 @@ pub fn end_transaction(
     let activator = elevate(session)?;
     let mut request = request(session, purpose, errand);
     request.wait = whole_milliseconds(waits.others);
-    let baked = LocalHost::new(&session.locations).baked()?;
+    let baked = session.host().baked()?;
     request.settle = settle(waits.settle, baked.as_ref());
     session.interrupts.detach()?;
     activator.activate(&request, &session.reporter)

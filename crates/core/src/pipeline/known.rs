@@ -8,7 +8,6 @@ use nix_types::Missing;
 use super::system::{BuildOrder, Keeper, Preflight, System};
 use crate::activation::{Findings, examine};
 use crate::error::SourceError;
-use crate::host::LocalHost;
 use crate::options::StopAfter;
 use crate::plan::{EarlierState, Plan};
 use crate::session::Session;
@@ -58,11 +57,7 @@ pub fn known(
 
 /// Checks a built system before its activation. Returns `None` if `place` does not exist.
 pub fn examined(session: &Session, purpose: &str, place: &Path) -> Option<Findings> {
-    place.exists().then(|| {
-        examine(
-            purpose,
-            place,
-            &LocalHost::new(&session.locations).machine(),
-        )
-    })
+    place
+        .exists()
+        .then(|| examine(purpose, place, &session.host().machine()))
 }

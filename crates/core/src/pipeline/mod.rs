@@ -18,7 +18,7 @@ use crate::activation::unended;
 use crate::command::LibnixCommand;
 use crate::error::Failed;
 use crate::fault::{self, Point};
-use crate::host::{LocalHost, Situation};
+use crate::host::Situation;
 use crate::options::StopAfter;
 use crate::plan::{Action, Decision, Intent, Plan, check, decide};
 use crate::registry::Registered;
@@ -76,7 +76,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
         ask::terminal()?;
     }
     wait_for_others(session, options.wait);
-    let mut situation = LocalHost::new(&session.locations).situation()?;
+    let mut situation = session.host().situation()?;
     check_prefetched(session, &situation, &options.prefetch)?;
 
     // If an earlier change has not ended, refuse this change before any work. A dry run only
@@ -95,7 +95,7 @@ pub fn change(session: &Session, intent: &Intent, stages: &dyn Stages) -> Result
     let activator = activates.then(|| elevate(session)).transpose()?;
     if activates {
         // Read the situation again, because it may have changed while the user typed a password.
-        situation = LocalHost::new(&session.locations).situation()?;
+        situation = session.host().situation()?;
     }
     let decided = fault::step(Point::Plan, || {
         decide(intent, &situation, &session.options.source, &session.here)

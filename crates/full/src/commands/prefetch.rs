@@ -9,7 +9,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use runtime_module_core::error::{Failed, describe, neutral};
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::{ChangeOptions, StopAfter};
 use runtime_module_core::output::say;
 use runtime_module_core::plan::{Action, Decision, Intent, decide, is_file};
@@ -66,7 +65,7 @@ pub fn run(session: &NixSession, names: &[String]) -> Result<()> {
 /// Describes what enabling a prefetched module still requires. The evaluation of a file is not
 /// cached, so it must be repeated.
 fn ready(session: &NixSession) -> Result<&'static str> {
-    let situation = LocalHost::new(&session.locations).situation()?;
+    let situation = session.host().situation()?;
     Ok(match is_file(&situation, &session.options.source) {
         true => "can be enabled after another evaluation",
         false => "can be enabled immediately",
@@ -89,7 +88,7 @@ fn tell(name: &str, error: &anyhow::Error) {
 }
 
 fn one(session: &NixSession, name: &str) -> Result<()> {
-    let situation = LocalHost::new(&session.locations).situation()?;
+    let situation = session.host().situation()?;
     let options = ChangeOptions {
         stop_after: StopAfter::Realise,
         force: true,

@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use crate::run::Run;
 use runtime_module_core::activation::{forget_earlier_boot, wait_for_boot};
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::plan::Action;
 use runtime_module_core::record::{hold, prune_logs, requested_at};
@@ -37,7 +36,7 @@ pub fn run(run: Run<'_>) -> Result<()> {
             })?;
         }
     }
-    let situation = LocalHost::new(&session.locations).situation()?;
+    let situation = session.host().situation()?;
     let restore = situation
         .baked
         .as_ref()

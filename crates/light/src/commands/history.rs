@@ -3,15 +3,14 @@
 
 use anyhow::Result;
 use runtime_module_core::clock::now;
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::output::tell;
 use runtime_module_core::report::{HistoryDetail, describe_history, history_for_people};
 use runtime_module_core::session::Session;
 
 /// Lists the transactions, the oldest first.
 pub fn run(session: &Session) -> Result<()> {
-    let situation = LocalHost::new(&session.locations).situation()?;
-    let entries = LocalHost::new(&session.locations).history()?;
+    let situation = session.host().situation()?;
+    let entries = session.host().history()?;
     let (history, now) = describe_history(entries, situation.running.as_deref(), now());
     let detail = match session.options.verbose {
         0 => HistoryDetail::Total,

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::run::Run;
 use runtime_module_core::error::neutral;
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::output::tell;
 use runtime_module_core::plan::is_elsewhere;
 use runtime_module_core::registry::{Origin, description};
@@ -41,7 +40,7 @@ struct ModuleRow {
 
 pub fn run(run: Run<'_>) -> Result<()> {
     let session = run.session;
-    let situation = LocalHost::new(&session.locations).situation()?;
+    let situation = session.host().situation()?;
     let options = &session.options.source;
     let baked = situation.baked.as_ref();
     let registry = match baked.filter(|_| !is_elsewhere(&situation, options)) {

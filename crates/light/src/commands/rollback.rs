@@ -6,7 +6,6 @@ use anyhow::Result;
 use crate::run::{Run, end};
 use runtime_module_core::activation::Errand;
 use runtime_module_core::clock::now;
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;
 use runtime_module_core::pipeline::{Waits, wait_for_others};
 use runtime_module_core::plan::{Action, EarlierState};
@@ -17,7 +16,7 @@ pub fn run(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<
     // Wait first: a running change can still alter the current and the earlier states.
     let session = run.session;
     wait_for_others(session, options.wait);
-    let situation = LocalHost::new(&session.locations).situation()?;
+    let situation = session.host().situation()?;
     let pending = situation.state.unended(situation.running.as_deref());
     if number.is_none() && pending.is_some_and(|pending| pending.step == Step::Confirming) {
         let waits = Waits {
@@ -27,7 +26,7 @@ pub fn run(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<
         let errand = Errand::Recover { finish: false };
         return end(session, "rollback", "rollback", errand, waits);
     }
-    let history = LocalHost::new(&session.locations).history()?;
+    let history = session.host().history()?;
     let state = EarlierState::find(&history, number, &situation, now())?;
     run.change(Action::Rollback(Box::new(state)), options)
 }

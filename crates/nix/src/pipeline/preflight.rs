@@ -10,7 +10,7 @@ use super::making::Making;
 use crate::activation::{Findings, compare, space};
 use crate::choice::Allow;
 use crate::evaluation::Evaluated;
-use crate::host::{LocalHost, Profile};
+use crate::host::Profile;
 use crate::libnix::Missing;
 
 impl Making<'_> {
@@ -80,11 +80,7 @@ impl Making<'_> {
     /// Finds objections to activating a system that is not built yet.
     fn findings(&self, evaluated: &Evaluated, missing: &Missing) -> Findings {
         let to = Profile::expected(&evaluated.facts);
-        let mut findings = compare(
-            &self.plan.purpose,
-            &to,
-            &LocalHost::new(&self.session.locations).machine(),
-        );
+        let mut findings = compare(&self.plan.purpose, &to, &self.session.host().machine());
         self.check_space(evaluated, missing, &mut findings);
         findings
     }

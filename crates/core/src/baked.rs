@@ -154,8 +154,8 @@ impl Baked {
     /// Returns the baked source.
     pub fn source(&self) -> Option<Source> {
         match &self.flake {
-            Some(flake) => Some(Source::Flake(Box::new(self.pin(flake)))),
-            None => self.file.clone().map(Source::File),
+            Some(flake) => Some(self.pin(flake).into()),
+            None => self.file.clone().map(Source::from),
         }
     }
 

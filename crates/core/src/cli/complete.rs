@@ -19,7 +19,7 @@ use crate::error::neutral;
 use crate::host::LocalHost;
 use crate::locations::Locations;
 use crate::option_names::OptionNames;
-use crate::record::{Pin, Source, State, reachable};
+use crate::record::{Pin, State, reachable};
 use crate::reference::directory;
 use crate::registry::description;
 
@@ -233,20 +233,16 @@ impl CompletionData {
             .state
             .as_ref()
             .and_then(|state| state.configuration.as_ref());
-        let source = match recorded {
-            Some(configuration) => configuration.source.clone(),
-            None => self.baked.as_ref()?.source()?,
-        };
-        match source {
-            Source::Flake(pin) => Some(*pin),
-            Source::File(_) => None,
+        match recorded {
+            Some(configuration) => configuration.source.pin().cloned(),
+            None => self.baked.as_ref()?.source()?.pin().cloned(),
         }
     }
 
     fn hosts(&self) -> Vec<CompletionCandidate> {
         let baked = self.baked.iter().map(|baked| baked.host.as_str());
         let recorded = self.state.iter().flat_map(|state| &state.configuration);
-        let pinned = recorded.filter_map(|configuration| configuration.pin());
+        let pinned = recorded.filter_map(|configuration| configuration.source.pin());
         let names: BTreeSet<&str> = baked.chain(pinned.map(|pin| pin.host.as_str())).collect();
         named(names)
     }

@@ -25,7 +25,7 @@ pub fn is_running(system: &System, plan: &Plan, situation: &Situation) -> bool {
         && plan.overrides.edit.is_none()
         && !situation.foreign()
         && system.additions() == recorded.map(Configuration::additions).unwrap_or_default()
-        && system.file() == recorded.and_then(Configuration::file)
+        && system.file() == recorded.and_then(|recorded| recorded.source.file())
 }
 
 /// Activates the system. With `--ask`, asks the user first.

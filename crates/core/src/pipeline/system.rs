@@ -67,7 +67,7 @@ impl System {
 
     /// Returns the file that defines the system, if the source is not a flake.
     pub fn file(&self) -> Option<&SystemFile> {
-        self.configuration.as_ref()?.file()
+        self.configuration.as_ref()?.source.file()
     }
 
     /// Keeps the evaluation result in the cache. This is called last, after everything that the

@@ -1,12 +1,10 @@
 //! The configuration of the running system: its source, its specialisation and its extra modules.
 
-use crate::baked::Baked;
 use crate::host::Situation;
 use crate::record::{Configuration, ExtraModule};
 
 /// Returns the configuration of the running system.
 pub fn current_configuration(situation: &Situation) -> Option<Configuration> {
-    let baked = situation.baked.as_ref().and_then(Baked::source);
     let kept = |extras: &[ExtraModule]| -> Vec<ExtraModule> {
         let kept = extras.iter().filter(|extra| extra.keep);
         kept.cloned().collect()
@@ -23,7 +21,7 @@ pub fn current_configuration(situation: &Situation) -> Option<Configuration> {
         // Otherwise, the source is the one that is baked into the running system. If no source is
         // baked in, the source is unknown.
         before => Some(Configuration {
-            source: baked?,
+            source: situation.baked.as_ref()?.source()?,
             specialisation: situation.specialisation.clone(),
             extras: before
                 .as_ref()

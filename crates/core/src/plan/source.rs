@@ -64,7 +64,7 @@ pub fn source(
     if let Some(file) = file(situation, options, here)? {
         return Ok(PlannedSource::Known(Source::File(file)));
     }
-    let pinned = current.as_ref().and_then(Configuration::pin);
+    let pinned = current.as_ref().and_then(|current| current.source.pin());
     if *action == Action::Rebuild {
         let url = url_to_rebuild(situation, pinned)?;
         let kept = pinned.map(|pin| pin.input_overrides.clone());
@@ -93,7 +93,7 @@ fn host(
     let baked = situation.baked.as_ref();
     let known = baked
         .map(|baked| baked.host.clone())
-        .or_else(|| current.map(Configuration::host));
+        .or_else(|| current.map(|current| current.source.host()));
     known.map_or_else(own_name, Ok).map(Host::Usual)
 }
 
@@ -103,7 +103,7 @@ fn pinned_source(mut pin: Pin, options: &SourceOptions, here: &Path) -> PlannedS
         if let Some(host) = &options.host {
             pin.host.clone_from(host);
         }
-        return PlannedSource::Known(Source::Flake(Box::new(pin)));
+        return PlannedSource::Known(pin.into());
     }
     PlannedSource::Reference {
         reference: pin.locked.clone(),

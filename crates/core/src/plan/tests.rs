@@ -10,11 +10,11 @@ fn situation() -> Situation {
             schema: SCHEMA,
             revision: 1,
             configuration: Some(
-                Pin {
+                Source::from(Pin {
                     url: "/etc/nixos".into(),
                     host: "box".into(),
                     ..Pin::default()
-                }
+                })
                 .into(),
             ),
             base: Some(crate::record::Base {
@@ -136,7 +136,7 @@ fn file_is_evaluated_again_for_each_change() {
         path: path.into(),
         attribute: Vec::new(),
     };
-    situation.state.configuration = Some(file.clone().into());
+    situation.state.configuration = Some(Source::from(file.clone()).into());
     let evaluated = |action: &Action| match plan(action, &situation, &[]) {
         Decision::Do(plan) => {
             assert_eq!(plan.base, None, "the file may have another base now");

@@ -123,43 +123,45 @@ impl From<Source> for Configuration {
     }
 }
 
-impl From<Pin> for Configuration {
+impl From<Pin> for Source {
     fn from(pin: Pin) -> Self {
-        Source::Flake(Box::new(pin)).into()
+        Self::Flake(Box::new(pin))
     }
 }
 
-impl From<SystemFile> for Configuration {
+impl From<SystemFile> for Source {
     fn from(file: SystemFile) -> Self {
-        Source::File(file).into()
+        Self::File(file)
     }
 }
 
-impl Configuration {
+impl Source {
     /// Returns the pinned flake, unless the system is defined in a file.
     pub fn pin(&self) -> Option<&Pin> {
-        match &self.source {
-            Source::Flake(pin) => Some(pin),
-            Source::File(_) => None,
+        match self {
+            Self::Flake(pin) => Some(pin),
+            Self::File(_) => None,
         }
     }
 
     /// Returns the file that defines the system, if there is one.
     pub fn file(&self) -> Option<&SystemFile> {
-        match &self.source {
-            Source::Flake(_) => None,
-            Source::File(file) => Some(file),
+        match self {
+            Self::Flake(_) => None,
+            Self::File(file) => Some(file),
         }
     }
 
     /// Returns the name of the host, or of the system in a file.
     pub fn host(&self) -> String {
-        match &self.source {
-            Source::Flake(pin) => pin.host.clone(),
-            Source::File(file) => file.name(),
+        match self {
+            Self::Flake(pin) => pin.host.clone(),
+            Self::File(file) => file.name(),
         }
     }
+}
 
+impl Configuration {
     /// Returns the specialisation and the extra modules.
     pub fn additions(&self) -> (Option<&str>, &[ExtraModule]) {
         (self.specialisation.as_deref(), &self.extras)
@@ -167,14 +169,14 @@ impl Configuration {
 
     /// Returns the store paths of all trees that the configuration needs.
     pub fn trees(&self) -> impl Iterator<Item = &str> {
-        let own = self.pin().into_iter().flat_map(Pin::trees);
+        let own = self.source.pin().into_iter().flat_map(Pin::trees);
         own.chain(self.extras.iter().flat_map(ExtraModule::trees))
     }
 
     /// Returns the relation between a base and the source. Returns `None` for a file, because a
     /// file is not pinned.
     pub fn base_status(&self, base: Option<&str>) -> Option<BaseStatus> {
-        let compared = self.pin()?.compared.as_ref();
+        let compared = self.source.pin()?.compared.as_ref();
         Some(match compared.filter(|one| Some(&*one.toplevel) == base) {
             None => BaseStatus::NeverCompared,
             Some(one) if one.evaluated == one.toplevel => BaseStatus::Same,
@@ -264,8 +266,8 @@ impl From<RecordedConfiguration> for Configuration {
     fn from(recorded: RecordedConfiguration) -> Self {
         Self {
             source: match recorded.file {
-                Some(file) => Source::File(file),
-                None => Source::Flake(Box::new(recorded.pin)),
+                Some(file) => file.into(),
+                None => recorded.pin.into(),
             },
             specialisation: recorded.specialisation,
             extras: recorded.extras,
@@ -320,10 +322,10 @@ mod tests {
             r#"{"url":"/x","locked":"path:/s","source":"/s","host":"box",
                 "overrides":[["a","path:/a"]],"baked":false,"specialisation":"travel"}"#,
         );
-        assert_eq!(old.file(), None);
+        assert_eq!(old.source.file(), None);
         assert_eq!(old.trees().collect::<Vec<_>>(), ["/s"]);
         assert_eq!(old.specialisation.as_deref(), Some("travel"));
-        let pin = old.pin().expect("a pin");
+        let pin = old.source.pin().expect("a pin");
         assert_eq!(pin.input_overrides, [("a".into(), "path:/a".into())]);
     }
 
@@ -334,8 +336,8 @@ mod tests {
                 "baked":false,"extras":[{"name":"x.nix","source":"/nix/store/x","keep":true}],
                 "file":{"path":"/etc/nixos/default.nix","attribute":["nodes","a.b"]}}"#,
         );
-        assert_eq!(file.pin(), None);
-        assert_eq!(file.host(), "nodes.\"a.b\"");
+        assert_eq!(file.source.pin(), None);
+        assert_eq!(file.source.host(), "nodes.\"a.b\"");
         assert_eq!(file.trees().collect::<Vec<_>>(), ["/nix/store/x"]);
     }
 
@@ -348,7 +350,8 @@ mod tests {
             }),
             ..Pin::default()
         };
-        let status = |pin: Pin, base| Configuration::from(pin).base_status(Some(base));
+        let status =
+            |pin: Pin, base| Configuration::from(Source::from(pin)).base_status(Some(base));
         assert_eq!(status(compared("/base"), "/base"), Some(BaseStatus::Same));
         assert_eq!(
             status(compared("/other"), "/base"),
@@ -357,7 +360,7 @@ mod tests {
         let never = Some(BaseStatus::NeverCompared);
         assert_eq!(status(compared("/base"), "/another"), never);
         assert_eq!(status(Pin::default(), "/base"), never);
-        let file = Configuration::from(SystemFile::default());
+        let file = Configuration::from(Source::from(SystemFile::default()));
         assert_eq!(file.base_status(Some("/base")), None);
     }
 }

@@ -7,11 +7,10 @@ use anyhow::Result;
 
 use runtime_module_core::choice::{CheckCombinations, CheckFormat};
 use runtime_module_core::command::CheckOptions;
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::overrides::Definition;
 use runtime_module_core::percent;
 use runtime_module_core::progress::TaskProgress;
-use runtime_module_core::record::{Configuration, Source};
+use runtime_module_core::record::Source;
 use runtime_module_core::reference::directory;
 use runtime_module_nix::check::{
     Baseline, Builder, CheckRow, CheckStatus, CheckSummary, CheckWork, Combinations, Limits,
@@ -26,7 +25,7 @@ use runtime_module_nix::session::{NixSession, memory};
 const USUAL: u64 = 1 << 30;
 
 pub fn run(session: &NixSession, options: &CheckOptions) -> Result<()> {
-    let situation = LocalHost::new(&session.locations).situation()?;
+    let situation = session.host().situation()?;
     let source = source_to_read(session, &situation)?;
     let baseline = options
         .baseline
@@ -139,7 +138,7 @@ fn work(
             Source::File(file) => folder(&file.path),
             Source::Flake(pin) => pin.source.clone(),
         },
-        host: (!options.all_hosts).then(|| Configuration::from(source).host()),
+        host: (!options.all_hosts).then(|| source.host()),
         names: options.names.clone(),
         overrides,
         combinations: match options.combinations {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use runtime_module_core::clock::now;
 use runtime_module_core::complaint::AlreadyPrinted;
 use runtime_module_core::error::{Failed, ProgramError, neutral};
-use runtime_module_core::host::{LocalHost, Situation};
+use runtime_module_core::host::Situation;
 use runtime_module_core::output::tell;
 use runtime_module_core::plan::{current_configuration, is_elsewhere};
 use runtime_module_core::progress::duration;
@@ -79,7 +79,7 @@ struct Module {
 
 /// Shows the state of the requested modules, or of the named ones.
 pub fn run(session: &Session, names: &[String]) -> Result<()> {
-    let situation = LocalHost::new(&session.locations).situation()?;
+    let situation = session.host().situation()?;
     check_names(session, &situation, names)?;
     let status = StatusResult::of(session, &situation, names);
     let off = status.modules.iter().filter(|module| !module.active);
@@ -117,7 +117,7 @@ fn check_names(session: &Session, situation: &Situation, names: &[String]) -> Re
 
 /// Returns the result of the last transaction. Ignores a damaged history, which `history` reports.
 fn last(session: &Session) -> Option<Last> {
-    let entry = LocalHost::new(&session.locations).history().ok()?.pop()?;
+    let entry = session.host().history().ok()?.pop()?;
     Some(Last {
         transaction: entry.transaction,
         purpose: entry.purpose,
@@ -285,7 +285,7 @@ fn add_source(configuration: &Configuration, rows: &mut Rows) {
         };
         rows.add("  extra", &format!("{} {until}", extra.name));
     }
-    let replaced = configuration.pin().into_iter();
+    let replaced = configuration.source.pin().into_iter();
     for (input, url) in replaced.flat_map(|pin| &pin.input_overrides) {
         rows.add("  input", &format!("{input} is {url}"));
     }

@@ -67,7 +67,7 @@ pub fn reason(session: &NixSession, now: &Source, revision: &str) -> Result<Opti
 
 /// Returns the request for the host of a pin, without modules.
 fn request(session: &NixSession, pin: &Pin) -> EvaluationRequest {
-    let source = Source::Flake(Box::new(pin.clone()));
+    let source = Source::from(pin.clone());
     builder::request(session, &source, &pin.host, &[])
 }
 

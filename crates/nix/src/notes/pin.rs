@@ -98,7 +98,7 @@ pub fn announce_base(
 /// Makes the error for a missing pinned tree, which is the true cause of a failed evaluation.
 pub fn gone(store: &Store, purpose: &str, configuration: &Configuration) -> Option<anyhow::Error> {
     let gone = |path: &&str| store.is_valid(path).is_ok_and(|there| !there);
-    let pin = configuration.pin()?;
+    let pin = configuration.source.pin()?;
     let path = configuration.trees().find(gone)?;
     let reference = match pin.url.contains("/nix/store/") || pin.url.contains(&pin.source) {
         true => "REF".to_string(),

@@ -58,10 +58,13 @@ impl CacheUse {
             may_build: true,
             report: CacheReport::default(),
         };
-        let place = match source {
-            _ if session.options.no_cache => Err("--no-cache".into()),
-            Source::Flake(pin) => cache.open(session, libnix, request, pin),
-            Source::File(_) => Err("the source is a file, which may change".into()),
+        let reason = match session.options.no_cache {
+            true => Some("--no-cache".into()),
+            false => why_not(request),
+        };
+        let place = match (reason, source.pin()) {
+            (None, Some(pin)) => cache.open(session, libnix, request, pin),
+            (reason, _) => Err(reason.unwrap_or_default()),
         };
         match place {
             Ok(place) => cache.place = Some(place),
@@ -78,9 +81,6 @@ impl CacheUse {
         request: &EvaluationRequest,
         pin: &Pin,
     ) -> Result<(Results, Key), String> {
-        if let Some(why) = why_not(request) {
-            return Err(why);
-        }
         let results = Results::open(&session.locations)?;
         let brief = |error: anyhow::Error| format!("{error:#}");
         let settings = libnix.settings_in_force(&request.settings).map_err(brief)?;

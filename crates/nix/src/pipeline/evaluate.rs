@@ -73,7 +73,7 @@ pub(super) fn evaluation_request(
         specialisation: configuration.specialisation.clone(),
         overrides: plan.overrides.after.definitions.clone(),
         describe: plan.overrides.added.clone(),
-        ..EvaluationRequest::of(settings, source, &configuration.host(), target)
+        ..EvaluationRequest::of(settings, source, &configuration.source.host(), target)
     };
     // The next command will probably change overrides too, so list the options for completion.
     request.list_options = plan.overrides.edit.is_some()
@@ -124,7 +124,10 @@ pub(super) fn evaluate(
         store.add_temp_root(&derivation.drv)?;
     }
     // For a file, `lock` had no store path with which to check the store.
-    if let Some(first) = targets.first().filter(|_| configuration.pin().is_none()) {
+    if let Some(first) = targets
+        .first()
+        .filter(|_| configuration.source.pin().is_none())
+    {
         making.check_store(&first.drv)?;
     }
     for input in &evaluation.evaluated.inputs {

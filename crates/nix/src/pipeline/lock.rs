@@ -51,7 +51,7 @@ fn lock_source(making: &Making<'_>, source: &PlannedSource) -> Result<Source> {
     let before = current_configuration(making.situation);
     let before = before.as_ref().map(|before| &before.source);
     notes::announce_pin(session, libnix, before, &pin, &locked)?;
-    Ok(Source::Flake(Box::new(pin)))
+    Ok(pin.into())
 }
 
 /// Opens a pinned flake only to apply its `nixConfig` settings, which also affect builds and

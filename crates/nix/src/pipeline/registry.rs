@@ -16,7 +16,7 @@ use crate::session::NixSession;
 /// Evaluates a configuration and returns all its modules. Fails if it has none.
 pub fn registry(session: &NixSession, situation: &Situation) -> Result<Vec<Registered>> {
     let configuration = Configuration::from(source_to_read(session, situation)?);
-    let host = configuration.host();
+    let host = configuration.source.host();
     let request = EvaluationRequest::of(
         session.settings(true, 1),
         EvaluationSource::of(&configuration.source, &session.here),
@@ -64,7 +64,7 @@ pub fn source_to_read(session: &NixSession, situation: &Situation) -> Result<Sou
             let libnix = Libnix::open(session.settings(false, 1), |_: Event| {})?;
             let (pin, locked) = pin(&libnix, &to_pin)?;
             notes::note_relocked(session, &pin.url, &locked, &pin.input_overrides);
-            Ok(Source::Flake(Box::new(pin)))
+            Ok(pin.into())
         }
     }
 }

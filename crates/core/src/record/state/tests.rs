@@ -1,6 +1,6 @@
 //! Tests of the state.
 
-use super::super::configuration::SystemFile;
+use super::super::configuration::{Source, SystemFile};
 use super::*;
 
 fn place() -> (tempfile::TempDir, Locations) {
@@ -37,7 +37,7 @@ fn state_can_name_a_file_instead_of_a_flake() {
     };
     let state = State {
         schema: SCHEMA,
-        configuration: Some(file.into()),
+        configuration: Some(Source::from(file).into()),
         ..State::default()
     };
     state.write(&locations).expect("written");

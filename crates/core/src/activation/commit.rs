@@ -15,15 +15,6 @@ use crate::record::{
     append_override,
 };
 
-/// A transaction that has ended.
-#[derive(Clone, Copy)]
-pub(super) struct EndedTransaction<'a> {
-    pub(super) transaction: &'a str,
-    pub(super) entry: &'a Entry,
-    /// The generation of option overrides that the transaction made.
-    pub(super) generation: Option<&'a Generation>,
-}
-
 impl RunningTransaction<'_> {
     /// Ends the transaction and saves the result. Writes the state first, because it is
     /// authoritative.
@@ -43,33 +34,23 @@ impl RunningTransaction<'_> {
                     self.state.revision,
                 )
             };
-            let ended = EndedTransaction {
-                transaction: &pending.transaction,
-                entry: &entry,
-                generation: pending.generation.as_ref(),
-            };
-            self.write_down(&ended, effect);
+            self.write_down(&pending, &entry, effect);
         }
         self.activated.outcome = outcome;
         self.activated.revision = self.state.revision;
         self.timed();
     }
 
-    /// Saves the state, the history, the requested modules and the option overrides. Also disarms
-    /// the timers of the transaction and removes unneeded GC roots. If a step fails, only adds a
-    /// warning, because the system is already running.
-    pub(super) fn write_down(&mut self, ended: &EndedTransaction<'_>, effect: StateEffect) {
+    /// Saves the state, the history, the requested modules and the option overrides after the end
+    /// of a transaction. Also disarms its timers and removes unneeded GC roots. If a step fails,
+    /// only adds a warning, because the system is already running.
+    pub(super) fn write_down(&mut self, ended: &Pending, entry: &Entry, effect: StateEffect) {
         let locations = self.locations;
-        let EndedTransaction {
-            transaction,
-            entry,
-            generation,
-        } = *ended;
         match step(Point::Commit, || self.state.write(locations)) {
             // Disarm the timer only now. Before the end is saved, the timer must still be able to
             // end the transaction.
             Ok(()) => disarm(
-                transaction,
+                &ended.transaction,
                 &[TimerPhase::Before, TimerPhase::After],
                 locations,
             ),
@@ -93,7 +74,7 @@ impl RunningTransaction<'_> {
             let written = step(Point::Wanted, || wanted.write(locations));
             self.note(written);
             let recorded = step(Point::Overrides, || {
-                record_overrides(locations, &self.state, generation)
+                record_overrides(locations, &self.state, ended.generation.as_ref())
             });
             self.note(recorded);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::commit::{EndedTransaction, entry as record};
+use super::commit::entry as record;
 use super::confirm::{TimerPhase, disarm};
 use super::log::Log;
 use super::relay::deaf;
@@ -60,7 +60,7 @@ pub(super) fn recover(mut work: RunningTransaction<'_>, finish: bool) -> Result<
     // Wait first, because a running external switch may be about to activate another system.
     let wait = Duration::from_millis(work.request.wait);
     no_foreign_switch(work.locations, &purpose, wait)?;
-    let runs = LocalHost::new(work.locations).running();
+    let runs = work.host().running();
     if work.state.unended(runs.as_deref()).is_none() {
         // An external switch has activated another system, so there is nothing to roll back.
         work.activated.explanation =
@@ -167,19 +167,14 @@ fn write_end(work: &mut RunningTransaction<'_>, pending: &Pending, to: &str, fin
             work.state.revision,
         )
     };
-    let ended = EndedTransaction {
-        transaction: &pending.transaction,
-        entry: &entry,
-        generation: pending.generation.as_ref(),
-    };
-    work.write_down(&ended, effect);
+    work.write_down(pending, &entry, effect);
     work.activated.revision = work.state.revision;
     work.timed();
 }
 
 /// Confirms the pending change.
 pub(super) fn confirm(mut work: RunningTransaction<'_>) -> Result<Activated> {
-    let runs = LocalHost::new(work.locations).running();
+    let runs = work.host().running();
     let waits = work.state.unended(runs.as_deref()).cloned();
     let Some(pending) = waits.filter(|pending| pending.step == Step::Confirming) else {
         return Err(TransactionError::NothingToConfirm.into());
@@ -297,7 +292,7 @@ fn undo(work: &mut RunningTransaction<'_>, from: &str) -> Verification {
         // external switch holds the lock.
         let _ = no_foreign_switch(work.locations, &work.request.purpose, PATIENCE);
         // The external switch may have activated another system, which a rollback would replace.
-        let runs = LocalHost::new(work.locations).running();
+        let runs = work.host().running();
         if work.state.unended(runs.as_deref()).is_none() {
             return Verification::superseded(runs.as_deref().unwrap_or("nothing"));
         }

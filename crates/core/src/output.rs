@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::error::{ProgramError, neutral};
 use crate::progress::{for_stderr, for_stdout};
@@ -21,6 +22,16 @@ pub fn tell<T: Serialize>(
         true => document(result)?,
         false => for_stdout(&human(result)),
     })
+}
+
+/// Like [`tell`], but the fields of the JSON document are in alphabetical order, as in the releases
+/// before these documents had types.
+pub fn tell_sorted<T: Serialize>(
+    session: &Session,
+    result: &T,
+    human: impl FnOnce(&T) -> String,
+) -> Result<()> {
+    tell(session, &json!(result), |_| human(result))
 }
 
 /// Formats a result as the JSON document of `--json`.

@@ -5,12 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use runtime_module_core::choice::CacheAction;
 use runtime_module_core::clock::{now, seconds};
 use runtime_module_core::error::neutral;
-use runtime_module_core::output::tell;
+use runtime_module_core::output::{tell, tell_sorted};
 use runtime_module_core::progress::{bytes, duration};
 use runtime_module_core::timings::time_of;
 use runtime_module_nix::cache::Results;
@@ -68,13 +67,13 @@ pub fn run(session: &NixSession, action: CacheAction) -> Result<()> {
                 schema: 1,
                 results: rows(&results),
             };
-            tell(session, &json!(document), |_| list(&document.results))
+            tell_sorted(session, &document, |document| list(&document.results))
         }
         CacheAction::Stats => tell(session, &CacheStats::of(&results), CacheStats::human),
         CacheAction::Clear => {
             let removed = results.clear()?;
             let document = CacheCleared { schema: 1, removed };
-            tell(session, &json!(document), |_| match removed {
+            tell_sorted(session, &document, |_| match removed {
                 1 => "1 result removed\n".into(),
                 count => format!("{count} results removed\n"),
             })

@@ -3,16 +3,15 @@
 use anyhow::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::run::Run;
 use runtime_module_core::attributes::written;
 use runtime_module_core::clock::now;
 use runtime_module_core::command::OverridesCommand;
 use runtime_module_core::error::{OverrideError, neutral};
-use runtime_module_core::host::LocalHost;
 use runtime_module_core::options::ChangeOptions;
-use runtime_module_core::output::{say, tell};
+use runtime_module_core::output::{say, tell, tell_sorted};
 use runtime_module_core::overrides::{
     Definition, Edit, Generation, Mode, OverrideDifference, OverrideState, diff, export, state_at,
 };
@@ -34,7 +33,7 @@ pub fn run(run: Run<'_>, command: OverridesCommand) -> Result<()> {
         } => rollback(run, generation, options),
         OverridesCommand::Reset(options) => run.change(Action::Override(Edit::Reset), options),
         OverridesCommand::Export => {
-            let state = LocalHost::new(&session.locations).state()?;
+            let state = session.host().state()?;
             session.reporter.finish();
             say(export(&state.overrides))
         }
@@ -76,7 +75,7 @@ impl From<Definition> for ListedOverride {
 }
 
 fn list(session: &Session) -> Result<()> {
-    let state = LocalHost::new(&session.locations).state()?.overrides;
+    let state = session.host().state()?.overrides;
     let in_force = |one: &Definition| {
         let mut here = state.definitions.iter().filter(|other| other.persist);
         here.any(|other| (&other.path, &other.value) == (&one.path, &one.value))
@@ -139,11 +138,8 @@ pub struct OverrideHistory {
 fn history(session: &Session) -> Result<()> {
     let history = OverrideHistory {
         schema: 1,
-        current: LocalHost::new(&session.locations)
-            .state()?
-            .overrides
-            .generation,
-        generations: LocalHost::new(&session.locations).generations()?,
+        current: session.host().state()?.overrides.generation,
+        generations: session.host().generations()?,
     };
     let now = now();
     tell(session, &history, |history| {
@@ -178,7 +174,7 @@ pub struct OverridesAfter {
 }
 
 fn show(session: &Session, number: u64) -> Result<()> {
-    let generations = LocalHost::new(&session.locations).generations()?;
+    let generations = session.host().generations()?;
     let after = state_at(&generations, number)?;
     let mut generations = generations.into_iter();
     let document = OverridesAfter {
@@ -188,7 +184,7 @@ fn show(session: &Session, number: u64) -> Result<()> {
             .expect("state_at finds it"),
         definitions: after.definitions,
     };
-    tell(session, &json!(document), |_| {
+    tell_sorted(session, &document, |document| {
         let (number, words) = (document.generation.number, document.generation.words());
         let head = neutral(&format!("{number}: {words}")) + "\n";
         let lines = document
@@ -208,14 +204,14 @@ pub struct OverrideDifferences {
 }
 
 fn compare(session: &Session, before: u64, after: u64) -> Result<()> {
-    let generations = LocalHost::new(&session.locations).generations()?;
+    let generations = session.host().generations()?;
     let first = state_at(&generations, before)?;
     let differences = diff(&first, &state_at(&generations, after)?);
     let document = OverrideDifferences {
         schema: 1,
         differences,
     };
-    tell(session, &json!(document), |_| {
+    tell_sorted(session, &document, |document| {
         let differences = &document.differences;
         match differences.is_empty() {
             true => format!("generations {before} and {after} have the same overrides\n"),
@@ -241,8 +237,8 @@ fn difference(difference: &OverrideDifference) -> String {
 
 fn rollback(run: Run<'_>, number: Option<u64>, options: ChangeOptions) -> Result<()> {
     let session = run.session;
-    let now = LocalHost::new(&session.locations).state()?.overrides;
-    let generations = LocalHost::new(&session.locations).generations()?;
+    let now = session.host().state()?.overrides;
+    let generations = session.host().generations()?;
     let to = match (number, now.generation.checked_sub(1)) {
         (Some(number), _) => number,
         (None, Some(before)) => before,
